@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_DATA_H
+#define INVAR_DATA_H
+
+#include "invar/array.h"
+#include "invar/options.h"
+
+enum invar_split { INVAR_TRAIN, INVAR_TEST };
+
+/** One sample as the source has it, before any view: uint8 [height][width][channels] (float32 vectors, rank 1, later).
+ * Borrowed. */
+struct invar_sample {
+    enum invar_dtype dtype;
+    int height, width, channels;
+    const void *data;
+    int64_t index; /**< number within its split */
+    int64_t label; /**< 0 .. classes-1, or -1 when there is none */
+};
+
+/** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
+struct invar_data_options {
+    char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
+                                     images:FILE.tar */
+    int64_t size;         /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
+    int64_t channels;     /**< 0: those of the samples; 1 or 3 converts */
+    double test_fraction; /**< seeded split where the source has none */
+    int64_t split_seed;
+    int memory;           /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
+    int64_t memory_limit; /**< MiB */
+    double bad_limit;     /**< fraction of samples that may be unreadable; more stops the run */
+    int64_t workers;      /**< decoding threads; 0: as many as --threads */
+};
+extern const struct invar_option invar_data_option_table[];
+
+struct invar_dataset_info {
+    const char *source;             /**< as given */
+    int height, width, channels;    /**< of what the encoder sees */
+    bool varying;                   /**< samples differ in size (views resize them) */
+    int64_t count[2];               /**< samples by split */
+    bool labelled;                  /**< every sample has a label */
+    int classes;                    /**< 0 without labels */
+    const char *const *class_names; /**< [classes], or NULL */
+    bool in_memory;
+    int64_t skipped;               /**< unreadable samples left out (so far) */
+    const char *first_skipped;     /**< its name and why, or NULL */
+    float mean[16], deviation[16]; /**< per channel over the training split, values in 0..1; channels <= 16 */
+};
+
+struct invar_dataset;
+
+/** Finds the source in the table by the word before ':', reads or scans it, decodes small sets into memory, computes
+ * statistics. */
+struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err);
+void invar_dataset_close(struct invar_dataset *dataset);
+const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset);
+/** Labels of a split [count], borrowed; -1 where there is none. */
+const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum invar_split split);
+
+/** Known sources, a NULL-ended list of "name" and one-line help, for `invar data --help`. */
+struct invar_source_name {
+    const char *name, *help;
+};
+const struct invar_source_name *invar_source_names(void);
+
+/**
+ * A loader hands out batches of samples in a given order and decodes ahead of need in its own threads (sets in memory
+ * need none). A sample that cannot be decoded is replaced by the next good one of the order, counted and named in the
+ * info; when more than bad_limit of a split are bad, fetch fails and says so.
+ */
+struct invar_loader;
+struct invar_loader *invar_loader_create(struct invar_dataset *dataset, enum invar_split split, int64_t batch,
+                                         struct invar_error *err);
+void invar_loader_free(struct invar_loader *loader);
+/** Sets the order of what follows (copied; indices into the split) and starts decoding ahead. count >= batch not
+ * required. */
+bool invar_loader_start(struct invar_loader *loader, const int64_t *order, int64_t count, struct invar_error *err);
+/** The next min(batch, rest) samples into samples[batch]; *got 0 at the end. Borrowed until the next call. Allocates
+ * nothing for sets in memory. */
+bool invar_loader_next(struct invar_loader *loader, struct invar_sample *samples, int64_t *got,
+                       struct invar_error *err);
+
+#endif

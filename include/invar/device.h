@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_DEVICE_H
+#define INVAR_DEVICE_H
+
+#include "invar/array.h"
+#include "invar/memory.h"
+#include "invar/net.h"
+
+/*
+ * A device offers memory, dense operations and plan execution. Everything above speaks to this header, never to oneDNN
+ * or CUDA. Pointers called "device" point into memory of the device (for cpu: plain memory).
+ */
+
+enum invar_precision { INVAR_PRECISION_AUTO, INVAR_PRECISION_FLOAT32, INVAR_PRECISION_BFLOAT16 };
+
+struct invar_device;
+
+/** name: "cpu" ("cuda" later); threads 0: all cores. */
+struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err);
+void invar_device_close(struct invar_device *device);
+const char *invar_device_name(const struct invar_device *device);
+int invar_device_threads(const struct invar_device *device);
+/** One line: processor, instruction set, library version. */
+const char *invar_device_describe(const struct invar_device *device);
+/** What AUTO means here; BFLOAT16 where the processor cannot: an error that says so. */
+bool invar_device_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
+                            struct invar_error *err);
+
+/** Device memory, zeroed, aligned to 64. */
+void *invar_device_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err);
+void invar_device_free(struct invar_device *device, void *memory);
+void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes);
+void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes);
+
+/* ---- vectors: optimisers and target networks (all pointers device, float32) ---- */
+
+void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value);
+/** Sum of squares, accumulated in double. NaN and Inf come through. */
+double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count);
+/** x <- m x + (1 - m) y  [R4]. */
+void invar_device_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count);
+/** g += decay p; buffer = first ? g : momentum buffer + g; p -= lr (nesterov ? g + momentum buffer : buffer). */
+void invar_device_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
+                      double momentum, bool nesterov, double decay, bool first);
+/** u = (g + decay p) scale; buffer = momentum buffer + u; p -= lr buffer (LARS: scale is the trust ratio). */
+void invar_device_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count,
+                           double lr, double momentum, double decay, double scale);
+/** AdamW when decay > 0 (decoupled), Adam when 0; step counts from 1. */
+void invar_device_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count,
+                       double lr, double beta1, double beta2, double epsilon, double decay, int64_t step);
+
+/* ---- weights of a net on a device ---- */
+
+/** Parameters, gradients and running statistics of one net; plans of that net share them. All vectors are device
+ * float32. */
+struct invar_weights {
+    struct invar_device *device;
+    const struct invar_net *net;
+    float *parameters; /* [net->trained_count] */
+    float *gradients;  /* [net->trained_count], NULL for a target network */
+    float *statistics; /* [net->statistic_count] */
+};
+struct invar_weights *invar_weights_create(struct invar_device *device, const struct invar_net *net, bool gradients,
+                                           struct invar_error *err);
+void invar_weights_free(struct invar_weights *weights);
+
+/* ---- plans ---- */
+
+enum invar_plan_mode {
+    INVAR_PLAN_TRAINING,  /* batch statistics, running statistics updated, backward possible */
+    INVAR_PLAN_FORWARD,   /* batch statistics, running statistics updated, no backward: target networks in training */
+    INVAR_PLAN_INFERENCE, /* running statistics */
+};
+
+struct invar_plan_options {
+    int64_t batch; /* rows in a call: all views together */
+    int64_t
+        groups; /* batch statistics are taken over batch / groups consecutive rows (one group a view); divides batch */
+    enum invar_precision precision;
+    enum invar_plan_mode mode;
+    bool input_gradient; /* backward also gives the gradient of the input */
+    bool profile;        /* keep times by layer kind (invar_plan_profile) */
+};
+
+/** A net compiled for one device, one batch size, one precision, one mode: primitives created once, memory laid out
+ * once. */
+struct invar_plan;
+struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
+                                     struct invar_error *err);
+void invar_plan_free(struct invar_plan *plan);
+
+/** input: device float32 [batch][C][H][W] or [batch][C]; the output stays valid until the next forward: device float32
+ * [batch][...]. */
+bool invar_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err);
+const float *invar_plan_output(const struct invar_plan *plan);
+/** After forward. output_gradient: device float32, shape of the output. Parameter gradients are written (not added) to
+ * weights->gradients. */
+bool invar_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
+/** Shape of the input; NULL unless options.input_gradient. Valid until the next call. */
+const float *invar_plan_input_gradient(const struct invar_plan *plan);
+/** Name of the first layer whose output of the last forward holds a NaN or Inf, or NULL when all are finite. */
+const char *invar_plan_find_nonfinite(struct invar_plan *plan);
+
+struct invar_plan_memory {
+    size_t workspace; /* bytes: activations, gradients, scratch */
+    size_t weights;   /* bytes of reordered weights and their gradients */
+    int64_t primitives;
+    int64_t reorders; /* layout changes of activations a step */
+};
+void invar_plan_memory(const struct invar_plan *plan, struct invar_plan_memory *out);
+
+/** Seconds since creation by kind of work; name is "conv forward", "conv backward data", "conv backward weights", "norm
+ * forward", ... */
+struct invar_profile_entry {
+    const char *name;
+    double seconds;
+    int64_t calls;
+};
+/** Fills entries[capacity]; returns how many there are. */
+int invar_plan_profile(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity);
+
+/** FLOP/s of an n x n x n matrix product in that precision, best of several: the machine's matrix peak for `invar
+ * bench`. */
+bool invar_device_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
+                              struct invar_error *err);
+
+#endif

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_ENCODER_H
+#define INVAR_ENCODER_H
+
+#include "invar/net.h"
+#include "invar/safetensors.h"
+
+/** A trained (or initial) encoder on the host, with all that is needed to feed it: what encoder.safetensors holds. */
+struct invar_encoder {
+    char kind[64];                 /**< name in the encoder table, "resnet18" */
+    struct invar_net *net;         /**< owned */
+    float *parameters;             /**< [net->trained_count], owned */
+    float *statistics;             /**< [net->statistic_count], owned */
+    struct invar_text options;     /**< YAML of the encoder section without kind, as resolved */
+    struct invar_text source;      /**< YAML of how data become input: the resolved data section */
+    char recipe[128];              /**< name of the recipe */
+    float mean[16], deviation[16]; /**< standardisation by channel, values in 0..1 */
+};
+
+/** Builds the net of `encoder: {kind, ...}` (mapping) for an input; parameters are initialised from (seed, stream). */
+struct invar_encoder *invar_encoder_create(const struct invar_node *section, struct invar_shape input, uint64_t seed,
+                                           struct invar_error *err);
+void invar_encoder_free(struct invar_encoder *encoder);
+/** encoder.safetensors: torchvision names, metadata "invar.*": version, kind, options, input shape, mean, deviation,
+ * recipe, data. */
+bool invar_encoder_write(const struct invar_encoder *encoder, const char *path, struct invar_error *err);
+struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *err);
+/** `init=FILE`: takes every array of the net from a safetensors file (ours or torchvision's; num_batches_tracked and
+ * fc.* are ignored); a missing name or another shape is an error that names it. */
+bool invar_encoder_adopt(struct invar_encoder *encoder, const char *path, struct invar_error *err);
+/** Puts all arrays of a net into (or takes them from) a safetensors file under prefix + name. */
+bool invar_net_store(const struct invar_net *net, const float *parameters, const float *statistics, const char *prefix,
+                     struct invar_safetensors *file, struct invar_error *err);
+bool invar_net_restore(const struct invar_net *net, float *parameters, float *statistics, const char *prefix,
+                       const struct invar_safetensors *file, const char *path, struct invar_error *err);
+
+#endif

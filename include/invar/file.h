@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_FILE_H
+#define INVAR_FILE_H
+
+#include "invar/error.h"
+#include <stdint.h>
+#include <stdio.h>
+
+/** A whole file in memory, ending in an extra NUL that size does not count. gzip is undone when the content starts as
+ * gzip does. */
+struct invar_bytes {
+    unsigned char *data;
+    size_t size;
+};
+
+/** Refuses (one sentence) what is missing, a folder, unreadable, truncated gzip, or larger than limit bytes once
+ * unpacked. */
+bool invar_file_read(struct invar_bytes *out, const char *path, size_t limit, struct invar_error *err);
+void invar_bytes_free(struct invar_bytes *bytes);
+
+/** A file being written beside its place ("PATH.tmp-PID"): commit flushes, syncs and renames it; close without commit
+ * removes it. */
+struct invar_writer;
+struct invar_writer *invar_writer_open(const char *path, struct invar_error *err);
+bool invar_writer_put(struct invar_writer *writer, const void *data, size_t size, struct invar_error *err);
+bool invar_writer_printf(struct invar_writer *writer, struct invar_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/** On success the file is whole and in place; on failure nothing that existed has changed. */
+bool invar_writer_commit(struct invar_writer *writer, struct invar_error *err);
+void invar_writer_close(struct invar_writer *writer);
+
+/** All of it in one call. */
+bool invar_file_write(const char *path, const void *data, size_t size, struct invar_error *err);
+
+/** mkdir -p; an existing folder is fine. */
+bool invar_folder_create(const char *path, struct invar_error *err);
+bool invar_path_exists(const char *path);
+/** "folder/name" into out[size]; false (with err) when it does not fit. */
+bool invar_path_join(char *out, size_t size, const char *folder, const char *name, struct invar_error *err);
+
+/** CRC-32 (zlib's) of a block, continuing from seed (0 to begin). */
+uint32_t invar_crc32(uint32_t seed, const void *data, size_t size);
+
+#endif

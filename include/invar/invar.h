@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/** libinvar: self-supervised representation learning in C. One header a module; this one includes them all. */
+#ifndef INVAR_INVAR_H
+#define INVAR_INVAR_H
+
+#include "invar/array.h"
+#include "invar/data.h"
+#include "invar/device.h"
+#include "invar/encoder.h"
+#include "invar/error.h"
+#include "invar/eval.h"
+#include "invar/file.h"
+#include "invar/log.h"
+#include "invar/memory.h"
+#include "invar/net.h"
+#include "invar/objective.h"
+#include "invar/options.h"
+#include "invar/random.h"
+#include "invar/report.h"
+#include "invar/safetensors.h"
+#include "invar/train.h"
+#include "invar/version.h"
+#include "invar/view.h"
+
+#endif

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_MEMORY_H
+#define INVAR_MEMORY_H
+
+#include "invar/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/** count * size bytes, zeroed, aligned to 64; NULL with err set on overflow or when memory is short. Free with
+ * invar_free. */
+void *invar_alloc(size_t count, size_t size, struct invar_error *err);
+void invar_free(void *memory);
+
+/** strdup that reports. Free with invar_free. */
+char *invar_strdup(const char *text, struct invar_error *err);
+
+/** a * b into *out; false when it does not fit (use before every size that comes from a file). */
+bool invar_size_multiply(size_t a, size_t b, size_t *out);
+
+/**
+ * Scratch: a bump allocator for work space inside a step. The first step may grow it; after invar_scratch_reset the
+ * same sequence of takes costs no allocation. Grown blocks are merged at the next reset.
+ */
+struct invar_scratch;
+struct invar_scratch *invar_scratch_create(struct invar_error *err);
+void invar_scratch_free(struct invar_scratch *scratch);
+/** count * size bytes, aligned to 64, not zeroed, valid until the next reset. NULL with err set when memory is short.
+ */
+void *invar_scratch_take(struct invar_scratch *scratch, size_t count, size_t size, struct invar_error *err);
+void invar_scratch_reset(struct invar_scratch *scratch);
+
+#endif

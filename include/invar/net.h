@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_NET_H
+#define INVAR_NET_H
+
+#include "invar/options.h"
+
+/*
+ * A net is a declared graph of layers with named parameters (names as torchvision has them). It knows nothing of
+ * devices: a plan (device.h) runs it. Layers are numbered in the order of declaration; layer 0 is the input; the last
+ * layer is the output.
+ */
+
+enum invar_layer_kind {
+    INVAR_LAYER_INPUT,
+    INVAR_LAYER_CONV2D,
+    INVAR_LAYER_BATCHNORM, /* per channel (maps) or per feature (vectors); eps 1e-5, momentum 0.1 */
+    INVAR_LAYER_RELU,
+    INVAR_LAYER_MAXPOOL,
+    INVAR_LAYER_AVGPOOL,
+    INVAR_LAYER_LINEAR,
+    INVAR_LAYER_ADD,
+    INVAR_LAYER_FLATTEN, /* [C, H, W] -> [C*H*W], order as torch.flatten */
+    INVAR_LAYER_L2NORMALISE,
+    INVAR_LAYER_LAYERNORM, /* last axis, eps 1e-5 */
+};
+
+/** Shape of one sample: maps have height and width, vectors have rank 1 and only channels. */
+struct invar_shape {
+    int rank; /* 1 or 3 */
+    int64_t channels, height, width;
+};
+
+enum invar_parameter_role {
+    INVAR_PARAMETER_WEIGHT, /* conv [out, in, kh, kw], linear [out, in] */
+    INVAR_PARAMETER_BIAS,
+    INVAR_PARAMETER_NORM,      /* scale or shift of a norm */
+    INVAR_PARAMETER_STATISTIC, /* running_mean, running_var: not trained, saved */
+};
+
+enum invar_init {
+    INVAR_INIT_ZERO,
+    INVAR_INIT_ONE,
+    INVAR_INIT_KAIMING_FAN_OUT, /* normal, gain sqrt 2, fan out: torchvision's ResNet convolutions */
+    INVAR_INIT_TORCH_LINEAR,    /* uniform +-1/sqrt(fan in): torch.nn.Linear and Conv2d, weight and bias */
+};
+
+struct invar_parameter {
+    char name[96]; /* "layer1.0.conv1.weight" */
+    enum invar_parameter_role role;
+    enum invar_init init;
+    int64_t fan_in;
+    int rank;
+    int64_t shape[4];
+    int64_t count;  /* product of shape */
+    int64_t offset; /* first element within the parameter vector (trained) or the statistics vector */
+};
+
+struct invar_layer {
+    enum invar_layer_kind kind;
+    char name[64];
+    int input[2];     /* layer numbers; second used by ADD only */
+    int parameter[4]; /* numbers of parameters: weight, bias, running mean, running variance; -1 where there is none */
+    int64_t kernel, stride, padding;
+    double epsilon, momentum;
+    struct invar_shape shape; /* of the output */
+};
+
+struct invar_net {
+    struct invar_layer *layers;
+    int layer_count, layer_capacity;
+    struct invar_parameter *parameters;
+    int parameter_count, parameter_capacity;
+    int64_t trained_count;   /* elements of the parameter vector */
+    int64_t statistic_count; /* elements of the statistics vector */
+};
+
+struct invar_net *invar_net_create(struct invar_shape input, struct invar_error *err);
+void invar_net_free(struct invar_net *net);
+
+/*
+ * Builders. `from` is the number of the input layer; each returns the number of the new layer or -1 with err set, and
+ * passes a negative `from` through, so that calls can be chained and checked once. name becomes the prefix of parameter
+ * names.
+ */
+int invar_net_conv2d(struct invar_net *net, int from, const char *name, int64_t out, int64_t kernel, int64_t stride,
+                     int64_t padding, bool bias, enum invar_init init, struct invar_error *err);
+int invar_net_batchnorm(struct invar_net *net, int from, const char *name, struct invar_error *err);
+int invar_net_relu(struct invar_net *net, int from, struct invar_error *err);
+int invar_net_maxpool(struct invar_net *net, int from, int64_t kernel, int64_t stride, int64_t padding,
+                      struct invar_error *err);
+/** Average pool to side x side (windows of floor(H/side), the last row and column of windows larger when it does not
+ * divide is not supported: stride floor(H/side), kernel H - (side-1) stride). side 1 is the global average. */
+int invar_net_avgpool(struct invar_net *net, int from, int64_t side, struct invar_error *err);
+int invar_net_linear(struct invar_net *net, int from, const char *name, int64_t out, bool bias,
+                     struct invar_error *err);
+int invar_net_add(struct invar_net *net, int a, int b, struct invar_error *err);
+int invar_net_flatten(struct invar_net *net, int from, struct invar_error *err);
+int invar_net_l2normalise(struct invar_net *net, int from, struct invar_error *err);
+int invar_net_layernorm(struct invar_net *net, int from, const char *name, struct invar_error *err);
+
+struct invar_shape invar_net_output(const struct invar_net *net);
+struct invar_shape invar_net_input(const struct invar_net *net);
+/** Multiply-adds of one forward pass of one sample (convolutions and products only). */
+int64_t invar_net_operations(const struct invar_net *net);
+/** Initial values: parameters[trained_count], statistics[statistic_count] (mean 0, variance 1). stream tells nets of
+ * one run apart. */
+void invar_net_initialise(const struct invar_net *net, uint64_t seed, uint64_t stream, float *parameters,
+                          float *statistics);
+
+/* ---- families ---- */
+
+/** One encoder kind of the table: `encoder: {kind: NAME, ...}`. */
+struct invar_encoder_spec {
+    const char *name, *help;
+    const struct invar_option *options; /* without `kind` */
+    size_t options_size;
+    struct invar_net *(*build)(const void *options, struct invar_shape input, struct invar_error *err);
+};
+const struct invar_encoder_spec *invar_encoder_find(const char *name, struct invar_error *err);
+/** NULL-ended. */
+const struct invar_encoder_spec *const *invar_encoder_list(void);
+
+/** Heads: an MLP with batch norm and ReLU between layers. Projector and predictor sections of a recipe. */
+struct invar_head_options {
+    struct invar_int_list hidden; /**< widths of the hidden layers, may be empty */
+    int64_t output;               /**< width of the last layer; 0: no head at all (identity) */
+    bool bias;                    /**< of the hidden linear layers */
+    bool last_bias;               /**< of the last linear layer */
+    bool batchnorm;               /**< after hidden layers */
+    bool last_batchnorm;          /**< after the last layer (ReLIC, SimCLR v2, Barlow heads) */
+};
+extern const struct invar_option invar_head_option_table[];
+struct invar_net *invar_head_build(const struct invar_head_options *options, int64_t input, struct invar_error *err);
+
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_OBJECTIVE_H
+#define INVAR_OBJECTIVE_H
+
+#include "invar/array.h"
+#include "invar/device.h"
+#include "invar/view.h"
+
+/*
+ * A term is one summand of an objective: embeddings in, a scalar and the gradient of the embeddings out. objectives.md
+ * 2 to 5.
+ */
+
+/** What an input of a term is. In a recipe the trainer fills the roles; in `invar loss` files do (z1, z2, q1, t1, h1,
+ * groups ...). */
+enum invar_role {
+    INVAR_ROLE_H, /* representation: encoder output. Files h1, h2, ... */
+    INVAR_ROLE_Z, /* embedding: projector output. Files z1, z2, ... (z for one-matrix terms) */
+    INVAR_ROLE_Q, /* last online output: predictor output, or z where there is no predictor. Files q1.. (p1.. for byol)
+                   */
+    INVAR_ROLE_T, /* target network output: a constant. Files t1, t2, ... */
+    INVAR_ROLE_COUNT
+};
+#define INVAR_ROLE_BIT(role) (1u << (role))
+
+/** N x d matrices by role and view, all float32 or all float64, device memory; data NULL where a role is not present.
+ */
+struct invar_embeddings {
+    int views;
+    struct invar_matrix by[INVAR_ROLE_COUNT][INVAR_MAX_VIEWS];
+    const int64_t *groups; /* [N] host, refinement groups; or NULL */
+};
+
+#define INVAR_MAX_PARTS 8
+struct invar_term_value {
+    double loss; /* unweighted */
+    int count;
+    struct {
+        const char *name; /* "contrast", "invariance" */
+        double value;
+    } part[INVAR_MAX_PARTS];
+};
+
+/** One term of the table. The whole of it, with its options, check, value, gradient and reference, is one file. */
+struct invar_term_spec {
+    const char *name; /* "relic" */
+    const char *help; /* one line with the formula tag */
+    const struct invar_option *options;
+    size_t options_size;
+    /** Roles that are read (bits), given the options. */
+    unsigned (*roles)(const void *options);
+    /** Shapes and options agree? A sentence when not: too few samples, one view for a two-view term, no target, ... */
+    bool (*check)(const void *options, const struct invar_embeddings *in, struct invar_error *err);
+    /**
+     * Value, and weight * gradient ADDED to gradient->by[role][view] wherever that data is not NULL. Work space from
+     * scratch.
+     */
+    bool (*evaluate)(struct invar_device *device, struct invar_scratch *scratch, const void *options,
+                     const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
+                     struct invar_term_value *out, struct invar_error *err);
+    /** Slow, obvious, double precision, written apart from evaluate; only tests call it. in is float64. */
+    bool (*reference)(const void *options, const struct invar_embeddings *in, struct invar_term_value *out);
+};
+const struct invar_term_spec *invar_term_find(const char *name, struct invar_error *err);
+const struct invar_term_spec *const *invar_term_list(void); /* NULL-ended */
+
+/** A weighted sum of terms: the `terms:` section, a mapping NAME: {weight: 1, option: value, ...}. */
+struct invar_objective;
+struct invar_objective *invar_objective_create(const struct invar_node *terms, struct invar_error *err);
+void invar_objective_free(struct invar_objective *objective);
+unsigned invar_objective_roles(const struct invar_objective *objective);
+bool invar_objective_check(const struct invar_objective *objective, const struct invar_embeddings *in,
+                           struct invar_error *err);
+int invar_objective_count(const struct invar_objective *objective);
+const struct invar_term_spec *invar_objective_term(const struct invar_objective *objective, int i);
+const void *invar_objective_options(const struct invar_objective *objective, int i);
+/** The resolved section, as YAML lines. */
+bool invar_objective_write(const struct invar_objective *objective, int indent, struct invar_text *out,
+                           struct invar_error *err);
+/**
+ * Sum over terms of weight * loss into *loss; values[count] (may be NULL) by term; gradients are zeroed first, then
+ * filled. A term whose value is not finite is an error (INVAR_ERROR_NUMERIC) that names the term and the part. No
+ * allocation after the first call.
+ */
+bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
+                              const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
+                              struct invar_term_value *values, struct invar_error *err);
+
+/* ---- measurements: numbers that explain, never differentiated (device float32 or float64 in, double out) ---- */
+
+/** Mean over columns of the unbiased standard deviation of z (raw deviation: a shrinking collapse shows here). */
+bool invar_measure_deviation(struct invar_device *device, const struct invar_matrix *z, double *out,
+                             struct invar_error *err);
+/** RankMe: exp(entropy of the normalised singular values of z, not centred). `RANKME` in the golden cases. */
+bool invar_measure_effective_rank(struct invar_device *device, const struct invar_matrix *z, double *out,
+                                  struct invar_error *err);
+/** Singular values of z (descending, [min(N, d)]) and eigenvalues of C(z) (descending, [d]); either may be NULL. */
+bool invar_measure_spectrum(struct invar_device *device, const struct invar_matrix *z, double *singular,
+                            double *covariance, struct invar_error *err);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_OPTIONS_H
+#define INVAR_OPTIONS_H
+
+#include "invar/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Options come from one place. A component declares a struct and one table of its fields: name, type, default, range,
+ * and help stand together; the recipe reader, KEY=VALUE on the command line, `invar recipes schema`, error messages and
+ * the resolved recipe.yaml are all made from that table.
+ */
+
+#define INVAR_TEXT_SIZE 512
+#define INVAR_LIST_SIZE 16
+
+struct invar_int_list {
+    int count;
+    int64_t value[INVAR_LIST_SIZE];
+};
+struct invar_real_list {
+    int count;
+    double value[INVAR_LIST_SIZE];
+};
+
+enum invar_option_kind {
+    INVAR_OPTION_INT,       /**< int64_t */
+    INVAR_OPTION_REAL,      /**< double */
+    INVAR_OPTION_BOOL,      /**< bool */
+    INVAR_OPTION_TEXT,      /**< char[INVAR_TEXT_SIZE] */
+    INVAR_OPTION_CHOICE,    /**< int, the index into choices */
+    INVAR_OPTION_INT_LIST,  /**< struct invar_int_list */
+    INVAR_OPTION_REAL_LIST, /**< struct invar_real_list; a single number is accepted as a list of one */
+};
+
+struct invar_option {
+    const char *name; /**< NULL ends the table */
+    enum invar_option_kind kind;
+    size_t offset;
+    const char *initial;     /**< the default, written as in YAML: "0.2", "true", "adamw", "[256, 128]" */
+    double minimum, maximum; /**< inclusive, for numbers and list elements; both 0: no bound */
+    const char *choices;     /**< "kl|euclidean", for INVAR_OPTION_CHOICE */
+    const char *help;        /**< one line, with unit */
+};
+
+/* ---- a settings document (YAML), with the line of every key for messages ---- */
+
+struct invar_node; /* a mapping, sequence or scalar */
+
+/** origin is what messages call it: a file name, "command line". JSON is accepted too (YAML is a superset). */
+struct invar_node *invar_node_parse(const char *text, size_t size, const char *origin, struct invar_error *err);
+struct invar_node *invar_node_read(const char *path, struct invar_error *err);
+void invar_node_free(struct invar_node *node);
+
+bool invar_node_is_mapping(const struct invar_node *node);
+/** Child of a mapping; NULL when absent or not a mapping. */
+const struct invar_node *invar_node_get(const struct invar_node *node, const char *key);
+/** Number of children of a mapping or sequence (0 for a scalar); child i; and its key (mapping only). */
+int invar_node_count(const struct invar_node *node);
+const struct invar_node *invar_node_child(const struct invar_node *node, int i);
+const char *invar_node_key(const struct invar_node *node, int i);
+/** Text of a scalar; NULL otherwise. */
+const char *invar_node_text(const struct invar_node *node);
+int invar_node_line(const struct invar_node *node);
+const char *invar_node_origin(const struct invar_node *node);
+
+/** Applies "a.b.c=value" (value is YAML) to the document, making mappings on the way; value "null" removes the key. */
+bool invar_node_override(struct invar_node *root, const char *assignment, struct invar_error *err);
+
+/* ---- tables ---- */
+
+/** Fills the struct with the defaults of the table. */
+void invar_options_default(const struct invar_option *table, void *object);
+
+/**
+ * Sets the fields that a mapping names (object must hold defaults already). Keys in `ignored` (NULL-ended, may be NULL)
+ * are skipped. An unknown key, a wrong type or a value out of range is an error that names origin, line, the full key
+ * (path + "." + key), what was expected and the nearest known key.
+ */
+bool invar_options_read(const struct invar_option *table, void *object, const struct invar_node *mapping,
+                        const char *path, const char *const *ignored, struct invar_error *err);
+/** One KEY=VALUE pair (command line). */
+bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err);
+
+/** Text that grows; zero-initialise, free with invar_text_free. */
+struct invar_text {
+    char *data;
+    size_t size, capacity;
+};
+bool invar_text_printf(struct invar_text *text, struct invar_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+void invar_text_free(struct invar_text *text);
+
+/** Writes every field as YAML lines, indented; numbers so that reading them gives the same value. */
+bool invar_options_write(const struct invar_option *table, const void *object, int indent, struct invar_text *out,
+                         struct invar_error *err);
+/** Writes the table itself as documentation lines: name, type, default, range, help. */
+bool invar_options_describe(const struct invar_option *table, int indent, struct invar_text *out,
+                            struct invar_error *err);
+/** The known name nearest to a mistyped one (edit distance at most 3 and under half its length), or NULL. names is
+ * NULL-ended. */
+const char *invar_nearest_name(const char *name, const char *const *names);
+
+#endif

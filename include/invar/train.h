@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_TRAIN_H
+#define INVAR_TRAIN_H
+
+#include "invar/data.h"
+#include "invar/device.h"
+#include "invar/encoder.h"
+#include "invar/objective.h"
+#include "invar/view.h"
+
+#include <signal.h>
+
+/* ---- optimisers: one file each and one line in the table ---- */
+
+struct invar_optimiser_spec {
+    const char *name, *help;            /* sgd, adam, adamw, lars */
+    const struct invar_option *options; /* without `kind` and `lr` */
+    size_t options_size;
+    int buffers; /* state vectors of trained_count floats */
+    /** One update of the whole vector; step counts from 1. Parameters of role BIAS and NORM are "1-D". */
+    void (*update)(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step);
+};
+const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct invar_error *err);
+const struct invar_optimiser_spec *const *invar_optimiser_list(void);
+
+/* ---- schedules ---- */
+
+/** `SCHED` of the golden cases: step k from 0; linear warm-up from 0, then cosine to final_ratio * peak. */
+double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double final_ratio);
+/** [R4]: m for update k of K. */
+double invar_schedule_momentum(double base, int64_t step, int64_t total_steps);
+
+/* ---- recipes ---- */
+
+struct invar_target_options {
+    bool enabled;
+    double momentum; /**< m_base */
+    bool keep;       /**< encoder.safetensors holds the target network's weights */
+};
+struct invar_optimiser_options {
+    double lr;
+    int lr_scaling; /**< none | linear (lr * batch / 256) */
+};
+struct invar_training_options {
+    double epochs; /**< may be fractional */
+    int64_t batch;
+    double warmup_epochs;
+    double final_ratio;
+    int64_t seed;
+    int precision;               /**< auto | float32 | bfloat16 */
+    double clip;                 /**< gradient norm limit, 0 none */
+    int64_t log_interval;        /**< steps */
+    int64_t measure_interval;    /**< steps between effective-rank measurements */
+    int64_t checkpoint_interval; /**< steps; 0: once an epoch */
+    double collapse_deviation;   /**< warn when the deviation of norm-free z falls below */
+    double collapse_rank;        /**< warn when effective rank falls below */
+};
+
+/** A recipe, fully resolved and checked. */
+struct invar_recipe {
+    char name[128];
+    struct invar_data_options data;
+    struct invar_view_options views;
+    const struct invar_encoder_spec *encoder;
+    void *encoder_options;
+    struct invar_head_options projector, predictor; /**< output 0: identity */
+    struct invar_target_options target;
+    struct invar_objective *objective;
+    const struct invar_optimiser_spec *optimiser;
+    void *optimiser_options;
+    struct invar_optimiser_options rate;
+    struct invar_training_options training;
+    char init[INVAR_TEXT_SIZE]; /**< safetensors to start from, or empty */
+};
+
+/**
+ * Reads NAME (a recipe that ships) or a path to a YAML file, applies overrides ("encoder.width=32"), then every table
+ * with its checks, and the rules that span sections (a term that needs two views or a target, ...).
+ */
+struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *const *overrides, int override_count,
+                                       struct invar_error *err);
+void invar_recipe_free(struct invar_recipe *recipe);
+/** The resolved recipe as YAML; loading it again gives the same text. */
+bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *out, struct invar_error *err);
+/** Names of the recipes that ship and their first comment line; NULL-ended. */
+struct invar_recipe_name {
+    const char *name, *help, *text;
+};
+const struct invar_recipe_name *invar_recipe_names(void);
+/** Every option of every section with type, default, range and help: `invar recipes schema`. */
+bool invar_recipe_schema(struct invar_text *out, struct invar_error *err);
+
+/* ---- training ---- */
+
+#define INVAR_MAX_METRICS 48
+/** What a logged step reports; names as in metrics.jsonl ("loss", "loss/relic/contrast", "lr", "gradient_norm",
+ * "embedding_std", ...). */
+struct invar_metric {
+    const char *name;
+    double value;
+};
+struct invar_record {
+    int64_t step, total_steps; /**< step counts from 1 */
+    double epoch, epochs;
+    double samples_per_s, remaining_s;
+    int count;
+    struct invar_metric metric[INVAR_MAX_METRICS];
+};
+
+struct invar_trainer_options {
+    const char *folder; /**< run folder */
+    bool resume;        /**< go on from the last good checkpoint of the folder */
+    volatile sig_atomic_t
+        *stop; /**< set to non-zero (signal handler) to save and return INVAR_ERROR_INTERRUPTED; may be NULL */
+    void (*report)(
+        void *user,
+        const struct invar_record *record); /**< every step; record->count is 0 on steps that are not logged */
+    void *user;
+};
+
+struct invar_trainer;
+/** Borrows recipe, dataset and device. Makes nets, plans, loader; creates the folder (refused when it exists, unless
+ * resume). */
+struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
+                                           struct invar_device *device, const struct invar_trainer_options *options,
+                                           struct invar_error *err);
+void invar_trainer_free(struct invar_trainer *trainer);
+/** One optimiser step. After the first it allocates nothing (data in memory). */
+bool invar_trainer_step(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
+int64_t invar_trainer_steps_done(const struct invar_trainer *trainer);
+int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
+/** All remaining steps, checkpoints, and at the end encoder.safetensors. */
+bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
+/** Seconds by kind of work (views, conv forward, ..., loss, optimiser), when built with profiling on. */
+int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_profile_entry *entries, int capacity);
+/** What it takes: bytes of workspace, weights, optimiser state; operations a step. For --dry-run. */
+struct invar_trainer_plan {
+    int64_t parameters, operations_per_step;
+    size_t workspace_bytes, weight_bytes, state_bytes, input_bytes;
+};
+void invar_trainer_describe(const struct invar_trainer *trainer, struct invar_trainer_plan *out);
+
+#endif

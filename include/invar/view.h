@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_VIEW_H
+#define INVAR_VIEW_H
+
+#include "invar/data.h"
+
+/*
+ * What the network sees of a sample. The parameters of a view are drawn (counter-based: a function of seed, epoch,
+ * sample index and view) apart from their application, so that every device and any number of threads makes the same
+ * view. objectives.md 6.1.
+ */
+
+#define INVAR_MAX_VIEWS 8
+
+/** The `views:` section of a recipe. Lists have one entry a view; a shorter list repeats its last entry. */
+struct invar_view_options {
+    int64_t count;                      /**< views a sample, 1 .. INVAR_MAX_VIEWS */
+    struct invar_real_list crop;        /**< [low, high] area fraction of random resized crop; [1, 1] turns it off */
+    struct invar_real_list crop_aspect; /**< [3/4, 4/3], log-uniform */
+    int interpolation;                  /**< bilinear | bicubic */
+    double flip;                        /**< probability */
+    double jitter;                      /**< probability of colour jitter as a whole */
+    double brightness, contrast, saturation, hue; /**< strengths */
+    double grayscale;                             /**< probability */
+    struct invar_real_list blur;                  /**< probability by view */
+    struct invar_real_list blur_sigma;            /**< [low, high] pixels */
+    struct invar_real_list solarise;              /**< probability by view */
+    double solarise_threshold;                    /**< in 0..1 */
+    double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
+};
+extern const struct invar_option invar_view_option_table[];
+
+/** Everything random about one view of one sample. */
+struct invar_view_params {
+    float crop_x, crop_y, crop_width, crop_height; /* in pixels of the sample, box inside it */
+    bool flip;
+    bool jitter;
+    uint8_t jitter_order[4];                     /* a permutation of brightness, contrast, saturation, hue */
+    float brightness, contrast, saturation, hue; /* factors; hue a shift in turns */
+    bool grayscale;
+    float blur_sigma; /* 0: none */
+    bool solarise;
+    float gain[16], offset[16];
+};
+
+/** Draws the parameters of view number `view` of a sample of the given shape. */
+void invar_view_draw(struct invar_view_params *params, const struct invar_view_options *options, uint64_t seed,
+                     uint64_t epoch, const struct invar_sample *sample, int view);
+
+/** How views come out: float32 [channels][height][width], standardised by mean and deviation. */
+struct invar_view_output {
+    int height, width, channels;
+    float mean[16], deviation[16];
+    int interpolation;         /* 0 bilinear, 1 bicubic: as in the options */
+    double solarise_threshold; /* as in the options */
+};
+
+/** Work space for one thread, sized for outputs of this shape and samples up to any size. */
+struct invar_view_workspace;
+struct invar_view_workspace *invar_view_workspace_create(const struct invar_view_output *output,
+                                                         struct invar_error *err);
+void invar_view_workspace_free(struct invar_view_workspace *workspace);
+
+/** Applies params to sample: out[channels][height][width]. Reentrant with one workspace a thread. */
+bool invar_view_apply(const struct invar_view_params *params, const struct invar_view_output *output,
+                      const struct invar_sample *sample, struct invar_view_workspace *workspace, float *out,
+                      struct invar_error *err);
+/** The plain view (evaluation): shorter side resized with antialiasing, centre cropped, standardised; no resize where
+ * sizes agree. */
+bool invar_view_plain(const struct invar_view_output *output, const struct invar_sample *sample,
+                      struct invar_view_workspace *workspace, float *out, struct invar_error *err);
+
+/** A maker of whole batches: one workspace a thread, OpenMP over samples and views. */
+struct invar_view_maker;
+struct invar_view_maker *invar_view_maker_create(const struct invar_view_options *options,
+                                                 const struct invar_dataset_info *info, struct invar_error *err);
+void invar_view_maker_free(struct invar_view_maker *maker);
+/** out[views][count][channels][height][width]; the same bits whatever the number of threads. No allocation after the
+ * first call. */
+bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
+                            uint64_t seed, uint64_t epoch, float *out, struct invar_error *err);
+/** out[count][channels][height][width], plain views. */
+bool invar_view_maker_plain(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
+                            float *out, struct invar_error *err);
+
+#endif
