@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The arguments of a verb: one table gives the parser, the help text and the messages about wrong usage. */
+#include "cli/cli.h"
+#include "invar/options.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_OPTIONS 64
+
+static void print_option(FILE *stream, const struct cli_option *option)
+{
+    char left[64];
+    char letter[8] = "";
+    if (option->letter)
+        snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    snprintf(left, sizeof left, "%s--%s%s%s", letter, option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "");
+    fprintf(stream, "  %-22s %s\n", left, option->help);
+}
+
+static void print_usage(FILE *stream, const struct cli_usage *usage)
+{
+    fprintf(stream, "usage: invar %s %s\n\n%s\n\noptions:\n", usage->verb, usage->arguments, usage->purpose);
+    for (const struct cli_option *option = usage->options; option->name; ++option)
+        print_option(stream, option);
+    fprintf(stream, "  %-22s %s\n", "-h, --help", "this text");
+    if (usage->more) {
+        fputc('\n', stream);
+        usage->more(stream);
+    }
+    fprintf(stream, "\nexample:\n%s", usage->example);
+}
+
+int cli_wrong_usage(const struct cli_usage *usage, const char *format, ...)
+{
+    char sentence[INVAR_ERROR_MESSAGE_SIZE];
+    va_list list;
+    va_start(list, format);
+    vsnprintf(sentence, sizeof sentence, format, list);
+    va_end(list);
+    cli_message("%s: %s (`invar %s --help` explains)", usage->verb, sentence, usage->verb);
+    return CLI_USAGE;
+}
+
+/** Long options match name[0..length), short ones their letter. */
+static const struct cli_option *find_long(const struct cli_usage *usage, const char *name, size_t length)
+{
+    for (const struct cli_option *option = usage->options; option->name; ++option)
+        if (strlen(option->name) == length && !strncmp(option->name, name, length))
+            return option;
+    return NULL;
+}
+
+static const struct cli_option *find_short(const struct cli_usage *usage, char letter)
+{
+    for (const struct cli_option *option = usage->options; option->name; ++option)
+        if (option->letter == letter)
+            return option;
+    return NULL;
+}
+
+static int unknown_option(const struct cli_usage *usage, const char *argument)
+{
+    const char *names[MAX_OPTIONS + 2];
+    char word[64];
+    int count = 0;
+    const char *start = argument + strspn(argument, "-");
+    for (const struct cli_option *option = usage->options; option->name && count < MAX_OPTIONS; ++option)
+        names[count++] = option->name;
+    names[count++] = "help";
+    names[count] = NULL;
+    snprintf(word, sizeof word, "%.*s", (int)strcspn(start, "="), start);
+    const char *nearest = invar_nearest_name(word, names);
+    if (nearest)
+        return cli_wrong_usage(usage, "there is no option %s; did you mean --%s?", argument, nearest);
+    return cli_wrong_usage(usage, "there is no option %s", argument);
+}
+
+static bool read_integer(const struct cli_usage *usage, const struct cli_option *option, const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (end == text || *end || errno || value < option->minimum || value > option->maximum) {
+        cli_wrong_usage(usage, "--%s: `%s` was given, expected a whole number from %" PRId64 " to %" PRId64,
+                        option->name, text, option->minimum, option->maximum);
+        return false;
+    }
+    *(int64_t *)option->variable = value;
+    return true;
+}
+
+static bool list_add(const struct cli_usage *usage, struct cli_list *list, const char *text)
+{
+    if (list->count >= CLI_LIST_SIZE) {
+        cli_wrong_usage(usage, "more than %d arguments of one kind, the first too many is `%s`", CLI_LIST_SIZE, text);
+        return false;
+    }
+    list->item[list->count++] = text;
+    return true;
+}
+
+static bool store(const struct cli_usage *usage, const struct cli_option *option, const char *value)
+{
+    switch (option->kind) {
+    case CLI_FLAG:
+        *(bool *)option->variable = true;
+        return true;
+    case CLI_INTEGER:
+        return read_integer(usage, option, value);
+    case CLI_TEXT:
+        *(const char **)option->variable = value;
+        return true;
+    case CLI_LIST:
+        return list_add(usage, option->variable, value);
+    }
+    return false;
+}
+
+/** One option at argv[*at]; leaves *at on the last argument that it used. */
+static bool read_option(const struct cli_usage *usage, int argc, char **argv, int *at)
+{
+    const char *argument = argv[*at];
+    const char *value = NULL;
+    const struct cli_option *option;
+
+    if (argument[1] == '-') {
+        size_t length = strcspn(argument + 2, "=");
+        option = find_long(usage, argument + 2, length);
+        if (option && argument[2 + length] == '=')
+            value = argument + 2 + length + 1;
+    } else {
+        option = find_short(usage, argument[1]);
+        if (option && argument[2])
+            value = argument + 2;
+    }
+    if (!option) {
+        unknown_option(usage, argument);
+        return false;
+    }
+    if (option->kind == CLI_FLAG && value) {
+        cli_wrong_usage(usage, "--%s takes no value, but `%s` was given", option->name, value);
+        return false;
+    }
+    if (option->kind != CLI_FLAG && !value) {
+        if (*at + 1 >= argc) {
+            cli_wrong_usage(usage, "--%s needs %s after it", option->name, option->argument);
+            return false;
+        }
+        value = argv[++*at];
+    }
+    return store(usage, option, value);
+}
+
+static bool is_assignment(const char *text)
+{
+    size_t length = 0;
+    if (!isalpha((unsigned char)text[0]))
+        return false;
+    while (isalnum((unsigned char)text[length]) || text[length] == '_' || text[length] == '.')
+        ++length;
+    return text[length] == '=';
+}
+
+static bool read_other(const struct cli_usage *usage, const char *text)
+{
+    if (usage->assignments && is_assignment(text))
+        return list_add(usage, usage->assignments, text);
+    if (!usage->positionals || usage->positionals->count >= usage->positional_maximum) {
+        cli_wrong_usage(usage, "`%s` is one argument too many", text);
+        return false;
+    }
+    return list_add(usage, usage->positionals, text);
+}
+
+static bool wants_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc && strcmp(argv[i], "--"); ++i)
+        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+            return true;
+    return false;
+}
+
+bool cli_parse(const struct cli_usage *usage, int argc, char **argv, int *status)
+{
+    bool options_end = false;
+
+    if (wants_help(argc, argv)) {
+        print_usage(stdout, usage);
+        *status = CLI_DONE;
+        return false;
+    }
+    *status = CLI_USAGE;
+    for (int i = 1; i < argc; ++i) {
+        if (!options_end && !strcmp(argv[i], "--")) {
+            options_end = true;
+        } else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
+            if (!read_option(usage, argc, argv, &i))
+                return false;
+        } else if (!read_other(usage, argv[i])) {
+            return false;
+        }
+    }
+    if (usage->positionals && usage->positionals->count < usage->positional_minimum) {
+        cli_wrong_usage(usage, "%s is missing", usage->positional_name);
+        return false;
+    }
+    *status = CLI_DONE;
+    return true;
+}

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_CLI_H
+#define INVAR_CLI_H
+
+#include "invar/error.h"
+#include "invar/eval.h"
+#include <cjson/cJSON.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * The frame of the command. A verb is one file src/cli/VERB.c with `int invar_cli_VERB(int argc, char **argv)`
+ * (argv[0] is the verb; returns an exit status) and one line in the table of main.c. Results go to standard output;
+ * progress, warnings and errors to standard error.
+ */
+
+enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
+
+int invar_cli_bench(int argc, char **argv);
+int invar_cli_data(int argc, char **argv);
+int invar_cli_embed(int argc, char **argv);
+int invar_cli_loss(int argc, char **argv);
+int invar_cli_pretrain(int argc, char **argv);
+int invar_cli_probe(int argc, char **argv);
+int invar_cli_recipes(int argc, char **argv);
+
+/* ---- arguments ---- */
+
+#define CLI_LIST_SIZE 256
+
+/** Repeated options, positionals or KEY=VALUE arguments in the order given; the texts are borrowed from argv. */
+struct cli_list {
+    int count;
+    const char *item[CLI_LIST_SIZE];
+};
+
+enum cli_option_kind {
+    CLI_FLAG,    /**< bool: --json */
+    CLI_INTEGER, /**< int64_t within minimum..maximum: --threads 2 */
+    CLI_TEXT,    /**< const char *: -o FILE; the last one given wins */
+    CLI_LIST,    /**< struct cli_list: --in NAME=FILE --in ... */
+};
+
+/** One option of a verb; a table of them ends with an entry without name. The variable keeps its value when the option
+ * is not given. */
+struct cli_option {
+    const char *name;     /**< "threads" for --threads */
+    char letter;          /**< 'o' for -o, 0: none */
+    const char *argument; /**< what help calls the argument, "N"; NULL for flags */
+    const char *help;     /**< one line, with the default */
+    enum cli_option_kind kind;
+    void *variable;
+    int64_t minimum, maximum; /**< of integers, inclusive */
+};
+
+/** Lines that several verbs share. */
+#define CLI_OPTION_THREADS(variable)                                                                                   \
+    {                                                                                                                  \
+        "threads", 0, "N", "threads to compute with (default: all cores)", CLI_INTEGER, (variable), 1, 4096            \
+    }
+#define CLI_OPTION_JSON(variable)                                                                                      \
+    {                                                                                                                  \
+        "json", 0, NULL, "print one JSON object instead of text", CLI_FLAG, (variable), 0, 0                           \
+    }
+#define CLI_OPTION_END                                                                                                 \
+    {                                                                                                                  \
+        NULL, 0, NULL, NULL, CLI_FLAG, NULL, 0, 0                                                                      \
+    }
+
+/** All that `invar VERB --help` says and the parser needs. */
+struct cli_usage {
+    const char *verb;      /**< "probe" */
+    const char *arguments; /**< after the verb: "RUN [KEY=VALUE ...]" */
+    const char *purpose;   /**< one sentence or a short paragraph */
+    const struct cli_option *options;
+    struct cli_list *positionals; /**< NULL: none are accepted */
+    int positional_minimum, positional_maximum;
+    const char *positional_name;  /**< for messages: "RUN" */
+    struct cli_list *assignments; /**< KEY=VALUE arguments; NULL: they are positionals */
+    const char *example;          /**< whole lines */
+    void (*more)(FILE *stream);   /**< further help (a list of names, an option table), or NULL */
+};
+
+/**
+ * Reads argv into the variables of the table. Options and other arguments may be mixed, `--name=value` works, `--` ends
+ * the options, -h and --help are always there. False when the verb is to return *status at once: help was printed (0),
+ * or one sentence about what is wrong (2).
+ */
+bool cli_parse(const struct cli_usage *usage, int argc, char **argv, int *status);
+
+/** Prints "invar VERB: SENTENCE" and how to get help; returns CLI_USAGE. */
+int cli_wrong_usage(const struct cli_usage *usage, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* ---- results and failures ---- */
+
+/** Prints the sentence of err to standard error; returns the exit status that belongs to its code. */
+int cli_fail(const struct invar_error *err);
+/** Prints the object to standard output and deletes it; NULL (memory was short while building it) is a failure. Returns
+ * an exit status. */
+int cli_print_json(cJSON *object);
+/** "1.2 GiB"-like text for people, into out[size]; returns out. */
+const char *cli_bytes(double bytes, char *out, size_t size);
+/** "1 h 02 min", "3 min 05 s", "4.2 s" into out[size]; returns out. */
+const char *cli_duration(double seconds, char *out, size_t size);
+/** Seconds of a clock that only goes forward. */
+double cli_seconds(void);
+
+/* ---- interruption ---- */
+
+/** Non-zero after Ctrl-C (or SIGTERM), once cli_catch_interrupt was called; a second one ends the process at once. */
+extern volatile sig_atomic_t cli_stop;
+void cli_catch_interrupt(void);
+
+/* ---- progress and log, to standard error ---- */
+
+/** A bar with rate and remaining time on a terminal, a plain line every ten seconds elsewhere. */
+struct cli_progress {
+    const char *what, *unit; /**< "embedding train", "samples" */
+    double started, shown;   /**< cli_seconds */
+    int64_t done, total;
+    double rate, remaining; /**< units and seconds; negative: taken from the clock */
+    char note[160];         /**< appended, e.g. "loss 4.21" */
+};
+void cli_progress_start(struct cli_progress *progress, const char *what, const char *unit);
+/** Shows it when it is time to; rate, remaining and note are those set in the struct. */
+void cli_progress_update(struct cli_progress *progress, int64_t done, int64_t total);
+/** The same with the signature that invar_embed calls; user is a struct cli_progress. */
+void cli_progress_callback(void *user, int64_t done, int64_t total);
+/** Removes the bar. */
+void cli_progress_end(struct cli_progress *progress);
+
+/** One line "invar: TEXT" to standard error that does not tear a bar. */
+void cli_message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/** Sends the log of the library to standard error: warnings and information always, debugging with INVAR_DEBUG=1. */
+void cli_log_start(void);
+
+#endif

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The command: finds the verb in the table and runs it. */
+#include "cli/cli.h"
+#include "invar/options.h"
+#include "invar/version.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct verb {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+};
+
+static const struct verb verbs[] = {
+    {NULL, NULL, NULL},
+};
+
+static void print_help(FILE *stream)
+{
+    fprintf(stream,
+            "invar learns representations without labels: it trains an encoder whose output stays the same under\n"
+            "changes that do not matter.\n\n"
+            "usage: invar VERB [ARGUMENTS]\n\n");
+    for (const struct verb *verb = verbs; verb->name; ++verb)
+        fprintf(stream, "  %-10s %s\n", verb->name, verb->help);
+    fprintf(stream, "\n  --help     this text; `invar VERB --help` explains a verb\n"
+                    "  --version  the version\n\n"
+                    "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n");
+}
+
+static int unknown_verb(const char *name)
+{
+    const char *names[sizeof verbs / sizeof verbs[0]];
+    int count = 0;
+    for (const struct verb *verb = verbs; verb->name; ++verb)
+        names[count++] = verb->name;
+    names[count] = NULL;
+    const char *nearest = invar_nearest_name(name, names);
+    if (nearest)
+        cli_message("there is no verb `%s`; did you mean `%s`? `invar --help` lists them", name, nearest);
+    else
+        cli_message("there is no verb `%s`; `invar --help` lists them", name);
+    return CLI_USAGE;
+}
+
+static int run(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CLI_USAGE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+        print_help(stdout);
+        return CLI_DONE;
+    }
+    if (!strcmp(argv[1], "--version")) {
+        printf("invar %s\n", INVAR_VERSION);
+        return CLI_DONE;
+    }
+    for (const struct verb *verb = verbs; verb->name; ++verb)
+        if (!strcmp(argv[1], verb->name))
+            return verb->run(argc - 1, argv + 1);
+    return unknown_verb(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+    cli_log_start();
+    int status = run(argc, argv);
+    errno = 0;
+    if ((fflush(stdout) || ferror(stdout)) && status == CLI_DONE) {
+        cli_message("the result cannot be written to standard output: %s", errno ? strerror(errno) : "output error");
+        status = CLI_FAILED;
+    }
+    return status;
+}

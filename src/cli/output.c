@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results, failures and interruption as a terminal wants them. */
+#include "cli/cli.h"
+
+#include <math.h>
+#include <time.h>
+
+volatile sig_atomic_t cli_stop;
+
+int cli_fail(const struct invar_error *err)
+{
+    cli_message("%s", err->message);
+    switch (err->code) {
+    case INVAR_ERROR_USAGE:
+        return CLI_USAGE;
+    case INVAR_ERROR_INTERRUPTED:
+        return CLI_INTERRUPTED;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+int cli_print_json(cJSON *object)
+{
+    char *text = object ? cJSON_Print(object) : NULL;
+    if (text)
+        puts(text);
+    else
+        cli_message("there is not enough memory for the JSON text; free some and try again");
+    cJSON_free(text);
+    cJSON_Delete(object);
+    return text ? CLI_DONE : CLI_FAILED;
+}
+
+const char *cli_bytes(double bytes, char *out, size_t size)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    while (bytes >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
+        bytes /= 1024;
+        ++unit;
+    }
+    snprintf(out, size, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    return out;
+}
+
+const char *cli_duration(double seconds, char *out, size_t size)
+{
+    if (!(seconds >= 0 && seconds < 1e9)) {
+        snprintf(out, size, "?");
+    } else if (seconds < 60) {
+        snprintf(out, size, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
+    } else {
+        long whole = lround(seconds);
+        if (whole < 3600)
+            snprintf(out, size, "%ld min %02ld s", whole / 60, whole % 60);
+        else
+            snprintf(out, size, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
+    }
+    return out;
+}
+
+double cli_seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void on_signal(int signal)
+{
+    (void)signal;
+    cli_stop = 1;
+}
+
+void cli_catch_interrupt(void)
+{
+    /* SA_RESETHAND: the second signal meets the default action, so a run that hangs can still be ended. */
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    action.sa_flags |= (int)SA_RESETHAND;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
