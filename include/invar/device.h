@@ -37,6 +37,10 @@ void invar_device_download(struct invar_device *device, void *to_host, const voi
 void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value);
 /** Sum of squares, accumulated in double. NaN and Inf come through. */
 double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count);
+/** x <- factor x: gradient clipping. */
+void invar_device_scale(struct invar_device *device, float *x, int64_t count, double factor);
+/** x <- x + y: gradients that meet at one place. */
+void invar_device_add(struct invar_device *device, float *x, const float *y, int64_t count);
 /** x <- m x + (1 - m) y  [R4]. */
 void invar_device_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count);
 /** g += decay p; buffer = first ? g : momentum buffer + g; p -= lr (nesterov ? g + momentum buffer : buffer). */

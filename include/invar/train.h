@@ -116,6 +116,7 @@ struct invar_trainer_options {
         void *user,
         const struct invar_record *record); /**< every step; record->count is 0 on steps that are not logged */
     void *user;
+    bool profile; /**< keep times by kind of work (invar_trainer_profile) */
 };
 
 struct invar_trainer;
@@ -131,7 +132,7 @@ int64_t invar_trainer_steps_done(const struct invar_trainer *trainer);
 int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
 /** All remaining steps, checkpoints, and at the end encoder.safetensors. */
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
-/** Seconds by kind of work (views, conv forward, ..., loss, optimiser), when built with profiling on. */
+/** Seconds by kind of work (views, conv forward, ..., loss, optimiser, other); 0 entries unless options.profile. */
 int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_profile_entry *entries, int capacity);
 /** What it takes: bytes of workspace, weights, optimiser state; operations a step. For --dry-run. */
 struct invar_trainer_plan {
