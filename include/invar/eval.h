@@ -6,31 +6,48 @@
 #include "invar/device.h"
 #include "invar/encoder.h"
 
-/** Representations h of one split under the plain view: out is a new float32 array [count][D]. Progress: called now and
- * then, may be NULL. */
+/* Measurements of frozen representations: docs/evaluation.md has the protocol and its constants. */
+
+/** The samples of one split that could be read, in the order of the split. */
+struct invar_embedded {
+    struct invar_array features; /**< float32 [rows][D] */
+    struct invar_array labels;   /**< int64 [rows]; -1 where there is none */
+};
+void invar_embedded_free(struct invar_embedded *embedded);
+
+/**
+ * Representations h of one split under the plain view, standardised as the encoder was trained (its own mean and
+ * deviation, its own input size). The same bits whatever the number of threads that make the views. progress is called
+ * now and then and may be NULL. Refused: data whose channels are not those of the encoder, a split without samples,
+ * representations that are not finite (the sample is named).
+ */
 bool invar_embed(struct invar_device *device, const struct invar_encoder *encoder, struct invar_dataset *dataset,
                  enum invar_split split, enum invar_precision precision,
-                 void (*progress)(void *user, int64_t done, int64_t total), void *user, struct invar_array *out,
+                 void (*progress)(void *user, int64_t done, int64_t total), void *user, struct invar_embedded *out,
                  struct invar_error *err);
-/** The plain views themselves, flattened: the `input` baseline. */
-bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_array *out,
+/** The plain views themselves, flattened to [C*H*W]: the `input` baseline. */
+bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_embedded *out,
                        struct invar_error *err);
 
 /* ---- multinomial logistic regression (`PROBE`) ---- */
 
 struct invar_logreg_options {
-    double l2;          /**< (l2/2) ||W||_F^2, bias free */
+    double l2;          /**< (l2/2) ||W||_F^2, bias free; >= 0 */
     int64_t iterations; /**< limit */
-    double tolerance;   /**< stop when ||gradient||_inf falls below */
+    double tolerance;   /**< converged when ||gradient||_inf falls to it */
 };
 struct invar_logreg_result {
-    double objective, cross_entropy, gradient_norm;
+    double objective, cross_entropy;
+    double gradient_norm; /**< ||gradient||_inf over weight and bias, at the solution that is returned */
     int64_t iterations;
-    bool converged;
+    bool converged; /**< gradient_norm <= tolerance */
 };
 /**
- * Minimises (1/N) sum -log softmax(W x + b)_y + (l2/2)||W||^2 by L-BFGS. features: float32 or float64 [N][D]; labels
- * 0..classes-1; weight [classes][D] and bias [classes] hold the start and receive the solution (bias sums to 0).
+ * Minimises (1/N) sum -log softmax(W x + b)_y + (l2/2)||W||^2 by L-BFGS (`PROBE`). features: float32 or float64
+ * [N][D], the products are computed in that precision and summed in double; labels 0..classes-1; weight
+ * [classes][D] and bias [classes] hold the start and receive the solution (bias sums to 0). Not converging within the
+ * limit is no error: the result says so. Refused: fewer than 2 classes, a label out of range, a class without samples,
+ * a feature that is not finite (its row is named).
  */
 bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels, int classes,
                       const struct invar_logreg_options *options, double *weight, double *bias,
@@ -39,29 +56,49 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
 bool invar_logreg_scores(const struct invar_matrix *features, const double *weight, const double *bias, int classes,
                          float *out, struct invar_error *err);
 
+/* ---- accuracy ---- */
+
+struct invar_accuracy {
+    int classes;
+    int64_t count;
+    double top1, top5;  /**< percent; top5 of fewer than 5 classes is 100 */
+    double low, high;   /**< 95 % interval of top1 (Wilson), percent */
+    double *per_class;  /**< [classes] percent; 0 for a class without samples (its row of confusion is 0) */
+    int64_t *confusion; /**< [classes][classes], rows true, columns predicted */
+};
+/** From scores [count][classes]; equal scores go to the smaller class. Scores that are not finite are refused. */
+bool invar_accuracy_measure(const float *scores, const int64_t *labels, int64_t count, int classes,
+                            struct invar_accuracy *out, struct invar_error *err);
+void invar_accuracy_free(struct invar_accuracy *accuracy);
+/** Wilson score interval of hits out of count at 95 %, as fractions; count >= 1. */
+void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high);
+
 /* ---- linear probe ---- */
 
 struct invar_probe_options {
-    struct invar_real_list l2; /**< strengths tried on the held-out part, on features scaled to unit mean square */
-    double held_out;           /**< fraction of the training set, 0.1 */
-    int64_t iterations;
-    double tolerance;
-    int64_t seed;
+    struct invar_real_list
+        l2;             /**< strengths tried on the held-out part; they apply to features scaled to unit mean
+                           square: all features by one factor, so that the mean of x^2 over rows and columns is 1 */
+    double held_out;    /**< fraction of the training set */
+    int64_t iterations; /**< limit of every fit */
+    double tolerance;   /**< of the final fit, on the scaled features */
+    int64_t seed;       /**< of the held-out split */
 };
 extern const struct invar_option invar_probe_option_table[];
 
 struct invar_probe_result {
-    int classes;
-    int64_t train_count, test_count;
-    double top1, top5;  /**< percent of the test split */
-    double low, high;   /**< 95 % interval of top1 (Wilson), percent */
-    double *per_class;  /**< [classes] percent; NaN never: a class without test samples is reported as 0 with count 0 */
-    int64_t *confusion; /**< [classes][classes], rows true, columns predicted */
-    double l2;          /**< chosen */
-    double held_out_top1; /**< at the chosen strength */
-    struct invar_logreg_result fit;
+    int64_t train_count, test_count, dimensions;
+    struct invar_accuracy test;
+    double l2;                      /**< chosen */
+    int64_t held_out_count;         /**< 0 when only one strength was given: nothing to choose */
+    double held_out_top1;           /**< percent, at the chosen strength */
+    struct invar_logreg_result fit; /**< the final one, on all training samples and on scaled features */
     double seconds;
 };
+/**
+ * Chooses the strength of the penalty on a stratified held-out part of the training samples, fits all of them at that
+ * strength and measures on the test samples. Labels as in invar_logreg_fit.
+ */
 bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                      const int64_t *test_labels, int classes, const struct invar_probe_options *options,
                      struct invar_probe_result *out, struct invar_error *err);
@@ -69,7 +106,21 @@ void invar_probe_result_free(struct invar_probe_result *result);
 
 /* ---- nearest neighbours (`KNN`) ---- */
 
-/** Cosine similarity, min(k, N) neighbours, weights exp(sim / temperature). scores[test][classes] may be NULL. */
+struct invar_neighbours_options {
+    struct invar_int_list k; /**< numbers of neighbours */
+    double temperature;
+};
+extern const struct invar_option invar_neighbours_option_table[];
+
+/** The min(k, N) training rows of largest cosine similarity, nearest first (equal ones: smaller index first):
+ * index[test rows][k], similarity[test rows][k], where k is already <= the training rows. */
+bool invar_neighbours_find(const struct invar_matrix *train, const struct invar_matrix *test, int64_t k, int64_t *index,
+                           double *similarity, struct invar_error *err);
+/** scores[classes] of one test row from its first k neighbours: sum of exp(similarity / temperature) by class. */
+void invar_neighbours_vote(const int64_t *index, const double *similarity, int64_t k, const int64_t *train_labels,
+                           int classes, double temperature, double *scores);
+/** Both for all test rows. predictions[test rows]: the largest score, the smaller class if equal. scores[test][classes]
+ * may be NULL. */
 bool invar_neighbours(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                       int classes, int64_t k, double temperature, int64_t *predictions, double *scores,
                       struct invar_error *err);
