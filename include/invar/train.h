@@ -108,7 +108,7 @@ struct invar_record {
 };
 
 struct invar_trainer_options {
-    const char *folder; /**< run folder */
+    const char *folder; /**< run folder; NULL: nothing is written (dry run, benchmarks) */
     bool resume;        /**< go on from the last good checkpoint of the folder */
     volatile sig_atomic_t
         *stop; /**< set to non-zero (signal handler) to save and return INVAR_ERROR_INTERRUPTED; may be NULL */
