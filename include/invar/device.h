@@ -39,8 +39,8 @@ void invar_device_fill(struct invar_device *device, float *x, int64_t count, flo
 double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count);
 /** x <- factor x: gradient clipping. */
 void invar_device_scale(struct invar_device *device, float *x, int64_t count, double factor);
-/** x <- x + y: gradients that meet at one place. */
-void invar_device_add(struct invar_device *device, float *x, const float *y, int64_t count);
+/** x <- x + factor y: gradients that meet at one place, coupled weight decay. */
+void invar_device_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count);
 /** x <- m x + (1 - m) y  [R4]. */
 void invar_device_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count);
 /** g += decay p; buffer = first ? g : momentum buffer + g; p -= lr (nesterov ? g + momentum buffer : buffer). */
