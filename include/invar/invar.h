@@ -5,6 +5,7 @@
 
 #include "invar/array.h"
 #include "invar/data.h"
+#include "invar/dense.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
 #include "invar/error.h"

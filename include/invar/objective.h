@@ -22,13 +22,16 @@ enum invar_role {
     INVAR_ROLE_COUNT
 };
 #define INVAR_ROLE_BIT(role) (1u << (role))
+#define INVAR_ROLE_GROUPS (1u << INVAR_ROLE_COUNT) /* the bit of refinement groups, which are no matrix */
 
-/** N x d matrices by role and view, all float32 or all float64, device memory; data NULL where a role is not present.
+/**
+ * N x d matrices by role and view, all float32 or all float64, device memory. A role is present where rows > 0; a check
+ * looks at shapes and types alone, so data may still be NULL there. As gradients: data NULL where none is wanted.
  */
 struct invar_embeddings {
     int views;
     struct invar_matrix by[INVAR_ROLE_COUNT][INVAR_MAX_VIEWS];
-    const int64_t *groups; /* [N] host, refinement groups; or NULL */
+    const int64_t *groups; /* [N] host, refinement groups, any values; or NULL */
 };
 
 #define INVAR_MAX_PARTS 8
@@ -41,19 +44,27 @@ struct invar_term_value {
     } part[INVAR_MAX_PARTS];
 };
 
+/** The name of an input file of `invar loss` ("p1", "z_prime") where it is not the one that its role gives. */
+struct invar_term_input {
+    const char *name;
+    enum invar_role role;
+    int view; /* from 0 */
+};
+
 /** One term of the table. The whole of it, with its options, check, value, gradient and reference, is one file. */
 struct invar_term_spec {
     const char *name; /* "relic" */
     const char *help; /* one line with the formula tag */
     const struct invar_option *options;
     size_t options_size;
-    /** Roles that are read (bits), given the options. */
+    const struct invar_term_input *inputs; /* other names of inputs, ended by a NULL name; NULL: h1 z1 q1 t1 ... */
+    /** Roles that are read (bits, INVAR_ROLE_GROUPS among them), given the options. */
     unsigned (*roles)(const void *options);
     /** Shapes and options agree? A sentence when not: too few samples, one view for a two-view term, no target, ... */
     bool (*check)(const void *options, const struct invar_embeddings *in, struct invar_error *err);
     /**
-     * Value, and weight * gradient ADDED to gradient->by[role][view] wherever that data is not NULL. Work space from
-     * scratch.
+     * Value, and weight * gradient ADDED to gradient->by[role][view] wherever that data is not NULL (gradient may be
+     * NULL: the value alone). Constants (role T) never receive any. Work space from scratch, which holds device memory.
      */
     bool (*evaluate)(struct invar_device *device, struct invar_scratch *scratch, const void *options,
                      const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
@@ -63,6 +74,9 @@ struct invar_term_spec {
 };
 const struct invar_term_spec *invar_term_find(const char *name, struct invar_error *err);
 const struct invar_term_spec *const *invar_term_list(void); /* NULL-ended */
+/** Where the input file NAME of a term goes: "z2" is role Z, view 1; "z" alone is view 0. False for a name it has not.
+ */
+bool invar_term_find_input(const struct invar_term_spec *term, const char *name, enum invar_role *role, int *view);
 
 /** A weighted sum of terms: the `terms:` section, a mapping NAME: {weight: 1, option: value, ...}. */
 struct invar_objective;
@@ -78,24 +92,25 @@ const void *invar_objective_options(const struct invar_objective *objective, int
 bool invar_objective_write(const struct invar_objective *objective, int indent, struct invar_text *out,
                            struct invar_error *err);
 /**
- * Sum over terms of weight * loss into *loss; values[count] (may be NULL) by term; gradients are zeroed first, then
- * filled. A term whose value is not finite is an error (INVAR_ERROR_NUMERIC) that names the term and the part. No
- * allocation after the first call.
+ * Sum over terms of weight * loss into *loss; values[count] (may be NULL) by term; gradients (may be NULL) are zeroed
+ * first, then filled. A term whose value is not finite is an error (INVAR_ERROR_NUMERIC) that names the term and the
+ * part. No allocation after the first call.
  */
 bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
                               const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
                               struct invar_term_value *values, struct invar_error *err);
 
-/* ---- measurements: numbers that explain, never differentiated (device float32 or float64 in, double out) ---- */
+/* ---- measurements: numbers that explain, never differentiated (device float32 or float64 in, host double out; work
+ * space from scratch) ---- */
 
 /** Mean over columns of the unbiased standard deviation of z (raw deviation: a shrinking collapse shows here). */
-bool invar_measure_deviation(struct invar_device *device, const struct invar_matrix *z, double *out,
-                             struct invar_error *err);
+bool invar_measure_deviation(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                             double *out, struct invar_error *err);
 /** RankMe: exp(entropy of the normalised singular values of z, not centred). `RANKME` in the golden cases. */
-bool invar_measure_effective_rank(struct invar_device *device, const struct invar_matrix *z, double *out,
-                                  struct invar_error *err);
+bool invar_measure_effective_rank(struct invar_device *device, struct invar_scratch *scratch,
+                                  const struct invar_matrix *z, double *out, struct invar_error *err);
 /** Singular values of z (descending, [min(N, d)]) and eigenvalues of C(z) (descending, [d]); either may be NULL. */
-bool invar_measure_spectrum(struct invar_device *device, const struct invar_matrix *z, double *singular,
-                            double *covariance, struct invar_error *err);
+bool invar_measure_spectrum(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                            double *singular, double *covariance, struct invar_error *err);
 
 #endif

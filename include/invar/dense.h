@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_DENSE_H
+#define INVAR_DENSE_H
+
+#include "invar/array.h"
+#include "invar/device.h"
+#include "invar/memory.h"
+
+/*
+ * Dense operations of a device: what terms and measurements are made of. Matrices are device memory, all of one call
+ * float32 or all float64; what a call reduces to a number is accumulated in double and comes back on the host. Shapes
+ * must agree (that is the caller's duty, not a user's); work space comes from scratch, in the sizes said there. The
+ * same number of threads gives the same bits.
+ */
+
+/** A matrix over scratch memory, not zeroed. */
+bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
+                      struct invar_matrix *out, struct invar_error *err);
+
+void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x);
+/** to = from, converting between float32 and float64 where they differ. */
+void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to);
+/** y += scale x. */
+void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
+                     const struct invar_matrix *y);
+/** y = x^T, or y += x^T; x and y are different memory. */
+void invar_dense_transpose(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                           bool add);
+/** x += x^T in place, x square. */
+void invar_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x);
+/** Sum over all elements of a * b. */
+double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b);
+
+/** c = scale op(a) op(b) + keep c, where op transposes on request; keep 0 ignores what c held. */
+void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
+                         const struct invar_matrix *a, const struct invar_matrix *b, double keep,
+                         const struct invar_matrix *c);
+
+/* ---- rows ---- */
+
+/** y = norm(x) by row: x / max(|x|, 1e-12). lengths: device double [rows], receives max(|x|, 1e-12). */
+void invar_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                           double *lengths);
+/** dx += scale (dy - y <y, dy>) / length: the gradient of norm(); where a row was clamped, scale dy / 1e-12. */
+void invar_dense_normalise_backward(struct invar_device *device, const struct invar_matrix *y, const double *lengths,
+                                    const struct invar_matrix *dy, double scale, const struct invar_matrix *dx);
+
+enum invar_dense_divergence {
+    INVAR_DIVERGENCE_NONE,
+    INVAR_DIVERGENCE_ALL,      /* every ordered pair of distinct matrices */
+    INVAR_DIVERGENCE_ADJACENT, /* every matrix with the next one, the last with the first */
+};
+
+/** What invar_dense_contrast does with matrices a = 1 .. count of logits, p_a = row softmax of matrix a. */
+struct invar_dense_contrast {
+    int count;
+    const int64_t *match;  /* device [rows]: the column that matches a row; NULL: the diagonal */
+    bool exclude_diagonal; /* entry (i, i) takes no part in the softmax of row i */
+    enum invar_dense_divergence divergence;
+    bool first_constant;                     /* the first argument of every KL receives no gradient */
+    double contrast_scale, divergence_scale; /* of the two values in the gradient */
+};
+/**
+ * contrast = - sum_i sum_a log p_a,i(match_i); divergence = sum_i sum over pairs (a, b) KL(p_a,i || p_b,i), from
+ * log-softmax values. The logits are overwritten by the gradient of contrast_scale contrast + divergence_scale
+ * divergence. Scratch: 2 (count + 2) rows a thread.
+ */
+bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
+                          const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
+                          double *divergence, struct invar_error *err);
+
+/**
+ * Logits of groups of columns: grouped(i, c) = log sum over the columns j with group[j] = c of exp x(i, j), so that the
+ * softmax of grouped is the sum of the softmax of x over each group. group: device [cols of x], 0 .. cols of grouped -
+ * 1, none empty. Scratch: one row of doubles a thread.
+ */
+bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                       const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err);
+/** The way back: x(i, j) <- gradient(i, group[j]) exp(x(i, j) - grouped(i, group[j])), logits in, their gradient out.
+ */
+void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix *grouped,
+                         const struct invar_matrix *gradient, const int64_t *group, const struct invar_matrix *x);
+
+/* ---- columns ---- */
+
+/** y = x less its column means (two passes, means in double); y may be x. */
+void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y);
+/** Device double [cols] each: means, and sums of squared distances from them (two passes). */
+void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares);
+/** c = x^T x / (rows - 1) for a centred x: C(Z) of [V3]. */
+void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
+                            const struct invar_matrix *c);
+
+/* ---- factorisations, float64 ---- */
+
+/** a = L L^T, in place: L in the lower triangle, zeros above. Not positive definite: INVAR_ERROR_NUMERIC. */
+bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err);
+/** b <- (L L^T)^{-1} b. */
+bool invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, const struct invar_matrix *b,
+                                struct invar_error *err);
+/** Singular values in descending order, host [min(rows, cols)]; x is destroyed. NaN or Inf in x:
+ * INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */
+bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
+                                 const struct invar_matrix *x, double *values, struct invar_error *err);
+
+#endif
