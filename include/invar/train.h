@@ -17,7 +17,10 @@ struct invar_optimiser_spec {
     const struct invar_option *options; /* without `kind` and `lr` */
     size_t options_size;
     int buffers; /* state vectors of trained_count floats */
-    /** One update of the whole vector; step counts from 1. Parameters of role BIAS and NORM are "1-D". */
+    /** What the table cannot say about options (may be NULL): a sentence when they do not fit. */
+    bool (*check)(const void *options, struct invar_error *err);
+    /** One update of the whole vector; step counts from 1. Parameters of role BIAS and NORM are "1-D". Gradients are
+     * used up (decay may be added to them). */
     void (*update)(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step);
 };
 const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct invar_error *err);

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* AdamW (`OPT` adamw): Adam with decoupled weight decay, p *= 1 - lr * weight_decay. */
+#include "train/optimisers.h"
+
+#include <stddef.h>
+
+#define FIELD(name) offsetof(struct invar_adam_options, name)
+static const struct invar_option table[] = {
+    {"betas", INVAR_OPTION_REAL_LIST, FIELD(betas), "[0.9, 0.999]", 0, 0.9999999, NULL,
+     "decay of the first and second moment"},
+    {"eps", INVAR_OPTION_REAL, FIELD(eps), "1e-8", 0, 1, NULL, "added to the root of the second moment"},
+    {"weight_decay", INVAR_OPTION_REAL, FIELD(weight_decay), "0.01", 0, 10, NULL,
+     "decoupled: parameters shrink by lr times this at every step"},
+    {"exclude_1d_from_decay", INVAR_OPTION_BOOL, FIELD(exclude_1d_from_decay), "false", 0, 0, NULL,
+     "no decay on biases and norm parameters"},
+    {0},
+};
+
+static void update(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step)
+{
+    const struct invar_adam_options *o = options;
+    enum invar_segment_cut cut = o->exclude_1d_from_decay ? INVAR_SEGMENT_BY_KIND : INVAR_SEGMENT_WHOLE;
+    struct invar_segment s;
+    int cursor = 0;
+
+    while (invar_segment_next(weights->net, cut, &cursor, &s)) {
+        double decay = s.one_dimensional ? 0 : o->weight_decay;
+        invar_device_adam(weights->device, weights->parameters + s.offset, weights->gradients + s.offset,
+                          buffers[0] + s.offset, buffers[1] + s.offset, s.count, lr, o->betas.value[0],
+                          o->betas.value[1], o->eps, decay, step);
+    }
+}
+
+const struct invar_optimiser_spec invar_optimiser_adamw = {
+    .name = "adamw",
+    .help = "Adam with decoupled weight decay",
+    .options = table,
+    .options_size = sizeof(struct invar_adam_options),
+    .buffers = 2,
+    .check = invar_adam_check,
+    .update = update,
+};

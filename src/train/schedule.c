@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rates over the run: warm-up and cosine (`SCHED`), and the momentum of the target network [R4]. */
+#include "invar/train.h"
+
+#include <math.h>
+
+#define PI 3.14159265358979323846
+
+double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double final_ratio)
+{
+    double progress, q;
+
+    if (step < warmup_steps)
+        return peak * (double)step / (double)warmup_steps;
+    if (total_steps <= warmup_steps)
+        return peak;
+    progress = (double)(step - warmup_steps) / (double)(total_steps - warmup_steps);
+    q = (1 + cos(PI * progress)) / 2;
+    return peak * q + peak * final_ratio * (1 - q);
+}
+
+double invar_schedule_momentum(double base, int64_t step, int64_t total_steps)
+{
+    return 1 - (1 - base) * (cos(PI * (double)step / (double)total_steps) + 1) / 2;
+}
