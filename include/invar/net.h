@@ -88,8 +88,7 @@ int invar_net_batchnorm(struct invar_net *net, int from, const char *name, struc
 int invar_net_relu(struct invar_net *net, int from, struct invar_error *err);
 int invar_net_maxpool(struct invar_net *net, int from, int64_t kernel, int64_t stride, int64_t padding,
                       struct invar_error *err);
-/** Average pool to side x side (windows of floor(H/side), the last row and column of windows larger when it does not
- * divide is not supported: stride floor(H/side), kernel H - (side-1) stride). side 1 is the global average. */
+/** Average pool to side x side (1: global): windows of stride floor(H / side) and kernel H - (side - 1) stride. */
 int invar_net_avgpool(struct invar_net *net, int from, int64_t side, struct invar_error *err);
 int invar_net_linear(struct invar_net *net, int from, const char *name, int64_t out, bool bias,
                      struct invar_error *err);

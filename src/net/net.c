@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The graph of a net: layers with shapes, named parameters, counts and initial values. */
+#include "invar/net.h"
+#include "invar/memory.h"
+#include "invar/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_SIDE 65536
+#define MAX_ELEMENTS ((int64_t)1 << 40)
+
+/* Room for one more element of a growing array. */
+static bool grow(void **items, int count, int *capacity, size_t size, struct invar_error *err)
+{
+    if (count < *capacity)
+        return true;
+    int larger = *capacity ? 2 * *capacity : 32;
+    void *grown = invar_alloc((size_t)larger, size, err);
+    if (!grown)
+        return false;
+    if (count)
+        memcpy(grown, *items, (size_t)count * size);
+    invar_free(*items);
+    *items = grown;
+    *capacity = larger;
+    return true;
+}
+
+static int layer_add(struct invar_net *net, enum invar_layer_kind kind, const char *name, int from,
+                     struct invar_error *err)
+{
+    if (from < -1 || from >= net->layer_count) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "layer %d: there is no layer %d to read from", net->layer_count, from);
+        return -1;
+    }
+    void *layers = net->layers;
+    if (!grow(&layers, net->layer_count, &net->layer_capacity, sizeof *net->layers, err))
+        return -1;
+    net->layers = layers;
+    struct invar_layer *layer = &net->layers[net->layer_count];
+    *layer = (struct invar_layer){.kind = kind, .input = {from, -1}, .parameter = {-1, -1, -1, -1}};
+    if (from >= 0)
+        layer->shape = net->layers[from].shape;
+    if (name)
+        snprintf(layer->name, sizeof layer->name, "%s", name);
+    else
+        snprintf(layer->name, sizeof layer->name, "layer %d", net->layer_count);
+    return net->layer_count++;
+}
+
+static int parameter_add(struct invar_net *net, const char *prefix, const char *suffix, enum invar_parameter_role role,
+                         enum invar_init init, int rank, const int64_t *shape, int64_t fan_in, struct invar_error *err)
+{
+    void *parameters = net->parameters;
+    if (!grow(&parameters, net->parameter_count, &net->parameter_capacity, sizeof *net->parameters, err))
+        return -1;
+    net->parameters = parameters;
+    struct invar_parameter *parameter = &net->parameters[net->parameter_count];
+    *parameter = (struct invar_parameter){.role = role, .init = init, .rank = rank, .count = 1, .fan_in = fan_in};
+    int written = snprintf(parameter->name, sizeof parameter->name, "%s.%s", prefix, suffix);
+    if (written < 0 || (size_t)written >= sizeof parameter->name) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "parameter name %s.%s is too long", prefix, suffix);
+        return -1;
+    }
+    for (int i = 0; i < rank; i++) {
+        parameter->shape[i] = shape[i];
+        parameter->count *= shape[i];
+    }
+    int64_t *total = role == INVAR_PARAMETER_STATISTIC ? &net->statistic_count : &net->trained_count;
+    if (parameter->count > MAX_ELEMENTS - *total) {
+        invar_error_set(err, INVAR_ERROR_MEMORY, "%s: the net has more than 2^40 parameters; choose smaller widths",
+                        parameter->name);
+        return -1;
+    }
+    parameter->offset = *total;
+    *total += parameter->count;
+    return net->parameter_count++;
+}
+
+struct invar_net *invar_net_create(struct invar_shape input, struct invar_error *err)
+{
+    bool map =
+        input.rank == 3 && input.height >= 1 && input.width >= 1 && input.height <= MAX_SIDE && input.width <= MAX_SIDE;
+    if (!(map || input.rank == 1) || input.channels < 1 || input.channels > 1 << 24) {
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "input of rank %d, %lld x %lld x %lld: expected channels, height and width of at least 1",
+                        input.rank, (long long)input.channels, (long long)input.height, (long long)input.width);
+        return NULL;
+    }
+    struct invar_net *net = invar_alloc(1, sizeof *net, err);
+    if (!net)
+        return NULL;
+    if (input.rank == 1)
+        input.height = input.width = 1;
+    if (layer_add(net, INVAR_LAYER_INPUT, "input", -1, err) < 0) {
+        invar_net_free(net);
+        return NULL;
+    }
+    net->layers[0].shape = input;
+    return net;
+}
+
+void invar_net_free(struct invar_net *net)
+{
+    if (!net)
+        return;
+    invar_free(net->layers);
+    invar_free(net->parameters);
+    invar_free(net);
+}
+
+static int64_t window_count(int64_t side, int64_t kernel, int64_t stride, int64_t padding)
+{
+    int64_t room = side + 2 * padding - kernel;
+    return room < 0 ? 0 : room / stride + 1;
+}
+
+/* Output size of a sliding window; refuses a window that does not fit. */
+static bool window_shape(struct invar_layer *layer, struct invar_error *err)
+{
+    if (layer->shape.rank != 3)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: expected an input with height and width",
+                               layer->name);
+    int64_t height = window_count(layer->shape.height, layer->kernel, layer->stride, layer->padding);
+    int64_t width = window_count(layer->shape.width, layer->kernel, layer->stride, layer->padding);
+    if (height < 1 || width < 1)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "layer %s: a window of %lld does not fit an input of %lld x %lld; use larger images or a "
+            "net with fewer strides",
+            layer->name, (long long)layer->kernel, (long long)layer->shape.height, (long long)layer->shape.width);
+    layer->shape.height = height;
+    layer->shape.width = width;
+    return true;
+}
+
+/* Weight (of that rank and shape) and, where asked, bias of a convolution or linear layer. */
+static bool weight_parameters(struct invar_net *net, struct invar_layer *layer, const char *name, int rank,
+                              const int64_t *shape, int64_t fan_in, bool bias, enum invar_init init,
+                              struct invar_error *err)
+{
+    layer->parameter[0] = parameter_add(net, name, "weight", INVAR_PARAMETER_WEIGHT, init, rank, shape, fan_in, err);
+    if (layer->parameter[0] < 0)
+        return false;
+    if (bias)
+        layer->parameter[1] =
+            parameter_add(net, name, "bias", INVAR_PARAMETER_BIAS, INVAR_INIT_TORCH_LINEAR, 1, shape, fan_in, err);
+    return !bias || layer->parameter[1] >= 0;
+}
+
+int invar_net_conv2d(struct invar_net *net, int from, const char *name, int64_t out, int64_t kernel, int64_t stride,
+                     int64_t padding, bool bias, enum invar_init init, struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_CONV2D, name, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    int64_t in = layer->shape.channels;
+    layer->kernel = kernel;
+    layer->stride = stride;
+    layer->padding = padding;
+    if (!window_shape(layer, err))
+        return -1;
+    layer->shape.channels = out;
+    int64_t shape[] = {out, in, kernel, kernel};
+    return weight_parameters(net, layer, name, 4, shape, in * kernel * kernel, bias, init, err) ? number : -1;
+}
+
+/* weight 1 and bias 0 of a norm over `channels`. */
+static bool norm_parameters(struct invar_net *net, struct invar_layer *layer, const char *name, int64_t channels,
+                            struct invar_error *err)
+{
+    layer->parameter[0] =
+        parameter_add(net, name, "weight", INVAR_PARAMETER_NORM, INVAR_INIT_ONE, 1, &channels, channels, err);
+    layer->parameter[1] =
+        parameter_add(net, name, "bias", INVAR_PARAMETER_NORM, INVAR_INIT_ZERO, 1, &channels, channels, err);
+    layer->epsilon = 1e-5;
+    return layer->parameter[0] >= 0 && layer->parameter[1] >= 0;
+}
+
+int invar_net_batchnorm(struct invar_net *net, int from, const char *name, struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_BATCHNORM, name, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    int64_t channels = layer->shape.channels;
+    if (!norm_parameters(net, layer, name, channels, err))
+        return -1;
+    layer->parameter[2] = parameter_add(net, name, "running_mean", INVAR_PARAMETER_STATISTIC, INVAR_INIT_ZERO, 1,
+                                        &channels, channels, err);
+    layer->parameter[3] =
+        parameter_add(net, name, "running_var", INVAR_PARAMETER_STATISTIC, INVAR_INIT_ONE, 1, &channels, channels, err);
+    layer->momentum = 0.1;
+    return layer->parameter[2] >= 0 && layer->parameter[3] >= 0 ? number : -1;
+}
+
+int invar_net_relu(struct invar_net *net, int from, struct invar_error *err)
+{
+    return from < 0 ? -1 : layer_add(net, INVAR_LAYER_RELU, NULL, from, err);
+}
+
+int invar_net_maxpool(struct invar_net *net, int from, int64_t kernel, int64_t stride, int64_t padding,
+                      struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_MAXPOOL, NULL, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    layer->kernel = kernel;
+    layer->stride = stride;
+    layer->padding = padding;
+    return window_shape(layer, err) ? number : -1;
+}
+
+int invar_net_avgpool(struct invar_net *net, int from, int64_t side, struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_AVGPOOL, NULL, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    if (layer->shape.rank != 3 || side < 1 || layer->shape.height < side || layer->shape.width < side) {
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "average pool to %lld x %lld: the map is only %lld x %lld; choose a smaller pool or larger "
+                        "images",
+                        (long long)side, (long long)side, (long long)layer->shape.height,
+                        (long long)layer->shape.width);
+        return -1;
+    }
+    layer->shape.height = layer->shape.width = side;
+    return number;
+}
+
+int invar_net_linear(struct invar_net *net, int from, const char *name, int64_t out, bool bias, struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_LINEAR, name, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    int64_t in = layer->shape.channels;
+    if (layer->shape.rank != 1) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: a linear layer reads vectors; flatten the map first", name);
+        return -1;
+    }
+    layer->shape.channels = out;
+    int64_t shape[] = {out, in};
+    return weight_parameters(net, layer, name, 2, shape, in, bias, INVAR_INIT_TORCH_LINEAR, err) ? number : -1;
+}
+
+int invar_net_add(struct invar_net *net, int a, int b, struct invar_error *err)
+{
+    int number = a < 0 || b < 0 ? -1 : layer_add(net, INVAR_LAYER_ADD, NULL, a, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    const struct invar_shape *other = &net->layers[b].shape;
+    layer->input[1] = b;
+    if (other->rank != layer->shape.rank || other->channels != layer->shape.channels ||
+        other->height != layer->shape.height || other->width != layer->shape.width) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: the two summands differ in shape", layer->name);
+        return -1;
+    }
+    return number;
+}
+
+int invar_net_flatten(struct invar_net *net, int from, struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_FLATTEN, NULL, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_shape *shape = &net->layers[number].shape;
+    *shape = (struct invar_shape){1, shape->channels * shape->height * shape->width, 1, 1};
+    return number;
+}
+
+static int vector_layer(struct invar_net *net, enum invar_layer_kind kind, const char *name, int from,
+                        struct invar_error *err)
+{
+    if (from >= 0 && net->layers[from].shape.rank != 1) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "l2-normalise and layer norm read vectors; flatten the map first");
+        return -1;
+    }
+    return from < 0 ? -1 : layer_add(net, kind, name, from, err);
+}
+
+int invar_net_l2normalise(struct invar_net *net, int from, struct invar_error *err)
+{
+    return vector_layer(net, INVAR_LAYER_L2NORMALISE, NULL, from, err);
+}
+
+int invar_net_layernorm(struct invar_net *net, int from, const char *name, struct invar_error *err)
+{
+    int number = vector_layer(net, INVAR_LAYER_LAYERNORM, name, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    return norm_parameters(net, layer, name, layer->shape.channels, err) ? number : -1;
+}
+
+struct invar_shape invar_net_output(const struct invar_net *net)
+{
+    return net->layers[net->layer_count - 1].shape;
+}
+
+struct invar_shape invar_net_input(const struct invar_net *net)
+{
+    return net->layers[0].shape;
+}
+
+int64_t invar_net_operations(const struct invar_net *net)
+{
+    int64_t total = 0;
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct invar_layer *layer = &net->layers[i];
+        if (layer->kind == INVAR_LAYER_CONV2D || layer->kind == INVAR_LAYER_LINEAR)
+            total += net->parameters[layer->parameter[0]].count * layer->shape.height * layer->shape.width;
+    }
+    return total;
+}
+
+static void parameter_initialise(const struct invar_parameter *parameter, struct invar_random random, float *values)
+{
+    double fan_out = (double)parameter->shape[0];
+    for (int i = 2; i < parameter->rank; i++)
+        fan_out *= (double)parameter->shape[i];
+    float bound = (float)(1.0 / sqrt((double)parameter->fan_in));
+    float deviation = (float)sqrt(2.0 / fan_out);
+    for (int64_t i = 0; i < parameter->count; i++) {
+        switch (parameter->init) {
+        case INVAR_INIT_ZERO:
+            values[i] = 0.0f;
+            break;
+        case INVAR_INIT_ONE:
+            values[i] = 1.0f;
+            break;
+        case INVAR_INIT_KAIMING_FAN_OUT:
+            values[i] = deviation * invar_random_normal(&random);
+            break;
+        case INVAR_INIT_TORCH_LINEAR:
+            values[i] = invar_random_range(&random, -bound, bound);
+            break;
+        }
+    }
+}
+
+void invar_net_initialise(const struct invar_net *net, uint64_t seed, uint64_t stream, float *parameters,
+                          float *statistics)
+{
+    for (int i = 0; i < net->parameter_count; i++) {
+        const struct invar_parameter *parameter = &net->parameters[i];
+        struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_INIT, 0, (stream << 32) | (uint64_t)i, 0);
+        float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? statistics : parameters;
+        parameter_initialise(parameter, random, base + parameter->offset);
+    }
+}
