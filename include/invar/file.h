@@ -19,7 +19,7 @@ bool invar_file_read(struct invar_bytes *out, const char *path, size_t limit, st
 void invar_bytes_free(struct invar_bytes *bytes);
 
 /** A file being written beside its place ("PATH.tmp-PID"): commit flushes, syncs and renames it; close without commit
- * removes it. */
+ * removes it. Links are followed; a device or pipe (/dev/stdout) is written directly. */
 struct invar_writer;
 struct invar_writer *invar_writer_open(const char *path, struct invar_error *err);
 bool invar_writer_put(struct invar_writer *writer, const void *data, size_t size, struct invar_error *err);
