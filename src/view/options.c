@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The `views:` section of a recipe: names, defaults (for images up to 64 pixels), ranges, help; objectives.md 6.1. */
+
+#include "view/view.h"
+
+#include <stddef.h>
+
+#define AT(field) offsetof(struct invar_view_options, field)
+
+const struct invar_option invar_view_option_table[] = {
+    {"count", INVAR_OPTION_INT, AT(count), "2", 1, INVAR_MAX_VIEWS, NULL, "views of a sample"},
+    {"crop", INVAR_OPTION_REAL_LIST, AT(crop), "[0.2, 1]", 0.0001, 1, NULL,
+     "random resized crop, [low, high] fraction of the area; [1, 1] turns it off"},
+    {"crop_aspect", INVAR_OPTION_REAL_LIST, AT(crop_aspect), "[0.75, 1.3333333333333333]", 0.05, 20, NULL,
+     "[low, high] width over height of the crop, log-uniform"},
+    {"interpolation", INVAR_OPTION_CHOICE, AT(interpolation), "bilinear", 0, 0, "bilinear|bicubic",
+     "how the crop is resized"},
+    {"flip", INVAR_OPTION_REAL, AT(flip), "0.5", 0, 1, NULL, "probability of a horizontal flip"},
+    {"jitter", INVAR_OPTION_REAL, AT(jitter), "0.8", 0, 1, NULL, "probability of colour jitter as a whole"},
+    {"brightness", INVAR_OPTION_REAL, AT(brightness), "0.4", 0, 4, NULL,
+     "strength s: factor from max(0, 1 - s) to 1 + s"},
+    {"contrast", INVAR_OPTION_REAL, AT(contrast), "0.4", 0, 4, NULL, "strength, as brightness"},
+    {"saturation", INVAR_OPTION_REAL, AT(saturation), "0.2", 0, 4, NULL, "strength, as brightness; 3 channels only"},
+    {"hue", INVAR_OPTION_REAL, AT(hue), "0.1", 0, 0.5, NULL, "strength s: shift from -s to s turns; 3 channels only"},
+    {"grayscale", INVAR_OPTION_REAL, AT(grayscale), "0.2", 0, 1, NULL, "probability; 3 channels only"},
+    {"blur", INVAR_OPTION_REAL_LIST, AT(blur), "[0]", 0, 1, NULL, "probability of Gaussian blur, by view"},
+    {"blur_sigma", INVAR_OPTION_REAL_LIST, AT(blur_sigma), "[0.1, 2]", 0.01, 100, NULL,
+     "[low, high] standard deviation of the blur in pixels"},
+    {"solarise", INVAR_OPTION_REAL_LIST, AT(solarise), "[0]", 0, 1, NULL, "probability, by view; 1 or 3 channels only"},
+    {"solarise_threshold", INVAR_OPTION_REAL, AT(solarise_threshold), "0.5", 0, 1, NULL,
+     "values from here on, of 0 to 1, are inverted"},
+    {"gain", INVAR_OPTION_REAL, AT(gain), "0.2", 0, 1, NULL,
+     "strength s: factor of each channel from 1 - s to 1 + s; channels other than 1 and 3"},
+    {"offset", INVAR_OPTION_REAL, AT(offset), "0.1", 0, 1, NULL,
+     "strength s: added to each channel, from -s to s of 0 to 1; channels other than 1 and 3"},
+    {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
+};
+
+double view_list_at(const struct invar_real_list *list, int i)
+{
+    if (list->count < 1)
+        return 0.0;
+    return list->value[i < list->count ? i : list->count - 1];
+}
+
+/* [low, high]: one number stands for both. */
+static bool pair_check(const struct invar_real_list *list, const char *name, struct invar_error *err)
+{
+    if (list->count < 1 || list->count > 2)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: has %d entries; give [low, high]", name, list->count);
+    if (!(view_list_at(list, 0) > 0.0) || !(view_list_at(list, 0) <= view_list_at(list, 1)))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "views.%s: [%g, %g] is no range; give [low, high] with 0 < low <= high", name,
+                               view_list_at(list, 0), view_list_at(list, 1));
+    return true;
+}
+
+static bool by_view_check(const struct invar_view_options *options, const struct invar_real_list *list,
+                          const char *name, struct invar_error *err)
+{
+    if (list->count < 1 || list->count > options->count)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "views.%s: has %d entries for %d views; give one a view, or fewer (the last repeats)",
+                               name, list->count, (int)options->count);
+    for (int i = 0; i < list->count; i++)
+        if (!(list->value[i] >= 0.0 && list->value[i] <= 1.0))
+            return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: %g is no probability; give 0 to 1", name,
+                                   list->value[i]);
+    return true;
+}
+
+bool view_options_check(const struct invar_view_options *options, struct invar_error *err)
+{
+    if (options->count < 1 || options->count > INVAR_MAX_VIEWS)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "views.count: %lld is out of range; give 1 to %d",
+                               (long long)options->count, INVAR_MAX_VIEWS);
+    return pair_check(&options->crop, "crop", err) && pair_check(&options->crop_aspect, "crop_aspect", err) &&
+           pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&
+           by_view_check(options, &options->solarise, "solarise", err);
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The plain view of evaluation: the shorter side resized with antialiasing, the centre cropped, standardised. A
+ * triangle filter whose half width is the scale, at least one pixel, cut off at the image's edge and normalised
+ * (torchvision's antialiased bilinear). Source rows are taken in order and added to the output rows they belong to, so
+ * that the work space depends on the output only; weights are computed where they are used, since their number does
+ * not.
+ */
+
+#include "view/view.h"
+
+#include <math.h>
+#include <string.h>
+
+VIEW_INLINE float span_weight(const struct view_span *span, int k)
+{
+    const float weight = 1.0f - fabsf((float)k - span->centre) * span->inverse;
+    return weight > 0.0f ? weight * span->norm : 0.0f;
+}
+
+/* Positions first .. first + count - 1 of a side of `size` pixels that is resized to `resized`. */
+static void spans_make(struct view_span *spans, int count, int first, int size, int resized)
+{
+    const double scale = (double)size / resized, support = scale > 1.0 ? scale : 1.0;
+
+    for (int i = 0; i < count; i++) {
+        const double centre = (first + i + 0.5) * scale;
+        const double low = centre - support + 0.5, high = centre + support + 0.5;
+        const int start = low > 0.0 ? (int)low : 0, end = high < size ? (int)high : size;
+        double sum = 0.0;
+        spans[i] = (struct view_span){start, end - start, (float)(centre - 0.5 - start), (float)(1.0 / support), 1.0f};
+        for (int k = 0; k < end - start; k++)
+            sum += (double)span_weight(&spans[i], k);
+        spans[i].norm = (float)(1.0 / sum);
+    }
+}
+
+/* line[channels][width] */
+static void line_make(const uint8_t *row, int channels, const struct view_span *spans, int width, float *line)
+{
+    for (int x = 0; x < width; x++) {
+        const uint8_t *pixel = row + (size_t)spans[x].start * (size_t)channels;
+        float sum[VIEW_MAX_CHANNELS] = {0};
+        for (int k = 0; k < spans[x].count; k++, pixel += channels) {
+            const float weight = span_weight(&spans[x], k);
+            for (int c = 0; c < channels; c++)
+                sum[c] += weight * (float)pixel[c];
+        }
+        for (int c = 0; c < channels; c++)
+            line[c * width + x] = sum[c];
+    }
+}
+
+VIEW_CLONES static void line_add(float *restrict out, const float *restrict line, float weight, int width)
+{
+    for (int x = 0; x < width; x++)
+        out[x] += weight * line[x];
+}
+
+VIEW_CLONES static void to_unit(float *image, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        image[i] /= 255.0f;
+}
+
+static void resize(const struct view_job *job)
+{
+    const struct invar_sample *sample = job->sample;
+    const int height = job->output->height, width = job->output->width, channels = job->output->channels;
+    const struct view_span *rows = job->workspace->row_spans;
+    const size_t stride = (size_t)sample->width * (size_t)channels;
+    float *line = job->workspace->lines;
+    int first = 0;
+
+    memset(job->image, 0, view_pixels(job) * (size_t)channels * sizeof(float));
+    for (int source = rows[0].start; source < rows[height - 1].start + rows[height - 1].count; source++) {
+        line_make((const uint8_t *)sample->data + (size_t)source * stride, channels, job->workspace->column_spans,
+                  width, line);
+        while (rows[first].start + rows[first].count <= source)
+            first++;
+        for (int y = first; y < height && rows[y].start <= source; y++)
+            for (int c = 0; c < channels; c++)
+                line_add(job->image + ((size_t)c * (size_t)height + (size_t)y) * (size_t)width, line + c * width,
+                         span_weight(&rows[y], source - rows[y].start), width);
+    }
+    to_unit(job->image, view_pixels(job) * (size_t)channels);
+}
+
+static void convert(const struct view_job *job)
+{
+    const uint8_t *data = job->sample->data;
+    const size_t pixels = view_pixels(job), channels = (size_t)job->output->channels;
+
+    for (size_t c = 0; c < channels; c++)
+        for (size_t i = 0; i < pixels; i++)
+            job->image[c * pixels + i] = (float)data[i * channels + c] / 255.0f;
+}
+
+void view_run_plain(const struct view_job *job)
+{
+    const int64_t height = job->output->height, width = job->output->width;
+    const int64_t from_height = job->sample->height, from_width = job->sample->width;
+
+    if (height == from_height && width == from_width) {
+        convert(job);
+    } else {
+        /* The side that is tight after scaling fits exactly, the other is truncated, as torchvision has it. */
+        const bool tight_width = width * from_height >= height * from_width;
+        const int64_t new_height = tight_width ? width * from_height / from_width : height;
+        const int64_t new_width = tight_width ? width : height * from_width / from_height;
+        spans_make(job->workspace->row_spans, (int)height, (int)lrint((double)(new_height - height) / 2.0),
+                   (int)from_height, (int)new_height);
+        spans_make(job->workspace->column_spans, (int)width, (int)lrint((double)(new_width - width) / 2.0),
+                   (int)from_width, (int)new_width);
+        resize(job);
+    }
+    view_standardise.apply(job);
+}

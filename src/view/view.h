@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef VIEW_VIEW_H
+#define VIEW_VIEW_H
+
+/*
+ * Private to the room: what an operation is, and the few helpers that operations share. An operation is one file and
+ * one line in the table of operations.c; it works in place on a planar float image with values in 0..1.
+ */
+
+#include "invar/random.h"
+#include "invar/view.h"
+
+#define VIEW_MAX_CHANNELS 16
+#define VIEW_MAX_TAPS 4
+
+/*
+ * The kernels are plain loops that the compiler vectorises. The build has no -march, so each is compiled twice and the
+ * processor picks. Neither variant has fused multiply-add: both give the same bits for everything but a sum.
+ */
+#if defined(__SANITIZE_ADDRESS__)
+#define VIEW_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define VIEW_SANITIZED 1
+#endif
+#endif
+#if defined(__x86_64__) && defined(__ELF__) && !defined(VIEW_SANITIZED)
+#define VIEW_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define VIEW_CLONES
+#endif
+#define VIEW_INLINE static inline __attribute__((always_inline))
+
+/** How the positions along one side of the output sample the input: tap t of position i. */
+struct view_axis {
+    int count;
+    int32_t *index; /* [VIEW_MAX_TAPS][count] pixel of the sample, inside the crop box */
+    float *weight;  /* [VIEW_MAX_TAPS][count] */
+};
+
+/** The input pixels start .. start + count - 1 under the triangle of one output position (plain views). */
+struct view_span {
+    int32_t start, count;
+    float centre;  /* of the triangle, from start */
+    float inverse; /* 1 / half width */
+    float norm;    /* 1 / sum of weights */
+};
+
+struct invar_view_workspace {
+    int height, width, channels;
+    struct view_axis rows, columns;
+    struct view_span *row_spans, *column_spans; /* [height], [width] */
+    float *lines;                               /* [VIEW_MAX_TAPS][channels][width] source rows, resampled along x */
+    uint32_t *packed;                           /* [VIEW_MAX_TAPS][width] source pixels as they are read */
+    float *plane;                               /* [height][width] */
+    float *padded;                              /* [width + blur kernel] */
+    float *blur_weight;                         /* [blur kernel / 2 + 1] */
+};
+
+/** One view being made. */
+struct view_job {
+    const struct invar_view_params *params;
+    const struct invar_view_output *output;
+    const struct invar_sample *sample;
+    struct invar_view_workspace *workspace;
+    float *image; /* [channels][height][width] */
+};
+
+struct view_operation {
+    const char *name;
+    uint32_t stream; /* which random stream it draws from: unique, below 32, never changed */
+    /** Draws its part of params (zeroed before); NULL where nothing is random. */
+    void (*draw)(struct invar_view_params *params, const struct invar_view_options *options,
+                 const struct invar_sample *sample, int view, struct invar_random *random);
+    /** Whether this job needs it; NULL: always. */
+    bool (*applies)(const struct view_job *job);
+    void (*apply)(const struct view_job *job);
+};
+
+extern const struct view_operation view_crop, view_jitter, view_gain, view_grayscale, view_blur, view_solarise,
+    view_standardise;
+/** In the order in which they run, NULL-ended. */
+extern const struct view_operation *const view_operations[];
+
+/** Entry i of a list whose last entry repeats; 0 for an empty list. */
+double view_list_at(const struct invar_real_list *list, int i);
+/** Whether the sample can become such an output; else one sentence. */
+bool view_sample_check(const struct invar_view_output *output, const struct invar_sample *sample,
+                       struct invar_error *err);
+/** Checks what the ranges of the option table cannot say. */
+bool view_options_check(const struct invar_view_options *options, struct invar_error *err);
+/** The operations and the plain view, on checked arguments. */
+void view_run(const struct view_job *job);
+void view_run_plain(const struct view_job *job);
+
+/** Samples the crop box into job->image, values 0..1, by the tables of the workspace; taps is 2 or 4. */
+void view_resample(const struct view_job *job, int taps);
+/** Turns the hue of a 3-channel image by `shift` turns, -0.5 .. 0.5. */
+void view_hue(float *image, size_t pixels, float shift);
+/** Side of the blur kernel: about a tenth of the shorter side, odd, at least 3. */
+int view_blur_kernel(int height, int width);
+
+VIEW_INLINE float view_clamp(float value)
+{
+    value = value < 0.0f ? 0.0f : value;
+    return value > 1.0f ? 1.0f : value;
+}
+
+VIEW_INLINE float view_luma(float red, float green, float blue)
+{
+    return 0.299f * red + 0.587f * green + 0.114f * blue;
+}
+
+VIEW_INLINE size_t view_pixels(const struct view_job *job)
+{
+    return (size_t)job->output->height * (size_t)job->output->width;
+}
+
+#endif
