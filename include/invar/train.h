@@ -61,7 +61,7 @@ struct invar_training_options {
 
 /** A recipe, fully resolved and checked. */
 struct invar_recipe {
-    char name[128];
+    char name[INVAR_TEXT_SIZE];
     struct invar_data_options data;
     struct invar_view_options views;
     const struct invar_encoder_spec *encoder;

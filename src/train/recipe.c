@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading a recipe: the file, the overrides, then one section after the other, each by its own table. */
+#include "train/recipe.h"
+
+#include "invar/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const only_kind[] = {"kind", NULL};
+
+const struct invar_recipe_name *invar_recipe_names(void)
+{
+    return invar_recipe_shipped;
+}
+
+static const struct invar_recipe_name *find_shipped(const char *name)
+{
+    for (const struct invar_recipe_name *r = invar_recipe_shipped; r->name; r++)
+        if (strcmp(r->name, name) == 0)
+            return r;
+    return NULL;
+}
+
+static bool no_such_recipe(const char *name, struct invar_error *err)
+{
+    const char *names[64];
+    const char *near;
+    int count = 0;
+
+    for (const struct invar_recipe_name *r = invar_recipe_shipped; r->name && count < 63; r++)
+        names[count++] = r->name;
+    names[count] = NULL;
+    near = invar_nearest_name(name, names);
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "%s: there is no such file, and no recipe of that name ships%s%s: see `invar recipes list`",
+                           name, near ? "; the nearest is " : "", near ? near : "");
+}
+
+static struct invar_node *read_document(const char *name_or_path, struct invar_error *err)
+{
+    const struct invar_recipe_name *shipped = find_shipped(name_or_path);
+
+    if (shipped)
+        return invar_node_parse(shipped->text, strlen(shipped->text), shipped->name, err);
+    if (!invar_path_exists(name_or_path)) {
+        no_such_recipe(name_or_path, err);
+        return NULL;
+    }
+    return invar_node_read(name_or_path, err);
+}
+
+/* ---- sections ---- */
+
+/* A section that is absent, or empty ("predictor:"), is NULL; one that is no mapping is an error. */
+static bool get_section(const struct invar_node *root, const char *name, const struct invar_node **out,
+                        struct invar_error *err)
+{
+    const struct invar_node *node = invar_node_get(root, name);
+    const char *text = invar_node_text(node);
+
+    *out = NULL;
+    if (!node || (text && (text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0)))
+        return true;
+    if (!invar_node_is_mapping(node))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s:%d: %s: a mapping of options is expected (KEY: VALUE lines)",
+                               invar_node_origin(node), invar_node_line(node), name);
+    *out = node;
+    return true;
+}
+
+static bool read_section(const struct invar_node *root, const char *name, const struct invar_option *table,
+                         void *object, struct invar_error *err)
+{
+    const struct invar_node *section;
+
+    invar_options_default(table, object);
+    return get_section(root, name, &section, err) &&
+           (!section || invar_options_read(table, object, section, name, NULL, err));
+}
+
+/* A head that the recipe does not mention is the identity, whatever the defaults of the table. */
+static bool read_head(const struct invar_node *root, const char *name, struct invar_head_options *head,
+                      struct invar_error *err)
+{
+    const struct invar_node *section;
+
+    if (!get_section(root, name, &section, err) || !read_section(root, name, invar_head_option_table, head, err))
+        return false;
+    if (!section) {
+        head->output = 0;
+        head->hidden.count = 0;
+    }
+    return true;
+}
+
+/* The kind of a section, or fallback; NULL with err where there is neither. */
+static const char *section_kind(const struct invar_node *root, const struct invar_node *section, const char *name,
+                                const char *fallback, struct invar_error *err)
+{
+    const struct invar_node *node = invar_node_get(section, "kind");
+    const char *kind = node ? invar_node_text(node) : fallback;
+
+    if (!kind)
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s.kind is missing: name one of those in `invar recipes schema`",
+                        invar_node_origin(root), name);
+    return kind;
+}
+
+static bool read_encoder(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
+{
+    const struct invar_node *section;
+    const char *kind;
+
+    if (!get_section(root, "encoder", &section, err))
+        return false;
+    kind = section_kind(root, section, "encoder", NULL, err);
+    recipe->encoder = kind ? invar_encoder_find(kind, err) : NULL;
+    if (!recipe->encoder)
+        return false;
+    recipe->encoder_options = invar_alloc(1, recipe->encoder->options_size, err);
+    if (!recipe->encoder_options)
+        return false;
+    invar_options_default(recipe->encoder->options, recipe->encoder_options);
+    return invar_options_read(recipe->encoder->options, recipe->encoder_options, section, "encoder", only_kind, err);
+}
+
+static bool read_optimiser(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
+{
+    const struct invar_node *section;
+    struct invar_rate_and_options both = {0};
+    const char *kind;
+    bool ok = false;
+
+    if (!get_section(root, "optimiser", &section, err))
+        return false;
+    kind = section_kind(root, section, "optimiser", "adamw", err);
+    recipe->optimiser = kind ? invar_optimiser_find(kind, err) : NULL;
+    if (!recipe->optimiser || !invar_rate_and_options_create(&both, recipe->optimiser, err))
+        return false;
+    if (section && !invar_options_read(both.table, both.object, section, "optimiser", only_kind, err))
+        goto done;
+    recipe->optimiser_options = invar_alloc(1, recipe->optimiser->options_size, err);
+    if (!recipe->optimiser_options)
+        goto done;
+    memcpy(recipe->optimiser_options, both.options, recipe->optimiser->options_size);
+    recipe->rate = *both.rate;
+    ok = !recipe->optimiser->check || recipe->optimiser->check(recipe->optimiser_options, err);
+done:
+    invar_rate_and_options_free(&both);
+    return ok;
+}
+
+static bool read_terms(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
+{
+    const struct invar_node *section;
+
+    if (!get_section(root, "terms", &section, err))
+        return false;
+    if (!section || invar_node_count(section) == 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: terms is missing: name at least one term, such as relic",
+                               invar_node_origin(root));
+    recipe->objective = invar_objective_create(section, err);
+    return recipe->objective != NULL;
+}
+
+/* ---- the whole ---- */
+
+static bool check_keys(const struct invar_node *root, struct invar_error *err)
+{
+    const char *known[32];
+    int count = 0;
+
+    if (!invar_node_is_mapping(root))
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: a recipe is a YAML mapping of sections (data, views, ...)",
+                               invar_node_origin(root));
+    for (int i = 0; invar_recipe_sections[i]; i++)
+        known[count++] = invar_recipe_sections[i];
+    for (int i = 0; invar_recipe_root_table[i].name; i++)
+        known[count++] = invar_recipe_root_table[i].name;
+    known[count] = NULL;
+    for (int i = 0; i < invar_node_count(root); i++) {
+        const char *key = invar_node_key(root, i), *near = invar_nearest_name(key, known);
+        const struct invar_node *child = invar_node_child(root, i);
+        int k = 0;
+        while (known[k] && strcmp(known[k], key) != 0)
+            k++;
+        if (!known[k])
+            return invar_error_set(err, INVAR_ERROR_USAGE, "%s:%d: %s is no section of a recipe%s%s%s",
+                                   invar_node_origin(child), invar_node_line(child), key,
+                                   near ? ": the nearest is " : "", near ? near : "",
+                                   near ? "" : ": see `invar recipes schema`");
+    }
+    return true;
+}
+
+/* "folder/relic-x.yaml" -> "relic-x" */
+static void name_from_path(char *name, size_t size, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
+    size_t length = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+
+    snprintf(name, size, "%.*s", (int)length, base);
+}
+
+static bool read_root(const struct invar_node *root, const char *name_or_path, struct invar_recipe *recipe,
+                      struct invar_error *err)
+{
+    invar_options_default(invar_recipe_root_table, recipe);
+    if (!invar_options_read(invar_recipe_root_table, recipe, root, "", invar_recipe_sections, err))
+        return false;
+    if (recipe->name[0] == '\0')
+        name_from_path(recipe->name, sizeof recipe->name, name_or_path);
+    if (strlen(recipe->name) > 127 || strpbrk(recipe->name, "/\n"))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: name: at most 127 characters without a slash are expected",
+                               invar_node_origin(root));
+    return true;
+}
+
+static bool read_all(const struct invar_node *root, const char *name_or_path, struct invar_recipe *recipe,
+                     struct invar_error *err)
+{
+    return check_keys(root, err) && read_root(root, name_or_path, recipe, err) &&
+           read_section(root, "data", invar_data_option_table, &recipe->data, err) &&
+           read_section(root, "views", invar_view_option_table, &recipe->views, err) &&
+           read_encoder(root, recipe, err) && read_head(root, "projector", &recipe->projector, err) &&
+           read_head(root, "predictor", &recipe->predictor, err) &&
+           read_section(root, "target", invar_target_option_table, &recipe->target, err) &&
+           read_terms(root, recipe, err) && read_optimiser(root, recipe, err) &&
+           read_section(root, "training", invar_training_option_table, &recipe->training, err) &&
+           invar_recipe_check(recipe, invar_node_origin(root), err);
+}
+
+struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *const *overrides, int override_count,
+                                       struct invar_error *err)
+{
+    struct invar_recipe *recipe = NULL, *result = NULL;
+    struct invar_node *root = read_document(name_or_path, err);
+
+    if (!root || !invar_recipe_override(root, overrides, override_count, err))
+        goto done;
+    recipe = invar_alloc(1, sizeof *recipe, err);
+    if (!recipe || !read_all(root, name_or_path, recipe, err))
+        goto done;
+    result = recipe;
+    recipe = NULL;
+done:
+    invar_recipe_free(recipe);
+    invar_node_free(root);
+    return result;
+}
+
+void invar_recipe_free(struct invar_recipe *recipe)
+{
+    if (!recipe)
+        return;
+    invar_free(recipe->encoder_options);
+    invar_free(recipe->optimiser_options);
+    invar_objective_free(recipe->objective);
+    invar_free(recipe);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_TRAIN_RECIPE_H
+#define INVAR_TRAIN_RECIPE_H
+
+#include "invar/train.h"
+
+/* Tables of the sections that belong to this room; each over the struct of train.h that it is named after. */
+extern const struct invar_option invar_recipe_root_table[]; /* struct invar_recipe: name, init */
+extern const struct invar_option invar_target_option_table[];
+extern const struct invar_option invar_rate_option_table[]; /* struct invar_optimiser_options */
+extern const struct invar_option invar_training_option_table[];
+
+/** The names of the sections that are mappings, in the order in which they are written; NULL-ended. */
+extern const char *const invar_recipe_sections[];
+
+/** Recipes embedded at build time (cmake/EmbedRecipes.cmake); ended by a NULL name. */
+extern const struct invar_recipe_name invar_recipe_shipped[];
+
+/** Applies overrides to the document; another kind of encoder or optimiser drops the options of the old one. */
+bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
+
+/** The rules that span sections; origin is what messages call the recipe. */
+bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err);
+
+/**
+ * The optimiser section holds the rate (invar_rate_option_table) and the options of its kind side by side: one table
+ * over both, so that a mistyped key is compared with all of them. The object is the rate followed by the options.
+ */
+struct invar_rate_and_options {
+    struct invar_option *table;
+    void *object; /* defaults until read */
+    struct invar_optimiser_options *rate;
+    void *options;
+};
+bool invar_rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
+                                   struct invar_error *err);
+void invar_rate_and_options_free(struct invar_rate_and_options *both);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rules of a recipe that span sections: what one section asks for, another must provide. */
+#include "train/recipe.h"
+
+/* A width to check terms with where the encoder decides it. */
+#define SOME_WIDTH 64
+
+static unsigned roles_of(const struct invar_recipe *recipe, int i)
+{
+    return invar_objective_term(recipe->objective, i)->roles(invar_objective_options(recipe->objective, i));
+}
+
+/* Every role that a term reads must have a source. */
+static bool check_sources(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    for (int i = 0; i < invar_objective_count(recipe->objective); i++) {
+        const char *term = invar_objective_term(recipe->objective, i)->name;
+        unsigned roles = roles_of(recipe, i);
+        if ((roles & INVAR_ROLE_BIT(INVAR_ROLE_T)) && !recipe->target.enabled)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: terms.%s reads the target network, but target.enabled is false: set "
+                                   "target.enabled=true, or choose options of the term that need no target",
+                                   origin, term);
+        if (roles & INVAR_ROLE_GROUPS)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: terms.%s reads refinement groups, which no data source provides in training: "
+                                   "turn the option off",
+                                   origin, term);
+    }
+    return true;
+}
+
+/* What nobody reads would be built, kept in memory, and never trained. */
+static bool check_use(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    unsigned roles = invar_objective_roles(recipe->objective);
+    const unsigned h = INVAR_ROLE_BIT(INVAR_ROLE_H), q = INVAR_ROLE_BIT(INVAR_ROLE_Q);
+
+    if (recipe->target.keep && !recipe->target.enabled)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: target.keep is true, but target.enabled is false: set target.enabled=true", origin);
+    if (recipe->target.enabled && !recipe->target.keep && !(roles & INVAR_ROLE_BIT(INVAR_ROLE_T)))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: target.enabled is true, but no term reads the target network: choose options of a "
+                               "term that use it (such as terms.relic.target=true), or set target.enabled=false",
+                               origin);
+    if (recipe->predictor.output > 0 && !(roles & q))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: there is a predictor, but no term reads its output: set predictor.output=0",
+                               origin);
+    if (recipe->projector.output > 0 && !(roles & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T))))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: there is a projector, but no term reads its output: set projector.output=0",
+                               origin);
+    return true;
+}
+
+static bool check_heads(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    const struct invar_head_options *heads[] = {&recipe->projector, &recipe->predictor};
+    static const char *const names[] = {"projector", "predictor"};
+    bool target = invar_objective_roles(recipe->objective) & INVAR_ROLE_BIT(INVAR_ROLE_T);
+
+    for (int i = 0; i < 2; i++)
+        if (heads[i]->output == 0 && heads[i]->hidden.count > 0)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: %s.hidden is set, but %s.output is 0 (no %s): give the width of its output",
+                                   origin, names[i], names[i], names[i]);
+    if (target && recipe->predictor.output > 0 && recipe->projector.output > 0 &&
+        recipe->predictor.output != recipe->projector.output)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: predictor.output is %lld, but it is compared with the target's projector.output of "
+                               "%lld: make them equal",
+                               origin, (long long)recipe->predictor.output, (long long)recipe->projector.output);
+    return true;
+}
+
+static void present(struct invar_embeddings *in, enum invar_role role, int64_t rows, int64_t width)
+{
+    for (int v = 0; v < in->views; v++)
+        in->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = rows, .cols = width};
+}
+
+/* The terms' own checks, by shape: one view for a two-view term, a batch that is too small, ... */
+static bool check_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    struct invar_embeddings in = {.views = (int)recipe->views.count};
+    struct invar_error own = {0};
+    int64_t rows = recipe->training.batch;
+    int64_t z = recipe->projector.output > 0 ? recipe->projector.output : SOME_WIDTH;
+
+    present(&in, INVAR_ROLE_H, rows, SOME_WIDTH);
+    present(&in, INVAR_ROLE_Z, rows, z);
+    present(&in, INVAR_ROLE_Q, rows, recipe->predictor.output > 0 ? recipe->predictor.output : z);
+    if (recipe->target.enabled)
+        present(&in, INVAR_ROLE_T, rows, z);
+    if (invar_objective_check(recipe->objective, &in, &own))
+        return true;
+    return invar_error_set(err, own.code, "%s: terms: %s (views.count is %d, training.batch is %lld)", origin,
+                           own.message, in.views, (long long)rows);
+}
+
+static bool check_training(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    const struct invar_training_options *o = &recipe->training;
+
+    if (o->warmup_epochs >= o->epochs)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: training.warmup_epochs is %g, which is not shorter than the %g of training.epochs: "
+                               "set both (training.warmup_epochs=%g is a tenth)",
+                               origin, o->warmup_epochs, o->epochs, o->epochs / 10);
+    return true;
+}
+
+bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    return check_sources(recipe, origin, err) && check_use(recipe, origin, err) && check_heads(recipe, origin, err) &&
+           check_terms(recipe, origin, err) && check_training(recipe, origin, err);
+}

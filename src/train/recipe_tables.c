@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The options of a recipe that belong to training itself; the other sections bring their own tables. */
+#include "train/recipe.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define ROOT(name) offsetof(struct invar_recipe, name)
+const struct invar_option invar_recipe_root_table[] = {
+    {"name", INVAR_OPTION_TEXT, ROOT(name), "", 0, 0, NULL, "what the recipe is called; default: the name of its file"},
+    {"init", INVAR_OPTION_TEXT, ROOT(init), "", 0, 0, NULL,
+     "safetensors file whose encoder weights training starts from"},
+    {0},
+};
+
+#define TARGET(name) offsetof(struct invar_target_options, name)
+const struct invar_option invar_target_option_table[] = {
+    {"enabled", INVAR_OPTION_BOOL, TARGET(enabled), "false", 0, 0, NULL,
+     "keep a target network: encoder and projector, moving averages of the trained ones [R4]"},
+    {"momentum", INVAR_OPTION_REAL, TARGET(momentum), "0.996", 0, 1, NULL,
+     "share of the past in the average at the start; rises to 1 over the run [R4]"},
+    {"keep", INVAR_OPTION_BOOL, TARGET(keep), "false", 0, 0, NULL,
+     "encoder.safetensors holds the target network's encoder, not the trained one"},
+    {0},
+};
+
+#define RATE(name) offsetof(struct invar_optimiser_options, name)
+const struct invar_option invar_rate_option_table[] = {
+    {"lr", INVAR_OPTION_REAL, RATE(lr), "0.001", 0, 1e30, NULL, "peak learning rate, before scaling"},
+    {"lr_scaling", INVAR_OPTION_CHOICE, RATE(lr_scaling), "none", 0, 0, "none|linear",
+     "linear: the peak is lr * training.batch / 256"},
+    {0},
+};
+
+#define TRAINING(name) offsetof(struct invar_training_options, name)
+const struct invar_option invar_training_option_table[] = {
+    {"epochs", INVAR_OPTION_REAL, TRAINING(epochs), "10", 1e-6, 1e6, NULL,
+     "passes over the training split; may be fractional"},
+    {"batch", INVAR_OPTION_INT, TRAINING(batch), "256", 2, 1048576, NULL,
+     "samples a step, each with views.count views"},
+    {"warmup_epochs", INVAR_OPTION_REAL, TRAINING(warmup_epochs), "0", 0, 1e6, NULL,
+     "epochs in which the rate rises from 0 to its peak; then a cosine takes it down"},
+    {"final_ratio", INVAR_OPTION_REAL, TRAINING(final_ratio), "0", 0, 1, NULL, "last rate as a fraction of the peak"},
+    {"seed", INVAR_OPTION_INT, TRAINING(seed), "0", 0, 9007199254740992.0, NULL, "of initial weights, order and views"},
+    {"precision", INVAR_OPTION_CHOICE, TRAINING(precision), "auto", 0, 0, "auto|float32|bfloat16",
+     "of the encoder's activations; auto: bfloat16 where the processor computes in it"},
+    {"clip", INVAR_OPTION_REAL, TRAINING(clip), "0", 0, 1e30, NULL, "largest gradient norm; 0: no limit"},
+    {"log_interval", INVAR_OPTION_INT, TRAINING(log_interval), "10", 1, 1e9, NULL, "steps between logged steps"},
+    {"measure_interval", INVAR_OPTION_INT, TRAINING(measure_interval), "50", 1, 1e9, NULL,
+     "steps between measurements of the effective rank"},
+    {"checkpoint_interval", INVAR_OPTION_INT, TRAINING(checkpoint_interval), "0", 0, 1e9, NULL,
+     "steps between checkpoints; 0: one an epoch"},
+    {"collapse_deviation", INVAR_OPTION_REAL, TRAINING(collapse_deviation), "0.03", 0, 1e9, NULL,
+     "warn when the standard deviation of the embeddings falls below; 0: never"},
+    {"collapse_rank", INVAR_OPTION_REAL, TRAINING(collapse_rank), "2", 0, 1e9, NULL,
+     "warn when the effective rank of the embeddings falls below; 0: never"},
+    {0},
+};
+
+const char *const invar_recipe_sections[] = {
+    "data", "views", "encoder", "projector", "predictor", "target", "terms", "optimiser", "training", NULL,
+};
+
+static int table_length(const struct invar_option *table)
+{
+    int n = 0;
+    while (table[n].name)
+        n++;
+    return n;
+}
+
+bool invar_rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
+                                   struct invar_error *err)
+{
+    const size_t shift = (sizeof(struct invar_optimiser_options) + 63) / 64 * 64;
+    int rates = table_length(invar_rate_option_table), options = table_length(spec->options);
+
+    *out = (struct invar_rate_and_options){
+        .table = invar_alloc((size_t)(rates + options) + 1, sizeof(struct invar_option), err),
+        .object = invar_alloc(1, shift + spec->options_size, err),
+    };
+    if (!out->table || !out->object) {
+        invar_rate_and_options_free(out);
+        return false;
+    }
+    memcpy(out->table, invar_rate_option_table, (size_t)rates * sizeof(struct invar_option));
+    memcpy(out->table + rates, spec->options, (size_t)options * sizeof(struct invar_option));
+    for (int i = rates; i < rates + options; i++)
+        out->table[i].offset += shift;
+    out->rate = out->object;
+    out->options = (char *)out->object + shift;
+    invar_options_default(out->table, out->object);
+    return true;
+}
+
+void invar_rate_and_options_free(struct invar_rate_and_options *both)
+{
+    invar_free(both->table);
+    invar_free(both->object);
+    *both = (struct invar_rate_and_options){0};
+}

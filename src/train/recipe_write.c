@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The resolved recipe as YAML, and the documentation of every option. */
+#include "train/recipe.h"
+
+static bool write_section(const char *name, const char *kind, const struct invar_option *table, const void *object,
+                          struct invar_text *out, struct invar_error *err)
+{
+    return invar_text_printf(out, err, "%s:\n", name) && (!kind || invar_text_printf(out, err, "  kind: %s\n", kind)) &&
+           invar_options_write(table, object, 2, out, err);
+}
+
+static bool write_optimiser(const struct invar_recipe *recipe, struct invar_text *out, struct invar_error *err)
+{
+    return write_section("optimiser", recipe->optimiser->name, invar_rate_option_table, &recipe->rate, out, err) &&
+           invar_options_write(recipe->optimiser->options, recipe->optimiser_options, 2, out, err);
+}
+
+bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *out, struct invar_error *err)
+{
+    return invar_options_write(invar_recipe_root_table, recipe, 0, out, err) &&
+           write_section("data", NULL, invar_data_option_table, &recipe->data, out, err) &&
+           write_section("views", NULL, invar_view_option_table, &recipe->views, out, err) &&
+           write_section("encoder", recipe->encoder->name, recipe->encoder->options, recipe->encoder_options, out,
+                         err) &&
+           write_section("projector", NULL, invar_head_option_table, &recipe->projector, out, err) &&
+           write_section("predictor", NULL, invar_head_option_table, &recipe->predictor, out, err) &&
+           write_section("target", NULL, invar_target_option_table, &recipe->target, out, err) &&
+           invar_text_printf(out, err, "terms:\n") && invar_objective_write(recipe->objective, 2, out, err) &&
+           write_optimiser(recipe, out, err) &&
+           write_section("training", NULL, invar_training_option_table, &recipe->training, out, err);
+}
+
+/* ---- schema ---- */
+
+static bool describe_section(const char *name, const char *help, const struct invar_option *table,
+                             struct invar_text *out, struct invar_error *err)
+{
+    return invar_text_printf(out, err, "\n%s:  # %s\n", name, help) && invar_options_describe(table, 2, out, err);
+}
+
+static bool describe_kind(const char *label, const char *name, const char *help, const struct invar_option *table,
+                          struct invar_text *out, struct invar_error *err)
+{
+    return invar_text_printf(out, err, "  %s%s  # %s\n", label, name, help) &&
+           invar_options_describe(table, 4, out, err);
+}
+
+static bool describe_encoders(struct invar_text *out, struct invar_error *err)
+{
+    if (!invar_text_printf(out, err, "\nencoder:  # the net whose output is the representation h; by kind\n"))
+        return false;
+    for (const struct invar_encoder_spec *const *e = invar_encoder_list(); *e; e++)
+        if (!describe_kind("kind: ", (*e)->name, (*e)->help, (*e)->options, out, err))
+            return false;
+    return true;
+}
+
+static bool describe_optimisers(struct invar_text *out, struct invar_error *err)
+{
+    if (!describe_section("optimiser", "the rate, and the options of its kind", invar_rate_option_table, out, err))
+        return false;
+    for (const struct invar_optimiser_spec *const *o = invar_optimiser_list(); *o; o++)
+        if (!describe_kind("kind: ", (*o)->name, (*o)->help, (*o)->options, out, err))
+            return false;
+    return true;
+}
+
+static bool describe_terms(struct invar_text *out, struct invar_error *err)
+{
+    if (!invar_text_printf(out, err, "\nterms:  # the weighted sum that is minimised; each has a weight (default 1)\n"))
+        return false;
+    for (const struct invar_term_spec *const *t = invar_term_list(); *t; t++)
+        if (!describe_kind("", (*t)->name, (*t)->help, (*t)->options, out, err))
+            return false;
+    return true;
+}
+
+bool invar_recipe_schema(struct invar_text *out, struct invar_error *err)
+{
+    return invar_options_describe(invar_recipe_root_table, 0, out, err) &&
+           describe_section("data", "where samples come from", invar_data_option_table, out, err) &&
+           describe_section("views", "what the network sees of a sample", invar_view_option_table, out, err) &&
+           describe_encoders(out, err) &&
+           describe_section("projector", "head on h whose output is the embedding z; without it z is h",
+                            invar_head_option_table, out, err) &&
+           describe_section("predictor", "head on z whose output is q; without it q is z", invar_head_option_table, out,
+                            err) &&
+           describe_section("target", "the target network, whose embedding is t", invar_target_option_table, out,
+                            err) &&
+           describe_terms(out, err) && describe_optimisers(out, err) &&
+           describe_section("training", "the run", invar_training_option_table, out, err);
+}
