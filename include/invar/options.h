@@ -30,7 +30,7 @@ enum invar_option_kind {
     INVAR_OPTION_BOOL,      /**< bool */
     INVAR_OPTION_TEXT,      /**< char[INVAR_TEXT_SIZE] */
     INVAR_OPTION_CHOICE,    /**< int, the index into choices */
-    INVAR_OPTION_INT_LIST,  /**< struct invar_int_list */
+    INVAR_OPTION_INT_LIST,  /**< struct invar_int_list; a single integer is accepted as a list of one */
     INVAR_OPTION_REAL_LIST, /**< struct invar_real_list; a single number is accepted as a list of one */
 };
 
@@ -48,7 +48,8 @@ struct invar_option {
 
 struct invar_node; /* a mapping, sequence or scalar */
 
-/** origin is what messages call it: a file name, "command line". JSON is accepted too (YAML is a superset). */
+/** origin is what messages call it: a file name, "command line". JSON is accepted too (YAML is a superset). Refused:
+ * duplicate keys, aliases, nesting beyond 32, a second document. An empty document is an empty scalar. */
 struct invar_node *invar_node_parse(const char *text, size_t size, const char *origin, struct invar_error *err);
 struct invar_node *invar_node_read(const char *path, struct invar_error *err);
 void invar_node_free(struct invar_node *node);
@@ -60,23 +61,25 @@ const struct invar_node *invar_node_get(const struct invar_node *node, const cha
 int invar_node_count(const struct invar_node *node);
 const struct invar_node *invar_node_child(const struct invar_node *node, int i);
 const char *invar_node_key(const struct invar_node *node, int i);
-/** Text of a scalar; NULL otherwise. */
+/** Text of a scalar ("" for an empty one); NULL otherwise. */
 const char *invar_node_text(const struct invar_node *node);
 int invar_node_line(const struct invar_node *node);
 const char *invar_node_origin(const struct invar_node *node);
 
-/** Applies "a.b.c=value" (value is YAML) to the document, making mappings on the way; value "null" removes the key. */
+/** Applies "a.b.c=value" (value is YAML) to the document, making mappings on the way; value "null" removes the key. A
+ * number names an element of a list that exists ("terms.0.tau=0.2"). */
 bool invar_node_override(struct invar_node *root, const char *assignment, struct invar_error *err);
 
 /* ---- tables ---- */
 
-/** Fills the struct with the defaults of the table. */
+/** Fills the fields of the table with its defaults; a default that the option itself would refuse is a bug (assert). */
 void invar_options_default(const struct invar_option *table, void *object);
 
 /**
  * Sets the fields that a mapping names (object must hold defaults already). Keys in `ignored` (NULL-ended, may be NULL)
- * are skipped. An unknown key, a wrong type or a value out of range is an error that names origin, line, the full key
- * (path + "." + key), what was expected and the nearest known key.
+ * are skipped; mapping may be NULL (nothing is set). Integers accept 3.0 but not 3.5, numbers accept integers, neither
+ * accepts quotes. An unknown key, a wrong type or a value out of range is an error that names origin, line, the full
+ * key (path + "." + key), what was expected and the nearest known key.
  */
 bool invar_options_read(const struct invar_option *table, void *object, const struct invar_node *mapping,
                         const char *path, const char *const *ignored, struct invar_error *err);

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables of options: defaults, and settings read into a struct. */
+#include "base/options.h"
+#include "base/node.h"
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define LARGEST_EXACT_INTEGER 0x1p53
+#define KEYS_SHOWN 512
+#define NAMES_LIMIT 128
+
+const char *option_choice(const char *choices, int i, int *length)
+{
+    for (; choices; i--) {
+        const char *end = strchr(choices, '|');
+        *length = end ? (int)(end - choices) : (int)strlen(choices);
+        if (i == 0)
+            return choices;
+        choices = end ? end + 1 : NULL;
+    }
+    return NULL;
+}
+
+/* ---- scalars ---- */
+
+static bool parse_real(const struct invar_node *node, double *out)
+{
+    const char *text = node->text;
+    /* strtod also takes hexadecimal, inf and nan. */
+    if (node->kind != NODE_SCALAR || node->quoted || !*text || text[strspn(text, "+-.0123456789eE")])
+        return false;
+    char *end = NULL;
+    *out = strtod(text, &end);
+    return end != text && !*end && isfinite(*out);
+}
+
+static bool parse_int(const struct invar_node *node, int64_t *out)
+{
+    double real;
+    if (!parse_real(node, &real))
+        return false;
+    char *end = NULL;
+    errno = 0;
+    *out = strtoll(node->text, &end, 10);
+    if (!*end)
+        return errno == 0;
+    if (real != floor(real) || fabs(real) > LARGEST_EXACT_INTEGER)
+        return false;
+    *out = (int64_t)real;
+    return true;
+}
+
+static bool parse_bool(const struct invar_node *node, bool *out)
+{
+    if (node->kind != NODE_SCALAR || node->quoted)
+        return false;
+    bool yes = strcasecmp(node->text, "true") == 0 || strcasecmp(node->text, "yes") == 0;
+    bool no = strcasecmp(node->text, "false") == 0 || strcasecmp(node->text, "no") == 0;
+    if (yes || no)
+        *out = yes;
+    return yes || no;
+}
+
+static bool parse_text(const struct invar_node *node, char *out)
+{
+    if (node->kind != NODE_SCALAR || strlen(node->text) >= INVAR_TEXT_SIZE)
+        return false;
+    strcpy(out, node_is_null(node) ? "" : node->text);
+    return true;
+}
+
+/* A choice that is a number ("2") may also be written another way ("2.0"). */
+static bool is_choice(const struct invar_node *node, const char *choice, int length)
+{
+    double written, named;
+    char *end = NULL;
+    if ((int)strlen(node->text) == length && strncmp(node->text, choice, (size_t)length) == 0)
+        return true;
+    if (!parse_real(node, &written))
+        return false;
+    named = strtod(choice, &end);
+    return end == choice + length && named == written;
+}
+
+static bool parse_choice(const struct invar_node *node, const char *choices, int *out)
+{
+    int length = 0;
+    const char *choice;
+    for (int i = 0; node->kind == NODE_SCALAR && (choice = option_choice(choices, i, &length)); i++)
+        if (is_choice(node, choice, length)) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static bool in_range(const struct invar_option *option, double value)
+{
+    bool bounded = option->minimum != 0 || option->maximum != 0;
+    return !bounded || (value >= option->minimum && value <= option->maximum);
+}
+
+/* ---- fields ---- */
+
+static const struct invar_node *list_element(const struct invar_node *node, int i)
+{
+    return node->kind == NODE_SEQUENCE ? node->children[i].node : node;
+}
+
+static int list_count(const struct invar_node *node)
+{
+    return node->kind == NODE_SEQUENCE ? node->count : 1;
+}
+
+static bool parse_int_list(const struct invar_option *option, const struct invar_node *node, struct invar_int_list *out)
+{
+    struct invar_int_list list = {.count = list_count(node)};
+    if (list.count > INVAR_LIST_SIZE)
+        return false;
+    for (int i = 0; i < list.count; i++)
+        if (!parse_int(list_element(node, i), &list.value[i]) || !in_range(option, (double)list.value[i]))
+            return false;
+    *out = list;
+    return true;
+}
+
+static bool parse_real_list(const struct invar_option *option, const struct invar_node *node,
+                            struct invar_real_list *out)
+{
+    struct invar_real_list list = {.count = list_count(node)};
+    if (list.count > INVAR_LIST_SIZE)
+        return false;
+    for (int i = 0; i < list.count; i++)
+        if (!parse_real(list_element(node, i), &list.value[i]) || !in_range(option, list.value[i]))
+            return false;
+    *out = list;
+    return true;
+}
+
+/* Sets the field when the node is what the option accepts; otherwise false, with the field as it was. */
+static bool set_field(const struct invar_option *option, void *object, const struct invar_node *node)
+{
+    void *field = (char *)object + option->offset;
+    int64_t integer;
+    double real;
+    switch (option->kind) {
+    case INVAR_OPTION_INT:
+        if (!parse_int(node, &integer) || !in_range(option, (double)integer))
+            return false;
+        *(int64_t *)field = integer;
+        return true;
+    case INVAR_OPTION_REAL:
+        if (!parse_real(node, &real) || !in_range(option, real))
+            return false;
+        *(double *)field = real;
+        return true;
+    case INVAR_OPTION_BOOL:
+        return parse_bool(node, field);
+    case INVAR_OPTION_TEXT:
+        return parse_text(node, field);
+    case INVAR_OPTION_CHOICE:
+        return parse_choice(node, option->choices, field);
+    case INVAR_OPTION_INT_LIST:
+        return parse_int_list(option, node, field);
+    case INVAR_OPTION_REAL_LIST:
+        return parse_real_list(option, node, field);
+    }
+    return false;
+}
+
+void invar_options_default(const struct invar_option *table, void *object)
+{
+    for (; table->name; table++) {
+        struct invar_error err = {0};
+        struct invar_node *node = node_from_yaml(table->initial, strlen(table->initial), "table", table->name, &err);
+        bool ok = node && set_field(table, object, node);
+        invar_node_free(node);
+        assert((ok || err.code == INVAR_ERROR_MEMORY) && "the default in an option table is what the option accepts");
+        (void)ok;
+    }
+}
+
+/* ---- messages ---- */
+
+static void format_found(char *out, size_t size, const struct invar_node *node)
+{
+    if (node->kind == NODE_MAPPING)
+        snprintf(out, size, "a section");
+    else if (node->kind == NODE_SEQUENCE)
+        snprintf(out, size, "a list of %d", node->count);
+    else if (node_is_null(node))
+        snprintf(out, size, "nothing");
+    else
+        snprintf(out, size, node->quoted ? "the text \"%.80s\"" : "%.80s", node->text);
+}
+
+static bool refuse_value(const struct invar_option *option, const struct invar_node *node, const char *path,
+                         struct invar_error *err)
+{
+    char where[NODE_WHERE_SIZE], expected[OPTION_EXPECTED_SIZE], found[128];
+    node_where(where, node);
+    option_expected(expected, option);
+    format_found(found, sizeof found, node);
+    return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%s: expected %s, found %s", where, path, *path ? "." : "",
+                           option->name, expected, found);
+}
+
+/* Names of the table and of what is read elsewhere, NULL-ended. */
+static void collect_names(const struct invar_option *table, const char *const *ignored, const char **names)
+{
+    int count = 0;
+    for (; table->name && count < NAMES_LIMIT; table++)
+        names[count++] = table->name;
+    for (; ignored && *ignored && count < NAMES_LIMIT; ignored++)
+        names[count++] = *ignored;
+    names[count] = NULL;
+}
+
+static bool refuse_key(const struct invar_option *table, const char *const *ignored, const struct invar_node *node,
+                       const char *key, const char *path, struct invar_error *err)
+{
+    char where[NODE_WHERE_SIZE], known[KEYS_SHOWN] = "";
+    const char *names[NAMES_LIMIT + 1];
+    node_where(where, node);
+    collect_names(table, ignored, names);
+    const char *nearest = invar_nearest_name(key, names);
+    if (nearest)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%.80s is not a known key; did you mean %s?", where,
+                               path, *path ? "." : "", key, nearest);
+    for (int i = 0; names[i]; i++) {
+        size_t used = strlen(known);
+        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
+    }
+    return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%.80s is not a known key; known are: %s", where, path,
+                           *path ? "." : "", key, *known ? known : "none");
+}
+
+/* ---- reading ---- */
+
+static bool is_ignored(const char *key, const char *const *ignored)
+{
+    for (; ignored && *ignored; ignored++)
+        if (strcmp(*ignored, key) == 0)
+            return true;
+    return false;
+}
+
+static bool read_key(const struct invar_option *table, void *object, const struct invar_node *node, const char *key,
+                     const char *path, const char *const *ignored, struct invar_error *err)
+{
+    for (const struct invar_option *option = table; option->name; option++)
+        if (strcmp(option->name, key) == 0)
+            return set_field(option, object, node) || refuse_value(option, node, path, err);
+    return is_ignored(key, ignored) || refuse_key(table, ignored, node, key, path, err);
+}
+
+bool invar_options_read(const struct invar_option *table, void *object, const struct invar_node *mapping,
+                        const char *path, const char *const *ignored, struct invar_error *err)
+{
+    if (!mapping || node_is_null(mapping))
+        return true;
+    path = path ? path : "";
+    if (mapping->kind != NODE_MAPPING) {
+        char where[NODE_WHERE_SIZE], found[128];
+        node_where(where, mapping);
+        format_found(found, sizeof found, mapping);
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s: expected a section of keys and values, found %s", where,
+                               *path ? path : "the document", found);
+    }
+    for (int i = 0; i < mapping->count; i++)
+        if (!read_key(table, object, mapping->children[i].node, mapping->children[i].key, path, ignored, err))
+            return false;
+    return true;
+}
+
+bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err)
+{
+    struct invar_node *root = node_create(NODE_MAPPING, NULL, "command line", 0, err);
+    if (!root)
+        return false;
+    bool ok = invar_node_override(root, assignment, err) && invar_options_read(table, object, root, "", NULL, err);
+    invar_node_free(root);
+    return ok;
+}

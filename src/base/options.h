@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_BASE_OPTIONS_H
+#define INVAR_BASE_OPTIONS_H
+
+#include "invar/options.h"
+
+#define OPTION_EXPECTED_SIZE 384
+
+/** What an option accepts, in words: "an integer from 1 to 10", "one of kl, euclidean". */
+void option_expected(char out[OPTION_EXPECTED_SIZE], const struct invar_option *option);
+
+/** The i-th of "a|b|c" and its length; NULL past the last. */
+const char *option_choice(const char *choices, int i, int *length);
+
+#endif
