@@ -4,6 +4,7 @@
 build=${INVAR_BUILD:-$BATS_TEST_DIRNAME/../../build}
 build=$(readlink -f "$build")
 invar=$build/invar
+root=$(readlink -f "$BATS_TEST_DIRNAME/../..")
 export OMP_WAIT_POLICY=passive
 
 # fails_with STATUS COMMAND..: that exit status, nothing on standard output, one sentence on standard error.
@@ -27,4 +28,40 @@ says() {
             return 1
         }
     done
+}
+
+# A recipe that trains in a fraction of a second on the data of `make_data idx data 64 32 16 4`.
+tiny_recipe() {
+    cat <<'YAML'
+# a tiny run for tests
+data:
+  source: idx:data
+views:
+  count: 2
+  crop: [0.5, 1]
+  flip: 0.5
+encoder:
+  kind: small-resnet
+  widths: [4, 8]
+projector:
+  hidden: [16]
+  output: 8
+terms:
+  relic:
+    tau: 0.2
+optimiser:
+  kind: adamw
+  lr: 1e-3
+training:
+  epochs: 4
+  batch: 16
+  log_interval: 1
+  measure_interval: 4
+  precision: float32
+YAML
+}
+
+# Standard input is one JSON object and nothing else.
+json_object() {
+    "$build/tests/is_json"
 }

@@ -1,0 +1,228 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# invar pretrain on a few tiny images: what a run leaves behind, resuming, and everything that may stand in its way.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+}
+
+pretrain() {
+    "$invar" pretrain tiny.yaml --threads 2 "$@"
+}
+
+# run FOLDER until it has written step N to metrics.jsonl, then send it SIGNAL; sets $status
+stop_at() {
+    local folder=$1 step=$2 signal=$3 pid
+    shift 3
+    pretrain --run "$folder" training.epochs=400 "$@" 2>stderr.txt >stdout.txt &
+    pid=$!
+    for _ in $(seq 600); do
+        grep -q "\"step\": *$step[,}]" "$folder/metrics.jsonl" 2>/dev/null && break
+        kill -0 $pid 2>/dev/null || break
+        sleep 0.05
+    done
+    kill "-$signal" $pid || true
+    status=0
+    wait $pid || status=$?
+}
+
+@test "a run leaves recipe, metrics, events and encoder" {
+    run --separate-stderr pretrain --run run
+    [ "$status" -eq 0 ]
+    [[ "$output" == run:* ]]
+    for file in recipe.yaml metrics.jsonl encoder.safetensors; do
+        [ -s "run/$file" ]
+    done
+    ls run/events.out.tfevents.* run/checkpoint-*.safetensors
+    [ "$(wc -l <run/metrics.jsonl)" -ge 2 ]
+    for key in step epoch loss lr gradient_norm embedding_std effective_rank samples_per_s; do
+        grep -q "\"$key\"" run/metrics.jsonl || { echo "no $key"; false; }
+    done
+    [ -z "$(find run -name '*.tmp-*')" ]
+}
+
+@test "running the recipe.yaml of a run repeats it, byte for byte" {
+    pretrain --run one
+    "$invar" pretrain one/recipe.yaml --threads 2 --run two
+    cmp one/encoder.safetensors two/encoder.safetensors
+    cmp one/recipe.yaml two/recipe.yaml
+}
+
+@test "another seed gives other weights" {
+    pretrain --run one
+    pretrain --run two training.seed=8
+    ! cmp -s one/encoder.safetensors two/encoder.safetensors
+}
+
+@test "without --run the folder is runs/NAME and the next number" {
+    pretrain training.epochs=1
+    pretrain training.epochs=1
+    [ -f runs/tiny-1/encoder.safetensors ]
+    [ -f runs/tiny-2/encoder.safetensors ]
+}
+
+@test "--json is one JSON object" {
+    pretrain --run run --json >result.json
+    json_object <result.json
+    grep -q '"run"' result.json
+    pretrain --dry-run --json | json_object
+}
+
+@test "--dry-run prints memory and operations and writes nothing" {
+    run --separate-stderr pretrain --dry-run --run run
+    [ "$status" -eq 0 ]
+    [[ "$output" == *parameters*operations*memory* ]]
+    [ ! -e run ]
+}
+
+@test "init starts from the weights of another run" {
+    pretrain --run one
+    pretrain --run two init=one/encoder.safetensors
+    ! cmp -s one/encoder.safetensors two/encoder.safetensors
+    fails_with 1 "$invar" pretrain tiny.yaml --run three init=nothing.safetensors
+    says nothing.safetensors
+    fails_with 1 "$invar" pretrain tiny.yaml --run four init=one/encoder.safetensors 'encoder.widths=[8, 8]'
+    [ ! -e four/encoder.safetensors ]
+}
+
+@test "interrupted and resumed twice equals uninterrupted, byte for byte" {
+    pretrain --run whole training.epochs=400
+    stop_at parts 40 INT
+    [ "$status" -eq 130 ]
+    stop_at parts 400 INT --resume
+    [ "$status" -eq 130 ]
+    pretrain --run parts training.epochs=400 --resume
+    cmp whole/encoder.safetensors parts/encoder.safetensors
+    # The metrics go on where they were, without a step twice.
+    grep -o '"step": *[0-9]*' whole/metrics.jsonl >whole.steps
+    grep -o '"step": *[0-9]*' parts/metrics.jsonl >parts.steps
+    diff whole.steps parts.steps
+}
+
+@test "Ctrl-C saves, says so in one sentence, exits 130" {
+    stop_at run 20 INT
+    cat stderr.txt
+    [ "$status" -eq 130 ]
+    [ ! -s stdout.txt ]
+    grep -q -- '--resume' stderr.txt
+    ls run/checkpoint-*.safetensors
+    [ ! -e run/encoder.safetensors ]
+}
+
+@test "--resume needs no RECIPE" {
+    stop_at run 20 INT
+    "$invar" pretrain --resume --run run --threads 2 --json >result.json
+    [ -f run/encoder.safetensors ]
+    fails_with 2 "$invar" pretrain --resume
+    says --run
+    fails_with 2 "$invar" pretrain tiny.yaml --resume
+    says --run
+}
+
+@test "killed at ten random moments, the run resumes to the same bits" {
+    pretrain --run whole training.epochs=120
+    RANDOM=20231
+    local pid
+    for _ in $(seq 10); do
+        pretrain --run parts training.epochs=120 --resume training.checkpoint_interval=0 >/dev/null 2>stderr.txt &
+        pid=$!
+        sleep "0.$((100 + RANDOM % 400))"
+        kill -KILL $pid 2>/dev/null || true
+        wait $pid || true
+    done
+    pretrain --run parts training.epochs=120 --resume
+    cmp whole/encoder.safetensors parts/encoder.safetensors
+}
+
+@test "a torn checkpoint is passed over for the one before" {
+    stop_at run 60 INT
+    newest=$(ls run/checkpoint-*.safetensors | sort -V | tail -n 1)
+    truncate -s -100 "$newest"
+    pretrain --run run training.epochs=400 --resume 2>stderr.txt
+    grep -q "$(basename "$newest")" stderr.txt
+    [ -f run/encoder.safetensors ]
+}
+
+@test "a run folder that exists is not touched" {
+    pretrain --run run
+    sha256sum run/* >before
+    fails_with 1 "$invar" pretrain tiny.yaml --run run
+    says run --resume
+    sha256sum run/* | diff before -
+    mkdir other
+    echo precious >other/notes.txt
+    fails_with 1 "$invar" pretrain tiny.yaml --run other
+    [ "$(ls other)" = notes.txt ]
+    echo precious >file
+    fails_with 1 "$invar" pretrain tiny.yaml --run file
+    [ "$(cat file)" = precious ]
+}
+
+@test "a run that is finished resumes to nothing and stays as it is" {
+    pretrain --run run
+    cp run/encoder.safetensors before
+    pretrain --run run --resume
+    cmp run/encoder.safetensors before
+}
+
+@test "a run of another recipe is not gone on with" {
+    stop_at run 20 INT
+    for change in training.seed=9 training.epochs=3 terms.relic.tau=0.5 'encoder.widths=[8, 8]'; do
+        fails_with 1 "$invar" pretrain tiny.yaml --run run --resume "$change"
+        says run
+    done
+}
+
+@test "a folder that cannot be written" {
+    if [ "$(id -u)" = 0 ]; then
+        fails_with 1 "$invar" pretrain tiny.yaml --run /proc/run
+    else
+        mkdir locked
+        chmod 555 locked
+        fails_with 1 "$invar" pretrain tiny.yaml --run locked/run
+    fi
+    says run
+}
+
+@test "a full disk stops the run with a sentence and leaves what was whole" {
+    # Files may not grow beyond 8 KiB: the first checkpoint meets the limit.
+    run --separate-stderr bash -c "trap '' XFSZ; ulimit -f 8; '$invar' pretrain tiny.yaml --run run --threads 2"
+    echo "$stderr"
+    [ "$status" -eq 1 ]
+    says run/
+    [ ! -e run/encoder.safetensors ]
+    [ -z "$(find run -name '*.tmp-*')" ]
+}
+
+@test "a batch larger than the data set" {
+    fails_with 1 "$invar" pretrain tiny.yaml --run run training.batch=128
+    says batch 128 64
+    [ ! -e run ]
+}
+
+@test "data that are missing or foreign" {
+    fails_with 1 "$invar" pretrain tiny.yaml --run run data.source=idx:nowhere
+    says nowhere
+    fails_with 2 "$invar" pretrain tiny.yaml --run run data.source=floppy:a
+    says floppy
+    fails_with 2 "$invar" pretrain tiny.yaml --run run data.source=
+    [ ! -e run ]
+}
+
+@test "a device that is not there" {
+    fails_with 2 "$invar" pretrain tiny.yaml --run run --device gpu
+    says gpu cpu
+    [ ! -e run ]
+}
+
+@test "numbers that blow up stop the run and name the step" {
+    run --separate-stderr pretrain --run run optimiser.lr=1e30 training.warmup_epochs=0 training.epochs=40
+    echo "$stderr"
+    [ "$status" -eq 1 ]
+    says step
+    [ ! -e run/encoder.safetensors ]
+}
