@@ -43,13 +43,17 @@ struct invar_dataset_info {
     bool in_memory;
     int64_t skipped;               /**< unreadable samples left out (so far) */
     const char *first_skipped;     /**< its name and why, or NULL */
-    float mean[16], deviation[16]; /**< per channel over the training split, values in 0..1; channels <= 16 */
+    float mean[16], deviation[16]; /**< per channel over the training split (a seeded sample of it when not in memory),
+                                      values in 0..1; channels <= 16; deviation 1 where a channel is constant */
 };
 
 struct invar_dataset;
 
-/** Finds the source in the table by the word before ':', reads or scans it, decodes small sets into memory, computes
- * statistics. */
+/**
+ * Finds the source in the table by the word before ':', reads or scans it, decodes small sets into memory, computes
+ * statistics. One thread at a time may use a dataset and its loaders; free the loaders before closing it. Counts and
+ * labels leave out the samples that were found unreadable here.
+ */
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err);
 void invar_dataset_close(struct invar_dataset *dataset);
 const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A dataset: a source, split, in memory where it fits, with its statistics. */
+#include "data/dataset.h"
+
+#include "invar/log.h"
+#include "invar/memory.h"
+#include <omp.h>
+#include <string.h>
+
+#define WARNINGS 10 /* bad items named in the log; after that they are only counted */
+
+#define FIELD(name) offsetof(struct invar_data_options, name)
+const struct invar_option invar_data_option_table[] = {
+    {"source", INVAR_OPTION_TEXT, FIELD(source), "fashion-mnist", 0, 0, NULL,
+     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR or images:FILE.tar"},
+    {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
+     "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
+    {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
+     "1 or 3 channels, converted where needed; 0: those of the first sample"},
+    {"test_fraction", INVAR_OPTION_REAL, FIELD(test_fraction), "0.2", 0, 0.9, NULL,
+     "part of every class that becomes the test split where the source has none"},
+    {"split_seed", INVAR_OPTION_INT, FIELD(split_seed), "0", 0, 9007199254740992.0, NULL, "seed of that split"},
+    {"memory", INVAR_OPTION_CHOICE, FIELD(memory), "auto", 0, 0, "auto|yes|no",
+     "hold decoded images in memory; auto: where they fit memory_limit (idx and cifar always are)"},
+    {"memory_limit", INVAR_OPTION_INT, FIELD(memory_limit), "2048", 1, 1048576, NULL, "MiB of images held in memory"},
+    {"bad_limit", INVAR_OPTION_REAL, FIELD(bad_limit), "0.01", 0, 1, NULL,
+     "fraction of the images that may be unreadable and are then left out; more is an error"},
+    {"workers", INVAR_OPTION_INT, FIELD(workers), "0", 0, 256, NULL, "decoding threads; 0: as many as --threads"},
+    {0},
+};
+
+bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, struct data_decoder *decoder,
+                         struct data_image *image, struct invar_error *err)
+{
+    const struct data_source *source = &dataset->source;
+    if (!data_source_decode(source, item, dataset->channels, decoder, image, err))
+        return false;
+    if (dataset->options.size || (image->height == dataset->height && image->width == dataset->width))
+        return true;
+    return invar_error_set(
+        err, INVAR_ERROR_DATA,
+        "%s: %d x %d pixels where the first image, %s, has %d x %d; set data.size to resize them all",
+        source->name(source, item), image->width, image->height, source->name(source, dataset->reference),
+        dataset->width, dataset->height);
+}
+
+int64_t data_dataset_bad_allowed(const struct invar_dataset *dataset, enum invar_split split)
+{
+    return (int64_t)(dataset->options.bad_limit * (double)dataset->total[split]);
+}
+
+bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err)
+{
+    enum invar_split split = (enum invar_split)dataset->source.split[item];
+    if (dataset->bad[item])
+        return true;
+    dataset->bad[item] = true;
+    dataset->bad_count[split]++;
+    if (dataset->info.skipped++ == 0) {
+        snprintf(dataset->first_bad, sizeof dataset->first_bad, "%s", why);
+        dataset->info.first_skipped = dataset->first_bad;
+    }
+    if (dataset->info.skipped <= WARNINGS)
+        invar_log(INVAR_LOG_WARNING, "skipped: %s%s", why,
+                  dataset->info.skipped == WARNINGS ? " (further ones are counted only)" : "");
+    if (dataset->bad_count[split] <= data_dataset_bad_allowed(dataset, split))
+        return true;
+    return invar_error_set(err, INVAR_ERROR_DATA,
+                           "%s: %lld of the %lld %s images cannot be used, more than data.bad_limit=%g allows; the "
+                           "first: %s",
+                           dataset->options.source, (long long)dataset->bad_count[split],
+                           (long long)dataset->total[split], split == INVAR_TRAIN ? "training" : "test",
+                           dataset->options.bad_limit, dataset->first_bad);
+}
+
+/* Size and channels are those of the first image that can be decoded. */
+static bool find_reference(struct invar_dataset *dataset, struct invar_error *err)
+{
+    struct data_decoder decoder = {0};
+    struct data_image image = {0};
+    int wanted = (int)dataset->options.channels;
+    bool found = false, ok = true;
+
+    for (int64_t i = 0; ok && !found && i < dataset->source.count; i++) {
+        struct invar_error why = {0};
+        found = data_source_decode(&dataset->source, i, wanted, &decoder, &image, &why);
+        if (!found)
+            ok = data_dataset_bad(dataset, i, why.message, err);
+        dataset->reference = i;
+    }
+    if (ok && !found)
+        ok = invar_error_set(err, INVAR_ERROR_DATA, "%s: no image can be read; the first: %s", dataset->options.source,
+                             dataset->first_bad);
+    dataset->height = image.height;
+    dataset->width = image.width;
+    dataset->channels = image.channels;
+    data_decoder_free(&decoder);
+    data_image_free(&image);
+    return ok;
+}
+
+/* What is not known to be bad, in the order of the source. */
+static bool number_samples(struct invar_dataset *dataset, struct invar_error *err)
+{
+    const struct data_source *source = &dataset->source;
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
+        size_t room = (size_t)dataset->total[split] + 1;
+        dataset->items[split] = invar_alloc(room, sizeof *dataset->items[split], err);
+        dataset->labels[split] = invar_alloc(room, sizeof *dataset->labels[split], err);
+        if (!dataset->items[split] || !dataset->labels[split])
+            return false;
+    }
+    dataset->info.labelled = source->classes > 0;
+    for (int64_t i = 0; i < source->count; i++) {
+        int split = source->split[i];
+        if (dataset->bad[i])
+            continue;
+        int64_t n = dataset->info.count[split]++;
+        dataset->items[split][n] = i;
+        dataset->labels[split][n] = source->label[i];
+        dataset->info.labelled = dataset->info.labelled && source->label[i] >= 0;
+    }
+    if (dataset->info.count[INVAR_TRAIN] == 0)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: no training image is left", dataset->options.source);
+    return true;
+}
+
+static void describe(struct invar_dataset *dataset)
+{
+    struct invar_dataset_info *info = &dataset->info;
+    int size = (int)dataset->options.size;
+    info->source = dataset->options.source;
+    info->height = size ? size : dataset->height;
+    info->width = size ? size : dataset->width;
+    info->channels = dataset->channels;
+    info->classes = dataset->source.classes;
+    info->class_names = (const char *const *)dataset->source.class_names;
+}
+
+static bool check_options(const struct invar_data_options *options, struct invar_error *err)
+{
+    if (options->channels != 0 && options->channels != 1 && options->channels != 3)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.channels: %lld, expected 0, 1 or 3",
+                               (long long)options->channels);
+    if (options->size < 0 || options->size > DATA_SIDE_LIMIT)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.size: %lld, expected 0 to %d", (long long)options->size,
+                               DATA_SIDE_LIMIT);
+    if (!(options->test_fraction >= 0 && options->test_fraction <= 0.9))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.test_fraction: %g, expected 0 to 0.9",
+                               options->test_fraction);
+    if (!(options->bad_limit >= 0 && options->bad_limit <= 1))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.bad_limit: %g, expected 0 to 1", options->bad_limit);
+    if (options->memory_limit < 1 || options->workers < 0 || options->workers > 256)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.memory_limit must be at least 1 and data.workers 0 to 256");
+    return true;
+}
+
+struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err)
+{
+    struct invar_dataset *dataset = NULL;
+    bool ok = false;
+
+    if (!check_options(options, err))
+        goto done;
+    dataset = invar_alloc(1, sizeof *dataset, err);
+    if (!dataset)
+        goto done;
+    dataset->options = *options;
+    dataset->workers = options->workers ? (int)options->workers : omp_get_max_threads();
+    if (!data_source_open(&dataset->source, options, err))
+        goto done;
+    if (!dataset->source.has_test &&
+        !data_source_split(&dataset->source, options->test_fraction, (uint64_t)options->split_seed, err))
+        goto done;
+    for (int64_t i = 0; i < dataset->source.count; i++)
+        dataset->total[dataset->source.split[i]]++;
+    dataset->bad = invar_alloc((size_t)dataset->source.count, sizeof *dataset->bad, err);
+    if (!dataset->bad || !find_reference(dataset, err))
+        goto done;
+    describe(dataset);
+    ok = data_hold(dataset, err) && number_samples(dataset, err) && data_statistics(dataset, err);
+done:
+    if (!ok) {
+        invar_dataset_close(dataset);
+        dataset = NULL;
+    }
+    return dataset;
+}
+
+void invar_dataset_close(struct invar_dataset *dataset)
+{
+    if (!dataset)
+        return;
+    data_hold_free(dataset);
+    data_source_close(&dataset->source);
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
+        invar_free(dataset->items[split]);
+        invar_free(dataset->labels[split]);
+    }
+    invar_free(dataset->bad);
+    invar_free(dataset);
+}
+
+const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset)
+{
+    return &dataset->info;
+}
+
+const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum invar_split split)
+{
+    return dataset->labels[split];
+}
+
+void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split split, int64_t index,
+                         struct invar_sample *sample)
+{
+    int64_t item = dataset->items[split][index];
+    *sample = (struct invar_sample){
+        .dtype = INVAR_UINT8,
+        .height = dataset->shape ? dataset->shape[item].height : dataset->height,
+        .width = dataset->shape ? dataset->shape[item].width : dataset->width,
+        .channels = dataset->channels,
+        .data = dataset->pixels[item],
+        .index = index,
+        .label = dataset->labels[split][index],
+    };
+}

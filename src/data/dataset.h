@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_DATASET_H
+#define DATA_DATASET_H
+
+#include "data/source.h"
+
+struct data_shape {
+    uint16_t height, width; /* sides are at most DATA_SIDE_LIMIT */
+};
+
+/* Small decoded images share large blocks. */
+struct data_arena {
+    struct data_block *block;
+    size_t left;
+};
+
+struct invar_dataset {
+    struct invar_dataset_info info;
+    struct invar_data_options options;
+    struct data_source source;
+    int workers;
+
+    int height, width, channels; /**< of the first good image */
+    int64_t reference;           /**< its item */
+
+    bool *bad;            /**< [items] */
+    int64_t bad_count[2]; /**< by split, of total[2] items */
+    int64_t total[2];
+    char first_bad[512];
+
+    /* By split: the items in it, and their labels. */
+    int64_t *items[2];
+    int64_t *labels[2];
+
+    /* Sets in memory: pixels by item, in the arenas or in the files that the source holds. */
+    const uint8_t **pixels;
+    struct data_shape *shape;  /**< [items] when sizes vary, else NULL */
+    struct data_arena *arenas; /**< [workers] */
+};
+
+/** Decodes an item and checks its size against the first's when data.size is not set. Reentrant. */
+bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, struct data_decoder *decoder,
+                         struct data_image *image, struct invar_error *err);
+/** Notes a bad item, once, with its message; false when that makes more of its split than bad_limit allows. */
+bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err);
+/** The most items of a split that may be bad. */
+int64_t data_dataset_bad_allowed(const struct invar_dataset *dataset, enum invar_split split);
+/** What samples of a set in memory look like. */
+void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split split, int64_t index,
+                         struct invar_sample *sample);
+
+/**
+ * Calls visit for every listed item, from several threads at once and in any order, image NULL when the item is bad;
+ * stops when visit fails or memory is short. thread is below dataset->workers. Bad items are then noted in their order.
+ */
+typedef bool data_visit(void *user, int thread, int64_t item, const struct data_image *image, struct invar_error *err);
+bool data_dataset_visit(struct invar_dataset *dataset, const int64_t *items, int64_t count, data_visit *visit,
+                        void *user, struct invar_error *err);
+
+/** Decodes all items into memory where the options want it and sets info.in_memory and info.varying. */
+bool data_hold(struct invar_dataset *dataset, struct invar_error *err);
+void data_hold_free(struct invar_dataset *dataset);
+/** Fills info.mean and info.deviation. */
+bool data_statistics(struct invar_dataset *dataset, struct invar_error *err);
+
+#endif

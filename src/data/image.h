@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_IMAGE_H
+#define DATA_IMAGE_H
+
+#include "invar/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/** Larger images are refused before any memory is taken: a few bytes of header must not cost gigabytes. */
+#define DATA_SIDE_LIMIT 16384
+#define DATA_PIXEL_LIMIT ((int64_t)1 << 26)
+/** Largest file of one image, in bytes. */
+#define DATA_FILE_LIMIT ((size_t)1 << 28)
+
+/** A decoded image, uint8 [height][width][channels]; zero-initialise, free with data_image_free. */
+struct data_image {
+    int height, width, channels;
+    uint8_t *pixels;
+    size_t capacity;
+};
+/** Sets the shape and makes room for it and for `spare` channels when that is more; the content is undefined. */
+bool data_image_shape(struct data_image *image, int height, int width, int channels, int spare,
+                      struct invar_error *err);
+/** In place: 1 to 3 channels replicates, 3 to 1 is the ITU-R 601 luma; needs the room of the wider. */
+void data_image_convert(struct data_image *image, int channels);
+void data_image_free(struct data_image *image);
+
+/** What one thread needs to decode: a TurboJPEG handle, file content, colour scratch. */
+struct data_decoder {
+    void *jpeg;
+    uint8_t *file; /**< content of the file being decoded */
+    size_t file_capacity;
+    struct data_image scratch;
+};
+/** A zeroed decoder is ready for use. */
+void data_decoder_free(struct data_decoder *decoder);
+/** Room for size bytes in decoder->file. */
+bool data_decoder_reserve(struct data_decoder *decoder, size_t size, struct invar_error *err);
+
+/** Decodes JPEG or PNG, told apart by content, to 1 or 3 channels (0: those of the file). name is for messages. */
+bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                       struct data_image *image, struct invar_error *err);
+/** The two formats; bytes start with the format's signature. */
+bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                      struct data_image *image, struct invar_error *err);
+bool data_png_decode(const uint8_t *bytes, size_t size, const char *name, int channels, struct data_image *image,
+                     struct invar_error *err);
+/** Checks sides and area of a header against the limits. */
+bool data_image_check(int64_t height, int64_t width, const char *name, struct invar_error *err);
+
+#endif

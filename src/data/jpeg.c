@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* JPEG by TurboJPEG: baseline and progressive, gray, colour, and the CMYK that printers leave in photo collections. */
+#include "data/image.h"
+
+#include <string.h>
+#include <turbojpeg.h>
+
+static bool refuse(struct data_decoder *decoder, const char *name, struct invar_error *err)
+{
+    return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is not a whole JPEG image: %s", name,
+                           tjGetErrorStr2(decoder->jpeg));
+}
+
+/* Stray bytes between segments are common in photos and cost no pixel; every other warning means lost pixels. */
+static bool decompress(struct data_decoder *decoder, const uint8_t *bytes, size_t size, struct data_image *out,
+                       int format)
+{
+    int status = tjDecompress2(decoder->jpeg, bytes, (unsigned long)size, out->pixels, out->width, 0, out->height,
+                               format, TJFLAG_LIMITSCANS);
+    return status == 0 || (tjGetErrorCode(decoder->jpeg) == TJERR_WARNING &&
+                           strstr(tjGetErrorStr2(decoder->jpeg), "extraneous bytes"));
+}
+
+/* Adobe writes CMYK inverted: 255 is no ink. */
+static void from_cmyk(const struct data_image *cmyk, struct data_image *rgb)
+{
+    size_t count = (size_t)cmyk->height * (size_t)cmyk->width;
+    for (size_t i = 0; i < count; i++)
+        for (size_t c = 0; c < 3; c++)
+            rgb->pixels[3 * i + c] = (uint8_t)((cmyk->pixels[4 * i + c] * cmyk->pixels[4 * i + 3] + 127) / 255);
+}
+
+bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                      struct data_image *image, struct invar_error *err)
+{
+    int width = 0, height = 0, subsampling = 0, space = 0;
+    if (!decoder->jpeg)
+        decoder->jpeg = tjInitDecompress();
+    if (!decoder->jpeg)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "TurboJPEG cannot be started: %s", tjGetErrorStr2(NULL));
+    if (tjDecompressHeader3(decoder->jpeg, bytes, (unsigned long)size, &width, &height, &subsampling, &space) != 0)
+        return refuse(decoder, name, err);
+    if (!data_image_check(height, width, name, err))
+        return false;
+    int wanted = channels ? channels : space == TJCS_GRAY ? 1 : 3;
+    if (space != TJCS_CMYK && space != TJCS_YCCK) {
+        if (!data_image_shape(image, height, width, wanted, wanted, err))
+            return false;
+        return decompress(decoder, bytes, size, image, wanted == 1 ? TJPF_GRAY : TJPF_RGB) ||
+               refuse(decoder, name, err);
+    }
+    if (!data_image_shape(&decoder->scratch, height, width, 4, 4, err) ||
+        !data_image_shape(image, height, width, 3, 3, err))
+        return false;
+    if (!decompress(decoder, bytes, size, &decoder->scratch, TJPF_CMYK))
+        return refuse(decoder, name, err);
+    from_cmyk(&decoder->scratch, image);
+    data_image_convert(image, wanted);
+    return true;
+}

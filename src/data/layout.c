@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the folders of an image collection mean: train and test, classes, no labels. */
+#include "data/layout.h"
+
+#include "invar/memory.h"
+#include <string.h>
+#include <strings.h>
+
+/* One split: where it is, its classes in order, and its images. */
+struct part {
+    const char *folder;   /* "train", "test", "val"; "" for the root itself */
+    size_t *image;        /* list entries */
+    int *class_of;        /* [count], -1 */
+    size_t count, loose;  /* images; those outside of class folders */
+    size_t loose_example; /* a list entry */
+    const char **name;    /* of classes, not ended by NUL but by '/' or NUL */
+    size_t *class_images;
+    int classes;
+};
+
+static bool is_image(const char *path)
+{
+    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
+    size_t length = strlen(path);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t ending = strlen(endings[i]);
+        if (length > ending && strcasecmp(path + length - ending, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What follows "folder/" in path; path itself for folder ""; NULL when it is elsewhere. */
+static const char *below(const char *path, const char *folder)
+{
+    size_t length = strlen(folder);
+    if (length == 0)
+        return path;
+    return strncmp(path, folder, length) == 0 && path[length] == '/' ? path + length + 1 : NULL;
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    size_t length = strcspn(a, "/");
+    return strcspn(b, "/") == length && memcmp(a, b, length) == 0;
+}
+
+static bool has_folder(const struct data_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const char *path = data_list_path(list, i);
+        if ((strcmp(path, name) == 0 && list->entry[i].folder) || below(path, name))
+            return true;
+    }
+    return false;
+}
+
+static bool part_alloc(struct part *part, size_t entries, struct invar_error *err)
+{
+    part->image = invar_alloc(entries + 1, sizeof *part->image, err);
+    part->class_of = invar_alloc(entries + 1, sizeof *part->class_of, err);
+    part->name = invar_alloc(entries + 1, sizeof *part->name, err);
+    part->class_images = invar_alloc(entries + 1, sizeof *part->class_images, err);
+    return part->image && part->class_of && part->name && part->class_images;
+}
+
+static void part_free(struct part *part)
+{
+    invar_free(part->image);
+    invar_free(part->class_of);
+    invar_free(part->name);
+    invar_free(part->class_images);
+}
+
+/* The list is sorted, so what belongs to a class stands together. */
+static void part_read(struct part *part, const struct data_list *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        const char *rest = below(data_list_path(list, i), part->folder);
+        if (!rest)
+            continue;
+        bool image = !list->entry[i].folder && is_image(rest);
+        bool in_class = list->entry[i].folder || strchr(rest, '/');
+        if (in_class && (part->classes == 0 || !same_name(part->name[part->classes - 1], rest)))
+            part->name[part->classes++] = rest;
+        if (!image)
+            continue;
+        part->image[part->count] = i;
+        part->class_of[part->count++] = in_class ? part->classes - 1 : -1;
+        if (in_class) {
+            part->class_images[part->classes - 1]++;
+        } else {
+            part->loose++;
+            part->loose_example = i;
+        }
+    }
+}
+
+/* A part whose images all lie outside of class folders has no classes, whatever empty folders stand beside them. */
+static bool part_check(struct part *part, const struct data_list *list, const char *root, struct invar_error *err)
+{
+    const char *slash = *part->folder ? "/" : "";
+    if (part->count == 0)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: holds no image, expected .jpg, .jpeg or .png files",
+                               root, slash, part->folder);
+    if (part->loose == part->count) {
+        part->classes = 0;
+        return true;
+    }
+    if (part->loose)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: image %s stands beside class folders; move it into the folder of its class", root,
+                               data_list_path(list, part->loose_example));
+    for (int c = 0; c < part->classes; c++)
+        if (part->class_images[c] == 0)
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "%s%s%s: class folder %.*s holds no .jpg, .jpeg or .png image; fill or remove it",
+                                   root, slash, part->folder, (int)strcspn(part->name[c], "/"), part->name[c]);
+    return true;
+}
+
+static int find_class(const struct part *part, const char *name)
+{
+    for (int c = 0; c < part->classes; c++)
+        if (same_name(part->name[c], name))
+            return c;
+    return -1;
+}
+
+static bool take_classes(struct data_source *source, const struct part *part, struct invar_error *err)
+{
+    if (part->classes == 0)
+        return true;
+    source->class_names = invar_alloc((size_t)part->classes, sizeof *source->class_names, err);
+    if (!source->class_names)
+        return false;
+    source->classes = part->classes;
+    for (int c = 0; c < part->classes; c++) {
+        char *copy = invar_strdup(part->name[c], err);
+        if (!copy)
+            return false;
+        copy[strcspn(copy, "/")] = '\0';
+        source->class_names[c] = copy;
+    }
+    return true;
+}
+
+static void take_part(struct data_source *source, const struct part *part, const int *label_of, int64_t first,
+                      enum invar_split split, size_t *items)
+{
+    for (size_t i = 0; i < part->count; i++) {
+        int64_t item = first + (int64_t)i;
+        int class = part->class_of[i];
+        items[item] = part->image[i];
+        source->split[item] = (uint8_t)split;
+        source->label[item] = part->classes == 0 ? -1 : label_of ? label_of[class] : class;
+    }
+}
+
+/* Test classes by their number among the training classes; NULL-able when the test part alone has classes. */
+static bool match_classes(const struct part *train, const struct part *test, const char *root, int *label_of,
+                          struct invar_error *err)
+{
+    for (int c = 0; c < test->classes; c++) {
+        label_of[c] = train->classes ? find_class(train, test->name[c]) : c;
+        if (label_of[c] < 0)
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s: class folder %s/%.*s has no counterpart in %s/", root,
+                                   test->folder, (int)strcspn(test->name[c], "/"), test->name[c], train->folder);
+    }
+    return true;
+}
+
+bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root, size_t **items,
+                      struct invar_error *err)
+{
+    bool split = has_folder(list, "train");
+    struct part train = {.folder = split ? "train" : ""};
+    struct part test = {.folder = has_folder(list, "test") ? "test" : "val"};
+    int *label_of = NULL;
+    bool ok = false;
+
+    source->has_test = split && has_folder(list, test.folder);
+    if (!part_alloc(&train, list->count, err) || !part_alloc(&test, list->count, err))
+        goto done;
+    part_read(&train, list);
+    if (!part_check(&train, list, root, err))
+        goto done;
+    if (source->has_test) {
+        part_read(&test, list);
+        label_of = invar_alloc((size_t)test.classes + 1, sizeof *label_of, err);
+        if (!label_of || !part_check(&test, list, root, err) || !match_classes(&train, &test, root, label_of, err))
+            goto done;
+    }
+    *items = invar_alloc(train.count + test.count, sizeof **items, err);
+    if (!*items || !data_source_reserve(source, (int64_t)(train.count + test.count), false, err) ||
+        !take_classes(source, train.classes ? &train : &test, err))
+        goto done;
+    take_part(source, &train, NULL, 0, INVAR_TRAIN, *items);
+    take_part(source, &test, label_of, (int64_t)train.count, INVAR_TEST, *items);
+    ok = true;
+done:
+    part_free(&train);
+    part_free(&test);
+    invar_free(label_of);
+    return ok;
+}
+
+void data_layout_strip(struct data_list *list)
+{
+    bool class_below = false;
+    if (list->count == 0)
+        return;
+    const char *first = data_list_path(list, 0);
+    size_t length = strcspn(first, "/");
+    for (size_t i = 0; i < list->count; i++) {
+        const char *path = data_list_path(list, i);
+        const char *rest = path + length + 1;
+        if (!same_name(path, first) || (!path[length] && !list->entry[i].folder))
+            return;
+        class_below = class_below || (path[length] && strchr(rest, '/'));
+    }
+    if (!class_below || same_name(first, "train"))
+        return;
+    size_t kept = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        struct data_entry entry = list->entry[i];
+        if (!list->text[entry.path + length])
+            continue;
+        entry.path += length + 1;
+        list->entry[kept++] = entry;
+    }
+    list->count = kept;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A growing list of paths in one block of text. */
+#include "data/list.h"
+
+#include "invar/memory.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* Room for `need` elements in *block, at least doubling; need comes from additions that cannot overflow here. */
+static bool grow(void **block, size_t *capacity, size_t used, size_t need, size_t size, struct invar_error *err)
+{
+    if (need <= *capacity)
+        return true;
+    size_t wanted = *capacity > SIZE_MAX / 2 ? need : 2 * *capacity;
+    wanted = wanted < need ? need : wanted;
+    void *larger = invar_alloc(wanted, size, err);
+    if (!larger)
+        return false;
+    if (used)
+        memcpy(larger, *block, used * size);
+    invar_free(*block);
+    *block = larger;
+    *capacity = wanted;
+    return true;
+}
+
+bool data_list_add(struct data_list *list, const char *path, size_t length, bool folder, uint64_t place, uint64_t size,
+                   struct invar_error *err)
+{
+    void *entries = list->entry, *text = list->text;
+    while (length > 0 && path[length - 1] == '/')
+        length--;
+    bool ok = grow(&entries, &list->capacity, list->count, list->count + 1, sizeof *list->entry, err);
+    list->entry = entries;
+    ok = ok && grow(&text, &list->text_capacity, list->text_size, list->text_size + length + 1, 1, err);
+    list->text = text;
+    if (!ok)
+        return false;
+    memcpy(list->text + list->text_size, path, length);
+    list->text[list->text_size + length] = '\0';
+    list->entry[list->count++] = (struct data_entry){list->text_size, place, size, folder};
+    list->text_size += length + 1;
+    return true;
+}
+
+/* '/' before every other byte: a folder's content stands together, right after the folder. */
+static int rank(char c)
+{
+    return c == '\0' ? 0 : c == '/' ? 1 : 2 + (unsigned char)c;
+}
+
+static int compare(const void *left, const void *right, void *text)
+{
+    const struct data_entry *a = left, *b = right;
+    const char *p = (const char *)text + a->path, *q = (const char *)text + b->path;
+    while (*p && *p == *q) {
+        p++;
+        q++;
+    }
+    if (rank(*p) != rank(*q))
+        return rank(*p) < rank(*q) ? -1 : 1;
+    return a->path < b->path ? -1 : a->path > b->path;
+}
+
+void data_list_sort(struct data_list *list)
+{
+    size_t kept = 0;
+    if (list->count == 0)
+        return;
+    qsort_r(list->entry, list->count, sizeof *list->entry, compare, list->text);
+    for (size_t i = 0; i < list->count; i++) {
+        bool replaced = i + 1 < list->count && strcmp(data_list_path(list, i), data_list_path(list, i + 1)) == 0;
+        if (!replaced)
+            list->entry[kept++] = list->entry[i];
+    }
+    list->count = kept;
+}
+
+void data_list_free(struct data_list *list)
+{
+    invar_free(list->entry);
+    invar_free(list->text);
+    *list = (struct data_list){0};
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_LIST_H
+#define DATA_LIST_H
+
+#include "invar/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/** One file or folder below a root, with where its bytes are when the root is an archive. */
+struct data_entry {
+    size_t path;    /**< offset into text: "train/cat/7.png" */
+    uint64_t place; /**< first byte in the archive */
+    uint64_t size;
+    bool folder;
+};
+
+/** What a folder or an archive holds; zero-initialise, free with data_list_free. */
+struct data_list {
+    struct data_entry *entry;
+    size_t count, capacity;
+    char *text;
+    size_t text_size, text_capacity;
+};
+
+/** Adds a copy of path[length]; a trailing '/' is left out. */
+bool data_list_add(struct data_list *list, const char *path, size_t length, bool folder, uint64_t place, uint64_t size,
+                   struct invar_error *err);
+static inline const char *data_list_path(const struct data_list *list, size_t i)
+{
+    return list->text + list->entry[i].path;
+}
+/** Sorts bytewise by path component and keeps the last of equal paths, as unpacking would. */
+void data_list_sort(struct data_list *list);
+void data_list_free(struct data_list *list);
+
+/** Everything below a folder, hidden files left out, links followed. */
+bool data_folder_list(struct data_list *list, const char *root, struct invar_error *err);
+
+#endif

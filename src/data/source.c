@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of sources, and what all of them share. */
+#include "data/source.h"
+
+#include "invar/memory.h"
+#include <string.h>
+
+typedef bool open_function(struct data_source *source, const char *path, const struct invar_data_options *options,
+                           struct invar_error *err);
+
+#define ROW_NAME(name, argument, help, open) {name, help},
+#define ROW_BARE(name, argument, help, open) name,
+#define ROW_ARGUMENT(name, argument, help, open) argument,
+#define ROW_OPEN(name, argument, help, open) open,
+static const struct invar_source_name public_names[] = {DATA_SOURCES(ROW_NAME){NULL, NULL}};
+static const char *const bare_names[] = {DATA_SOURCES(ROW_BARE) NULL};
+static const char *const arguments[] = {DATA_SOURCES(ROW_ARGUMENT)};
+static open_function *const open_functions[] = {DATA_SOURCES(ROW_OPEN)};
+
+const struct invar_source_name *invar_source_names(void)
+{
+    return public_names;
+}
+
+size_t data_memory_limit(const struct invar_data_options *options)
+{
+    size_t bytes;
+    if (options->memory == DATA_MEMORY_YES ||
+        !invar_size_multiply((size_t)options->memory_limit, (size_t)1 << 20, &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+static bool unknown(const char *name, struct invar_error *err)
+{
+    const char *nearest = invar_nearest_name(name, bare_names);
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "data.source: unknown source \"%s\"%s%s%s; `invar data --help` lists them", name,
+                           nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
+}
+
+bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err)
+{
+    char name[INVAR_TEXT_SIZE];
+    const char *colon = strchr(options->source, ':');
+    size_t length = colon ? (size_t)(colon - options->source) : strlen(options->source);
+
+    memcpy(name, options->source, length);
+    name[length] = '\0';
+    for (size_t i = 0; bare_names[i]; i++) {
+        if (strcmp(name, bare_names[i]) != 0)
+            continue;
+        const char *path = colon ? colon + 1 : "";
+        if (!*path != !*arguments[i])
+            return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"",
+                                   options->source, name, *arguments[i] ? ":" : "", arguments[i]);
+        return open_functions[i](source, path, options, err);
+    }
+    return unknown(name, err);
+}
+
+bool data_source_reserve(struct data_source *source, int64_t count, bool pixels, struct invar_error *err)
+{
+    source->label = invar_alloc((size_t)count, sizeof *source->label, err);
+    source->split = invar_alloc((size_t)count, sizeof *source->split, err);
+    if (!source->label || !source->split)
+        return false;
+    if (pixels) {
+        source->pixels = invar_alloc((size_t)count, sizeof *source->pixels, err);
+        if (!source->pixels)
+            return false;
+    }
+    for (int64_t i = 0; i < count; i++)
+        source->label[i] = -1;
+    source->count = count;
+    return true;
+}
+
+bool data_source_classes(struct data_source *source, int classes, const char *const *names, struct invar_error *err)
+{
+    source->class_names = invar_alloc((size_t)classes, sizeof *source->class_names, err);
+    if (!source->class_names)
+        return false;
+    source->classes = classes;
+    for (int i = 0; i < classes; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%d", i);
+        source->class_names[i] = invar_strdup(names ? names[i] : number, err);
+        if (!source->class_names[i])
+            return false;
+    }
+    return true;
+}
+
+bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
+                        struct data_image *image, struct invar_error *err)
+{
+    if (!source->pixels)
+        return source->decode(source, item, channels, decoder, image, err);
+    if (!data_image_shape(image, source->height, source->width, source->channels, channels, err))
+        return false;
+    memcpy(image->pixels, source->pixels[item],
+           (size_t)source->height * (size_t)source->width * (size_t)source->channels);
+    if (channels)
+        data_image_convert(image, channels);
+    return true;
+}
+
+void data_source_release(struct data_source *source)
+{
+    if (source->close)
+        source->close(source->state);
+    source->close = NULL;
+    source->state = NULL;
+    for (int i = 0; i < DATA_MAX_HELD; i++)
+        invar_bytes_free(&source->held[i]);
+    invar_free(source->pixels);
+    source->pixels = NULL;
+}
+
+void data_source_close(struct data_source *source)
+{
+    data_source_release(source);
+    for (int i = 0; source->class_names && i < source->classes; i++)
+        invar_free(source->class_names[i]);
+    invar_free(source->class_names);
+    invar_free(source->label);
+    invar_free(source->split);
+    *source = (struct data_source){0};
+}

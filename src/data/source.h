@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_SOURCE_H
+#define DATA_SOURCE_H
+
+#include "data/image.h"
+#include "invar/data.h"
+#include "invar/file.h"
+
+#define DATA_MAX_HELD 8
+
+/** Values of the option data.memory, in the order of its choices. */
+enum { DATA_MEMORY_AUTO, DATA_MEMORY_YES, DATA_MEMORY_NO };
+
+/**
+ * What a source turned its files into: numbered items, each with a split, a label and pixels. Filled by the source's
+ * open function, which may leave it half filled on failure; data_source_close accepts that.
+ */
+struct data_source {
+    int64_t count;
+    int64_t *label;     /**< [count], -1: none */
+    uint8_t *split;     /**< [count], enum invar_split */
+    bool has_test;      /**< false: all items are INVAR_TRAIN so far and data_source_split divides them */
+    int classes;        /**< 0 without labels */
+    char **class_names; /**< [classes] */
+
+    /* Sources that read their files whole: item i is pixels[i], all of one shape. */
+    const uint8_t **pixels;                 /**< [count] into held, or NULL */
+    int height, width, channels;            /**< when pixels is set */
+    struct invar_bytes held[DATA_MAX_HELD]; /**< the files */
+
+    /* Sources whose items are decoded one by one, from several threads at once. */
+    void *state;
+    bool (*decode)(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
+                   struct data_image *image, struct invar_error *err);
+    const char *(*name)(const struct data_source *source, int64_t item);
+    void (*close)(void *state);
+};
+
+/** Opens what options->source names. */
+bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err);
+/** Frees everything; zeroed is accepted. */
+void data_source_close(struct data_source *source);
+/** Frees the files and whatever decodes them, once no item will be decoded any more. Labels and names stay. */
+void data_source_release(struct data_source *source);
+/** One item as an image of so many channels (0: those it has). Reentrant with one decoder a thread. */
+bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
+                        struct data_image *image, struct invar_error *err);
+/** The seeded split of a source that has none: test_fraction of every class. */
+bool data_source_split(struct data_source *source, double test_fraction, uint64_t seed, struct invar_error *err);
+
+/* ---- for sources ---- */
+
+/** Takes count and makes label (-1), split (INVAR_TRAIN) and, when pixels are wanted, pixels. */
+bool data_source_reserve(struct data_source *source, int64_t count, bool pixels, struct invar_error *err);
+/** Names of classes, copied; names NULL: "0", "1", ... */
+bool data_source_classes(struct data_source *source, int classes, const char *const *names, struct invar_error *err);
+/** Bytes of a file that may be read whole: data.memory_limit, or no limit with data.memory=yes. */
+size_t data_memory_limit(const struct invar_data_options *options);
+
+/**
+ * The sources: name, what follows the colon ("" for nothing), help, open function. Adding one is one file and one line.
+ * open gets what stands behind the colon.
+ */
+#define DATA_SOURCES(X)                                                                                                \
+    X("fashion-mnist", "", "Fashion-MNIST, 28x28 gray, 10 classes (Debian package dataset-fashion-mnist)",             \
+      data_fashion_mnist_open)                                                                                         \
+    X("idx", "DIR", "folder of MNIST-style idx files, gzipped or not; labels and t10k files optional", data_idx_open)  \
+    X("cifar10", "DIR", "CIFAR-10, binary version", data_cifar10_open)                                                 \
+    X("cifar100", "DIR", "CIFAR-100, binary version, fine labels", data_cifar100_open)                                 \
+    X("images", "PATH", "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", \
+      data_images_open)
+
+#define DATA_DECLARE(name, argument, help, open)                                                                       \
+    bool open(struct data_source *source, const char *path, const struct invar_data_options *options,                  \
+              struct invar_error *err);
+DATA_SOURCES(DATA_DECLARE)
+#undef DATA_DECLARE
+
+#endif

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Mean and deviation by channel over the training split. Values are bytes, so a histogram holds everything: counts are
+ * exact and do not depend on the order in which threads add to them.
+ */
+#include "data/dataset.h"
+
+#include "invar/memory.h"
+#include "invar/random.h"
+#include <math.h>
+#include <stdlib.h>
+
+#define SAMPLE_LIMIT 10000
+#define CHANNELS 3
+
+typedef uint64_t histogram[CHANNELS][256];
+
+struct counting {
+    struct invar_dataset *dataset;
+    histogram *by_thread; /* [workers] */
+};
+
+static void count_pixels(histogram counts, const uint8_t *pixels, size_t size, int channels)
+{
+    if (channels == 1)
+        for (size_t i = 0; i < size; i++)
+            counts[0][pixels[i]]++;
+    else
+        for (size_t i = 0; i + 2 < size; i += 3) {
+            counts[0][pixels[i]]++;
+            counts[1][pixels[i + 1]]++;
+            counts[2][pixels[i + 2]]++;
+        }
+}
+
+static bool count_image(void *user, int thread, int64_t item, const struct data_image *image, struct invar_error *err)
+{
+    const struct counting *counting = user;
+    (void)item, (void)err;
+    if (image)
+        count_pixels(counting->by_thread[thread], image->pixels,
+                     (size_t)image->height * (size_t)image->width * (size_t)image->channels, image->channels);
+    return true;
+}
+
+static void count_memory(struct counting *counting)
+{
+    const struct invar_dataset *dataset = counting->dataset;
+    int64_t count = dataset->info.count[INVAR_TRAIN];
+    int threads = dataset->workers;
+#pragma omp parallel for num_threads(threads) schedule(static)
+    for (int t = 0; t < threads; t++)
+        for (int64_t i = count * t / threads; i < count * (t + 1) / threads; i++) {
+            struct invar_sample sample;
+            data_dataset_sample(dataset, INVAR_TRAIN, i, &sample);
+            count_pixels(counting->by_thread[t], sample.data,
+                         (size_t)sample.height * (size_t)sample.width * (size_t)sample.channels, sample.channels);
+        }
+}
+
+static int ascending(const void *a, const void *b)
+{
+    int64_t p = *(const int64_t *)a, q = *(const int64_t *)b;
+    return p < q ? -1 : p > q;
+}
+
+/* A seeded sample, in the order of the files, which disks like. */
+static bool count_sample(struct counting *counting, struct invar_error *err)
+{
+    struct invar_dataset *dataset = counting->dataset;
+    int64_t count = dataset->info.count[INVAR_TRAIN];
+    int64_t chosen = count < SAMPLE_LIMIT ? count : SAMPLE_LIMIT;
+    struct invar_random random =
+        invar_random_stream((uint64_t)dataset->options.split_seed, INVAR_RANDOM_SPLIT, 1, 0, 0);
+    int64_t *items = invar_alloc((size_t)count, sizeof *items, err);
+    if (!items)
+        return false;
+    for (int64_t i = 0; i < count; i++)
+        items[i] = dataset->items[INVAR_TRAIN][i];
+    if (chosen < count)
+        invar_random_shuffle(&random, items, count);
+    qsort(items, (size_t)chosen, sizeof *items, ascending);
+    bool ok = data_dataset_visit(dataset, items, chosen, count_image, counting, err);
+    invar_free(items);
+    return ok;
+}
+
+static void summarise(const histogram *by_thread, int threads, int channel, float *mean, float *deviation)
+{
+    uint64_t counts[256] = {0}, total = 0, sum = 0;
+    double squares = 0;
+    for (int t = 0; t < threads; t++)
+        for (int v = 0; v < 256; v++)
+            counts[v] += by_thread[t][channel][v];
+    for (uint64_t v = 0; v < 256; v++) {
+        total += counts[v];
+        sum += v * counts[v];
+    }
+    double centre = total ? (double)sum / (double)total : 0;
+    for (int v = 0; v < 256; v++)
+        squares += (double)counts[v] * (v - centre) * (v - centre);
+    double spread = total ? sqrt(squares / (double)total) : 0;
+    *mean = (float)(centre / 255);
+    *deviation = spread > 0 ? (float)(spread / 255) : 1;
+}
+
+bool data_statistics(struct invar_dataset *dataset, struct invar_error *err)
+{
+    struct counting counting = {.dataset = dataset};
+    bool ok = false;
+
+    counting.by_thread = invar_alloc((size_t)dataset->workers, sizeof *counting.by_thread, err);
+    if (!counting.by_thread)
+        goto done;
+    if (dataset->info.in_memory)
+        count_memory(&counting);
+    else if (!count_sample(&counting, err))
+        goto done;
+    for (int c = 0; c < dataset->channels; c++)
+        summarise((const histogram *)counting.by_thread, dataset->workers, c, &dataset->info.mean[c],
+                  &dataset->info.deviation[c]);
+    ok = true;
+done:
+    invar_free(counting.by_thread);
+    return ok;
+}
