@@ -54,7 +54,8 @@ enum invar_dense_divergence {
 /** What invar_dense_contrast does with matrices a = 1 .. count of logits, p_a = row softmax of matrix a. */
 struct invar_dense_contrast {
     int count;
-    const int64_t *match;  /* device [rows]: the column that matches a row; NULL: the diagonal */
+    const int64_t *match;  /* device [rows]: the column that matches a row; NULL: row i + shift, modulo columns */
+    int64_t shift;         /* 0 for the diagonal */
     bool exclude_diagonal; /* entry (i, i) takes no part in the softmax of row i */
     enum invar_dense_divergence divergence;
     bool first_constant;                     /* the first argument of every KL receives no gradient */
@@ -63,12 +64,16 @@ struct invar_dense_contrast {
 /**
  * contrast = - sum_i sum_a log p_a,i(match_i); divergence = sum_i sum over pairs (a, b) KL(p_a,i || p_b,i), from
  * log-softmax values. The logits are overwritten by the gradient of contrast_scale contrast + divergence_scale
- * divergence. Scratch: 2 (count + 2) rows a thread.
+ * divergence. Scratch: (count + 4) rows a thread.
  */
 bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
                           const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
                           double *divergence, struct invar_error *err);
 
+/** Numbers the distinct ids (host [count]) in order of appearance: index, device [count], in 0 .. *groups - 1. Scratch:
+ * at most 4 count integers. */
+bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
+                             int64_t count, int64_t *index, int64_t *groups, struct invar_error *err);
 /**
  * Logits of groups of columns: grouped(i, c) = log sum over the columns j with group[j] = c of exp x(i, j), so that the
  * softmax of grouped is the sum of the softmax of x over each group. group: device [cols of x], 0 .. cols of grouped -
@@ -96,8 +101,8 @@ void invar_dense_covariance(struct invar_device *device, const struct invar_matr
 /** a = L L^T, in place: L in the lower triangle, zeros above. Not positive definite: INVAR_ERROR_NUMERIC. */
 bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err);
 /** b <- (L L^T)^{-1} b. */
-bool invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, const struct invar_matrix *b,
-                                struct invar_error *err);
+void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l,
+                                const struct invar_matrix *b);
 /** Singular values in descending order, host [min(rows, cols)]; x is destroyed. NaN or Inf in x:
  * INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */
 bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Elements, rows and columns of dense.h on the processor: OpenMP over rows, one kernel text for both types. */
+#include "invar/dense.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+#define SHORTEST 1e-12   /* of norm() */
+#define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
+#define TILE 32          /* side of a block that fits the first cache */
+#define BLOCKS 64        /* sums are made of this many parts, whatever the number of threads */
+
+static int64_t block_start(int block, int64_t count)
+{
+    return count / BLOCKS * block + (count % BLOCKS) * block / BLOCKS;
+}
+
+#define REAL float
+#define EXP expf
+#define NAME(x) x##_f32
+#include "dense_kernels.h"
+
+#define REAL double
+#define EXP exp
+#define NAME(x) x##_f64
+#include "dense_kernels.h"
+
+static bool is_f32(const struct invar_matrix *x)
+{
+    return x->dtype == INVAR_FLOAT32;
+}
+
+static int64_t count_of(const struct invar_matrix *x)
+{
+    return x->rows * x->cols;
+}
+
+bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
+                      struct invar_matrix *out, struct invar_error *err)
+{
+    size_t count;
+    if (!invar_size_multiply((size_t)rows, (size_t)cols, &count))
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "a matrix of %lld x %lld numbers is too large", (long long)rows,
+                               (long long)cols);
+    void *data = invar_scratch_take(scratch, count, invar_dtype_size(dtype), err);
+    if (!data)
+        return false;
+    *out = (struct invar_matrix){.dtype = dtype, .rows = rows, .cols = cols, .data = data};
+    return true;
+}
+
+void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x)
+{
+    (void)device;
+    memset(x->data, 0, (size_t)count_of(x) * invar_dtype_size(x->dtype));
+}
+
+void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to)
+{
+    const int64_t count = count_of(from);
+    (void)device;
+    if (from->dtype == to->dtype)
+        memcpy(to->data, from->data, (size_t)count * invar_dtype_size(from->dtype));
+    else if (is_f32(from))
+        for (int64_t i = 0; i < count; i++)
+            ((double *)to->data)[i] = (double)((const float *)from->data)[i];
+    else
+        for (int64_t i = 0; i < count; i++)
+            ((float *)to->data)[i] = (float)((const double *)from->data)[i];
+}
+
+void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
+                     const struct invar_matrix *y)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        add_f32(threads, scale, x->data, y->data, count_of(x));
+    else
+        add_f64(threads, scale, x->data, y->data, count_of(x));
+}
+
+void invar_dense_transpose(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                           bool add)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        transpose_f32(threads, x->data, y->data, x->rows, x->cols, add);
+    else
+        transpose_f64(threads, x->data, y->data, x->rows, x->cols, add);
+}
+
+void invar_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        symmetrise_f32(threads, x->data, x->rows);
+    else
+        symmetrise_f64(threads, x->data, x->rows);
+}
+
+double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b)
+{
+    const int threads = invar_device_threads(device);
+    return is_f32(a) ? dot_f32(threads, a->data, b->data, count_of(a))
+                     : dot_f64(threads, a->data, b->data, count_of(a));
+}
+
+void invar_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                           double *lengths)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        normalise_f32(threads, x->data, y->data, lengths, x->rows, x->cols);
+    else
+        normalise_f64(threads, x->data, y->data, lengths, x->rows, x->cols);
+}
+
+void invar_dense_normalise_backward(struct invar_device *device, const struct invar_matrix *y, const double *lengths,
+                                    const struct invar_matrix *dy, double scale, const struct invar_matrix *dx)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(y))
+        normalise_backward_f32(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
+    else
+        normalise_backward_f64(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
+}
+
+bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
+                          const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
+                          double *divergence, struct invar_error *err)
+{
+    const int threads = invar_device_threads(device);
+    const size_t parts = (size_t)threads * (size_t)how->count, cols = (size_t)logits[0].cols;
+    double values[2];
+
+    void *work = invar_scratch_take(scratch, parts * cols, invar_dtype_size(logits[0].dtype), err);
+    double *sums = invar_scratch_take(scratch, (size_t)threads * 2 * cols, sizeof(double), err);
+    void *pointers = invar_scratch_take(scratch, parts, sizeof(void *), err);
+    if (!work || !sums || !pointers)
+        return false;
+    if (is_f32(logits))
+        contrast_f32(threads, how, logits, work, sums, pointers, values);
+    else
+        contrast_f64(threads, how, logits, work, sums, pointers, values);
+    *contrast = values[0];
+    *divergence = values[1];
+    return true;
+}
+
+bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
+                             int64_t count, int64_t *index, int64_t *groups, struct invar_error *err)
+{
+    size_t slots = 2;
+    int64_t known = 0;
+
+    (void)device;
+    while (slots < 2 * (size_t)count)
+        slots *= 2;
+    int64_t *table = invar_scratch_take(scratch, slots, sizeof *table, err); /* a sample of each id, -1: free */
+    if (!table)
+        return false;
+    memset(table, -1, slots * sizeof *table);
+    for (int64_t i = 0; i < count; i++) {
+        size_t at = (size_t)(((uint64_t)ids[i] * 0x9e3779b97f4a7c15u) >> 32) & (slots - 1);
+        while (table[at] >= 0 && ids[table[at]] != ids[i])
+            at = (at + 1) & (slots - 1);
+        if (table[at] < 0) {
+            table[at] = i;
+            index[i] = known++;
+        } else {
+            index[i] = index[table[at]];
+        }
+    }
+    *groups = known;
+    return true;
+}
+
+bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                       const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err)
+{
+    const int threads = invar_device_threads(device);
+    double *sums = invar_scratch_take(scratch, (size_t)threads * (size_t)grouped->cols, sizeof(double), err);
+    if (!sums)
+        return false;
+    if (is_f32(x))
+        group_f32(threads, x->data, group, grouped->data, sums, x->rows, x->cols, grouped->cols);
+    else
+        group_f64(threads, x->data, group, grouped->data, sums, x->rows, x->cols, grouped->cols);
+    return true;
+}
+
+void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix *grouped,
+                         const struct invar_matrix *gradient, const int64_t *group, const struct invar_matrix *x)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        ungroup_f32(threads, grouped->data, gradient->data, group, x->data, x->rows, x->cols, grouped->cols);
+    else
+        ungroup_f64(threads, grouped->data, gradient->data, group, x->data, x->rows, x->cols, grouped->cols);
+}
+
+void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        centre_f32(threads, x->data, y->data, x->rows, x->cols);
+    else
+        centre_f64(threads, x->data, y->data, x->rows, x->cols);
+}
+
+void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        moments_f32(threads, x->data, mean, squares, x->rows, x->cols);
+    else
+        moments_f64(threads, x->data, mean, squares, x->rows, x->cols);
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Products and factorisations of dense.h on the processor: OpenBLAS and LAPACK; nothing else includes their headers. */
+#include "invar/dense.h"
+
+#include <cblas.h>
+#include <lapacke.h>
+#include <math.h>
+
+static void use_threads(struct invar_device *device)
+{
+    const int threads = invar_device_threads(device);
+    if (openblas_get_num_threads() != threads)
+        openblas_set_num_threads(threads);
+}
+
+void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
+                         const struct invar_matrix *a, const struct invar_matrix *b, double keep,
+                         const struct invar_matrix *c)
+{
+    const enum CBLAS_TRANSPOSE op_a = transpose_a ? CblasTrans : CblasNoTrans;
+    const enum CBLAS_TRANSPOSE op_b = transpose_b ? CblasTrans : CblasNoTrans;
+    const int m = (int)c->rows, n = (int)c->cols, k = (int)(transpose_a ? a->rows : a->cols);
+
+    use_threads(device);
+    if (c->dtype == INVAR_FLOAT32)
+        cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, (float)scale, a->data, (int)a->cols, b->data, (int)b->cols,
+                    (float)keep, c->data, n);
+    else
+        cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, scale, a->data, (int)a->cols, b->data, (int)b->cols, keep,
+                    c->data, n);
+}
+
+void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
+                            const struct invar_matrix *c)
+{
+    invar_dense_product(device, true, false, 1.0 / (double)(centred->rows - 1), centred, centred, 0, c);
+}
+
+bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err)
+{
+    const int64_t n = a->rows;
+    double *x = a->data;
+
+    use_threads(device);
+    /* the upper triangle by columns is the lower one by rows */
+    const lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, x, (lapack_int)n);
+    for (int64_t i = 0; i < n; i++) {
+        if (info != 0 || !(x[i * n + i] > 0) || isinf(x[i * n + i]))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the Cholesky factorisation of a %lld x %lld matrix failed: it is not positive "
+                                   "definite, or holds NaN or Inf",
+                                   (long long)n, (long long)n);
+        for (int64_t j = i + 1; j < n; j++)
+            x[i * n + j] = 0;
+    }
+    return true;
+}
+
+void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, const struct invar_matrix *b)
+{
+    const int n = (int)b->rows, m = (int)b->cols;
+
+    use_threads(device);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, m, 1, l->data, n, b->data, m);
+    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, m, 1, l->data, n, b->data, m);
+}
+
+bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
+                                 const struct invar_matrix *x, double *values, struct invar_error *err)
+{
+    /* rows and columns change places by columns, which leaves singular values alone */
+    const lapack_int m = (lapack_int)x->cols, n = (lapack_int)x->rows, least = m < n ? m : n;
+    double size = 0, unused = 0;
+
+    use_threads(device);
+    lapack_int *integers = invar_scratch_take(scratch, (size_t)least * 8, sizeof *integers, err);
+    if (!integers)
+        return false;
+    lapack_int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', m, n, x->data, m, values, &unused, 1, &unused, 1,
+                                          &size, -1, integers);
+    double *work = info ? NULL : invar_scratch_take(scratch, (size_t)size, sizeof *work, err);
+    if (work)
+        info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', m, n, x->data, m, values, &unused, 1, &unused, 1, work,
+                                   (lapack_int)size, integers);
+    else if (info == 0)
+        return false;
+    for (lapack_int i = 0; i < least; i++)
+        if (info != 0 || !isfinite(values[i]))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the singular values of a %lld x %lld matrix could not be computed: it holds NaN or "
+                                   "Inf, or values too large",
+                                   (long long)x->rows, (long long)x->cols);
+    return true;
+}
