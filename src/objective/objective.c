@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The weighted sum of terms: the `terms:` section of a recipe, a mapping NAME: {weight: 1, option: value, ...}. */
+#include "objective/term.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MAX_OPTIONS 32
+#define OPTIONS_AT 16 /* where the options of a term begin behind its weight, aligned for anything */
+
+/* one summand: weight and options in one object, described by one table, so that messages know all keys */
+struct summand {
+    const struct invar_term_spec *term;
+    struct invar_option table[MAX_OPTIONS];
+    char *object;
+};
+
+struct invar_objective {
+    int count;
+    struct summand *summands;
+    struct invar_scratch *scratch;
+};
+
+static double weight_of(const struct summand *s)
+{
+    return *(const double *)(const void *)s->object;
+}
+
+static bool summand_read(struct summand *s, const char *name, const struct invar_node *node, struct invar_error *err)
+{
+    const char *text = invar_node_text(node);
+    char path[128];
+
+    s->term = invar_term_find(name, err);
+    if (!s->term)
+        return false;
+    s->table[0] = (struct invar_option){
+        .name = "weight", .kind = INVAR_OPTION_REAL, .initial = "1", .minimum = -1e9, .maximum = 1e9, .help = "factor"};
+    for (int i = 0; s->term->options[i].name && i + 2 < MAX_OPTIONS; i++) {
+        s->table[i + 1] = s->term->options[i];
+        s->table[i + 1].offset += OPTIONS_AT;
+    }
+    s->object = invar_alloc(1, OPTIONS_AT + s->term->options_size, err);
+    if (!s->object)
+        return false;
+    invar_options_default(s->table, s->object);
+    if (text && (!*text || strcmp(text, "~") == 0 || strcmp(text, "null") == 0))
+        return true;
+    snprintf(path, sizeof path, "terms.%s", name);
+    return invar_options_read(s->table, s->object, node, path, NULL, err);
+}
+
+struct invar_objective *invar_objective_create(const struct invar_node *terms, struct invar_error *err)
+{
+    struct invar_objective *objective = NULL;
+
+    if (!invar_node_is_mapping(terms) || invar_node_count(terms) == 0) {
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "%s, line %d: terms must be a mapping with at least one term, such as "
+                        "\"relic: {weight: 1, tau: 0.1}\"",
+                        invar_node_origin(terms), invar_node_line(terms));
+        return NULL;
+    }
+    objective = invar_alloc(1, sizeof *objective, err);
+    if (!objective)
+        return NULL;
+    objective->scratch = invar_scratch_create(err);
+    objective->summands = invar_alloc((size_t)invar_node_count(terms), sizeof *objective->summands, err);
+    if (!objective->scratch || !objective->summands)
+        goto failed;
+    for (int i = 0; i < invar_node_count(terms); i++) {
+        objective->count++;
+        if (!summand_read(&objective->summands[i], invar_node_key(terms, i), invar_node_child(terms, i), err))
+            goto failed;
+    }
+    return objective;
+failed:
+    invar_objective_free(objective);
+    return NULL;
+}
+
+void invar_objective_free(struct invar_objective *objective)
+{
+    if (!objective)
+        return;
+    for (int i = 0; i < objective->count; i++)
+        invar_free(objective->summands[i].object);
+    invar_free(objective->summands);
+    invar_scratch_free(objective->scratch);
+    invar_free(objective);
+}
+
+int invar_objective_count(const struct invar_objective *objective)
+{
+    return objective->count;
+}
+
+const struct invar_term_spec *invar_objective_term(const struct invar_objective *objective, int i)
+{
+    return objective->summands[i].term;
+}
+
+const void *invar_objective_options(const struct invar_objective *objective, int i)
+{
+    return objective->summands[i].object + OPTIONS_AT;
+}
+
+unsigned invar_objective_roles(const struct invar_objective *objective)
+{
+    unsigned mask = 0;
+
+    for (int i = 0; i < objective->count; i++)
+        mask |= objective->summands[i].term->roles(invar_objective_options(objective, i));
+    return mask;
+}
+
+bool invar_objective_check(const struct invar_objective *objective, const struct invar_embeddings *in,
+                           struct invar_error *err)
+{
+    for (int i = 0; i < objective->count; i++)
+        if (!objective->summands[i].term->check(invar_objective_options(objective, i), in, err))
+            return false;
+    return true;
+}
+
+bool invar_objective_write(const struct invar_objective *objective, int indent, struct invar_text *out,
+                           struct invar_error *err)
+{
+    for (int i = 0; i < objective->count; i++) {
+        const struct summand *s = &objective->summands[i];
+        if (!invar_text_printf(out, err, "%*s%s:\n", indent, "", s->term->name) ||
+            !invar_options_write(s->table, s->object, indent + 2, out, err))
+            return false;
+    }
+    return true;
+}
+
+static bool check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
+                         struct invar_error *err)
+{
+    for (int k = 0; k < value->count; k++)
+        if (!isfinite(value->part[k].value))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the part %s of the term %s is not finite (%g): the "
+                                   "embeddings hold NaN or Inf, or are too large; lower the learning rate",
+                                   value->part[k].name, term->name, value->part[k].value);
+    if (!isfinite(value->loss))
+        return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                               "the term %s is not finite (%g): the embeddings hold NaN or "
+                               "Inf, or are too large; lower the learning rate",
+                               term->name, value->loss);
+    return true;
+}
+
+static void zero_gradients(struct invar_device *device, const struct invar_embeddings *gradient)
+{
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < gradient->views; view++)
+            if (gradient->by[role][view].data)
+                invar_dense_zero(device, &gradient->by[role][view]);
+}
+
+bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
+                              const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
+                              struct invar_term_value *values, struct invar_error *err)
+{
+    *loss = 0;
+    if (gradient)
+        zero_gradients(device, gradient);
+    for (int i = 0; i < objective->count; i++) {
+        const struct summand *s = &objective->summands[i];
+        struct invar_term_value value;
+
+        invar_scratch_reset(objective->scratch);
+        if (!s->term->evaluate(device, objective->scratch, invar_objective_options(objective, i), in, weight_of(s),
+                               gradient, &value, err) ||
+            !check_finite(s->term, &value, err))
+            return false;
+        *loss += weight_of(s) * value.loss;
+        if (values)
+            values[i] = value;
+    }
+    return true;
+}

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * ReLIC [R1]-[R3]: instance discrimination between every ordered pair of views (l, k), and invariance of the resulting
+ * distributions among the pairs (KL), or of representations among the views (Euclidean form). With h = f the targets
+ * are the embeddings themselves and S^{kl} is the transpose of S^{lk}, so that V views cost V(V-1)/2 products.
+ */
+#include "objective/term.h"
+
+#include <math.h>
+
+#define MAX_PAIRS (INVAR_MAX_VIEWS * (INVAR_MAX_VIEWS - 1))
+
+enum { PAIRS_ALL, PAIRS_ADJACENT };
+enum { INVARIANCE_KL, INVARIANCE_EUCLIDEAN };
+enum { STOP_NONE, STOP_FIRST };
+
+struct relic_options {
+    int64_t views;
+    bool target, normalize;
+    double tau, alpha;
+    int pairs;
+    bool normalise_pairs;
+    int invariance, euclidean_pairs, kl_stop_gradient;
+    bool groups;
+};
+
+#define AT(field) offsetof(struct relic_options, field)
+static const struct invar_option relic_table[] = {
+    {"views", INVAR_OPTION_INT, AT(views), "0", 0, INVAR_MAX_VIEWS, NULL, "views a sample; 0: as many as there are"},
+    {"target", INVAR_OPTION_BOOL, AT(target), "false", 0, 0, NULL,
+     "contrast the online output q with a target network's t (constants); false: h = f, both are z"},
+    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "true", 0, 0, NULL, "norm() of embeddings before their products"},
+    {"tau", INVAR_OPTION_REAL, AT(tau), "0.1", 1e-4, 1e4, NULL, "temperature"},
+    {"alpha", INVAR_OPTION_REAL, AT(alpha), "1", 0, 1e6, NULL, "weight of the invariance part"},
+    {"pairs", INVAR_OPTION_CHOICE, AT(pairs), "all", 0, 0, "all|adjacent",
+     "KL between all ordered pairs of view pairs, or between each and the next (the last and the first)"},
+    {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
+     "divide the sum over view pairs and the sum of invariance terms by their numbers"},
+    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "kl", 0, 0, "kl|euclidean",
+     "KL between distributions, or squared distance between norm(h) of two views"},
+    {"euclidean_pairs", INVAR_OPTION_CHOICE, AT(euclidean_pairs), "unordered", 0, 0, "unordered",
+     "pairs of views in the Euclidean form: each unordered pair once"},
+    {"kl_stop_gradient", INVAR_OPTION_CHOICE, AT(kl_stop_gradient), "none", 0, 0, "none|first",
+     "whether the first argument of each KL is a constant"},
+    {"groups", INVAR_OPTION_BOOL, AT(groups), "false", 0, 0, NULL,
+     "refinement: tell groups apart instead of samples, by ids given beside the views"},
+    {0},
+};
+
+/* what one evaluation works on; pair p is (l, k) in the order (1,2) (1,3) .. (2,1) .. */
+struct work {
+    int views, pairs;
+    struct invar_unit q[INVAR_MAX_VIEWS], own_t[INVAR_MAX_VIEWS];
+    struct invar_unit *t; /* q where h = f */
+    struct invar_matrix logits[MAX_PAIRS];
+};
+
+static int pair_of(int views, int l, int k)
+{
+    return l * (views - 1) + (k < l ? k : k - 1);
+}
+
+static enum invar_role online_role(const struct relic_options *o)
+{
+    return o->target ? INVAR_ROLE_Q : INVAR_ROLE_Z;
+}
+
+static unsigned relic_roles(const void *options)
+{
+    const struct relic_options *o = options;
+    unsigned mask = INVAR_ROLE_BIT(online_role(o));
+
+    if (o->target)
+        mask |= INVAR_ROLE_BIT(INVAR_ROLE_T);
+    if (o->invariance == INVARIANCE_EUCLIDEAN)
+        mask |= INVAR_ROLE_BIT(INVAR_ROLE_H);
+    if (o->groups)
+        mask |= INVAR_ROLE_GROUPS;
+    return mask;
+}
+
+static bool relic_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    const struct relic_options *o = options;
+
+    if (in->views < 2)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "relic needs two views of every sample or more, not %d: set "
+                               "views.count (or give z1 and z2, or q1 q2 t1 t2)",
+                               in->views);
+    if (o->views != 0 && o->views != in->views)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "relic: views is %lld but there are %d: set one to the other",
+                               (long long)o->views, in->views);
+    return invar_term_check_shapes(&invar_term_relic, in, relic_roles(o), 2, err);
+}
+
+/* [R1] */
+static bool take_logits(struct invar_device *device, struct invar_scratch *scratch, const struct relic_options *o,
+                        const struct invar_embeddings *in, const struct invar_embeddings *gradient, struct work *w,
+                        struct invar_error *err)
+{
+    const enum invar_role online = online_role(o);
+    const int64_t n = in->by[online][0].rows;
+
+    for (int l = 0; l < w->views; l++)
+        if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalize,
+                             invar_term_wanted(gradient, online, l) != NULL, &w->q[l], err) ||
+            (o->target &&
+             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalize, false, &w->own_t[l], err)))
+            return false;
+    w->t = o->target ? w->own_t : w->q;
+    for (int l = 0; l < w->views; l++)
+        for (int k = 0; k < w->views; k++) {
+            if (k == l)
+                continue;
+            struct invar_matrix *s = &w->logits[pair_of(w->views, l, k)];
+            if (!invar_dense_take(scratch, w->q[l].y.dtype, n, n, s, err))
+                return false;
+            if (o->target || l < k)
+                invar_dense_product(device, false, true, 1 / o->tau, &w->q[l].y, &w->t[k].y, 0, s);
+            else
+                invar_dense_transpose(device, &w->logits[pair_of(w->views, k, l)], s, false);
+        }
+    return true;
+}
+
+/* [R2] and [R3] over groups of samples: the same on the logits of groups, then back to those of samples */
+static bool contrast_groups(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
+                            struct invar_dense_contrast *how, struct work *w, double *contrast, double *divergence,
+                            struct invar_error *err)
+{
+    const int64_t n = w->logits[0].rows;
+    struct invar_matrix grouped[MAX_PAIRS], gradient[MAX_PAIRS];
+    int64_t groups;
+
+    int64_t *index = invar_scratch_take(scratch, (size_t)n, sizeof *index, err);
+    if (!index || !invar_dense_group_index(device, scratch, ids, n, index, &groups, err))
+        return false;
+    for (int p = 0; p < w->pairs; p++) {
+        if (!invar_dense_take(scratch, w->logits[p].dtype, n, groups, &grouped[p], err) ||
+            !invar_dense_take(scratch, w->logits[p].dtype, n, groups, &gradient[p], err) ||
+            !invar_dense_group(device, scratch, &w->logits[p], index, &grouped[p], err))
+            return false;
+        invar_dense_copy(device, &grouped[p], &gradient[p]);
+    }
+    how->match = index;
+    if (!invar_dense_contrast(device, scratch, how, gradient, contrast, divergence, err))
+        return false;
+    for (int p = 0; p < w->pairs; p++)
+        invar_dense_ungroup(device, &grouped[p], &gradient[p], index, &w->logits[p]);
+    return true;
+}
+
+/* from the gradient of logits, which w->logits hold now, to that of the inputs */
+static void add_gradient(struct invar_device *device, const struct relic_options *o, struct work *w,
+                         const struct invar_embeddings *gradient)
+{
+    const enum invar_role online = online_role(o);
+
+    for (int l = 0; l < w->views; l++)
+        for (int k = 0; k < w->views; k++) {
+            if (k == l || (!o->target && k < l))
+                continue;
+            struct invar_matrix *s = &w->logits[pair_of(w->views, l, k)];
+            if (!o->target)
+                invar_dense_transpose(device, &w->logits[pair_of(w->views, k, l)], s, true);
+            if (w->q[l].dy.data)
+                invar_dense_product(device, false, false, 1 / o->tau, s, &w->t[k].y, 1, &w->q[l].dy);
+            if (!o->target && w->q[k].dy.data)
+                invar_dense_product(device, true, false, 1 / o->tau, s, &w->q[l].y, 1, &w->q[k].dy);
+        }
+    for (int l = 0; l < w->views; l++)
+        if (w->q[l].dy.data)
+            invar_unit_backward(device, &w->q[l], invar_term_wanted(gradient, online, l));
+}
+
+/* appendix B: sum over samples and unordered pairs of views of |norm(h^a) - norm(h^b)|^2; scale: of the gradient */
+static bool euclidean(struct invar_device *device, struct invar_scratch *scratch, const struct invar_embeddings *in,
+                      double scale, const struct invar_embeddings *gradient, double *out, struct invar_error *err)
+{
+    struct invar_unit h[INVAR_MAX_VIEWS];
+    struct invar_matrix apart;
+
+    if (!invar_dense_take(scratch, in->by[INVAR_ROLE_H][0].dtype, in->by[INVAR_ROLE_H][0].rows,
+                          in->by[INVAR_ROLE_H][0].cols, &apart, err))
+        return false;
+    for (int a = 0; a < in->views; a++)
+        if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_H][a], true,
+                             invar_term_wanted(gradient, INVAR_ROLE_H, a) != NULL, &h[a], err))
+            return false;
+    *out = 0;
+    for (int a = 0; a < in->views; a++)
+        for (int b = a + 1; b < in->views; b++) {
+            invar_dense_copy(device, &h[a].y, &apart);
+            invar_dense_add(device, -1, &h[b].y, &apart);
+            *out += invar_dense_dot(device, &apart, &apart);
+            if (h[a].dy.data)
+                invar_dense_add(device, 2 * scale, &apart, &h[a].dy);
+            if (h[b].dy.data)
+                invar_dense_add(device, -2 * scale, &apart, &h[b].dy);
+        }
+    for (int a = 0; a < in->views; a++)
+        if (h[a].dy.data)
+            invar_unit_backward(device, &h[a], invar_term_wanted(gradient, INVAR_ROLE_H, a));
+    return true;
+}
+
+/* how many summands the invariance part has */
+static double invariance_terms(const struct relic_options *o, int views)
+{
+    const double pairs = views * (views - 1);
+
+    if (o->invariance == INVARIANCE_EUCLIDEAN)
+        return pairs / 2;
+    return o->pairs == PAIRS_ALL ? pairs * (pairs - 1) : pairs;
+}
+
+static bool relic_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
+                           const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
+                           struct invar_term_value *out, struct invar_error *err)
+{
+    const struct relic_options *o = options;
+    struct work w = {.views = in->views, .pairs = in->views * (in->views - 1)};
+    const double n = (double)in->by[online_role(o)][0].rows;
+    const double contrast_part = 1 / n / (o->normalise_pairs ? w.pairs : 1);
+    const double invariance_part = 1 / n / (o->normalise_pairs ? invariance_terms(o, w.views) : 1);
+    struct invar_dense_contrast how = {
+        .count = w.pairs,
+        .divergence = o->pairs == PAIRS_ALL ? INVAR_DIVERGENCE_ALL : INVAR_DIVERGENCE_ADJACENT,
+        .first_constant = o->kl_stop_gradient == STOP_FIRST,
+        .contrast_scale = weight * contrast_part,
+        .divergence_scale = weight * o->alpha * invariance_part,
+    };
+    double contrast, invariance;
+
+    if (o->invariance == INVARIANCE_EUCLIDEAN)
+        how.divergence = INVAR_DIVERGENCE_NONE;
+    if (!take_logits(device, scratch, o, in, gradient, &w, err))
+        return false;
+    if (o->groups ? !contrast_groups(device, scratch, in->groups, &how, &w, &contrast, &invariance, err)
+                  : !invar_dense_contrast(device, scratch, &how, w.logits, &contrast, &invariance, err))
+        return false;
+    if (gradient)
+        add_gradient(device, o, &w, gradient);
+    if (o->invariance == INVARIANCE_EUCLIDEAN &&
+        !euclidean(device, scratch, in, weight * o->alpha * invariance_part, gradient, &invariance, err))
+        return false;
+
+    *out = (struct invar_term_value){.loss = contrast * contrast_part + o->alpha * invariance * invariance_part};
+    invar_term_part(out, "contrast", contrast * contrast_part);
+    invar_term_part(out, "invariance", invariance * invariance_part);
+    return true;
+}
+
+/* ---- reference ---- */
+
+/* log p^{lk}_i(group of sample c) straight from [R1] and [R2] */
+static double reference_log_p(const struct relic_options *o, const struct invar_embeddings *in, int l, int k, int64_t i,
+                              int64_t c)
+{
+    const struct invar_matrix *q = &in->by[online_role(o)][l];
+    const struct invar_matrix *t = &in->by[o->target ? INVAR_ROLE_T : INVAR_ROLE_Z][k];
+    const double own = invar_reference_dot(q, i, t, c, o->normalize) / o->tau;
+    double all = 0, group = 0;
+
+    for (int64_t j = 0; j < q->rows; j++) {
+        const double e = exp(invar_reference_dot(q, i, t, j, o->normalize) / o->tau - own);
+        all += e;
+        if (o->groups ? in->groups[j] == in->groups[c] : j == c)
+            group += e;
+    }
+    return log(group) - log(all);
+}
+
+/* sum over samples of KL(p^{lk} || p^{qt}), each group counted at its first sample */
+static double reference_kl(const struct relic_options *o, const struct invar_embeddings *in, int l, int k, int q, int t)
+{
+    const int64_t n = in->by[online_role(o)][0].rows;
+    double sum = 0;
+
+    for (int64_t c = 0; c < n; c++) {
+        bool first = true;
+        for (int64_t j = 0; o->groups && j < c; j++)
+            first = first && in->groups[j] != in->groups[c];
+        for (int64_t i = 0; first && i < n; i++) {
+            const double log_p = reference_log_p(o, in, l, k, i, c);
+            sum += exp(log_p) * (log_p - reference_log_p(o, in, q, t, i, c));
+        }
+    }
+    return sum;
+}
+
+static double reference_euclidean(const struct invar_embeddings *in)
+{
+    double sum = 0;
+
+    for (int a = 0; a < in->views; a++)
+        for (int b = a + 1; b < in->views; b++)
+            for (int64_t i = 0; i < in->by[INVAR_ROLE_H][0].rows; i++)
+                for (int64_t j = 0; j < in->by[INVAR_ROLE_H][0].cols; j++) {
+                    const struct invar_matrix *x = &in->by[INVAR_ROLE_H][a], *y = &in->by[INVAR_ROLE_H][b];
+                    const double apart = invar_reference_at(x, i, j) / invar_reference_length(x, i) -
+                                         invar_reference_at(y, i, j) / invar_reference_length(y, i);
+                    sum += apart * apart;
+                }
+    return sum;
+}
+
+static bool relic_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
+{
+    const struct relic_options *o = options;
+    const int views = in->views, pairs = views * (views - 1);
+    const double n = (double)in->by[online_role(o)][0].rows;
+    int first[MAX_PAIRS], second[MAX_PAIRS], count = 0;
+    double contrast = 0, invariance = 0;
+
+    for (int l = 0; l < views; l++)
+        for (int k = 0; k < views; k++)
+            if (k != l) {
+                first[count] = l;
+                second[count++] = k;
+                for (int64_t i = 0; i < in->by[online_role(o)][0].rows; i++)
+                    contrast -= reference_log_p(o, in, l, k, i, i);
+            }
+    for (int a = 0; a < pairs && o->invariance == INVARIANCE_KL; a++)
+        for (int b = 0; b < pairs; b++)
+            if (o->pairs == PAIRS_ALL ? a != b : b == (a + 1) % pairs)
+                invariance += reference_kl(o, in, first[a], second[a], first[b], second[b]);
+    if (o->invariance == INVARIANCE_EUCLIDEAN)
+        invariance = reference_euclidean(in);
+    contrast /= n * (o->normalise_pairs ? pairs : 1);
+    invariance /= n * (o->normalise_pairs ? invariance_terms(o, views) : 1);
+    *out = (struct invar_term_value){.loss = contrast + o->alpha * invariance};
+    invar_term_part(out, "contrast", contrast);
+    invar_term_part(out, "invariance", invariance);
+    return true;
+}
+
+const struct invar_term_spec invar_term_relic = {
+    .name = "relic",
+    .help = "contrast between views and invariance of its distributions [R1]-[R3]",
+    .options = relic_table,
+    .options_size = sizeof(struct relic_options),
+    .roles = relic_roles,
+    .check = relic_check,
+    .evaluate = relic_evaluate,
+    .reference = relic_reference,
+};

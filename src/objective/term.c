@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of terms, and what their files share. */
+#include "objective/term.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct invar_term_spec *const terms[] = {
+    &invar_term_relic,
+    &invar_term_ntxent,
+    NULL,
+};
+
+static const struct {
+    char letter;
+    const char *what;
+} roles[INVAR_ROLE_COUNT] = {
+    [INVAR_ROLE_H] = {'h', "the encoder's output"},
+    [INVAR_ROLE_Z] = {'z', "the projector's output"},
+    [INVAR_ROLE_Q] = {'q', "the online network's last output"},
+    [INVAR_ROLE_T] = {'t', "the target network's output, so a target network is needed"},
+};
+
+const struct invar_term_spec *const *invar_term_list(void)
+{
+    return terms;
+}
+
+const struct invar_term_spec *invar_term_find(const char *name, struct invar_error *err)
+{
+    const char *names[sizeof terms / sizeof *terms] = {NULL};
+    char known[256] = "";
+
+    for (int i = 0; terms[i]; i++) {
+        if (strcmp(terms[i]->name, name) == 0)
+            return terms[i];
+        names[i] = terms[i]->name;
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", terms[i]->name);
+    }
+    const char *nearest = invar_nearest_name(name, names);
+    if (nearest)
+        invar_error_set(err, INVAR_ERROR_USAGE, "there is no term %s: did you mean %s?", name, nearest);
+    else
+        invar_error_set(err, INVAR_ERROR_USAGE, "there is no term %s: the terms are %s", name, known);
+    return NULL;
+}
+
+bool invar_term_find_input(const struct invar_term_spec *term, const char *name, enum invar_role *role, int *view)
+{
+    for (const struct invar_term_input *input = term->inputs; input && input->name; input++)
+        if (strcmp(input->name, name) == 0) {
+            *role = input->role;
+            *view = input->view;
+            return true;
+        }
+    for (int r = 0; r < INVAR_ROLE_COUNT; r++) {
+        if (name[0] != roles[r].letter)
+            continue;
+        const char digit = name[1];
+        if (digit && (digit < '1' || digit >= '1' + INVAR_MAX_VIEWS || name[2]))
+            return false;
+        *role = (enum invar_role)r;
+        *view = digit ? digit - '1' : 0;
+        return true;
+    }
+    return false;
+}
+
+void invar_term_input_name(const struct invar_term_spec *term, enum invar_role role, int view, char *name, size_t size)
+{
+    for (const struct invar_term_input *input = term->inputs; input && input->name; input++)
+        if (input->role == role && input->view == view) {
+            snprintf(name, size, "%s", input->name);
+            return;
+        }
+    snprintf(name, size, "%c%d", roles[role].letter, view + 1);
+}
+
+/* one input against the first one of all and the first one of its role */
+static bool check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,
+                        int view, const struct invar_matrix *first, struct invar_error *err)
+{
+    const struct invar_matrix *x = &in->by[role][view];
+    const struct invar_matrix *like =
+        &in->by[role == INVAR_ROLE_T && in->by[INVAR_ROLE_Q][0].rows > 0 ? INVAR_ROLE_Q : role][0];
+    char name[16];
+
+    invar_term_input_name(term, role, view, name, sizeof name);
+    if (x->rows <= 0 || x->cols <= 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s reads %s, which is missing (it is %s)", term->name, name,
+                               roles[role].what);
+    if (x->rows > INT_MAX || x->cols > INT_MAX)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: %s is %lld x %lld, larger than this build can multiply",
+                               term->name, name, (long long)x->rows, (long long)x->cols);
+    if (x->rows != first->rows)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: %s has %lld rows where the first input has %lld: every "
+                               "input needs one row a sample",
+                               term->name, name, (long long)x->rows, (long long)first->rows);
+    if (x->cols != like->cols)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: %s has %lld columns where view 1 has %lld: they must be "
+                               "equally wide",
+                               term->name, name, (long long)x->cols, (long long)like->cols);
+    if (x->dtype != first->dtype)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: %s is %s where the first input is %s: use one type for all",
+                               term->name, name, invar_dtype_name(x->dtype), invar_dtype_name(first->dtype));
+    return true;
+}
+
+bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
+                             int64_t least, struct invar_error *err)
+{
+    const struct invar_matrix *first = NULL;
+
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++) {
+        if (!(mask & INVAR_ROLE_BIT(role)))
+            continue;
+        if (!first)
+            first = &in->by[role][0];
+        for (int view = 0; view < in->views; view++)
+            if (!check_input(term, in, (enum invar_role)role, view, first, err))
+                return false;
+    }
+    if ((mask & INVAR_ROLE_GROUPS) && !in->groups)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s reads groups, which is missing (one id a sample)",
+                               term->name);
+    if (first && first->rows < least)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s needs at least %lld samples in a batch, not %lld: give more",
+                               term->name, (long long)least, (long long)first->rows);
+    return true;
+}
+
+void invar_term_part(struct invar_term_value *value, const char *name, double part)
+{
+    value->part[value->count].name = name;
+    value->part[value->count].value = part;
+    value->count++;
+}
+
+bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                     bool normalise, bool wanted, struct invar_unit *unit, struct invar_error *err)
+{
+    *unit = (struct invar_unit){.y = *x};
+    if (wanted) {
+        if (!invar_dense_take(scratch, x->dtype, x->rows, x->cols, &unit->dy, err))
+            return false;
+        invar_dense_zero(device, &unit->dy);
+    }
+    if (!normalise)
+        return true;
+    unit->lengths = invar_scratch_take(scratch, (size_t)x->rows, sizeof *unit->lengths, err);
+    if (!unit->lengths || !invar_dense_take(scratch, x->dtype, x->rows, x->cols, &unit->y, err))
+        return false;
+    invar_dense_normalise(device, x, &unit->y, unit->lengths);
+    return true;
+}
+
+void invar_unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx)
+{
+    if (unit->lengths)
+        invar_dense_normalise_backward(device, &unit->y, unit->lengths, &unit->dy, 1, dx);
+    else
+        invar_dense_add(device, 1, &unit->dy, dx);
+}
+
+const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view)
+{
+    return gradient && gradient->by[role][view].data ? &gradient->by[role][view] : NULL;
+}
+
+double invar_reference_at(const struct invar_matrix *x, int64_t i, int64_t j)
+{
+    return ((const double *)x->data)[i * x->cols + j];
+}
+
+double invar_reference_length(const struct invar_matrix *x, int64_t i)
+{
+    const double length = sqrt(invar_reference_dot(x, i, x, i, false));
+    return length > 1e-12 ? length : 1e-12;
+}
+
+double invar_reference_dot(const struct invar_matrix *a, int64_t i, const struct invar_matrix *b, int64_t j,
+                           bool normalise)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < a->cols; k++)
+        sum += invar_reference_at(a, i, k) * invar_reference_at(b, j, k);
+    return normalise ? sum / invar_reference_length(a, i) / invar_reference_length(b, j) : sum;
+}

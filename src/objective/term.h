@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of terms share: the table's entries, the check of shapes, and norm() with its gradient. */
+#ifndef INVAR_OBJECTIVE_TERM_H
+#define INVAR_OBJECTIVE_TERM_H
+
+#include "invar/dense.h"
+#include "invar/objective.h"
+
+extern const struct invar_term_spec invar_term_relic;
+extern const struct invar_term_spec invar_term_ntxent;
+
+/**
+ * Every role of the mask is there in every view, rows agree everywhere, columns agree among the views of a role (and
+ * between q and t), one type throughout, and at least `least` rows.
+ */
+bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned roles,
+                             int64_t least, struct invar_error *err);
+/** "q2": what messages call an input; name[8]. */
+void invar_term_input_name(const struct invar_term_spec *term, enum invar_role role, int view, char *name, size_t size);
+
+void invar_term_part(struct invar_term_value *value, const char *name, double part);
+
+/** norm(x), or x itself where normalise is false, and room for the gradient by it. */
+struct invar_unit {
+    struct invar_matrix y, dy; /* dy.data NULL where no gradient is wanted */
+    double *lengths;           /* NULL where y is x */
+};
+/** Fills unit from x; wanted: dy is taken from scratch and zeroed. */
+bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                     bool normalise, bool wanted, struct invar_unit *unit, struct invar_error *err);
+/** dx += the gradient by x that dy amounts to. */
+void invar_unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx);
+
+/** The gradient wanted of a role and view, or NULL. */
+const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view);
+
+/* ---- for references: float64 on the host, slow and obvious ---- */
+
+/** Element (i, j) of a float64 matrix. */
+double invar_reference_at(const struct invar_matrix *x, int64_t i, int64_t j);
+/** max(|row i|, 1e-12). */
+double invar_reference_length(const struct invar_matrix *x, int64_t i);
+/** <row i of a, row j of b>, of normalised rows on request. */
+double invar_reference_dot(const struct invar_matrix *a, int64_t i, const struct invar_matrix *b, int64_t j,
+                           bool normalise);
+
+#endif
