@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Any term of the registry: value, parts and gradients, with the gradient of constants left alone. */
+#include "golden_runner/golden.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool set_options(struct golden_case *c, const struct invar_term_spec *term, void *options,
+                        struct invar_error *err)
+{
+    const cJSON *item;
+    char assignment[512];
+
+    invar_options_default(term->options, options);
+    cJSON_ArrayForEach(item, c->options)
+    {
+        golden_assignment(item, assignment, sizeof assignment);
+        if (!invar_options_set(term->options, options, assignment, err))
+            return false;
+    }
+    return true;
+}
+
+/* inputs by the names of their files; gradient gets memory for each, constants too */
+static bool take_inputs(struct golden_case *c, const struct invar_term_spec *term, struct invar_embeddings *in,
+                        struct invar_embeddings *gradient, struct invar_error *err)
+{
+    for (int i = 0; i < c->input_count; i++) {
+        const char *name = c->inputs[i].name;
+        enum invar_role role;
+        int view;
+        if (strcmp(name, "groups") == 0) {
+            in->groups = c->inputs[i].array.data;
+            continue;
+        }
+        if (!invar_term_find_input(term, name, &role, &view))
+            return golden_fail(c, "the term %s has no input %s", term->name, name);
+        struct invar_matrix *x = &in->by[role][view], *dx = &gradient->by[role][view];
+        if (!golden_matrix(c, name, x))
+            return false;
+        *dx = *x;
+        dx->data = invar_alloc((size_t)(x->rows * x->cols), invar_dtype_size(x->dtype), err);
+        if (!dx->data)
+            return false;
+        in->views = gradient->views = view + 1 > in->views ? view + 1 : in->views;
+    }
+    return true;
+}
+
+static void give_value(struct golden_case *c, const struct invar_term_value *value)
+{
+    bool of_loss = !c->gradient_of || strcmp(c->gradient_of, "loss") == 0;
+
+    golden_give_scalar(c, "loss", value->loss);
+    for (int i = 0; i < value->count; i++) {
+        golden_give_scalar(c, value->part[i].name, value->part[i].value);
+        if (c->gradient_of && strcmp(c->gradient_of, value->part[i].name) == 0)
+            of_loss = value->part[i].value == value->loss;
+    }
+    if (!of_loss)
+        golden_fail(c, "gradients are those of %s, which is not what the term differentiates", c->gradient_of);
+}
+
+static void give_gradients(struct golden_case *c, const struct invar_term_spec *term,
+                           const struct invar_embeddings *gradient)
+{
+    for (int i = 0; i < c->input_count; i++) {
+        enum invar_role role;
+        int view;
+        if (!invar_term_find_input(term, c->inputs[i].name, &role, &view) || !gradient->by[role][view].data)
+            continue;
+        const struct invar_matrix *dx = &gradient->by[role][view];
+        const char *bytes = dx->data;
+        const size_t size = (size_t)(dx->rows * dx->cols) * invar_dtype_size(dx->dtype);
+        golden_give_data(c, c->inputs[i].name, true, dx->dtype, dx->data, dx->rows * dx->cols);
+        const cJSON *constant;
+        cJSON_ArrayForEach(constant, cJSON_GetObjectItemCaseSensitive(c->json, "no_gradient"))
+        {
+            if (strcmp(constant->valuestring, c->inputs[i].name) == 0 &&
+                (bytes[0] || memcmp(bytes, bytes + 1, size - 1)))
+                golden_fail(c, "%s is a constant but received a gradient", c->inputs[i].name);
+        }
+    }
+}
+
+bool golden_run_term(struct golden_case *c, struct invar_error *err)
+{
+    const struct invar_term_spec *term = invar_term_find(c->term, err);
+    struct invar_embeddings in = {0}, gradient = {0};
+    struct invar_term_value value;
+    struct invar_scratch *scratch = invar_scratch_create(err);
+    void *options = term ? invar_alloc(1, term->options_size, err) : NULL;
+    bool ok = scratch && options && set_options(c, term, options, err) && take_inputs(c, term, &in, &gradient, err) &&
+              term->check(options, &in, err) &&
+              term->evaluate(c->device, scratch, options, &in, 1, &gradient, &value, err);
+
+    if (ok) {
+        give_value(c, &value);
+        give_gradients(c, term, &gradient);
+    }
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < INVAR_MAX_VIEWS; view++) {
+            invar_free(in.by[role][view].data);
+            invar_free(gradient.by[role][view].data);
+        }
+    invar_free(options);
+    invar_scratch_free(scratch);
+    return ok;
+}
