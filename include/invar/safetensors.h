@@ -14,13 +14,14 @@ void invar_safetensors_free(struct invar_safetensors *file);
 /** Adds a copy of the array under a name that must be new. */
 bool invar_safetensors_add(struct invar_safetensors *file, const char *name, const struct invar_array *array,
                            struct invar_error *err);
-/** Sets one entry of __metadata__. */
+/** Sets one entry of __metadata__, replacing what it held. */
 bool invar_safetensors_set_metadata(struct invar_safetensors *file, const char *key, const char *value,
                                     struct invar_error *err);
 
 /** Borrowed: valid while file lives. NULL when there is none. */
 const struct invar_array *invar_safetensors_get(const struct invar_safetensors *file, const char *name);
 const char *invar_safetensors_metadata(const struct invar_safetensors *file, const char *key);
+/** Number of arrays; name i, in sorted order. */
 int invar_safetensors_count(const struct invar_safetensors *file);
 const char *invar_safetensors_name(const struct invar_safetensors *file, int i);
 
@@ -30,8 +31,8 @@ const char *invar_safetensors_name(const struct invar_safetensors *file, int i);
  * the data must match it.
  */
 bool invar_safetensors_read(struct invar_safetensors **out, const char *path, struct invar_error *err);
-/** Names sorted by name, data aligned to 8, deterministic bytes for equal content; written beside its place and
- * renamed. */
+/** Header sorted by name, data aligned to their type (widest types first), deterministic bytes for equal content;
+ * written beside its place and renamed. */
 bool invar_safetensors_write(const struct invar_safetensors *file, const char *path, struct invar_error *err);
 
 #endif

@@ -180,5 +180,6 @@ bool invar_path_join(char *out, size_t size, const char *folder, const char *nam
 
 uint32_t invar_crc32(uint32_t seed, const void *data, size_t size)
 {
-    return (uint32_t)crc32_z(seed, data, size);
+    /* zlib takes a NULL block for a wish to begin anew. */
+    return size ? (uint32_t)crc32_z(seed, data, size) : seed;
 }

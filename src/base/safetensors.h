@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_BASE_SAFETENSORS_H
+#define INVAR_BASE_SAFETENSORS_H
+
+#include "base/table.h"
+#include "invar/safetensors.h"
+
+#define SAFETENSORS_CRC_KEY "invar.crc32"
+#define SAFETENSORS_METADATA "__metadata__"
+#define SAFETENSORS_CRC_SIZE 9 /* eight hexadecimal digits and a NUL */
+
+struct invar_safetensors {
+    struct table tensors, metadata;
+};
+
+/** The format's name of a type ("F32"). */
+const char *safetensors_type_name(enum invar_dtype dtype);
+bool safetensors_type_find(const char *name, enum invar_dtype *dtype);
+
+#endif
