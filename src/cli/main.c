@@ -14,6 +14,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"data", invar_cli_data, "what is in a source: samples, shapes, classes, statistics, problems"},
     {NULL, NULL, NULL},
 };
 

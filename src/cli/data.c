@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar data SOURCE: what is in a source and what is wrong with it. */
+#include "cli/cli.h"
+#include "invar/data.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define MAX_PROBLEMS 8
+
+struct problems {
+    int count;
+    char text[MAX_PROBLEMS][INVAR_ERROR_MESSAGE_SIZE];
+};
+
+static void print_sources(FILE *stream)
+{
+    struct invar_text text = {0};
+    fprintf(stream, "sources:\n");
+    for (const struct invar_source_name *source = invar_source_names(); source->name; ++source)
+        fprintf(stream, "  %-22s %s\n", source->name, source->help);
+    if (invar_options_describe(invar_data_option_table, 2, &text, NULL))
+        fprintf(stream, "\nKEY=VALUE, as in the data section of a recipe:\n%s", text.data);
+    invar_text_free(&text);
+}
+
+/** Decodes every sample of a split, so that unreadable ones are found and counted. */
+static bool read_split(struct invar_dataset *dataset, enum invar_split split, struct invar_error *err)
+{
+    enum { BATCH = 256 };
+    const int64_t count = invar_dataset_info(dataset)->count[split];
+    struct invar_loader *loader = NULL;
+    struct invar_sample samples[BATCH];
+    struct cli_progress progress;
+    int64_t *order = NULL;
+    bool ok = false;
+
+    cli_progress_start(&progress, split == INVAR_TRAIN ? "reading train" : "reading test", "samples");
+    if (!count)
+        return true;
+    order = invar_alloc((size_t)count, sizeof *order, err);
+    if (!order)
+        goto done;
+    for (int64_t i = 0; i < count; ++i)
+        order[i] = i;
+    loader = invar_loader_create(dataset, split, BATCH, err);
+    if (!loader || !invar_loader_start(loader, order, count, err))
+        goto done;
+    for (int64_t read = 0, got = 1; got; read += got) {
+        if (!invar_loader_next(loader, samples, &got, err))
+            goto done;
+        cli_progress_update(&progress, read + got, count);
+    }
+    ok = true;
+done:
+    cli_progress_end(&progress);
+    invar_loader_free(loader);
+    invar_free(order);
+    return ok;
+}
+
+static void count_labels(const struct invar_dataset *dataset, enum invar_split split, int64_t *counts)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    const int64_t *labels = invar_dataset_labels(dataset, split);
+    for (int64_t i = 0; labels && i < info->count[split]; ++i)
+        if (labels[i] >= 0 && labels[i] < info->classes)
+            ++counts[2 * labels[i] + split];
+}
+
+static void add_problem(struct problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void add_problem(struct problems *problems, const char *format, ...)
+{
+    va_list list;
+    if (problems->count >= MAX_PROBLEMS)
+        return;
+    va_start(list, format);
+    vsnprintf(problems->text[problems->count++], INVAR_ERROR_MESSAGE_SIZE, format, list);
+    va_end(list);
+}
+
+static void find_problems(const struct invar_dataset_info *info, const int64_t *counts, struct problems *out)
+{
+    int empty[2] = {0, 0};
+    out->count = 0;
+    if (info->skipped)
+        add_problem(out, "%" PRId64 " unreadable samples are left out, the first is %s", info->skipped,
+                    info->first_skipped ? info->first_skipped : "not known");
+    if (!info->count[INVAR_TEST])
+        add_problem(out, "there is no test split: set test_fraction to have one drawn");
+    if (!info->labelled)
+        add_problem(out, info->classes ? "some samples have no label: they train, but are not probed"
+                                       : "there are no labels: it trains, but cannot be probed");
+    for (int class = 0; class < info->classes; ++class)
+        for (int split = 0; split < 2; ++split)
+            empty[split] += info->count[split] && !counts[2 * class + split];
+    if (empty[0])
+        add_problem(out, "%d of %d classes have no training sample", empty[0], info->classes);
+    if (empty[1])
+        add_problem(out, "%d of %d classes have no test sample", empty[1], info->classes);
+}
+
+static void print_text(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
+{
+    printf("source     %s\n", info->source);
+    printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
+           info->in_memory ? ", held in memory" : "");
+    printf("shape      %d x %d, %d channel%s%s\n", info->height, info->width, info->channels,
+           info->channels == 1 ? "" : "s", info->varying ? " (samples differ in size and are resized)" : "");
+    printf("mean      ");
+    for (int channel = 0; channel < info->channels; ++channel)
+        printf(" %.4f", (double)info->mean[channel]);
+    printf("\ndeviation ");
+    for (int channel = 0; channel < info->channels; ++channel)
+        printf(" %.4f", (double)info->deviation[channel]);
+    printf("   (training split, values in 0..1)\n");
+    if (info->classes)
+        printf("classes    %d\n  %-24s %8s %8s\n", info->classes, "", "train", "test");
+    for (int class = 0; class < info->classes; ++class)
+        printf("  %-24s %8" PRId64 " %8" PRId64 "\n", info->class_names ? info->class_names[class] : "",
+               counts[2 * class], counts[2 * class + 1]);
+    if (!problems->count)
+        printf("problems   none\n");
+    for (int i = 0; i < problems->count; ++i)
+        printf("problem    %s\n", problems->text[i]);
+}
+
+static int print_json(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "source", info->source);
+    cJSON *samples = cJSON_AddObjectToObject(root, "samples");
+    cJSON_AddNumberToObject(samples, "train", (double)info->count[0]);
+    cJSON_AddNumberToObject(samples, "test", (double)info->count[1]);
+    cJSON *shape = cJSON_AddObjectToObject(root, "shape");
+    cJSON_AddNumberToObject(shape, "height", info->height);
+    cJSON_AddNumberToObject(shape, "width", info->width);
+    cJSON_AddNumberToObject(shape, "channels", info->channels);
+    cJSON_AddBoolToObject(shape, "varying", info->varying);
+    cJSON_AddBoolToObject(root, "labelled", info->labelled);
+    cJSON_AddBoolToObject(root, "in_memory", info->in_memory);
+    cJSON *classes = cJSON_AddArrayToObject(root, "classes");
+    for (int class = 0; class < info->classes; ++class) {
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddStringToObject(entry, "name", info->class_names ? info->class_names[class] : "");
+        cJSON_AddNumberToObject(entry, "train", (double)counts[2 * class]);
+        cJSON_AddNumberToObject(entry, "test", (double)counts[2 * class + 1]);
+        cJSON_AddItemToArray(classes, entry);
+    }
+    cJSON_AddItemToObject(root, "mean", cJSON_CreateFloatArray(info->mean, info->channels));
+    cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
+    cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
+    cJSON *list = cJSON_AddArrayToObject(root, "problems");
+    for (int i = 0; i < problems->count; ++i)
+        cJSON_AddItemToArray(list, cJSON_CreateString(problems->text[i]));
+    return cli_print_json(root);
+}
+
+static int report(struct invar_dataset *dataset, bool json, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    struct problems problems;
+    int64_t *counts = invar_alloc((size_t)info->classes + 1, 2 * sizeof *counts, err);
+    int status = CLI_DONE;
+
+    if (!counts)
+        return cli_fail(err);
+    count_labels(dataset, INVAR_TRAIN, counts);
+    count_labels(dataset, INVAR_TEST, counts);
+    find_problems(info, counts, &problems);
+    if (json)
+        status = print_json(info, counts, &problems);
+    else
+        print_text(info, counts, &problems);
+    invar_free(counts);
+    return status;
+}
+
+int invar_cli_data(int argc, char **argv)
+{
+    bool json = false;
+    struct cli_list sources = {0}, assignments = {0};
+    const struct cli_option options[] = {CLI_OPTION_JSON(&json), CLI_OPTION_END};
+    const struct cli_usage usage = {
+        .verb = "data",
+        .arguments = "SOURCE [KEY=VALUE ...] [--json]",
+        .purpose =
+            "What is in a source: samples, shapes, classes with counts, statistics, problems. Every sample is read.",
+        .options = options,
+        .positionals = &sources,
+        .positional_minimum = 1,
+        .positional_maximum = 1,
+        .positional_name = "SOURCE",
+        .assignments = &assignments,
+        .example = "  invar data fashion-mnist\n  invar data images:photos test_fraction=0.2 size=64 --json\n",
+        .more = print_sources,
+    };
+    struct invar_error err = {0};
+    struct invar_data_options data;
+    struct invar_dataset *dataset = NULL;
+    int status;
+
+    if (!cli_parse(&usage, argc, argv, &status))
+        return status;
+    invar_options_default(invar_data_option_table, &data);
+    data.bad_limit = 1; /* what training would stop at is what this verb is to find and count */
+    for (int i = 0; i < assignments.count; ++i)
+        if (!invar_options_set(invar_data_option_table, &data, assignments.item[i], &err))
+            return cli_fail(&err);
+    if (strlen(sources.item[0]) >= sizeof data.source)
+        return cli_wrong_usage(&usage, "SOURCE is longer than %zu characters", sizeof data.source - 1);
+    strcpy(data.source, sources.item[0]);
+
+    dataset = invar_dataset_open(&data, &err);
+    if (!dataset || (!invar_dataset_info(dataset)->in_memory &&
+                     (!read_split(dataset, INVAR_TRAIN, &err) || !read_split(dataset, INVAR_TEST, &err))))
+        status = cli_fail(&err);
+    else
+        status = report(dataset, json, &err);
+    invar_dataset_close(dataset);
+    return status;
+}
