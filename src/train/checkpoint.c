@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checkpoints: everything that a run needs to go on with the same bits. Nothing in a checkpoint depends on time; the
+ * safetensors writer adds a checksum and renames the file into place. The last two are kept.
+ */
+#include "train/trainer.h"
+
+#include "invar/file.h"
+#include "invar/safetensors.h"
+#include "invar/version.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+void invar_checkpoint_name(char *out, size_t size, int64_t step)
+{
+    snprintf(out, size, "checkpoint-%08lld.safetensors", (long long)step);
+}
+
+/* The step in the name of a checkpoint, or -1. */
+static int64_t step_of(const char *name)
+{
+    char expected[64];
+    long long step;
+
+    if (sscanf(name, "checkpoint-%lld.safetensors", &step) != 1 || step < 0)
+        return -1;
+    invar_checkpoint_name(expected, sizeof expected, step);
+    return strcmp(name, expected) == 0 ? step : -1;
+}
+
+/* The newest step that is below `below` and has a checkpoint; -1 when there is none. */
+static int64_t newest_below(const struct invar_trainer *t, int64_t below)
+{
+    const struct dirent *entry;
+    int64_t newest = -1;
+    DIR *dir = opendir(t->folder);
+
+    if (!dir)
+        return -1;
+    while ((entry = readdir(dir))) {
+        int64_t step = step_of(entry->d_name);
+        if (step < below && step > newest)
+            newest = step;
+    }
+    closedir(dir);
+    return newest;
+}
+
+/* ---- one net, to and from the file, through memory of the host ---- */
+
+struct staging {
+    float *parameters, *statistics;
+};
+
+static bool staging_create(struct staging *s, const struct invar_net *net, struct invar_error *err)
+{
+    s->parameters = invar_alloc((size_t)net->trained_count, sizeof(float), err);
+    s->statistics = invar_alloc((size_t)net->statistic_count + 1, sizeof(float), err);
+    return s->parameters && s->statistics;
+}
+
+static void staging_free(struct staging *s)
+{
+    invar_free(s->parameters);
+    invar_free(s->statistics);
+}
+
+static void download(const struct invar_weights *w, float *parameters, float *statistics)
+{
+    invar_device_download(w->device, parameters, w->parameters, (size_t)w->net->trained_count * sizeof(float));
+    if (w->net->statistic_count > 0)
+        invar_device_download(w->device, statistics, w->statistics, (size_t)w->net->statistic_count * sizeof(float));
+}
+
+static bool store_weights(const struct invar_weights *w, const char *prefix, struct invar_safetensors *file,
+                          struct invar_error *err)
+{
+    struct staging s = {0};
+    bool ok = staging_create(&s, w->net, err);
+
+    if (ok) {
+        download(w, s.parameters, s.statistics);
+        ok = invar_net_store(w->net, s.parameters, s.statistics, prefix, file, err);
+    }
+    staging_free(&s);
+    return ok;
+}
+
+static bool restore_weights(struct invar_weights *w, const char *prefix, const struct invar_safetensors *file,
+                            const char *path, struct invar_error *err)
+{
+    struct staging s = {0};
+    bool ok = staging_create(&s, w->net, err) &&
+              invar_net_restore(w->net, s.parameters, s.statistics, prefix, file, path, err);
+
+    if (ok) {
+        invar_device_upload(w->device, w->parameters, s.parameters, (size_t)w->net->trained_count * sizeof(float));
+        if (w->net->statistic_count > 0)
+            invar_device_upload(w->device, w->statistics, s.statistics,
+                                (size_t)w->net->statistic_count * sizeof(float));
+    }
+    staging_free(&s);
+    return ok;
+}
+
+static void buffer_name(char *out, size_t size, const struct invar_chain_net *n, int b)
+{
+    snprintf(out, size, "optimiser.%s.%d", n->name, b);
+}
+
+static bool store_buffer(struct invar_trainer *t, const struct invar_chain_net *n, int b,
+                         struct invar_safetensors *file, struct invar_error *err)
+{
+    int64_t shape[] = {n->net->trained_count};
+    struct invar_array array = {0};
+    char name[64];
+    bool ok = invar_array_alloc(&array, INVAR_FLOAT32, 1, shape, err);
+
+    buffer_name(name, sizeof name, n, b);
+    if (ok) {
+        invar_device_download(t->device, array.data, n->buffers[b], (size_t)shape[0] * sizeof(float));
+        ok = invar_safetensors_add(file, name, &array, err);
+    }
+    invar_array_free(&array);
+    return ok;
+}
+
+static bool restore_buffer(struct invar_trainer *t, const struct invar_chain_net *n, int b,
+                           const struct invar_safetensors *file, const char *path, struct invar_error *err)
+{
+    const struct invar_array *array;
+    char name[64];
+
+    buffer_name(name, sizeof name, n, b);
+    array = invar_safetensors_get(file, name);
+    if (!array || array->dtype != INVAR_FLOAT32 || array->rank != 1 || array->shape[0] != n->net->trained_count)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: %s is missing or has another size", path, name);
+    invar_device_upload(t->device, n->buffers[b], array->data, (size_t)array->shape[0] * sizeof(float));
+    return true;
+}
+
+static bool store_net(struct invar_trainer *t, const struct invar_chain_net *n, struct invar_safetensors *file,
+                      struct invar_error *err)
+{
+    char prefix[64];
+
+    snprintf(prefix, sizeof prefix, "%s.", n->name);
+    if (!store_weights(n->weights, prefix, file, err))
+        return false;
+    snprintf(prefix, sizeof prefix, "target.%s.", n->name);
+    if (n->target_weights && !store_weights(n->target_weights, prefix, file, err))
+        return false;
+    for (int b = 0; b < t->recipe->optimiser->buffers; b++)
+        if (!store_buffer(t, n, b, file, err))
+            return false;
+    return true;
+}
+
+static bool restore_net(struct invar_trainer *t, const struct invar_chain_net *n, const struct invar_safetensors *file,
+                        const char *path, struct invar_error *err)
+{
+    char prefix[64];
+
+    snprintf(prefix, sizeof prefix, "%s.", n->name);
+    if (!restore_weights(n->weights, prefix, file, path, err))
+        return false;
+    snprintf(prefix, sizeof prefix, "target.%s.", n->name);
+    if (n->target_weights && !restore_weights(n->target_weights, prefix, file, path, err))
+        return false;
+    for (int b = 0; b < t->recipe->optimiser->buffers; b++)
+        if (!restore_buffer(t, n, b, file, path, err))
+            return false;
+    return true;
+}
+
+/* ---- writing ---- */
+
+static bool store_number(struct invar_safetensors *file, const char *key, int64_t value, struct invar_error *err)
+{
+    char text[32];
+
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return invar_safetensors_set_metadata(file, key, text, err);
+}
+
+static bool store_metadata(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
+{
+    return invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
+           invar_safetensors_set_metadata(file, "invar.recipe", t->recipe_text.data, err) &&
+           invar_safetensors_set_metadata(file, "invar.device", invar_device_name(t->device), err) &&
+           store_number(file, "invar.threads", invar_device_threads(t->device), err) &&
+           store_number(file, "invar.step", t->step, err) &&
+           store_number(file, "invar.warned_deviation", t->warned_deviation, err) &&
+           store_number(file, "invar.warned_rank", t->warned_rank, err);
+}
+
+/* Keeps this checkpoint and the one before it; those of later steps are damaged, or would not be there. */
+static void prune(const struct invar_trainer *t)
+{
+    int64_t before = newest_below(t, t->step);
+    char path[INVAR_PATH_SIZE];
+    const struct dirent *entry;
+    DIR *dir = opendir(t->folder);
+
+    if (!dir)
+        return;
+    while ((entry = readdir(dir))) {
+        int64_t step = step_of(entry->d_name);
+        if (step >= 0 && step != t->step && step != before && invar_folder_path(t, entry->d_name, path, NULL))
+            unlink(path);
+    }
+    closedir(dir);
+}
+
+bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_safetensors *file = NULL;
+    char name[64], path[INVAR_PATH_SIZE];
+    bool ok = false;
+
+    if (!invar_nonfinite_check_weights(t, err))
+        return false;
+    invar_checkpoint_name(name, sizeof name, t->step);
+    file = invar_safetensors_create(err);
+    if (!file || !invar_folder_path(t, name, path, err) || !store_metadata(t, file, err))
+        goto done;
+    for (int i = 0; i < INVAR_NET_COUNT; i++)
+        if (t->nets[i].net && !store_net(t, &t->nets[i], file, err))
+            goto done;
+    if (!invar_safetensors_write(file, path, err))
+        goto done;
+    t->saved = t->step;
+    prune(t);
+    ok = true;
+done:
+    invar_safetensors_free(file);
+    return ok;
+}
+
+/* Encoder of the target network where the recipe keeps that one. */
+bool invar_checkpoint_write_encoder(struct invar_trainer *t, struct invar_error *err)
+{
+    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+    char path[INVAR_PATH_SIZE];
+
+    download(t->recipe->target.keep ? n->target_weights : n->weights, t->encoder->parameters, t->encoder->statistics);
+    return invar_folder_path(t, "encoder.safetensors", path, err) && invar_encoder_write(t->encoder, path, err);
+}
+
+/* ---- reading ---- */
+
+static int64_t read_number(const struct invar_safetensors *file, const char *key)
+{
+    const char *text = invar_safetensors_metadata(file, key);
+    return text ? strtoll(text, NULL, 10) : -1;
+}
+
+static bool restore(struct invar_trainer *t, const struct invar_safetensors *file, const char *path, int64_t step,
+                    struct invar_error *err)
+{
+    const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
+
+    if (!recipe || strcmp(recipe, t->recipe_text.data) != 0 || read_number(file, "invar.step") != step ||
+        step > t->total)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: belongs to another run", path);
+    for (int i = 0; i < INVAR_NET_COUNT; i++)
+        if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
+            return false;
+    t->step = t->saved = step;
+    t->warned_deviation = read_number(file, "invar.warned_deviation") == 1;
+    t->warned_rank = read_number(file, "invar.warned_rank") == 1;
+    return true;
+}
+
+/* The same bits need the same library, device and number of threads: say when one differs. */
+static void warn_of_changes(const struct invar_trainer *t, const struct invar_safetensors *file)
+{
+    const char *version = invar_safetensors_metadata(file, "invar.version");
+    const char *device = invar_safetensors_metadata(file, "invar.device");
+    int64_t threads = read_number(file, "invar.threads");
+
+    if (threads != invar_device_threads(t->device))
+        invar_log(INVAR_LOG_WARNING,
+                  "the run went on %lld threads so far and goes on with %d: its result will differ in rounding from an "
+                  "uninterrupted run",
+                  (long long)threads, invar_device_threads(t->device));
+    if (!version || strcmp(version, INVAR_VERSION) != 0)
+        invar_log(INVAR_LOG_WARNING, "the run was begun by version %s, this is %s: its result may differ in rounding",
+                  version ? version : "?", INVAR_VERSION);
+    if (!device || strcmp(device, invar_device_name(t->device)) != 0)
+        invar_log(INVAR_LOG_WARNING, "the run went on device %s so far: its result will differ in rounding",
+                  device ? device : "?");
+}
+
+bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_error *err)
+{
+    char name[64], path[INVAR_PATH_SIZE];
+    int64_t step = INT64_MAX;
+
+    *found = false;
+    while (!*found && (step = newest_below(t, step)) >= 0) {
+        struct invar_safetensors *file = NULL;
+        struct invar_error damage = {0};
+        invar_checkpoint_name(name, sizeof name, step);
+        if (!invar_folder_path(t, name, path, err))
+            return false;
+        *found = invar_safetensors_read(&file, path, &damage) && restore(t, file, path, step, &damage);
+        if (*found)
+            warn_of_changes(t, file);
+        else
+            invar_log(INVAR_LOG_WARNING, "%s; the checkpoint before it is used", damage.message);
+        invar_safetensors_free(file);
+        if (damage.code == INVAR_ERROR_MEMORY)
+            return invar_error_set(err, damage.code, "%s", damage.message);
+    }
+    return true;
+}

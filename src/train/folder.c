@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The run folder. recipe.yaml comes first, then checkpoints, last encoder.safetensors; each appears whole or not at
+ * all, so that a run that was killed between any two of them can go on.
+ */
+#include "train/trainer.h"
+
+#include "invar/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RECIPE_LIMIT (1u << 20)
+
+bool invar_folder_path(const struct invar_trainer *t, const char *name, char *out, struct invar_error *err)
+{
+    return invar_path_join(out, INVAR_PATH_SIZE, t->folder, name, err);
+}
+
+/* What an interrupted writer leaves: NAME.tmp-PID. */
+static bool is_leftover(const char *name)
+{
+    return strstr(name, ".tmp-") != NULL;
+}
+
+/* *empty: nothing but leftovers; a folder that does not exist is empty. */
+static bool look(const struct invar_trainer *t, bool *empty, bool *leftovers, struct invar_error *err)
+{
+    struct stat status;
+    const struct dirent *entry;
+    DIR *dir;
+
+    *empty = true;
+    *leftovers = false;
+    if (stat(t->folder, &status) != 0 && errno == ENOENT)
+        return true;
+    dir = opendir(t->folder);
+    if (!dir)
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be used as a run folder: %s", t->folder,
+                               strerror(errno));
+    while ((entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (is_leftover(entry->d_name))
+            *leftovers = true;
+        else
+            *empty = false;
+    }
+    closedir(dir);
+    return true;
+}
+
+/* The length of the line at text, without its end. */
+static size_t line_length(const char *text)
+{
+    return strcspn(text, "\n");
+}
+
+static bool compare_recipe(const struct invar_trainer *t, const char *there, struct invar_error *err)
+{
+    const char *here = t->recipe_text.data;
+    int line = 1;
+
+    for (;; line++) {
+        size_t a = line_length(there), b = line_length(here);
+        if (a != b || memcmp(there, here, a) != 0 || (there[a] == '\0') != (here[b] == '\0'))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: belongs to a run with other settings: line %d of its recipe.yaml is \"%.*s\", "
+                                   "here it would be \"%.*s\": resume with the same settings, or give another --run",
+                                   t->folder, line, (int)(a < 200 ? a : 200), there, (int)(b < 200 ? b : 200), here);
+        if (there[a] == '\0')
+            return true;
+        there += a + 1;
+        here += b + 1;
+    }
+}
+
+bool invar_folder_check(const struct invar_trainer *t, bool *resuming, struct invar_error *err)
+{
+    char path[INVAR_PATH_SIZE];
+    struct invar_bytes recipe = {0};
+    bool empty, leftovers, ok;
+
+    *resuming = false;
+    if (!look(t, &empty, &leftovers, err) || !invar_folder_path(t, "recipe.yaml", path, err))
+        return false;
+    if (!t->options.resume && !(empty && !leftovers))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: exists and is not empty: give another --run, or --resume to go on with this one",
+                               t->folder);
+    if (empty)
+        return true;
+    if (!invar_path_exists(path))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: is not the folder of a run (it has no recipe.yaml): give another --run", t->folder);
+    ok = invar_file_read(&recipe, path, RECIPE_LIMIT, err) && compare_recipe(t, (const char *)recipe.data, err);
+    invar_bytes_free(&recipe);
+    *resuming = ok;
+    return ok;
+}
+
+static void remove_leftovers(const struct invar_trainer *t)
+{
+    char path[INVAR_PATH_SIZE];
+    const struct dirent *entry;
+    DIR *dir = opendir(t->folder);
+
+    if (!dir)
+        return;
+    while ((entry = readdir(dir)))
+        if (is_leftover(entry->d_name) && invar_folder_path(t, entry->d_name, path, NULL))
+            unlink(path);
+    closedir(dir);
+}
+
+bool invar_folder_begin(const struct invar_trainer *t, struct invar_error *err)
+{
+    char path[INVAR_PATH_SIZE];
+
+    if (!invar_folder_create(t->folder, err) || !invar_folder_path(t, "recipe.yaml", path, err))
+        return false;
+    remove_leftovers(t);
+    return invar_path_exists(path) || invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A NaN or Inf has turned up: where did it come from, and what is there to go back to? */
+#include "train/trainer.h"
+
+#include <math.h>
+
+static bool all_finite(struct invar_device *device, const float *x, int64_t count)
+{
+    return isfinite(invar_device_sum_squares(device, x, count));
+}
+
+/* The first layer of a forward pass, in the order of computation. */
+static const char *find_layer(struct invar_trainer *t, const char **net, bool target)
+{
+    for (int i = 0; i < INVAR_NET_COUNT; i++) {
+        struct invar_plan *plan = target ? t->nets[i].target_plan : t->nets[i].plan;
+        const char *layer = plan ? invar_plan_find_nonfinite(plan) : NULL;
+        *net = t->nets[i].name;
+        if (layer)
+            return layer;
+    }
+    return NULL;
+}
+
+/* A backward pass runs from the last parameter to the first. */
+static const char *find_gradient(struct invar_trainer *t, const char **net)
+{
+    for (int i = INVAR_NET_COUNT - 1; i >= 0; i--) {
+        const struct invar_chain_net *n = &t->nets[i];
+        *net = n->name;
+        for (int k = n->net ? n->net->parameter_count - 1 : -1; k >= 0; k--) {
+            const struct invar_parameter *p = &n->net->parameters[k];
+            if (p->role != INVAR_PARAMETER_STATISTIC &&
+                !all_finite(t->device, n->weights->gradients + p->offset, p->count))
+                return p->name;
+        }
+    }
+    return NULL;
+}
+
+static const char *find_weight(struct invar_trainer *t, const char **net)
+{
+    for (int i = 0; i < INVAR_NET_COUNT; i++) {
+        const struct invar_chain_net *n = &t->nets[i];
+        *net = n->name;
+        for (int k = 0; n->net && k < n->net->parameter_count; k++) {
+            const struct invar_parameter *p = &n->net->parameters[k];
+            const float *base = p->role == INVAR_PARAMETER_STATISTIC ? n->weights->statistics : n->weights->parameters;
+            if (!all_finite(t->device, base + p->offset, p->count))
+                return p->name;
+        }
+    }
+    return NULL;
+}
+
+/* "; the first ... is layer1.0.bn1 of the encoder", or nothing where all is finite. */
+static void describe_origin(struct invar_trainer *t, char *out, size_t size)
+{
+    const char *net = NULL, *name, *what;
+
+    out[0] = '\0';
+    if ((name = find_weight(t, &net)))
+        what = "parameter";
+    else if ((name = find_layer(t, &net, false)))
+        what = "layer";
+    else if ((name = find_layer(t, &net, true)))
+        what = "layer of the target network";
+    else if ((name = find_gradient(t, &net)))
+        what = "gradient, going backwards,";
+    else
+        return;
+    snprintf(out, size, "; the first %s that is not finite is %s of the %s", what, name, net);
+}
+
+bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct invar_error *err)
+{
+    char origin[256], name[64], kept[INVAR_PATH_SIZE + 128];
+
+    describe_origin(t, origin, sizeof origin);
+    if (t->saved >= 0) {
+        invar_checkpoint_name(name, sizeof name, t->saved);
+        snprintf(kept, sizeof kept, "the last good checkpoint is %s/%s", t->folder, name);
+    } else {
+        snprintf(kept, sizeof kept, "there is no checkpoint yet");
+    }
+    return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                           "step %lld: %s%s; %s: train again with a lower optimiser.lr, a longer "
+                           "training.warmup_epochs or training.clip",
+                           (long long)t->step + 1, found, origin, kept);
+}
+
+bool invar_nonfinite_check_weights(struct invar_trainer *t, struct invar_error *err)
+{
+    const char *net;
+
+    if (!find_weight(t, &net))
+        return true;
+    return invar_nonfinite_error(t, "the weights are not finite", err);
+}

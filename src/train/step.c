@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One step, and the loop over all of them. */
+#include "train/trainer.h"
+
+#include "invar/random.h"
+
+/* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. */
+static bool start_epoch(struct invar_trainer *t, int64_t epoch, struct invar_error *err)
+{
+    int64_t count = invar_dataset_info(t->dataset)->count[INVAR_TRAIN];
+    int64_t seen = (t->step - epoch * t->steps_per_epoch) * t->batch;
+    struct invar_random random =
+        invar_random_stream((uint64_t)t->recipe->training.seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
+
+    for (int64_t i = 0; i < count; i++)
+        t->order[i] = i;
+    invar_random_shuffle(&random, t->order, count);
+    t->order_epoch = epoch;
+    return invar_loader_start(t->loader, t->order + seen, t->steps_per_epoch * t->batch - seen, err);
+}
+
+static bool make_batch(struct invar_trainer *t, struct invar_error *err)
+{
+    int64_t epoch = t->step / t->steps_per_epoch, got = 0;
+    double clock = invar_trainer_clock();
+
+    if (epoch != t->order_epoch && !start_epoch(t, epoch, err))
+        return false;
+    if (!invar_loader_next(t->loader, t->samples, &got, err))
+        return false;
+    if (got != t->batch)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: a batch of %lld samples is expected, %lld are left",
+                               invar_dataset_info(t->dataset)->source, (long long)t->batch, (long long)got);
+    invar_trainer_lap(t, INVAR_WORK_DATA, &clock);
+    if (!invar_view_maker_batch(t->maker, t->samples, t->batch, (uint64_t)t->recipe->training.seed, (uint64_t)epoch,
+                                t->host_views, err))
+        return false;
+    invar_device_upload(t->device, t->input, t->host_views, (size_t)(t->rows * t->sample_size) * sizeof(float));
+    invar_trainer_lap(t, INVAR_WORK_VIEWS, &clock);
+    return true;
+}
+
+static bool evaluate(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_error own = {0};
+    double clock = invar_trainer_clock();
+    bool ok = invar_objective_evaluate(t->recipe->objective, t->device, &t->embeddings, &t->gradients, &t->loss,
+                                       t->values, &own);
+
+    invar_trainer_lap(t, INVAR_WORK_LOSS, &clock);
+    if (ok)
+        return true;
+    if (own.code == INVAR_ERROR_NUMERIC)
+        return invar_nonfinite_error(t, own.message, err);
+    return invar_error_set(err, own.code, "%s", own.message);
+}
+
+bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
+{
+    double begin = invar_trainer_clock(), clock;
+
+    if (t->step >= t->total)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "the run has no step left: all %lld are done",
+                               (long long)t->total);
+    if (!make_batch(t, err) || !invar_chain_forward(t, err) || !evaluate(t, err) || !invar_chain_backward(t, err) ||
+        !invar_chain_update(t, err))
+        return false;
+    t->step++;
+    clock = invar_trainer_clock();
+    if (!invar_metrics_collect(t, record, err))
+        return false;
+    invar_trainer_lap(t, INVAR_WORK_MEASURE, &clock);
+    t->total_seconds += clock - begin;
+    t->calls++;
+    return true;
+}
+
+/* ---- the loop ---- */
+
+static bool checkpoint_due(const struct invar_trainer *t)
+{
+    int64_t interval = t->recipe->training.checkpoint_interval;
+
+    return t->step == t->total || t->step % (interval > 0 ? interval : t->steps_per_epoch) == 0;
+}
+
+static bool interrupted(struct invar_trainer *t, struct invar_error *err)
+{
+    char name[64];
+
+    if (t->folder && t->step > 0 && t->saved != t->step && !invar_checkpoint_write(t, err))
+        return false;
+    if (t->saved < 0)
+        return invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted after step %lld of %lld; nothing was saved",
+                               (long long)t->step, (long long)t->total);
+    invar_checkpoint_name(name, sizeof name, t->saved);
+    return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
+                           "interrupted after step %lld of %lld; saved in %s/%s: --resume goes on", (long long)t->step,
+                           (long long)t->total, t->folder, name);
+}
+
+bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_record record;
+
+    while (t->step < t->total) {
+        if (t->options.stop && *t->options.stop)
+            return interrupted(t, err);
+        if (!invar_trainer_step(t, &record, err))
+            return false;
+        if (t->options.report)
+            t->options.report(t->options.user, &record);
+        if (t->folder && checkpoint_due(t) && !invar_checkpoint_write(t, err))
+            return false;
+    }
+    return !t->folder || t->finished || invar_checkpoint_write_encoder(t, err);
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A trainer: what it is made of, and how much that takes. */
+#include "train/trainer.h"
+
+#include "invar/file.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+double invar_trainer_clock(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void invar_trainer_lap(struct invar_trainer *t, enum invar_work work, double *since)
+{
+    double now = invar_trainer_clock();
+
+    t->seconds[work] += now - *since;
+    *since = now;
+}
+
+/* ---- making ---- */
+
+/* The length of the run, and what follows from it. */
+static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
+{
+    const struct invar_training_options *o = &t->recipe->training;
+    const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
+    int64_t count = info->count[INVAR_TRAIN];
+
+    if (o->batch > count)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "training.batch is %lld, but %s has %lld training samples: set training.batch=%lld or less",
+            (long long)o->batch, info->source, (long long)count, (long long)count);
+    t->batch = o->batch;
+    t->views = t->recipe->views.count;
+    t->rows = t->batch * t->views;
+    t->sample_size = (int64_t)info->channels * info->height * info->width;
+    t->steps_per_epoch = count / t->batch;
+    t->total = llround(o->epochs * (double)t->steps_per_epoch);
+    if (t->total < 1)
+        t->total = 1;
+    t->warmup = llround(o->warmup_epochs * (double)t->steps_per_epoch);
+    t->peak = t->recipe->rate.lr * (t->recipe->rate.lr_scaling ? (double)t->batch / 256 : 1);
+    return true;
+}
+
+/* A target network that averages over more steps than the run can spare stays near its start. */
+static void warn_of_slow_target(const struct invar_trainer *t)
+{
+    double horizon = 1 / (1 - t->recipe->target.momentum);
+
+    if (t->recipe->target.enabled && !(horizon <= (double)t->total / 4))
+        invar_log(INVAR_LOG_WARNING,
+                  "target.momentum %g averages over %.0f steps, slow for a run of %lld: about %.3g would follow",
+                  t->recipe->target.momentum, horizon, (long long)t->total, 1 - 20 / (double)(t->total + 20));
+}
+
+static bool create_batch(struct invar_trainer *t, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
+    size_t floats;
+
+    if (!invar_size_multiply((size_t)t->rows, (size_t)t->sample_size, &floats))
+        return invar_error_set(err, INVAR_ERROR_MEMORY,
+                               "a batch of %lld samples in %lld views does not fit into memory", (long long)t->batch,
+                               (long long)t->views);
+    t->loader = invar_loader_create(t->dataset, INVAR_TRAIN, t->batch, err);
+    t->maker = t->loader ? invar_view_maker_create(&t->recipe->views, info, err) : NULL;
+    t->samples = t->maker ? invar_alloc((size_t)t->batch, sizeof *t->samples, err) : NULL;
+    t->order = t->samples ? invar_alloc((size_t)info->count[INVAR_TRAIN], sizeof *t->order, err) : NULL;
+    t->host_views = t->order ? invar_alloc(floats, sizeof(float), err) : NULL;
+    t->input = t->host_views ? invar_device_alloc(t->device, floats, sizeof(float), err) : NULL;
+    t->order_epoch = -1;
+    return t->input != NULL;
+}
+
+static bool create_objective(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_embeddings *e = &t->embeddings;
+
+    t->scratch = invar_scratch_create(err);
+    t->values = invar_alloc((size_t)invar_objective_count(t->recipe->objective), sizeof *t->values, err);
+    if (!t->scratch || !t->values)
+        return false;
+    e->views = t->gradients.views = (int)t->views;
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int v = 0; v < e->views && (role != INVAR_ROLE_T || t->recipe->target.enabled); v++)
+            e->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32,
+                                                   .rows = t->batch,
+                                                   .cols = t->nets[invar_chain_source(t, (enum invar_role)role)].width};
+    return invar_objective_check(t->recipe->objective, e, err);
+}
+
+/* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. */
+static bool start(struct invar_trainer *t, bool resuming, struct invar_error *err)
+{
+    char path[INVAR_PATH_SIZE];
+    bool found = false;
+
+    if (resuming) {
+        if (!invar_folder_path(t, "encoder.safetensors", path, err) || !invar_checkpoint_resume(t, &found, err))
+            return false;
+        t->finished = invar_path_exists(path);
+        if (t->finished)
+            t->step = t->total;
+        invar_log(INVAR_LOG_INFO, t->finished ? "%s: the run is finished" : "%s: goes on after step %lld of %lld",
+                  t->folder, (long long)t->step, (long long)t->total);
+    }
+    if (!found && !invar_chain_initialise(t, err))
+        return false;
+    return !t->folder || invar_folder_begin(t, err);
+}
+
+struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
+                                           struct invar_device *device, const struct invar_trainer_options *options,
+                                           struct invar_error *err)
+{
+    struct invar_trainer *t = invar_alloc(1, sizeof *t, err);
+    bool resuming = false;
+
+    if (!t)
+        return NULL;
+    t->recipe = recipe;
+    t->dataset = dataset;
+    t->device = device;
+    t->options = *options;
+    t->saved = -1;
+    t->window_step = -1;
+    if (options->folder && !(t->folder = invar_strdup(options->folder, err)))
+        goto fail;
+    if (!invar_recipe_write(recipe, &t->recipe_text, err) || !plan_steps(t, err) ||
+        (t->folder && !invar_folder_check(t, &resuming, err)))
+        goto fail;
+    if (!invar_chain_create(t, err) || !create_batch(t, err) || !create_objective(t, err) || !start(t, resuming, err))
+        goto fail;
+    warn_of_slow_target(t);
+    return t;
+fail:
+    invar_trainer_free(t);
+    return NULL;
+}
+
+void invar_trainer_free(struct invar_trainer *t)
+{
+    if (!t)
+        return;
+    invar_chain_free(t);
+    invar_loader_free(t->loader);
+    invar_view_maker_free(t->maker);
+    invar_scratch_free(t->scratch);
+    invar_free(t->samples);
+    invar_free(t->order);
+    invar_free(t->host_views);
+    invar_device_free(t->device, t->input);
+    invar_free(t->values);
+    invar_text_free(&t->recipe_text);
+    invar_free(t->folder);
+    invar_free(t);
+}
+
+int64_t invar_trainer_steps_done(const struct invar_trainer *t)
+{
+    return t->step;
+}
+
+int64_t invar_trainer_steps_total(const struct invar_trainer *t)
+{
+    return t->total;
+}
+
+/* ---- what it takes ---- */
+
+static void describe_weights(const struct invar_weights *w, struct invar_trainer_plan *out)
+{
+    int64_t floats = w->net->trained_count * (w->gradients ? 2 : 1) + w->net->statistic_count;
+    out->weight_bytes += (size_t)floats * sizeof(float);
+}
+
+static void describe_plan(const struct invar_plan *plan, struct invar_trainer_plan *out)
+{
+    struct invar_plan_memory memory;
+
+    invar_plan_memory(plan, &memory);
+    out->workspace_bytes += memory.workspace;
+    out->weight_bytes += memory.weights;
+}
+
+void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_plan *out)
+{
+    *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)(t->rows * t->sample_size) * sizeof(float)};
+    for (int i = 0; i < INVAR_NET_COUNT; i++) {
+        const struct invar_chain_net *n = &t->nets[i];
+        if (!n->net)
+            continue;
+        int64_t forward = 2 * invar_net_operations(n->net) * t->rows;
+        out->parameters += n->net->trained_count;
+        out->operations_per_step += 3 * forward + (n->target_plan ? forward : 0);
+        describe_weights(n->weights, out);
+        describe_plan(n->plan, out);
+        out->state_bytes += (size_t)(t->recipe->optimiser->buffers * n->net->trained_count) * sizeof(float);
+        if (n->target_plan) {
+            describe_weights(n->target_weights, out);
+            describe_plan(n->target_plan, out);
+        }
+    }
+}
+
+/* ---- where the time went ---- */
+
+int invar_trainer_profile(const struct invar_trainer *t, struct invar_profile_entry *entries, int capacity)
+{
+    static const char *const names[INVAR_WORK_COUNT] = {"data",           "views", "encoder",   "heads",
+                                                        "target network", "loss",  "optimiser", "measurements"};
+    double known = 0;
+    int count = 0;
+
+    if (!t->options.profile)
+        return 0;
+    for (int w = 0; w < INVAR_WORK_COUNT; w++) {
+        known += t->seconds[w];
+        if (w == INVAR_WORK_ENCODER)
+            count += invar_plan_profile(t->nets[INVAR_NET_ENCODER].plan, entries + count, capacity - count);
+        else if (t->seconds[w] > 0 && count < capacity)
+            entries[count++] = (struct invar_profile_entry){names[w], t->seconds[w], t->calls};
+    }
+    if (count < capacity)
+        entries[count++] = (struct invar_profile_entry){"other", t->total_seconds - known, t->calls};
+    return count;
+}

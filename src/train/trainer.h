@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_TRAIN_TRAINER_H
+#define INVAR_TRAIN_TRAINER_H
+
+#include "invar/log.h"
+#include "invar/memory.h"
+#include "invar/train.h"
+
+#include <stdio.h>
+
+/*
+ * The trainer: a chain of nets (encoder, projector, predictor), each with its plan and optimiser state, and beside
+ * encoder and projector a target network where the recipe has one. Everything random is a function of the seed and the
+ * number of the step, so that the state of a run is its weights, its optimiser buffers and its step.
+ */
+
+enum { INVAR_NET_ENCODER, INVAR_NET_PROJECTOR, INVAR_NET_PREDICTOR, INVAR_NET_COUNT };
+#define INVAR_MAX_BUFFERS 4
+
+/** One net of the chain. A head that is the identity has net NULL, and nothing else. */
+struct invar_chain_net {
+    const char *name; /* "encoder", ...; prefix of its arrays in a checkpoint */
+    struct invar_net *net;
+    bool owns_net; /* the encoder's belongs to trainer->encoder */
+    struct invar_weights *weights;
+    struct invar_plan *plan;
+    float *buffers[INVAR_MAX_BUFFERS];    /* optimiser state, device [trained_count] */
+    float *output_gradient;               /* device [V * N][width] where a term reads this output, else NULL */
+    int64_t width;                        /* of the output of one sample */
+    struct invar_weights *target_weights; /* NULL without a target network, and for the predictor */
+    struct invar_plan *target_plan;
+};
+
+enum invar_work {
+    INVAR_WORK_DATA,
+    INVAR_WORK_VIEWS,
+    INVAR_WORK_ENCODER,
+    INVAR_WORK_HEADS,
+    INVAR_WORK_TARGET,
+    INVAR_WORK_LOSS,
+    INVAR_WORK_OPTIMISER,
+    INVAR_WORK_MEASURE,
+    INVAR_WORK_COUNT
+};
+
+struct invar_trainer {
+    const struct invar_recipe *recipe;
+    struct invar_dataset *dataset;
+    struct invar_device *device;
+    struct invar_trainer_options options;
+    char *folder; /* NULL: nothing is written */
+    struct invar_text recipe_text;
+    struct invar_encoder *encoder; /* on the host: initial weights, then what encoder.safetensors holds */
+    struct invar_chain_net nets[INVAR_NET_COUNT];
+
+    /* the batch: N samples in V views, rows v * N + i */
+    int64_t batch, views, rows, sample_size;
+    struct invar_loader *loader;
+    struct invar_view_maker *maker;
+    struct invar_sample *samples; /* [N] */
+    int64_t *order;               /* [samples of the training split] */
+    int64_t order_epoch;          /* the epoch whose order the loader follows; -1 at first */
+    float *host_views, *input;    /* [V][N][C][H][W], host and device */
+
+    struct invar_embeddings embeddings, gradients;
+    struct invar_scratch *scratch;
+    struct invar_term_value *values; /* [terms] */
+    double loss, gradient_norm, rate, target_momentum;
+
+    int64_t step, total, steps_per_epoch, warmup;
+    double peak;   /* rate */
+    bool finished; /* a resumed run that had ended */
+    int64_t saved; /* step of the newest checkpoint; -1: none */
+
+    bool warned_deviation, warned_rank;
+    char names[INVAR_MAX_METRICS][96];
+    double window_start, window_rate, step_seconds; /* rates of progress; times in seconds */
+    int64_t window_step;
+
+    double seconds[INVAR_WORK_COUNT], total_seconds;
+    int64_t calls;
+};
+
+/** Seconds of a monotonic clock. */
+double invar_trainer_clock(void);
+/** Adds the time since *since to one kind of work, and moves *since on. */
+void invar_trainer_lap(struct invar_trainer *trainer, enum invar_work work, double *since);
+
+/* ---- nets (chain.c) ---- */
+
+/** Nets, weights, plans and buffers of the chain; initial weights on the host. */
+bool invar_chain_create(struct invar_trainer *trainer, struct invar_error *err);
+void invar_chain_free(struct invar_trainer *trainer);
+/** Initial weights (those of `init` where the recipe names a file) into the device, target network included. */
+bool invar_chain_initialise(struct invar_trainer *trainer, struct invar_error *err);
+/** Where the output of a role comes from: the net whose output it is (of the target network for role T). */
+int invar_chain_source(const struct invar_trainer *trainer, enum invar_role role);
+bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err);
+bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
+/** Gradient norm, clipping, optimiser, target network. */
+bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- numbers that are no numbers (nonfinite.c) ---- */
+
+/** Sets err to a sentence with the step, what was found, the layer or parameter, and the last good checkpoint. */
+bool invar_nonfinite_error(struct invar_trainer *trainer, const char *found, struct invar_error *err);
+/** False, with such a sentence, when a parameter or a statistic is not finite. */
+bool invar_nonfinite_check_weights(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- what a step reports (metrics.c) ---- */
+
+bool invar_metrics_collect(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
+
+/* ---- the run folder (folder.c) and its checkpoints (checkpoint.c) ---- */
+
+/** May this run use the folder? Only looks. *resuming: there is a run of this recipe to go on with. */
+bool invar_folder_check(const struct invar_trainer *trainer, bool *resuming, struct invar_error *err);
+/** Makes the folder and recipe.yaml where they are missing, and removes what killed writers left. */
+bool invar_folder_begin(const struct invar_trainer *trainer, struct invar_error *err);
+/** "FOLDER/NAME" (INVAR_PATH_SIZE). */
+#define INVAR_PATH_SIZE 4096
+bool invar_folder_path(const struct invar_trainer *trainer, const char *name, char *out, struct invar_error *err);
+
+bool invar_checkpoint_write(struct invar_trainer *trainer, struct invar_error *err);
+/** The newest whole checkpoint into the trainer; *found false when there is none. Damaged ones are warned of. */
+bool invar_checkpoint_resume(struct invar_trainer *trainer, bool *found, struct invar_error *err);
+/** The name of the checkpoint of a step, 64 characters at most. */
+void invar_checkpoint_name(char *out, size_t size, int64_t step);
+/** encoder.safetensors from the present weights. */
+bool invar_checkpoint_write_encoder(struct invar_trainer *trainer, struct invar_error *err);
+
+#endif
