@@ -52,42 +52,20 @@ static struct invar_node *read_document(const char *name_or_path, struct invar_e
 
 /* ---- sections ---- */
 
-/* A section that is absent, or empty ("predictor:"), is NULL; one that is no mapping is an error. */
-static bool get_section(const struct invar_node *root, const char *name, const struct invar_node **out,
-                        struct invar_error *err)
-{
-    const struct invar_node *node = invar_node_get(root, name);
-    const char *text = invar_node_text(node);
-
-    *out = NULL;
-    if (!node || (text && (text[0] == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0)))
-        return true;
-    if (!invar_node_is_mapping(node))
-        return invar_error_set(err, INVAR_ERROR_USAGE, "%s:%d: %s: a mapping of options is expected (KEY: VALUE lines)",
-                               invar_node_origin(node), invar_node_line(node), name);
-    *out = node;
-    return true;
-}
-
 static bool read_section(const struct invar_node *root, const char *name, const struct invar_option *table,
                          void *object, struct invar_error *err)
 {
-    const struct invar_node *section;
-
     invar_options_default(table, object);
-    return get_section(root, name, &section, err) &&
-           (!section || invar_options_read(table, object, section, name, NULL, err));
+    return invar_options_read(table, object, invar_node_get(root, name), name, NULL, err);
 }
 
 /* A head that the recipe does not mention is the identity, whatever the defaults of the table. */
 static bool read_head(const struct invar_node *root, const char *name, struct invar_head_options *head,
                       struct invar_error *err)
 {
-    const struct invar_node *section;
-
-    if (!get_section(root, name, &section, err) || !read_section(root, name, invar_head_option_table, head, err))
+    if (!read_section(root, name, invar_head_option_table, head, err))
         return false;
-    if (!section) {
+    if (invar_node_count(invar_node_get(root, name)) == 0) {
         head->output = 0;
         head->hidden.count = 0;
     }
@@ -109,12 +87,9 @@ static const char *section_kind(const struct invar_node *root, const struct inva
 
 static bool read_encoder(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
 {
-    const struct invar_node *section;
-    const char *kind;
+    const struct invar_node *section = invar_node_get(root, "encoder");
+    const char *kind = section_kind(root, section, "encoder", NULL, err);
 
-    if (!get_section(root, "encoder", &section, err))
-        return false;
-    kind = section_kind(root, section, "encoder", NULL, err);
     recipe->encoder = kind ? invar_encoder_find(kind, err) : NULL;
     if (!recipe->encoder)
         return false;
@@ -127,18 +102,15 @@ static bool read_encoder(const struct invar_node *root, struct invar_recipe *rec
 
 static bool read_optimiser(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
 {
-    const struct invar_node *section;
+    const struct invar_node *section = invar_node_get(root, "optimiser");
+    const char *kind = section_kind(root, section, "optimiser", "adamw", err);
     struct invar_rate_and_options both = {0};
-    const char *kind;
     bool ok = false;
 
-    if (!get_section(root, "optimiser", &section, err))
-        return false;
-    kind = section_kind(root, section, "optimiser", "adamw", err);
     recipe->optimiser = kind ? invar_optimiser_find(kind, err) : NULL;
     if (!recipe->optimiser || !invar_rate_and_options_create(&both, recipe->optimiser, err))
         return false;
-    if (section && !invar_options_read(both.table, both.object, section, "optimiser", only_kind, err))
+    if (!invar_options_read(both.table, both.object, section, "optimiser", only_kind, err))
         goto done;
     recipe->optimiser_options = invar_alloc(1, recipe->optimiser->options_size, err);
     if (!recipe->optimiser_options)
@@ -153,46 +125,16 @@ done:
 
 static bool read_terms(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
 {
-    const struct invar_node *section;
+    const struct invar_node *section = invar_node_get(root, "terms");
 
-    if (!get_section(root, "terms", &section, err))
-        return false;
-    if (!section || invar_node_count(section) == 0)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: terms is missing: name at least one term, such as relic",
+    if (invar_node_count(section) == 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: terms: name at least one term, such as relic: {tau: 0.2}",
                                invar_node_origin(root));
     recipe->objective = invar_objective_create(section, err);
     return recipe->objective != NULL;
 }
 
 /* ---- the whole ---- */
-
-static bool check_keys(const struct invar_node *root, struct invar_error *err)
-{
-    const char *known[32];
-    int count = 0;
-
-    if (!invar_node_is_mapping(root))
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: a recipe is a YAML mapping of sections (data, views, ...)",
-                               invar_node_origin(root));
-    for (int i = 0; invar_recipe_sections[i]; i++)
-        known[count++] = invar_recipe_sections[i];
-    for (int i = 0; invar_recipe_root_table[i].name; i++)
-        known[count++] = invar_recipe_root_table[i].name;
-    known[count] = NULL;
-    for (int i = 0; i < invar_node_count(root); i++) {
-        const char *key = invar_node_key(root, i), *near = invar_nearest_name(key, known);
-        const struct invar_node *child = invar_node_child(root, i);
-        int k = 0;
-        while (known[k] && strcmp(known[k], key) != 0)
-            k++;
-        if (!known[k])
-            return invar_error_set(err, INVAR_ERROR_USAGE, "%s:%d: %s is no section of a recipe%s%s%s",
-                                   invar_node_origin(child), invar_node_line(child), key,
-                                   near ? ": the nearest is " : "", near ? near : "",
-                                   near ? "" : ": see `invar recipes schema`");
-    }
-    return true;
-}
 
 /* "folder/relic-x.yaml" -> "relic-x" */
 static void name_from_path(char *name, size_t size, const char *path)
@@ -220,7 +162,7 @@ static bool read_root(const struct invar_node *root, const char *name_or_path, s
 static bool read_all(const struct invar_node *root, const char *name_or_path, struct invar_recipe *recipe,
                      struct invar_error *err)
 {
-    return check_keys(root, err) && read_root(root, name_or_path, recipe, err) &&
+    return read_root(root, name_or_path, recipe, err) &&
            read_section(root, "data", invar_data_option_table, &recipe->data, err) &&
            read_section(root, "views", invar_view_option_table, &recipe->views, err) &&
            read_encoder(root, recipe, err) && read_head(root, "projector", &recipe->projector, err) &&
