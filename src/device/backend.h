@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a device is made of: a table of functions behind device.h, one a backend. See device.h for what each must do. */
+#ifndef INVAR_SRC_DEVICE_BACKEND_H
+#define INVAR_SRC_DEVICE_BACKEND_H
+
+#include "invar/device.h"
+
+struct invar_backend {
+    const char *name;
+    /** Fills device->state and device->description. */
+    bool (*open)(struct invar_device *device, struct invar_error *err);
+    void (*close)(struct invar_device *device);
+    bool (*precision)(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
+                      struct invar_error *err);
+
+    void *(*alloc)(struct invar_device *device, size_t count, size_t size, struct invar_error *err);
+    void (*free)(struct invar_device *device, void *memory);
+    void (*upload)(struct invar_device *device, void *to, const void *from, size_t bytes);
+    void (*download)(struct invar_device *device, void *to, const void *from, size_t bytes);
+
+    void (*fill)(struct invar_device *device, float *x, int64_t count, float value);
+    double (*sum_squares)(struct invar_device *device, const float *x, int64_t count);
+    void (*scale)(struct invar_device *device, float *x, int64_t count, double factor);
+    void (*add)(struct invar_device *device, float *x, const float *y, double factor, int64_t count);
+    void (*lerp)(struct invar_device *device, float *x, const float *y, double m, int64_t count);
+    void (*sgd)(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
+                double momentum, bool nesterov, double decay, bool first);
+    void (*momentum)(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
+                     double momentum, double decay, double scale);
+    void (*adam)(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count, double lr,
+                 double beta1, double beta2, double epsilon, double decay, int64_t step);
+
+    struct invar_plan *(*plan_create)(struct invar_weights *weights, const struct invar_plan_options *options,
+                                      struct invar_error *err);
+    void (*plan_free)(struct invar_plan *plan);
+    bool (*plan_forward)(struct invar_plan *plan, const float *input, struct invar_error *err);
+    const float *(*plan_output)(const struct invar_plan *plan);
+    bool (*plan_backward)(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
+    const float *(*plan_input_gradient)(const struct invar_plan *plan);
+    const char *(*plan_find_nonfinite)(struct invar_plan *plan);
+    void (*plan_memory)(const struct invar_plan *plan, struct invar_plan_memory *out);
+    int (*plan_profile)(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity);
+    bool (*matrix_peak)(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
+                        struct invar_error *err);
+};
+
+struct invar_device {
+    const struct invar_backend *backend;
+    int threads;
+    char description[160];
+    void *state; /* the backend's */
+};
+
+/** Every backend's plan begins with this. */
+struct invar_plan {
+    struct invar_device *device;
+};
+
+extern const struct invar_backend invar_backend_cpu;
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The cpu backend: plain memory, OpenMP threads, oneDNN plans. */
+#include "device/cpu/cpu.h"
+#include "device/cpu/onednn.h"
+
+#include <omp.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Does oneDNN compute in bfloat16 here at all? Asked once: planning a probe costs more than remembering. */
+struct cpu_state {
+    bool bfloat16;
+};
+
+static bool cpu_open(struct invar_device *device, struct invar_error *err)
+{
+    struct cpu_state *state = invar_alloc(1, sizeof *state, err);
+    struct onednn *probe = onednn_create(err);
+    if (!state || !probe) {
+        invar_free(state);
+        onednn_free(probe);
+        return false;
+    }
+    if (device->threads == 0)
+        device->threads = omp_get_num_procs();
+    omp_set_num_threads(device->threads);
+    omp_set_dynamic(0);
+    state->bfloat16 = onednn_has_bfloat16(probe);
+    onednn_free(probe);
+    device->state = state;
+    char library[96];
+    onednn_describe(library, sizeof library);
+    snprintf(device->description, sizeof device->description, "cpu, %d thread%s, %s%s", device->threads,
+             device->threads == 1 ? "" : "s", library, state->bfloat16 ? "" : ", no bfloat16");
+    return true;
+}
+
+static void cpu_close(struct invar_device *device)
+{
+    invar_free(device->state);
+}
+
+static bool cpu_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
+                          struct invar_error *err)
+{
+    const struct cpu_state *state = device->state;
+    if (wanted == INVAR_PRECISION_AUTO)
+        wanted = state->bfloat16 && onednn_native_bfloat16() ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32;
+    if (wanted == INVAR_PRECISION_BFLOAT16 && !state->bfloat16)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "precision bfloat16: this processor cannot (%s); it needs AVX-512; use float32 or auto",
+                               device->description);
+    *out = wanted;
+    return true;
+}
+
+static void *cpu_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
+{
+    (void)device;
+    return invar_alloc(count, size, err);
+}
+
+static void cpu_free(struct invar_device *device, void *memory)
+{
+    (void)device;
+    invar_free(memory);
+}
+
+static void cpu_copy(struct invar_device *device, void *to, const void *from, size_t bytes)
+{
+    (void)device;
+    memcpy(to, from, bytes);
+}
+
+/* Best of several products: the peak is what the machine can do, not what it did on average. */
+static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
+                            struct invar_error *err)
+{
+    enum invar_precision used;
+    struct onednn *o = NULL;
+    void *data[3] = {0};
+    bool ok = false;
+    const int64_t dims[] = {n, n};
+    if (!cpu_precision(device, precision, &used, err))
+        return false;
+    bool half = used == INVAR_PRECISION_BFLOAT16;
+    o = onednn_create(err);
+    if (!o)
+        return false;
+    const struct layout *any = onednn_layout(o, half ? INVAR_BFLOAT16 : INVAR_FLOAT32, 2, dims, LAYOUT_ANY, err);
+    const struct kernel *kernel = any ? onednn_matmul(o, any, any, any, err) : NULL;
+    if (!kernel) {
+        invar_error_set(err, INVAR_ERROR_DEVICE, "oneDNN has no matrix product of that precision here");
+        goto done;
+    }
+    const struct layout *layout[] = {kernel->src, kernel->weights, kernel->dst, kernel->scratchpad};
+    const int id[] = {DNNL_ARG_SRC, DNNL_ARG_WEIGHTS, DNNL_ARG_DST, DNNL_ARG_SCRATCHPAD};
+    void *scratch = kernel->scratchpad ? invar_alloc(kernel->scratchpad->bytes, 1, err) : NULL;
+    dnnl_exec_arg_t args[4];
+    int count = kernel->scratchpad ? 4 : 3;
+    for (int i = 0; i < count; i++) {
+        void *memory = i == 3 ? scratch : (data[i] = invar_alloc(layout[i]->bytes, 1, err));
+        args[i] = (dnnl_exec_arg_t){id[i], memory ? onednn_memory(o, layout[i], memory, err) : NULL};
+        if (!args[i].memory)
+            goto free_scratch;
+    }
+    double best = 0.0, begin = omp_get_wtime();
+    for (int i = 0; i < 100 && (i < 3 || omp_get_wtime() - begin < 2.0); i++) {
+        double start = omp_get_wtime();
+        if (!onednn_execute(o, kernel, args, count, err))
+            goto free_scratch;
+        double rate = 2.0 * (double)n * (double)n * (double)n / (omp_get_wtime() - start);
+        best = rate > best ? rate : best;
+    }
+    *flops = best;
+    ok = true;
+free_scratch:
+    invar_free(scratch);
+done:
+    for (int i = 0; i < 3; i++)
+        invar_free(data[i]);
+    onednn_free(o);
+    return ok;
+}
+
+const struct invar_backend invar_backend_cpu = {
+    .name = "cpu",
+    .open = cpu_open,
+    .close = cpu_close,
+    .precision = cpu_precision,
+    .alloc = cpu_alloc,
+    .free = cpu_free,
+    .upload = cpu_copy,
+    .download = cpu_copy,
+    .fill = invar_cpu_fill,
+    .sum_squares = invar_cpu_sum_squares,
+    .scale = invar_cpu_scale,
+    .add = invar_cpu_add,
+    .lerp = invar_cpu_lerp,
+    .sgd = invar_cpu_sgd,
+    .momentum = invar_cpu_momentum,
+    .adam = invar_cpu_adam,
+    .plan_create = invar_cpu_plan_create,
+    .plan_free = invar_cpu_plan_free,
+    .plan_forward = invar_cpu_plan_forward,
+    .plan_output = invar_cpu_plan_output,
+    .plan_backward = invar_cpu_plan_backward,
+    .plan_input_gradient = invar_cpu_plan_input_gradient,
+    .plan_find_nonfinite = invar_cpu_plan_find_nonfinite,
+    .plan_memory = invar_cpu_plan_memory,
+    .plan_profile = invar_cpu_plan_profile,
+    .matrix_peak = cpu_matrix_peak,
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the cpu backend know of each other. */
+#ifndef INVAR_SRC_DEVICE_CPU_CPU_H
+#define INVAR_SRC_DEVICE_CPU_CPU_H
+
+#include "device/backend.h"
+
+/* vectors.c */
+void invar_cpu_fill(struct invar_device *device, float *x, int64_t count, float value);
+double invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count);
+void invar_cpu_scale(struct invar_device *device, float *x, int64_t count, double factor);
+void invar_cpu_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count);
+void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count);
+void invar_cpu_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
+                   double momentum, bool nesterov, double decay, bool first);
+void invar_cpu_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
+                        double momentum, double decay, double scale);
+void invar_cpu_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count, double lr,
+                    double beta1, double beta2, double epsilon, double decay, int64_t step);
+
+/* plan.c */
+struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
+                                         struct invar_error *err);
+void invar_cpu_plan_free(struct invar_plan *plan);
+bool invar_cpu_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err);
+const float *invar_cpu_plan_output(const struct invar_plan *plan);
+bool invar_cpu_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
+const float *invar_cpu_plan_input_gradient(const struct invar_plan *plan);
+const char *invar_cpu_plan_find_nonfinite(struct invar_plan *plan);
+void invar_cpu_plan_memory(const struct invar_plan *plan, struct invar_plan_memory *out);
+int invar_cpu_plan_profile(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity);
+
+#endif

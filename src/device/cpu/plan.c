@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making a plan from its parts, and running it. */
+#include "device/cpu/plan.h"
+#include "device/cpu/cpu.h"
+
+#include <math.h>
+#include <omp.h>
+#include <string.h>
+
+static void count_consumers(struct cpu_plan *plan)
+{
+    for (int i = 0; i < plan->net->layer_count; i++)
+        for (int k = 0; k < 2; k++)
+            if (plan->net->layers[i].input[k] >= 0)
+                plan->layers[plan->net->layers[i].input[k]].consumers++;
+}
+
+static void mark_gradients(struct cpu_plan *plan)
+{
+    for (int i = 0; i < plan->net->layer_count; i++) {
+        const struct invar_layer *layer = &plan->net->layers[i];
+        bool needs = layer->parameter[0] >= 0 || (i == 0 && plan->options.input_gradient);
+        for (int k = 0; k < 2; k++)
+            needs = needs || (layer->input[k] >= 0 && plan->layers[layer->input[k]].needs_gradient);
+        plan->layers[i].needs_gradient = needs;
+    }
+}
+
+static bool build_forward(struct cpu_plan *plan, struct invar_error *err)
+{
+    int last = plan->net->layer_count - 1;
+    for (int i = 0; i <= last; i++)
+        if (!plan_forward_layer(plan, i, err))
+            return false;
+    const struct layout *plain = plan_layout(plan, plan->net->layers[last].shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
+    if (!plain || !plan_convert(plan, WORK_REORDER, last, plan->layers[last].out, plain, &plan->output, err))
+        return false;
+    plan->buffers[plan->output.buffer].pinned = true;
+    plan->forward_count = plan->operation_count;
+    return true;
+}
+
+static bool build_backward(struct cpu_plan *plan, struct invar_error *err)
+{
+    int last = plan->net->layer_count - 1;
+    plan->layers[last].gradient = (struct value){plan->output_gradient, plan->output.layout};
+    for (int i = last; i >= 0; i--)
+        if (!plan_backward_layer(plan, i, err))
+            return false;
+    if (!plan->options.input_gradient)
+        return true;
+    const struct layout *plain = plan_layout(plan, plan->net->layers[0].shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
+    if (!plain || !plan_convert(plan, WORK_REORDER, 0, plan->layers[0].gradient, plain, &plan->input_gradient, err))
+        return false;
+    plan->buffers[plan->input_gradient.buffer].pinned = true;
+    return true;
+}
+
+/* Memory objects of every operation; those over the caller's data are remembered, to be pointed at it in each call. */
+static bool bind(struct cpu_plan *plan, struct invar_error *err)
+{
+    int operands = 0;
+    for (int i = 0; i < plan->operation_count; i++)
+        operands += plan->operations[i].operand_count;
+    plan->bindings = invar_alloc((size_t)operands + 1, sizeof *plan->bindings, err);
+    if (!plan->bindings)
+        return false;
+    for (int i = 0; i < plan->operation_count; i++) {
+        struct operation *op = &plan->operations[i];
+        for (int k = 0; op->kernel && k < op->operand_count; k++) {
+            const struct operand *operand = &op->operands[k];
+            char *data = plan->buffers[operand->buffer].data;
+            dnnl_memory_t memory =
+                onednn_memory(plan->onednn, operand->layout, data ? data + operand->offset : NULL, err);
+            if (!memory)
+                return false;
+            op->args[k] = (dnnl_exec_arg_t){operand->id, memory};
+            if (operand->buffer == plan->input || operand->buffer == plan->output_gradient)
+                plan->bindings[plan->binding_count++] = (struct binding){memory, operand->buffer, operand->offset};
+        }
+    }
+    return true;
+}
+
+struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
+                                         struct invar_error *err)
+{
+    struct cpu_plan *plan = invar_alloc(1, sizeof *plan, err);
+    enum invar_precision precision;
+    if (!plan)
+        return NULL;
+    plan->base.device = weights->device;
+    plan->weights = weights;
+    plan->net = weights->net;
+    plan->options = *options;
+    plan->layers = invar_alloc((size_t)plan->net->layer_count, sizeof *plan->layers, err);
+    plan->onednn = onednn_create(err);
+    if (!plan->layers || !plan->onednn || !invar_device_precision(weights->device, options->precision, &precision, err))
+        goto failed;
+    plan->activation = precision == INVAR_PRECISION_BFLOAT16 ? INVAR_BFLOAT16 : INVAR_FLOAT32;
+    for (int i = 0; i < plan->net->layer_count; i++)
+        plan->layers[i].gradient.buffer = -1;
+    plan->input = plan_buffer_fixed(plan, NULL, true, err);
+    plan->output_gradient = plan_buffer_fixed(plan, NULL, true, err);
+    if (plan->input < 0 || plan->output_gradient < 0)
+        goto failed;
+    count_consumers(plan);
+    mark_gradients(plan);
+    if (!build_forward(plan, err) || (options->mode == INVAR_PLAN_TRAINING && !build_backward(plan, err)) ||
+        !plan_lay_out(plan, err) || !bind(plan, err))
+        goto failed;
+    return &plan->base;
+failed:
+    invar_cpu_plan_free(&plan->base);
+    return NULL;
+}
+
+void invar_cpu_plan_free(struct invar_plan *base)
+{
+    struct cpu_plan *plan = (struct cpu_plan *)base;
+    onednn_free(plan->onednn);
+    invar_free(plan->layers);
+    invar_free(plan->buffers);
+    invar_free(plan->operations);
+    invar_free(plan->bindings);
+    invar_free(plan->workspace);
+    invar_free(plan);
+}
+
+static bool point(struct cpu_plan *plan, int buffer, const float *data, struct invar_error *err)
+{
+    union {
+        const float *in;
+        char *out;
+    } cast = {data}; /* oneDNN takes no const; constant buffers are never written */
+    plan->buffers[buffer].data = cast.out;
+    for (int i = 0; i < plan->binding_count; i++)
+        if (plan->bindings[i].buffer == buffer &&
+            !onednn_memory_set(plan->bindings[i].memory, cast.out + plan->bindings[i].offset, err))
+            return false;
+    return true;
+}
+
+static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
+{
+    double time = omp_get_wtime();
+    for (int i = first; i < end; i++) {
+        const struct operation *op = &plan->operations[i];
+        if (op->run)
+            op->run(plan, op);
+        else if (!onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err))
+            return false;
+        double now = omp_get_wtime();
+        plan->seconds[op->work] += now - time;
+        plan->calls[op->work]++;
+        time = now;
+    }
+    return true;
+}
+
+bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct invar_error *err)
+{
+    struct cpu_plan *plan = (struct cpu_plan *)base;
+    return point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
+}
+
+const float *invar_cpu_plan_output(const struct invar_plan *base)
+{
+    const struct cpu_plan *plan = (const struct cpu_plan *)base;
+    return (const float *)(const void *)plan->buffers[plan->output.buffer].data;
+}
+
+bool invar_cpu_plan_backward(struct invar_plan *base, const float *output_gradient, struct invar_error *err)
+{
+    struct cpu_plan *plan = (struct cpu_plan *)base;
+    if (plan->options.mode != INVAR_PLAN_TRAINING)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "plan: only a training plan has a backward pass");
+    return point(plan, plan->output_gradient, output_gradient, err) &&
+           run(plan, plan->forward_count, plan->operation_count, err);
+}
+
+const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
+{
+    const struct cpu_plan *plan = (const struct cpu_plan *)base;
+    if (!plan->options.input_gradient)
+        return NULL;
+    return (const float *)(const void *)plan->buffers[plan->input_gradient.buffer].data;
+}
+
+static bool all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
+{
+    if (dtype == INVAR_BFLOAT16) {
+        const uint16_t *x = data;
+        for (size_t i = 0; i < bytes / sizeof *x; i++)
+            if ((x[i] & 0x7f80) == 0x7f80)
+                return false;
+        return true;
+    }
+    const float *x = data;
+    for (size_t i = 0; i < bytes / sizeof *x; i++)
+        if (!isfinite(x[i]))
+            return false;
+    return true;
+}
+
+/* Later layers may have overwritten the output of earlier ones, so the pass is run once more, looking after every
+   operation. The running statistics it moves belong to a run that is about to stop. */
+const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
+{
+    struct cpu_plan *plan = (struct cpu_plan *)base;
+    for (int i = 0; i < plan->forward_count; i++) {
+        const struct operation *op = &plan->operations[i];
+        if (!run(plan, i, i + 1, NULL))
+            return NULL;
+        if (op->output < 0 || !op->operands[op->output].layout)
+            continue;
+        const struct layout *layout = op->operands[op->output].layout;
+        if (!all_finite(plan_data(plan, op, op->output), layout->bytes, onednn_layout_dtype(layout)))
+            return plan->net->layers[op->layer].name;
+    }
+    return NULL;
+}
+
+void invar_cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memory *out)
+{
+    const struct cpu_plan *plan = (const struct cpu_plan *)base;
+    *out = (struct invar_plan_memory){.workspace = plan->workspace_bytes,
+                                      .weights = plan->weight_bytes,
+                                      .primitives = onednn_kernel_count(plan->onednn),
+                                      .reorders = plan->reorders};
+}
+
+int invar_cpu_plan_profile(const struct invar_plan *base, struct invar_profile_entry *entries, int capacity)
+{
+    static const char *const names[WORK_COUNT] = {
+        [WORK_CONV_FORWARD] = "conv forward",
+        [WORK_CONV_BACKWARD_DATA] = "conv backward data",
+        [WORK_CONV_BACKWARD_WEIGHTS] = "conv backward weights",
+        [WORK_LINEAR] = "linear",
+        [WORK_NORM_FORWARD] = "norm forward",
+        [WORK_NORM_BACKWARD] = "norm backward",
+        [WORK_ELEMENTWISE] = "add and relu",
+        [WORK_POOL] = "pool",
+        [WORK_WEIGHT_REORDER] = "weight reorder",
+        [WORK_REORDER] = "activation reorder",
+    };
+    const struct cpu_plan *plan = (const struct cpu_plan *)base;
+    int count = 0;
+    for (int i = 0; i < WORK_COUNT && count < capacity; i++)
+        entries[count++] = (struct invar_profile_entry){names[i], plan->seconds[i], plan->calls[i]};
+    return count;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A cpu plan: a list of operations over buffers. plan_build.c makes the list from a net (forward.c and backward.c,
+   layer by layer), plan_memory.c lays the buffers out by lifetime, plan.c runs it. */
+#ifndef INVAR_SRC_DEVICE_CPU_PLAN_H
+#define INVAR_SRC_DEVICE_CPU_PLAN_H
+
+#include "device/backend.h"
+#include "device/cpu/onednn.h"
+
+enum work {
+    WORK_CONV_FORWARD,
+    WORK_CONV_BACKWARD_DATA,
+    WORK_CONV_BACKWARD_WEIGHTS,
+    WORK_LINEAR,
+    WORK_NORM_FORWARD,
+    WORK_NORM_BACKWARD,
+    WORK_ELEMENTWISE,
+    WORK_POOL,
+    WORK_WEIGHT_REORDER,
+    WORK_REORDER,
+    WORK_COUNT
+};
+
+/* Memory with a lifetime, counted in operations. Fixed data (the caller's and the weights') has no place in the
+ * workspace. */
+struct buffer {
+    size_t bytes;
+    int first, last; /* operations that touch it first and last; first > last: none */
+    bool fixed;      /* data is given, not laid out */
+    bool constant;   /* never written in place */
+    bool pinned;     /* lives to the end */
+    size_t offset;
+    char *data;
+};
+
+struct operand {
+    int id; /* DNNL_ARG_* */
+    int buffer;
+    size_t offset; /* bytes into the buffer */
+    const struct layout *layout;
+};
+
+#define MAX_OPERANDS 10
+
+struct cpu_plan;
+
+struct operation {
+    enum work work;
+    int layer;
+    const struct kernel *kernel;                                          /* oneDNN's, or ... */
+    void (*run)(const struct cpu_plan *plan, const struct operation *op); /* ... one of ours */
+    struct operand operands[MAX_OPERANDS];
+    int operand_count;
+    int output; /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
+    int64_t rows, cols, groups;
+    double number;
+    dnnl_exec_arg_t args[MAX_OPERANDS];
+};
+
+/* A tensor: where it is and how it lies there. buffer -1: none. */
+struct value {
+    int buffer;
+    const struct layout *layout;
+};
+
+/* What a layer's forward pass leaves for its backward pass. */
+struct layer_state {
+    struct value out;
+    struct value in;       /* input as the kernel read it */
+    struct value gradient; /* of the output; buffer -1 until a consumer gave one */
+    const struct kernel *forward;
+    int statistics; /* buffer: [groups][mean, variance][C] */
+    int workspace;  /* buffer: [groups][workspace_stride] bytes */
+    size_t workspace_stride;
+    int consumers;
+    bool fused;          /* this ReLU is done by the layer before it */
+    bool needs_gradient; /* something before it, or the input's caller, wants one */
+};
+
+/* A memory object whose data the caller gives anew at each call. */
+struct binding {
+    dnnl_memory_t memory;
+    int buffer;
+    size_t offset;
+};
+
+struct cpu_plan {
+    struct invar_plan base;
+    struct invar_weights *weights;
+    const struct invar_net *net;
+    struct invar_plan_options options;
+    struct onednn *onednn;
+    enum invar_dtype activation; /* of maps; vectors are float32 */
+    struct layer_state *layers;
+
+    struct buffer *buffers;
+    int buffer_count, buffer_capacity;
+    struct operation *operations;
+    int operation_count, operation_capacity;
+    int forward_count; /* operations before this one are the forward pass */
+    int input, output_gradient;
+    struct value output, input_gradient;
+    struct binding *bindings;
+    int binding_count;
+
+    char *workspace;
+    size_t workspace_bytes, weight_bytes;
+    int64_t reorders;
+    double seconds[WORK_COUNT];
+    int64_t calls[WORK_COUNT];
+};
+
+/* ---- plan_build.c: what the layers are made of ---- */
+
+/** Number of a new buffer in the workspace, or -1. */
+int plan_buffer(struct cpu_plan *plan, size_t bytes, struct invar_error *err);
+/** Number of a buffer over given data. */
+int plan_buffer_fixed(struct cpu_plan *plan, void *data, bool constant, struct invar_error *err);
+/** A new operation (borrowed until the next call), with its scratchpad if the kernel wants one; NULL with err set. */
+struct operation *plan_operation(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
+                                 struct invar_error *err);
+void plan_operand(struct operation *op, int id, int buffer, size_t offset, const struct layout *layout);
+/** A tensor in a new buffer. */
+bool plan_value(struct cpu_plan *plan, const struct layout *layout, struct value *out, struct invar_error *err);
+/** The same tensor in another layout or type: itself where they agree, else through a reorder. */
+bool plan_convert(struct cpu_plan *plan, enum work work, int layer, struct value from, const struct layout *wanted,
+                  struct value *out, struct invar_error *err);
+/** Layout of a layer's output, or of any sample shape, for the whole batch. */
+const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape, enum invar_dtype dtype,
+                                 enum layout_format format, struct invar_error *err);
+/** Parameter `slot` of a layer as a fixed tensor: values, or gradients where asked; running statistics for slots 2
+ * and 3. */
+bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, struct value *out,
+                    struct invar_error *err);
+/** The sliding window of a convolution or pool. */
+struct window plan_window(const struct cpu_plan *plan, int layer);
+/** Says that oneDNN has no kernel for a layer. */
+bool plan_no_kernel(const struct cpu_plan *plan, int layer, struct invar_error *err);
+void *plan_data(const struct cpu_plan *plan, const struct operation *op, int operand);
+
+bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *err);  /* plan_forward.c */
+bool plan_backward_layer(struct cpu_plan *plan, int layer, struct invar_error *err); /* plan_backward.c */
+bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err);                   /* plan_memory.c */
+
+/* ---- plan_norm.c: batch norm by groups of rows ---- */
+
+bool plan_batchnorm_forward(struct cpu_plan *plan, int layer, struct invar_error *err);
+/** in_place: the gradient of the output may be overwritten. */
+bool plan_batchnorm_backward(struct cpu_plan *plan, int layer, struct value gradient, bool in_place, struct value *out,
+                             struct invar_error *err);
+
+/* ---- plan_rows.c: our own operations on vectors ---- */
+
+void rows_l2normalise(const struct cpu_plan *plan, const struct operation *op);
+void rows_l2normalise_backward(const struct cpu_plan *plan, const struct operation *op);
+void rows_running_statistics(const struct cpu_plan *plan, const struct operation *op);
+void rows_sum_groups(const struct cpu_plan *plan, const struct operation *op);
+
+#endif

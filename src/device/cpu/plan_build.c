@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Building blocks of a plan: buffers, operations, tensors and their change of layout. */
+#include "device/cpu/plan.h"
+
+#include <limits.h>
+#include <string.h>
+
+static bool grow(void **items, int count, int *capacity, size_t size, struct invar_error *err)
+{
+    if (count < *capacity)
+        return true;
+    int larger = *capacity ? 2 * *capacity : 256;
+    void *grown = invar_alloc((size_t)larger, size, err);
+    if (!grown)
+        return false;
+    if (count)
+        memcpy(grown, *items, (size_t)count * size);
+    invar_free(*items);
+    *items = grown;
+    *capacity = larger;
+    return true;
+}
+
+int plan_buffer(struct cpu_plan *plan, size_t bytes, struct invar_error *err)
+{
+    void *buffers = plan->buffers;
+    if (!grow(&buffers, plan->buffer_count, &plan->buffer_capacity, sizeof *plan->buffers, err))
+        return -1;
+    plan->buffers = buffers;
+    plan->buffers[plan->buffer_count] = (struct buffer){.bytes = bytes, .first = INT_MAX, .last = -1};
+    return plan->buffer_count++;
+}
+
+int plan_buffer_fixed(struct cpu_plan *plan, void *data, bool constant, struct invar_error *err)
+{
+    int number = plan_buffer(plan, 0, err);
+    if (number < 0)
+        return -1;
+    plan->buffers[number].fixed = true;
+    plan->buffers[number].constant = constant;
+    plan->buffers[number].data = data;
+    return number;
+}
+
+void plan_operand(struct operation *op, int id, int buffer, size_t offset, const struct layout *layout)
+{
+    op->operands[op->operand_count++] = (struct operand){id, buffer, offset, layout};
+}
+
+struct operation *plan_operation(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
+                                 struct invar_error *err)
+{
+    void *operations = plan->operations;
+    if (!grow(&operations, plan->operation_count, &plan->operation_capacity, sizeof *plan->operations, err))
+        return NULL;
+    plan->operations = operations;
+    struct operation *op = &plan->operations[plan->operation_count];
+    *op = (struct operation){.work = work, .layer = layer, .kernel = kernel, .output = -1};
+    if (kernel && kernel->scratchpad) {
+        int scratch = plan_buffer(plan, kernel->scratchpad->bytes, err);
+        if (scratch < 0)
+            return NULL;
+        plan_operand(op, DNNL_ARG_SCRATCHPAD, scratch, 0, kernel->scratchpad);
+    }
+    plan->operation_count++;
+    return op;
+}
+
+bool plan_value(struct cpu_plan *plan, const struct layout *layout, struct value *out, struct invar_error *err)
+{
+    out->buffer = plan_buffer(plan, layout->bytes, err);
+    out->layout = layout;
+    return out->buffer >= 0;
+}
+
+bool plan_convert(struct cpu_plan *plan, enum work work, int layer, struct value from, const struct layout *wanted,
+                  struct value *out, struct invar_error *err)
+{
+    if (onednn_layout_equal(from.layout, wanted)) {
+        *out = from;
+        return true;
+    }
+    const struct kernel *kernel = onednn_reorder(plan->onednn, from.layout, wanted, err);
+    if (!kernel)
+        return plan_no_kernel(plan, layer, err);
+    struct value to;
+    if (!plan_value(plan, wanted, &to, err))
+        return false;
+    struct operation *op = plan_operation(plan, work, layer, kernel, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_FROM, from.buffer, 0, from.layout);
+    plan_operand(op, DNNL_ARG_TO, to.buffer, 0, to.layout);
+    if (work == WORK_REORDER)
+        plan->reorders++;
+    *out = to;
+    return true;
+}
+
+const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape, enum invar_dtype dtype,
+                                 enum layout_format format, struct invar_error *err)
+{
+    const int64_t dims[] = {plan->options.batch, shape.channels, shape.height, shape.width};
+    return onednn_layout(plan->onednn, dtype, shape.rank == 3 ? 4 : 2, dims, format, err);
+}
+
+bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, struct value *out,
+                    struct invar_error *err)
+{
+    const struct invar_parameter *parameter = &plan->net->parameters[plan->net->layers[layer].parameter[slot]];
+    float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? plan->weights->statistics
+                  : gradient                                   ? plan->weights->gradients
+                                                               : plan->weights->parameters;
+    out->layout = onednn_layout(plan->onednn, INVAR_FLOAT32, parameter->rank, parameter->shape, LAYOUT_PLAIN, err);
+    if (!out->layout)
+        return false;
+    out->buffer = plan_buffer_fixed(plan, base + parameter->offset, !gradient, err);
+    return out->buffer >= 0;
+}
+
+struct window plan_window(const struct cpu_plan *plan, int number)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    if (layer->kind != INVAR_LAYER_AVGPOOL)
+        return (struct window){
+            {layer->kernel, layer->kernel}, {layer->stride, layer->stride}, {layer->padding, layer->padding}};
+    const struct invar_shape *in = &plan->net->layers[layer->input[0]].shape;
+    int64_t side = layer->shape.height;
+    struct window window = {.stride = {in->height / side, in->width / side}};
+    window.kernel[0] = in->height - (side - 1) * window.stride[0];
+    window.kernel[1] = in->width - (side - 1) * window.stride[1];
+    return window;
+}
+
+bool plan_no_kernel(const struct cpu_plan *plan, int layer, struct invar_error *err)
+{
+    return invar_error_set(err, INVAR_ERROR_DEVICE,
+                           "layer %s: %s has no operation for it in %s; use precision=float32 or another shape",
+                           plan->net->layers[layer].name, plan->base.device->description,
+                           plan->activation == INVAR_BFLOAT16 ? "bfloat16" : "float32");
+}
+
+void *plan_data(const struct cpu_plan *plan, const struct operation *op, int operand)
+{
+    return plan->buffers[op->operands[operand].buffer].data + op->operands[operand].offset;
+}

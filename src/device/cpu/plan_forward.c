@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Forward pass, layer by layer. Convolutions choose their layouts, everything after them follows, so that activations
+   stay in oneDNN's blocked layouts between layers. */
+#include "device/cpu/plan.h"
+
+static enum pass forward_pass(const struct cpu_plan *plan)
+{
+    return plan->options.mode == INVAR_PLAN_TRAINING ? PASS_TRAINING : PASS_INFERENCE;
+}
+
+static struct layer_state *input_state(struct cpu_plan *plan, int layer, int which)
+{
+    return &plan->layers[plan->net->layers[layer].input[which]];
+}
+
+/* The only reader may write over its input, unless the caller owns that or the backward pass reads it again: the layer
+   before needs its own output only if it is a ReLU. */
+static bool may_overwrite(const struct cpu_plan *plan, int source)
+{
+    const struct layer_state *state = &plan->layers[source];
+    bool training = plan->options.mode == INVAR_PLAN_TRAINING;
+    enum invar_layer_kind kind = plan->net->layers[source].kind;
+    bool read_again = training && (kind == INVAR_LAYER_RELU || kind == INVAR_LAYER_L2NORMALISE);
+    bool alias = kind == INVAR_LAYER_FLATTEN || kind == INVAR_LAYER_INPUT;
+    return state->consumers == 1 && !plan->buffers[state->out.buffer].constant && !read_again && !alias;
+}
+
+/* Weights (converted to the kernel's layout at every call: they change between calls) and bias. */
+static bool add_weights(struct cpu_plan *plan, int layer, const struct kernel *kernel, struct value *weights,
+                        struct value *bias, struct invar_error *err)
+{
+    struct value plain;
+    *bias = (struct value){-1, NULL};
+    if (!plan_parameter(plan, layer, 0, false, &plain, err) ||
+        !plan_convert(plan, WORK_WEIGHT_REORDER, layer, plain, kernel->weights, weights, err))
+        return false;
+    plan->weight_bytes += weights->buffer == plain.buffer ? 0 : kernel->weights->bytes;
+    return plan->net->layers[layer].parameter[1] < 0 || plan_parameter(plan, layer, 1, false, bias, err);
+}
+
+static bool run_weighted(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
+                         struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[layer];
+    struct value weights, bias;
+    if (!kernel)
+        return plan_no_kernel(plan, layer, err);
+    state->forward = kernel;
+    if (!plan_convert(plan, WORK_REORDER, layer, input_state(plan, layer, 0)->out, kernel->src, &state->in, err) ||
+        !add_weights(plan, layer, kernel, &weights, &bias, err) || !plan_value(plan, kernel->dst, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, work, layer, kernel, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
+    plan_operand(op, DNNL_ARG_WEIGHTS, weights.buffer, 0, weights.layout);
+    if (bias.layout)
+        plan_operand(op, DNNL_ARG_BIAS, bias.buffer, 0, bias.layout);
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    return true;
+}
+
+static const struct layout *bias_layout(struct cpu_plan *plan, const struct invar_layer *layer, struct invar_error *err)
+{
+    return layer->parameter[1] < 0
+               ? NULL
+               : onednn_layout(plan->onednn, INVAR_FLOAT32, 1, &layer->shape.channels, LAYOUT_PLAIN, err);
+}
+
+static bool convolution(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct onednn *o = plan->onednn;
+    const struct window window = plan_window(plan, number);
+    const struct layout *src =
+        plan_layout(plan, plan->net->layers[layer->input[0]].shape, plan->activation, LAYOUT_ANY, err);
+    const struct layout *dst = plan_layout(plan, layer->shape, plan->activation, LAYOUT_ANY, err);
+    const struct layout *weights =
+        onednn_layout(o, plan->activation, 4, plan->net->parameters[layer->parameter[0]].shape, LAYOUT_ANY, err);
+    const struct layout *bias = bias_layout(plan, layer, err);
+    if (!src || !dst || !weights || (layer->parameter[1] >= 0 && !bias))
+        return false;
+    return run_weighted(plan, WORK_CONV_FORWARD, number,
+                        onednn_convolution(o, forward_pass(plan), src, weights, bias, dst, &window, NULL, err), err);
+}
+
+/* Vectors and their products are float32 outside; inside, bfloat16 operands where the plan says so. In float32 the
+   weights stay as they are: a product reads them in any order equally well, and a reorder would cost more than it
+   gains. */
+static bool linear(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct onednn *o = plan->onednn;
+    enum layout_format format = plan->activation == INVAR_BFLOAT16 ? LAYOUT_ANY : LAYOUT_PLAIN;
+    const struct layout *src =
+        plan_layout(plan, plan->net->layers[layer->input[0]].shape, plan->activation, LAYOUT_PLAIN, err);
+    const struct layout *dst = plan_layout(plan, layer->shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
+    const struct layout *weights =
+        onednn_layout(o, plan->activation, 2, plan->net->parameters[layer->parameter[0]].shape, format, err);
+    const struct layout *bias = bias_layout(plan, layer, err);
+    if (!src || !dst || !weights || (layer->parameter[1] >= 0 && !bias))
+        return false;
+    return run_weighted(plan, WORK_LINEAR, number,
+                        onednn_inner_product(o, forward_pass(plan), src, weights, bias, dst, NULL, err), err);
+}
+
+static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    struct layer_state *input = input_state(plan, number, 0);
+    state->in = input->out;
+    if (state->fused) {
+        state->out = input->out;
+        return true;
+    }
+    state->forward = onednn_relu(plan->onednn, forward_pass(plan), state->in.layout, NULL, err);
+    if (!state->forward)
+        return plan_no_kernel(plan, number, err);
+    if (may_overwrite(plan, plan->net->layers[number].input[0]))
+        state->out = state->in;
+    else if (!plan_value(plan, state->in.layout, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_ELEMENTWISE, number, state->forward, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    return true;
+}
+
+/* The sum, with the ReLU after it where that is its only reader. */
+static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct layer_state *state = &plan->layers[number];
+    int first = layer->input[0], second = layer->input[1];
+    if (!may_overwrite(plan, first) && may_overwrite(plan, second)) {
+        first = layer->input[1];
+        second = layer->input[0];
+    }
+    struct value a = plan->layers[first].out, b;
+    if (!plan_convert(plan, WORK_REORDER, number, plan->layers[second].out, a.layout, &b, err))
+        return false;
+    const struct kernel *kernel = onednn_add(plan->onednn, a.layout, relu_follows, err);
+    if (!kernel)
+        return plan_no_kernel(plan, number, err);
+    if (may_overwrite(plan, first) && first != second)
+        state->out = a;
+    else if (!plan_value(plan, a.layout, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_ELEMENTWISE, number, kernel, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_SRC_0, a.buffer, 0, a.layout);
+    plan_operand(op, DNNL_ARG_SRC_1, b.buffer, 0, b.layout);
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    if (!relu_follows)
+        return true;
+    plan->layers[number + 1].fused = true;
+    plan->layers[number + 1].forward = onednn_relu(plan->onednn, forward_pass(plan), state->out.layout, NULL, err);
+    return plan->layers[number + 1].forward || plan_no_kernel(plan, number + 1, err);
+}
+
+static bool pool(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct layer_state *state = &plan->layers[number];
+    bool maximum = layer->kind == INVAR_LAYER_MAXPOOL;
+    struct window window = plan_window(plan, number);
+    state->in = input_state(plan, number, 0)->out;
+    const struct layout *dst = plan_layout(plan, layer->shape, onednn_layout_dtype(state->in.layout), LAYOUT_ANY, err);
+    if (!dst)
+        return false;
+    state->forward = onednn_pool(plan->onednn, forward_pass(plan), maximum, state->in.layout, dst, &window, NULL, err);
+    if (!state->forward)
+        return plan_no_kernel(plan, number, err);
+    if (!plan_value(plan, state->forward->dst, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_POOL, number, state->forward, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    if (state->forward->workspace) {
+        state->workspace = plan_buffer(plan, state->forward->workspace->bytes, err);
+        plan_operand(op, DNNL_ARG_WORKSPACE, state->workspace, 0, state->forward->workspace);
+    }
+    return state->workspace >= 0;
+}
+
+static bool flatten(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct layer_state *state = &plan->layers[number];
+    const struct layout *map =
+        plan_layout(plan, plan->net->layers[layer->input[0]].shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
+    state->in = input_state(plan, number, 0)->out;
+    if (!map || !plan_convert(plan, WORK_REORDER, number, state->in, map, &state->out, err))
+        return false;
+    state->out.layout = plan_layout(plan, layer->shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
+    return state->out.layout != NULL;
+}
+
+static bool l2normalise(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    state->in = input_state(plan, number, 0)->out;
+    state->statistics = plan_buffer(plan, (size_t)plan->options.batch * sizeof(float), err);
+    if (state->statistics < 0 || !plan_value(plan, state->in.layout, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_ELEMENTWISE, number, NULL, err);
+    if (!op)
+        return false;
+    op->run = rows_l2normalise;
+    op->rows = plan->options.batch;
+    op->cols = plan->net->layers[number].shape.channels;
+    plan_operand(op, 0, state->in.buffer, 0, NULL);
+    plan_operand(op, 0, state->statistics, 0, NULL);
+    op->output = op->operand_count;
+    plan_operand(op, 0, state->out.buffer, 0, state->out.layout);
+    return true;
+}
+
+static bool layernorm(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    struct value scale, shift;
+    size_t rows = (size_t)plan->options.batch * sizeof(float);
+    state->in = input_state(plan, number, 0)->out;
+    state->forward = onednn_layernorm(plan->onednn, forward_pass(plan), state->in.layout,
+                                      plan->net->layers[number].epsilon, NULL, err);
+    if (!state->forward)
+        return plan_no_kernel(plan, number, err);
+    const struct layout *one = onednn_layout(plan->onednn, INVAR_FLOAT32, 1, &plan->options.batch, LAYOUT_PLAIN, err);
+    state->statistics = plan_buffer(plan, 2 * rows, err);
+    if (!one || state->statistics < 0 || !plan_parameter(plan, number, 0, false, &scale, err) ||
+        !plan_parameter(plan, number, 1, false, &shift, err) || !plan_value(plan, state->in.layout, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_NORM_FORWARD, number, state->forward, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
+    plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
+    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout);
+    if (plan->options.mode == INVAR_PLAN_TRAINING) {
+        plan_operand(op, DNNL_ARG_MEAN, state->statistics, 0, one);
+        plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, rows, one);
+    }
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    return true;
+}
+
+bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *err)
+{
+    const struct invar_net *net = plan->net;
+    bool relu_follows = layer + 1 < net->layer_count && net->layers[layer + 1].kind == INVAR_LAYER_RELU &&
+                        net->layers[layer + 1].input[0] == layer && plan->layers[layer].consumers == 1;
+    switch (net->layers[layer].kind) {
+    case INVAR_LAYER_INPUT: {
+        struct value *out = &plan->layers[layer].out;
+        out->buffer = plan->input;
+        out->layout = plan_layout(plan, net->layers[layer].shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
+        return out->layout != NULL;
+    }
+    case INVAR_LAYER_CONV2D:
+        return convolution(plan, layer, err);
+    case INVAR_LAYER_BATCHNORM:
+        plan->layers[layer].fused = relu_follows;
+        if (!plan_batchnorm_forward(plan, layer, err))
+            return false;
+        if (relu_follows)
+            plan->layers[layer + 1].fused = plan->layers[layer].fused;
+        return true;
+    case INVAR_LAYER_RELU:
+        return relu(plan, layer, err);
+    case INVAR_LAYER_MAXPOOL:
+    case INVAR_LAYER_AVGPOOL:
+        return pool(plan, layer, err);
+    case INVAR_LAYER_LINEAR:
+        return linear(plan, layer, err);
+    case INVAR_LAYER_ADD:
+        return add(plan, layer, relu_follows, err);
+    case INVAR_LAYER_FLATTEN:
+        return flatten(plan, layer, err);
+    case INVAR_LAYER_L2NORMALISE:
+        return l2normalise(plan, layer, err);
+    case INVAR_LAYER_LAYERNORM:
+        return layernorm(plan, layer, err);
+    }
+    return plan_no_kernel(plan, layer, err);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One workspace laid out by lifetime: two buffers share memory when no operation needs both. Largest first, each at the
+   lowest place that is free while it lives. */
+#include "device/cpu/plan.h"
+
+#include <stdlib.h>
+
+#define ALIGNMENT 64
+
+static size_t aligned(size_t bytes)
+{
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static void lifetimes(struct cpu_plan *plan)
+{
+    for (int i = 0; i < plan->operation_count; i++) {
+        const struct operation *op = &plan->operations[i];
+        for (int k = 0; k < op->operand_count; k++) {
+            struct buffer *buffer = &plan->buffers[op->operands[k].buffer];
+            if (i < buffer->first)
+                buffer->first = i;
+            if (i > buffer->last)
+                buffer->last = i;
+        }
+    }
+    for (int i = 0; i < plan->buffer_count; i++)
+        if (plan->buffers[i].pinned)
+            plan->buffers[i].last = plan->operation_count;
+}
+
+static int larger_first(const void *a, const void *b)
+{
+    const struct buffer *x = *(struct buffer *const *)a, *y = *(struct buffer *const *)b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? 1 : -1;
+    return x < y ? -1 : x > y;
+}
+
+static int lower_first(const void *a, const void *b)
+{
+    const struct buffer *x = *(struct buffer *const *)a, *y = *(struct buffer *const *)b;
+    if (x->offset != y->offset)
+        return x->offset < y->offset ? -1 : 1;
+    return x < y ? -1 : x > y;
+}
+
+/* Puts order[count] at the lowest gap between those of order[0 .. count-1] that live at the same time. */
+static void place(struct buffer *const *order, int count, struct buffer **alive)
+{
+    struct buffer *buffer = order[count];
+    int alive_count = 0;
+    for (int i = 0; i < count; i++)
+        if (order[i]->first <= buffer->last && buffer->first <= order[i]->last)
+            alive[alive_count++] = order[i];
+    qsort(alive, (size_t)alive_count, sizeof *alive, lower_first);
+    size_t at = 0;
+    for (int i = 0; i < alive_count; i++) {
+        if (alive[i]->offset >= at + aligned(buffer->bytes))
+            break;
+        size_t end = alive[i]->offset + aligned(alive[i]->bytes);
+        at = end > at ? end : at;
+    }
+    buffer->offset = at;
+}
+
+bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err)
+{
+    struct buffer **order = invar_alloc(2 * (size_t)plan->buffer_count + 1, sizeof *order, err);
+    int count = 0;
+    if (!order)
+        return false;
+    lifetimes(plan);
+    for (int i = 0; i < plan->buffer_count; i++)
+        if (!plan->buffers[i].fixed && plan->buffers[i].first <= plan->buffers[i].last)
+            order[count++] = &plan->buffers[i];
+    qsort(order, (size_t)count, sizeof *order, larger_first);
+    for (int i = 0; i < count; i++) {
+        place(order, i, order + plan->buffer_count);
+        size_t end = order[i]->offset + aligned(order[i]->bytes);
+        if (end > plan->workspace_bytes)
+            plan->workspace_bytes = end;
+    }
+    plan->workspace = invar_alloc(plan->workspace_bytes + 1, 1, err);
+    for (int i = 0; plan->workspace && i < count; i++)
+        order[i]->data = plan->workspace + order[i]->offset;
+    invar_free(order);
+    return plan->workspace != NULL;
+}

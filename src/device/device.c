@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The table of devices, and the calls of device.h passed on to the one that is open. */
+#include "device/backend.h"
+
+#include <string.h>
+
+static const struct invar_backend *const backends[] = {&invar_backend_cpu, NULL};
+
+struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err)
+{
+    const struct invar_backend *backend = NULL;
+    for (int i = 0; backends[i]; i++)
+        if (strcmp(backends[i]->name, name) == 0)
+            backend = backends[i];
+    if (!backend) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "device \"%s\": this build knows only the device cpu", name);
+        return NULL;
+    }
+    if (threads < 0 || threads > 4096) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "threads %d: expected 0 (all cores) to 4096", threads);
+        return NULL;
+    }
+    struct invar_device *device = invar_alloc(1, sizeof *device, err);
+    if (!device)
+        return NULL;
+    device->backend = backend;
+    device->threads = threads;
+    if (backend->open(device, err))
+        return device;
+    invar_free(device);
+    return NULL;
+}
+
+void invar_device_close(struct invar_device *device)
+{
+    if (!device)
+        return;
+    device->backend->close(device);
+    invar_free(device);
+}
+
+const char *invar_device_name(const struct invar_device *device)
+{
+    return device->backend->name;
+}
+
+int invar_device_threads(const struct invar_device *device)
+{
+    return device->threads;
+}
+
+const char *invar_device_describe(const struct invar_device *device)
+{
+    return device->description;
+}
+
+bool invar_device_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
+                            struct invar_error *err)
+{
+    return device->backend->precision(device, wanted, out, err);
+}
+
+void *invar_device_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
+{
+    return device->backend->alloc(device, count, size, err);
+}
+
+void invar_device_free(struct invar_device *device, void *memory)
+{
+    if (memory)
+        device->backend->free(device, memory);
+}
+
+void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes)
+{
+    device->backend->upload(device, to_device, from_host, bytes);
+}
+
+void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes)
+{
+    device->backend->download(device, to_host, from_device, bytes);
+}
+
+void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value)
+{
+    device->backend->fill(device, x, count, value);
+}
+
+double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count)
+{
+    return device->backend->sum_squares(device, x, count);
+}
+
+void invar_device_scale(struct invar_device *device, float *x, int64_t count, double factor)
+{
+    device->backend->scale(device, x, count, factor);
+}
+
+void invar_device_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count)
+{
+    device->backend->add(device, x, y, factor, count);
+}
+
+void invar_device_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count)
+{
+    device->backend->lerp(device, x, y, m, count);
+}
+
+void invar_device_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
+                      double momentum, bool nesterov, double decay, bool first)
+{
+    device->backend->sgd(device, p, g, buffer, count, lr, momentum, nesterov, decay, first);
+}
+
+void invar_device_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count,
+                           double lr, double momentum, double decay, double scale)
+{
+    device->backend->momentum(device, p, g, buffer, count, lr, momentum, decay, scale);
+}
+
+void invar_device_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count,
+                       double lr, double beta1, double beta2, double epsilon, double decay, int64_t step)
+{
+    device->backend->adam(device, p, g, m, v, count, lr, beta1, beta2, epsilon, decay, step);
+}
+
+struct invar_weights *invar_weights_create(struct invar_device *device, const struct invar_net *net, bool gradients,
+                                           struct invar_error *err)
+{
+    struct invar_weights *weights = invar_alloc(1, sizeof *weights, err);
+    if (!weights)
+        return NULL;
+    /* One element more than needed: a net without parameters (an identity head) still has vectors. */
+    size_t trained = (size_t)net->trained_count + 1, statistics = (size_t)net->statistic_count + 1;
+    weights->device = device;
+    weights->net = net;
+    weights->parameters = invar_device_alloc(device, trained, sizeof(float), err);
+    weights->statistics = invar_device_alloc(device, statistics, sizeof(float), err);
+    if (gradients)
+        weights->gradients = invar_device_alloc(device, trained, sizeof(float), err);
+    if (weights->parameters && weights->statistics && (weights->gradients || !gradients))
+        return weights;
+    invar_weights_free(weights);
+    return NULL;
+}
+
+void invar_weights_free(struct invar_weights *weights)
+{
+    if (!weights)
+        return;
+    invar_device_free(weights->device, weights->parameters);
+    invar_device_free(weights->device, weights->gradients);
+    invar_device_free(weights->device, weights->statistics);
+    invar_free(weights);
+}
+
+struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
+                                     struct invar_error *err)
+{
+    if (options->batch < 1 || options->groups < 1 || options->batch % options->groups != 0) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "plan: a batch of %lld rows cannot be split into %lld equal groups",
+                        (long long)options->batch, (long long)options->groups);
+        return NULL;
+    }
+    if (options->mode == INVAR_PLAN_TRAINING && !weights->gradients) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "plan: training needs weights with gradients");
+        return NULL;
+    }
+    return weights->device->backend->plan_create(weights, options, err);
+}
+
+void invar_plan_free(struct invar_plan *plan)
+{
+    if (plan)
+        plan->device->backend->plan_free(plan);
+}
+
+bool invar_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err)
+{
+    return plan->device->backend->plan_forward(plan, input, err);
+}
+
+const float *invar_plan_output(const struct invar_plan *plan)
+{
+    return plan->device->backend->plan_output(plan);
+}
+
+bool invar_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err)
+{
+    return plan->device->backend->plan_backward(plan, output_gradient, err);
+}
+
+const float *invar_plan_input_gradient(const struct invar_plan *plan)
+{
+    return plan->device->backend->plan_input_gradient(plan);
+}
+
+const char *invar_plan_find_nonfinite(struct invar_plan *plan)
+{
+    return plan->device->backend->plan_find_nonfinite(plan);
+}
+
+void invar_plan_memory(const struct invar_plan *plan, struct invar_plan_memory *out)
+{
+    plan->device->backend->plan_memory(plan, out);
+}
+
+int invar_plan_profile(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity)
+{
+    return plan->device->backend->plan_profile(plan, entries, capacity);
+}
+
+bool invar_device_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
+                              struct invar_error *err)
+{
+    return device->backend->matrix_peak(device, precision, n, flops, err);
+}
