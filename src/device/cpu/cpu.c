@@ -76,7 +76,7 @@ static void cpu_copy(struct invar_device *device, void *to, const void *from, si
 static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
                             struct invar_error *err)
 {
-    enum invar_precision used;
+    enum invar_precision used = INVAR_PRECISION_FLOAT32;
     struct onednn *o = NULL;
     void *data[3] = {0};
     bool ok = false;

@@ -86,7 +86,7 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
                                          struct invar_error *err)
 {
     struct cpu_plan *plan = invar_alloc(1, sizeof *plan, err);
-    enum invar_precision precision;
+    enum invar_precision precision = INVAR_PRECISION_FLOAT32;
     if (!plan)
         return NULL;
     plan->base.device = weights->device;
