@@ -40,7 +40,7 @@ struct operand {
     const struct layout *layout;
 };
 
-#define MAX_OPERANDS 10
+#define MAX_OPERANDS 12
 
 struct cpu_plan;
 

@@ -157,8 +157,9 @@ static bool group_backward(struct cpu_plan *plan, int number, int64_t group, con
     const struct layout *channels = channel_layout(plan, number, err);
     size_t at = (size_t)group * (state->in.layout->bytes / (size_t)plan->options.groups);
     size_t bytes = channel_bytes(plan, number), pair = (size_t)group * 2 * bytes;
-    struct value scale;
-    if (!channels || !plan_parameter(plan, number, 0, false, &scale, err))
+    struct value scale, shift;
+    if (!channels || !plan_parameter(plan, number, 0, false, &scale, err) ||
+        !plan_parameter(plan, number, 1, false, &shift, err))
         return false;
     struct operation *op = plan_operation(plan, WORK_NORM_BACKWARD, number, kernel, err);
     if (!op)
@@ -167,6 +168,7 @@ static bool group_backward(struct cpu_plan *plan, int number, int64_t group, con
     plan_operand(op, DNNL_ARG_MEAN, state->statistics, pair, channels);
     plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, pair + bytes, channels);
     plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
+    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout); /* 2.6 wants it, 3.x ignores it */
     plan_operand(op, DNNL_ARG_DIFF_DST, gradient.buffer, at, rows);
     plan_operand(op, DNNL_ARG_DIFF_SRC, out.buffer, at, rows);
     plan_operand(op, DNNL_ARG_DIFF_SCALE, sums, pair, channels);
