@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Samples and settings that the tests of the views share. */
+#ifndef TESTS_VIEW_SUBJECT_H
+#define TESTS_VIEW_SUBJECT_H
+
+#include "test.h"
+#include "invar/random.h"
+#include "invar/view.h"
+
+/** A sample of random bytes that owns its data (free sample.data). */
+static inline struct invar_sample subject_sample(int height, int width, int channels, int64_t index)
+{
+    const size_t size = (size_t)height * (size_t)width * (size_t)channels;
+    struct invar_random random = invar_random_stream(7, INVAR_RANDOM_TEST, 0, (uint64_t)index, (uint32_t)channels);
+    uint8_t *data = malloc(size);
+    assert_non_null(data);
+    for (size_t i = 0; i < size; i++)
+        data[i] = (uint8_t)invar_random_below(&random, 256);
+    return (struct invar_sample){INVAR_UINT8, height, width, channels, data, index, -1};
+}
+
+static inline void subject_free(struct invar_sample *sample)
+{
+    free((void *)(uintptr_t)sample->data);
+    sample->data = NULL;
+}
+
+/** Settings under which a view is the standardised sample. */
+static inline struct invar_view_options subject_identity(void)
+{
+    return (struct invar_view_options){
+        .count = 2,
+        .crop = {2, {1.0, 1.0}},
+        .crop_aspect = {2, {0.75, 4.0 / 3.0}},
+        .blur = {1, {0.0}},
+        .blur_sigma = {2, {0.1, 2.0}},
+        .solarise = {1, {0.0}},
+        .solarise_threshold = 0.5,
+    };
+}
+
+/** The SimCLR/BYOL set of objectives.md 6.1. */
+static inline struct invar_view_options subject_simclr(void)
+{
+    struct invar_view_options options = subject_identity();
+    options.crop = (struct invar_real_list){2, {0.08, 1.0}};
+    options.flip = 0.5;
+    options.jitter = 0.8;
+    options.brightness = 0.4;
+    options.contrast = 0.4;
+    options.saturation = 0.2;
+    options.hue = 0.1;
+    options.grayscale = 0.2;
+    options.blur = (struct invar_real_list){2, {1.0, 0.1}};
+    options.solarise = (struct invar_real_list){2, {0.0, 0.2}};
+    options.gain = 0.2;
+    options.offset = 0.1;
+    return options;
+}
+
+/** Mean 0 and deviation 1: the view in 0..1. */
+static inline struct invar_view_output subject_output(int height, int width, int channels)
+{
+    struct invar_view_output output = {.height = height, .width = width, .channels = channels};
+    for (int c = 0; c < 16; c++)
+        output.deviation[c] = 1.0f;
+    output.solarise_threshold = 0.5;
+    return output;
+}
+
+/** Parameters that change nothing. */
+static inline struct invar_view_params subject_params(const struct invar_sample *sample)
+{
+    struct invar_view_params params = {
+        .crop_width = (float)sample->width,
+        .crop_height = (float)sample->height,
+        .jitter_order = {0, 1, 2, 3},
+        .brightness = 1.0f,
+        .contrast = 1.0f,
+        .saturation = 1.0f,
+    };
+    for (int c = 0; c < 16; c++)
+        params.gain[c] = 1.0f;
+    return params;
+}
+
+#endif
