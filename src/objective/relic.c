@@ -272,20 +272,18 @@ static double reference_log_p(const struct relic_options *o, const struct invar_
     return log(group) - log(all);
 }
 
-/* sum over samples of KL(p^{lk} || p^{qt}), each group counted at its first sample */
-static double reference_kl(const struct relic_options *o, const struct invar_embeddings *in, int l, int k, int q, int t)
+/* sum over samples of KL(p || q) from tables of log p, each group counted at its first sample */
+static double reference_kl(const struct relic_options *o, const int64_t *groups, const double *log_p,
+                           const double *log_q, int64_t n)
 {
-    const int64_t n = in->by[online_role(o)][0].rows;
     double sum = 0;
 
     for (int64_t c = 0; c < n; c++) {
         bool first = true;
         for (int64_t j = 0; o->groups && j < c; j++)
-            first = first && in->groups[j] != in->groups[c];
-        for (int64_t i = 0; first && i < n; i++) {
-            const double log_p = reference_log_p(o, in, l, k, i, c);
-            sum += exp(log_p) * (log_p - reference_log_p(o, in, q, t, i, c));
-        }
+            first = first && groups[j] != groups[c];
+        for (int64_t i = 0; first && i < n; i++)
+            sum += exp(log_p[i * n + c]) * (log_p[i * n + c] - log_q[i * n + c]);
     }
     return sum;
 }
@@ -310,26 +308,33 @@ static bool relic_reference(const void *options, const struct invar_embeddings *
 {
     const struct relic_options *o = options;
     const int views = in->views, pairs = views * (views - 1);
-    const double n = (double)in->by[online_role(o)][0].rows;
-    int first[MAX_PAIRS], second[MAX_PAIRS], count = 0;
+    const int64_t n = in->by[online_role(o)][0].rows;
     double contrast = 0, invariance = 0;
+    double *log_p = invar_alloc((size_t)(pairs * n * n), sizeof *log_p, NULL); /* [pair][i][c] */
+    int count = 0;
 
+    if (!log_p)
+        return false;
     for (int l = 0; l < views; l++)
-        for (int k = 0; k < views; k++)
-            if (k != l) {
-                first[count] = l;
-                second[count++] = k;
-                for (int64_t i = 0; i < in->by[online_role(o)][0].rows; i++)
-                    contrast -= reference_log_p(o, in, l, k, i, i);
+        for (int k = 0; k < views; k++) {
+            if (k == l)
+                continue;
+            double *table = log_p + n * n * count++;
+            for (int64_t i = 0; i < n; i++) {
+                for (int64_t c = 0; c < n; c++)
+                    table[i * n + c] = reference_log_p(o, in, l, k, i, c);
+                contrast -= table[i * n + i];
             }
+        }
     for (int a = 0; a < pairs && o->invariance == INVARIANCE_KL; a++)
         for (int b = 0; b < pairs; b++)
             if (o->pairs == PAIRS_ALL ? a != b : b == (a + 1) % pairs)
-                invariance += reference_kl(o, in, first[a], second[a], first[b], second[b]);
+                invariance += reference_kl(o, in->groups, log_p + n * n * a, log_p + n * n * b, n);
+    invar_free(log_p);
     if (o->invariance == INVARIANCE_EUCLIDEAN)
         invariance = reference_euclidean(in);
-    contrast /= n * (o->normalise_pairs ? pairs : 1);
-    invariance /= n * (o->normalise_pairs ? invariance_terms(o, views) : 1);
+    contrast /= (double)n * (o->normalise_pairs ? pairs : 1);
+    invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, views) : 1);
     *out = (struct invar_term_value){.loss = contrast + o->alpha * invariance};
     invar_term_part(out, "contrast", contrast);
     invar_term_part(out, "invariance", invariance);

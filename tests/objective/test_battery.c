@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One battery over the registry of terms. A term enters it with a line of options in `variants`; a registered term
+ * without one fails the suite. Every variant: value against its reference, gradient by finite differences with the
+ * sign, symmetries, collapsed inputs, the smallest batch, weight and accumulation, constants left alone.
+ */
+#include "test.h"
+
+#include "invar/invar.h"
+
+#define SEED 20260117
+#define STEP 1e-5 /* of central differences */
+
+struct variant {
+    const char *term;
+    int views;
+    const char *options[8];  /* NULL-ended */
+    bool stopped;            /* a stop-gradient inside, so that finite differences of the value are not its gradient */
+    bool symmetric_in_views; /* any order of the views gives the same value */
+};
+
+static const struct variant variants[] = {
+    {"relic", 2, {NULL}, false, true},
+    {"relic", 2, {"alpha=0"}, false, true},
+    {"relic", 2, {"alpha=5", "kl_stop_gradient=first"}, true, true},
+    {"relic", 2, {"normalize=false", "tau=1.5", "normalise_pairs=true"}, false, true},
+    {"relic", 2, {"target=true", "alpha=2"}, false, true},
+    {"relic", 2, {"target=true", "normalize=false", "tau=2", "pairs=adjacent"}, false, true},
+    {"relic", 3, {"tau=0.2", "views=3"}, false, true},
+    {"relic", 3, {"tau=0.3", "target=true", "normalise_pairs=true"}, false, true},
+    {"relic", 3, {"tau=0.3", "pairs=adjacent"}, false, false},
+    {"relic", 3, {"tau=0.3", "pairs=adjacent", "kl_stop_gradient=first"}, true, false},
+    {"relic", 2, {"invariance=euclidean", "alpha=0.7"}, false, true},
+    {"relic", 3, {"invariance=euclidean", "target=true", "normalise_pairs=true"}, false, true},
+    {"relic", 2, {"groups=true", "tau=0.2"}, false, true},
+    {"relic", 3, {"groups=true", "target=true", "pairs=adjacent"}, false, false},
+    {"ntxent", 2, {NULL}, false, true},
+    {"ntxent", 2, {"tau=0.1"}, false, true},
+};
+#define VARIANT_COUNT (sizeof variants / sizeof *variants)
+
+/* ---- one variant with its inputs, options and gradients in one type ---- */
+
+struct bench {
+    const struct invar_term_spec *term;
+    struct invar_device *device;
+    struct invar_scratch *scratch;
+    void *options;
+    struct invar_embeddings in, gradient;
+    int64_t *groups;
+    char label[256];
+};
+
+/* every line that fails should say in which variant */
+static void describe(struct bench *b, const struct variant *v, int64_t n, enum invar_dtype dtype)
+{
+    snprintf(b->label, sizeof b->label, "%s, %d views, N = %d, %s:", v->term, v->views, (int)n,
+             invar_dtype_name(dtype));
+    for (int i = 0; v->options[i]; i++)
+        snprintf(b->label + strlen(b->label), sizeof b->label - strlen(b->label), " %s", v->options[i]);
+}
+
+static double get(const struct invar_matrix *x, int64_t i)
+{
+    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[i] : ((const double *)x->data)[i];
+}
+
+static void put(const struct invar_matrix *x, int64_t i, double value)
+{
+    if (x->dtype == INVAR_FLOAT32)
+        ((float *)x->data)[i] = (float)value;
+    else
+        ((double *)x->data)[i] = value;
+}
+
+static int64_t size_of(const struct invar_matrix *x)
+{
+    return x->data ? x->rows * x->cols : 0;
+}
+
+/* normal numbers that float32 holds exactly; h is wider than z */
+static void fill_inputs(struct bench *b, enum invar_dtype dtype, int64_t n, int64_t d)
+{
+    const unsigned roles = b->term->roles(b->options);
+
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++) {
+            struct invar_random random =
+                invar_random_stream(SEED, INVAR_RANDOM_TEST, 0, (uint64_t)role, (uint32_t)view);
+            struct invar_random base = invar_random_stream(SEED, INVAR_RANDOM_TEST, 1, (uint64_t)role, 0);
+            struct invar_matrix *x = &b->in.by[role][view];
+            if (!(roles & INVAR_ROLE_BIT(role)))
+                continue;
+            *x = (struct invar_matrix){.dtype = dtype, .rows = n, .cols = role == INVAR_ROLE_H ? d + 2 : d};
+            x->data = calloc((size_t)(x->rows * x->cols), invar_dtype_size(dtype));
+            b->gradient.by[role][view] = *x;
+            b->gradient.by[role][view].data = calloc((size_t)(x->rows * x->cols), invar_dtype_size(dtype));
+            /* views of one sample share a part, as embeddings do */
+            for (int64_t i = 0; i < size_of(x); i++)
+                put(x, i, (double)(invar_random_normal(&base) + 0.7f * invar_random_normal(&random)));
+        }
+    b->groups = calloc((size_t)n, sizeof *b->groups);
+    for (int64_t i = 0; i < n; i++)
+        b->groups[i] = (i * i) % 5 - 2; /* repeated, negative, unsorted */
+    b->in.groups = b->groups;
+}
+
+static struct bench open_bench(const struct variant *v, enum invar_dtype dtype, int64_t n, int64_t d)
+{
+    struct invar_error err = {0};
+    struct bench b = {.term = invar_term_find(v->term, &err)};
+
+    assert_non_null(b.term);
+    describe(&b, v, n, dtype);
+    b.device = invar_device_open("cpu", 2, &err);
+    b.scratch = invar_scratch_create(&err);
+    b.options = calloc(1, b.term->options_size);
+    assert_true(b.device && b.scratch && b.options);
+    invar_options_default(b.term->options, b.options);
+    for (int i = 0; v->options[i]; i++)
+        assert_ok(invar_options_set(b.term->options, b.options, v->options[i], &err), &err);
+    b.in.views = b.gradient.views = v->views;
+    fill_inputs(&b, dtype, n, d);
+    return b;
+}
+
+static void close_bench(struct bench *b)
+{
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < INVAR_MAX_VIEWS; view++) {
+            free(b->in.by[role][view].data);
+            free(b->gradient.by[role][view].data);
+        }
+    free(b->groups);
+    free(b->options);
+    invar_scratch_free(b->scratch);
+    invar_device_close(b->device);
+}
+
+static struct invar_term_value evaluate(struct bench *b, double weight, bool with_gradient)
+{
+    struct invar_term_value value = {0};
+    struct invar_error err = {0};
+
+    invar_scratch_reset(b->scratch);
+    assert_ok(b->term->check(b->options, &b->in, &err), &err);
+    assert_ok(b->term->evaluate(b->device, b->scratch, b->options, &b->in, weight, with_gradient ? &b->gradient : NULL,
+                                &value, &err),
+              &err);
+    return value;
+}
+
+static void zero_gradient(struct bench *b)
+{
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
+                put(&b->gradient.by[role][view], i, 0);
+}
+
+static void expect(const struct bench *b, const char *what, double got, double expected, double tolerance)
+{
+    if (!(fabs(got - expected) <= tolerance))
+        fail_msg("%s: %s is %.12g, expected %.12g within %.3g", b->label, what, got, expected, tolerance);
+}
+
+static void expect_values(const struct bench *b, const struct invar_term_value *got,
+                          const struct invar_term_value *expected, double tolerance)
+{
+    expect(b, "loss", got->loss, expected->loss, tolerance * fmax(1, fabs(expected->loss)));
+    assert_int_equal(got->count, expected->count);
+    for (int k = 0; k < got->count; k++) {
+        assert_string_equal(got->part[k].name, expected->part[k].name);
+        expect(b, got->part[k].name, got->part[k].value, expected->part[k].value,
+               tolerance * fmax(1, fabs(expected->part[k].value)));
+    }
+}
+
+static double norm_of_gradient(const struct bench *b)
+{
+    double sum = 0;
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
+                sum += pow(get(&b->gradient.by[role][view], i), 2);
+    return sqrt(sum);
+}
+
+/* the same inputs in another type, or once more */
+static struct bench like(const struct bench *b, const struct variant *v, enum invar_dtype dtype)
+{
+    for (int role = 0;; role++)
+        if (b->in.by[role][0].data)
+            return open_bench(v, dtype, b->in.by[role][0].rows,
+                              b->in.by[role][0].cols - (role == INVAR_ROLE_H ? 2 : 0));
+}
+
+/* ---- the checks ---- */
+
+static void every_term_has_a_variant(void **state)
+{
+    (void)state;
+    for (const struct invar_term_spec *const *term = invar_term_list(); *term; term++) {
+        bool found = false;
+        for (size_t i = 0; i < VARIANT_COUNT; i++)
+            found = found || strcmp(variants[i].term, (*term)->name) == 0;
+        if (!found)
+            fail_msg("the term %s has no line in the battery's variants: add one", (*term)->name);
+        assert_true((*term)->help && (*term)->reference && (*term)->check && (*term)->roles);
+    }
+}
+
+static void value_is_that_of_the_reference(const struct variant *v, struct bench *b)
+{
+    struct invar_term_value expected, got = evaluate(b, 1, false);
+    assert_true(b->term->reference(b->options, &b->in, &expected));
+    expect_values(b, &got, &expected, 1e-12);
+    struct bench narrow = like(b, v, INVAR_FLOAT32);
+    got = evaluate(&narrow, 1, true);
+    expect_values(&narrow, &got, &expected, 1e-5);
+    close_bench(&narrow);
+}
+
+static void float32_gradient_is_that_of_float64(const struct variant *v, struct bench *b)
+{
+    struct bench narrow = like(b, v, INVAR_FLOAT32);
+    double apart = 0;
+    evaluate(b, 1, true);
+    evaluate(&narrow, 1, true);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++)
+                apart += pow(get(&b->gradient.by[role][view], i) - get(&narrow.gradient.by[role][view], i), 2);
+    expect(&narrow, "distance from the float64 gradient", sqrt(apart), 0, 1e-5 * norm_of_gradient(b));
+    close_bench(&narrow);
+}
+
+static void gradient_is_that_of_every_element(const struct variant *v, struct bench *b)
+{
+    evaluate(b, 1, true);
+    const double scale = norm_of_gradient(b);
+    for (int role = 0; role < INVAR_ROLE_COUNT && !v->stopped; role++)
+        for (int view = 0; view < b->in.views && role != INVAR_ROLE_T; view++) {
+            const struct invar_matrix *x = &b->in.by[role][view];
+            for (int64_t i = 0; i < size_of(x); i++) {
+                const double kept = get(x, i);
+                put(x, i, kept + STEP);
+                const double above = evaluate(b, 1, false).loss;
+                put(x, i, kept - STEP);
+                const double below = evaluate(b, 1, false).loss;
+                put(x, i, kept);
+                expect(b, "an element of the gradient", get(&b->gradient.by[role][view], i),
+                       (above - below) / (2 * STEP), 1e-7 * scale);
+            }
+        }
+}
+
+static double move(struct bench *b, double step)
+{
+    double along = 0;
+
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views && role != INVAR_ROLE_T; view++) {
+            struct invar_random random =
+                invar_random_stream(SEED, INVAR_RANDOM_TEST, 2, (uint64_t)role, (uint32_t)view);
+            for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++) {
+                const double way = (double)invar_random_normal(&random);
+                put(&b->in.by[role][view], i, get(&b->in.by[role][view], i) + step * way);
+                along += way * get(&b->gradient.by[role][view], i);
+            }
+        }
+    return along;
+}
+
+static void gradient_is_that_along_a_direction(const struct variant *v, struct bench *b)
+{
+    evaluate(b, 1, true);
+    const double along = move(b, STEP);
+    const double above = evaluate(b, 1, false).loss;
+    move(b, -2 * STEP);
+    const double below = evaluate(b, 1, false).loss;
+    if (!v->stopped)
+        expect(b, "the slope along a direction", along, (above - below) / (2 * STEP),
+               1e-7 * fmax(norm_of_gradient(b), fabs(along)));
+}
+
+static void reorder_views(struct bench *b)
+{
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++) {
+        const struct invar_matrix first = b->in.by[role][0];
+        for (int view = 0; view + 1 < b->in.views; view++)
+            b->in.by[role][view] = b->in.by[role][view + 1];
+        b->in.by[role][b->in.views - 1] = first;
+    }
+}
+
+static void reverse_samples(struct bench *b)
+{
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++) {
+            const struct invar_matrix *x = &b->in.by[role][view];
+            for (int64_t i = 0; x->data && i < x->rows / 2; i++)
+                for (int64_t j = 0; j < x->cols; j++) {
+                    const double kept = get(x, i * x->cols + j);
+                    put(x, i * x->cols + j, get(x, (x->rows - 1 - i) * x->cols + j));
+                    put(x, (x->rows - 1 - i) * x->cols + j, kept);
+                }
+        }
+    for (int64_t i = 0; i < 3; i++) {
+        const int64_t kept = b->groups[i];
+        b->groups[i] = b->groups[6 - i];
+        b->groups[6 - i] = kept;
+    }
+}
+
+static void order_of_views_and_samples_does_not_matter(const struct variant *v, struct bench *b)
+{
+    const struct invar_term_value before = evaluate(b, 1, false);
+    reverse_samples(b);
+    const struct invar_term_value reversed = evaluate(b, 1, false);
+    expect_values(b, &reversed, &before, 1e-12);
+    reorder_views(b);
+    const struct invar_term_value turned = evaluate(b, 1, false);
+    if (v->symmetric_in_views)
+        expect_values(b, &turned, &before, 1e-12);
+}
+
+static void expect_finite(struct bench *b)
+{
+    const struct invar_term_value value = evaluate(b, 1, true);
+
+    expect(b, "finite loss", isfinite(value.loss), 1, 0);
+    expect(b, "finite gradient", isfinite(norm_of_gradient(b)), 1, 0);
+}
+
+/* all rows equal, of size 1, 0, below what norm() divides by, and very large */
+static void collapsed_inputs_stay_finite(const struct variant *v, struct bench *b)
+{
+    static const double scales[] = {1, 0, 1e-20, 1e15};
+    (void)v;
+    for (size_t k = 0; k < sizeof scales / sizeof *scales; k++) {
+        for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+            for (int view = 0; view < b->in.views; view++)
+                for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++)
+                    put(&b->in.by[role][view], i, scales[k] * (1 + (double)(i % b->in.by[role][view].cols)) / 4);
+        zero_gradient(b);
+        expect_finite(b);
+    }
+}
+
+static void one_zero_row_stays_finite(const struct variant *v, struct bench *b)
+{
+    (void)v;
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int64_t j = 0; b->in.by[role][0].data && j < b->in.by[role][0].cols; j++)
+            put(&b->in.by[role][0], 2 * b->in.by[role][0].cols + j, 0);
+    expect_finite(b);
+}
+
+static void batch_of_two_works_and_of_one_is_refused(const struct variant *v, struct bench *b)
+{
+    (void)v;
+    struct invar_term_value expected, got = evaluate(b, 1, true);
+    struct invar_error err = {0};
+    assert_true(b->term->reference(b->options, &b->in, &expected));
+    expect_values(b, &got, &expected, 1e-12);
+    expect(b, "finite gradient", isfinite(norm_of_gradient(b)), 1, 0);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            if (b->in.by[role][view].data)
+                b->in.by[role][view].rows = 1;
+    assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "samples");
+}
+
+static void inputs_that_do_not_fit_are_refused(const struct variant *v, struct bench *b)
+{
+    (void)v;
+    const unsigned roles = b->term->roles(b->options);
+    struct invar_error err = {0};
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++) {
+        struct invar_matrix *last = &b->in.by[role][b->in.views - 1];
+        const struct invar_matrix kept = *last;
+        if (!(roles & INVAR_ROLE_BIT(role)))
+            continue;
+        *last = (struct invar_matrix){0};
+        assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_USAGE, "missing");
+        *last = kept;
+        last->rows--;
+        assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "rows");
+        *last = kept;
+        last->cols++;
+        if (b->in.views > 1)
+            assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "columns");
+        *last = kept;
+        last->dtype = INVAR_FLOAT32;
+        assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "float32");
+        *last = kept;
+    }
+    b->in.groups = NULL;
+    if (roles & INVAR_ROLE_GROUPS)
+        assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_USAGE, "groups");
+}
+
+static void weight_scales_and_gradients_accumulate(const struct variant *v, struct bench *b)
+{
+    struct bench twice = like(b, v, INVAR_FLOAT64);
+    const struct invar_term_value once = evaluate(b, 1, true), weighted = evaluate(&twice, -3, true);
+    expect_values(b, &weighted, &once, 0); /* the value is unweighted */
+    evaluate(&twice, 0.5, true);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++)
+                expect(b, "a gradient of weight -3 and then 0.5", get(&twice.gradient.by[role][view], i),
+                       -2.5 * get(&b->gradient.by[role][view], i), 1e-12 * norm_of_gradient(b));
+    close_bench(&twice);
+}
+
+static void constants_and_unread_roles_get_no_gradient(const struct variant *v, struct bench *b)
+{
+    (void)v;
+    double unread[64] = {0};
+    const unsigned roles = b->term->roles(b->options);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        if (!(roles & INVAR_ROLE_BIT(role)))
+            b->gradient.by[role][0] =
+                (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = 7, .cols = 5, .data = unread};
+    evaluate(b, 1, true);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        if (!(roles & INVAR_ROLE_BIT(role)))
+            b->gradient.by[role][0].data = NULL;
+    for (int i = 0; i < 64; i++)
+        expect(b, "the gradient of a role that is not read", unread[i], 0, 0);
+    for (int view = 0; view < b->in.views; view++)
+        for (int64_t i = 0; i < size_of(&b->gradient.by[INVAR_ROLE_T][view]); i++)
+            expect(b, "the gradient of a target", get(&b->gradient.by[INVAR_ROLE_T][view], i), 0, 0);
+}
+
+static void a_gradient_may_be_wanted_of_one_view_alone(const struct variant *v, struct bench *b)
+{
+    struct bench one = like(b, v, INVAR_FLOAT64);
+    evaluate(b, 1, true);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++) {
+        free(one.gradient.by[role][0].data);
+        one.gradient.by[role][0].data = NULL;
+    }
+    evaluate(&one, 1, true);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int64_t i = 0; i < size_of(&one.gradient.by[role][1]); i++)
+            expect(b, "the gradient of view 2", get(&one.gradient.by[role][1], i), get(&b->gradient.by[role][1], i),
+                   1e-13 * norm_of_gradient(b));
+    close_bench(&one);
+}
+
+static void the_same_bits_come_out_again(const struct variant *v, struct bench *b)
+{
+    struct bench again = like(b, v, INVAR_FLOAT32);
+    evaluate(&again, 1, true);
+    zero_gradient(&again);
+    const double first = evaluate(b, 1, true).loss, second = evaluate(&again, 1, true).loss;
+    assert_memory_equal(&first, &second, sizeof first);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            if (b->in.by[role][view].data)
+                assert_memory_equal(b->gradient.by[role][view].data, again.gradient.by[role][view].data,
+                                    (size_t)size_of(&b->in.by[role][view]) * sizeof(float));
+    close_bench(&again);
+}
+
+struct check {
+    const char *name;
+    void (*run)(const struct variant *v, struct bench *b);
+    enum invar_dtype dtype;
+    int64_t n, d;
+};
+
+#define CHECK(run, dtype, n, d)                                                                                        \
+    {                                                                                                                  \
+#run, run, dtype, n, d                                                                                         \
+    }
+static struct check checks[] = {
+    CHECK(value_is_that_of_the_reference, INVAR_FLOAT64, 7, 5),
+    CHECK(value_is_that_of_the_reference, INVAR_FLOAT64, 64, 32),
+    CHECK(float32_gradient_is_that_of_float64, INVAR_FLOAT64, 7, 5),
+    CHECK(float32_gradient_is_that_of_float64, INVAR_FLOAT64, 64, 32),
+    CHECK(gradient_is_that_of_every_element, INVAR_FLOAT64, 7, 5),
+    CHECK(gradient_is_that_along_a_direction, INVAR_FLOAT64, 64, 32),
+    CHECK(order_of_views_and_samples_does_not_matter, INVAR_FLOAT64, 7, 5),
+    CHECK(collapsed_inputs_stay_finite, INVAR_FLOAT64, 7, 5),
+    CHECK(collapsed_inputs_stay_finite, INVAR_FLOAT32, 7, 5),
+    CHECK(one_zero_row_stays_finite, INVAR_FLOAT32, 7, 5),
+    CHECK(batch_of_two_works_and_of_one_is_refused, INVAR_FLOAT64, 2, 5),
+    CHECK(inputs_that_do_not_fit_are_refused, INVAR_FLOAT64, 7, 5),
+    CHECK(weight_scales_and_gradients_accumulate, INVAR_FLOAT64, 7, 5),
+    CHECK(constants_and_unread_roles_get_no_gradient, INVAR_FLOAT32, 7, 5),
+    CHECK(a_gradient_may_be_wanted_of_one_view_alone, INVAR_FLOAT64, 7, 5),
+    CHECK(the_same_bits_come_out_again, INVAR_FLOAT32, 64, 32),
+};
+#define CHECK_COUNT (sizeof checks / sizeof *checks)
+
+static void run_check(void **state)
+{
+    const struct check *check = *state;
+
+    for (size_t i = 0; i < VARIANT_COUNT; i++) {
+        struct bench b = open_bench(&variants[i], check->dtype, check->n, check->d);
+        check->run(&variants[i], &b);
+        close_bench(&b);
+    }
+}
+
+int main(void)
+{
+    struct CMUnitTest tests[CHECK_COUNT + 1] = {cmocka_unit_test(every_term_has_a_variant)};
+
+    for (size_t i = 0; i < CHECK_COUNT; i++)
+        tests[i + 1] = (struct CMUnitTest){.name = checks[i].name, .test_func = run_check, .initial_state = &checks[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
