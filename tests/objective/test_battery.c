@@ -41,9 +41,10 @@ static const struct variant variants[] = {
 
 /* ---- one variant with its inputs, options and gradients in one type ---- */
 
+static struct invar_device *device;
+
 struct bench {
     const struct invar_term_spec *term;
-    struct invar_device *device;
     struct invar_scratch *scratch;
     void *options;
     struct invar_embeddings in, gradient;
@@ -112,10 +113,9 @@ static struct bench open_bench(const struct variant *v, enum invar_dtype dtype, 
 
     assert_non_null(b.term);
     describe(&b, v, n, dtype);
-    b.device = invar_device_open("cpu", 2, &err);
     b.scratch = invar_scratch_create(&err);
     b.options = calloc(1, b.term->options_size);
-    assert_true(b.device && b.scratch && b.options);
+    assert_true(b.scratch && b.options);
     invar_options_default(b.term->options, b.options);
     for (int i = 0; v->options[i]; i++)
         assert_ok(invar_options_set(b.term->options, b.options, v->options[i], &err), &err);
@@ -134,7 +134,6 @@ static void close_bench(struct bench *b)
     free(b->groups);
     free(b->options);
     invar_scratch_free(b->scratch);
-    invar_device_close(b->device);
 }
 
 static struct invar_term_value evaluate(struct bench *b, double weight, bool with_gradient)
@@ -144,7 +143,7 @@ static struct invar_term_value evaluate(struct bench *b, double weight, bool wit
 
     invar_scratch_reset(b->scratch);
     assert_ok(b->term->check(b->options, &b->in, &err), &err);
-    assert_ok(b->term->evaluate(b->device, b->scratch, b->options, &b->in, weight, with_gradient ? &b->gradient : NULL,
+    assert_ok(b->term->evaluate(device, b->scratch, b->options, &b->in, weight, with_gradient ? &b->gradient : NULL,
                                 &value, &err),
               &err);
     return value;
@@ -508,11 +507,25 @@ static void run_check(void **state)
     }
 }
 
+static int open_device(void **state)
+{
+    (void)state;
+    device = invar_device_open("cpu", 2, NULL);
+    return device ? 0 : -1;
+}
+
+static int close_device(void **state)
+{
+    (void)state;
+    invar_device_close(device);
+    return 0;
+}
+
 int main(void)
 {
     struct CMUnitTest tests[CHECK_COUNT + 1] = {cmocka_unit_test(every_term_has_a_variant)};
 
     for (size_t i = 0; i < CHECK_COUNT; i++)
         tests[i + 1] = (struct CMUnitTest){.name = checks[i].name, .test_func = run_check, .initial_state = &checks[i]};
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }
