@@ -40,6 +40,9 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
         return invar_error_set(err, INVAR_ERROR_MEMORY, "TurboJPEG cannot be started: %s", tjGetErrorStr2(NULL));
     if (tjDecompressHeader3(decoder->jpeg, bytes, (unsigned long)size, &width, &height, &subsampling, &space) != 0)
         return refuse(decoder, name, err);
+    if (width == 0 && height == 0) /* tables without an image are a JPEG file, too */
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is not a whole JPEG image: it ends before the pixels",
+                               name);
     if (!data_image_check(height, width, name, err))
         return false;
     int wanted = channels ? channels : space == TJCS_GRAY ? 1 : 3;

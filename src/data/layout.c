@@ -12,7 +12,7 @@ struct part {
     size_t *image;        /* list entries */
     int *class_of;        /* [count], -1 */
     size_t count, loose;  /* images; those outside of class folders */
-    size_t loose_example; /* a list entry */
+    size_t loose_example; /* the first of these, a list entry */
     const char **name;    /* of classes, not ended by NUL but by '/' or NUL */
     size_t *class_images;
     int classes;
@@ -90,8 +90,8 @@ static void part_read(struct part *part, const struct data_list *list)
         if (in_class) {
             part->class_images[part->classes - 1]++;
         } else {
-            part->loose++;
-            part->loose_example = i;
+            if (part->loose++ == 0)
+                part->loose_example = i;
         }
     }
 }

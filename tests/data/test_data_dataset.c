@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Options, the seeded split, sizes and channels that differ, unreadable images, statistics. */
+#include "data/make.h"
+#include "invar/log.h"
+
+static char *folder;
+static int warnings;
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = test_folder_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+/* count images class-C/NNN.png of the given shape in each of so many classes; the value is the number of the image. */
+static void write_images(int classes, int count, int side, int channels)
+{
+    for (int c = 0; c < classes; c++)
+        for (int i = 0; i < count; i++) {
+            char name[64];
+            struct bytes image = make_png(side, side, channels, i);
+            snprintf(name, sizeof name, "class-%d/%03d.png", c, i);
+            bytes_write(&image, folder, name);
+        }
+}
+
+static void put(const char *name, struct bytes content)
+{
+    bytes_write(&content, folder, name);
+}
+
+static void refuses_bad_options(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    snprintf(options.source, sizeof options.source, "image:x");
+    make_refused(&options, INVAR_ERROR_USAGE, "unknown source \"image\", did you mean \"images\"?");
+    snprintf(options.source, sizeof options.source, "images:");
+    make_refused(&options, INVAR_ERROR_USAGE, "should read \"images:PATH\"");
+    snprintf(options.source, sizeof options.source, "fashion-mnist:x");
+    make_refused(&options, INVAR_ERROR_USAGE, "should read \"fashion-mnist\"");
+    options = make_options("images", folder);
+    options.channels = 2;
+    make_refused(&options, INVAR_ERROR_USAGE, "data.channels: 2, expected 0, 1 or 3");
+    options = make_options("images", folder);
+    options.test_fraction = (double)NAN;
+    make_refused(&options, INVAR_ERROR_USAGE, "data.test_fraction");
+    options = make_options("images", folder);
+    options.workers = 1000;
+    make_refused(&options, INVAR_ERROR_USAGE, "data.workers");
+}
+
+static void every_source_has_a_name_and_help(void **state)
+{
+    (void)state;
+    int count = 0;
+    for (const struct invar_source_name *source = invar_source_names(); source->name; source++, count++)
+        assert_true(*source->name && *source->help);
+    assert_int_equal(count, 5);
+}
+
+static void splits_every_class_by_seed(void **state)
+{
+    (void)state;
+    int64_t labels[2][20];
+    write_images(2, 10, 2, 1);
+    put("class-2/1.png", make_png(2, 2, 1, 1));
+    struct invar_data_options options = make_options("images", folder);
+    options.test_fraction = 0.3;
+    uint8_t seen[3][64];
+    for (int run = 0; run < 3; run++) {
+        struct invar_sample test[6];
+        options.split_seed = run == 2 ? 7 : 3;
+        options.workers = 1 + run;
+        struct invar_dataset *dataset = make_open(&options);
+        assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 15);
+        struct invar_loader *loader = make_load(dataset, INVAR_TEST, test, 6);
+        for (int i = 0; i < 6; i++) {
+            seen[run][i] = (uint8_t)pixel(&test[i], 0, 0, 0);
+            labels[run % 2][i] = test[i].label;
+            assert_int_equal(test[i].label, i / 3);
+        }
+        invar_loader_free(loader);
+        invar_dataset_close(dataset);
+    }
+    assert_memory_equal(seen[0], seen[1], 6);
+    assert_memory_not_equal(seen[0], seen[2], 6);
+    assert_memory_equal(labels[0], labels[1], 6 * sizeof(int64_t));
+}
+
+static void sizes_may_vary_when_size_is_set(void **state)
+{
+    (void)state;
+    struct invar_sample train[8];
+    write_images(2, 4, 6, 1);
+    put("class-1/000.png", make_png(9, 9, 3, 77));
+    struct invar_data_options options = make_options("images", folder);
+    options.test_fraction = 0;
+    options.bad_limit = 0;
+    make_refused(&options, INVAR_ERROR_DATA,
+                 "the first: class-1/000.png: 9 x 9 pixels where the first image, class-0/000.png, has 6 x 6; set "
+                 "data.size");
+    options.bad_limit = 0.2;
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 7);
+    assert_int_equal(invar_dataset_info(dataset)->skipped, 1);
+    invar_dataset_close(dataset);
+
+    options.bad_limit = 0;
+    options.size = 5;
+    for (int memory = 0; memory < 3; memory++) {
+        options.memory = memory;
+        dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        assert_int_equal(info->height, 5);
+        assert_int_equal(info->width, 5);
+        assert_int_equal(info->channels, 1);
+        assert_true(info->varying);
+        assert_int_equal(info->in_memory, memory != 2);
+        struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, train, 8);
+        assert_int_equal(train[3].height, 6);
+        assert_int_equal(train[4].height, 9);
+        assert_int_equal(train[4].width, 9);
+        assert_int_equal(pixel(&train[4], 8, 8, 0), 78);
+        invar_loader_free(loader);
+        invar_dataset_close(dataset);
+    }
+}
+
+static void memory_limit_decides(void **state)
+{
+    (void)state;
+    write_images(2, 40, 96, 3); /* 2.1 MiB */
+    struct invar_data_options options = make_options("images", folder);
+    for (int size = 0; size < 2; size++)
+        for (int64_t limit = 1; limit <= 3; limit++) {
+            options.size = size ? 96 : 0;
+            options.memory_limit = limit;
+            struct invar_dataset *dataset = make_open(&options);
+            assert_int_equal(invar_dataset_info(dataset)->in_memory, limit == 3);
+            invar_dataset_close(dataset);
+        }
+    options.memory_limit = 1;
+    options.memory = 1; /* yes */
+    struct invar_dataset *dataset = make_open(&options);
+    assert_true(invar_dataset_info(dataset)->in_memory);
+    invar_dataset_close(dataset);
+}
+
+static void count_warnings(void *user, enum invar_log_level level, const char *message)
+{
+    (void)user;
+    warnings += level == INVAR_LOG_WARNING && strstr(message, "skipped: ");
+}
+
+static void unreadable_images_are_skipped_and_named(void **state)
+{
+    (void)state;
+    struct bytes rubbish = {0};
+    write_images(2, 100, 2, 1);
+    bytes_put(&rubbish, "rubbish", 7);
+    bytes_write(&rubbish, folder, "class-0/000.png"); /* the very first, too */
+    put("class-1/050.png", (struct bytes){0});
+    struct invar_data_options options = make_options("images", folder);
+    options.test_fraction = 0;
+    invar_log_set_sink(count_warnings, NULL);
+    for (int workers = 1; workers <= 3; workers++) {
+        warnings = 0;
+        options.workers = workers;
+        struct invar_dataset *dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        assert_int_equal(info->count[INVAR_TRAIN], 198);
+        assert_int_equal(info->skipped, 2);
+        assert_int_equal(warnings, 2);
+        assert_string_equal(info->first_skipped, "class-0/000.png: is neither a JPEG nor a PNG image");
+        assert_int_equal(invar_dataset_labels(dataset, INVAR_TRAIN)[99], 1);
+        invar_dataset_close(dataset);
+    }
+    invar_log_set_sink(NULL, NULL);
+    put("class-1/099.png", (struct bytes){0});
+    make_refused(&options, INVAR_ERROR_DATA,
+                 "3 of the 200 training images cannot be used, more than data.bad_limit=0.01 allows; the first: "
+                 "class-0/000.png");
+}
+
+static void nothing_readable_is_an_error(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    options.bad_limit = 1;
+    put("a/1.png", (struct bytes){0});
+    put("a/2.png", (struct bytes){0});
+    make_refused(&options, INVAR_ERROR_DATA, "no image can be read; the first: a/1.png: is empty");
+}
+
+static void statistics_are_exact(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    write_images(1, 50, 3, 3); /* channel c of image i is i + c */
+    options.test_fraction = 0;
+    for (int run = 0; run < 4; run++) {
+        options.workers = 1 + run;
+        options.memory = run % 2 ? 2 : 0;
+        struct invar_dataset *dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        for (int c = 0; c < 3; c++) {
+            assert_true(info->mean[c] == (float)((24.5 + c) / 255));
+            assert_near(info->deviation[c], sqrt((50.0 * 50 - 1) / 12) / 255, 1e-7);
+        }
+        invar_dataset_close(dataset);
+    }
+}
+
+static void a_constant_channel_has_deviation_one(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    write_images(3, 1, 3, 1);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_true(invar_dataset_info(dataset)->deviation[0] == 1.0f);
+    invar_dataset_close(dataset);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(refuses_bad_options, setup, teardown),
+        cmocka_unit_test(every_source_has_a_name_and_help),
+        cmocka_unit_test_setup_teardown(splits_every_class_by_seed, setup, teardown),
+        cmocka_unit_test_setup_teardown(sizes_may_vary_when_size_is_set, setup, teardown),
+        cmocka_unit_test_setup_teardown(memory_limit_decides, setup, teardown),
+        cmocka_unit_test_setup_teardown(unreadable_images_are_skipped_and_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(nothing_readable_is_an_error, setup, teardown),
+        cmocka_unit_test_setup_teardown(statistics_are_exact, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_constant_channel_has_deviation_one, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

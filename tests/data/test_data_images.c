@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source images on folders: what the folders mean, and that every kind of JPEG and PNG comes out right. */
+#include "data/make.h"
+
+#include <unistd.h>
+
+static char *folder;
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = test_folder_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+static void put(const char *name, struct bytes content)
+{
+    bytes_write(&content, folder, name);
+}
+
+static void put_gray(const char *name, int value)
+{
+    put(name, make_png(4, 4, 1, value));
+}
+
+static void classes_are_folders_in_bytewise_order(void **state)
+{
+    (void)state;
+    struct invar_sample train[4];
+    put_gray("cat/b.png", 2);
+    put_gray("cat/a.png", 1);
+    put_gray("Zebra/deep/er/x.PNG", 0);
+    put_gray("cat-fish/c.png", 3);
+    put("README.txt", (struct bytes){0});
+    put("cat/notes.txt", (struct bytes){0});
+    put(".hidden/x.png", (struct bytes){0});
+    struct invar_data_options options = make_options("images", folder);
+    options.test_fraction = 0;
+    struct invar_dataset *dataset = make_open(&options);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_int_equal(info->classes, 3);
+    assert_string_equal(info->class_names[0], "Zebra");
+    assert_string_equal(info->class_names[1], "cat");
+    assert_string_equal(info->class_names[2], "cat-fish");
+    struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, train, 4);
+    static const int labels[] = {0, 1, 1, 2};
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(pixel(&train[i], 0, 0, 0), i);
+        assert_int_equal(train[i].label, labels[i]);
+    }
+    invar_loader_free(loader);
+    invar_dataset_close(dataset);
+}
+
+static void train_and_val_folders(void **state)
+{
+    (void)state;
+    put_gray("train/a/1.png", 1);
+    put_gray("train/b/1.png", 2);
+    put_gray("val/b/1.png", 3);
+    put_gray("elsewhere/1.png", 4);
+    struct invar_data_options options = make_options("images", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 2);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TEST], 1);
+    assert_int_equal(invar_dataset_labels(dataset, INVAR_TEST)[0], 1);
+    invar_dataset_close(dataset);
+    put_gray("val/c/1.png", 3);
+    make_refused(&options, INVAR_ERROR_DATA, "class folder val/c has no counterpart in train/");
+}
+
+static void images_outside_of_folders_have_no_label(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d.png", i);
+        put_gray(name, i);
+    }
+    struct invar_data_options options = make_options("images", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->classes, 0);
+    assert_null(invar_dataset_info(dataset)->class_names);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 8);
+    assert_int_equal(invar_dataset_labels(dataset, INVAR_TRAIN)[7], -1);
+    invar_dataset_close(dataset);
+    put_gray("class/1.png", 1);
+    make_refused(&options, INVAR_ERROR_DATA, "image 0.png stands beside class folders");
+}
+
+static void refuses_folders_without_images(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_data_options options = make_options("images", test_path(folder, "none"));
+    make_refused(&options, INVAR_ERROR_FILE, "none: No such file or directory; images:PATH needs");
+    options = make_options("images", folder);
+    make_refused(&options, INVAR_ERROR_DATA, "holds no image");
+    put_gray("cat/1.png", 1);
+    assert_ok(invar_folder_create(test_path(folder, "dog"), &err), &err);
+    make_refused(&options, INVAR_ERROR_DATA, "class folder dog holds no .jpg, .jpeg or .png image");
+    put("dog/readme.txt", (struct bytes){0});
+    make_refused(&options, INVAR_ERROR_DATA, "class folder dog holds no");
+    options = make_options("images", "/dev/null");
+    make_refused(&options, INVAR_ERROR_FILE, "neither a folder nor a file");
+}
+
+static void links_may_lead_back(void **state)
+{
+    (void)state;
+    put_gray("cat/1.png", 1);
+    assert_int_equal(symlink("..", test_path(folder, "cat/up")), 0);
+    assert_int_equal(symlink("nowhere", test_path(folder, "cat/2.png")), 0);
+    struct invar_data_options options = make_options("images", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 1);
+    invar_dataset_close(dataset);
+}
+
+/* One image alone in the folder, with channels as asked. */
+static void expect(const char *what, struct bytes image, int64_t channels, int expected_channels, const int *values,
+                   int tolerance)
+{
+    struct invar_sample sample;
+    put("a/1.png", image);
+    struct invar_data_options options = make_options("images", folder);
+    options.channels = channels;
+    struct invar_dataset *dataset = make_open(&options);
+    struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
+    if (sample.channels != expected_channels || sample.height != 2 || sample.width != 3)
+        fail_msg("%s: %d x %d x %d", what, sample.height, sample.width, sample.channels);
+    for (int c = 0; c < expected_channels; c++)
+        if (abs(pixel(&sample, 1, 2, c) - values[c]) > tolerance)
+            fail_msg("%s: channel %d is %d, expected %d", what, c, pixel(&sample, 1, 2, c), values[c]);
+    invar_loader_free(loader);
+    invar_dataset_close(dataset);
+}
+
+static void repeat(uint8_t *out, const uint8_t *value, size_t size)
+{
+    for (size_t i = 0; i < 6; i++)
+        memcpy(out + i * size, value, size);
+}
+
+static void every_kind_of_png(void **state)
+{
+    (void)state;
+    uint8_t pixels[64];
+    struct spng_plte palette = {.n_entries = 2, .entries = {{1, 2, 3, 0}, {200, 100, 50, 0}}};
+    const int gray[] = {40}, grays[] = {40, 40, 40}, colour[] = {200, 100, 50}, luma[] = {124};
+
+    repeat(pixels, (const uint8_t[]){40}, 1);
+    expect("gray", make_png_as(pixels, 6, 2, 3, 0, 8, NULL), 0, 1, gray, 0);
+    expect("gray as colour", make_png_as(pixels, 6, 2, 3, 0, 8, NULL), 3, 3, grays, 0);
+    uint16_t wide[12];
+    for (int i = 0; i < 6; i++)
+        wide[i] = 40 * 257;
+    expect("gray 16", make_png_as(wide, 12, 2, 3, 0, 16, NULL), 0, 1, gray, 0);
+    for (int i = 0; i < 6; i++) {
+        wide[2 * i] = 40 * 257;
+        wide[2 * i + 1] = 7;
+    }
+    expect("gray alpha 16", make_png_as(wide, 24, 2, 3, 4, 16, NULL), 0, 1, gray, 0);
+    repeat(pixels, (const uint8_t[]){40, 9}, 2);
+    expect("gray alpha", make_png_as(pixels, 12, 2, 3, 4, 8, NULL), 0, 1, gray, 0);
+    repeat(pixels, (const uint8_t[]){200, 100, 50}, 3);
+    expect("colour", make_png_as(pixels, 18, 2, 3, 2, 8, NULL), 0, 3, colour, 0);
+    expect("colour as gray", make_png_as(pixels, 18, 2, 3, 2, 8, NULL), 1, 1, luma, 0);
+    repeat(pixels, (const uint8_t[]){200, 100, 50, 3}, 4);
+    expect("colour alpha", make_png_as(pixels, 24, 2, 3, 6, 8, NULL), 0, 3, colour, 0);
+    repeat(pixels, (const uint8_t[]){1}, 1);
+    expect("palette", make_png_as(pixels, 6, 2, 3, 3, 8, &palette), 0, 3, colour, 0);
+    const uint8_t bits[2] = {0xe0, 0xe0};
+    expect("one bit", make_png_as(bits, 2, 2, 3, 0, 1, NULL), 0, 1, (const int[]){255}, 0);
+}
+
+static void every_kind_of_jpeg(void **state)
+{
+    (void)state;
+    const int gray[] = {90}, grays[] = {90, 90, 90}, cmyk[] = {156, 156, 156};
+    expect("gray", make_jpeg(2, 3, 1, 90), 0, 1, gray, 1);
+    expect("gray as colour", make_jpeg(2, 3, 1, 90), 3, 3, grays, 1);
+    expect("colour", make_jpeg(2, 3, 3, 90), 0, 3, grays, 1);
+    expect("colour as gray", make_jpeg(2, 3, 3, 90), 1, 1, gray, 1);
+    expect("cmyk", make_jpeg(2, 3, 4, 200), 0, 3, cmyk, 3); /* 200 * 200 / 255 */
+}
+
+static void refuse_image(struct bytes image, const char *text)
+{
+    struct invar_data_options options = make_options("images", folder);
+    put("a/1.jpg", image);
+    make_refused(&options, INVAR_ERROR_DATA, text);
+}
+
+/* A PNG chunk's CRC after a change to its 13 header bytes. */
+static void reseal_png(struct bytes *png)
+{
+    uint32_t crc = (uint32_t)crc32(0, png->data + 12, 17);
+    for (int i = 0; i < 4; i++)
+        png->data[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
+}
+
+static void refuses_bad_images(void **state)
+{
+    (void)state;
+    struct bytes bytes = {0};
+    refuse_image(bytes, "a/1.jpg: is empty, expected a JPEG or PNG image");
+    bytes_put(&bytes, "GIF89a, which is neither", 24);
+    refuse_image(bytes, "a/1.jpg: is neither a JPEG nor a PNG image");
+    for (int fraction = 1; fraction < 8; fraction++) {
+        bytes = make_png(40, 40, 3, 7);
+        bytes.size = bytes.size * (size_t)fraction / 8;
+        refuse_image(bytes, "is not a whole PNG image");
+    }
+    bytes = make_png(40, 40, 3, 7);
+    bytes.size -= 12; /* all pixels are there, the end mark is not */
+    refuse_image(bytes, "is not a whole PNG image");
+    bytes = make_png(40, 40, 3, 7);
+    bytes.data[bytes.size / 2] ^= 1;
+    refuse_image(bytes, "is not a whole PNG image");
+    for (int fraction = 1; fraction < 8; fraction++) {
+        bytes = make_jpeg(40, 40, 3, 7);
+        bytes.size = bytes.size * (size_t)fraction / 8;
+        refuse_image(bytes, "is not a whole JPEG image");
+    }
+    bytes = make_png(4, 4, 1, 7);
+    memcpy(bytes.data + 16, "\0\0\x40\x01", 4);
+    reseal_png(&bytes);
+    refuse_image(bytes, "16385 x 4 pixels; images must have 1 to 16384 a side");
+    bytes = make_jpeg(8, 8, 1, 7);
+    for (size_t i = 0; i + 9 < bytes.size; i++)
+        if (bytes.data[i] == 0xff && bytes.data[i + 1] == 0xc0)
+            memcpy(bytes.data + i + 5, "\x40\x01\x40\x02", 4);
+    refuse_image(bytes, "16386 x 16385 pixels; images must have 1 to 16384 a side");
+    bytes = make_jpeg(8, 8, 1, 7);
+    for (size_t i = 0; i + 9 < bytes.size; i++)
+        if (bytes.data[i] == 0xff && bytes.data[i + 1] == 0xc0)
+            memcpy(bytes.data + i + 5, "\x40\0\x40", 4);
+    refuse_image(bytes, "16384 x 16384 pixels; images must have");
+}
+
+static void stray_bytes_in_a_jpeg_cost_nothing(void **state)
+{
+    (void)state;
+    struct bytes jpeg = make_jpeg(2, 3, 1, 90), padded = {0};
+    bytes_put(&padded, jpeg.data, jpeg.size - 2);
+    bytes_fill(&padded, 0, 5);
+    bytes_put(&padded, "\xff\xd9", 2);
+    bytes_done(&jpeg);
+    expect("padded", padded, 0, 1, (const int[]){90}, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(classes_are_folders_in_bytewise_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(train_and_val_folders, setup, teardown),
+        cmocka_unit_test_setup_teardown(images_outside_of_folders_have_no_label, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_folders_without_images, setup, teardown),
+        cmocka_unit_test_setup_teardown(links_may_lead_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_kind_of_png, setup, teardown),
+        cmocka_unit_test_setup_teardown(every_kind_of_jpeg, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_bad_images, setup, teardown),
+        cmocka_unit_test_setup_teardown(stray_bytes_in_a_jpeg_cost_nothing, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
