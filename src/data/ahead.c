@@ -32,7 +32,7 @@ struct data_ahead {
     int64_t lent, taken, next; /* positions: first of the batch lent out, first not taken, first not begun */
     int busy;                  /* workers decoding */
     size_t held;               /* bytes in all slots */
-    bool stop;
+    bool halted, stop;         /* begin nothing; leave */
     int threads;
     pthread_t *thread;
 };
@@ -62,7 +62,7 @@ static void fill(const struct data_ahead *ahead, struct slot *slot, int64_t posi
 
 static bool may_begin(const struct data_ahead *ahead)
 {
-    if (ahead->next >= ahead->count || ahead->next >= ahead->lent + ahead->slots)
+    if (ahead->halted || ahead->next >= ahead->count || ahead->next >= ahead->lent + ahead->slots)
         return false;
     return ahead->held < HELD_LIMIT || ahead->next < ahead->taken + ahead->batch;
 }
@@ -119,6 +119,7 @@ struct data_ahead *data_ahead_create(struct invar_dataset *dataset, enum invar_s
     ahead->split = split;
     ahead->batch = batch;
     ahead->slots = batch * BATCHES;
+    ahead->halted = true;
     pthread_mutex_init(&ahead->lock, NULL);
     pthread_cond_init(&ahead->work, NULL);
     pthread_cond_init(&ahead->done, NULL);
@@ -161,8 +162,8 @@ void data_ahead_free(struct data_ahead *ahead)
 void data_ahead_halt(struct data_ahead *ahead)
 {
     pthread_mutex_lock(&ahead->lock);
-    ahead->count = 0;
-    while (ahead->busy > 0)
+    ahead->halted = true;
+    while (ahead->busy > 0) /* they read order and count */
         pthread_cond_wait(&ahead->done, &ahead->lock);
     release(ahead, ahead->lent, ahead->next);
     ahead->lent = ahead->taken = ahead->next = 0;
@@ -174,6 +175,7 @@ void data_ahead_start(struct data_ahead *ahead, const int64_t *order, int64_t co
     pthread_mutex_lock(&ahead->lock);
     ahead->order = order;
     ahead->count = count;
+    ahead->halted = false;
     pthread_cond_broadcast(&ahead->work);
     pthread_mutex_unlock(&ahead->lock);
 }

@@ -143,7 +143,7 @@ static void stops_half_way(void **state)
     for (int batches = 0; batches < 5; batches++) {
         struct invar_loader *loader = invar_loader_create(dataset, INVAR_TRAIN, 8, &err);
         assert_ok(loader, &err);
-        for (int start = 0; start < 3; start++) {
+        for (int start = 0; start < 20; start++) {
             assert_ok(invar_loader_start(loader, order, count, &err), &err);
             for (int b = 0; b < batches; b++) {
                 assert_ok(invar_loader_next(loader, samples, &got, &err), &err);
