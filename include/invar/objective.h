@@ -77,6 +77,9 @@ const struct invar_term_spec *const *invar_term_list(void); /* NULL-ended */
 /** Where the input file NAME of a term goes: "z2" is role Z, view 1; "z" alone is view 0. False for a name it has not.
  */
 bool invar_term_find_input(const struct invar_term_spec *term, const char *name, enum invar_role *role, int *view);
+/** False, with a sentence (INVAR_ERROR_NUMERIC) that names the term and the part, where the value is NaN or Inf. */
+bool invar_term_check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
+                             struct invar_error *err);
 
 /** A weighted sum of terms: the `terms:` section, a mapping NAME: {weight: 1, option: value, ...}. */
 struct invar_objective;

@@ -15,6 +15,7 @@ struct verb {
 
 static const struct verb verbs[] = {
     {"data", invar_cli_data, "what is in a source: samples, shapes, classes, statistics, problems"},
+    {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
     {NULL, NULL, NULL},
 };
 

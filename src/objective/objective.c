@@ -136,23 +136,6 @@ bool invar_objective_write(const struct invar_objective *objective, int indent, 
     return true;
 }
 
-static bool check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
-                         struct invar_error *err)
-{
-    for (int k = 0; k < value->count; k++)
-        if (!isfinite(value->part[k].value))
-            return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "the part %s of the term %s is not finite (%g): the "
-                                   "embeddings hold NaN or Inf, or are too large; lower the learning rate",
-                                   value->part[k].name, term->name, value->part[k].value);
-    if (!isfinite(value->loss))
-        return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                               "the term %s is not finite (%g): the embeddings hold NaN or "
-                               "Inf, or are too large; lower the learning rate",
-                               term->name, value->loss);
-    return true;
-}
-
 static void zero_gradients(struct invar_device *device, const struct invar_embeddings *gradient)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
@@ -175,7 +158,7 @@ bool invar_objective_evaluate(struct invar_objective *objective, struct invar_de
         invar_scratch_reset(objective->scratch);
         if (!s->term->evaluate(device, objective->scratch, invar_objective_options(objective, i), in, weight_of(s),
                                gradient, &value, err) ||
-            !check_finite(s->term, &value, err))
+            !invar_term_check_finite(s->term, &value, err))
             return false;
         *loss += weight_of(s) * value.loss;
         if (values)

@@ -141,6 +141,23 @@ void invar_term_part(struct invar_term_value *value, const char *name, double pa
     value->count++;
 }
 
+bool invar_term_check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
+                             struct invar_error *err)
+{
+    for (int k = 0; k < value->count; k++)
+        if (!isfinite(value->part[k].value))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the part %s of the term %s is not finite (%g): the "
+                                   "embeddings hold NaN or Inf, or are too large",
+                                   value->part[k].name, term->name, value->part[k].value);
+    if (!isfinite(value->loss))
+        return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                               "the term %s is not finite (%g): the embeddings hold NaN or "
+                               "Inf, or are too large",
+                               term->name, value->loss);
+    return true;
+}
+
 bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                      bool normalise, bool wanted, struct invar_unit *unit, struct invar_error *err)
 {

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar loss TERM: a term on given embeddings, with its gradient. Names are those of the golden cases. */
+#include "cli/cli.h"
+#include "invar/file.h"
+#include "invar/objective.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define MAX_INPUTS 64
+
+struct loss_input {
+    char name[32];
+    enum invar_role role;
+    int view;
+};
+
+struct loss_run {
+    const struct invar_term_spec *term;
+    void *options;
+    enum invar_dtype dtype;
+    struct loss_input inputs[MAX_INPUTS];
+    int input_count;
+    struct invar_embeddings in, gradient; /* device memory */
+    struct invar_array groups;
+};
+
+static void print_terms(FILE *stream)
+{
+    fprintf(stream, "terms, their inputs and KEY=VALUE options:\n");
+    for (const struct invar_term_spec *const *term = invar_term_list(); *term; ++term) {
+        struct invar_text text = {0};
+        fprintf(stream, "  %-10s %s\n", (*term)->name, (*term)->help);
+        if (invar_options_describe((*term)->options, 4, &text, NULL))
+            fprintf(stream, "%s", text.data);
+        invar_text_free(&text);
+    }
+    fprintf(stream, "inputs are N x d matrices, one row a sample: z1 z2 .. embeddings (h = f), q1 q2 .. online and\n"
+                    "t1 t2 .. target outputs, h1 h2 .. representations; groups: int64 ids [N]\n");
+}
+
+static bool has_option(const struct invar_term_spec *term, const char *assignment)
+{
+    const size_t length = strcspn(assignment, "=");
+
+    for (const struct invar_option *option = term->options; option->name; ++option)
+        if (strlen(option->name) == length && !strncmp(option->name, assignment, length))
+            return true;
+    return false;
+}
+
+/* `--in z1=a.npy z2=b.npy` gives z2 without --in; it is an input where the term has no such option */
+static bool is_input(const struct invar_term_spec *term, const char *assignment)
+{
+    char name[32];
+    enum invar_role role;
+    int view;
+
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(assignment, "="), assignment);
+    return !has_option(term, assignment) && invar_term_find_input(term, name, &role, &view);
+}
+
+static bool read_groups(struct loss_run *run, const char *path, struct invar_error *err)
+{
+    if (run->groups.data)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "the input groups is given twice: give it once");
+    if (!invar_npy_read(&run->groups, path, err))
+        return false;
+    if (run->groups.dtype != INVAR_INT64 || run->groups.rank != 1)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: group ids must be integers (int64) along one axis", path);
+    run->in.groups = run->groups.data;
+    return true;
+}
+
+/* an array of the file into device memory in the type of the run, with room for its gradient */
+static bool read_matrix(struct loss_run *run, struct invar_device *device, const char *path, struct invar_matrix *x,
+                        struct invar_matrix *dx, struct invar_error *err)
+{
+    struct invar_array stored = {0}, values = {0};
+    bool ok = false;
+
+    if (!invar_npy_read(&stored, path, err))
+        goto done;
+    if (stored.rank != 2 || (stored.dtype != INVAR_FLOAT32 && stored.dtype != INVAR_FLOAT64)) {
+        invar_error_set(err, INVAR_ERROR_FORMAT,
+                        "%s: holds %s along %d axes; expected float32 or float64, samples x dimensions", path,
+                        invar_dtype_name(stored.dtype), stored.rank);
+        goto done;
+    }
+    const int64_t count = invar_array_count(&stored);
+    if (count == 0) {
+        invar_error_set(err, INVAR_ERROR_DATA, "%s: is empty (%" PRId64 " x %" PRId64 "); expected at least one number",
+                        path, stored.shape[0], stored.shape[1]);
+        goto done;
+    }
+    if (!invar_array_convert(&values, &stored, run->dtype, err))
+        goto done;
+    *x = (struct invar_matrix){.dtype = run->dtype, .rows = stored.shape[0], .cols = stored.shape[1]};
+    *dx = *x;
+    x->data = invar_device_alloc(device, (size_t)count, invar_dtype_size(run->dtype), err);
+    dx->data = invar_device_alloc(device, (size_t)count, invar_dtype_size(run->dtype), err);
+    if (!x->data || !dx->data)
+        goto done;
+    invar_device_upload(device, x->data, values.data, (size_t)count * invar_dtype_size(run->dtype));
+    ok = true;
+done:
+    invar_array_free(&stored);
+    invar_array_free(&values);
+    return ok;
+}
+
+static bool read_input(struct loss_run *run, struct invar_device *device, const char *assignment,
+                       struct invar_error *err)
+{
+    const char *path = strchr(assignment, '=');
+    struct loss_input *input = &run->inputs[run->input_count];
+
+    if (!path || path == assignment || !path[1])
+        return invar_error_set(err, INVAR_ERROR_USAGE, "`%s` was given as an input, expected NAME=FILE.npy",
+                               assignment);
+    path++;
+    snprintf(input->name, sizeof input->name, "%.*s", (int)(path - 1 - assignment), assignment);
+    if (!strcmp(input->name, "groups"))
+        return read_groups(run, path, err);
+    if (!invar_term_find_input(run->term, input->name, &input->role, &input->view))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "there is no input %s: inputs are z1 z2 .. (or z), q1 .., t1 .., h1 .. and groups",
+                               input->name);
+    if (!(run->term->roles(run->options) & INVAR_ROLE_BIT(input->role)))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s does not read %s with these options: leave it out, or change the options",
+                               run->term->name, input->name);
+    struct invar_matrix *x = &run->in.by[input->role][input->view];
+    if (x->data)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "the input %s is given twice: give it once", input->name);
+    if (input->view >= run->in.views)
+        run->in.views = run->gradient.views = input->view + 1;
+    run->input_count++;
+    return read_matrix(run, device, path, x, &run->gradient.by[input->role][input->view], err);
+}
+
+static bool check_groups(const struct loss_run *run, struct invar_error *err)
+{
+    const bool read = run->term->roles(run->options) & INVAR_ROLE_GROUPS;
+    const int64_t rows = run->input_count ? run->in.by[run->inputs[0].role][run->inputs[0].view].rows : 0;
+
+    if (run->groups.data && !read)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s does not read groups with these options: set groups=true",
+                               run->term->name);
+    if (run->groups.data && run->groups.shape[0] != rows)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "groups holds %" PRId64 " ids for %" PRId64 " samples: give one id a sample",
+                               run->groups.shape[0], rows);
+    return true;
+}
+
+/* options and inputs; assignments are options unless they name an input */
+static bool set_up(struct loss_run *run, struct invar_device *device, const struct cli_list *inputs,
+                   const struct cli_list *assignments, struct invar_error *err)
+{
+    invar_options_default(run->term->options, run->options);
+    for (int i = 0; i < assignments->count; ++i)
+        if (!is_input(run->term, assignments->item[i]) &&
+            !invar_options_set(run->term->options, run->options, assignments->item[i], err))
+            return false;
+    if (inputs->count + assignments->count > MAX_INPUTS)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "more than %d inputs and options", MAX_INPUTS);
+    for (int i = 0; i < inputs->count; ++i)
+        if (!read_input(run, device, inputs->item[i], err))
+            return false;
+    for (int i = 0; i < assignments->count; ++i)
+        if (is_input(run->term, assignments->item[i]) && !read_input(run, device, assignments->item[i], err))
+            return false;
+    return check_groups(run, err) && run->term->check(run->options, &run->in, err);
+}
+
+static bool write_gradients(const struct loss_run *run, struct invar_device *device, const char *folder,
+                            struct invar_error *err)
+{
+    if (!invar_folder_create(folder, err))
+        return false;
+    for (int i = 0; i < run->input_count; ++i) {
+        const struct loss_input *input = &run->inputs[i];
+        const struct invar_matrix *dx = &run->gradient.by[input->role][input->view];
+        struct invar_array out = {0};
+        char name[64], path[4096];
+        if (input->role == INVAR_ROLE_T)
+            continue;
+        snprintf(name, sizeof name, "grad_%s.npy", input->name);
+        if (!invar_path_join(path, sizeof path, folder, name, err) ||
+            !invar_array_alloc(&out, dx->dtype, 2, (const int64_t[]){dx->rows, dx->cols}, err))
+            return false;
+        invar_device_download(device, out.data, dx->data, (size_t)(dx->rows * dx->cols) * invar_dtype_size(dx->dtype));
+        const bool written = invar_npy_write(&out, path, err);
+        invar_array_free(&out);
+        if (!written)
+            return false;
+    }
+    return true;
+}
+
+static int print_value(const struct invar_term_value *value, bool json)
+{
+    if (json) {
+        cJSON *object = cJSON_CreateObject();
+        bool ok = cJSON_AddNumberToObject(object, "loss", value->loss);
+        for (int i = 0; i < value->count; ++i)
+            ok = cJSON_AddNumberToObject(object, value->part[i].name, value->part[i].value) && ok;
+        if (!ok) {
+            cJSON_Delete(object);
+            object = NULL;
+        }
+        return cli_print_json(object);
+    }
+    printf("%-14s %.17g\n", "loss", value->loss);
+    for (int i = 0; i < value->count; ++i)
+        printf("%-14s %.17g\n", value->part[i].name, value->part[i].value);
+    return CLI_DONE;
+}
+
+static void loss_run_free(struct loss_run *run, struct invar_device *device)
+{
+    for (int i = 0; i < run->input_count; ++i) {
+        invar_device_free(device, run->in.by[run->inputs[i].role][run->inputs[i].view].data);
+        invar_device_free(device, run->gradient.by[run->inputs[i].role][run->inputs[i].view].data);
+    }
+    invar_array_free(&run->groups);
+    invar_free(run->options);
+}
+
+int invar_cli_loss(int argc, char **argv)
+{
+    struct cli_list terms = {0}, inputs = {0}, assignments = {0};
+    const char *folder = NULL;
+    bool json = false, wide = false;
+    int64_t threads = 0;
+    const struct cli_option options[] = {
+        {"in", 0, "NAME=FILE", "an input, .npy of float32 or float64; once for each", CLI_LIST, &inputs, 0, 0},
+        {"grad", 0, "DIR", "write grad_NAME.npy for every input that has a gradient", CLI_TEXT, &folder, 0, 0},
+        {"float64", 0, NULL, "compute in float64 (default: float32, as in training)", CLI_FLAG, &wide, 0, 0},
+        CLI_OPTION_JSON(&json),
+        CLI_OPTION_THREADS(&threads),
+        CLI_OPTION_END,
+    };
+    const struct cli_usage usage = {
+        .verb = "loss",
+        .arguments = "TERM --in NAME=FILE.npy .. [KEY=VALUE ..] [--grad DIR]",
+        .purpose = "A term of an objective on given embeddings, with its parts and its gradient.",
+        .options = options,
+        .positionals = &terms,
+        .positional_minimum = 1,
+        .positional_maximum = 1,
+        .positional_name = "TERM",
+        .assignments = &assignments,
+        .example = "  invar loss relic --in z1=z1.npy --in z2=z2.npy tau=0.1 alpha=1 --grad gradients\n",
+        .more = print_terms,
+    };
+    struct loss_run run = {0};
+    struct invar_error err = {0};
+    struct invar_term_value value;
+    struct invar_device *device = NULL;
+    struct invar_scratch *scratch = NULL;
+    int status;
+
+    if (!cli_parse(&usage, argc, argv, &status))
+        return status;
+    run.dtype = wide ? INVAR_FLOAT64 : INVAR_FLOAT32;
+    run.term = invar_term_find(terms.item[0], &err);
+    device = run.term ? invar_device_open("cpu", (int)threads, &err) : NULL;
+    scratch = device ? invar_scratch_create(&err) : NULL;
+    run.options = scratch ? invar_alloc(1, run.term->options_size, &err) : NULL;
+    if (run.options && set_up(&run, device, &inputs, &assignments, &err) &&
+        run.term->evaluate(device, scratch, run.options, &run.in, 1, folder ? &run.gradient : NULL, &value, &err) &&
+        invar_term_check_finite(run.term, &value, &err) && (!folder || write_gradients(&run, device, folder, &err)))
+        status = print_value(&value, json);
+    else
+        status = cli_fail(&err);
+    loss_run_free(&run, device);
+    invar_scratch_free(scratch);
+    invar_device_close(device);
+    return status;
+}
