@@ -36,8 +36,7 @@ static void spans_make(struct view_span *spans, int count, int first, int size, 
     }
 }
 
-/* line[channels][width] */
-static void line_make(const uint8_t *row, int channels, const struct view_span *spans, int width, float *line)
+VIEW_INLINE void line_sum(const uint8_t *row, int channels, const struct view_span *spans, int width, float *line)
 {
     for (int x = 0; x < width; x++) {
         const uint8_t *pixel = row + (size_t)spans[x].start * (size_t)channels;
@@ -50,6 +49,17 @@ static void line_make(const uint8_t *row, int channels, const struct view_span *
         for (int c = 0; c < channels; c++)
             line[c * width + x] = sum[c];
     }
+}
+
+/* line[channels][width]; sums of a known number of channels stay in registers. */
+static void line_make(const uint8_t *row, int channels, const struct view_span *spans, int width, float *line)
+{
+    if (channels == 1)
+        line_sum(row, 1, spans, width, line);
+    else if (channels == 3)
+        line_sum(row, 3, spans, width, line);
+    else
+        line_sum(row, channels, spans, width, line);
 }
 
 VIEW_CLONES static void line_add(float *restrict out, const float *restrict line, float weight, int width)
