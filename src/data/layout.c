@@ -2,6 +2,7 @@
 /* What the folders of an image collection mean: train and test, classes, no labels. */
 #include "data/layout.h"
 
+#include "invar/log.h"
 #include "invar/memory.h"
 #include <string.h>
 #include <strings.h>
@@ -170,6 +171,18 @@ static bool match_classes(const struct part *train, const struct part *test, con
     return true;
 }
 
+/* A class called "train" beside other classes reads as a split: nothing may vanish without a word. */
+static void mention_unused(const struct data_list *list, const char *root, size_t used)
+{
+    size_t images = 0;
+    for (size_t i = 0; i < list->count; i++)
+        images += !list->entry[i].folder && is_image(data_list_path(list, i));
+    if (images > used)
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: has a folder train, so %zu images outside of train/ and test/ (or val/) are not used", root,
+                  images - used);
+}
+
 bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root, size_t **items,
                       struct invar_error *err)
 {
@@ -195,6 +208,7 @@ bool data_layout_read(struct data_source *source, const struct data_list *list, 
     if (!*items || !data_source_reserve(source, (int64_t)(train.count + test.count), false, err) ||
         !take_classes(source, train.classes ? &train : &test, err))
         goto done;
+    mention_unused(list, root, train.count + test.count);
     take_part(source, &train, NULL, 0, INVAR_TRAIN, *items);
     take_part(source, &test, label_of, (int64_t)train.count, INVAR_TEST, *items);
     ok = true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Source images on folders: what the folders mean, and that every kind of JPEG and PNG comes out right. */
 #include "data/make.h"
+#include "invar/log.h"
 
 #include <unistd.h>
 
@@ -59,6 +60,12 @@ static void classes_are_folders_in_bytewise_order(void **state)
     invar_dataset_close(dataset);
 }
 
+static void keep_message(void *user, enum invar_log_level level, const char *message)
+{
+    (void)level;
+    snprintf(user, 256, "%s", message);
+}
+
 static void train_and_val_folders(void **state)
 {
     (void)state;
@@ -67,7 +74,11 @@ static void train_and_val_folders(void **state)
     put_gray("val/b/1.png", 3);
     put_gray("elsewhere/1.png", 4);
     struct invar_data_options options = make_options("images", folder);
+    char message[256] = "";
+    invar_log_set_sink(keep_message, message);
     struct invar_dataset *dataset = make_open(&options);
+    invar_log_set_sink(NULL, NULL);
+    assert_non_null(strstr(message, "1 images outside of train/ and test/"));
     assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 2);
     assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TEST], 1);
     assert_int_equal(invar_dataset_labels(dataset, INVAR_TEST)[0], 1);
