@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Training runs on a small synthetic data set: that they learn, stop, resume, and refuse. */
+#include "training.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- what a run reports ---- */
+
+struct watch {
+    int records, logged;
+    double first_loss, last_loss;
+    struct invar_record last;
+    int64_t stop_at;
+    volatile sig_atomic_t stop;
+};
+
+static void watch(void *user, const struct invar_record *record)
+{
+    struct watch *w = user;
+
+    w->records++;
+    if (record->count > 0) {
+        double loss = training_metric(record, "loss");
+        if (w->logged++ == 0)
+            w->first_loss = loss;
+        w->last_loss = loss;
+        w->last = *record;
+    }
+    if (record->step == w->stop_at)
+        w->stop = 1;
+}
+
+static void test_learns(void **state)
+{
+    struct invar_error err = {0};
+    struct training t;
+    struct watch w = {0};
+    struct invar_trainer *trainer;
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    trainer = training_start(&t, "run", false, NULL, watch, &w, &err);
+    if (!trainer)
+        fail_msg("%s", err.message);
+    assert_int_equal(invar_trainer_steps_total(trainer), 18);
+    assert_ok(invar_trainer_run(trainer, &err), &err);
+    assert_int_equal(w.records, 18);
+    assert_true(w.last_loss < 0.8 * w.first_loss);
+    assert_int_equal(w.last.step, 18);
+    assert_near(w.last.epoch, 3, 1e-12);
+    assert_true(w.last.samples_per_s > 0);
+    static const char *const names[] = {"loss/relic/contrast", "loss/relic/invariance", "lr",           "gradient_norm",
+                                        "embedding_std",       "effective_rank",        "samples_per_s"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!isfinite(training_metric(&w.last, names[i])))
+            fail_msg("no %s in the last record", names[i]);
+    assert_near(training_metric(&w.last, "loss/relic/contrast") + training_metric(&w.last, "loss/relic/invariance"),
+                training_metric(&w.last, "loss"), 1e-6);
+    invar_trainer_free(trainer);
+    assert_true(invar_path_exists(test_path(t.folder, "run/recipe.yaml")));
+    assert_true(invar_path_exists(test_path(t.folder, "run/encoder.safetensors")));
+    assert_true(invar_path_exists(test_path(t.folder, "run/checkpoint-00000018.safetensors")));
+    assert_true(invar_path_exists(test_path(t.folder, "run/checkpoint-00000015.safetensors")));
+    assert_false(invar_path_exists(test_path(t.folder, "run/checkpoint-00000010.safetensors")));
+    training_close(&t);
+}
+
+/* ---- interruption and resumption ---- */
+
+/* Interrupted after steps 3 and 11, resumed twice: the same bytes as in one go. */
+static void check_resume(const char *const *overrides, int count)
+{
+    struct invar_error err = {0};
+    struct training t;
+    struct watch w = {.stop_at = 3};
+
+    training_open(&t, overrides, count);
+    assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
+    assert_refused(training_run(&t, "parts", false, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED,
+                   "checkpoint-00000003.safetensors: --resume goes on");
+    w = (struct watch){.stop_at = 11};
+    assert_refused(training_run(&t, "parts", true, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED, "step 11");
+    assert_int_equal(w.records, 8);
+    assert_ok(training_run(&t, "parts", true, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "parts");
+    training_close(&t);
+}
+
+static void test_resume_optimisers(void **state)
+{
+    static const char *const kinds[] = {"optimiser.kind=sgd", "optimiser.kind=adam", "optimiser.kind=adamw",
+                                        "optimiser.kind=lars"};
+
+    (void)state;
+    for (int i = 0; i < 4; i++)
+        check_resume(&kinds[i], 1);
+}
+
+static void test_resume_target(void **state)
+{
+    static const char *const overrides[] = {"target.enabled=true",     "target.momentum=0.8",   "target.keep=true",
+                                            "terms.relic.target=true", "predictor.hidden=[16]", "predictor.output=8"};
+
+    (void)state;
+    check_resume(overrides, 6);
+}
+
+static void test_resume_mlp_ntxent(void **state)
+{
+    static const char *const overrides[] = {"encoder={kind: mlp, widths: [32, 16]}", "terms={ntxent: {tau: 0.3}}",
+                                            "training.clip=0.5", "training.epochs=3.1"};
+
+    (void)state;
+    check_resume(overrides, 4);
+}
+
+static void cut_file(const char *path, double part)
+{
+    struct stat status;
+
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(truncate(path, (off_t)((double)status.st_size * part)), 0);
+}
+
+struct messages {
+    int warnings;
+    char last[1024];
+};
+
+static void keep_message(void *user, enum invar_log_level level, const char *message)
+{
+    struct messages *m = user;
+
+    if (level != INVAR_LOG_WARNING)
+        return;
+    m->warnings++;
+    snprintf(m->last, sizeof m->last, "%s", message);
+}
+
+/* The last checkpoint torn, then both, and then the encoder lost as well: always the same end. */
+static void test_torn_checkpoint(void **state)
+{
+    struct invar_error err = {0};
+    struct training t;
+    struct watch w = {.stop_at = 12};
+    struct messages m = {0};
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
+    assert_refused(training_run(&t, "torn", false, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED, "step 12");
+    cut_file(test_path(t.folder, "torn/checkpoint-00000012.safetensors"), 0.7);
+    invar_log_set_sink(keep_message, &m);
+    w = (struct watch){.stop_at = 13};
+    assert_refused(training_run(&t, "torn", true, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED, "step 13");
+    assert_int_equal(w.records, 3);
+    assert_int_equal(m.warnings, 1);
+    assert_non_null(strstr(m.last, "checkpoint-00000012"));
+    assert_false(invar_path_exists(test_path(t.folder, "torn/checkpoint-00000012.safetensors")));
+    cut_file(test_path(t.folder, "torn/checkpoint-00000013.safetensors"), 0.01);
+    cut_file(test_path(t.folder, "torn/checkpoint-00000010.safetensors"), 0);
+    w = (struct watch){0};
+    assert_ok(training_run(&t, "torn", true, NULL, watch, &w, &err), &err);
+    assert_int_equal(w.records, 18);
+    assert_int_equal(m.warnings, 3);
+    training_assert_same(&t, "whole", "torn");
+    assert_int_equal(unlink(test_path(t.folder, "torn/encoder.safetensors")), 0);
+    assert_ok(training_run(&t, "torn", true, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "torn");
+    invar_log_set_sink(NULL, NULL);
+    training_close(&t);
+}
+
+/* ---- the folder ---- */
+
+static void test_folder_rules(void **state)
+{
+    static const char other[] = "name: other\n";
+    struct invar_error err = {0};
+    struct training t;
+    struct watch w = {0};
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    assert_ok(invar_folder_create(test_path(t.folder, "empty"), &err), &err);
+    assert_ok(training_run(&t, "empty", false, NULL, NULL, NULL, &err), &err);
+    assert_refused(training_run(&t, "empty", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE, "is not empty");
+    assert_ok(training_run(&t, "empty", true, NULL, watch, &w, &err), &err);
+    assert_int_equal(w.records, 0);
+
+    t.recipe->training.seed++;
+    assert_refused(training_run(&t, "empty", true, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE,
+                   "\"  seed: 0\", here it would be \"  seed: 1\"");
+    t.recipe->training.seed--;
+
+    assert_ok(invar_folder_create(test_path(t.folder, "foreign"), &err), &err);
+    test_file(test_path(t.folder, "foreign"), "notes.txt", "x", 1);
+    assert_refused(training_run(&t, "foreign", true, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE,
+                   "is not the folder of a run");
+    test_file(test_path(t.folder, "foreign"), "recipe.yaml", other, strlen(other));
+    assert_refused(training_run(&t, "foreign", true, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE, "line 1 of its");
+    assert_refused(training_run(&t, "tiny.yaml", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_FILE,
+                   "cannot be used as a run folder");
+    training_close(&t);
+}
+
+/* What a killed process may leave: a folder with half a recipe.yaml, then one with a recipe.yaml alone. */
+static void test_resume_from_nothing(void **state)
+{
+    struct invar_error err = {0};
+    struct training t;
+    struct invar_trainer *trainer;
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
+    assert_ok(invar_folder_create(test_path(t.folder, "half"), &err), &err);
+    test_file(test_path(t.folder, "half"), "recipe.yaml.tmp-1", "x", 1);
+    assert_refused(training_run(&t, "half", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE, "is not empty");
+    trainer = training_start(&t, "half", true, NULL, NULL, NULL, &err);
+    if (!trainer)
+        fail_msg("%s", err.message);
+    invar_trainer_free(trainer);
+    assert_false(invar_path_exists(test_path(t.folder, "half/recipe.yaml.tmp-1")));
+    assert_ok(training_run(&t, "half", true, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "half");
+    assert_ok(training_run(&t, "absent", true, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "absent");
+    training_close(&t);
+}
+
+/* ---- what stops a run ---- */
+
+static void test_not_a_number(void **state)
+{
+    static const char *const overrides[] = {"optimiser.kind=sgd", "optimiser.lr=1e30", "training.warmup_epochs=0",
+                                            "training.checkpoint_interval=1"};
+    struct invar_error err = {0};
+    struct training t;
+
+    (void)state;
+    training_open(&t, overrides, 4);
+    assert_false(training_run(&t, "run", false, NULL, NULL, NULL, &err));
+    assert_int_equal(err.code, INVAR_ERROR_NUMERIC);
+    assert_non_null(strstr(err.message, "step "));
+    assert_non_null(strstr(err.message, "not finite is "));
+    assert_non_null(strstr(err.message, " of the encoder"));
+    assert_non_null(strstr(err.message, "checkpoint"));
+    assert_false(invar_path_exists(test_path(t.folder, "run/encoder.safetensors")));
+    training_close(&t);
+}
+
+static void test_batch_too_large(void **state)
+{
+    static const char *const overrides[] = {"training.batch=201"};
+    struct invar_error err = {0};
+    struct training t;
+
+    (void)state;
+    training_open(&t, overrides, 1);
+    assert_refused(training_run(&t, "run", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE,
+                   "training.batch is 201, but idx:");
+    assert_false(invar_path_exists(test_path(t.folder, "run")));
+    training_close(&t);
+}
+
+static void test_collapse_warnings(void **state)
+{
+    static const char *const overrides[] = {"training.collapse_deviation=1000", "training.collapse_rank=1000"};
+    struct invar_error err = {0};
+    struct training t;
+    struct watch w = {.stop_at = 6};
+    struct messages m = {0};
+
+    (void)state;
+    training_open(&t, overrides, 2);
+    invar_log_set_sink(keep_message, &m);
+    assert_refused(training_run(&t, "run", false, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED, "step 6");
+    assert_int_equal(m.warnings, 2);
+    assert_non_null(strstr(m.last, "step 1: the embeddings collapse: their effective rank"));
+    assert_ok(training_run(&t, "run", true, NULL, NULL, NULL, &err), &err);
+    assert_int_equal(m.warnings, 2);
+    invar_log_set_sink(NULL, NULL);
+    training_close(&t);
+}
+
+static void test_slow_target(void **state)
+{
+    static const char *const overrides[] = {"target.enabled=true", "terms.relic.target=true"};
+    struct invar_error err = {0};
+    struct training t;
+    struct messages m = {0};
+
+    (void)state;
+    training_open(&t, overrides, 2);
+    invar_log_set_sink(keep_message, &m);
+    invar_trainer_free(training_start(&t, "run", false, NULL, NULL, NULL, &err));
+    assert_int_equal(m.warnings, 1);
+    assert_non_null(strstr(m.last, "target.momentum 0.996 averages over 250 steps"));
+    invar_log_set_sink(NULL, NULL);
+    training_close(&t);
+}
+
+/* A run from another's encoder starts with its weights; a file of another net is refused and no folder is made. */
+static void test_init(void **state)
+{
+    struct invar_error err = {0};
+    struct training t;
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    assert_ok(training_run(&t, "first", false, NULL, NULL, NULL, &err), &err);
+    snprintf(t.recipe->init, sizeof t.recipe->init, "%s", test_path(t.folder, "first/encoder.safetensors"));
+    t.recipe->rate.lr = 0;
+    assert_ok(training_run(&t, "second", false, NULL, NULL, NULL, &err), &err);
+    struct invar_encoder *a = invar_encoder_read(test_path(t.folder, "first/encoder.safetensors"), &err);
+    struct invar_encoder *b = invar_encoder_read(test_path(t.folder, "second/encoder.safetensors"), &err);
+    assert_true(a && b);
+    assert_memory_equal(a->parameters, b->parameters, (size_t)a->net->trained_count * sizeof(float));
+    invar_encoder_free(a);
+    invar_encoder_free(b);
+    snprintf(t.recipe->init, sizeof t.recipe->init, "%s", test_path(t.folder, "first/checkpoint-00000018.safetensors"));
+    assert_refused(training_run(&t, "third", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_FORMAT, "has no array");
+    assert_false(invar_path_exists(test_path(t.folder, "third")));
+    training_close(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_resume_optimisers),
+        cmocka_unit_test(test_resume_target),
+        cmocka_unit_test(test_resume_mlp_ntxent),
+        cmocka_unit_test(test_torn_checkpoint),
+        cmocka_unit_test(test_folder_rules),
+        cmocka_unit_test(test_resume_from_nothing),
+        cmocka_unit_test(test_not_a_number),
+        cmocka_unit_test(test_batch_too_large),
+        cmocka_unit_test(test_collapse_warnings),
+        cmocka_unit_test(test_slow_target),
+        cmocka_unit_test(test_init),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
