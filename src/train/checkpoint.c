@@ -198,10 +198,9 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
            store_number(file, "invar.warned_rank", t->warned_rank, err);
 }
 
-/* Keeps this checkpoint and the one before it; those of later steps are damaged, or would not be there. */
-static void prune(const struct invar_trainer *t)
+/* Keeps this checkpoint and the good one before it; others are older, or damaged. */
+static void prune(const struct invar_trainer *t, int64_t before)
 {
-    int64_t before = newest_below(t, t->step);
     char path[INVAR_PATH_SIZE];
     const struct dirent *entry;
     DIR *dir = opendir(t->folder);
@@ -233,8 +232,8 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
             goto done;
     if (!invar_safetensors_write(file, path, err))
         goto done;
+    prune(t, t->saved);
     t->saved = t->step;
-    prune(t);
     ok = true;
 done:
     invar_safetensors_free(file);

@@ -90,7 +90,7 @@ struct refusal {
 static void test_refused(void **state)
 {
     static const struct refusal cases[] = {
-        {"relic-fashion", "seed=1", "name=x", "the nearest is relic"},
+        {"relic-fashion-mnst", "seed=1", "name=x", "the nearest is relic-fashion-mnist"},
         {"relic-fashion-mnist", "trainig.batch=64", "name=x", "trainig is not a known key; did you mean training?"},
         {"relic-fashion-mnist", "training.bach=64", "name=x", "training.bach is not a known key; did you mean batch?"},
         {"relic-fashion-mnist", "training.batch=1", "name=x", "training.batch: expected"},

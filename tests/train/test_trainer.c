@@ -34,7 +34,7 @@ static void watch(void *user, const struct invar_record *record)
 static void test_learns(void **state)
 {
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
     struct watch w = {0};
     struct invar_trainer *trainer;
 
@@ -69,10 +69,10 @@ static void test_learns(void **state)
 /* ---- interruption and resumption ---- */
 
 /* Interrupted after steps 3 and 11, resumed twice: the same bytes as in one go. */
-static void check_resume(const char *const *overrides, int count)
+static void check_resume(const char *const *overrides, int count, int threads)
 {
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {.threads = threads};
     struct watch w = {.stop_at = 3};
 
     training_open(&t, overrides, count);
@@ -94,7 +94,7 @@ static void test_resume_optimisers(void **state)
 
     (void)state;
     for (int i = 0; i < 4; i++)
-        check_resume(&kinds[i], 1);
+        check_resume(&kinds[i], 1, 1);
 }
 
 static void test_resume_target(void **state)
@@ -103,7 +103,7 @@ static void test_resume_target(void **state)
                                             "terms.relic.target=true", "predictor.hidden=[16]", "predictor.output=8"};
 
     (void)state;
-    check_resume(overrides, 6);
+    check_resume(overrides, 6, 2);
 }
 
 static void test_resume_mlp_ntxent(void **state)
@@ -112,7 +112,7 @@ static void test_resume_mlp_ntxent(void **state)
                                             "training.clip=0.5", "training.epochs=3.1"};
 
     (void)state;
-    check_resume(overrides, 4);
+    check_resume(overrides, 4, 1);
 }
 
 static void cut_file(const char *path, double part)
@@ -142,7 +142,7 @@ static void keep_message(void *user, enum invar_log_level level, const char *mes
 static void test_torn_checkpoint(void **state)
 {
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
     struct watch w = {.stop_at = 12};
     struct messages m = {0};
 
@@ -178,7 +178,7 @@ static void test_folder_rules(void **state)
 {
     static const char other[] = "name: other\n";
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
     struct watch w = {0};
 
     (void)state;
@@ -195,10 +195,10 @@ static void test_folder_rules(void **state)
     t.recipe->training.seed--;
 
     assert_ok(invar_folder_create(test_path(t.folder, "foreign"), &err), &err);
-    test_file(test_path(t.folder, "foreign"), "notes.txt", "x", 1);
+    test_file(t.folder, "foreign/notes.txt", "x", 1);
     assert_refused(training_run(&t, "foreign", true, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE,
                    "is not the folder of a run");
-    test_file(test_path(t.folder, "foreign"), "recipe.yaml", other, strlen(other));
+    test_file(t.folder, "foreign/recipe.yaml", other, strlen(other));
     assert_refused(training_run(&t, "foreign", true, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE, "line 1 of its");
     assert_refused(training_run(&t, "tiny.yaml", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_FILE,
                    "cannot be used as a run folder");
@@ -209,14 +209,14 @@ static void test_folder_rules(void **state)
 static void test_resume_from_nothing(void **state)
 {
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
     struct invar_trainer *trainer;
 
     (void)state;
     training_open(&t, NULL, 0);
     assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
     assert_ok(invar_folder_create(test_path(t.folder, "half"), &err), &err);
-    test_file(test_path(t.folder, "half"), "recipe.yaml.tmp-1", "x", 1);
+    test_file(t.folder, "half/recipe.yaml.tmp-1", "x", 1);
     assert_refused(training_run(&t, "half", false, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE, "is not empty");
     trainer = training_start(&t, "half", true, NULL, NULL, NULL, &err);
     if (!trainer)
@@ -237,7 +237,7 @@ static void test_not_a_number(void **state)
     static const char *const overrides[] = {"optimiser.kind=sgd", "optimiser.lr=1e30", "training.warmup_epochs=0",
                                             "training.checkpoint_interval=1"};
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
 
     (void)state;
     training_open(&t, overrides, 4);
@@ -255,7 +255,7 @@ static void test_batch_too_large(void **state)
 {
     static const char *const overrides[] = {"training.batch=201"};
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
 
     (void)state;
     training_open(&t, overrides, 1);
@@ -269,7 +269,7 @@ static void test_collapse_warnings(void **state)
 {
     static const char *const overrides[] = {"training.collapse_deviation=1000", "training.collapse_rank=1000"};
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
     struct watch w = {.stop_at = 6};
     struct messages m = {0};
 
@@ -289,7 +289,7 @@ static void test_slow_target(void **state)
 {
     static const char *const overrides[] = {"target.enabled=true", "terms.relic.target=true"};
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
     struct messages m = {0};
 
     (void)state;
@@ -306,7 +306,7 @@ static void test_slow_target(void **state)
 static void test_init(void **state)
 {
     struct invar_error err = {0};
-    struct training t;
+    struct training t = {0};
 
     (void)state;
     training_open(&t, NULL, 0);

@@ -66,8 +66,10 @@ struct training {
     struct invar_recipe *recipe;
     struct invar_dataset *dataset;
     struct invar_device *device;
+    int threads; /* 0 at training_open: one, which is quick where cores are busy */
 };
 
+/** t: zeroed but for threads. */
 static inline void training_open(struct training *t, const char *const *overrides, int count)
 {
     struct invar_error err = {0};
@@ -89,7 +91,7 @@ static inline void training_open(struct training *t, const char *const *override
     t->dataset = invar_dataset_open(&t->recipe->data, &err);
     if (!t->dataset)
         fail_msg("%s", err.message);
-    t->device = invar_device_open("cpu", 2, &err);
+    t->device = invar_device_open("cpu", t->threads ? t->threads : 1, &err);
     if (!t->device)
         fail_msg("%s", err.message);
 }
