@@ -94,17 +94,48 @@ static bool is_plain(const char *text, size_t length)
     return true;
 }
 
+/* The code point at text, of which length bytes remain, and the bytes it takes; 0 bytes where it is not UTF-8. */
+static size_t decode(const char *text, size_t length, uint32_t *code)
+{
+    const unsigned char *bytes = (const unsigned char *)text;
+    size_t size = bytes[0] < 0x80   ? 1
+                  : bytes[0] < 0xc2 ? 0
+                  : bytes[0] < 0xe0 ? 2
+                  : bytes[0] < 0xf0 ? 3
+                  : bytes[0] < 0xf5 ? 4
+                                    : 0;
+    if (size == 0 || size > length)
+        return 0;
+    *code = size == 1 ? bytes[0] : bytes[0] & (0x7fu >> size);
+    for (size_t i = 1; i < size; i++) {
+        if ((bytes[i] & 0xc0) != 0x80)
+            return 0;
+        *code = *code << 6 | (bytes[i] & 0x3fu);
+    }
+    return size;
+}
+
+/* What YAML forbids in a document, or folds as a line break. */
+static bool needs_escape(uint32_t code)
+{
+    return code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+           code == 0xfffe || code == 0xffff;
+}
+
 static bool write_quoted(const char *text, size_t length, struct invar_text *out, struct invar_error *err)
 {
     bool ok = invar_text_printf(out, err, "\"");
-    for (size_t i = 0; ok && i < length; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c == '"' || c == '\\')
-            ok = invar_text_printf(out, err, "\\%c", c);
-        else if (c < 0x20 || c == 0x7f)
-            ok = invar_text_printf(out, err, "\\x%02x", c);
+    for (size_t i = 0, size; ok && i < length; i += size) {
+        uint32_t code = 0;
+        size = decode(text + i, length - i, &code);
+        if (size == 0)
+            return invar_error_set(err, INVAR_ERROR_USAGE, "the text '%.80s' cannot be written; it is not UTF-8", text);
+        if (code == '"' || code == '\\')
+            ok = invar_text_printf(out, err, "\\%c", (char)code);
+        else if (needs_escape(code))
+            ok = invar_text_printf(out, err, code < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)code);
         else
-            ok = invar_text_printf(out, err, "%c", c);
+            ok = invar_text_printf(out, err, "%.*s", (int)size, text + i);
     }
     return ok && invar_text_printf(out, err, "\"");
 }

@@ -290,9 +290,35 @@ static void what_is_written_reads_back_equal(void **state)
 {
     (void)state;
     struct invar_error err = {0};
-    static const char *const names[] = {
-        "",      "plain",       "true", "No",      "null", "5",  "1e3", "a: b", "#x",   "- a",      "~",  " a ", "a\nb",
-        "\"q\"", "back\\slash", "\x01", "a/b.c-d", "{a}",  "*a", "on",  "'",    "a\tb", "\xc3\xa9", "%x", "@"};
+    static const char *const names[] = {"",
+                                        "plain",
+                                        "true",
+                                        "No",
+                                        "null",
+                                        "5",
+                                        "1e3",
+                                        "a: b",
+                                        "#x",
+                                        "- a",
+                                        "~",
+                                        " a ",
+                                        "a\nb",
+                                        "\"q\"",
+                                        "back\\slash",
+                                        "\x01",
+                                        "a/b.c-d",
+                                        "{a}",
+                                        "*a",
+                                        "on",
+                                        "'",
+                                        "a\tb",
+                                        "\xc3\xa9",
+                                        "a\xe2\x80\xa8 b",
+                                        "\xc2\x85",
+                                        "\xef\xbb\xbf x",
+                                        "\xf0\x9f\x98\x80",
+                                        "%x",
+                                        "@"};
     static const double rates[] = {0, 0.1, 7, 1.0 / 3.0, 1e-300, 5e-324, 9.999999999999998, 10, 0.30000000000000004};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         struct settings s = defaults(), again = defaults();
@@ -329,6 +355,9 @@ static void numbers_take_the_fewest_digits(void **state)
     invar_text_free(&text);
     s.rate = (double)NAN;
     assert_refused(invar_options_write(table, &s, 0, &text, &err), &err, INVAR_ERROR_USAGE, "rate");
+    s = defaults();
+    strcpy(s.name, "caf\xe9");
+    assert_refused(invar_options_write(table, &s, 0, &text, &err), &err, INVAR_ERROR_USAGE, "not UTF-8");
     invar_text_free(&text);
 }
 
