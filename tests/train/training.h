@@ -66,10 +66,11 @@ struct training {
     struct invar_recipe *recipe;
     struct invar_dataset *dataset;
     struct invar_device *device;
-    int threads; /* 0 at training_open: one, which is quick where cores are busy */
+    int threads;    /* 0 at training_open: one, which is quick where cores are busy */
+    bool no_device; /* the test opens its own */
 };
 
-/** t: zeroed but for threads. */
+/** t: zeroed but for threads and no_device. */
 static inline void training_open(struct training *t, const char *const *overrides, int count)
 {
     struct invar_error err = {0};
@@ -91,6 +92,8 @@ static inline void training_open(struct training *t, const char *const *override
     t->dataset = invar_dataset_open(&t->recipe->data, &err);
     if (!t->dataset)
         fail_msg("%s", err.message);
+    if (t->no_device)
+        return;
     t->device = invar_device_open("cpu", t->threads ? t->threads : 1, &err);
     if (!t->device)
         fail_msg("%s", err.message);
