@@ -14,6 +14,7 @@ struct verb {
 };
 
 static const struct verb verbs[] = {
+    {"bench", invar_cli_bench, "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},
     {"data", invar_cli_data, "what is in a source: samples, shapes, classes, statistics, problems"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
     {NULL, NULL, NULL},
