@@ -130,8 +130,8 @@ struct invar_weights *invar_weights_create(struct invar_device *device, const st
     struct invar_weights *weights = invar_alloc(1, sizeof *weights, err);
     if (!weights)
         return NULL;
-    /* One element more than needed: a net without parameters (an identity head) still has vectors. */
-    size_t trained = (size_t)net->trained_count + 1, statistics = (size_t)net->statistic_count + 1;
+    /* A net without parameters still has vectors, and kernels may read whole vectors of channels past the last one. */
+    size_t trained = (size_t)net->trained_count + 16, statistics = (size_t)net->statistic_count + 16;
     weights->device = device;
     weights->net = net;
     weights->parameters = invar_device_alloc(device, trained, sizeof(float), err);

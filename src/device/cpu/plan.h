@@ -53,6 +53,7 @@ struct operation {
     int operand_count;
     int output; /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
     int64_t rows, cols, groups;
+    int64_t stride; /* numbers from one row of channel statistics to the next */
     double number;
     dnnl_exec_arg_t args[MAX_OPERANDS];
 };

@@ -244,13 +244,14 @@ static bool layernorm_backward(struct cpu_plan *plan, int number, struct value g
 {
     struct layer_state *state = &plan->layers[number];
     size_t rows = (size_t)plan->options.batch * sizeof(float);
-    struct value scale, diff_scale, diff_shift, made;
+    struct value scale, shift, diff_scale, diff_shift, made;
     const struct layout *one = onednn_layout(plan->onednn, INVAR_FLOAT32, 1, &plan->options.batch, LAYOUT_PLAIN, err);
     const struct kernel *kernel = onednn_layernorm(plan->onednn, PASS_BACKWARD, state->in.layout,
                                                    plan->net->layers[number].epsilon, state->forward, err);
     if (!kernel)
         return plan_no_kernel(plan, number, err);
     if (!one || !plan_parameter(plan, number, 0, false, &scale, err) ||
+        !plan_parameter(plan, number, 1, false, &shift, err) ||
         !plan_parameter(plan, number, 0, true, &diff_scale, err) ||
         !plan_parameter(plan, number, 1, true, &diff_shift, err) || !plan_value(plan, state->in.layout, &made, err))
         return false;
@@ -261,6 +262,7 @@ static bool layernorm_backward(struct cpu_plan *plan, int number, struct value g
     plan_operand(op, DNNL_ARG_MEAN, state->statistics, 0, one);
     plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, rows, one);
     plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
+    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout); /* 2.6 wants it, 3.x ignores it */
     plan_operand(op, DNNL_ARG_DIFF_DST, gradient.buffer, 0, gradient.layout);
     plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
     plan_operand(op, DNNL_ARG_DIFF_SCALE, diff_scale.buffer, 0, diff_scale.layout);

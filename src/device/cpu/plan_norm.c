@@ -16,9 +16,16 @@ static const struct layout *norm_layout(struct cpu_plan *plan, int layer, const 
     return plan_layout(plan, shape, INVAR_FLOAT32, LAYOUT_CHANNEL_LAST, err);
 }
 
+/* Room for one number a channel. oneDNN works on whole vectors of channels, and so may write up to 15 numbers more than
+   there are channels. */
+static int64_t channel_stride(const struct cpu_plan *plan, int layer)
+{
+    return (plan->net->layers[layer].shape.channels + 15) / 16 * 16;
+}
+
 static size_t channel_bytes(const struct cpu_plan *plan, int layer)
 {
-    return (size_t)plan->net->layers[layer].shape.channels * sizeof(float);
+    return (size_t)channel_stride(plan, layer) * sizeof(float);
 }
 
 static const struct layout *channel_layout(struct cpu_plan *plan, int layer, struct invar_error *err)
@@ -39,6 +46,7 @@ static bool running_statistics(struct cpu_plan *plan, int number, struct invar_e
     op->run = rows_running_statistics;
     op->rows = plan->options.batch / plan->options.groups * layer->shape.height * layer->shape.width;
     op->cols = layer->shape.channels;
+    op->stride = channel_stride(plan, number);
     op->groups = plan->options.groups;
     op->number = layer->momentum;
     plan_operand(op, 0, plan->layers[number].statistics, 0, NULL);
@@ -210,6 +218,7 @@ bool plan_batchnorm_backward(struct cpu_plan *plan, int number, struct value gra
     op->run = rows_sum_groups;
     op->groups = plan->options.groups;
     op->cols = plan->net->layers[number].shape.channels;
+    op->stride = channel_stride(plan, number);
     plan_operand(op, 0, sums, 0, NULL);
     plan_operand(op, 0, scale.buffer, 0, NULL);
     plan_operand(op, 0, shift.buffer, 0, NULL);
