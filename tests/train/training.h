@@ -75,7 +75,7 @@ static inline void training_open(struct training *t, const char *const *override
 {
     struct invar_error err = {0};
     const char *all[16];
-    char source[1100], data[1024];
+    char source[600], data[512];
 
     t->folder = test_folder_create();
     snprintf(data, sizeof data, "%s", test_path(t->folder, "data"));
