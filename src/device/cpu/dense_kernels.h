@@ -196,6 +196,27 @@ static double NAME(divergence_adjacent)(const struct invar_dense_contrast *how, 
     return total;
 }
 
+/*
+ * The gradient of a row of logits sums to 0. Where one p is nearly 1, its entry is a difference such as p - 1 that
+ * cancels: what the row is off by belongs there.
+ */
+static void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64_t cols)
+{
+    const REAL dominant = (REAL)0.5;
+    int64_t at = match;
+    double sum = 0;
+
+    if (!(p[match] > dominant))
+        for (at = 0; at < cols && !(p[at] > dominant); at++)
+            ;
+    if (at == cols)
+        return;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < cols; j++)
+        sum += (double)s[j];
+    s[at] = (REAL)((double)s[at] - sum);
+}
+
 static void NAME(contrast_row)(const struct invar_dense_contrast *how, REAL *const *s, REAL *p, double *sums, int64_t i,
                                int64_t cols, double values[2])
 {
@@ -213,8 +234,10 @@ static void NAME(contrast_row)(const struct invar_dense_contrast *how, REAL *con
         for (int a = 0; a < how->count; a++)
             for (int64_t j = 0; j < cols; j++)
                 s[a][j] = (REAL)how->contrast_scale * p[a * cols + j];
-    for (int a = 0; a < how->count; a++)
+    for (int a = 0; a < how->count; a++) {
         s[a][match] -= (REAL)how->contrast_scale;
+        NAME(balance_row)(s[a], p + a * cols, match, cols);
+    }
 }
 
 /* work: for each thread count rows of REAL, then 2 of double; pointers: for each thread count */

@@ -1,0 +1,188 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""`invar loss` against PyTorch: the formulas of docs/objectives.md written with automatic differentiation.
+
+usage: loss_torch.py [--invar build/invar] [--golden tests/golden] [--draws N] [--seed N]
+
+Runs the golden inputs of relic and ntxent and fresh random inputs of many shapes and options through the command, and
+compares every value and gradient: relative error at most 1e-5 in float32, 1e-10 in float64. Exit status 1 where
+one differs, 77 (skipped) without PyTorch.
+"""
+
+import argparse
+import itertools
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+
+try:
+    import numpy as np
+    import torch
+except ImportError:
+    print("skipped: PyTorch and numpy are needed")
+    sys.exit(77)
+
+
+def normalise(x):
+    return x / x.norm(dim=1, keepdim=True).clamp_min(1e-12)
+
+
+def group_log_softmax(logits, groups):
+    """log p of [R2], summed over groups where there are any; second: the column of each row's own group."""
+    log_p = torch.log_softmax(logits, dim=1)
+    if groups is None:
+        return log_p, torch.arange(len(logits))
+    ids, own = torch.unique(groups, return_inverse=True)
+    columns = [torch.logsumexp(log_p[:, own == c], dim=1) for c in range(len(ids))]
+    return torch.stack(columns, dim=1), own
+
+
+def relic(inputs, options, groups):
+    views = len([name for name in inputs if name[0] in "zq"])
+    online = "q" if options.get("target") else "z"
+    target = "t" if options.get("target") else "z"
+    unit = normalise if options.get("normalize", True) else (lambda x: x)
+    q = [unit(inputs[f"{online}{v + 1}"]) for v in range(views)]
+    t = [unit(inputs[f"{target}{v + 1}"]) for v in range(views)]
+    n = len(q[0])
+    pairs = [(l, k) for l in range(views) for k in range(views) if l != k]
+    log_p = {}
+    for l, k in pairs:
+        log_p[l, k], own = group_log_softmax(q[l] @ t[k].T / options.get("tau", 0.1), groups)
+    contrast = -sum(log_p[p][torch.arange(n), own].sum() for p in pairs) / n
+    if options.get("invariance", "kl") == "euclidean":
+        h = [normalise(inputs[f"h{v + 1}"]) for v in range(views)]
+        compared = list(itertools.combinations(range(views), 2))
+        invariance = sum(((h[a] - h[b]) ** 2).sum() for a, b in compared) / n
+    else:
+        if options.get("pairs", "all") == "all":
+            compared = [(a, b) for a in pairs for b in pairs if a != b]
+        else:
+            compared = list(zip(pairs, pairs[1:] + pairs[:1]))
+        invariance = 0
+        for a, b in compared:
+            first = log_p[a].detach() if options.get("kl_stop_gradient") == "first" else log_p[a]
+            invariance = invariance + (first.exp() * (first - log_p[b])).sum() / n
+    if options.get("normalise_pairs"):
+        contrast = contrast / len(pairs)
+        invariance = invariance / len(compared)
+    loss = contrast + options.get("alpha", 1.0) * invariance
+    return {"loss": loss, "contrast": contrast, "invariance": invariance}
+
+
+def ntxent(inputs, options, _):
+    z = normalise(torch.cat([inputs["z1"], inputs["z2"]]))
+    n = len(z) // 2
+    logits = (z @ z.T / options.get("tau", 0.5)).masked_fill(torch.eye(2 * n, dtype=torch.bool), float("-inf"))
+    return {"loss": torch.nn.functional.cross_entropy(logits, (torch.arange(2 * n) + n) % (2 * n))}
+
+
+# where every sample is in one group the gradient is 0 up to rounding: below this an error is not relative
+FLOOR = 1e-4
+TERMS = {"relic": relic, "ntxent": ntxent}
+
+
+def write_option(value):
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def run_invar(invar, term, arrays, options, wide, folder):
+    command = [invar, "loss", term, "--json", "--grad", str(folder / "gradients")]
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", array)
+        command += ["--in", f"{name}={folder / name}.npy"]
+    command += [f"{key}={write_option(value)}" for key, value in options.items()]
+    done = subprocess.run(command + (["--float64"] if wide else []), capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stderr}")
+    gradients = {path.stem[5:]: np.load(path) for path in (folder / "gradients").iterdir()}
+    return json.loads(done.stdout), gradients
+
+
+def error_of(got, expected):
+    return float(np.linalg.norm(np.asarray(got, "f8") - expected) / max(np.linalg.norm(expected), FLOOR))
+
+
+def compare(invar, term, arrays, options):
+    """Largest relative error of float32 and of float64."""
+    groups = torch.tensor(arrays["groups"]) if "groups" in arrays else None
+    inputs = {name: torch.tensor(array, dtype=torch.float64, requires_grad=name[0] != "t")
+              for name, array in arrays.items() if name != "groups"}
+    expected = TERMS[term](inputs, options, groups)
+    expected["loss"].backward()
+    worst = []
+    for wide in (False, True):
+        with tempfile.TemporaryDirectory() as folder:
+            values, gradients = run_invar(invar, term, arrays, options, wide, pathlib.Path(folder))
+        errors = [error_of(values[name], value.item()) for name, value in expected.items()]
+        wanted = {name: x.grad.numpy() for name, x in inputs.items() if x.requires_grad}
+        if wanted.keys() != gradients.keys():
+            raise RuntimeError(f"gradients of {sorted(gradients)}, expected {sorted(wanted)}")
+        errors += [error_of(gradients[name], gradient) for name, gradient in wanted.items()]
+        worst.append(max(errors))
+    return worst
+
+
+def draw(rng):
+    """One random set of inputs and options."""
+    term = rng.choice(["relic", "relic", "relic", "ntxent"])
+    n, d = rng.choice([2, 3, 8, 33, 64, 128, 257]), rng.choice([2, 3, 16, 64, 128])
+    views = 2
+    options = {"tau": rng.choice([0.1, 0.2, 0.5, 1.0])}
+    roles = ["z"]
+    if term == "relic":
+        views = rng.choice([2, 2, 3, 4])
+        options |= {"alpha": rng.choice([0, 0.5, 1, 5]), "pairs": rng.choice(["all", "adjacent"]),
+                    "normalise_pairs": rng.random() < 0.3, "target": rng.random() < 0.5,
+                    "invariance": rng.choice(["kl", "kl", "euclidean"]),
+                    "kl_stop_gradient": rng.choice(["none", "first"]), "groups": rng.random() < 0.3}
+        if rng.random() < 0.2:
+            options |= {"normalize": False, "tau": float(d)}
+        roles = (["q", "t"] if options["target"] else ["z"]) + (["h"] if options["invariance"] == "euclidean" else [])
+    numbers = np.random.default_rng(rng.getrandbits(32))
+    arrays = {}
+    for role in roles:
+        shared = numbers.standard_normal((n, d))
+        for view in range(views):
+            arrays[f"{role}{view + 1}"] = (shared + numbers.standard_normal((n, d))).astype("f4").astype("f8")
+    if options.get("groups"):
+        arrays["groups"] = numbers.integers(-3, max(2, n // 2), n)
+    return term, arrays, options
+
+
+def golden_cases(folder):
+    for path in sorted(pathlib.Path(folder).glob("*/case.json")):
+        case = json.loads(path.read_text())
+        if case["term"] in TERMS:
+            arrays = {name[:-4]: np.load(path.parent / name) for name in case["inputs"]}
+            yield case["name"], case["term"], arrays, case["options"]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--invar", default="build/invar")
+    parser.add_argument("--golden", default="tests/golden")
+    parser.add_argument("--draws", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=1)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    cases = list(golden_cases(arguments.golden))
+    cases += [(f"draw {i}", *draw(rng)) for i in range(arguments.draws)]
+    failed, worst = 0, [0.0, 0.0]
+    for name, term, arrays, options in cases:
+        errors = compare(arguments.invar, term, arrays, options)
+        worst = [max(pair) for pair in zip(worst, errors)]
+        if not (errors[0] <= 1e-5 and errors[1] <= 1e-10):
+            failed += 1
+            shapes = {key: value.shape for key, value in arrays.items()}
+            print(f"{name}: {term} {options} {shapes}: off by {errors[0]:.2e} (float32), {errors[1]:.2e} (float64)")
+    print(f"{len(cases)} cases, {failed} failed; largest relative error {worst[0]:.2e} (float32), "
+          f"{worst[1]:.2e} (float64)")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
