@@ -66,9 +66,10 @@ struct invar_accuracy {
     double *per_class;  /**< [classes] percent; 0 for a class without samples (its row of confusion is 0) */
     int64_t *confusion; /**< [classes][classes], rows true, columns predicted */
 };
-/** From scores [count][classes]; equal scores go to the smaller class. Scores that are not finite are refused. */
-bool invar_accuracy_measure(const float *scores, const int64_t *labels, int64_t count, int classes,
-                            struct invar_accuracy *out, struct invar_error *err);
+/** From scores [samples][classes], labels 0..classes-1; equal scores go to the smaller class. Scores that are not
+ * finite are refused. */
+bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *labels, struct invar_accuracy *out,
+                            struct invar_error *err);
 void invar_accuracy_free(struct invar_accuracy *accuracy);
 /** Wilson score interval of hits out of count at 95 %, as fractions; count >= 1. */
 void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high);

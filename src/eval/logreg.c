@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Multinomial logistic regression (`PROBE`) by L-BFGS (liblbfgs) in the metric of metric.h. */
+#include "eval/logreg.h"
+#include "invar/memory.h"
+
+#include <cblas.h>
+#include <inttypes.h>
+#include <lbfgs.h>
+#include <math.h>
+#include <string.h>
+
+/* Rounding can stop a line search near the minimum; a restart without memory usually gets the rest of the way. */
+enum { RESTARTS = 3, MEMORY = 12 };
+
+struct problem {
+    struct softmax_loss *loss;
+    const struct metric *metric;
+    const struct invar_logreg_options *options;
+    int classes;
+    int64_t cols;
+    double l2, scale; /* the penalty on the weights of unscaled features */
+    double *weight;   /* [classes][cols + 1] */
+    double *gradient; /* the same */
+    double cross_entropy, objective, norm;
+    int64_t iterations;
+};
+
+/* Value and gradient at problem->weight; leaves the gradient by weight, and its largest entry on scaled features. */
+static void evaluate_weight(struct problem *problem)
+{
+    int64_t stride = problem->cols + 1;
+    double square = 0, norm = 0;
+    problem->cross_entropy = softmax_loss_evaluate(problem->loss, problem->weight, problem->gradient);
+    for (int c = 0; c < problem->classes; ++c) {
+        const double *w = problem->weight + c * stride;
+        double *g = problem->gradient + c * stride;
+        for (int64_t j = 0; j < problem->cols; ++j) {
+            square += w[j] * w[j];
+            g[j] += problem->l2 * w[j];
+            norm = fmax(norm, problem->scale * fabs(g[j]));
+        }
+        norm = fmax(norm, fabs(g[problem->cols]));
+    }
+    problem->objective = problem->cross_entropy + problem->l2 / 2 * square;
+    problem->norm = isfinite(problem->objective) ? norm : INFINITY;
+}
+
+static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloatval_t *gradient, const int n,
+                                const lbfgsfloatval_t step)
+{
+    struct problem *problem = user;
+    size_t size = (size_t)(problem->classes * (problem->cols + 1)) * sizeof *v;
+    (void)step;
+    memcpy(problem->weight, v, size);
+    metric_leave(problem->metric, problem->weight, problem->classes);
+    evaluate_weight(problem);
+    memset(gradient, 0, (size_t)n * sizeof *gradient);
+    memcpy(gradient, problem->gradient, size);
+    metric_pull(problem->metric, gradient, problem->classes);
+    return problem->objective;
+}
+
+/* Called after every iteration, at the point evaluated last; anything but 0 stops. */
+static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t *gradient, const lbfgsfloatval_t value,
+                    const lbfgsfloatval_t vnorm, const lbfgsfloatval_t gnorm, const lbfgsfloatval_t step, int n, int k,
+                    int evaluations)
+{
+    struct problem *problem = user;
+    (void)v, (void)gradient, (void)value, (void)vnorm, (void)gnorm, (void)step, (void)n, (void)k, (void)evaluations;
+    ++problem->iterations;
+    return problem->norm <= problem->options->tolerance || problem->iterations >= problem->options->iterations;
+}
+
+/* From problem->weight to where L-BFGS stops; v [n]. */
+static void descend(struct problem *problem, double *v, int n)
+{
+    size_t size = (size_t)(problem->classes * (problem->cols + 1)) * sizeof *v;
+    lbfgs_parameter_t parameter;
+    double value;
+    lbfgs_parameter_init(&parameter);
+    parameter.m = MEMORY;
+    parameter.epsilon = 0; /* `progress` decides */
+    memset(v, 0, (size_t)n * sizeof *v);
+    memcpy(v, problem->weight, size);
+    metric_enter(problem->metric, v, problem->classes);
+    lbfgs(n, v, &value, evaluate, progress, problem, &parameter);
+    memcpy(problem->weight, v, size);
+    metric_leave(problem->metric, problem->weight, problem->classes);
+    evaluate_weight(problem);
+}
+
+/* A constant added to the row of every class changes no probability: the bias is reported with sum 0. */
+static void centre_bias(double *weight, int classes, int64_t cols)
+{
+    double mean = 0;
+    for (int c = 0; c < classes; ++c)
+        mean += weight[c * (cols + 1) + cols] / classes;
+    for (int c = 0; c < classes; ++c)
+        weight[c * (cols + 1) + cols] -= mean;
+}
+
+bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metric *metric, double scale,
+                     const struct invar_logreg_options *options, double *weight, struct invar_logreg_result *result,
+                     struct invar_error *err)
+{
+    bool ok = false;
+    int64_t cols = rows->features->cols, parameters = classes * (cols + 1);
+    int n = (int)((parameters + 15) / 16 * 16); /* liblbfgs built with SSE2 wants whole vectors */
+    struct problem problem = {.metric = metric,
+                              .options = options,
+                              .classes = classes,
+                              .cols = cols,
+                              .scale = scale,
+                              .l2 = options->l2 / (scale * scale),
+                              .weight = weight};
+    double *v = invar_alloc((size_t)n, sizeof *v, err);
+    problem.gradient = invar_alloc((size_t)parameters, sizeof *problem.gradient, err);
+    problem.loss = softmax_loss_create(rows, classes, err);
+    if (!v || !problem.gradient || !problem.loss || !metric_set(metric, problem.l2, err))
+        goto done;
+    evaluate_weight(&problem);
+    for (int restart = 0; restart <= RESTARTS; ++restart) {
+        double before = problem.objective;
+        if (problem.norm <= options->tolerance || problem.iterations >= options->iterations)
+            break;
+        descend(&problem, v, n);
+        if (restart && !(problem.objective < before))
+            break;
+    }
+    if (!isfinite(problem.objective)) {
+        invar_error_set(err, INVAR_ERROR_NUMERIC,
+                        "the logistic regression overflowed (%" PRId64
+                        " features, penalty %g); scale the features down",
+                        cols, options->l2);
+        goto done;
+    }
+    centre_bias(weight, classes, cols);
+    *result = (struct invar_logreg_result){.objective = problem.objective,
+                                           .cross_entropy = problem.cross_entropy,
+                                           .gradient_norm = problem.norm,
+                                           .iterations = problem.iterations,
+                                           .converged = problem.norm <= options->tolerance};
+    ok = true;
+done:
+    softmax_loss_free(problem.loss);
+    invar_free(problem.gradient);
+    invar_free(v);
+    return ok;
+}
+
+static void pack(double *packed, const double *weight, const double *bias, int classes, int64_t cols)
+{
+    for (int c = 0; c < classes; ++c) {
+        memcpy(packed + c * (cols + 1), weight + c * cols, (size_t)cols * sizeof *packed);
+        packed[c * (cols + 1) + cols] = bias[c];
+    }
+}
+
+bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels, int classes,
+                      const struct invar_logreg_options *options, double *weight, double *bias,
+                      struct invar_logreg_result *result, struct invar_error *err)
+{
+    bool ok = false;
+    double *packed = NULL;
+    struct metric *metric = NULL;
+    struct labelled_rows rows = {.features = features, .labels = labels, .count = features->rows};
+    if (!matrix_check(features, "training features", err) || !matrix_check_finite(features, "training features", err) ||
+        !labels_check(labels, features->rows, classes, "training features", true, err))
+        return false;
+    if (!(options->l2 >= 0) || !isfinite(options->l2) || !(options->tolerance >= 0))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "the penalty %g and the tolerance %g of the logistic regression must not be negative",
+                               options->l2, options->tolerance);
+    int64_t cols = features->cols;
+    packed = invar_alloc((size_t)classes, (size_t)(cols + 1) * sizeof *packed, err);
+    metric = metric_create(&rows, err);
+    if (!packed || !metric)
+        goto done;
+    pack(packed, weight, bias, classes, cols);
+    if (!logreg_minimise(&rows, classes, metric, 1, options, packed, result, err))
+        goto done;
+    for (int c = 0; c < classes; ++c) {
+        memcpy(weight + c * cols, packed + c * (cols + 1), (size_t)cols * sizeof *weight);
+        bias[c] = packed[c * (cols + 1) + cols];
+    }
+    ok = true;
+done:
+    metric_free(metric);
+    invar_free(packed);
+    return ok;
+}
+
+enum { SCORE_ROWS = 256 };
+
+/* Scores of a float64 block in double, rounded once. */
+static void score_block(const struct invar_matrix *features, int64_t first, int n, const void *weight,
+                        const double *bias, int classes, void *scratch, float *out)
+{
+    int cols = (int)features->cols;
+    if (features->dtype == INVAR_FLOAT32) {
+        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1,
+                    (const float *)features->data + first * cols, cols, weight, cols, 0, out, classes);
+    } else {
+        double *scores = scratch;
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1,
+                    (const double *)features->data + first * cols, cols, weight, cols, 0, scores, classes);
+        for (int i = 0; i < n * classes; ++i)
+            out[i] = (float)(scores[i] + bias[i % classes]);
+        return;
+    }
+    for (int i = 0; i < n * classes; ++i)
+        out[i] = (float)((double)out[i] + bias[i % classes]);
+}
+
+bool invar_logreg_scores(const struct invar_matrix *features, const double *weight, const double *bias, int classes,
+                         float *out, struct invar_error *err)
+{
+    bool ok = false, single = features->dtype == INVAR_FLOAT32;
+    float *narrow = NULL;
+    double *scratch = NULL;
+    int64_t count = classes * features->cols;
+    if (!matrix_check(features, "features", err))
+        return false;
+    scratch = invar_alloc(SCORE_ROWS, (size_t)classes * sizeof *scratch, err);
+    narrow = single ? invar_alloc((size_t)count, sizeof *narrow, err) : NULL;
+    if (!scratch || (single && !narrow))
+        goto done;
+    for (int64_t i = 0; single && i < count; ++i)
+        narrow[i] = (float)weight[i];
+    for (int64_t first = 0; first < features->rows; first += SCORE_ROWS) {
+        int n = (int)(features->rows - first < SCORE_ROWS ? features->rows - first : SCORE_ROWS);
+        score_block(features, first, n, single ? (const void *)narrow : weight, bias, classes, scratch,
+                    out + first * classes);
+    }
+    ok = true;
+done:
+    invar_free(scratch);
+    invar_free(narrow);
+    return ok;
+}
