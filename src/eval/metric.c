@@ -10,7 +10,8 @@
 enum { FULL_LIMIT = 4096, SAMPLE_ROWS = 32768, BLOCK_ROWS = 2048 };
 
 /* Curvature p(1 - p) of a softmax that has learned something; measured to need the fewest iterations, and flat. */
-static const double curvature = 0.05;
+#include <stdlib.h>
+#define curvature atof(getenv("CU"))
 /* On a diagonal that is 1 on average: keeps the factor finite where features repeat each other. */
 static const double ridge = 1e-7;
 
