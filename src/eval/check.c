@@ -6,11 +6,17 @@
 #include <inttypes.h>
 #include <math.h>
 
+/* Squares of larger values would overflow; no representation is that large. */
+static const double largest = 1e100;
+
 bool matrix_check(const struct invar_matrix *matrix, const char *what, struct invar_error *err)
 {
     if (matrix->dtype != INVAR_FLOAT32 && matrix->dtype != INVAR_FLOAT64)
         return invar_error_set(err, INVAR_ERROR_DATA, "the %s are %s; they must be float32 or float64", what,
                                invar_dtype_name(matrix->dtype));
+    if (matrix->cols > 1 << 24)
+        return invar_error_set(err, INVAR_ERROR_DATA, "the %s have %" PRId64 " columns; at most %d are possible", what,
+                               matrix->cols, 1 << 24);
     if (matrix->rows < 1 || matrix->cols < 1)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "the %s are empty (%" PRId64 " rows of %" PRId64
@@ -19,36 +25,55 @@ bool matrix_check(const struct invar_matrix *matrix, const char *what, struct in
     return true;
 }
 
-static bool row_is_finite(const struct invar_matrix *matrix, int64_t row, int64_t *column)
+double matrix_value(const struct invar_matrix *matrix, int64_t row, int64_t column)
 {
-    const float *f = (const float *)matrix->data + row * matrix->cols;
-    const double *d = (const double *)matrix->data + row * matrix->cols;
-    for (int64_t j = 0; j < matrix->cols; ++j) {
-        bool finite = matrix->dtype == INVAR_FLOAT32 ? isfinite(f[j]) : isfinite(d[j]);
-        if (!finite) {
-            *column = j;
-            return false;
-        }
-    }
-    return true;
+    int64_t at = row * matrix->cols + column;
+    return matrix->dtype == INVAR_FLOAT32 ? (double)((const float *)matrix->data)[at]
+                                          : ((const double *)matrix->data)[at];
+}
+
+/* The first column that is not finite; cols when all are. */
+static int64_t find_nonfinite(const struct invar_matrix *matrix, int64_t row)
+{
+    int64_t j = 0;
+    while (j < matrix->cols && fabs(matrix_value(matrix, row, j)) <= largest)
+        ++j;
+    return j;
 }
 
 bool matrix_check_finite(const struct invar_matrix *matrix, const char *what, struct invar_error *err)
 {
-    int64_t first = matrix->rows, column = 0;
+    int64_t first = matrix->rows;
 #pragma omp parallel for schedule(static) reduction(min : first)
-    for (int64_t i = 0; i < matrix->rows; ++i) {
-        int64_t j = 0;
-        if (i < first && !row_is_finite(matrix, i, &j))
+    for (int64_t i = 0; i < matrix->rows; ++i)
+        if (i < first && find_nonfinite(matrix, i) < matrix->cols)
             first = i;
-    }
     if (first == matrix->rows)
         return true;
-    row_is_finite(matrix, first, &column);
     return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                           "row %" PRId64 " of the %s holds NaN or Inf (column %" PRId64
+                           "row %" PRId64 " of the %s holds NaN, Inf or a value beyond 1e100 (column %" PRId64
                            "); every value must be finite: find out what made it, or leave the row out",
-                           first, what, column);
+                           first, what, find_nonfinite(matrix, first));
+}
+
+double matrix_scale(const struct invar_matrix *matrix)
+{
+    enum { CHUNKS = 64 };
+    double part[CHUNKS] = {0}, sum = 0;
+#pragma omp parallel for schedule(static)
+    for (int chunk = 0; chunk < CHUNKS; ++chunk) {
+        int64_t first = matrix->rows * chunk / CHUNKS, last = matrix->rows * (chunk + 1) / CHUNKS;
+        double square = 0;
+        for (int64_t i = first; i < last; ++i)
+            for (int64_t j = 0; j < matrix->cols; ++j) {
+                double x = matrix_value(matrix, i, j);
+                square += x * x;
+            }
+        part[chunk] = square;
+    }
+    for (int chunk = 0; chunk < CHUNKS; ++chunk)
+        sum += part[chunk];
+    return sum > 0 ? sqrt((double)matrix->rows * (double)matrix->cols / sum) : 1;
 }
 
 bool labels_check(const int64_t *labels, int64_t count, int classes, const char *what, bool every_class,

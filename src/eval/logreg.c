@@ -173,7 +173,7 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
                                options->l2, options->tolerance);
     int64_t cols = features->cols;
     packed = invar_alloc((size_t)classes, (size_t)(cols + 1) * sizeof *packed, err);
-    metric = metric_create(&rows, err);
+    metric = metric_create(features, matrix_scale(features), err);
     if (!packed || !metric)
         goto done;
     pack(packed, weight, bias, classes, cols);

@@ -3,6 +3,7 @@
 #define INVAR_EVAL_LOGREG_H
 
 #include "eval/metric.h"
+#include "eval/softmax.h"
 #include "invar/eval.h"
 
 /**

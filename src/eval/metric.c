@@ -10,15 +10,14 @@
 enum { FULL_LIMIT = 4096, SAMPLE_ROWS = 32768, BLOCK_ROWS = 2048 };
 
 /* Curvature p(1 - p) of a softmax that has learned something; measured to need the fewest iterations, and flat. */
-#include <stdlib.h>
-#define curvature atof(getenv("CU"))
+static const double curvature = 0.05;
 /* On a diagonal that is 1 on average: keeps the factor finite where features repeat each other. */
 static const double ridge = 1e-7;
 
 struct metric {
     int n;          /* D + 1 */
     bool full;      /* or the diagonal alone */
-    double scale;   /* G is that of scaled features, so that any unit of the features is safe */
+    double scale;   /* G is that of scaled features */
     double *gram;   /* [n][n] lower, or [n] */
     double *factor; /* the same */
 };
@@ -32,56 +31,29 @@ void metric_free(struct metric *metric)
     invar_free(metric);
 }
 
-static double feature(const struct invar_matrix *matrix, int64_t row, int64_t column)
-{
-    int64_t at = row * matrix->cols + column;
-    return matrix->dtype == INVAR_FLOAT32 ? (double)((const float *)matrix->data)[at]
-                                          : ((const double *)matrix->data)[at];
-}
-
-/* Rows first, first + step, ... of those in use, scaled; float32 is enough for a metric. */
-static void gather(const struct metric *metric, const struct labelled_rows *rows, int64_t first, int64_t step,
+/* Rows first, first + step, ... scaled; float32 is enough for a metric. */
+static void gather(const struct metric *metric, const struct invar_matrix *features, int64_t first, int64_t step,
                    int count, float *block)
 {
-    int64_t cols = rows->features->cols;
+    int64_t cols = features->cols;
 #pragma omp parallel for schedule(static)
     for (int i = 0; i < count; ++i) {
-        int64_t row = first + i * step;
-        row = rows->index ? rows->index[row] : row;
         for (int64_t j = 0; j < cols; ++j)
-            block[i * (cols + 1) + j] = (float)(metric->scale * feature(rows->features, row, j));
+            block[i * (cols + 1) + j] = (float)(metric->scale * matrix_value(features, first + i * step, j));
         block[i * (cols + 1) + cols] = 1;
     }
 }
 
-/* 1 / root mean square of the sampled rows; 1 for features that are all zero. */
-static double find_scale(const struct labelled_rows *rows, int64_t step)
-{
-    double top = 0, sum = 0;
-    int64_t cols = rows->features->cols, count = 0;
-    for (int64_t i = 0; i < rows->count; i += step)
-        for (int64_t j = 0, row = rows->index ? rows->index[i] : i; j < cols; ++j)
-            top = fmax(top, fabs(feature(rows->features, row, j)));
-    if (!(top > 0))
-        return 1;
-    for (int64_t i = 0; i < rows->count; i += step, ++count)
-        for (int64_t j = 0, row = rows->index ? rows->index[i] : i; j < cols; ++j) {
-            double x = feature(rows->features, row, j) / top;
-            sum += x * x;
-        }
-    return 1 / (top * sqrt(sum / (double)(count * cols)));
-}
-
-static bool accumulate(struct metric *metric, const struct labelled_rows *rows, int64_t step, struct invar_error *err)
+static bool accumulate(struct metric *metric, const struct invar_matrix *features, struct invar_error *err)
 {
     size_t n = (size_t)metric->n, size = metric->full ? n * n : n;
-    int64_t count = (rows->count + step - 1) / step;
+    int64_t step = (features->rows + SAMPLE_ROWS - 1) / SAMPLE_ROWS, count = (features->rows + step - 1) / step;
     float *block = invar_alloc(BLOCK_ROWS, n * sizeof *block, err);
     float *part = invar_alloc(size, sizeof *part, err);
     bool ok = block && part;
     for (int64_t done = 0; ok && done < count; done += BLOCK_ROWS) {
         int now = (int)(count - done < BLOCK_ROWS ? count - done : BLOCK_ROWS);
-        gather(metric, rows, done * step, step, now, block);
+        gather(metric, features, done * step, step, now, block);
         if (metric->full)
             cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, metric->n, now, 1, block, metric->n, 0, part, metric->n);
         else
@@ -95,19 +67,18 @@ static bool accumulate(struct metric *metric, const struct labelled_rows *rows, 
     return ok;
 }
 
-struct metric *metric_create(const struct labelled_rows *rows, struct invar_error *err)
+struct metric *metric_create(const struct invar_matrix *features, double scale, struct invar_error *err)
 {
     struct metric *metric = invar_alloc(1, sizeof *metric, err);
     if (!metric)
         return NULL;
-    int64_t step = (rows->count + SAMPLE_ROWS - 1) / SAMPLE_ROWS;
-    metric->n = (int)rows->features->cols + 1;
+    metric->n = (int)features->cols + 1;
     metric->full = metric->n <= FULL_LIMIT;
-    metric->scale = find_scale(rows, step);
+    metric->scale = scale;
     size_t size = metric->full ? (size_t)metric->n * (size_t)metric->n : (size_t)metric->n;
     metric->gram = invar_alloc(size, sizeof(double), err);
     metric->factor = invar_alloc(size, sizeof(double), err);
-    if (metric->gram && metric->factor && accumulate(metric, rows, step, err))
+    if (metric->gram && metric->factor && accumulate(metric, features, err))
         return metric;
     metric_free(metric);
     return NULL;

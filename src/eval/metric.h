@@ -2,7 +2,7 @@
 #ifndef INVAR_EVAL_METRIC_H
 #define INVAR_EVAL_METRIC_H
 
-#include "eval/softmax.h"
+#include "eval/check.h"
 
 /**
  * The metric in which the probe's problem is well conditioned. With x~ = (x, 1) the Hessian of the cross entropy is
@@ -10,8 +10,9 @@
  * bias without l2). This is a change of variables: the penalty and the minimum stay what they are.
  */
 struct metric;
-/** Takes G from the rows (a regular subset where they are many). Above a limit of columns only the diagonal is used. */
-struct metric *metric_create(const struct labelled_rows *rows, struct invar_error *err);
+/** Takes G from the rows (a regular subset where they are many) multiplied by scale (any unit of the features is safe).
+ * Above a limit of columns only the diagonal is used. */
+struct metric *metric_create(const struct invar_matrix *features, double scale, struct invar_error *err);
 void metric_free(struct metric *metric);
 /** Factorises for a strength of the penalty. */
 bool metric_set(struct metric *metric, double l2, struct invar_error *err);

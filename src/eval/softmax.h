@@ -2,7 +2,7 @@
 #ifndef INVAR_EVAL_SOFTMAX_H
 #define INVAR_EVAL_SOFTMAX_H
 
-#include "invar/array.h"
+#include "eval/check.h"
 
 /** Some rows of a labelled matrix, borrowed. */
 struct labelled_rows {
@@ -19,13 +19,5 @@ void softmax_loss_free(struct softmax_loss *loss);
 /** weight and gradient: [classes][D + 1], the last column is the bias. The bits do not depend on the number of
  * threads. */
 double softmax_loss_evaluate(struct softmax_loss *loss, const double *weight, double *gradient);
-
-/** Refuses a value that is not finite and names its row; what: "training features". */
-bool matrix_check_finite(const struct invar_matrix *matrix, const char *what, struct invar_error *err);
-/** Refuses labels outside 0..classes-1 (and names the row), and, when every_class, a class without samples. */
-bool labels_check(const int64_t *labels, int64_t count, int classes, const char *what, bool every_class,
-                  struct invar_error *err);
-/** Refuses another dtype than float32 and float64, and an empty matrix. */
-bool matrix_check(const struct invar_matrix *matrix, const char *what, struct invar_error *err);
 
 #endif

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Accuracy of scores: top-1, top-5, by class, confusion matrix, Wilson interval. */
+#include "eval/check.h"
+#include "invar/eval.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+
+void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high)
+{
+    const double z = 1.959963984540054; /* 97.5 % quantile of the normal distribution */
+    double n = (double)count, p = (double)hits / n;
+    double centre = (p + z * z / (2 * n)) / (1 + z * z / n);
+    double half = z / (1 + z * z / n) * sqrt(p * (1 - p) / n + z * z / (4 * n * n));
+    *low = hits == 0 ? 0 : centre - half;
+    *high = hits == count ? 1 : centre + half;
+}
+
+void invar_accuracy_free(struct invar_accuracy *accuracy)
+{
+    if (!accuracy)
+        return;
+    invar_free(accuracy->per_class);
+    invar_free(accuracy->confusion);
+    *accuracy = (struct invar_accuracy){0};
+}
+
+/* The class of the largest score, and how many classes come before the true one. */
+static int predict(const struct invar_matrix *scores, int64_t row, int64_t label, int *rank)
+{
+    int best = 0, before = 0, classes = (int)scores->cols;
+    double own = matrix_value(scores, row, label);
+    for (int c = 0; c < classes; ++c) {
+        double score = matrix_value(scores, row, c);
+        if (score > matrix_value(scores, row, best))
+            best = c;
+        before += score > own || (score == own && c < label);
+    }
+    *rank = before;
+    return best;
+}
+
+bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *labels, struct invar_accuracy *out,
+                            struct invar_error *err)
+{
+    struct invar_accuracy result = {.classes = (int)scores->cols, .count = scores->rows};
+    int64_t hits = 0, hits5 = 0;
+    int classes = result.classes;
+    if (!matrix_check(scores, "scores", err) || !matrix_check_finite(scores, "scores", err) ||
+        !labels_check(labels, scores->rows, classes, "test samples", false, err))
+        return false;
+    result.per_class = invar_alloc((size_t)classes, sizeof *result.per_class, err);
+    result.confusion = invar_alloc((size_t)classes, (size_t)classes * sizeof *result.confusion, err);
+    if (!result.per_class || !result.confusion) {
+        invar_accuracy_free(&result);
+        return false;
+    }
+    for (int64_t i = 0; i < scores->rows; ++i) {
+        int rank = 0, predicted = predict(scores, i, labels[i], &rank);
+        ++result.confusion[labels[i] * classes + predicted];
+        hits += rank == 0;
+        hits5 += rank < 5;
+    }
+    for (int c = 0; c < classes; ++c) {
+        const int64_t *row = result.confusion + (int64_t)c * classes;
+        int64_t samples = 0;
+        for (int k = 0; k < classes; ++k)
+            samples += row[k];
+        result.per_class[c] = samples ? 100 * (double)row[c] / (double)samples : 0;
+    }
+    result.top1 = 100 * (double)hits / (double)scores->rows;
+    result.top5 = 100 * (double)hits5 / (double)scores->rows;
+    invar_wilson_interval(hits, scores->rows, &result.low, &result.high);
+    result.low *= 100;
+    result.high *= 100;
+    *out = result;
+    return true;
+}
