@@ -44,10 +44,10 @@ struct invar_logreg_result {
 };
 /**
  * Minimises (1/N) sum -log softmax(W x + b)_y + (l2/2)||W||^2 by L-BFGS (`PROBE`). features: float32 or float64
- * [N][D], the products are computed in that precision and summed in double; labels 0..classes-1; weight
- * [classes][D] and bias [classes] hold the start and receive the solution (bias sums to 0). Not converging within the
- * limit is no error: the result says so. Refused: fewer than 2 classes, a label out of range, a class without samples,
- * a feature that is not finite (its row is named).
+ * [N][D]; float32 products, summed in double, as far as their rounding lets L-BFGS descend, then float64; labels
+ * 0..classes-1; weight [classes][D] and bias [classes] hold the start and receive the solution (bias sums to 0). Not
+ * converging within the limit is no error: the result says so. Refused: fewer than 2 classes, a label out of range, a
+ * class without samples, a feature that is not finite (its row is named).
  */
 bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels, int classes,
                       const struct invar_logreg_options *options, double *weight, double *bias,

@@ -9,8 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Rounding can stop a line search near the minimum; a restart without memory usually gets the rest of the way. */
-enum { RESTARTS = 3, MEMORY = 12 };
+enum { MEMORY = 12 };
 
 struct problem {
     struct softmax_loss *loss;
@@ -60,6 +59,11 @@ static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloat
     return problem->objective;
 }
 
+static bool finished(const struct problem *problem)
+{
+    return problem->norm <= problem->options->tolerance || problem->iterations >= problem->options->iterations;
+}
+
 /* Called after every iteration, at the point evaluated last; anything but 0 stops. */
 static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t *gradient, const lbfgsfloatval_t value,
                     const lbfgsfloatval_t vnorm, const lbfgsfloatval_t gnorm, const lbfgsfloatval_t step, int n, int k,
@@ -68,7 +72,7 @@ static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t 
     struct problem *problem = user;
     (void)v, (void)gradient, (void)value, (void)vnorm, (void)gnorm, (void)step, (void)n, (void)k, (void)evaluations;
     ++problem->iterations;
-    return problem->norm <= problem->options->tolerance || problem->iterations >= problem->options->iterations;
+    return finished(problem);
 }
 
 /* From problem->weight to where L-BFGS stops; v [n]. */
@@ -99,6 +103,24 @@ static void centre_bias(double *weight, int classes, int64_t cols)
         weight[c * (cols + 1) + cols] -= mean;
 }
 
+/* From problem->weight towards the minimum with products in that precision. Near the minimum rounding of the objective
+ * ends a line search; starting again without memory helps as long as the gradient shrinks. */
+static bool minimise_in(struct problem *problem, const struct labelled_rows *rows, enum invar_dtype precision,
+                        double *v, int n, struct invar_error *err)
+{
+    problem->loss = softmax_loss_create(rows, problem->classes, precision, err);
+    if (!problem->loss)
+        return false;
+    evaluate_weight(problem);
+    for (double before = INFINITY; problem->norm < before / 2 && !finished(problem);) {
+        before = problem->norm;
+        descend(problem, v, n);
+    }
+    softmax_loss_free(problem->loss);
+    problem->loss = NULL;
+    return true;
+}
+
 bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metric *metric, double scale,
                      const struct invar_logreg_options *options, double *weight, struct invar_logreg_result *result,
                      struct invar_error *err)
@@ -113,20 +135,19 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
                               .scale = scale,
                               .l2 = options->l2 / (scale * scale),
                               .weight = weight};
+    if (parameters > 1 << 30)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%" PRId64 " features for %d classes are more weights than the probe can fit", cols,
+                               classes);
     double *v = invar_alloc((size_t)n, sizeof *v, err);
     problem.gradient = invar_alloc((size_t)parameters, sizeof *problem.gradient, err);
-    problem.loss = softmax_loss_create(rows, classes, err);
-    if (!v || !problem.gradient || !problem.loss || !metric_set(metric, problem.l2, err))
+    if (!v || !problem.gradient || !metric_set(metric, problem.l2, err) ||
+        !minimise_in(&problem, rows, rows->features->dtype, v, n, err))
         goto done;
-    evaluate_weight(&problem);
-    for (int restart = 0; restart <= RESTARTS; ++restart) {
-        double before = problem.objective;
-        if (problem.norm <= options->tolerance || problem.iterations >= options->iterations)
-            break;
-        descend(&problem, v, n);
-        if (restart && !(problem.objective < before))
-            break;
-    }
+    /* float32 products leave the objective with 1e-8 or so of rounding; double goes the rest of the way. */
+    if (rows->features->dtype == INVAR_FLOAT32 && !finished(&problem) &&
+        !minimise_in(&problem, rows, INVAR_FLOAT64, v, n, err))
+        goto done;
     if (!isfinite(problem.objective)) {
         invar_error_set(err, INVAR_ERROR_NUMERIC,
                         "the logistic regression overflowed (%" PRId64
@@ -142,7 +163,6 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
                                            .converged = problem.norm <= options->tolerance};
     ok = true;
 done:
-    softmax_loss_free(problem.loss);
     invar_free(problem.gradient);
     invar_free(v);
     return ok;

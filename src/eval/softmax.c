@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Mean cross entropy of softmax(W x + b) and its gradient: the function that the linear probe minimises (`PROBE`).
- * Rows are read once an evaluation, in blocks that stay in the cache between the two products. Products are in the
- * precision of the features; losses and the sums of block gradients are double.
+ * Rows are read once an evaluation, in blocks that stay in the cache between the two products. Losses and the sums of
+ * block gradients are double.
  */
 #include "eval/softmax.h"
 #include "invar/memory.h"
@@ -16,9 +16,9 @@ enum { BLOCK_ROWS = 256, MAX_CHUNKS = 32, MIN_CHUNKS = 4 };
 /* Double gradients of all chunks together; bounds memory where classes x features is large. */
 static const int64_t chunk_limit = (int64_t)1 << 25;
 
-/* What one thread needs for a block; all of the precision of the features. */
+/* What one thread needs for a block; all in the precision of the products. */
 struct block {
-    void *rows;     /* [BLOCK_ROWS][D], only where rows are picked by an index */
+    void *rows;     /* [BLOCK_ROWS][D], only where rows are picked or converted */
     void *logits;   /* [BLOCK_ROWS][classes], then probabilities minus one-hot */
     void *gradient; /* [classes][D] */
     double *values; /* [classes] of one row */
@@ -28,8 +28,10 @@ struct softmax_loss {
     struct labelled_rows rows;
     int64_t cols;
     int classes, chunks, threads;
-    size_t size;      /* bytes of a feature */
-    void *weight;     /* [classes][D] in the precision of the features */
+    bool single;      /* products in float32 */
+    bool convert;     /* features are float32, products are not */
+    size_t size;      /* bytes of a number in a product */
+    void *weight;     /* [classes][D] in the precision of the products */
     double *gradient; /* [chunks][classes][D + 1] */
     double *loss;     /* [chunks] */
     struct block *blocks;
@@ -55,7 +57,7 @@ void softmax_loss_free(struct softmax_loss *loss)
 static bool block_create(struct block *block, const struct softmax_loss *loss, struct invar_error *err)
 {
     size_t cols = (size_t)loss->cols, classes = (size_t)loss->classes, row = cols * loss->size;
-    if (loss->rows.index && !(block->rows = invar_alloc(BLOCK_ROWS, row, err)))
+    if ((loss->rows.index || loss->convert) && !(block->rows = invar_alloc(BLOCK_ROWS, row, err)))
         return false;
     block->logits = invar_alloc(BLOCK_ROWS, classes * loss->size, err);
     block->gradient = invar_alloc(classes, row, err);
@@ -63,7 +65,8 @@ static bool block_create(struct block *block, const struct softmax_loss *loss, s
     return block->logits && block->gradient && block->values;
 }
 
-struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int classes, struct invar_error *err)
+struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int classes, enum invar_dtype precision,
+                                         struct invar_error *err)
 {
     struct softmax_loss *loss = invar_alloc(1, sizeof *loss, err);
     if (!loss)
@@ -71,7 +74,9 @@ struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int c
     loss->rows = *rows;
     loss->cols = rows->features->cols;
     loss->classes = classes;
-    loss->size = invar_dtype_size(rows->features->dtype);
+    loss->single = precision == INVAR_FLOAT32;
+    loss->convert = precision != rows->features->dtype;
+    loss->size = invar_dtype_size(precision);
     loss->threads = omp_get_max_threads();
     int64_t parameters = classes * (loss->cols + 1), blocks = (rows->count + BLOCK_ROWS - 1) / BLOCK_ROWS;
     int64_t chunks = chunk_limit / parameters;
@@ -90,15 +95,22 @@ struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int c
     return NULL;
 }
 
-/* The rows first .. first+n-1 of those in use, contiguous. */
+/* The rows first .. first+n-1 of those in use, contiguous and in the precision of the products. */
 static const void *block_rows(const struct softmax_loss *loss, struct block *block, int64_t first, int n)
 {
     const char *data = loss->rows.features->data;
     size_t bytes = (size_t)loss->cols * loss->size;
-    if (!loss->rows.index)
+    if (!loss->rows.index && !loss->convert)
         return data + (size_t)first * bytes;
-    for (int i = 0; i < n; ++i)
-        memcpy((char *)block->rows + (size_t)i * bytes, data + (size_t)loss->rows.index[first + i] * bytes, bytes);
+    for (int i = 0; i < n; ++i) {
+        int64_t row = loss->rows.index ? loss->rows.index[first + i] : first + i;
+        const float *from = (const float *)loss->rows.features->data + row * loss->cols;
+        if (loss->convert)
+            for (int64_t j = 0; j < loss->cols; ++j)
+                ((double *)block->rows)[i * loss->cols + j] = (double)from[j];
+        else
+            memcpy((char *)block->rows + (size_t)i * bytes, data + (size_t)row * bytes, bytes);
+    }
     return block->rows;
 }
 
@@ -123,18 +135,17 @@ static double softmax_block(const struct softmax_loss *loss, struct block *block
 {
     int classes = loss->classes;
     int64_t stride = loss->cols + 1;
-    bool single = loss->rows.features->dtype == INVAR_FLOAT32;
     double total = 0;
     for (int i = 0; i < n; ++i) {
         int64_t row = loss->rows.index ? loss->rows.index[first + i] : first + i;
         float *f = (float *)block->logits + i * classes;
         double *d = (double *)block->logits + i * classes;
         for (int c = 0; c < classes; ++c)
-            block->values[c] = (single ? (double)f[c] : d[c]) + weight[c * stride + loss->cols];
+            block->values[c] = (loss->single ? (double)f[c] : d[c]) + weight[c * stride + loss->cols];
         total += softmax_row(block->values, classes, loss->rows.labels[row]);
         for (int c = 0; c < classes; ++c) {
             gradient[c * stride + loss->cols] += block->values[c];
-            if (single)
+            if (loss->single)
                 f[c] = (float)block->values[c];
             else
                 d[c] = block->values[c];
@@ -147,7 +158,7 @@ static double softmax_block(const struct softmax_loss *loss, struct block *block
 static void multiply_logits(const struct softmax_loss *loss, const struct block *block, const void *rows, int n)
 {
     int cols = (int)loss->cols, classes = loss->classes;
-    if (loss->rows.features->dtype == INVAR_FLOAT32)
+    if (loss->single)
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1, rows, cols, loss->weight, cols, 0,
                     block->logits, classes);
     else
@@ -160,8 +171,7 @@ static void multiply_gradient(const struct softmax_loss *loss, const struct bloc
                               double *gradient)
 {
     int cols = (int)loss->cols, classes = loss->classes;
-    bool single = loss->rows.features->dtype == INVAR_FLOAT32;
-    if (single)
+    if (loss->single)
         cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, classes, cols, n, 1, block->logits, classes, rows, cols, 0,
                     block->gradient, cols);
     else
@@ -172,7 +182,7 @@ static void multiply_gradient(const struct softmax_loss *loss, const struct bloc
         const float *f = (const float *)block->gradient + c * loss->cols;
         const double *d = (const double *)block->gradient + c * loss->cols;
         for (int64_t j = 0; j < loss->cols; ++j)
-            to[j] += single ? (double)f[j] : d[j];
+            to[j] += loss->single ? (double)f[j] : d[j];
     }
 }
 
@@ -200,12 +210,11 @@ static void evaluate_chunk(struct softmax_loss *loss, const double *weight, int 
 double softmax_loss_evaluate(struct softmax_loss *loss, const double *weight, double *gradient)
 {
     int64_t stride = loss->cols + 1, parameters = loss->classes * stride;
-    bool single = loss->rows.features->dtype == INVAR_FLOAT32;
     double scale = 1 / (double)loss->rows.count, total = 0;
     for (int c = 0; c < loss->classes; ++c)
         for (int64_t j = 0; j < loss->cols; ++j) {
             int64_t at = c * loss->cols + j;
-            if (single)
+            if (loss->single)
                 ((float *)loss->weight)[at] = (float)weight[c * stride + j];
             else
                 ((double *)loss->weight)[at] = weight[c * stride + j];

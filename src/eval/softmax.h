@@ -14,7 +14,9 @@ struct labelled_rows {
 
 /** The mean cross entropy of a linear softmax classifier over rows and its gradient, with all work space. */
 struct softmax_loss;
-struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int classes, struct invar_error *err);
+/** precision: that of the products; FLOAT64 for float32 features converts them block by block. */
+struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int classes, enum invar_dtype precision,
+                                         struct invar_error *err);
 void softmax_loss_free(struct softmax_loss *loss);
 /** weight and gradient: [classes][D + 1], the last column is the bias. The bits do not depend on the number of
  * threads. */

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "test.h"
+
+#include "invar/eval.h"
+#include "invar/options.h"
+#include "invar/random.h"
+
+static void test_wilson(void **state)
+{
+    (void)state;
+    double low, high;
+    /* Values of the textbook formula, computed independently. */
+    invar_wilson_interval(8, 10, &low, &high);
+    assert_near(low, 0.4901624715, 1e-9);
+    assert_near(high, 0.9433178485, 1e-9);
+    invar_wilson_interval(0, 20, &low, &high);
+    assert_true(low == 0);
+    assert_near(high, 0.1611251581, 1e-9);
+    invar_wilson_interval(20, 20, &low, &high);
+    assert_near(low, 0.8388748419, 1e-9);
+    assert_true(high == 1);
+    invar_wilson_interval(8800, 10000, &low, &high);
+    assert_near(low, 0.8734845029, 1e-9);
+    assert_near(high, 0.8862236583, 1e-9);
+}
+
+static void test_accuracy(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_accuracy accuracy;
+    /* Seven classes; class 6 has no sample; the second row is a tie of 2 and 5, which goes to 2. */
+    float scores[5 * 7] = {9, 1, 2, 3, 4, 5, 6, /* 0 first */
+                           0, 0, 7, 0, 0, 7, 0, /* true 5: second */
+                           7, 6, 5, 4, 3, 2, 1, /* true 5: sixth */
+                           0, 9, 0, 0, 0, 0, 0, /* true 1: first */
+                           5, 4, 3, 2, 1, 0, 0 /* true 4: fifth */};
+    int64_t labels[] = {0, 5, 5, 1, 4};
+    struct invar_matrix matrix = {INVAR_FLOAT32, 5, 7, scores};
+    assert_ok(invar_accuracy_measure(&matrix, labels, &accuracy, &err), &err);
+    assert_near(accuracy.top1, 40, 1e-12);
+    assert_near(accuracy.top5, 80, 1e-12);
+    assert_true(accuracy.low < 40 && accuracy.high > 40);
+    int64_t sum = 0;
+    for (int i = 0; i < 49; ++i)
+        sum += accuracy.confusion[i];
+    assert_int_equal(sum, 5);
+    assert_int_equal(accuracy.confusion[5 * 7 + 2], 1);
+    assert_int_equal(accuracy.confusion[5 * 7 + 0], 1);
+    assert_int_equal(accuracy.confusion[0], 1);
+    assert_near(accuracy.per_class[0], 100, 0);
+    assert_near(accuracy.per_class[5], 0, 0);
+    assert_near(accuracy.per_class[6], 0, 0);
+    invar_accuracy_free(&accuracy);
+    labels[3] = 7;
+    assert_refused(invar_accuracy_measure(&matrix, labels, &accuracy, &err), &err, INVAR_ERROR_DATA, "label 7");
+    labels[3] = 1;
+    scores[20] = NAN;
+    assert_refused(invar_accuracy_measure(&matrix, labels, &accuracy, &err), &err, INVAR_ERROR_NUMERIC, "row 2");
+}
+
+enum { TRAIN = 900, TEST = 300, COLS = 12, CLASSES = 4 };
+
+struct data {
+    float train[TRAIN * COLS], test[TEST * COLS];
+    int64_t train_labels[TRAIN], test_labels[TEST];
+};
+
+static void make_split(float *features, int64_t *labels, int count, float distance, struct invar_random *random)
+{
+    for (int i = 0; i < count; ++i) {
+        labels[i] = i % CLASSES;
+        for (int j = 0; j < COLS; ++j)
+            features[i * COLS + j] = invar_random_normal(random) + (labels[i] == j ? distance : 0);
+    }
+}
+
+static void make_data(struct data *data, float distance)
+{
+    struct invar_random random = invar_random_stream(21, INVAR_RANDOM_TEST, 0, 0, 0);
+    make_split(data->train, data->train_labels, TRAIN, distance, &random);
+    make_split(data->test, data->test_labels, TEST, distance, &random);
+}
+
+static bool probe(struct data *data, const struct invar_probe_options *options, struct invar_probe_result *result,
+                  struct invar_error *err)
+{
+    struct invar_matrix train = {INVAR_FLOAT32, TRAIN, COLS, data->train};
+    struct invar_matrix test = {INVAR_FLOAT32, TEST, COLS, data->test};
+    return invar_probe_fit(&train, data->train_labels, &test, data->test_labels, CLASSES, options, result, err);
+}
+
+static struct invar_probe_options defaults(void)
+{
+    struct invar_probe_options options;
+    invar_options_default(invar_probe_option_table, &options);
+    return options;
+}
+
+static void test_probe_separable(void **state)
+{
+    (void)state;
+    static struct data data;
+    struct invar_error err = {0};
+    struct invar_probe_options options = defaults();
+    struct invar_probe_result result, again;
+    make_data(&data, 12);
+    assert_ok(probe(&data, &options, &result, &err), &err);
+    assert_near(result.test.top1, 100, 0);
+    assert_true(result.fit.converged);
+    assert_true(result.fit.gradient_norm <= options.tolerance);
+    assert_int_equal(result.train_count, TRAIN);
+    assert_int_equal(result.test_count, TEST);
+    assert_int_equal(result.dimensions, COLS);
+    assert_int_equal(result.held_out_count, 92); /* round(22.5) of each of four classes */
+    assert_ok(probe(&data, &options, &again, &err), &err);
+    assert_memory_equal(&result.fit, &again.fit, sizeof result.fit);
+    invar_probe_result_free(&result);
+    invar_probe_result_free(&again);
+}
+
+/* The penalty refers to features of unit mean square: their unit changes nothing. */
+static void test_probe_ignores_unit(void **state)
+{
+    (void)state;
+    static struct data data;
+    struct invar_error err = {0};
+    struct invar_probe_options options = defaults();
+    struct invar_probe_result result, scaled;
+    make_data(&data, 1.5F);
+    assert_ok(probe(&data, &options, &result, &err), &err);
+    assert_true(result.test.top1 > 50 && result.test.top1 < 95);
+    for (int i = 0; i < TRAIN * COLS; ++i)
+        data.train[i] *= 1024;
+    for (int i = 0; i < TEST * COLS; ++i)
+        data.test[i] *= 1024;
+    assert_ok(probe(&data, &options, &scaled, &err), &err);
+    assert_near(scaled.l2, result.l2, 0);
+    assert_near(scaled.test.top1, result.test.top1, 0);
+    assert_near(scaled.fit.objective, result.fit.objective, 1e-5);
+    invar_probe_result_free(&result);
+    invar_probe_result_free(&scaled);
+}
+
+static void test_probe_one_strength(void **state)
+{
+    (void)state;
+    static struct data data;
+    struct invar_error err = {0};
+    struct invar_probe_options options = defaults();
+    struct invar_probe_result result;
+    assert_ok(invar_options_set(invar_probe_option_table, &options, "l2=0.5", &err), &err);
+    make_data(&data, 3);
+    assert_ok(probe(&data, &options, &result, &err), &err);
+    assert_near(result.l2, 0.5, 0);
+    assert_int_equal(result.held_out_count, 0);
+    invar_probe_result_free(&result);
+}
+
+static void test_probe_refusals(void **state)
+{
+    (void)state;
+    static struct data data;
+    struct invar_error err = {0};
+    struct invar_probe_options options = defaults();
+    struct invar_probe_result result;
+    make_data(&data, 3);
+    data.test_labels[17] = -1;
+    assert_refused(probe(&data, &options, &result, &err), &err, INVAR_ERROR_DATA, "row 17 of the test samples has no");
+    data.test_labels[17] = 0;
+    for (int i = 0; i < TRAIN; ++i)
+        data.train_labels[i] = i % 3;
+    assert_refused(probe(&data, &options, &result, &err), &err, INVAR_ERROR_DATA, "has the label 3");
+    make_data(&data, 3);
+    data.test[5 * COLS] = INFINITY;
+    assert_refused(probe(&data, &options, &result, &err), &err, INVAR_ERROR_NUMERIC, "row 5 of the test features");
+    make_data(&data, 3);
+    struct invar_matrix few = {INVAR_FLOAT32, 4, COLS, data.train};
+    assert_refused(invar_probe_fit(&few, data.train_labels, &few, data.train_labels, CLASSES, &options, &result, &err),
+                   &err, INVAR_ERROR_DATA, "too few");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_wilson),
+        cmocka_unit_test(test_accuracy),
+        cmocka_unit_test(test_probe_separable),
+        cmocka_unit_test(test_probe_ignores_unit),
+        cmocka_unit_test(test_probe_one_strength),
+        cmocka_unit_test(test_probe_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
