@@ -4,7 +4,6 @@
 
 #include "invar/log.h"
 #include "invar/memory.h"
-#include <stdatomic.h>
 #include <string.h>
 
 #define BLOCK_SIZE ((size_t)4 << 20)
@@ -18,8 +17,8 @@ struct data_block {
 struct holding {
     struct invar_dataset *dataset;
     size_t limit;
-    _Atomic size_t used;
-    atomic_bool full;
+    size_t used; /* by all threads */
+    bool full;
 };
 
 static uint8_t *take(struct data_arena *arena, size_t size, struct invar_error *err)
@@ -73,9 +72,12 @@ static bool keep(void *user, int thread, int64_t item, const struct data_image *
     struct invar_dataset *dataset = holding->dataset;
     if (!image)
         return true;
-    size_t size = bytes_of(image);
-    if (atomic_fetch_add(&holding->used, size) > holding->limit - (size < holding->limit ? size : holding->limit)) {
-        atomic_store(&holding->full, true);
+    size_t size = bytes_of(image), used;
+#pragma omp atomic capture
+    used = holding->used += size;
+    if (used > holding->limit) {
+#pragma omp atomic write
+        holding->full = true;
         return false;
     }
     uint8_t *pixels = take(&dataset->arenas[thread], size, err);
@@ -89,10 +91,10 @@ static bool keep(void *user, int thread, int64_t item, const struct data_image *
 
 static bool measure(void *user, int thread, int64_t item, const struct data_image *image, struct invar_error *err)
 {
-    _Atomic size_t *total = user;
+    size_t *total = user, size = image ? bytes_of(image) : 0;
     (void)thread, (void)item, (void)err;
-    if (image)
-        atomic_fetch_add(total, bytes_of(image));
+#pragma omp atomic
+    *total += size;
     return true;
 }
 
@@ -106,7 +108,7 @@ static bool seems_to_fit(struct invar_dataset *dataset, size_t limit, bool *fits
     double each = (double)dataset->height * dataset->width * dataset->channels;
     if (dataset->options.size && dataset->source.count > PROBES) {
         int64_t probe[PROBES];
-        _Atomic size_t total = 0;
+        size_t total = 0;
         for (int64_t i = 0; i < PROBES; i++)
             probe[i] = dataset->source.count / PROBES * i;
         if (!data_dataset_visit(dataset, probe, PROBES, measure, &total, err))
@@ -159,7 +161,7 @@ static bool hold_all(struct invar_dataset *dataset, size_t limit, struct invar_e
         find_varying(dataset);
         data_source_release(&dataset->source);
         dataset->info.in_memory = true;
-    } else if (atomic_load(&holding.full)) {
+    } else if (holding.full) {
         data_hold_free(dataset);
         ok = true;
     } else {
