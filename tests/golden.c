@@ -36,7 +36,7 @@ static const struct golden_kind *find_kind(const char *term)
     const struct golden_kind *const tables[] = {golden_layers, golden_training, golden_evaluation, golden_measures};
 
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const struct golden_kind *kind = tables[t]; kind && kind->term; kind++)
+        for (const struct golden_kind *kind = tables[t]; kind->term; kind++)
             if (strcmp(kind->term, term) == 0)
                 return kind;
     return invar_term_find(term, NULL) ? &any_term : NULL;

@@ -1,0 +1,88 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# invar loss: values, gradients, and what it refuses.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+    golden=$root/tests/golden
+}
+
+@test "prints the parts under the names of the golden case and writes gradients" {
+    run --separate-stderr "$invar" loss relic --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy" \
+        views=2 target=false tau=0.1 alpha=1 --float64 --grad out/gradients
+    echo "$output$stderr"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"loss "*"10.25557544517385"* ]]
+    [[ "$output" == *"contrast "*"4.17185232445357"* ]]
+    [[ "$output" == *"invariance "*"6.08372312072028"* ]]
+    [ "$(ls out/gradients)" = "$(printf 'grad_z1.npy\ngrad_z2.npy')" ]
+}
+
+@test "targets get no gradient" {
+    run --separate-stderr "$invar" loss relic target=true --in "q1=$golden/relic_target/q1.npy" \
+        "q2=$golden/relic_target/q2.npy" "t1=$golden/relic_target/t1.npy" "t2=$golden/relic_target/t2.npy" --grad g --json
+    echo "$output$stderr"
+    [ "$status" -eq 0 ]
+    json_object <<<"$output"
+    [ "$(ls g)" = "$(printf 'grad_q1.npy\ngrad_q2.npy')" ]
+}
+
+@test "unknown terms, inputs and options are named with the nearest known one" {
+    fails_with 2 "$invar" loss relik --in "z1=$golden/relic_hf/z1.npy"
+    says relik "did you mean relic?"
+    fails_with 2 "$invar" loss relic --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy" alhpa=1
+    says alhpa "did you mean alpha"
+    fails_with 2 "$invar" loss relic --in "y1=$golden/relic_hf/z1.npy"
+    says y1
+    fails_with 2 "$invar" loss relic --in "$golden/relic_hf/z1.npy"
+    says NAME=FILE.npy
+}
+
+@test "inputs that are missing, unread, doubled or do not fit are refused" {
+    fails_with 2 "$invar" loss relic --in "z1=$golden/relic_hf/z1.npy"
+    says "two views"
+    fails_with 2 "$invar" loss relic target=true --in "q1=$golden/relic_target/q1.npy" "q2=$golden/relic_target/q2.npy"
+    says t1 missing
+    fails_with 2 "$invar" loss ntxent --in "z1=$golden/relic_hf/z1.npy" --in "z1=$golden/relic_hf/z2.npy"
+    says z1 twice
+    fails_with 2 "$invar" loss ntxent --in "q1=$golden/relic_hf/z1.npy"
+    says "does not read q1"
+    fails_with 1 "$invar" loss ntxent --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf_n64/z2.npy"
+    says rows
+    fails_with 1 "$invar" loss ntxent --in "z1=$golden/knn_k5/labels.npy" --in "z2=$golden/relic_hf/z2.npy"
+    says labels.npy int64
+    fails_with 2 "$invar" loss relic views=3 --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy"
+    says views
+}
+
+@test "groups are one id a sample" {
+    local inputs=(--in "z1=$golden/relic_groups/z1.npy" --in "z2=$golden/relic_groups/z2.npy")
+    run "$invar" loss relic tau=0.2 groups=true "${inputs[@]}" --in "groups=$golden/relic_groups/groups.npy"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"2.37855"* ]]
+    fails_with 2 "$invar" loss relic groups=true "${inputs[@]}"
+    says groups missing
+    fails_with 2 "$invar" loss relic "${inputs[@]}" --in "groups=$golden/relic_groups/groups.npy"
+    says groups=true
+    fails_with 1 "$invar" loss relic groups=true "${inputs[@]}" --in "groups=$golden/knn_k5/labels.npy"
+    says ids samples
+}
+
+@test "files that are missing, foreign or truncated are refused" {
+    fails_with 1 "$invar" loss ntxent --in z1=none.npy --in "z2=$golden/relic_hf/z2.npy"
+    says none.npy
+    echo "no array" >text.npy
+    fails_with 1 "$invar" loss ntxent --in z1=text.npy --in "z2=$golden/relic_hf/z2.npy"
+    says text.npy
+    head -c 200 "$golden/relic_hf/z1.npy" >short.npy
+    fails_with 1 "$invar" loss ntxent --in z1=short.npy --in "z2=$golden/relic_hf/z2.npy"
+    says short.npy
+}
+
+@test "gradients that cannot be written are an error" {
+    touch file
+    fails_with 1 "$invar" loss ntxent --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy" --grad file
+    says file
+}

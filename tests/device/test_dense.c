@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Dense operations against their definition, in both types, in sizes that are no multiple of any block. */
+#include "test.h"
+
+#include "invar/invar.h"
+
+static struct invar_device *device;
+static struct invar_scratch *scratch;
+
+static struct invar_matrix make(enum invar_dtype dtype, int64_t rows, int64_t cols)
+{
+    struct invar_matrix x;
+    struct invar_error err = {0};
+    assert_ok(invar_dense_take(scratch, dtype, rows, cols, &x, &err), &err);
+    return x;
+}
+
+static double get(const struct invar_matrix *x, int64_t i, int64_t j)
+{
+    const int64_t at = i * x->cols + j;
+    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
+}
+
+static void put(const struct invar_matrix *x, int64_t i, int64_t j, double value)
+{
+    const int64_t at = i * x->cols + j;
+    if (x->dtype == INVAR_FLOAT32)
+        ((float *)x->data)[at] = (float)value;
+    else
+        ((double *)x->data)[at] = value;
+}
+
+static struct invar_matrix draw(enum invar_dtype dtype, int64_t rows, int64_t cols, uint64_t index)
+{
+    struct invar_matrix x = make(dtype, rows, cols);
+    struct invar_random random = invar_random_stream(7, INVAR_RANDOM_TEST, 0, index, 0);
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            put(&x, i, j, (double)invar_random_normal(&random));
+    return x;
+}
+
+static double tolerance(const struct invar_matrix *x)
+{
+    return x->dtype == INVAR_FLOAT32 ? 2e-6 : 1e-13;
+}
+
+static const enum invar_dtype types[] = {INVAR_FLOAT32, INVAR_FLOAT64};
+#define EACH_TYPE(type) for (const enum invar_dtype *type = types; type < types + 2; type++)
+
+static int open_device(void **state)
+{
+    (void)state;
+    device = invar_device_open("cpu", 2, NULL);
+    scratch = invar_scratch_create(NULL);
+    return device && scratch ? 0 : -1;
+}
+
+static int close_device(void **state)
+{
+    (void)state;
+    invar_scratch_free(scratch);
+    invar_device_close(device);
+    return 0;
+}
+
+static int reset(void **state)
+{
+    (void)state;
+    invar_scratch_reset(scratch);
+    return 0;
+}
+
+/* ---- elements and products ---- */
+
+static void products_with_every_transposition(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    for (int way = 0; way < 4; way++) {
+        const bool ta = way & 1, tb = way & 2;
+        const struct invar_matrix a = ta ? draw(*type, 9, 13, 1) : draw(*type, 13, 9, 1);
+        const struct invar_matrix b = tb ? draw(*type, 5, 9, 2) : draw(*type, 9, 5, 2);
+        const struct invar_matrix c = draw(*type, 13, 5, 3), before = draw(*type, 13, 5, 3);
+        invar_dense_product(device, ta, tb, 0.5, &a, &b, 2, &c);
+        for (int64_t i = 0; i < 13; i++)
+            for (int64_t j = 0; j < 5; j++) {
+                double sum = 2 * get(&before, i, j);
+                for (int64_t k = 0; k < 9; k++)
+                    sum += 0.5 * (ta ? get(&a, k, i) : get(&a, i, k)) * (tb ? get(&b, j, k) : get(&b, k, j));
+                assert_near(get(&c, i, j), sum, tolerance(&c));
+            }
+        put(&c, 0, 0, (double)NAN); /* keep 0 ignores what was there */
+        invar_dense_product(device, ta, tb, 1, &a, &b, 0, &c);
+        assert_true(isfinite(get(&c, 0, 0)));
+    }
+}
+
+static void transposes_sums_and_copies(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x = draw(*type, 77, 41, 1), y = draw(*type, 41, 77, 2),
+                                  before = draw(*type, 41, 77, 2);
+        const struct invar_matrix square = draw(*type, 75, 75, 3), first = draw(*type, 75, 75, 3);
+        const struct invar_matrix other = make(*type == INVAR_FLOAT32 ? INVAR_FLOAT64 : INVAR_FLOAT32, 77, 41);
+        double dot = 0;
+
+        invar_dense_transpose(device, &x, &y, true);
+        assert_near(get(&y, 40, 76), get(&before, 40, 76) + get(&x, 76, 40), tolerance(&x));
+        invar_dense_transpose(device, &x, &y, false);
+        for (int64_t i = 0; i < 77; i++)
+            for (int64_t j = 0; j < 41; j++) {
+                assert_true(get(&y, j, i) == get(&x, i, j));
+                dot += get(&x, i, j) * get(&x, i, j);
+            }
+        assert_near(invar_dense_dot(device, &x, &x), dot, 1e-13);
+        invar_dense_symmetrise(device, &square);
+        for (int64_t i = 0; i < 75; i++)
+            for (int64_t j = 0; j < 75; j++)
+                assert_near(get(&square, i, j), get(&first, i, j) + get(&first, j, i), tolerance(&x));
+        invar_dense_copy(device, &x, &other);
+        assert_near(get(&other, 76, 40), get(&x, 76, 40), 1e-7);
+        invar_dense_add(device, -2, &before, &y);
+        assert_near(get(&y, 3, 5), get(&x, 5, 3) - 2 * get(&before, 3, 5), tolerance(&x));
+        invar_dense_zero(device, &y);
+        assert_true(invar_dense_dot(device, &y, &y) == 0);
+    }
+}
+
+/* ---- rows ---- */
+
+static void norm_and_its_gradient(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x = draw(*type, 6, 5, 1), y = make(*type, 6, 5), dy = draw(*type, 6, 5, 2);
+        const struct invar_matrix dx = make(*type, 6, 5);
+        double lengths[6];
+
+        for (int64_t j = 0; j < 5; j++) {
+            put(&x, 1, j, 0);
+            put(&x, 2, j, 1e-14);
+            put(&x, 3, j, get(&x, 3, j) * 1e18); /* its square is beyond float32 */
+        }
+        invar_dense_zero(device, &dx);
+        invar_dense_normalise(device, &x, &y, lengths);
+        invar_dense_normalise_backward(device, &y, lengths, &dy, 3, &dx);
+        for (int64_t j = 0; j < 5; j++) {
+            assert_true(get(&y, 1, j) == 0);
+            assert_near(get(&y, 2, j), 1e-2, 1e-6);
+            assert_near(get(&dx, 1, j) * 1e-12, 3 * get(&dy, 1, j), 1e-5);
+            assert_near(get(&dx, 2, j) * 1e-12, 3 * get(&dy, 2, j), 1e-5);
+        }
+        double length = 0, along = 0;
+        for (int64_t j = 0; j < 5; j++)
+            length += get(&y, 3, j) * get(&y, 3, j), along += get(&x, 0, j) * get(&dx, 0, j);
+        assert_near(length, 1, 1e-6);
+        assert_near(along, 0, 10 * tolerance(&x)); /* scaling a row changes nothing */
+    }
+}
+
+/* log softmax of row i of x, entry skip left out */
+static double log_p(const struct invar_matrix *x, int64_t i, int64_t j, int64_t skip)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < x->cols; k++)
+        if (k != skip)
+            sum += exp(get(x, i, k) - get(x, i, j));
+    return -log(sum);
+}
+
+static void contrast_of_rows(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    for (int excluded = 0; excluded < 2; excluded++) {
+        const struct invar_matrix x = draw(*type, 12, 12, 1), kept = draw(*type, 12, 12, 1);
+        const struct invar_dense_contrast how = {
+            .count = 1, .shift = 5, .exclude_diagonal = excluded, .contrast_scale = 0.25};
+        struct invar_error err = {0};
+        double contrast, none, expected = 0;
+
+        assert_ok(invar_dense_contrast(device, scratch, &how, &x, &contrast, &none, &err), &err);
+        for (int64_t i = 0; i < 12; i++) {
+            const int64_t skip = excluded ? i : -1;
+            expected -= log_p(&kept, i, (i + 5) % 12, skip);
+            for (int64_t j = 0; j < 12; j++) {
+                const double p = j == skip ? 0 : exp(log_p(&kept, i, j, skip));
+                assert_near(get(&x, i, j), 0.25 * (p - (j == (i + 5) % 12)), tolerance(&x));
+            }
+        }
+        assert_near(contrast, expected, tolerance(&x));
+        assert_true(none == 0);
+    }
+}
+
+static void near_certain_rows_keep_their_digits(void **state)
+{
+    (void)state;
+    const struct invar_matrix x = make(INVAR_FLOAT32, 1, 3);
+    const struct invar_dense_contrast how = {.count = 1, .contrast_scale = 1};
+    double contrast, none;
+
+    put(&x, 0, 0, 20), put(&x, 0, 1, 4), put(&x, 0, 2, 3);
+    assert_true(invar_dense_contrast(device, scratch, &how, &x, &contrast, &none, NULL));
+    const double others = exp(-16) + exp(-17);
+    assert_true(fabs(contrast / log1p(others) - 1) < 1e-6);
+    assert_true(fabs(get(&x, 0, 0) / (-others / (1 + others)) - 1) < 1e-6);
+}
+
+static void huge_logits_stay_finite(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x[2] = {draw(*type, 4, 4, 1), draw(*type, 4, 4, 2)};
+        const struct invar_dense_contrast how = {
+            .count = 2, .divergence = INVAR_DIVERGENCE_ALL, .contrast_scale = 1, .divergence_scale = 1};
+        double contrast, divergence;
+        for (int m = 0; m < 2; m++)
+            for (int64_t i = 0; i < 4; i++)
+                for (int64_t j = 0; j < 4; j++)
+                    put(&x[m], i, j, 1e4 * get(&x[m], i, j));
+        assert_true(invar_dense_contrast(device, scratch, &how, x, &contrast, &divergence, NULL));
+        assert_true(isfinite(contrast) && isfinite(divergence) && divergence > 0);
+        assert_true(isfinite(invar_dense_dot(device, &x[0], &x[0]) + invar_dense_dot(device, &x[1], &x[1])));
+    }
+}
+
+static void groups_of_columns(void **state)
+{
+    (void)state;
+    const int64_t ids[] = {40, -7, 40, INT64_MIN, -7, INT64_MAX, 40};
+    const int64_t expected[] = {0, 1, 0, 2, 1, 3, 0};
+    int64_t index[7], groups;
+
+    assert_true(invar_dense_group_index(device, scratch, ids, 7, index, &groups, NULL));
+    assert_int_equal(groups, 4);
+    assert_memory_equal(index, expected, sizeof expected);
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x = draw(*type, 3, 7, 1), kept = draw(*type, 3, 7, 1), grouped = make(*type, 3, 4);
+        assert_true(invar_dense_group(device, scratch, &x, index, &grouped, NULL));
+        for (int64_t i = 0; i < 3; i++)
+            assert_near(exp(get(&grouped, i, 1)), exp(get(&x, i, 1)) + exp(get(&x, i, 4)), 10 * tolerance(&x));
+        invar_dense_ungroup(device, &grouped, &grouped, index, &x);
+        assert_near(get(&x, 2, 4), get(&grouped, 2, 1) * exp(get(&kept, 2, 4) - get(&grouped, 2, 1)),
+                    10 * tolerance(&x));
+    }
+}
+
+/* ---- columns ---- */
+
+static void columns_far_from_zero(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x = draw(*type, 50, 70, 1), y = make(*type, 50, 70), c = make(*type, 70, 70);
+        double mean[70], squares[70];
+        for (int64_t i = 0; i < 50; i++)
+            for (int64_t j = 0; j < 70; j++)
+                put(&x, i, j, (double)(1 << 14) + (double)((i * 7 + j) % 16)); /* exact in float32 */
+        invar_dense_moments(device, &x, mean, squares);
+        invar_dense_centre(device, &x, &y);
+        invar_dense_covariance(device, &y, &c);
+        for (int64_t j = 0; j < 70; j++) {
+            double expected = 0, variance = 0;
+            for (int64_t i = 0; i < 50; i++)
+                expected += get(&x, i, j) / 50;
+            for (int64_t i = 0; i < 50; i++)
+                variance += pow(get(&x, i, j) - expected, 2);
+            assert_near(mean[j], expected, 1e-13);
+            assert_near(squares[j], variance, 1e-11);
+            assert_near(get(&y, 3, j), get(&x, 3, j) - expected, 100 * tolerance(&x));
+            assert_near(get(&c, j, j), variance / 49, 10 * tolerance(&x));
+        }
+    }
+}
+
+/* ---- factorisations ---- */
+
+static void cholesky_factor_and_solution(void **state)
+{
+    (void)state;
+    const int64_t n = 37;
+    const struct invar_matrix z = draw(INVAR_FLOAT64, 60, n, 1), a = make(INVAR_FLOAT64, n, n);
+    const struct invar_matrix l = make(INVAR_FLOAT64, n, n), back = make(INVAR_FLOAT64, n, n);
+    const struct invar_matrix b = draw(INVAR_FLOAT64, n, 3, 2), x = draw(INVAR_FLOAT64, n, 3, 2);
+    struct invar_error err = {0};
+
+    invar_dense_product(device, true, false, 1, &z, &z, 0, &a);
+    invar_dense_copy(device, &a, &l);
+    assert_ok(invar_dense_cholesky(device, &l, &err), &err);
+    assert_true(get(&l, 0, n - 1) == 0 && get(&l, n - 1, 0) != 0);
+    invar_dense_product(device, false, true, 1, &l, &l, 0, &back);
+    for (int64_t i = 0; i < n; i++)
+        assert_near(get(&back, i, n / 2), get(&a, i, n / 2), 1e-12);
+    invar_dense_cholesky_solve(device, &l, &x);
+    invar_dense_product(device, false, false, -1, &a, &x, 1, &b);
+    assert_near(invar_dense_dot(device, &b, &b), 0, 1e-20);
+}
+
+static void factorisations_refuse_what_has_none(void **state)
+{
+    (void)state;
+    const struct invar_matrix a = draw(INVAR_FLOAT64, 4, 4, 1), x = draw(INVAR_FLOAT64, 4, 6, 2);
+    struct invar_error err = {0};
+    double values[4];
+
+    put(&a, 2, 2, -5);
+    assert_refused(invar_dense_cholesky(device, &a, &err), &err, INVAR_ERROR_NUMERIC, "positive definite");
+    put(&a, 0, 0, (double)NAN);
+    assert_refused(invar_dense_cholesky(device, &a, &err), &err, INVAR_ERROR_NUMERIC, "NaN");
+    put(&x, 1, 1, (double)INFINITY);
+    assert_refused(invar_dense_singular_values(device, scratch, &x, values, &err), &err, INVAR_ERROR_NUMERIC, "NaN");
+}
+
+static void singular_values_of_both_shapes(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        const struct invar_matrix x = wide ? make(INVAR_FLOAT64, 3, 20) : make(INVAR_FLOAT64, 20, 3);
+        double values[3];
+        invar_dense_zero(device, &x);
+        put(&x, 0, 0, 2), put(&x, 1, 1, -7), put(&x, 2, 2, 0.5);
+        assert_true(invar_dense_singular_values(device, scratch, &x, values, NULL));
+        assert_near(values[0], 7, 1e-14);
+        assert_near(values[1], 2, 1e-14);
+        assert_near(values[2], 0.5, 1e-14);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(products_with_every_transposition, reset),
+        cmocka_unit_test_setup(transposes_sums_and_copies, reset),
+        cmocka_unit_test_setup(norm_and_its_gradient, reset),
+        cmocka_unit_test_setup(contrast_of_rows, reset),
+        cmocka_unit_test_setup(near_certain_rows_keep_their_digits, reset),
+        cmocka_unit_test_setup(huge_logits_stay_finite, reset),
+        cmocka_unit_test_setup(groups_of_columns, reset),
+        cmocka_unit_test_setup(columns_far_from_zero, reset),
+        cmocka_unit_test_setup(cholesky_factor_and_solution, reset),
+        cmocka_unit_test_setup(factorisations_refuse_what_has_none, reset),
+        cmocka_unit_test_setup(singular_values_of_both_shapes, reset),
+    };
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}
