@@ -16,8 +16,10 @@ struct verb {
 static const struct verb verbs[] = {
     {"data", invar_cli_data, "what is in a source: samples, shapes, classes, statistics, problems"},
     {"recipes", invar_cli_recipes, "the recipes that ship, and every option with its default"},
+    {"pretrain", invar_cli_pretrain, "train an encoder as a recipe says, into a run folder"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
-    {"bench", invar_cli_bench, "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},
+    {"bench", invar_cli_bench,
+     "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},
     {NULL, NULL, NULL},
 };
 

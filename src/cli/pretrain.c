@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar pretrain RECIPE: trains an encoder into a run folder, or says what that would take. */
+#include "cli/cli.h"
+#include "invar/file.h"
+#include "invar/report.h"
+#include "invar/train.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define PATH_SIZE 4096
+#define MAX_SHOWN_METRICS 4
+
+struct arguments {
+    struct cli_list recipe, assignments;
+    const char *run, *device;
+    int64_t threads;
+    bool resume, dry_run, json;
+};
+
+/** All that a run borrows, in the order of creation. */
+struct session {
+    char folder[PATH_SIZE];
+    struct invar_recipe *recipe;
+    struct invar_device *device;
+    struct invar_dataset *dataset;
+    struct invar_trainer *trainer;
+    struct invar_metrics *metrics;
+    struct invar_error metrics_error; /* why metrics could not be written; the run is stopped then */
+    struct cli_progress progress;
+    struct invar_record last; /* the last record that held metrics */
+};
+
+static void keep_record(struct session *session, const struct invar_record *record)
+{
+    struct cli_progress *progress = &session->progress;
+    size_t used = 0;
+    session->last = *record;
+    for (int i = 0; i < record->count && i < MAX_SHOWN_METRICS; ++i) {
+        int written = snprintf(progress->note + used, sizeof progress->note - used, "%s%s %.4g", i ? "  " : "",
+                               record->metric[i].name, record->metric[i].value);
+        if (written < 0 || (size_t)written >= sizeof progress->note - used)
+            break;
+        used += (size_t)written;
+    }
+}
+
+static void write_metrics(struct session *session, const struct invar_record *record)
+{
+    const char *names[INVAR_MAX_METRICS];
+    double values[INVAR_MAX_METRICS];
+    for (int i = 0; i < record->count; ++i) {
+        names[i] = record->metric[i].name;
+        values[i] = record->metric[i].value;
+    }
+    if (!invar_metrics_write(session->metrics, record->step, record->epoch, names, values, record->count,
+                             &session->metrics_error))
+        cli_stop = 1;
+}
+
+static void on_step(void *user, const struct invar_record *record)
+{
+    struct session *session = user;
+    session->progress.rate = record->samples_per_s;
+    session->progress.remaining = record->remaining_s;
+    if (record->count) {
+        keep_record(session, record);
+        write_metrics(session, record);
+    }
+    cli_progress_update(&session->progress, record->step, record->total_steps);
+}
+
+/** runs/NAME-1, or the first number that is free. */
+static bool choose_folder(const char *name, char *out, struct invar_error *err)
+{
+    for (int number = 1; number < 1000000; ++number) {
+        if (snprintf(out, PATH_SIZE, "runs/%s-%d", name, number) >= PATH_SIZE)
+            break;
+        if (!invar_path_exists(out))
+            return true;
+    }
+    return invar_error_set(err, INVAR_ERROR_FILE, "no free folder runs/%s-N was found; name one with --run DIR", name);
+}
+
+static bool load_recipe(struct session *session, const struct arguments *arguments, struct invar_error *err)
+{
+    char stored[PATH_SIZE];
+    const char *name = arguments->recipe.count ? arguments->recipe.item[0] : stored;
+
+    if (!arguments->recipe.count && !invar_path_join(stored, sizeof stored, arguments->run, "recipe.yaml", err))
+        return false;
+    session->recipe = invar_recipe_load(name, arguments->assignments.item, arguments->assignments.count, err);
+    if (!session->recipe)
+        return false;
+    if (!arguments->run)
+        return choose_folder(session->recipe->name, session->folder, err);
+    if (strlen(arguments->run) >= PATH_SIZE)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "--run: the path is longer than %d characters", PATH_SIZE - 1);
+    strcpy(session->folder, arguments->run);
+    return true;
+}
+
+static bool prepare(struct session *session, const struct arguments *arguments, struct invar_error *err)
+{
+    struct invar_trainer_options options = {
+        .resume = arguments->resume, .stop = &cli_stop, .report = on_step, .user = session};
+
+    if (!load_recipe(session, arguments, err))
+        return false;
+    options.folder = arguments->dry_run ? NULL : session->folder;
+    session->device = invar_device_open(arguments->device, (int)arguments->threads, err);
+    if (!session->device)
+        return false;
+    session->dataset = invar_dataset_open(&session->recipe->data, err);
+    if (!session->dataset)
+        return false;
+    session->trainer = invar_trainer_create(session->recipe, session->dataset, session->device, &options, err);
+    return session->trainer != NULL;
+}
+
+/** MemAvailable of the machine in bytes, 0 where it is not known. */
+static double available_memory(void)
+{
+    char line[256];
+    double kib = 0;
+    FILE *file = fopen("/proc/meminfo", "r");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "MemAvailable: %lf", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib * 1024;
+}
+
+static int print_plan(const struct session *session, bool json)
+{
+    struct invar_trainer_plan plan;
+    invar_trainer_describe(session->trainer, &plan);
+    const double batch = (double)session->recipe->training.batch;
+    const double growing = (double)plan.workspace_bytes + (double)plan.input_bytes;
+    const double fixed = (double)plan.weight_bytes + (double)plan.state_bytes;
+    const double available = available_memory();
+    /* Workspace and inputs grow with the batch, weights and optimiser state do not. */
+    const double room = available - fixed;
+    const double largest = growing > 0 && room > 0 ? (double)(int64_t)(batch * room / growing) : 0;
+    char text[32];
+
+    if (json) {
+        cJSON *root = cJSON_CreateObject();
+        cJSON_AddNumberToObject(root, "parameters", (double)plan.parameters);
+        cJSON_AddNumberToObject(root, "operations_per_step", (double)plan.operations_per_step);
+        cJSON_AddNumberToObject(root, "steps", (double)invar_trainer_steps_total(session->trainer));
+        cJSON_AddNumberToObject(root, "workspace_bytes", (double)plan.workspace_bytes);
+        cJSON_AddNumberToObject(root, "input_bytes", (double)plan.input_bytes);
+        cJSON_AddNumberToObject(root, "weight_bytes", (double)plan.weight_bytes);
+        cJSON_AddNumberToObject(root, "state_bytes", (double)plan.state_bytes);
+        cJSON_AddNumberToObject(root, "available_bytes", available);
+        cJSON_AddNumberToObject(root, "largest_batch", largest);
+        return cli_print_json(root);
+    }
+    printf("device        %s\n", invar_device_describe(session->device));
+    printf("parameters    %" PRId64 "\n", plan.parameters);
+    printf("steps         %" PRId64 " of %.0f samples x %" PRId64 " views\n",
+           invar_trainer_steps_total(session->trainer), batch, session->recipe->views.count);
+    printf("operations    %.2f GFLOP a step\n", (double)plan.operations_per_step / 1e9);
+    printf("memory        %s\n", cli_bytes(growing + fixed, text, sizeof text));
+    printf("  workspace   %s\n", cli_bytes((double)plan.workspace_bytes, text, sizeof text));
+    printf("  inputs      %s\n", cli_bytes((double)plan.input_bytes, text, sizeof text));
+    printf("  weights     %s\n", cli_bytes((double)plan.weight_bytes, text, sizeof text));
+    printf("  optimiser   %s\n", cli_bytes((double)plan.state_bytes, text, sizeof text));
+    if (largest > 0)
+        printf("largest batch %.0f samples (%s are free)\n", largest, cli_bytes(available, text, sizeof text));
+    return CLI_DONE;
+}
+
+static int print_result(const struct session *session, double seconds, bool json)
+{
+    const struct invar_record *last = &session->last;
+    char text[32];
+
+    if (json) {
+        cJSON *root = cJSON_CreateObject();
+        cJSON_AddStringToObject(root, "run", session->folder);
+        cJSON_AddStringToObject(root, "recipe", session->recipe->name);
+        cJSON_AddNumberToObject(root, "steps", (double)invar_trainer_steps_done(session->trainer));
+        cJSON_AddNumberToObject(root, "seconds", seconds);
+        cJSON *metrics = cJSON_AddObjectToObject(root, "metrics");
+        for (int i = 0; i < last->count; ++i)
+            cJSON_AddNumberToObject(metrics, last->metric[i].name, last->metric[i].value);
+        return cli_print_json(root);
+    }
+    printf("%s: %" PRId64 " steps in %s\n", session->folder, invar_trainer_steps_done(session->trainer),
+           cli_duration(seconds, text, sizeof text));
+    for (int i = 0; i < last->count; ++i)
+        printf("  %-24s %.6g\n", last->metric[i].name, last->metric[i].value);
+    return CLI_DONE;
+}
+
+static int train(struct session *session, const struct arguments *arguments, struct invar_error *err)
+{
+    const double started = cli_seconds();
+    bool ok;
+
+    session->metrics = invar_metrics_open(session->folder, invar_trainer_steps_done(session->trainer), err);
+    if (!session->metrics)
+        return cli_fail(err);
+    cli_message("%s into %s on %s", session->recipe->name, session->folder, invar_device_describe(session->device));
+    cli_catch_interrupt();
+    cli_progress_start(&session->progress, "training", "samples");
+    ok = invar_trainer_run(session->trainer, err);
+    cli_progress_end(&session->progress);
+    if (session->metrics_error.code)
+        return cli_fail(&session->metrics_error);
+    return ok ? print_result(session, cli_seconds() - started, arguments->json) : cli_fail(err);
+}
+
+static int run(const struct arguments *arguments)
+{
+    struct invar_error err = {0};
+    struct session session = {0};
+    int status;
+
+    if (!prepare(&session, arguments, &err))
+        status = cli_fail(&err);
+    else if (arguments->dry_run)
+        status = print_plan(&session, arguments->json);
+    else
+        status = train(&session, arguments, &err);
+    invar_metrics_close(session.metrics);
+    invar_trainer_free(session.trainer);
+    invar_dataset_close(session.dataset);
+    invar_device_close(session.device);
+    invar_recipe_free(session.recipe);
+    return status;
+}
+
+int invar_cli_pretrain(int argc, char **argv)
+{
+    struct arguments arguments = {.device = "cpu"};
+    const struct cli_option options[] = {
+        {"run", 0, "DIR", "the run folder (default: runs/NAME-1, or the next free number)", CLI_TEXT, &arguments.run, 0,
+         0},
+        {"resume", 0, NULL, "go on from the last checkpoint of --run DIR; RECIPE may be left out", CLI_FLAG,
+         &arguments.resume, 0, 0},
+        {"dry-run", 0, NULL, "print memory, operations and the largest batch; train nothing", CLI_FLAG,
+         &arguments.dry_run, 0, 0},
+        {"device", 0, "NAME", "where to compute (default: cpu)", CLI_TEXT, &arguments.device, 0, 0},
+        CLI_OPTION_THREADS(&arguments.threads),
+        CLI_OPTION_JSON(&arguments.json),
+        CLI_OPTION_END,
+    };
+    const struct cli_usage usage = {
+        .verb = "pretrain",
+        .arguments = "RECIPE [KEY=VALUE ...] [--run DIR] [options]",
+        .purpose =
+            "Trains an encoder as the recipe says (a name that `invar recipes` lists, or a YAML file) into a run\n"
+            "folder. KEY=VALUE changes an option of the recipe. Ctrl-C saves a checkpoint; --resume goes on.",
+        .options = options,
+        .positionals = &arguments.recipe,
+        .positional_maximum = 1,
+        .assignments = &arguments.assignments,
+        .example = "  invar pretrain relic-fashion-mnist training.epochs=1 --run runs/first\n"
+                   "  invar pretrain --resume --run runs/first\n",
+    };
+    int status;
+
+    if (!cli_parse(&usage, argc, argv, &status))
+        return status;
+    if (!arguments.recipe.count && !(arguments.resume && arguments.run))
+        return cli_wrong_usage(&usage, "RECIPE is missing (only --resume with --run DIR can do without)");
+    if (arguments.resume && !arguments.run)
+        return cli_wrong_usage(&usage, "--resume needs --run DIR, the folder to go on in");
+    return run(&arguments);
+}
