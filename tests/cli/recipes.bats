@@ -143,7 +143,7 @@ refuses() {
     [ "$status" -eq 1 ] || [ "$status" -eq 2 ]
     says zero.yaml
     printf -- '- a\n- b\n' >list.yaml
-    fails_with 1 "$invar" recipes show list.yaml
+    fails_with 2 "$invar" recipes show list.yaml
     says list.yaml
     mkdir folder.yaml
     run --separate-stderr "$invar" recipes show folder.yaml
