@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define MAX_SIDE 65536
+#define MAX_CHANNELS ((int64_t)1 << 24)
 #define MAX_ELEMENTS ((int64_t)1 << 40)
 
 /* Room for one more element of a growing array. */
@@ -25,6 +26,16 @@ static bool grow(void **items, int count, int *capacity, size_t size, struct inv
     invar_free(*items);
     *items = grown;
     *capacity = larger;
+    return true;
+}
+
+/* Do these sizes, each at least 1, multiply to at most MAX_ELEMENTS? */
+static bool product(const int64_t *sizes, int count, int64_t *out)
+{
+    *out = 1;
+    for (int i = 0; i < count; i++)
+        if (sizes[i] < 1 || __builtin_mul_overflow(*out, sizes[i], out) || *out > MAX_ELEMENTS)
+            return false;
     return true;
 }
 
@@ -58,19 +69,17 @@ static int parameter_add(struct invar_net *net, const char *prefix, const char *
         return -1;
     net->parameters = parameters;
     struct invar_parameter *parameter = &net->parameters[net->parameter_count];
-    *parameter = (struct invar_parameter){.role = role, .init = init, .rank = rank, .count = 1, .fan_in = fan_in};
+    *parameter = (struct invar_parameter){.role = role, .init = init, .rank = rank, .fan_in = fan_in};
     int written = snprintf(parameter->name, sizeof parameter->name, "%s.%s", prefix, suffix);
     if (written < 0 || (size_t)written >= sizeof parameter->name) {
         invar_error_set(err, INVAR_ERROR_USAGE, "parameter name %s.%s is too long", prefix, suffix);
         return -1;
     }
-    for (int i = 0; i < rank; i++) {
+    for (int i = 0; i < rank; i++)
         parameter->shape[i] = shape[i];
-        parameter->count *= shape[i];
-    }
     int64_t *total = role == INVAR_PARAMETER_STATISTIC ? &net->statistic_count : &net->trained_count;
-    if (parameter->count > MAX_ELEMENTS - *total) {
-        invar_error_set(err, INVAR_ERROR_MEMORY, "%s: the net has more than 2^40 parameters; choose smaller widths",
+    if (!product(shape, rank, &parameter->count) || parameter->count > MAX_ELEMENTS - *total) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: the net has more than 2^40 parameters; choose smaller widths",
                         parameter->name);
         return -1;
     }
@@ -81,19 +90,22 @@ static int parameter_add(struct invar_net *net, const char *prefix, const char *
 
 struct invar_net *invar_net_create(struct invar_shape input, struct invar_error *err)
 {
-    bool map =
-        input.rank == 3 && input.height >= 1 && input.width >= 1 && input.height <= MAX_SIDE && input.width <= MAX_SIDE;
-    if (!(map || input.rank == 1) || input.channels < 1 || input.channels > 1 << 24) {
+    if (input.rank == 1)
+        input.height = input.width = 1;
+    const int64_t sizes[] = {input.channels, input.height, input.width};
+    int64_t elements;
+    if ((input.rank != 1 && input.rank != 3) || input.height > MAX_SIDE || input.width > MAX_SIDE ||
+        input.channels > MAX_CHANNELS || !product(sizes, 3, &elements)) {
         invar_error_set(err, INVAR_ERROR_USAGE,
-                        "input of rank %d, %lld x %lld x %lld: expected channels, height and width of at least 1",
-                        input.rank, (long long)input.channels, (long long)input.height, (long long)input.width);
+                        "input of rank %d, %lld x %lld x %lld: expected rank 1 (channels) or 3 (channels x height x "
+                        "width), each at least 1, sides up to %d, at most 2^24 channels and 2^40 numbers in all",
+                        input.rank, (long long)input.channels, (long long)input.height, (long long)input.width,
+                        MAX_SIDE);
         return NULL;
     }
     struct invar_net *net = invar_alloc(1, sizeof *net, err);
     if (!net)
         return NULL;
-    if (input.rank == 1)
-        input.height = input.width = 1;
     if (layer_add(net, INVAR_LAYER_INPUT, "input", -1, err) < 0) {
         invar_net_free(net);
         return NULL;
@@ -123,6 +135,13 @@ static bool window_shape(struct invar_layer *layer, struct invar_error *err)
     if (layer->shape.rank != 3)
         return invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: expected an input with height and width",
                                layer->name);
+    if (layer->kernel < 1 || layer->kernel > MAX_SIDE || layer->stride < 1 || layer->padding < 0 ||
+        layer->padding >= layer->kernel)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "layer %s: kernel %lld, stride %lld, padding %lld: expected a kernel and a stride of at "
+                               "least 1, and a padding from 0 to below the kernel",
+                               layer->name, (long long)layer->kernel, (long long)layer->stride,
+                               (long long)layer->padding);
     int64_t height = window_count(layer->shape.height, layer->kernel, layer->stride, layer->padding);
     int64_t width = window_count(layer->shape.width, layer->kernel, layer->stride, layer->padding);
     if (height < 1 || width < 1)
@@ -133,6 +152,21 @@ static bool window_shape(struct invar_layer *layer, struct invar_error *err)
             layer->name, (long long)layer->kernel, (long long)layer->shape.height, (long long)layer->shape.width);
     layer->shape.height = height;
     layer->shape.width = width;
+    return true;
+}
+
+/* Sets the channels of a layer's output. */
+static bool set_channels(struct invar_layer *layer, int64_t channels, struct invar_error *err)
+{
+    const int64_t sizes[] = {channels, layer->shape.height, layer->shape.width};
+    int64_t elements;
+    if (channels > MAX_CHANNELS || !product(sizes, 3, &elements))
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "layer %s: an output of %lld x %lld x %lld: expected 1 to 2^24 channels and at most 2^40 "
+            "numbers in all",
+            layer->name, (long long)channels, (long long)layer->shape.height, (long long)layer->shape.width);
+    layer->shape.channels = channels;
     return true;
 }
 
@@ -161,9 +195,8 @@ int invar_net_conv2d(struct invar_net *net, int from, const char *name, int64_t 
     layer->kernel = kernel;
     layer->stride = stride;
     layer->padding = padding;
-    if (!window_shape(layer, err))
+    if (!window_shape(layer, err) || !set_channels(layer, out, err))
         return -1;
-    layer->shape.channels = out;
     int64_t shape[] = {out, in, kernel, kernel};
     return weight_parameters(net, layer, name, 4, shape, in * kernel * kernel, bias, init, err) ? number : -1;
 }
@@ -221,7 +254,11 @@ int invar_net_avgpool(struct invar_net *net, int from, int64_t side, struct inva
     if (number < 0)
         return -1;
     struct invar_layer *layer = &net->layers[number];
-    if (layer->shape.rank != 3 || side < 1 || layer->shape.height < side || layer->shape.width < side) {
+    if (layer->shape.rank != 3) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: expected an input with height and width", layer->name);
+        return -1;
+    }
+    if (side < 1 || layer->shape.height < side || layer->shape.width < side) {
         invar_error_set(err, INVAR_ERROR_USAGE,
                         "average pool to %lld x %lld: the map is only %lld x %lld; choose a smaller pool or larger "
                         "images",
@@ -244,14 +281,21 @@ int invar_net_linear(struct invar_net *net, int from, const char *name, int64_t 
         invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: a linear layer reads vectors; flatten the map first", name);
         return -1;
     }
-    layer->shape.channels = out;
+    if (!set_channels(layer, out, err))
+        return -1;
     int64_t shape[] = {out, in};
     return weight_parameters(net, layer, name, 2, shape, in, bias, INVAR_INIT_TORCH_LINEAR, err) ? number : -1;
 }
 
 int invar_net_add(struct invar_net *net, int a, int b, struct invar_error *err)
 {
-    int number = a < 0 || b < 0 ? -1 : layer_add(net, INVAR_LAYER_ADD, NULL, a, err);
+    if (a < 0 || b < 0)
+        return -1;
+    if (b >= net->layer_count) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "layer %d: there is no layer %d to read from", net->layer_count, b);
+        return -1;
+    }
+    int number = layer_add(net, INVAR_LAYER_ADD, NULL, a, err);
     if (number < 0)
         return -1;
     struct invar_layer *layer = &net->layers[number];
@@ -278,11 +322,11 @@ int invar_net_flatten(struct invar_net *net, int from, struct invar_error *err)
 static int vector_layer(struct invar_net *net, enum invar_layer_kind kind, const char *name, int from,
                         struct invar_error *err)
 {
-    if (from >= 0 && net->layers[from].shape.rank != 1) {
-        invar_error_set(err, INVAR_ERROR_USAGE, "l2-normalise and layer norm read vectors; flatten the map first");
-        return -1;
-    }
-    return from < 0 ? -1 : layer_add(net, kind, name, from, err);
+    int number = from < 0 ? -1 : layer_add(net, kind, name, from, err);
+    if (number < 0 || net->layers[number].shape.rank == 1)
+        return number;
+    invar_error_set(err, INVAR_ERROR_USAGE, "l2-normalise and layer norm read vectors; flatten the map first");
+    return -1;
 }
 
 int invar_net_l2normalise(struct invar_net *net, int from, struct invar_error *err)
