@@ -17,6 +17,8 @@ static const struct verb verbs[] = {
     {"data", invar_cli_data, "what is in a source: samples, shapes, classes, statistics, problems"},
     {"recipes", invar_cli_recipes, "the recipes that ship, and every option with its default"},
     {"pretrain", invar_cli_pretrain, "train an encoder as a recipe says, into a run folder"},
+    {"probe", invar_cli_probe, "how well labels can be read from what a run learned, beside baselines"},
+    {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
     {"bench", invar_cli_bench,
      "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar embed RUN SOURCE -o FILE.npy: representations of data as an array. */
+#include "cli/run.h"
+#include "invar/data.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static void print_data_options(FILE *stream)
+{
+    struct invar_text text = {0};
+    if (invar_options_describe(invar_data_option_table, 2, &text, NULL))
+        fprintf(stream, "KEY=VALUE, as in the data section of a recipe (default: as the run was trained):\n%s",
+                text.data);
+    invar_text_free(&text);
+}
+
+static bool append(struct invar_array *whole, const struct invar_array *part, struct invar_error *err)
+{
+    struct invar_array joined = {0};
+    int64_t shape[INVAR_MAX_RANK];
+    memcpy(shape, part->shape, sizeof shape);
+    shape[0] += whole->shape[0];
+    if (!invar_array_alloc(&joined, part->dtype, part->rank, shape, err))
+        return false;
+    size_t size = invar_dtype_size(part->dtype), first = (size_t)invar_array_count(whole) * size;
+    memcpy(joined.data, whole->data, first);
+    memcpy((char *)joined.data + first, part->data, (size_t)invar_array_count(part) * size);
+    invar_array_free(whole);
+    *whole = joined;
+    return true;
+}
+
+/* split: "train", "test", or "all" for the training samples followed by the test samples. */
+static bool embed(struct cli_run *run, const char *split, struct invar_embedded *out, struct invar_error *err)
+{
+    bool all = !strcmp(split, "all");
+    int64_t tests = invar_dataset_info(run->dataset)->count[INVAR_TEST];
+    struct invar_embedded rest = {0};
+    enum invar_split first = !strcmp(split, "test") ? INVAR_TEST : INVAR_TRAIN;
+    if (!cli_run_embed(run, run->encoder, first, out, err))
+        return false;
+    if (!all || !tests)
+        return true;
+    bool ok = cli_run_embed(run, run->encoder, INVAR_TEST, &rest, err) && append(&out->features, &rest.features, err) &&
+              append(&out->labels, &rest.labels, err);
+    invar_embedded_free(&rest);
+    return ok;
+}
+
+static int report(const struct cli_run *run, const struct invar_embedded *embedded, const char *split,
+                  const char *output, const char *labels, bool json)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    int64_t rows = embedded->features.shape[0], cols = embedded->features.shape[1];
+    if (!json) {
+        printf("%s: %" PRId64 " samples x %" PRId64 " features, float32, from %s (%s)\n", output, rows, cols,
+               info->source, split);
+        if (labels)
+            printf("%s: %" PRId64 " labels, int64\n", labels, rows);
+        return CLI_DONE;
+    }
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "file", output);
+    if (labels)
+        cJSON_AddStringToObject(root, "labels", labels);
+    cJSON_AddStringToObject(root, "data", info->source);
+    cJSON_AddStringToObject(root, "split", split);
+    cJSON_AddNumberToObject(root, "rows", (double)rows);
+    cJSON_AddNumberToObject(root, "dimensions", (double)cols);
+    cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
+    return cli_print_json(root);
+}
+
+int invar_cli_embed(int argc, char **argv)
+{
+    bool json = false;
+    int64_t threads = 0;
+    const char *output = NULL, *labels = NULL, *split = "all";
+    struct cli_list positionals = {0}, assignments = {0};
+    const struct cli_option options[] = {
+        {"output", 'o', "FILE.npy", "where the array goes: float32 [samples][features]", CLI_TEXT, &output, 0, 0},
+        {"split", 0, "SPLIT", "train, test or all, which is train then test (default: all)", CLI_TEXT, &split, 0, 0},
+        {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &labels, 0,
+         0},
+        CLI_OPTION_THREADS(&threads),
+        CLI_OPTION_JSON(&json),
+        CLI_OPTION_END,
+    };
+    const struct cli_usage usage = {
+        .verb = "embed",
+        .arguments = "RUN SOURCE -o FILE.npy [--split train|test|all] [--labels FILE.npy] [KEY=VALUE ...]",
+        .purpose = "Representations of data by the encoder of a run, under the plain view, as a NumPy array. Samples "
+                   "that cannot be\nread are left out (of the labels too).",
+        .options = options,
+        .positionals = &positionals,
+        .positional_minimum = 2,
+        .positional_maximum = 2,
+        .positional_name = "RUN SOURCE",
+        .assignments = &assignments,
+        .example = "  invar embed runs/quickstart fashion-mnist -o test.npy --split test --labels labels.npy\n",
+        .more = print_data_options,
+    };
+    struct invar_error err = {0};
+    struct cli_run run = {0};
+    struct invar_embedded embedded = {0};
+    int status;
+
+    if (!cli_parse(&usage, argc, argv, &status))
+        return status;
+    if (!output)
+        return cli_wrong_usage(&usage, "-o FILE.npy says where the array goes; it is missing");
+    if (strcmp(split, "train") != 0 && strcmp(split, "test") != 0 && strcmp(split, "all") != 0)
+        return cli_wrong_usage(&usage, "--split is \"%s\"; expected train, test or all", split);
+    if (cli_run_open(&run, positionals.item[0], positionals.item[1], &assignments, threads, &err) &&
+        embed(&run, split, &embedded, &err) && invar_npy_write(&embedded.features, output, &err) &&
+        (!labels || invar_npy_write(&embedded.labels, labels, &err)))
+        status = report(&run, &embedded, split, output, labels, json);
+    else
+        status = cli_fail(&err);
+    invar_embedded_free(&embedded);
+    cli_run_close(&run);
+    return status;
+}

@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar probe RUN: how well labels can be read from what the encoder learned, beside baselines. */
+#include "cli/probe.h"
+#include "cli/run.h"
+#include "invar/data.h"
+#include "invar/memory.h"
+
+#include <string.h>
+
+static const char *const methods[] = {"linear", "neighbours", NULL};
+static const char *const baselines[] = {"random", "input", NULL};
+
+struct arguments {
+    bool json;
+    int64_t threads;
+    const char *method, *source;
+    struct cli_list runs, baselines, assignments;
+};
+
+static void print_tables(FILE *stream)
+{
+    struct invar_text text = {0};
+    if (invar_options_describe(invar_probe_option_table, 2, &text, NULL) &&
+        invar_text_printf(&text, NULL, "\nKEY=VALUE of --method neighbours:\n") &&
+        invar_options_describe(invar_neighbours_option_table, 2, &text, NULL))
+        fprintf(stream, "KEY=VALUE of --method linear:\n%s", text.data);
+    invar_text_free(&text);
+}
+
+static bool known(const char *name, const char *const *names)
+{
+    while (*names && strcmp(name, *names) != 0)
+        ++names;
+    return *names != NULL;
+}
+
+static bool set_options(const struct arguments *arguments, struct probe_settings *settings, struct invar_error *err)
+{
+    const struct invar_option *table = settings->neighbours ? invar_neighbours_option_table : invar_probe_option_table;
+    void *object = settings->neighbours ? (void *)&settings->knn : (void *)&settings->linear;
+    invar_options_default(table, object);
+    for (int i = 0; i < arguments->assignments.count; ++i)
+        if (!invar_options_set(table, object, arguments->assignments.item[i], err))
+            return false;
+    return true;
+}
+
+static bool check_labels(const struct invar_dataset_info *info, struct invar_error *err)
+{
+    if (info->classes < 2)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s has %d classes; a probe needs labels of at least 2: choose other data with --data",
+                               info->source, info->classes);
+    if (!info->count[INVAR_TRAIN] || !info->count[INVAR_TEST])
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s has no %s samples; a probe needs both splits: have one drawn with data.test_fraction", info->source,
+            info->count[INVAR_TEST] ? "training" : "test");
+    return true;
+}
+
+/* Features of both splits: name is "linear" or "neighbours" (the encoder of the run), "random" or "input". */
+static bool embed(struct cli_run *run, const char *name, struct invar_embedded *train, struct invar_embedded *test,
+                  struct invar_error *err)
+{
+    struct invar_encoder *random = NULL;
+    bool ok;
+    if (!strcmp(name, "input"))
+        return invar_embed_input(run->dataset, INVAR_TRAIN, train, err) &&
+               invar_embed_input(run->dataset, INVAR_TEST, test, err);
+    if (!strcmp(name, "random")) {
+        random = cli_run_random_encoder(run, err);
+        if (!random)
+            return false;
+    }
+    ok = cli_run_embed(run, random ? random : run->encoder, INVAR_TRAIN, train, err) &&
+         cli_run_embed(run, random ? random : run->encoder, INVAR_TEST, test, err);
+    invar_encoder_free(random);
+    return ok;
+}
+
+static bool measure(struct cli_run *run, const struct probe_settings *settings, const char *name,
+                    struct probe_report *out, struct invar_error *err)
+{
+    struct invar_embedded train = {0}, test = {0};
+    cJSON *result = NULL;
+    char key[64];
+    if (settings->neighbours && strcmp(name, "neighbours") != 0)
+        snprintf(key, sizeof key, "neighbours_%s", name);
+    else
+        snprintf(key, sizeof key, "%s", name);
+    if (embed(run, name, &train, &test, err))
+        result = probe_measure(&train, &test, invar_dataset_info(run->dataset), settings, err);
+    invar_embedded_free(&train);
+    invar_embedded_free(&test);
+    if (!result)
+        return false;
+    probe_report_add(out, key, result);
+    return true;
+}
+
+static bool measure_all(struct cli_run *run, const struct arguments *arguments, const struct probe_settings *settings,
+                        struct probe_report *report, struct invar_error *err)
+{
+    if (!measure(run, settings, arguments->method, report, err))
+        return false;
+    for (const char *const *name = baselines; *name; ++name)
+        for (int i = 0; i < arguments->baselines.count; ++i)
+            if (!strcmp(arguments->baselines.item[i], *name)) {
+                if (!measure(run, settings, *name, report, err))
+                    return false;
+                break;
+            }
+    return true;
+}
+
+static int probe(const struct arguments *arguments)
+{
+    struct invar_error err = {0};
+    struct cli_run run = {0};
+    struct probe_report report = {0};
+    struct probe_settings settings = {.neighbours = !strcmp(arguments->method, "neighbours")};
+    const char *folder = arguments->runs.item[0];
+    int status;
+
+    report.results = cJSON_CreateObject();
+    if (set_options(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
+        cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
+        check_labels(invar_dataset_info(run.dataset), &err) && measure_all(&run, arguments, &settings, &report, &err) &&
+        cli_run_merge(folder, "probe.json", report.results, &err)) {
+        if (arguments->json) {
+            cJSON_AddStringToObject(report.results, "run", folder);
+            status = cli_print_json(report.results);
+            report.results = NULL;
+        } else {
+            probe_report_print(&report, invar_dataset_info(run.dataset));
+            status = CLI_DONE;
+        }
+    } else {
+        status = cli_fail(&err);
+    }
+    cJSON_Delete(report.results);
+    cli_run_close(&run);
+    return status;
+}
+
+int invar_cli_probe(int argc, char **argv)
+{
+    struct arguments arguments = {.method = methods[0]};
+    const struct cli_option options[] = {
+        {"method", 0, "METHOD", "linear or neighbours (default: linear)", CLI_TEXT, &arguments.method, 0, 0},
+        {"baseline", 0, "NAME",
+         "the same on random (the encoder as it was before training) or input (the plain views); repeatable", CLI_LIST,
+         &arguments.baselines, 0, 0},
+        {"data", 0, "SOURCE", "other data, of which both splits are used (default: those of the run)", CLI_TEXT,
+         &arguments.source, 0, 0},
+        CLI_OPTION_THREADS(&arguments.threads),
+        CLI_OPTION_JSON(&arguments.json),
+        CLI_OPTION_END,
+    };
+    const struct cli_usage usage = {
+        .verb = "probe",
+        .arguments = "RUN [--method linear|neighbours] [--baseline random|input] [KEY=VALUE ...]",
+        .purpose = "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
+                   "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split. The "
+                   "results also go into\nRUN/probe.json; docs/evaluation.md has the protocol.",
+        .options = options,
+        .positionals = &arguments.runs,
+        .positional_minimum = 1,
+        .positional_maximum = 1,
+        .positional_name = "RUN",
+        .assignments = &arguments.assignments,
+        .example = "  invar probe runs/quickstart --baseline random --baseline input\n"
+                   "  invar probe runs/quickstart --method neighbours k=20\n",
+        .more = print_tables,
+    };
+    int status;
+    if (!cli_parse(&usage, argc, argv, &status))
+        return status;
+    if (!known(arguments.method, methods))
+        return cli_wrong_usage(&usage, "--method is \"%s\"; expected linear or neighbours", arguments.method);
+    for (int i = 0; i < arguments.baselines.count; ++i)
+        if (!known(arguments.baselines.item[i], baselines))
+            return cli_wrong_usage(&usage, "--baseline is \"%s\"; expected random or input",
+                                   arguments.baselines.item[i]);
+    return probe(&arguments);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Results of `invar probe`: measured, as JSON, and as text. */
+#include "cli/probe.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static struct invar_matrix features_of(const struct invar_embedded *embedded)
+{
+    const struct invar_array *array = &embedded->features;
+    return (struct invar_matrix){array->dtype, array->shape[0], array->shape[1], array->data};
+}
+
+static void add_accuracy(cJSON *object, const struct invar_accuracy *accuracy)
+{
+    int classes = accuracy->classes;
+    cJSON_AddNumberToObject(object, "top1", accuracy->top1);
+    cJSON_AddItemToObject(object, "interval", cJSON_CreateDoubleArray((double[]){accuracy->low, accuracy->high}, 2));
+    cJSON_AddNumberToObject(object, "top5", accuracy->top5);
+    cJSON_AddItemToObject(object, "per_class", cJSON_CreateDoubleArray(accuracy->per_class, classes));
+    cJSON *confusion = cJSON_AddArrayToObject(object, "confusion");
+    for (int c = 0; c < classes; ++c) {
+        cJSON *row = cJSON_CreateArray();
+        for (int k = 0; k < classes; ++k)
+            cJSON_AddItemToArray(row, cJSON_CreateNumber((double)accuracy->confusion[c * classes + k]));
+        cJSON_AddItemToArray(confusion, row);
+    }
+}
+
+static cJSON *linear(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
+                     const struct invar_probe_options *options, struct invar_error *err)
+{
+    struct invar_probe_result result;
+    struct invar_matrix train_features = features_of(train), test_features = features_of(test);
+    if (!invar_probe_fit(&train_features, train->labels.data, &test_features, test->labels.data, classes, options,
+                         &result, err))
+        return NULL;
+    if (!result.fit.converged)
+        cli_message("warning: the probe stopped after %" PRId64
+                    " iterations with a gradient of %.1e, above %.1e; raise "
+                    "iterations=%" PRId64,
+                    result.fit.iterations, result.fit.gradient_norm, options->tolerance, options->iterations);
+    cJSON *object = cJSON_CreateObject();
+    add_accuracy(object, &result.test);
+    cJSON_AddNumberToObject(object, "l2", result.l2);
+    if (result.held_out_count) {
+        cJSON_AddNumberToObject(object, "held_out_count", (double)result.held_out_count);
+        cJSON_AddNumberToObject(object, "held_out_top1", result.held_out_top1);
+    }
+    cJSON_AddNumberToObject(object, "objective", result.fit.objective);
+    cJSON_AddNumberToObject(object, "cross_entropy", result.fit.cross_entropy);
+    cJSON_AddNumberToObject(object, "gradient_norm", result.fit.gradient_norm);
+    cJSON_AddNumberToObject(object, "iterations", (double)result.fit.iterations);
+    cJSON_AddBoolToObject(object, "converged", result.fit.converged);
+    cJSON_AddNumberToObject(object, "seconds", result.seconds);
+    invar_probe_result_free(&result);
+    return object;
+}
+
+/* Accuracy with the first k of the neighbours found. */
+static bool vote(const int64_t *index, const double *similarity, int64_t found, int64_t k,
+                 const struct invar_embedded *train, const struct invar_embedded *test, int classes, double temperature,
+                 struct invar_accuracy *out, struct invar_error *err)
+{
+    int64_t rows = test->features.shape[0];
+    struct invar_matrix scores = {INVAR_FLOAT64, rows, classes, NULL};
+    double *data = invar_alloc((size_t)rows, (size_t)classes * sizeof *data, err);
+    scores.data = data;
+    for (int64_t i = 0; data && i < rows; ++i)
+        invar_neighbours_vote(index + i * found, similarity + i * found, k, train->labels.data, classes, temperature,
+                              data + i * classes);
+    bool ok = data && invar_accuracy_measure(&scores, test->labels.data, out, err);
+    invar_free(data);
+    return ok;
+}
+
+static bool train_labels_known(const struct invar_embedded *train, struct invar_error *err)
+{
+    const int64_t *labels = train->labels.data;
+    for (int64_t i = 0; i < train->labels.shape[0]; ++i)
+        if (labels[i] < 0)
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "row %" PRId64 " of the training samples has no label; every row needs one", i);
+    return true;
+}
+
+static cJSON *neighbours(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
+                         const struct invar_neighbours_options *options, struct invar_error *err)
+{
+    struct invar_matrix train_features = features_of(train), test_features = features_of(test);
+    int64_t found = 0, rows = test_features.rows;
+    cJSON *object = NULL, *by_k = NULL;
+    double started = cli_seconds();
+    for (int i = 0; i < options->k.count; ++i)
+        found = options->k.value[i] > found ? options->k.value[i] : found;
+    found = found < train_features.rows ? found : train_features.rows;
+    int64_t *index = invar_alloc((size_t)rows, (size_t)(found + 1) * sizeof *index, err);
+    double *similarity = invar_alloc((size_t)rows, (size_t)(found + 1) * sizeof *similarity, err);
+    bool ok = index && similarity && train_labels_known(train, err) &&
+              invar_neighbours_find(&train_features, &test_features, found, index, similarity, err);
+    if (!ok)
+        goto done;
+    object = cJSON_CreateObject();
+    by_k = cJSON_CreateObject();
+    for (int i = 0; ok && i < options->k.count; ++i) {
+        struct invar_accuracy accuracy;
+        int64_t k = options->k.value[i] < found ? options->k.value[i] : found;
+        char name[32];
+        ok = vote(index, similarity, found, k, train, test, classes, options->temperature, &accuracy, err);
+        if (!ok)
+            break;
+        if (i == 0) {
+            add_accuracy(object, &accuracy);
+            cJSON_AddNumberToObject(object, "k", (double)k);
+            cJSON_AddNumberToObject(object, "temperature", options->temperature);
+        }
+        snprintf(name, sizeof name, "%" PRId64, k);
+        cJSON_DeleteItemFromObjectCaseSensitive(by_k, name);
+        cJSON_AddNumberToObject(by_k, name, accuracy.top1);
+        invar_accuracy_free(&accuracy);
+    }
+    cJSON_AddItemToObject(object, "top1_by_k", by_k);
+    cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
+done:
+    invar_free(index);
+    invar_free(similarity);
+    if (!ok) {
+        cJSON_Delete(object);
+        object = NULL;
+    }
+    return object;
+}
+
+cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embedded *test,
+                     const struct invar_dataset_info *info, const struct probe_settings *settings,
+                     struct invar_error *err)
+{
+    cJSON *object = settings->neighbours ? neighbours(train, test, info->classes, &settings->knn, err)
+                                         : linear(train, test, info->classes, &settings->linear, err);
+    if (!object)
+        return NULL;
+    cJSON_AddStringToObject(object, "data", info->source);
+    cJSON_AddNumberToObject(object, "train_count", (double)train->features.shape[0]);
+    cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
+    cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);
+    if (info->class_names)
+        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
+    return object;
+}
+
+void probe_report_add(struct probe_report *report, const char *name, cJSON *result)
+{
+    cJSON_AddItemToObject(report->results, name, result);
+}
+
+static double number(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) ? item->valuedouble : 0;
+}
+
+static void print_fit(const cJSON *result)
+{
+    const cJSON *by_k = cJSON_GetObjectItemCaseSensitive(result, "top1_by_k"), *item;
+    char seconds[32];
+    if (by_k) {
+        cJSON_ArrayForEach(item, by_k) printf("  k %s: %.2f %%", item->string, item->valuedouble);
+    } else {
+        bool converged = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "converged"));
+        printf("  l2 %g", number(result, "l2"));
+        if (cJSON_GetObjectItemCaseSensitive(result, "held_out_top1"))
+            printf(" (held out %.2f %%)", number(result, "held_out_top1"));
+        printf("  gradient %.1e, %s", number(result, "gradient_norm"), converged ? "converged" : "NOT CONVERGED");
+    }
+    printf("  %s\n", cli_duration(number(result, "seconds"), seconds, sizeof seconds));
+}
+
+static void print_classes(const cJSON *results, const struct invar_dataset_info *info)
+{
+    const cJSON *result;
+    printf("\n%-24s", "per class, %");
+    cJSON_ArrayForEach(result, results)
+        printf(" %12s", strncmp(result->string, "neighbours_", 11) == 0 ? result->string + 11 : result->string);
+    printf("\n");
+    for (int c = 0; c < info->classes; ++c) {
+        char name[32];
+        snprintf(name, sizeof name, "%d", c);
+        printf("%-24.24s", info->class_names ? info->class_names[c] : name);
+        cJSON_ArrayForEach(result, results)
+        {
+            const cJSON *value = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(result, "per_class"), c);
+            printf(" %12.2f", value ? value->valuedouble : 0);
+        }
+        printf("\n");
+    }
+}
+
+void probe_report_print(const struct probe_report *report, const struct invar_dataset_info *info)
+{
+    const cJSON *result = report->results->child;
+    printf("%s: %.0f training and %.0f test samples of %d classes\n\n", info->source, number(result, "train_count"),
+           number(result, "test_count"), info->classes);
+    printf("%-20s %8s %18s %8s %6s\n", "", "top-1 %", "95 % interval", "top-5 %", "dim");
+    cJSON_ArrayForEach(result, report->results)
+    {
+        const cJSON *interval = cJSON_GetObjectItemCaseSensitive(result, "interval");
+        const cJSON *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
+        printf("%-20s %8.2f %8.2f - %7.2f %8.2f %6.0f", result->string, number(result, "top1"),
+               low ? low->valuedouble : 0, high ? high->valuedouble : 0, number(result, "top5"),
+               number(result, "dimensions"));
+        print_fit(result);
+    }
+    if (info->classes <= 100)
+        print_classes(report->results, info);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the verbs that measure a finished run share. */
+#include "cli/run.h"
+#include "invar/data.h"
+#include "invar/file.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4096 };
+static const size_t largest_result = (size_t)1 << 28;
+
+/* The data section that the run was trained with, then the source that was asked for, then KEY=VALUE. */
+static bool data_options(struct invar_data_options *out, const struct invar_encoder *encoder, const char *source,
+                         const struct cli_list *assignments, struct invar_error *err)
+{
+    bool ok = false;
+    const char *text = encoder->source.data ? encoder->source.data : "";
+    struct invar_shape input = invar_net_input(encoder->net);
+    struct invar_node *node = invar_node_parse(text, strlen(text), "encoder.safetensors", err);
+    invar_options_default(invar_data_option_table, out);
+    if (!node || !invar_options_read(invar_data_option_table, out, node, "data", NULL, err))
+        goto done;
+    if (source) {
+        if (strlen(source) >= sizeof out->source) {
+            invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
+                            sizeof out->source - 1);
+            goto done;
+        }
+        strcpy(out->source, source);
+        if (input.rank == 3 && input.height == input.width)
+            out->size = input.height;
+        if (input.rank == 3 && (input.channels == 1 || input.channels == 3))
+            out->channels = input.channels;
+    }
+    for (int i = 0; assignments && i < assignments->count; ++i)
+        if (!invar_options_set(invar_data_option_table, out, assignments->item[i], err))
+            goto done;
+    ok = true;
+done:
+    invar_node_free(node);
+    return ok;
+}
+
+bool cli_run_open(struct cli_run *run, const char *folder, const char *source, const struct cli_list *assignments,
+                  int64_t threads, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+    struct invar_data_options options;
+    *run = (struct cli_run){.folder = folder};
+    if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err))
+        return false;
+    if (!invar_path_exists(path))
+        return invar_error_set(err, INVAR_ERROR_FILE,
+                               "%s: there is no such file; give the folder of a run that has finished (`invar pretrain "
+                               "RECIPE --run DIR --resume` goes on with one that has not)",
+                               path);
+    run->encoder = invar_encoder_read(path, err);
+    if (!run->encoder || !data_options(&options, run->encoder, source, assignments, err))
+        return false;
+    run->device = invar_device_open("cpu", (int)threads, err);
+    run->dataset = run->device ? invar_dataset_open(&options, err) : NULL;
+    return run->dataset != NULL;
+}
+
+void cli_run_close(struct cli_run *run)
+{
+    invar_dataset_close(run->dataset);
+    invar_device_close(run->device);
+    invar_encoder_free(run->encoder);
+}
+
+bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enum invar_split split,
+                   struct invar_embedded *out, struct invar_error *err)
+{
+    struct cli_progress progress;
+    cli_progress_start(&progress, split == INVAR_TRAIN ? "embedding train" : "embedding test", "samples");
+    bool ok = invar_embed(run->device, encoder, run->dataset, split, INVAR_PRECISION_FLOAT32, cli_progress_callback,
+                          &progress, out, err);
+    cli_progress_end(&progress);
+    return ok;
+}
+
+static bool read_seed(const char *folder, uint64_t *seed, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+    if (!invar_path_join(path, sizeof path, folder, "recipe.yaml", err))
+        return false;
+    struct invar_node *root = invar_node_read(path, err);
+    if (!root)
+        return false;
+    const struct invar_node *node = invar_node_get(invar_node_get(root, "training"), "seed");
+    const char *text = node ? invar_node_text(node) : NULL;
+    char *end = NULL;
+    long long value = text ? strtoll(text, &end, 10) : -1;
+    bool ok = text && end != text && !*end && value >= 0;
+    if (!ok)
+        invar_error_set(err, INVAR_ERROR_FORMAT,
+                        "%s: training.seed is no whole number; expected the resolved recipe that pretraining writes",
+                        path);
+    *seed = (uint64_t)value;
+    invar_node_free(root);
+    return ok;
+}
+
+struct invar_encoder *cli_run_random_encoder(const struct cli_run *run, struct invar_error *err)
+{
+    const struct invar_encoder *trained = run->encoder;
+    struct invar_encoder *encoder = NULL;
+    struct invar_text text = {0};
+    struct invar_node *section = NULL;
+    uint64_t seed = 0;
+    if (!read_seed(run->folder, &seed, err) || !invar_text_printf(&text, err, "kind: %s\n%s", trained->kind,
+                                                                  trained->options.data ? trained->options.data : ""))
+        goto done;
+    section = invar_node_parse(text.data, text.size, "encoder.safetensors", err);
+    encoder = section ? invar_encoder_create(section, invar_net_input(trained->net), seed, err) : NULL;
+    if (encoder) {
+        memcpy(encoder->mean, trained->mean, sizeof encoder->mean);
+        memcpy(encoder->deviation, trained->deviation, sizeof encoder->deviation);
+    }
+done:
+    invar_node_free(section);
+    invar_text_free(&text);
+    return encoder;
+}
+
+static cJSON *read_results(const char *path, struct invar_error *err)
+{
+    struct invar_bytes bytes = {0};
+    cJSON *root = NULL;
+    if (!invar_path_exists(path)) {
+        root = cJSON_CreateObject();
+        if (!root)
+            invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
+        return root;
+    }
+    if (!invar_file_read(&bytes, path, largest_result, err))
+        return NULL;
+    root = cJSON_ParseWithLength((const char *)bytes.data, bytes.size);
+    if (!cJSON_IsObject(root)) {
+        cJSON_Delete(root);
+        root = NULL;
+        invar_error_set(err, INVAR_ERROR_FORMAT,
+                        "%s: is torn or no JSON object, so results cannot be added to it; move it away and try again",
+                        path);
+    }
+    invar_bytes_free(&bytes);
+    return root;
+}
+
+bool cli_run_merge(const char *folder, const char *name, const cJSON *results, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+    char *text = NULL;
+    bool ok = false;
+    if (!invar_path_join(path, sizeof path, folder, name, err))
+        return false;
+    cJSON *root = read_results(path, err);
+    if (!root)
+        return false;
+    const cJSON *item;
+    cJSON_ArrayForEach(item, results)
+    {
+        cJSON_DeleteItemFromObjectCaseSensitive(root, item->string);
+        cJSON_AddItemToObject(root, item->string, cJSON_Duplicate(item, true));
+    }
+    text = cJSON_Print(root);
+    if (!text)
+        invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
+    else
+        ok = !results || invar_file_write(path, text, strlen(text), err);
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return ok;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_CLI_RUN_H
+#define INVAR_CLI_RUN_H
+
+#include "cli/cli.h"
+
+/** A finished run opened for measuring: its encoder, a device, and the data it is measured on. */
+struct cli_run {
+    const char *folder; /**< borrowed */
+    struct invar_encoder *encoder;
+    struct invar_device *device;
+    struct invar_dataset *dataset;
+};
+
+/**
+ * Opens FOLDER/encoder.safetensors and the data. source NULL: the data of the run; else that source, resized to what
+ * the encoder sees. assignments: KEY=VALUE of the data section, may be NULL.
+ */
+bool cli_run_open(struct cli_run *run, const char *folder, const char *source, const struct cli_list *assignments,
+                  int64_t threads, struct invar_error *err);
+void cli_run_close(struct cli_run *run);
+
+/** invar_embed with a bar; encoder may be another one than the run's. what: "embedding train". */
+bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enum invar_split split,
+                   struct invar_embedded *out, struct invar_error *err);
+
+/** A fresh encoder of the same architecture, initialised from training.seed of FOLDER/recipe.yaml. */
+struct invar_encoder *cli_run_random_encoder(const struct cli_run *run, struct invar_error *err);
+
+/**
+ * Puts items of `results` into the JSON object in FOLDER/NAME (made when there is none), over items of the same name;
+ * every other item stays. A file that holds no JSON object is refused and left alone. NULL results: only the check.
+ */
+bool cli_run_merge(const char *folder, const char *name, const cJSON *results, struct invar_error *err);
+
+#endif

@@ -1,0 +1,123 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# invar probe and invar embed on a tiny run: what they print, what they leave behind, and what they refuse.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    load common
+    cd "$BATS_FILE_TMPDIR"
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+    "$invar" pretrain tiny.yaml --run run --threads 1 2>/dev/null >/dev/null
+}
+
+setup() {
+    load common
+    cp -r "$BATS_FILE_TMPDIR/data" "$BATS_FILE_TMPDIR/run" "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+}
+
+probe() {
+    "$invar" probe run --threads 1 "$@"
+}
+
+@test "the probe and its baselines, as text and in probe.json" {
+    run --separate-stderr probe --baseline input --baseline random
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"64 training and 32 test samples of 4 classes"* ]]
+    for name in linear random input; do
+        grep -Eq "^$name +[0-9.]+ +[0-9.]+ - +[0-9.]+" <<<"$output"
+        grep -q "\"$name\":" run/probe.json
+    done
+    [[ "$output" == *"converged"* ]]
+    [ "$(grep -c '"top1":' run/probe.json)" -eq 3 ]
+    json_object <run/probe.json
+}
+
+@test "probe --json prints one object" {
+    run --separate-stderr probe --json --baseline random
+    [ "$status" -eq 0 ]
+    json_object <<<"$output"
+    [[ "$output" == *'"confusion"'* && "$output" == *'"converged":	true'* && "$output" == *'"gradient_norm"'* ]]
+}
+
+@test "results are added to probe.json; other keys stay" {
+    echo '{"mine": [1, 2], "linear": {"top1": -1}}' >run/probe.json
+    probe >/dev/null
+    probe --method neighbours --baseline random k=[3,5] >/dev/null
+    json_object <run/probe.json
+    grep -q '"mine"' run/probe.json
+    grep -q '"neighbours":' run/probe.json
+    grep -q '"neighbours_random":' run/probe.json
+    ! grep -q -- '-1' run/probe.json
+    [ "$(grep -c '"linear":' run/probe.json)" -eq 1 ]
+}
+
+@test "the same probe twice gives the same numbers, whatever the number of threads" {
+    probe --json | grep -v seconds >one.json
+    "$invar" probe run --threads 2 --json | grep -v seconds >two.json
+    cmp one.json two.json
+}
+
+@test "a torn or foreign probe.json is refused and kept" {
+    for text in '{"linear": {"to' '[1, 2]' '' 'hello'; do
+        printf '%s' "$text" >run/probe.json
+        fails_with 1 probe
+        says run/probe.json "move it away"
+        [ "$(cat run/probe.json)" = "$text" ]
+    done
+}
+
+@test "what is no finished run is refused" {
+    fails_with 1 "$invar" probe nowhere
+    says nowhere/encoder.safetensors "--resume"
+    printf 'torn' >run/encoder.safetensors
+    fails_with 1 probe
+    says run/encoder.safetensors
+}
+
+@test "the random baseline needs the seed of the recipe" {
+    rm run/recipe.yaml
+    fails_with 1 probe --baseline random
+    says run/recipe.yaml
+    [ ! -e run/probe.json ]
+}
+
+@test "wrong usage of probe is status 2" {
+    fails_with 2 probe --method best
+    says linear neighbours
+    fails_with 2 probe --baseline chance
+    says random input
+    fails_with 2 probe tolerence=1e-3
+    says tolerence tolerance
+    fails_with 2 probe iterations=0
+    says iterations
+    fails_with 2 "$invar" probe
+}
+
+@test "a source that is missing is a sentence" {
+    fails_with 1 probe --data idx:missing
+    says missing
+}
+
+@test "embed writes features and labels of a split or of all" {
+    run --separate-stderr "$invar" embed run idx:data -o all.npy --labels labels.npy --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"96 samples x 32 features"* ]]
+    "$invar" embed run idx:data -o train.npy --split train --threads 1 >/dev/null
+    "$invar" embed run idx:data -o test.npy --split test --threads 2 --json | json_object
+    [ "$(stat -c %s all.npy)" -eq $((128 + 96 * 32 * 4)) ]
+    [ "$(stat -c %s labels.npy)" -eq $((128 + 96 * 8)) ]
+    # Rows of all are the rows of train, then those of test.
+    cmp <(tail -c $((96 * 32 * 4)) all.npy) <(tail -c $((64 * 32 * 4)) train.npy; tail -c $((32 * 32 * 4)) test.npy)
+}
+
+@test "wrong usage of embed" {
+    fails_with 2 "$invar" embed run idx:data
+    says -o
+    fails_with 2 "$invar" embed run idx:data -o a.npy --split val
+    says train test all
+    fails_with 2 "$invar" embed run -o a.npy
+    fails_with 1 "$invar" embed run idx:data -o missing/a.npy
+    says missing/a.npy
+}
