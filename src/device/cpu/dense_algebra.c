@@ -6,6 +6,8 @@
 #include <lapacke.h>
 #include <math.h>
 
+#define SMALL_PRODUCT 1e5 /* multiply-adds below which OpenBLAS starts no threads of its own */
+
 static void use_threads(struct invar_device *device)
 {
     const int threads = invar_device_threads(device);
@@ -13,21 +15,44 @@ static void use_threads(struct invar_device *device)
         openblas_set_num_threads(threads);
 }
 
+/* one block of c, rows x cols of it from (row, col) */
+static void product_block(bool transpose_a, bool transpose_b, double scale, const struct invar_matrix *a,
+                          const struct invar_matrix *b, double keep, const struct invar_matrix *c, int64_t row,
+                          int64_t col, int64_t rows, int64_t cols)
+{
+    const enum CBLAS_TRANSPOSE op_a = transpose_a ? CblasTrans : CblasNoTrans;
+    const enum CBLAS_TRANSPOSE op_b = transpose_b ? CblasTrans : CblasNoTrans;
+    const int64_t from_a = transpose_a ? row : row * a->cols, from_b = transpose_b ? col * b->cols : col;
+    const int64_t from_c = row * c->cols + col;
+    const int m = (int)rows, n = (int)cols, k = (int)(transpose_a ? a->rows : a->cols);
+
+    if (c->dtype == INVAR_FLOAT32)
+        cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, (float)scale, (const float *)a->data + from_a, (int)a->cols,
+                    (const float *)b->data + from_b, (int)b->cols, (float)keep, (float *)c->data + from_c,
+                    (int)c->cols);
+    else
+        cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, scale, (const double *)a->data + from_a, (int)a->cols,
+                    (const double *)b->data + from_b, (int)b->cols, keep, (double *)c->data + from_c, (int)c->cols);
+}
+
+/* Threads take a block each and OpenBLAS, inside a parallel region, one thread: its own threads allocate at every call.
+ */
 void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
                          const struct invar_matrix *a, const struct invar_matrix *b, double keep,
                          const struct invar_matrix *c)
 {
-    const enum CBLAS_TRANSPOSE op_a = transpose_a ? CblasTrans : CblasNoTrans;
-    const enum CBLAS_TRANSPOSE op_b = transpose_b ? CblasTrans : CblasNoTrans;
-    const int m = (int)c->rows, n = (int)c->cols, k = (int)(transpose_a ? a->rows : a->cols);
+    const int64_t inner = transpose_a ? a->rows : a->cols;
+    const bool by_rows = c->rows >= c->cols, worth = (double)c->rows * (double)c->cols * (double)inner > SMALL_PRODUCT;
+    const int64_t length = by_rows ? c->rows : c->cols;
+    const int threads = worth ? invar_device_threads(device) : 1;
 
     use_threads(device);
-    if (c->dtype == INVAR_FLOAT32)
-        cblas_sgemm(CblasRowMajor, op_a, op_b, m, n, k, (float)scale, a->data, (int)a->cols, b->data, (int)b->cols,
-                    (float)keep, c->data, n);
-    else
-        cblas_dgemm(CblasRowMajor, op_a, op_b, m, n, k, scale, a->data, (int)a->cols, b->data, (int)b->cols, keep,
-                    c->data, n);
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int i = 0; i < threads; i++) {
+        const int64_t from = length * i / threads, count = length * (i + 1) / threads - from;
+        product_block(transpose_a, transpose_b, scale, a, b, keep, c, by_rows ? from : 0, by_rows ? 0 : from,
+                      by_rows ? count : c->rows, by_rows ? c->cols : count);
+    }
 }
 
 void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
@@ -65,14 +90,13 @@ void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_
     cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, m, 1, l->data, n, b->data, m);
 }
 
-bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
-                                 const struct invar_matrix *x, double *values, struct invar_error *err)
+static bool singular_values(struct invar_scratch *scratch, const struct invar_matrix *x, double *values,
+                            struct invar_error *err)
 {
     /* rows and columns change places by columns, which leaves singular values alone */
     const lapack_int m = (lapack_int)x->cols, n = (lapack_int)x->rows, least = m < n ? m : n;
     double size = 0, unused = 0;
 
-    use_threads(device);
     lapack_int *integers = invar_scratch_take(scratch, (size_t)least * 8, sizeof *integers, err);
     if (!integers)
         return false;
@@ -91,4 +115,17 @@ bool invar_dense_singular_values(struct invar_device *device, struct invar_scrat
                                    "Inf, or values too large",
                                    (long long)x->rows, (long long)x->cols);
     return true;
+}
+
+/* One thread: these are many small steps, and threads that wait for each other at every one of them cost more. */
+bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
+                                 const struct invar_matrix *x, double *values, struct invar_error *err)
+{
+    const int threads = openblas_get_num_threads();
+
+    (void)device;
+    openblas_set_num_threads(1);
+    const bool ok = singular_values(scratch, x, values, err);
+    openblas_set_num_threads(threads);
+    return ok;
 }
