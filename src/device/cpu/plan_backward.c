@@ -14,6 +14,15 @@ static bool exclusive(const struct cpu_plan *plan, int current, int owner, int b
     return true;
 }
 
+/* May the gradient of `target` be summed in this place? Not where `current` is a sum, which hands its own gradient to
+   one summand after the other. */
+static bool may_sum_in(const struct cpu_plan *plan, int current, int target, int buffer)
+{
+    bool handed_on =
+        plan->net->layers[current].kind == INVAR_LAYER_ADD && plan->layers[current].gradient.buffer == buffer;
+    return !handed_on && exclusive(plan, current, target, buffer);
+}
+
 /* Adds v to the gradient of layer `target`, on behalf of layer `current`. */
 static bool contribute(struct cpu_plan *plan, int current, int target, struct value v, struct invar_error *err)
 {
@@ -28,7 +37,7 @@ static bool contribute(struct cpu_plan *plan, int current, int target, struct va
     if (!plan_convert(plan, WORK_REORDER, current, v, gradient->layout, &other, err))
         return false;
     struct value a = *gradient, b = other;
-    if (!exclusive(plan, current, target, a.buffer) && exclusive(plan, current, target, b.buffer)) {
+    if (!may_sum_in(plan, current, target, a.buffer) && may_sum_in(plan, current, target, b.buffer)) {
         a = other;
         b = *gradient;
     }
@@ -36,7 +45,7 @@ static bool contribute(struct cpu_plan *plan, int current, int target, struct va
     if (!kernel)
         return plan_no_kernel(plan, current, err);
     sum = a;
-    if (!exclusive(plan, current, target, a.buffer) && !plan_value(plan, a.layout, &sum, err))
+    if (!may_sum_in(plan, current, target, a.buffer) && !plan_value(plan, a.layout, &sum, err))
         return false;
     struct operation *op = plan_operation(plan, WORK_ELEMENTWISE, current, kernel, err);
     if (!op)
