@@ -9,11 +9,12 @@
 #include <math.h>
 #include <string.h>
 
-enum { MEMORY = 12 };
+/* Iterations until the metric is taken anew. */
+enum { MEMORY = 12, ROUND = 30 };
 
 struct problem {
     struct softmax_loss *loss;
-    const struct metric *metric;
+    struct metric *metric;
     const struct invar_logreg_options *options;
     int classes;
     int64_t cols;
@@ -21,7 +22,7 @@ struct problem {
     double *weight;   /* [classes][cols + 1] */
     double *gradient; /* the same */
     double cross_entropy, objective, norm;
-    int64_t iterations;
+    int64_t iterations, round; /* in all, and since the metric was taken */
 };
 
 /* Value and gradient at problem->weight; leaves the gradient by weight, and its largest entry on scaled features. */
@@ -51,11 +52,11 @@ static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloat
     size_t size = (size_t)(problem->classes * (problem->cols + 1)) * sizeof *v;
     (void)step;
     memcpy(problem->weight, v, size);
-    metric_leave(problem->metric, problem->weight, problem->classes);
+    metric_leave(problem->metric, problem->weight);
     evaluate_weight(problem);
     memset(gradient, 0, (size_t)n * sizeof *gradient);
     memcpy(gradient, problem->gradient, size);
-    metric_pull(problem->metric, gradient, problem->classes);
+    metric_pull(problem->metric, gradient);
     return problem->objective;
 }
 
@@ -72,7 +73,7 @@ static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t 
     struct problem *problem = user;
     (void)v, (void)gradient, (void)value, (void)vnorm, (void)gnorm, (void)step, (void)n, (void)k, (void)evaluations;
     ++problem->iterations;
-    return finished(problem);
+    return finished(problem) || ++problem->round >= ROUND;
 }
 
 /* From problem->weight to where L-BFGS stops; v [n]. */
@@ -86,10 +87,10 @@ static void descend(struct problem *problem, double *v, int n)
     parameter.epsilon = 0; /* `progress` decides */
     memset(v, 0, (size_t)n * sizeof *v);
     memcpy(v, problem->weight, size);
-    metric_enter(problem->metric, v, problem->classes);
+    metric_enter(problem->metric, v);
     lbfgs(n, v, &value, evaluate, progress, problem, &parameter);
     memcpy(problem->weight, v, size);
-    metric_leave(problem->metric, problem->weight, problem->classes);
+    metric_leave(problem->metric, problem->weight);
     evaluate_weight(problem);
 }
 
@@ -103,22 +104,29 @@ static void centre_bias(double *weight, int classes, int64_t cols)
         weight[c * (cols + 1) + cols] -= mean;
 }
 
-/* From problem->weight towards the minimum with products in that precision. Near the minimum rounding of the objective
- * ends a line search; starting again without memory helps as long as the gradient shrinks. */
+/* From problem->weight towards the minimum with products in that precision, in rounds. A round that ends early met the
+ * rounding of the objective in a line search; going on helps as long as the gradient shrinks. */
 static bool minimise_in(struct problem *problem, const struct labelled_rows *rows, enum invar_dtype precision,
                         double *v, int n, struct invar_error *err)
 {
+    bool ok = false, stuck = false;
     problem->loss = softmax_loss_create(rows, problem->classes, precision, err);
     if (!problem->loss)
         return false;
     evaluate_weight(problem);
-    for (double before = INFINITY; problem->norm < before / 2 && !finished(problem);) {
-        before = problem->norm;
+    while (!stuck && !finished(problem)) {
+        double before = problem->norm;
+        if (!metric_set(problem->metric, problem->weight, problem->l2, err))
+            goto done;
+        problem->round = 0;
         descend(problem, v, n);
+        stuck = problem->round < ROUND && !(problem->norm < before / 2);
     }
+    ok = true;
+done:
     softmax_loss_free(problem->loss);
     problem->loss = NULL;
-    return true;
+    return ok;
 }
 
 bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metric *metric, double scale,
@@ -141,8 +149,7 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
                                classes);
     double *v = invar_alloc((size_t)n, sizeof *v, err);
     problem.gradient = invar_alloc((size_t)parameters, sizeof *problem.gradient, err);
-    if (!v || !problem.gradient || !metric_set(metric, problem.l2, err) ||
-        !minimise_in(&problem, rows, rows->features->dtype, v, n, err))
+    if (!v || !problem.gradient || !minimise_in(&problem, rows, rows->features->dtype, v, n, err))
         goto done;
     /* float32 products leave the objective with 1e-8 or so of rounding; double goes the rest of the way. */
     if (rows->features->dtype == INVAR_FLOAT32 && !finished(&problem) &&
@@ -193,7 +200,7 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
                                options->l2, options->tolerance);
     int64_t cols = features->cols;
     packed = invar_alloc((size_t)classes, (size_t)(cols + 1) * sizeof *packed, err);
-    metric = metric_create(features, matrix_scale(features), err);
+    metric = metric_create(features, classes, matrix_scale(features), err);
     if (!packed || !metric)
         goto done;
     pack(packed, weight, bias, classes, cols);

@@ -236,7 +236,7 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
     if (!check(train, train_labels, test, test_labels, classes, options, err))
         return false;
     probe.scale = matrix_scale(train);
-    probe.metric = metric_create(train, probe.scale, err);
+    probe.metric = metric_create(train, classes, probe.scale, err);
     probe.weight = invar_alloc((size_t)classes, (size_t)(train->cols + 1) * sizeof *probe.weight, err);
     if (!probe.metric || !probe.weight || (options->l2.count > 1 && !choose(&probe, &result, err)) ||
         !fit(&probe, &rows, result.l2, probe.weight, &result.fit, err) ||
