@@ -5,7 +5,9 @@
 #include "invar/version.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct verb {
     const char *name;
@@ -73,8 +75,19 @@ static int run(int argc, char **argv)
     return unknown_verb(argv[1]);
 }
 
+/* Threads that wait for each other spin, and libgomp's default is to spin for seconds: with anything else running on
+   the same cores a step then takes ten times as long. A short spin loses nothing on a quiet machine. libgomp reads this
+   once, before main, so the command starts itself anew with it, unless the user has chosen. */
+static void spin_briefly(char **argv)
+{
+    if (getenv("OMP_WAIT_POLICY") || getenv("GOMP_SPINCOUNT") || setenv("GOMP_SPINCOUNT", "20000", 1) != 0)
+        return;
+    execv("/proc/self/exe", argv); /* on failure: go on as we are */
+}
+
 int main(int argc, char **argv)
 {
+    spin_briefly(argv);
     cli_log_start();
     int status = run(argc, argv);
     errno = 0;
