@@ -136,7 +136,9 @@ bool plan_batchnorm_forward(struct cpu_plan *plan, int number, struct invar_erro
     state->forward = forward_kernel(plan, number, plan->options.mode == INVAR_PLAN_INFERENCE ? whole : rows, err);
     if (!state->forward)
         return false;
-    bool in_place = !training && plan->layers[source].consumers == 1 && !plan->buffers[state->in.buffer].constant;
+    bool alias = plan->net->layers[source].kind == INVAR_LAYER_FLATTEN; /* of a map that others may read */
+    bool in_place =
+        !training && !alias && plan->layers[source].consumers == 1 && !plan->buffers[state->in.buffer].constant;
     if (in_place)
         state->out = state->in;
     else if (!plan_value(plan, state->in.layout, &state->out, err))
