@@ -5,11 +5,11 @@
 
 #include <math.h>
 
-#define EACH(i, count) _Pragma("omp parallel for simd schedule(static)") for (int64_t i = 0; i < (count); i++)
+#define EACH(i, count)                                                                                                 \
+    _Pragma("omp parallel for simd schedule(static) num_threads(device->threads)") for (int64_t i = 0; i < (count); i++)
 
 void invar_cpu_fill(struct invar_device *device, float *x, int64_t count, float value)
 {
-    (void)device;
     EACH(i, count) x[i] = value;
 }
 
@@ -17,8 +17,7 @@ double invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_
 {
     enum { BLOCKS = 512 };
     double partial[BLOCKS] = {0};
-    (void)device;
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) num_threads(device->threads)
     for (int block = 0; block < BLOCKS; block++) {
         int64_t first = count * block / BLOCKS, end = count * (block + 1) / BLOCKS;
         double sum = 0.0;
@@ -36,21 +35,18 @@ double invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_
 void invar_cpu_scale(struct invar_device *device, float *x, int64_t count, double factor)
 {
     float f = (float)factor;
-    (void)device;
     EACH(i, count) x[i] *= f;
 }
 
 void invar_cpu_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count)
 {
     float f = (float)factor;
-    (void)device;
     EACH(i, count) x[i] += f * y[i];
 }
 
 void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count)
 {
     float keep = (float)m, take = (float)(1.0 - m);
-    (void)device;
     EACH(i, count) x[i] = keep * x[i] + take * y[i];
 }
 
@@ -59,7 +55,6 @@ void invar_cpu_sgd(struct invar_device *device, float *p, const float *g, float 
 {
     float rate = (float)lr, mu = first ? 0.0f : (float)momentum, lambda = (float)decay;
     float ahead = nesterov ? (float)momentum : 1.0f, direct = nesterov ? 1.0f : 0.0f;
-    (void)device;
     EACH(i, count)
     {
         float u = g[i] + lambda * p[i];
@@ -72,7 +67,6 @@ void invar_cpu_momentum(struct invar_device *device, float *p, const float *g, f
                         double momentum, double decay, double scale)
 {
     float rate = (float)lr, mu = (float)momentum, lambda = (float)decay, trust = (float)scale;
-    (void)device;
     EACH(i, count)
     {
         buffer[i] = mu * buffer[i] + trust * (g[i] + lambda * p[i]);
@@ -87,7 +81,6 @@ void invar_cpu_adam(struct invar_device *device, float *p, const float *g, float
     float keep = (float)(1.0 - lr * decay), eps = (float)epsilon;
     float rate = (float)(lr / (1.0 - pow(beta1, (double)step)));
     float root = (float)(1.0 / sqrt(1.0 - pow(beta2, (double)step)));
-    (void)device;
     EACH(i, count)
     {
         m[i] = b1 * m[i] + c1 * g[i];
