@@ -15,7 +15,8 @@ enum invar_precision { INVAR_PRECISION_AUTO, INVAR_PRECISION_FLOAT32, INVAR_PREC
 
 struct invar_device;
 
-/** name: "cpu" ("cuda" later); threads 0: all cores. */
+/** name: "cpu" ("cuda" later); threads 0: all cores. NULL with err set for another name or threads outside 0 to 4096.
+ * Close with invar_device_close, after all that was made on it. */
 struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err);
 void invar_device_close(struct invar_device *device);
 const char *invar_device_name(const struct invar_device *device);
@@ -77,12 +78,12 @@ enum invar_plan_mode {
 };
 
 struct invar_plan_options {
-    int64_t batch; /* rows in a call: all views together */
+    int64_t batch; /* rows in a call: all views together, at most 2^20 */
     int64_t
         groups; /* batch statistics are taken over batch / groups consecutive rows (one group a view); divides batch */
     enum invar_precision precision;
     enum invar_plan_mode mode;
-    bool input_gradient; /* backward also gives the gradient of the input */
+    bool input_gradient; /* backward also gives the gradient of the input; training mode only */
     bool profile;        /* keep times by layer kind (invar_plan_profile) */
 };
 
@@ -93,16 +94,17 @@ struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct
                                      struct invar_error *err);
 void invar_plan_free(struct invar_plan *plan);
 
-/** input: device float32 [batch][C][H][W] or [batch][C]; the output stays valid until the next forward: device float32
- * [batch][...]. */
+/** input: device float32 [batch][C][H][W] or [batch][C]; in training mode it must stay as it is until the backward pass
+ * is done. The output stays valid until the next forward: device float32 [batch][...]. */
 bool invar_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err);
 const float *invar_plan_output(const struct invar_plan *plan);
-/** After forward. output_gradient: device float32, shape of the output. Parameter gradients are written (not added) to
- * weights->gradients. */
+/** Once after each forward (gradients are laid over activations; refused otherwise). output_gradient: device float32,
+ * shape of the output. Parameter gradients are written (not added) to weights->gradients. */
 bool invar_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
 /** Shape of the input; NULL unless options.input_gradient. Valid until the next call. */
 const float *invar_plan_input_gradient(const struct invar_plan *plan);
-/** Name of the first layer whose output of the last forward holds a NaN or Inf, or NULL when all are finite. */
+/** Name of the first layer ("input": the input) whose output of the last forward holds a NaN or Inf, or NULL when all
+ * are finite. The input of that forward must still be there; running statistics move once more. */
 const char *invar_plan_find_nonfinite(struct invar_plan *plan);
 
 struct invar_plan_memory {

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#define MAX_BATCH (1 << 20)
+
 static const struct invar_backend *const backends[] = {&invar_backend_cpu, NULL};
 
 struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err)
@@ -157,13 +159,22 @@ void invar_weights_free(struct invar_weights *weights)
 struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                      struct invar_error *err)
 {
-    if (options->batch < 1 || options->groups < 1 || options->batch % options->groups != 0) {
+    if (options->batch < 1 || options->batch > MAX_BATCH) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "plan: a batch of %lld rows: expected 1 to %d",
+                        (long long)options->batch, MAX_BATCH);
+        return NULL;
+    }
+    if (options->groups < 1 || options->batch % options->groups != 0) {
         invar_error_set(err, INVAR_ERROR_USAGE, "plan: a batch of %lld rows cannot be split into %lld equal groups",
                         (long long)options->batch, (long long)options->groups);
         return NULL;
     }
     if (options->mode == INVAR_PLAN_TRAINING && !weights->gradients) {
         invar_error_set(err, INVAR_ERROR_USAGE, "plan: training needs weights with gradients");
+        return NULL;
+    }
+    if (options->mode != INVAR_PLAN_TRAINING && options->input_gradient) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "plan: only a training plan gives the gradient of its input");
         return NULL;
     }
     return weights->device->backend->plan_create(weights, options, err);

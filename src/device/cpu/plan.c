@@ -89,6 +89,7 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
     enum invar_precision precision = INVAR_PRECISION_FLOAT32;
     if (!plan)
         return NULL;
+    omp_set_num_threads(weights->device->threads);
     plan->base.device = weights->device;
     plan->weights = weights;
     plan->net = weights->net;
@@ -143,6 +144,7 @@ static bool point(struct cpu_plan *plan, int buffer, const float *data, struct i
 
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
+    omp_set_num_threads(plan->base.device->threads); /* another device may have been opened, or another thread calls */
     double time = omp_get_wtime();
     for (int i = first; i < end; i++) {
         const struct operation *op = &plan->operations[i];
@@ -161,7 +163,8 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
 bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct invar_error *err)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
-    return point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
+    plan->ready = point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
+    return plan->ready;
 }
 
 const float *invar_cpu_plan_output(const struct invar_plan *base)
@@ -175,6 +178,9 @@ bool invar_cpu_plan_backward(struct invar_plan *base, const float *output_gradie
     struct cpu_plan *plan = (struct cpu_plan *)base;
     if (plan->options.mode != INVAR_PLAN_TRAINING)
         return invar_error_set(err, INVAR_ERROR_USAGE, "plan: only a training plan has a backward pass");
+    if (!plan->ready)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "plan: a backward pass belongs to a forward pass before it");
+    plan->ready = false; /* gradients are laid over activations */
     return point(plan, plan->output_gradient, output_gradient, err) &&
            run(plan, plan->forward_count, plan->operation_count, err);
 }
@@ -208,6 +214,11 @@ static bool all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
 const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
+    const char *input = plan->buffers[plan->input].data;
+    if (!input)
+        return NULL;
+    if (!all_finite(input, plan->layers[0].out.layout->bytes, INVAR_FLOAT32))
+        return plan->net->layers[0].name;
     for (int i = 0; i < plan->forward_count; i++) {
         const struct operation *op = &plan->operations[i];
         if (!run(plan, i, i + 1, NULL))

@@ -99,6 +99,7 @@ struct cpu_plan {
     struct operation *operations;
     int operation_count, operation_capacity;
     int forward_count; /* operations before this one are the forward pass */
+    bool ready;        /* a forward pass has run, and its backward pass has not */
     int input, output_gradient;
     struct value output, input_gradient;
     struct binding *bindings;
