@@ -165,29 +165,45 @@ static double difference(const struct planned *p, struct invar_plan *plan, float
     return (value[1] - value[0]) / (2 * step);
 }
 
-/* Along the gradient itself, where a wrong sign or factor shows in full, and along random directions with half of it
-   mixed in, where a part that belongs elsewhere shows. Steps are small against the numbers they move. What has no
-   gradient (a bias before a norm) is rounding, which is small against scale, the norm of all gradients. */
-static void check_gradient(const struct planned *p, struct invar_plan *plan, float *x, const float *gradient,
-                           int64_t count, double scale, const char *net, const char *what)
+#define DIRECTIONS 3
+#define TOLERANCE 0.02 /* of the gradient's norm */
+
+/* How far the two derivatives are apart: along the gradient itself (k = 0), where a wrong sign or factor shows in full,
+   and along random directions with half of it mixed in, where a part that belongs elsewhere shows. Steps are small
+   against the numbers they move. */
+static double direction_error(const struct planned *p, struct invar_plan *plan, float *x, const float *gradient,
+                              int64_t count, int k, double *found, double *expected)
 {
     float *direction = invar_alloc((size_t)count, sizeof(float), NULL);
     const double norm = sqrt(planned_dot(gradient, gradient, count));
     const double size = sqrt(planned_dot(x, x, count)) + 0.1 * sqrt((double)count);
-    for (int k = 0; k < 3; k++) {
-        double length;
-        planned_fill(direction, count, 99, (uint64_t)k);
-        length = sqrt(planned_dot(direction, direction, count));
-        for (int64_t i = 0; i < count; i++) {
-            const double along = norm > 0 ? (double)gradient[i] / norm : 0;
-            direction[i] = (float)(k == 0 && norm > 0 ? along : (double)direction[i] / length + 0.5 * along);
-        }
-        const double expected = planned_dot(gradient, direction, count);
-        const double found = difference(p, plan, x, direction, count, 3e-4 * size);
-        if (!(fabs(found - expected) <= 0.02 * norm + 1e-3 * scale))
+    double length, a, b;
+    planned_fill(direction, count, 99, (uint64_t)k);
+    length = sqrt(planned_dot(direction, direction, count));
+    for (int64_t i = 0; i < count; i++) {
+        const double along = norm > 0 ? (double)gradient[i] / norm : 0;
+        direction[i] = (float)(k == 0 && norm > 0 ? along : (double)direction[i] / length + 0.5 * along);
+    }
+    a = planned_dot(gradient, direction, count);
+    b = difference(p, plan, x, direction, count, 3e-4 * size);
+    invar_free(direction);
+    if (found)
+        *found = b;
+    if (expected)
+        *expected = a;
+    return fabs(a - b);
+}
+
+/* What has no gradient (a bias before a norm) is rounding, which is small against scale, the norm of all gradients. */
+static void check_gradient(const struct planned *p, struct invar_plan *plan, float *x, const float *gradient,
+                           int64_t count, double scale, const char *net, const char *what)
+{
+    const double norm = sqrt(planned_dot(gradient, gradient, count));
+    for (int k = 0; k < DIRECTIONS; k++) {
+        double found, expected;
+        if (!(direction_error(p, plan, x, gradient, count, k, &found, &expected) <= TOLERANCE * norm + 1e-3 * scale))
             fail_msg("%s, %s, direction %d: %.6g by differences, %.6g by the gradient", net, what, k, found, expected);
     }
-    invar_free(direction);
 }
 
 static void test_differences(void **state)
@@ -212,10 +228,361 @@ static void test_differences(void **state)
     }
 }
 
+/* A factor two, a flipped sign and a part from elsewhere fail the check above (a check that cannot fail is none). */
+static bool accepts(const struct planned *p, struct invar_plan *plan, float *x, const float *gradient, int64_t count)
+{
+    double worst = 0;
+    const double norm = sqrt(planned_dot(gradient, gradient, count));
+    for (int k = 0; k < DIRECTIONS; k++)
+        worst = fmax(worst, direction_error(p, plan, x, gradient, count, k, NULL, NULL));
+    return worst <= TOLERANCE * norm;
+}
+
+static void test_differences_can_fail(void **state)
+{
+    struct planned p = open_net(0, 11);
+    struct invar_plan *plan = planned_plan(&p, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32);
+    struct outcome o = planned_pass(&p, plan, true);
+    const struct invar_parameter *q = &p.net->parameters[0];
+    float *x = p.weights->parameters + q->offset, *gradient = o.gradients + q->offset;
+    (void)state;
+    assert_true(accepts(&p, plan, x, gradient, q->count));
+    for (int64_t i = 0; i < q->count; i++)
+        gradient[i] *= 1.1f;
+    assert_false(accepts(&p, plan, x, gradient, q->count));
+    for (int64_t i = 0; i < q->count; i++)
+        gradient[i] /= -1.1f;
+    assert_false(accepts(&p, plan, x, gradient, q->count));
+    for (int64_t i = 0; i < q->count; i++)
+        gradient[i] *= i % 4 ? -1.0f : 0.0f;
+    assert_false(accepts(&p, plan, x, gradient, q->count));
+    outcome_free(&o);
+    invar_plan_free(plan);
+    planned_close(&p);
+}
+
+/* ---- groups ---- */
+
+/* Rows [row, row + batch) of p as a batch of their own over the same weights. */
+static struct planned part(const struct planned *p, int64_t row, int64_t batch)
+{
+    struct planned q = *p;
+    q.batch = batch;
+    q.in_count = p->in_count / p->batch * batch;
+    q.out_count = p->out_count / p->batch * batch;
+    q.input = p->input + p->in_count / p->batch * row;
+    q.upstream = p->upstream + p->out_count / p->batch * row;
+    return q;
+}
+
+/* A batch of two groups is two batches, the second going on with the running statistics of the first. */
+static void test_groups(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NET_COUNT; n++) {
+        struct planned p = open_net(n, 12), first = part(&p, 0, p.batch / 2),
+                       second = part(&p, p.batch / 2, p.batch / 2);
+        struct outcome whole = planned_run(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
+        struct outcome a = planned_run(&first, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32), b;
+        const int64_t trained = p.net->trained_count, statistics = p.net->statistic_count;
+        second.statistics = a.statistics;
+        b = planned_run(&second, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32);
+        for (int64_t i = 0; i < trained; i++)
+            a.gradients[i] += b.gradients[i];
+        assert_close(whole.output, a.output, first.out_count, 2e-5);
+        assert_close(whole.output + first.out_count, b.output, second.out_count, 2e-5);
+        assert_close(whole.input_gradient, a.input_gradient, first.in_count, 1e-4);
+        assert_close(whole.input_gradient + first.in_count, b.input_gradient, second.in_count, 1e-4);
+        assert_close(whole.gradients, a.gradients, trained, 1e-4);
+        assert_close(whole.statistics, b.statistics, statistics, 1e-5);
+        outcome_free(&whole);
+        outcome_free(&a);
+        outcome_free(&b);
+        planned_close(&p);
+    }
+}
+
+/* ---- modes ---- */
+
+static void test_forward_mode(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NET_COUNT; n++) {
+        struct planned p = open_net(n, 13);
+        struct outcome training = planned_run(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
+        struct outcome forward = planned_run(&p, INVAR_PLAN_FORWARD, 2, INVAR_PRECISION_FLOAT32);
+        assert_close(forward.output, training.output, p.out_count, 1e-6);
+        assert_close(forward.statistics, training.statistics, p.net->statistic_count, 1e-6);
+        if (p.net->statistic_count)
+            assert_true(planned_error(forward.statistics, p.statistics, p.net->statistic_count) > 1e-3);
+        outcome_free(&training);
+        outcome_free(&forward);
+        planned_close(&p);
+    }
+}
+
+/* conv, norm, relu by hand in double from the running statistics; the statistics stay, and rows know nothing of each
+   other. */
+static void test_inference_mode(void **state)
+{
+    struct invar_error err = {0};
+    struct invar_net *net = invar_net_create((struct invar_shape){1, 4, 0, 0}, &err);
+    const int x = invar_net_linear(net, 0, "linear", 6, false, &err);
+    struct planned p;
+    struct outcome o;
+    (void)state;
+    invar_net_relu(net, invar_net_batchnorm(net, x, "norm", &err), &err);
+    p = planned_open(device, net, 3, 4);
+    o = planned_run(&p, INVAR_PLAN_INFERENCE, 1, INVAR_PRECISION_FLOAT32);
+    const float *weight = p.weights->parameters, *scale = weight + 24, *shift = scale + 6, *mean = p.statistics,
+                *variance = mean + 6;
+    for (int64_t i = 0; i < 3; i++)
+        for (int64_t j = 0; j < 6; j++) {
+            const double z = planned_dot(p.input + 4 * i, weight + 4 * j, 4);
+            const double y =
+                (double)scale[j] * (z - (double)mean[j]) / sqrt((double)variance[j] + 1e-5) + (double)shift[j];
+            assert_near(o.output[6 * i + j], fmax(y, 0), 1e-5);
+        }
+    assert_memory_equal(o.statistics, p.statistics, 12 * sizeof(float));
+    outcome_free(&o);
+    planned_close(&p);
+}
+
+static void test_inference_rows(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NET_COUNT; n++) {
+        struct planned p = open_net(n, 14), last = part(&p, p.batch - 1, 1);
+        struct outcome all = planned_run(&p, INVAR_PLAN_INFERENCE, 1, INVAR_PRECISION_FLOAT32);
+        struct outcome one = planned_run(&last, INVAR_PLAN_INFERENCE, 1, INVAR_PRECISION_FLOAT32);
+        assert_close(one.output, all.output + p.out_count - last.out_count, last.out_count, 1e-5);
+        assert_memory_equal(all.statistics, p.statistics, (size_t)p.net->statistic_count * sizeof(float));
+        outcome_free(&all);
+        outcome_free(&one);
+        planned_close(&p);
+    }
+}
+
+/* ---- the same bits; threads ---- */
+
+static void assert_same_bits(const struct planned *p, const struct outcome *a, const struct outcome *b)
+{
+    assert_memory_equal(a->output, b->output, (size_t)p->out_count * sizeof(float));
+    assert_memory_equal(a->gradients, b->gradients, (size_t)p->net->trained_count * sizeof(float));
+    assert_memory_equal(a->input_gradient, b->input_gradient, (size_t)p->in_count * sizeof(float));
+    assert_memory_equal(a->statistics, b->statistics, (size_t)p->net->statistic_count * sizeof(float));
+}
+
+/* The same plan again, and another plan. Between the two passes another input goes through. */
+static void test_repeated(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NET_COUNT; n++) {
+        struct invar_error err = {0};
+        struct planned p = open_net(n, 15);
+        struct invar_plan *plan = planned_plan(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
+        struct outcome first = planned_pass(&p, plan, true), second, third;
+        assert_ok(invar_plan_forward(plan, nets[n].make == no_head ? p.upstream : p.input, &err), &err);
+        second = planned_pass(&p, plan, true);
+        third = planned_run(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
+        assert_same_bits(&p, &first, &second);
+        assert_same_bits(&p, &first, &third);
+        outcome_free(&first);
+        outcome_free(&second);
+        outcome_free(&third);
+        invar_plan_free(plan);
+        planned_close(&p);
+    }
+}
+
+/* Devices of one and of two threads, both open: each plan keeps to its own. */
+static void test_threads(void **state)
+{
+    struct invar_error err = {0};
+    struct invar_device *one = device, *two = invar_device_open("cpu", 2, &err);
+    (void)state;
+    assert_non_null(two);
+    assert_int_equal(invar_device_threads(two), 2);
+    for (int n = 0; n < NET_COUNT; n++) {
+        struct planned p = open_net(n, 16), q;
+        struct outcome a, b;
+        device = two;
+        q = open_net(n, 16);
+        device = one;
+        a = planned_run(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
+        b = planned_run(&q, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
+        assert_close(b.output, a.output, p.out_count, 1e-5);
+        assert_close(b.gradients, a.gradients, p.net->trained_count, 1e-5);
+        assert_close(b.input_gradient, a.input_gradient, p.in_count, 1e-5);
+        assert_close(b.statistics, a.statistics, p.net->statistic_count, 1e-5);
+        outcome_free(&a);
+        outcome_free(&b);
+        planned_close(&p);
+        planned_close(&q);
+    }
+    invar_device_close(two);
+}
+
+/* ---- what is not finite ---- */
+
+static float *values_of(const struct planned *p, const char *name)
+{
+    for (int i = 0; i < p->net->parameter_count; i++)
+        if (strcmp(p->net->parameters[i].name, name) == 0)
+            return p->weights->parameters + p->net->parameters[i].offset;
+    fail_msg("no parameter %s", name);
+    return NULL;
+}
+
+static void check_nonfinite(const struct planned *p, float *where, float value, const char *layer)
+{
+    struct invar_error err = {0};
+    for (int mode = 0; mode < 3; mode++) {
+        struct invar_plan *plan = planned_plan(p, (enum invar_plan_mode)mode, 1, INVAR_PRECISION_FLOAT32);
+        const float kept = *where;
+        const char *found;
+        assert_null(invar_plan_find_nonfinite(plan));
+        assert_ok(invar_plan_forward(plan, p->input, &err), &err);
+        assert_null(invar_plan_find_nonfinite(plan));
+        *where = value;
+        assert_ok(invar_plan_forward(plan, p->input, &err), &err);
+        found = invar_plan_find_nonfinite(plan);
+        assert_non_null(found);
+        assert_string_equal(found, layer);
+        *where = kept;
+        memcpy(p->weights->statistics, p->statistics, (size_t)p->net->statistic_count * sizeof(float));
+        invar_plan_free(plan);
+    }
+}
+
+static void test_find_nonfinite(void **state)
+{
+    struct planned p = open_net(0, 17), q = open_net(3, 17);
+    (void)state;
+    check_nonfinite(&p, p.input + p.in_count - 1, NAN, "input");
+    check_nonfinite(&p, p.input, INFINITY, "input");
+    check_nonfinite(&p, values_of(&p, "conv1.weight"), NAN, "conv1");
+    /* a fused ReLU makes zero of NaN, so Inf; NaN in a weight is for the trainer to find */
+    check_nonfinite(&p, values_of(&p, "bn1.bias"), INFINITY, "bn1");
+    check_nonfinite(&p, values_of(&p, "layer1.0.bn2.weight") + 2, INFINITY, "layer1.0.bn2");
+    check_nonfinite(&p, values_of(&p, "layer2.0.conv2.weight"), NAN, "layer2.0.conv2");
+    check_nonfinite(&p, values_of(&p, "layer2.0.downsample.0.weight") + 1, -INFINITY, "layer2.0.downsample.0");
+    check_nonfinite(&q, values_of(&q, "conv2.bias"), NAN, "conv2");
+    check_nonfinite(&q, values_of(&q, "linear1.weight"), NAN, "linear1");
+    check_nonfinite(&q, values_of(&q, "norm2.weight"), NAN, "norm2");
+    check_nonfinite(&q, values_of(&q, "linear2.weight"), NAN, "linear2");
+    planned_close(&p);
+    planned_close(&q);
+}
+
+/* ---- memory ---- */
+
+static size_t all_activations(const struct planned *p)
+{
+    size_t total = 0;
+    for (int i = 1; i < p->net->layer_count; i++)
+        total += (size_t)(p->batch * planned_elements(p->net->layers[i].shape)) * sizeof(float);
+    return total;
+}
+
+static struct invar_plan_memory memory_of(const struct planned *p, enum invar_plan_mode mode)
+{
+    struct invar_plan *plan = planned_plan(p, mode, 1, INVAR_PRECISION_FLOAT32);
+    struct invar_plan_memory memory;
+    invar_plan_memory(plan, &memory);
+    invar_plan_free(plan);
+    return memory;
+}
+
+/* What no longer lives gives its place to what comes: backward fits where keeping every output alone would not, and
+   without it only a few outputs live at once. */
+static void test_memory(void **state)
+{
+    struct invar_error err = {0};
+    struct invar_net *net =
+        planned_encoder("{kind: resnet18, stem: small, width: 16}", (struct invar_shape){3, 3, 32, 32}, &err);
+    struct planned p = planned_open(device, net, 16, 1);
+    const size_t all = all_activations(&p);
+    const struct invar_plan_memory training = memory_of(&p, INVAR_PLAN_TRAINING),
+                                   inference = memory_of(&p, INVAR_PLAN_INFERENCE),
+                                   forward = memory_of(&p, INVAR_PLAN_FORWARD);
+    (void)state;
+    printf("all outputs %zu; workspace: training %zu, forward %zu, inference %zu; reorders %lld\n", all,
+           training.workspace, forward.workspace, inference.workspace, (long long)training.reorders);
+    assert_true(training.workspace < all);
+    assert_true(forward.workspace < all / 4);
+    assert_true(inference.workspace < all / 4);
+    assert_in_range(training.primitives, 1, 100000);
+    assert_in_range(training.weights, (size_t)net->trained_count, 100 * (size_t)net->trained_count);
+    /* layouts change at the input and at the flatten, not between convolutions */
+    assert_true(training.reorders <= 8);
+    planned_close(&p);
+}
+
+/* ---- refusals ---- */
+
+static void test_refused(void **state)
+{
+    static const int64_t batches[][2] = {{5, 2}, {0, 1}, {4, 0}, {-4, 2}, {4, -2}, {4, 8}, {INT64_MAX, 1}};
+    struct invar_error err = {0};
+    struct planned p = open_net(0, 18);
+    struct invar_weights *without = invar_weights_create(device, p.net, false, &err);
+    struct invar_plan *plan;
+    struct invar_plan_options options = {.mode = INVAR_PLAN_TRAINING};
+    (void)state;
+    assert_null(without->gradients);
+    for (size_t i = 0; i < sizeof batches / sizeof *batches; i++) {
+        options.batch = batches[i][0];
+        options.groups = batches[i][1];
+        assert_refused(invar_plan_create(p.weights, &options, &err), &err, INVAR_ERROR_USAGE, "plan: a batch of");
+    }
+    options.batch = 4;
+    options.groups = 2;
+    assert_refused(invar_plan_create(without, &options, &err), &err, INVAR_ERROR_USAGE, "weights with gradients");
+    options.mode = INVAR_PLAN_INFERENCE;
+    options.input_gradient = true;
+    assert_refused(invar_plan_create(p.weights, &options, &err), &err, INVAR_ERROR_USAGE, "gradient of its input");
+    options.input_gradient = false;
+    plan = invar_plan_create(without, &options, &err);
+    assert_non_null(plan);
+    assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+    assert_null(invar_plan_input_gradient(plan));
+    assert_refused(invar_plan_backward(plan, p.upstream, &err), &err, INVAR_ERROR_USAGE, "only a training plan");
+    invar_plan_free(plan);
+    plan = planned_plan(&p, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32);
+    assert_refused(invar_plan_backward(plan, p.upstream, &err), &err, INVAR_ERROR_USAGE, "a forward pass before it");
+    assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+    assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
+    assert_refused(invar_plan_backward(plan, p.upstream, &err), &err, INVAR_ERROR_USAGE, "a forward pass before it");
+    invar_plan_free(plan);
+    invar_plan_free(NULL);
+    invar_weights_free(without);
+    invar_weights_free(NULL);
+    planned_close(&p);
+}
+
+static void test_devices(void **state)
+{
+    struct invar_error err = {0};
+    (void)state;
+    assert_refused(invar_device_open("tpu", 1, &err), &err, INVAR_ERROR_USAGE, "device \"tpu\"");
+    assert_refused(invar_device_open("cpu", -1, &err), &err, INVAR_ERROR_USAGE, "threads -1");
+    assert_refused(invar_device_open("cpu", 5000, &err), &err, INVAR_ERROR_USAGE, "threads 5000");
+    assert_string_equal(invar_device_name(device), "cpu");
+    assert_int_equal(invar_device_threads(device), 1);
+    assert_non_null(strstr(invar_device_describe(device), "oneDNN"));
+    invar_device_close(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_differences),    cmocka_unit_test(test_differences_can_fail),
+        cmocka_unit_test(test_groups),         cmocka_unit_test(test_forward_mode),
+        cmocka_unit_test(test_inference_mode), cmocka_unit_test(test_inference_rows),
+        cmocka_unit_test(test_repeated),       cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
