@@ -57,6 +57,7 @@ training:
   batch: 16
   log_interval: 1
   measure_interval: 4
+  checkpoint_interval: 200
   precision: float32
 YAML
 }

@@ -124,7 +124,7 @@ stop_at() {
 }
 
 @test "killed at ten random moments, the run resumes to the same bits" {
-    local pid often=training.checkpoint_interval=10
+    local pid often=training.checkpoint_interval=50
     pretrain --run whole training.epochs=500 $often
     RANDOM=20231
     for _ in $(seq 10); do

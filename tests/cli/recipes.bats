@@ -125,6 +125,7 @@ refuses() {
 }
 
 @test "KEY=VALUE that is none" {
+    refuses training.epochs= training.epochs=null
     refuses training..epochs=1 training
     refuses training.epochs.more=1 training.epochs
     fails_with 2 "$invar" recipes show tiny.yaml training.epochs
