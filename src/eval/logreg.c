@@ -11,6 +11,8 @@
 
 /* Iterations until the metric is taken anew. */
 enum { MEMORY = 12, ROUND = 30 };
+/* What `progress` returns to stop, and lbfgs passes on. */
+enum { STOPPED = 1 };
 
 struct problem {
     struct softmax_loss *loss;
@@ -18,8 +20,13 @@ struct problem {
     const struct invar_logreg_options *options;
     int classes;
     int64_t cols;
-    double l2, scale; /* the penalty on the weights of unscaled features */
-    double *weight;   /* [classes][cols + 1] */
+    double l2, scale;       /* the penalty on the weights of unscaled features */
+    double *weight;         /* [classes][cols + 1] */
+    double *start;          /* the same: where a round began */
+    double *start_gradient; /* by v */
+    double start_objective;
+    double rounding;  /* share of the objective below which differences of it are not to be trusted */
+    double unit;      /* liblbfgs tries a first step of length 1 in v: this makes it the Newton-like one */
     double *gradient; /* the same */
     double cross_entropy, objective, norm;
     int64_t iterations, round; /* in all, and since the metric was taken */
@@ -45,19 +52,42 @@ static void evaluate_weight(struct problem *problem)
     problem->norm = isfinite(problem->objective) ? norm : INFINITY;
 }
 
+/* weight = start + unit L^-T v */
+static void place_weight(struct problem *problem, const double *v)
+{
+    int64_t count = problem->classes * (problem->cols + 1);
+    for (int64_t i = 0; i < count; ++i)
+        problem->weight[i] = problem->unit * v[i];
+    metric_leave(problem->metric, problem->weight);
+    for (int64_t i = 0; i < count; ++i)
+        problem->weight[i] += problem->start[i];
+}
+
+/* The objective less that of the start; scales the gradient to v. Near the minimum the difference of two objectives is
+ * rounding, which would end every line search; there the trapezium of the slopes at both ends is far more exact. */
+static double descent(const struct problem *problem, const double *v, double *gradient)
+{
+    int64_t count = problem->classes * (problem->cols + 1);
+    double slope = 0, limit = problem->rounding * fabs(problem->start_objective);
+    for (int64_t i = 0; i < count; ++i) {
+        gradient[i] *= problem->unit;
+        slope += (gradient[i] + problem->start_gradient[i]) / 2 * v[i];
+    }
+    return fabs(slope) < limit ? slope : problem->objective - problem->start_objective;
+}
+
 static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloatval_t *gradient, const int n,
                                 const lbfgsfloatval_t step)
 {
     struct problem *problem = user;
     size_t size = (size_t)(problem->classes * (problem->cols + 1)) * sizeof *v;
     (void)step;
-    memcpy(problem->weight, v, size);
-    metric_leave(problem->metric, problem->weight);
+    place_weight(problem, v);
     evaluate_weight(problem);
     memset(gradient, 0, (size_t)n * sizeof *gradient);
     memcpy(gradient, problem->gradient, size);
     metric_pull(problem->metric, gradient);
-    return problem->objective;
+    return descent(problem, v, gradient);
 }
 
 static bool finished(const struct problem *problem)
@@ -73,24 +103,33 @@ static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t 
     struct problem *problem = user;
     (void)v, (void)gradient, (void)value, (void)vnorm, (void)gnorm, (void)step, (void)n, (void)k, (void)evaluations;
     ++problem->iterations;
-    return finished(problem) || ++problem->round >= ROUND;
+    return ++problem->round >= ROUND || finished(problem) ? STOPPED : 0;
 }
 
-/* From problem->weight to where L-BFGS stops; v [n]. */
+/* From problem->weight, where the gradient is known, to where L-BFGS stops; v [n]. */
 static void descend(struct problem *problem, double *v, int n)
 {
-    size_t size = (size_t)(problem->classes * (problem->cols + 1)) * sizeof *v;
+    int64_t count = problem->classes * (problem->cols + 1);
+    size_t size = (size_t)count * sizeof *v;
     lbfgs_parameter_t parameter;
-    double value;
+    double value, square = 0;
     lbfgs_parameter_init(&parameter);
     parameter.m = MEMORY;
     parameter.epsilon = 0; /* `progress` decides */
+    memcpy(problem->start, problem->weight, size);
+    memcpy(v, problem->gradient, size);
+    metric_pull(problem->metric, v);
+    for (int64_t i = 0; i < count; ++i)
+        square += v[i] * v[i];
+    problem->unit = square > 0 ? sqrt(square) : 1;
+    for (int64_t i = 0; i < count; ++i)
+        problem->start_gradient[i] = problem->unit * v[i];
+    problem->start_objective = problem->objective;
     memset(v, 0, (size_t)n * sizeof *v);
-    memcpy(v, problem->weight, size);
-    metric_enter(problem->metric, v);
-    lbfgs(n, v, &value, evaluate, progress, problem, &parameter);
-    memcpy(problem->weight, v, size);
-    metric_leave(problem->metric, problem->weight);
+    if (lbfgs(n, v, &value, evaluate, progress, problem, &parameter) == STOPPED)
+        return;
+    /* A line search failed and v went back to the last good point. */
+    place_weight(problem, v);
     evaluate_weight(problem);
 }
 
@@ -104,8 +143,8 @@ static void centre_bias(double *weight, int classes, int64_t cols)
         weight[c * (cols + 1) + cols] -= mean;
 }
 
-/* From problem->weight towards the minimum with products in that precision, in rounds. A round that ends early met the
- * rounding of the objective in a line search; going on helps as long as the gradient shrinks. */
+/* From problem->weight towards the minimum with products in that precision, in rounds. A round that ends early met
+ * rounding in a line search; going on helps as long as the gradient shrinks. */
 static bool minimise_in(struct problem *problem, const struct labelled_rows *rows, enum invar_dtype precision,
                         double *v, int n, struct invar_error *err)
 {
@@ -113,6 +152,7 @@ static bool minimise_in(struct problem *problem, const struct labelled_rows *row
     problem->loss = softmax_loss_create(rows, problem->classes, precision, err);
     if (!problem->loss)
         return false;
+    problem->rounding = precision == INVAR_FLOAT32 ? 1e-5 : 1e-9;
     evaluate_weight(problem);
     while (!stuck && !finished(problem)) {
         double before = problem->norm;
@@ -149,9 +189,12 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
                                classes);
     double *v = invar_alloc((size_t)n, sizeof *v, err);
     problem.gradient = invar_alloc((size_t)parameters, sizeof *problem.gradient, err);
-    if (!v || !problem.gradient || !minimise_in(&problem, rows, rows->features->dtype, v, n, err))
+    problem.start = invar_alloc((size_t)parameters, sizeof *problem.start, err);
+    problem.start_gradient = invar_alloc((size_t)parameters, sizeof *problem.start_gradient, err);
+    if (!v || !problem.gradient || !problem.start || !problem.start_gradient ||
+        !minimise_in(&problem, rows, rows->features->dtype, v, n, err))
         goto done;
-    /* float32 products leave the objective with 1e-8 or so of rounding; double goes the rest of the way. */
+    /* Rounding of float32 products can keep the gradient above the tolerance; double goes the rest of the way. */
     if (rows->features->dtype == INVAR_FLOAT32 && !finished(&problem) &&
         !minimise_in(&problem, rows, INVAR_FLOAT64, v, n, err))
         goto done;
@@ -171,6 +214,8 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
     ok = true;
 done:
     invar_free(problem.gradient);
+    invar_free(problem.start);
+    invar_free(problem.start_gradient);
     invar_free(v);
     return ok;
 }

@@ -201,22 +201,6 @@ static const double *block_of(const struct metric *metric, int c)
     return metric->factor + (metric->blocks > 1 ? (size_t)c * block_size(metric) : 0);
 }
 
-void metric_enter(const struct metric *metric, double *weight)
-{
-    int n = metric->n;
-#pragma omp parallel for schedule(static)
-    for (int c = 0; c < metric->classes; ++c) {
-        const double *factor = block_of(metric, c);
-        double *row = weight + (int64_t)c * n;
-        scale_row(metric, row, 1 / metric->scale);
-        if (metric->full)
-            cblas_dtrmv(CblasRowMajor, CblasLower, CblasTrans, CblasNonUnit, n, factor, n, row, 1);
-        else
-            for (int j = 0; j < n; ++j)
-                row[j] *= factor[j];
-    }
-}
-
 /* row <- L^-T row (or L^-1 row) */
 static void solve(const struct metric *metric, int c, bool transposed, double *row)
 {

@@ -18,8 +18,7 @@ struct metric *metric_create(const struct invar_matrix *features, int classes, d
 void metric_free(struct metric *metric);
 /** Factorises at the weights [classes][D + 1] for a strength of the penalty. */
 bool metric_set(struct metric *metric, const double *weight, double l2, struct invar_error *err);
-/** In place on [classes][D + 1]: w to v, v to w, and the gradient by w to that by v. */
-void metric_enter(const struct metric *metric, double *weight);
+/** In place on [classes][D + 1]: v to w, and the gradient by w to that by v. */
 void metric_leave(const struct metric *metric, double *weight);
 void metric_pull(const struct metric *metric, double *gradient);
 
