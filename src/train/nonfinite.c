@@ -38,15 +38,16 @@ static const char *find_gradient(struct invar_trainer *t, const char **net)
     return NULL;
 }
 
-static const char *find_weight(struct invar_trainer *t, const char **net)
+static const char *find_weight(struct invar_trainer *t, const char **net, bool statistics)
 {
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         const struct invar_chain_net *n = &t->nets[i];
         *net = n->name;
         for (int k = 0; n->net && k < n->net->parameter_count; k++) {
             const struct invar_parameter *p = &n->net->parameters[k];
-            const float *base = p->role == INVAR_PARAMETER_STATISTIC ? n->weights->statistics : n->weights->parameters;
-            if (!all_finite(t->device, base + p->offset, p->count))
+            const float *base = statistics ? n->weights->statistics : n->weights->parameters;
+            if ((p->role == INVAR_PARAMETER_STATISTIC) == statistics &&
+                !all_finite(t->device, base + p->offset, p->count))
                 return p->name;
         }
     }
@@ -59,7 +60,7 @@ static void describe_origin(struct invar_trainer *t, char *out, size_t size)
     const char *net = NULL, *name, *what;
 
     out[0] = '\0';
-    if ((name = find_weight(t, &net)))
+    if ((name = find_weight(t, &net, false)))
         what = "parameter";
     else if ((name = find_layer(t, &net, false)))
         what = "layer";
@@ -67,6 +68,8 @@ static void describe_origin(struct invar_trainer *t, char *out, size_t size)
         what = "layer of the target network";
     else if ((name = find_gradient(t, &net)))
         what = "gradient, going backwards,";
+    else if ((name = find_weight(t, &net, true)))
+        what = "running statistic";
     else
         return;
     snprintf(out, size, "; the first %s that is not finite is %s of the %s", what, name, net);
@@ -93,7 +96,7 @@ bool invar_nonfinite_check_weights(struct invar_trainer *t, struct invar_error *
 {
     const char *net;
 
-    if (!find_weight(t, &net))
+    if (!find_weight(t, &net, false) && !find_weight(t, &net, true))
         return true;
     return invar_nonfinite_error(t, "the weights are not finite", err);
 }
