@@ -16,7 +16,8 @@ extern const char *const invar_recipe_sections[];
 /** Recipes embedded at build time (cmake/EmbedRecipes.cmake); ended by a NULL name. */
 extern const struct invar_recipe_name invar_recipe_shipped[];
 
-/** Applies overrides to the document; another kind of encoder or optimiser drops the options of the old one. */
+/** Applies overrides to the document; another kind of encoder or optimiser drops the file's options
+ * of it. */
 bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
 /** The rules that span sections; origin is what messages call the recipe. */

@@ -15,16 +15,6 @@ static bool table_has(const struct invar_option *table, const char *key)
     return false;
 }
 
-static const struct invar_option *options_of_kind(const char *section, const char *kind, struct invar_error *err)
-{
-    if (strcmp(section, "encoder") == 0) {
-        const struct invar_encoder_spec *spec = invar_encoder_find(kind, err);
-        return spec ? spec->options : NULL;
-    }
-    const struct invar_optimiser_spec *spec = invar_optimiser_find(kind, err);
-    return spec ? spec->options : NULL;
-}
-
 /* The value of the last "SECTION.kind=VALUE" among the overrides, or NULL. */
 static const char *overridden_kind(const char *section, const char *const *overrides, int count)
 {
@@ -38,27 +28,20 @@ static const char *overridden_kind(const char *section, const char *const *overr
     return kind;
 }
 
-/*
- * Another kind on the command line makes the file's options of the old kind meaningless: those that the new kind does
- * not know are dropped, so that `encoder.kind=resnet18` works on any recipe.
- */
+/* The file's options belong to the kind that it names; another one takes its defaults. The rate is of every kind. */
 static bool drop_options_of_old_kind(struct invar_node *root, const char *section, const char *kind,
                                      struct invar_error *err)
 {
     const struct invar_node *mapping = invar_node_get(root, section);
-    const struct invar_option *table;
     const char *old = invar_node_text(invar_node_get(mapping, "kind"));
 
-    if (!mapping || !old || strcmp(old, kind) == 0)
+    if (!old || strcmp(old, kind) == 0)
         return true;
-    table = options_of_kind(section, kind, err);
-    if (!table)
-        return false;
     for (int i = invar_node_count(mapping) - 1; i >= 0; i--) {
         const char *key = invar_node_key(mapping, i);
         char removal[INVAR_TEXT_SIZE];
         bool rate = strcmp(section, "optimiser") == 0 && table_has(invar_rate_option_table, key);
-        if (rate || strcmp(key, "kind") == 0 || table_has(table, key))
+        if (rate || strcmp(key, "kind") == 0)
             continue;
         invar_log(INVAR_LOG_INFO, "%s.%s of the recipe is dropped: %s.kind is now %s", section, key, section, kind);
         snprintf(removal, sizeof removal, "%s.%s=null", section, key);

@@ -78,6 +78,9 @@ static void test_overrides(void **state)
     assert_string_equal(r->optimiser->name, "sgd");
     assert_near(r->training.epochs, 2.5, 0);
     assert_near(r->rate.lr, 2e-3, 1e-15);
+    char *text = text_of(r);
+    assert_non_null(strstr(text, "  pool: 1\n")); /* not the small ResNet's 2 */
+    free(text);
     assert_int_equal(r->projector.output, 128);
     assert_int_equal(r->predictor.output, 0);
     invar_recipe_free(r);
