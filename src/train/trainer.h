@@ -86,7 +86,7 @@ double invar_trainer_clock(void);
 /** Adds the time since *since to one kind of work, and moves *since on. */
 void invar_trainer_lap(struct invar_trainer *trainer, enum invar_work work, double *since);
 
-/* ---- nets (chain.c) ---- */
+/* ---- nets (chain_create.c, chain.c) ---- */
 
 /** Nets, weights, plans and buffers of the chain; initial weights on the host. */
 bool invar_chain_create(struct invar_trainer *trainer, struct invar_error *err);
