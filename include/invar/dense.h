@@ -20,6 +20,8 @@ bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int
 void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x);
 /** to = from, converting between float32 and float64 where they differ. */
 void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to);
+/** x <- factor x. */
+void invar_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x);
 /** y += scale x. */
 void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
                      const struct invar_matrix *y);
@@ -30,6 +32,9 @@ void invar_dense_transpose(struct invar_device *device, const struct invar_matri
 void invar_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x);
 /** Sum over all elements of a * b. */
 double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b);
+/** The diagonal of a square x, to and from host [rows]. */
+void invar_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out);
+void invar_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values);
 
 /** c = scale op(a) op(b) + keep c, where op transposes on request; keep 0 ignores what c held. */
 void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
@@ -38,7 +43,7 @@ void invar_dense_product(struct invar_device *device, bool transpose_a, bool tra
 
 /* ---- rows ---- */
 
-/** y = norm(x) by row: x / max(|x|, 1e-12). lengths: device double [rows], receives max(|x|, 1e-12). */
+/** y = norm(x) by row: x / max(|x|, 1e-12); y may be x. lengths: device double [rows], receives max(|x|, 1e-12). */
 void invar_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
                            double *lengths);
 /** dx += scale (dy - y <y, dy>) / length: the gradient of norm(); where a row was clamped, scale dy / 1e-12. */
@@ -92,11 +97,28 @@ void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix 
 void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y);
 /** Device double [cols] each: means, and sums of squared distances from them (two passes). */
 void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares);
+/** y(i, j) = factor[j] (x(i, j) - mean[j]); mean and factor: device double [cols]. */
+void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
+                             const double *factor, const struct invar_matrix *y);
+/**
+ * dx += scale factor[j] (dy - column mean of dy - y * column sum of (dy y) / divisor): the gradient of y where mean is
+ * that of x and factor 1 / sqrt(squares / divisor + constant).
+ */
+void invar_dense_standardise_backward(struct invar_device *device, const struct invar_matrix *y, const double *factor,
+                                      double divisor, const struct invar_matrix *dy, double scale,
+                                      const struct invar_matrix *dx);
 /** c = x^T x / (rows - 1) for a centred x: C(Z) of [V3]. */
 void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
                             const struct invar_matrix *c);
 
-/* ---- factorisations, float64 ---- */
+/* ---- distances and factorisations, float64 ---- */
+
+/**
+ * [I4] from gram = z z^T, z (N, d) centred: *out = sum_i log (1/N) sum_j exp(-scale |z_i - z_j|^2), j = i included.
+ * gram is overwritten by the symmetric matrix whose product with z is the gradient of *out by z. Scratch: 2 N doubles.
+ */
+bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
+                             const struct invar_matrix *gram, double scale, double *out, struct invar_error *err);
 
 /** a = L L^T, in place: L in the lower triangle, zeros above. Not positive definite: INVAR_ERROR_NUMERIC. */
 bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err);

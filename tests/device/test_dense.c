@@ -129,6 +129,27 @@ static void transposes_sums_and_copies(void **state)
     }
 }
 
+static void scales_and_diagonals(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x = draw(*type, 9, 9, 1), before = draw(*type, 9, 9, 1);
+        double diagonal[9];
+
+        invar_dense_scale(device, -1.5, &x);
+        invar_dense_diagonal(device, &x, diagonal);
+        for (int64_t i = 0; i < 9; i++) {
+            assert_near(diagonal[i], -1.5 * get(&before, i, i), tolerance(&x));
+            diagonal[i] = (double)i;
+        }
+        invar_dense_set_diagonal(device, &x, diagonal);
+        for (int64_t i = 0; i < 9; i++)
+            for (int64_t j = 0; j < 9; j++)
+                assert_near(get(&x, i, j), i == j ? (double)i : -1.5 * get(&before, i, j), tolerance(&x));
+    }
+}
+
 /* ---- rows ---- */
 
 static void norm_and_its_gradient(void **state)
@@ -281,6 +302,120 @@ static void columns_far_from_zero(void **state)
     }
 }
 
+/* sum over all elements of weight * standardised x, whose gradient standardise_backward must give */
+static double weighted_standard(const struct invar_matrix *x, const struct invar_matrix *weight, double divisor,
+                                double *factor, const struct invar_matrix *y)
+{
+    double mean[70], squares[70];
+
+    invar_dense_moments(device, x, mean, squares);
+    for (int64_t j = 0; j < x->cols; j++)
+        factor[j] = 1 / sqrt(squares[j] / divisor + 0.1);
+    invar_dense_standardise(device, x, mean, factor, y);
+    return invar_dense_dot(device, y, weight);
+}
+
+static void standardised_columns_and_their_gradient(void **state)
+{
+    (void)state;
+    const double step = 1e-5, divisor = 11;
+    const struct invar_matrix x = draw(INVAR_FLOAT64, 12, 70, 1), weight = draw(INVAR_FLOAT64, 12, 70, 2);
+    const struct invar_matrix y = make(INVAR_FLOAT64, 12, 70), dx = make(INVAR_FLOAT64, 12, 70);
+    double factor[70], sum = 0, square = 0;
+
+    weighted_standard(&x, &weight, divisor, factor, &y);
+    for (int64_t i = 0; i < 12; i++) {
+        sum += get(&y, i, 69);
+        square += pow(get(&y, i, 69) / factor[69], 2);
+    }
+    assert_near(sum, 0, 1e-13);
+    assert_near(factor[69], 1 / sqrt(square / divisor + 0.1), 1e-13);
+    invar_dense_zero(device, &dx);
+    invar_dense_standardise_backward(device, &y, factor, divisor, &weight, 2, &dx);
+    for (int64_t i = 0; i < 12; i++)
+        for (int64_t j = 0; j < 70; j += 23) {
+            const double kept = get(&x, i, j);
+            put(&x, i, j, kept + step);
+            const double above = weighted_standard(&x, &weight, divisor, factor, &y);
+            put(&x, i, j, kept - step);
+            const double below = weighted_standard(&x, &weight, divisor, factor, &y);
+            put(&x, i, j, kept);
+            assert_near(get(&dx, i, j), (above - below) / step, 1e-8);
+        }
+}
+
+static void standardise_in_float32(void **state)
+{
+    (void)state;
+    const struct invar_matrix x = draw(INVAR_FLOAT32, 12, 70, 1), weight = draw(INVAR_FLOAT32, 12, 70, 2);
+    const struct invar_matrix y = make(INVAR_FLOAT32, 12, 70), dx = make(INVAR_FLOAT32, 12, 70);
+    const struct invar_matrix wide[] = {make(INVAR_FLOAT64, 12, 70), make(INVAR_FLOAT64, 12, 70),
+                                        make(INVAR_FLOAT64, 12, 70), make(INVAR_FLOAT64, 12, 70)};
+    double factor[70];
+
+    invar_dense_copy(device, &x, &wide[0]);
+    invar_dense_copy(device, &weight, &wide[1]);
+    invar_dense_zero(device, &dx);
+    invar_dense_zero(device, &wide[3]);
+    weighted_standard(&wide[0], &wide[1], 12, factor, &wide[2]);
+    invar_dense_standardise_backward(device, &wide[2], factor, 12, &wide[1], 1, &wide[3]);
+    weighted_standard(&x, &weight, 12, factor, &y);
+    invar_dense_standardise_backward(device, &y, factor, 12, &weight, 1, &dx);
+    for (int64_t i = 0; i < 12; i++)
+        for (int64_t j = 0; j < 70; j++) {
+            assert_near(get(&y, i, j), get(&wide[2], i, j), tolerance(&x));
+            assert_near(get(&dx, i, j), get(&wide[3], i, j), tolerance(&x));
+        }
+}
+
+/* ---- distances ---- */
+
+static double pair_logs(const struct invar_matrix *z, double scale)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < z->rows; i++) {
+        double mean = 0;
+        for (int64_t k = 0; k < z->rows; k++) {
+            double apart = 0;
+            for (int64_t j = 0; j < z->cols; j++)
+                apart += pow(get(z, i, j) - get(z, k, j), 2);
+            mean += exp(-scale * apart) / (double)z->rows;
+        }
+        sum += log(mean);
+    }
+    return sum;
+}
+
+static void kernel_of_pairs_and_its_gradient(void **state)
+{
+    (void)state;
+    const double step = 1e-5, scale = 0.3;
+    const struct invar_matrix z = draw(INVAR_FLOAT64, 13, 4, 1), gram = make(INVAR_FLOAT64, 13, 13);
+    const struct invar_matrix dz = make(INVAR_FLOAT64, 13, 4);
+    struct invar_error err = {0};
+    double out;
+
+    invar_dense_centre(device, &z, &z);
+    invar_dense_product(device, false, true, 1, &z, &z, 0, &gram);
+    assert_ok(invar_dense_pair_kernel(device, scratch, &gram, scale, &out, &err), &err);
+    assert_near(out, pair_logs(&z, scale), 1e-13);
+    invar_dense_product(device, false, false, 1, &gram, &z, 0, &dz);
+    for (int64_t i = 0; i < 13; i++)
+        for (int64_t j = 0; j < 4; j++) {
+            const double kept = get(&z, i, j);
+            put(&z, i, j, kept + step);
+            const double above = pair_logs(&z, scale);
+            put(&z, i, j, kept - step);
+            const double below = pair_logs(&z, scale);
+            put(&z, i, j, kept);
+            assert_near(get(&dz, i, j), (above - below) / (2 * step), 1e-8);
+        }
+    put(&gram, 4, 4, (double)NAN);
+    assert_ok(invar_dense_pair_kernel(device, scratch, &gram, scale, &out, &err), &err);
+    assert_true(isnan(out));
+}
+
 /* ---- factorisations ---- */
 
 static void cholesky_factor_and_solution(void **state)
@@ -339,12 +474,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(products_with_every_transposition, reset),
         cmocka_unit_test_setup(transposes_sums_and_copies, reset),
+        cmocka_unit_test_setup(scales_and_diagonals, reset),
         cmocka_unit_test_setup(norm_and_its_gradient, reset),
         cmocka_unit_test_setup(contrast_of_rows, reset),
         cmocka_unit_test_setup(near_certain_rows_keep_their_digits, reset),
         cmocka_unit_test_setup(huge_logits_stay_finite, reset),
         cmocka_unit_test_setup(groups_of_columns, reset),
         cmocka_unit_test_setup(columns_far_from_zero, reset),
+        cmocka_unit_test_setup(standardised_columns_and_their_gradient, reset),
+        cmocka_unit_test_setup(standardise_in_float32, reset),
+        cmocka_unit_test_setup(kernel_of_pairs_and_its_gradient, reset),
         cmocka_unit_test_setup(cholesky_factor_and_solution, reset),
         cmocka_unit_test_setup(factorisations_refuse_what_has_none, reset),
         cmocka_unit_test_setup(singular_values_of_both_shapes, reset),

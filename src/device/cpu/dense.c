@@ -70,6 +70,15 @@ void invar_dense_copy(struct invar_device *device, const struct invar_matrix *fr
             ((float *)to->data)[i] = (float)((const double *)from->data)[i];
 }
 
+void invar_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        scale_f32(threads, factor, x->data, count_of(x));
+    else
+        scale_f64(threads, factor, x->data, count_of(x));
+}
+
 void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
                      const struct invar_matrix *y)
 {
@@ -104,6 +113,23 @@ double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a
     const int threads = invar_device_threads(device);
     return is_f32(a) ? dot_f32(threads, a->data, b->data, count_of(a))
                      : dot_f64(threads, a->data, b->data, count_of(a));
+}
+
+void invar_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out)
+{
+    (void)device;
+    for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
+        out[i] = is_f32(x) ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
+}
+
+void invar_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values)
+{
+    (void)device;
+    for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
+        if (is_f32(x))
+            ((float *)x->data)[at] = (float)values[i];
+        else
+            ((double *)x->data)[at] = values[i];
 }
 
 void invar_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
@@ -216,4 +242,75 @@ void invar_dense_moments(struct invar_device *device, const struct invar_matrix 
         moments_f32(threads, x->data, mean, squares, x->rows, x->cols);
     else
         moments_f64(threads, x->data, mean, squares, x->rows, x->cols);
+}
+
+void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
+                             const double *factor, const struct invar_matrix *y)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        standardise_f32(threads, x->data, mean, factor, y->data, x->rows, x->cols);
+    else
+        standardise_f64(threads, x->data, mean, factor, y->data, x->rows, x->cols);
+}
+
+void invar_dense_standardise_backward(struct invar_device *device, const struct invar_matrix *y, const double *factor,
+                                      double divisor, const struct invar_matrix *dy, double scale,
+                                      const struct invar_matrix *dx)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(y))
+        standardise_backward_f32(threads, y->data, factor, divisor, dy->data, scale, dx->data, y->rows, y->cols);
+    else
+        standardise_backward_f64(threads, y->data, factor, divisor, dy->data, scale, dx->data, y->rows, y->cols);
+}
+
+/* row i of exp(-scale |z_i - z_j|^2), divided by its sum and without its diagonal; squares: |z_j|^2. The log of the
+ * mean. */
+static double pair_row(double *row, const double *squares, int64_t i, int64_t n, double scale)
+{
+    double sum = 1; /* j = i */
+
+    for (int64_t j = 0; j < n; j++) {
+        const double apart = squares[i] + squares[j] - 2 * row[j];
+        row[j] = exp(-scale * (apart < 0 ? 0 : apart)); /* a NaN goes through */
+    }
+    row[i] = 0;
+    for (int64_t j = 0; j < n; j++)
+        sum += row[j];
+    for (int64_t j = 0; j < n; j++)
+        row[j] /= sum;
+    return log(sum / (double)n);
+}
+
+bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
+                             const struct invar_matrix *gram, double scale, double *out, struct invar_error *err)
+{
+    const int threads = invar_device_threads(device);
+    const int64_t n = gram->rows;
+    double *x = gram->data;
+
+    double *squares = invar_scratch_take(scratch, (size_t)n, sizeof *squares, err);
+    double *logs = invar_scratch_take(scratch, (size_t)n, sizeof *logs, err);
+    if (!squares || !logs)
+        return false;
+    invar_dense_diagonal(device, gram, squares);
+#pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
+    for (int64_t i = 0; i < n; i++)
+        logs[i] = pair_row(x + i * n, squares, i, n, scale);
+    *out = 0;
+    for (int64_t i = 0; i < n; i++)
+        *out += logs[i];
+    /* gradient by z_i: -2 scale sum_j (p_ij + p_ji) (z_i - z_j) */
+    symmetrise_f64(threads, x, n);
+#pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < n; j++) {
+            sum += x[i * n + j];
+            x[i * n + j] *= 2 * scale;
+        }
+        x[i * n + i] = -2 * scale * sum;
+    }
+    return true;
 }

@@ -15,6 +15,14 @@ static void NAME(add)(int threads, double scale, const REAL *x, REAL *y, int64_t
         y[i] += factor * x[i];
 }
 
+static void NAME(scale)(int threads, double scale, REAL *x, int64_t count)
+{
+    const REAL factor = (REAL)scale;
+#pragma omp parallel for simd num_threads(threads) if (count > SMALL_WORK)
+    for (int64_t i = 0; i < count; i++)
+        x[i] *= factor;
+}
+
 static double NAME(dot_block)(const REAL *a, const REAL *b, int64_t count)
 {
     double sum = 0;
@@ -340,6 +348,34 @@ static void NAME(moments)(int threads, const REAL *x, double *mean, double *squa
                 const double away = (double)x[i * cols + j] - mean[j];
                 squares[j] += away * away;
             }
+    }
+}
+
+static void NAME(standardise)(int threads, const REAL *x, const double *mean, const double *factor, REAL *y,
+                              int64_t rows, int64_t cols)
+{
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            y[i * cols + j] = (REAL)(factor[j] * ((double)x[i * cols + j] - mean[j]));
+}
+
+static void NAME(standardise_backward)(int threads, const REAL *y, const double *factor, double divisor, const REAL *dy,
+                                       double scale, REAL *dx, int64_t rows, int64_t cols)
+{
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int64_t from = 0; from < cols; from += TILE) {
+        const int64_t to = from + TILE < cols ? from + TILE : cols;
+        double mean[TILE], along[TILE] = {0};
+        NAME(column_means)(dy, mean, rows, cols, from, to);
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = from; j < to; j++)
+                along[j - from] += (double)dy[i * cols + j] * (double)y[i * cols + j] / divisor;
+        for (int64_t i = 0; i < rows; i++)
+            for (int64_t j = from; j < to; j++)
+                dx[i * cols + j] +=
+                    (REAL)(scale * factor[j] *
+                           ((double)dy[i * cols + j] - mean[j - from] - (double)y[i * cols + j] * along[j - from]));
     }
 }
 
