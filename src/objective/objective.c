@@ -51,6 +51,17 @@ static bool summand_read(struct summand *s, const char *name, const struct invar
     return invar_options_read(s->table, s->object, node, path, NULL, err);
 }
 
+static bool check_weights(const struct invar_objective *objective, const struct invar_node *terms,
+                          struct invar_error *err)
+{
+    for (int i = 0; i < objective->count; i++)
+        if (weight_of(&objective->summands[i]) != 0)
+            return true;
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "%s, line %d: every term has weight 0, so nothing would be trained: set one of them",
+                           invar_node_origin(terms), invar_node_line(terms));
+}
+
 struct invar_objective *invar_objective_create(const struct invar_node *terms, struct invar_error *err)
 {
     struct invar_objective *objective = NULL;
@@ -74,6 +85,8 @@ struct invar_objective *invar_objective_create(const struct invar_node *terms, s
         if (!summand_read(&objective->summands[i], invar_node_key(terms, i), invar_node_child(terms, i), err))
             goto failed;
     }
+    if (!check_weights(objective, terms, err))
+        goto failed;
     return objective;
 failed:
     invar_objective_free(objective);

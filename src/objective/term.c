@@ -9,9 +9,10 @@
 #include <string.h>
 
 static const struct invar_term_spec *const terms[] = {
-    &invar_term_relic,
-    &invar_term_ntxent,
-    NULL,
+    &invar_term_relic,    &invar_term_ntxent,     &invar_term_byol,
+    &invar_term_barlow,   &invar_term_vicreg,     &invar_term_invariance,
+    &invar_term_variance, &invar_term_covariance, &invar_term_entropy_invariance,
+    &invar_term_logdet,   &invar_term_pairdist,   NULL,
 };
 
 static const struct {
@@ -132,6 +133,15 @@ bool invar_term_check_shapes(const struct invar_term_spec *term, const struct in
         return invar_error_set(err, INVAR_ERROR_DATA, "%s needs at least %lld samples in a batch, not %lld: give more",
                                term->name, (long long)least, (long long)first->rows);
     return true;
+}
+
+bool invar_term_check_views(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
+                            struct invar_error *err)
+{
+    if (in->views < 1)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s needs one view of every sample or more: give z, or z1 and z2", term->name);
+    return invar_term_check_shapes(term, in, mask, 2, err);
 }
 
 void invar_term_part(struct invar_term_value *value, const char *name, double part)

@@ -8,6 +8,15 @@
 
 extern const struct invar_term_spec invar_term_relic;
 extern const struct invar_term_spec invar_term_ntxent;
+extern const struct invar_term_spec invar_term_byol;
+extern const struct invar_term_spec invar_term_barlow;
+extern const struct invar_term_spec invar_term_vicreg;
+extern const struct invar_term_spec invar_term_invariance;
+extern const struct invar_term_spec invar_term_variance;
+extern const struct invar_term_spec invar_term_covariance;
+extern const struct invar_term_spec invar_term_entropy_invariance;
+extern const struct invar_term_spec invar_term_logdet;
+extern const struct invar_term_spec invar_term_pairdist;
 
 /**
  * Every role of the mask is there in every view, rows agree everywhere, columns agree among the views of a role (and
@@ -15,6 +24,9 @@ extern const struct invar_term_spec invar_term_ntxent;
  */
 bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned roles,
                              int64_t least, struct invar_error *err);
+/** Roles of the mask as above, for a term of single views: one view or more, two samples or more. */
+bool invar_term_check_views(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
+                            struct invar_error *err);
 /** "q2": what messages call an input; name[8]. */
 void invar_term_input_name(const struct invar_term_spec *term, enum invar_role role, int view, char *name, size_t size);
 

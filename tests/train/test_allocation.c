@@ -162,12 +162,36 @@ static void test_target(void **state)
     check_steps(overrides, 9);
 }
 
+/* every other term at once; batch 32 above and below the width of the embeddings */
+static void test_terms(void **state)
+{
+    static const char *const widths[][2] = {{"projector.output=8", "predictor.output=8"},
+                                            {"projector.output=48", "predictor.output=48"}};
+
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        const char *const overrides[] = {
+            "encoder={kind: mlp, widths: [32, 16]}",
+            "target.enabled=true",
+            "target.momentum=0.8",
+            "terms={byol: {}, barlow: {}, vicreg: {}, entropy_invariance: {normalize: true}, ntxent: {}, "
+            "logdet: {weight: -1}, pairdist: {weight: -1}}",
+            "predictor.hidden=[16]",
+            widths[i][0],
+            widths[i][1],
+            "training.epochs=1.4",
+        };
+        check_steps(overrides, 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counter),
         cmocka_unit_test(test_convolutional),
         cmocka_unit_test(test_target),
+        cmocka_unit_test(test_terms),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the entropy terms share: one view at a time in float64, normalised on request and centred. */
+#ifndef INVAR_OBJECTIVE_ENTROPY_H
+#define INVAR_OBJECTIVE_ENTROPY_H
+
+#include "objective/term.h"
+
+/** Room for one view; the next one uses it again. */
+struct invar_entropy_room {
+    bool normalize;
+    struct invar_matrix z;       /* (N, d) float64: z, or norm(z) */
+    struct invar_matrix centred; /* (N, d) float64 */
+    struct invar_matrix by_z;   /* (N, d) float64: the caller puts the gradient by z (or norm(z)) here; no data: none */
+    struct invar_matrix narrow; /* (N, d) in the type of the embeddings */
+    double *lengths;
+};
+/** Takes the room for matrices like x, with that of a gradient on request. */
+bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalize, bool gradient,
+                        struct invar_entropy_room *room, struct invar_error *err);
+/** Fills room->z and room->centred from x. */
+void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,
+                        const struct invar_matrix *x);
+/** dx += weight * the gradient that room->by_z amounts to; overwrites the room. */
+void invar_entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
+                         const struct invar_matrix *dx);
+
+#endif

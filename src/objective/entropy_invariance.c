@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The information-theoretic objective [I2]: entropy of every view by LogDet or PairDist, raised, and the distance
+ * between views, lowered; each a part. */
+#include "objective/sums.h"
+
+enum { ENTROPY_LOGDET, ENTROPY_PAIRDIST };
+enum { DIVIDE_AUTO, DIVIDE_NONE, DIVIDE_D };
+
+struct entropy_invariance_options {
+    int entropy, divide_by;
+    double weight_entropy, weight_invariance;
+    bool normalize;
+    struct invar_logdet_options logdet;
+    struct invar_pairdist_options pairdist;
+    struct invar_invariance_options invariance;
+};
+
+#define AT(field) offsetof(struct entropy_invariance_options, field)
+static const struct invar_option entropy_invariance_table[] = {
+    {"entropy", INVAR_OPTION_CHOICE, AT(entropy), "logdet", 0, 0, "logdet|pairdist", "which estimator of the entropy"},
+    {"weight_entropy", INVAR_OPTION_REAL, AT(weight_entropy), "1", 0, 1e9, NULL, "of the entropies of all views"},
+    {"weight_invariance", INVAR_OPTION_REAL, AT(weight_invariance), "1", 0, 1e9, NULL,
+     "of the invariance part; VICReg's 25 collapses beside a LogDet of beta 10"},
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "auto", 0, 0, "auto|none|d",
+     "of the entropies; auto: d for logdet, none for pairdist"},
+    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL, "norm() of z before the entropies"},
+    {"beta", INVAR_OPTION_REAL, AT(logdet.beta), "1", 1e-9, 1e9, NULL, "of logdet"},
+    {"distance", INVAR_OPTION_CHOICE, AT(pairdist.distance), "kl", 0, 0, "kl|bhattacharyya|chernoff", "of pairdist"},
+    {"sigma", INVAR_OPTION_REAL, AT(pairdist.sigma), "1", 1e-9, 1e9, NULL, "of pairdist"},
+    {"chernoff_alpha", INVAR_OPTION_REAL, AT(pairdist.chernoff_alpha), "0.5", 1e-9, 1 - 1e-9, NULL, "of pairdist"},
+    {"invariance_divide_by", INVAR_OPTION_CHOICE, AT(invariance.divide_by), "nd", 0, 0, "nd|n",
+     "nd: mean over samples and dimensions; n: per vector"},
+    {"invariance_normalize", INVAR_OPTION_BOOL, AT(invariance.normalize), "false", 0, 0, NULL,
+     "norm() of z in the invariance part"},
+    {0},
+};
+
+static const char *const entropy_names[INVAR_MAX_VIEWS] = {"entropy_z1", "entropy_z2", "entropy_z3", "entropy_z4",
+                                                           "entropy_z5", "entropy_z6", "entropy_z7", "entropy_z8"};
+
+static unsigned entropy_invariance_roles(const void *options)
+{
+    (void)options;
+    return INVAR_ROLE_BIT(INVAR_ROLE_Z);
+}
+
+static bool entropy_invariance_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    const struct entropy_invariance_options *o = options;
+
+    if (o->weight_entropy == 0 && o->weight_invariance == 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "entropy_invariance: weight_entropy and weight_invariance are both 0, so nothing would "
+                               "be trained: set one of them");
+    if (in->views < 2 || in->views >= INVAR_MAX_PARTS)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "entropy_invariance needs two views of every sample or more, up to %d, not %d: set "
+                               "views.count (or give z1 and z2)",
+                               INVAR_MAX_PARTS - 1, in->views);
+    return invar_term_check_shapes(&invar_term_entropy_invariance, in, entropy_invariance_roles(options), 2, err);
+}
+
+/* the entropy term and its options, completed by those that both estimators have */
+static const struct invar_term_spec *entropy_term(const struct entropy_invariance_options *o,
+                                                  struct invar_logdet_options *logdet,
+                                                  struct invar_pairdist_options *pairdist, const void **options)
+{
+    const bool by_d = o->divide_by == DIVIDE_D || (o->divide_by == DIVIDE_AUTO && o->entropy == ENTROPY_LOGDET);
+    const int divide_by = by_d ? INVAR_ENTROPY_DIVIDE_D : INVAR_ENTROPY_DIVIDE_NONE;
+
+    *logdet = o->logdet;
+    *pairdist = o->pairdist;
+    logdet->normalize = pairdist->normalize = o->normalize;
+    logdet->divide_by = pairdist->divide_by = divide_by;
+    *options = o->entropy == ENTROPY_LOGDET ? (const void *)logdet : (const void *)pairdist;
+    return o->entropy == ENTROPY_LOGDET ? &invar_term_logdet : &invar_term_pairdist;
+}
+
+static struct invar_embeddings one_view(const struct invar_embeddings *all, int view)
+{
+    struct invar_embeddings one = {.views = 1};
+
+    one.by[INVAR_ROLE_Z][0] = all->by[INVAR_ROLE_Z][view];
+    return one;
+}
+
+static bool entropy_invariance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
+                                        const struct invar_embeddings *in, double weight,
+                                        const struct invar_embeddings *gradient, struct invar_term_value *out,
+                                        struct invar_error *err)
+{
+    const struct entropy_invariance_options *o = options;
+    struct invar_logdet_options logdet;
+    struct invar_pairdist_options pairdist;
+    const void *own;
+    const struct invar_term_spec *term = entropy_term(o, &logdet, &pairdist, &own);
+
+    *out = (struct invar_term_value){0};
+    for (int v = 0; v < in->views; v++) {
+        const struct invar_embeddings view = one_view(in, v);
+        struct invar_embeddings by_view = {0};
+        if (gradient)
+            by_view = one_view(gradient, v);
+        const bool wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v) != NULL;
+        if (!invar_sum_add(term, device, scratch, own, &view, entropy_names[v], -o->weight_entropy, weight,
+                           wanted ? &by_view : NULL, out, err))
+            return false;
+    }
+    return invar_sum_add(&invar_term_invariance, device, scratch, &o->invariance, in, "invariance",
+                         o->weight_invariance, weight, gradient, out, err);
+}
+
+static bool entropy_invariance_reference(const void *options, const struct invar_embeddings *in,
+                                         struct invar_term_value *out)
+{
+    const struct entropy_invariance_options *o = options;
+    struct invar_logdet_options logdet;
+    struct invar_pairdist_options pairdist;
+    const void *own;
+    const struct invar_term_spec *term = entropy_term(o, &logdet, &pairdist, &own);
+
+    *out = (struct invar_term_value){0};
+    for (int v = 0; v < in->views; v++) {
+        const struct invar_embeddings view = one_view(in, v);
+        if (!invar_sum_add_reference(term, own, &view, entropy_names[v], -o->weight_entropy, out))
+            return false;
+    }
+    return invar_sum_add_reference(&invar_term_invariance, &o->invariance, in, "invariance", o->weight_invariance, out);
+}
+
+const struct invar_term_spec invar_term_entropy_invariance = {
+    .name = "entropy_invariance",
+    .help = "entropy of every view against the distance between views [I2]",
+    .options = entropy_invariance_table,
+    .options_size = sizeof(struct entropy_invariance_options),
+    .roles = entropy_invariance_roles,
+    .check = entropy_invariance_check,
+    .evaluate = entropy_invariance_evaluate,
+    .reference = entropy_invariance_reference,
+};

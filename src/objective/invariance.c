@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The invariance term of VICReg [V1]: the squared distance between the embeddings of two views of a sample, over
+ * unordered pairs of views. Also the E log q of [I1] up to factor and constant. */
+#include "objective/sums.h"
+
+enum { DIVIDE_ND, DIVIDE_N };
+
+#define AT(field) offsetof(struct invar_invariance_options, field)
+static const struct invar_option invariance_table[] = {
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "nd", 0, 0, "nd|n",
+     "nd: mean over samples and dimensions, as in the codes of the authors, solo-learn and lightly; n: mean over "
+     "samples "
+     "of the sum over dimensions, as VICReg's paper has it"},
+    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL, "norm() of z first; VICReg has none"},
+    {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
+     "with more than two views: divide by the number of unordered pairs"},
+    {0},
+};
+
+static unsigned invariance_roles(const void *options)
+{
+    (void)options;
+    return INVAR_ROLE_BIT(INVAR_ROLE_Z);
+}
+
+static bool invariance_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    if (in->views < 2)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "invariance needs two views of every sample or more, not %d: set views.count (or give "
+                               "z1 and z2)",
+                               in->views);
+    return invar_term_check_shapes(&invar_term_invariance, in, invariance_roles(options), 2, err);
+}
+
+static double pair_factor(const struct invar_invariance_options *o, const struct invar_embeddings *in)
+{
+    const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][0];
+    const double pairs = o->normalise_pairs ? in->views * (in->views - 1) / 2.0 : 1;
+    return 1 / pairs / (double)z->rows / (o->divide_by == DIVIDE_ND ? (double)z->cols : 1);
+}
+
+static bool invariance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
+                                const struct invar_embeddings *in, double weight,
+                                const struct invar_embeddings *gradient, struct invar_term_value *out,
+                                struct invar_error *err)
+{
+    const struct invar_invariance_options *o = options;
+    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const double factor = pair_factor(o, in);
+    struct invar_unit unit[INVAR_MAX_VIEWS];
+    struct invar_matrix apart;
+    double sum = 0;
+
+    if (!invar_dense_take(scratch, z[0].dtype, z[0].rows, z[0].cols, &apart, err))
+        return false;
+    for (int v = 0; v < in->views; v++)
+        if (!invar_unit_take(device, scratch, &z[v], o->normalize, invar_term_wanted(gradient, INVAR_ROLE_Z, v) != NULL,
+                             &unit[v], err))
+            return false;
+    for (int a = 0; a < in->views; a++)
+        for (int b = a + 1; b < in->views; b++) {
+            invar_dense_copy(device, &unit[a].y, &apart);
+            invar_dense_add(device, -1, &unit[b].y, &apart);
+            sum += invar_dense_dot(device, &apart, &apart);
+            if (unit[a].dy.data)
+                invar_dense_add(device, 2 * weight * factor, &apart, &unit[a].dy);
+            if (unit[b].dy.data)
+                invar_dense_add(device, -2 * weight * factor, &apart, &unit[b].dy);
+        }
+    for (int v = 0; v < in->views; v++)
+        if (unit[v].dy.data)
+            invar_unit_backward(device, &unit[v], invar_term_wanted(gradient, INVAR_ROLE_Z, v));
+    *out = (struct invar_term_value){.loss = factor * sum};
+    return true;
+}
+
+static bool invariance_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
+{
+    const struct invar_invariance_options *o = options;
+    double sum = 0;
+
+    for (int a = 0; a < in->views; a++)
+        for (int b = a + 1; b < in->views; b++) {
+            const struct invar_matrix *x = &in->by[INVAR_ROLE_Z][a], *y = &in->by[INVAR_ROLE_Z][b];
+            for (int64_t i = 0; i < x->rows; i++)
+                for (int64_t j = 0; j < x->cols; j++) {
+                    const double apart =
+                        invar_reference_at(x, i, j) / (o->normalize ? invar_reference_length(x, i) : 1) -
+                        invar_reference_at(y, i, j) / (o->normalize ? invar_reference_length(y, i) : 1);
+                    sum += apart * apart;
+                }
+        }
+    *out = (struct invar_term_value){.loss = pair_factor(o, in) * sum};
+    return true;
+}
+
+const struct invar_term_spec invar_term_invariance = {
+    .name = "invariance",
+    .help = "squared distance between the embeddings of two views [V1]",
+    .options = invariance_table,
+    .options_size = sizeof(struct invar_invariance_options),
+    .roles = invariance_roles,
+    .check = invariance_check,
+    .evaluate = invariance_evaluate,
+    .reference = invariance_reference,
+};

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The PairDist entropy [I4] of every view: a mixture of N equal Gaussians around the embeddings, with bounds of its
+ * entropy from the distances between them. Distances come from one product of the centred embeddings in float64.
+ */
+#include "objective/entropy.h"
+#include "objective/sums.h"
+
+#include <math.h>
+
+enum { DISTANCE_KL, DISTANCE_BHATTACHARYYA, DISTANCE_CHERNOFF };
+
+#define AT(field) offsetof(struct invar_pairdist_options, field)
+static const struct invar_option pairdist_table[] = {
+    {"distance", INVAR_OPTION_CHOICE, AT(distance), "kl", 0, 0, "kl|bhattacharyya|chernoff",
+     "kl: an upper bound of the mixture's entropy; bhattacharyya, chernoff: lower bounds"},
+    {"sigma", INVAR_OPTION_REAL, AT(sigma), "1", 1e-9, 1e9, NULL,
+     "deviation of every Gaussian, in units of z; with normalize a root of 0.2 works"},
+    {"chernoff_alpha", INVAR_OPTION_REAL, AT(chernoff_alpha), "0.5", 1e-9, 1 - 1e-9, NULL,
+     "of the Chernoff distance; 0.5 is Bhattacharyya's"},
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "none", 0, 0, "none|d", "of the loss; none: nats"},
+    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL,
+     "norm() of z first, so that a fixed sigma keeps its meaning"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value and parts: sum as in [I2]"},
+    {0},
+};
+
+/* D = scale |z_i - z_j|^2 */
+static double distance_scale(const struct invar_pairdist_options *o)
+{
+    const double inverse = 1 / (2 * o->sigma * o->sigma);
+
+    if (o->distance == DISTANCE_BHATTACHARYYA)
+        return inverse / 4;
+    return o->distance == DISTANCE_CHERNOFF ? o->chernoff_alpha * (1 - o->chernoff_alpha) * inverse : inverse;
+}
+
+static unsigned pairdist_roles(const void *options)
+{
+    (void)options;
+    return INVAR_ROLE_BIT(INVAR_ROLE_Z);
+}
+
+static bool pairdist_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    return invar_term_check_views(&invar_term_pairdist, in, pairdist_roles(options), err);
+}
+
+/* sum: of the entropies of all views, without H(Z|C) */
+static void give(const struct invar_pairdist_options *o, double sum, int views, int64_t d, struct invar_term_value *out)
+{
+    const double per_view = invar_over_views(o->over_views, views);
+    const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
+    const double e = exp(1), pi = acos(-1);
+    const double conditional = per_view * views * (double)d / 2 * log(2 * pi * e * o->sigma * o->sigma);
+
+    *out = (struct invar_term_value){.loss = per_view * sum / divisor};
+    invar_term_part(out, "entropy", per_view * sum + conditional);
+    invar_term_part(out, "entropy_loss", out->loss);
+    invar_term_part(out, "conditional_entropy", conditional);
+}
+
+static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
+                              const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
+                              struct invar_term_value *out, struct invar_error *err)
+{
+    const struct invar_pairdist_options *o = options;
+    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const int64_t n = z[0].rows, d = z[0].cols;
+    const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
+    const double factor = weight * invar_over_views(o->over_views, in->views) / divisor;
+    struct invar_entropy_room room;
+    struct invar_matrix gram;
+    double sum = 0;
+
+    if (!invar_entropy_take(scratch, &z[0], o->normalize, gradient != NULL, &room, err) ||
+        !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err))
+        return false;
+    for (int v = 0; v < in->views; v++) {
+        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
+        double logs;
+        invar_entropy_load(device, &room, &z[v]);
+        invar_dense_product(device, false, true, 1, &room.centred, &room.centred, 0, &gram);
+        if (!invar_dense_pair_kernel(device, scratch, &gram, distance_scale(o), &logs, err))
+            return false;
+        sum -= logs / (double)n;
+        if (!wanted)
+            continue;
+        invar_dense_product(device, false, false, -1 / (double)n, &gram, &room.centred, 0, &room.by_z);
+        invar_entropy_store(device, &room, factor, wanted);
+    }
+    give(o, sum, in->views, d, out);
+    return true;
+}
+
+static double reference_distance(const struct invar_pairdist_options *o, const struct invar_matrix *z, int64_t i,
+                                 int64_t k)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < z->cols; j++)
+        sum += pow(invar_reference_at(z, i, j) / (o->normalize ? invar_reference_length(z, i) : 1) -
+                       invar_reference_at(z, k, j) / (o->normalize ? invar_reference_length(z, k) : 1),
+                   2);
+    return distance_scale(o) * sum;
+}
+
+static bool pairdist_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
+{
+    const struct invar_pairdist_options *o = options;
+    const int64_t n = in->by[INVAR_ROLE_Z][0].rows;
+    double sum = 0;
+
+    for (int v = 0; v < in->views; v++)
+        for (int64_t i = 0; i < n; i++) {
+            double mean = 0;
+            for (int64_t k = 0; k < n; k++)
+                mean += exp(-reference_distance(o, &in->by[INVAR_ROLE_Z][v], i, k)) / (double)n;
+            sum -= log(mean) / (double)n;
+        }
+    give(o, sum, in->views, in->by[INVAR_ROLE_Z][0].cols, out);
+    return true;
+}
+
+const struct invar_term_spec invar_term_pairdist = {
+    .name = "pairdist",
+    .help = "PairDist entropy of every view [I4]; a recipe raises it with a negative weight",
+    .options = pairdist_table,
+    .options_size = sizeof(struct invar_pairdist_options),
+    .roles = pairdist_roles,
+    .check = pairdist_check,
+    .evaluate = pairdist_evaluate,
+    .reference = pairdist_reference,
+};

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The variance term of VICReg [V2]: a hinge that keeps the deviation of every column of every view above gamma. */
+#include "objective/sums.h"
+
+#include <math.h>
+
+#define AT(field) offsetof(struct invar_variance_options, field)
+static const struct invar_option variance_table[] = {
+    {"gamma", INVAR_OPTION_REAL, AT(gamma), "1", 0, 1e6, NULL, "deviation below which a column costs something"},
+    {"eps", INVAR_OPTION_REAL, AT(eps), "1e-4", 1e-12, 1e6, NULL,
+     "added to the (unbiased) variance inside the root; 1e-4 everywhere"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "mean", 0, 0, "sum|mean",
+     "mean: half of the sum of two views, as in the codes of the authors and lightly; sum: as in the paper and "
+     "solo-learn, whose weight of 25 is 50 here"},
+    {0},
+};
+
+static unsigned variance_roles(const void *options)
+{
+    (void)options;
+    return INVAR_ROLE_BIT(INVAR_ROLE_Z);
+}
+
+static bool variance_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    return invar_term_check_views(&invar_term_variance, in, variance_roles(options), err);
+}
+
+/* squares of a view in, 1 / deviation where the hinge is open and 0 elsewhere out; the sum of the hinge */
+static double hinge(const struct invar_variance_options *o, double *columns, int64_t n, int64_t d)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < d; j++) {
+        const double deviation = sqrt(columns[j] / (double)(n - 1) + o->eps);
+        const bool open = !(deviation >= o->gamma); /* a NaN goes through */
+        sum += open ? o->gamma - deviation : 0;
+        columns[j] = open ? 1 / deviation : 0;
+    }
+    return sum;
+}
+
+static bool variance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
+                              const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
+                              struct invar_term_value *out, struct invar_error *err)
+{
+    const struct invar_variance_options *o = options;
+    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const int64_t n = z[0].rows, d = z[0].cols;
+    const double factor = invar_over_views(o->over_views, in->views) / (double)d;
+    struct invar_matrix standard = {0};
+    double sum = 0;
+
+    double *mean = invar_scratch_take(scratch, (size_t)d, sizeof *mean, err);
+    double *columns = invar_scratch_take(scratch, (size_t)d, sizeof *columns, err);
+    double *host = invar_scratch_take(scratch, (size_t)d, sizeof *host, err);
+    if (!mean || !columns || !host || (gradient && !invar_dense_take(scratch, z[0].dtype, n, d, &standard, err)))
+        return false;
+    for (int v = 0; v < in->views; v++) {
+        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
+        invar_dense_moments(device, &z[v], mean, columns);
+        invar_device_download(device, host, columns, (size_t)d * sizeof *host);
+        sum += hinge(o, host, n, d);
+        if (!wanted)
+            continue;
+        invar_device_upload(device, columns, host, (size_t)d * sizeof *host);
+        invar_dense_standardise(device, &z[v], mean, columns, &standard);
+        invar_dense_add(device, -weight * factor / (double)(n - 1), &standard, wanted);
+    }
+    *out = (struct invar_term_value){.loss = factor * sum};
+    return true;
+}
+
+static bool variance_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
+{
+    const struct invar_variance_options *o = options;
+    double sum = 0;
+
+    for (int v = 0; v < in->views; v++) {
+        const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
+        for (int64_t j = 0; j < z->cols; j++) {
+            double mean = 0, square = 0;
+            for (int64_t i = 0; i < z->rows; i++)
+                mean += invar_reference_at(z, i, j) / (double)z->rows;
+            for (int64_t i = 0; i < z->rows; i++)
+                square += pow(invar_reference_at(z, i, j) - mean, 2) / (double)(z->rows - 1);
+            sum += fmax(0, o->gamma - sqrt(square + o->eps)) / (double)z->cols;
+        }
+    }
+    *out = (struct invar_term_value){.loss = sum / (o->over_views == INVAR_OVER_VIEWS_MEAN ? in->views : 1)};
+    return true;
+}
+
+const struct invar_term_spec invar_term_variance = {
+    .name = "variance",
+    .help = "hinge on the deviation of every column [V2]",
+    .options = variance_table,
+    .options_size = sizeof(struct invar_variance_options),
+    .roles = variance_roles,
+    .check = variance_check,
+    .evaluate = variance_evaluate,
+    .reference = variance_reference,
+};

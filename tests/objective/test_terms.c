@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Terms beyond the battery: sizes of a real batch, embeddings that have collapsed or are hard on float32, presets
+ * against the sums that they stand for, and what is refused.
+ */
+#include "test.h"
+
+#include "invar/invar.h"
+
+#define SEED 20260211
+#define LARGE_N 1024
+#define LARGE_D 2048
+
+static struct invar_device *device;
+static struct invar_scratch *scratch;
+
+/* ---- inputs ---- */
+
+struct inputs {
+    struct invar_embeddings in, gradient;
+};
+
+static struct invar_matrix make(enum invar_dtype dtype, int64_t n, int64_t d)
+{
+    return (struct invar_matrix){
+        .dtype = dtype, .rows = n, .cols = d, .data = calloc((size_t)(n * d), invar_dtype_size(dtype))};
+}
+
+static double get(const struct invar_matrix *x, int64_t i)
+{
+    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[i] : ((const double *)x->data)[i];
+}
+
+static void put(const struct invar_matrix *x, int64_t i, double value)
+{
+    if (x->dtype == INVAR_FLOAT32)
+        ((float *)x->data)[i] = (float)value;
+    else
+        ((double *)x->data)[i] = value;
+}
+
+/* two views in every role: a shared part, a part of each view, and a mean that columns differ in; exact in float32 */
+static struct inputs draw(enum invar_dtype dtype, int64_t n, int64_t d, double mean)
+{
+    struct inputs x = {.in.views = 2, .gradient.views = 2};
+
+    for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_COUNT; role++)
+        for (int v = 0; v < 2; v++) {
+            struct invar_random shared = invar_random_stream(SEED, INVAR_RANDOM_TEST, 0, 0, 0);
+            struct invar_random own = invar_random_stream(SEED, INVAR_RANDOM_TEST, 1, (uint64_t)role, (uint32_t)v);
+            x.in.by[role][v] = make(dtype, n, d);
+            x.gradient.by[role][v] = make(dtype, n, d);
+            for (int64_t i = 0; i < n * d; i++) {
+                const float noise = 0.8f * invar_random_normal(&shared) + 0.3f * invar_random_normal(&own);
+                put(&x.in.by[role][v], i, (double)(noise + (float)(mean * (double)(1 + i % d % 7))));
+            }
+        }
+    return x;
+}
+
+static void discard(struct inputs *x)
+{
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int v = 0; v < 2; v++) {
+            free(x->in.by[role][v].data);
+            free(x->gradient.by[role][v].data);
+        }
+}
+
+static struct invar_objective *objective_of(const char *yaml, struct invar_error *err)
+{
+    struct invar_node *node = invar_node_parse(yaml, strlen(yaml), "test.yaml", err);
+    struct invar_objective *objective = node ? invar_objective_create(node, err) : NULL;
+
+    invar_node_free(node);
+    return objective;
+}
+
+/* value of a `terms:` section, with its gradient in x->gradient; values (may be NULL) by term */
+static double evaluate(const char *yaml, struct inputs *x, struct invar_term_value *values)
+{
+    struct invar_error err = {0};
+    struct invar_objective *objective = objective_of(yaml, &err);
+    double loss = 0;
+
+    if (!objective)
+        fail_msg("%s", err.message);
+    assert_ok(invar_objective_check(objective, &x->in, &err), &err);
+    assert_ok(invar_objective_evaluate(objective, device, &x->in, &x->gradient, &loss, values, &err), &err);
+    invar_objective_free(objective);
+    return loss;
+}
+
+static double gradient_norm(const struct inputs *x)
+{
+    double sum = 0;
+
+    for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_T; role++)
+        for (int v = 0; v < 2; v++)
+            sum += invar_dense_dot(device, &x->gradient.by[role][v], &x->gradient.by[role][v]);
+    return sqrt(sum);
+}
+
+static double gradient_distance(const struct inputs *x, const struct inputs *y)
+{
+    double sum = 0;
+
+    for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_T; role++)
+        for (int v = 0; v < 2; v++) {
+            const struct invar_matrix *a = &x->gradient.by[role][v], *b = &y->gradient.by[role][v];
+            for (int64_t i = 0; i < a->rows * a->cols; i++)
+                sum += pow(get(a, i) - get(b, i), 2);
+        }
+    return sqrt(sum);
+}
+
+/* ---- float32 against float64 ---- */
+
+static void expect_float32_close(const char *const *yaml, int64_t n, int64_t d, double mean)
+{
+    struct inputs narrow = draw(INVAR_FLOAT32, n, d, mean), wide = draw(INVAR_FLOAT64, n, d, mean);
+
+    for (; *yaml; yaml++) {
+        const double got = evaluate(*yaml, &narrow, NULL), expected = evaluate(*yaml, &wide, NULL);
+        const double size = gradient_norm(&wide), apart = gradient_distance(&narrow, &wide);
+        if (!(fabs(got - expected) <= 1e-5 * fabs(expected)))
+            fail_msg("%s at %d x %d, mean %g: %.9g, expected %.9g", *yaml, (int)n, (int)d, mean, got, expected);
+        if (!(apart <= 1e-5 * size && size > 0))
+            fail_msg("%s at %d x %d, mean %g: the gradient is off by %.3g of %.3g", *yaml, (int)n, (int)d, mean, apart,
+                     size);
+    }
+    discard(&narrow);
+    discard(&wide);
+}
+
+static const char *const every_term[] = {
+    "byol: {}",
+    "barlow: {}",
+    "invariance: {}",
+    "variance: {}",
+    "covariance: {}",
+    "vicreg: {}",
+    "logdet: {beta: 10}",
+    "pairdist: {sigma: 0.45, normalize: true}",
+    "entropy_invariance: {beta: 10}",
+    NULL,
+};
+
+static void float32_holds_in_large_batches(void **state)
+{
+    (void)state;
+    expect_float32_close(every_term, LARGE_N, LARGE_D, 0);
+}
+
+static void float32_holds_far_from_zero(void **state)
+{
+    static const char *const centred[] = {"barlow: {}", "covariance: {}", "logdet: {beta: 10}", "pairdist: {sigma: 8}",
+                                          NULL};
+    (void)state;
+    /* the same float32 numbers in both types: what is lost is lost in the term */
+    struct inputs narrow = draw(INVAR_FLOAT32, 96, 64, 1000), wide = draw(INVAR_FLOAT64, 96, 64, 0);
+
+    for (int v = 0; v < 2; v++)
+        invar_dense_copy(device, &narrow.in.by[INVAR_ROLE_Z][v], &wide.in.by[INVAR_ROLE_Z][v]);
+    for (const char *const *yaml = centred; *yaml; yaml++) {
+        assert_near(evaluate(*yaml, &narrow, NULL), evaluate(*yaml, &wide, NULL), 1e-5);
+        assert_true(gradient_distance(&narrow, &wide) <= 1e-5 * gradient_norm(&wide));
+    }
+    discard(&narrow);
+    discard(&wide);
+}
+
+/* ---- values against references where the battery does not go ---- */
+
+static void expect_reference(const char *name, const char *assignment, int64_t n, int64_t d)
+{
+    struct invar_error err = {0};
+    const struct invar_term_spec *term = invar_term_find(name, &err);
+    struct inputs x = draw(INVAR_FLOAT64, n, d, 0);
+    struct invar_term_value got, expected;
+    void *options = calloc(1, term->options_size);
+
+    invar_scratch_reset(scratch);
+    invar_options_default(term->options, options);
+    assert_ok(invar_options_set(term->options, options, assignment, &err), &err);
+    assert_ok(term->evaluate(device, scratch, options, &x.in, 1, NULL, &got, &err), &err);
+    assert_true(term->reference(options, &x.in, &expected));
+    for (int k = 0; k < got.count; k++)
+        assert_near(got.part[k].value, expected.part[k].value, 1e-12);
+    free(options);
+    discard(&x);
+}
+
+static void determinants_of_both_sides_agree(void **state)
+{
+    (void)state;
+    for (int64_t n = 2; n < 40; n += 9)
+        for (int64_t d = 1; d < 40; d += 13) {
+            expect_reference("logdet", "beta=7", n, d);
+            expect_reference("pairdist", "sigma=3", n, d);
+        }
+}
+
+/* ---- embeddings that have collapsed ---- */
+
+enum collapse { EQUAL_ROWS, ZERO, ONE_DIRECTION, TWO_CLUSTERS, ONE_OUTLIER, HUGE_DIRECTION, COLLAPSES };
+
+static double collapsed(enum collapse kind, int64_t i, int64_t j, double noise)
+{
+    switch (kind) {
+    case EQUAL_ROWS:
+        return 3 + (double)j;
+    case ONE_DIRECTION:
+        return (double)(i % 5) * (double)(1 + j);
+    case TWO_CLUSTERS:
+        return i % 2 ? 1e3 : -1e3;
+    case ONE_OUTLIER:
+        return i == 1 ? 1e6 : noise;
+    case HUGE_DIRECTION:
+        return 1e12 * (double)(i - 3) * (double)(1 + j % 3) + noise;
+    default:
+        return 0;
+    }
+}
+
+static void collapsed_embeddings_have_an_entropy(void **state)
+{
+    static const char *const yaml[] = {"logdet: {}", "logdet: {beta: 1e9, divide_by: none}",
+                                       "logdet: {normalize: true}", "pairdist: {}",
+                                       "pairdist: {normalize: true, sigma: 1e-3}"};
+    static const int64_t shapes[][2] = {{8, 64}, {64, 8}, {2, 300}, {33, 33}};
+    static const enum invar_dtype types[] = {INVAR_FLOAT32, INVAR_FLOAT64};
+
+    (void)state;
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (int t = 0; t < 2; t++)
+            for (int kind = 0; kind < COLLAPSES; kind++) {
+                struct inputs x = draw(types[t], shapes[s][0], shapes[s][1], 0);
+                struct invar_matrix *z = x.in.by[INVAR_ROLE_Z];
+                for (int v = 0; v < 2; v++)
+                    for (int64_t i = 0; i < z[v].rows; i++)
+                        for (int64_t j = 0; j < z[v].cols; j++) {
+                            const int64_t at = i * z[v].cols + j;
+                            put(&z[v], at, collapsed((enum collapse)kind, i, j, get(&z[v], at)));
+                        }
+                for (size_t k = 0; k < sizeof yaml / sizeof *yaml; k++) {
+                    const double entropy = evaluate(yaml[k], &x, NULL);
+                    assert_true(isfinite(entropy) && isfinite(gradient_norm(&x)));
+                    if (kind <= ZERO && !(fabs(entropy) < 1e-6))
+                        fail_msg("%s of equal rows is %g, expected 0", yaml[k], entropy);
+                }
+                discard(&x);
+            }
+}
+
+/* ---- presets ---- */
+
+static void expect_equal(const char *preset, const char *sum)
+{
+    struct inputs x = draw(INVAR_FLOAT64, 24, 12, 0.5), y = draw(INVAR_FLOAT64, 24, 12, 0.5);
+    const double a = evaluate(preset, &x, NULL), b = evaluate(sum, &y, NULL);
+
+    assert_near(a, b, 1e-12);
+    assert_true(gradient_distance(&x, &y) <= 1e-12 * gradient_norm(&y));
+    discard(&x);
+    discard(&y);
+}
+
+static void presets_are_the_sums_they_stand_for(void **state)
+{
+    (void)state;
+    expect_equal("vicreg: {gamma: 1.1, eps: 1e-3}",
+                 "invariance: {weight: 25}\nvariance: {weight: 25, gamma: 1.1, eps: 1e-3}\ncovariance: {weight: 1}");
+    expect_equal("vicreg: {mu: 12.5, variance_over_views: sum}", "vicreg: {mu: 25}");
+    expect_equal("entropy_invariance: {beta: 10, weight_invariance: 5}",
+                 "logdet: {weight: -1, beta: 10}\ninvariance: {weight: 5}");
+    expect_equal("entropy_invariance: {entropy: pairdist, sigma: 2, weight_entropy: 3, weight_invariance: 0.5}",
+                 "pairdist: {weight: -3, sigma: 2}\ninvariance: {weight: 0.5}");
+}
+
+static void conventions_differ_by_their_factors(void **state)
+{
+    struct inputs x = draw(INVAR_FLOAT64, 24, 12, 0);
+
+    (void)state;
+    assert_near(evaluate("invariance: {divide_by: n}", &x, NULL), 12 * evaluate("invariance:", &x, NULL), 1e-12);
+    assert_near(evaluate("variance: {over_views: sum}", &x, NULL), 2 * evaluate("variance:", &x, NULL), 1e-12);
+    assert_near(evaluate("logdet: {divide_by: none}", &x, NULL), 12 * evaluate("logdet:", &x, NULL), 1e-12);
+    assert_near(evaluate("byol: {normalise_pairs: true}", &x, NULL), evaluate("byol:", &x, NULL) / 2, 1e-12);
+    assert_near(evaluate("pairdist: {distance: chernoff, chernoff_alpha: 0.5}", &x, NULL),
+                evaluate("pairdist: {distance: bhattacharyya}", &x, NULL), 1e-12);
+    discard(&x);
+}
+
+/* ---- what is refused ---- */
+
+static void values_that_are_not_finite_are_reported(void **state)
+{
+    static const double bad[] = {(double)NAN, (double)INFINITY};
+    struct inputs x = draw(INVAR_FLOAT32, 8, 12, 0);
+
+    (void)state;
+    for (int k = 0; k < 2; k++) {
+        for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_COUNT; role++)
+            put(&x.in.by[role][1], 17, bad[k]);
+        for (const char *const *yaml = every_term; *yaml; yaml++) {
+            struct invar_error err = {0};
+            struct invar_objective *objective = objective_of(*yaml, &err);
+            char name[32];
+            double loss;
+            snprintf(name, sizeof name, "%.*s", (int)strcspn(*yaml, ":"), *yaml);
+            assert_non_null(objective);
+            assert_refused(invar_objective_evaluate(objective, device, &x.in, &x.gradient, &loss, NULL, &err), &err,
+                           INVAR_ERROR_NUMERIC, name);
+            invar_objective_free(objective);
+        }
+    }
+    discard(&x);
+}
+
+static void weights_that_are_all_zero_are_refused(void **state)
+{
+    static const char *const checked[] = {"vicreg: {lambda: 0, mu: 0, nu: 0}",
+                                          "entropy_invariance: {weight_entropy: 0, weight_invariance: 0}"};
+    struct inputs x = draw(INVAR_FLOAT32, 4, 4, 0);
+    struct invar_error err = {0};
+
+    (void)state;
+    assert_refused(objective_of("logdet: {weight: 0}\ninvariance: {weight: 0}", &err) != NULL, &err, INVAR_ERROR_USAGE,
+                   "every term has weight 0");
+    for (int k = 0; k < 2; k++) {
+        struct invar_objective *objective = objective_of(checked[k], &err);
+        assert_non_null(objective);
+        assert_refused(invar_objective_check(objective, &x.in, &err), &err, INVAR_ERROR_USAGE, "nothing would");
+        invar_objective_free(objective);
+    }
+    discard(&x);
+}
+
+static void numbers_of_views_are_checked(void **state)
+{
+    static const char *const two[] = {"byol:", "barlow:", "invariance:", "vicreg:", "entropy_invariance:"};
+    static const char *const one[] = {"logdet:", "pairdist:", "variance:", "covariance:"};
+    struct inputs x = draw(INVAR_FLOAT32, 4, 4, 0);
+    struct invar_error err = {0};
+
+    (void)state;
+    for (int k = 0; k < 5; k++) {
+        struct invar_objective *objective = objective_of(two[k], &err);
+        x.in.views = 1;
+        assert_refused(invar_objective_check(objective, &x.in, &err), &err, INVAR_ERROR_USAGE, "two views");
+        invar_objective_free(objective);
+    }
+    for (int k = 0; k < 4; k++) {
+        struct invar_objective *objective = objective_of(one[k], &err);
+        x.in.views = 1;
+        assert_ok(invar_objective_check(objective, &x.in, &err), &err);
+        x.in.views = 0;
+        assert_refused(invar_objective_check(objective, &x.in, &err), &err, INVAR_ERROR_USAGE, "one view");
+        invar_objective_free(objective);
+    }
+    discard(&x);
+}
+
+static int open_all(void **state)
+{
+    (void)state;
+    device = invar_device_open("cpu", 2, NULL);
+    scratch = invar_scratch_create(NULL);
+    return device && scratch ? 0 : -1;
+}
+
+static int close_all(void **state)
+{
+    (void)state;
+    invar_scratch_free(scratch);
+    invar_device_close(device);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(float32_holds_in_large_batches),
+        cmocka_unit_test(float32_holds_far_from_zero),
+        cmocka_unit_test(determinants_of_both_sides_agree),
+        cmocka_unit_test(collapsed_embeddings_have_an_entropy),
+        cmocka_unit_test(presets_are_the_sums_they_stand_for),
+        cmocka_unit_test(conventions_differ_by_their_factors),
+        cmocka_unit_test(values_that_are_not_finite_are_reported),
+        cmocka_unit_test(weights_that_are_all_zero_are_refused),
+        cmocka_unit_test(numbers_of_views_are_checked),
+    };
+    return cmocka_run_group_tests(tests, open_all, close_all);
+}
