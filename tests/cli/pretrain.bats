@@ -19,7 +19,7 @@ stop_at() {
     local folder=$1 step=$2 pid
     shift 2
     # The command itself, not a function: a signal to a subshell would not reach it.
-    "$invar" pretrain tiny.yaml --threads 1 --run "$folder" training.epochs=500 "$@" 2>stderr.txt >stdout.txt &
+    "$invar" pretrain tiny.yaml --threads 1 --run "$folder" training.epochs=250 "$@" 2>stderr.txt >stdout.txt &
     pid=$!
     while kill -0 $pid 2>/dev/null; do
         grep -q "\"step\": *$step[,}]" "$folder/metrics.jsonl" 2>/dev/null && break
@@ -90,12 +90,12 @@ stop_at() {
 }
 
 @test "interrupted and resumed twice equals uninterrupted, byte for byte" {
-    pretrain --run whole training.epochs=500
+    pretrain --run whole training.epochs=250
     stop_at parts 40
     [ "$status" -eq 130 ]
-    stop_at parts 400 --resume
+    stop_at parts 300 --resume
     [ "$status" -eq 130 ]
-    pretrain --run parts training.epochs=500 --resume
+    pretrain --run parts training.epochs=250 --resume
     cmp whole/encoder.safetensors parts/encoder.safetensors
     # The metrics go on where they were, without a step twice.
     grep -o '"step": *[0-9]*' whole/metrics.jsonl >whole.steps
@@ -142,7 +142,7 @@ stop_at() {
     stop_at run 60
     newest=$(ls run/checkpoint-*.safetensors | sort -V | tail -n 1)
     truncate -s -100 "$newest"
-    pretrain --run run training.epochs=500 --resume 2>stderr.txt
+    pretrain --run run training.epochs=250 --resume 2>stderr.txt
     grep -q "$(basename "$newest")" stderr.txt
     [ -f run/encoder.safetensors ]
 }
