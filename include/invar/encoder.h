@@ -17,18 +17,23 @@ struct invar_encoder {
     float mean[16], deviation[16]; /**< standardisation by channel, values in 0..1 */
 };
 
-/** Builds the net of `encoder: {kind, ...}` (mapping) for an input; parameters are initialised from (seed, stream). */
+/** Builds the net of `encoder: {kind, ...}` (mapping) for an input; parameters are initialised from seed, stream 0;
+ * mean 0 and deviation 1. NULL with err set for an unknown kind, an option that is not allowed, or an input too small.
+ */
 struct invar_encoder *invar_encoder_create(const struct invar_node *section, struct invar_shape input, uint64_t seed,
                                            struct invar_error *err);
 void invar_encoder_free(struct invar_encoder *encoder);
 /** encoder.safetensors: torchvision names, metadata "invar.*": version, kind, options, input shape, mean, deviation,
  * recipe, data. */
 bool invar_encoder_write(const struct invar_encoder *encoder, const char *path, struct invar_error *err);
+/** Reads what invar_encoder_write wrote; anything else is refused with a sentence that names the file and the metadata
+ * or array. Free with invar_encoder_free. */
 struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *err);
 /** `init=FILE`: takes every array of the net from a safetensors file (ours or torchvision's; num_batches_tracked and
- * fc.* are ignored); a missing name or another shape is an error that names it. */
+ * fc.* are ignored); a missing name, another shape or type is an error that names it, and changes nothing. */
 bool invar_encoder_adopt(struct invar_encoder *encoder, const char *path, struct invar_error *err);
-/** Puts all arrays of a net into (or takes them from) a safetensors file under prefix + name. */
+/** Puts all arrays of a net into (or takes them from) a safetensors file under prefix + name. path is what messages
+ * call the file. Taking changes nothing where it fails. */
 bool invar_net_store(const struct invar_net *net, const float *parameters, const float *statistics, const char *prefix,
                      struct invar_safetensors *file, struct invar_error *err);
 bool invar_net_restore(const struct invar_net *net, float *parameters, float *statistics, const char *prefix,

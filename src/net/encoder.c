@@ -47,6 +47,15 @@ void invar_encoder_free(struct invar_encoder *encoder)
     invar_free(encoder);
 }
 
+/* Without net; mean 0 and deviation 1. */
+static struct invar_encoder *encoder_empty(struct invar_error *err)
+{
+    struct invar_encoder *encoder = invar_alloc(1, sizeof *encoder, err);
+    for (int i = 0; encoder && i < 16; i++)
+        encoder->deviation[i] = 1.0f;
+    return encoder;
+}
+
 /* Net, vectors and resolved options text from a section whose kind is known. */
 static bool encoder_build(struct invar_encoder *encoder, const struct invar_node *section, struct invar_shape input,
                           struct invar_error *err)
@@ -80,12 +89,10 @@ struct invar_encoder *invar_encoder_create(const struct invar_node *section, str
         invar_error_set(err, INVAR_ERROR_USAGE, "encoder.kind: expected the name of an encoder, such as resnet18");
         return NULL;
     }
-    struct invar_encoder *encoder = invar_alloc(1, sizeof *encoder, err);
+    struct invar_encoder *encoder = encoder_empty(err);
     if (!encoder)
         return NULL;
     snprintf(encoder->kind, sizeof encoder->kind, "%s", name);
-    for (int i = 0; i < 16; i++)
-        encoder->deviation[i] = 1.0f;
     if (!encoder_build(encoder, section, input, err)) {
         invar_encoder_free(encoder);
         return NULL;
@@ -122,25 +129,53 @@ bool invar_net_store(const struct invar_net *net, const float *parameters, const
     return true;
 }
 
+/* "float32 [64, 3, 7, 7]" */
+static void describe(char *out, size_t size, enum invar_dtype dtype, int rank, const int64_t *shape)
+{
+    size_t used = (size_t)snprintf(out, size, "%s [", invar_dtype_name(dtype));
+    for (int i = 0; i < rank && used < size; i++)
+        used += (size_t)snprintf(out + used, size - used, i ? ", %lld" : "%lld", (long long)shape[i]);
+    if (used < size)
+        snprintf(out + used, size - used, "]");
+}
+
+/* The array of one parameter, or NULL with err set where it is missing or is not what the net has. */
+static const struct invar_array *parameter_find(const struct invar_parameter *parameter, const char *prefix,
+                                                const struct invar_safetensors *file, const char *path,
+                                                struct invar_error *err)
+{
+    char name[256], found[160], wanted[160];
+    snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
+    const struct invar_array *array = invar_safetensors_get(file, name);
+    if (!array) {
+        invar_error_set(err, INVAR_ERROR_FORMAT,
+                        "%s: has no array \"%s\"; the weights belong to another net: check the encoder's kind", path,
+                        name);
+        return NULL;
+    }
+    bool same = array->dtype == INVAR_FLOAT32 && array->rank == parameter->rank;
+    for (int k = 0; same && k < parameter->rank; k++)
+        same = array->shape[k] == parameter->shape[k];
+    if (same)
+        return array;
+    describe(found, sizeof found, array->dtype, array->rank, array->shape);
+    describe(wanted, sizeof wanted, INVAR_FLOAT32, parameter->rank, parameter->shape);
+    invar_error_set(err, INVAR_ERROR_FORMAT,
+                    "%s: array \"%s\" is %s, and this net has %s; check the encoder's kind, stem, width and input "
+                    "channels",
+                    path, name, found, wanted);
+    return NULL;
+}
+
 bool invar_net_restore(const struct invar_net *net, float *parameters, float *statistics, const char *prefix,
                        const struct invar_safetensors *file, const char *path, struct invar_error *err)
 {
+    for (int i = 0; i < net->parameter_count; i++)
+        if (!parameter_find(&net->parameters[i], prefix, file, path, err))
+            return false;
     for (int i = 0; i < net->parameter_count; i++) {
         const struct invar_parameter *parameter = &net->parameters[i];
-        char name[256];
-        snprintf(name, sizeof name, "%s%s", prefix, parameter->name);
-        const struct invar_array *array = invar_safetensors_get(file, name);
-        if (!array)
-            return invar_error_set(err, INVAR_ERROR_FORMAT,
-                                   "%s: has no array \"%s\"; the weights belong to another net", path, name);
-        bool same = array->dtype == INVAR_FLOAT32 && array->rank == parameter->rank;
-        for (int k = 0; same && k < parameter->rank; k++)
-            same = array->shape[k] == parameter->shape[k];
-        if (!same)
-            return invar_error_set(err, INVAR_ERROR_FORMAT,
-                                   "%s: array \"%s\" has another shape or type than the float32 array of %lld numbers "
-                                   "that this net has; check the encoder's kind, stem, width and input channels",
-                                   path, name, (long long)parameter->count);
+        const struct invar_array *array = parameter_find(parameter, prefix, file, path, err);
         float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? statistics : parameters;
         memcpy(base + parameter->offset, array->data, (size_t)parameter->count * sizeof(float));
     }
@@ -169,13 +204,19 @@ static bool write_channels(struct invar_safetensors *file, const char *key, cons
     return ok;
 }
 
+/* How many channels have a mean and a deviation of their own. */
+static int64_t channel_count(struct invar_shape shape)
+{
+    return shape.rank == 3 && shape.channels <= 16 ? shape.channels : 1;
+}
+
 static bool write_metadata(const struct invar_encoder *encoder, struct invar_safetensors *file, struct invar_error *err)
 {
     struct invar_shape shape = invar_net_input(encoder->net);
     char input[96];
     snprintf(input, sizeof input, "%d %lld %lld %lld", shape.rank, (long long)shape.channels, (long long)shape.height,
              (long long)shape.width);
-    int64_t channels = shape.rank == 3 && shape.channels <= 16 ? shape.channels : 1;
+    int64_t channels = channel_count(shape);
     const char *options = encoder->options.data ? encoder->options.data : "";
     const char *source = encoder->source.data ? encoder->source.data : "";
     return invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
@@ -210,27 +251,32 @@ static const char *required(const struct invar_safetensors *file, const char *ke
     return value;
 }
 
-static bool read_channels(const char *text, float *out, const char *path, struct invar_error *err)
+static bool read_channels(const char *key, const char *text, int64_t count, float minimum, float *out, const char *path,
+                          struct invar_error *err)
 {
-    for (int i = 0; i < 16 && *text; i++) {
+    const char *at = text;
+    bool ok = true;
+    for (int64_t i = 0; ok && i < count; i++) {
         char *end = NULL;
-        out[i] = strtof(text, &end);
-        if (end == text || !(out[i] > -1e30f && out[i] < 1e30f))
-            return invar_error_set(err, INVAR_ERROR_FORMAT,
-                                   "%s: the standardisation in its metadata is not a list of numbers", path);
-        text = end;
+        out[i] = strtof(at, &end);
+        ok = end != at && out[i] >= minimum && out[i] < 1e30f;
+        at = end;
     }
-    return true;
+    return (ok && !*at) ||
+           invar_error_set(err, INVAR_ERROR_FORMAT,
+                           "%s: metadata %s is \"%.100s\", expected %lld number%s, one a channel%s", path, key, text,
+                           (long long)count, count == 1 ? "" : "s", minimum < 0.0f ? "" : ", not below 0");
 }
 
 static bool read_input(const char *text, struct invar_shape *shape, const char *path, struct invar_error *err)
 {
     long long channels = 0, height = 0, width = 0;
-    int rank = 0;
-    if (sscanf(text, "%d %lld %lld %lld", &rank, &channels, &height, &width) != 4)
-        return invar_error_set(err, INVAR_ERROR_FORMAT,
-                               "%s: metadata invar.input is \"%s\", expected rank, channels, height, width", path,
-                               text);
+    int rank = 0, used = 0;
+    if (sscanf(text, "%d %lld %lld %lld%n", &rank, &channels, &height, &width, &used) != 4 || text[used] ||
+        (rank != 1 && rank != 3))
+        return invar_error_set(
+            err, INVAR_ERROR_FORMAT,
+            "%s: metadata invar.input is \"%.100s\", expected rank (1 or 3), channels, height, width", path, text);
     *shape = (struct invar_shape){rank, channels, height, width};
     return true;
 }
@@ -247,20 +293,24 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
     struct invar_shape shape;
     struct invar_node *section = NULL;
+    struct invar_error problem = {0};
     if (!kind || !options || !input || !mean || !deviation || !data)
         return false;
     snprintf(encoder->kind, sizeof encoder->kind, "%s", kind);
     snprintf(encoder->recipe, sizeof encoder->recipe, "%s", recipe ? recipe : "");
-    bool ok = read_input(input, &shape, path, err) && read_channels(mean, encoder->mean, path, err) &&
-              read_channels(deviation, encoder->deviation, path, err) &&
+    bool ok = read_input(input, &shape, path, err) &&
+              read_channels("invar.mean", mean, channel_count(shape), -1e30f, encoder->mean, path, err) &&
+              read_channels("invar.deviation", deviation, channel_count(shape), 0.0f, encoder->deviation, path, err) &&
               invar_text_printf(&encoder->source, err, "%s", data);
-    if (ok && options[0]) {
-        section = invar_node_parse(options, strlen(options), path, err);
-        ok = section != NULL;
-    }
-    ok = ok && encoder_build(encoder, section, shape, err);
+    if (!ok)
+        return false;
+    if (options[0])
+        section = invar_node_parse(options, strlen(options), "invar.options", &problem);
+    ok = (section || !options[0]) && encoder_build(encoder, section, shape, &problem);
     invar_node_free(section);
-    return ok;
+    return ok ||
+           invar_error_set(err, problem.code == INVAR_ERROR_MEMORY ? problem.code : INVAR_ERROR_FORMAT,
+                           "%s: the encoder that its metadata describe cannot be built: %s", path, problem.message);
 }
 
 struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *err)
@@ -270,7 +320,7 @@ struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *e
     bool ok = false;
     if (!invar_safetensors_read(&file, path, err))
         goto done;
-    encoder = invar_alloc(1, sizeof *encoder, err);
+    encoder = encoder_empty(err);
     if (!encoder)
         goto done;
     ok = read_metadata(encoder, file, path, err) &&
