@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Plans in float32: gradients against finite differences, groups against plans of one group, modes against each other,
    the same bits again, threads, memory, what is not finite, refusals. */
+#include "count_allocations.h"
 #include "planned.h"
 
 static struct invar_device *device;
@@ -519,6 +520,33 @@ static void test_memory(void **state)
     planned_close(&p);
 }
 
+/* After the first forward and backward pass a plan allocates nothing. */
+static void test_allocations(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NET_COUNT; n++)
+        for (int mode = 0; mode < 3; mode++) {
+            struct invar_error err = {0};
+            struct planned p = open_net(n, 19);
+            struct invar_plan *plan = planned_plan(&p, (enum invar_plan_mode)mode, 1, INVAR_PRECISION_FLOAT32);
+            long own = 0, live = 0;
+            for (int step = 0; step < 4; step++) {
+                if (step == 1) {
+                    own = allocations_own;
+                    live = allocations_live;
+                }
+                assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+                if (mode == INVAR_PLAN_TRAINING)
+                    assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
+            }
+            if (allocations_own != own || allocations_live > live)
+                fail_msg("%s, mode %d: %ld allocations, %ld blocks kept", nets[n].name, mode, allocations_own - own,
+                         allocations_live - live);
+            invar_plan_free(plan);
+            planned_close(&p);
+        }
+}
+
 /* ---- refusals ---- */
 
 static void test_refused(void **state)
@@ -582,7 +610,8 @@ int main(void)
         cmocka_unit_test(test_inference_mode), cmocka_unit_test(test_inference_rows),
         cmocka_unit_test(test_repeated),       cmocka_unit_test(test_threads),
         cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_allocations),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -1,105 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * After its first step a run allocates nothing. Every allocator of the C library is replaced by one that counts, by
- * caller: our own code may not allocate at all; oneDNN, OpenBLAS and OpenMP take work space inside some of their calls,
- * which is theirs to decide, but it must all be given back by the end of the step.
- */
+/* After its first step a run allocates nothing. */
+#include "count_allocations.h"
 #include "training.h"
-
-#include <dlfcn.h>
-#include <errno.h>
-
-/* AddressSanitizer has an allocator of its own, which must not be replaced. */
-#define COUNTS_ALLOCATIONS 1
-#ifdef __SANITIZE_ADDRESS__
-#undef COUNTS_ALLOCATIONS
-#define COUNTS_ALLOCATIONS 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#undef COUNTS_ALLOCATIONS
-#define COUNTS_ALLOCATIONS 0
-#endif
-#endif
-
-static long own;  /* allocations of anything but the three libraries */
-static long live; /* blocks taken and not given back, of all */
-
-#if COUNTS_ALLOCATIONS
-/* glibc's own names of its allocator. */
-extern void *__libc_malloc(size_t size);
-extern void *__libc_calloc(size_t count, size_t size);
-extern void *__libc_realloc(void *memory, size_t size);
-extern void *__libc_memalign(size_t alignment, size_t size);
-extern void __libc_free(void *memory);
-
-/* libstdc++ is oneDNN's operator new. */
-static bool is_library(const char *file)
-{
-    static const char *const libraries[] = {"libdnnl", "libstdc++", "libopenblas", "libgomp", "libomp"};
-
-    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
-        if (strstr(file, libraries[i]))
-            return true;
-    return false;
-}
-
-static void count_one(void *caller)
-{
-    Dl_info info;
-
-    __atomic_fetch_add(&live, 1, __ATOMIC_RELAXED);
-    if (!dladdr(caller, &info) || !info.dli_fname || !is_library(info.dli_fname))
-        __atomic_fetch_add(&own, 1, __ATOMIC_RELAXED);
-}
-
-#define COUNT() count_one(__builtin_return_address(0))
-
-void *malloc(size_t size)
-{
-    COUNT();
-    return __libc_malloc(size);
-}
-
-void *calloc(size_t count, size_t size)
-{
-    COUNT();
-    return __libc_calloc(count, size);
-}
-
-void *realloc(void *memory, size_t size)
-{
-    COUNT();
-    if (memory)
-        __atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
-    return __libc_realloc(memory, size);
-}
-
-void *memalign(size_t alignment, size_t size)
-{
-    COUNT();
-    return __libc_memalign(alignment, size);
-}
-
-void *aligned_alloc(size_t alignment, size_t size)
-{
-    COUNT();
-    return __libc_memalign(alignment, size);
-}
-
-int posix_memalign(void **out, size_t alignment, size_t size)
-{
-    COUNT();
-    *out = __libc_memalign(alignment, size);
-    return *out ? 0 : ENOMEM;
-}
-
-void free(void *memory)
-{
-    if (memory)
-        __atomic_fetch_sub(&live, 1, __ATOMIC_RELAXED);
-    __libc_free(memory);
-}
-#endif
 
 /* Over epochs' ends and measurements. */
 static void check_steps(const char *const *overrides, int count)
@@ -115,12 +17,12 @@ static void check_steps(const char *const *overrides, int count)
         fail_msg("%s", err.message);
     assert_ok(invar_trainer_step(trainer, &record, &err), &err);
     for (int64_t step = 1; step < invar_trainer_steps_total(trainer); step++) {
-        long own_before = own, live_before = live;
+        long own_before = allocations_own, live_before = allocations_live;
         assert_ok(invar_trainer_step(trainer, &record, &err), &err);
-        if (own != own_before)
-            fail_msg("step %lld allocated %ld times", (long long)step + 1, own - own_before);
-        if (live > live_before)
-            fail_msg("step %lld kept %ld blocks", (long long)step + 1, live - live_before);
+        if (allocations_own != own_before)
+            fail_msg("step %lld allocated %ld times", (long long)step + 1, allocations_own - own_before);
+        if (allocations_live > live_before)
+            fail_msg("step %lld kept %ld blocks", (long long)step + 1, allocations_live - live_before);
     }
     invar_trainer_free(trainer);
     training_close(&t);
@@ -128,14 +30,14 @@ static void check_steps(const char *const *overrides, int count)
 
 static void test_counter(void **state)
 {
-    long own_before = own, live_before = live;
+    long own_before = allocations_own, live_before = allocations_live;
     void *volatile memory = malloc(10);
 
     (void)state;
-    assert_int_equal(own - own_before, COUNTS_ALLOCATIONS);
-    assert_int_equal(live - live_before, COUNTS_ALLOCATIONS);
+    assert_int_equal(allocations_own - own_before, COUNTS_ALLOCATIONS);
+    assert_int_equal(allocations_live - live_before, COUNTS_ALLOCATIONS);
     free(memory);
-    assert_int_equal(live, live_before);
+    assert_int_equal(allocations_live, live_before);
 }
 
 static void test_convolutional(void **state)

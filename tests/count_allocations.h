@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Counts allocations. Every allocator of the C library is replaced by one that counts, by caller: our own code may not
+ * allocate at all where a test says so; oneDNN, OpenBLAS and OpenMP take work space inside some of their calls, which
+ * is theirs to decide, but it must all be given back. Include it in one file of a program.
+ */
+#ifndef INVAR_TESTS_COUNT_ALLOCATIONS_H
+#define INVAR_TESTS_COUNT_ALLOCATIONS_H
+
+#include "test.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+
+/* AddressSanitizer has an allocator of its own, which must not be replaced. */
+#define COUNTS_ALLOCATIONS 1
+#ifdef __SANITIZE_ADDRESS__
+#undef COUNTS_ALLOCATIONS
+#define COUNTS_ALLOCATIONS 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#undef COUNTS_ALLOCATIONS
+#define COUNTS_ALLOCATIONS 0
+#endif
+#endif
+
+static long allocations_own;  /* allocations of anything but the three libraries */
+static long allocations_live; /* blocks taken and not given back, of all */
+
+#if COUNTS_ALLOCATIONS
+/* glibc's own names of its allocator. */
+extern void *__libc_malloc(size_t size);
+extern void *__libc_calloc(size_t count, size_t size);
+extern void *__libc_realloc(void *memory, size_t size);
+extern void *__libc_memalign(size_t alignment, size_t size);
+extern void __libc_free(void *memory);
+
+/* libstdc++ is oneDNN's operator new. */
+static bool is_library(const char *file)
+{
+    static const char *const libraries[] = {"libdnnl", "libstdc++", "libopenblas", "libgomp", "libomp"};
+
+    for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++)
+        if (strstr(file, libraries[i]))
+            return true;
+    return false;
+}
+
+static void count_one(void *caller)
+{
+    Dl_info info;
+
+    __atomic_fetch_add(&allocations_live, 1, __ATOMIC_RELAXED);
+    if (!dladdr(caller, &info) || !info.dli_fname || !is_library(info.dli_fname))
+        __atomic_fetch_add(&allocations_own, 1, __ATOMIC_RELAXED);
+}
+
+#define COUNT() count_one(__builtin_return_address(0))
+
+void *malloc(size_t size)
+{
+    COUNT();
+    return __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    COUNT();
+    return __libc_calloc(count, size);
+}
+
+void *realloc(void *memory, size_t size)
+{
+    COUNT();
+    if (memory)
+        __atomic_fetch_sub(&allocations_live, 1, __ATOMIC_RELAXED);
+    return __libc_realloc(memory, size);
+}
+
+void *memalign(size_t alignment, size_t size)
+{
+    COUNT();
+    return __libc_memalign(alignment, size);
+}
+
+void *aligned_alloc(size_t alignment, size_t size)
+{
+    COUNT();
+    return __libc_memalign(alignment, size);
+}
+
+int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    COUNT();
+    *out = __libc_memalign(alignment, size);
+    return *out ? 0 : ENOMEM;
+}
+
+void free(void *memory)
+{
+    if (memory)
+        __atomic_fetch_sub(&allocations_live, 1, __ATOMIC_RELAXED);
+    __libc_free(memory);
+}
+#endif
+
+#endif
