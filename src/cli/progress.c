@@ -65,9 +65,9 @@ static void describe(const struct cli_progress *progress, double now, char *out,
     if (!(remaining >= 0))
         remaining =
             progress->done > 0 ? elapsed * (double)(progress->total - progress->done) / (double)progress->done : -1;
-    snprintf(out, size, "%lld/%lld  %.0f %s/s  %s left%s%s", (long long)progress->done, (long long)progress->total,
-             rate, progress->unit, cli_duration(remaining, left, sizeof left), progress->note[0] ? "  " : "",
-             progress->note);
+    snprintf(out, size, "%lld/%lld  %.*f %s/s  %s left%s%s", (long long)progress->done, (long long)progress->total,
+             rate < 10 ? 2 : 0, rate, progress->unit, cli_duration(remaining, left, sizeof left),
+             progress->note[0] ? "  " : "", progress->note);
 }
 
 static void draw_bar(const struct cli_progress *progress, const char *text)
