@@ -47,7 +47,7 @@ struct invar_optimiser_options {
 struct invar_training_options {
     double epochs; /**< may be fractional */
     int64_t batch;
-    double warmup_epochs;
+    double warmup; /**< part of the run in which the rate rises */
     double final_ratio;
     int64_t seed;
     int precision;               /**< auto | float32 | bfloat16 */

@@ -88,7 +88,7 @@ bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct in
     }
     return invar_error_set(err, INVAR_ERROR_NUMERIC,
                            "step %lld: %s%s; %s: train again with a lower optimiser.lr, a longer "
-                           "training.warmup_epochs or training.clip",
+                           "training.warmup or training.clip",
                            (long long)t->step + 1, found, origin, kept);
 }
 

@@ -100,20 +100,8 @@ static bool check_terms(const struct invar_recipe *recipe, const char *origin, s
                            own.message, in.views, (long long)rows);
 }
 
-static bool check_training(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
-{
-    const struct invar_training_options *o = &recipe->training;
-
-    if (o->warmup_epochs >= o->epochs)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: training.warmup_epochs is %g, which is not shorter than the %g of training.epochs: "
-                               "set both (training.warmup_epochs=%g is a tenth)",
-                               origin, o->warmup_epochs, o->epochs, o->epochs / 10);
-    return true;
-}
-
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     return check_sources(recipe, origin, err) && check_use(recipe, origin, err) && check_heads(recipe, origin, err) &&
-           check_terms(recipe, origin, err) && check_training(recipe, origin, err);
+           check_terms(recipe, origin, err);
 }

@@ -46,7 +46,7 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     t->total = llround(o->epochs * (double)t->steps_per_epoch);
     if (t->total < 1)
         t->total = 1;
-    t->warmup = llround(o->warmup_epochs * (double)t->steps_per_epoch);
+    t->warmup = llround(o->warmup * (double)t->total);
     t->peak = t->recipe->rate.lr * (t->recipe->rate.lr_scaling ? (double)t->batch / 256 : 1);
     return true;
 }

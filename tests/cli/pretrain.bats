@@ -220,7 +220,7 @@ stop_at() {
 }
 
 @test "numbers that blow up stop the run and name the step" {
-    run --separate-stderr pretrain --run run optimiser.lr=1e30 training.warmup_epochs=0 training.epochs=40
+    run --separate-stderr pretrain --run run optimiser.lr=1e30 training.warmup=0 training.epochs=40
     echo "$stderr"
     [ "$status" -eq 1 ]
     says step

@@ -120,7 +120,7 @@ refuses() {
     refuses views.count=1 views
     refuses terms.relic.target=true target.enabled
     refuses target.enabled=true target
-    refuses training.warmup_epochs=99 warmup_epochs
+    refuses training.warmup=99 warmup
     refuses terms=null terms
 }
 

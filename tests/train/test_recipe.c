@@ -98,7 +98,7 @@ static void test_refused(void **state)
         {"relic-fashion-mnist", "training.bach=64", "name=x", "training.bach is not a known key; did you mean batch?"},
         {"relic-fashion-mnist", "training.batch=1", "name=x", "training.batch: expected"},
         {"relic-fashion-mnist", "training.batch=many", "name=x", "training.batch: expected"},
-        {"relic-fashion-mnist", "training.epochs=0.2", "name=x", "training.warmup_epochs is 0.6"},
+        {"relic-fashion-mnist", "training.warmup=1.5", "name=x", "training.warmup: expected"},
         {"relic-fashion-mnist", "training=3", "name=x", "training: expected a section"},
         {"relic-fashion-mnist", "encoder.kind=resnet19", "name=x", "did you mean \"resnet18\""},
         {"relic-fashion-mnist", "encoder=null", "name=x", "encoder.kind is missing"},
@@ -172,7 +172,7 @@ static void test_schema(void **state)
     static const char *const expected[] = {
         "data:",      "source",     "views:",  "crop",       "encoder:",  "resnet18",      "small-resnet",
         "projector:", "predictor:", "target:", "momentum",   "terms:",    "relic",         "tau",
-        "optimiser:", "lars",       "trust",   "lr_scaling", "training:", "warmup_epochs", "init"};
+        "optimiser:", "lars",       "trust",   "lr_scaling", "training:", "warmup", "init"};
     struct invar_text text = {0};
     struct invar_error err = {0};
 

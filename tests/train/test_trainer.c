@@ -234,7 +234,7 @@ static void test_resume_from_nothing(void **state)
 
 static void test_not_a_number(void **state)
 {
-    static const char *const overrides[] = {"optimiser.kind=sgd", "optimiser.lr=1e30", "training.warmup_epochs=0",
+    static const char *const overrides[] = {"optimiser.kind=sgd", "optimiser.lr=1e30", "training.warmup=0",
                                             "training.checkpoint_interval=1"};
     struct invar_error err = {0};
     struct training t = {0};

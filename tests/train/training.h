@@ -57,7 +57,7 @@ static const char training_recipe[] = "name: tiny\n"
                                       "projector: {hidden: [16], output: 8}\n"
                                       "terms: {relic: {tau: 0.2, alpha: 1}}\n"
                                       "optimiser: {kind: adamw, lr: 5e-3, weight_decay: 1e-4}\n"
-                                      "training: {epochs: 3, batch: 32, warmup_epochs: 0.3, checkpoint_interval: 5, "
+                                      "training: {epochs: 3, batch: 32, warmup: 0.1, checkpoint_interval: 5, "
                                       "measure_interval: 4, log_interval: 2, collapse_rank: 0}\n";
 
 /** Everything a run needs; make with training_open, then create as many trainers as the test wants. */
