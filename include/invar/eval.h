@@ -19,7 +19,7 @@ void invar_embedded_free(struct invar_embedded *embedded);
  * Representations h of one split under the plain view, standardised as the encoder was trained (its own mean and
  * deviation, its own input size). The same bits whatever the number of threads that make the views. progress is called
  * now and then and may be NULL. Refused: data whose channels are not those of the encoder, a split without samples,
- * representations that are not finite (the sample is named).
+ * weights or representations that are not finite (the array or the sample is named).
  */
 bool invar_embed(struct invar_device *device, const struct invar_encoder *encoder, struct invar_dataset *dataset,
                  enum invar_split split, enum invar_precision precision,

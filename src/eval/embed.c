@@ -99,10 +99,11 @@ static bool keep_rows(struct pass *pass, int64_t got, const float *values, struc
         if (sample->index != pass->done)
             continue;
         if (!row_is_finite(values + i * cols, cols))
-            return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "the representation of %s sample %" PRId64
-                                   " holds NaN or Inf; the weights of the encoder or the sample are damaged",
-                                   pass->split == INVAR_TRAIN ? "training" : "test", sample->index);
+            return invar_error_set(
+                err, INVAR_ERROR_NUMERIC,
+                "the representation of %s sample %" PRId64
+                " holds NaN or Inf; the weights of the encoder are too large or the sample is damaged",
+                pass->split == INVAR_TRAIN ? "training" : "test", sample->index);
         memcpy((float *)out->features.data + row * cols, values + i * cols, (size_t)cols * sizeof *values);
         ((int64_t *)out->labels.data)[row] = sample->label;
         out->features.shape[0] = out->labels.shape[0] = row + 1;
@@ -158,6 +159,22 @@ static int64_t shape_size(struct invar_shape shape)
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
 }
 
+/* ReLU turns NaN into 0 on some processors, so that damaged weights need not show in what comes out. */
+static bool weights_are_finite(const struct invar_encoder *encoder, struct invar_error *err)
+{
+    const struct invar_net *net = encoder->net;
+    for (int i = 0; i < net->parameter_count; ++i) {
+        const struct invar_parameter *parameter = &net->parameters[i];
+        const float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? encoder->statistics : encoder->parameters;
+        if (!row_is_finite(base + parameter->offset, parameter->count))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the array %s of the encoder holds NaN or Inf; its training went wrong or the file "
+                                   "is damaged: take another encoder",
+                                   parameter->name);
+    }
+    return true;
+}
+
 static bool runner_open(struct runner *runner, struct invar_device *device, const struct invar_encoder *encoder,
                         enum invar_precision precision, struct invar_error *err)
 {
@@ -165,7 +182,7 @@ static bool runner_open(struct runner *runner, struct invar_device *device, cons
     size_t input = (size_t)shape_size(invar_net_input(net));
     struct invar_plan_options options = {.batch = BATCH, .groups = 1, .mode = INVAR_PLAN_INFERENCE};
     *runner = (struct runner){.device = device, .cols = shape_size(invar_net_output(net))};
-    if (!invar_device_precision(device, precision, &options.precision, err))
+    if (!weights_are_finite(encoder, err) || !invar_device_precision(device, precision, &options.precision, err))
         return false;
     runner->weights = invar_weights_create(device, net, false, err);
     if (!runner->weights)

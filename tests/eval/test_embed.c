@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "data/make.h"
+
+#include "invar/eval.h"
+
+enum { COUNT = 300, SIDE = 8, TESTS = 5 };
+
+static struct invar_dataset *open_idx(const char *folder, bool labels)
+{
+    struct bytes bytes = make_idx_images(COUNT, SIDE, SIDE, 0);
+    bytes_write(&bytes, folder, "train-images-idx3-ubyte");
+    bytes = make_idx_images(TESTS, SIDE, SIDE, 100);
+    bytes_write(&bytes, folder, "t10k-images-idx3-ubyte");
+    if (labels) {
+        bytes = make_idx_labels(COUNT, 3);
+        bytes_write(&bytes, folder, "train-labels-idx1-ubyte");
+        bytes = make_idx_labels(TESTS, 3);
+        bytes_write(&bytes, folder, "t10k-labels-idx1-ubyte");
+    }
+    struct invar_data_options options = make_options("idx", folder);
+    return make_open(&options);
+}
+
+static struct invar_encoder *make_encoder(int64_t channels)
+{
+    struct invar_error err = {0};
+    const char text[] = "kind: small-resnet\nwidths: [4, 8]\n";
+    struct invar_node *section = invar_node_parse(text, strlen(text), "test", &err);
+    struct invar_shape input = {3, channels, SIDE, SIDE};
+    struct invar_encoder *encoder = invar_encoder_create(section, input, 5, &err);
+    assert_ok(encoder, &err);
+    encoder->mean[0] = 0.25F;
+    encoder->deviation[0] = 0.5F;
+    invar_node_free(section);
+    return encoder;
+}
+
+static struct invar_embedded embed(int threads, const struct invar_encoder *encoder, struct invar_dataset *dataset,
+                                   enum invar_split split)
+{
+    struct invar_error err = {0};
+    struct invar_embedded out = {0};
+    struct invar_device *device = invar_device_open("cpu", threads, &err);
+    assert_ok(device, &err);
+    assert_ok(invar_embed(device, encoder, dataset, split, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err), &err);
+    invar_device_close(device);
+    return out;
+}
+
+/* Pixels wrap at 256: images 0 and 256 are equal, one in a full batch, the other in the last, partial one. */
+static void test_batches(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    struct invar_dataset *dataset = open_idx(folder, true);
+    struct invar_encoder *encoder = make_encoder(1);
+    struct invar_embedded train = embed(1, encoder, dataset, INVAR_TRAIN);
+    struct invar_embedded test = embed(2, encoder, dataset, INVAR_TEST);
+    int64_t cols = train.features.shape[1];
+    const float *a = train.features.data, *b = test.features.data;
+    assert_int_equal(train.features.shape[0], COUNT);
+    assert_int_equal(train.labels.shape[0], COUNT);
+    assert_int_equal(test.features.shape[0], TESTS);
+    for (int i = 0; i + 256 < COUNT; ++i)
+        assert_memory_equal(a + i * cols, a + (i + 256) * cols, (size_t)cols * sizeof *a);
+    assert_memory_not_equal(a, a + cols, (size_t)cols * sizeof *a);
+    for (int i = 0; i < TESTS; ++i)
+        for (int64_t j = 0; j < cols; ++j)
+            assert_near(b[i * cols + j], a[(100 + i) * cols + j], 1e-5);
+    for (int i = 0; i < COUNT; ++i)
+        assert_int_equal(((int64_t *)train.labels.data)[i], i % 3);
+    invar_embedded_free(&train);
+    invar_embedded_free(&test);
+    invar_encoder_free(encoder);
+    invar_dataset_close(dataset);
+    test_folder_remove(folder);
+}
+
+/* The encoder sees what its own mean and deviation make of a sample, not those of the data at hand. */
+static void test_standardisation(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    struct invar_dataset *dataset = open_idx(folder, false);
+    struct invar_encoder *encoder = make_encoder(1);
+    struct invar_embedded before = embed(1, encoder, dataset, INVAR_TEST);
+    encoder->mean[0] = 0.75F;
+    struct invar_embedded after = embed(1, encoder, dataset, INVAR_TEST);
+    assert_memory_not_equal(before.features.data, after.features.data, (size_t)before.features.shape[1]);
+    assert_int_equal(((int64_t *)before.labels.data)[0], -1);
+    invar_embedded_free(&before);
+    invar_embedded_free(&after);
+    invar_encoder_free(encoder);
+    invar_dataset_close(dataset);
+    test_folder_remove(folder);
+}
+
+static void test_input(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_embedded input = {0};
+    char *folder = test_folder_create();
+    struct invar_dataset *dataset = open_idx(folder, true);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_ok(invar_embed_input(dataset, INVAR_TEST, &input, &err), &err);
+    assert_int_equal(input.features.shape[0], TESTS);
+    assert_int_equal(input.features.shape[1], SIDE * SIDE);
+    for (int i = 0; i < TESTS; ++i)
+        for (int j = 0; j < SIDE * SIDE; ++j)
+            assert_near(((float *)input.features.data)[i * SIDE * SIDE + j],
+                        ((double)(100 + i) / 255 - (double)info->mean[0]) / (double)info->deviation[0], 1e-5);
+    invar_embedded_free(&input);
+    invar_dataset_close(dataset);
+    test_folder_remove(folder);
+}
+
+/* A sample that cannot be read has no row, and the labels keep to their samples. */
+static void unreadable(const char *memory)
+{
+    enum { PER_CLASS = 60, BAD = 31 };
+    struct invar_error err = {0};
+    struct invar_embedded input = {0};
+    char *folder = test_folder_create(), name[64];
+    for (int c = 0; c < 2; ++c)
+        for (int i = 0; i < PER_CLASS; ++i) {
+            struct bytes bytes = make_png(SIDE, SIDE, 1, 100 * c + i);
+            if (c == 0 && i == BAD)
+                bytes.size /= 2;
+            snprintf(name, sizeof name, "train/%c/%03d.png", 'a' + c, i);
+            bytes_write(&bytes, folder, name);
+        }
+    struct bytes bytes = make_png(SIDE, SIDE, 1, 0);
+    bytes_write(&bytes, folder, "test/a/0.png");
+    bytes = make_png(SIDE, SIDE, 1, 0);
+    bytes_write(&bytes, folder, "test/b/0.png");
+    struct invar_data_options options = make_options("images", folder);
+    assert_ok(invar_options_set(invar_data_option_table, &options, memory, &err), &err);
+    struct invar_dataset *dataset = make_open(&options);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_ok(invar_embed_input(dataset, INVAR_TRAIN, &input, &err), &err);
+    assert_int_equal(input.features.shape[0], 2 * PER_CLASS - 1);
+    assert_int_equal(input.labels.shape[0], 2 * PER_CLASS - 1);
+    for (int i = 0; i < 2 * PER_CLASS - 1; ++i) {
+        int value = i < BAD ? i : i < PER_CLASS - 1 ? i + 1 : 100 + i - (PER_CLASS - 1);
+        assert_int_equal(((int64_t *)input.labels.data)[i], value >= 100);
+        assert_near(((float *)input.features.data)[i * SIDE * SIDE],
+                    ((double)value / 255 - (double)info->mean[0]) / (double)info->deviation[0], 1e-4);
+    }
+    invar_embedded_free(&input);
+    invar_dataset_close(dataset);
+    test_folder_remove(folder);
+}
+
+static void test_unreadable_samples(void **state)
+{
+    (void)state;
+    unreadable("memory=no");
+    unreadable("memory=yes");
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_embedded out = {0};
+    char *folder = test_folder_create();
+    struct invar_dataset *dataset = open_idx(folder, true);
+    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    struct invar_encoder *encoder = make_encoder(3);
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err),
+                   &err, INVAR_ERROR_DATA, "takes 3 channels");
+    invar_encoder_free(encoder);
+    encoder = make_encoder(1);
+    const struct invar_parameter *damaged = &encoder->net->parameters[2];
+    float *base = damaged->role == INVAR_PARAMETER_STATISTIC ? encoder->statistics : encoder->parameters;
+    base[damaged->offset + damaged->count - 1] = NAN;
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err),
+                   &err, INVAR_ERROR_NUMERIC, damaged->name);
+    assert_null(out.features.data);
+    invar_encoder_free(encoder);
+    invar_device_close(device);
+    invar_dataset_close(dataset);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_batches),  cmocka_unit_test(test_standardisation),    cmocka_unit_test(test_input),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_unreadable_samples),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
