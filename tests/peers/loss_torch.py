@@ -4,7 +4,7 @@
 
 usage: loss_torch.py [--invar build/invar] [--golden tests/golden] [--draws N] [--seed N]
 
-Runs the golden inputs of relic and ntxent and fresh random inputs of many shapes and options through the command, and
+Runs the golden inputs of every term and fresh random inputs of many shapes and options through the command, and
 compares every value and gradient: relative error at most 1e-5 in float32, 1e-10 in float64. Exit status 1 where
 one differs, 77 (skipped) without PyTorch.
 """
@@ -80,9 +80,117 @@ def ntxent(inputs, options, _):
     return {"loss": torch.nn.functional.cross_entropy(logits, (torch.arange(2 * n) + n) % (2 * n))}
 
 
+def views_of(inputs, letter):
+    return [inputs[name] for name in sorted(inputs) if name[0] == letter]
+
+
+def over_views(values, options, key="over_views", default="sum"):
+    return sum(values) / (len(values) if options.get(key, default) == "mean" else 1)
+
+
+def byol(inputs, options, _):
+    unit = normalise if options.get("normalize", True) else (lambda x: x)
+    p, t = [[unit(x) for x in views_of(inputs, letter)] for letter in "pt"]
+    pairs = [(l, k) for l in range(len(p)) for k in range(len(p)) if l != k]
+    loss = sum(((p[l] - t[k]) ** 2).sum(dim=1).mean() for l, k in pairs)
+    return {"loss": loss / (len(pairs) if options.get("normalise_pairs") else 1)}
+
+
+def barlow(inputs, options, _):
+    z = views_of(inputs, "z")
+    n, d = z[0].shape
+    unbiased = options.get("variance", "biased") == "unbiased"
+    s = [(x - x.mean(0)) / (x.var(0, unbiased=unbiased) + options.get("eps", 1e-5)).sqrt() for x in z]
+    pairs = list(itertools.combinations(s, 2))
+    divisor = n - 1 if options.get("correlation_divisor", "N") == "N-1" else n
+    share = 1 / len(pairs) if options.get("normalise_pairs") else 1
+    on, off = 0, 0
+    for a, b in pairs:
+        c = a.T @ b / divisor
+        on = on + share * ((1 - c.diagonal()) ** 2).sum()
+        off = off + share * (c[~torch.eye(d, dtype=torch.bool)] ** 2).sum()
+    return {"loss": on + options.get("lambda_offdiag", 0.0051) * off, "on_diagonal": on, "off_diagonal": off}
+
+
+def invariance(inputs, options, _):
+    unit = normalise if options.get("normalize") else (lambda x: x)
+    pairs = list(itertools.combinations([unit(z) for z in views_of(inputs, "z")], 2))
+    size = len(pairs[0][0]) if options.get("divide_by", "nd") == "n" else pairs[0][0].numel()
+    loss = sum(((a - b) ** 2).sum() / size for a, b in pairs)
+    return {"loss": loss / (len(pairs) if options.get("normalise_pairs") else 1)}
+
+
+def variance(inputs, options, _):
+    gamma, eps = options.get("gamma", 1.0), options.get("eps", 1e-4)
+    hinges = [torch.relu(gamma - (z.var(0) + eps).sqrt()).mean() for z in views_of(inputs, "z")]
+    return {"loss": over_views(hinges, options, default="mean")}
+
+
+def covariance(inputs, options, _):
+    parts = []
+    for z in views_of(inputs, "z"):
+        c = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
+        parts.append((c[~torch.eye(len(c), dtype=torch.bool)] ** 2).sum() / len(c))
+    return {"loss": over_views(parts, options)}
+
+
+def vicreg(inputs, options, _):
+    own = options | {"over_views": options.get("variance_over_views", "mean")}
+    parts = {"invariance": invariance(inputs, options, _)["loss"], "variance": variance(inputs, own, _)["loss"]}
+    own = {"over_views": options.get("covariance_over_views", "sum")}
+    parts["covariance"] = covariance(inputs, own, _)["loss"]
+    weights = [options.get("lambda", 25), options.get("mu", 25), options.get("nu", 1)]
+    return {"loss": sum(weight * part for weight, part in zip(weights, parts.values()))} | parts
+
+
+def logdet_nats(z, options):
+    z = normalise(z) if options.get("normalize") else z
+    c = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
+    return torch.logdet(torch.eye(len(c), dtype=z.dtype) + options.get("beta", 1.0) * c) / 2
+
+
+def pairdist_nats(z, options):
+    """Without H(Z|C)."""
+    z = normalise(z) if options.get("normalize") else z
+    alpha = options.get("chernoff_alpha", 0.5)
+    factor = {"kl": 1 / 2, "bhattacharyya": 1 / 8, "chernoff": alpha * (1 - alpha) / 2}[options.get("distance", "kl")]
+    apart = ((z[:, None] - z[None]) ** 2).sum(dim=2) * factor / options.get("sigma", 1.0) ** 2
+    return -torch.logsumexp(-apart, dim=1).mean() + np.log(len(z))
+
+
+def logdet(inputs, options, _):
+    entropy = over_views([logdet_nats(z, options) for z in views_of(inputs, "z")], options)
+    loss = entropy / (inputs[min(inputs)].shape[1] if options.get("divide_by", "d") == "d" else 1)
+    return {"loss": loss, "entropy": entropy, "entropy_loss": loss}
+
+
+def pairdist(inputs, options, _):
+    z = views_of(inputs, "z")
+    d = z[0].shape[1]
+    entropy = over_views([pairdist_nats(x, options) for x in z], options)
+    each = d / 2 * np.log(2 * np.pi * np.e * options.get("sigma", 1.0) ** 2)
+    conditional = over_views([torch.tensor(each) for _ in z], options)
+    loss = entropy / (d if options.get("divide_by", "none") == "d" else 1)
+    return {"loss": loss, "entropy": entropy + conditional, "entropy_loss": loss, "conditional_entropy": conditional}
+
+
+def entropy_invariance(inputs, options, _):
+    z = views_of(inputs, "z")
+    estimator = options.get("entropy", "logdet")
+    divide_by = options.get("divide_by", "auto")
+    by_d = divide_by == "d" or (divide_by == "auto" and estimator == "logdet")
+    nats = logdet_nats if estimator == "logdet" else pairdist_nats
+    parts = {f"entropy_z{v + 1}": nats(x, options) / (x.shape[1] if by_d else 1) for v, x in enumerate(z)}
+    own = {"divide_by": options.get("invariance_divide_by", "nd"), "normalize": options.get("invariance_normalize")}
+    distance = invariance(inputs, own, _)["loss"]
+    loss = options.get("weight_invariance", 1) * distance - options.get("weight_entropy", 1) * sum(parts.values())
+    return {"loss": loss, "invariance": distance} | parts
+
+
 # where every sample is in one group the gradient is 0 up to rounding: below this an error is not relative
 FLOOR = 1e-4
-TERMS = {"relic": relic, "ntxent": ntxent}
+TERMS = {function.__name__: function for function in (
+    relic, ntxent, byol, barlow, vicreg, invariance, variance, covariance, logdet, pairdist, entropy_invariance)}
 
 
 def write_option(value):
@@ -117,7 +225,7 @@ def compare(invar, term, arrays, options):
     for wide in (False, True):
         with tempfile.TemporaryDirectory() as folder:
             values, gradients = run_invar(invar, term, arrays, options, wide, pathlib.Path(folder))
-        errors = [error_of(values[name], value.item()) for name, value in expected.items()]
+        errors = [error_of(values[name], float(value.detach())) for name, value in expected.items()]
         wanted = {name: x.grad.numpy() for name, x in inputs.items() if x.requires_grad}
         if wanted.keys() != gradients.keys():
             raise RuntimeError(f"gradients of {sorted(gradients)}, expected {sorted(wanted)}")
@@ -126,22 +234,57 @@ def compare(invar, term, arrays, options):
     return worst
 
 
+def draw_options(term, rng):
+    """Roles, number of views and options of a random case. sigma None: in units of the size of z, which draw knows."""
+    flag = lambda: rng.random() < 0.3
+    views = rng.choice([2, 2, 3])
+    entropy = {"beta": rng.choice([0.1, 1, 10, 100]), "normalize": flag(), "over_views": rng.choice(["sum", "mean"])}
+    kernel = {"distance": rng.choice(["kl", "bhattacharyya", "chernoff"]), "chernoff_alpha": rng.choice([0.2, 0.5])}
+    hinge = {"gamma": rng.choice([1, 1.4, 3]), "eps": rng.choice([1e-4, 0.1])}
+    own = {
+        "ntxent": (["z"], 2, {"tau": rng.choice([0.1, 0.2, 0.5, 1.0])}),
+        "byol": (["p", "t"], views, {"normalize": not flag(), "normalise_pairs": flag()}),
+        "barlow": (["z"], views, {"lambda_offdiag": rng.choice([0, 0.0051, 1]), "eps": rng.choice([1e-5, 0.1]),
+                                  "variance": rng.choice(["biased", "unbiased"]), "normalise_pairs": flag(),
+                                  "correlation_divisor": rng.choice(["N", "N-1"])}),
+        "vicreg": (["z"], views, hinge | {"lambda": rng.choice([0, 25]), "mu": rng.choice([1, 25]), "nu": 1,
+                                          "variance_over_views": rng.choice(["sum", "mean"]),
+                                          "divide_by": rng.choice(["n", "nd"])}),
+        "invariance": (["z"], views, {"divide_by": rng.choice(["n", "nd"]), "normalize": flag(),
+                                      "normalise_pairs": flag()}),
+        "variance": (["z"], rng.choice([1, 2, 3]), hinge | {"over_views": rng.choice(["sum", "mean"])}),
+        "covariance": (["z"], rng.choice([1, 2, 3]), {"over_views": rng.choice(["sum", "mean"])}),
+        "logdet": (["z"], rng.choice([1, 2, 3]), entropy | {"divide_by": rng.choice(["d", "none"])}),
+        "pairdist": (["z"], rng.choice([1, 2, 3]), kernel | {"normalize": flag(), "sigma": None,
+                                                             "divide_by": rng.choice(["d", "none"])}),
+        "entropy_invariance": (["z"], views, kernel | {
+            "entropy": rng.choice(["logdet", "pairdist"]), "beta": entropy["beta"], "sigma": None,
+            "normalize": flag(), "invariance_normalize": flag(), "weight_invariance": rng.choice([0, 1, 25]),
+            "divide_by": rng.choice(["auto", "d", "none"]), "invariance_divide_by": rng.choice(["n", "nd"])}),
+    }
+    return own[term]
+
+
+def draw_relic(rng, d):
+    options = {"tau": rng.choice([0.1, 0.2, 0.5, 1.0]), "alpha": rng.choice([0, 0.5, 1, 5]),
+               "pairs": rng.choice(["all", "adjacent"]), "normalise_pairs": rng.random() < 0.3,
+               "target": rng.random() < 0.5, "invariance": rng.choice(["kl", "kl", "euclidean"]),
+               "kl_stop_gradient": rng.choice(["none", "first"]), "groups": rng.random() < 0.3}
+    if rng.random() < 0.2:
+        options |= {"normalize": False, "tau": float(d)}
+    roles = (["q", "t"] if options["target"] else ["z"]) + (["h"] if options["invariance"] == "euclidean" else [])
+    return roles, rng.choice([2, 2, 3, 4]), options
+
+
 def draw(rng):
     """One random set of inputs and options."""
-    term = rng.choice(["relic", "relic", "relic", "ntxent"])
+    term = rng.choice(["relic", "relic", *TERMS])
     n, d = rng.choice([2, 3, 8, 33, 64, 128, 257]), rng.choice([2, 3, 16, 64, 128])
-    views = 2
-    options = {"tau": rng.choice([0.1, 0.2, 0.5, 1.0])}
-    roles = ["z"]
-    if term == "relic":
-        views = rng.choice([2, 2, 3, 4])
-        options |= {"alpha": rng.choice([0, 0.5, 1, 5]), "pairs": rng.choice(["all", "adjacent"]),
-                    "normalise_pairs": rng.random() < 0.3, "target": rng.random() < 0.5,
-                    "invariance": rng.choice(["kl", "kl", "euclidean"]),
-                    "kl_stop_gradient": rng.choice(["none", "first"]), "groups": rng.random() < 0.3}
-        if rng.random() < 0.2:
-            options |= {"normalize": False, "tau": float(d)}
-        roles = (["q", "t"] if options["target"] else ["z"]) + (["h"] if options["invariance"] == "euclidean" else [])
+    if term == "barlow":
+        n = max(n, 8)  # two standardised rows are signs, whose gradient is made of eps alone
+    roles, views, options = draw_relic(rng, d) if term == "relic" else draw_options(term, rng)
+    if "sigma" in options:
+        options["sigma"] = rng.choice([0.5, 1]) if options["normalize"] else rng.choice([0.5, 1]) * d**0.5
     numbers = np.random.default_rng(rng.getrandbits(32))
     arrays = {}
     for role in roles:
