@@ -29,6 +29,38 @@ setup() {
     [ "$(ls g)" = "$(printf 'grad_q1.npy\ngrad_q2.npy')" ]
 }
 
+@test "a term of one matrix reads z; presets print their parts; byol reads p and t" {
+    run --separate-stderr "$invar" loss logdet --in "z=$golden/logdet_wide/z.npy" beta=1 divide_by=d --float64 --grad g
+    echo "$output$stderr"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"entropy "*"2.7420159420833"* ]]
+    [[ "$output" == *"entropy_loss "*"0.2285013285069"* ]]
+    [ "$(ls g)" = grad_z.npy ]
+    run --separate-stderr "$invar" loss vicreg --in "z1=$golden/vicreg_total/z1.npy" "z2=$golden/vicreg_total/z2.npy" \
+        lambda=25 mu=25 nu=1 --float64
+    echo "$output$stderr"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"loss "*"10.6273646320134"* ]]
+    [[ "$output" == *"covariance "*"0.4581765457237"* ]]
+    run --separate-stderr "$invar" loss byol --in "p1=$golden/byol_small/p1.npy" "p2=$golden/byol_small/p2.npy" \
+        "t1=$golden/byol_small/t1.npy" "t2=$golden/byol_small/t2.npy" --float64 --grad byol
+    echo "$output$stderr"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"0.8375486670724"* ]]
+    [ "$(ls byol)" = "$(printf 'grad_p1.npy\ngrad_p2.npy')" ]
+}
+
+@test "what a term of single views and a preset refuse" {
+    fails_with 2 "$invar" loss pairdist sigma=1
+    says "one view"
+    fails_with 2 "$invar" loss vicreg lambda=0 mu=0 nu=0 --in "z1=$golden/vicreg_n2/z1.npy" "z2=$golden/vicreg_n2/z2.npy"
+    says lambda mu nu
+    fails_with 2 "$invar" loss byol --in "p1=$golden/byol_small/p1.npy" "p2=$golden/byol_small/p2.npy"
+    says t1 missing
+    fails_with 2 "$invar" loss logdet beta=0 --in "z=$golden/logdet_wide/z.npy"
+    says beta
+}
+
 @test "unknown terms, inputs and options are named with the nearest known one" {
     fails_with 2 "$invar" loss relik --in "z1=$golden/relic_hf/z1.npy"
     says relik "did you mean relic?"

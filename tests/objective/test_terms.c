@@ -133,23 +133,21 @@ static void expect_float32_close(const char *const *yaml, int64_t n, int64_t d, 
     discard(&wide);
 }
 
-static const char *const every_term[] = {
+static const char *const single_terms[] = {
     "byol: {}",
     "barlow: {}",
     "invariance: {}",
     "variance: {}",
     "covariance: {}",
-    "vicreg: {}",
     "logdet: {beta: 10}",
     "pairdist: {sigma: 0.45, normalize: true}",
-    "entropy_invariance: {beta: 10}",
     NULL,
 };
 
 static void float32_holds_in_large_batches(void **state)
 {
     (void)state;
-    expect_float32_close(every_term, LARGE_N, LARGE_D, 0);
+    expect_float32_close(single_terms, LARGE_N, LARGE_D, 0);
 }
 
 static void float32_holds_far_from_zero(void **state)
@@ -296,6 +294,17 @@ static void conventions_differ_by_their_factors(void **state)
 
 static void values_that_are_not_finite_are_reported(void **state)
 {
+    static const char *const every_term[] = {"byol:",
+                                             "barlow:",
+                                             "invariance:",
+                                             "variance:",
+                                             "covariance:",
+                                             "vicreg:",
+                                             "logdet:",
+                                             "pairdist:",
+                                             "pairdist: {normalize: true}",
+                                             "entropy_invariance:",
+                                             NULL};
     static const double bad[] = {(double)NAN, (double)INFINITY};
     struct inputs x = draw(INVAR_FLOAT32, 8, 12, 0);
 
