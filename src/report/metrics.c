@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 enum { PATH_SIZE = 4096 };
-static const size_t largest_file = (size_t)1 << 32;
+static const size_t largest_file = (size_t)1 << 29;
 
 struct invar_metrics {
     FILE *stream;
