@@ -170,9 +170,9 @@ static void test_name_from_file(void **state)
 static void test_schema(void **state)
 {
     static const char *const expected[] = {
-        "data:",      "source",     "views:",  "crop",       "encoder:",  "resnet18",      "small-resnet",
-        "projector:", "predictor:", "target:", "momentum",   "terms:",    "relic",         "tau",
-        "optimiser:", "lars",       "trust",   "lr_scaling", "training:", "warmup", "init"};
+        "data:",      "source",     "views:",  "crop",       "encoder:",  "resnet18", "small-resnet",
+        "projector:", "predictor:", "target:", "momentum",   "terms:",    "relic",    "tau",
+        "optimiser:", "lars",       "trust",   "lr_scaling", "training:", "warmup",   "init"};
     struct invar_text text = {0};
     struct invar_error err = {0};
 
