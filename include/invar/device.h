@@ -18,8 +18,11 @@ struct invar_device;
 /** name: "cpu" ("cuda" later); threads 0: all cores. NULL with err set for another name or threads outside 0 to 4096.
  * Close with invar_device_close, after all that was made on it. */
 struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err);
+/** NULL is accepted. */
 void invar_device_close(struct invar_device *device);
+/** "cpu". */
 const char *invar_device_name(const struct invar_device *device);
+/** At least 1: what 0 became. */
 int invar_device_threads(const struct invar_device *device);
 /** One line: processor, instruction set, library version. */
 const char *invar_device_describe(const struct invar_device *device);
@@ -27,14 +30,17 @@ const char *invar_device_describe(const struct invar_device *device);
 bool invar_device_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
                             struct invar_error *err);
 
-/** Device memory, zeroed, aligned to 64. */
+/** Device memory, zeroed, aligned to 64; NULL with err set where it cannot be had. Give it back (NULL is accepted) to
+ * the same device. */
 void *invar_device_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err);
 void invar_device_free(struct invar_device *device, void *memory);
+/** Copies bytes between memory of the host and of the device; done when the call returns. */
 void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes);
 void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes);
 
 /* ---- vectors: optimisers and target networks (all pointers device, float32) ---- */
 
+/** x <- value. */
 void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value);
 /** Sum of squares, accumulated in double. NaN and Inf come through. */
 double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count);
@@ -65,8 +71,10 @@ struct invar_weights {
     float *gradients;  /* [net->trained_count], NULL for a target network */
     float *statistics; /* [net->statistic_count] */
 };
+/** Zeroed vectors; device and net are borrowed and must live longer. */
 struct invar_weights *invar_weights_create(struct invar_device *device, const struct invar_net *net, bool gradients,
                                            struct invar_error *err);
+/** After the plans that use them; NULL is accepted. */
 void invar_weights_free(struct invar_weights *weights);
 
 /* ---- plans ---- */
@@ -90,8 +98,11 @@ struct invar_plan_options {
 /** A net compiled for one device, one batch size, one precision, one mode: primitives created once, memory laid out
  * once. */
 struct invar_plan;
+/** weights are borrowed and must live longer; what they hold may change between calls. NULL with err set for options
+ * that do not fit each other, a precision that the device has not, or a layer that it cannot run. */
 struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                      struct invar_error *err);
+/** NULL is accepted. */
 void invar_plan_free(struct invar_plan *plan);
 
 /** input: device float32 [batch][C][H][W] or [batch][C]; in training mode it must stay as it is until the backward pass
@@ -113,10 +124,11 @@ struct invar_plan_memory {
     int64_t primitives;
     int64_t reorders; /* layout changes of activations a step */
 };
+/** What a plan takes. */
 void invar_plan_memory(const struct invar_plan *plan, struct invar_plan_memory *out);
 
-/** Seconds since creation by kind of work; name is "conv forward", "conv backward data", "conv backward weights", "norm
- * forward", ... */
+/** Seconds since creation by kind of work, with options.profile (zeros without); name is "conv forward", "conv backward
+ * data", "conv backward weights", "norm forward", ... */
 struct invar_profile_entry {
     const char *name;
     double seconds;

@@ -145,13 +145,16 @@ static bool point(struct cpu_plan *plan, int buffer, const float *data, struct i
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
     omp_set_num_threads(plan->base.device->threads); /* another device may have been opened, or another thread calls */
-    double time = omp_get_wtime();
+    const bool profile = plan->options.profile;
+    double time = profile ? omp_get_wtime() : 0.0;
     for (int i = first; i < end; i++) {
         const struct operation *op = &plan->operations[i];
         if (op->run)
             op->run(plan, op);
         else if (!onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err))
             return false;
+        if (!profile)
+            continue;
         double now = omp_get_wtime();
         plan->seconds[op->work] += now - time;
         plan->calls[op->work]++;
