@@ -74,13 +74,16 @@ struct invar_net {
     int64_t statistic_count; /* elements of the statistics vector */
 };
 
+/** A net of the input alone: 1 to 2^24 channels, sides of 1 to 65536 (height and width mean nothing for rank 1). */
 struct invar_net *invar_net_create(struct invar_shape input, struct invar_error *err);
+/** NULL is accepted. */
 void invar_net_free(struct invar_net *net);
 
 /*
  * Builders. `from` is the number of the input layer; each returns the number of the new layer or -1 with err set, and
  * passes a negative `from` through, so that calls can be chained and checked once. name becomes the prefix of parameter
- * names.
+ * names. out (channels), kernel, stride and side are at least 1, padding is below kernel; windows that do not fit and
+ * sizes above 2^40 numbers are refused. After a refusal a net is good for invar_net_free only.
  */
 int invar_net_conv2d(struct invar_net *net, int from, const char *name, int64_t out, int64_t kernel, int64_t stride,
                      int64_t padding, bool bias, enum invar_init init, struct invar_error *err);
@@ -97,6 +100,7 @@ int invar_net_flatten(struct invar_net *net, int from, struct invar_error *err);
 int invar_net_l2normalise(struct invar_net *net, int from, struct invar_error *err);
 int invar_net_layernorm(struct invar_net *net, int from, const char *name, struct invar_error *err);
 
+/** Shape of the last layer, and of the input. */
 struct invar_shape invar_net_output(const struct invar_net *net);
 struct invar_shape invar_net_input(const struct invar_net *net);
 /** Multiply-adds of one forward pass of one sample (convolutions and products only). */
@@ -115,6 +119,7 @@ struct invar_encoder_spec {
     size_t options_size;
     struct invar_net *(*build)(const void *options, struct invar_shape input, struct invar_error *err);
 };
+/** NULL with err set, and the nearest name in it, where there is no such kind. */
 const struct invar_encoder_spec *invar_encoder_find(const char *name, struct invar_error *err);
 /** NULL-ended. */
 const struct invar_encoder_spec *const *invar_encoder_list(void);
@@ -129,6 +134,7 @@ struct invar_head_options {
     bool last_batchnorm;          /**< after the last layer (ReLIC, SimCLR v2, Barlow heads) */
 };
 extern const struct invar_option invar_head_option_table[];
+/** input: how many features come in. Free with invar_net_free. */
 struct invar_net *invar_head_build(const struct invar_head_options *options, int64_t input, struct invar_error *err);
 
 #endif

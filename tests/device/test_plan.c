@@ -547,6 +547,39 @@ static void test_allocations(void **state)
         }
 }
 
+/* ---- profile ---- */
+
+static void test_profile(void **state)
+{
+    static const char *const expected[] = {"conv forward", "conv backward data", "conv backward weights",
+                                           "norm forward", "norm backward"};
+    struct planned p = open_net(0, 20);
+    struct invar_plan_options options = {.batch = p.batch, .groups = 1, .mode = INVAR_PLAN_TRAINING};
+    (void)state;
+    for (int profiled = 0; profiled < 2; profiled++) {
+        struct invar_error err = {0};
+        struct invar_profile_entry entries[32];
+        struct invar_plan *plan;
+        int count, found = 0;
+        options.profile = profiled;
+        plan = invar_plan_create(p.weights, &options, &err);
+        assert_non_null(plan);
+        assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+        assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
+        count = invar_plan_profile(plan, entries, 32);
+        assert_in_range(count, 5, 31);
+        for (int i = 0; i < count; i++) {
+            assert_true(entries[i].seconds >= 0 && (profiled || (entries[i].seconds == 0 && entries[i].calls == 0)));
+            for (int k = 0; k < 5; k++)
+                found += strcmp(entries[i].name, expected[k]) == 0 && (entries[i].calls > 0) == profiled;
+        }
+        assert_int_equal(found, 5);
+        assert_int_equal(invar_plan_profile(plan, entries, 2), 2);
+        invar_plan_free(plan);
+    }
+    planned_close(&p);
+}
+
 /* ---- refusals ---- */
 
 static void test_refused(void **state)
@@ -610,8 +643,8 @@ int main(void)
         cmocka_unit_test(test_inference_mode), cmocka_unit_test(test_inference_rows),
         cmocka_unit_test(test_repeated),       cmocka_unit_test(test_threads),
         cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_allocations),    cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_allocations),    cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
