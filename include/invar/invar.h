@@ -12,6 +12,7 @@
 #include "invar/eval.h"
 #include "invar/file.h"
 #include "invar/log.h"
+#include "invar/measure.h"
 #include "invar/memory.h"
 #include "invar/net.h"
 #include "invar/objective.h"

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_MEASURE_H
+#define INVAR_MEASURE_H
+
+#include "invar/array.h"
+#include "invar/device.h"
+
+/*
+ * Numbers that explain embeddings and representations, beside the three of objective.h: information, geometry, classes
+ * and the generalisation bound. All are computed in float64 whatever the type of what they measure. A row that holds
+ * NaN or Inf is an error (INVAR_ERROR_NUMERIC) that names it; too few rows are INVAR_ERROR_DATA.
+ */
+
+/* ---- information, in nats: device matrices (N, d), work space from scratch ---- */
+
+enum invar_entropy_estimator {
+    INVAR_ENTROPY_GAUSSIAN,              /**< [I5] */
+    INVAR_ENTROPY_LOGDET,                /**< [I3], not divided by d */
+    INVAR_ENTROPY_PAIRDIST_KL,           /**< [I4], an upper bound of the mixture's entropy; with its constant */
+    INVAR_ENTROPY_PAIRDIST_BHATTACHARYYA /**< [I4], a lower bound; with its constant */
+};
+struct invar_entropy_options {
+    enum invar_entropy_estimator estimator;
+    double beta;  /**< of LOGDET, above 0 */
+    double sigma; /**< of PAIRDIST_*: deviation of every Gaussian in units of z, above 0 */
+};
+/**
+ * The entropy of z, N >= 2. gradient (may be NULL) receives its derivative by z: device, shape and type of z. GAUSSIAN
+ * takes singular values of z, needs N > d, and refuses a covariance that is singular to rounding (INVAR_ERROR_NUMERIC),
+ * whose entropy would be minus infinity. PAIRDIST_* takes N * N numbers of scratch.
+ */
+bool invar_measure_entropy(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                           const struct invar_entropy_options *options, const struct invar_matrix *gradient,
+                           double *out, struct invar_error *err);
+/** LOGDET of d columns on the scale of GAUSSIAN: [I3] + (d/2) log(2 pi e / beta), which no longer depends on beta where
+ * beta C is large beside I. */
+double invar_measure_logdet_in_nats(double entropy, int64_t d, double beta);
+
+/** [I1]: bound = entropy + expected_log_q. */
+struct invar_information {
+    double entropy;        /**< H(Z) by the estimator */
+    double expected_log_q; /**< E log N(z; z', I) = -(1/2) mean |z - z'|^2 - (d/2) log(2 pi) */
+    double bound;          /**< of I(Z; X') from below, where the entropy is exact */
+};
+/** z and z_prime: two views of the same samples. gradient_z, gradient_z_prime: of the bound, as above, may be NULL. */
+bool invar_measure_information(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                               const struct invar_matrix *z_prime, const struct invar_entropy_options *options,
+                               const struct invar_matrix *gradient_z, const struct invar_matrix *gradient_z_prime,
+                               struct invar_information *out, struct invar_error *err);
+
+/* ---- geometry of normalised rows (`ALIGN`) ---- */
+
+/** (1/N) sum |norm(a_i) - norm(b_i)|^2, in 0 .. 4. gradient_a, gradient_b: as above, may be NULL. */
+bool invar_measure_alignment(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *a,
+                             const struct invar_matrix *b, const struct invar_matrix *gradient_a,
+                             const struct invar_matrix *gradient_b, double *out, struct invar_error *err);
+/** log of the mean over pairs i < j of exp(-t |norm(z_i) - norm(z_j)|^2): 0 for equal rows, more negative the more
+ * evenly rows cover the sphere. N >= 2. gradient: as above, may be NULL. */
+bool invar_measure_uniformity(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                              double t, const struct invar_matrix *gradient, double *out, struct invar_error *err);
+
+/* ---- classes [R5]: host matrices ---- */
+
+struct invar_fisher {
+    int classes;     /**< that have ratios */
+    int64_t *ids;    /**< [classes] ascending */
+    double *ratios;  /**< [classes][classes], row class in the denominator, diagonal 0 */
+    int single;      /**< classes left out: one sample only */
+    int collapsed;   /**< classes left out: all samples equal, so that the ratio would be infinite */
+    int64_t skipped; /**< samples left out: label below 0, which means none */
+    double min, quartile1, median, quartile3, max; /**< over ordered pairs of classes */
+};
+/** features (N, D), labels [N] any values. Fewer than two classes with ratios: INVAR_ERROR_DATA. */
+bool invar_measure_fisher(const struct invar_matrix *features, const int64_t *labels, struct invar_fisher *out,
+                          struct invar_error *err);
+void invar_fisher_free(struct invar_fisher *fisher);
+
+/* ---- normality of a sample (`K2`) ---- */
+
+struct invar_normality {
+    double skewness, kurtosis;     /**< biased; kurtosis of a normal is 3 */
+    double z_skewness, z_kurtosis; /**< standard normal where the sample is */
+    double k2;                     /**< D'Agostino-Pearson: sum of their squares */
+    double p_value;                /**< exp(-k2 / 2) */
+};
+/** x: host [count], count >= 8, not all equal (INVAR_ERROR_NUMERIC). */
+bool invar_measure_normality(const double *x, int64_t count, struct invar_normality *out, struct invar_error *err);
+
+/* ---- generalisation bound of a linear head [I6]: host matrices ---- */
+
+/** Features (samples, D) and labels 0 .. classes - 1. */
+struct invar_generalisation_data {
+    int classes;
+    struct invar_matrix plus, plus_plus; /**< (m, D): two views of the unlabelled samples */
+    const int64_t *y_unlabelled;         /**< [m] a diagnostic: the bound needs what such samples lack */
+    struct invar_matrix labelled;        /**< (n, D) */
+    const int64_t *y_labelled;
+    struct invar_matrix test; /**< (tests, D) */
+    const int64_t *y_test;
+};
+struct invar_generalisation {
+    double invariance;                      /**< I = mean |f+ - f++|, scales with f */
+    double invariance_scaled;               /**< I_w = mean |w (f+ - f++)|, does not */
+    double unlabelled_norm, labelled_norm;  /**< |P_U Y_U|_F, |P_S Y_S|_F */
+    double unlabelled_term;                 /**< (2 / sqrt m) unlabelled_norm */
+    double labelled_term;                   /**< (1 / sqrt n) labelled_norm */
+    double sum_without_q;                   /**< invariance + both terms; Q(m, n, delta) is left out */
+    double sum_scaled_without_q;            /**< the same with invariance_scaled */
+    double test_error;                      /**< mean |w f - y| of that head over the test samples */
+    double test_accuracy;                   /**< percent, largest output of the head */
+    int64_t unlabelled_rank, labelled_rank; /**< of the features, to rounding */
+    double *head;                           /**< [classes][D] minimum-norm least squares, no bias */
+};
+/** Economy singular value decompositions; takes about 2 m D numbers. */
+bool invar_measure_generalisation(const struct invar_generalisation_data *data, struct invar_generalisation *out,
+                                  struct invar_error *err);
+void invar_generalisation_free(struct invar_generalisation *generalisation);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The generalisation bound of a minimum-norm linear head [I6]. P Y is the residual Y - U U^T Y, U an orthonormal basis
+ * of the feature columns from an economy decomposition: |P Y| from a difference of squares would lose what is small.
+ */
+#include "eval/check.h"
+#include "invar/measure.h"
+#include "invar/memory.h"
+
+#include <cblas.h>
+#include <float.h>
+#include <inttypes.h>
+#include <lapacke.h>
+#include <math.h>
+#include <string.h>
+
+/* features = u diag(s) v, by rows; only the first `rank` directions are above rounding */
+struct decomposition {
+    int rows, cols, least, rank;
+    double *u; /* [rows][least] */
+    double *s; /* [least] descending */
+    double *v; /* [cols][least] */
+};
+
+static void decomposition_free(struct decomposition *d)
+{
+    invar_free(d->u);
+    invar_free(d->s);
+    invar_free(d->v);
+}
+
+static bool decompose(const struct invar_matrix *features, const char *what, struct decomposition *d,
+                      struct invar_error *err)
+{
+    const int64_t least = features->rows < features->cols ? features->rows : features->cols;
+    double *x = NULL, *turned = NULL;
+    bool ok = false;
+
+    *d = (struct decomposition){.rows = (int)features->rows, .cols = (int)features->cols, .least = (int)least};
+    x = invar_alloc((size_t)features->rows, (size_t)features->cols * sizeof *x, err);
+    turned = invar_alloc((size_t)features->cols, (size_t)least * sizeof *turned, err);
+    d->u = invar_alloc((size_t)features->rows, (size_t)least * sizeof *d->u, err);
+    d->v = invar_alloc((size_t)features->cols, (size_t)least * sizeof *d->v, err);
+    d->s = invar_alloc((size_t)least, sizeof *d->s, err);
+    if (!x || !turned || !d->u || !d->v || !d->s)
+        goto done;
+    for (int64_t i = 0; i < features->rows; ++i)
+        for (int64_t j = 0; j < features->cols; ++j)
+            x[i * features->cols + j] = matrix_value(features, i, j);
+    /* By columns x is its transpose v s u^T, so that u^T by columns is u by rows. */
+    if (LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', d->cols, d->rows, x, d->cols, d->s, turned, d->cols, d->u, d->least)) {
+        invar_error_set(err, INVAR_ERROR_NUMERIC,
+                        "the %s have no singular value decomposition: their values are too "
+                        "large, or memory is short",
+                        what);
+        goto done;
+    }
+    for (int64_t j = 0; j < features->cols; ++j)
+        for (int64_t k = 0; k < least; ++k)
+            d->v[j * least + k] = turned[k * features->cols + j];
+    const double larger = (double)(features->rows > features->cols ? features->rows : features->cols);
+    while (d->rank < d->least && d->s[d->rank] > larger * DBL_EPSILON * d->s[0])
+        ++d->rank;
+    ok = true;
+done:
+    invar_free(x);
+    invar_free(turned);
+    return ok;
+}
+
+/* by [rank][classes] = U^T Y */
+static void project_labels(const struct decomposition *d, const int64_t *labels, int classes, double *by)
+{
+    memset(by, 0, (size_t)d->least * (size_t)classes * sizeof *by);
+    for (int64_t i = 0; i < d->rows; ++i)
+        for (int64_t k = 0; k < d->rank; ++k)
+            by[k * classes + labels[i]] += d->u[i * d->least + k];
+}
+
+/* |Y - U U^T Y|_F */
+static double residual_norm(const struct decomposition *d, const int64_t *labels, int classes, const double *by,
+                            double *row)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < d->rows; ++i) {
+        memset(row, 0, (size_t)classes * sizeof *row);
+        row[labels[i]] = 1;
+        if (d->rank)
+            cblas_dgemv(CblasRowMajor, CblasTrans, d->rank, classes, -1, by, classes, d->u + i * d->least, 1, 1, row,
+                        1);
+        for (int c = 0; c < classes; ++c)
+            sum += row[c] * row[c];
+    }
+    return sqrt(sum);
+}
+
+/* head [classes][D] = (V S^+ U^T Y)^T */
+static void fit_head(const struct decomposition *d, int classes, const double *by, double *head)
+{
+    for (int c = 0; c < classes; ++c)
+        for (int64_t j = 0; j < d->cols; ++j) {
+            double sum = 0;
+            for (int64_t k = 0; k < d->rank; ++k)
+                sum += d->v[j * d->least + k] / d->s[k] * by[k * classes + c];
+            head[(int64_t)c * d->cols + j] = sum;
+        }
+}
+
+/* Decomposes, and gives |P Y|, the rank, and the head on request. */
+static bool measure_part(const struct invar_matrix *features, const int64_t *labels, int classes, const char *what,
+                         double *norm, int64_t *rank, double *head, struct invar_error *err)
+{
+    struct decomposition d;
+    double *by = NULL, *row = NULL;
+    bool ok = decompose(features, what, &d, err);
+
+    if (ok) {
+        by = invar_alloc((size_t)d.least, (size_t)classes * sizeof *by, err);
+        row = invar_alloc((size_t)classes, sizeof *row, err);
+        ok = by && row;
+    }
+    if (ok) {
+        project_labels(&d, labels, classes, by);
+        *norm = residual_norm(&d, labels, classes, by, row);
+        *rank = d.rank;
+        if (head)
+            fit_head(&d, classes, by, head);
+    }
+    decomposition_free(&d);
+    invar_free(by);
+    invar_free(row);
+    return ok;
+}
+
+static double apply_head(const double *head, int64_t c, const double *x, int64_t cols)
+{
+    return cblas_ddot((int)cols, head + c * cols, 1, x, 1);
+}
+
+static void measure_invariance(const struct invar_generalisation_data *data, double *difference,
+                               struct invar_generalisation *out)
+{
+    const int64_t m = data->plus.rows, cols = data->plus.cols;
+
+    for (int64_t i = 0; i < m; ++i) {
+        double square = 0, scaled = 0;
+        for (int64_t j = 0; j < cols; ++j) {
+            difference[j] = matrix_value(&data->plus, i, j) - matrix_value(&data->plus_plus, i, j);
+            square += difference[j] * difference[j];
+        }
+        for (int c = 0; c < data->classes; ++c)
+            scaled += pow(apply_head(out->head, c, difference, cols), 2);
+        out->invariance += sqrt(square) / (double)m;
+        out->invariance_scaled += sqrt(scaled) / (double)m;
+    }
+}
+
+static void measure_test(const struct invar_generalisation_data *data, double *x, struct invar_generalisation *out)
+{
+    const int64_t tests = data->test.rows, cols = data->test.cols;
+
+    for (int64_t i = 0; i < tests; ++i) {
+        double square = 0, largest = -INFINITY;
+        int best = 0;
+        for (int64_t j = 0; j < cols; ++j)
+            x[j] = matrix_value(&data->test, i, j);
+        for (int c = 0; c < data->classes; ++c) {
+            const double score = apply_head(out->head, c, x, cols), error = score - (data->y_test[i] == c);
+            square += error * error;
+            if (score > largest) {
+                largest = score;
+                best = c;
+            }
+        }
+        out->test_error += sqrt(square) / (double)tests;
+        out->test_accuracy += 100 * (double)(data->y_test[i] == best) / (double)tests;
+    }
+}
+
+static bool check_part(const struct invar_matrix *features, const int64_t *labels, int64_t cols, int classes,
+                       const char *what, struct invar_error *err)
+{
+    if (!matrix_check(features, what, err) || !matrix_check_finite(features, what, err))
+        return false;
+    if (features->cols != cols || features->rows > INT32_MAX)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "the %s are %" PRId64 " x %" PRId64 "; expected %" PRId64
+                               " columns, as in the others, and at most %d rows",
+                               what, features->rows, features->cols, cols, INT32_MAX);
+    return !labels || labels_check(labels, features->rows, classes, what, false, err);
+}
+
+static bool check(const struct invar_generalisation_data *data, struct invar_error *err)
+{
+    const int64_t cols = data->plus.cols;
+
+    if (data->classes < 2)
+        return invar_error_set(err, INVAR_ERROR_DATA, "the generalisation bound needs at least 2 classes, not %d",
+                               data->classes);
+    if (!check_part(&data->plus, data->y_unlabelled, cols, data->classes, "unlabelled features", err) ||
+        !check_part(&data->plus_plus, NULL, cols, data->classes, "second views of the unlabelled features", err) ||
+        !check_part(&data->labelled, data->y_labelled, cols, data->classes, "labelled features", err) ||
+        !check_part(&data->test, data->y_test, cols, data->classes, "test features", err))
+        return false;
+    if (data->plus.rows != data->plus_plus.rows)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "the generalisation bound needs two views of the same samples, not %" PRId64
+                               " and %" PRId64 " rows",
+                               data->plus.rows, data->plus_plus.rows);
+    return true;
+}
+
+bool invar_measure_generalisation(const struct invar_generalisation_data *data, struct invar_generalisation *out,
+                                  struct invar_error *err)
+{
+    double *row = NULL;
+    bool ok = false;
+
+    *out = (struct invar_generalisation){0};
+    if (!check(data, err))
+        return false;
+    row = invar_alloc((size_t)data->plus.cols, sizeof *row, err);
+    out->head = invar_alloc((size_t)data->classes, (size_t)data->plus.cols * sizeof *out->head, err);
+    if (!row || !out->head ||
+        !measure_part(&data->plus, data->y_unlabelled, data->classes, "unlabelled features", &out->unlabelled_norm,
+                      &out->unlabelled_rank, NULL, err) ||
+        !measure_part(&data->labelled, data->y_labelled, data->classes, "labelled features", &out->labelled_norm,
+                      &out->labelled_rank, out->head, err))
+        goto done;
+    measure_invariance(data, row, out);
+    measure_test(data, row, out);
+    out->unlabelled_term = 2 / sqrt((double)data->plus.rows) * out->unlabelled_norm;
+    out->labelled_term = out->labelled_norm / sqrt((double)data->labelled.rows);
+    out->sum_without_q = out->invariance + out->unlabelled_term + out->labelled_term;
+    out->sum_scaled_without_q = out->invariance_scaled + out->unlabelled_term + out->labelled_term;
+    ok = true;
+done:
+    invar_free(row);
+    if (!ok)
+        invar_generalisation_free(out);
+    return ok;
+}
+
+void invar_generalisation_free(struct invar_generalisation *generalisation)
+{
+    if (!generalisation)
+        return;
+    invar_free(generalisation->head);
+    *generalisation = (struct invar_generalisation){0};
+}

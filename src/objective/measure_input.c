@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What every measurement of embeddings asks of them. */
+#include "objective/measure.h"
+
+#include <math.h>
+
+/* the first row with a value that is not finite; rows where all are */
+static int64_t find_nonfinite(const double *values, int64_t rows, int64_t cols)
+{
+    int64_t i = 0;
+
+    while (i < rows * cols && isfinite(values[i]))
+        i++;
+    return i / cols;
+}
+
+bool measure_take(struct invar_device *device, struct invar_scratch *scratch, const char *what,
+                  const struct invar_matrix *z, int64_t least, struct invar_matrix *out, struct invar_error *err)
+{
+    if (z->rows < least || z->cols < 1)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s needs at least %lld rows and a column, not %lld x %lld: give it more samples", what,
+                               (long long)least, (long long)z->rows, (long long)z->cols);
+    if (!invar_dense_take(scratch, INVAR_FLOAT64, z->rows, z->cols, out, err))
+        return false;
+    invar_dense_copy(device, z, out);
+    if (isfinite(invar_dense_dot(device, out, out)))
+        return true;
+    const size_t count = (size_t)(z->rows * z->cols);
+    double *host = invar_scratch_take(scratch, count, sizeof *host, err);
+    if (!host)
+        return false;
+    invar_device_download(device, host, out->data, count * sizeof *host);
+    const int64_t row = find_nonfinite(host, z->rows, z->cols);
+    if (row == z->rows)
+        return invar_error_set(err, INVAR_ERROR_NUMERIC, "%s: the squares of the embeddings overflow", what);
+    return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                           "%s: row %lld of the embeddings holds NaN or Inf; find out what made it, or leave it out",
+                           what, (long long)row);
+}
+
+bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratch, const char *what,
+                       const struct invar_matrix *a, const struct invar_matrix *b, int64_t least,
+                       struct invar_matrix *out_a, struct invar_matrix *out_b, struct invar_error *err)
+{
+    if (a->rows != b->rows || a->cols != b->cols)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s needs two views of the same samples, not %lld x %lld and %lld x %lld", what,
+                               (long long)a->rows, (long long)a->cols, (long long)b->rows, (long long)b->cols);
+    return measure_take(device, scratch, what, a, least, out_a, err) &&
+           measure_take(device, scratch, what, b, least, out_b, err);
+}
