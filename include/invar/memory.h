@@ -18,6 +18,12 @@ char *invar_strdup(const char *text, struct invar_error *err);
 bool invar_size_multiply(size_t a, size_t b, size_t *out);
 
 /**
+ * Room for one element more in an array of `count` elements of `size` bytes (from invar_alloc; *items may be NULL):
+ * when it is full, it is moved to one twice as large. False with err set, and nothing changed, when memory is short.
+ */
+bool invar_grow(void **items, int count, int *capacity, size_t size, struct invar_error *err);
+
+/**
  * Scratch: a bump allocator for work space inside a step. The first step may grow it; after invar_scratch_reset the
  * same sequence of takes costs no allocation. Grown blocks are merged at the next reset.
  */

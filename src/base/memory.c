@@ -55,6 +55,22 @@ char *invar_strdup(const char *text, struct invar_error *err)
     return copy;
 }
 
+bool invar_grow(void **items, int count, int *capacity, size_t size, struct invar_error *err)
+{
+    if (count < *capacity)
+        return true;
+    int larger = *capacity ? 2 * *capacity : 32;
+    void *grown = invar_alloc((size_t)larger, size, err);
+    if (!grown)
+        return false;
+    if (count)
+        memcpy(grown, *items, (size_t)count * size);
+    invar_free(*items);
+    *items = grown;
+    *capacity = larger;
+    return true;
+}
+
 struct block {
     struct block *previous;
     unsigned char *data;

@@ -12,23 +12,6 @@
 #define MAX_CHANNELS ((int64_t)1 << 24)
 #define MAX_ELEMENTS ((int64_t)1 << 40)
 
-/* Room for one more element of a growing array. */
-static bool grow(void **items, int count, int *capacity, size_t size, struct invar_error *err)
-{
-    if (count < *capacity)
-        return true;
-    int larger = *capacity ? 2 * *capacity : 32;
-    void *grown = invar_alloc((size_t)larger, size, err);
-    if (!grown)
-        return false;
-    if (count)
-        memcpy(grown, *items, (size_t)count * size);
-    invar_free(*items);
-    *items = grown;
-    *capacity = larger;
-    return true;
-}
-
 /* Do these sizes, each at least 1, multiply to at most MAX_ELEMENTS? */
 static bool product(const int64_t *sizes, int count, int64_t *out)
 {
@@ -47,7 +30,7 @@ static int layer_add(struct invar_net *net, enum invar_layer_kind kind, const ch
         return -1;
     }
     void *layers = net->layers;
-    if (!grow(&layers, net->layer_count, &net->layer_capacity, sizeof *net->layers, err))
+    if (!invar_grow(&layers, net->layer_count, &net->layer_capacity, sizeof *net->layers, err))
         return -1;
     net->layers = layers;
     struct invar_layer *layer = &net->layers[net->layer_count];
@@ -65,7 +48,7 @@ static int parameter_add(struct invar_net *net, const char *prefix, const char *
                          enum invar_init init, int rank, const int64_t *shape, int64_t fan_in, struct invar_error *err)
 {
     void *parameters = net->parameters;
-    if (!grow(&parameters, net->parameter_count, &net->parameter_capacity, sizeof *net->parameters, err))
+    if (!invar_grow(&parameters, net->parameter_count, &net->parameter_capacity, sizeof *net->parameters, err))
         return -1;
     net->parameters = parameters;
     struct invar_parameter *parameter = &net->parameters[net->parameter_count];

@@ -113,6 +113,27 @@ static void scratch_settles_after_the_first_round(void **state)
     invar_scratch_free(NULL);
 }
 
+static void arrays_grow(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    void *items = NULL;
+    int capacity = 0;
+    for (int i = 0; i < 1000; i++) {
+        assert_ok(invar_grow(&items, i, &capacity, sizeof(int), &err), &err);
+        assert_true(capacity > i);
+        ((int *)items)[i] = i;
+    }
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(((int *)items)[i], i);
+    void *before = items;
+    capacity = 1000;
+    assert_refused(invar_grow(&items, 1000, &capacity, SIZE_MAX, &err), &err, INVAR_ERROR_MEMORY, "more than memory");
+    assert_ptr_equal(items, before);
+    assert_int_equal(capacity, 1000);
+    invar_free(items);
+}
+
 static void text_grows(void **state)
 {
     (void)state;
@@ -134,6 +155,7 @@ int main(void)
         cmocka_unit_test(messages_reach_the_sink_one_by_one),
         cmocka_unit_test(memory_is_zeroed_aligned_and_checked),
         cmocka_unit_test(scratch_settles_after_the_first_round),
+        cmocka_unit_test(arrays_grow),
         cmocka_unit_test(text_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

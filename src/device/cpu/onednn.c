@@ -45,17 +45,10 @@ static bool check(dnnl_status_t status, const char *what, struct invar_error *er
 
 static bool own(struct owned *owned, void *item, struct invar_error *err)
 {
-    if (owned->count == owned->capacity) {
-        int capacity = owned->capacity ? 2 * owned->capacity : 64;
-        void **items = invar_alloc((size_t)capacity, sizeof *items, err);
-        if (!items)
-            return false;
-        if (owned->count)
-            memcpy(items, owned->items, (size_t)owned->count * sizeof *items);
-        invar_free(owned->items);
-        owned->items = items;
-        owned->capacity = capacity;
-    }
+    void *items = owned->items;
+    if (!invar_grow(&items, owned->count, &owned->capacity, sizeof *owned->items, err))
+        return false;
+    owned->items = items;
     owned->items[owned->count++] = item;
     return true;
 }

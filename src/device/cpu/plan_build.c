@@ -5,26 +5,10 @@
 #include <limits.h>
 #include <string.h>
 
-static bool grow(void **items, int count, int *capacity, size_t size, struct invar_error *err)
-{
-    if (count < *capacity)
-        return true;
-    int larger = *capacity ? 2 * *capacity : 256;
-    void *grown = invar_alloc((size_t)larger, size, err);
-    if (!grown)
-        return false;
-    if (count)
-        memcpy(grown, *items, (size_t)count * size);
-    invar_free(*items);
-    *items = grown;
-    *capacity = larger;
-    return true;
-}
-
 int plan_buffer(struct cpu_plan *plan, size_t bytes, struct invar_error *err)
 {
     void *buffers = plan->buffers;
-    if (!grow(&buffers, plan->buffer_count, &plan->buffer_capacity, sizeof *plan->buffers, err))
+    if (!invar_grow(&buffers, plan->buffer_count, &plan->buffer_capacity, sizeof *plan->buffers, err))
         return -1;
     plan->buffers = buffers;
     plan->buffers[plan->buffer_count] = (struct buffer){.bytes = bytes, .first = INT_MAX, .last = -1};
@@ -51,7 +35,7 @@ struct operation *plan_operation(struct cpu_plan *plan, enum work work, int laye
                                  struct invar_error *err)
 {
     void *operations = plan->operations;
-    if (!grow(&operations, plan->operation_count, &plan->operation_capacity, sizeof *plan->operations, err))
+    if (!invar_grow(&operations, plan->operation_count, &plan->operation_capacity, sizeof *plan->operations, err))
         return NULL;
     plan->operations = operations;
     struct operation *op = &plan->operations[plan->operation_count];
