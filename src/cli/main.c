@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
     {"pretrain", invar_cli_pretrain, "train an encoder as a recipe says, into a run folder"},
     {"probe", invar_cli_probe, "how well labels can be read from what a run learned, beside baselines"},
     {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
+    {"inspect", invar_cli_inspect, "entropy, rank, spectrum and class separation of what a run learned"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
     {"bench", invar_cli_bench,
      "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},
