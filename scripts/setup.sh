@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that building, running and testing invar need, and only those that are missing.
-# INVAR_SKIP_SETUP=1 goes on without looking (another system on which everything is there by other means).
+# INVAR_SKIP_SETUP=1 goes on without looking (another system on which everything is there by other means);
+# INVAR_OS_RELEASE names another file than /etc/os-release, for tests.
 set -eu
 
 packages="build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev
@@ -11,9 +12,10 @@ packages="build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-o
 [ "${INVAR_SKIP_SETUP:-0}" = 1 ] && exit 0
 
 system=unknown
-if [ -r /etc/os-release ]; then
-    # shellcheck disable=SC1091
-    system=$(. /etc/os-release && echo "${ID:-unknown} ${VERSION_ID:-}")
+release=${INVAR_OS_RELEASE:-/etc/os-release}
+if [ -r "$release" ]; then
+    # shellcheck disable=SC1090
+    system=$(. "$release" && echo "${ID:-unknown} ${VERSION_ID:-}")
 fi
 
 missing=
