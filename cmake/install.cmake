@@ -7,5 +7,7 @@ if(TARGET invar)
     install(TARGETS invar RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+# Relative, so that the file is right under any --prefix.
+file(RELATIVE_PATH INVAR_PC_UP "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/invar.pc.in ${CMAKE_BINARY_DIR}/invar.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/invar.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
