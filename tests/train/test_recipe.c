@@ -77,7 +77,7 @@ static void test_overrides(void **state)
     assert_string_equal(r->encoder->name, "resnet18");
     assert_string_equal(r->optimiser->name, "sgd");
     assert_near(r->training.epochs, 2.5, 0);
-    assert_near(r->rate.lr, 2e-3, 1e-15);
+    assert_near(r->rate.lr, 4e-3, 1e-15);
     char *text = text_of(r);
     assert_non_null(strstr(text, "  pool: 1\n")); /* not the small ResNet's 2 */
     free(text);
