@@ -9,7 +9,9 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,7 +80,30 @@ static bool compare_recipe(const struct invar_trainer *t, const char *there, str
     }
 }
 
-bool invar_folder_check(const struct invar_trainer *t, bool *resuming, struct invar_error *err)
+/* Two processes in one folder would overwrite each other's checkpoints. The lock goes with the process, however it
+   ends; a file system without locks does without. */
+static bool hold(struct invar_trainer *t, struct invar_error *err)
+{
+    if (t->lock >= 0)
+        return true;
+    t->lock = open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (t->lock < 0)
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s", t->folder, strerror(errno));
+    if (flock(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return true;
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "%s: another process is training in it: wait until it ends, or give another --run",
+                           t->folder);
+}
+
+void invar_folder_release(struct invar_trainer *t)
+{
+    if (t->lock >= 0)
+        close(t->lock);
+    t->lock = -1;
+}
+
+bool invar_folder_check(struct invar_trainer *t, bool *resuming, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
     struct invar_bytes recipe = {0};
@@ -99,7 +124,7 @@ bool invar_folder_check(const struct invar_trainer *t, bool *resuming, struct in
     ok = invar_file_read(&recipe, path, RECIPE_LIMIT, err) && compare_recipe(t, (const char *)recipe.data, err);
     invar_bytes_free(&recipe);
     *resuming = ok;
-    return ok;
+    return ok && hold(t, err);
 }
 
 static void remove_leftovers(const struct invar_trainer *t)
@@ -116,11 +141,11 @@ static void remove_leftovers(const struct invar_trainer *t)
     closedir(dir);
 }
 
-bool invar_folder_begin(const struct invar_trainer *t, struct invar_error *err)
+bool invar_folder_begin(struct invar_trainer *t, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
 
-    if (!invar_folder_create(t->folder, err) || !invar_folder_path(t, "recipe.yaml", path, err))
+    if (!invar_folder_create(t->folder, err) || !hold(t, err) || !invar_folder_path(t, "recipe.yaml", path, err))
         return false;
     remove_leftovers(t);
     return invar_path_exists(path) || invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);

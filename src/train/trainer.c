@@ -132,6 +132,7 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
     t->device = device;
     t->options = *options;
     t->saved = -1;
+    t->lock = -1;
     t->window_step = -1;
     if (options->folder && !(t->folder = invar_strdup(options->folder, err)))
         goto fail;
@@ -161,6 +162,7 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_device_free(t->device, t->input);
     invar_free(t->values);
     invar_text_free(&t->recipe_text);
+    invar_folder_release(t);
     invar_free(t->folder);
     invar_free(t);
 }

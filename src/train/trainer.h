@@ -49,6 +49,7 @@ struct invar_trainer {
     struct invar_device *device;
     struct invar_trainer_options options;
     char *folder; /* NULL: nothing is written */
+    int lock;     /* descriptor that holds the folder for this process; -1: none */
     struct invar_text recipe_text;
     struct invar_encoder *encoder; /* on the host: initial weights, then what encoder.safetensors holds */
     struct invar_chain_net nets[INVAR_NET_COUNT];
@@ -113,10 +114,13 @@ bool invar_metrics_collect(struct invar_trainer *trainer, struct invar_record *r
 
 /* ---- the run folder (folder.c) and its checkpoints (checkpoint.c) ---- */
 
-/** May this run use the folder? Only looks. *resuming: there is a run of this recipe to go on with. */
-bool invar_folder_check(const struct invar_trainer *trainer, bool *resuming, struct invar_error *err);
-/** Makes the folder and recipe.yaml where they are missing, and removes what killed writers left. */
-bool invar_folder_begin(const struct invar_trainer *trainer, struct invar_error *err);
+/** May this run use the folder? Changes nothing. *resuming: there is a run of this recipe to go on with, and the
+ * folder is held against other processes. */
+bool invar_folder_check(struct invar_trainer *trainer, bool *resuming, struct invar_error *err);
+/** Makes the folder and recipe.yaml where they are missing, holds the folder, and removes what killed writers left. */
+bool invar_folder_begin(struct invar_trainer *trainer, struct invar_error *err);
+/** Lets go of the folder. */
+void invar_folder_release(struct invar_trainer *trainer);
 /** "FOLDER/NAME" (INVAR_PATH_SIZE). */
 #define INVAR_PATH_SIZE 4096
 bool invar_folder_path(const struct invar_trainer *trainer, const char *name, char *out, struct invar_error *err);

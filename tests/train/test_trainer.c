@@ -230,6 +230,27 @@ static void test_resume_from_nothing(void **state)
     training_close(&t);
 }
 
+/* While one trainer has the folder another is refused, and changes nothing there. */
+static void test_folder_is_held(void **state)
+{
+    struct invar_error err = {0};
+    struct training t = {0};
+    struct invar_trainer *trainer;
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    trainer = training_start(&t, "held", false, NULL, NULL, NULL, &err);
+    if (!trainer)
+        fail_msg("%s", err.message);
+    test_file(t.folder, "held/checkpoint-00000001.safetensors.tmp-1", "x", 1);
+    assert_refused(training_run(&t, "held", true, NULL, NULL, NULL, &err), &err, INVAR_ERROR_USAGE,
+                   "another process is training in it");
+    assert_true(invar_path_exists(test_path(t.folder, "held/checkpoint-00000001.safetensors.tmp-1")));
+    invar_trainer_free(trainer);
+    assert_ok(training_run(&t, "held", true, NULL, NULL, NULL, &err), &err);
+    training_close(&t);
+}
+
 /* ---- what stops a run ---- */
 
 static void test_not_a_number(void **state)
@@ -336,6 +357,7 @@ int main(void)
         cmocka_unit_test(test_torn_checkpoint),
         cmocka_unit_test(test_folder_rules),
         cmocka_unit_test(test_resume_from_nothing),
+        cmocka_unit_test(test_folder_is_held),
         cmocka_unit_test(test_not_a_number),
         cmocka_unit_test(test_batch_too_large),
         cmocka_unit_test(test_collapse_warnings),
