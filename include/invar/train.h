@@ -53,7 +53,7 @@ struct invar_training_options {
     int precision;               /**< auto | float32 | bfloat16 */
     double clip;                 /**< gradient norm limit, 0 none */
     int64_t log_interval;        /**< steps */
-    int64_t measure_interval;    /**< steps between effective-rank measurements */
+    int64_t measure_interval;    /**< steps between measurements of entropy, effective rank and alignment */
     int64_t checkpoint_interval; /**< steps; 0: once an epoch */
     double collapse_deviation;   /**< warn when the deviation of norm-free z falls below */
     double collapse_rank;        /**< warn when effective rank falls below */

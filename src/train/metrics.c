@@ -2,6 +2,8 @@
 /* What a logged step reports, and the warnings when embeddings collapse. */
 #include "train/trainer.h"
 
+#include "invar/measure.h"
+
 static void add(struct invar_record *record, const char *name, double value)
 {
     if (record->count < INVAR_MAX_METRICS)
@@ -41,25 +43,58 @@ static void warn_once(struct invar_trainer *t, bool *warned, const char *what, d
               (long long)t->step, what, value, option, limit);
 }
 
-/* Embeddings of the first view: both views of a sample in one matrix would count it twice. */
-static bool add_measurements(struct invar_trainer *t, struct invar_record *record, bool rank, struct invar_error *err)
+/* LogDet stays finite whatever the batch, and with beta 1 it counts a direction from a deviation of about 1 on. */
+static bool add_entropy(struct invar_trainer *t, struct invar_record *record, const char *name,
+                        const struct invar_matrix *m, struct invar_error *err)
 {
-    const struct invar_training_options *o = &t->recipe->training;
-    const struct invar_matrix *z = &t->embeddings.by[INVAR_ROLE_Z][0];
-    double deviation, effective_rank;
+    const struct invar_entropy_options options = {.estimator = INVAR_ENTROPY_LOGDET, .beta = 1};
+    double entropy;
 
     invar_scratch_reset(t->scratch);
-    if (!invar_measure_deviation(t->device, t->scratch, z, &deviation, err))
+    if (!invar_measure_entropy(t->device, t->scratch, m, &options, NULL, &entropy, err))
+        return false;
+    add(record, name, entropy);
+    return true;
+}
+
+/* What grows while a network learns: information and directions, in z and in h; and how near views of a sample are. */
+static bool add_information(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
+{
+    const struct invar_matrix *z = t->embeddings.by[INVAR_ROLE_Z], *h = t->embeddings.by[INVAR_ROLE_H];
+    double rank, alignment;
+
+    invar_scratch_reset(t->scratch);
+    if (!invar_measure_effective_rank(t->device, t->scratch, z, &rank, err))
+        return false;
+    add(record, "effective_rank", rank);
+    warn_once(t, &t->warned_rank, "effective rank", rank, "collapse_rank", t->recipe->training.collapse_rank);
+    if (!add_entropy(t, record, "entropy", z, err))
+        return false;
+    invar_scratch_reset(t->scratch);
+    if (t->views > 1) {
+        if (!invar_measure_alignment(t->device, t->scratch, &z[0], &z[1], NULL, NULL, &alignment, err))
+            return false;
+        add(record, "alignment", alignment);
+    }
+    invar_scratch_reset(t->scratch);
+    if (!invar_measure_effective_rank(t->device, t->scratch, h, &rank, err))
+        return false;
+    add(record, "representation_rank", rank);
+    return add_entropy(t, record, "representation_entropy", h, err);
+}
+
+/* Embeddings of the first view: both views of a sample in one matrix would count it twice. */
+static bool add_measurements(struct invar_trainer *t, struct invar_record *record, bool all, struct invar_error *err)
+{
+    double deviation;
+
+    invar_scratch_reset(t->scratch);
+    if (!invar_measure_deviation(t->device, t->scratch, &t->embeddings.by[INVAR_ROLE_Z][0], &deviation, err))
         return false;
     add(record, "embedding_std", deviation);
-    warn_once(t, &t->warned_deviation, "standard deviation", deviation, "collapse_deviation", o->collapse_deviation);
-    if (!rank)
-        return true;
-    if (!invar_measure_effective_rank(t->device, t->scratch, z, &effective_rank, err))
-        return false;
-    add(record, "effective_rank", effective_rank);
-    warn_once(t, &t->warned_rank, "effective rank", effective_rank, "collapse_rank", o->collapse_rank);
-    return true;
+    warn_once(t, &t->warned_deviation, "standard deviation", deviation, "collapse_deviation",
+              t->recipe->training.collapse_deviation);
+    return !all || add_information(t, record, err);
 }
 
 /* The rate of the last window of logged steps; the first step of a process, which makes primitives, is left out. */
@@ -83,8 +118,8 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
 {
     const struct invar_training_options *o = &t->recipe->training;
     bool edge = t->step == 1 || t->step == t->total;
-    bool rank = edge || t->step % o->measure_interval == 0;
-    bool logged = rank || t->step % o->log_interval == 0;
+    bool measured = edge || t->step % o->measure_interval == 0;
+    bool logged = measured || t->step % o->log_interval == 0;
 
     measure_rate(t, logged);
     *record = (struct invar_record){
@@ -103,7 +138,7 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
     add(record, "gradient_norm", t->gradient_norm);
     if (t->recipe->target.enabled)
         add(record, "target_momentum", t->target_momentum);
-    if (!add_measurements(t, record, rank, err))
+    if (!add_measurements(t, record, measured, err))
         return false;
     add(record, "samples_per_s", record->samples_per_s);
     return true;

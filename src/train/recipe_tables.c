@@ -47,7 +47,7 @@ const struct invar_option invar_training_option_table[] = {
     {"clip", INVAR_OPTION_REAL, TRAINING(clip), "0", 0, 1e30, NULL, "largest gradient norm; 0: no limit"},
     {"log_interval", INVAR_OPTION_INT, TRAINING(log_interval), "10", 1, 1e9, NULL, "steps between logged steps"},
     {"measure_interval", INVAR_OPTION_INT, TRAINING(measure_interval), "50", 1, 1e9, NULL,
-     "steps between measurements of the effective rank"},
+     "steps between measurements of entropy, effective rank and alignment"},
     {"checkpoint_interval", INVAR_OPTION_INT, TRAINING(checkpoint_interval), "0", 0, 1e9, NULL,
      "steps between checkpoints; 0: one an epoch"},
     {"collapse_deviation", INVAR_OPTION_REAL, TRAINING(collapse_deviation), "0.03", 0, 1e9, NULL,

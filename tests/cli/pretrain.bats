@@ -39,7 +39,7 @@ stop_at() {
     done
     ls run/events.out.tfevents.* run/checkpoint-*.safetensors
     [ "$(wc -l <run/metrics.jsonl)" -ge 2 ]
-    for key in step epoch loss lr gradient_norm embedding_std effective_rank samples_per_s; do
+    for key in step epoch loss lr gradient_norm embedding_std effective_rank entropy alignment representation_rank representation_entropy samples_per_s; do
         grep -q "\"$key\"" run/metrics.jsonl || { echo "no $key"; false; }
     done
     [ -z "$(find run -name '*.tmp-*')" ]

@@ -50,11 +50,17 @@ static void test_learns(void **state)
     assert_int_equal(w.last.step, 18);
     assert_near(w.last.epoch, 3, 1e-12);
     assert_true(w.last.samples_per_s > 0);
-    static const char *const names[] = {"loss/relic/contrast", "loss/relic/invariance", "lr",           "gradient_norm",
-                                        "embedding_std",       "effective_rank",        "samples_per_s"};
+    static const char *const names[] = {
+        "loss/relic/contrast", "loss/relic/invariance",  "lr",           "gradient_norm",
+        "embedding_std",       "effective_rank",         "entropy",      "alignment",
+        "representation_rank", "representation_entropy", "samples_per_s"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (!isfinite(training_metric(&w.last, names[i])))
             fail_msg("no %s in the last record", names[i]);
+    const double alignment = training_metric(&w.last, "alignment"), rank = training_metric(&w.last, "effective_rank");
+    assert_true(alignment > 0 && alignment < 2); /* 2: views of different samples */
+    assert_true(rank >= 1 && rank <= 16);
+    assert_true(training_metric(&w.last, "entropy") > 0);
     assert_near(training_metric(&w.last, "loss/relic/contrast") + training_metric(&w.last, "loss/relic/invariance"),
                 training_metric(&w.last, "loss"), 1e-6);
     invar_trainer_free(trainer);
