@@ -32,6 +32,23 @@ struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *e
 /** `init=FILE`: takes every array of the net from a safetensors file (ours or torchvision's; num_batches_tracked and
  * fc.* are ignored); a missing name, another shape or type is an error that names it, and changes nothing. */
 bool invar_encoder_adopt(struct invar_encoder *encoder, const char *path, struct invar_error *err);
+
+/** A projector on the host: what projector.safetensors holds. */
+struct invar_head {
+    struct invar_head_options options;
+    struct invar_net *net;          /**< owned */
+    float *parameters, *statistics; /**< owned, as in an encoder */
+    char recipe[128];               /**< name of the recipe */
+};
+/** projector.safetensors: names 0.linear.weight, 0.norm.weight, ..., metadata "invar.*": version, kind ("projector"),
+ * options, width (features that come in), recipe. */
+bool invar_head_write(const struct invar_head *head, const char *path, struct invar_error *err);
+/** Reads what invar_head_write wrote; anything else is refused with a sentence that names the file and the metadata or
+ * array. Free with invar_head_free. */
+struct invar_head *invar_head_read(const char *path, struct invar_error *err);
+/** NULL is accepted. */
+void invar_head_free(struct invar_head *head);
+
 /** Puts all arrays of a net into (or takes them from) a safetensors file under prefix + name. path is what messages
  * call the file. Taking changes nothing where it fails. */
 bool invar_net_store(const struct invar_net *net, const float *parameters, const float *statistics, const char *prefix,

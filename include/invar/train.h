@@ -133,7 +133,8 @@ void invar_trainer_free(struct invar_trainer *trainer);
 bool invar_trainer_step(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
 int64_t invar_trainer_steps_done(const struct invar_trainer *trainer);
 int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
-/** All remaining steps, checkpoints, and at the end encoder.safetensors. */
+/** All remaining steps, checkpoints, and at the end projector.safetensors (where there is one) and encoder.safetensors.
+ */
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
 /** Seconds by kind of work (views, conv forward, ..., loss, optimiser, other); 0 entries unless options.profile. */
 int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_profile_entry *entries, int capacity);

@@ -240,14 +240,54 @@ done:
     return ok;
 }
 
-/* Encoder of the target network where the recipe keeps that one. */
-bool invar_checkpoint_write_encoder(struct invar_trainer *t, struct invar_error *err)
+/* The weights of the target network where the recipe keeps those. */
+static const struct invar_weights *kept(const struct invar_trainer *t, const struct invar_chain_net *n)
 {
-    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+    return t->recipe->target.keep ? n->target_weights : n->weights;
+}
+
+static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
+{
     char path[INVAR_PATH_SIZE];
 
-    download(t->recipe->target.keep ? n->target_weights : n->weights, t->encoder->parameters, t->encoder->statistics);
+    download(kept(t, &t->nets[INVAR_NET_ENCODER]), t->encoder->parameters, t->encoder->statistics);
     return invar_folder_path(t, "encoder.safetensors", path, err) && invar_encoder_write(t->encoder, path, err);
+}
+
+static bool write_projector(struct invar_trainer *t, struct invar_error *err)
+{
+    const struct invar_chain_net *n = &t->nets[INVAR_NET_PROJECTOR];
+    struct invar_head head = {.options = t->recipe->projector, .net = n->net};
+    struct staging s = {0};
+    char path[INVAR_PATH_SIZE];
+    bool ok = staging_create(&s, n->net, err) && invar_folder_path(t, "projector.safetensors", path, err);
+
+    if (ok) {
+        download(kept(t, n), s.parameters, s.statistics);
+        head.parameters = s.parameters;
+        head.statistics = s.statistics;
+        snprintf(head.recipe, sizeof head.recipe, "%.127s", t->recipe->name);
+        ok = invar_head_write(&head, path, err);
+    }
+    staging_free(&s);
+    return ok;
+}
+
+/* A run that ended before there was such a file has the weights in its last checkpoint. */
+static bool projector_missing(const struct invar_trainer *t)
+{
+    char path[INVAR_PATH_SIZE];
+
+    return invar_folder_path(t, "projector.safetensors", path, NULL) && !invar_path_exists(path) &&
+           t->saved == t->total;
+}
+
+bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
+{
+    if (t->nets[INVAR_NET_PROJECTOR].net && (!t->finished || projector_missing(t)) && !write_projector(t, err))
+        return false;
+    /* Last, since it is what tells a run that has ended. */
+    return t->finished || write_encoder(t, err);
 }
 
 /* ---- reading ---- */

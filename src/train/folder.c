@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The run folder. recipe.yaml comes first, then checkpoints, last encoder.safetensors; each appears whole or not at
- * all, so that a run that was killed between any two of them can go on.
+ * The run folder. recipe.yaml comes first, then checkpoints, projector.safetensors, last encoder.safetensors; each
+ * appears whole or not at all, so that a run that was killed between any two of them can go on.
  */
 #include "train/trainer.h"
 

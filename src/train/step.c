@@ -113,5 +113,5 @@ bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
         if (t->folder && checkpoint_due(t) && !invar_checkpoint_write(t, err))
             return false;
     }
-    return !t->folder || t->finished || invar_checkpoint_write_encoder(t, err);
+    return !t->folder || invar_checkpoint_finish(t, err);
 }

@@ -34,7 +34,7 @@ stop_at() {
     run --separate-stderr pretrain --run run
     [ "$status" -eq 0 ]
     [[ "$output" == run:* ]]
-    for file in recipe.yaml metrics.jsonl encoder.safetensors; do
+    for file in recipe.yaml metrics.jsonl encoder.safetensors projector.safetensors; do
         [ -s "run/$file" ]
     done
     ls run/events.out.tfevents.* run/checkpoint-*.safetensors

@@ -2,6 +2,8 @@
 /* Training runs on a small synthetic data set: that they learn, stop, resume, and refuse. */
 #include "training.h"
 
+#include "invar/safetensors.h"
+
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -69,6 +71,83 @@ static void test_learns(void **state)
     assert_true(invar_path_exists(test_path(t.folder, "run/checkpoint-00000018.safetensors")));
     assert_true(invar_path_exists(test_path(t.folder, "run/checkpoint-00000015.safetensors")));
     assert_false(invar_path_exists(test_path(t.folder, "run/checkpoint-00000010.safetensors")));
+    training_close(&t);
+}
+
+/* The kept weights of one net in checkpoint and file: the target's where the recipe says so. */
+static void check_projector(const char *const *overrides, int count, const char *prefix)
+{
+    struct invar_error err = {0};
+    struct training t = {0};
+    struct invar_safetensors *checkpoint = NULL;
+
+    training_open(&t, overrides, count);
+    assert_ok(training_run(&t, "run", false, NULL, NULL, NULL, &err), &err);
+    struct invar_head *head = invar_head_read(test_path(t.folder, "run/projector.safetensors"), &err);
+    if (!head)
+        fail_msg("%s", err.message);
+    assert_int_equal(invar_net_output(head->net).channels, 8);
+    assert_ok(invar_safetensors_read(&checkpoint, test_path(t.folder, "run/checkpoint-00000018.safetensors"), &err),
+              &err);
+    for (int i = 0; i < head->net->parameter_count; i++) {
+        const struct invar_parameter *p = &head->net->parameters[i];
+        const float *base = p->role == INVAR_PARAMETER_STATISTIC ? head->statistics : head->parameters;
+        char name[256];
+        snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        const struct invar_array *array = invar_safetensors_get(checkpoint, name);
+        assert_non_null(array);
+        assert_memory_equal(array->data, base + p->offset, (size_t)p->count * sizeof(float));
+    }
+    invar_head_free(head);
+    invar_safetensors_free(checkpoint);
+    training_close(&t);
+}
+
+static void test_projector(void **state)
+{
+    static const char *const target[] = {"target.enabled=true", "target.momentum=0.8", "target.keep=true",
+                                         "terms.relic.target=true"};
+    static const char *const trained[] = {"target.enabled=true", "target.momentum=0.8", "terms.relic.target=true"};
+
+    (void)state;
+    check_projector(NULL, 0, "projector.");
+    check_projector(target, 4, "target.projector.");
+    check_projector(trained, 3, "projector.");
+}
+
+/* A finished run without the file gets it from its last checkpoint, and keeps its encoder as it is. Where the
+ * checkpoint is gone too, nothing is made up. */
+static void test_projector_of_a_finished_run(void **state)
+{
+    struct invar_error err = {0};
+    struct training t = {0};
+
+    (void)state;
+    training_open(&t, NULL, 0);
+    assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
+    assert_ok(training_run(&t, "older", false, NULL, NULL, NULL, &err), &err);
+    assert_int_equal(unlink(test_path(t.folder, "older/projector.safetensors")), 0);
+    assert_ok(training_run(&t, "older", true, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "older");
+    assert_int_equal(unlink(test_path(t.folder, "older/projector.safetensors")), 0);
+    assert_int_equal(unlink(test_path(t.folder, "older/checkpoint-00000018.safetensors")), 0);
+    assert_ok(training_run(&t, "older", true, NULL, NULL, NULL, &err), &err);
+    assert_false(invar_path_exists(test_path(t.folder, "older/projector.safetensors")));
+    training_assert_same_file(&t, "whole", "older", "encoder.safetensors");
+    training_close(&t);
+}
+
+static void test_no_projector(void **state)
+{
+    static const char *const overrides[] = {"projector=null"};
+    struct invar_error err = {0};
+    struct training t = {0};
+
+    (void)state;
+    training_open(&t, overrides, 1);
+    assert_ok(training_run(&t, "run", false, NULL, NULL, NULL, &err), &err);
+    assert_true(invar_path_exists(test_path(t.folder, "run/encoder.safetensors")));
+    assert_false(invar_path_exists(test_path(t.folder, "run/projector.safetensors")));
     training_close(&t);
 }
 
@@ -357,6 +436,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_learns),
+        cmocka_unit_test(test_projector),
+        cmocka_unit_test(test_projector_of_a_finished_run),
+        cmocka_unit_test(test_no_projector),
         cmocka_unit_test(test_resume_optimisers),
         cmocka_unit_test(test_resume_target),
         cmocka_unit_test(test_resume_mlp_ntxent),

@@ -131,21 +131,28 @@ static inline bool training_run(struct training *t, const char *name, bool resum
     return ok;
 }
 
-/** Both runs ended with the same encoder, byte for byte. */
-static inline void training_assert_same(struct training *t, const char *a, const char *b)
+/** FOLDER/RUN/NAME of both runs is the same, byte for byte. */
+static inline void training_assert_same_file(struct training *t, const char *a, const char *b, const char *file)
 {
     struct invar_bytes first, second;
     struct invar_error err = {0};
-    char name[64];
+    char name[128];
 
-    snprintf(name, sizeof name, "%s/encoder.safetensors", a);
+    snprintf(name, sizeof name, "%s/%s", a, file);
     assert_ok(invar_file_read(&first, test_path(t->folder, name), 1 << 24, &err), &err);
-    snprintf(name, sizeof name, "%s/encoder.safetensors", b);
+    snprintf(name, sizeof name, "%s/%s", b, file);
     assert_ok(invar_file_read(&second, test_path(t->folder, name), 1 << 24, &err), &err);
     assert_int_equal(first.size, second.size);
     assert_memory_equal(first.data, second.data, first.size);
     invar_bytes_free(&first);
     invar_bytes_free(&second);
+}
+
+/** Both runs ended with the same encoder and projector, byte for byte. */
+static inline void training_assert_same(struct training *t, const char *a, const char *b)
+{
+    training_assert_same_file(t, a, b, "encoder.safetensors");
+    training_assert_same_file(t, a, b, "projector.safetensors");
 }
 
 static inline double training_metric(const struct invar_record *record, const char *name)
