@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_CSV_H
+#define DATA_CSV_H
+
+#include "invar/error.h"
+#include <stddef.h>
+#include <stdint.h>
+
+/**
+ * A table of text: a header line, then rows of as many cells. Comma-separated as RFC 4180 has it (quotes, CRLF, LF or
+ * CR, a UTF-8 byte order mark), tab-separated where the name of the file ends in .tsv; blank lines are left out, spaces
+ * around a cell that is not quoted too. gzip is undone. Zero-initialise, free with data_csv_free.
+ */
+struct data_csv {
+    const char *path; /**< borrowed, for messages */
+    int columns;
+    int64_t rows; /**< the header not counted */
+    char *text;   /**< all cells one after the other, each ended by NUL */
+    size_t text_size, text_capacity;
+    size_t *cell; /**< [(rows + 1) * columns] into text, the header first */
+    size_t cell_count, cell_capacity;
+    int64_t *line; /**< [rows + 1] where the row begins in the file, from 1 */
+    size_t line_capacity;
+};
+
+/** Refuses a file without a header, a row with more or fewer cells than it, quotes that are not closed, and what is not
+ * UTF-8 text; messages have the number of the line. path must outlive the table. */
+bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err);
+void data_csv_free(struct data_csv *csv);
+
+/** The text of a cell, row from 0. */
+const char *data_csv_cell(const struct data_csv *csv, int64_t row, int column);
+/** The line of the file in which a row begins. */
+int64_t data_csv_line(const struct data_csv *csv, int64_t row);
+/** The number of a column, or -1 with a sentence that has the nearest one or lists them; twice the same is refused. why
+ * ends the sentence: what the column is needed for. */
+int data_csv_column(const struct data_csv *csv, const char *name, const char *why, struct invar_error *err);
+/** Whether the header has such a column. */
+bool data_csv_has(const struct data_csv *csv, const char *name);
+
+#endif
