@@ -15,6 +15,7 @@ struct invar_sample {
     const void *data;
     int64_t index; /**< number within its split */
     int64_t label; /**< 0 .. classes-1, or -1 when there is none */
+    int64_t group; /**< refinement group from 0, or -1 when there is none */
 };
 
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
@@ -25,10 +26,13 @@ struct invar_data_options {
     int64_t channels;     /**< 0: those of the samples; 1 or 3 converts */
     double test_fraction; /**< seeded split where the source has none */
     int64_t split_seed;
-    int memory;           /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
-    int64_t memory_limit; /**< MiB */
-    double bad_limit;     /**< fraction of samples that may be unreadable; more stops the run */
-    int64_t workers;      /**< decoding threads; 0: as many as --threads */
+    int memory;                     /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
+    int64_t memory_limit;           /**< MiB */
+    double bad_limit;               /**< fraction of samples that may be unreadable; more stops the run */
+    int64_t workers;                /**< decoding threads; 0: as many as --threads */
+    char metadata[INVAR_TEXT_SIZE]; /**< table of the samples, FILE.csv or FILE.tsv; empty: metadata.csv of the source's
+                                       folder where group is set */
+    char group[INVAR_TEXT_SIZE];    /**< its column of refinement groups; empty: none */
 };
 extern const struct invar_option invar_data_option_table[];
 
@@ -41,8 +45,13 @@ struct invar_dataset_info {
     int classes;                    /**< 0 without labels */
     const char *const *class_names; /**< [classes], or NULL */
     bool in_memory;
-    int64_t skipped;               /**< unreadable samples left out (so far) */
-    const char *first_skipped;     /**< its name and why, or NULL */
+    int64_t skipped;           /**< unreadable samples left out (so far) */
+    const char *first_skipped; /**< its name and why, or NULL */
+    int64_t groups;            /**< refinement groups in the training split; 0 without data.group */
+    struct {
+        const char *name;
+        int64_t samples; /**< of the training split */
+    } smallest_group, largest_group;
     float mean[16], deviation[16]; /**< per channel over the training split (a seeded sample of it when not in memory),
                                       values in 0..1; channels <= 16; deviation 1 where a channel is constant */
 };
@@ -59,6 +68,9 @@ void invar_dataset_close(struct invar_dataset *dataset);
 const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset);
 /** Labels of a split [count], borrowed; -1 where there is none. */
 const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum invar_split split);
+/** Refinement groups of a split [count], borrowed; -1 where there is none (test samples may lack one). NULL without
+ * data.group. Equal values of the column have equal ids, whatever the order of rows. */
+const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split);
 
 /** Known sources, a NULL-ended list of "name" and one-line help, for `invar data --help`. */
 struct invar_source_name {

@@ -121,10 +121,29 @@ static void print_text(const struct invar_dataset_info *info, const int64_t *cou
     for (int class = 0; class < info->classes; ++class)
         printf("  %-24s %8" PRId64 " %8" PRId64 "\n", info->class_names ? info->class_names[class] : "",
                counts[2 * class], counts[2 * class + 1]);
+    if (info->groups)
+        printf("groups     %" PRId64 ", of %" PRId64 " (%s) to %" PRId64 " (%s) training samples\n", info->groups,
+               info->smallest_group.samples, info->smallest_group.name, info->largest_group.samples,
+               info->largest_group.name);
     if (!problems->count)
         printf("problems   none\n");
     for (int i = 0; i < problems->count; ++i)
         printf("problem    %s\n", problems->text[i]);
+}
+
+static void add_group(cJSON *groups, const char *key, const char *name, int64_t samples)
+{
+    cJSON *group = cJSON_AddObjectToObject(groups, key);
+    cJSON_AddStringToObject(group, "name", name);
+    cJSON_AddNumberToObject(group, "train", (double)samples);
+}
+
+static void add_groups(cJSON *root, const struct invar_dataset_info *info)
+{
+    cJSON *groups = cJSON_AddObjectToObject(root, "groups");
+    cJSON_AddNumberToObject(groups, "count", (double)info->groups);
+    add_group(groups, "smallest", info->smallest_group.name, info->smallest_group.samples);
+    add_group(groups, "largest", info->largest_group.name, info->largest_group.samples);
 }
 
 static int print_json(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
@@ -149,6 +168,8 @@ static int print_json(const struct invar_dataset_info *info, const int64_t *coun
         cJSON_AddNumberToObject(entry, "test", (double)counts[2 * class + 1]);
         cJSON_AddItemToArray(classes, entry);
     }
+    if (info->groups)
+        add_groups(root, info);
     cJSON_AddItemToObject(root, "mean", cJSON_CreateFloatArray(info->mean, info->channels));
     cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);

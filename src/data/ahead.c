@@ -201,6 +201,7 @@ static bool lend(struct data_ahead *ahead, const struct slot *slot, int64_t posi
         .data = slot->image.pixels,
         .index = slot->index,
         .label = dataset->labels[ahead->split][slot->index],
+        .group = dataset->groups[ahead->split] ? dataset->groups[ahead->split][slot->index] : -1,
     };
     return true;
 }

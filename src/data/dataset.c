@@ -26,6 +26,11 @@ const struct invar_option invar_data_option_table[] = {
     {"bad_limit", INVAR_OPTION_REAL, FIELD(bad_limit), "0.01", 0, 1, NULL,
      "fraction of the images that may be unreadable and are then left out; more is an error"},
     {"workers", INVAR_OPTION_INT, FIELD(workers), "0", 0, 256, NULL, "decoding threads; 0: as many as --threads"},
+    {"metadata", INVAR_OPTION_TEXT, FIELD(metadata), "", 0, 0, NULL,
+     "FILE.csv or FILE.tsv about the training samples, by a column file_name or in their order; empty: metadata.csv of "
+     "the source's folder where group is set"},
+    {"group", INVAR_OPTION_TEXT, FIELD(group), "", 0, 0, NULL,
+     "its column whose value is the refinement group of a sample; empty: none"},
     {0},
 };
 
@@ -109,6 +114,9 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
         dataset->labels[split] = invar_alloc(room, sizeof *dataset->labels[split], err);
         if (!dataset->items[split] || !dataset->labels[split])
             return false;
+        if (dataset->refinement.count > 0 &&
+            !(dataset->groups[split] = invar_alloc(room, sizeof *dataset->groups[split], err)))
+            return false;
     }
     dataset->info.labelled = source->classes > 0;
     for (int64_t i = 0; i < source->count; i++) {
@@ -118,11 +126,44 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
         int64_t n = dataset->info.count[split]++;
         dataset->items[split][n] = i;
         dataset->labels[split][n] = source->label[i];
+        if (dataset->groups[split])
+            dataset->groups[split][n] = dataset->refinement.of[i];
         dataset->info.labelled = dataset->info.labelled && source->label[i] >= 0;
     }
     if (dataset->info.count[INVAR_TRAIN] == 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: no training image is left", dataset->options.source);
     return true;
+}
+
+/* The groups of the training split as it is now: split, and without what is unreadable. */
+static bool measure_groups(struct invar_dataset *dataset, struct invar_error *err)
+{
+    const struct data_groups *refinement = &dataset->refinement;
+    struct invar_dataset_info *info = &dataset->info;
+
+    if (refinement->count == 0)
+        return true;
+    int64_t *sizes = invar_alloc((size_t)refinement->count, sizeof *sizes, err);
+    if (!sizes)
+        return false;
+    for (int64_t i = 0; i < info->count[INVAR_TRAIN]; i++)
+        sizes[dataset->groups[INVAR_TRAIN][i]]++;
+    for (int64_t g = 0; g < refinement->count; g++) {
+        if (sizes[g] == 0)
+            continue;
+        const char *name = data_groups_name(refinement, g);
+        if (info->groups == 0 || sizes[g] < info->smallest_group.samples) {
+            info->smallest_group.name = name;
+            info->smallest_group.samples = sizes[g];
+        }
+        if (info->groups == 0 || sizes[g] > info->largest_group.samples) {
+            info->largest_group.name = name;
+            info->largest_group.samples = sizes[g];
+        }
+        info->groups++;
+    }
+    invar_free(sizes);
+    return info->groups > 1 || data_groups_constant(info->largest_group.name, &dataset->options, err);
 }
 
 static void describe(struct invar_dataset *dataset)
@@ -153,6 +194,10 @@ static bool check_options(const struct invar_data_options *options, struct invar
     if (options->memory_limit < 1 || options->workers < 0 || options->workers > 256)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.memory_limit must be at least 1 and data.workers 0 to 256");
+    if (options->metadata[0] && !options->group[0])
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.metadata is \"%s\", but data.group is not set: name the column that it is for",
+                               options->metadata);
     return true;
 }
 
@@ -168,7 +213,8 @@ struct invar_dataset *invar_dataset_open(const struct invar_data_options *option
         goto done;
     dataset->options = *options;
     dataset->workers = options->workers ? (int)options->workers : omp_get_max_threads();
-    if (!data_source_open(&dataset->source, options, err))
+    if (!data_source_open(&dataset->source, options, err) ||
+        (options->group[0] && !data_groups_read(&dataset->refinement, &dataset->source, options, err)))
         goto done;
     if (!dataset->source.has_test &&
         !data_source_split(&dataset->source, options->test_fraction, (uint64_t)options->split_seed, err))
@@ -179,7 +225,8 @@ struct invar_dataset *invar_dataset_open(const struct invar_data_options *option
     if (!dataset->bad || !find_reference(dataset, err))
         goto done;
     describe(dataset);
-    ok = data_hold(dataset, err) && number_samples(dataset, err) && data_statistics(dataset, err);
+    ok = data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
+         data_statistics(dataset, err);
 done:
     if (!ok) {
         invar_dataset_close(dataset);
@@ -197,7 +244,9 @@ void invar_dataset_close(struct invar_dataset *dataset)
     for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
         invar_free(dataset->items[split]);
         invar_free(dataset->labels[split]);
+        invar_free(dataset->groups[split]);
     }
+    data_groups_free(&dataset->refinement);
     invar_free(dataset->bad);
     invar_free(dataset);
 }
@@ -212,6 +261,11 @@ const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum in
     return dataset->labels[split];
 }
 
+const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split)
+{
+    return dataset->groups[split];
+}
+
 void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split split, int64_t index,
                          struct invar_sample *sample)
 {
@@ -224,5 +278,6 @@ void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split s
         .data = dataset->pixels[item],
         .index = index,
         .label = dataset->labels[split][index],
+        .group = dataset->groups[split] ? dataset->groups[split][index] : -1,
     };
 }

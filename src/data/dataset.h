@@ -2,6 +2,7 @@
 #ifndef DATA_DATASET_H
 #define DATA_DATASET_H
 
+#include "data/groups.h"
 #include "data/source.h"
 
 struct data_shape {
@@ -31,6 +32,9 @@ struct invar_dataset {
     /* By split: the items in it, and their labels. */
     int64_t *items[2];
     int64_t *labels[2];
+
+    struct data_groups refinement; /**< by item, then by split; empty without data.group */
+    int64_t *groups[2];
 
     /* Sets in memory: pixels by item, in the arenas or in the files that the source holds. */
     const uint8_t **pixels;
