@@ -137,9 +137,12 @@ static bool contrast_groups(struct invar_device *device, struct invar_scratch *s
     if (!index || !invar_dense_group_index(device, scratch, ids, n, index, &groups, err))
         return false;
     for (int p = 0; p < w->pairs; p++) {
-        if (!invar_dense_take(scratch, w->logits[p].dtype, n, groups, &grouped[p], err) ||
-            !invar_dense_take(scratch, w->logits[p].dtype, n, groups, &gradient[p], err) ||
-            !invar_dense_group(device, scratch, &w->logits[p], index, &grouped[p], err))
+        /* room for as many groups as samples, so that no batch takes more than the first did */
+        if (!invar_dense_take(scratch, w->logits[p].dtype, n, n, &grouped[p], err) ||
+            !invar_dense_take(scratch, w->logits[p].dtype, n, n, &gradient[p], err))
+            return false;
+        grouped[p].cols = gradient[p].cols = groups;
+        if (!invar_dense_group(device, scratch, &w->logits[p], index, &grouped[p], err))
             return false;
         invar_dense_copy(device, &grouped[p], &gradient[p]);
     }

@@ -30,7 +30,10 @@ static bool create_encoder(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
     struct invar_shape input = {.rank = 3, .channels = info->channels, .height = info->height, .width = info->width};
+    struct invar_data_options data = t->recipe->data;
 
+    /* Groups are of training alone: whoever reads these data for the encoder needs no table. */
+    data.metadata[0] = data.group[0] = '\0';
     t->encoder = make_encoder(t->recipe, input, err);
     if (!t->encoder)
         return false;
@@ -38,7 +41,7 @@ static bool create_encoder(struct invar_trainer *t, struct invar_error *err)
     memcpy(t->encoder->deviation, info->deviation, sizeof info->deviation);
     snprintf(t->encoder->recipe, sizeof t->encoder->recipe, "%.127s", t->recipe->name);
     t->nets[INVAR_NET_ENCODER].net = t->encoder->net;
-    return invar_options_write(invar_data_option_table, &t->recipe->data, 0, &t->encoder->source, err);
+    return invar_options_write(invar_data_option_table, &data, 0, &t->encoder->source, err);
 }
 
 static int64_t width_of(const struct invar_net *net)

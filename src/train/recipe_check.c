@@ -21,11 +21,11 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
                                    "%s: terms.%s reads the target network, but target.enabled is false: set "
                                    "target.enabled=true, or choose options of the term that need no target",
                                    origin, term);
-        if (roles & INVAR_ROLE_GROUPS)
+        if ((roles & INVAR_ROLE_GROUPS) && !recipe->data.group[0])
             return invar_error_set(err, INVAR_ERROR_USAGE,
-                                   "%s: terms.%s reads refinement groups, which no data source provides in training: "
-                                   "turn the option off",
-                                   origin, term);
+                                   "%s: terms.%s reads refinement groups, but data.group is not set: name a column of "
+                                   "data.metadata with data.group=COLUMN, or set terms.%s.groups=false",
+                                   origin, term, term);
     }
     return true;
 }
@@ -44,11 +44,16 @@ static bool check_use(const struct invar_recipe *recipe, const char *origin, str
                                "%s: target.enabled is true, but no term reads the target network: choose options of a "
                                "term that use it (such as terms.relic.target=true), or set target.enabled=false",
                                origin);
+    if (recipe->data.group[0] && !(roles & INVAR_ROLE_GROUPS))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: data.group is \"%s\", but no term reads refinement groups: set "
+                               "terms.relic.groups=true, or leave data.group out",
+                               origin, recipe->data.group);
     if (recipe->predictor.output > 0 && !(roles & q))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: there is a predictor, but no term reads its output: set predictor.output=0",
                                origin);
-    if (recipe->projector.output > 0 && !(roles & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T))))
+    if (recipe->projector.output > 0 && !(roles & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T) | INVAR_ROLE_GROUPS)))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: there is a projector, but no term reads its output: set projector.output=0",
                                origin);
@@ -84,7 +89,9 @@ static void present(struct invar_embeddings *in, enum invar_role role, int64_t r
 /* The terms' own checks, by shape: one view for a two-view term, a batch that is too small, ... */
 static bool check_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
-    struct invar_embeddings in = {.views = (int)recipe->views.count};
+    static const int64_t some_group = 0; /* ids are looked at only with data */
+    struct invar_embeddings in = {.views = (int)recipe->views.count,
+                                  .groups = recipe->data.group[0] ? &some_group : NULL};
     struct invar_error own = {0};
     int64_t rows = recipe->training.batch;
     int64_t z = recipe->projector.output > 0 ? recipe->projector.output : SOME_WIDTH;

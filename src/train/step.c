@@ -31,6 +31,7 @@ static bool make_batch(struct invar_trainer *t, struct invar_error *err)
     if (got != t->batch)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: a batch of %lld samples is expected, %lld are left",
                                invar_dataset_info(t->dataset)->source, (long long)t->batch, (long long)got);
+    invar_groups_fill(t);
     invar_trainer_lap(t, INVAR_WORK_DATA, &clock);
     if (!invar_view_maker_batch(t->maker, t->samples, t->batch, (uint64_t)t->recipe->training.seed, (uint64_t)epoch,
                                 t->host_views, err))

@@ -87,7 +87,7 @@ static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 
     t->scratch = invar_scratch_create(err);
     t->values = invar_alloc((size_t)invar_objective_count(t->recipe->objective), sizeof *t->values, err);
-    if (!t->scratch || !t->values)
+    if (!t->scratch || !t->values || !invar_groups_create(t, err))
         return false;
     e->views = t->gradients.views = (int)t->views;
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
@@ -157,6 +157,7 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_view_maker_free(t->maker);
     invar_scratch_free(t->scratch);
     invar_free(t->samples);
+    invar_free(t->groups);
     invar_free(t->order);
     invar_free(t->host_views);
     invar_device_free(t->device, t->input);

@@ -59,6 +59,7 @@ struct invar_trainer {
     struct invar_loader *loader;
     struct invar_view_maker *maker;
     struct invar_sample *samples; /* [N] */
+    int64_t *groups;              /* [N] refinement groups of samples; NULL where no term reads them */
     int64_t *order;               /* [samples of the training split] */
     int64_t order_epoch;          /* the epoch whose order the loader follows; -1 at first */
     float *host_views, *input;    /* [V][N][C][H][W], host and device */
@@ -100,6 +101,13 @@ bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err)
 bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */
 bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- refinement groups (groups.c) ---- */
+
+/** Room for the groups of a batch where a term reads them. Refuses a batch so small that most would hold one group. */
+bool invar_groups_create(struct invar_trainer *trainer, struct invar_error *err);
+/** The groups of trainer->samples, which invar_groups_create pointed the embeddings to. */
+void invar_groups_fill(struct invar_trainer *trainer);
 
 /* ---- numbers that are no numbers (nonfinite.c) ---- */
 

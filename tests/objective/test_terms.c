@@ -251,6 +251,23 @@ static void collapsed_embeddings_have_an_entropy(void **state)
             }
 }
 
+/* ---- groups ---- */
+
+/* All samples of one group: nothing to tell apart, so exactly nothing, for any embeddings. */
+static void a_single_group_is_nothing(void **state)
+{
+    static const int64_t same[6] = {7, 7, 7, 7, 7, 7};
+
+    (void)state;
+    for (int t = 0; t < 2; t++) {
+        struct inputs x = draw(t ? INVAR_FLOAT64 : INVAR_FLOAT32, 6, 5, 1);
+        x.in.groups = same;
+        assert_true(evaluate("relic: {groups: true}", &x, NULL) == 0);
+        assert_true(gradient_norm(&x) == 0);
+        discard(&x);
+    }
+}
+
 /* ---- presets ---- */
 
 static void expect_equal(const char *preset, const char *sum)
@@ -394,6 +411,7 @@ int main(void)
         cmocka_unit_test(float32_holds_far_from_zero),
         cmocka_unit_test(determinants_of_both_sides_agree),
         cmocka_unit_test(collapsed_embeddings_have_an_entropy),
+        cmocka_unit_test(a_single_group_is_nothing),
         cmocka_unit_test(presets_are_the_sums_they_stand_for),
         cmocka_unit_test(conventions_differ_by_their_factors),
         cmocka_unit_test(values_that_are_not_finite_are_reported),

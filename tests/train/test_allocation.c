@@ -87,13 +87,21 @@ static void test_terms(void **state)
     }
 }
 
+/* batches differ in their number of groups */
+static void test_groups(void **state)
+{
+    static const char *const overrides[] = {"encoder={kind: mlp, widths: [32, 16]}", "terms.relic.groups=true",
+                                            "data.group=session", "training.epochs=3", "training.batch=8"};
+
+    (void)state;
+    check_steps(overrides, 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counter),
-        cmocka_unit_test(test_convolutional),
-        cmocka_unit_test(test_target),
-        cmocka_unit_test(test_terms),
+        cmocka_unit_test(test_counter), cmocka_unit_test(test_convolutional), cmocka_unit_test(test_target),
+        cmocka_unit_test(test_terms),   cmocka_unit_test(test_groups),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -117,6 +117,9 @@ static void test_refused(void **state)
         {"relic-fashion-mnist", "predictor.output=128", "name=x", "no term reads its output"},
         {"relic-fashion-mnist", "projector.output=0", "name=x", "projector.hidden is set"},
         {"relic-target-fashion-mnist", "predictor.output=64", "name=x", "make them equal"},
+        {"relic-fashion-mnist", "terms.relic.groups=true", "name=x",
+         "terms.relic reads refinement groups, but data.group is not set"},
+        {"relic-fashion-mnist", "data.group=who", "name=x", "data.group is \"who\", but no term reads"},
         {"relic-fashion-mnist", "name=a/b", "training.seed=1", "without a slash"},
     };
 

@@ -44,9 +44,26 @@ static inline void training_write_split(const char *folder, const char *images, 
     free(classes);
 }
 
-/** An idx data set of 200 training and 40 test images. */
+/* Columns to group by: all distinct, five groups (training_session), and one sample against the rest. */
+static inline int training_session(int64_t i)
+{
+    return (int)(i * i % 5);
+}
+
+static inline void training_write_metadata(const char *folder)
+{
+    char text[8192] = "own,session,rare\n";
+
+    for (int i = 0; i < 200; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%d,s%d,%d\n", 1000 - i, training_session(i),
+                 i == 17);
+    test_file(folder, "metadata.csv", text, strlen(text));
+}
+
+/** An idx data set of 200 training and 40 test images, with metadata.csv. */
 static inline void training_write_data(const char *folder)
 {
+    training_write_metadata(folder);
     training_write_split(folder, "train-images-idx3-ubyte", "train-labels-idx1-ubyte", 200);
     training_write_split(folder, "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte", 40);
 }

@@ -157,7 +157,9 @@ bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scr
                           double *divergence, struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
-    const size_t parts = (size_t)threads * (size_t)how->count, cols = (size_t)logits[0].cols;
+    const size_t parts = (size_t)threads * (size_t)how->count;
+    /* columns may be groups of rows, more of them in the next batch, which must not take more room */
+    const size_t cols = (size_t)(logits[0].cols > logits[0].rows ? logits[0].cols : logits[0].rows);
     double values[2];
 
     void *work = invar_scratch_take(scratch, parts * cols, invar_dtype_size(logits[0].dtype), err);
@@ -206,7 +208,7 @@ bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratc
                        const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
-    double *sums = invar_scratch_take(scratch, (size_t)threads * (size_t)grouped->cols, sizeof(double), err);
+    double *sums = invar_scratch_take(scratch, (size_t)threads * (size_t)x->cols, sizeof(double), err);
     if (!sums)
         return false;
     if (is_f32(x))

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Refinement groups of a batch, and whether batches are large enough to hold more than one. */
+#include "train/trainer.h"
+
+#define WARN_ABOVE 0.01
+
+/* The chance that all samples of a batch, drawn without replacement, are of one group. */
+static bool chance_of_one_group(const struct invar_trainer *t, double *chance, struct invar_error *err)
+{
+    const int64_t count = invar_dataset_info(t->dataset)->count[INVAR_TRAIN];
+    const int64_t *groups = invar_dataset_groups(t->dataset, INVAR_TRAIN);
+    int64_t ids = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        if (groups[i] >= ids)
+            ids = groups[i] + 1;
+    int64_t *sizes = invar_alloc((size_t)ids, sizeof *sizes, err);
+    if (!sizes)
+        return false;
+    for (int64_t i = 0; i < count; i++)
+        sizes[groups[i]]++;
+    *chance = 0;
+    for (int64_t g = 0; g < ids; g++) {
+        double all = sizes[g] >= t->batch ? 1 : 0;
+        for (int64_t i = 0; i < t->batch && all > 0; i++)
+            all *= (double)(sizes[g] - i) / (double)(count - i);
+        *chance += all;
+    }
+    invar_free(sizes);
+    return true;
+}
+
+bool invar_groups_create(struct invar_trainer *t, struct invar_error *err)
+{
+    const char *column = t->recipe->data.group;
+    double chance;
+
+    if (!(invar_objective_roles(t->recipe->objective) & INVAR_ROLE_GROUPS))
+        return true;
+    if (!invar_dataset_groups(t->dataset, INVAR_TRAIN))
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s was opened without refinement groups, which a term reads: set data.group",
+                               invar_dataset_info(t->dataset)->source);
+    if (!chance_of_one_group(t, &chance, err))
+        return false;
+    if (chance > 0.5)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "training.batch is %lld, and %.0f %% of such batches would hold a single group of "
+                               "data.group=%s, from which nothing is learned: raise training.batch, or name another "
+                               "column",
+                               (long long)t->batch, 100 * chance, column);
+    if (chance > WARN_ABOVE)
+        invar_log(INVAR_LOG_WARNING,
+                  "%.0f %% of the batches of %lld hold a single group of data.group=%s, from which nothing is learned: "
+                  "raise training.batch",
+                  100 * chance, (long long)t->batch, column);
+    t->groups = invar_alloc((size_t)t->batch, sizeof *t->groups, err);
+    t->embeddings.groups = t->groups;
+    return t->groups != NULL;
+}
+
+void invar_groups_fill(struct invar_trainer *t)
+{
+    for (int64_t i = 0; t->groups && i < t->batch; i++)
+        t->groups[i] = t->samples[i].group;
+}
