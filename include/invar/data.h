@@ -24,6 +24,7 @@ struct invar_data_options {
                                      images:FILE.tar */
     int64_t size;         /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
     int64_t channels;     /**< 0: those of the samples; 1 or 3 converts */
+    int64_t samples;      /**< training samples that the source should have; 0: any. A survey takes them on trust */
     double test_fraction; /**< seeded split where the source has none */
     int64_t split_seed;
     int memory;                     /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
@@ -45,6 +46,7 @@ struct invar_dataset_info {
     int classes;                    /**< 0 without labels */
     const char *const *class_names; /**< [classes], or NULL */
     bool in_memory;
+    bool assumed;              /**< the source was not found: what the options say of it (invar_dataset_survey) */
     int64_t skipped;           /**< unreadable samples left out (so far) */
     const char *first_skipped; /**< its name and why, or NULL */
     int64_t groups;            /**< refinement groups in the training split; 0 without data.group */
@@ -64,6 +66,12 @@ struct invar_dataset;
  * labels leave out the samples that were found unreadable here.
  */
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err);
+/**
+ * The same for planning alone: files are counted, only the first image is decoded, statistics are 0 and 1. A source
+ * that cannot be found is taken to be what samples, size and channels say, with a warning; it is an error where they do
+ * not.
+ */
+struct invar_dataset *invar_dataset_survey(const struct invar_data_options *options, struct invar_error *err);
 void invar_dataset_close(struct invar_dataset *dataset);
 const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset);
 /** Labels of a split [count], borrowed; -1 where there is none. */

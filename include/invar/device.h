@@ -18,6 +18,13 @@ struct invar_device;
 /** name: "cpu" ("cuda" later); threads 0: all cores. NULL with err set for another name or threads outside 0 to 4096.
  * Close with invar_device_close, after all that was made on it. */
 struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err);
+/**
+ * The same device for planning alone: weights and plans made on it have their sizes and layouts but no memory, so that
+ * a plan that this machine could never hold can be described. Passes are refused, uploads and fills do nothing; nothing
+ * else may be called on what is made here.
+ */
+struct invar_device *invar_device_open_planning(const char *name, int threads, struct invar_error *err);
+bool invar_device_is_planning(const struct invar_device *device);
 /** NULL is accepted. */
 void invar_device_close(struct invar_device *device);
 /** "cpu". */

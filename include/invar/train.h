@@ -124,7 +124,7 @@ struct invar_trainer_options {
 
 struct invar_trainer;
 /** Borrows recipe, dataset and device. Makes nets, plans, loader; creates the folder (refused when it exists, unless
- * resume). */
+ * resume). On a device for planning nothing is filled and nothing can be stepped: describe it and free it. */
 struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
                                            struct invar_device *device, const struct invar_trainer_options *options,
                                            struct invar_error *err);
@@ -138,10 +138,15 @@ int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
 /** Seconds by kind of work (views, conv forward, ..., loss, optimiser, other); 0 entries unless options.profile. */
 int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_profile_entry *entries, int capacity);
-/** What it takes: bytes of workspace, weights, optimiser state; operations a step. For --dry-run. */
+/** What it takes, for --dry-run. Work space of the terms is not in it. */
 struct invar_trainer_plan {
-    int64_t parameters, operations_per_step;
-    size_t workspace_bytes, weight_bytes, state_bytes, input_bytes;
+    int64_t parameters, encoder_parameters;
+    double operations_per_step; /**< floating-point, of convolutions and products: forward, backward, target network */
+    double encoder_operations;  /**< multiply-adds of the encoder's forward pass of one view */
+    size_t workspace_bytes;     /**< activations, their gradients, scratch */
+    size_t weight_bytes;        /**< parameters, their gradients, running statistics, reordered copies */
+    size_t state_bytes;         /**< of the optimiser */
+    size_t input_bytes;         /**< views, on the host and on the device */
 };
 void invar_trainer_describe(const struct invar_trainer *trainer, struct invar_trainer_plan *out);
 

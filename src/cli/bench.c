@@ -145,7 +145,7 @@ static double resident_peak(void)
 static void print_text(const struct measured *m)
 {
     char workspace[32], resident[32];
-    double flops = (double)m->plan.operations_per_step / m->seconds;
+    double flops = m->plan.operations_per_step / m->seconds;
     printf("%s\n", precision_name(m->precision));
     printf("  step      %.3f s, %.1f samples/s (batch %lld)\n", m->seconds, (double)m->batch / m->seconds,
            (long long)m->batch);
@@ -162,7 +162,7 @@ static void print_text(const struct measured *m)
 static cJSON *to_json(const struct measured *m)
 {
     cJSON *object = cJSON_CreateObject(), *where = cJSON_CreateObject();
-    double flops = (double)m->plan.operations_per_step / m->seconds;
+    double flops = m->plan.operations_per_step / m->seconds;
     cJSON_AddNumberToObject(object, "step_s", m->seconds);
     cJSON_AddNumberToObject(object, "samples_per_s", (double)m->batch / m->seconds);
     cJSON_AddNumberToObject(object, "steps", (double)m->steps);

@@ -6,6 +6,7 @@
 #include "invar/train.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #define PATH_SIZE 4096
@@ -108,10 +109,11 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
     if (!load_recipe(session, arguments, err))
         return false;
     options.folder = arguments->dry_run ? NULL : session->folder;
-    session->device = invar_device_open(arguments->device, (int)arguments->threads, err);
+    session->device = (arguments->dry_run ? invar_device_open_planning
+                                          : invar_device_open)(arguments->device, (int)arguments->threads, err);
     if (!session->device)
         return false;
-    session->dataset = invar_dataset_open(&session->recipe->data, err);
+    session->dataset = (arguments->dry_run ? invar_dataset_survey : invar_dataset_open)(&session->recipe->data, err);
     if (!session->dataset)
         return false;
     session->trainer = invar_trainer_create(session->recipe, session->dataset, session->device, &options, err);
@@ -132,44 +134,90 @@ static double available_memory(void)
     return kib * 1024;
 }
 
+/** What a run takes beside what the machine has. */
+struct dry_run {
+    struct invar_trainer_plan plan;
+    const struct invar_dataset_info *info;
+    double batch, views, total, available;
+    double largest; /* batch that fits; 0: none, or not known */
+    int64_t steps;
+};
+
+static struct dry_run measure_plan(const struct session *session)
+{
+    struct dry_run d = {
+        .info = invar_dataset_info(session->dataset),
+        .batch = (double)session->recipe->training.batch,
+        .views = (double)session->recipe->views.count,
+        .available = available_memory(),
+        .steps = invar_trainer_steps_total(session->trainer),
+    };
+    invar_trainer_describe(session->trainer, &d.plan);
+    /* Workspace and inputs grow with the batch, weights and optimiser state do not. */
+    const double growing = (double)d.plan.workspace_bytes + (double)d.plan.input_bytes;
+    const double fixed = (double)d.plan.weight_bytes + (double)d.plan.state_bytes;
+    d.total = growing + fixed;
+    if (growing > 0 && d.available > fixed)
+        d.largest = floor(d.batch * (d.available - fixed) / growing);
+    return d;
+}
+
+static int print_plan_json(const struct dry_run *d)
+{
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddNumberToObject(root, "parameters", (double)d->plan.parameters);
+    cJSON_AddNumberToObject(root, "encoder_parameters", (double)d->plan.encoder_parameters);
+    cJSON_AddNumberToObject(root, "encoder_multiply_adds", d->plan.encoder_operations);
+    cJSON_AddNumberToObject(root, "operations_per_sample", d->plan.operations_per_step / d->batch);
+    cJSON_AddNumberToObject(root, "operations_per_step", d->plan.operations_per_step);
+    cJSON_AddNumberToObject(root, "samples", (double)d->info->count[INVAR_TRAIN]);
+    cJSON_AddBoolToObject(root, "samples_assumed", d->info->assumed);
+    cJSON_AddNumberToObject(root, "steps", (double)d->steps);
+    cJSON_AddNumberToObject(root, "batch", d->batch);
+    cJSON_AddNumberToObject(root, "workspace_bytes", (double)d->plan.workspace_bytes);
+    cJSON_AddNumberToObject(root, "input_bytes", (double)d->plan.input_bytes);
+    cJSON_AddNumberToObject(root, "weight_bytes", (double)d->plan.weight_bytes);
+    cJSON_AddNumberToObject(root, "state_bytes", (double)d->plan.state_bytes);
+    cJSON_AddNumberToObject(root, "total_bytes", d->total);
+    cJSON_AddNumberToObject(root, "available_bytes", d->available);
+    cJSON_AddNumberToObject(root, "largest_batch", d->largest);
+    return cli_print_json(root);
+}
+
+static void print_fit(const struct dry_run *d)
+{
+    char text[32];
+    if (d->available <= 0)
+        return;
+    printf("available     %s: it %s\n", cli_bytes(d->available, text, sizeof text),
+           d->total <= d->available ? "fits" : "does not fit");
+    if (d->largest >= 2)
+        printf("largest batch %.0f samples\n", d->largest);
+    else
+        printf("largest batch none: a smaller encoder or a larger machine is needed\n");
+}
+
 static int print_plan(const struct session *session, bool json)
 {
-    struct invar_trainer_plan plan;
-    invar_trainer_describe(session->trainer, &plan);
-    const double batch = (double)session->recipe->training.batch;
-    const double growing = (double)plan.workspace_bytes + (double)plan.input_bytes;
-    const double fixed = (double)plan.weight_bytes + (double)plan.state_bytes;
-    const double available = available_memory();
-    /* Workspace and inputs grow with the batch, weights and optimiser state do not. */
-    const double room = available - fixed;
-    const double largest = growing > 0 && room > 0 ? (double)(int64_t)(batch * room / growing) : 0;
+    const struct dry_run d = measure_plan(session);
     char text[32];
 
-    if (json) {
-        cJSON *root = cJSON_CreateObject();
-        cJSON_AddNumberToObject(root, "parameters", (double)plan.parameters);
-        cJSON_AddNumberToObject(root, "operations_per_step", (double)plan.operations_per_step);
-        cJSON_AddNumberToObject(root, "steps", (double)invar_trainer_steps_total(session->trainer));
-        cJSON_AddNumberToObject(root, "workspace_bytes", (double)plan.workspace_bytes);
-        cJSON_AddNumberToObject(root, "input_bytes", (double)plan.input_bytes);
-        cJSON_AddNumberToObject(root, "weight_bytes", (double)plan.weight_bytes);
-        cJSON_AddNumberToObject(root, "state_bytes", (double)plan.state_bytes);
-        cJSON_AddNumberToObject(root, "available_bytes", available);
-        cJSON_AddNumberToObject(root, "largest_batch", largest);
-        return cli_print_json(root);
-    }
+    if (json)
+        return print_plan_json(&d);
     printf("device        %s\n", invar_device_describe(session->device));
-    printf("parameters    %" PRId64 "\n", plan.parameters);
-    printf("steps         %" PRId64 " of %.0f samples x %" PRId64 " views\n",
-           invar_trainer_steps_total(session->trainer), batch, session->recipe->views.count);
-    printf("operations    %.2f GFLOP a step\n", (double)plan.operations_per_step / 1e9);
-    printf("memory        %s\n", cli_bytes(growing + fixed, text, sizeof text));
-    printf("  workspace   %s\n", cli_bytes((double)plan.workspace_bytes, text, sizeof text));
-    printf("  inputs      %s\n", cli_bytes((double)plan.input_bytes, text, sizeof text));
-    printf("  weights     %s\n", cli_bytes((double)plan.weight_bytes, text, sizeof text));
-    printf("  optimiser   %s\n", cli_bytes((double)plan.state_bytes, text, sizeof text));
-    if (largest > 0)
-        printf("largest batch %.0f samples (%s are free)\n", largest, cli_bytes(available, text, sizeof text));
+    printf("data          %" PRId64 " samples of %d x %d x %d%s\n", d.info->count[INVAR_TRAIN], d.info->channels,
+           d.info->height, d.info->width, d.info->assumed ? ", assumed: the source is not there" : "");
+    printf("parameters    %" PRId64 ", encoder %" PRId64 "\n", d.plan.parameters, d.plan.encoder_parameters);
+    printf("steps         %" PRId64 " of %.0f samples x %.0f views\n", d.steps, d.batch, d.views);
+    printf("operations    %.5g GFLOP a sample, %.5g GFLOP a step; encoder %.4g G multiply-adds a view, forward\n",
+           d.plan.operations_per_step / d.batch / 1e9, d.plan.operations_per_step / 1e9,
+           d.plan.encoder_operations / 1e9);
+    printf("memory        %s\n", cli_bytes(d.total, text, sizeof text));
+    printf("  workspace   %s\n", cli_bytes((double)d.plan.workspace_bytes, text, sizeof text));
+    printf("  inputs      %s\n", cli_bytes((double)d.plan.input_bytes, text, sizeof text));
+    printf("  weights     %s\n", cli_bytes((double)d.plan.weight_bytes, text, sizeof text));
+    printf("  optimiser   %s\n", cli_bytes((double)d.plan.state_bytes, text, sizeof text));
+    print_fit(&d);
     return CLI_DONE;
 }
 

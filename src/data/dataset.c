@@ -17,6 +17,9 @@ const struct invar_option invar_data_option_table[] = {
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
      "1 or 3 channels, converted where needed; 0: those of the first sample"},
+    {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
+     "training samples that the source should have, others are warned of; 0: any. --dry-run needs no source where "
+     "samples, size and channels are set"},
     {"test_fraction", INVAR_OPTION_REAL, FIELD(test_fraction), "0.2", 0, 0.9, NULL,
      "part of every class that becomes the test split where the source has none"},
     {"split_seed", INVAR_OPTION_INT, FIELD(split_seed), "0", 0, 9007199254740992.0, NULL, "seed of that split"},
@@ -201,38 +204,91 @@ static bool check_options(const struct invar_data_options *options, struct invar
     return true;
 }
 
-struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err)
+static struct invar_dataset *create(const struct invar_data_options *options, struct invar_error *err)
 {
-    struct invar_dataset *dataset = NULL;
-    bool ok = false;
-
-    if (!check_options(options, err))
-        goto done;
-    dataset = invar_alloc(1, sizeof *dataset, err);
+    struct invar_dataset *dataset = check_options(options, err) ? invar_alloc(1, sizeof *dataset, err) : NULL;
     if (!dataset)
-        goto done;
+        return NULL;
     dataset->options = *options;
     dataset->workers = options->workers ? (int)options->workers : omp_get_max_threads();
-    if (!data_source_open(&dataset->source, options, err) ||
-        (options->group[0] && !data_groups_read(&dataset->refinement, &dataset->source, options, err)))
-        goto done;
+    return dataset;
+}
+
+/* Groups, splits, counts, and the first good image. */
+static bool examine(struct invar_dataset *dataset, struct invar_error *err)
+{
+    const struct invar_data_options *options = &dataset->options;
+    if (options->group[0] && !data_groups_read(&dataset->refinement, &dataset->source, options, err))
+        return false;
     if (!dataset->source.has_test &&
         !data_source_split(&dataset->source, options->test_fraction, (uint64_t)options->split_seed, err))
-        goto done;
+        return false;
     for (int64_t i = 0; i < dataset->source.count; i++)
         dataset->total[dataset->source.split[i]]++;
     dataset->bad = invar_alloc((size_t)dataset->source.count, sizeof *dataset->bad, err);
     if (!dataset->bad || !find_reference(dataset, err))
-        goto done;
+        return false;
     describe(dataset);
-    ok = data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
-         data_statistics(dataset, err);
-done:
-    if (!ok) {
-        invar_dataset_close(dataset);
-        dataset = NULL;
+    return true;
+}
+
+static void compare_samples(const struct invar_dataset *dataset)
+{
+    long long wanted = dataset->options.samples, count = dataset->info.count[INVAR_TRAIN];
+    if (wanted && wanted != count)
+        invar_log(INVAR_LOG_WARNING, "%s: has %lld training samples, data.samples says %lld", dataset->options.source,
+                  count, wanted);
+}
+
+struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err)
+{
+    struct invar_dataset *dataset = create(options, err);
+    if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
+        data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
+        data_statistics(dataset, err)) {
+        compare_samples(dataset);
+        return dataset;
     }
-    return dataset;
+    invar_dataset_close(dataset);
+    return NULL;
+}
+
+/* What the options say of a source that is not there. */
+static bool assume(struct invar_dataset *dataset, const struct invar_error *why, struct invar_error *err)
+{
+    const struct invar_data_options *options = &dataset->options;
+    if (why->code != INVAR_ERROR_FILE)
+        return invar_error_set(err, why->code, "%s", why->message);
+    if (!options->samples || !options->size || !options->channels)
+        return invar_error_set(err, why->code,
+                               "%s (planning needs no data where data.samples, data.size and "
+                               "data.channels are set)",
+                               why->message);
+    invar_log(INVAR_LOG_WARNING, "%s; planned for data.samples=%lld", why->message, (long long)options->samples);
+    data_source_close(&dataset->source);
+    dataset->channels = (int)options->channels;
+    describe(dataset);
+    dataset->info.count[INVAR_TRAIN] = options->samples;
+    dataset->info.assumed = true;
+    return true;
+}
+
+struct invar_dataset *invar_dataset_survey(const struct invar_data_options *options, struct invar_error *err)
+{
+    struct invar_dataset *dataset = create(options, err);
+    struct invar_error why = {0};
+    bool ok = dataset != NULL;
+
+    if (ok && !data_source_open(&dataset->source, options, &why))
+        ok = assume(dataset, &why, err);
+    else if (ok && (ok = examine(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err)))
+        compare_samples(dataset);
+    for (int c = 0; ok && c < 16; c++)
+        dataset->info.deviation[c] = 1;
+    if (ok)
+        return dataset;
+    invar_dataset_close(dataset);
+    return NULL;
 }
 
 void invar_dataset_close(struct invar_dataset *dataset)

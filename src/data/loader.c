@@ -21,6 +21,11 @@ struct invar_loader *invar_loader_create(struct invar_dataset *dataset, enum inv
         invar_error_set(err, INVAR_ERROR_USAGE, "a batch of %lld samples, expected 1 to %d", (long long)batch, 1 << 20);
         return NULL;
     }
+    if (dataset->info.assumed) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: was only planned for and has no samples to load",
+                        dataset->options.source);
+        return NULL;
+    }
     struct invar_loader *loader = invar_alloc(1, sizeof *loader, err);
     if (!loader)
         return NULL;

@@ -47,6 +47,7 @@ struct invar_backend {
 struct invar_device {
     const struct invar_backend *backend;
     int threads;
+    bool planning; /* nothing made here has memory, and nothing runs */
     char description[160];
     void *state; /* the backend's */
 };

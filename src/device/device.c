@@ -8,7 +8,7 @@
 
 static const struct invar_backend *const backends[] = {&invar_backend_cpu, NULL};
 
-struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err)
+static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
 {
     const struct invar_backend *backend = NULL;
     for (int i = 0; backends[i]; i++)
@@ -27,10 +27,26 @@ struct invar_device *invar_device_open(const char *name, int threads, struct inv
         return NULL;
     device->backend = backend;
     device->threads = threads;
+    device->planning = planning;
     if (backend->open(device, err))
         return device;
     invar_free(device);
     return NULL;
+}
+
+struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err)
+{
+    return open_device(name, threads, false, err);
+}
+
+struct invar_device *invar_device_open_planning(const char *name, int threads, struct invar_error *err)
+{
+    return open_device(name, threads, true, err);
+}
+
+bool invar_device_is_planning(const struct invar_device *device)
+{
+    return device->planning;
 }
 
 void invar_device_close(struct invar_device *device)
@@ -64,7 +80,15 @@ bool invar_device_precision(const struct invar_device *device, enum invar_precis
 
 void *invar_device_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
 {
-    return device->backend->alloc(device, count, size, err);
+    size_t bytes;
+    if (!device->planning)
+        return device->backend->alloc(device, count, size, err);
+    if (!invar_size_multiply(count, size, &bytes)) {
+        invar_error_set(err, INVAR_ERROR_MEMORY, "%zu elements of %zu bytes are more than memory can address", count,
+                        size);
+        return NULL;
+    }
+    return device->backend->alloc(device, 1, 1, err); /* something to give back; never read or written */
 }
 
 void invar_device_free(struct invar_device *device, void *memory)
@@ -75,7 +99,8 @@ void invar_device_free(struct invar_device *device, void *memory)
 
 void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes)
 {
-    device->backend->upload(device, to_device, from_host, bytes);
+    if (!device->planning)
+        device->backend->upload(device, to_device, from_host, bytes);
 }
 
 void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes)
@@ -85,7 +110,8 @@ void invar_device_download(struct invar_device *device, void *to_host, const voi
 
 void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value)
 {
-    device->backend->fill(device, x, count, value);
+    if (!device->planning)
+        device->backend->fill(device, x, count, value);
 }
 
 double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count)
@@ -188,6 +214,8 @@ void invar_plan_free(struct invar_plan *plan)
 
 bool invar_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err)
 {
+    if (plan->device->planning)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "plan: it was made for planning alone and cannot run");
     return plan->device->backend->plan_forward(plan, input, err);
 }
 

@@ -32,6 +32,11 @@ static bool create_encoder(struct invar_trainer *t, struct invar_error *err)
     struct invar_shape input = {.rank = 3, .channels = info->channels, .height = info->height, .width = info->width};
     struct invar_data_options data = t->recipe->data;
 
+    if (invar_device_is_planning(t->device)) { /* the net alone: weights may be larger than this machine */
+        t->nets[INVAR_NET_ENCODER].net = t->recipe->encoder->build(t->recipe->encoder_options, input, err);
+        t->nets[INVAR_NET_ENCODER].owns_net = true;
+        return t->nets[INVAR_NET_ENCODER].net != NULL;
+    }
     /* Groups are of training alone: whoever reads these data for the encoder needs no table. */
     data.metadata[0] = data.group[0] = '\0';
     t->encoder = make_encoder(t->recipe, input, err);

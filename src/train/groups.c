@@ -37,6 +37,8 @@ bool invar_groups_create(struct invar_trainer *t, struct invar_error *err)
 
     if (!(invar_objective_roles(t->recipe->objective) & INVAR_ROLE_GROUPS))
         return true;
+    if (invar_dataset_info(t->dataset)->assumed)
+        goto make;
     if (!invar_dataset_groups(t->dataset, INVAR_TRAIN))
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s was opened without refinement groups, which a term reads: set data.group",
@@ -54,6 +56,7 @@ bool invar_groups_create(struct invar_trainer *t, struct invar_error *err)
                   "%.0f %% of the batches of %lld hold a single group of data.group=%s, from which nothing is learned: "
                   "raise training.batch",
                   100 * chance, (long long)t->batch, column);
+make:
     t->groups = invar_alloc((size_t)t->batch, sizeof *t->groups, err);
     t->embeddings.groups = t->groups;
     return t->groups != NULL;

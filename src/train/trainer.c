@@ -71,6 +71,8 @@ static bool create_batch(struct invar_trainer *t, struct invar_error *err)
         return invar_error_set(err, INVAR_ERROR_MEMORY,
                                "a batch of %lld samples in %lld views does not fit into memory", (long long)t->batch,
                                (long long)t->views);
+    if (invar_device_is_planning(t->device))
+        return true;
     t->loader = invar_loader_create(t->dataset, INVAR_TRAIN, t->batch, err);
     t->maker = t->loader ? invar_view_maker_create(&t->recipe->views, info, err) : NULL;
     t->samples = t->maker ? invar_alloc((size_t)t->batch, sizeof *t->samples, err) : NULL;
@@ -113,6 +115,8 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
         invar_log(INVAR_LOG_INFO, t->finished ? "%s: the run is finished" : "%s: goes on after step %lld of %lld",
                   t->folder, (long long)t->step, (long long)t->total);
     }
+    if (invar_device_is_planning(t->device))
+        return true;
     if (!found && !invar_chain_initialise(t, err))
         return false;
     return !t->folder || invar_folder_begin(t, err);
@@ -202,9 +206,15 @@ void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
         const struct invar_chain_net *n = &t->nets[i];
         if (!n->net)
             continue;
-        int64_t forward = 2 * invar_net_operations(n->net) * t->rows;
+        double forward = 2 * (double)invar_net_operations(n->net) * (double)t->rows;
         out->parameters += n->net->trained_count;
         out->operations_per_step += 3 * forward + (n->target_plan ? forward : 0);
+        if (n->output_gradient)
+            out->workspace_bytes += (size_t)(t->rows * n->width) * sizeof(float);
+        if (i == INVAR_NET_ENCODER) {
+            out->encoder_parameters = n->net->trained_count;
+            out->encoder_operations = (double)invar_net_operations(n->net);
+        }
         describe_weights(n->weights, out);
         describe_plan(n->plan, out);
         out->state_bytes += (size_t)(t->recipe->optimiser->buffers * n->net->trained_count) * sizeof(float);

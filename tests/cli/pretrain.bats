@@ -79,6 +79,79 @@ stop_at() {
     [ ! -e run ]
 }
 
+# plan RECIPE WORDS..: a dry run as one line of JSON in $output
+plan() {
+    run --separate-stderr "$invar" pretrain "$@" --dry-run --json
+    [ "$status" -eq 0 ] || { echo "$stderr"; false; }
+    json_object <<<"$output"
+}
+
+# number KEY: of the last plan
+number() {
+    sed -n "s/^.*\"$1\":[[:space:]]*\([0-9.e+]*\),\{0,1\}$/\1/p" <<<"$output"
+}
+
+# about KEY VALUE: within 2 %
+about() {
+    awk -v got="$(number "$1")" -v want="$2" \
+        'BEGIN { if (!(got > 0.98 * want && got < 1.02 * want)) { print got, "is not about", want; exit 1 } }'
+}
+
+@test "--dry-run plans the papers' settings on ImageNet without the memory and without the images" {
+    for recipe in relic relic-target vicreg; do
+        plan "$recipe-imagenet"
+        [[ "$stderr" == *imagenet*1281167* ]]
+        grep -q '"samples_assumed":[[:space:]]*true' <<<"$output"
+        about encoder_parameters 23508032 # torchvision's ResNet-50 without fc: 25557032 - 2049000
+        about encoder_multiply_adds 4.09e9
+        about samples 1281167
+    done
+    # vicreg, the last: one forward pass and twice that backwards, encoder and expander, two views
+    about steps 625000
+    about operations_per_sample "$(awk 'BEGIN { print 2 * 3 * 2 * (4.087e9 + 2048 * 8192 + 2 * 8192 * 8192) }')"
+    about parameters "$((23508032 + 2048 * 8192 + 2 * 8192 * 8192))"
+    # Its memory is counted in hundreds of GiB, none of which it takes.
+    [ "$(number total_bytes)" -gt 100000000000 ]
+    if (ulimit -v 4000000 && "$invar" --version); then # a sanitizer's shadow memory does not fit there
+        (ulimit -v 4000000 && "$invar" pretrain vicreg-imagenet --dry-run --threads 1)
+    fi
+}
+
+@test "--dry-run names the largest batch, and memory grows with the batch alone" {
+    plan vicreg-imagenet training.batch=64
+    small=$(number workspace_bytes) weights=$(number weight_bytes)
+    plan vicreg-imagenet training.batch=256
+    about workspace_bytes "$((4 * small))"
+    [ "$(number weight_bytes)" -eq "$weights" ]
+    if [ "$(number available_bytes)" -gt 0 ]; then
+        largest=$(number largest_batch)
+        [ "$largest" -gt 0 ]
+        run --separate-stderr "$invar" pretrain vicreg-imagenet --dry-run "training.batch=$((largest * 2))"
+        [[ "$output" == *"does not fit"* ]]
+        run --separate-stderr "$invar" pretrain vicreg-imagenet --dry-run "training.batch=$((largest / 2))"
+        [[ "$output" == *"it fits"* ]]
+    fi
+}
+
+@test "--dry-run of a source that is there counts it, and of one that is not there needs samples, size and channels" {
+    plan tiny.yaml
+    [ "$(number samples)" -eq 64 ]
+    plan tiny.yaml data.samples=65
+    says 64 65 data.samples
+    [ "$(number samples)" -eq 64 ]
+    fails_with 1 "$invar" pretrain tiny.yaml --dry-run data.source=idx:nowhere
+    says nowhere data.samples data.size data.channels
+    fails_with 1 "$invar" pretrain tiny.yaml --dry-run data.source=images:nowhere data.samples=9 data.size=16
+    says nowhere data.samples data.size data.channels
+    plan tiny.yaml data.source=images:nowhere data.samples=99 data.size=16 data.channels=1
+    [ "$(number samples)" -eq 99 ]
+    fails_with 2 "$invar" pretrain tiny.yaml --dry-run data.source=images:nowhere data.samples=9 data.size=16 data.channels=1
+    says training.batch 9
+    # Training takes nothing on trust.
+    fails_with 1 "$invar" pretrain tiny.yaml data.source=images:nowhere data.samples=99 data.size=16 data.channels=1 --run run
+    [ ! -e run ]
+}
+
 @test "init starts from the weights of another run" {
     pretrain --run one
     pretrain --run two init=one/encoder.safetensors

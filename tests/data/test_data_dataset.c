@@ -230,6 +230,57 @@ static void a_constant_channel_has_deviation_one(void **state)
     invar_dataset_close(dataset);
 }
 
+/* A survey counts what opening finds, and loads nothing. */
+static void a_survey_counts(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_data_options options = make_options("images", folder);
+    write_images(3, 5, 4, 3);
+    struct invar_dataset *opened = make_open(&options), *surveyed = invar_dataset_survey(&options, &err);
+    assert_non_null(surveyed);
+    const struct invar_dataset_info *a = invar_dataset_info(opened), *b = invar_dataset_info(surveyed);
+    assert_int_equal(a->count[INVAR_TRAIN], b->count[INVAR_TRAIN]);
+    assert_int_equal(a->count[INVAR_TEST], b->count[INVAR_TEST]);
+    assert_true(a->height == b->height && a->width == b->width && a->channels == b->channels);
+    assert_int_equal(a->classes, b->classes);
+    assert_true(!b->assumed && !b->in_memory && b->deviation[0] == 1.0f && b->mean[0] == 0.0f);
+    invar_dataset_close(opened);
+    invar_dataset_close(surveyed);
+}
+
+static void a_survey_takes_a_missing_source_on_trust(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_data_options options = make_options("images", "/nowhere/at/all");
+    assert_null(invar_dataset_survey(&options, &err));
+    assert_int_equal(err.code, INVAR_ERROR_FILE);
+    assert_non_null(strstr(err.message, "data.samples, data.size and data.channels"));
+    invar_error_clear(&err);
+    options.samples = 1000;
+    options.size = 32;
+    options.channels = 3;
+    struct invar_dataset *dataset = invar_dataset_survey(&options, &err);
+    assert_non_null(dataset);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_true(info->assumed && info->count[INVAR_TRAIN] == 1000 && info->count[INVAR_TEST] == 0);
+    assert_true(info->height == 32 && info->width == 32 && info->channels == 3);
+    assert_null(invar_loader_create(dataset, INVAR_TRAIN, 10, &err));
+    assert_int_equal(err.code, INVAR_ERROR_USAGE);
+    invar_dataset_close(dataset);
+    make_refused(&options, INVAR_ERROR_FILE, "/nowhere/at/all");
+    /* A source that is there but broken is never taken on trust. */
+    invar_error_clear(&err);
+    put("class-0/0.png", (struct bytes){0});
+    options = make_options("images", folder);
+    options.samples = 1000;
+    options.size = 32;
+    options.channels = 3;
+    assert_null(invar_dataset_survey(&options, &err));
+    assert_int_equal(err.code, INVAR_ERROR_DATA);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +293,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_readable_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(statistics_are_exact, setup, teardown),
         cmocka_unit_test_setup_teardown(a_constant_channel_has_deviation_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_survey_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_survey_takes_a_missing_source_on_trust, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

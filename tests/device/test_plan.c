@@ -520,6 +520,70 @@ static void test_memory(void **state)
     planned_close(&p);
 }
 
+/* A device for planning counts what a plan takes as the device itself does, and runs nothing. */
+static void test_planning(void **state)
+{
+    struct invar_error err = {0};
+    struct invar_device *paper = invar_device_open_planning("cpu", invar_device_threads(device), &err);
+    (void)state;
+    assert_non_null(paper);
+    assert_true(invar_device_is_planning(paper) && !invar_device_is_planning(device));
+    for (int n = 0; n < NET_COUNT; n++)
+        for (int mode = 0; mode < 3; mode++) {
+            struct planned p = open_net(n, 19);
+            struct invar_weights *weights = invar_weights_create(paper, p.net, true, &err);
+            const struct invar_plan_options options = {.batch = p.batch,
+                                                       .groups = 1,
+                                                       .precision = INVAR_PRECISION_FLOAT32,
+                                                       .mode = (enum invar_plan_mode)mode,
+                                                       .input_gradient = mode == INVAR_PLAN_TRAINING};
+            struct invar_plan *plan = invar_plan_create(weights, &options, &err);
+            struct invar_plan *real = planned_plan(&p, (enum invar_plan_mode)mode, 1, INVAR_PRECISION_FLOAT32);
+            struct invar_plan_memory counted, taken;
+            assert_ok(plan != NULL, &err);
+            invar_plan_memory(plan, &counted);
+            invar_plan_memory(real, &taken);
+            assert_memory_equal(&counted, &taken, sizeof taken);
+            assert_false(invar_plan_forward(plan, p.input, &err));
+            assert_int_equal(err.code, INVAR_ERROR_USAGE);
+            invar_error_clear(&err);
+            invar_plan_free(real);
+            invar_plan_free(plan);
+            invar_weights_free(weights);
+            planned_close(&p);
+        }
+    invar_device_close(paper);
+}
+
+/* Far more than any machine has: described, refused where a size could not be counted. */
+static void test_planning_large(void **state)
+{
+    struct invar_error err = {0};
+    struct invar_device *paper = invar_device_open_planning("cpu", 1, &err);
+    struct invar_net *net = planned_encoder("{kind: resnet50}", (struct invar_shape){3, 3, 224, 224}, &err);
+    struct invar_weights *weights = invar_weights_create(paper, net, true, &err);
+    struct invar_plan_options options = {
+        .batch = 1 << 20, .groups = 2, .precision = INVAR_PRECISION_FLOAT32, .mode = INVAR_PLAN_TRAINING};
+    struct invar_plan *plan = invar_plan_create(weights, &options, &err);
+    struct invar_plan_memory memory;
+    (void)state;
+    assert_ok(plan != NULL, &err);
+    invar_plan_memory(plan, &memory);
+    assert_true(memory.workspace > (size_t)10 << 40);
+    invar_plan_free(plan);
+    invar_weights_free(weights);
+    invar_net_free(net);
+
+    net = planned_encoder("{kind: resnet18, stem: small, width: 4096}", (struct invar_shape){3, 3, 1024, 1024}, &err);
+    assert_ok(net != NULL, &err);
+    weights = invar_weights_create(paper, net, true, &err);
+    assert_null(invar_plan_create(weights, &options, &err));
+    assert_int_equal(err.code, INVAR_ERROR_MEMORY);
+    invar_weights_free(weights);
+    invar_net_free(net);
+    invar_device_close(paper);
+}
+
 /* After the first forward and backward pass a plan allocates nothing. */
 static void test_allocations(void **state)
 {
@@ -643,6 +707,7 @@ int main(void)
         cmocka_unit_test(test_inference_mode), cmocka_unit_test(test_inference_rows),
         cmocka_unit_test(test_repeated),       cmocka_unit_test(test_threads),
         cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_planning),       cmocka_unit_test(test_planning_large),
         cmocka_unit_test(test_allocations),    cmocka_unit_test(test_profile),
         cmocka_unit_test(test_refused),        cmocka_unit_test(test_devices),
     };

@@ -108,7 +108,7 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
     count_consumers(plan);
     mark_gradients(plan);
     if (!build_forward(plan, err) || (options->mode == INVAR_PLAN_TRAINING && !build_backward(plan, err)) ||
-        !plan_lay_out(plan, err) || !bind(plan, err))
+        !plan_lay_out(plan, err) || (!weights->device->planning && !bind(plan, err)))
         goto failed;
     return &plan->base;
 failed:

@@ -5,9 +5,17 @@
 #include <limits.h>
 #include <string.h>
 
+/* Far above any machine, and low enough for sums over all buffers. */
+#define MAX_BYTES ((size_t)1 << 48)
+
 int plan_buffer(struct cpu_plan *plan, size_t bytes, struct invar_error *err)
 {
     void *buffers = plan->buffers;
+    if (bytes > MAX_BYTES) {
+        invar_error_set(err, INVAR_ERROR_MEMORY,
+                        "a layer needs %zu bytes, more than memory can address; use a smaller batch or model", bytes);
+        return -1;
+    }
     if (!invar_grow(&buffers, plan->buffer_count, &plan->buffer_capacity, sizeof *plan->buffers, err))
         return -1;
     plan->buffers = buffers;
@@ -92,13 +100,14 @@ bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, s
                     struct invar_error *err)
 {
     const struct invar_parameter *parameter = &plan->net->parameters[plan->net->layers[layer].parameter[slot]];
-    float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? plan->weights->statistics
-                  : gradient                                   ? plan->weights->gradients
-                                                               : plan->weights->parameters;
+    float *base = plan->base.device->planning                    ? NULL
+                  : parameter->role == INVAR_PARAMETER_STATISTIC ? plan->weights->statistics
+                  : gradient                                     ? plan->weights->gradients
+                                                                 : plan->weights->parameters;
     out->layout = onednn_layout(plan->onednn, INVAR_FLOAT32, parameter->rank, parameter->shape, LAYOUT_PLAIN, err);
     if (!out->layout)
         return false;
-    out->buffer = plan_buffer_fixed(plan, base + parameter->offset, !gradient, err);
+    out->buffer = plan_buffer_fixed(plan, base ? base + parameter->offset : NULL, !gradient, err);
     return out->buffer >= 0;
 }
 

@@ -81,9 +81,10 @@ bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err)
         if (end > plan->workspace_bytes)
             plan->workspace_bytes = end;
     }
-    plan->workspace = invar_alloc(plan->workspace_bytes + 1, 1, err);
+    bool planning = plan->base.device->planning;
+    plan->workspace = planning ? NULL : invar_alloc(plan->workspace_bytes + 1, 1, err);
     for (int i = 0; plan->workspace && i < count; i++)
         order[i]->data = plan->workspace + order[i]->offset;
     invar_free(order);
-    return plan->workspace != NULL;
+    return planning || plan->workspace;
 }
