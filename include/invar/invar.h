@@ -11,6 +11,7 @@
 #include "invar/error.h"
 #include "invar/eval.h"
 #include "invar/file.h"
+#include "invar/inspect.h"
 #include "invar/log.h"
 #include "invar/measure.h"
 #include "invar/memory.h"

@@ -13,27 +13,56 @@ setup_file() {
 
 setup() {
     load common
-    cp -r "$BATS_FILE_TMPDIR/data" "$BATS_FILE_TMPDIR/run" "$BATS_TEST_TMPDIR"
+    cp -r "$BATS_FILE_TMPDIR/data" "$BATS_FILE_TMPDIR/run" "$BATS_FILE_TMPDIR/tiny.yaml" "$BATS_TEST_TMPDIR"
     cd "$BATS_TEST_TMPDIR"
 }
 
+# Little noise, so that a test takes a fraction of a second.
 inspect() {
-    "$invar" inspect run --threads 1 "$@"
+    "$invar" inspect run --threads 1 noise_samples=2 noise_draws=32 "$@"
 }
 
-@test "measurements with their units, as text and in inspect.json" {
+# section NAME: the lines of that part of the text output.
+section() {
+    awk -v name="[$1]" '/^\[/ { on = index($0, name) == 1 } on' <<<"$output"
+}
+
+@test "every section with its numbers and units, as text and in inspect.json" {
     run --separate-stderr inspect
     [ "$status" -eq 0 ]
-    [[ "$output" == *"40 test samples x 32 features"* ]]
-    for name in entropy_logdet entropy_pairdist_upper entropy_pairdist_lower; do
-        grep -Eq "^$name +-?[0-9.e+-]+ nats +[a-z0]" <<<"$output"
+    [[ "$output" == *"40 test samples, h 32 wide, z 8 wide"* ]]
+    for space in h z; do
+        for name in entropy_logdet entropy_pairdist_upper entropy_pairdist_lower expected_log_q bound_logdet; do
+            section $space | grep -Eq "^$name +-?[0-9.e+-]+ nats +[A-Za-z0\[]"
+        done
+        section $space | grep -Eq '^effective_rank +[0-9.]+ directions'
+        section $space | grep -Eq '^uniformity +-[0-9.]+ log'
+        section $space | grep -Eq '^alignment +[0-9.]+ squared length'
+        section $space | grep -Eq '^ +1 +[0-9.e+-]+ +##########'
+    done
+    section fisher | grep -Eq '^fisher_median +[0-9.e-]+ ratio'
+    section fisher | grep -Eq '^ +[0-9.e-]+ \.\. +[0-9.e-]+ +[0-9]+ +#'
+    section noise | grep -Eq '^nearest_median +[0-9.]+ pixel deviations'
+    section noise | grep -Eq 'h normal .* z normal'
+    section bound | grep -Eq '^test_error +[0-9.]+ length'
+    section bound | grep -Eq '^labelled +32 samples'
+    json_object <run/inspect.json
+    for name in eigenvalues counts nearest sum_scaled warnings options; do
         grep -q "\"$name\":" run/inspect.json
     done
-    grep -Eq '^effective_rank +[0-9.]+ directions' <<<"$output"
-    grep -Eq '^uniformity +-[0-9.]+ log' <<<"$output"
-    grep -Eq '^fisher_median +[0-9.e-]+ ratio' <<<"$output"
-    grep -q covariance_eigenvalues run/inspect.json
-    json_object <run/inspect.json
+}
+
+@test "the same seed gives the same bytes, another seed other views" {
+    inspect >one.txt 2>/dev/null
+    cp run/inspect.json one.json
+    inspect >two.txt 2>/dev/null
+    cmp one.txt two.txt
+    cmp one.json run/inspect.json
+    inspect seed=2 >three.txt 2>/dev/null
+    ! cmp -s one.txt three.txt
+    # The plain view has no seed.
+    diff <(grep '^entropy_logdet ' one.txt) <(grep '^entropy_logdet ' three.txt)
+    ! diff <(grep '^alignment ' one.txt) <(grep '^alignment ' three.txt)
 }
 
 @test "inspect --json prints one object; other keys of inspect.json stay" {
@@ -49,8 +78,46 @@ inspect() {
     run --separate-stderr inspect samples=20
     [ "$status" -eq 0 ]
     [[ "$output" == *"20 test samples"* ]]
-    grep -Eq '^entropy_gaussian +none nats .*at least 33 samples' <<<"$output"
+    section h | grep -Eq '^entropy_gaussian +none nats .*at least 33 samples'
     json_object <run/inspect.json
+}
+
+@test "a run without projector.safetensors: h alone, and how to get the rest" {
+    rm run/projector.safetensors
+    run --separate-stderr inspect
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"h 32 wide"* && "$output" != *"z 8 wide"* ]]
+    section z | grep -q 'projector.safetensors: there is no such file.*--resume'
+    "$invar" pretrain --resume --run run --threads 1 &>/dev/null
+    run --separate-stderr inspect
+    [[ "$output" == *"z 8 wide"* ]]
+}
+
+@test "a recipe without a projector: z is h" {
+    "$invar" pretrain tiny.yaml projector=null --run bare --threads 1 &>/dev/null
+    run --separate-stderr "$invar" inspect bare --threads 1 noise_samples=0
+    [ "$status" -eq 0 ]
+    section z | grep -q 'the recipe has no projector: z is h'
+    section noise | grep -q 'noise_samples is 0'
+}
+
+@test "the training split, and data without labels" {
+    run --separate-stderr inspect --split train
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"64 train samples"* ]]
+    rm data/*labels*
+    run --separate-stderr inspect
+    [ "$status" -eq 0 ]
+    section fisher | grep -q 'no labels'
+    section bound | grep -q 'needs labels'
+}
+
+@test "a collapse is warned of with the number that shows it" {
+    run --separate-stderr inspect collapse_rank=0.99 collapse_deviation=100
+    [ "$status" -eq 0 ]
+    grep -Eq '^WARNING shrinking collapse: z.deviation is [0-9.]+, below 100' <<<"$output"
+    grep -Eq '^WARNING dimensional collapse: z.effective_rank is [0-9.]+ of 8' <<<"$output"
+    grep -Eq '"collapse":[[:space:]]*"shrinking"' run/inspect.json
 }
 
 @test "a torn inspect.json is refused and kept" {
@@ -60,12 +127,31 @@ inspect() {
     [ "$(cat run/inspect.json)" = '{"a": ' ]
 }
 
+@test "a torn or foreign projector" {
+    printf 'torn' >run/projector.safetensors
+    fails_with 1 inspect
+    says run/projector.safetensors
+    cp run/encoder.safetensors run/projector.safetensors
+    fails_with 1 inspect
+    says run/projector.safetensors "expected a projector"
+    "$invar" pretrain tiny.yaml 'encoder.widths=[4, 4]' --run other --threads 1 &>/dev/null
+    cp other/projector.safetensors run/projector.safetensors
+    fails_with 1 inspect
+    says "16 features" 32
+}
+
 @test "wrong usage of inspect" {
     fails_with 2 "$invar" inspect
     fails_with 2 inspect samples=1
     says samples
     fails_with 2 inspect sigmas=1
     says sigma
+    fails_with 2 inspect 'noise_levels=[1, 0.1]'
+    says noise_levels ascending
+    fails_with 2 inspect --split both
+    says both test train
     fails_with 1 "$invar" inspect nowhere
     says nowhere/encoder.safetensors
+    run "$invar" inspect --help
+    [[ "$output" == *noise_levels* && "$output" == *collapse_rank* ]]
 }

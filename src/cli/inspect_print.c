@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An inspection as JSON and as text. */
+#include "cli/inspect.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- JSON ---- */
+
+static cJSON *json_number(double value)
+{
+    return isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull();
+}
+
+static void add_finding(cJSON *section, const struct invar_finding *finding)
+{
+    cJSON *item = cJSON_AddObjectToObject(section, finding->name);
+    cJSON_AddItemToObject(item, "value", finding->known ? json_number(finding->value) : cJSON_CreateNull());
+    cJSON_AddStringToObject(item, "unit", finding->unit);
+    cJSON_AddStringToObject(item, "says", finding->says);
+}
+
+static void add_series(cJSON *section, const struct invar_series *series)
+{
+    cJSON *item = cJSON_AddObjectToObject(section, series->name);
+    cJSON *values = cJSON_AddArrayToObject(item, "values");
+    for (int64_t i = 0; i < series->count; ++i)
+        cJSON_AddItemToArray(values, json_number(series->value[i]));
+    cJSON_AddStringToObject(item, "unit", series->unit);
+    cJSON_AddStringToObject(item, "says", series->says);
+}
+
+static void add_options(cJSON *results, const struct invar_inspect_options *options)
+{
+    cJSON *item = cJSON_AddObjectToObject(results, "options");
+    for (const struct invar_option *o = invar_inspect_option_table; o->name; ++o) {
+        const char *at = (const char *)options + o->offset;
+        if (o->kind == INVAR_OPTION_INT) {
+            int64_t value;
+            memcpy(&value, at, sizeof value);
+            cJSON_AddNumberToObject(item, o->name, (double)value);
+        } else if (o->kind == INVAR_OPTION_REAL) {
+            double value;
+            memcpy(&value, at, sizeof value);
+            cJSON_AddNumberToObject(item, o->name, value);
+        } else {
+            struct invar_real_list list;
+            memcpy(&list, at, sizeof list);
+            cJSON_AddItemToObject(item, o->name, cJSON_CreateDoubleArray(list.value, list.count));
+        }
+    }
+}
+
+void inspect_to_json(const struct invar_inspection *inspection, const struct invar_inspect_options *options,
+                     cJSON *results)
+{
+    cJSON_AddNumberToObject(results, "samples", (double)inspection->samples);
+    cJSON_AddNumberToObject(results, "h_width", (double)inspection->h_width);
+    cJSON_AddItemToObject(results, "z_width",
+                          inspection->z_width ? cJSON_CreateNumber((double)inspection->z_width) : cJSON_CreateNull());
+    add_options(results, options);
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s) {
+        const struct invar_findings *findings = &inspection->section[s];
+        cJSON *section = cJSON_AddObjectToObject(results, findings->name);
+        if (!findings->present)
+            cJSON_AddStringToObject(section, "absent", findings->absent);
+        for (int i = 0; findings->present && i < findings->count; ++i)
+            add_finding(section, &findings->finding[i]);
+        for (int i = 0; findings->present && i < findings->series_count; ++i)
+            add_series(section, &findings->series[i]);
+    }
+    cJSON *warnings = cJSON_AddArrayToObject(results, "warnings");
+    for (int i = 0; i < inspection->warning_count; ++i) {
+        cJSON *warning = cJSON_CreateObject();
+        cJSON_AddStringToObject(warning, "collapse", inspection->warning[i].name);
+        cJSON_AddStringToObject(warning, "says", inspection->warning[i].says);
+        cJSON_AddItemToArray(warnings, warning);
+    }
+}
+
+/* ---- text ---- */
+
+enum { BAR = 30, DECADES = 6 };
+
+static void print_bar(double share)
+{
+    const int length = share > 0 ? (int)lround(fmin(share, 1) * BAR) : 0;
+    for (int i = 0; i < length; ++i)
+        putchar('#');
+    putchar('\n');
+}
+
+static void print_spectrum(const struct invar_series *eigenvalues)
+{
+    const double largest = eigenvalues->value[0];
+
+    printf("eigenvalue %17s squared units; of the covariance, bars over %d decades below the largest\n", "", DECADES);
+    for (int64_t i = 1;; i = i < eigenvalues->count && 2 * i > eigenvalues->count ? eigenvalues->count : 2 * i) {
+        if (i > eigenvalues->count)
+            break;
+        const double value = eigenvalues->value[i - 1];
+        printf("  %8lld %17.3g  ", (long long)i, value);
+        print_bar(value > 0 && largest > 0 ? 1 + log10(value / largest) / DECADES : 0);
+    }
+}
+
+static void print_histogram(const struct invar_series *edges, const struct invar_series *counts)
+{
+    double most = 1;
+
+    for (int64_t i = 0; i < counts->count; ++i)
+        most = fmax(most, counts->value[i]);
+    printf("histogram: ordered pairs of classes by ratio\n");
+    for (int64_t i = 0; i < counts->count; ++i) {
+        printf("  %9.3g ..%9.3g %6.0f  ", edges->value[i], edges->value[i + 1], counts->value[i]);
+        print_bar(counts->value[i] / most);
+    }
+}
+
+static void print_noise(const struct invar_inspection *inspection)
+{
+    static const char *const columns[][2] = {
+        {"levels", "level s"},      {"mistaken", "mistaken"}, {"h_normal", "h normal"},   {"h_median_p", "median p"},
+        {"h_constant", "constant"}, {"z_normal", "z normal"}, {"z_median_p", "median p"}, {"z_constant", "constant"}};
+    const struct invar_series *series[sizeof columns / sizeof *columns];
+    const struct invar_series *nearest = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, "nearest");
+    enum { COLUMNS = sizeof columns / sizeof *columns };
+
+    for (int c = 0; c < COLUMNS; ++c) {
+        series[c] = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, columns[c][0]);
+        if (series[c])
+            printf("%10s", columns[c][1]);
+    }
+    putchar('\n');
+    for (int64_t i = 0; series[0] && i < series[0]->count; ++i) {
+        for (int c = 0; c < COLUMNS; ++c)
+            if (series[c])
+                printf("%10.3g", series[c]->value[i]);
+        putchar('\n');
+    }
+    printf("normal: fraction of the outputs that vary which K2 does not reject at 5 %%; constant: of all outputs;\n"
+           "mistaken: noise around median neighbours that is nearer to the other one\n");
+    if (nearest)
+        printf("nearest neighbours of the inputs: minimum %.3g, 5 %% %.3g, quartiles %.3g %.3g %.3g, maximum %.3g\n",
+               nearest->value[0], nearest->value[1], nearest->value[2], nearest->value[3], nearest->value[4],
+               nearest->value[5]);
+}
+
+static void print_finding(const struct invar_finding *finding)
+{
+    printf("%-30s ", finding->name);
+    if (finding->known)
+        printf("%14.6g", finding->value);
+    else
+        printf("%14s", "none");
+    printf(" %-16s  %s\n", finding->unit, finding->says);
+}
+
+static void print_section(const struct invar_inspection *inspection, enum invar_inspect_section which)
+{
+    const struct invar_findings *section = &inspection->section[which];
+    const struct invar_series *eigenvalues = invar_inspection_series(inspection, which, "eigenvalues");
+    const struct invar_series *edges = invar_inspection_series(inspection, which, "edges");
+    const struct invar_series *counts = invar_inspection_series(inspection, which, "counts");
+
+    printf("\n[%s] %s\n", section->name, section->title);
+    if (!section->present) {
+        printf("%s\n", section->absent);
+        return;
+    }
+    for (int i = 0; i < section->count; ++i)
+        print_finding(&section->finding[i]);
+    if (eigenvalues)
+        print_spectrum(eigenvalues);
+    if (edges && counts)
+        print_histogram(edges, counts);
+    if (which == INVAR_INSPECT_NOISE)
+        print_noise(inspection);
+}
+
+void inspect_print(const struct invar_inspection *inspection)
+{
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s)
+        print_section(inspection, (enum invar_inspect_section)s);
+    printf("\n[collapse]\n");
+    for (int i = 0; i < inspection->warning_count; ++i)
+        printf("WARNING %s collapse: %s\n", inspection->warning[i].name, inspection->warning[i].says);
+    if (!inspection->warning_count)
+        printf("none: deviation, effective rank and spread of directions are above their limits\n");
+}

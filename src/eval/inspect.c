@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* An inspection as a whole: its options, the samples it looks at, and its sections in their order. */
+#include "eval/inspect.h"
+
+#include <stddef.h>
+
+#define AT(field) offsetof(struct invar_inspect_options, field)
+const struct invar_option invar_inspect_option_table[] = {
+    {"samples", INVAR_OPTION_INT, AT(samples), "4096", 2, 32768, NULL,
+     "at most so many, evenly spaced over the split; PairDist takes 8 bytes for every pair of them"},
+    {"seed", INVAR_OPTION_INT, AT(seed), "1", 0, 4294967295.0, NULL,
+     "of views, noise and the draw of labelled samples"},
+    {"beta", INVAR_OPTION_REAL, AT(beta), "1", 1e-9, 1e9, NULL, "of the LogDet entropy"},
+    {"sigma", INVAR_OPTION_REAL, AT(sigma), "0", 0, 1e9, NULL,
+     "of the PairDist entropies, in units of h or z; 0: sigma^2 is a fifth of their total variance"},
+    {"uniformity_t", INVAR_OPTION_REAL, AT(uniformity_t), "2", 1e-3, 100, NULL, "of the uniformity"},
+    {"noise_samples", INVAR_OPTION_INT, AT(noise_samples), "16", 0, 4096, NULL,
+     "inputs that get noise, evenly spaced over the samples; 0: no such check"},
+    {"noise_draws", INVAR_OPTION_INT, AT(noise_draws), "256", 8, 65536, NULL,
+     "noisy copies of an input at a level: the values of one test of normality"},
+    {"noise_levels", INVAR_OPTION_REAL_LIST, AT(noise_levels), "[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1]", 1e-9, 1e6,
+     NULL, "deviation of the noise in deviations of a pixel's channel, ascending"},
+    {"labelled", INVAR_OPTION_INT, AT(labelled), "1000", 0, 1e6, NULL,
+     "labelled training samples of the generalisation bound, by class as in the split; 0: no bound"},
+    {"unlabelled", INVAR_OPTION_INT, AT(unlabelled), "4096", 1, 1e6, NULL,
+     "further training samples of it, as pairs of views"},
+    {"collapse_deviation", INVAR_OPTION_REAL, AT(collapse_deviation), "0.1", 0, 1e9, NULL,
+     "warn when the deviation of z is below (under LogDet, below 0.3 / root of beta where that is less)"},
+    {"collapse_rank", INVAR_OPTION_REAL, AT(collapse_rank), "0.05", 0, 1, NULL,
+     "warn when the effective rank is below this share of the directions that there could be"},
+    {"collapse_spread", INVAR_OPTION_REAL, AT(collapse_spread), "0.1", 0, 1, NULL,
+     "warn when the spread of directions is below"},
+    {0},
+};
+
+int64_t *inspect_spaced(int64_t total, int64_t wanted, int64_t *count, struct invar_error *err)
+{
+    *count = total < wanted ? total : wanted;
+    int64_t *order = invar_alloc((size_t)*count + 1, sizeof *order, err);
+    for (int64_t i = 0; order && i < *count; ++i)
+        order[i] = i * total / *count;
+    return order;
+}
+
+struct told {
+    const struct inspect *in;
+    const char *what;
+};
+
+static void tell(void *user, int64_t done, int64_t total)
+{
+    const struct told *told = user;
+    inspect_progress(told->in, told->what, done, total);
+}
+
+bool inspect_embed(struct inspect *in, const char *what, const struct pass_options *pass, int64_t input_stride,
+                   bool projector, struct embed_rows *out, struct invar_error *err)
+{
+    struct told told = {in, what};
+    const struct embed_work work = {.device = in->subject->device,
+                                    .encoder = in->subject->encoder,
+                                    .projector = projector ? in->subject->projector : NULL,
+                                    .dataset = in->subject->dataset,
+                                    .pass = *pass,
+                                    .precision = INVAR_PRECISION_FLOAT32,
+                                    .input_stride = input_stride,
+                                    .progress = tell,
+                                    .user = &told};
+    return embed_run(&work, out, err);
+}
+
+/* Numbers of the inputs that are kept for their distances; of larger data every few samples. */
+static const int64_t most_inputs = (int64_t)1 << 26;
+
+/* Embeds the samples plainly, with their inputs, and under two views. */
+static bool take_samples(struct inspect *in, struct invar_error *err)
+{
+    const struct invar_inspect_subject *subject = in->subject;
+    const struct invar_dataset_info *info = invar_dataset_info(subject->dataset);
+    struct pass_options pass = {.split = subject->split};
+    int64_t *order = inspect_spaced(info->count[subject->split], in->options->samples, &pass.count, err);
+
+    pass.order = order;
+    if (in->options->noise_samples > 0)
+        in->input_stride = 1 + pass.count * info->channels * info->height * info->width / most_inputs;
+    bool ok = order && inspect_embed(in, "samples", &pass, in->input_stride, true, &in->plain, err);
+    pass.draw = subject->views;
+    pass.seed = (uint64_t)in->options->seed;
+    pass.epoch = INSPECT_EPOCH_SAMPLES;
+    ok = ok && (!pass.draw || inspect_embed(in, "views", &pass, 0, true, &in->drawn, err));
+    invar_free(order);
+    return ok;
+}
+
+static void name_sections(struct invar_inspection *out)
+{
+    static const char *const names[][2] = {
+        {"h", "representation h, plain view and two drawn ones"},
+        {"z", "embedding z, behind the projector"},
+        {"fisher", "Fisher ratios of ordered pairs of classes, in h"},
+        {"noise", "normality of the outputs where noise N(0, s^2) is added to an input"},
+        {"bound", "generalisation bound of a least-squares head on h, without Q(m, n, delta)"},
+    };
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s) {
+        out->section[s].name = names[s][0];
+        out->section[s].title = names[s][1];
+    }
+}
+
+static bool measure(struct inspect *in, struct invar_error *err)
+{
+    const struct invar_inspect_subject *subject = in->subject;
+    struct invar_inspection *out = in->out;
+
+    if (!take_samples(in, err))
+        return false;
+    out->samples = in->plain.rows;
+    out->h_width = in->plain.h[0].shape[1];
+    out->z_width = subject->projector ? in->plain.z[0].shape[1] : 0;
+    if (!subject->projector)
+        inspect_absent(&out->section[INVAR_INSPECT_EMBEDDING],
+                       subject->no_projector ? subject->no_projector : "there is no projector");
+    if (!inspect_space(in, INVAR_INSPECT_REPRESENTATION, err) ||
+        (subject->projector && !inspect_space(in, INVAR_INSPECT_EMBEDDING, err)) || !inspect_fisher(in, err) ||
+        !inspect_noise(in, err) || !inspect_bound(in, err))
+        return false;
+    inspect_collapse(in);
+    return true;
+}
+
+static bool check_levels(const struct invar_real_list *levels, struct invar_error *err)
+{
+    for (int i = 0; i < levels->count; ++i)
+        if (!(levels->value[i] > (i ? levels->value[i - 1] : 0)))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "noise_levels: %g is not above the level before it; give them in ascending order",
+                                   levels->value[i]);
+    return levels->count > 0 ||
+           invar_error_set(err, INVAR_ERROR_USAGE, "noise_levels: is empty; give one or more, or noise_samples=0");
+}
+
+struct invar_inspection *invar_inspect(const struct invar_inspect_subject *subject,
+                                       const struct invar_inspect_options *options, struct invar_error *err)
+{
+    struct inspect in = {.subject = subject, .options = options};
+    bool ok = false;
+
+    if (!check_levels(&options->noise_levels, err))
+        return NULL;
+    in.out = invar_alloc(1, sizeof *in.out, err);
+    in.scratch = invar_scratch_create(err);
+    if (!in.out || !in.scratch)
+        goto done;
+    name_sections(in.out);
+    ok = measure(&in, err);
+done:
+    embed_rows_free(&in.plain);
+    embed_rows_free(&in.drawn);
+    invar_scratch_free(in.scratch);
+    if (!ok) {
+        invar_inspection_free(in.out);
+        in.out = NULL;
+    }
+    return in.out;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Samples of a split that pass by as plain views, or as two drawn ones. */
+#include "eval/pass.h"
+#include "invar/memory.h"
+
+#include <string.h>
+
+void pass_close(struct pass *pass)
+{
+    invar_loader_free(pass->loader);
+    invar_view_maker_free(pass->maker);
+    invar_free(pass->order);
+    invar_free(pass->samples);
+    invar_free(pass->views);
+    *pass = (struct pass){0};
+}
+
+static bool make_order(struct pass *pass, const struct pass_options *options, struct invar_error *err)
+{
+    pass->order = invar_alloc((size_t)pass->total, sizeof *pass->order, err);
+    for (int64_t i = 0; pass->order && i < pass->total; ++i)
+        pass->order[i] = options->order ? options->order[i] : i;
+    return pass->order != NULL;
+}
+
+bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pass_options *options,
+               const struct invar_dataset_info *info, struct invar_error *err)
+{
+    struct invar_view_options views;
+    const int64_t count = options->draw ? PASS_MAX_VIEWS : 1;
+
+    *pass = (struct pass){.split = options->split,
+                          .drawn = options->draw != NULL,
+                          .seed = options->seed,
+                          .epoch = options->epoch,
+                          .total = options->order ? options->count : info->count[options->split]};
+    pass->view_size = (int64_t)info->channels * info->height * info->width;
+    if (pass->total < 1)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s has no %s samples; there is nothing to embed", info->source,
+                               options->split == INVAR_TRAIN ? "training" : "test");
+    if (options->draw)
+        views = *options->draw;
+    else
+        invar_options_default(invar_view_option_table, &views);
+    views.count = count;
+    views.blur.count = views.blur.count < count ? views.blur.count : (int)count;
+    views.solarise.count = views.solarise.count < count ? views.solarise.count : (int)count;
+    pass->samples = invar_alloc(PASS_BATCH, sizeof *pass->samples, err);
+    pass->views = invar_alloc(PASS_BATCH, (size_t)(count * pass->view_size) * sizeof *pass->views, err);
+    pass->maker = invar_view_maker_create(&views, info, err);
+    pass->loader = invar_loader_create(dataset, options->split, PASS_BATCH, err);
+    return make_order(pass, options, err) && pass->samples && pass->views && pass->maker && pass->loader &&
+           invar_loader_start(pass->loader, pass->order, pass->total, err);
+}
+
+bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err)
+{
+    if (!invar_loader_next(pass->loader, pass->samples, got, err))
+        return false;
+    if (*got == 0)
+        return true;
+    return pass->drawn
+               ? invar_view_maker_batch(pass->maker, pass->samples, *got, pass->seed, pass->epoch, pass->views, err)
+               : invar_view_maker_plain(pass->maker, pass->samples, *got, pass->views, err);
+}
+
+bool pass_is_own(const struct pass *pass, int64_t i)
+{
+    return pass->samples[i].index == pass->order[pass->done + i];
+}
