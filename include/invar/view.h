@@ -10,11 +10,18 @@
  * view. objectives.md 6.1.
  */
 
-#define INVAR_MAX_VIEWS 8
+#define INVAR_MAX_VIEWS 10
 
-/** The `views:` section of a recipe. Lists have one entry a view; a shorter list repeats its last entry. */
+/**
+ * The `views:` section of a recipe. Views are numbered from 0, global ones (of the size that the encoder sees) first,
+ * then local ones (multi-crop: small crops at a smaller size). Lists have one entry a view; a shorter list repeats its
+ * last entry.
+ */
 struct invar_view_options {
-    int64_t count;                      /**< views a sample, 1 .. INVAR_MAX_VIEWS */
+    int64_t count;      /**< global views a sample, 1 .. INVAR_MAX_VIEWS */
+    int64_t local;      /**< local views a sample, after the global ones; at most INVAR_MAX_VIEWS in all */
+    int64_t local_size; /**< side of a local view in pixels */
+    struct invar_real_list local_crop;  /**< as crop, of local views */
     struct invar_real_list crop;        /**< [low, high] area fraction of random resized crop; [1, 1] turns it off */
     struct invar_real_list crop_aspect; /**< [3/4, 4/3], log-uniform */
     int interpolation;                  /**< bilinear | bicubic */
@@ -29,6 +36,12 @@ struct invar_view_options {
     double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
 };
 extern const struct invar_option invar_view_option_table[];
+/** Global and local views together. */
+int64_t invar_view_count(const struct invar_view_options *options);
+/** What the ranges of the table cannot say: a sentence where options do not fit each other, or not the data (info NULL:
+ * not known yet). */
+bool invar_view_options_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
+                              struct invar_error *err);
 
 /** Everything random about one view of one sample. */
 struct invar_view_params {
@@ -70,13 +83,13 @@ bool invar_view_apply(const struct invar_view_params *params, const struct invar
 bool invar_view_plain(const struct invar_view_output *output, const struct invar_sample *sample,
                       struct invar_view_workspace *workspace, float *out, struct invar_error *err);
 
-/** A maker of whole batches: one workspace a thread, OpenMP over samples and views. */
+/** A maker of whole batches: a workspace a thread and size of views, OpenMP over samples and views. */
 struct invar_view_maker;
 struct invar_view_maker *invar_view_maker_create(const struct invar_view_options *options,
                                                  const struct invar_dataset_info *info, struct invar_error *err);
 void invar_view_maker_free(struct invar_view_maker *maker);
-/** out[views][count][channels][height][width]; the same bits whatever the number of threads. No allocation after the
- * first call. */
+/** out[global views][count][channels][height][width], behind it [local views][count][channels][local_size][local_size];
+ * the same bits whatever the number of threads. No allocation after the first call. */
 bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             uint64_t seed, uint64_t epoch, float *out, struct invar_error *err);
 /** out[count][channels][height][width], plain views. */

@@ -36,14 +36,14 @@ static void box_fallback(struct invar_view_params *params, const struct invar_sa
 }
 
 static void box_draw(struct invar_view_params *params, const struct invar_view_options *options,
-                     const struct invar_sample *sample, struct invar_random *random)
+                     const struct invar_real_list *crop, const struct invar_sample *sample, struct invar_random *random)
 {
     const double area = (double)sample->width * sample->height;
     const double low = view_list_at(&options->crop_aspect, 0), high = view_list_at(&options->crop_aspect, 1);
 
     for (int i = 0; i < ATTEMPTS; i++) {
-        const double target = area * (double)invar_random_range(random, (float)view_list_at(&options->crop, 0),
-                                                                (float)view_list_at(&options->crop, 1));
+        const double target =
+            area * (double)invar_random_range(random, (float)view_list_at(crop, 0), (float)view_list_at(crop, 1));
         const double aspect = exp((double)invar_random_range(random, (float)log(low), (float)log(high)));
         const double width = rint(sqrt(target * aspect)), height = rint(sqrt(target / aspect));
         if (!(width >= 1 && width <= sample->width && height >= 1 && height <= sample->height))
@@ -59,12 +59,13 @@ static void box_draw(struct invar_view_params *params, const struct invar_view_o
 static void draw(struct invar_view_params *params, const struct invar_view_options *options,
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
-    (void)view;
+    const struct invar_real_list *crop = view < options->count ? &options->crop : &options->local_crop;
+
     params->flip = (double)invar_random_uniform(random) < options->flip;
-    if (view_list_at(&options->crop, 0) >= 1.0)
+    if (view_list_at(crop, 0) >= 1.0)
         box_set(params, 0, 0, sample->width, sample->height);
     else
-        box_draw(params, options, sample, random);
+        box_draw(params, options, crop, sample, random);
 }
 
 static void weights_make(double fraction, int taps, double *weight)

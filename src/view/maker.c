@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Whole batches of views, OpenMP over samples and views. A view is a function of its parameters and its sample, and
- * these of the seed, so the number of threads cannot matter. Samples are checked before the threads start: after that
- * nothing can fail.
+ * Whole batches of views of one size or two (local views are smaller), OpenMP over samples and views. A view is a
+ * function of its parameters and its sample, and these of the seed, so the number of threads cannot matter. Samples are
+ * checked before the threads start: after that nothing can fail.
  */
 
 #include "invar/memory.h"
@@ -14,11 +14,16 @@
 
 #define CONSTANT 1e-6f /* a channel that varies less is only centred */
 
+/* Views of one size. */
+struct size {
+    struct invar_view_output output;
+    struct invar_view_workspace **workspaces; /* [threads]; NULL: there are no such views */
+};
+
 struct invar_view_maker {
     struct invar_view_options options;
-    struct invar_view_output output;
+    struct size global, local;
     int threads;
-    struct invar_view_workspace **workspaces; /* [threads] */
 };
 
 static void output_make(struct invar_view_output *output, const struct invar_view_options *options,
@@ -36,44 +41,52 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     }
 }
 
+static bool size_create(struct size *size, int threads, struct invar_error *err)
+{
+    size->workspaces = invar_alloc((size_t)threads, sizeof(struct invar_view_workspace *), err);
+    for (int i = 0; size->workspaces && i < threads; i++) {
+        size->workspaces[i] = invar_view_workspace_create(&size->output, err);
+        if (!size->workspaces[i])
+            return false;
+    }
+    return size->workspaces != NULL;
+}
+
+static void size_free(struct size *size, int threads)
+{
+    for (int i = 0; size->workspaces && i < threads; i++)
+        invar_view_workspace_free(size->workspaces[i]);
+    invar_free(size->workspaces);
+}
+
 struct invar_view_maker *invar_view_maker_create(const struct invar_view_options *options,
                                                  const struct invar_dataset_info *info, struct invar_error *err)
 {
     struct invar_view_maker *maker = NULL;
-    bool ok = false;
 
-    if (!view_options_check(options, err))
+    if (!invar_view_options_check(options, info, err))
         return NULL;
     maker = invar_alloc(1, sizeof(*maker), err);
     if (!maker)
         return NULL;
     maker->options = *options;
-    output_make(&maker->output, options, info);
     maker->threads = omp_get_max_threads();
-    maker->workspaces = invar_alloc((size_t)maker->threads, sizeof(struct invar_view_workspace *), err);
-    if (!maker->workspaces)
-        goto done;
-    for (int i = 0; i < maker->threads; i++) {
-        maker->workspaces[i] = invar_view_workspace_create(&maker->output, err);
-        if (!maker->workspaces[i])
-            goto done;
-    }
-    ok = true;
-done:
-    if (!ok) {
-        invar_view_maker_free(maker);
-        maker = NULL;
-    }
-    return maker;
+    output_make(&maker->global.output, options, info);
+    maker->local.output = maker->global.output;
+    maker->local.output.height = maker->local.output.width = (int)options->local_size;
+    if (size_create(&maker->global, maker->threads, err) &&
+        (options->local == 0 || size_create(&maker->local, maker->threads, err)))
+        return maker;
+    invar_view_maker_free(maker);
+    return NULL;
 }
 
 void invar_view_maker_free(struct invar_view_maker *maker)
 {
     if (!maker)
         return;
-    for (int i = 0; maker->workspaces && i < maker->threads; i++)
-        invar_view_workspace_free(maker->workspaces[i]);
-    invar_free(maker->workspaces);
+    size_free(&maker->global, maker->threads);
+    size_free(&maker->local, maker->threads);
     invar_free(maker);
 }
 
@@ -81,7 +94,7 @@ static bool samples_check(const struct invar_view_maker *maker, const struct inv
                           struct invar_error *err)
 {
     for (int64_t i = 0; i < count; i++)
-        if (!view_sample_check(&maker->output, &samples[i], err))
+        if (!view_sample_check(&maker->global.output, &samples[i], err))
             return false;
     return true;
 }
@@ -92,26 +105,28 @@ static int thread_count(const struct invar_view_maker *maker)
     return wanted < maker->threads ? wanted : maker->threads;
 }
 
-static size_t image_size(const struct invar_view_maker *maker)
+static size_t image_size(const struct size *size)
 {
-    return (size_t)maker->output.channels * (size_t)maker->output.height * (size_t)maker->output.width;
+    return (size_t)size->output.channels * (size_t)size->output.height * (size_t)size->output.width;
 }
 
 bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             uint64_t seed, uint64_t epoch, float *out, struct invar_error *err)
 {
-    const int64_t views = maker->options.count;
-    const size_t size = image_size(maker);
+    const int64_t views = invar_view_count(&maker->options), globals = maker->options.count;
+    float *local_out = out + (size_t)(globals * count) * image_size(&maker->global);
 
     if (!samples_check(maker, samples, count, err))
         return false;
         /* Views of a sample are neighbours here: views may differ in cost, and threads should not. */
 #pragma omp parallel for schedule(static) num_threads(thread_count(maker))
     for (int64_t i = 0; i < count * views; i++) {
-        const int64_t number = i / views, view = i % views;
+        const int64_t number = i / views, view = i % views, place = view < globals ? view : view - globals;
+        const struct size *size = view < globals ? &maker->global : &maker->local;
+        float *images = view < globals ? out : local_out;
         struct invar_view_params params;
-        const struct view_job job = {&params, &maker->output, &samples[number], maker->workspaces[omp_get_thread_num()],
-                                     out + (size_t)(view * count + number) * size};
+        const struct view_job job = {&params, &size->output, &samples[number], size->workspaces[omp_get_thread_num()],
+                                     images + (size_t)(place * count + number) * image_size(size)};
         invar_view_draw(&params, &maker->options, seed, epoch, &samples[number], (int)view);
         view_run(&job);
     }
@@ -121,14 +136,14 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
 bool invar_view_maker_plain(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             float *out, struct invar_error *err)
 {
-    const size_t size = image_size(maker);
+    const size_t size = image_size(&maker->global);
 
     if (!samples_check(maker, samples, count, err))
         return false;
 #pragma omp parallel for schedule(static) num_threads(thread_count(maker))
     for (int64_t i = 0; i < count; i++) {
-        const struct view_job job = {NULL, &maker->output, &samples[i], maker->workspaces[omp_get_thread_num()],
-                                     out + (size_t)i * size};
+        const struct view_job job = {NULL, &maker->global.output, &samples[i],
+                                     maker->global.workspaces[omp_get_thread_num()], out + (size_t)i * size};
         view_run_plain(&job);
     }
     return true;

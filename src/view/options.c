@@ -9,7 +9,12 @@
 #define AT(field) offsetof(struct invar_view_options, field)
 
 const struct invar_option invar_view_option_table[] = {
-    {"count", INVAR_OPTION_INT, AT(count), "2", 1, INVAR_MAX_VIEWS, NULL, "views of a sample"},
+    {"count", INVAR_OPTION_INT, AT(count), "2", 1, INVAR_MAX_VIEWS, NULL, "views of a sample, of the encoder's size"},
+    {"local", INVAR_OPTION_INT, AT(local), "0", 0, INVAR_MAX_VIEWS - 1, NULL,
+     "further, local views of a sample (multi-crop): small crops at a smaller size, which a target network does not "
+     "see"},
+    {"local_size", INVAR_OPTION_INT, AT(local_size), "0", 0, 65536, NULL, "side of a local view in pixels"},
+    {"local_crop", INVAR_OPTION_REAL_LIST, AT(local_crop), "[0.05, 0.2]", 0.0001, 1, NULL, "crop of local views"},
     {"crop", INVAR_OPTION_REAL_LIST, AT(crop), "[0.2, 1]", 0.0001, 1, NULL,
      "random resized crop, [low, high] fraction of the area; [1, 1] turns it off"},
     {"crop_aspect", INVAR_OPTION_REAL_LIST, AT(crop_aspect), "[0.75, 1.3333333333333333]", 0.05, 20, NULL,
@@ -56,13 +61,18 @@ static bool pair_check(const struct invar_real_list *list, const char *name, str
     return true;
 }
 
+int64_t invar_view_count(const struct invar_view_options *options)
+{
+    return options->count + options->local;
+}
+
 static bool by_view_check(const struct invar_view_options *options, const struct invar_real_list *list,
                           const char *name, struct invar_error *err)
 {
-    if (list->count < 1 || list->count > options->count)
+    if (list->count < 1 || list->count > invar_view_count(options))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.%s: has %d entries for %d views; give one a view, or fewer (the last repeats)",
-                               name, list->count, (int)options->count);
+                               name, list->count, (int)invar_view_count(options));
     for (int i = 0; i < list->count; i++)
         if (!(list->value[i] >= 0.0 && list->value[i] <= 1.0))
             return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: %g is no probability; give 0 to 1", name,
@@ -70,12 +80,39 @@ static bool by_view_check(const struct invar_view_options *options, const struct
     return true;
 }
 
-bool view_options_check(const struct invar_view_options *options, struct invar_error *err)
+static bool local_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
+                        struct invar_error *err)
+{
+    if (options->local < 0 || options->local > INVAR_MAX_VIEWS - options->count)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "views.local: %lld beside %lld of views.count; give at most %d views in all",
+                               (long long)options->local, (long long)options->count, INVAR_MAX_VIEWS);
+    if (options->local > 0 && options->local_size < 1)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "views.local_size: is missing, but views.local is %lld; give the side of a local view in "
+            "pixels",
+            (long long)options->local);
+    if (options->local == 0 && options->local_size > 0)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "views.local_size: is %lld, but there are no local views; set views.local to their number",
+            (long long)options->local_size);
+    if (options->local > 0 && info && (options->local_size > info->height || options->local_size > info->width))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "views.local_size: %lld is larger than the %d x %d pixels of global views; give less",
+                               (long long)options->local_size, info->height, info->width);
+    return options->local == 0 || pair_check(&options->local_crop, "local_crop", err);
+}
+
+bool invar_view_options_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
+                              struct invar_error *err)
 {
     if (options->count < 1 || options->count > INVAR_MAX_VIEWS)
         return invar_error_set(err, INVAR_ERROR_USAGE, "views.count: %lld is out of range; give 1 to %d",
                                (long long)options->count, INVAR_MAX_VIEWS);
-    return pair_check(&options->crop, "crop", err) && pair_check(&options->crop_aspect, "crop_aspect", err) &&
+    return local_check(options, info, err) && pair_check(&options->crop, "crop", err) &&
+           pair_check(&options->crop_aspect, "crop_aspect", err) &&
            pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&
            by_view_check(options, &options->solarise, "solarise", err);
 }

@@ -87,8 +87,6 @@ double view_list_at(const struct invar_real_list *list, int i);
 /** Whether the sample can become such an output; else one sentence. */
 bool view_sample_check(const struct invar_view_output *output, const struct invar_sample *sample,
                        struct invar_error *err);
-/** Checks what the ranges of the option table cannot say. */
-bool view_options_check(const struct invar_view_options *options, struct invar_error *err);
 /** The operations and the plain view, on checked arguments. */
 void view_run(const struct view_job *job);
 void view_run_plain(const struct view_job *job);

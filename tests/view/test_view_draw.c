@@ -48,6 +48,40 @@ static void assert_uniform(const struct histogram *histogram, const char *what)
         assert_share(histogram->bin[i], histogram->count, 0.1, what);
 }
 
+/* Area of the crop uniform in `crop` for global views, in `local_crop` for local ones; no two views are alike. */
+static void test_local_crops(void **state)
+{
+    (void)state;
+    struct invar_view_options options = subject_simclr();
+    struct histogram global = {0}, local = {0};
+    options.crop = (struct invar_real_list){2, {0.4, 0.8}};
+    options.local = 8;
+    options.local_size = 96;
+    options.local_crop = (struct invar_real_list){2, {0.05, 0.25}};
+    options.blur = (struct invar_real_list){3, {1.0, 0.0, 0.5}};
+    int blurred = 0;
+
+    for (int i = 0; i < DRAWS / 10; i++) {
+        struct invar_view_params params[10];
+        for (int view = 0; view < 10; view++) {
+            params[view] = draw(&options, SEED, 0, i, view, 4000, 4000, 3);
+            const double area = (double)params[view].crop_width * (double)params[view].crop_height / (4000.0 * 4000.0);
+            if (view < 2)
+                histogram_add(&global, (area - 0.4) / 0.4 * 0.999 + 0.0005); /* sides are whole pixels */
+            else
+                histogram_add(&local, (area - 0.05) / 0.2 * 0.999 + 0.0005);
+            for (int before = 0; before < view; before++)
+                assert_true(params[before].crop_x != params[view].crop_x ||
+                            params[before].crop_y != params[view].crop_y);
+            blurred += view >= 2 && params[view].blur_sigma > 0.0f;
+        }
+        assert_true(params[0].blur_sigma > 0.0f && !(params[1].blur_sigma > 0.0f));
+    }
+    assert_int_equal(global.count, DRAWS / 10 * 2);
+    assert_uniform(&local, "area of local crops");
+    assert_share(blurred, DRAWS / 10 * 8, 0.5, "blur of local views");
+}
+
 static void test_depends_on_its_key_only(void **state)
 {
     (void)state;
@@ -245,6 +279,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_depends_on_its_key_only),
+        cmocka_unit_test(test_local_crops),
         cmocka_unit_test(test_options_of_one_leave_the_others),
         cmocka_unit_test(test_probabilities),
         cmocka_unit_test(test_factors_are_uniform),

@@ -158,6 +158,53 @@ static void test_order_and_company_do_not_matter(void **state)
     invar_view_maker_free(maker);
 }
 
+/* Global views are as without local ones; local ones follow, are draw and apply, at any number of threads. */
+static void test_local_views(void **state)
+{
+    (void)state;
+    enum { LOCAL = 12, LOCAL_IMAGE = LOCAL * LOCAL * CHANNELS, GLOBAL = 2 * COUNT * IMAGE };
+    struct invar_view_options options = subject_simclr();
+    struct invar_view_output output = subject_output(LOCAL, LOCAL, CHANNELS);
+    struct invar_error err = {0};
+    options.blur = (struct invar_real_list){2, {0.0, 1.0}};
+    struct invar_view_maker *maker = maker_create(&options);
+    make(maker, samples, COUNT, other);
+    invar_view_maker_free(maker);
+
+    options.local = 5;
+    options.local_size = LOCAL;
+    options.local_crop = (struct invar_real_list){2, {0.05, 0.2}};
+    options.blur = (struct invar_real_list){4, {0.0, 1.0, 0.5, 1.0}};
+    maker = maker_create(&options);
+    make(maker, samples, COUNT, batch);
+    assert_memory_equal(batch, other, GLOBAL * sizeof(float));
+    omp_set_num_threads(1);
+    make(maker, samples, COUNT, other);
+    omp_set_num_threads(2);
+    assert_memory_equal(batch, other, (GLOBAL + 5 * COUNT * LOCAL_IMAGE) * sizeof(float));
+
+    for (int c = 0; c < 16; c++) {
+        output.mean[c] = 0.5f;
+        output.deviation[c] = 0.25f;
+    }
+    struct invar_view_workspace *workspace = invar_view_workspace_create(&output, &err);
+    assert_ok(workspace, &err);
+    for (int view = 0; view < 5; view++)
+        for (int i = 0; i < COUNT; i++) {
+            struct invar_view_params params;
+            invar_view_draw(&params, &options, SEED, 2, &samples[i], 2 + view);
+            assert_ok(invar_view_apply(&params, &output, &samples[i], workspace, other, &err), &err);
+            assert_memory_equal(batch + GLOBAL + (view * COUNT + i) * LOCAL_IMAGE, other, LOCAL_IMAGE * sizeof(float));
+        }
+    invar_view_workspace_free(workspace);
+#if COUNTED
+    const long before = allocations;
+    make(maker, samples, COUNT, batch);
+    assert_int_equal(allocations - before, 0);
+#endif
+    invar_view_maker_free(maker);
+}
+
 static void test_batch_is_draw_and_apply(void **state)
 {
     (void)state;
@@ -276,9 +323,9 @@ static void test_option_table(void **state)
     assert_true(options.blur.count == 2 && options.blur.value[1] == 0.1);
     assert_ok(invar_options_set(invar_view_option_table, &options, "interpolation=bicubic", &err), &err);
     assert_int_equal(options.interpolation, 1);
-    const char *const bad[] = {"count=0", "count=9",       "crop=[0, 1]",   "crop=[0.2, 1.1]",     "flip=1.5",
-                               "hue=0.6", "jitter=-0.1",   "blur=[1, 2]",   "blur_sigma=[0, 2]",   "solarise=[-1]",
-                               "gain=2",  "brightness=-1", "grayscale=nan", "solarise_threshold=2"};
+    const char *const bad[] = {"count=0",       "count=11", "local=10",      "crop=[0, 1]",   "crop=[0.2, 1.1]",
+                               "flip=1.5",      "hue=0.6",  "jitter=-0.1",   "blur=[1, 2]",   "blur_sigma=[0, 2]",
+                               "solarise=[-1]", "gain=2",   "brightness=-1", "grayscale=nan", "solarise_threshold=2"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         char name[64];
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(bad[i], "="), bad[i]);
@@ -317,7 +364,20 @@ static void test_refusals(void **state)
     options.blur = (struct invar_real_list){0};
     refused(options, "views.blur");
     options = subject_simclr();
-    options.count = 9;
+    options.local = 9;
+    refused(options, "views.local: 9 beside 2 of views.count; give at most 10 views in all");
+    options.local = -1;
+    refused(options, "views.local");
+    options.local = 2;
+    refused(options, "views.local_size: is missing");
+    options.local_size = SIDE + 1;
+    refused(options, "views.local_size: 33 is larger than the 32 x 32 pixels");
+    options.local_size = SIDE / 2;
+    refused(options, "views.local_crop: has 0 entries");
+    options.local = 0;
+    refused(options, "views.local_size: is 16, but there are no local views");
+    options = subject_simclr();
+    options.count = 11;
     refused(options, "views.count");
 
     options = subject_simclr();
@@ -340,6 +400,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_order_and_company_do_not_matter),
+        cmocka_unit_test(test_local_views),
         cmocka_unit_test(test_batch_is_draw_and_apply),
         cmocka_unit_test(test_views_differ_and_seeds_count),
         cmocka_unit_test(test_identity_is_the_plain_view),
