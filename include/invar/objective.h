@@ -30,6 +30,7 @@ enum invar_role {
  */
 struct invar_embeddings {
     int views;
+    int targets; /* the first views, those that a target network sees: role T is of these alone; 0: of all */
     struct invar_matrix by[INVAR_ROLE_COUNT][INVAR_MAX_VIEWS];
     const int64_t *groups; /* [N] host, refinement groups, any values; or NULL */
 };

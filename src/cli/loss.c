@@ -36,7 +36,8 @@ static void print_terms(FILE *stream)
         invar_text_free(&text);
     }
     fprintf(stream, "inputs are N x d matrices, one row a sample: z1 z2 .. embeddings (h = f), q1 q2 .. online and\n"
-                    "t1 t2 .. target outputs, h1 h2 .. representations; groups: int64 ids [N]\n");
+                    "t1 t2 .. target outputs (fewer than q: the last views have no target), h1 h2 .. representations;\n"
+                    "groups: int64 ids [N]\n");
 }
 
 static bool has_option(const struct invar_term_spec *term, const char *assignment)
@@ -135,6 +136,8 @@ static bool read_input(struct loss_run *run, struct invar_device *device, const 
         return invar_error_set(err, INVAR_ERROR_USAGE, "the input %s is given twice: give it once", input->name);
     if (input->view >= run->in.views)
         run->in.views = run->gradient.views = input->view + 1;
+    if (input->role == INVAR_ROLE_T && input->view >= run->in.targets)
+        run->in.targets = input->view + 1;
     run->input_count++;
     return read_matrix(run, device, path, x, &run->gradient.by[input->role][input->view], err);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * BYOL [B1]: the squared distance between the normalised online output of one view and the normalised target of
- * another, over ordered pairs of views. Targets are constants.
+ * another, over ordered pairs of views. Targets are constants; views without a target are predictors alone.
  */
 #include "objective/term.h"
 
@@ -22,9 +22,17 @@ static const struct invar_option byol_table[] = {
 };
 
 static const struct invar_term_input byol_inputs[] = {
-    {"p1", INVAR_ROLE_Q, 0}, {"p2", INVAR_ROLE_Q, 1}, {"p3", INVAR_ROLE_Q, 2},
-    {"p4", INVAR_ROLE_Q, 3}, {"p5", INVAR_ROLE_Q, 4}, {"p6", INVAR_ROLE_Q, 5},
-    {"p7", INVAR_ROLE_Q, 6}, {"p8", INVAR_ROLE_Q, 7}, {0},
+    {"p1", INVAR_ROLE_Q, 0},
+    {"p2", INVAR_ROLE_Q, 1},
+    {"p3", INVAR_ROLE_Q, 2},
+    {"p4", INVAR_ROLE_Q, 3},
+    {"p5", INVAR_ROLE_Q, 4},
+    {"p6", INVAR_ROLE_Q, 5},
+    {"p7", INVAR_ROLE_Q, 6},
+    {"p8", INVAR_ROLE_Q, 7},
+    {"p9", INVAR_ROLE_Q, 8},
+    {"p10", INVAR_ROLE_Q, 9},
+    {0},
 };
 
 static unsigned byol_roles(const void *options)
@@ -51,7 +59,7 @@ static bool byol_check(const void *options, const struct invar_embeddings *in, s
 static double pair_factor(const struct byol_options *o, const struct invar_embeddings *in)
 {
     const double n = (double)in->by[INVAR_ROLE_Q][0].rows;
-    return 1 / n / (o->normalise_pairs ? in->views * (in->views - 1) : 1);
+    return 1 / n / (o->normalise_pairs ? invar_term_targets(in) * (in->views - 1) : 1);
 }
 
 static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
@@ -61,6 +69,7 @@ static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scr
     const struct byol_options *o = options;
     const struct invar_matrix *first = &in->by[INVAR_ROLE_Q][0];
     const double factor = pair_factor(o, in);
+    const int targets = invar_term_targets(in);
     struct invar_unit q[INVAR_MAX_VIEWS], t[INVAR_MAX_VIEWS];
     struct invar_matrix apart;
     double sum = 0;
@@ -70,10 +79,11 @@ static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scr
     for (int v = 0; v < in->views; v++)
         if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalize,
                              invar_term_wanted(gradient, INVAR_ROLE_Q, v) != NULL, &q[v], err) ||
-            !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalize, false, &t[v], err))
+            (v < targets &&
+             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalize, false, &t[v], err)))
             return false;
     for (int l = 0; l < in->views; l++)
-        for (int k = 0; k < in->views; k++) {
+        for (int k = 0; k < targets; k++) {
             if (k == l)
                 continue;
             invar_dense_copy(device, &q[l].y, &apart);
@@ -95,7 +105,7 @@ static bool byol_reference(const void *options, const struct invar_embeddings *i
     double sum = 0;
 
     for (int l = 0; l < in->views; l++)
-        for (int k = 0; k < in->views; k++) {
+        for (int k = 0; k < invar_term_targets(in); k++) {
             const struct invar_matrix *p = &in->by[INVAR_ROLE_Q][l], *t = &in->by[INVAR_ROLE_T][k];
             for (int64_t i = 0; k != l && i < p->rows; i++)
                 for (int64_t j = 0; j < p->cols; j++) {

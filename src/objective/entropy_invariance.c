@@ -35,8 +35,8 @@ static const struct invar_option entropy_invariance_table[] = {
     {0},
 };
 
-static const char *const entropy_names[INVAR_MAX_VIEWS] = {"entropy_z1", "entropy_z2", "entropy_z3", "entropy_z4",
-                                                           "entropy_z5", "entropy_z6", "entropy_z7", "entropy_z8"};
+static const char *const entropy_names[INVAR_MAX_PARTS - 1] = {"entropy_z1", "entropy_z2", "entropy_z3", "entropy_z4",
+                                                               "entropy_z5", "entropy_z6", "entropy_z7"};
 
 static unsigned entropy_invariance_roles(const void *options)
 {
@@ -55,7 +55,7 @@ static bool entropy_invariance_check(const void *options, const struct invar_emb
     if (in->views < 2 || in->views >= INVAR_MAX_PARTS)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "entropy_invariance needs two views of every sample or more, up to %d, not %d: set "
-                               "views.count (or give z1 and z2)",
+                               "views.count and views.local (or give z1 and z2)",
                                INVAR_MAX_PARTS - 1, in->views);
     return invar_term_check_shapes(&invar_term_entropy_invariance, in, entropy_invariance_roles(options), 2, err);
 }

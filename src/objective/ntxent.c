@@ -29,8 +29,8 @@ static bool ntxent_check(const void *options, const struct invar_embeddings *in,
 {
     if (in->views != 2)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "ntxent needs exactly two views of every sample, not %d: set views.count to 2 (or give "
-                               "z1 and z2)",
+                               "ntxent needs exactly two views of every sample, not %d: set views.count to 2 and "
+                               "views.local to 0 (or give z1 and z2)",
                                in->views);
     return invar_term_check_shapes(&invar_term_ntxent, in, ntxent_roles(options), 2, err);
 }

@@ -2,7 +2,8 @@
 /*
  * ReLIC [R1]-[R3]: instance discrimination between every ordered pair of views (l, k), and invariance of the resulting
  * distributions among the pairs (KL), or of representations among the views (Euclidean form). With h = f the targets
- * are the embeddings themselves and S^{kl} is the transpose of S^{lk}, so that V views cost V(V-1)/2 products.
+ * are the embeddings themselves and S^{kl} is the transpose of S^{lk}, so that V views cost V(V-1)/2 products. With a
+ * target network k runs over the views that have a target.
  */
 #include "objective/term.h"
 
@@ -47,22 +48,29 @@ static const struct invar_option relic_table[] = {
     {0},
 };
 
-/* what one evaluation works on; pair p is (l, k) in the order (1,2) (1,3) .. (2,1) .. */
+/* what one evaluation works on; pair p is (l, k) in the order (1,2) (1,3) .. (2,1) .., k a view that has a target */
 struct work {
-    int views, pairs;
+    int views, targets, pairs;
     struct invar_unit q[INVAR_MAX_VIEWS], own_t[INVAR_MAX_VIEWS];
     struct invar_unit *t; /* q where h = f */
     struct invar_matrix logits[MAX_PAIRS];
 };
 
-static int pair_of(int views, int l, int k)
+static int pair_of(const struct work *w, int l, int k)
 {
-    return l * (views - 1) + (k < l ? k : k - 1);
+    const int before = l < w->targets ? l * (w->targets - 1) : (l - 1) * w->targets;
+    return before + (k < l ? k : k - 1);
 }
 
 static enum invar_role online_role(const struct relic_options *o)
 {
     return o->target ? INVAR_ROLE_Q : INVAR_ROLE_Z;
+}
+
+/* how many views can be the second of a pair */
+static int target_views(const struct relic_options *o, const struct invar_embeddings *in)
+{
+    return o->target ? invar_term_targets(in) : in->views;
 }
 
 static unsigned relic_roles(const void *options)
@@ -105,21 +113,21 @@ static bool take_logits(struct invar_device *device, struct invar_scratch *scrat
     for (int l = 0; l < w->views; l++)
         if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalize,
                              invar_term_wanted(gradient, online, l) != NULL, &w->q[l], err) ||
-            (o->target &&
+            (o->target && l < w->targets &&
              !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalize, false, &w->own_t[l], err)))
             return false;
     w->t = o->target ? w->own_t : w->q;
     for (int l = 0; l < w->views; l++)
-        for (int k = 0; k < w->views; k++) {
+        for (int k = 0; k < w->targets; k++) {
             if (k == l)
                 continue;
-            struct invar_matrix *s = &w->logits[pair_of(w->views, l, k)];
+            struct invar_matrix *s = &w->logits[pair_of(w, l, k)];
             if (!invar_dense_take(scratch, w->q[l].y.dtype, n, n, s, err))
                 return false;
             if (o->target || l < k)
                 invar_dense_product(device, false, true, 1 / o->tau, &w->q[l].y, &w->t[k].y, 0, s);
             else
-                invar_dense_transpose(device, &w->logits[pair_of(w->views, k, l)], s, false);
+                invar_dense_transpose(device, &w->logits[pair_of(w, k, l)], s, false);
         }
     return true;
 }
@@ -161,12 +169,12 @@ static void add_gradient(struct invar_device *device, const struct relic_options
     const enum invar_role online = online_role(o);
 
     for (int l = 0; l < w->views; l++)
-        for (int k = 0; k < w->views; k++) {
+        for (int k = 0; k < w->targets; k++) {
             if (k == l || (!o->target && k < l))
                 continue;
-            struct invar_matrix *s = &w->logits[pair_of(w->views, l, k)];
+            struct invar_matrix *s = &w->logits[pair_of(w, l, k)];
             if (!o->target)
-                invar_dense_transpose(device, &w->logits[pair_of(w->views, k, l)], s, true);
+                invar_dense_transpose(device, &w->logits[pair_of(w, k, l)], s, true);
             if (w->q[l].dy.data)
                 invar_dense_product(device, false, false, 1 / o->tau, s, &w->t[k].y, 1, &w->q[l].dy);
             if (!o->target && w->q[k].dy.data)
@@ -209,13 +217,11 @@ static bool euclidean(struct invar_device *device, struct invar_scratch *scratch
 }
 
 /* how many summands the invariance part has */
-static double invariance_terms(const struct relic_options *o, int views)
+static double invariance_terms(const struct relic_options *o, int views, int pairs)
 {
-    const double pairs = views * (views - 1);
-
     if (o->invariance == INVARIANCE_EUCLIDEAN)
-        return pairs / 2;
-    return o->pairs == PAIRS_ALL ? pairs * (pairs - 1) : pairs;
+        return views * (views - 1) / 2.0;
+    return o->pairs == PAIRS_ALL && pairs > 1 ? (double)pairs * (pairs - 1) : pairs;
 }
 
 static bool relic_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
@@ -223,10 +229,11 @@ static bool relic_evaluate(struct invar_device *device, struct invar_scratch *sc
                            struct invar_term_value *out, struct invar_error *err)
 {
     const struct relic_options *o = options;
-    struct work w = {.views = in->views, .pairs = in->views * (in->views - 1)};
+    const int targets = target_views(o, in);
+    struct work w = {.views = in->views, .targets = targets, .pairs = targets * (in->views - 1)};
     const double n = (double)in->by[online_role(o)][0].rows;
     const double contrast_part = 1 / n / (o->normalise_pairs ? w.pairs : 1);
-    const double invariance_part = 1 / n / (o->normalise_pairs ? invariance_terms(o, w.views) : 1);
+    const double invariance_part = 1 / n / (o->normalise_pairs ? invariance_terms(o, w.views, w.pairs) : 1);
     struct invar_dense_contrast how = {
         .count = w.pairs,
         .divergence = o->pairs == PAIRS_ALL ? INVAR_DIVERGENCE_ALL : INVAR_DIVERGENCE_ADJACENT,
@@ -310,7 +317,7 @@ static double reference_euclidean(const struct invar_embeddings *in)
 static bool relic_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
 {
     const struct relic_options *o = options;
-    const int views = in->views, pairs = views * (views - 1);
+    const int views = in->views, targets = target_views(o, in), pairs = targets * (views - 1);
     const int64_t n = in->by[online_role(o)][0].rows;
     double contrast = 0, invariance = 0;
     double *log_p = invar_alloc((size_t)(pairs * n * n), sizeof *log_p, NULL); /* [pair][i][c] */
@@ -319,7 +326,7 @@ static bool relic_reference(const void *options, const struct invar_embeddings *
     if (!log_p)
         return false;
     for (int l = 0; l < views; l++)
-        for (int k = 0; k < views; k++) {
+        for (int k = 0; k < targets; k++) {
             if (k == l)
                 continue;
             double *table = log_p + n * n * count++;
@@ -337,7 +344,7 @@ static bool relic_reference(const void *options, const struct invar_embeddings *
     if (o->invariance == INVARIANCE_EUCLIDEAN)
         invariance = reference_euclidean(in);
     contrast /= (double)n * (o->normalise_pairs ? pairs : 1);
-    invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, views) : 1);
+    invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, views, pairs) : 1);
     *out = (struct invar_term_value){.loss = contrast + o->alpha * invariance};
     invar_term_part(out, "contrast", contrast);
     invar_term_part(out, "invariance", invariance);

@@ -49,6 +49,16 @@ const struct invar_term_spec *invar_term_find(const char *name, struct invar_err
     return NULL;
 }
 
+/* "2" is view 1; nothing is view 0 */
+static bool find_view(const char *digits, int *view)
+{
+    char *end = NULL;
+    const long number = strtol(digits, &end, 10);
+
+    *view = *digits ? (int)number - 1 : 0;
+    return !*digits || (*digits >= '1' && *digits <= '9' && !*end && number <= INVAR_MAX_VIEWS);
+}
+
 bool invar_term_find_input(const struct invar_term_spec *term, const char *name, enum invar_role *role, int *view)
 {
     for (const struct invar_term_input *input = term->inputs; input && input->name; input++)
@@ -60,12 +70,8 @@ bool invar_term_find_input(const struct invar_term_spec *term, const char *name,
     for (int r = 0; r < INVAR_ROLE_COUNT; r++) {
         if (name[0] != roles[r].letter)
             continue;
-        const char digit = name[1];
-        if (digit && (digit < '1' || digit >= '1' + INVAR_MAX_VIEWS || name[2]))
-            return false;
         *role = (enum invar_role)r;
-        *view = digit ? digit - '1' : 0;
-        return true;
+        return find_view(name + 1, view);
     }
     return false;
 }
@@ -112,6 +118,11 @@ static bool check_input(const struct invar_term_spec *term, const struct invar_e
     return true;
 }
 
+int invar_term_targets(const struct invar_embeddings *in)
+{
+    return in->targets > 0 ? in->targets : in->views;
+}
+
 bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
                              int64_t least, struct invar_error *err)
 {
@@ -122,7 +133,7 @@ bool invar_term_check_shapes(const struct invar_term_spec *term, const struct in
             continue;
         if (!first)
             first = &in->by[role][0];
-        for (int view = 0; view < in->views; view++)
+        for (int view = 0; view < (role == INVAR_ROLE_T ? invar_term_targets(in) : in->views); view++)
             if (!check_input(term, in, (enum invar_role)role, view, first, err))
                 return false;
     }

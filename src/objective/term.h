@@ -19,11 +19,13 @@ extern const struct invar_term_spec invar_term_logdet;
 extern const struct invar_term_spec invar_term_pairdist;
 
 /**
- * Every role of the mask is there in every view, rows agree everywhere, columns agree among the views of a role (and
+ * Every role of the mask is there in every view (role T: in every view that has a target), rows agree everywhere, columns agree among the views of a role (and
  * between q and t), one type throughout, and at least `least` rows.
  */
 bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned roles,
                              int64_t least, struct invar_error *err);
+/** How many of the views, from the first, have a target. */
+int invar_term_targets(const struct invar_embeddings *in);
 /** Roles of the mask as above, for a term of single views: one view or more, two samples or more. */
 bool invar_term_check_views(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
                             struct invar_error *err);

@@ -178,7 +178,10 @@ static void names_of_inputs(void **state)
     assert_true(invar_term_find_input(relic, "t3", &role, &view) && role == INVAR_ROLE_T && view == 2);
     assert_true(invar_term_find_input(relic, "z", &role, &view) && role == INVAR_ROLE_Z && view == 0);
     assert_false(invar_term_find_input(relic, "z0", &role, &view));
-    assert_false(invar_term_find_input(relic, "z9", &role, &view));
+    assert_true(invar_term_find_input(relic, "q10", &role, &view) && role == INVAR_ROLE_Q && view == 9);
+    assert_false(invar_term_find_input(relic, "z01", &role, &view));
+    assert_false(invar_term_find_input(relic, "z1x", &role, &view));
+    assert_false(invar_term_find_input(relic, "z99999999999999999999", &role, &view));
     assert_false(invar_term_find_input(relic, "z11", &role, &view));
     assert_false(invar_term_find_input(relic, "", &role, &view));
     assert_false(invar_term_find_input(relic, "x1", &role, &view));
