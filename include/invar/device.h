@@ -77,10 +77,17 @@ struct invar_weights {
     float *parameters; /* [net->trained_count] */
     float *gradients;  /* [net->trained_count], NULL for a target network */
     float *statistics; /* [net->statistic_count] */
+    bool shared;       /* the parameters belong to other weights (invar_weights_share) */
 };
 /** Zeroed vectors; device and net are borrowed and must live longer. */
 struct invar_weights *invar_weights_create(struct invar_device *device, const struct invar_net *net, bool gradients,
                                            struct invar_error *err);
+/**
+ * The same parameters for another net, such as an encoder built for another size of input; gradients and statistics are
+ * its own. Refused with a sentence that names the first parameter that differs in name or shape. Free before `weights`.
+ */
+struct invar_weights *invar_weights_share(const struct invar_weights *weights, const struct invar_net *net,
+                                          struct invar_error *err);
 /** After the plans that use them; NULL is accepted. */
 void invar_weights_free(struct invar_weights *weights);
 
@@ -96,6 +103,7 @@ struct invar_plan_options {
     int64_t batch; /* rows in a call: all views together, at most 2^20 */
     int64_t
         groups; /* batch statistics are taken over batch / groups consecutive rows (one group a view); divides batch */
+    int64_t running_groups; /* running statistics are taken over the first groups, this many; 0: over all */
     enum invar_precision precision;
     enum invar_plan_mode mode;
     bool input_gradient; /* backward also gives the gradient of the input; training mode only */

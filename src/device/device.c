@@ -152,14 +152,16 @@ void invar_device_adam(struct invar_device *device, float *p, const float *g, fl
     device->backend->adam(device, p, g, m, v, count, lr, beta1, beta2, epsilon, decay, step);
 }
 
+/* A net without parameters still has vectors, and kernels may read whole vectors of channels past the last one. */
+#define SLACK 16
+
 struct invar_weights *invar_weights_create(struct invar_device *device, const struct invar_net *net, bool gradients,
                                            struct invar_error *err)
 {
     struct invar_weights *weights = invar_alloc(1, sizeof *weights, err);
     if (!weights)
         return NULL;
-    /* A net without parameters still has vectors, and kernels may read whole vectors of channels past the last one. */
-    size_t trained = (size_t)net->trained_count + 16, statistics = (size_t)net->statistic_count + 16;
+    size_t trained = (size_t)net->trained_count + SLACK, statistics = (size_t)net->statistic_count + SLACK;
     weights->device = device;
     weights->net = net;
     weights->parameters = invar_device_alloc(device, trained, sizeof(float), err);
@@ -172,11 +174,53 @@ struct invar_weights *invar_weights_create(struct invar_device *device, const st
     return NULL;
 }
 
+static bool same_parameter(const struct invar_parameter *a, const struct invar_parameter *b)
+{
+    bool same = strcmp(a->name, b->name) == 0 && a->role == b->role && a->rank == b->rank && a->offset == b->offset;
+
+    for (int i = 0; same && i < a->rank; i++)
+        same = a->shape[i] == b->shape[i];
+    return same;
+}
+
+static bool same_parameters(const struct invar_net *a, const struct invar_net *b, struct invar_error *err)
+{
+    if (a->parameter_count != b->parameter_count)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "one net has %d parameters and the other %d", a->parameter_count,
+                               b->parameter_count);
+    for (int i = 0; i < a->parameter_count; i++)
+        if (!same_parameter(&a->parameters[i], &b->parameters[i]))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "the parameter %s differs in name or shape between the two nets",
+                                   a->parameters[i].name);
+    return true;
+}
+
+struct invar_weights *invar_weights_share(const struct invar_weights *weights, const struct invar_net *net,
+                                          struct invar_error *err)
+{
+    struct invar_weights *shared = same_parameters(weights->net, net, err) ? invar_alloc(1, sizeof *shared, err) : NULL;
+
+    if (!shared)
+        return NULL;
+    shared->device = weights->device;
+    shared->net = net;
+    shared->parameters = weights->parameters;
+    shared->shared = true;
+    shared->statistics = invar_device_alloc(weights->device, (size_t)net->statistic_count + SLACK, sizeof(float), err);
+    shared->gradients = invar_device_alloc(weights->device, (size_t)net->trained_count + SLACK, sizeof(float), err);
+    if (shared->statistics && shared->gradients)
+        return shared;
+    invar_weights_free(shared);
+    return NULL;
+}
+
 void invar_weights_free(struct invar_weights *weights)
 {
     if (!weights)
         return;
-    invar_device_free(weights->device, weights->parameters);
+    if (!weights->shared)
+        invar_device_free(weights->device, weights->parameters);
     invar_device_free(weights->device, weights->gradients);
     invar_device_free(weights->device, weights->statistics);
     invar_free(weights);
@@ -193,6 +237,11 @@ struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct
     if (options->groups < 1 || options->batch % options->groups != 0) {
         invar_error_set(err, INVAR_ERROR_USAGE, "plan: a batch of %lld rows cannot be split into %lld equal groups",
                         (long long)options->batch, (long long)options->groups);
+        return NULL;
+    }
+    if (options->running_groups < 0 || options->running_groups > options->groups) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "plan: running statistics over %lld of %lld groups",
+                        (long long)options->running_groups, (long long)options->groups);
         return NULL;
     }
     if (options->mode == INVAR_PLAN_TRAINING && !weights->gradients) {

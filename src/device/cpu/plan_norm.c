@@ -47,7 +47,7 @@ static bool running_statistics(struct cpu_plan *plan, int number, struct invar_e
     op->rows = plan->options.batch / plan->options.groups * layer->shape.height * layer->shape.width;
     op->cols = layer->shape.channels;
     op->stride = channel_stride(plan, number);
-    op->groups = plan->options.groups;
+    op->groups = plan->options.running_groups ? plan->options.running_groups : plan->options.groups;
     op->number = layer->momentum;
     plan_operand(op, 0, plan->layers[number].statistics, 0, NULL);
     plan_operand(op, 0, mean.buffer, 0, NULL);
