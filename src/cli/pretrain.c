@@ -148,7 +148,7 @@ static struct dry_run measure_plan(const struct session *session)
     struct dry_run d = {
         .info = invar_dataset_info(session->dataset),
         .batch = (double)session->recipe->training.batch,
-        .views = (double)session->recipe->views.count,
+        .views = (double)invar_view_count(&session->recipe->views),
         .available = available_memory(),
         .steps = invar_trainer_steps_total(session->trainer),
     };

@@ -19,8 +19,8 @@ extern const struct invar_term_spec invar_term_logdet;
 extern const struct invar_term_spec invar_term_pairdist;
 
 /**
- * Every role of the mask is there in every view (role T: in every view that has a target), rows agree everywhere, columns agree among the views of a role (and
- * between q and t), one type throughout, and at least `least` rows.
+ * Every role of the mask is there in every view (role T: in every view that has a target), rows agree everywhere,
+ * columns agree among the views of a role (and between q and t), one type throughout, and at least `least` rows.
  */
 bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned roles,
                              int64_t least, struct invar_error *err);

@@ -15,16 +15,17 @@ int invar_chain_source(const struct invar_trainer *t, enum invar_role role)
     return last;
 }
 
-/* Points the matrices of a role at rows of one output, view by view. */
+/* Points the matrices of a role at rows of one output, view by view; a target network has seen global views alone. */
 static void set_role(struct invar_trainer *t, enum invar_role role, const float *output)
 {
+    const int64_t views = role == INVAR_ROLE_T ? t->global_views : t->views;
     const struct invar_chain_net *n = &t->nets[invar_chain_source(t, role)];
     union {
         const float *in;
         float *out;
     } cast = {output}; /* matrices carry no const; terms only read embeddings */
 
-    for (int64_t v = 0; v < t->views; v++) {
+    for (int64_t v = 0; v < views; v++) {
         struct invar_matrix m = {.dtype = INVAR_FLOAT32, .rows = t->batch, .cols = n->width};
         m.data = cast.out + v * t->batch * n->width;
         t->embeddings.by[role][v] = m;
@@ -35,7 +36,7 @@ static void set_role(struct invar_trainer *t, enum invar_role role, const float 
 
 static bool forward_target(struct invar_trainer *t, struct invar_error *err)
 {
-    const float *x = t->input;
+    const float *x = t->input; /* it begins with the global views */
 
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         struct invar_plan *plan = t->nets[i].target_plan;
@@ -61,11 +62,13 @@ bool invar_chain_forward(struct invar_trainer *t, struct invar_error *err)
         if (!invar_plan_forward(n->plan, x, err))
             return false;
         x = invar_plan_output(n->plan);
+        if (i == INVAR_NET_ENCODER && !invar_local_forward(t, &x, err))
+            return false;
+        n->output = x;
         invar_trainer_lap(t, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
     }
     for (int role = 0; role < INVAR_ROLE_T; role++)
-        set_role(t, (enum invar_role)role,
-                 invar_plan_output(t->nets[invar_chain_source(t, (enum invar_role)role)].plan));
+        set_role(t, (enum invar_role)role, t->nets[invar_chain_source(t, (enum invar_role)role)].output);
     if (t->recipe->target.enabled && !forward_target(t, err))
         return false;
     invar_trainer_lap(t, INVAR_WORK_TARGET, &clock);
@@ -83,7 +86,10 @@ bool invar_chain_backward(struct invar_trainer *t, struct invar_error *err)
             continue;
         if (n->output_gradient && gradient)
             invar_device_add(t->device, n->output_gradient, gradient, 1, t->rows * n->width);
-        if (!invar_plan_backward(n->plan, n->output_gradient ? n->output_gradient : gradient, err))
+        if (n->output_gradient)
+            gradient = n->output_gradient;
+        if (!invar_plan_backward(n->plan, gradient, err) ||
+            (i == INVAR_NET_ENCODER && !invar_local_backward(t, gradient, err)))
             return false;
         gradient = i > 0 ? invar_plan_input_gradient(n->plan) : NULL;
         invar_trainer_lap(t, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);

@@ -91,8 +91,9 @@ static bool create_plans(struct invar_trainer *t, int which, struct invar_error 
 {
     struct invar_chain_net *n = &t->nets[which];
     struct invar_plan_options o = {
-        .batch = t->rows,
-        .groups = t->views,
+        .batch = which == INVAR_NET_ENCODER ? t->global_rows : t->rows,
+        .groups = which == INVAR_NET_ENCODER ? t->global_views : t->views,
+        .running_groups = t->global_views,
         .precision =
             which == INVAR_NET_ENCODER ? (enum invar_precision)t->recipe->training.precision : INVAR_PRECISION_FLOAT32,
         .mode = INVAR_PLAN_TRAINING,
@@ -105,6 +106,8 @@ static bool create_plans(struct invar_trainer *t, int which, struct invar_error 
         return false;
     if (!n->target_weights)
         return true;
+    o.batch = t->global_rows;
+    o.groups = t->global_views;
     o.mode = INVAR_PLAN_FORWARD;
     o.input_gradient = false;
     o.profile = false;
@@ -147,7 +150,7 @@ bool invar_chain_create(struct invar_trainer *t, struct invar_error *err)
         if (!n->net)
             continue;
         if (!create_weights(t, n, t->recipe->target.enabled && i != INVAR_NET_PREDICTOR, err) ||
-            !create_plans(t, i, err))
+            !create_plans(t, i, err) || (i == INVAR_NET_ENCODER && !invar_local_create(t, err)))
             return false;
     }
     return create_gradients(t, err);
@@ -155,6 +158,7 @@ bool invar_chain_create(struct invar_trainer *t, struct invar_error *err)
 
 void invar_chain_free(struct invar_trainer *t)
 {
+    invar_local_free(t);
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         struct invar_chain_net *n = &t->nets[i];
         invar_plan_free(n->plan);

@@ -16,6 +16,8 @@ static const char *find_layer(struct invar_trainer *t, const char **net, bool ta
         struct invar_plan *plan = target ? t->nets[i].target_plan : t->nets[i].plan;
         const char *layer = plan ? invar_plan_find_nonfinite(plan) : NULL;
         *net = t->nets[i].name;
+        if (!layer && i == INVAR_NET_ENCODER && !target && t->local.plan)
+            layer = invar_plan_find_nonfinite(t->local.plan);
         if (layer)
             return layer;
     }

@@ -82,7 +82,7 @@ static bool check_heads(const struct invar_recipe *recipe, const char *origin, s
 
 static void present(struct invar_embeddings *in, enum invar_role role, int64_t rows, int64_t width)
 {
-    for (int v = 0; v < in->views; v++)
+    for (int v = 0; v < (role == INVAR_ROLE_T ? in->targets : in->views); v++)
         in->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = rows, .cols = width};
 }
 
@@ -90,7 +90,8 @@ static void present(struct invar_embeddings *in, enum invar_role role, int64_t r
 static bool check_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     static const int64_t some_group = 0; /* ids are looked at only with data */
-    struct invar_embeddings in = {.views = (int)recipe->views.count,
+    struct invar_embeddings in = {.views = (int)invar_view_count(&recipe->views),
+                                  .targets = (int)recipe->views.count,
                                   .groups = recipe->data.group[0] ? &some_group : NULL};
     struct invar_error own = {0};
     int64_t rows = recipe->training.batch;
@@ -103,12 +104,20 @@ static bool check_terms(const struct invar_recipe *recipe, const char *origin, s
         present(&in, INVAR_ROLE_T, rows, z);
     if (invar_objective_check(recipe->objective, &in, &own))
         return true;
-    return invar_error_set(err, own.code, "%s: terms: %s (views.count is %d, training.batch is %lld)", origin,
-                           own.message, in.views, (long long)rows);
+    return invar_error_set(err, own.code, "%s: terms: %s (views.count is %d, views.local %lld, training.batch %lld)",
+                           origin, own.message, in.targets, (long long)recipe->views.local, (long long)rows);
+}
+
+static bool check_views(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    struct invar_error own = {0};
+
+    return invar_view_options_check(&recipe->views, NULL, &own) ||
+           invar_error_set(err, own.code, "%s: %s", origin, own.message);
 }
 
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
-    return check_sources(recipe, origin, err) && check_use(recipe, origin, err) && check_heads(recipe, origin, err) &&
-           check_terms(recipe, origin, err);
+    return check_views(recipe, origin, err) && check_sources(recipe, origin, err) && check_use(recipe, origin, err) &&
+           check_heads(recipe, origin, err) && check_terms(recipe, origin, err);
 }

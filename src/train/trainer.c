@@ -39,9 +39,10 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
             "training.batch is %lld, but %s has %lld training samples: set training.batch=%lld or less",
             (long long)o->batch, info->source, (long long)count, (long long)count);
     t->batch = o->batch;
-    t->views = t->recipe->views.count;
+    t->views = invar_view_count(&t->recipe->views);
     t->rows = t->batch * t->views;
-    t->sample_size = (int64_t)info->channels * info->height * info->width;
+    t->global_views = t->recipe->views.count;
+    t->global_rows = t->batch * t->global_views;
     t->steps_per_epoch = count / t->batch;
     t->total = llround(o->epochs * (double)t->steps_per_epoch);
     if (t->total < 1)
@@ -65,12 +66,13 @@ static void warn_of_slow_target(const struct invar_trainer *t)
 static bool create_batch(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
+    const int64_t side = t->recipe->views.local_size;
     size_t floats;
 
-    if (!invar_size_multiply((size_t)t->rows, (size_t)t->sample_size, &floats))
-        return invar_error_set(err, INVAR_ERROR_MEMORY,
-                               "a batch of %lld samples in %lld views does not fit into memory", (long long)t->batch,
-                               (long long)t->views);
+    /* No overflow: a net has been made for global views, and a plan for their number. */
+    t->global_size = (int64_t)info->channels * info->height * info->width;
+    t->input_size = t->global_rows * t->global_size + (t->rows - t->global_rows) * info->channels * side * side;
+    floats = (size_t)t->input_size;
     if (invar_device_is_planning(t->device))
         return true;
     t->loader = invar_loader_create(t->dataset, INVAR_TRAIN, t->batch, err);
@@ -86,14 +88,16 @@ static bool create_batch(struct invar_trainer *t, struct invar_error *err)
 static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_embeddings *e = &t->embeddings;
+    const int targets = t->recipe->target.enabled ? (int)t->global_views : 0;
 
     t->scratch = invar_scratch_create(err);
     t->values = invar_alloc((size_t)invar_objective_count(t->recipe->objective), sizeof *t->values, err);
     if (!t->scratch || !t->values || !invar_groups_create(t, err))
         return false;
     e->views = t->gradients.views = (int)t->views;
+    e->targets = t->gradients.targets = (int)t->global_views;
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
-        for (int v = 0; v < e->views && (role != INVAR_ROLE_T || t->recipe->target.enabled); v++)
+        for (int v = 0; v < (role == INVAR_ROLE_T ? targets : e->views); v++)
             e->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32,
                                                    .rows = t->batch,
                                                    .cols = t->nets[invar_chain_source(t, (enum invar_role)role)].width};
@@ -199,16 +203,29 @@ static void describe_plan(const struct invar_plan *plan, struct invar_trainer_pl
     out->weight_bytes += memory.weights;
 }
 
+static void describe_local(const struct invar_trainer *t, struct invar_trainer_plan *out)
+{
+    const struct invar_chain_local *local = &t->local;
+
+    if (!local->plan)
+        return;
+    out->operations_per_step += 6 * (double)invar_net_operations(local->net) * (double)(t->rows - t->global_rows);
+    out->weight_bytes += (size_t)(local->net->trained_count + local->net->statistic_count) * sizeof(float);
+    out->workspace_bytes += (size_t)(t->rows * t->nets[INVAR_NET_ENCODER].width) * sizeof(float);
+    describe_plan(local->plan, out);
+}
+
 void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_plan *out)
 {
-    *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)(t->rows * t->sample_size) * sizeof(float)};
+    *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)t->input_size * sizeof(float)};
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         const struct invar_chain_net *n = &t->nets[i];
         if (!n->net)
             continue;
-        double forward = 2 * (double)invar_net_operations(n->net) * (double)t->rows;
+        double forward =
+            2 * (double)invar_net_operations(n->net) * (double)(i == INVAR_NET_ENCODER ? t->global_rows : t->rows);
         out->parameters += n->net->trained_count;
-        out->operations_per_step += 3 * forward + (n->target_plan ? forward : 0);
+        out->operations_per_step += 3 * forward;
         if (n->output_gradient)
             out->workspace_bytes += (size_t)(t->rows * n->width) * sizeof(float);
         if (i == INVAR_NET_ENCODER) {
@@ -219,13 +236,29 @@ void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
         describe_plan(n->plan, out);
         out->state_bytes += (size_t)(t->recipe->optimiser->buffers * n->net->trained_count) * sizeof(float);
         if (n->target_plan) {
+            out->operations_per_step += 2 * (double)invar_net_operations(n->net) * (double)t->global_rows;
             describe_weights(n->target_weights, out);
             describe_plan(n->target_plan, out);
         }
     }
+    describe_local(t, out);
 }
 
 /* ---- where the time went ---- */
+
+/* The encoder by kind of work, global and local views together: both plans have the same kinds in the same order. */
+static int profile_encoder(const struct invar_trainer *t, struct invar_profile_entry *entries, int capacity)
+{
+    struct invar_profile_entry local[32];
+    int count = invar_plan_profile(t->nets[INVAR_NET_ENCODER].plan, entries, capacity);
+    int more = t->local.plan ? invar_plan_profile(t->local.plan, local, count < 32 ? count : 32) : 0;
+
+    for (int i = 0; i < more; i++) {
+        entries[i].seconds += local[i].seconds;
+        entries[i].calls += local[i].calls;
+    }
+    return count;
+}
 
 int invar_trainer_profile(const struct invar_trainer *t, struct invar_profile_entry *entries, int capacity)
 {
@@ -239,7 +272,7 @@ int invar_trainer_profile(const struct invar_trainer *t, struct invar_profile_en
     for (int w = 0; w < INVAR_WORK_COUNT; w++) {
         known += t->seconds[w];
         if (w == INVAR_WORK_ENCODER)
-            count += invar_plan_profile(t->nets[INVAR_NET_ENCODER].plan, entries + count, capacity - count);
+            count += profile_encoder(t, entries + count, capacity - count);
         else if (t->seconds[w] > 0 && count < capacity)
             entries[count++] = (struct invar_profile_entry){names[w], t->seconds[w], t->calls};
     }

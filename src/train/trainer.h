@@ -10,8 +10,9 @@
 
 /*
  * The trainer: a chain of nets (encoder, projector, predictor), each with its plan and optimiser state, and beside
- * encoder and projector a target network where the recipe has one. Everything random is a function of the seed and the
- * number of the step, so that the state of a run is its weights, its optimiser buffers and its step.
+ * encoder and projector a target network where the recipe has one. Local views, which are smaller, pass through a
+ * second encoder of the same parameters. Everything random is a function of the seed and the number of the step, so
+ * that the state of a run is its weights, its optimiser buffers and its step.
  */
 
 enum { INVAR_NET_ENCODER, INVAR_NET_PROJECTOR, INVAR_NET_PREDICTOR, INVAR_NET_COUNT };
@@ -24,11 +25,20 @@ struct invar_chain_net {
     bool owns_net; /* the encoder's belongs to trainer->encoder */
     struct invar_weights *weights;
     struct invar_plan *plan;
+    const float *output;                  /* of the last forward pass, device [V * N][width] */
     float *buffers[INVAR_MAX_BUFFERS];    /* optimiser state, device [trained_count] */
     float *output_gradient;               /* device [V * N][width] where a term reads this output, else NULL */
     int64_t width;                        /* of the output of one sample */
     struct invar_weights *target_weights; /* NULL without a target network, and for the predictor */
     struct invar_plan *target_plan;
+};
+
+/** The encoder for local views, and where its output meets that of global ones; net NULL without local views. */
+struct invar_chain_local {
+    struct invar_net *net;
+    struct invar_weights *weights; /* the encoder's parameters; statistics of local views, which nobody reads */
+    struct invar_plan *plan;
+    float *joined; /* device [V * N][width]: outputs of global, then of local views */
 };
 
 enum invar_work {
@@ -53,16 +63,19 @@ struct invar_trainer {
     struct invar_text recipe_text;
     struct invar_encoder *encoder; /* on the host: initial weights, then what encoder.safetensors holds */
     struct invar_chain_net nets[INVAR_NET_COUNT];
+    struct invar_chain_local local;
 
-    /* the batch: N samples in V views, rows v * N + i */
-    int64_t batch, views, rows, sample_size;
+    /* the batch: N samples in V views, global ones first, rows v * N + i */
+    int64_t batch, views, rows;
+    int64_t global_views, global_rows;
+    int64_t global_size, input_size; /* floats of a global view, and of the batch */
     struct invar_loader *loader;
     struct invar_view_maker *maker;
     struct invar_sample *samples; /* [N] */
     int64_t *groups;              /* [N] refinement groups of samples; NULL where no term reads them */
     int64_t *order;               /* [samples of the training split] */
     int64_t order_epoch;          /* the epoch whose order the loader follows; -1 at first */
-    float *host_views, *input;    /* [V][N][C][H][W], host and device */
+    float *host_views, *input;    /* host and device: [global views][N][C][H][W], then [local views][N][C][s][s] */
 
     struct invar_embeddings embeddings, gradients;
     struct invar_scratch *scratch;
@@ -108,6 +121,16 @@ bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
 bool invar_groups_create(struct invar_trainer *trainer, struct invar_error *err);
 /** The groups of trainer->samples, which invar_groups_create pointed the embeddings to. */
 void invar_groups_fill(struct invar_trainer *trainer);
+
+/* ---- local views (chain_local.c) ---- */
+
+/** Net, weights, plan and room for the outputs; nothing where the recipe has no local views. After the encoder. */
+bool invar_local_create(struct invar_trainer *trainer, struct invar_error *err);
+void invar_local_free(struct invar_trainer *trainer);
+/** Local views through the encoder; *output, that of global views, becomes that of all. */
+bool invar_local_forward(struct invar_trainer *trainer, const float **output, struct invar_error *err);
+/** Adds what local views contribute to the encoder's gradients, after the backward pass of global views. */
+bool invar_local_backward(struct invar_trainer *trainer, const float *output_gradient, struct invar_error *err);
 
 /* ---- numbers that are no numbers (nonfinite.c) ---- */
 

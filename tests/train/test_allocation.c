@@ -64,6 +64,15 @@ static void test_target(void **state)
     check_steps(overrides, 9);
 }
 
+static void test_local(void **state)
+{
+    static const char *const overrides[] = {"views.local=3", "views.local_size=4", "training.epochs=1.4",
+                                            "terms={relic: {invariance: euclidean}, vicreg: {}}"};
+
+    (void)state;
+    check_steps(overrides, 4);
+}
+
 /* every other term at once; batch 32 above and below the width of the embeddings */
 static void test_terms(void **state)
 {
@@ -101,7 +110,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counter), cmocka_unit_test(test_convolutional), cmocka_unit_test(test_target),
-        cmocka_unit_test(test_terms),   cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_terms),   cmocka_unit_test(test_groups),        cmocka_unit_test(test_local),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

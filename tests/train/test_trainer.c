@@ -200,6 +200,17 @@ static void test_resume_mlp_ntxent(void **state)
     check_resume(overrides, 4, 1);
 }
 
+static void test_resume_local(void **state)
+{
+    static const char *const overrides[] = {
+        "views.local=3",       "views.local_size=4",       "target.enabled=true",
+        "target.momentum=0.8", "terms.relic.target=true",  "predictor.hidden=[16]",
+        "predictor.output=8",  "views.blur=[1, 0.1, 0.5]", "views.local_crop=[0.1, 0.4]"};
+
+    (void)state;
+    check_resume(overrides, 9, 2);
+}
+
 static void cut_file(const char *path, double part)
 {
     struct stat status;
@@ -442,6 +453,7 @@ int main(void)
         cmocka_unit_test(test_resume_optimisers),
         cmocka_unit_test(test_resume_target),
         cmocka_unit_test(test_resume_mlp_ntxent),
+        cmocka_unit_test(test_resume_local),
         cmocka_unit_test(test_torn_checkpoint),
         cmocka_unit_test(test_folder_rules),
         cmocka_unit_test(test_resume_from_nothing),
