@@ -22,10 +22,11 @@ struct invar_sample {
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
                                      images:FILE.tar */
-    int64_t size;         /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
-    int64_t channels;     /**< 0: those of the samples; 1 or 3 converts */
-    int64_t samples;      /**< training samples that the source should have; 0: any. A survey takes them on trust */
-    double test_fraction; /**< seeded split where the source has none */
+    int64_t size;     /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
+    int64_t channels; /**< 0: those of the samples; 1 or 3 converts */
+    int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
+    struct invar_real_list mean, deviation; /**< by channel, values in 0..1; empty: those of the training split */
+    double test_fraction;                   /**< seeded split where the source has none */
     int64_t split_seed;
     int memory;                     /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
     int64_t memory_limit;           /**< MiB */

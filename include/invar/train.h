@@ -28,8 +28,11 @@ const struct invar_optimiser_spec *const *invar_optimiser_list(void);
 
 /* ---- schedules ---- */
 
-/** `SCHED` of the golden cases: step k from 0; linear warm-up from 0, then cosine to final_ratio * peak. */
-double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double final_ratio);
+/** `SCHED` of the golden cases: step k from 0; linear warm-up from start_ratio * peak, then cosine to final_ratio *
+ * peak.
+ */
+double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double start_ratio,
+                           double final_ratio);
 /** [R4]: m for update k of K. */
 double invar_schedule_momentum(double base, int64_t step, int64_t total_steps);
 
@@ -38,6 +41,7 @@ double invar_schedule_momentum(double base, int64_t step, int64_t total_steps);
 struct invar_target_options {
     bool enabled;
     double momentum; /**< m_base */
+    int schedule;    /**< cosine [R4] | constant */
     bool keep;       /**< encoder.safetensors holds the target network's weights */
 };
 struct invar_optimiser_options {
@@ -47,8 +51,9 @@ struct invar_optimiser_options {
 struct invar_training_options {
     double epochs; /**< may be fractional */
     int64_t batch;
-    double warmup; /**< part of the run in which the rate rises */
-    double final_ratio;
+    double warmup;                   /**< part of the run in which the rate rises */
+    double start_ratio, final_ratio; /**< first and last rate over the peak */
+    int rate_interval;               /**< step | epoch: how often the rate changes */
     int64_t seed;
     int precision;               /**< auto | float32 | bfloat16 */
     double clip;                 /**< gradient norm limit, 0 none */

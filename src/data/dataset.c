@@ -17,6 +17,10 @@ const struct invar_option invar_data_option_table[] = {
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
      "1 or 3 channels, converted where needed; 0: those of the first sample"},
+    {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", 0, 1, NULL,
+     "subtracted from every channel, values in 0 to 1; []: the mean of the training split"},
+    {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1, NULL,
+     "by which every channel is divided; []: the deviation of the training split"},
     {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
      "training samples that the source should have, others are warned of; 0: any. --dry-run needs no source where "
      "samples, size and channels are set"},
@@ -214,6 +218,24 @@ static struct invar_dataset *create(const struct invar_data_options *options, st
     return dataset;
 }
 
+/* Mean and deviation as given, or those of the training split. */
+static bool standardisation(struct invar_dataset *dataset, struct invar_error *err)
+{
+    const struct invar_real_list *mean = &dataset->options.mean, *deviation = &dataset->options.deviation;
+    if (mean->count == 0 && deviation->count == 0)
+        return data_statistics(dataset, err);
+    if (mean->count != dataset->channels || deviation->count != dataset->channels)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.mean has %d numbers and data.deviation %d, expected %d in each, one a channel, or "
+                               "none in either",
+                               mean->count, deviation->count, dataset->channels);
+    for (int c = 0; c < dataset->channels; c++) {
+        dataset->info.mean[c] = (float)mean->value[c];
+        dataset->info.deviation[c] = (float)deviation->value[c];
+    }
+    return true;
+}
+
 /* Groups, splits, counts, and the first good image. */
 static bool examine(struct invar_dataset *dataset, struct invar_error *err)
 {
@@ -245,7 +267,7 @@ struct invar_dataset *invar_dataset_open(const struct invar_data_options *option
     struct invar_dataset *dataset = create(options, err);
     if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
         data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
-        data_statistics(dataset, err)) {
+        standardisation(dataset, err)) {
         compare_samples(dataset);
         return dataset;
     }

@@ -4,34 +4,53 @@
 #include "net/encoder.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define BLOCK_NAME 48
 
+enum { INIT_TORCHVISION, INIT_TORCH, INIT_TORCH_STEM };
+
 struct resnet_options {
-    int stem;
-    int64_t width, pool;
+    int stem, init;
+    int64_t stem_padding, width, pool;
+    bool zero_init_residual;
 };
 
 static const struct invar_option resnet_options[] = {
     {"stem", INVAR_OPTION_CHOICE, offsetof(struct resnet_options, stem), "imagenet", 0, 0, "imagenet|small",
      "imagenet: 7x7 stride 2 and max pool; small: 3x3 stride 1, for images up to 64 pixels"},
+    {"stem_padding", INVAR_OPTION_INT, offsetof(struct resnet_options, stem_padding), "1", 0, 2, NULL,
+     "of the small stem; solo-learn has 2, which makes maps of 34 pixels from 32"},
     {"width", INVAR_OPTION_INT, offsetof(struct resnet_options, width), "64", 1, 4096, NULL,
      "channels of the first stage (torchvision: 64); later stages have 2, 4 and 8 times as many"},
     {"pool", INVAR_OPTION_INT, offsetof(struct resnet_options, pool), "1", 1, 64, NULL,
      "side of the final average pool; 1 is torchvision's global average"},
+    {"init", INVAR_OPTION_CHOICE, offsetof(struct resnet_options, init), "torchvision", 0, 0,
+     "torchvision|torch|torch_stem",
+     "of convolutions: torchvision's normal by fan out, PyTorch's default (uniform by fan in, as lightly's ResNet), or "
+     "the "
+     "latter for the stem alone (as solo-learn on CIFAR)"},
+    {"zero_init_residual", INVAR_OPTION_BOOL, offsetof(struct resnet_options, zero_init_residual), "false", 0, 0, NULL,
+     "the last norm of every block starts at scale 0, so that blocks start as the identity (VICReg's code)"},
     {0}};
 
 /* conv, batch norm and, where asked, ReLU, named prefix.convN and prefix.bnN. */
-static int conv_norm(struct invar_net *net, int from, const char *prefix, int number, int64_t out, int64_t kernel,
-                     int64_t stride, bool relu, struct invar_error *err)
+static int padded_conv_norm(struct invar_net *net, int from, const char *prefix, int number, int64_t out,
+                            int64_t kernel, int64_t stride, int64_t padding, bool relu, struct invar_error *err)
 {
     char conv[BLOCK_NAME], norm[BLOCK_NAME];
     const char *dot = prefix[0] ? "." : "";
     snprintf(conv, sizeof conv, "%s%sconv%d", prefix, dot, number);
     snprintf(norm, sizeof norm, "%s%sbn%d", prefix, dot, number);
-    int at = invar_net_conv2d(net, from, conv, out, kernel, stride, kernel / 2, false, INVAR_INIT_KAIMING_FAN_OUT, err);
+    int at = invar_net_conv2d(net, from, conv, out, kernel, stride, padding, false, INVAR_INIT_KAIMING_FAN_OUT, err);
     at = invar_net_batchnorm(net, at, norm, err);
     return relu ? invar_net_relu(net, at, err) : at;
+}
+
+static int conv_norm(struct invar_net *net, int from, const char *prefix, int number, int64_t out, int64_t kernel,
+                     int64_t stride, bool relu, struct invar_error *err)
+{
+    return padded_conv_norm(net, from, prefix, number, out, kernel, stride, kernel / 2, relu, err);
 }
 
 /* The shortcut of a block: the input itself, or a 1x1 projection with batch norm where the shape changes. */
@@ -89,6 +108,25 @@ static struct invar_net *finish(struct invar_net *net, int at, int64_t pool, str
     return NULL;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), tail = strlen(end);
+    return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/* The options that change initial values alone; last is the name of the last norm's scale in a block. */
+static void choose_init(struct invar_net *net, const struct resnet_options *options, const char *last)
+{
+    for (int i = 0; i < net->parameter_count; i++) {
+        struct invar_parameter *p = &net->parameters[i];
+        bool stem = strcmp(p->name, "conv1.weight") == 0;
+        if (p->rank == 4 && (options->init == INIT_TORCH || (options->init == INIT_TORCH_STEM && stem)))
+            p->init = INVAR_INIT_TORCH_LINEAR;
+        if (options->zero_init_residual && ends_with(p->name, last))
+            p->init = INVAR_INIT_ZERO;
+    }
+}
+
 static struct invar_net *resnet(const struct resnet_options *options, struct invar_shape input, block_function block,
                                 const int blocks[4], struct invar_error *err)
 {
@@ -96,12 +134,16 @@ static struct invar_net *resnet(const struct resnet_options *options, struct inv
     if (!net)
         return NULL;
     bool small = options->stem == 1;
-    int at = conv_norm(net, 0, "", 1, options->width, small ? 3 : 7, small ? 1 : 2, true, err);
+    int at = padded_conv_norm(net, 0, "", 1, options->width, small ? 3 : 7, small ? 1 : 2,
+                              small ? options->stem_padding : 3, true, err);
     if (!small)
         at = invar_net_maxpool(net, at, 3, 2, 1, err);
     for (int i = 0; i < 4; i++)
         at = stage(net, at, i + 1, block, blocks[i], options->width << i, i == 0 ? 1 : 2, err);
-    return finish(net, at, options->pool, err);
+    net = finish(net, at, options->pool, err);
+    if (net)
+        choose_init(net, options, block == bottleneck ? ".bn3.weight" : ".bn2.weight");
+    return net;
 }
 
 static struct invar_net *build18(const void *options, struct invar_shape input, struct invar_error *err)

@@ -6,12 +6,13 @@
 
 #define PI 3.14159265358979323846
 
-double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double final_ratio)
+double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double start_ratio,
+                           double final_ratio)
 {
     double progress, q;
 
     if (step < warmup_steps)
-        return peak * (double)step / (double)warmup_steps;
+        return peak * (start_ratio + (1 - start_ratio) * (double)step / (double)warmup_steps);
     if (total_steps <= warmup_steps)
         return peak;
     progress = (double)(step - warmup_steps) / (double)(total_steps - warmup_steps);

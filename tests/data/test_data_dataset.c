@@ -230,6 +230,24 @@ static void a_constant_channel_has_deviation_one(void **state)
     invar_dataset_close(dataset);
 }
 
+static void statistics_may_be_given(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    write_images(3, 2, 3, 3);
+    options.mean = (struct invar_real_list){3, {0.485, 0.456, 0.406}};
+    make_refused(&options, INVAR_ERROR_USAGE, "data.mean has 3 numbers and data.deviation 0, expected 3 in each");
+    options.deviation = (struct invar_real_list){3, {0.229, 0.224, 0.225}};
+    struct invar_dataset *dataset = make_open(&options);
+    for (int c = 0; c < 3; c++) {
+        assert_true(invar_dataset_info(dataset)->mean[c] == (float)options.mean.value[c]);
+        assert_true(invar_dataset_info(dataset)->deviation[c] == (float)options.deviation.value[c]);
+    }
+    invar_dataset_close(dataset);
+    options.channels = 1;
+    make_refused(&options, INVAR_ERROR_USAGE, "expected 1 in each");
+}
+
 /* A survey counts what opening finds, and loads nothing. */
 static void a_survey_counts(void **state)
 {
@@ -293,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(nothing_readable_is_an_error, setup, teardown),
         cmocka_unit_test_setup_teardown(statistics_are_exact, setup, teardown),
         cmocka_unit_test_setup_teardown(a_constant_channel_has_deviation_one, setup, teardown),
+        cmocka_unit_test_setup_teardown(statistics_may_be_given, setup, teardown),
         cmocka_unit_test_setup_teardown(a_survey_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_survey_takes_a_missing_source_on_trust, setup, teardown),
     };

@@ -143,7 +143,7 @@ static bool run_lr_schedule(struct golden_case *c, struct invar_error *err)
     if (!rate)
         return false;
     for (int64_t k = 0; k < total; k++)
-        rate[k] = invar_schedule_rate(peak, k, (int64_t)golden_real(c, "warmup_steps", 0), total,
+        rate[k] = invar_schedule_rate(peak, k, (int64_t)golden_real(c, "warmup_steps", 0), total, 0,
                                       golden_real(c, "final_ratio", 0));
     golden_give_array(c, "lr", rate, total);
     invar_free(rate);

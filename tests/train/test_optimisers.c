@@ -2,6 +2,7 @@
 /* Optimisers and schedules against the golden cases (`OPT`, `SCHED`, [R4]), and what the cases do not ask. */
 #include "test.h"
 
+#include "invar/random.h"
 #include "invar/train.h"
 
 #include <cjson/cJSON.h>
@@ -181,6 +182,102 @@ static void test_golden_optimisers(void **state)
     run_case("lars_changing_rate");
 }
 
+/* What solo-learn's LARS does, as read from its code: eta |p| / (|g| + wd |p| + 1e-8), at most the rate where clipped;
+ * plain momentum without decay on 1-D parameters. */
+static void solo_lars(double *p, const double *g, double *buffer, int count, bool one, bool clip, double lr)
+{
+    const double eta = 0.02, decay = 0.05, momentum = 0.9;
+    double pp = 0, gg = 0, rate;
+
+    for (int i = 0; i < count; i++) {
+        pp += p[i] * p[i];
+        gg += g[i] * g[i];
+    }
+    rate = eta * sqrt(pp) / (sqrt(gg) + decay * sqrt(pp) + 1e-8);
+    if (clip)
+        rate = (rate / lr < 1 ? rate / lr : 1);
+    if (one || pp == 0 || gg == 0)
+        rate = 1;
+    for (int i = 0; i < count; i++) {
+        buffer[i] = momentum * buffer[i] + rate * (g[i] + (one ? 0 : decay * p[i]));
+        p[i] -= lr * buffer[i];
+    }
+}
+
+/* Rates below and above the local one, so that clipping acts in some steps and not in others. */
+static void test_lars_apart(void **state)
+{
+    static const double rates[] = {0.001, 0.004, 0.3, 1, 0.02, 5};
+    struct invar_error err = {0};
+    struct invar_random random = invar_random_stream(3, INVAR_RANDOM_TEST, 0, 0, 0);
+
+    (void)state;
+    for (int clip = 0; clip < 2; clip++) {
+        struct fixture f;
+        double p[9], buffer[9] = {0};
+        float start[9], got[9];
+        int acted = 0;
+        fixture_options(&f, "lars");
+        assert_ok(invar_options_set(f.spec->options, f.options, "trust=0.02", &err), &err);
+        assert_ok(invar_options_set(f.spec->options, f.options, "weight_decay=0.05", &err), &err);
+        assert_ok(invar_options_set(f.spec->options, f.options, "norm=apart", &err), &err);
+        assert_ok(invar_options_set(f.spec->options, f.options, clip ? "clip=true" : "clip=false", &err), &err);
+        fixture_add(&f, 2, 6);
+        fixture_add(&f, 1, 3);
+        fixture_weights(&f);
+        for (int i = 0; i < 9; i++)
+            p[i] = start[i] = invar_random_normal(&random);
+        invar_device_upload(device, f.weights.parameters, start, sizeof start);
+        for (int step = 0; step < 6; step++) {
+            double g[9], before = 0;
+            float gradient[9];
+            for (int i = 0; i < 9; i++)
+                g[i] = gradient[i] = invar_random_normal(&random) * (step == 2 ? 100.0f : 1.0f);
+            for (int i = 0; i < 6; i++)
+                before += p[i] * p[i];
+            acted += 0.02 * sqrt(before) < rates[step];
+            solo_lars(p, g, buffer, 6, false, clip, rates[step]);
+            solo_lars(p + 6, g + 6, buffer + 6, 3, true, clip, rates[step]);
+            invar_device_upload(device, f.weights.gradients, gradient, sizeof gradient);
+            f.spec->update(f.options, &f.weights, f.buffers, rates[step], step + 1);
+        }
+        invar_device_download(device, got, f.weights.parameters, sizeof got);
+        for (int i = 0; i < 9; i++)
+            assert_near(got[i], p[i], 2e-5 * (1 + fabs(p[i])));
+        assert_true(acted > 0);
+        fixture_free(&f);
+    }
+}
+
+/* A rate of 0, as in the first step of a warm-up, moves nothing with clipping and divides by nothing. */
+static void test_lars_clip_at_zero(void **state)
+{
+    struct fixture f;
+    struct invar_error err = {0};
+    float p[2] = {1, -2}, g[2] = {0.5f, 0.25f};
+
+    (void)state;
+    fixture_options(&f, "lars");
+    assert_ok(invar_options_set(f.spec->options, f.options, "clip=true", &err), &err);
+    fixture_add(&f, 2, 2);
+    fixture_weights(&f);
+    invar_device_upload(device, f.weights.parameters, p, sizeof p);
+    invar_device_upload(device, f.weights.gradients, g, sizeof g);
+    f.spec->update(f.options, &f.weights, f.buffers, 0, 1);
+    invar_device_download(device, p, f.weights.parameters, sizeof p);
+    assert_true(p[0] == 1 && p[1] == -2);
+    fixture_free(&f);
+}
+
+static void test_start_ratio(void **state)
+{
+    (void)state;
+    assert_near(invar_schedule_rate(0.4, 0, 10, 100, 0.1, 0), 0.04, 1e-15);
+    assert_near(invar_schedule_rate(0.4, 5, 10, 100, 0.1, 0), 0.22, 1e-15);
+    assert_near(invar_schedule_rate(0.4, 10, 10, 100, 0.1, 0), 0.4, 1e-15);
+    assert_near(invar_schedule_rate(0.4, 55, 10, 100, 0.1, 0), 0.2, 1e-15);
+}
+
 /* With the option, decay moves the weight and leaves the bias; without, it moves both. */
 static void test_exclusion(void **state)
 {
@@ -231,7 +328,7 @@ static void test_golden_schedules(void **state)
         assert_int_equal(invar_array_count(&expected), total);
         for (int64_t k = 0; k < total; k++) {
             double got = invar_schedule_rate(number(o, "base_rate") * number(o, "batch") / 256, k,
-                                             (int64_t)number(o, "warmup_steps"), total, number(o, "final_ratio"));
+                                             (int64_t)number(o, "warmup_steps"), total, 0, number(o, "final_ratio"));
             assert_near(got, ((double *)expected.data)[k], 1e-12);
         }
         invar_array_free(&expected);
@@ -255,7 +352,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_golden_optimisers), cmocka_unit_test(test_exclusion),
         cmocka_unit_test(test_unknown),           cmocka_unit_test(test_golden_schedules),
-        cmocka_unit_test(test_golden_momentum),
+        cmocka_unit_test(test_golden_momentum),   cmocka_unit_test(test_lars_apart),
+        cmocka_unit_test(test_lars_clip_at_zero), cmocka_unit_test(test_start_ratio),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
