@@ -31,6 +31,7 @@ struct invar_view_options {
     double grayscale;                             /**< probability */
     struct invar_real_list blur;                  /**< probability by view */
     struct invar_real_list blur_sigma;            /**< [low, high] pixels */
+    int64_t blur_kernel;                          /**< side in pixels, odd; 0: a tenth of the shorter side */
     struct invar_real_list solarise;              /**< probability by view */
     double solarise_threshold;                    /**< in 0..1 */
     double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
@@ -66,6 +67,7 @@ struct invar_view_output {
     float mean[16], deviation[16];
     int interpolation;         /* 0 bilinear, 1 bicubic: as in the options */
     double solarise_threshold; /* as in the options */
+    int blur_kernel;           /* as in the options; of a workspace that was created for this output */
 };
 
 /** Work space for one thread, sized for outputs of this shape and samples up to any size. */

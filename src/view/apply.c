@@ -42,7 +42,7 @@ struct invar_view_workspace *invar_view_workspace_create(const struct invar_view
     if (!output_check(output, err))
         return NULL;
     const size_t height = (size_t)output->height, width = (size_t)output->width, channels = (size_t)output->channels;
-    const size_t kernel = (size_t)view_blur_kernel(output->height, output->width);
+    const size_t kernel = (size_t)view_blur_kernel(output);
     size_t pixels;
     if (!invar_size_multiply(height, width, &pixels)) {
         invar_error_set(err, INVAR_ERROR_MEMORY, "views of %d x %d pixels are too large; set a smaller data.size",
@@ -55,6 +55,7 @@ struct invar_view_workspace *invar_view_workspace_create(const struct invar_view
     workspace->height = output->height;
     workspace->width = output->width;
     workspace->channels = output->channels;
+    workspace->blur_kernel = (int)kernel;
     if (!axis_create(&workspace->rows, output->height, err) || !axis_create(&workspace->columns, output->width, err))
         goto done;
     workspace->row_spans = invar_alloc(height, sizeof(struct view_span), err);

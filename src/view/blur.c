@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Gaussian blur: a separable kernel of odd size, about a tenth of the shorter side, weights exp(-x^2 / (2 sigma^2))
- * that add up to 1, borders reflected without repeating the edge (as torchvision). The kernel is symmetric, so that
- * each pair of taps costs one product.
+ * Gaussian blur: a separable kernel of odd size, about a tenth of the shorter side or as given, weights exp(-x^2 / (2
+ * sigma^2)) that add up to 1, borders reflected without repeating the edge (as torchvision). The kernel is symmetric,
+ * so that each pair of taps costs one product.
  */
 
 #include "view/view.h"
@@ -14,10 +14,10 @@
 #define BLOCK 32         /* sums held in registers */
 #define NEGLIGIBLE 1e-9f /* a tap below this cannot change a float sum of values in 0..1 */
 
-int view_blur_kernel(int height, int width)
+int view_blur_kernel(const struct invar_view_output *output)
 {
-    const int kernel = (height < width ? height : width) / 10 | 1;
-    return kernel < 3 ? 3 : kernel;
+    const int kernel = (output->height < output->width ? output->height : output->width) / 10 | 1;
+    return output->blur_kernel > 0 ? output->blur_kernel : kernel < 3 ? 3 : kernel;
 }
 
 static void draw(struct invar_view_params *params, const struct invar_view_options *options,
@@ -119,7 +119,7 @@ static void apply(const struct view_job *job)
     struct invar_view_workspace *workspace = job->workspace;
     const int height = job->output->height, width = job->output->width;
     const int radius =
-        weights_make(workspace->blur_weight, view_blur_kernel(height, width) / 2, (double)job->params->blur_sigma);
+        weights_make(workspace->blur_weight, workspace->blur_kernel / 2, (double)job->params->blur_sigma);
 
     for (int c = 0; c < job->output->channels; c++)
         plane_blur(job->image + (size_t)c * view_pixels(job), workspace->plane, workspace->padded,

@@ -35,6 +35,7 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     output->channels = info->channels;
     output->interpolation = options->interpolation;
     output->solarise_threshold = options->solarise_threshold;
+    output->blur_kernel = (int)options->blur_kernel;
     for (int c = 0; c < VIEW_MAX_CHANNELS; c++) {
         output->mean[c] = info->mean[c];
         output->deviation[c] = info->deviation[c] <= CONSTANT && info->deviation[c] >= 0.0f ? 1.0f : info->deviation[c];

@@ -32,6 +32,8 @@ const struct invar_option invar_view_option_table[] = {
     {"blur", INVAR_OPTION_REAL_LIST, AT(blur), "[0]", 0, 1, NULL, "probability of Gaussian blur, by view"},
     {"blur_sigma", INVAR_OPTION_REAL_LIST, AT(blur_sigma), "[0.1, 2]", 0.01, 100, NULL,
      "[low, high] standard deviation of the blur in pixels"},
+    {"blur_kernel", INVAR_OPTION_INT, AT(blur_kernel), "0", 0, 1023, NULL,
+     "side of the blur's kernel in pixels, odd; 0: a tenth of the shorter side, at least 3"},
     {"solarise", INVAR_OPTION_REAL_LIST, AT(solarise), "[0]", 0, 1, NULL, "probability, by view; 1 or 3 channels only"},
     {"solarise_threshold", INVAR_OPTION_REAL, AT(solarise_threshold), "0.5", 0, 1, NULL,
      "values from here on, of 0 to 1, are inverted"},
@@ -111,6 +113,11 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
     if (options->count < 1 || options->count > INVAR_MAX_VIEWS)
         return invar_error_set(err, INVAR_ERROR_USAGE, "views.count: %lld is out of range; give 1 to %d",
                                (long long)options->count, INVAR_MAX_VIEWS);
+    if (options->blur_kernel < 0 || options->blur_kernel > 1023 ||
+        (options->blur_kernel > 0 && options->blur_kernel % 2 == 0))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "views.blur_kernel: %lld has no centre; give an odd number of at most 1023, or 0",
+                               (long long)options->blur_kernel);
     return local_check(options, info, err) && pair_check(&options->crop, "crop", err) &&
            pair_check(&options->crop_aspect, "crop_aspect", err) &&
            pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&

@@ -47,7 +47,7 @@ struct view_span {
 };
 
 struct invar_view_workspace {
-    int height, width, channels;
+    int height, width, channels, blur_kernel;
     struct view_axis rows, columns;
     struct view_span *row_spans, *column_spans; /* [height], [width] */
     float *lines;                               /* [VIEW_MAX_TAPS][channels][width] source rows, resampled along x */
@@ -95,8 +95,8 @@ void view_run_plain(const struct view_job *job);
 void view_resample(const struct view_job *job, int taps);
 /** Turns the hue of a 3-channel image by `shift` turns, -0.5 .. 0.5. */
 void view_hue(float *image, size_t pixels, float shift);
-/** Side of the blur kernel: about a tenth of the shorter side, odd, at least 3. */
-int view_blur_kernel(int height, int width);
+/** Side of the blur kernel as given, or about a tenth of the shorter side, odd, at least 3. */
+int view_blur_kernel(const struct invar_view_output *output);
 
 VIEW_INLINE float view_clamp(float value)
 {

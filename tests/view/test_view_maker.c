@@ -363,6 +363,9 @@ static void test_refusals(void **state)
     refused(options, "views.blur: has 3 entries for 2 views");
     options.blur = (struct invar_real_list){0};
     refused(options, "views.blur");
+    options = subject_identity();
+    options.blur_kernel = 4;
+    refused(options, "views.blur_kernel: 4 has no centre");
     options = subject_simclr();
     options.local = 9;
     refused(options, "views.local: 9 beside 2 of views.count; give at most 10 views in all");

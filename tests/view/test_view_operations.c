@@ -124,7 +124,7 @@ static int mirror(int i, int size)
 }
 
 /* One two-dimensional sum over the whole kernel. */
-static void reference_blur(struct picture *picture, double sigma)
+static void reference_blur(struct picture *picture, double sigma, int kernel)
 {
     static struct picture from;
     const int side = picture->height < picture->width ? picture->height : picture->width;
@@ -133,7 +133,7 @@ static void reference_blur(struct picture *picture, double sigma)
     from = *picture;
     if (size % 2 == 0)
         size++;
-    radius = size < 3 ? 1 : size / 2;
+    radius = kernel > 0 ? kernel / 2 : size < 3 ? 1 : size / 2;
     for (int j = -radius; j <= radius; j++)
         for (int i = -radius; i <= radius; i++)
             total += exp(-(i * i + j * j) / (2.0 * sigma * sigma));
@@ -149,7 +149,8 @@ static void reference_blur(struct picture *picture, double sigma)
             }
 }
 
-static void reference_rest(struct picture *picture, const struct invar_view_params *params, double threshold)
+static void reference_rest(struct picture *picture, const struct invar_view_params *params, double threshold,
+                           int kernel)
 {
     const int pixels = picture->height * picture->width;
     if (picture->channels != 1 && picture->channels != 3)
@@ -161,7 +162,7 @@ static void reference_rest(struct picture *picture, const struct invar_view_para
             for (int x = 0; x < picture->width; x++)
                 *at(picture, 0, y, x) = *at(picture, 1, y, x) = *at(picture, 2, y, x) = luma(picture, y, x);
     if (params->blur_sigma > 0.0f)
-        reference_blur(picture, (double)params->blur_sigma);
+        reference_blur(picture, (double)params->blur_sigma, kernel);
     for (int i = 0; params->solarise && i < picture->channels * pixels; i++)
         if (picture->value[i] >= threshold)
             picture->value[i] = 1.0 - picture->value[i];
@@ -188,7 +189,7 @@ static void assert_view(const struct invar_sample *sample, const struct invar_vi
     reference_crop(&expected, sample, params, output->interpolation == 1);
     if (params->jitter)
         reference_jitter(&expected, params);
-    reference_rest(&expected, params, output->solarise_threshold);
+    reference_rest(&expected, params, output->solarise_threshold, output->blur_kernel);
     for (int i = 0; i < count; i++) {
         const double value =
             (expected.value[i] - (double)output->mean[i / pixels]) / (double)output->deviation[i / pixels];
@@ -366,6 +367,22 @@ static void test_wide_blur(void **state)
     subject_free(&sample);
 }
 
+/* A kernel of its own size: narrower than the rule's, wider, and wider than the image. */
+static void test_given_kernel(void **state)
+{
+    (void)state;
+    EACH_SAMPLE(sample)
+    {
+        struct invar_view_output output = subject_output(sample.height, sample.width, sample.channels);
+        struct invar_view_params params = subject_params(&sample);
+        params.blur_sigma = 1.9f;
+        for (int kernel = 1; kernel <= 13; kernel += 6) {
+            output.blur_kernel = kernel;
+            assert_view(&sample, &params, &output);
+        }
+    }
+}
+
 /* Everything in its order. Solarise jumps at its threshold, where rounding may fall on either side: left out. */
 static void test_whole_chain(void **state)
 {
@@ -467,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_hue_of_pure_colours),
         cmocka_unit_test(test_grayscale_blur_solarise_gain),
         cmocka_unit_test(test_wide_blur),
+        cmocka_unit_test(test_given_kernel),
         cmocka_unit_test(test_whole_chain),
         cmocka_unit_test(test_identity_is_exact),
         cmocka_unit_test(test_refusals),
