@@ -16,7 +16,7 @@ struct invar_inspect_options {
     int64_t samples;       /**< at most so many of the split, evenly spaced */
     int64_t seed;          /**< of views, noise and the draw of labelled samples */
     double beta;           /**< of LogDet */
-    double sigma;          /**< of PairDist; 0: sigma^2 is a fifth of the total variance of what is measured */
+    double sigma;          /**< of PairDist; 0: sigma^2 is a tenth of the total variance of what is measured */
     double uniformity_t;   /**< of the uniformity */
     int64_t noise_samples; /**< inputs that get noise; 0: no such check */
     int64_t noise_draws;   /**< noisy copies of an input at a level */

@@ -12,7 +12,7 @@ const struct invar_option invar_inspect_option_table[] = {
      "of views, noise and the draw of labelled samples"},
     {"beta", INVAR_OPTION_REAL, AT(beta), "1", 1e-9, 1e9, NULL, "of the LogDet entropy"},
     {"sigma", INVAR_OPTION_REAL, AT(sigma), "0", 0, 1e9, NULL,
-     "of the PairDist entropies, in units of h or z; 0: sigma^2 is a fifth of their total variance"},
+     "of the PairDist entropies, in units of h or z; 0: sigma^2 is a tenth of their total variance"},
     {"uniformity_t", INVAR_OPTION_REAL, AT(uniformity_t), "2", 1e-3, 100, NULL, "of the uniformity"},
     {"noise_samples", INVAR_OPTION_INT, AT(noise_samples), "16", 0, 4096, NULL,
      "inputs that get noise, evenly spaced over the samples; 0: no such check"},

@@ -111,7 +111,7 @@ static bool add_spectrum(struct space *s, struct invar_error *err)
     inspect_add(s->out, "deviation", "units", deviation, "mean over columns of their deviation; 0 is collapse");
     inspect_add(s->out, "effective_rank", "directions", rank, "RankMe: about how many directions are in use");
     inspect_add(s->out, "directions_99", "directions", (double)needed, "hold 99 % of the variance");
-    s->sigma = s->in->options->sigma > 0 ? s->in->options->sigma : sqrt(total / 5);
+    s->sigma = s->in->options->sigma > 0 ? s->in->options->sigma : sqrt(total / 10);
     return true;
 }
 
@@ -175,7 +175,7 @@ static bool add_entropies(struct space *s, struct invar_error *err)
     char says[INVAR_FINDING_TEXT];
 
     snprintf(says, sizeof says, "deviation of the Gaussians of PairDist: %s",
-             s->in->options->sigma > 0 ? "as given" : "root of a fifth of the total variance");
+             s->in->options->sigma > 0 ? "as given" : "root of a tenth of the total variance");
     inspect_add(s->out, "sigma", "units", s->sigma, says);
     for (int i = 0; i < ESTIMATORS; ++i) {
         const struct estimator *e = &estimators[i];

@@ -43,6 +43,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
     else
         invar_options_default(invar_view_option_table, &views);
     views.count = count;
+    views.local = views.local_size = 0;
     views.blur.count = views.blur.count < count ? views.blur.count : (int)count;
     views.solarise.count = views.solarise.count < count ? views.solarise.count : (int)count;
     pass->samples = invar_alloc(PASS_BATCH, sizeof *pass->samples, err);

@@ -138,7 +138,7 @@ static void test_bounds_add_up(void **state)
         double total = 0;
         for (int64_t j = 0; j < spectrum->count; ++j)
             total += spectrum->value[j];
-        assert_near(sigma * sigma, total / 5, 1e-9);
+        assert_near(sigma * sigma, total / 10, 1e-9);
         const double spread = value(i, spaces[s], "direction_spread");
         assert_near(value(i, spaces[s], "alignment_relative"), value(i, spaces[s], "alignment") / (2 * spread * spread),
                     1e-12);
@@ -199,6 +199,26 @@ static void test_scale_free(void **state)
                 value(before, INVAR_INSPECT_EMBEDDING, "expected_log_q") - 1);
     invar_inspection_free(before);
     invar_inspection_free(after);
+    bench_close(&b);
+}
+
+/* Of a recipe with local views and lists by view, the first two global views are drawn. */
+static void test_many_views(void **state)
+{
+    struct bench b;
+    (void)state;
+    bench_open(&b, false);
+    b.views.blur = b.views.solarise = (struct invar_real_list){2, {0, 0}};
+    struct invar_inspection *two = inspect(&b);
+    b.views.count = 3;
+    b.views.local = 2;
+    b.views.local_size = SIDE / 2;
+    b.views.blur = b.views.solarise = (struct invar_real_list){5, {0, 0, 1, 1, 1}};
+    struct invar_inspection *many = inspect(&b);
+    for (int s = 0; s < 2; ++s)
+        assert_near(value(many, spaces[s], "alignment"), value(two, spaces[s], "alignment"), 0);
+    invar_inspection_free(two);
+    invar_inspection_free(many);
     bench_close(&b);
 }
 
@@ -467,6 +487,7 @@ int main(void)
         cmocka_unit_test(test_bounds_add_up),
         cmocka_unit_test(test_equal_views),
         cmocka_unit_test(test_scale_free),
+        cmocka_unit_test(test_many_views),
         cmocka_unit_test(test_fisher),
         cmocka_unit_test(test_linear_outputs_are_normal),
         cmocka_unit_test(test_clipped_outputs_are_not),
