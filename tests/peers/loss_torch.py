@@ -96,9 +96,13 @@ def byol(inputs, options, _):
     return {"loss": loss / (len(pairs) if options.get("normalise_pairs") else 1)}
 
 
+def off_diagonal_squares(c):
+    return (c[~torch.eye(len(c), dtype=torch.bool)] ** 2).sum()
+
+
 def barlow(inputs, options, _):
     z = views_of(inputs, "z")
-    n, d = z[0].shape
+    n = len(z[0])
     unbiased = options.get("variance", "biased") == "unbiased"
     s = [(x - x.mean(0)) / (x.var(0, unbiased=unbiased) + options.get("eps", 1e-5)).sqrt() for x in z]
     pairs = list(itertools.combinations(s, 2))
@@ -108,7 +112,7 @@ def barlow(inputs, options, _):
     for a, b in pairs:
         c = a.T @ b / divisor
         on = on + share * ((1 - c.diagonal()) ** 2).sum()
-        off = off + share * (c[~torch.eye(d, dtype=torch.bool)] ** 2).sum()
+        off = off + share * off_diagonal_squares(c)
     return {"loss": on + options.get("lambda_offdiag", 0.0051) * off, "on_diagonal": on, "off_diagonal": off}
 
 
@@ -130,7 +134,7 @@ def covariance(inputs, options, _):
     parts = []
     for z in views_of(inputs, "z"):
         c = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
-        parts.append((c[~torch.eye(len(c), dtype=torch.bool)] ** 2).sum() / len(c))
+        parts.append(off_diagonal_squares(c) / len(c))
     return {"loss": over_views(parts, options)}
 
 
@@ -143,10 +147,17 @@ def vicreg(inputs, options, _):
     return {"loss": sum(weight * part for weight, part in zip(weights, parts.values()))} | parts
 
 
-def logdet_nats(z, options):
-    z = normalise(z) if options.get("normalize") else z
+def log_determinant(z, beta):
     c = torch.cov(z.T).reshape(z.shape[1], z.shape[1])
-    return torch.logdet(torch.eye(len(c), dtype=z.dtype) + options.get("beta", 1.0) * c) / 2
+    return torch.logdet(torch.eye(len(c), dtype=z.dtype) + beta * c)
+
+
+def logdet_nats(z, options):
+    return log_determinant(normalise(z) if options.get("normalize") else z, options.get("beta", 1.0)) / 2
+
+
+def squared_distances(z):
+    return ((z[:, None] - z[None]) ** 2).sum(dim=2)
 
 
 def pairdist_nats(z, options):
@@ -154,7 +165,7 @@ def pairdist_nats(z, options):
     z = normalise(z) if options.get("normalize") else z
     alpha = options.get("chernoff_alpha", 0.5)
     factor = {"kl": 1 / 2, "bhattacharyya": 1 / 8, "chernoff": alpha * (1 - alpha) / 2}[options.get("distance", "kl")]
-    apart = ((z[:, None] - z[None]) ** 2).sum(dim=2) * factor / options.get("sigma", 1.0) ** 2
+    apart = squared_distances(z) * factor / options.get("sigma", 1.0) ** 2
     return -torch.logsumexp(-apart, dim=1).mean() + np.log(len(z))
 
 
