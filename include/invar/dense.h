@@ -22,7 +22,7 @@ void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x)
 void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to);
 /** x <- factor x. */
 void invar_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x);
-/** y += scale x. */
+/** y += scale x; x may be float64 where y is float32. */
 void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
                      const struct invar_matrix *y);
 /** y = x^T, or y += x^T; x and y are different memory. */
@@ -32,6 +32,12 @@ void invar_dense_transpose(struct invar_device *device, const struct invar_matri
 void invar_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x);
 /** Sum over all elements of a * b. */
 double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b);
+/**
+ * Sum of squares of a - b; with it da += scale (a - b) and db -= scale (a - b), where those and their data are not
+ * NULL. With scale twice that of the sum they receive its gradient.
+ */
+double invar_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                            double scale, const struct invar_matrix *da, const struct invar_matrix *db);
 /** The diagonal of a square x, to and from host [rows]. */
 void invar_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out);
 void invar_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values);
@@ -40,6 +46,10 @@ void invar_dense_set_diagonal(struct invar_device *device, const struct invar_ma
 void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
                          const struct invar_matrix *a, const struct invar_matrix *b, double keep,
                          const struct invar_matrix *c);
+/** c = scale op(a) op(a)^T, where op transposes on request: symmetric to the last bit, at little more than half of the
+ * work. */
+void invar_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                      const struct invar_matrix *c);
 
 /* ---- rows ---- */
 
@@ -97,9 +107,9 @@ void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix 
 void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y);
 /** Device double [cols] each: means, and sums of squared distances from them (two passes). */
 void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares);
-/** y(i, j) = factor[j] (x(i, j) - mean[j]); mean and factor: device double [cols]. */
+/** y(i, j) = factor[j] (x(i, j) - mean[j]), or += ; mean and factor: device double [cols]. */
 void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
-                             const double *factor, const struct invar_matrix *y);
+                             const double *factor, const struct invar_matrix *y, bool add);
 /**
  * dx += scale factor[j] (dy - column mean of dy - y * column sum of (dy y) / divisor): the gradient of y where mean is
  * that of x and factor 1 / sqrt(squares / divisor + constant).
@@ -114,16 +124,17 @@ void invar_dense_covariance(struct invar_device *device, const struct invar_matr
 /* ---- distances and factorisations, float64 ---- */
 
 /**
- * [I4] from gram = z z^T, z (N, d) centred: *out = sum_i log (1/N) sum_j exp(-scale |z_i - z_j|^2), j = i included.
- * gram is overwritten by the symmetric matrix whose product with z is the gradient of *out by z. Scratch: 2 N doubles.
+ * [I4] from gram = z z^T (invar_dense_gram), z (N, d) centred: *out = sum_i log (1/N) sum_j exp(-scale |z_i - z_j|^2),
+ * j = i included. gram is overwritten by the symmetric matrix whose product with z is the gradient of *out by z.
+ * Scratch: 2 N doubles.
  */
 bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
                              const struct invar_matrix *gram, double scale, double *out, struct invar_error *err);
 
 /** a = L L^T, in place: L in the lower triangle, zeros above. Not positive definite: INVAR_ERROR_NUMERIC. */
 bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err);
-/** b <- (L L^T)^{-1} b. */
-void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l,
+/** b <- (L L^T)^{-1} b, or from the right: b <- b (L L^T)^{-1}. */
+void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, bool right,
                                 const struct invar_matrix *b);
 /** Singular values in descending order, host [min(rows, cols)]; x is destroyed. NaN or Inf in x:
  * INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */

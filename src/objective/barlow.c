@@ -96,7 +96,7 @@ static bool take_standardised(struct invar_device *device, struct invar_scratch 
         for (int64_t j = 0; j < d; j++)
             w->host[j] = 1 / sqrt(w->host[j] / variance_divisor(o, n) + o->eps);
         invar_device_upload(device, w->factor[v], w->host, (size_t)d * sizeof(double));
-        invar_dense_standardise(device, &z[v], w->mean, w->factor[v], &w->s[v]);
+        invar_dense_standardise(device, &z[v], w->mean, w->factor[v], &w->s[v], false);
         if (!invar_term_wanted(gradient, INVAR_ROLE_Z, v))
             continue;
         if (!invar_dense_take(scratch, z[v].dtype, n, d, &w->ds[v], err))

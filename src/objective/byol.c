@@ -67,31 +67,21 @@ static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scr
                           struct invar_term_value *out, struct invar_error *err)
 {
     const struct byol_options *o = options;
-    const struct invar_matrix *first = &in->by[INVAR_ROLE_Q][0];
     const double factor = pair_factor(o, in);
     const int targets = invar_term_targets(in);
     struct invar_unit q[INVAR_MAX_VIEWS], t[INVAR_MAX_VIEWS];
-    struct invar_matrix apart;
     double sum = 0;
 
-    if (!invar_dense_take(scratch, first->dtype, first->rows, first->cols, &apart, err))
-        return false;
     for (int v = 0; v < in->views; v++)
         if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalize,
-                             invar_term_wanted(gradient, INVAR_ROLE_Q, v) != NULL, &q[v], err) ||
+                             invar_term_wanted(gradient, INVAR_ROLE_Q, v), &q[v], err) ||
             (v < targets &&
-             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalize, false, &t[v], err)))
+             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalize, NULL, &t[v], err)))
             return false;
     for (int l = 0; l < in->views; l++)
-        for (int k = 0; k < targets; k++) {
-            if (k == l)
-                continue;
-            invar_dense_copy(device, &q[l].y, &apart);
-            invar_dense_add(device, -1, &t[k].y, &apart);
-            sum += invar_dense_dot(device, &apart, &apart);
-            if (q[l].dy.data)
-                invar_dense_add(device, 2 * weight * factor, &apart, &q[l].dy);
-        }
+        for (int k = 0; k < targets; k++)
+            if (k != l)
+                sum += invar_dense_distance(device, &q[l].y, &t[k].y, 2 * weight * factor, &q[l].dy, NULL);
     for (int l = 0; l < in->views; l++)
         if (q[l].dy.data)
             invar_unit_backward(device, &q[l], invar_term_wanted(gradient, INVAR_ROLE_Q, l));

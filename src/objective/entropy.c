@@ -9,32 +9,34 @@ bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix
                         struct invar_entropy_room *room, struct invar_error *err)
 {
     *room = (struct invar_entropy_room){.normalize = normalize};
+    if (!invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->centred, err))
+        return false;
+    if (!normalize)
+        return true;
     room->lengths = invar_scratch_take(scratch, (size_t)x->rows, sizeof *room->lengths, err);
-    return room->lengths && invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->z, err) &&
-           invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->centred, err) &&
-           (!gradient || (invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->by_z, err) &&
-                          invar_dense_take(scratch, x->dtype, x->rows, x->cols, &room->narrow, err)));
+    return room->lengths && invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->unit, err) &&
+           (!gradient || invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->spare, err));
 }
 
 void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,
                         const struct invar_matrix *x)
 {
-    invar_dense_copy(device, x, &room->z);
+    const struct invar_matrix *wide = room->normalize ? &room->unit : &room->centred;
+
+    invar_dense_copy(device, x, wide);
     if (room->normalize)
-        invar_dense_normalise(device, &room->z, &room->z, room->lengths);
-    invar_dense_centre(device, &room->z, &room->centred);
+        invar_dense_normalise(device, wide, wide, room->lengths);
+    invar_dense_centre(device, wide, &room->centred);
 }
 
 void invar_entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
-                         const struct invar_matrix *dx)
+                         const struct invar_matrix *by_centred, const struct invar_matrix *dx)
 {
-    const struct invar_matrix *by_x = &room->by_z;
-
-    if (room->normalize) {
-        by_x = &room->centred;
-        invar_dense_zero(device, by_x);
-        invar_dense_normalise_backward(device, &room->z, room->lengths, &room->by_z, 1, by_x);
+    if (!room->normalize) {
+        invar_dense_add(device, weight, by_centred, dx);
+        return;
     }
-    invar_dense_copy(device, by_x, &room->narrow);
-    invar_dense_add(device, weight, &room->narrow, dx);
+    invar_dense_zero(device, &room->spare);
+    invar_dense_normalise_backward(device, &room->unit, room->lengths, by_centred, weight, &room->spare);
+    invar_dense_add(device, 1, &room->spare, dx);
 }

@@ -8,20 +8,21 @@
 /** Room for one view; the next one uses it again. */
 struct invar_entropy_room {
     bool normalize;
-    struct invar_matrix z;       /* (N, d) float64: z, or norm(z) */
     struct invar_matrix centred; /* (N, d) float64 */
-    struct invar_matrix by_z;   /* (N, d) float64: the caller puts the gradient by z (or norm(z)) here; no data: none */
-    struct invar_matrix narrow; /* (N, d) in the type of the embeddings */
+    /* with normalize alone */
+    struct invar_matrix unit;  /* (N, d) float64: norm(z) */
+    struct invar_matrix spare; /* (N, d) float64, where a gradient is wanted */
     double *lengths;
 };
 /** Takes the room for matrices like x, with that of a gradient on request. */
 bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalize, bool gradient,
                         struct invar_entropy_room *room, struct invar_error *err);
-/** Fills room->z and room->centred from x. */
+/** Fills room->centred from x. */
 void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,
                         const struct invar_matrix *x);
-/** dx += weight * the gradient that room->by_z amounts to; overwrites the room. */
+/** dx += weight * the gradient that by_centred, (N, d) float64 with columns of mean 0, amounts to; it may be
+ * room->centred. */
 void invar_entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
-                         const struct invar_matrix *dx);
+                         const struct invar_matrix *by_centred, const struct invar_matrix *dx);
 
 #endif

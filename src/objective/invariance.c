@@ -49,25 +49,15 @@ static bool invariance_evaluate(struct invar_device *device, struct invar_scratc
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
     const double factor = pair_factor(o, in);
     struct invar_unit unit[INVAR_MAX_VIEWS];
-    struct invar_matrix apart;
     double sum = 0;
 
-    if (!invar_dense_take(scratch, z[0].dtype, z[0].rows, z[0].cols, &apart, err))
-        return false;
     for (int v = 0; v < in->views; v++)
-        if (!invar_unit_take(device, scratch, &z[v], o->normalize, invar_term_wanted(gradient, INVAR_ROLE_Z, v) != NULL,
+        if (!invar_unit_take(device, scratch, &z[v], o->normalize, invar_term_wanted(gradient, INVAR_ROLE_Z, v),
                              &unit[v], err))
             return false;
     for (int a = 0; a < in->views; a++)
-        for (int b = a + 1; b < in->views; b++) {
-            invar_dense_copy(device, &unit[a].y, &apart);
-            invar_dense_add(device, -1, &unit[b].y, &apart);
-            sum += invar_dense_dot(device, &apart, &apart);
-            if (unit[a].dy.data)
-                invar_dense_add(device, 2 * weight * factor, &apart, &unit[a].dy);
-            if (unit[b].dy.data)
-                invar_dense_add(device, -2 * weight * factor, &apart, &unit[b].dy);
-        }
+        for (int b = a + 1; b < in->views; b++)
+            sum += invar_dense_distance(device, &unit[a].y, &unit[b].y, 2 * weight * factor, &unit[a].dy, &unit[b].dy);
     for (int v = 0; v < in->views; v++)
         if (unit[v].dy.data)
             invar_unit_backward(device, &unit[v], invar_term_wanted(gradient, INVAR_ROLE_Z, v));

@@ -37,9 +37,8 @@ static bool logdet_check(const void *options, const struct invar_embeddings *in,
 /* room for one view */
 struct work {
     struct invar_entropy_room room;
-    struct invar_matrix c;      /* the smaller of covariance and Gram matrix, then I + beta of it, then its factor */
-    struct invar_matrix turned; /* d x N, where the covariance is the smaller and a gradient is wanted */
-    double *diagonal;           /* host */
+    struct invar_matrix c; /* the smaller of beta times covariance and Gram matrix, then I + that, then its factor */
+    double *diagonal;      /* host */
 };
 
 static bool take_work(struct invar_scratch *scratch, const struct invar_logdet_options *o, const struct invar_matrix *z,
@@ -50,18 +49,16 @@ static bool take_work(struct invar_scratch *scratch, const struct invar_logdet_o
     *w = (struct work){0};
     w->diagonal = invar_scratch_take(scratch, (size_t)least, sizeof *w->diagonal, err);
     return w->diagonal && invar_entropy_take(scratch, z, o->normalize, gradient, &w->room, err) &&
-           invar_dense_take(scratch, INVAR_FLOAT64, least, least, &w->c, err) &&
-           (!gradient || z->cols > z->rows ||
-            invar_dense_take(scratch, INVAR_FLOAT64, z->cols, z->rows, &w->turned, err));
+           invar_dense_take(scratch, INVAR_FLOAT64, least, least, &w->c, err);
 }
 
 /*
- * beta, or less where beta C is so large that rounding could hide I and the factorisation fail. Cholesky succeeds for
+ * 1, or less where beta C is so large that rounding could hide I and the factorisation fail. Cholesky succeeds for
  * a matrix of diagonal up to t, smallest eigenvalue 1 and entries off by inner * epsilon relative to the diagonal
  * while n (n + inner) epsilon t < 1 (Demmel 1989). Even at 4096 x 8192 that is any t below 8e7: only embeddings that
  * have run away are treated so.
  */
-static double safe_beta(double beta, const double *diagonal, int64_t n, int64_t inner)
+static double safe_scale(const double *diagonal, int64_t n, int64_t inner)
 {
     const double limit = 1 / ((double)n * (double)(n + inner + 2) * DBL_EPSILON);
     double largest = 0;
@@ -69,29 +66,30 @@ static double safe_beta(double beta, const double *diagonal, int64_t n, int64_t 
     for (int64_t i = 0; i < n; i++)
         if (!(diagonal[i] <= largest))
             largest = diagonal[i];
-    return beta * largest > limit ? limit / largest : beta;
+    return largest > limit ? limit / largest : 1;
 }
 
-/* w->room holds a view: its entropy, and the gradient of that into w->room.by_z */
+/* w->room holds a view: its entropy; on request room.centred becomes the gradient of that divided by *factor */
 static bool entropy_of(struct invar_device *device, struct work *w, double beta, bool gradient, double *out,
-                       struct invar_error *err)
+                       double *factor, struct invar_error *err)
 {
     const struct invar_matrix *z = &w->room.centred;
     const int64_t n = w->c.rows;
     const bool covariance = z->cols <= z->rows;
-    const double scale = 1 / (double)(z->rows - 1);
+    const double scale = beta / (double)(z->rows - 1);
 
-    invar_dense_product(device, covariance, !covariance, scale, z, z, 0, &w->c);
+    invar_dense_gram(device, covariance, scale, z, &w->c);
     invar_dense_diagonal(device, &w->c, w->diagonal);
     *out = 0;
     for (int64_t i = 0; i < n; i++)
         *out += w->diagonal[i];
     if (!isfinite(*out))
         return true; /* the caller reports a value that is not finite */
-    beta = safe_beta(beta, w->diagonal, n, covariance ? z->rows : z->cols);
-    invar_dense_scale(device, beta, &w->c);
+    const double safe = safe_scale(w->diagonal, n, covariance ? z->rows : z->cols);
+    if (safe < 1)
+        invar_dense_scale(device, safe, &w->c);
     for (int64_t i = 0; i < n; i++)
-        w->diagonal[i] = 1 + beta * w->diagonal[i];
+        w->diagonal[i] = 1 + safe * w->diagonal[i];
     invar_dense_set_diagonal(device, &w->c, w->diagonal);
     if (!invar_dense_cholesky(device, &w->c, err))
         return false;
@@ -99,17 +97,9 @@ static bool entropy_of(struct invar_device *device, struct work *w, double beta,
     *out = 0;
     for (int64_t i = 0; i < n; i++)
         *out += log(w->diagonal[i]);
-    if (!gradient)
-        return true;
-    if (covariance) {
-        invar_dense_transpose(device, z, &w->turned, false);
-        invar_dense_cholesky_solve(device, &w->c, &w->turned);
-        invar_dense_transpose(device, &w->turned, &w->room.by_z, false);
-    } else {
-        invar_dense_copy(device, z, &w->room.by_z);
-        invar_dense_cholesky_solve(device, &w->c, &w->room.by_z);
-    }
-    invar_dense_scale(device, beta * scale, &w->room.by_z);
+    if (gradient)
+        invar_dense_cholesky_solve(device, &w->c, covariance, z);
+    *factor = safe * scale;
     return true;
 }
 
@@ -138,13 +128,13 @@ static bool logdet_evaluate(struct invar_device *device, struct invar_scratch *s
         return false;
     for (int v = 0; v < in->views; v++) {
         const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
-        double entropy;
+        double entropy, factor = 0;
         invar_entropy_load(device, &w.room, &z[v]);
-        if (!entropy_of(device, &w, o->beta, wanted != NULL, &entropy, err))
+        if (!entropy_of(device, &w, o->beta, wanted != NULL, &entropy, &factor, err))
             return false;
         sum += entropy;
         if (wanted && isfinite(entropy))
-            invar_entropy_store(device, &w.room, weight * per_view / divisor, wanted);
+            invar_entropy_store(device, &w.room, weight * per_view / divisor * factor, &w.room.centred, wanted);
     }
     give(o, sum, per_view, z[0].cols, out);
     return true;

@@ -33,19 +33,15 @@ static bool gaussian_gradient(struct invar_device *device, struct invar_scratch 
                               struct invar_error *err)
 {
     const int64_t n = centred->rows, d = centred->cols;
-    struct invar_matrix c, turned;
+    struct invar_matrix c;
 
-    if (!invar_dense_take(scratch, INVAR_FLOAT64, d, d, &c, err) ||
-        !invar_dense_take(scratch, INVAR_FLOAT64, d, n, &turned, err))
+    if (!invar_dense_take(scratch, INVAR_FLOAT64, d, d, &c, err))
         return false;
     invar_dense_covariance(device, centred, &c);
     if (!invar_dense_cholesky(device, &c, err))
         return false;
-    invar_dense_transpose(device, centred, &turned, false);
-    invar_dense_cholesky_solve(device, &c, &turned);
-    invar_dense_transpose(device, &turned, centred, false);
-    invar_dense_scale(device, 1 / (double)(n - 1), centred);
-    invar_dense_add(device, 1, centred, gradient);
+    invar_dense_cholesky_solve(device, &c, true, centred);
+    invar_dense_add(device, 1 / (double)(n - 1), centred, gradient);
     return true;
 }
 

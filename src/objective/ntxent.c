@@ -66,7 +66,7 @@ static bool ntxent_evaluate(struct invar_device *device, struct invar_scratch *s
         const struct invar_matrix rows = half(&unit, v);
         invar_dense_normalise(device, &z[v], &rows, lengths + v * n);
     }
-    invar_dense_product(device, false, true, 1 / o->tau, &unit, &unit, 0, &logits);
+    invar_dense_gram(device, false, 1 / o->tau, &unit, &logits);
     if (!invar_dense_contrast(device, scratch, &how, &logits, &sum, &none, err))
         return false;
     if (gradient) {

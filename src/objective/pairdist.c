@@ -70,24 +70,25 @@ static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch 
     const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
     const double factor = weight * invar_over_views(o->over_views, in->views) / divisor;
     struct invar_entropy_room room;
-    struct invar_matrix gram;
+    struct invar_matrix gram, by_centred;
     double sum = 0;
 
     if (!invar_entropy_take(scratch, &z[0], o->normalize, gradient != NULL, &room, err) ||
-        !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err))
+        !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err) ||
+        (gradient && !invar_dense_take(scratch, INVAR_FLOAT64, n, d, &by_centred, err)))
         return false;
     for (int v = 0; v < in->views; v++) {
         const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
         double logs;
         invar_entropy_load(device, &room, &z[v]);
-        invar_dense_product(device, false, true, 1, &room.centred, &room.centred, 0, &gram);
+        invar_dense_gram(device, false, 1, &room.centred, &gram);
         if (!invar_dense_pair_kernel(device, scratch, &gram, distance_scale(o), &logs, err))
             return false;
         sum -= logs / (double)n;
         if (!wanted)
             continue;
-        invar_dense_product(device, false, false, -1 / (double)n, &gram, &room.centred, 0, &room.by_z);
-        invar_entropy_store(device, &room, factor, wanted);
+        invar_dense_product(device, false, false, -1 / (double)n, &gram, &room.centred, 0, &by_centred);
+        invar_entropy_store(device, &room, factor, &by_centred, wanted);
     }
     give(o, sum, in->views, d, out);
     return true;

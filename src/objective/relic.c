@@ -111,10 +111,10 @@ static bool take_logits(struct invar_device *device, struct invar_scratch *scrat
     const int64_t n = in->by[online][0].rows;
 
     for (int l = 0; l < w->views; l++)
-        if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalize,
-                             invar_term_wanted(gradient, online, l) != NULL, &w->q[l], err) ||
+        if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalize, invar_term_wanted(gradient, online, l),
+                             &w->q[l], err) ||
             (o->target && l < w->targets &&
-             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalize, false, &w->own_t[l], err)))
+             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalize, NULL, &w->own_t[l], err)))
             return false;
     w->t = o->target ? w->own_t : w->q;
     for (int l = 0; l < w->views; l++)
@@ -190,26 +190,15 @@ static bool euclidean(struct invar_device *device, struct invar_scratch *scratch
                       double scale, const struct invar_embeddings *gradient, double *out, struct invar_error *err)
 {
     struct invar_unit h[INVAR_MAX_VIEWS];
-    struct invar_matrix apart;
 
-    if (!invar_dense_take(scratch, in->by[INVAR_ROLE_H][0].dtype, in->by[INVAR_ROLE_H][0].rows,
-                          in->by[INVAR_ROLE_H][0].cols, &apart, err))
-        return false;
     for (int a = 0; a < in->views; a++)
         if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_H][a], true,
-                             invar_term_wanted(gradient, INVAR_ROLE_H, a) != NULL, &h[a], err))
+                             invar_term_wanted(gradient, INVAR_ROLE_H, a), &h[a], err))
             return false;
     *out = 0;
     for (int a = 0; a < in->views; a++)
-        for (int b = a + 1; b < in->views; b++) {
-            invar_dense_copy(device, &h[a].y, &apart);
-            invar_dense_add(device, -1, &h[b].y, &apart);
-            *out += invar_dense_dot(device, &apart, &apart);
-            if (h[a].dy.data)
-                invar_dense_add(device, 2 * scale, &apart, &h[a].dy);
-            if (h[b].dy.data)
-                invar_dense_add(device, -2 * scale, &apart, &h[b].dy);
-        }
+        for (int b = a + 1; b < in->views; b++)
+            *out += invar_dense_distance(device, &h[a].y, &h[b].y, 2 * scale, &h[a].dy, &h[b].dy);
     for (int a = 0; a < in->views; a++)
         if (h[a].dy.data)
             invar_unit_backward(device, &h[a], invar_term_wanted(gradient, INVAR_ROLE_H, a));

@@ -180,16 +180,19 @@ bool invar_term_check_finite(const struct invar_term_spec *term, const struct in
 }
 
 bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                     bool normalise, bool wanted, struct invar_unit *unit, struct invar_error *err)
+                     bool normalise, const struct invar_matrix *dx, struct invar_unit *unit, struct invar_error *err)
 {
     *unit = (struct invar_unit){.y = *x};
-    if (wanted) {
+    if (!normalise) {
+        if (dx)
+            unit->dy = *dx;
+        return true;
+    }
+    if (dx) {
         if (!invar_dense_take(scratch, x->dtype, x->rows, x->cols, &unit->dy, err))
             return false;
         invar_dense_zero(device, &unit->dy);
     }
-    if (!normalise)
-        return true;
     unit->lengths = invar_scratch_take(scratch, (size_t)x->rows, sizeof *unit->lengths, err);
     if (!unit->lengths || !invar_dense_take(scratch, x->dtype, x->rows, x->cols, &unit->y, err))
         return false;
@@ -201,8 +204,6 @@ void invar_unit_backward(struct invar_device *device, const struct invar_unit *u
 {
     if (unit->lengths)
         invar_dense_normalise_backward(device, &unit->y, unit->lengths, &unit->dy, 1, dx);
-    else
-        invar_dense_add(device, 1, &unit->dy, dx);
 }
 
 const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view)

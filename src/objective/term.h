@@ -39,10 +39,13 @@ struct invar_unit {
     struct invar_matrix y, dy; /* dy.data NULL where no gradient is wanted */
     double *lengths;           /* NULL where y is x */
 };
-/** Fills unit from x; wanted: dy is taken from scratch and zeroed. */
+/**
+ * Fills unit from x. dx: where the gradient by x belongs, NULL where none is wanted; dy is zeroed memory of scratch, or
+ * dx itself where y is x: whoever fills dy adds to it.
+ */
 bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                     bool normalise, bool wanted, struct invar_unit *unit, struct invar_error *err);
-/** dx += the gradient by x that dy amounts to. */
+                     bool normalise, const struct invar_matrix *dx, struct invar_unit *unit, struct invar_error *err);
+/** dx, the same as above, += the gradient by x that dy amounts to. */
 void invar_unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx);
 
 /** The gradient wanted of a role and view, or NULL. */

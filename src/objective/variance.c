@@ -26,8 +26,8 @@ static bool variance_check(const void *options, const struct invar_embeddings *i
     return invar_term_check_views(&invar_term_variance, in, variance_roles(options), err);
 }
 
-/* squares of a view in, 1 / deviation where the hinge is open and 0 elsewhere out; the sum of the hinge */
-static double hinge(const struct invar_variance_options *o, double *columns, int64_t n, int64_t d)
+/* squares of a view in, scale / deviation where the hinge is open and 0 elsewhere out; the sum of the hinge */
+static double hinge(const struct invar_variance_options *o, double scale, double *columns, int64_t n, int64_t d)
 {
     double sum = 0;
 
@@ -35,7 +35,7 @@ static double hinge(const struct invar_variance_options *o, double *columns, int
         const double deviation = sqrt(columns[j] / (double)(n - 1) + o->eps);
         const bool open = !(deviation >= o->gamma); /* a NaN goes through */
         sum += open ? o->gamma - deviation : 0;
-        columns[j] = open ? 1 / deviation : 0;
+        columns[j] = open ? scale / deviation : 0;
     }
     return sum;
 }
@@ -48,24 +48,22 @@ static bool variance_evaluate(struct invar_device *device, struct invar_scratch 
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
     const int64_t n = z[0].rows, d = z[0].cols;
     const double factor = invar_over_views(o->over_views, in->views) / (double)d;
-    struct invar_matrix standard = {0};
     double sum = 0;
 
     double *mean = invar_scratch_take(scratch, (size_t)d, sizeof *mean, err);
     double *columns = invar_scratch_take(scratch, (size_t)d, sizeof *columns, err);
     double *host = invar_scratch_take(scratch, (size_t)d, sizeof *host, err);
-    if (!mean || !columns || !host || (gradient && !invar_dense_take(scratch, z[0].dtype, n, d, &standard, err)))
+    if (!mean || !columns || !host)
         return false;
     for (int v = 0; v < in->views; v++) {
         const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
         invar_dense_moments(device, &z[v], mean, columns);
         invar_device_download(device, host, columns, (size_t)d * sizeof *host);
-        sum += hinge(o, host, n, d);
+        sum += hinge(o, -weight * factor / (double)(n - 1), host, n, d);
         if (!wanted)
             continue;
         invar_device_upload(device, columns, host, (size_t)d * sizeof *host);
-        invar_dense_standardise(device, &z[v], mean, columns, &standard);
-        invar_dense_add(device, -weight * factor / (double)(n - 1), &standard, wanted);
+        invar_dense_standardise(device, &z[v], mean, columns, wanted, true);
     }
     *out = (struct invar_term_value){.loss = factor * sum};
     return true;

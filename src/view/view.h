@@ -7,29 +7,16 @@
  * one line in the table of operations.c; it works in place on a planar float image with values in 0..1.
  */
 
+#include "base/clones.h"
 #include "invar/random.h"
 #include "invar/view.h"
 
 #define VIEW_MAX_CHANNELS 16
 #define VIEW_MAX_TAPS 4
 
-/*
- * The kernels are plain loops that the compiler vectorises. The build has no -march, so each is compiled twice and the
- * processor picks. Neither variant has fused multiply-add: both give the same bits for everything but a sum.
- */
-#if defined(__SANITIZE_ADDRESS__)
-#define VIEW_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define VIEW_SANITIZED 1
-#endif
-#endif
-#if defined(__x86_64__) && defined(__ELF__) && !defined(VIEW_SANITIZED)
-#define VIEW_CLONES __attribute__((target_clones("avx2", "default")))
-#else
-#define VIEW_CLONES
-#endif
-#define VIEW_INLINE static inline __attribute__((always_inline))
+/* Neither variant has fused multiply-add: both give the same bits for everything but a sum. */
+#define VIEW_CLONES INVAR_CLONES
+#define VIEW_INLINE INVAR_INLINE
 
 /** How the positions along one side of the output sample the input: tap t of position i. */
 struct view_axis {

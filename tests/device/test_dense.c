@@ -311,7 +311,7 @@ static double weighted_standard(const struct invar_matrix *x, const struct invar
     invar_dense_moments(device, x, mean, squares);
     for (int64_t j = 0; j < x->cols; j++)
         factor[j] = 1 / sqrt(squares[j] / divisor + 0.1);
-    invar_dense_standardise(device, x, mean, factor, y);
+    invar_dense_standardise(device, x, mean, factor, y, false);
     return invar_dense_dot(device, y, weight);
 }
 
@@ -434,7 +434,7 @@ static void cholesky_factor_and_solution(void **state)
     invar_dense_product(device, false, true, 1, &l, &l, 0, &back);
     for (int64_t i = 0; i < n; i++)
         assert_near(get(&back, i, n / 2), get(&a, i, n / 2), 1e-12);
-    invar_dense_cholesky_solve(device, &l, &x);
+    invar_dense_cholesky_solve(device, &l, false, &x);
     invar_dense_product(device, false, false, -1, &a, &x, 1, &b);
     assert_near(invar_dense_dot(device, &b, &b), 0, 1e-20);
 }

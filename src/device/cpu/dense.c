@@ -2,6 +2,8 @@
 /* Elements, rows and columns of dense.h on the processor: OpenMP over rows, one kernel text for both types. */
 #include "invar/dense.h"
 
+#include "base/clones.h"
+
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -10,20 +12,60 @@
 #define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
 #define TILE 32          /* side of a block that fits the first cache */
 #define BLOCKS 64        /* sums are made of this many parts, whatever the number of threads */
+#define CACHED 2048      /* elements of two or three arrays that are gone through twice and stay in the first cache */
+#define COLUMNS 512      /* at most so many neighbours at a time: their sums stay in the first cache */
 
 static int64_t block_start(int block, int64_t count)
 {
     return count / BLOCKS * block + (count % BLOCKS) * block / BLOCKS;
 }
 
+/* columns of one piece of work: enough pieces for all threads, whole cache lines */
+static int64_t columns_at_once(int threads, int64_t cols)
+{
+    const int64_t share = (cols / threads + 15) / 16 * 16;
+    return share < 16 ? 16 : share > COLUMNS ? COLUMNS : share;
+}
+
+/* e^r for |r| <= ln(2) / 2 */
+INVAR_INLINE float series_f32(float r)
+{
+    return 1 +
+           r * (1 + r * (1 / 2.0f +
+                         r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f)))))));
+}
+
+INVAR_INLINE double series_f64(double r)
+{
+    const double far =
+        1 / 5040.0 +
+        r * (1 / 40320.0 +
+             r * (1 / 362880.0 +
+                  r * (1 / 3628800.0 + r * (1 / 39916800.0 + r * (1 / 479001600.0 + r * (1 / 6227020800.0))))));
+    return 1 + r * (1 + r * (1 / 2.0 + r * (1 / 6.0 + r * (1 / 24.0 + r * (1 / 120.0 + r * (1 / 720.0 + r * far))))));
+}
+
+/* ROUND leaves no bits after the point; LN2_HIGH has zeros at its end, so that its multiples are exact */
 #define REAL float
-#define EXP expf
+#define BITS uint32_t
 #define NAME(x) x##_f32
+#define ROUND 12582912.0f
+#define LN2_HIGH 0.693359375f
+#define LN2_LOW (float)(0.69314718055994530942 - 0.693359375)
+#define MANTISSA 23
+#define ONE_BITS 0x3f800000u
+#define LOWEST -87.0f
 #include "dense_kernels.h"
 
 #define REAL double
-#define EXP exp
+#define BITS uint64_t
 #define NAME(x) x##_f64
+#define ROUND 6755399441055744.0
+#define LN2_HIGH 0x1.62e42fefap-1
+#define LN2_LOW 0x1.cf79abc9e3b3ap-40
+#define MANTISSA 52
+#define ONE_BITS 0x3ff0000000000000u
+#define LOWEST -708.0
 #include "dense_kernels.h"
 
 static bool is_f32(const struct invar_matrix *x)
@@ -56,18 +98,52 @@ void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x)
     memset(x->data, 0, (size_t)count_of(x) * invar_dtype_size(x->dtype));
 }
 
+INVAR_CLONES static void widen(const float *x, double *y, int64_t count)
+{
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        y[i] = (double)x[i];
+}
+
+INVAR_CLONES static void narrow(double factor, bool add, const double *x, float *y, int64_t count)
+{
+    if (add)
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++)
+            y[i] += (float)(factor * x[i]);
+    else
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++)
+            y[i] = (float)(factor * x[i]);
+}
+
+static void narrow_all(int threads, double factor, bool add, const double *x, float *y, int64_t count)
+{
+#pragma omp parallel for num_threads(threads) if (count > SMALL_WORK)
+    for (int k = 0; k < BLOCKS; k++) {
+        const int64_t from = block_start(k, count);
+        narrow(factor, add, x + from, y + from, block_start(k + 1, count) - from);
+    }
+}
+
+static void widen_all(int threads, const float *x, double *y, int64_t count)
+{
+#pragma omp parallel for num_threads(threads) if (count > SMALL_WORK)
+    for (int k = 0; k < BLOCKS; k++) {
+        const int64_t from = block_start(k, count);
+        widen(x + from, y + from, block_start(k + 1, count) - from);
+    }
+}
+
 void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to)
 {
-    const int64_t count = count_of(from);
-    (void)device;
+    const int threads = invar_device_threads(device);
     if (from->dtype == to->dtype)
-        memcpy(to->data, from->data, (size_t)count * invar_dtype_size(from->dtype));
+        memcpy(to->data, from->data, (size_t)count_of(from) * invar_dtype_size(from->dtype));
     else if (is_f32(from))
-        for (int64_t i = 0; i < count; i++)
-            ((double *)to->data)[i] = (double)((const float *)from->data)[i];
+        widen_all(threads, from->data, to->data, count_of(from));
     else
-        for (int64_t i = 0; i < count; i++)
-            ((float *)to->data)[i] = (float)((const double *)from->data)[i];
+        narrow_all(threads, 1, false, from->data, to->data, count_of(from));
 }
 
 void invar_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x)
@@ -83,7 +159,9 @@ void invar_dense_add(struct invar_device *device, double scale, const struct inv
                      const struct invar_matrix *y)
 {
     const int threads = invar_device_threads(device);
-    if (is_f32(x))
+    if (x->dtype != y->dtype)
+        narrow_all(threads, scale, true, x->data, y->data, count_of(x));
+    else if (is_f32(x))
         add_f32(threads, scale, x->data, y->data, count_of(x));
     else
         add_f64(threads, scale, x->data, y->data, count_of(x));
@@ -113,6 +191,15 @@ double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a
     const int threads = invar_device_threads(device);
     return is_f32(a) ? dot_f32(threads, a->data, b->data, count_of(a))
                      : dot_f64(threads, a->data, b->data, count_of(a));
+}
+
+double invar_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                            double scale, const struct invar_matrix *da, const struct invar_matrix *db)
+{
+    const int threads = invar_device_threads(device);
+    void *by_a = da ? da->data : NULL, *by_b = db ? db->data : NULL;
+    return is_f32(a) ? distance_f32(threads, a->data, b->data, scale, by_a, by_b, count_of(a))
+                     : distance_f64(threads, a->data, b->data, scale, by_a, by_b, count_of(a));
 }
 
 void invar_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out)
@@ -247,13 +334,13 @@ void invar_dense_moments(struct invar_device *device, const struct invar_matrix 
 }
 
 void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
-                             const double *factor, const struct invar_matrix *y)
+                             const double *factor, const struct invar_matrix *y, bool add)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
-        standardise_f32(threads, x->data, mean, factor, y->data, x->rows, x->cols);
+        standardise_f32(threads, x->data, mean, factor, y->data, add, x->rows, x->cols);
     else
-        standardise_f64(threads, x->data, mean, factor, y->data, x->rows, x->cols);
+        standardise_f64(threads, x->data, mean, factor, y->data, add, x->rows, x->cols);
 }
 
 void invar_dense_standardise_backward(struct invar_device *device, const struct invar_matrix *y, const double *factor,
@@ -267,22 +354,39 @@ void invar_dense_standardise_backward(struct invar_device *device, const struct 
         standardise_backward_f64(threads, y->data, factor, divisor, dy->data, scale, dx->data, y->rows, y->cols);
 }
 
-/* row i of exp(-scale |z_i - z_j|^2), divided by its sum and without its diagonal; squares: |z_j|^2. The log of the
- * mean. */
-static double pair_row(double *row, const double *squares, int64_t i, int64_t n, double scale)
+/* row i of K = exp(-scale |z_i - z_j|^2) without its diagonal; squares: |z_j|^2. The sum of the row, 1 of j = i in it.
+ */
+INVAR_CLONES static double pair_row(double *row, const double *squares, int64_t i, int64_t n, double scale)
 {
-    double sum = 1; /* j = i */
+    const double own = squares[i];
+    double sum = 1;
 
     for (int64_t j = 0; j < n; j++) {
-        const double apart = squares[i] + squares[j] - 2 * row[j];
-        row[j] = exp(-scale * (apart < 0 ? 0 : apart)); /* a NaN goes through */
+        const double apart = own + squares[j] - 2 * row[j];
+        row[j] = exponential_f64(-scale * (apart < 0 ? 0 : apart)); /* a NaN goes through */
     }
     row[i] = 0;
+#pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < n; j++)
         sum += row[j];
-    for (int64_t j = 0; j < n; j++)
-        row[j] /= sum;
-    return log(sum / (double)n);
+    return sum;
+}
+
+/*
+ * The gradient of the sum of logs by z_i is -2 scale sum_j (p_ij + p_ji) (z_i - z_j) with p_ij = K_ij / sum_i: the row
+ * i of K becomes that of the matrix whose product with z this is. K is symmetric, so no other row is read.
+ */
+INVAR_CLONES static void pair_gradient_row(double *row, const double *inverse, int64_t i, int64_t n, double scale)
+{
+    const double own = inverse[i];
+    double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t j = 0; j < n; j++) {
+        row[j] *= 2 * scale * (own + inverse[j]);
+        sum += row[j];
+    }
+    row[i] = -sum;
 }
 
 bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
@@ -293,26 +397,18 @@ bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *
     double *x = gram->data;
 
     double *squares = invar_scratch_take(scratch, (size_t)n, sizeof *squares, err);
-    double *logs = invar_scratch_take(scratch, (size_t)n, sizeof *logs, err);
-    if (!squares || !logs)
+    double *inverse = invar_scratch_take(scratch, (size_t)n, sizeof *inverse, err);
+    if (!squares || !inverse)
         return false;
     invar_dense_diagonal(device, gram, squares);
 #pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
     for (int64_t i = 0; i < n; i++)
-        logs[i] = pair_row(x + i * n, squares, i, n, scale);
+        inverse[i] = 1 / pair_row(x + i * n, squares, i, n, scale);
     *out = 0;
     for (int64_t i = 0; i < n; i++)
-        *out += logs[i];
-    /* gradient by z_i: -2 scale sum_j (p_ij + p_ji) (z_i - z_j) */
-    symmetrise_f64(threads, x, n);
+        *out -= log(inverse[i] * (double)n);
 #pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
-    for (int64_t i = 0; i < n; i++) {
-        double sum = 0;
-        for (int64_t j = 0; j < n; j++) {
-            sum += x[i * n + j];
-            x[i * n + j] *= 2 * scale;
-        }
-        x[i * n + i] = -2 * scale * sum;
-    }
+    for (int64_t i = 0; i < n; i++)
+        pair_gradient_row(x + i * n, inverse, i, n, scale);
     return true;
 }

@@ -7,6 +7,7 @@
 #include <math.h>
 
 #define SMALL_PRODUCT 1e5 /* multiply-adds below which OpenBLAS starts no threads of its own */
+#define MIRROR_TILE 32    /* columns that are copied to rows at a time */
 
 static void use_threads(struct invar_device *device)
 {
@@ -55,10 +56,47 @@ void invar_dense_product(struct invar_device *device, bool transpose_a, bool tra
     }
 }
 
+/* rows of the triangle that one call makes; the block on the diagonal is made whole, so they are few */
+static int64_t strip_height(int64_t n)
+{
+    const int64_t share = n / 16;
+    return share < 32 ? 32 : share > 192 ? 192 : share;
+}
+
+#define MIRROR(type)                                                                                                   \
+    static void mirror_##type(type *c, int64_t n, int64_t row, int64_t height)                                         \
+    {                                                                                                                  \
+        for (int64_t from = row; from < n; from += MIRROR_TILE)                                                        \
+            for (int64_t j = from; j < from + MIRROR_TILE && j < n; j++)                                               \
+                for (int64_t i = row; i < row + height && i < j; i++)                                                  \
+                    c[j * n + i] = c[i * n + j];                                                                       \
+    }
+MIRROR(float)
+MIRROR(double)
+
+/* Threads take strips of the upper triangle, the longest first; what a strip is does not depend on who makes it. */
+void invar_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                      const struct invar_matrix *c)
+{
+    const int64_t n = c->rows, inner = transpose ? a->rows : a->cols, height = strip_height(n);
+    const int threads = (double)n * (double)n * (double)inner > SMALL_PRODUCT ? invar_device_threads(device) : 1;
+
+    use_threads(device);
+#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
+    for (int64_t row = 0; row < n; row += height) {
+        const int64_t rows = row + height < n ? height : n - row;
+        product_block(transpose, !transpose, scale, a, a, 0, c, row, row, rows, n - row);
+        if (c->dtype == INVAR_FLOAT32)
+            mirror_float(c->data, n, row, rows);
+        else
+            mirror_double(c->data, n, row, rows);
+    }
+}
+
 void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
                             const struct invar_matrix *c)
 {
-    invar_dense_product(device, true, false, 1.0 / (double)(centred->rows - 1), centred, centred, 0, c);
+    invar_dense_gram(device, true, 1.0 / (double)(centred->rows - 1), centred, c);
 }
 
 bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err)
@@ -81,13 +119,30 @@ bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix
     return true;
 }
 
-void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, const struct invar_matrix *b)
+/* Each thread solves for columns (or, from the right, rows) of its own. */
+void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, bool right,
+                                const struct invar_matrix *b)
 {
-    const int n = (int)b->rows, m = (int)b->cols;
+    const int n = (int)l->rows, cols = (int)b->cols;
+    const int64_t length = right ? b->rows : b->cols;
+    const bool worth = (double)n * (double)b->rows * (double)b->cols > SMALL_PRODUCT;
+    const int threads = worth ? invar_device_threads(device) : 1;
 
     use_threads(device);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasNoTrans, CblasNonUnit, n, m, 1, l->data, n, b->data, m);
-    cblas_dtrsm(CblasRowMajor, CblasLeft, CblasLower, CblasTrans, CblasNonUnit, n, m, 1, l->data, n, b->data, m);
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int i = 0; i < threads; i++) {
+        const int64_t from = length * i / threads;
+        const int count = (int)(length * (i + 1) / threads - from);
+        const int m = right ? count : n, k = right ? n : count;
+        const enum CBLAS_SIDE side = right ? CblasRight : CblasLeft;
+        const enum CBLAS_TRANSPOSE first = right ? CblasTrans : CblasNoTrans,
+                                   second = right ? CblasNoTrans : CblasTrans;
+        double *x = (double *)b->data + (right ? from * cols : from);
+        if (count == 0)
+            continue;
+        cblas_dtrsm(CblasRowMajor, side, CblasLower, first, CblasNonUnit, m, k, 1, l->data, n, x, cols);
+        cblas_dtrsm(CblasRowMajor, side, CblasLower, second, CblasNonUnit, m, k, 1, l->data, n, x, cols);
+    }
 }
 
 static bool singular_values(struct invar_scratch *scratch, const struct invar_matrix *x, double *values,

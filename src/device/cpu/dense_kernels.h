@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows, columns and elements of dense.h, written once for both types: dense.c includes this twice, with
- * REAL (float or double), EXP and NAME(x) (the type's suffix). No guard: it is meant to be included twice. What
- * adds up over elements does so in double and in an order that does not depend on the number of threads.
+ * REAL (float or double), BITS (the unsigned integer of that size) and NAME(x) (the type's suffix). No guard: it is
+ * meant to be included twice. What adds up over elements does so in double and in an order that does not depend on the
+ * number of threads.
  */
 
 /* ---- elements ---- */
@@ -23,7 +24,7 @@ static void NAME(scale)(int threads, double scale, REAL *x, int64_t count)
         x[i] *= factor;
 }
 
-static double NAME(dot_block)(const REAL *a, const REAL *b, int64_t count)
+INVAR_CLONES static double NAME(dot_block)(const REAL *a, const REAL *b, int64_t count)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -40,6 +41,45 @@ static double NAME(dot)(int threads, const REAL *a, const REAL *b, int64_t count
         const int64_t from = block_start(k, count), to = block_start(k + 1, count);
         part[k] = NAME(dot_block)(a + from, b + from, to - from);
     }
+    for (int k = 0; k < BLOCKS; k++)
+        sum += part[k];
+    return sum;
+}
+
+/* the sum of squares of a - b; da += factor (a - b), db -= factor (a - b) where they are */
+INVAR_CLONES static double NAME(distance_block)(const REAL *a, const REAL *b, REAL factor, REAL *da, REAL *db,
+                                                int64_t count)
+{
+    double sum = 0;
+
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; i++) {
+        const double apart = (double)a[i] - (double)b[i];
+        sum += apart * apart;
+    }
+    if (da)
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++)
+            da[i] += factor * (a[i] - b[i]);
+    if (db)
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++)
+            db[i] -= factor * (a[i] - b[i]);
+    return sum;
+}
+
+static double NAME(distance)(int threads, const REAL *a, const REAL *b, double scale, REAL *da, REAL *db, int64_t count)
+{
+    const int64_t blocks = (count + CACHED - 1) / CACHED;
+    double part[BLOCKS] = {0}, sum = 0;
+
+#pragma omp parallel for num_threads(threads) if (count > SMALL_WORK)
+    for (int k = 0; k < BLOCKS; k++)
+        for (int64_t block = block_start(k, blocks); block < block_start(k + 1, blocks); block++) {
+            const int64_t from = block * CACHED, size = from + CACHED < count ? CACHED : count - from;
+            part[k] += NAME(distance_block)(a + from, b + from, (REAL)scale, da ? da + from : NULL,
+                                            db ? db + from : NULL, size);
+        }
     for (int k = 0; k < BLOCKS; k++)
         sum += part[k];
     return sum;
@@ -74,6 +114,13 @@ static void NAME(symmetrise)(int threads, REAL *x, int64_t n)
 
 /* ---- norm() ---- */
 
+INVAR_CLONES static void NAME(scaled_row)(const REAL *x, double factor, REAL *y, int64_t cols)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < cols; j++)
+        y[j] = (REAL)((double)x[j] * factor);
+}
+
 static void NAME(normalise)(int threads, const REAL *x, REAL *y, double *lengths, int64_t rows, int64_t cols)
 {
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
@@ -81,9 +128,16 @@ static void NAME(normalise)(int threads, const REAL *x, REAL *y, double *lengths
         const double length = sqrt(NAME(dot_block)(x + i * cols, x + i * cols, cols));
         /* written so that a NaN goes through instead of being clamped */
         lengths[i] = length < SHORTEST ? SHORTEST : length;
-        for (int64_t j = 0; j < cols; j++)
-            y[i * cols + j] = (REAL)((double)x[i * cols + j] / lengths[i]);
+        NAME(scaled_row)(x + i * cols, 1 / lengths[i], y + i * cols, cols);
     }
+}
+
+INVAR_CLONES static void NAME(normalise_backward_row)(const REAL *u, const REAL *du, double along, double factor,
+                                                      REAL *dx, int64_t cols)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < cols; j++)
+        dx[j] += (REAL)(factor * ((double)du[j] - along * (double)u[j]));
 }
 
 static void NAME(normalise_backward)(int threads, const REAL *y, const double *lengths, const REAL *dy, double scale,
@@ -92,18 +146,33 @@ static void NAME(normalise_backward)(int threads, const REAL *y, const double *l
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
     for (int64_t i = 0; i < rows; i++) {
         const REAL *u = y + i * cols, *du = dy + i * cols;
-        const bool clamped = lengths[i] <= SHORTEST;
-        const double along = clamped ? 0 : NAME(dot_block)(u, du, cols);
-        const double factor = scale / lengths[i];
-        for (int64_t j = 0; j < cols; j++)
-            dx[i * cols + j] += (REAL)(factor * ((double)du[j] - along * (double)u[j]));
+        const double along = lengths[i] <= SHORTEST ? 0 : NAME(dot_block)(u, du, cols); /* 0: clamped */
+        NAME(normalise_backward_row)(u, du, along, scale / lengths[i], dx + i * cols, cols);
     }
 }
 
 /* ---- row softmax, contrast and divergence ---- */
 
+/*
+ * e^x for x up to 80; 0 below the smallest normal number, NaN of NaN. x = k ln 2 + r, e^r by its series, which is exact
+ * to half a unit in the last place for |r| <= ln(2) / 2; adding ROUND leaves k in the low bits of the sum. In this form
+ * loops over it become vectors, which the C library's function does not.
+ */
+INVAR_INLINE REAL NAME(exponential)(REAL x)
+{
+    const REAL rounded = x * (REAL)1.44269504088896340736 + ROUND, k = rounded - ROUND;
+    const REAL series = NAME(series)((x - k * LN2_HIGH) - k * LN2_LOW);
+    REAL power;
+    BITS bits;
+
+    memcpy(&bits, &rounded, sizeof bits);
+    bits = (bits << MANTISSA) + ONE_BITS;
+    memcpy(&power, &bits, sizeof power);
+    return x < LOWEST ? 0 : series * power;
+}
+
 /* eight lanes, which compilers turn into vectors without being allowed to reorder */
-static REAL NAME(largest)(const REAL *x, int64_t count)
+INVAR_INLINE REAL NAME(largest)(const REAL *x, int64_t count)
 {
     REAL lane[8];
     int64_t j = 0;
@@ -121,20 +190,19 @@ static REAL NAME(largest)(const REAL *x, int64_t count)
 }
 
 /* s <- log softmax of s, p <- softmax; entry skip (-1: none) takes no part and becomes 0 in both */
-static void NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip)
+INVAR_INLINE void NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip)
 {
     double sum = 0;
 
     if (skip >= 0)
         s[skip] = -(REAL)INFINITY;
     const REAL largest = NAME(largest)(s, cols);
+#pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < cols; j++) {
         s[j] -= largest;
-        p[j] = EXP(s[j]);
-    }
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < cols; j++)
+        p[j] = NAME(exponential)(s[j]);
         sum += (double)p[j];
+    }
     const REAL log_sum = (REAL)log(sum), inverse = (REAL)(1 / sum);
 #pragma omp simd
     for (int64_t j = 0; j < cols; j++) {
@@ -150,8 +218,8 @@ static void NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip)
  * sum_b KL(p_a || p_b) = K_a = sum_j p_a (n log p_a - L); its gradient as first argument is p_a (n log p_a - L - K_a),
  * as second argument n p_a - P. L and P are kept in double: n log p_a - L cancels where the p agree.
  */
-static double NAME(divergence_all)(const struct invar_dense_contrast *how, REAL *const *s, const REAL *p, double *sums,
-                                   int64_t cols)
+INVAR_INLINE double NAME(divergence_all)(const struct invar_dense_contrast *how, REAL *const *s, const REAL *p,
+                                         double *sums, int64_t cols)
 {
     const double n = how->count, cs = how->contrast_scale, ds = how->divergence_scale;
     double *sum_log = sums, *sum_p = sums + cols, total = 0;
@@ -180,8 +248,8 @@ static double NAME(divergence_all)(const struct invar_dense_contrast *how, REAL 
 }
 
 /* KL(p_a || p_a+1), the last matrix with the first; saved keeps it while the gradients are made */
-static double NAME(divergence_adjacent)(const struct invar_dense_contrast *how, REAL *const *s, const REAL *p,
-                                        double *saved, int64_t cols)
+INVAR_INLINE double NAME(divergence_adjacent)(const struct invar_dense_contrast *how, REAL *const *s, const REAL *p,
+                                              double *saved, int64_t cols)
 {
     const int n = how->count;
     const double cs = how->contrast_scale, ds = how->divergence_scale, first = how->first_constant ? 0 : ds;
@@ -208,7 +276,7 @@ static double NAME(divergence_adjacent)(const struct invar_dense_contrast *how, 
  * The gradient of a row of logits sums to 0. Where one p is nearly 1, its entry is a difference such as p - 1 that
  * cancels: what the row is off by belongs there.
  */
-static void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64_t cols)
+INVAR_INLINE void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64_t cols)
 {
     const REAL dominant = (REAL)0.5;
     int64_t at = match;
@@ -225,8 +293,8 @@ static void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64_t col
     s[at] = (REAL)((double)s[at] - sum);
 }
 
-static void NAME(contrast_row)(const struct invar_dense_contrast *how, REAL *const *s, REAL *p, double *sums, int64_t i,
-                               int64_t cols, double values[2])
+INVAR_CLONES static void NAME(contrast_row)(const struct invar_dense_contrast *how, REAL *const *s, REAL *p,
+                                            double *sums, int64_t i, int64_t cols, double values[2])
 {
     const int64_t match = how->match ? how->match[i] : (i + how->shift) % cols;
 
@@ -305,80 +373,156 @@ static void NAME(ungroup)(int threads, const REAL *grouped, const REAL *gradient
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < cols; j++) {
             const int64_t at = i * groups + group[j];
-            x[i * cols + j] = gradient[at] * EXP(x[i * cols + j] - grouped[at]);
+            x[i * cols + j] = gradient[at] * NAME(exponential)(x[i * cols + j] - grouped[at]);
         }
 }
 
-/* ---- columns, TILE of them at a time ---- */
+/* ---- columns, some neighbours at a time, four rows at once ---- */
 
-static void NAME(column_means)(const REAL *x, double *mean, int64_t rows, int64_t cols, int64_t from, int64_t to)
+INVAR_CLONES static void NAME(add_rows)(const REAL *x, double *sum, int64_t rows, int64_t cols, int64_t count)
 {
-    for (int64_t j = from; j < to; j++)
-        mean[j - from] = 0;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = from; j < to; j++)
-            mean[j - from] += (double)x[i * cols + j];
-    for (int64_t j = from; j < to; j++)
-        mean[j - from] /= (double)rows;
+    int64_t i = 0;
+
+    for (; i + 4 <= rows; i += 4, x += 4 * cols)
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++)
+            sum[j] += ((double)x[j] + (double)x[cols + j]) + ((double)x[2 * cols + j] + (double)x[3 * cols + j]);
+    for (; i < rows; i++, x += cols)
+        for (int64_t j = 0; j < count; j++)
+            sum[j] += (double)x[j];
+}
+
+/* squares += (x - mean)^2, from the sums of x on */
+INVAR_CLONES static void NAME(add_squares)(const REAL *x, const double *mean, double *squares, int64_t rows,
+                                           int64_t cols, int64_t count)
+{
+    int64_t i = 0;
+
+    for (; i + 4 <= rows; i += 4, x += 4 * cols)
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++) {
+            const double a = (double)x[j] - mean[j], b = (double)x[cols + j] - mean[j];
+            const double c = (double)x[2 * cols + j] - mean[j], d = (double)x[3 * cols + j] - mean[j];
+            squares[j] += (a * a + b * b) + (c * c + d * d);
+        }
+    for (; i < rows; i++, x += cols)
+        for (int64_t j = 0; j < count; j++) {
+            const double away = (double)x[j] - mean[j];
+            squares[j] += away * away;
+        }
+}
+
+/* sum += x, products += x y */
+INVAR_CLONES static void NAME(add_products)(const REAL *x, const REAL *y, double *sum, double *products, int64_t rows,
+                                            int64_t cols, int64_t count)
+{
+    for (int64_t i = 0; i < rows; i++, x += cols, y += cols)
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++) {
+            sum[j] += (double)x[j];
+            products[j] += (double)x[j] * (double)y[j];
+        }
+}
+
+INVAR_CLONES static void NAME(standard_row)(const REAL *x, const double *mean, const double *factor, REAL *y, bool add,
+                                            int64_t count)
+{
+    if (add)
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++)
+            y[j] += (REAL)(factor[j] * ((double)x[j] - mean[j]));
+    else
+#pragma omp simd
+        for (int64_t j = 0; j < count; j++)
+            y[j] = (REAL)(factor[j] * ((double)x[j] - mean[j]));
+}
+
+INVAR_CLONES static void NAME(centred_row)(const REAL *x, const double *mean, REAL *y, int64_t count)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < count; j++)
+        y[j] = (REAL)((double)x[j] - mean[j]);
+}
+
+/* dx += factor (dy - mean - y along) */
+INVAR_CLONES static void NAME(standard_backward_row)(const REAL *y, const REAL *dy, const double *factor,
+                                                     const double *mean, const double *along, REAL *dx, int64_t count)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < count; j++)
+        dx[j] += (REAL)(factor[j] * ((double)dy[j] - mean[j] - (double)y[j] * along[j]));
+}
+
+/* mean of `count` columns from x on */
+static void NAME(column_means)(const REAL *x, double *mean, int64_t rows, int64_t cols, int64_t count)
+{
+    for (int64_t j = 0; j < count; j++)
+        mean[j] = 0;
+    NAME(add_rows)(x, mean, rows, cols, count);
+    for (int64_t j = 0; j < count; j++)
+        mean[j] /= (double)rows;
 }
 
 static void NAME(centre)(int threads, const REAL *x, REAL *y, int64_t rows, int64_t cols)
 {
+    const int64_t wide = columns_at_once(threads, cols);
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
-    for (int64_t from = 0; from < cols; from += TILE) {
-        const int64_t to = from + TILE < cols ? from + TILE : cols;
-        double mean[TILE];
-        NAME(column_means)(x, mean, rows, cols, from, to);
+    for (int64_t from = 0; from < cols; from += wide) {
+        const int64_t count = from + wide < cols ? wide : cols - from;
+        double mean[COLUMNS];
+        NAME(column_means)(x + from, mean, rows, cols, count);
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = from; j < to; j++)
-                y[i * cols + j] = (REAL)((double)x[i * cols + j] - mean[j - from]);
+            NAME(centred_row)(x + i * cols + from, mean, y + i * cols + from, count);
     }
 }
 
 static void NAME(moments)(int threads, const REAL *x, double *mean, double *squares, int64_t rows, int64_t cols)
 {
+    const int64_t wide = columns_at_once(threads, cols);
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
-    for (int64_t from = 0; from < cols; from += TILE) {
-        const int64_t to = from + TILE < cols ? from + TILE : cols;
-        NAME(column_means)(x, mean + from, rows, cols, from, to);
-        for (int64_t j = from; j < to; j++)
+    for (int64_t from = 0; from < cols; from += wide) {
+        const int64_t count = from + wide < cols ? wide : cols - from;
+        NAME(column_means)(x + from, mean + from, rows, cols, count);
+        for (int64_t j = from; j < from + count; j++)
             squares[j] = 0;
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = from; j < to; j++) {
-                const double away = (double)x[i * cols + j] - mean[j];
-                squares[j] += away * away;
-            }
+        NAME(add_squares)(x + from, mean + from, squares + from, rows, cols, count);
     }
 }
 
-static void NAME(standardise)(int threads, const REAL *x, const double *mean, const double *factor, REAL *y,
+static void NAME(standardise)(int threads, const REAL *x, const double *mean, const double *factor, REAL *y, bool add,
                               int64_t rows, int64_t cols)
 {
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
     for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++)
-            y[i * cols + j] = (REAL)(factor[j] * ((double)x[i * cols + j] - mean[j]));
+        NAME(standard_row)(x + i * cols, mean, factor, y + i * cols, add, cols);
 }
 
 static void NAME(standardise_backward)(int threads, const REAL *y, const double *factor, double divisor, const REAL *dy,
                                        double scale, REAL *dx, int64_t rows, int64_t cols)
 {
+    const int64_t wide = columns_at_once(threads, cols);
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
-    for (int64_t from = 0; from < cols; from += TILE) {
-        const int64_t to = from + TILE < cols ? from + TILE : cols;
-        double mean[TILE], along[TILE] = {0};
-        NAME(column_means)(dy, mean, rows, cols, from, to);
+    for (int64_t from = 0; from < cols; from += wide) {
+        const int64_t count = from + wide < cols ? wide : cols - from;
+        double mean[COLUMNS] = {0}, along[COLUMNS] = {0}, scaled[COLUMNS];
+        NAME(add_products)(dy + from, y + from, mean, along, rows, cols, count);
+        for (int64_t j = 0; j < count; j++) {
+            mean[j] /= (double)rows;
+            along[j] /= divisor;
+            scaled[j] = scale * factor[from + j];
+        }
         for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = from; j < to; j++)
-                along[j - from] += (double)dy[i * cols + j] * (double)y[i * cols + j] / divisor;
-        for (int64_t i = 0; i < rows; i++)
-            for (int64_t j = from; j < to; j++)
-                dx[i * cols + j] +=
-                    (REAL)(scale * factor[j] *
-                           ((double)dy[i * cols + j] - mean[j - from] - (double)y[i * cols + j] * along[j - from]));
+            NAME(standard_backward_row)
+            (y + i * cols + from, dy + i * cols + from, scaled, mean, along, dx + i * cols + from, count);
     }
 }
 
 #undef REAL
-#undef EXP
+#undef BITS
 #undef NAME
+#undef ROUND
+#undef LN2_HIGH
+#undef LN2_LOW
+#undef MANTISSA
+#undef ONE_BITS
+#undef LOWEST

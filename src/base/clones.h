@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Plain loops that the compiler vectorises. The build has no -march, so a function marked INVAR_CLONES is compiled
+ * twice and the processor picks; what it calls must be INVAR_INLINE, or it stays as the oldest processor needs it. A
+ * parallel region is never compiled twice: it calls such a function. Off under sanitizers, which run before the choice
+ * is made.
+ */
+#ifndef INVAR_SRC_BASE_CLONES_H
+#define INVAR_SRC_BASE_CLONES_H
+
+#if defined(__SANITIZE_ADDRESS__)
+#define INVAR_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define INVAR_SANITIZED 1
+#endif
+#endif
+#if defined(__x86_64__) && defined(__ELF__) && !defined(INVAR_SANITIZED)
+#define INVAR_CLONES __attribute__((target_clones("avx2", "default")))
+#else
+#define INVAR_CLONES
+#endif
+#define INVAR_INLINE static inline __attribute__((always_inline))
+
+#endif
