@@ -107,6 +107,9 @@ void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix 
 void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y);
 /** Device double [cols] each: means, and sums of squared distances from them (two passes). */
 void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares);
+/** Sums over rows of x y, device double [cols]. */
+void invar_dense_column_products(struct invar_device *device, const struct invar_matrix *x,
+                                 const struct invar_matrix *y, double *products);
 /** y(i, j) = factor[j] (x(i, j) - mean[j]), or += ; mean and factor: device double [cols]. */
 void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
                              const double *factor, const struct invar_matrix *y, bool add);

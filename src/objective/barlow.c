@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Barlow Twins [T1]: the cross-correlation C of two views, standardised over the batch, should be the identity. The sum
- * over unordered pairs of views.
+ * over unordered pairs of views. With fewer samples than dimensions the squares of C are had from an N x N matrix of
+ * each view, at a cost linear in d.
  */
 #include "objective/term.h"
 
@@ -36,9 +37,10 @@ static const struct invar_option barlow_table[] = {
 struct work {
     struct invar_matrix s[INVAR_MAX_VIEWS], ds[INVAR_MAX_VIEWS]; /* standardised, and the gradient by it */
     double *factor[INVAR_MAX_VIEWS];                             /* device [d]: 1 / deviation */
-    struct invar_matrix c;                                       /* d x d */
+    struct invar_matrix gram[INVAR_MAX_VIEWS];                   /* N x N of a view over the divisor, once needed */
+    struct invar_matrix c;                                       /* d x d, once needed */
     double *host, *zeros;                                        /* host [d] */
-    double *mean;                                                /* device [d] */
+    double *mean, *column;                                       /* device [d] */
 };
 
 static double variance_divisor(const struct barlow_options *o, int64_t n)
@@ -83,7 +85,8 @@ static bool take_standardised(struct invar_device *device, struct invar_scratch 
     w->host = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
     w->zeros = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
     w->mean = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    if (!w->host || !w->zeros || !w->mean || !invar_dense_take(scratch, z[0].dtype, d, d, &w->c, err))
+    w->column = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
+    if (!w->host || !w->zeros || !w->mean || !w->column)
         return false;
     for (int64_t j = 0; j < d; j++)
         w->zeros[j] = 0;
@@ -106,29 +109,86 @@ static bool take_standardised(struct invar_device *device, struct invar_scratch 
     return true;
 }
 
-/* both parts of views a and b, with weight times the gradient into ds; w->c becomes the gradient by C */
-static void add_pair(struct invar_device *device, const struct barlow_options *o, struct work *w, int a, int b,
-                     double weight, double *on, double *off)
+/* the d x d way: the off-diagonal part, with weight times the whole gradient into ds; w->c becomes the gradient by C.
+ * The host holds the diagonal of C. */
+static bool by_columns(struct invar_device *device, struct invar_scratch *scratch, const struct barlow_options *o,
+                       struct work *w, int a, int b, double weight, double *off, struct invar_error *err)
 {
-    const int64_t d = w->c.rows;
+    const int64_t d = w->s[a].cols;
     const double divisor = correlation_divisor(o, w->s[a].rows);
 
+    if (!w->c.data && !invar_dense_take(scratch, w->s[a].dtype, d, d, &w->c, err))
+        return false;
     invar_dense_product(device, true, false, 1 / divisor, &w->s[a], &w->s[b], 0, &w->c);
-    invar_dense_diagonal(device, &w->c, w->host);
-    for (int64_t j = 0; j < d; j++) {
-        *on += (1 - w->host[j]) * (1 - w->host[j]);
-        w->host[j] = -2 * weight * (1 - w->host[j]);
-    }
     invar_dense_set_diagonal(device, &w->c, w->zeros);
     *off += invar_dense_dot(device, &w->c, &w->c);
     if (!w->ds[a].data && !w->ds[b].data)
-        return;
+        return true;
+    for (int64_t j = 0; j < d; j++)
+        w->host[j] = -2 * weight * (1 - w->host[j]);
     invar_dense_scale(device, 2 * weight * o->lambda_offdiag, &w->c);
     invar_dense_set_diagonal(device, &w->c, w->host);
     if (w->ds[a].data)
         invar_dense_product(device, false, true, 1 / divisor, &w->s[b], &w->c, 1, &w->ds[a]);
     if (w->ds[b].data)
         invar_dense_product(device, false, false, 1 / divisor, &w->s[a], &w->c, 1, &w->ds[b]);
+    return true;
+}
+
+/* gradient of one view of a pair the N x N way; w->column holds that of the diagonal over the divisor, less what the
+ * product adds to it */
+static void rows_backward(struct invar_device *device, const struct barlow_options *o, struct work *w, int own,
+                          int other, double weight)
+{
+    const double divisor = correlation_divisor(o, w->s[own].rows);
+
+    if (!w->ds[own].data)
+        return;
+    invar_dense_product(device, false, false, 2 * weight * o->lambda_offdiag / divisor, &w->gram[other], &w->s[own], 1,
+                        &w->ds[own]);
+    invar_dense_standardise(device, &w->s[other], w->mean, w->column, &w->ds[own], true);
+}
+
+/* the N x N way: as by_columns */
+static bool by_rows(struct invar_device *device, struct invar_scratch *scratch, const struct barlow_options *o,
+                    struct work *w, int a, int b, double weight, double *off, struct invar_error *err)
+{
+    const int64_t n = w->s[a].rows, d = w->s[a].cols;
+    const double divisor = correlation_divisor(o, n);
+
+    for (int v = a; v <= b; v += b - a) {
+        if (w->gram[v].data)
+            continue;
+        if (!invar_dense_take(scratch, w->s[v].dtype, n, n, &w->gram[v], err))
+            return false;
+        invar_dense_gram(device, false, 1 / divisor, &w->s[v], &w->gram[v]);
+    }
+    *off += invar_dense_dot(device, &w->gram[a], &w->gram[b]);
+    for (int64_t j = 0; j < d; j++) {
+        *off -= w->host[j] * w->host[j];
+        w->host[j] = -2 * weight * (1 - w->host[j] + o->lambda_offdiag * w->host[j]) / divisor;
+    }
+    invar_device_upload(device, w->column, w->host, (size_t)d * sizeof(double));
+    invar_device_upload(device, w->mean, w->zeros, (size_t)d * sizeof(double));
+    rows_backward(device, o, w, a, b, weight);
+    rows_backward(device, o, w, b, a, weight);
+    return true;
+}
+
+/* both parts of views a and b, with weight times the gradient into ds */
+static bool add_pair(struct invar_device *device, struct invar_scratch *scratch, const struct barlow_options *o,
+                     struct work *w, int a, int b, double weight, double *on, double *off, struct invar_error *err)
+{
+    const int64_t n = w->s[a].rows, d = w->s[a].cols;
+
+    invar_dense_column_products(device, &w->s[a], &w->s[b], w->column);
+    invar_device_download(device, w->host, w->column, (size_t)d * sizeof(double));
+    for (int64_t j = 0; j < d; j++) {
+        w->host[j] /= correlation_divisor(o, n);
+        *on += (1 - w->host[j]) * (1 - w->host[j]);
+    }
+    return invar_term_rows_suffice(w->host, n, d) ? by_rows(device, scratch, o, w, a, b, weight, off, err)
+                                                  : by_columns(device, scratch, o, w, a, b, weight, off, err);
 }
 
 static void give(const struct barlow_options *o, double factor, double on, double off, struct invar_term_value *out)
@@ -151,7 +211,8 @@ static bool barlow_evaluate(struct invar_device *device, struct invar_scratch *s
         return false;
     for (int a = 0; a < in->views; a++)
         for (int b = a + 1; b < in->views; b++)
-            add_pair(device, o, &w, a, b, weight * factor, &on, &off);
+            if (!add_pair(device, scratch, o, &w, a, b, weight * factor, &on, &off, err))
+                return false;
     for (int v = 0; v < in->views; v++)
         if (w.ds[v].data)
             invar_dense_standardise_backward(device, &w.s[v], w.factor[v], variance_divisor(o, w.s[v].rows), &w.ds[v],

@@ -206,6 +206,17 @@ void invar_unit_backward(struct invar_device *device, const struct invar_unit *u
         invar_dense_normalise_backward(device, &unit->y, unit->lengths, &unit->dy, 1, dx);
 }
 
+bool invar_term_rows_suffice(const double *diagonal, int64_t n, int64_t d)
+{
+    double sum = 0, squares = 0;
+
+    for (int64_t j = 0; j < d; j++) {
+        sum += diagonal[j];
+        squares += diagonal[j] * diagonal[j];
+    }
+    return n < d && (double)n * squares <= 0.75 * sum * sum;
+}
+
 const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view)
 {
     return gradient && gradient->by[role][view].data ? &gradient->by[role][view] : NULL;

@@ -48,6 +48,14 @@ bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch,
 /** dx, the same as above, += the gradient by x that dy amounts to. */
 void invar_unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx);
 
+/**
+ * For the sum of squares off the diagonal of a d x d matrix C = A^T B with A and B n x d: whether it can be had from
+ * two n x n matrices, |C|^2 = <A A^T, B B^T>, less the squares of the diagonal (host [d]), without losing digits. |C|^2
+ * is no less than (trace C)^2 / n: where that is 4/3 of the diagonal's squares, a quarter of it is off the diagonal.
+ * False where d is little more than n or less, or where a few columns have nearly all of the diagonal.
+ */
+bool invar_term_rows_suffice(const double *diagonal, int64_t n, int64_t d);
+
 /** The gradient wanted of a role and view, or NULL. */
 const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view);
 

@@ -94,8 +94,13 @@ bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int
 
 void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x)
 {
-    (void)device;
-    memset(x->data, 0, (size_t)count_of(x) * invar_dtype_size(x->dtype));
+    const int threads = invar_device_threads(device);
+    const int64_t bytes = count_of(x) * (int64_t)invar_dtype_size(x->dtype);
+#pragma omp parallel for num_threads(threads) if (bytes > SMALL_WORK * 16)
+    for (int k = 0; k < BLOCKS; k++) {
+        const int64_t from = block_start(k, bytes);
+        memset((char *)x->data + from, 0, (size_t)(block_start(k + 1, bytes) - from));
+    }
 }
 
 INVAR_CLONES static void widen(const float *x, double *y, int64_t count)
@@ -331,6 +336,16 @@ void invar_dense_moments(struct invar_device *device, const struct invar_matrix 
         moments_f32(threads, x->data, mean, squares, x->rows, x->cols);
     else
         moments_f64(threads, x->data, mean, squares, x->rows, x->cols);
+}
+
+void invar_dense_column_products(struct invar_device *device, const struct invar_matrix *x,
+                                 const struct invar_matrix *y, double *products)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        column_products_f32(threads, x->data, y->data, products, x->rows, x->cols);
+    else
+        column_products_f64(threads, x->data, y->data, products, x->rows, x->cols);
 }
 
 void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,

@@ -63,13 +63,22 @@ static int64_t strip_height(int64_t n)
     return share < 32 ? 32 : share > 192 ? 192 : share;
 }
 
+/* c(j, i) = c(i, j) for the rows of a strip, tile by tile: the columns of a tile stay in the first cache */
 #define MIRROR(type)                                                                                                   \
     static void mirror_##type(type *c, int64_t n, int64_t row, int64_t height)                                         \
     {                                                                                                                  \
-        for (int64_t from = row; from < n; from += MIRROR_TILE)                                                        \
-            for (int64_t j = from; j < from + MIRROR_TILE && j < n; j++)                                               \
-                for (int64_t i = row; i < row + height && i < j; i++)                                                  \
-                    c[j * n + i] = c[i * n + j];                                                                       \
+        type tile[MIRROR_TILE][MIRROR_TILE];                                                                           \
+        for (int64_t r = row; r < row + height; r += MIRROR_TILE)                                                      \
+            for (int64_t from = r; from < n; from += MIRROR_TILE) {                                                    \
+                const int64_t tall = r + MIRROR_TILE < row + height ? MIRROR_TILE : row + height - r;                  \
+                const int64_t wide = from + MIRROR_TILE < n ? MIRROR_TILE : n - from;                                  \
+                for (int64_t i = 0; i < tall; i++)                                                                     \
+                    for (int64_t j = 0; j < wide; j++)                                                                 \
+                        tile[j][i] = c[(r + i) * n + from + j];                                                        \
+                for (int64_t j = 0; j < wide; j++)                                                                     \
+                    for (int64_t i = 0; i < tall && r + i < from + j; i++)                                             \
+                        c[(from + j) * n + r + i] = tile[j][i];                                                        \
+            }                                                                                                          \
     }
 MIRROR(float)
 MIRROR(double)

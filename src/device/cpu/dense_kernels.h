@@ -85,21 +85,52 @@ static double NAME(distance)(int threads, const REAL *a, const REAL *b, double s
     return sum;
 }
 
-/* y = x^T over the tile of rows from r and columns from c, or += */
-static void NAME(transpose_tile)(const REAL *x, REAL *y, int64_t rows, int64_t cols, int64_t r, int64_t c, bool add)
+/*
+ * Tiles go through memory of their own: rows are read and written whole, and where a matrix is a power of two wide, a
+ * column of it has room for a few entries only in the first cache.
+ */
+INVAR_INLINE void NAME(turn_tile)(const REAL *x, int64_t stride, int64_t height, int64_t width, REAL turned[TILE][TILE])
 {
-    const int64_t r_end = r + TILE < rows ? r + TILE : rows, c_end = c + TILE < cols ? c + TILE : cols;
-    for (int64_t j = c; j < c_end; j++)
-        for (int64_t i = r; i < r_end; i++)
-            y[j * rows + i] = (add ? y[j * rows + i] : 0) + x[i * cols + j];
+    for (int64_t i = 0; i < height; i++)
+        for (int64_t j = 0; j < width; j++)
+            turned[j][i] = x[i * stride + j];
 }
 
 static void NAME(transpose)(int threads, const REAL *x, REAL *y, int64_t rows, int64_t cols, bool add)
 {
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
     for (int64_t c = 0; c < cols; c += TILE)
-        for (int64_t r = 0; r < rows; r += TILE)
-            NAME(transpose_tile)(x, y, rows, cols, r, c, add);
+        for (int64_t r = 0; r < rows; r += TILE) {
+            const int64_t height = r + TILE < rows ? TILE : rows - r, width = c + TILE < cols ? TILE : cols - c;
+            REAL turned[TILE][TILE];
+            NAME(turn_tile)(x + r * cols + c, cols, height, width, turned);
+            for (int64_t j = 0; j < width; j++) {
+                REAL *row = y + (c + j) * rows + r;
+                if (add)
+                    for (int64_t i = 0; i < height; i++)
+                        row[i] += turned[j][i];
+                else
+                    memcpy(row, turned[j], sizeof(REAL) * (size_t)height);
+            }
+        }
+}
+
+/* x += x^T in the tile from (r, c) and its mirror image, r <= c */
+static void NAME(symmetrise_tile)(REAL *x, int64_t n, int64_t r, int64_t c)
+{
+    const int64_t height = r + TILE < n ? TILE : n - r, width = c + TILE < n ? TILE : n - c;
+    REAL turned[TILE][TILE];
+
+    NAME(turn_tile)(x + r * n + c, n, height, width, turned);
+    for (int64_t j = 0; j < width; j++) {
+        REAL *row = x + (c + j) * n + r;
+        for (int64_t i = 0; i < height; i++)
+            turned[j][i] = row[i] + turned[j][i];
+        memcpy(row, turned[j], sizeof(REAL) * (size_t)height);
+    }
+    for (int64_t i = 0; i < height && r != c; i++)
+        for (int64_t j = 0; j < width; j++)
+            x[(r + i) * n + c + j] = turned[j][i];
 }
 
 static void NAME(symmetrise)(int threads, REAL *x, int64_t n)
@@ -107,9 +138,7 @@ static void NAME(symmetrise)(int threads, REAL *x, int64_t n)
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (n * n > SMALL_WORK)
     for (int64_t r = 0; r < n; r += TILE)
         for (int64_t c = r; c < n; c += TILE)
-            for (int64_t i = r; i < r + TILE && i < n; i++)
-                for (int64_t j = c > i ? c : i; j < c + TILE && j < n; j++)
-                    x[i * n + j] = x[j * n + i] = x[i * n + j] + x[j * n + i];
+            NAME(symmetrise_tile)(x, n, r, c);
 }
 
 /* ---- norm() ---- */
@@ -453,6 +482,20 @@ INVAR_CLONES static void NAME(standard_backward_row)(const REAL *y, const REAL *
         dx[j] += (REAL)(factor[j] * ((double)dy[j] - mean[j] - (double)y[j] * along[j]));
 }
 
+/* products[j] = sum of x y over column j */
+static void NAME(column_products)(int threads, const REAL *x, const REAL *y, double *products, int64_t rows,
+                                  int64_t cols)
+{
+    const int64_t wide = columns_at_once(threads, cols);
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int64_t from = 0; from < cols; from += wide) {
+        const int64_t count = from + wide < cols ? wide : cols - from;
+        double sum[COLUMNS] = {0};
+        memset(products + from, 0, sizeof(double) * (size_t)count);
+        NAME(add_products)(x + from, y + from, sum, products + from, rows, cols, count);
+    }
+}
+
 /* mean of `count` columns from x on */
 static void NAME(column_means)(const REAL *x, double *mean, int64_t rows, int64_t cols, int64_t count)
 {
@@ -513,7 +556,7 @@ static void NAME(standardise_backward)(int threads, const REAL *y, const double 
         }
         for (int64_t i = 0; i < rows; i++)
             NAME(standard_backward_row)
-            (y + i * cols + from, dy + i * cols + from, scaled, mean, along, dx + i * cols + from, count);
+        (y + i * cols + from, dy + i * cols + from, scaled, mean, along, dx + i * cols + from, count);
     }
 }
 
