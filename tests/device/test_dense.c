@@ -96,6 +96,50 @@ static void products_with_every_transposition(void **state)
     }
 }
 
+static void symmetric_products(void **state)
+{
+    static const int64_t sides[] = {1, 13, 32, 75, 200};
+
+    (void)state;
+    EACH_TYPE(type)
+    for (int way = 0; way < 2; way++)
+        for (int k = 0; k < 5; k++) {
+            const int64_t n = sides[k];
+            const struct invar_matrix a = way ? draw(*type, 21, n, 1) : draw(*type, n, 21, 1);
+            const struct invar_matrix c = make(*type, n, n), expected = make(*type, n, n);
+            invar_dense_gram(device, way, 0.5, &a, &c);
+            invar_dense_product(device, way, !way, 0.5, &a, &a, 0, &expected);
+            for (int64_t i = 0; i < n; i++)
+                for (int64_t j = 0; j < n; j++) {
+                    assert_true(get(&c, i, j) == get(&c, j, i));
+                    assert_near(get(&c, i, j), get(&expected, i, j), 10 * tolerance(&c));
+                }
+        }
+}
+
+static void distances_and_their_gradients(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix a = draw(*type, 131, 77, 1), b = draw(*type, 131, 77, 2);
+        const struct invar_matrix da = draw(*type, 131, 77, 3), db = draw(*type, 131, 77, 4);
+        const struct invar_matrix da0 = draw(*type, 131, 77, 3), db0 = draw(*type, 131, 77, 4);
+        double sum = 0;
+        for (int64_t i = 0; i < 131; i++)
+            for (int64_t j = 0; j < 77; j++)
+                sum += pow(get(&a, i, j) - get(&b, i, j), 2);
+        assert_near(invar_dense_distance(device, &a, &b, 3, &da, NULL), sum, 1e-12);
+        assert_near(invar_dense_distance(device, &a, &b, 2, NULL, &db), sum, 1e-12);
+        for (int64_t i = 0; i < 131; i++)
+            for (int64_t j = 0; j < 77; j++) {
+                const double apart = get(&a, i, j) - get(&b, i, j);
+                assert_near(get(&da, i, j), get(&da0, i, j) + 3 * apart, 4 * tolerance(&a));
+                assert_near(get(&db, i, j), get(&db0, i, j) - 2 * apart, 4 * tolerance(&a));
+            }
+    }
+}
+
 static void transposes_sums_and_copies(void **state)
 {
     (void)state;
@@ -425,6 +469,8 @@ static void cholesky_factor_and_solution(void **state)
     const struct invar_matrix z = draw(INVAR_FLOAT64, 60, n, 1), a = make(INVAR_FLOAT64, n, n);
     const struct invar_matrix l = make(INVAR_FLOAT64, n, n), back = make(INVAR_FLOAT64, n, n);
     const struct invar_matrix b = draw(INVAR_FLOAT64, n, 3, 2), x = draw(INVAR_FLOAT64, n, 3, 2);
+    const struct invar_matrix c = draw(INVAR_FLOAT64, 90, n, 3),
+                              y = draw(INVAR_FLOAT64, 90, n, 3); /* for all threads */
     struct invar_error err = {0};
 
     invar_dense_product(device, true, false, 1, &z, &z, 0, &a);
@@ -437,6 +483,9 @@ static void cholesky_factor_and_solution(void **state)
     invar_dense_cholesky_solve(device, &l, false, &x);
     invar_dense_product(device, false, false, -1, &a, &x, 1, &b);
     assert_near(invar_dense_dot(device, &b, &b), 0, 1e-20);
+    invar_dense_cholesky_solve(device, &l, true, &y);
+    invar_dense_product(device, false, false, -1, &y, &a, 1, &c);
+    assert_near(invar_dense_dot(device, &c, &c), 0, 1e-18);
 }
 
 static void factorisations_refuse_what_has_none(void **state)
@@ -473,6 +522,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(products_with_every_transposition, reset),
+        cmocka_unit_test_setup(symmetric_products, reset),
+        cmocka_unit_test_setup(distances_and_their_gradients, reset),
         cmocka_unit_test_setup(transposes_sums_and_copies, reset),
         cmocka_unit_test_setup(scales_and_diagonals, reset),
         cmocka_unit_test_setup(norm_and_its_gradient, reset),

@@ -199,6 +199,29 @@ static void determinants_of_both_sides_agree(void **state)
         }
 }
 
+/* where one column has nearly all of the variance the covariances of the others must not drown in it */
+static void covariances_beside_a_dominant_column(void **state)
+{
+    struct inputs narrow = draw(INVAR_FLOAT32, 24, 96, 0), wide = draw(INVAR_FLOAT64, 24, 96, 0);
+
+    (void)state;
+    for (int v = 0; v < 2; v++) {
+        const struct invar_matrix *z = &narrow.in.by[INVAR_ROLE_Z][v];
+        for (int64_t i = 0; i < z->rows; i++)
+            put(z, i * z->cols + 5, 1e4 * get(z, i * z->cols + 5));
+        invar_dense_copy(device, z, &wide.in.by[INVAR_ROLE_Z][v]);
+    }
+    assert_near(evaluate("covariance:", &narrow, NULL), evaluate("covariance:", &wide, NULL), 1e-5);
+    for (int v = 0; v < 2; v++)
+        for (int64_t i = 0; i < 24; i++) {
+            const double got = get(&narrow.gradient.by[INVAR_ROLE_Z][v], i * 96 + 5);
+            const double expected = get(&wide.gradient.by[INVAR_ROLE_Z][v], i * 96 + 5);
+            assert_true(fabs(got - expected) <= 1e-5 * gradient_norm(&wide));
+        }
+    discard(&narrow);
+    discard(&wide);
+}
+
 /* ---- embeddings that have collapsed ---- */
 
 enum collapse { EQUAL_ROWS, ZERO, ONE_DIRECTION, TWO_CLUSTERS, ONE_OUTLIER, HUGE_DIRECTION, COLLAPSES };
@@ -410,6 +433,7 @@ int main(void)
         cmocka_unit_test(float32_holds_in_large_batches),
         cmocka_unit_test(float32_holds_far_from_zero),
         cmocka_unit_test(determinants_of_both_sides_agree),
+        cmocka_unit_test(covariances_beside_a_dominant_column),
         cmocka_unit_test(collapsed_embeddings_have_an_entropy),
         cmocka_unit_test(a_single_group_is_nothing),
         cmocka_unit_test(presets_are_the_sums_they_stand_for),
