@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Value and gradient of the terms that bench_terms has timed, in PyTorch: same inputs, options, threads, float32.
 
-The formulas are those of tests/peers/loss_torch.py. Where that file writes one in its obvious form, which nobody would train
-with, the forms below take its place: off-diagonal sums without an index, distances from one product, the logits of ReLIC
-multiplied once, and the smaller of LogDet's two determinants beside the d x d one. The fastest counts. Reads bench_terms' lines and the folder of its
-inputs; prints one JSON object a line.
+The formulas are those of tests/peers/loss_torch.py, with what is written there for reading alone made fast: off-diagonal sums
+without an index, distances from one product. Beside them the forms that do less: ReLIC's logits multiplied once, N x N matrices
+for covariances, correlations and determinants where N is the smaller. The fastest counts. Reads bench_terms' lines and the
+folder of its inputs; prints one JSON object a line.
 usage: terms_torch.py LINES FOLDER [--repeats N] [--compile]
 """
 import argparse
@@ -46,28 +46,51 @@ def cholesky_log_determinant(z, beta):
     return 2 * factor.diagonal().log().sum()
 
 
+def covariance_by_rows(inputs, options, _):
+    parts = []
+    for z in loss_torch.views_of(inputs, "z"):
+        z = z - z.mean(0)
+        g = z @ z.T / (len(z) - 1)
+        parts.append(((g**2).sum() - (z.var(0) ** 2).sum()) / z.shape[1])
+    return {"loss": sum(parts)}
+
+
+def barlow_by_rows(inputs, options, _):
+    a, b = [(z - z.mean(0)) / (z.var(0, unbiased=False) + 1e-5).sqrt() for z in loss_torch.views_of(inputs, "z")]
+    n = len(a)
+    c = (a * b).mean(0)
+    off = ((a @ a.T) * (b @ b.T)).sum() / n**2 - (c**2).sum()
+    return {"loss": ((1 - c) ** 2).sum() + 0.0051 * off}
+
+
 def relic_once(inputs, options, _):
     return {"loss": relic_step.relic(inputs["z1"], inputs["z2"], options["tau"], 1.0)}
 
 
-def forms(term, options):
+def forms(term, options, fewer_rows):
     """Functions of inputs to a loss, all of the same value."""
     def transcribed(inputs):
         return loss_torch.TERMS[term](inputs, options, None)["loss"]
 
-    def with_determinant(determinant):
+    def with_other(name, other):
         def run(inputs):
-            loss_torch.log_determinant, before = determinant, loss_torch.log_determinant
+            before = getattr(loss_torch, name)
+            setattr(loss_torch, name, other)
             try:
                 return transcribed(inputs)
             finally:
-                loss_torch.log_determinant = before
+                setattr(loss_torch, name, before)
         return run
 
     yield "formula", transcribed
     if term in ("logdet", "entropy_invariance"):
-        yield "smaller", with_determinant(smaller_log_determinant)
-        yield "Cholesky", with_determinant(cholesky_log_determinant)
+        yield "smaller side", with_other("log_determinant", smaller_log_determinant)
+        yield "smaller side, Cholesky", with_other("log_determinant", cholesky_log_determinant)
+    if term in ("covariance", "vicreg") and fewer_rows:
+        yield "N x N", with_other("covariance", covariance_by_rows) if term == "vicreg" else (
+            lambda inputs: covariance_by_rows(inputs, options, None)["loss"])
+    if term == "barlow" and fewer_rows:
+        yield "N x N", lambda inputs: barlow_by_rows(inputs, options, None)["loss"]
     if term == "relic" and not options.get("target"):
         yield "one product", lambda inputs: relic_once(inputs, options, None)["loss"]
 
@@ -109,7 +132,7 @@ def main():
                 loaded[file] = torch.tensor(np.load(f"{arguments.folder}/{file}"))
             inputs[name] = loaded[file].clone().requires_grad_(name[0] != "t")
         best = None
-        for form, run in forms(term, options):
+        for form, run in forms(term, options, case["samples"] < width):
             ways = [("eager", run)]
             if arguments.compile:
                 torch._dynamo.reset()

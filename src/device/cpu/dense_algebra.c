@@ -83,7 +83,8 @@ static int64_t strip_height(int64_t n)
 MIRROR(float)
 MIRROR(double)
 
-/* Threads take strips of the upper triangle, the longest first; what a strip is does not depend on who makes it. */
+/* Threads take strips of the upper triangle to and fro, as the strips get shorter: 0 1 2 2 1 0 0 1 2. Every thread has
+ * its strips from the first call on, since one that came late would allocate then. */
 void invar_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
                       const struct invar_matrix *c)
 {
@@ -91,15 +92,18 @@ void invar_dense_gram(struct invar_device *device, bool transpose, double scale,
     const int threads = (double)n * (double)n * (double)inner > SMALL_PRODUCT ? invar_device_threads(device) : 1;
 
     use_threads(device);
-#pragma omp parallel for schedule(dynamic, 1) num_threads(threads) if (threads > 1)
-    for (int64_t row = 0; row < n; row += height) {
-        const int64_t rows = row + height < n ? height : n - row;
-        product_block(transpose, !transpose, scale, a, a, 0, c, row, row, rows, n - row);
-        if (c->dtype == INVAR_FLOAT32)
-            mirror_float(c->data, n, row, rows);
-        else
-            mirror_double(c->data, n, row, rows);
-    }
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int me = 0; me < threads; me++)
+        for (int64_t row = 0, turn = 0; row < n; row += height, turn = (turn + 1) % (2 * threads)) {
+            const int64_t rows = row + height < n ? height : n - row;
+            if (turn != me && turn != 2 * threads - 1 - me)
+                continue;
+            product_block(transpose, !transpose, scale, a, a, 0, c, row, row, rows, n - row);
+            if (c->dtype == INVAR_FLOAT32)
+                mirror_float(c->data, n, row, rows);
+            else
+                mirror_double(c->data, n, row, rows);
+        }
 }
 
 void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
