@@ -10,7 +10,7 @@
 
 #define SHORTEST 1e-12   /* of norm() */
 #define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
-#define TILE 32          /* side of a block that fits the first cache */
+#define TILE 64          /* side of a block that fits the first cache, or most of it */
 #define BLOCKS 64        /* sums are made of this many parts, whatever the number of threads */
 #define CACHED 2048      /* elements of two or three arrays that are gone through twice and stay in the first cache */
 #define COLUMNS 512      /* at most so many neighbours at a time: their sums stay in the first cache */

@@ -7,7 +7,7 @@
 #include <math.h>
 
 #define SMALL_PRODUCT 1e5 /* multiply-adds below which OpenBLAS starts no threads of its own */
-#define MIRROR_TILE 32    /* columns that are copied to rows at a time */
+#define MIRROR_TILE 64    /* columns that are copied to rows at a time */
 
 static void use_threads(struct invar_device *device)
 {

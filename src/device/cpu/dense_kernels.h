@@ -243,6 +243,32 @@ INVAR_INLINE void NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip
 }
 
 /*
+ * Two matrices, the case of two views: KL(p || q) + KL(q || p), with the ratio log p - log q, whose gradient is p
+ * (ratio - K) for the first argument of each and p - q for the second.
+ */
+INVAR_INLINE double NAME(divergence_two)(const struct invar_dense_contrast *how, REAL *s, REAL *t, const REAL *p,
+                                         const REAL *q, int64_t cols)
+{
+    const REAL cs = (REAL)how->contrast_scale, ds = (REAL)how->divergence_scale, first = how->first_constant ? 0 : ds;
+    double forth = 0, back = 0;
+
+#pragma omp simd reduction(+ : forth, back)
+    for (int64_t j = 0; j < cols; j++) {
+        const double ratio = (double)(s[j] - t[j]);
+        forth += (double)p[j] * ratio;
+        back -= (double)q[j] * ratio;
+    }
+    const REAL k = (REAL)forth, l = (REAL)back;
+#pragma omp simd
+    for (int64_t j = 0; j < cols; j++) {
+        const REAL ratio = s[j] - t[j], apart = ds * (p[j] - q[j]);
+        s[j] = cs * p[j] + apart + first * p[j] * (ratio - k);
+        t[j] = cs * q[j] - apart - first * q[j] * (ratio + l);
+    }
+    return forth + back;
+}
+
+/*
  * All ordered pairs at once, at a cost linear in the matrices: with n matrices, L = sum_b log p_b and P = sum_b p_b,
  * sum_b KL(p_a || p_b) = K_a = sum_j p_a (n log p_a - L); its gradient as first argument is p_a (n log p_a - L - K_a),
  * as second argument n p_a - P. L and P are kept in double: n log p_a - L cancels where the p agree.
@@ -311,11 +337,12 @@ INVAR_INLINE void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64
     int64_t at = match;
     double sum = 0;
 
-    if (!(p[match] > dominant))
-        for (at = 0; at < cols && !(p[at] > dominant); at++)
+    if (!(p[match] > dominant)) {
+        if (!(NAME(largest)(p, cols) > dominant))
+            return;
+        for (at = 0; !(p[at] > dominant); at++)
             ;
-    if (at == cols)
-        return;
+    }
 #pragma omp simd reduction(+ : sum)
     for (int64_t j = 0; j < cols; j++)
         sum += (double)s[j];
@@ -331,7 +358,9 @@ INVAR_CLONES static void NAME(contrast_row)(const struct invar_dense_contrast *h
         NAME(softmax_row)(s[a], p + a * cols, cols, how->exclude_diagonal ? i : -1);
         values[0] -= (double)s[a][match];
     }
-    if (how->divergence == INVAR_DIVERGENCE_ALL)
+    if (how->divergence != INVAR_DIVERGENCE_NONE && how->count == 2)
+        values[1] += NAME(divergence_two)(how, s[0], s[1], p, p + cols, cols);
+    else if (how->divergence == INVAR_DIVERGENCE_ALL)
         values[1] += NAME(divergence_all)(how, s, p, sums, cols);
     else if (how->divergence == INVAR_DIVERGENCE_ADJACENT)
         values[1] += NAME(divergence_adjacent)(how, s, p, sums, cols);
