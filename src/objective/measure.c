@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Measurements of embeddings: deviation, effective rank (RankMe), spectra. All in float64 whatever the input. */
+#include "objective/measure.h"
 #include "objective/term.h"
 
 #include <math.h>
@@ -11,6 +12,17 @@ static bool check_rows(const char *what, const struct invar_matrix *z, int64_t l
         return invar_error_set(err, INVAR_ERROR_DATA, "%s needs at least %lld rows and a column, not %lld x %lld", what,
                                (long long)least, (long long)z->rows, (long long)z->cols);
     return true;
+}
+
+static bool refuse(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                   struct invar_error *err)
+{
+    struct invar_matrix wide;
+
+    if (!invar_dense_take(scratch, INVAR_FLOAT64, z->rows, z->cols, &wide, err))
+        return false;
+    invar_dense_copy(device, z, &wide);
+    return measure_refuse(device, scratch, "the deviation of embeddings", &wide, err);
 }
 
 bool invar_measure_deviation(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
@@ -30,7 +42,7 @@ bool invar_measure_deviation(struct invar_device *device, struct invar_scratch *
     *out = 0;
     for (size_t j = 0; j < cols; j++)
         *out += sqrt(host[j] / (double)(z->rows - 1)) / (double)cols;
-    return true;
+    return isfinite(*out) || refuse(device, scratch, z, err);
 }
 
 /* singular values of z, or of z less its column means */

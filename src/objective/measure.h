@@ -13,5 +13,8 @@ bool measure_take(struct invar_device *device, struct invar_scratch *scratch, co
 bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratch, const char *what,
                        const struct invar_matrix *a, const struct invar_matrix *b, int64_t least,
                        struct invar_matrix *out_a, struct invar_matrix *out_b, struct invar_error *err);
+/** The sentence about a float64 matrix that gave a number that is not finite. Always false. */
+bool measure_refuse(struct invar_device *device, struct invar_scratch *scratch, const char *what,
+                    const struct invar_matrix *wide, struct invar_error *err);
 
 #endif

@@ -14,6 +14,23 @@ static int64_t find_nonfinite(const double *values, int64_t rows, int64_t cols)
     return i / cols;
 }
 
+bool measure_refuse(struct invar_device *device, struct invar_scratch *scratch, const char *what,
+                    const struct invar_matrix *wide, struct invar_error *err)
+{
+    const size_t count = (size_t)(wide->rows * wide->cols);
+    double *host = invar_scratch_take(scratch, count, sizeof *host, err);
+
+    if (!host)
+        return false;
+    invar_device_download(device, host, wide->data, count * sizeof *host);
+    const int64_t row = find_nonfinite(host, wide->rows, wide->cols);
+    if (row == wide->rows)
+        return invar_error_set(err, INVAR_ERROR_NUMERIC, "%s: the squares of the embeddings overflow", what);
+    return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                           "%s: row %lld of the embeddings holds NaN or Inf; find out what made it, or leave it out",
+                           what, (long long)row);
+}
+
 bool measure_take(struct invar_device *device, struct invar_scratch *scratch, const char *what,
                   const struct invar_matrix *z, int64_t least, struct invar_matrix *out, struct invar_error *err)
 {
@@ -24,19 +41,7 @@ bool measure_take(struct invar_device *device, struct invar_scratch *scratch, co
     if (!invar_dense_take(scratch, INVAR_FLOAT64, z->rows, z->cols, out, err))
         return false;
     invar_dense_copy(device, z, out);
-    if (isfinite(invar_dense_dot(device, out, out)))
-        return true;
-    const size_t count = (size_t)(z->rows * z->cols);
-    double *host = invar_scratch_take(scratch, count, sizeof *host, err);
-    if (!host)
-        return false;
-    invar_device_download(device, host, out->data, count * sizeof *host);
-    const int64_t row = find_nonfinite(host, z->rows, z->cols);
-    if (row == z->rows)
-        return invar_error_set(err, INVAR_ERROR_NUMERIC, "%s: the squares of the embeddings overflow", what);
-    return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                           "%s: row %lld of the embeddings holds NaN or Inf; find out what made it, or leave it out",
-                           what, (long long)row);
+    return isfinite(invar_dense_dot(device, out, out)) || measure_refuse(device, scratch, what, out, err);
 }
 
 bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratch, const char *what,

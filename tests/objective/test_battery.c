@@ -417,6 +417,31 @@ static void batch_of_two_works_and_of_one_is_refused(const struct variant *v, st
     assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "samples");
 }
 
+/* one number that is none, anywhere in any input: a sentence that names the term, never a value */
+static void numbers_that_are_none_are_reported(const struct variant *v, struct bench *b)
+{
+    static const double bad[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < v->views; view++) {
+            const struct invar_matrix *x = &b->in.by[role][view];
+            for (int64_t i = 0; i < 3 * size_of(x); i++) {
+                struct invar_error err = {0};
+                struct invar_term_value value = {0};
+                const double kept = get(x, i / 3);
+                put(x, i / 3, bad[i % 3]);
+                invar_scratch_reset(b->scratch);
+                if (b->term->evaluate(device, b->scratch, b->options, &b->in, 1, i % 2 ? &b->gradient : NULL, &value,
+                                      &err) &&
+                    invar_term_check_finite(b->term, &value, &err))
+                    fail_msg("%s: %g in element %d of role %d, view %d gives the loss %g", b->label, bad[i % 3],
+                             (int)(i / 3), role, view, value.loss);
+                if (err.code != INVAR_ERROR_NUMERIC || !strstr(err.message, v->term))
+                    fail_msg("%s: %g gives \"%s\"", b->label, bad[i % 3], err.message);
+                put(x, i / 3, kept);
+            }
+        }
+}
+
 static void inputs_that_do_not_fit_are_refused(const struct variant *v, struct bench *b)
 {
     const unsigned roles = b->term->roles(b->options);
@@ -538,6 +563,8 @@ static struct check checks[] = {
     CHECK(one_zero_row_stays_finite, INVAR_FLOAT32, 7, 5),
     CHECK(batch_of_two_works_and_of_one_is_refused, INVAR_FLOAT64, 2, 5),
     CHECK(inputs_that_do_not_fit_are_refused, INVAR_FLOAT64, 7, 5),
+    CHECK(numbers_that_are_none_are_reported, INVAR_FLOAT64, 7, 5),
+    CHECK(numbers_that_are_none_are_reported, INVAR_FLOAT32, 5, 9),
     CHECK(weight_scales_and_gradients_accumulate, INVAR_FLOAT64, 7, 5),
     CHECK(constants_and_unread_roles_get_no_gradient, INVAR_FLOAT32, 7, 5),
     CHECK(a_gradient_may_be_wanted_of_one_view_alone, INVAR_FLOAT64, 7, 5),
