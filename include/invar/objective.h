@@ -92,6 +92,7 @@ bool invar_objective_check(const struct invar_objective *objective, const struct
 int invar_objective_count(const struct invar_objective *objective);
 const struct invar_term_spec *invar_objective_term(const struct invar_objective *objective, int i);
 const void *invar_objective_options(const struct invar_objective *objective, int i);
+double invar_objective_weight(const struct invar_objective *objective, int i);
 /** The resolved section, as YAML lines. */
 bool invar_objective_write(const struct invar_objective *objective, int indent, struct invar_text *out,
                            struct invar_error *err);
@@ -103,6 +104,21 @@ bool invar_objective_write(const struct invar_objective *objective, int indent, 
 bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
                               const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
                               struct invar_term_value *values, struct invar_error *err);
+
+/**
+ * LogDet beside the squared distance between views: a direction of raw embeddings whose share of view noise is nu
+ * survives while nu < r / 2. For two views and a LogDet divided by d, r = beta * weight of the entropy / weight of the
+ * invariance; views, width d and the options divide_by, over_views and normalise_pairs are taken into account. False
+ * where there is no such pair: one of the two is missing, has weight 0 or sees norm(z), or a variance term holds the
+ * scale of z.
+ */
+struct invar_logdet_share {
+    double r;
+    const char *entropy, *invariance; /* the options whose weights r is made of: "terms.logdet.weight" */
+    double weight_invariance;         /* the value of the latter */
+};
+bool invar_objective_logdet_share(const struct invar_objective *objective, int views, int64_t d,
+                                  struct invar_logdet_share *out);
 
 /* ---- measurements: numbers that explain, never differentiated (device float32 or float64 in, host double out; work
  * space from scratch) ---- */

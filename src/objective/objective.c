@@ -119,6 +119,11 @@ const void *invar_objective_options(const struct invar_objective *objective, int
     return objective->summands[i].object + OPTIONS_AT;
 }
 
+double invar_objective_weight(const struct invar_objective *objective, int i)
+{
+    return weight_of(&objective->summands[i]);
+}
+
 unsigned invar_objective_roles(const struct invar_objective *objective)
 {
     unsigned mask = 0;

@@ -63,6 +63,21 @@ static void warn_of_slow_target(const struct invar_trainer *t)
                   t->recipe->target.momentum, horizon, (long long)t->total, 1 - 20 / (double)(t->total + 20));
 }
 
+/* Below r = 2 embeddings shrink to nothing, with an effective rank that looks well. */
+static void warn_of_collapsing_share(const struct invar_trainer *t)
+{
+    const int64_t width = t->nets[invar_chain_source(t, INVAR_ROLE_Z)].width;
+    struct invar_logdet_share share;
+
+    if (!invar_objective_logdet_share(t->recipe->objective, (int)t->views, width, &share) || share.r >= 2)
+        return;
+    invar_log(
+        INVAR_LOG_WARNING,
+        "LogDet's share r is %.3g, and below 2 embeddings collapse (a direction survives where less than r / 2 of "
+        "its variance is noise of the views): raise beta or %s, or lower %s, here to %.3g or less",
+        share.r, share.entropy, share.invariance, share.weight_invariance * share.r / 2);
+}
+
 static bool create_batch(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
@@ -150,6 +165,7 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
     if (!invar_chain_create(t, err) || !create_batch(t, err) || !create_objective(t, err) || !start(t, resuming, err))
         goto fail;
     warn_of_slow_target(t);
+    warn_of_collapsing_share(t);
     return t;
 fail:
     invar_trainer_free(t);

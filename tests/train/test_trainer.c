@@ -419,6 +419,39 @@ static void test_slow_target(void **state)
     training_close(&t);
 }
 
+static int share_warnings(const char *terms, struct messages *m)
+{
+    const char *overrides[] = {terms};
+    struct invar_error err = {0};
+    struct training t = {0};
+
+    *m = (struct messages){0};
+    training_open(&t, overrides, 1);
+    invar_log_set_sink(keep_message, m);
+    invar_trainer_free(training_start(&t, "run", false, NULL, NULL, NULL, &err));
+    invar_log_set_sink(NULL, NULL);
+    training_close(&t);
+    return m->warnings;
+}
+
+/* LogDet with VICReg's weight of the invariance collapses: said before the first step, with what to set. */
+static void test_collapsing_share(void **state)
+{
+    struct messages m;
+
+    (void)state;
+    assert_int_equal(share_warnings("terms={entropy_invariance: {beta: 10, weight_invariance: 25}}", &m), 1);
+    assert_non_null(strstr(m.last, "LogDet's share r is 0.4, and below 2"));
+    assert_non_null(strstr(m.last, "raise beta or terms.entropy_invariance.weight_entropy, or lower "
+                                   "terms.entropy_invariance.weight_invariance, here to 5 or less"));
+    assert_int_equal(share_warnings("terms={invariance: {weight: 8}, logdet: {weight: -1, beta: 10}}", &m), 1);
+    assert_non_null(strstr(m.last, "r is 1.25"));
+    assert_non_null(strstr(m.last, "terms.logdet.weight, or lower terms.invariance.weight, here to 5 or less"));
+    assert_int_equal(share_warnings("terms={invariance: {weight: 5}, logdet: {weight: -1, beta: 10}}", &m), 0);
+    assert_int_equal(share_warnings("terms={entropy_invariance: {beta: 10}}", &m), 0);
+    assert_int_equal(share_warnings("terms={vicreg: {}}", &m), 0);
+}
+
 /* A run from another's encoder starts with its weights; a file of another net is refused and no folder is made. */
 static void test_init(void **state)
 {
@@ -462,6 +495,7 @@ int main(void)
         cmocka_unit_test(test_batch_too_large),
         cmocka_unit_test(test_collapse_warnings),
         cmocka_unit_test(test_slow_target),
+        cmocka_unit_test(test_collapsing_share),
         cmocka_unit_test(test_init),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
