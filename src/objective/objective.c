@@ -2,6 +2,8 @@
 /* The weighted sum of terms: the `terms:` section of a recipe, a mapping NAME: {weight: 1, option: value, ...}. */
 #include "objective/term.h"
 
+#include "base/node.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,12 +56,14 @@ static bool summand_read(struct summand *s, const char *name, const struct invar
 static bool check_weights(const struct invar_objective *objective, const struct invar_node *terms,
                           struct invar_error *err)
 {
+    char where[NODE_WHERE_SIZE];
+
     for (int i = 0; i < objective->count; i++)
         if (weight_of(&objective->summands[i]) != 0)
             return true;
+    node_where(where, terms);
     return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s, line %d: every term has weight 0, so nothing would be trained: set one of them",
-                           invar_node_origin(terms), invar_node_line(terms));
+                           "%s: every term has weight 0, so nothing would be trained: set one of them", where);
 }
 
 struct invar_objective *invar_objective_create(const struct invar_node *terms, struct invar_error *err)
@@ -67,10 +71,11 @@ struct invar_objective *invar_objective_create(const struct invar_node *terms, s
     struct invar_objective *objective = NULL;
 
     if (!invar_node_is_mapping(terms) || invar_node_count(terms) == 0) {
+        char where[NODE_WHERE_SIZE];
+        node_where(where, terms);
         invar_error_set(err, INVAR_ERROR_USAGE,
-                        "%s, line %d: terms must be a mapping with at least one term, such as "
-                        "\"relic: {weight: 1, tau: 0.1}\"",
-                        invar_node_origin(terms), invar_node_line(terms));
+                        "%s: terms must be a mapping with at least one term, such as \"relic: {weight: 1, tau: 0.1}\"",
+                        where);
         return NULL;
     }
     objective = invar_alloc(1, sizeof *objective, err);

@@ -113,6 +113,45 @@ setup() {
     says short.npy
 }
 
+# spoil FROM TO BYTES: a copy of an array of float64 whose element 11 has these bytes
+spoil() {
+    local from=$1 to=$2 bytes=$3
+    cp "$from" "$to"
+    printf '%b' "$bytes" | dd of="$to" bs=1 seek=$((128 + 8 * 11)) conv=notrunc status=none
+}
+
+@test "NaN and Inf in any input of any term are reported, not computed with" {
+    local z1=$golden/relic_hf/z1.npy z2=$golden/relic_hf/z2.npy term names name good inputs tried
+    local nan='\0\0\0\0\0\0\0370\0177' infinity='\0\0\0\0\0\0\0360\0377'
+    spoil "$z2" nan.npy "$nan"
+    spoil "$z2" infinity.npy "$infinity"
+    for term in $("$build/tests/components" | sed -n 's/^term //p'); do
+        tried=
+        # the inputs that this term takes with its defaults
+        for names in "z1 z2" "p1 p2 t1 t2" "q1 q2 t1 t2" "h1 h2" "z"; do
+            inputs=()
+            for name in $names; do
+                good=$z1
+                [[ $name == *2 ]] && good=$z2
+                inputs+=(--in "$name=$good")
+            done
+            "$invar" loss "$term" "${inputs[@]}" >/dev/null 2>&1 || continue
+            tried=yes
+            for name in $names; do
+                for bad in nan infinity; do
+                    for width in "" --float64; do
+                        fails_with 1 "$invar" loss "$term" ${inputs[@]/$name=*/$name=$bad.npy} $width --grad g
+                        says "$term" "not finite"
+                    done
+                done
+            done
+            break
+        done
+        [ -n "$tried" ] || { echo "no inputs of $term are known here: add them"; false; }
+    done
+    [ ! -e g ]
+}
+
 @test "gradients that cannot be written are an error" {
     touch file
     fails_with 1 "$invar" loss ntxent --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy" --grad file

@@ -244,12 +244,30 @@ static double collapsed(enum collapse kind, int64_t i, int64_t j, double noise)
     }
 }
 
+static void collapse_all(struct inputs *x, enum collapse kind)
+{
+    for (int v = 0; v < 2; v++) {
+        const struct invar_matrix *z = &x->in.by[INVAR_ROLE_Z][v];
+        for (int64_t i = 0; i < z->rows * z->cols; i++)
+            put(z, i, collapsed(kind, i / z->cols, i % z->cols, get(z, i)));
+    }
+}
+
+/* A Cholesky that fails would fail here: fewer samples than dimensions, equal rows, one direction, one outlier, for
+ * betas from nearly nothing to more than float64 can tell from I. */
 static void collapsed_embeddings_have_an_entropy(void **state)
 {
-    static const char *const yaml[] = {"logdet: {}", "logdet: {beta: 1e9, divide_by: none}",
-                                       "logdet: {normalize: true}", "pairdist: {}",
-                                       "pairdist: {normalize: true, sigma: 1e-3}"};
-    static const int64_t shapes[][2] = {{8, 64}, {64, 8}, {2, 300}, {33, 33}};
+    static const char *const yaml[] = {"logdet: {}",
+                                       "logdet: {beta: 1e-9}",
+                                       "logdet: {beta: 1e9, divide_by: none}",
+                                       "logdet: {normalize: true}",
+                                       "logdet: {normalize: true, beta: 1e9}",
+                                       "entropy_invariance: {weight_invariance: 0, beta: 1e9}",
+                                       "pairdist: {}",
+                                       "pairdist: {normalize: true, sigma: 1e-3}",
+                                       "pairdist: {sigma: 1e-9}",
+                                       "pairdist: {sigma: 1e9, distance: bhattacharyya}"};
+    static const int64_t shapes[][2] = {{8, 64}, {64, 8}, {2, 300}, {33, 33}, {2, 1}};
     static const enum invar_dtype types[] = {INVAR_FLOAT32, INVAR_FLOAT64};
 
     (void)state;
@@ -257,13 +275,7 @@ static void collapsed_embeddings_have_an_entropy(void **state)
         for (int t = 0; t < 2; t++)
             for (int kind = 0; kind < COLLAPSES; kind++) {
                 struct inputs x = draw(types[t], shapes[s][0], shapes[s][1], 0);
-                struct invar_matrix *z = x.in.by[INVAR_ROLE_Z];
-                for (int v = 0; v < 2; v++)
-                    for (int64_t i = 0; i < z[v].rows; i++)
-                        for (int64_t j = 0; j < z[v].cols; j++) {
-                            const int64_t at = i * z[v].cols + j;
-                            put(&z[v], at, collapsed((enum collapse)kind, i, j, get(&z[v], at)));
-                        }
+                collapse_all(&x, (enum collapse)kind);
                 for (size_t k = 0; k < sizeof yaml / sizeof *yaml; k++) {
                     const double entropy = evaluate(yaml[k], &x, NULL);
                     assert_true(isfinite(entropy) && isfinite(gradient_norm(&x)));
@@ -272,6 +284,24 @@ static void collapsed_embeddings_have_an_entropy(void **state)
                 }
                 discard(&x);
             }
+}
+
+/* The same at the size of a large batch, on either side of the determinant. */
+static void large_collapsed_batches_have_an_entropy(void **state)
+{
+    static const int64_t shapes[][2] = {{512, 1024}, {1024, 512}};
+    static const enum collapse kinds[] = {EQUAL_ROWS, ONE_DIRECTION, HUGE_DIRECTION};
+
+    (void)state;
+    for (int s = 0; s < 2; s++)
+        for (int k = 0; k < 3; k++) {
+            struct inputs x = draw(k % 2 ? INVAR_FLOAT64 : INVAR_FLOAT32, shapes[s][0], shapes[s][1], 0);
+            collapse_all(&x, kinds[k]);
+            const double entropy = evaluate("logdet: {beta: 1e9}", &x, NULL);
+            assert_true(isfinite(entropy) && isfinite(gradient_norm(&x)));
+            assert_true(kinds[k] == EQUAL_ROWS ? entropy == 0 : entropy > 0);
+            discard(&x);
+        }
 }
 
 /* ---- groups ---- */
@@ -435,6 +465,7 @@ int main(void)
         cmocka_unit_test(determinants_of_both_sides_agree),
         cmocka_unit_test(covariances_beside_a_dominant_column),
         cmocka_unit_test(collapsed_embeddings_have_an_entropy),
+        cmocka_unit_test(large_collapsed_batches_have_an_entropy),
         cmocka_unit_test(a_single_group_is_nothing),
         cmocka_unit_test(presets_are_the_sums_they_stand_for),
         cmocka_unit_test(conventions_differ_by_their_factors),

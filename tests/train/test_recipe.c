@@ -141,6 +141,39 @@ static void test_refused(void **state)
     }
 }
 
+/* One sample has no covariance, no variance, no batch statistics and nothing to be told apart from, whatever the term
+ * and the heads; said before any data are looked for. */
+static void test_batch_of_one(void **state)
+{
+    static const char *const norms[] = {"projector.batchnorm=true", "projector.batchnorm=false"};
+
+    (void)state;
+    for (const struct invar_term_spec *const *term = invar_term_list(); *term; term++)
+        for (int i = 0; i < 2; i++) {
+            struct invar_error err = {0};
+            char terms[64];
+            snprintf(terms, sizeof terms, "terms={%s: {}}", (*term)->name);
+            assert_refused(
+                load("relic-fashion-mnist", &err, 4, terms, norms[i], "training.batch=1", "data.source=idx:nowhere"),
+                &err, INVAR_ERROR_USAGE, "training.batch: expected an integer from 2 to");
+        }
+}
+
+static void test_weights_all_zero(void **state)
+{
+    static const char *const terms[] = {"terms={relic: {weight: 0}}",
+                                        "terms={vicreg: {weight: 0}, logdet: {weight: 0}}",
+                                        "terms={vicreg: {lambda: 0, mu: 0, nu: 0}}",
+                                        "terms={entropy_invariance: {weight_entropy: 0, weight_invariance: 0}}"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof terms / sizeof *terms; i++) {
+        struct invar_error err = {0};
+        assert_refused(load("relic-fashion-mnist", &err, 1, terms[i]), &err, INVAR_ERROR_USAGE,
+                       "so nothing would be trained: set one of them");
+    }
+}
+
 /* A file that is no recipe at all. */
 static void test_foreign(void **state)
 {
@@ -196,8 +229,9 @@ static void test_schema(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shipped), cmocka_unit_test(test_overrides),      cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_foreign), cmocka_unit_test(test_name_from_file), cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_shipped),      cmocka_unit_test(test_overrides),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_foreign),      cmocka_unit_test(test_name_from_file),   cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_batch_of_one), cmocka_unit_test(test_weights_all_zero),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
