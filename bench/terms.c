@@ -15,6 +15,7 @@
 
 #define VIEWS 2
 #define PEAK_SIDE 2048
+#define PEAK_REPEATS 5 /* the best, as of the terms */
 #define MAX_REPEATS 1000
 
 static const int64_t widths[] = {256, 2048};
@@ -58,11 +59,11 @@ static double logdet_products(double n, double d, double least)
     return 2 * VIEWS * (3 * n * d * least + least * least * least / 3);
 }
 
-/* twice: distances and the gradient */
+/* twice: distances in float64, symmetric, and the gradient in float32 */
 static double pairdist_products(double n, double d, double least)
 {
     (void)least;
-    return 2 * VIEWS * 3 * n * n * d;
+    return VIEWS * 4 * n * n * d;
 }
 
 /* options: YAML that is JSON too */
@@ -231,11 +232,16 @@ static bool run(int threads, int64_t samples, int repeats, const char *folder, s
 {
     struct invar_embeddings in = {0}, gradient = {0};
     struct invar_device *device = invar_device_open("cpu", threads, err);
-    double peak;
+    double peak = 0, once;
     bool ok = false;
 
-    if (!device || !invar_device_matrix_peak(device, INVAR_PRECISION_FLOAT32, PEAK_SIDE, &peak, err))
+    if (!device)
         goto done;
+    for (int i = 0; i < PEAK_REPEATS; i++) {
+        if (!invar_device_matrix_peak(device, INVAR_PRECISION_FLOAT32, PEAK_SIDE, &once, err))
+            goto done;
+        peak = once > peak ? once : peak;
+    }
     cJSON *machine = cJSON_CreateObject();
     cJSON_AddStringToObject(machine, "device", invar_device_describe(device));
     cJSON_AddNumberToObject(machine, "threads", invar_device_threads(device));

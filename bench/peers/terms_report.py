@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prints invar's and PyTorch's times of every term side by side, as fractions of the matrix peak and of a ResNet-18 step.
 
-usage: terms_report.py STEP INVAR TORCH text|json
+usage: terms_report.py STEP INVAR TORCH text|json COMMAND
 """
 import json
 import sys
@@ -24,14 +24,15 @@ for term in ours:
             if not abs(peer[key] - term[key]) <= 1e-4 * abs(term[key]):
                 sys.exit(f"{term['case']}: {key} is {term[key]} with invar and {peer[key]} with PyTorch")
 if sys.argv[4] == "json":
-    print(json.dumps(machine | {"step_samples_per_s": rate, "step_s": step, "terms": ours}, indent=1))
+    print(json.dumps({"command": sys.argv[5]} | machine | {"step_samples_per_s": rate, "step_s": step, "terms": ours}, indent=1))
     sys.exit()
 version = next(iter(theirs.values()))["torch"] if theirs else "missing"
-print(f"{machine['device']}; PyTorch {version}")
+print(f"{sys.argv[5]}\n{machine['device']}; PyTorch {version}")
 print(f"{ours[0]['samples']} samples in 2 views, float32 in and out, value and gradient, the best of the repetitions, ms")
 print(f"matrix product of n = 2048: {machine['matrix_peak_flops'] / 1e9:.1f} GFLOP/s; ResNet-18 step: {step:.1f} s, "
       f"from {rate:.2f} samples/s at 256\n")
-print(f"{'term':24} {'d':>4} {'invar':>8} {'PyTorch':>8} {'ratio':>6} {'GFLOP':>6} {'of peak':>8} {'of step':>8}   PyTorch's fastest")
+print(f"{'term':24} {'d':>4} {'invar':>8} {'PyTorch':>8} {'ratio':>6} {'GFLOP':>6} {'of peak':>8} {'of step':>8}"
+      "   PyTorch's fastest")
 for t in ours:
     peak = f"{100 * t['fraction_of_peak']:6.0f} %" if t["operations"] else "-"
     work = f"{t['operations'] / 1e9:.2f}" if t["operations"] else "-"

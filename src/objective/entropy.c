@@ -36,7 +36,12 @@ void invar_entropy_store(struct invar_device *device, const struct invar_entropy
         invar_dense_add(device, weight, by_centred, dx);
         return;
     }
+    const struct invar_matrix *wide = by_centred;
+    if (by_centred->dtype != INVAR_FLOAT64) {
+        invar_dense_copy(device, by_centred, &room->centred);
+        wide = &room->centred;
+    }
     invar_dense_zero(device, &room->spare);
-    invar_dense_normalise_backward(device, &room->unit, room->lengths, by_centred, weight, &room->spare);
+    invar_dense_normalise_backward(device, &room->unit, room->lengths, wide, weight, &room->spare);
     invar_dense_add(device, 1, &room->spare, dx);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The PairDist entropy [I4] of every view: a mixture of N equal Gaussians around the embeddings, with bounds of its
- * entropy from the distances between them. Distances come from one product of the centred embeddings in float64.
+ * entropy from the distances between them. Distances come from one product of the centred embeddings in float64, where
+ * the difference of large products is exact enough to be exponentiated. The gradient is a weighted sum of differences
+ * z_i - z_j: its product is made in the type of the embeddings, whose own rounding moves those differences as much.
  */
 #include "objective/entropy.h"
 #include "objective/sums.h"
@@ -60,6 +62,22 @@ static void give(const struct invar_pairdist_options *o, double sum, int views, 
     invar_term_part(out, "conditional_entropy", conditional);
 }
 
+/* factors and product of the gradient; narrow: float32 copies of what are the float64 matrices themselves otherwise */
+struct gradient_room {
+    bool narrow;
+    struct invar_matrix weights, centred, by_centred;
+};
+
+static bool take_gradient_room(struct invar_scratch *scratch, const struct invar_matrix *weights,
+                               const struct invar_matrix *centred, enum invar_dtype dtype, struct gradient_room *back,
+                               struct invar_error *err)
+{
+    *back = (struct gradient_room){.narrow = dtype != INVAR_FLOAT64, .weights = *weights, .centred = *centred};
+    return (!back->narrow || (invar_dense_take(scratch, dtype, weights->rows, weights->cols, &back->weights, err) &&
+                              invar_dense_take(scratch, dtype, centred->rows, centred->cols, &back->centred, err))) &&
+           invar_dense_take(scratch, dtype, centred->rows, centred->cols, &back->by_centred, err);
+}
+
 static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
                               const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
                               struct invar_term_value *out, struct invar_error *err)
@@ -70,12 +88,13 @@ static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch 
     const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
     const double factor = weight * invar_over_views(o->over_views, in->views) / divisor;
     struct invar_entropy_room room;
-    struct invar_matrix gram, by_centred;
+    struct gradient_room back;
+    struct invar_matrix gram;
     double sum = 0;
 
     if (!invar_entropy_take(scratch, &z[0], o->normalize, gradient != NULL, &room, err) ||
         !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err) ||
-        (gradient && !invar_dense_take(scratch, INVAR_FLOAT64, n, d, &by_centred, err)))
+        (gradient && !take_gradient_room(scratch, &gram, &room.centred, z[0].dtype, &back, err)))
         return false;
     for (int v = 0; v < in->views; v++) {
         const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
@@ -87,8 +106,12 @@ static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch 
         sum -= logs / (double)n;
         if (!wanted)
             continue;
-        invar_dense_product(device, false, false, -1 / (double)n, &gram, &room.centred, 0, &by_centred);
-        invar_entropy_store(device, &room, factor, &by_centred, wanted);
+        if (back.narrow) {
+            invar_dense_copy(device, &gram, &back.weights);
+            invar_dense_copy(device, &room.centred, &back.centred);
+        }
+        invar_dense_product(device, false, false, -1 / (double)n, &back.weights, &back.centred, 0, &back.by_centred);
+        invar_entropy_store(device, &room, factor, &back.by_centred, wanted);
     }
     give(o, sum, in->views, d, out);
     return true;
