@@ -24,8 +24,9 @@
 #endif
 #endif
 
-static long allocations_own;  /* allocations of anything but the three libraries */
-static long allocations_live; /* blocks taken and not given back, of all */
+static long allocations_own;             /* allocations of anything but the three libraries */
+static const char *allocations_by = "?"; /* the file that the last of those came from */
+static long allocations_live;            /* blocks taken and not given back, of all */
 
 #if COUNTS_ALLOCATIONS
 /* glibc's own names of its allocator. */
@@ -46,13 +47,25 @@ static bool is_library(const char *file)
     return false;
 }
 
+/* The dynamic linker takes a thread's variables of a library when that thread first enters it, which may be at any
+ * step: it depends on which thread came first to a piece of work. They stay as long as the thread. */
+static bool is_linker(const char *file)
+{
+    return strstr(file, "/ld-linux") || strstr(file, "/ld.so");
+}
+
 static void count_one(void *caller)
 {
-    Dl_info info;
+    Dl_info info = {0};
+    const char *file = dladdr(caller, &info) && info.dli_fname ? info.dli_fname : "?";
 
+    if (is_linker(file))
+        return;
     __atomic_fetch_add(&allocations_live, 1, __ATOMIC_RELAXED);
-    if (!dladdr(caller, &info) || !info.dli_fname || !is_library(info.dli_fname))
-        __atomic_fetch_add(&allocations_own, 1, __ATOMIC_RELAXED);
+    if (is_library(file))
+        return;
+    __atomic_fetch_add(&allocations_own, 1, __ATOMIC_RELAXED);
+    allocations_by = file;
 }
 
 #define COUNT() count_one(__builtin_return_address(0))

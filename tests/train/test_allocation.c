@@ -20,7 +20,8 @@ static void check_steps(const char *const *overrides, int count)
         long own_before = allocations_own, live_before = allocations_live;
         assert_ok(invar_trainer_step(trainer, &record, &err), &err);
         if (allocations_own != own_before)
-            fail_msg("step %lld allocated %ld times", (long long)step + 1, allocations_own - own_before);
+            fail_msg("step %lld allocated %ld times, the last time in %s", (long long)step + 1,
+                     allocations_own - own_before, allocations_by);
         if (allocations_live > live_before)
             fail_msg("step %lld kept %ld blocks", (long long)step + 1, allocations_live - live_before);
     }
