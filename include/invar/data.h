@@ -7,9 +7,16 @@
 
 enum invar_split { INVAR_TRAIN, INVAR_TEST };
 
-/** One sample as the source has it, before any view: uint8 [height][width][channels] (float32 vectors, rank 1, later).
- * Borrowed. */
+/** What samples are, and with it what views can be made of them. */
+enum invar_data_kind {
+    INVAR_DATA_IMAGE, /**< uint8 [height][width][channels] */
+    INVAR_DATA_TABLE, /**< float32 [channels], height = width = 1: columns as numbers, standardised and one-hot */
+    INVAR_DATA_AUDIO, /**< float32 [width], height = channels = 1: a waveform at one rate, -1..1 */
+};
+
+/** One sample as the source has it, before any view; see the kinds. Borrowed. */
 struct invar_sample {
+    enum invar_data_kind kind;
     enum invar_dtype dtype;
     int height, width, channels;
     const void *data;
@@ -39,8 +46,10 @@ struct invar_data_options {
 extern const struct invar_option invar_data_option_table[];
 
 struct invar_dataset_info {
-    const char *source;             /**< as given */
-    int height, width, channels;    /**< of what the encoder sees */
+    const char *source; /**< as given */
+    enum invar_data_kind kind;
+    int rank;                       /**< of one input of the encoder: 3 for maps, 1 for vectors (tables) */
+    int height, width, channels;    /**< of what the encoder sees; vectors: channels numbers, height = width = 1 */
     bool varying;                   /**< samples differ in size (views resize them) */
     int64_t count[2];               /**< samples by split */
     bool labelled;                  /**< every sample has a label */

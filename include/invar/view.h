@@ -61,8 +61,9 @@ struct invar_view_params {
 void invar_view_draw(struct invar_view_params *params, const struct invar_view_options *options, uint64_t seed,
                      uint64_t epoch, const struct invar_sample *sample, int view);
 
-/** How views come out: float32 [channels][height][width], standardised by mean and deviation. */
+/** How views come out: float32 [channels][height][width], standardised by mean and deviation (tables: as they are). */
 struct invar_view_output {
+    enum invar_data_kind kind;
     int height, width, channels;
     float mean[16], deviation[16];
     int interpolation;         /* 0 bilinear, 1 bicubic: as in the options */

@@ -193,16 +193,11 @@ static bool lend(struct data_ahead *ahead, const struct slot *slot, int64_t posi
     if (slot->index < 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: no readable image follows this one: %s",
                                dataset->options.source, slot->why.message);
-    *sample = (struct invar_sample){
-        .dtype = INVAR_UINT8,
-        .height = slot->image.height,
-        .width = slot->image.width,
-        .channels = slot->image.channels,
-        .data = slot->image.pixels,
-        .index = slot->index,
-        .label = dataset->labels[ahead->split][slot->index],
-        .group = dataset->groups[ahead->split] ? dataset->groups[ahead->split][slot->index] : -1,
-    };
+    *sample = data_dataset_describe(dataset, slot->image.height, slot->image.width, slot->image.pixels);
+    sample->index = slot->index;
+    sample->label = dataset->labels[ahead->split][slot->index];
+    if (dataset->groups[ahead->split])
+        sample->group = dataset->groups[ahead->split][slot->index];
     return true;
 }
 

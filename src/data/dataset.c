@@ -47,7 +47,8 @@ bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, stru
     const struct data_source *source = &dataset->source;
     if (!data_source_decode(source, item, dataset->channels, decoder, image, err))
         return false;
-    if (dataset->options.size || (image->height == dataset->height && image->width == dataset->width))
+    if (source->kind != INVAR_DATA_IMAGE || dataset->options.size ||
+        (image->height == dataset->height && image->width == dataset->width))
         return true;
     return invar_error_set(
         err, INVAR_ERROR_DATA,
@@ -90,7 +91,7 @@ static bool find_reference(struct invar_dataset *dataset, struct invar_error *er
 {
     struct data_decoder decoder = {0};
     struct data_image image = {0};
-    int wanted = (int)dataset->options.channels;
+    int wanted = dataset->source.kind == INVAR_DATA_IMAGE ? (int)dataset->options.channels : 0;
     bool found = false, ok = true;
 
     for (int64_t i = 0; ok && !found && i < dataset->source.count; i++) {
@@ -176,8 +177,10 @@ static bool measure_groups(struct invar_dataset *dataset, struct invar_error *er
 static void describe(struct invar_dataset *dataset)
 {
     struct invar_dataset_info *info = &dataset->info;
-    int size = (int)dataset->options.size;
+    int size = dataset->source.kind == INVAR_DATA_IMAGE ? (int)dataset->options.size : 0;
     info->source = dataset->options.source;
+    info->kind = dataset->source.kind;
+    info->rank = info->kind == INVAR_DATA_TABLE ? 1 : 3;
     info->height = size ? size : dataset->height;
     info->width = size ? size : dataset->width;
     info->channels = dataset->channels;
@@ -222,6 +225,10 @@ static struct invar_dataset *create(const struct invar_data_options *options, st
 static bool standardisation(struct invar_dataset *dataset, struct invar_error *err)
 {
     const struct invar_real_list *mean = &dataset->options.mean, *deviation = &dataset->options.deviation;
+    if (dataset->source.kind == INVAR_DATA_TABLE) { /* the source has standardised, each column by its own statistics */
+        dataset->info.deviation[0] = 1;
+        return true;
+    }
     if (mean->count == 0 && deviation->count == 0)
         return data_statistics(dataset, err);
     if (mean->count != dataset->channels || deviation->count != dataset->channels)
@@ -344,18 +351,30 @@ const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum in
     return dataset->groups[split];
 }
 
+struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,
+                                          const uint8_t *data)
+{
+    return (struct invar_sample){
+        .kind = dataset->source.kind,
+        .dtype = dataset->source.kind == INVAR_DATA_IMAGE ? INVAR_UINT8 : INVAR_FLOAT32,
+        .height = height,
+        .width = width,
+        .channels = dataset->channels,
+        .data = data,
+        .label = -1,
+        .group = -1,
+    };
+}
+
 void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split split, int64_t index,
                          struct invar_sample *sample)
 {
     int64_t item = dataset->items[split][index];
-    *sample = (struct invar_sample){
-        .dtype = INVAR_UINT8,
-        .height = dataset->shape ? dataset->shape[item].height : dataset->height,
-        .width = dataset->shape ? dataset->shape[item].width : dataset->width,
-        .channels = dataset->channels,
-        .data = dataset->pixels[item],
-        .index = index,
-        .label = dataset->labels[split][index],
-        .group = dataset->groups[split] ? dataset->groups[split][index] : -1,
-    };
+    *sample =
+        data_dataset_describe(dataset, dataset->shape ? dataset->shape[item].height : dataset->height,
+                              dataset->shape ? dataset->shape[item].width : dataset->width, dataset->pixels[item]);
+    sample->index = index;
+    sample->label = dataset->labels[split][index];
+    if (dataset->groups[split])
+        sample->group = dataset->groups[split][index];
 }

@@ -6,7 +6,7 @@
 #include "data/source.h"
 
 struct data_shape {
-    uint16_t height, width; /* sides are at most DATA_SIDE_LIMIT */
+    int height, width;
 };
 
 /* Small decoded images share large blocks. */
@@ -21,7 +21,7 @@ struct invar_dataset {
     struct data_source source;
     int workers;
 
-    int height, width, channels; /**< of the first good image */
+    int height, width, channels; /**< of the first good sample */
     int64_t reference;           /**< its item */
 
     bool *bad;            /**< [items] */
@@ -64,6 +64,9 @@ bool data_dataset_visit(struct invar_dataset *dataset, const int64_t *items, int
 /** Decodes all items into memory where the options want it and sets info.in_memory and info.varying. */
 bool data_hold(struct invar_dataset *dataset, struct invar_error *err);
 void data_hold_free(struct invar_dataset *dataset);
+/** Samples of a kind as their dtype and bytes. */
+struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,
+                                          const uint8_t *data);
 /** Fills info.mean and info.deviation. */
 bool data_statistics(struct invar_dataset *dataset, struct invar_error *err);
 

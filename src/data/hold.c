@@ -61,18 +61,13 @@ void data_hold_free(struct invar_dataset *dataset)
     dataset->shape = NULL;
 }
 
-static size_t bytes_of(const struct data_image *image)
-{
-    return (size_t)image->height * (size_t)image->width * (size_t)image->channels;
-}
-
 static bool keep(void *user, int thread, int64_t item, const struct data_image *image, struct invar_error *err)
 {
     struct holding *holding = user;
     struct invar_dataset *dataset = holding->dataset;
     if (!image)
         return true;
-    size_t size = bytes_of(image), used;
+    size_t size = data_image_bytes(image), used;
 #pragma omp atomic capture
     used = holding->used += size;
     if (used > holding->limit) {
@@ -85,17 +80,22 @@ static bool keep(void *user, int thread, int64_t item, const struct data_image *
         return false;
     memcpy(pixels, image->pixels, size);
     dataset->pixels[item] = pixels;
-    dataset->shape[item] = (struct data_shape){(uint16_t)image->height, (uint16_t)image->width};
+    dataset->shape[item] = (struct data_shape){image->height, image->width};
     return true;
 }
 
 static bool measure(void *user, int thread, int64_t item, const struct data_image *image, struct invar_error *err)
 {
-    size_t *total = user, size = image ? bytes_of(image) : 0;
+    size_t *total = user, size = image ? data_image_bytes(image) : 0;
     (void)thread, (void)item, (void)err;
 #pragma omp atomic
     *total += size;
     return true;
+}
+
+static bool may_vary(const struct invar_dataset *dataset)
+{
+    return dataset->options.size != 0 || dataset->source.kind == INVAR_DATA_AUDIO;
 }
 
 /* Whether decoding everything is worth trying: exact when all sizes agree, guessed from a few when they vary. */
@@ -105,8 +105,9 @@ static bool seems_to_fit(struct invar_dataset *dataset, size_t limit, bool *fits
     *fits = true;
     if (limit == SIZE_MAX)
         return true;
-    double each = (double)dataset->height * dataset->width * dataset->channels;
-    if (dataset->options.size && dataset->source.count > PROBES) {
+    double each =
+        (double)dataset->height * dataset->width * dataset->channels * (double)data_unit(dataset->source.kind);
+    if (may_vary(dataset) && dataset->source.count > PROBES) {
         int64_t probe[PROBES];
         size_t total = 0;
         for (int64_t i = 0; i < PROBES; i++)
@@ -178,7 +179,7 @@ bool data_hold(struct invar_dataset *dataset, struct invar_error *err)
     size_t limit = data_memory_limit(&dataset->options);
     bool fits = true;
 
-    dataset->info.varying = dataset->options.size != 0;
+    dataset->info.varying = may_vary(dataset);
     if (source->pixels) {
         dataset->info.varying = false;
         if (source->channels == dataset->channels)

@@ -16,22 +16,46 @@ bool data_image_check(int64_t height, int64_t width, const char *name, struct in
     return true;
 }
 
+static bool reserve(struct data_image *image, size_t size, struct invar_error *err)
+{
+    if (size <= image->capacity)
+        return true;
+    invar_free(image->pixels);
+    image->capacity = 0;
+    image->pixels = invar_alloc(size, 1, err);
+    if (!image->pixels)
+        return false;
+    image->capacity = size;
+    return true;
+}
+
 bool data_image_shape(struct data_image *image, int height, int width, int channels, int spare, struct invar_error *err)
 {
     size_t wide = (size_t)(channels > spare ? channels : spare);
-    size_t size = (size_t)height * (size_t)width * wide;
-    if (size > image->capacity) {
-        invar_free(image->pixels);
-        image->capacity = 0;
-        image->pixels = invar_alloc(size, 1, err);
-        if (!image->pixels)
-            return false;
-        image->capacity = size;
-    }
+
+    if (!reserve(image, (size_t)height * (size_t)width * wide, err))
+        return false;
     image->height = height;
     image->width = width;
     image->channels = channels;
+    image->unit = 1;
     return true;
+}
+
+bool data_image_floats(struct data_image *image, int width, int channels, struct invar_error *err)
+{
+    if (!reserve(image, (size_t)width * (size_t)channels * sizeof(float), err))
+        return false;
+    image->height = 1;
+    image->width = width;
+    image->channels = channels;
+    image->unit = sizeof(float);
+    return true;
+}
+
+size_t data_image_bytes(const struct data_image *image)
+{
+    return (size_t)image->height * (size_t)image->width * (size_t)image->channels * image->unit;
 }
 
 void data_image_convert(struct data_image *image, int channels)

@@ -12,15 +12,21 @@
 /** Largest file of one image, in bytes. */
 #define DATA_FILE_LIMIT ((size_t)1 << 28)
 
-/** A decoded image, uint8 [height][width][channels]; zero-initialise, free with data_image_free. */
+/** A decoded sample: an image, uint8 [height][width][channels], or float32 of other kinds, as bytes. Zero-initialise,
+ * free with data_image_free. */
 struct data_image {
     int height, width, channels;
+    size_t unit; /**< bytes of one number: 1 or 4 */
     uint8_t *pixels;
     size_t capacity;
 };
 /** Sets the shape and makes room for it and for `spare` channels when that is more; the content is undefined. */
 bool data_image_shape(struct data_image *image, int height, int width, int channels, int spare,
                       struct invar_error *err);
+/** The same for float32 [width] in image->pixels: a waveform, or (as channels) a vector. */
+bool data_image_floats(struct data_image *image, int width, int channels, struct invar_error *err);
+/** Bytes that it holds. */
+size_t data_image_bytes(const struct data_image *image);
 /** In place: 1 to 3 channels replicates, 3 to 1 is the ITU-R 601 luma; needs the room of the wider. */
 void data_image_convert(struct data_image *image, int channels);
 void data_image_free(struct data_image *image);

@@ -97,11 +97,12 @@ bool data_source_decode(const struct data_source *source, int64_t item, int chan
 {
     if (!source->pixels)
         return source->decode(source, item, channels, decoder, image, err);
-    if (!data_image_shape(image, source->height, source->width, source->channels, channels, err))
+    bool is_image = source->kind == INVAR_DATA_IMAGE;
+    if (is_image ? !data_image_shape(image, source->height, source->width, source->channels, channels, err)
+                 : !data_image_floats(image, source->width, source->channels, err))
         return false;
-    memcpy(image->pixels, source->pixels[item],
-           (size_t)source->height * (size_t)source->width * (size_t)source->channels);
-    if (channels)
+    memcpy(image->pixels, source->pixels[item], data_image_bytes(image));
+    if (channels && is_image)
         data_image_convert(image, channels);
     return true;
 }

@@ -16,6 +16,7 @@ enum { DATA_MEMORY_AUTO, DATA_MEMORY_YES, DATA_MEMORY_NO };
  * open function, which may leave it half filled on failure; data_source_close accepts that.
  */
 struct data_source {
+    enum invar_data_kind kind;
     int64_t count;
     int64_t *label;     /**< [count], -1: none */
     uint8_t *split;     /**< [count], enum invar_split */
@@ -23,7 +24,7 @@ struct data_source {
     int classes;        /**< 0 without labels */
     char **class_names; /**< [classes] */
 
-    /* Sources that read their files whole: item i is pixels[i], all of one shape. */
+    /* Sources that read their files whole: item i is pixels[i], all of one shape; float32 where they are no images. */
     const uint8_t **pixels;                 /**< [count] into held, or NULL */
     int height, width, channels;            /**< when pixels is set */
     struct invar_bytes held[DATA_MAX_HELD]; /**< the files */
@@ -35,6 +36,12 @@ struct data_source {
     const char *(*name)(const struct data_source *source, int64_t item);
     void (*close)(void *state);
 };
+
+/** Bytes of one number of such samples. */
+static inline size_t data_unit(enum invar_data_kind kind)
+{
+    return kind == INVAR_DATA_IMAGE ? 1 : sizeof(float);
+}
 
 /** Opens what options->source names. */
 bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err);

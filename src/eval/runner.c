@@ -119,7 +119,9 @@ bool runner_views(const struct invar_encoder *encoder, const struct invar_datase
     struct invar_shape input = invar_net_input(encoder->net);
 
     *out = *data;
-    if (input.rank != 3 || input.channels != data->channels)
+    if (input.rank == data->rank && input.rank == 1 && input.channels == data->channels)
+        return true;
+    if (input.rank != 3 || data->rank != 3 || input.channels != data->channels)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "the encoder takes %" PRId64 " channels, %s has %d; set channels=%" PRId64
                                " for the data or take an encoder trained on such data",

@@ -29,7 +29,7 @@ done:
 static bool create_encoder(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
-    struct invar_shape input = {.rank = 3, .channels = info->channels, .height = info->height, .width = info->width};
+    struct invar_shape input = {info->rank, info->channels, info->height, info->width};
     struct invar_data_options data = t->recipe->data;
 
     if (invar_device_is_planning(t->device)) { /* the net alone: weights may be larger than this machine */

@@ -33,31 +33,21 @@ static bool axis_create(struct view_axis *axis, int count, struct invar_error *e
     return axis->index && axis->weight;
 }
 
-struct invar_view_workspace *invar_view_workspace_create(const struct invar_view_output *output,
-                                                         struct invar_error *err)
+/* Sampling tables, spans and scratch of images. */
+static bool image_workspace(struct invar_view_workspace *workspace, const struct invar_view_output *output,
+                            struct invar_error *err)
 {
-    struct invar_view_workspace *workspace = NULL;
-    bool ok = false;
-
-    if (!output_check(output, err))
-        return NULL;
     const size_t height = (size_t)output->height, width = (size_t)output->width, channels = (size_t)output->channels;
     const size_t kernel = (size_t)view_blur_kernel(output);
     size_t pixels;
-    if (!invar_size_multiply(height, width, &pixels)) {
-        invar_error_set(err, INVAR_ERROR_MEMORY, "views of %d x %d pixels are too large; set a smaller data.size",
-                        output->height, output->width);
-        return NULL;
-    }
-    workspace = invar_alloc(1, sizeof(*workspace), err);
-    if (!workspace)
-        return NULL;
-    workspace->height = output->height;
-    workspace->width = output->width;
-    workspace->channels = output->channels;
+
+    if (!invar_size_multiply(height, width, &pixels))
+        return invar_error_set(err, INVAR_ERROR_MEMORY,
+                               "views of %d x %d pixels are too large; set a smaller data.size", output->height,
+                               output->width);
     workspace->blur_kernel = (int)kernel;
     if (!axis_create(&workspace->rows, output->height, err) || !axis_create(&workspace->columns, output->width, err))
-        goto done;
+        return false;
     workspace->row_spans = invar_alloc(height, sizeof(struct view_span), err);
     workspace->column_spans = invar_alloc(width, sizeof(struct view_span), err);
     workspace->lines = invar_alloc(VIEW_MAX_TAPS * channels * width, sizeof(float), err);
@@ -65,14 +55,25 @@ struct invar_view_workspace *invar_view_workspace_create(const struct invar_view
     workspace->plane = invar_alloc(pixels, sizeof(float), err);
     workspace->padded = invar_alloc(width + kernel, sizeof(float), err);
     workspace->blur_weight = invar_alloc(kernel / 2 + 1, sizeof(float), err);
-    ok = workspace->row_spans && workspace->column_spans && workspace->lines && workspace->packed && workspace->plane &&
-         workspace->padded && workspace->blur_weight;
-done:
-    if (!ok) {
-        invar_view_workspace_free(workspace);
-        workspace = NULL;
-    }
-    return workspace;
+    return workspace->row_spans && workspace->column_spans && workspace->lines && workspace->packed &&
+           workspace->plane && workspace->padded && workspace->blur_weight;
+}
+
+struct invar_view_workspace *invar_view_workspace_create(const struct invar_view_output *output,
+                                                         struct invar_error *err)
+{
+    const struct view_kind *kind = view_kind_of(output->kind);
+    struct invar_view_workspace *workspace =
+        kind->output_check(output, err) ? invar_alloc(1, sizeof(*workspace), err) : NULL;
+    if (!workspace)
+        return NULL;
+    workspace->height = output->height;
+    workspace->width = output->width;
+    workspace->channels = output->channels;
+    if (kind->workspace(workspace, output, err))
+        return workspace;
+    invar_view_workspace_free(workspace);
+    return NULL;
 }
 
 void invar_view_workspace_free(struct invar_view_workspace *workspace)
@@ -93,8 +94,8 @@ void invar_view_workspace_free(struct invar_view_workspace *workspace)
     invar_free(workspace);
 }
 
-bool view_sample_check(const struct invar_view_output *output, const struct invar_sample *sample,
-                       struct invar_error *err)
+static bool image_sample_check(const struct invar_view_output *output, const struct invar_sample *sample,
+                               struct invar_error *err)
 {
     const long long index = (long long)sample->index;
 
@@ -111,6 +112,18 @@ bool view_sample_check(const struct invar_view_output *output, const struct inva
         return invar_error_set(err, INVAR_ERROR_DATA, "sample %lld: %d x %d pixels make no image", index,
                                sample->height, sample->width);
     return true;
+}
+
+const struct view_kind view_kind_image = {view_image_operations, view_image_plain, output_check, image_sample_check,
+                                          image_workspace};
+
+bool view_sample_check(const struct invar_view_output *output, const struct invar_sample *sample,
+                       struct invar_error *err)
+{
+    if (sample->kind != output->kind)
+        return invar_error_set(err, INVAR_ERROR_DATA, "sample %lld: is of another kind of data than the views",
+                               (long long)sample->index);
+    return view_kind_of(output->kind)->sample_check(output, sample, err);
 }
 
 static bool workspace_check(const struct invar_view_workspace *workspace, const struct invar_view_output *output,
@@ -145,7 +158,7 @@ bool invar_view_apply(const struct invar_view_params *params, const struct invar
     const struct view_job job = {params, output, sample, workspace, out};
 
     if (!workspace_check(workspace, output, err) || !view_sample_check(output, sample, err) ||
-        !params_check(params, sample, err))
+        (sample->kind == INVAR_DATA_IMAGE && !params_check(params, sample, err)))
         return false;
     view_run(&job);
     return true;

@@ -30,6 +30,7 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
                         const struct invar_dataset_info *info)
 {
     memset(output, 0, sizeof(*output));
+    output->kind = info->kind;
     output->height = info->height;
     output->width = info->width;
     output->channels = info->channels;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The table of view operations, in the order of objectives.md 6.1, and the two loops over it: draw and run. */
+/* The operations of images, in the order of objectives.md 6.1, and the loops over those of any kind: draw and run. */
 
 #include "view/view.h"
 
 #include <stddef.h>
 #include <string.h>
 
-const struct view_operation *const view_operations[] = {
+const struct view_operation *const view_image_operations[] = {
     &view_crop, &view_jitter, &view_gain, &view_grayscale, &view_blur, &view_solarise, &view_standardise, NULL,
 };
 
@@ -19,9 +19,11 @@ const struct view_operation *const view_operations[] = {
 void invar_view_draw(struct invar_view_params *params, const struct invar_view_options *options, uint64_t seed,
                      uint64_t epoch, const struct invar_sample *sample, int view)
 {
+    const struct view_operation *const *operations = view_kind_of(sample->kind)->operations;
+
     memset(params, 0, sizeof(*params));
-    for (int i = 0; view_operations[i]; i++) {
-        const struct view_operation *operation = view_operations[i];
+    for (int i = 0; operations[i]; i++) {
+        const struct view_operation *operation = operations[i];
         if (!operation->draw)
             continue;
         const uint32_t stream =
@@ -34,7 +36,14 @@ void invar_view_draw(struct invar_view_params *params, const struct invar_view_o
 
 void view_run(const struct view_job *job)
 {
-    for (int i = 0; view_operations[i]; i++)
-        if (!view_operations[i]->applies || view_operations[i]->applies(job))
-            view_operations[i]->apply(job);
+    const struct view_operation *const *operations = view_kind_of(job->output->kind)->operations;
+
+    for (int i = 0; operations[i]; i++)
+        if (!operations[i]->applies || operations[i]->applies(job))
+            operations[i]->apply(job);
+}
+
+void view_run_plain(const struct view_job *job)
+{
+    view_kind_of(job->output->kind)->plain(job);
 }

@@ -107,7 +107,7 @@ static void convert(const struct view_job *job)
             job->image[c * pixels + i] = (float)data[i * channels + c] / 255.0f;
 }
 
-void view_run_plain(const struct view_job *job)
+void view_image_plain(const struct view_job *job)
 {
     const int64_t height = job->output->height, width = job->output->width;
     const int64_t from_height = job->sample->height, from_width = job->sample->width;

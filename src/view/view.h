@@ -64,10 +64,25 @@ struct view_operation {
     void (*apply)(const struct view_job *job);
 };
 
+/** What one kind of data needs: its operations, its checks, its view for evaluation. One line in kinds.c. */
+struct view_kind {
+    const struct view_operation *const *operations; /* in the order in which they run, NULL-ended */
+    void (*plain)(const struct view_job *job);      /* the view of evaluation */
+    /** Whether such outputs can be made; else one sentence. */
+    bool (*output_check)(const struct invar_view_output *output, struct invar_error *err);
+    /** Whether the sample, whose kind is that of the output, can become such an output; else one sentence. */
+    bool (*sample_check)(const struct invar_view_output *output, const struct invar_sample *sample,
+                         struct invar_error *err);
+    /** Work space beyond the struct itself. */
+    bool (*workspace)(struct invar_view_workspace *workspace, const struct invar_view_output *output,
+                      struct invar_error *err);
+};
+const struct view_kind *view_kind_of(enum invar_data_kind kind);
+extern const struct view_kind view_kind_image, view_kind_table;
+
 extern const struct view_operation view_crop, view_jitter, view_gain, view_grayscale, view_blur, view_solarise,
     view_standardise;
-/** In the order in which they run, NULL-ended. */
-extern const struct view_operation *const view_operations[];
+extern const struct view_operation *const view_image_operations[];
 
 /** Entry i of a list whose last entry repeats; 0 for an empty list. */
 double view_list_at(const struct invar_real_list *list, int i);
@@ -77,6 +92,7 @@ bool view_sample_check(const struct invar_view_output *output, const struct inva
 /** The operations and the plain view, on checked arguments. */
 void view_run(const struct view_job *job);
 void view_run_plain(const struct view_job *job);
+void view_image_plain(const struct view_job *job);
 
 /** Samples the crop box into job->image, values 0..1, by the tables of the workspace; taps is 2 or 4. */
 void view_resample(const struct view_job *job, int taps);

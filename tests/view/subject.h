@@ -16,7 +16,7 @@ static inline struct invar_sample subject_sample(int height, int width, int chan
     assert_non_null(data);
     for (size_t i = 0; i < size; i++)
         data[i] = (uint8_t)invar_random_below(&random, 256);
-    return (struct invar_sample){INVAR_UINT8, height, width, channels, data, index, -1, -1};
+    return (struct invar_sample){INVAR_DATA_IMAGE, INVAR_UINT8, height, width, channels, data, index, -1, -1};
 }
 
 static inline void subject_free(struct invar_sample *sample)

@@ -8,7 +8,7 @@
 static struct invar_view_params draw(const struct invar_view_options *options, uint64_t seed, uint64_t epoch,
                                      int64_t index, int view, int height, int width, int channels)
 {
-    const struct invar_sample sample = {INVAR_UINT8, height, width, channels, NULL, index, -1, -1};
+    const struct invar_sample sample = {INVAR_DATA_IMAGE, INVAR_UINT8, height, width, channels, NULL, index, -1, -1};
     struct invar_view_params params;
     memset(&params, 0xa5, sizeof(params));
     invar_view_draw(&params, options, seed, epoch, &sample, view);

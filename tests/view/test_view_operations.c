@@ -247,7 +247,7 @@ static void test_crop_never_reads_outside(void **state)
 {
     (void)state;
     uint8_t data[12 * 12];
-    const struct invar_sample sample = {INVAR_UINT8, 12, 12, 1, data, 0, -1, -1};
+    const struct invar_sample sample = {INVAR_DATA_IMAGE, INVAR_UINT8, 12, 12, 1, data, 0, -1, -1};
     struct invar_view_params params = subject_params(&sample);
     memset(data, 255, sizeof(data));
     for (int y = 4; y < 8; y++)
@@ -313,7 +313,7 @@ static void test_hue_of_pure_colours(void **state)
 {
     (void)state;
     uint8_t data[27 * 3];
-    const struct invar_sample sample = {INVAR_UINT8, 3, 9, 3, data, 0, -1, -1};
+    const struct invar_sample sample = {INVAR_DATA_IMAGE, INVAR_UINT8, 3, 9, 3, data, 0, -1, -1};
     const struct invar_view_output output = subject_output(3, 9, 3);
     const uint8_t levels[3] = {0, 128, 255};
     for (int i = 0; i < 27; i++) {

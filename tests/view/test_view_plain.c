@@ -102,7 +102,7 @@ static void test_flat_stays_flat(void **state)
         for (int width = 1; width <= 500; width += 83) {
             struct invar_error err = {0};
             const struct invar_view_output output = subject_output(64, 64, 1);
-            const struct invar_sample sample = {INVAR_UINT8, height, width, 1, data, 0, -1, -1};
+            const struct invar_sample sample = {INVAR_DATA_IMAGE, INVAR_UINT8, height, width, 1, data, 0, -1, -1};
             struct invar_view_workspace *workspace = invar_view_workspace_create(&output, &err);
             assert_ok(workspace, &err);
             assert_ok(invar_view_plain(&output, &sample, workspace, got, &err), &err);
