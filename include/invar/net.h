@@ -22,6 +22,7 @@ enum invar_layer_kind {
     INVAR_LAYER_FLATTEN, /* [C, H, W] -> [C*H*W], order as torch.flatten */
     INVAR_LAYER_L2NORMALISE,
     INVAR_LAYER_LAYERNORM, /* last axis, eps 1e-5 */
+    INVAR_LAYER_UPSAMPLE,  /* to another height and width, nearest neighbour at pixel centres */
 };
 
 /** Shape of one sample: maps have height and width, vectors have rank 1 and only channels. */
@@ -98,6 +99,9 @@ int invar_net_linear(struct invar_net *net, int from, const char *name, int64_t 
 int invar_net_add(struct invar_net *net, int a, int b, struct invar_error *err);
 int invar_net_flatten(struct invar_net *net, int from, struct invar_error *err);
 int invar_net_l2normalise(struct invar_net *net, int from, struct invar_error *err);
+/** To height x width, each at least that of the input: nearest neighbour at pixel centres, as interpolate(mode =
+ * "nearest-exact") of PyTorch. */
+int invar_net_upsample(struct invar_net *net, int from, int64_t height, int64_t width, struct invar_error *err);
 int invar_net_layernorm(struct invar_net *net, int from, const char *name, struct invar_error *err);
 
 /** Shape of the last layer, and of the input. */
@@ -123,6 +127,35 @@ struct invar_encoder_spec {
 const struct invar_encoder_spec *invar_encoder_find(const char *name, struct invar_error *err);
 /** NULL-ended. */
 const struct invar_encoder_spec *const *invar_encoder_list(void);
+
+/** What a generator of adversarial perturbations is made of. */
+struct invar_generator_options {
+    struct invar_int_list widths; /**< cnn: channels by scale, each half the size of the one before; mlp: of hidden
+                                     layers; empty: those of the kind */
+    int64_t noise;                /**< cnn: channels, mlp: numbers; 0: as many as the kind has */
+    int64_t blocks;               /**< cnn: residual blocks at the lowest scale */
+};
+/**
+ * One generator kind of the table. The net reads a sample and, behind its numbers, those of the noise; its output has
+ * as many numbers as the sample. How much noise: elements of the input less those of the output.
+ */
+struct invar_generator_spec {
+    const char *name, *help;
+    struct invar_int_list widths; /* defaults */
+    int64_t noise;
+    struct invar_net *(*build)(const struct invar_generator_options *options, struct invar_shape sample,
+                               struct invar_error *err);
+};
+/** "auto": cnn for maps, mlp for vectors. NULL with err set, and the nearest name in it, where there is no such kind.
+ */
+const struct invar_generator_spec *invar_generator_find(const char *name, struct invar_shape sample,
+                                                        struct invar_error *err);
+/** NULL-ended. */
+const struct invar_generator_spec *const *invar_generator_list(void);
+/** Free with invar_net_free. */
+struct invar_net *invar_generator_build(const struct invar_generator_spec *spec,
+                                        const struct invar_generator_options *options, struct invar_shape sample,
+                                        struct invar_error *err);
 
 /** Heads: an MLP with batch norm and ReLU between layers. Projector and predictor sections of a recipe. */
 struct invar_head_options {

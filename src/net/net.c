@@ -326,6 +326,26 @@ int invar_net_layernorm(struct invar_net *net, int from, const char *name, struc
     return norm_parameters(net, layer, name, layer->shape.channels, err) ? number : -1;
 }
 
+int invar_net_upsample(struct invar_net *net, int from, int64_t height, int64_t width, struct invar_error *err)
+{
+    int number = from < 0 ? -1 : layer_add(net, INVAR_LAYER_UPSAMPLE, NULL, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    const struct invar_shape in = layer->shape;
+    if (in.rank != 3 || height < in.height || width < in.width || height > MAX_SIDE || width > MAX_SIDE) {
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "layer %s: a map of %lld x %lld cannot be enlarged to %lld x %lld: expected sides of at least "
+                        "its own, up to %d",
+                        layer->name, (long long)in.height, (long long)in.width, (long long)height, (long long)width,
+                        MAX_SIDE);
+        return -1;
+    }
+    layer->shape.height = height;
+    layer->shape.width = width;
+    return set_channels(layer, in.channels, err) ? number : -1;
+}
+
 struct invar_shape invar_net_output(const struct invar_net *net)
 {
     return net->layers[net->layer_count - 1].shape;

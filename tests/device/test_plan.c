@@ -104,6 +104,38 @@ static struct invar_net *plain_head(struct invar_error *err)
     return invar_head_build(&options, 9, err);
 }
 
+/* To twice the size and to a size that is no multiple, read twice, with a ReLU that may not write over its input. */
+static struct invar_net *upsampled(struct invar_error *err)
+{
+    struct invar_net *net = invar_net_create((struct invar_shape){3, 2, 7, 6}, err);
+    const int low = invar_net_relu(net, planned_conv(net, 0, "a", 5, 2, err), err);
+    const int high = invar_net_upsample(net, low, 7, 6, err);
+    const int odd = invar_net_upsample(net, low, 7, 10, err);
+    const int x = invar_net_add(net, high, planned_conv(net, 0, "b", 5, 1, err), err);
+    const int y = invar_net_flatten(net, invar_net_avgpool(net, planned_conv(net, odd, "c", 3, 1, err), 2, err), err);
+    const int z = planned_conv(net, invar_net_add(net, invar_net_relu(net, x, err), high, err), "d", 3, 1, err);
+    return planned_finish(net,
+                          invar_net_add(net, invar_net_flatten(net, invar_net_avgpool(net, z, 2, err), err), y, err));
+}
+
+static struct invar_net *generator(const char *kind, struct invar_shape shape,
+                                   const struct invar_generator_options *options, struct invar_error *err)
+{
+    return invar_generator_build(invar_generator_find(kind, shape, err), options, shape, err);
+}
+
+static struct invar_net *cnn_generator(struct invar_error *err)
+{
+    const struct invar_generator_options options = {.widths = {3, {4, 6, 5}}, .noise = 2, .blocks = 1};
+    return generator("cnn", (struct invar_shape){3, 2, 9, 6}, &options, err);
+}
+
+static struct invar_net *mlp_generator(struct invar_error *err)
+{
+    const struct invar_generator_options options = {.widths = {1, {9}}, .noise = 3};
+    return generator("mlp", (struct invar_shape){1, 6, 1, 1}, &options, err);
+}
+
 static struct invar_net *no_head(struct invar_error *err)
 {
     const struct invar_head_options options = {.output = 0};
@@ -127,6 +159,9 @@ static const struct {
     {"head with a last norm", head, 12},
     {"head without norms", plain_head, 6},
     {"no head", no_head, 4},
+    {"maps made larger", upsampled, 4},
+    {"cnn generator", cnn_generator, 4},
+    {"mlp generator", mlp_generator, 12},
 };
 #define NET_COUNT ((int)(sizeof nets / sizeof *nets))
 
@@ -424,6 +459,26 @@ static void test_threads(void **state)
     invar_device_close(two);
 }
 
+/* ---- values that no golden case has ---- */
+
+static void test_upsample_values(void **state)
+{
+    struct invar_error err = {0};
+    (void)state;
+    struct invar_net *net = invar_net_create((struct invar_shape){3, 2, 3, 4}, &err);
+    assert_int_equal(invar_net_upsample(net, 0, 7, 8, &err), 1);
+    struct planned p = planned_open(device, net, 1, 4);
+    struct outcome o = planned_run(&p, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32);
+    for (int64_t c = 0; c < 2; c++)
+        for (int64_t y = 0; y < 7; y++)
+            for (int64_t x = 0; x < 8; x++) {
+                const int64_t from_y = (2 * y + 1) * 3 / 14, from_x = x / 2; /* floor((y + 1/2) 3 / 7) */
+                assert_true(o.output[(c * 7 + y) * 8 + x] == p.input[(c * 3 + from_y) * 4 + from_x]);
+            }
+    outcome_free(&o);
+    planned_close(&p);
+}
+
 /* ---- what is not finite ---- */
 
 static float *values_of(const struct planned *p, const char *name)
@@ -706,10 +761,11 @@ int main(void)
         cmocka_unit_test(test_groups),         cmocka_unit_test(test_forward_mode),
         cmocka_unit_test(test_inference_mode), cmocka_unit_test(test_inference_rows),
         cmocka_unit_test(test_repeated),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_planning),       cmocka_unit_test(test_planning_large),
-        cmocka_unit_test(test_allocations),    cmocka_unit_test(test_profile),
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_upsample_values),
+        cmocka_unit_test(test_memory),         cmocka_unit_test(test_planning),
+        cmocka_unit_test(test_planning_large), cmocka_unit_test(test_allocations),
+        cmocka_unit_test(test_profile),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -418,6 +418,31 @@ struct kernel *onednn_pool(struct onednn *o, enum pass pass, bool maximum, const
 #endif
 }
 
+struct kernel *onednn_upsample(struct onednn *o, enum pass pass, const struct layout *src, const struct layout *dst,
+                               const struct kernel *hint, struct invar_error *err)
+{
+    const dnnl_alg_kind_t alg = dnnl_resampling_nearest;
+#if VERSION3
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_status_t status;
+    if (pass == PASS_BACKWARD)
+        status = dnnl_resampling_backward_primitive_desc_create(&pd, o->engine, alg, NULL, in(src), in(dst), hint->pd,
+                                                                o->attributes);
+    else
+        status = dnnl_resampling_forward_primitive_desc_create(&pd, o->engine, forward_kind(pass), alg, NULL, in(src),
+                                                               in(dst), o->attributes);
+    return kernel_make(o, pd, status, err);
+#else
+    dnnl_resampling_desc_t desc;
+    dnnl_status_t status;
+    if (pass == PASS_BACKWARD)
+        status = dnnl_resampling_backward_desc_init(&desc, alg, NULL, in(src), in(dst));
+    else
+        status = dnnl_resampling_forward_desc_init(&desc, forward_kind(pass), alg, NULL, in(src), in(dst));
+    return from_desc(o, status, &desc, hint, err);
+#endif
+}
+
 struct kernel *onednn_relu(struct onednn *o, enum pass pass, const struct layout *data, const struct kernel *hint,
                            struct invar_error *err)
 {

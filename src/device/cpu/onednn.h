@@ -63,6 +63,9 @@ struct kernel *onednn_layernorm(struct onednn *o, enum pass pass, const struct l
 struct kernel *onednn_pool(struct onednn *o, enum pass pass, bool maximum, const struct layout *src,
                            const struct layout *dst, const struct window *window, const struct kernel *hint,
                            struct invar_error *err);
+/** To the height and width of dst, nearest neighbour; src and dst are the gradients in a backward pass. */
+struct kernel *onednn_upsample(struct onednn *o, enum pass pass, const struct layout *src, const struct layout *dst,
+                               const struct kernel *hint, struct invar_error *err);
 /** Backward takes the gradient and the forward *output*. */
 struct kernel *onednn_relu(struct onednn *o, enum pass pass, const struct layout *data, const struct kernel *hint,
                            struct invar_error *err);

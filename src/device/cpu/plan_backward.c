@@ -218,6 +218,25 @@ static bool pool_backward(struct cpu_plan *plan, int number, struct value gradie
     return contribute(plan, number, layer->input[0], made, err);
 }
 
+static bool upsample_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    struct value g, made;
+    const struct kernel *kernel =
+        onednn_upsample(plan->onednn, PASS_BACKWARD, state->in.layout, state->out.layout, state->forward, err);
+    if (!kernel)
+        return plan_no_kernel(plan, number, err);
+    if (!plan_convert(plan, WORK_REORDER, number, gradient, kernel->diff_dst, &g, err) ||
+        !plan_value(plan, kernel->diff_src, &made, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_POOL, number, kernel, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_DIFF_DST, g.buffer, 0, g.layout);
+    plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
+    return contribute(plan, number, plan->net->layers[number].input[0], made, err);
+}
+
 /* The vector's gradient is the map's in C order; its reader converts it. */
 static bool flatten_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
@@ -317,6 +336,8 @@ bool plan_backward_layer(struct cpu_plan *plan, int number, struct invar_error *
         return l2normalise_backward(plan, number, gradient, err);
     case INVAR_LAYER_LAYERNORM:
         return layernorm_backward(plan, number, gradient, err);
+    case INVAR_LAYER_UPSAMPLE:
+        return upsample_backward(plan, number, gradient, err);
     }
     return plan_no_kernel(plan, number, err);
 }

@@ -200,6 +200,28 @@ static bool pool(struct cpu_plan *plan, int number, struct invar_error *err)
     return state->workspace >= 0;
 }
 
+static bool upsample(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    state->in = input_state(plan, number, 0)->out;
+    const struct layout *dst =
+        plan_layout(plan, plan->net->layers[number].shape, onednn_layout_dtype(state->in.layout), LAYOUT_ANY, err);
+    if (!dst)
+        return false;
+    state->forward = onednn_upsample(plan->onednn, forward_pass(plan), state->in.layout, dst, NULL, err);
+    if (!state->forward)
+        return plan_no_kernel(plan, number, err);
+    if (!plan_value(plan, state->forward->dst, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_POOL, number, state->forward, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    return true;
+}
+
 static bool flatten(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -299,6 +321,8 @@ bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *er
         return l2normalise(plan, layer, err);
     case INVAR_LAYER_LAYERNORM:
         return layernorm(plan, layer, err);
+    case INVAR_LAYER_UPSAMPLE:
+        return upsample(plan, layer, err);
     }
     return plan_no_kernel(plan, layer, err);
 }
