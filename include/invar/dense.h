@@ -143,5 +143,9 @@ void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_
  * INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */
 bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
                                  const struct invar_matrix *x, double *values, struct invar_error *err);
+/** The same with the left singular vectors: u (rows, min(rows, cols)) has orthonormal columns, in the order of values.
+ */
+bool invar_dense_left_vectors(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                              double *values, const struct invar_matrix *u, struct invar_error *err);
 
 #endif

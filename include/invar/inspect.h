@@ -37,8 +37,10 @@ struct invar_inspect_subject {
     const struct invar_head *projector;     /**< NULL: z is not measured */
     const char *no_projector;               /**< why not, a sentence; may be NULL where there is one */
     const struct invar_view_options *views; /**< the first two global ones are drawn; NULL: nothing about views */
-    double logdet_beta;  /**< of the LogDet term on raw z that the encoder was trained with; 0: none */
-    double logdet_share; /**< beta * weight of the entropy / weight of the invariance; 0: not known */
+    double logdet_beta;         /**< of the LogDet term on raw z that the encoder was trained with; 0: none */
+    double logdet_share;        /**< beta * weight of the entropy / weight of the invariance; 0: not known */
+    const double *probe_error;  /**< percent, of a linear probe on h, to stand beside the correlations; or NULL */
+    const char *no_probe_error; /**< why not, a sentence; may be NULL where there is one */
     /** Called now and then; may be NULL. what: "views", a constant. */
     void (*progress)(void *user, const char *what, int64_t done, int64_t total);
     void *user;
@@ -73,6 +75,7 @@ struct invar_findings {
 enum invar_inspect_section {
     INVAR_INSPECT_REPRESENTATION, /**< the representation: information and geometry */
     INVAR_INSPECT_EMBEDDING,      /**< the embedding, the same */
+    INVAR_INSPECT_CORRELATION,    /**< canonical correlations of two views, in h and z [A6] */
     INVAR_INSPECT_FISHER,         /**< separability of the classes in h [R5] */
     INVAR_INSPECT_NOISE,          /**< normality of the outputs under input noise */
     INVAR_INSPECT_BOUND,          /**< the generalisation bound of a linear head on h [I6] */

@@ -42,7 +42,33 @@ struct beside {
     struct inspect_recipe recipe;
     struct invar_head *projector;
     char no_projector[INVAR_FINDING_TEXT];
+    double probe_error;
+    char no_probe_error[INVAR_FINDING_TEXT];
 };
+
+/* What the linear probe of the run gets wrong, where it was measured on the same data. */
+static bool read_probe(const struct cli_run *run, struct beside *out, struct invar_error *err)
+{
+    const char *source = invar_dataset_info(run->dataset)->source;
+    cJSON *results = cli_run_results(run->folder, "probe.json", err);
+
+    if (!results)
+        return false;
+    const cJSON *linear = cJSON_GetObjectItemCaseSensitive(results, "linear");
+    const cJSON *top1 = cJSON_GetObjectItemCaseSensitive(linear, "top1");
+    const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(linear, "data"));
+    out->probe_error = -1;
+    if (!cJSON_IsNumber(top1) || !data)
+        snprintf(out->no_probe_error, sizeof out->no_probe_error,
+                 "there is no linear probe of this run: `invar probe RUN` measures one");
+    else if (strcmp(data, source) != 0)
+        snprintf(out->no_probe_error, sizeof out->no_probe_error,
+                 "the linear probe of this run is of %.200s: `invar probe RUN --data SOURCE` measures one here", data);
+    else
+        out->probe_error = 100 - top1->valuedouble;
+    cJSON_Delete(results);
+    return true;
+}
 
 static bool read_beside(const char *folder, struct beside *out, struct invar_error *err)
 {
@@ -79,6 +105,8 @@ static bool measure(const struct arguments *arguments, struct cli_run *run, cons
         .views = beside->recipe.found ? &beside->recipe.views : NULL,
         .logdet_beta = beside->recipe.logdet_beta,
         .logdet_share = beside->recipe.logdet_share,
+        .probe_error = beside->probe_error >= 0 ? &beside->probe_error : NULL,
+        .no_probe_error = beside->no_probe_error,
         .progress = on_progress,
         .user = &progress,
     };
@@ -112,7 +140,8 @@ static int inspect(const struct arguments *arguments)
 
     if (!cli_run_merge(folder, "inspect.json", NULL, &err) ||
         !cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) ||
-        !read_beside(folder, &beside, &err) || !measure(arguments, &run, &beside, &inspection, &err)) {
+        !read_beside(folder, &beside, &err) || !read_probe(&run, &beside, &err) ||
+        !measure(arguments, &run, &beside, &inspection, &err)) {
         status = cli_fail(&err);
         goto done;
     }
@@ -153,7 +182,9 @@ int invar_cli_inspect(int argc, char **argv)
             "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z by\n"
             "four estimators, effective rank and spectrum, alignment and uniformity, the bound of the information "
             "that\n"
-            "two views share, Fisher ratios of the classes, normality of the outputs under input noise, and the\n"
+            "two views share, their canonical correlations beside the error of the linear probe (where probe.json has "
+            "it),\n"
+            "Fisher ratios of the classes, normality of the outputs under input noise, and the\n"
             "generalisation bound of a linear head beside its measured error. A collapse is warned of, with the "
             "number\n"
             "that shows it. The results also go into RUN/inspect.json.",

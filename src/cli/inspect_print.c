@@ -91,14 +91,27 @@ static void print_bar(double share)
     putchar('\n');
 }
 
+/* The first, the second, the fourth, ... and the last. */
+static int64_t next_shown(int64_t i, int64_t count)
+{
+    return i < count && 2 * i > count ? count : 2 * i;
+}
+
+static void print_correlations(const struct invar_series *correlations)
+{
+    printf("%-14s %13s canonical, from the first to the last\n", correlations->name, "");
+    for (int64_t i = 1; i <= correlations->count; i = next_shown(i, correlations->count)) {
+        printf("  %8lld %17.3f  ", (long long)i, correlations->value[i - 1]);
+        print_bar(correlations->value[i - 1]);
+    }
+}
+
 static void print_spectrum(const struct invar_series *eigenvalues)
 {
     const double largest = eigenvalues->value[0];
 
     printf("eigenvalue %17s squared units; of the covariance, bars over %d decades below the largest\n", "", DECADES);
-    for (int64_t i = 1;; i = i < eigenvalues->count && 2 * i > eigenvalues->count ? eigenvalues->count : 2 * i) {
-        if (i > eigenvalues->count)
-            break;
+    for (int64_t i = 1; i <= eigenvalues->count; i = next_shown(i, eigenvalues->count)) {
         const double value = eigenvalues->value[i - 1];
         printf("  %8lld %17.3g  ", (long long)i, value);
         print_bar(value > 0 && largest > 0 ? 1 + log10(value / largest) / DECADES : 0);
@@ -173,6 +186,8 @@ static void print_section(const struct invar_inspection *inspection, enum invar_
         print_finding(&section->finding[i]);
     if (eigenvalues)
         print_spectrum(eigenvalues);
+    for (int i = 0; which == INVAR_INSPECT_CORRELATION && i < section->series_count; ++i)
+        print_correlations(&section->series[i]);
     if (edges && counts)
         print_histogram(edges, counts);
     if (which == INVAR_INSPECT_NOISE)

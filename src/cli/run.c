@@ -176,3 +176,10 @@ bool cli_run_merge(const char *folder, const char *name, const cJSON *results, s
     cJSON_Delete(root);
     return ok;
 }
+
+cJSON *cli_run_results(const char *folder, const char *name, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+
+    return invar_path_join(path, sizeof path, folder, name, err) ? read_results(path, err) : NULL;
+}

@@ -33,4 +33,7 @@ struct invar_encoder *cli_run_random_encoder(const struct cli_run *run, struct i
  */
 bool cli_run_merge(const char *folder, const char *name, const cJSON *results, struct invar_error *err);
 
+/** The JSON object in FOLDER/NAME, an empty one where there is no such file; NULL, as above, for anything else. */
+cJSON *cli_run_results(const char *folder, const char *name, struct invar_error *err);
+
 #endif

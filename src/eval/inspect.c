@@ -97,6 +97,7 @@ static void name_sections(struct invar_inspection *out)
     static const char *const names[][2] = {
         {"h", "representation h, plain view and two drawn ones"},
         {"z", "embedding z, behind the projector"},
+        {"correlation", "canonical correlations of two drawn views, in h and z"},
         {"fisher", "Fisher ratios of ordered pairs of classes, in h"},
         {"noise", "normality of the outputs where noise N(0, s^2) is added to an input"},
         {"bound", "generalisation bound of a least-squares head on h, without Q(m, n, delta)"},
@@ -121,8 +122,8 @@ static bool measure(struct inspect *in, struct invar_error *err)
         inspect_absent(&out->section[INVAR_INSPECT_EMBEDDING],
                        subject->no_projector ? subject->no_projector : "there is no projector");
     if (!inspect_space(in, INVAR_INSPECT_REPRESENTATION, err) ||
-        (subject->projector && !inspect_space(in, INVAR_INSPECT_EMBEDDING, err)) || !inspect_fisher(in, err) ||
-        !inspect_noise(in, err) || !inspect_bound(in, err))
+        (subject->projector && !inspect_space(in, INVAR_INSPECT_EMBEDDING, err)) || !inspect_correlation(in, err) ||
+        !inspect_fisher(in, err) || !inspect_noise(in, err) || !inspect_bound(in, err))
         return false;
     inspect_collapse(in);
     return true;

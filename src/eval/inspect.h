@@ -40,6 +40,8 @@ bool inspect_embed(struct inspect *in, const char *what, const struct pass_optio
 
 /** Numbers of one space: h or z. */
 bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct invar_error *err);
+/** Takes the drawn views. */
+bool inspect_correlation(struct inspect *in, struct invar_error *err);
 bool inspect_fisher(struct inspect *in, struct invar_error *err);
 /** Takes the inputs of in->plain for the distances. */
 bool inspect_noise(struct inspect *in, struct invar_error *err);

@@ -112,6 +112,24 @@ section() {
     section bound | grep -q 'needs labels'
 }
 
+@test "canonical correlations beside the error of the probe" {
+    run --separate-stderr inspect
+    section correlation | grep -Eq '^h_hgr +[0-9.]+ correlations .*at most'
+    section correlation | grep -Eq '^z_directions +8 directions'
+    section correlation | grep -Eq '^ +1 +[01][.][0-9]+  #'
+    section correlation | grep -q '^probe_error .* none .*invar probe'
+    "$invar" probe run --threads 1 l2=0.01 &>/dev/null
+    run --separate-stderr inspect
+    section correlation | grep -Eq '^probe_error +[0-9.]+ percent'
+    mkdir other
+    "$build/tests/make_data" idx other 64 40 16 4
+    run --separate-stderr inspect --data idx:other
+    section correlation | grep -q '^probe_error .* none .*is of idx:data'
+    printf torn >run/probe.json
+    fails_with 1 inspect
+    says run/probe.json
+}
+
 @test "a collapse is warned of with the number that shows it" {
     run --separate-stderr inspect collapse_rank=0.99 collapse_deviation=100
     [ "$status" -eq 0 ]

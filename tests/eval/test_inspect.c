@@ -147,6 +147,13 @@ static void test_bounds_add_up(void **state)
     bench_close(&b);
 }
 
+static void make_plain(struct bench *b)
+{
+    b->views.crop = (struct invar_real_list){2, {1, 1}};
+    b->views.flip = b->views.jitter = b->views.grayscale = 0;
+    b->views.blur = b->views.solarise = (struct invar_real_list){1, {0}};
+}
+
 /* Views that change nothing: the two coincide with each other and with the plain one. */
 static void test_equal_views(void **state)
 {
@@ -154,9 +161,7 @@ static void test_equal_views(void **state)
     struct bench b;
     (void)state;
     bench_open(&b, false);
-    b.views.crop = (struct invar_real_list){2, {1, 1}};
-    b.views.flip = b.views.jitter = b.views.grayscale = 0;
-    b.views.blur = b.views.solarise = (struct invar_real_list){1, {0}};
+    make_plain(&b);
     struct invar_inspection *i = inspect(&b);
     for (int s = 0; s < 2; ++s) {
         assert_near(value(i, spaces[s], "alignment"), 0, 1e-9);
@@ -168,6 +173,43 @@ static void test_equal_views(void **state)
             assert_near(value(i, spaces[s], drawn), value(i, spaces[s], plain), 1e-5);
         }
     }
+    invar_inspection_free(i);
+    bench_close(&b);
+}
+
+/* ---- canonical correlations ---- */
+
+/* The sum is that of the spectrum, z is a linear map of h and has no more of it, equal views correlate fully. */
+static void test_correlations(void **state)
+{
+    static const enum invar_inspect_section s = INVAR_INSPECT_CORRELATION;
+    const double probe_error = 12.5;
+    struct bench b;
+    (void)state;
+    bench_open(&b, false);
+    b.subject.no_probe_error = "nobody asked";
+    struct invar_inspection *i = inspect(&b);
+    const struct invar_series *h = invar_inspection_series(i, s, "h_correlations"),
+                              *z = invar_inspection_series(i, s, "z_correlations");
+    double sum = 0;
+    assert_int_equal(h->count, H);
+    assert_int_equal(z->count, Z);
+    for (int64_t k = 0; k < h->count; ++k) {
+        sum += h->value[k];
+        assert_true(k == 0 || h->value[k] <= h->value[k - 1]);
+    }
+    assert_near(value(i, s, "h_hgr"), sum, 1e-12);
+    assert_true(value(i, s, "z_hgr") <= sum + 1e-6);
+    assert_int_equal(value(i, s, "h_directions"), H);
+    assert_false(invar_inspection_find(i, s, "probe_error")->known);
+    assert_string_equal(invar_inspection_find(i, s, "probe_error")->says, "nobody asked");
+    invar_inspection_free(i);
+
+    b.subject.probe_error = &probe_error;
+    make_plain(&b);
+    i = inspect(&b);
+    assert_near(value(i, s, "h_hgr"), H, 1e-6);
+    assert_near(value(i, s, "probe_error"), probe_error, 0);
     invar_inspection_free(i);
     bench_close(&b);
 }
@@ -447,6 +489,8 @@ static void test_absent(void **state)
     assert_null(invar_inspection_series(i, INVAR_INSPECT_NOISE, "z_normal"));
     assert_false(i->section[INVAR_INSPECT_BOUND].present);
     assert_non_null(strstr(i->section[INVAR_INSPECT_BOUND].absent, "views"));
+    assert_false(i->section[INVAR_INSPECT_CORRELATION].present);
+    assert_non_null(strstr(i->section[INVAR_INSPECT_CORRELATION].absent, "views"));
     invar_inspection_free(i);
 
     /* all samples on one point: no scale, no number, no failure */
@@ -459,6 +503,8 @@ static void test_absent(void **state)
     assert_non_null(strstr(entropy->says, "sigma"));
     assert_false(i->section[INVAR_INSPECT_FISHER].present);
     assert_true(warned(i, "complete", "h.direction_spread"));
+    assert_near(value(i, INVAR_INSPECT_CORRELATION, "h_hgr"), 0, 0);
+    assert_null(invar_inspection_series(i, INVAR_INSPECT_CORRELATION, "h_correlations"));
     invar_inspection_free(i);
     bench_close(&b);
 }
@@ -486,6 +532,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounds_add_up),
         cmocka_unit_test(test_equal_views),
+        cmocka_unit_test(test_correlations),
         cmocka_unit_test(test_scale_free),
         cmocka_unit_test(test_many_views),
         cmocka_unit_test(test_fisher),

@@ -125,6 +125,90 @@ static void a_direction_that_does_not_vary(void **state)
     assert_refused(entropy(&z, INVAR_ENTROPY_GAUSSIAN, &h, &err), &err, INVAR_ERROR_NUMERIC, "2 of 3 directions");
 }
 
+static bool correlate(const struct invar_matrix *z, const struct invar_matrix *other, double *spectrum,
+                      struct invar_correlation *out, struct invar_error *err)
+{
+    invar_scratch_reset(scratch);
+    return invar_measure_correlation(device, scratch, z, other, spectrum, out, err);
+}
+
+/* any invertible map of one side changes nothing; a direction in common has correlation 1, others less */
+static void correlations_are_those_of_the_spaces(void **state)
+{
+    struct invar_error err = {0};
+    enum { N = 60, D = 3 };
+    double values[N * D], other[N * D], mapped[N * D], first[D], second[D];
+    const struct invar_matrix z = matrix(values, N, D), y = matrix(other, N, D), w = matrix(mapped, N, D);
+    struct invar_correlation a, b;
+
+    (void)state;
+    fill(values, N * D, 5, 21);
+    fill(other, N * D, -5, 22);
+    for (int i = 0; i < N; i++)
+        other[i * D + 1] = 3 - 0.1 * values[i * D + 2];
+    for (int i = 0; i < N; i++) {
+        mapped[i * D] = 5 * other[i * D] + other[i * D + 1];
+        mapped[i * D + 1] = 7 - other[i * D + 1] * 4;
+        mapped[i * D + 2] = other[i * D + 2] - 2 * other[i * D];
+    }
+    assert_ok(correlate(&z, &y, first, &a, &err), &err);
+    assert_ok(correlate(&z, &w, second, &b, &err), &err);
+    assert_int_equal(a.count, D);
+    assert_int_equal(b.directions_tilde, D);
+    assert_near(first[0], 1, 1e-12);
+    assert_true(first[1] < 0.9 && first[2] <= first[1]);
+    for (int k = 0; k < D; k++)
+        assert_near(first[k], second[k], 1e-9);
+    assert_near(a.sum, first[0] + first[1] + first[2], 1e-14);
+    assert_ok(correlate(&z, &z, first, &a, &err), &err);
+    assert_near(a.sum, D, 1e-12);
+}
+
+/* one variable a side: the absolute value of Pearson's correlation, by hand 3 / sqrt(5 * 2) */
+static void correlation_of_columns_is_pearsons(void **state)
+{
+    struct invar_error err = {0};
+    double values[] = {1, 2, 3, 4}, other[] = {2, 1, 1, 0}, spectrum[1];
+    const struct invar_matrix z = matrix(values, 4, 1), y = matrix(other, 4, 1);
+    struct invar_correlation out;
+
+    (void)state;
+    assert_ok(correlate(&z, &y, spectrum, &out, &err), &err);
+    assert_near(spectrum[0], 3 / sqrt(5 * 2.0), 1e-14);
+}
+
+/* directions without variance take no part, equal rows have none at all */
+static void correlations_of_what_varies(void **state)
+{
+    struct invar_error err = {0};
+    enum { N = 30, D = 4 };
+    double values[N * D], other[N * D], spectrum[D];
+    const struct invar_matrix z = matrix(values, N, D), y = matrix(other, N, D);
+    struct invar_correlation out;
+
+    (void)state;
+    fill(values, N * D, 1, 23);
+    fill(other, N * D, 1, 24);
+    for (int i = 0; i < N; i++) {
+        values[i * D + 3] = values[i * D] - values[i * D + 1];
+        other[i * D] = 1000 + 1e-4 * other[i * D];
+    }
+    assert_ok(correlate(&z, &y, spectrum, &out, &err), &err);
+    assert_int_equal(out.directions, 3);
+    assert_int_equal(out.directions_tilde, 3);
+    assert_int_equal(out.count, 3);
+    assert_near(spectrum[3], 0, 0);
+    /* unrelated: about the edge that chance alone gives, 2 sqrt(c (1 - c)) for c = 3 / 29 */
+    assert_near(out.chance, 2 * sqrt(3.0 / 29 * 26 / 29), 1e-12);
+    assert_true(spectrum[0] < out.chance + 0.2);
+    for (int i = 0; i < N * D; i++)
+        values[i] = 0.1 + i % D;
+    assert_ok(correlate(&z, &y, spectrum, &out, &err), &err);
+    assert_int_equal(out.directions, 0);
+    assert_int_equal(out.count, 0);
+    assert_near(out.sum, 0, 0);
+}
+
 static void too_few_samples(void **state)
 {
     struct invar_error err = {0};
@@ -199,6 +283,18 @@ static bool alignment_of_the_other(const struct invar_matrix *z, const struct in
                                    struct invar_error *err)
 {
     return alignment(other, z, err);
+}
+
+static bool correlation(const struct invar_matrix *z, const struct invar_matrix *other, struct invar_error *err)
+{
+    struct invar_correlation out;
+    return correlate(z, other, unused, &out, err);
+}
+
+static bool correlation_of_the_other(const struct invar_matrix *z, const struct invar_matrix *other,
+                                     struct invar_error *err)
+{
+    return correlation(other, z, err);
 }
 
 static bool uniformity(const struct invar_matrix *z, const struct invar_matrix *other, struct invar_error *err)
@@ -300,6 +396,8 @@ static const struct {
     {"information bound, other view", information_of_the_other, true, false},
     {"alignment", alignment, true, false},
     {"alignment, other view", alignment_of_the_other, true, false},
+    {"correlation", correlation, true, false},
+    {"correlation, other view", correlation_of_the_other, true, false},
     {"uniformity", uniformity, true, false},
     {"deviation", deviation, true, false},
     {"effective rank", effective_rank, false, false},
@@ -517,6 +615,9 @@ int main(void)
         cmocka_unit_test(entropies_agree_where_they_should),
         cmocka_unit_test(identical_rows),
         cmocka_unit_test(a_direction_that_does_not_vary),
+        cmocka_unit_test(correlations_are_those_of_the_spaces),
+        cmocka_unit_test(correlation_of_columns_is_pearsons),
+        cmocka_unit_test(correlations_of_what_varies),
         cmocka_unit_test(too_few_samples),
         cmocka_unit_test(numbers_that_are_none_are_reported),
         cmocka_unit_test(uniformity_in_blocks_is_that_of_pairs),

@@ -127,6 +127,27 @@ static bool run_alignment_uniformity(struct golden_case *c, struct invar_error *
     return ok;
 }
 
+static bool run_hgr(struct golden_case *c, struct invar_error *err)
+{
+    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_matrix z = {0}, z_tilde = {0};
+    struct invar_correlation correlation;
+    double *correlations = NULL;
+    bool ok = scratch && golden_matrix(c, "z", &z) && golden_matrix(c, "z_tilde", &z_tilde) &&
+              (correlations = invar_alloc((size_t)z.cols, sizeof *correlations, err)) &&
+              invar_measure_correlation(c->device, scratch, &z, &z_tilde, correlations, &correlation, err);
+
+    if (ok) {
+        give_exact(c, "hgr", correlation.sum);
+        golden_give(c, "correlations", false, c->tolerance_f64, correlations, correlation.count);
+    }
+    invar_free(z.data);
+    invar_free(z_tilde.data);
+    invar_free(correlations);
+    invar_scratch_free(scratch);
+    return ok;
+}
+
 static bool run_fisher(struct golden_case *c, struct invar_error *err)
 {
     const struct invar_array *labels = golden_input(c, "labels");
@@ -209,6 +230,7 @@ const struct golden_kind golden_measures[] = {
     {"gaussian", GOLDEN_F32 | GOLDEN_F64, run_gaussian},
     {"information_bound", GOLDEN_F32 | GOLDEN_F64, run_information_bound},
     {"alignment_uniformity", GOLDEN_F32 | GOLDEN_F64, run_alignment_uniformity},
+    {"hgr", GOLDEN_F32 | GOLDEN_F64, run_hgr},
     {"fisher", GOLDEN_F32 | GOLDEN_F64, run_fisher},
     {"normality", GOLDEN_F64, run_normality},
     {"generalisation_bound", GOLDEN_F32 | GOLDEN_F64, run_generalisation},

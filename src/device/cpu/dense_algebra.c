@@ -158,21 +158,26 @@ void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_
     }
 }
 
-static bool singular_values(struct invar_scratch *scratch, const struct invar_matrix *x, double *values,
-                            struct invar_error *err)
+/* By columns x is its transpose V S U^T, so that U^T by columns is u by rows; V^T is made and forgotten. */
+static bool decompose(struct invar_scratch *scratch, const struct invar_matrix *x, double *values, double *u,
+                      struct invar_error *err)
 {
-    /* rows and columns change places by columns, which leaves singular values alone */
     const lapack_int m = (lapack_int)x->cols, n = (lapack_int)x->rows, least = m < n ? m : n;
-    double size = 0, unused = 0;
+    const char job = u ? 'S' : 'N';
+    double size = 0, unused = 0, *v = &unused;
 
     lapack_int *integers = invar_scratch_take(scratch, (size_t)least * 8, sizeof *integers, err);
-    if (!integers)
+    if (u)
+        v = invar_scratch_take(scratch, (size_t)m * (size_t)least, sizeof *v, err);
+    else
+        u = &unused;
+    if (!integers || !v)
         return false;
-    lapack_int info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', m, n, x->data, m, values, &unused, 1, &unused, 1,
-                                          &size, -1, integers);
+    lapack_int info =
+        LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, m, n, x->data, m, values, v, m, u, least, &size, -1, integers);
     double *work = info ? NULL : invar_scratch_take(scratch, (size_t)size, sizeof *work, err);
     if (work)
-        info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, 'N', m, n, x->data, m, values, &unused, 1, &unused, 1, work,
+        info = LAPACKE_dgesdd_work(LAPACK_COL_MAJOR, job, m, n, x->data, m, values, v, m, u, least, work,
                                    (lapack_int)size, integers);
     else if (info == 0)
         return false;
@@ -186,14 +191,27 @@ static bool singular_values(struct invar_scratch *scratch, const struct invar_ma
 }
 
 /* One thread: these are many small steps, and threads that wait for each other at every one of them cost more. */
-bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
-                                 const struct invar_matrix *x, double *values, struct invar_error *err)
+static bool decompose_alone(struct invar_scratch *scratch, const struct invar_matrix *x, double *values, double *u,
+                            struct invar_error *err)
 {
     const int threads = openblas_get_num_threads();
 
-    (void)device;
     openblas_set_num_threads(1);
-    const bool ok = singular_values(scratch, x, values, err);
+    const bool ok = decompose(scratch, x, values, u, err);
     openblas_set_num_threads(threads);
     return ok;
+}
+
+bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
+                                 const struct invar_matrix *x, double *values, struct invar_error *err)
+{
+    (void)device;
+    return decompose_alone(scratch, x, values, NULL, err);
+}
+
+bool invar_dense_left_vectors(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                              double *values, const struct invar_matrix *u, struct invar_error *err)
+{
+    (void)device;
+    return decompose_alone(scratch, x, values, u->data, err);
 }
