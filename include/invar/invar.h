@@ -13,6 +13,7 @@
 #include "invar/file.h"
 #include "invar/inspect.h"
 #include "invar/log.h"
+#include "invar/logmel.h"
 #include "invar/measure.h"
 #include "invar/memory.h"
 #include "invar/net.h"
