@@ -22,7 +22,11 @@ enum invar_role {
     INVAR_ROLE_COUNT
 };
 #define INVAR_ROLE_BIT(role) (1u << (role))
-#define INVAR_ROLE_GROUPS (1u << INVAR_ROLE_COUNT) /* the bit of refinement groups, which are no matrix */
+/* The bits of what is read beside matrices. */
+#define INVAR_ROLE_GROUPS (1u << INVAR_ROLE_COUNT)        /* refinement groups */
+#define INVAR_ROLE_LABELS (1u << (INVAR_ROLE_COUNT + 1))  /* classes: supervised baselines alone */
+#define INVAR_ROLE_MIXTURE (1u << (INVAR_ROLE_COUNT + 2)) /* what views were mixed of */
+#define INVAR_ROLE_MATRICES (INVAR_ROLE_GROUPS - 1)       /* all bits of matrices */
 
 /**
  * N x d matrices by role and view, all float32 or all float64, device memory. A role is present where rows > 0; a check
@@ -32,7 +36,10 @@ struct invar_embeddings {
     int views;
     int targets; /* the first views, those that a target network sees: role T is of these alone; 0: of all */
     struct invar_matrix by[INVAR_ROLE_COUNT][INVAR_MAX_VIEWS];
-    const int64_t *groups; /* [N] host, refinement groups, any values; or NULL */
+    const int64_t *groups;  /* [N] host, refinement groups, any values; or NULL */
+    const int64_t *labels;  /* [N] host, classes from 0, -1 where there is none; or NULL */
+    const int64_t *partner; /* [N] host, the row that view 1 of a sample was mixed with (its own: with none); or NULL */
+    const double *share;    /* [N] host, the sample's own part in that mixture, 0 to 1; beside partner */
 };
 
 #define INVAR_MAX_PARTS 8

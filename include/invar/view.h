@@ -35,6 +35,9 @@ struct invar_view_options {
     struct invar_real_list solarise;              /**< probability by view */
     double solarise_threshold;                    /**< in 0..1 */
     double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
+    struct invar_real_list mix;                   /**< probability of mixup with another sample, by view; any kind */
+    struct invar_real_list mix_share;             /**< [low, high] a sample's own share of its mixture, uniform */
+    double mix_alpha; /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
 };
 extern const struct invar_option invar_view_option_table[];
 /** Global and local views together. */
@@ -95,6 +98,12 @@ void invar_view_maker_free(struct invar_view_maker *maker);
  * the same bits whatever the number of threads. No allocation after the first call. */
 bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             uint64_t seed, uint64_t epoch, float *out, struct invar_error *err);
+/** What the last batch drew beyond single samples, host memory of the maker, overwritten by the next batch. */
+struct invar_view_drawn {
+    const int64_t *partner; /**< [views][count] row that a view was mixed with, its own: with none; NULL: no mixing */
+    const double *share;    /**< [views][count] its own share, 1 where it was not mixed; beside partner */
+};
+const struct invar_view_drawn *invar_view_maker_drawn(const struct invar_view_maker *maker);
 /** out[count][channels][height][width], plain views. */
 bool invar_view_maker_plain(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             float *out, struct invar_error *err);

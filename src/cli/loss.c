@@ -15,6 +15,9 @@ struct loss_input {
     int view;
 };
 
+/* Inputs that are no matrices. */
+enum { GROUPS, LABELS, PARTNER, SHARE, BESIDE };
+
 struct loss_run {
     const struct invar_term_spec *term;
     void *options;
@@ -22,7 +25,7 @@ struct loss_run {
     struct loss_input inputs[MAX_INPUTS];
     int input_count;
     struct invar_embeddings in, gradient; /* device memory */
-    struct invar_array groups;
+    struct invar_array beside[BESIDE];
 };
 
 static void print_terms(FILE *stream)
@@ -37,7 +40,8 @@ static void print_terms(FILE *stream)
     }
     fprintf(stream, "inputs are N x d matrices, one row a sample: z1 z2 .. embeddings (h = f), q1 q2 .. online and\n"
                     "t1 t2 .. target outputs (fewer than q: the last views have no target), h1 h2 .. representations;\n"
-                    "groups: int64 ids [N]\n");
+                    "groups, labels: int64 ids [N]; partner, share: int64 rows [N] and float64 [N], what view 1 was\n"
+                    "mixed with and its own part\n");
 }
 
 static bool has_option(const struct invar_term_spec *term, const char *assignment)
@@ -50,6 +54,26 @@ static bool has_option(const struct invar_term_spec *term, const char *assignmen
     return false;
 }
 
+/* Of these: one number a sample, of a type, and the bit of the terms that read it. */
+static const struct {
+    const char *name, *what;
+    enum invar_dtype dtype;
+    unsigned role;
+} beside[BESIDE] = {
+    [GROUPS] = {"groups", "group ids must be integers (int64)", INVAR_INT64, INVAR_ROLE_GROUPS},
+    [LABELS] = {"labels", "labels must be integers (int64)", INVAR_INT64, INVAR_ROLE_LABELS},
+    [PARTNER] = {"partner", "partners must be integers (int64)", INVAR_INT64, INVAR_ROLE_MIXTURE},
+    [SHARE] = {"share", "shares must be float64", INVAR_FLOAT64, INVAR_ROLE_MIXTURE},
+};
+
+static int find_beside(const char *name)
+{
+    int which = 0;
+    while (which < BESIDE && strcmp(beside[which].name, name) != 0)
+        ++which;
+    return which;
+}
+
 /* `--in z1=a.npy z2=b.npy` gives z2 without --in; it is an input where the term has no such option */
 static bool is_input(const struct invar_term_spec *term, const char *assignment)
 {
@@ -58,18 +82,28 @@ static bool is_input(const struct invar_term_spec *term, const char *assignment)
     int view;
 
     snprintf(name, sizeof name, "%.*s", (int)strcspn(assignment, "="), assignment);
-    return !has_option(term, assignment) && invar_term_find_input(term, name, &role, &view);
+    return !has_option(term, assignment) &&
+           (find_beside(name) < BESIDE || invar_term_find_input(term, name, &role, &view));
 }
 
-static bool read_groups(struct loss_run *run, const char *path, struct invar_error *err)
+static bool read_beside(struct loss_run *run, int which, const char *path, struct invar_error *err)
 {
-    if (run->groups.data)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "the input groups is given twice: give it once");
-    if (!invar_npy_read(&run->groups, path, err))
+    struct invar_array *array = &run->beside[which];
+
+    if (array->data)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "the input %s is given twice: give it once", beside[which].name);
+    if (!invar_npy_read(array, path, err))
         return false;
-    if (run->groups.dtype != INVAR_INT64 || run->groups.rank != 1)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: group ids must be integers (int64) along one axis", path);
-    run->in.groups = run->groups.data;
+    if (array->dtype != beside[which].dtype || array->rank != 1)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: %s along one axis", path, beside[which].what);
+    if (which == GROUPS)
+        run->in.groups = array->data;
+    else if (which == LABELS)
+        run->in.labels = array->data;
+    else if (which == PARTNER)
+        run->in.partner = array->data;
+    else
+        run->in.share = array->data;
     return true;
 }
 
@@ -121,11 +155,12 @@ static bool read_input(struct loss_run *run, struct invar_device *device, const 
                                assignment);
     path++;
     snprintf(input->name, sizeof input->name, "%.*s", (int)(path - 1 - assignment), assignment);
-    if (!strcmp(input->name, "groups"))
-        return read_groups(run, path, err);
+    if (find_beside(input->name) < BESIDE)
+        return read_beside(run, find_beside(input->name), path, err);
     if (!invar_term_find_input(run->term, input->name, &input->role, &input->view))
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "there is no input %s: inputs are z1 z2 .. (or z), q1 .., t1 .., h1 .. and groups",
+                               "there is no input %s: inputs are z1 z2 .. (or z), q1 .., t1 .., h1 .., groups, labels, "
+                               "partner and share",
                                input->name);
     if (!(run->term->roles(run->options) & INVAR_ROLE_BIT(input->role)))
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -142,18 +177,22 @@ static bool read_input(struct loss_run *run, struct invar_device *device, const 
     return read_matrix(run, device, path, x, &run->gradient.by[input->role][input->view], err);
 }
 
-static bool check_groups(const struct loss_run *run, struct invar_error *err)
+static bool check_beside(const struct loss_run *run, struct invar_error *err)
 {
-    const bool read = run->term->roles(run->options) & INVAR_ROLE_GROUPS;
+    const unsigned roles = run->term->roles(run->options);
     const int64_t rows = run->input_count ? run->in.by[run->inputs[0].role][run->inputs[0].view].rows : 0;
 
-    if (run->groups.data && !read)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "%s does not read groups with these options: set groups=true",
-                               run->term->name);
-    if (run->groups.data && run->groups.shape[0] != rows)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "groups holds %" PRId64 " ids for %" PRId64 " samples: give one id a sample",
-                               run->groups.shape[0], rows);
+    for (int which = 0; which < BESIDE; ++which) {
+        const struct invar_array *array = &run->beside[which];
+        if (array->data && !(roles & beside[which].role))
+            return invar_error_set(err, INVAR_ERROR_USAGE, "%s does not read %s with these options: %s",
+                                   run->term->name, beside[which].name,
+                                   which == GROUPS ? "set groups=true" : "leave it out");
+        if (array->data && array->shape[0] != rows)
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "%s holds %" PRId64 " ids for %" PRId64 " samples: give one id a sample",
+                                   beside[which].name, array->shape[0], rows);
+    }
     return true;
 }
 
@@ -174,7 +213,7 @@ static bool set_up(struct loss_run *run, struct invar_device *device, const stru
     for (int i = 0; i < assignments->count; ++i)
         if (is_input(run->term, assignments->item[i]) && !read_input(run, device, assignments->item[i], err))
             return false;
-    return check_groups(run, err) && run->term->check(run->options, &run->in, err);
+    return check_beside(run, err) && run->term->check(run->options, &run->in, err);
 }
 
 static bool write_gradients(const struct loss_run *run, struct invar_device *device, const char *folder,
@@ -227,7 +266,8 @@ static void loss_run_free(struct loss_run *run, struct invar_device *device)
         invar_device_free(device, run->in.by[run->inputs[i].role][run->inputs[i].view].data);
         invar_device_free(device, run->gradient.by[run->inputs[i].role][run->inputs[i].view].data);
     }
-    invar_array_free(&run->groups);
+    for (int which = 0; which < BESIDE; ++which)
+        invar_array_free(&run->beside[which]);
     invar_free(run->options);
 }
 

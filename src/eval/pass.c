@@ -46,6 +46,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
     views.local = views.local_size = 0;
     views.blur.count = views.blur.count < count ? views.blur.count : (int)count;
     views.solarise.count = views.solarise.count < count ? views.solarise.count : (int)count;
+    views.mix.count = views.mix.count < count ? views.mix.count : (int)count;
     pass->samples = invar_alloc(PASS_BATCH, sizeof *pass->samples, err);
     pass->views = invar_alloc(PASS_BATCH, (size_t)(count * pass->view_size) * sizeof *pass->views, err);
     pass->maker = invar_view_maker_create(&views, info, err);

@@ -9,10 +9,20 @@
 #include <string.h>
 
 static const struct invar_term_spec *const terms[] = {
-    &invar_term_relic,    &invar_term_ntxent,     &invar_term_byol,
-    &invar_term_barlow,   &invar_term_vicreg,     &invar_term_invariance,
-    &invar_term_variance, &invar_term_covariance, &invar_term_entropy_invariance,
-    &invar_term_logdet,   &invar_term_pairdist,   NULL,
+    &invar_term_relic,
+    &invar_term_ntxent,
+    &invar_term_byol,
+    &invar_term_barlow,
+    &invar_term_vicreg,
+    &invar_term_invariance,
+    &invar_term_variance,
+    &invar_term_covariance,
+    &invar_term_entropy_invariance,
+    &invar_term_logdet,
+    &invar_term_pairdist,
+    &invar_term_imix,
+    &invar_term_cross_entropy,
+    NULL,
 };
 
 static const struct {
@@ -140,6 +150,13 @@ bool invar_term_check_shapes(const struct invar_term_spec *term, const struct in
     if ((mask & INVAR_ROLE_GROUPS) && !in->groups)
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s reads groups, which is missing (one id a sample)",
                                term->name);
+    if ((mask & INVAR_ROLE_LABELS) && !in->labels)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s reads labels, which is missing (one class a sample)",
+                               term->name);
+    if ((mask & INVAR_ROLE_MIXTURE) && (!in->partner || !in->share))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s reads %s, which is missing (what view 1 of every sample was mixed of)", term->name,
+                               in->partner ? "share" : "partner");
     if (first && first->rows < least)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s needs at least %lld samples in a batch, not %lld: give more",
                                term->name, (long long)least, (long long)first->rows);

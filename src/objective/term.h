@@ -17,6 +17,8 @@ extern const struct invar_term_spec invar_term_covariance;
 extern const struct invar_term_spec invar_term_entropy_invariance;
 extern const struct invar_term_spec invar_term_logdet;
 extern const struct invar_term_spec invar_term_pairdist;
+extern const struct invar_term_spec invar_term_imix;
+extern const struct invar_term_spec invar_term_cross_entropy;
 
 /**
  * Every role of the mask is there in every view (role T: in every view that has a target), rows agree everywhere,

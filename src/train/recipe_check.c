@@ -10,6 +10,12 @@ static unsigned roles_of(const struct invar_recipe *recipe, int i)
     return invar_objective_term(recipe->objective, i)->roles(invar_objective_options(recipe->objective, i));
 }
 
+static bool mixes_first_alone(const struct invar_view_options *views)
+{
+    const struct invar_real_list *mix = &views->mix;
+    return mix->count > 1 && mix->value[0] > 0 && !(mix->value[1] > 0);
+}
+
 /* Every role that a term reads must have a source. */
 static bool check_sources(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
@@ -26,6 +32,11 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
                                    "%s: terms.%s reads refinement groups, but data.group is not set: name a column of "
                                    "data.metadata with data.group=COLUMN, or set terms.%s.groups=false",
                                    origin, term, term);
+        if ((roles & INVAR_ROLE_MIXTURE) && !mixes_first_alone(&recipe->views))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: terms.%s reads what view 1 was mixed of, and view 2 unmixed: set "
+                                   "views.mix=[1, 0]",
+                                   origin, term);
     }
     return true;
 }
@@ -53,7 +64,7 @@ static bool check_use(const struct invar_recipe *recipe, const char *origin, str
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: there is a predictor, but no term reads its output: set predictor.output=0",
                                origin);
-    if (recipe->projector.output > 0 && !(roles & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T) | INVAR_ROLE_GROUPS)))
+    if (recipe->projector.output > 0 && !(roles & INVAR_ROLE_MATRICES & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T))))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: there is a projector, but no term reads its output: set projector.output=0",
                                origin);
@@ -90,9 +101,13 @@ static void present(struct invar_embeddings *in, enum invar_role role, int64_t r
 static bool check_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     static const int64_t some_group = 0; /* ids are looked at only with data */
+    static const double some_share = 1;
     struct invar_embeddings in = {.views = (int)invar_view_count(&recipe->views),
                                   .targets = (int)recipe->views.count,
-                                  .groups = recipe->data.group[0] ? &some_group : NULL};
+                                  .groups = recipe->data.group[0] ? &some_group : NULL,
+                                  .labels = &some_group,
+                                  .partner = &some_group,
+                                  .share = &some_share};
     struct invar_error own = {0};
     int64_t rows = recipe->training.batch;
     int64_t z = recipe->projector.output > 0 ? recipe->projector.output : SOME_WIDTH;

@@ -36,6 +36,7 @@ static bool make_batch(struct invar_trainer *t, struct invar_error *err)
     if (!invar_view_maker_batch(t->maker, t->samples, t->batch, (uint64_t)t->recipe->training.seed, (uint64_t)epoch,
                                 t->host_views, err))
         return false;
+    invar_labels_fill(t);
     invar_device_upload(t->device, t->input, t->host_views, (size_t)t->input_size * sizeof(float));
     invar_trainer_lap(t, INVAR_WORK_VIEWS, &clock);
     return true;

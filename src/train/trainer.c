@@ -100,6 +100,18 @@ static bool create_batch(struct invar_trainer *t, struct invar_error *err)
     return t->input != NULL;
 }
 
+/* The terms' own checks; what views are mixed of is there with the first batch alone. */
+static bool check_objective(const struct invar_trainer *t, struct invar_error *err)
+{
+    static const int64_t some_partner = 0;
+    static const double some_share = 1;
+    struct invar_embeddings e = t->embeddings;
+
+    e.partner = &some_partner;
+    e.share = &some_share;
+    return invar_objective_check(t->recipe->objective, &e, err);
+}
+
 static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_embeddings *e = &t->embeddings;
@@ -107,7 +119,7 @@ static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 
     t->scratch = invar_scratch_create(err);
     t->values = invar_alloc((size_t)invar_objective_count(t->recipe->objective), sizeof *t->values, err);
-    if (!t->scratch || !t->values || !invar_groups_create(t, err))
+    if (!t->scratch || !t->values || !invar_groups_create(t, err) || !invar_labels_create(t, err))
         return false;
     e->views = t->gradients.views = (int)t->views;
     e->targets = t->gradients.targets = (int)t->global_views;
@@ -116,7 +128,7 @@ static bool create_objective(struct invar_trainer *t, struct invar_error *err)
             e->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32,
                                                    .rows = t->batch,
                                                    .cols = t->nets[invar_chain_source(t, (enum invar_role)role)].width};
-    return invar_objective_check(t->recipe->objective, e, err);
+    return check_objective(t, err);
 }
 
 /* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. */
@@ -182,6 +194,7 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_scratch_free(t->scratch);
     invar_free(t->samples);
     invar_free(t->groups);
+    invar_free(t->labels);
     invar_free(t->order);
     invar_free(t->host_views);
     invar_device_free(t->device, t->input);

@@ -73,6 +73,7 @@ struct invar_trainer {
     struct invar_view_maker *maker;
     struct invar_sample *samples; /* [N] */
     int64_t *groups;              /* [N] refinement groups of samples; NULL where no term reads them */
+    int64_t *labels;              /* [N] classes of samples, likewise */
     int64_t *order;               /* [samples of the training split] */
     int64_t order_epoch;          /* the epoch whose order the loader follows; -1 at first */
     float *host_views, *input;    /* host and device: [global views][N][C][H][W], then [local views][N][C][s][s] */
@@ -121,6 +122,14 @@ bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
 bool invar_groups_create(struct invar_trainer *trainer, struct invar_error *err);
 /** The groups of trainer->samples, which invar_groups_create pointed the embeddings to. */
 void invar_groups_fill(struct invar_trainer *trainer);
+
+/* ---- labels and mixtures (labels.c) ---- */
+
+/** Room for the labels of a batch where a term reads them. Refuses data without labels, or with more classes than z has
+ * columns. */
+bool invar_labels_create(struct invar_trainer *trainer, struct invar_error *err);
+/** The labels of trainer->samples, and what the views of the batch were mixed of, into the embeddings. */
+void invar_labels_fill(struct invar_trainer *trainer);
 
 /* ---- local views (chain_local.c) ---- */
 

@@ -20,10 +20,21 @@ struct size {
     struct invar_view_workspace **workspaces; /* [threads]; NULL: there are no such views */
 };
 
+/* Draws of a batch and room for its unmixed views, for as many samples as there have been so far; nothing where no view
+ * is mixed. */
+struct mixing {
+    int64_t capacity;
+    int64_t *partner;
+    double *share;
+    float *plain; /* one view of the batch */
+    struct invar_view_drawn drawn;
+};
+
 struct invar_view_maker {
     struct invar_view_options options;
     struct size global, local;
     int threads;
+    struct mixing mixing;
 };
 
 static void output_make(struct invar_view_output *output, const struct invar_view_options *options,
@@ -83,12 +94,21 @@ struct invar_view_maker *invar_view_maker_create(const struct invar_view_options
     return NULL;
 }
 
+static void mixing_free(struct mixing *mixing)
+{
+    invar_free(mixing->partner);
+    invar_free(mixing->share);
+    invar_free(mixing->plain);
+    *mixing = (struct mixing){0};
+}
+
 void invar_view_maker_free(struct invar_view_maker *maker)
 {
     if (!maker)
         return;
     size_free(&maker->global, maker->threads);
     size_free(&maker->local, maker->threads);
+    mixing_free(&maker->mixing);
     invar_free(maker);
 }
 
@@ -112,13 +132,62 @@ static size_t image_size(const struct size *size)
     return (size_t)size->output.channels * (size_t)size->output.height * (size_t)size->output.width;
 }
 
+static bool any_mixes(const struct invar_view_options *options)
+{
+    for (int v = 0; v < invar_view_count(options); v++)
+        if (view_mixes(options, v))
+            return true;
+    return false;
+}
+
+/* Room for count samples. */
+static bool mixing_reserve(struct invar_view_maker *maker, int64_t count, struct invar_error *err)
+{
+    struct mixing *m = &maker->mixing;
+    const size_t views = (size_t)invar_view_count(&maker->options);
+
+    if (count <= m->capacity || !any_mixes(&maker->options))
+        return true;
+    mixing_free(m);
+    m->partner = invar_alloc((size_t)count, views * sizeof *m->partner, err);
+    m->share = invar_alloc((size_t)count, views * sizeof *m->share, err);
+    m->plain = invar_alloc((size_t)count, image_size(&maker->global) * sizeof *m->plain, err);
+    if (!m->partner || !m->share || !m->plain)
+        return false;
+    m->capacity = count;
+    m->drawn = (struct invar_view_drawn){.partner = m->partner, .share = m->share};
+    return true;
+}
+
+/* View number `view` of the batch, mixed in its place. */
+static void mix_view(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count, uint64_t seed,
+                     uint64_t epoch, int view, size_t size, float *images)
+{
+    int64_t *partner = maker->mixing.partner + view * count;
+    double *share = maker->mixing.share + view * count;
+
+    view_mix_draw(&maker->options, seed, epoch, samples, count, view, partner, share);
+    if (!view_mixes(&maker->options, view))
+        return;
+    memcpy(maker->mixing.plain, images, (size_t)count * size * sizeof *images);
+#pragma omp parallel for schedule(static) num_threads(thread_count(maker))
+    for (int64_t i = 0; i < count; i++)
+        if (partner[i] != i)
+            view_mix(maker->mixing.plain, partner, share, i, size, images + (size_t)i * size);
+}
+
+const struct invar_view_drawn *invar_view_maker_drawn(const struct invar_view_maker *maker)
+{
+    return &maker->mixing.drawn;
+}
+
 bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             uint64_t seed, uint64_t epoch, float *out, struct invar_error *err)
 {
     const int64_t views = invar_view_count(&maker->options), globals = maker->options.count;
     float *local_out = out + (size_t)(globals * count) * image_size(&maker->global);
 
-    if (!samples_check(maker, samples, count, err))
+    if (!samples_check(maker, samples, count, err) || !mixing_reserve(maker, count, err))
         return false;
         /* Views of a sample are neighbours here: views may differ in cost, and threads should not. */
 #pragma omp parallel for schedule(static) num_threads(thread_count(maker))
@@ -131,6 +200,12 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
                                      images + (size_t)(place * count + number) * image_size(size)};
         invar_view_draw(&params, &maker->options, seed, epoch, &samples[number], (int)view);
         view_run(&job);
+    }
+    for (int view = 0; maker->mixing.capacity > 0 && view < views; view++) {
+        const size_t size = image_size(view < globals ? &maker->global : &maker->local);
+        float *images = view < globals ? out : local_out;
+        const int64_t place = view < globals ? view : view - globals;
+        mix_view(maker, samples, count, seed, epoch, view, size, images + (size_t)(place * count) * size);
     }
     return true;
 }

@@ -14,6 +14,11 @@ const struct view_operation *const view_image_operations[] = {
 #define STREAMS 32 /* above the stream of any operation */
 #define BLOCK 8    /* views that are neighbours in the numbers of streams */
 
+uint32_t view_stream(uint32_t operation, int view)
+{
+    return (uint32_t)view % BLOCK + BLOCK * (operation + STREAMS * ((uint32_t)view / BLOCK));
+}
+
 /* A stream for each operation and view: a new operation, or an option of one, does not shift the draws of the others.
  */
 void invar_view_draw(struct invar_view_params *params, const struct invar_view_options *options, uint64_t seed,
@@ -26,10 +31,8 @@ void invar_view_draw(struct invar_view_params *params, const struct invar_view_o
         const struct view_operation *operation = operations[i];
         if (!operation->draw)
             continue;
-        const uint32_t stream =
-            (uint32_t)view % BLOCK + BLOCK * (operation->stream + STREAMS * ((uint32_t)view / BLOCK));
-        struct invar_random random =
-            invar_random_stream(seed, INVAR_RANDOM_VIEW, epoch, (uint64_t)sample->index, stream);
+        struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_VIEW, epoch, (uint64_t)sample->index,
+                                                         view_stream(operation->stream, view));
         operation->draw(params, options, sample, view, &random);
     }
 }

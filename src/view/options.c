@@ -41,6 +41,12 @@ const struct invar_option invar_view_option_table[] = {
      "strength s: factor of each channel from 1 - s to 1 + s; channels other than 1 and 3"},
     {"offset", INVAR_OPTION_REAL, AT(offset), "0.1", 0, 1, NULL,
      "strength s: added to each channel, from -s to s of 0 to 1; channels other than 1 and 3"},
+    {"mix", INVAR_OPTION_REAL_LIST, AT(mix), "[0]", 0, 1, NULL,
+     "probability of mixup with the same view of another sample of the batch, by view; any kind of data"},
+    {"mix_share", INVAR_OPTION_REAL_LIST, AT(mix_share), "[0.5, 1]", 0.0001, 1, NULL,
+     "[low, high] a sample's own share of its mixture, uniform (DACL)"},
+    {"mix_alpha", INVAR_OPTION_REAL, AT(mix_alpha), "0", 0, 1000, NULL,
+     "above 0: the share is max(b, 1 - b) with b from Beta(alpha, alpha) instead (i-Mix: 1)"},
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
@@ -121,5 +127,6 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
     return local_check(options, info, err) && pair_check(&options->crop, "crop", err) &&
            pair_check(&options->crop_aspect, "crop_aspect", err) &&
            pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&
+           by_view_check(options, &options->mix, "mix", err) && pair_check(&options->mix_share, "mix_share", err) &&
            by_view_check(options, &options->solarise, "solarise", err);
 }

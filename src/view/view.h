@@ -84,6 +84,17 @@ extern const struct view_operation view_crop, view_jitter, view_gain, view_grays
     view_standardise;
 extern const struct view_operation *const view_image_operations[];
 
+/** The number of the random stream of an operation (below 32) for one view, so that neither shifts another's draws. */
+uint32_t view_stream(uint32_t operation, int view);
+
+/** Whether any sample of this view may be mixed. */
+bool view_mixes(const struct invar_view_options *options, int view);
+/** Draws partner[count] and share[count] of one view. */
+void view_mix_draw(const struct invar_view_options *options, uint64_t seed, uint64_t epoch,
+                   const struct invar_sample *samples, int64_t count, int view, int64_t *partner, double *share);
+/** out[size]: sample i of plain[count][size] mixed as drawn; out is no part of plain. */
+void view_mix(const float *plain, const int64_t *partner, const double *share, int64_t i, size_t size, float *out);
+
 /** Entry i of a list whose last entry repeats; 0 for an empty list. */
 double view_list_at(const struct invar_real_list *list, int i);
 /** Whether the sample can become such an output; else one sentence. */

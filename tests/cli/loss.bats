@@ -121,15 +121,20 @@ spoil() {
 }
 
 @test "NaN and Inf in any input of any term are reported, not computed with" {
-    local z1=$golden/relic_hf/z1.npy z2=$golden/relic_hf/z2.npy term names name good inputs tried
+    local z1=$golden/relic_hf/z1.npy z2=$golden/relic_hf/z2.npy term names name good inputs beside tried
     local nan='\0\0\0\0\0\0\0370\0177' infinity='\0\0\0\0\0\0\0360\0377'
     spoil "$z2" nan.npy "$nan"
     spoil "$z2" infinity.npy "$infinity"
     for term in $("$build/tests/components" | sed -n 's/^term //p'); do
         tried=
+        beside=()
+        case $term in
+        imix) beside=(--in "partner=$golden/imix_small/partner.npy" --in "share=$golden/imix_small/share.npy") ;;
+        cross_entropy) beside=(--in "labels=$golden/cross_entropy_two_views/labels.npy") ;;
+        esac
         # the inputs that this term takes with its defaults
         for names in "z1 z2" "p1 p2 t1 t2" "q1 q2 t1 t2" "h1 h2" "z"; do
-            inputs=()
+            inputs=("${beside[@]}")
             for name in $names; do
                 good=$z1
                 [[ $name == *2 ]] && good=$z2
@@ -156,4 +161,22 @@ spoil() {
     touch file
     fails_with 1 "$invar" loss ntxent --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy" --grad file
     says file
+}
+
+@test "labels, and what views were mixed of" {
+    local z=(--in "z1=$golden/imix_small/z1.npy" --in "z2=$golden/imix_small/z2.npy")
+    local mixture=(--in "partner=$golden/imix_small/partner.npy" --in "share=$golden/imix_small/share.npy")
+    run "$invar" loss imix tau=0.2 "${z[@]}" "${mixture[@]}"
+    [ "$status" -eq 0 ]
+    fails_with 2 "$invar" loss imix "${z[@]}" "${mixture[@]:0:2}"
+    says share missing
+    fails_with 1 "$invar" loss imix "${z[@]}" --in "partner=$golden/imix_small/share.npy"
+    says integers
+    fails_with 2 "$invar" loss ntxent "${z[@]}" "${mixture[@]}"
+    says partner "leave it out"
+    local logits=(--in "z1=$golden/cross_entropy_two_views/z1.npy")
+    run "$invar" loss cross_entropy "${logits[@]}" --in "labels=$golden/cross_entropy_two_views/labels.npy"
+    [ "$status" -eq 0 ]
+    fails_with 1 "$invar" loss cross_entropy "${logits[@]}" --in "labels=$golden/knn_k5/labels.npy"
+    says labels "one id a sample"
 }

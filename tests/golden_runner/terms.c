@@ -35,6 +35,22 @@ static bool set_options(struct golden_case *c, const struct invar_term_spec *ter
     return true;
 }
 
+/* what is no matrix */
+static bool take_beside(const char *name, const void *data, struct invar_embeddings *in)
+{
+    if (strcmp(name, "groups") == 0)
+        in->groups = data;
+    else if (strcmp(name, "labels") == 0)
+        in->labels = data;
+    else if (strcmp(name, "partner") == 0)
+        in->partner = data;
+    else if (strcmp(name, "share") == 0)
+        in->share = data;
+    else
+        return false;
+    return true;
+}
+
 /* inputs by the names of their files; gradient gets memory for each, constants too */
 static bool take_inputs(struct golden_case *c, const struct invar_term_spec *term, struct invar_embeddings *in,
                         struct invar_embeddings *gradient, struct invar_error *err)
@@ -43,10 +59,8 @@ static bool take_inputs(struct golden_case *c, const struct invar_term_spec *ter
         const char *name = c->inputs[i].name;
         enum invar_role role;
         int view;
-        if (strcmp(name, "groups") == 0) {
-            in->groups = c->inputs[i].array.data;
+        if (take_beside(name, c->inputs[i].array.data, in))
             continue;
-        }
         if (!invar_term_find_input(term, name, &role, &view))
             return golden_fail(c, "the term %s has no input %s", term->name, name);
         struct invar_matrix *x = &in->by[role][view], *dx = &gradient->by[role][view];

@@ -48,6 +48,10 @@ static const struct variant variants[] = {
     {"byol", 3, {"normalise_pairs=true"}, false, true, 0},
     {"byol", 4, {NULL}, false, false, 2},
     {"byol", 10, {"normalise_pairs=true"}, false, false, 2},
+    {"imix", 2, {NULL}, false, false, 0},
+    {"imix", 2, {"tau=0.7"}, false, false, 0},
+    {"cross_entropy", 1, {NULL}, false, true, 0},
+    {"cross_entropy", 3, {NULL}, false, true, 0},
     {"barlow", 2, {NULL}, false, true, 0},
     {"barlow", 2, {"lambda_offdiag=0.5", "eps=0.3", "variance=unbiased", "correlation_divisor=N-1"}, false, true, 0},
     {"barlow", 2, {"lambda_offdiag=0"}, false, true, 0},
@@ -91,7 +95,8 @@ struct bench {
     struct invar_scratch *scratch;
     void *options;
     struct invar_embeddings in, gradient;
-    int64_t *groups;
+    int64_t *groups, *labels, *partner;
+    double *share;
     char label[256];
 };
 
@@ -147,6 +152,17 @@ static void fill_inputs(const struct variant *v, struct bench *b, enum invar_dty
     for (int64_t i = 0; i < n; i++)
         b->groups[i] = (i * i) % 5 - 2; /* repeated, negative, unsorted */
     b->in.groups = b->groups;
+    b->labels = calloc((size_t)n, sizeof *b->labels);
+    b->partner = calloc((size_t)n, sizeof *b->partner);
+    b->share = calloc((size_t)n, sizeof *b->share);
+    for (int64_t i = 0; i < n; i++) {
+        b->labels[i] = (i * i) % 5;
+        b->partner[i] = (3 * i + 1) % n; /* some their own */
+        b->share[i] = (double)(1 + i % 4) / 4;
+    }
+    b->in.labels = b->labels;
+    b->in.partner = b->partner;
+    b->in.share = b->share;
 }
 
 static struct bench open_bench(const struct variant *v, enum invar_dtype dtype, int64_t n, int64_t d)
@@ -176,6 +192,9 @@ static void close_bench(struct bench *b)
             free(b->gradient.by[role][view].data);
         }
     free(b->groups);
+    free(b->labels);
+    free(b->partner);
+    free(b->share);
     free(b->options);
     invar_scratch_free(b->scratch);
 }
@@ -337,6 +356,13 @@ static void reorder_views(struct bench *b)
     }
 }
 
+static void swap(int64_t *x, int64_t i, int64_t j)
+{
+    const int64_t kept = x[i];
+    x[i] = x[j];
+    x[j] = kept;
+}
+
 static void reverse_samples(struct bench *b)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
@@ -350,10 +376,15 @@ static void reverse_samples(struct bench *b)
                 }
         }
     for (int64_t i = 0; i < 3; i++) {
-        const int64_t kept = b->groups[i];
-        b->groups[i] = b->groups[6 - i];
-        b->groups[6 - i] = kept;
+        swap(b->groups, i, 6 - i);
+        swap(b->labels, i, 6 - i);
+        swap(b->partner, i, 6 - i);
+        const double kept = b->share[i];
+        b->share[i] = b->share[6 - i];
+        b->share[6 - i] = kept;
     }
+    for (int64_t i = 0; i < 7; i++)
+        b->partner[i] = 6 - b->partner[i];
 }
 
 static void order_of_views_and_samples_does_not_matter(const struct variant *v, struct bench *b)
@@ -471,9 +502,14 @@ static void inputs_that_do_not_fit_are_refused(const struct variant *v, struct b
             assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "float32");
         *last = kept;
     }
-    b->in.groups = NULL;
+    b->in.groups = b->in.labels = NULL;
+    b->in.share = NULL;
     if (roles & INVAR_ROLE_GROUPS)
         assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_USAGE, "groups");
+    if (roles & INVAR_ROLE_LABELS)
+        assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_USAGE, "labels");
+    if (roles & INVAR_ROLE_MIXTURE)
+        assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_USAGE, "share");
 }
 
 static void weight_scales_and_gradients_accumulate(const struct variant *v, struct bench *b)

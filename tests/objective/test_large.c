@@ -23,7 +23,8 @@ static struct invar_device *device;
 
 struct inputs {
     struct invar_embeddings in, gradient;
-    int64_t groups[N];
+    int64_t groups[N], labels[N], partner[N];
+    double share[N];
 };
 
 static double *wide_data(const struct inputs *x, enum invar_role role, int view)
@@ -50,9 +51,16 @@ static void fill(struct inputs *x, enum invar_role role, int view)
 static void open_inputs(struct inputs *x, enum invar_dtype dtype, int64_t d)
 {
     *x = (struct inputs){.in.views = 2, .gradient.views = 2};
-    for (int64_t i = 0; i < N; i++)
+    for (int64_t i = 0; i < N; i++) {
         x->groups[i] = i * i % 97;
+        x->labels[i] = i * i % d;
+        x->partner[i] = (3 * i + 1) % N;
+        x->share[i] = 0.5 + (double)(i % 5) / 8;
+    }
     x->in.groups = x->groups;
+    x->in.labels = x->labels;
+    x->in.partner = x->partner;
+    x->in.share = x->share;
     for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_COUNT; role++)
         for (int v = 0; v < 2; v++) {
             const struct invar_matrix m = {.dtype = dtype, .rows = N, .cols = d};
@@ -416,6 +424,32 @@ static double plain_pairdist_chernoff(const struct inputs *x)
     return plain_pairdist_of(0.2 * 0.8 / (2 * 0.3 * 0.3));
 }
 
+static double plain_imix(const struct inputs *x)
+{
+    double loss = 0;
+
+    for (int64_t i = 0; i < N; i++) {
+        double logits[N];
+        for (int64_t j = 0; j < N; j++)
+            logits[j] = cosines[0][1][i * N + j] / 0.2;
+        const double all = log_sum_exp(logits, N, -1);
+        loss += (all - x->share[i] * logits[i] - (1 - x->share[i]) * logits[x->partner[i]]) / N;
+    }
+    return loss;
+}
+
+static double plain_cross_entropy(const struct inputs *x)
+{
+    double loss = 0;
+
+    for (int v = 0; v < 2; v++)
+        for (int64_t i = 0; i < N; i++) {
+            const double *z = wide_data(x, INVAR_ROLE_Z, v) + i * D;
+            loss += (log_sum_exp(z, D, -1) - z[x->labels[i]]) / (2 * N);
+        }
+    return loss;
+}
+
 /* ---- the terms ---- */
 
 struct large_term {
@@ -430,6 +464,8 @@ static const struct large_term terms[] = {
     {"relic", "tau: 0.2, target: true", plain_relic_target, false},
     {"ntxent", "tau: 0.2", plain_ntxent, false},
     {"byol", "", plain_byol, false},
+    {"imix", "", plain_imix, false},
+    {"cross_entropy", "", plain_cross_entropy, false},
     {"barlow", "", plain_barlow, false},
     {"invariance", "", plain_invariance, false},
     {"variance", "", plain_variance, false},

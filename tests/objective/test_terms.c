@@ -285,6 +285,66 @@ static void a_single_group_is_nothing(void **state)
     }
 }
 
+/* ---- labels and mixtures ---- */
+
+static void expect_refused(const char *yaml, const struct inputs *x, const char *part)
+{
+    struct invar_error err = {0};
+    struct invar_node *node = invar_node_parse(yaml, strlen(yaml), "test.yaml", &err);
+    struct invar_objective *objective = invar_objective_create(node, &err);
+    double loss;
+
+    assert_ok(objective && invar_objective_check(objective, &x->in, &err), &err);
+    assert_refused(invar_objective_evaluate(objective, device, &x->in, NULL, &loss, NULL, &err), &err, INVAR_ERROR_DATA,
+                   part);
+    invar_objective_free(objective);
+    invar_node_free(node);
+}
+
+/* a missing label, and one that has no column */
+static void labels_without_a_class_are_refused(void **state)
+{
+    int64_t labels[6] = {0, 4, 2, -1, 1, 1};
+    struct inputs x = draw(INVAR_FLOAT32, 6, 5, 1);
+
+    (void)state;
+    x.in.labels = labels;
+    expect_refused("cross_entropy: {}", &x, "sample 3 of the batch has no label (-1) where 0 to 4 are expected");
+    labels[3] = 5;
+    expect_refused("cross_entropy: {}", &x, "sample 3 of the batch has the label 5 where 0 to 4 are expected");
+    labels[3] = 3;
+    assert_true(evaluate("cross_entropy: {}", &x, NULL) > 0);
+    discard(&x);
+}
+
+/* the wrong mixture is refused; that of every sample with itself leaves the contrast of view 1 with view 2 */
+static void mixtures_that_are_none_are_refused(void **state)
+{
+    int64_t partner[6] = {0, 1, 2, 3, 4, 6};
+    double share[6] = {0.5, 0.6, 0.7, 0.8, 0.9, 1};
+    struct inputs x = draw(INVAR_FLOAT64, 6, 5, 1);
+
+    (void)state;
+    x.in.partner = partner;
+    x.in.share = share;
+    expect_refused("imix: {}", &x, "the partner of sample 5 is 6 where 0 to 5 are expected");
+    partner[5] = -1;
+    expect_refused("imix: {}", &x, "the partner of sample 5 is -1");
+    partner[5] = 5;
+    share[1] = 1.5;
+    expect_refused("imix: {}", &x, "the share of sample 1 is 1.5 where 0 to 1 are expected");
+    share[1] = (double)NAN;
+    expect_refused("imix: {}", &x, "the share of sample 1");
+    share[1] = 0;
+    const double own = evaluate("imix: {tau: 0.3}", &x, NULL);
+    for (int i = 0; i < 6; i++) {
+        partner[i] = (i + 1) % 6;
+        share[i] = 1;
+    }
+    assert_near(evaluate("imix: {tau: 0.3}", &x, NULL), own, 1e-13);
+    discard(&x);
+}
+
 /* ---- presets ---- */
 
 static void expect_equal(const char *preset, const char *sum)
@@ -430,6 +490,8 @@ int main(void)
         cmocka_unit_test(collapsed_embeddings_have_an_entropy),
         cmocka_unit_test(large_collapsed_batches_have_an_entropy),
         cmocka_unit_test(a_single_group_is_nothing),
+        cmocka_unit_test(labels_without_a_class_are_refused),
+        cmocka_unit_test(mixtures_that_are_none_are_refused),
         cmocka_unit_test(presets_are_the_sums_they_stand_for),
         cmocka_unit_test(conventions_differ_by_their_factors),
         cmocka_unit_test(values_that_are_not_finite_are_reported),

@@ -36,6 +36,8 @@ static inline struct invar_view_options subject_identity(void)
         .blur_sigma = {2, {0.1, 2.0}},
         .solarise = {1, {0.0}},
         .solarise_threshold = 0.5,
+        .mix = {1, {0.0}},
+        .mix_share = {2, {0.5, 1.0}},
     };
 }
 

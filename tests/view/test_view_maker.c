@@ -398,6 +398,71 @@ static void test_refusals(void **state)
     invar_view_maker_free(NULL);
 }
 
+/* A mixed view is its share of itself and the rest of its partner's, of the views as they are without mixing. */
+static void test_mixing(void **state)
+{
+    (void)state;
+    struct invar_view_options options = three_views();
+    struct invar_view_maker *plain = maker_create(&options);
+    options.mix = (struct invar_real_list){3, {0.6, 0, 1}};
+    struct invar_view_maker *maker = maker_create(&options);
+    int mixed[3] = {0};
+
+    make(plain, samples, COUNT, other);
+    assert_null(invar_view_maker_drawn(plain)->partner);
+    make(maker, samples, COUNT, batch);
+    const struct invar_view_drawn *drawn = invar_view_maker_drawn(maker);
+    for (int v = 0; v < 3; v++)
+        for (int i = 0; i < COUNT; i++) {
+            const int64_t partner = drawn->partner[v * COUNT + i];
+            const double share = drawn->share[v * COUNT + i];
+            const float *own = other + (v * COUNT + i) * IMAGE, *from = other + (v * COUNT + partner) * IMAGE;
+            assert_true(partner >= 0 && partner < COUNT && share >= 0.5 && share <= 1);
+            assert_true(partner != i || share == 1);
+            mixed[v] += partner != i;
+            for (int k = 0; k < IMAGE; k += 97)
+                assert_near((double)batch[(v * COUNT + i) * IMAGE + k],
+                            share * (double)own[k] + (1 - share) * (double)from[k], 1e-5);
+        }
+    assert_true(mixed[0] > COUNT / 4 && mixed[0] < COUNT && mixed[1] == 0 && mixed[2] == COUNT);
+    assert_memory_equal(batch + COUNT * IMAGE, other + COUNT * IMAGE, COUNT * IMAGE * sizeof(float));
+    /* any number of threads, and a single sample, which has no partner */
+    omp_set_num_threads(1);
+    make(maker, samples, COUNT, other);
+    omp_set_num_threads(2);
+    assert_memory_equal(batch, other, sizeof batch);
+    make(maker, samples, 1, batch);
+    assert_true(drawn->partner[2] == 0 && drawn->share[2] == 1);
+    invar_view_maker_free(maker);
+    invar_view_maker_free(plain);
+}
+
+/* Means over many draws: of U(low, high), and of max(b, 1 - b) for Beta(alpha, alpha), by quadrature. */
+static void test_shares(void **state)
+{
+    static const struct {
+        double low, high, alpha, mean;
+    } kinds[] = {{0.9, 1, 0, 0.95}, {0.2, 0.4, 0, 0.3}, {0.5, 1, 1, 0.75}, {0.5, 1, 0.25, 0.8814}, {0.5, 1, 4, 0.6367}};
+    (void)state;
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+        struct invar_error err = {0};
+        struct invar_view_options options = subject_identity();
+        options.mix = (struct invar_real_list){1, {1}};
+        options.mix_share = (struct invar_real_list){2, {kinds[k].low, kinds[k].high}};
+        options.mix_alpha = kinds[k].alpha;
+        struct invar_view_maker *maker = maker_create(&options);
+        double sum = 0;
+        enum { DRAWS = 40 };
+        for (uint64_t epoch = 0; epoch < DRAWS; epoch++) {
+            assert_ok(invar_view_maker_batch(maker, samples, COUNT, SEED, epoch, batch, &err), &err);
+            for (int i = 0; i < 2 * COUNT; i++)
+                sum += invar_view_maker_drawn(maker)->share[i] / (2 * COUNT * DRAWS);
+        }
+        assert_near(sum, kinds[k].mean, 0.02);
+        invar_view_maker_free(maker);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -407,6 +472,8 @@ int main(void)
         cmocka_unit_test(test_batch_is_draw_and_apply),
         cmocka_unit_test(test_views_differ_and_seeds_count),
         cmocka_unit_test(test_identity_is_the_plain_view),
+        cmocka_unit_test(test_mixing),
+        cmocka_unit_test(test_shares),
         cmocka_unit_test(test_nothing_is_allocated),
         cmocka_unit_test(test_a_constant_channel_is_centred),
         cmocka_unit_test(test_option_table),
