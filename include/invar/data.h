@@ -25,10 +25,41 @@ struct invar_sample {
     int64_t group; /**< refinement group from 0, or -1 when there is none */
 };
 
+/** What a column of a table is. */
+enum invar_column_kind {
+    INVAR_COLUMN_NUMERIC,     /**< (value - mean) / deviation, 0 where it is missing; 1 behind it if `indicator` */
+    INVAR_COLUMN_CATEGORICAL, /**< one-hot: the categories, a missing value, any other category */
+    INVAR_COLUMN_CONSTANT,    /**< the same in every training row, or missing in all: left out */
+};
+
+/** A column of a table, and where its numbers are among those of a sample. */
+struct invar_column {
+    enum invar_column_kind kind;
+    char *name;
+    int first, places;      /**< places 0: none */
+    bool indicator;         /**< numeric: some training row has no value, so the second place says where */
+    double mean, deviation; /**< of the training rows */
+    int categories;
+    char **category;    /**< [categories], in the order of places */
+    int64_t missing[2]; /**< cells without a value by split */
+};
+
+/** What the numbers of a table's samples mean. */
+struct invar_table {
+    int count;
+    const struct invar_column *column; /**< [count], label and ignored columns not among them */
+    const char *label;                 /**< name of the label column; empty: none */
+    const char *schema;                /**< all of it as JSON: metadata invar.columns of encoders */
+    /* The training rows, for draws from a column: row r is rows[item[r] * channels ...]. */
+    int64_t count_train;
+    const int64_t *item;
+    const float *rows;
+};
+
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
-                                     images:FILE.tar */
+                                     images:FILE.tar | csv:FILE */
     int64_t size;     /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
     int64_t channels; /**< 0: those of the samples; 1 or 3 converts */
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
@@ -42,6 +73,14 @@ struct invar_data_options {
     char metadata[INVAR_TEXT_SIZE]; /**< table of the samples, FILE.csv or FILE.tsv; empty: metadata.csv of the source's
                                        folder where group is set */
     char group[INVAR_TEXT_SIZE];    /**< its column of refinement groups; empty: none */
+    char label[INVAR_TEXT_SIZE];    /**< tables: the label column; empty: none */
+    char test[INVAR_TEXT_SIZE];     /**< tables: a file of test rows */
+    char test_rows[INVAR_TEXT_SIZE]; /**< tables: last:N or every:K rows are the test split */
+    char separator[INVAR_TEXT_SIZE]; /**< of tables: one character or "tab"; empty: found */
+    int header;                      /**< auto | yes | no */
+    char missing[INVAR_TEXT_SIZE];   /**< markers of missing values */
+    char categorical[INVAR_TEXT_SIZE], numeric[INVAR_TEXT_SIZE], ignore[INVAR_TEXT_SIZE]; /**< names of columns */
+    int64_t categories; /**< most frequent ones with a place of their own */
 };
 extern const struct invar_option invar_data_option_table[];
 
@@ -64,6 +103,7 @@ struct invar_dataset_info {
         const char *name;
         int64_t samples; /**< of the training split */
     } smallest_group, largest_group;
+    const struct invar_table *table; /**< what the numbers mean; NULL where samples are no rows of a table */
     float mean[16], deviation[16]; /**< per channel over the training split (a seeded sample of it when not in memory),
                                       values in 0..1; channels <= 16; deviation 1 where a channel is constant */
 };
@@ -76,6 +116,10 @@ struct invar_dataset;
  * labels leave out the samples that were found unreadable here.
  */
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err);
+/** The same for data that an encoder is to see: columns is what its training data had as info.table->schema, so that
+ * equal columns get equal numbers; a table with other columns is refused. NULL: as above. */
+struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
+                                            struct invar_error *err);
 /**
  * The same for planning alone: files are counted, only the first image is decoded, statistics are 0 and 1. A source
  * that cannot be found is taken to be what samples, size and channels say, with a warning; it is an error where they do

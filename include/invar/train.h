@@ -50,6 +50,7 @@ struct invar_optimiser_options {
 };
 struct invar_training_options {
     double epochs; /**< may be fractional */
+    int64_t steps; /**< 0: those of the epochs */
     int64_t batch;
     double warmup;                   /**< part of the run in which the rate rises */
     double start_ratio, final_ratio; /**< first and last rate over the peak */

@@ -118,6 +118,7 @@ static bool measure(const char *recipe_name, struct cli_list *overrides, int thr
         goto done;
     /* Enough steps for the warm-up and the measurement whatever the length that the recipe asks for. */
     recipe->training.epochs = 1000;
+    recipe->training.steps = 0;
     out->batch = recipe->training.batch;
     device = invar_device_open("cpu", threads, err);
     dataset = device ? invar_dataset_open(&recipe->data, err) : NULL;

@@ -90,7 +90,9 @@ static void find_problems(const struct invar_dataset_info *info, const int64_t *
                     info->first_skipped ? info->first_skipped : "not known");
     if (!info->count[INVAR_TEST])
         add_problem(out, "there is no test split: set test_fraction to have one drawn");
-    if (!info->labelled)
+    if (!info->labelled && !info->classes && info->table)
+        add_problem(out, "there are no labels: it trains, but cannot be probed; label=COLUMN names their column");
+    else if (!info->labelled)
         add_problem(out, info->classes ? "some samples have no label: they train, but are not probed"
                                        : "there are no labels: it trains, but cannot be probed");
     for (int class = 0; class < info->classes; ++class)
@@ -102,11 +104,30 @@ static void find_problems(const struct invar_dataset_info *info, const int64_t *
         add_problem(out, "%d of %d classes have no test sample", empty[1], info->classes);
 }
 
-static void print_text(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
+static const char *const column_kinds[] = {[INVAR_COLUMN_NUMERIC] = "numeric",
+                                           [INVAR_COLUMN_CATEGORICAL] = "categorical",
+                                           [INVAR_COLUMN_CONSTANT] = "left out"};
+
+static void print_columns(const struct invar_table *table, int width)
 {
-    printf("source     %s\n", info->source);
-    printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
-           info->in_memory ? ", held in memory" : "");
+    printf("columns    %d, as %d numbers a row\n  %-24s %-12s %10s %8s %8s\n", table->count, width, "", "",
+           "missing:", "train", "test");
+    for (int c = 0; c < table->count; ++c) {
+        const struct invar_column *column = &table->column[c];
+        printf("  %-24s %-12s %10s %8" PRId64 " %8" PRId64, column->name, column_kinds[column->kind], "",
+               column->missing[INVAR_TRAIN], column->missing[INVAR_TEST]);
+        if (column->kind == INVAR_COLUMN_NUMERIC)
+            printf("   mean %.6g, deviation %.6g", column->mean, column->deviation);
+        for (int k = 0; k < column->categories && k < 6; ++k)
+            printf("%s%s", k ? ", " : "   ", column->category[k]);
+        printf(column->categories > 6 ? ", ... (%d)\n" : "\n", column->categories);
+    }
+    if (table->label[0])
+        printf("label      %s\n", table->label);
+}
+
+static void print_shape(const struct invar_dataset_info *info)
+{
     printf("shape      %d x %d, %d channel%s%s\n", info->height, info->width, info->channels,
            info->channels == 1 ? "" : "s", info->varying ? " (samples differ in size and are resized)" : "");
     printf("mean      ");
@@ -116,6 +137,17 @@ static void print_text(const struct invar_dataset_info *info, const int64_t *cou
     for (int channel = 0; channel < info->channels; ++channel)
         printf(" %.4f", (double)info->deviation[channel]);
     printf("   (training split, values in 0..1)\n");
+}
+
+static void print_text(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
+{
+    printf("source     %s\n", info->source);
+    printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
+           info->in_memory ? ", held in memory" : "");
+    if (info->table)
+        print_columns(info->table, info->channels);
+    else
+        print_shape(info);
     if (info->classes)
         printf("classes    %d\n  %-24s %8s %8s\n", info->classes, "", "train", "test");
     for (int class = 0; class < info->classes; ++class)
@@ -146,6 +178,31 @@ static void add_groups(cJSON *root, const struct invar_dataset_info *info)
     add_group(groups, "largest", info->largest_group.name, info->largest_group.samples);
 }
 
+static void add_columns(cJSON *root, const struct invar_table *table)
+{
+    cJSON *columns = cJSON_AddArrayToObject(root, "columns");
+    for (int c = 0; c < table->count; ++c) {
+        const struct invar_column *column = &table->column[c];
+        cJSON *entry = cJSON_CreateObject();
+        cJSON_AddItemToArray(columns, entry);
+        cJSON_AddStringToObject(entry, "name", column->name);
+        cJSON_AddStringToObject(entry, "kind", column_kinds[column->kind]);
+        cJSON_AddNumberToObject(entry, "first", column->first);
+        cJSON_AddNumberToObject(entry, "places", column->places);
+        if (column->kind == INVAR_COLUMN_NUMERIC) {
+            cJSON_AddNumberToObject(entry, "mean", column->mean);
+            cJSON_AddNumberToObject(entry, "deviation", column->deviation);
+        }
+        if (column->kind == INVAR_COLUMN_CATEGORICAL)
+            cJSON_AddItemToObject(entry, "categories",
+                                  cJSON_CreateStringArray((const char *const *)column->category, column->categories));
+        cJSON *missing = cJSON_AddObjectToObject(entry, "missing");
+        cJSON_AddNumberToObject(missing, "train", (double)column->missing[INVAR_TRAIN]);
+        cJSON_AddNumberToObject(missing, "test", (double)column->missing[INVAR_TEST]);
+    }
+    cJSON_AddStringToObject(root, "label", table->label);
+}
+
 static int print_json(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
 {
     cJSON *root = cJSON_CreateObject();
@@ -170,8 +227,12 @@ static int print_json(const struct invar_dataset_info *info, const int64_t *coun
     }
     if (info->groups)
         add_groups(root, info);
-    cJSON_AddItemToObject(root, "mean", cJSON_CreateFloatArray(info->mean, info->channels));
-    cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
+    if (info->table) {
+        add_columns(root, info->table);
+    } else {
+        cJSON_AddItemToObject(root, "mean", cJSON_CreateFloatArray(info->mean, info->channels));
+        cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
+    }
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
     cJSON *list = cJSON_AddArrayToObject(root, "problems");
     for (int i = 0; i < problems->count; ++i)
@@ -215,7 +276,8 @@ int invar_cli_data(int argc, char **argv)
         .positional_maximum = 1,
         .positional_name = "SOURCE",
         .assignments = &assignments,
-        .example = "  invar data fashion-mnist\n  invar data images:photos test_fraction=0.2 size=64 --json\n",
+        .example = "  invar data fashion-mnist\n  invar data images:photos test_fraction=0.2 size=64 --json\n"
+                   "  invar data csv:my.csv label=class\n",
         .more = print_sources,
     };
     struct invar_error err = {0};

@@ -48,6 +48,19 @@ static bool embed(struct cli_run *run, const char *split, struct invar_embedded 
     return ok;
 }
 
+/* All rows of a table stay in the order of its file, unless the arguments say what the test split is. */
+static void keep_order(struct cli_list *assignments)
+{
+    static const char *const whole[] = {"test=\"\"", "test_rows=\"\"", "test_fraction=0"};
+    enum { COUNT = sizeof whole / sizeof *whole };
+
+    if (assignments->count > CLI_LIST_SIZE - COUNT)
+        return;
+    memmove(assignments->item + COUNT, assignments->item, (size_t)assignments->count * sizeof *assignments->item);
+    memcpy(assignments->item, whole, sizeof whole);
+    assignments->count += COUNT;
+}
+
 static int report(const struct cli_run *run, const struct invar_embedded *embedded, const char *split,
                   const char *output, const char *labels, bool json)
 {
@@ -80,7 +93,9 @@ int invar_cli_embed(int argc, char **argv)
     struct cli_list positionals = {0}, assignments = {0};
     const struct cli_option options[] = {
         {"output", 'o', "FILE.npy", "where the array goes: float32 [samples][features]", CLI_TEXT, &output, 0, 0},
-        {"split", 0, "SPLIT", "train, test or all, which is train then test (default: all)", CLI_TEXT, &split, 0, 0},
+        {"split", 0, "SPLIT",
+         "train, test or all, which is train then test, of a table in the order of its file (default: all)", CLI_TEXT,
+         &split, 0, 0},
         {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &labels, 0,
          0},
         CLI_OPTION_THREADS(&threads),
@@ -112,6 +127,8 @@ int invar_cli_embed(int argc, char **argv)
         return cli_wrong_usage(&usage, "-o FILE.npy says where the array goes; it is missing");
     if (strcmp(split, "train") != 0 && strcmp(split, "test") != 0 && strcmp(split, "all") != 0)
         return cli_wrong_usage(&usage, "--split is \"%s\"; expected train, test or all", split);
+    if (!strcmp(split, "all") && !strncmp(positionals.item[1], "csv:", 4))
+        keep_order(&assignments);
     if (cli_run_open(&run, positionals.item[0], positionals.item[1], &assignments, threads, &err) &&
         embed(&run, split, &embedded, &err) && invar_npy_write(&embedded.features, output, &err) &&
         (!labels || invar_npy_write(&embedded.labels, labels, &err)))

@@ -29,6 +29,8 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
                             sizeof out->source - 1);
             goto done;
         }
+        if (strcmp(out->source, source) != 0)
+            out->test[0] = out->test_rows[0] = '\0'; /* they are about the source of the run */
         strcpy(out->source, source);
         if (input.rank == 3 && input.height == input.width)
             out->size = input.height;
@@ -61,7 +63,7 @@ bool cli_run_open(struct cli_run *run, const char *folder, const char *source, c
     if (!run->encoder || !data_options(&options, run->encoder, source, assignments, err))
         return false;
     run->device = invar_device_open("cpu", (int)threads, err);
-    run->dataset = run->device ? invar_dataset_open(&options, err) : NULL;
+    run->dataset = run->device ? invar_dataset_open_as(&options, run->encoder->columns.data, err) : NULL;
     return run->dataset != NULL;
 }
 

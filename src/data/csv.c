@@ -3,10 +3,12 @@
 #include "data/csv.h"
 
 #include "invar/file.h"
+#include "invar/log.h"
 #include "invar/memory.h"
 #include "invar/options.h"
 #include <csv.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -42,6 +44,25 @@ static bool make_room(void **items, size_t needed, size_t *capacity, size_t size
     return true;
 }
 
+/* Length and lead bytes only: enough to tell UTF-8 from the codes that are not. */
+static bool is_utf8(const unsigned char *text, size_t length)
+{
+    for (size_t i = 0; i < length;) {
+        const unsigned char c = text[i++];
+        int more = c < 0x80                ? 0
+                   : c >= 0xc2 && c < 0xe0 ? 1
+                   : c >= 0xe0 && c < 0xf0 ? 2
+                   : c >= 0xf0 && c < 0xf5 ? 3
+                                           : -1;
+        if (more < 0)
+            return false;
+        for (; more > 0; more--, i++)
+            if (i >= length || (text[i] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 static bool keep_cell(struct reading *r, const char *text, size_t length)
 {
     struct data_csv *csv = r->csv;
@@ -49,12 +70,17 @@ static bool keep_cell(struct reading *r, const char *text, size_t length)
     if (memchr(text, '\0', length))
         return invar_error_set(r->err, INVAR_ERROR_FORMAT, "%s, line %lld: holds a NUL byte, so it is no table of text",
                                csv->path, (long long)r->row_line);
+    if (!is_utf8((const unsigned char *)text, length))
+        return invar_error_set(r->err, INVAR_ERROR_FORMAT,
+                               "%s, line %lld: \"%.*s\" is not UTF-8 text: convert the file, such as with `iconv -f "
+                               "latin1 -t utf-8`",
+                               csv->path, (long long)r->row_line, (int)(length < 40 ? length : 40), text);
     if (!make_room((void **)&csv->text, csv->text_size + length + 1, &csv->text_capacity, 1, r->err) ||
         !make_room((void **)&csv->cell, csv->cell_count + 1, &csv->cell_capacity, sizeof *csv->cell, r->err))
         return false;
     memcpy(csv->text + csv->text_size, text, length);
     csv->text[csv->text_size + length] = '\0';
-    csv->cell[csv->cell_count++] = csv->text_size;
+    csv->cell[csv->cell_count++] = (uint32_t)csv->text_size;
     csv->text_size += length + 1;
     return true;
 }
@@ -161,39 +187,81 @@ static bool ends_with(const char *text, const char *ending)
     return length >= end && strcasecmp(text + length - end, ending) == 0;
 }
 
-bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err)
+/* How often a separator stands outside of quotes in the line at *text, which moves on to the next. */
+static int64_t count_separator(const char **text, const char *end, char separator)
+{
+    int64_t count = 0;
+    bool quoted = false;
+
+    for (; *text < end; ++*text) {
+        const char c = **text;
+        if (c == '"')
+            quoted = !quoted;
+        else if (!quoted && c == separator)
+            count++;
+        else if (!quoted && (c == '\n' || c == '\r'))
+            break;
+    }
+    while (*text < end && (**text == '\n' || **text == '\r'))
+        ++*text;
+    return count;
+}
+
+/* A comma unless two lines have another one equally often. */
+static char find_separator(const char *text, size_t size)
+{
+    for (const char *candidate = "\t;|"; *candidate; candidate++) {
+        const char *at = text, *end = text + size;
+        const int64_t first = count_separator(&at, end, *candidate);
+        if (first > 0 && (at == end || count_separator(&at, end, *candidate) == first))
+            return *candidate;
+    }
+    return ',';
+}
+
+/* The whole of the text; *rows counts the header. */
+static bool read_text(struct data_csv *csv, const char *text, size_t size, char separator, struct invar_error *err)
 {
     struct reading r = {.csv = csv, .err = err};
-    struct invar_bytes bytes = {0};
-    bool ok = false;
+    bool ok;
 
-    csv->path = path;
-    if (!invar_file_read(&bytes, path, FILE_LIMIT, err))
-        return false;
-    const char *text = (const char *)bytes.data;
-    size_t size = bytes.size;
-    if (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0)) {
-        invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is UTF-16 text, expected UTF-8: save it as that", path);
-        goto done;
-    }
+    if (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is UTF-16 text, expected UTF-8: save it as that",
+                               csv->path);
     if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0) {
         text += 3;
         size -= 3;
     }
-    if (csv_init(&r.parser, CSV_STRICT | CSV_STRICT_FINI) != 0) {
-        invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", path);
-        goto done;
-    }
-    if (ends_with(path, ".tsv") || ends_with(path, ".tsv.gz"))
-        csv_set_delim(&r.parser, CSV_TAB);
+    /* No more than the file: the NUL of a cell takes the place of its separator. */
+    if (!make_room((void **)&csv->text, size + 2, &csv->text_capacity, 1, err))
+        return false;
+    if (csv_init(&r.parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", csv->path);
+    csv->separator = separator ? separator : find_separator(text, size);
+    csv_set_delim(&r.parser, (unsigned char)csv->separator);
     ok = parse(&r, text, size);
     csv_free(&r.parser);
     if (ok && r.rows == 0)
         ok = invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a line with the names of its columns",
-                             path);
-done:
+                             csv->path);
+    return ok;
+}
+
+static bool read_file(struct data_csv *csv, const char *path, char separator, struct invar_error *err)
+{
+    struct invar_bytes bytes = {0};
+
+    csv->path = path;
+    if (!invar_file_read(&bytes, path, FILE_LIMIT, err))
+        return false;
+    bool ok = read_text(csv, (const char *)bytes.data, bytes.size, separator, err);
     invar_bytes_free(&bytes);
     return ok;
+}
+
+bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err)
+{
+    return read_file(csv, path, ends_with(path, ".tsv") || ends_with(path, ".tsv.gz") ? CSV_TAB : CSV_COMMA, err);
 }
 
 void data_csv_free(struct data_csv *csv)
@@ -266,4 +334,97 @@ int data_csv_column(const struct data_csv *csv, const char *name, const char *wh
     if (found < 0)
         no_column(csv, name, why, err);
     return found;
+}
+
+/* ---- tables without a header ---- */
+
+/* What strtod takes beyond decimal numbers (hexadecimal, inf, nan) is text here. */
+static bool is_number(const char *text, char point)
+{
+    const char *at = text + (*text == '+' || *text == '-');
+    size_t digits = strspn(at, "0123456789");
+
+    at += digits;
+    if (*at == point) {
+        const size_t more = strspn(++at, "0123456789");
+        digits += more;
+        at += more;
+    }
+    if (digits > 0 && (*at == 'e' || *at == 'E')) {
+        at++;
+        at += *at == '+' || *at == '-';
+        digits = strspn(at, "0123456789");
+        at += digits;
+    }
+    return digits > 0 && *at == '\0';
+}
+
+bool data_csv_number(const struct data_csv *csv, const char *text, double *value)
+{
+    char plain[64];
+    const char *comma = csv->separator == ',' ? NULL : strchr(text, ',');
+
+    if (!is_number(text, comma ? ',' : '.'))
+        return false;
+    if (comma) {
+        if (strlen(text) >= sizeof plain)
+            return false;
+        memcpy(plain, text, strlen(text) + 1);
+        plain[comma - text] = '.';
+        text = plain;
+    }
+    *value = strtod(text, NULL);
+    return true;
+}
+
+static bool is_header(const struct data_csv *csv)
+{
+    for (int c = 0; c < csv->columns; c++) {
+        const char *name = cell_at(csv, 0, c);
+        double number;
+        if (!*name || data_csv_number(csv, name, &number))
+            return false;
+        for (int before = 0; before < c; before++)
+            if (strcmp(cell_at(csv, 0, before), name) == 0)
+                return false;
+    }
+    return true;
+}
+
+/* Turns the header into the first row, and puts one with c1, c2, ... before it. */
+static bool name_columns(struct data_csv *csv, struct invar_error *err)
+{
+    const size_t columns = (size_t)csv->columns, rows = (size_t)csv->rows + 1;
+
+    if (!make_room((void **)&csv->cell, csv->cell_count + columns, &csv->cell_capacity, sizeof *csv->cell, err) ||
+        !make_room((void **)&csv->line, rows + 1, &csv->line_capacity, sizeof *csv->line, err))
+        return false;
+    memmove(csv->cell + columns, csv->cell, csv->cell_count * sizeof *csv->cell);
+    memmove(csv->line + 1, csv->line, rows * sizeof *csv->line);
+    for (size_t c = 0; c < columns; c++) {
+        char name[32];
+        const size_t length = (size_t)snprintf(name, sizeof name, "c%zu", c + 1) + 1;
+        if (!make_room((void **)&csv->text, csv->text_size + length, &csv->text_capacity, 1, err))
+            return false;
+        memcpy(csv->text + csv->text_size, name, length);
+        csv->cell[c] = (uint32_t)csv->text_size;
+        csv->text_size += length;
+    }
+    csv->cell_count += columns;
+    csv->rows++;
+    return true;
+}
+
+bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err)
+{
+    if (!read_file(csv, path, separator, err))
+        return false;
+    if (header == DATA_HEADER_YES || (header == DATA_HEADER_AUTO && is_header(csv)))
+        return true;
+    if (header == DATA_HEADER_AUTO)
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: the first line looks like data and is taken as such, with columns called c1, c2, ...; "
+                  "data.header=yes makes it the header",
+                  path);
+    return name_columns(csv, err);
 }

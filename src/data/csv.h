@@ -15,9 +15,10 @@ struct data_csv {
     const char *path; /**< borrowed, for messages */
     int columns;
     int64_t rows; /**< the header not counted */
-    char *text;   /**< all cells one after the other, each ended by NUL */
+    char separator;
+    char *text; /**< all cells one after the other, each ended by NUL */
     size_t text_size, text_capacity;
-    size_t *cell; /**< [(rows + 1) * columns] into text, the header first */
+    uint32_t *cell; /**< [(rows + 1) * columns] into text, the header first */
     size_t cell_count, cell_capacity;
     int64_t *line; /**< [rows + 1] where the row begins in the file, from 1 */
     size_t line_capacity;
@@ -28,6 +29,18 @@ struct data_csv {
 bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err);
 void data_csv_free(struct data_csv *csv);
 
+/** Values of the option data.header, in the order of its choices. */
+enum { DATA_HEADER_AUTO, DATA_HEADER_YES, DATA_HEADER_NO };
+/**
+ * The same with a separator (0: the tab, semicolon, bar or comma that the first lines agree on) and perhaps without a
+ * header: columns are then called c1, c2, ... Auto takes a first line whose cells are not empty, all different and no
+ * numbers for a header.
+ */
+bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err);
+
+/** Whether a cell is a decimal number, perhaps with an exponent; where commas do not separate, one may be the decimal
+ * point. Infinite where it is too large for a double. */
+bool data_csv_number(const struct data_csv *csv, const char *text, double *value);
 /** The text of a cell, row from 0. */
 const char *data_csv_cell(const struct data_csv *csv, int64_t row, int column);
 /** The line of the file in which a row begins. */

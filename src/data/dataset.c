@@ -12,7 +12,7 @@
 #define FIELD(name) offsetof(struct invar_data_options, name)
 const struct invar_option invar_data_option_table[] = {
     {"source", INVAR_OPTION_TEXT, FIELD(source), "fashion-mnist", 0, 0, NULL,
-     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR or images:FILE.tar"},
+     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar or csv:FILE"},
     {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
@@ -38,6 +38,24 @@ const struct invar_option invar_data_option_table[] = {
      "the source's folder where group is set"},
     {"group", INVAR_OPTION_TEXT, FIELD(group), "", 0, 0, NULL,
      "its column whose value is the refinement group of a sample; empty: none"},
+    {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL, "csv: the column of the classes; empty: no labels"},
+    {"test", INVAR_OPTION_TEXT, FIELD(test), "", 0, 0, NULL,
+     "csv: another file with the same columns, whose rows are the test split"},
+    {"test_rows", INVAR_OPTION_TEXT, FIELD(test_rows), "", 0, 0, NULL,
+     "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
+    {"separator", INVAR_OPTION_TEXT, FIELD(separator), "", 0, 0, NULL,
+     "csv: the character between cells, or tab; empty: found in the first lines"},
+    {"header", INVAR_OPTION_CHOICE, FIELD(header), "auto", 0, 0, "auto|yes|no",
+     "csv: whether the first line names the columns; where not, they are c1, c2, ..."},
+    {"missing", INVAR_OPTION_TEXT, FIELD(missing), "?, NA, N/A, NaN, nan, empty", 0, 0, NULL,
+     "csv: what stands for a missing value; empty: nothing between two separators"},
+    {"categorical", INVAR_OPTION_TEXT, FIELD(categorical), "", 0, 0, NULL,
+     "csv: columns whose values are categories though they look like numbers; * and ? as in file names"},
+    {"numeric", INVAR_OPTION_TEXT, FIELD(numeric), "", 0, 0, NULL,
+     "csv: columns that must be numbers; anything else in them is an error"},
+    {"ignore", INVAR_OPTION_TEXT, FIELD(ignore), "", 0, 0, NULL, "csv: columns that are left out"},
+    {"categories", INVAR_OPTION_INT, FIELD(categories), "256", 1, 65536, NULL,
+     "csv: the most frequent categories of a column that have a place of their own; others share one"},
     {0},
 };
 
@@ -139,7 +157,7 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
         dataset->info.labelled = dataset->info.labelled && source->label[i] >= 0;
     }
     if (dataset->info.count[INVAR_TRAIN] == 0)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: no training image is left", dataset->options.source);
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: no training sample is left", dataset->options.source);
     return true;
 }
 
@@ -186,6 +204,7 @@ static void describe(struct invar_dataset *dataset)
     info->channels = dataset->channels;
     info->classes = dataset->source.classes;
     info->class_names = (const char *const *)dataset->source.class_names;
+    info->table = dataset->source.table.count ? &dataset->source.table : NULL;
 }
 
 static bool check_options(const struct invar_data_options *options, struct invar_error *err)
@@ -269,13 +288,29 @@ static void compare_samples(const struct invar_dataset *dataset)
                   count, wanted);
 }
 
+/* Where draws from a column find the training rows. */
+static void point_rows(struct invar_dataset *dataset)
+{
+    dataset->source.table.item = dataset->items[INVAR_TRAIN];
+    dataset->source.table.count_train = dataset->info.count[INVAR_TRAIN];
+}
+
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err)
 {
+    return invar_dataset_open_as(options, NULL, err);
+}
+
+struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
+                                            struct invar_error *err)
+{
     struct invar_dataset *dataset = create(options, err);
+    if (dataset)
+        dataset->source.columns = columns;
     if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
         data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
         standardisation(dataset, err)) {
         compare_samples(dataset);
+        point_rows(dataset);
         return dataset;
     }
     invar_dataset_close(dataset);

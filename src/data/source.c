@@ -125,6 +125,7 @@ void data_source_close(struct data_source *source)
     for (int i = 0; source->class_names && i < source->classes; i++)
         invar_free(source->class_names[i]);
     invar_free(source->class_names);
+    invar_free(source->schema);
     invar_free(source->label);
     invar_free(source->split);
     *source = (struct data_source){0};

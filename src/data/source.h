@@ -25,8 +25,11 @@ struct data_source {
     char **class_names; /**< [classes] */
 
     /* Sources that read their files whole: item i is pixels[i], all of one shape; float32 where they are no images. */
-    const uint8_t **pixels;                 /**< [count] into held, or NULL */
-    int height, width, channels;            /**< when pixels is set */
+    const uint8_t **pixels;      /**< [count] into held, or NULL */
+    int height, width, channels; /**< when pixels is set */
+    const char *columns;         /**< set before it is opened: what the columns of a table must be, or NULL */
+    struct invar_table table;    /**< tables: column, label and schema; rows are held[0] */
+    char *schema;                /**< owned text of table.schema */
     struct invar_bytes held[DATA_MAX_HELD]; /**< the files */
 
     /* Sources whose items are decoded one by one, from several threads at once. */
@@ -75,7 +78,9 @@ size_t data_memory_limit(const struct invar_data_options *options);
     X("cifar10", "DIR", "CIFAR-10, binary version", data_cifar10_open)                                                 \
     X("cifar100", "DIR", "CIFAR-100, binary version, fine labels", data_cifar100_open)                                 \
     X("images", "PATH", "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", \
-      data_images_open)
+      data_images_open)                                                                                                \
+    X("csv", "FILE", "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label",             \
+      data_table_open)
 
 #define DATA_DECLARE(name, argument, help, open)                                                                       \
     bool open(struct data_source *source, const char *path, const struct invar_data_options *options,                  \

@@ -44,6 +44,7 @@ void invar_encoder_free(struct invar_encoder *encoder)
     invar_free(encoder->statistics);
     invar_text_free(&encoder->options);
     invar_text_free(&encoder->source);
+    invar_text_free(&encoder->columns);
     invar_free(encoder);
 }
 
@@ -225,6 +226,8 @@ static bool write_metadata(const struct invar_encoder *encoder, struct invar_saf
            invar_safetensors_set_metadata(file, "invar.input", input, err) &&
            invar_safetensors_set_metadata(file, "invar.recipe", encoder->recipe, err) &&
            invar_safetensors_set_metadata(file, "invar.data", source, err) &&
+           (!encoder->columns.data ||
+            invar_safetensors_set_metadata(file, "invar.columns", encoder->columns.data, err)) &&
            write_channels(file, "invar.mean", encoder->mean, channels, err) &&
            write_channels(file, "invar.deviation", encoder->deviation, channels, err);
 }
@@ -291,6 +294,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     const char *deviation = required(file, "invar.deviation", path, err);
     const char *data = required(file, "invar.data", path, err);
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
+    const char *columns = invar_safetensors_metadata(file, "invar.columns");
     struct invar_shape shape;
     struct invar_node *section = NULL;
     struct invar_error problem = {0};
@@ -301,7 +305,8 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     bool ok = read_input(input, &shape, path, err) &&
               read_channels("invar.mean", mean, channel_count(shape), -1e30f, encoder->mean, path, err) &&
               read_channels("invar.deviation", deviation, channel_count(shape), 0.0f, encoder->deviation, path, err) &&
-              invar_text_printf(&encoder->source, err, "%s", data);
+              invar_text_printf(&encoder->source, err, "%s", data) &&
+              (!columns || invar_text_printf(&encoder->columns, err, "%s", columns));
     if (!ok)
         return false;
     if (options[0])

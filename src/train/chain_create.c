@@ -44,6 +44,8 @@ static bool create_encoder(struct invar_trainer *t, struct invar_error *err)
         return false;
     memcpy(t->encoder->mean, info->mean, sizeof info->mean);
     memcpy(t->encoder->deviation, info->deviation, sizeof info->deviation);
+    if (info->table && !invar_text_printf(&t->encoder->columns, err, "%s", info->table->schema))
+        return false;
     snprintf(t->encoder->recipe, sizeof t->encoder->recipe, "%.127s", t->recipe->name);
     t->nets[INVAR_NET_ENCODER].net = t->encoder->net;
     return invar_options_write(invar_data_option_table, &data, 0, &t->encoder->source, err);

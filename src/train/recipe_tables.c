@@ -38,6 +38,8 @@ const struct invar_option invar_rate_option_table[] = {
 const struct invar_option invar_training_option_table[] = {
     {"epochs", INVAR_OPTION_REAL, TRAINING(epochs), "10", 1e-6, 1e6, NULL,
      "passes over the training split; may be fractional"},
+    {"steps", INVAR_OPTION_INT, TRAINING(steps), "0", 0, 1e12, NULL,
+     "steps of the run, instead of epochs, so that a recipe means the same on data of any size; 0: by epochs"},
     {"batch", INVAR_OPTION_INT, TRAINING(batch), "256", 2, 1048576, NULL,
      "samples a step, each with views.count views"},
     {"warmup", INVAR_OPTION_REAL, TRAINING(warmup), "0.1", 0, 0.99, NULL,

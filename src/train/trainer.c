@@ -44,7 +44,7 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     t->global_views = t->recipe->views.count;
     t->global_rows = t->batch * t->global_views;
     t->steps_per_epoch = count / t->batch;
-    t->total = llround(o->epochs * (double)t->steps_per_epoch);
+    t->total = o->steps > 0 ? o->steps : llround(o->epochs * (double)t->steps_per_epoch);
     if (t->total < 1)
         t->total = 1;
     t->warmup = llround(o->warmup * (double)t->total);

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_TABLE_H
+#define DATA_TABLE_H
+
+#include "data/csv.h"
+#include "data/source.h"
+
+/*
+ * Tables: what the columns of a CSV file mean (table_schema.c), found in its training rows (table_detect.c) or given by
+ * an encoder, and rows as numbers by it (table.c).
+ */
+
+/* ---- words and their numbers (table_words.c) ---- */
+
+/** Texts, each with a number; zero-initialise, free with data_words_free. Texts are borrowed. */
+struct data_words {
+    struct data_word {
+        const char *text; /**< NULL: an empty slot */
+        int64_t number;
+    } * slot;
+    size_t capacity, count;
+};
+/** The number of a text, or NULL. */
+int64_t *data_words_find(const struct data_words *words, const char *text);
+/** The same, of a text that is added with 0 where it is missing; NULL when memory is short. */
+int64_t *data_words_add(struct data_words *words, const char *text, struct invar_error *err);
+/** All texts, by their bytes or, where all are numbers, by value; numbers become the place in this order. */
+const char **data_words_sort(struct data_words *words, const struct data_csv *csv, struct invar_error *err);
+void data_words_free(struct data_words *words);
+
+/** A list "a, b, c" of an option, taken apart. */
+struct data_names {
+    char *text;
+    char **name;
+    int count;
+};
+bool data_names_make(struct data_names *names, const char *list, struct invar_error *err);
+void data_names_free(struct data_names *names);
+/** Whether a name is in the list, where * and ? stand for any text and any character. */
+bool data_names_match(const struct data_names *names, const char *name);
+
+/* ---- what columns mean (table_schema.c) ---- */
+
+struct data_schema {
+    int count;
+    struct invar_column *column; /**< owns its texts */
+    struct data_words *words;    /**< by column: the places of its categories */
+    char *label;                 /**< name of the label column; empty: none */
+    int classes;                 /**< 0: no labels */
+    char **class_names;
+    int width; /**< numbers of a row */
+};
+
+/** From JSON text. */
+struct data_schema *data_schema_read(const char *text, struct invar_error *err);
+/** As JSON text (invar_free). */
+char *data_schema_write(const struct data_schema *schema, struct invar_error *err);
+void data_schema_free(struct data_schema *schema);
+/** Room for so many columns; count stays 0. */
+bool data_schema_reserve(struct data_schema *schema, int columns, struct invar_error *err);
+/** Numbers the places of all columns and makes their words. */
+bool data_schema_arrange(struct data_schema *schema, struct invar_error *err);
+
+/* ---- reading (table_detect.c, table.c) ---- */
+
+/** How cells read, from the options. */
+struct data_rules {
+    const struct invar_data_options *options;
+    struct data_names missing, categorical, numeric, ignore;
+    bool empty_missing;
+};
+bool data_rules_make(struct data_rules *rules, const struct invar_data_options *options, struct invar_error *err);
+void data_rules_free(struct data_rules *rules);
+bool data_rules_missing(const struct data_rules *rules, const char *text);
+
+/** What the columns mean by the training rows of a table; split[row] is an enum invar_split. label is the number of the
+ * label column, or -1; classes are not filled in. */
+struct data_schema *data_schema_detect(const struct data_csv *csv, const struct data_rules *rules, const uint8_t *split,
+                                       int label, struct invar_error *err);
+
+#endif

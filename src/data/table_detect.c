@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the columns of a table mean, found in its training rows: numbers or categories, with their statistics. */
+#include "data/table.h"
+
+#include "invar/log.h"
+#include "invar/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOSTLY 0.9 /* a column of text with so many numbers is likely one of numbers with a marker in it */
+
+struct detecting {
+    const struct data_csv *csv;
+    const struct data_rules *rules;
+    const uint8_t *split; /* [rows] */
+    struct data_schema *schema;
+    double *values; /* [rows] of the column being looked at */
+};
+
+static const char *header(const struct data_csv *csv, int column)
+{
+    return data_csv_cell(csv, -1, column);
+}
+
+/* ---- numbers ---- */
+
+/* What stands in a column: how many numbers and texts, and the first row with a text. */
+struct found {
+    int64_t numbers, texts, first_text;
+};
+
+static bool look(struct detecting *d, int column, struct found *found, struct invar_error *err)
+{
+    *found = (struct found){.first_text = -1};
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        const char *cell = data_csv_cell(d->csv, row, column);
+        d->values[row] = NAN;
+        if (data_rules_missing(d->rules, cell))
+            continue;
+        if (!data_csv_number(d->csv, cell, &d->values[row])) {
+            found->first_text = found->texts++ == 0 ? row : found->first_text;
+            continue;
+        }
+        found->numbers++;
+        if (!isfinite(d->values[row]))
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "%s, line %lld: %s in column \"%s\" is too large a number; correct it, or leave the "
+                                   "column out with data.ignore",
+                                   d->csv->path, (long long)data_csv_line(d->csv, row), cell, header(d->csv, column));
+    }
+    return true;
+}
+
+static bool constant(struct invar_column *column, const char *path, const char *why)
+{
+    column->kind = INVAR_COLUMN_CONSTANT;
+    invar_log(INVAR_LOG_WARNING, "%s: column \"%s\" %s and is left out", path, column->name, why);
+    return true;
+}
+
+/* Mean and deviation of the training rows, in two passes. */
+static bool measure(struct detecting *d, struct invar_column *column, struct invar_error *err)
+{
+    int64_t count = 0, rows = 0;
+    double sum = 0, squares = 0;
+
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        if (d->split[row] != INVAR_TRAIN)
+            continue;
+        rows++;
+        if (!isnan(d->values[row])) {
+            sum += d->values[row];
+            count++;
+        }
+    }
+    if (count == 0)
+        return constant(column, d->csv->path, "has no value in any training row");
+    const double mean = sum / (double)count;
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        if (d->split[row] == INVAR_TRAIN && !isnan(d->values[row]))
+            squares += (d->values[row] - mean) * (d->values[row] - mean);
+    column->mean = mean;
+    column->deviation = sqrt(squares / (double)count);
+    column->indicator = count < rows;
+    if (!isfinite(mean) || !isfinite(column->deviation))
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: the numbers of column \"%s\" are too large to be standardised; leave it out with "
+                               "data.ignore",
+                               d->csv->path, column->name);
+    if (!(column->deviation > 1e-12 * fabs(mean))) {
+        if (!column->indicator)
+            return constant(column, d->csv->path, "is the same in every training row");
+        column->deviation = 1;
+    }
+    return true;
+}
+
+/* ---- categories ---- */
+
+static int by_count(const void *a, const void *b)
+{
+    const struct data_word *x = a, *y = b;
+    return x->number != y->number ? (x->number > y->number ? -1 : 1) : strcmp(x->text, y->text);
+}
+
+/* The most frequent words alone, as many as may have a place. */
+static bool keep_frequent(struct detecting *d, const struct invar_column *column, struct data_words *words,
+                          struct invar_error *err)
+{
+    const size_t limit = (size_t)d->rules->options->categories;
+    struct data_words kept = {0};
+    size_t used = 0;
+
+    if (words->count <= limit)
+        return true;
+    invar_log(
+        INVAR_LOG_WARNING,
+        "%s: column \"%s\" has %zu categories; the %zu most frequent have a place of their own (data.categories), "
+        "the others share one: where they only number the rows, leave the column out with data.ignore",
+        d->csv->path, column->name, words->count, limit);
+    for (size_t i = 0; i < words->capacity; i++)
+        if (words->slot[i].text)
+            words->slot[used++] = words->slot[i];
+    qsort(words->slot, used, sizeof *words->slot, by_count);
+    for (size_t i = 0; i < limit; i++)
+        if (!data_words_add(&kept, words->slot[i].text, err)) {
+            data_words_free(&kept);
+            return false;
+        }
+    data_words_free(words);
+    *words = kept;
+    return true;
+}
+
+static bool name_categories(struct detecting *d, struct invar_column *column, struct data_words *words,
+                            struct invar_error *err)
+{
+    const char **texts = data_words_sort(words, d->csv, err);
+    bool ok = false;
+
+    column->category = invar_alloc(words->count + 1, sizeof *column->category, err);
+    if (!texts || !column->category)
+        goto done;
+    for (size_t i = 0; i < words->count; i++) {
+        column->category[i] = invar_strdup(texts[i], err);
+        if (!column->category[i])
+            goto done;
+        column->categories++;
+    }
+    ok = true;
+done:
+    invar_free(texts);
+    return ok;
+}
+
+static bool categorise(struct detecting *d, int number, struct invar_column *column, struct invar_error *err)
+{
+    struct data_words words = {0};
+    bool missing = false, ok = false;
+
+    column->kind = INVAR_COLUMN_CATEGORICAL;
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        const char *cell = data_csv_cell(d->csv, row, number);
+        if (d->split[row] != INVAR_TRAIN)
+            continue;
+        if (data_rules_missing(d->rules, cell)) {
+            missing = true;
+            continue;
+        }
+        int64_t *count = data_words_add(&words, cell, err);
+        if (!count)
+            goto done;
+        ++*count;
+    }
+    if (words.count == 0)
+        ok = constant(column, d->csv->path, "has no value in any training row");
+    else if (words.count == 1 && !missing)
+        ok = constant(column, d->csv->path, "is the same in every training row");
+    else
+        ok = keep_frequent(d, column, &words, err) && name_categories(d, column, &words, err);
+done:
+    data_words_free(&words);
+    return ok;
+}
+
+/* ---- columns ---- */
+
+static bool detect_column(struct detecting *d, int number, struct invar_error *err)
+{
+    const char *name = header(d->csv, number);
+    const bool categorical = data_names_match(&d->rules->categorical, name);
+    const bool numeric = data_names_match(&d->rules->numeric, name);
+    struct invar_column *column = &d->schema->column[d->schema->count++];
+    struct found found;
+
+    if (data_csv_column(d->csv, name, "which it has", err) < 0 || !(column->name = invar_strdup(name, err)))
+        return false;
+    if (categorical && numeric)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.categorical and data.numeric both name the column \"%s\"; take it out of one",
+                               name);
+    if (categorical)
+        return categorise(d, number, column, err);
+    if (!look(d, number, &found, err))
+        return false;
+    if (found.texts == 0)
+        return measure(d, column, err);
+    const char *text = data_csv_cell(d->csv, found.first_text, number);
+    const long long line = (long long)data_csv_line(d->csv, found.first_text);
+    if (numeric)
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s, line %lld: \"%s\" in column \"%s\" is no number; add it to data.missing, or take the "
+            "column out of data.numeric",
+            d->csv->path, line, text, name);
+    if ((double)found.numbers >= MOSTLY * (double)(found.numbers + found.texts))
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: column \"%s\" is taken for categories because of \"%s\" in line %lld, though most of it is "
+                  "numbers; data.missing says what stands for missing values",
+                  d->csv->path, name, text, line);
+    return categorise(d, number, column, err);
+}
+
+/* Every name of a list must be that of a column. */
+static bool check_names(const struct data_csv *csv, const struct data_names *names, const char *option,
+                        struct invar_error *err)
+{
+    char why[64];
+
+    snprintf(why, sizeof why, "which data.%s names", option);
+    for (int i = 0; i < names->count; i++) {
+        const struct data_names one = {.name = &names->name[i], .count = 1};
+        bool known = false;
+        for (int c = 0; c < csv->columns && !known; c++)
+            known = data_names_match(&one, header(csv, c));
+        if (!known && data_csv_column(csv, names->name[i], why, err) < 0)
+            return false;
+    }
+    return true;
+}
+
+struct data_schema *data_schema_detect(const struct data_csv *csv, const struct data_rules *rules, const uint8_t *split,
+                                       int label, struct invar_error *err)
+{
+    struct detecting d = {.csv = csv, .rules = rules, .split = split};
+    bool ok = false;
+
+    d.schema = invar_alloc(1, sizeof *d.schema, err);
+    d.values = invar_alloc((size_t)csv->rows + 1, sizeof *d.values, err);
+    if (!d.schema || !d.values || !data_schema_reserve(d.schema, csv->columns, err) ||
+        !check_names(csv, &rules->categorical, "categorical", err) ||
+        !check_names(csv, &rules->numeric, "numeric", err) || !check_names(csv, &rules->ignore, "ignore", err))
+        goto done;
+    for (int c = 0; c < csv->columns; c++)
+        if (c != label && !data_names_match(&rules->ignore, header(csv, c)) && !detect_column(&d, c, err))
+            goto done;
+    d.schema->label = invar_strdup(label >= 0 ? header(csv, label) : "", err);
+    ok = d.schema->label && data_schema_arrange(d.schema, err);
+done:
+    invar_free(d.values);
+    if (ok)
+        return d.schema;
+    data_schema_free(d.schema);
+    return NULL;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the columns of a table mean, as a struct and as the JSON text that travels with an encoder. */
+#include "data/table.h"
+
+#include "invar/memory.h"
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <string.h>
+
+#define WIDTH_LIMIT 65536
+
+void data_schema_free(struct data_schema *schema)
+{
+    if (!schema)
+        return;
+    for (int c = 0; schema->column && schema->words && c < schema->count; c++) {
+        struct invar_column *column = &schema->column[c];
+        for (int k = 0; column->category && k < column->categories; k++)
+            invar_free(column->category[k]);
+        invar_free(column->category);
+        invar_free(column->name);
+        data_words_free(&schema->words[c]);
+    }
+    for (int k = 0; schema->class_names && k < schema->classes; k++)
+        invar_free(schema->class_names[k]);
+    invar_free(schema->class_names);
+    invar_free(schema->column);
+    invar_free(schema->words);
+    invar_free(schema->label);
+    invar_free(schema);
+}
+
+bool data_schema_reserve(struct data_schema *schema, int columns, struct invar_error *err)
+{
+    schema->column = invar_alloc((size_t)columns + 1, sizeof *schema->column, err);
+    schema->words = invar_alloc((size_t)columns + 1, sizeof *schema->words, err);
+    return schema->column && schema->words;
+}
+
+static int places(const struct invar_column *column)
+{
+    switch (column->kind) {
+    case INVAR_COLUMN_NUMERIC:
+        return column->indicator ? 2 : 1;
+    case INVAR_COLUMN_CATEGORICAL:
+        return column->categories + 2;
+    case INVAR_COLUMN_CONSTANT:
+    default:
+        return 0;
+    }
+}
+
+bool data_schema_arrange(struct data_schema *schema, struct invar_error *err)
+{
+    schema->width = 0;
+    for (int c = 0; c < schema->count; c++) {
+        struct invar_column *column = &schema->column[c];
+        column->first = schema->width;
+        column->places = places(column);
+        schema->width += column->places;
+        if (schema->width > WIDTH_LIMIT)
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "the columns up to \"%s\" become more than %d numbers a row: leave columns out with "
+                                   "data.ignore, or give fewer categories a place with data.categories",
+                                   column->name, WIDTH_LIMIT);
+        for (int k = 0; k < column->categories; k++) {
+            int64_t *place = data_words_add(&schema->words[c], column->category[k], err);
+            if (!place)
+                return false;
+            *place = k;
+        }
+    }
+    return schema->width > 0 || invar_error_set(err, INVAR_ERROR_DATA,
+                                                "there is no column to learn from: all are the label, ignored, or the "
+                                                "same in every training row");
+}
+
+/* ---- JSON ---- */
+
+static const char *const kinds[] = {[INVAR_COLUMN_NUMERIC] = "numeric",
+                                    [INVAR_COLUMN_CATEGORICAL] = "categorical",
+                                    [INVAR_COLUMN_CONSTANT] = "constant"};
+
+static bool add_strings(cJSON *object, const char *key, char *const *texts, int count)
+{
+    cJSON *array = cJSON_AddArrayToObject(object, key);
+    for (int i = 0; array && i < count; i++)
+        if (!cJSON_AddItemToArray(array, cJSON_CreateString(texts[i])))
+            return false;
+    return array != NULL;
+}
+
+static bool add_column(cJSON *array, const struct invar_column *column)
+{
+    cJSON *object = cJSON_CreateObject();
+    bool ok = cJSON_AddItemToArray(array, object) && cJSON_AddStringToObject(object, "name", column->name) &&
+              cJSON_AddStringToObject(object, "kind", kinds[column->kind]);
+    if (ok && column->kind == INVAR_COLUMN_NUMERIC)
+        ok = cJSON_AddNumberToObject(object, "mean", column->mean) &&
+             cJSON_AddNumberToObject(object, "deviation", column->deviation) &&
+             cJSON_AddBoolToObject(object, "missing", column->indicator);
+    if (ok && column->kind == INVAR_COLUMN_CATEGORICAL)
+        ok = add_strings(object, "categories", column->category, column->categories);
+    return ok;
+}
+
+char *data_schema_write(const struct data_schema *schema, struct invar_error *err)
+{
+    cJSON *root = cJSON_CreateObject(), *array;
+    char *text = NULL, *result = NULL;
+    bool ok = root && cJSON_AddStringToObject(root, "label", schema->label) &&
+              add_strings(root, "classes", schema->class_names, schema->classes);
+
+    array = ok ? cJSON_AddArrayToObject(root, "columns") : NULL;
+    for (int c = 0; array && ok && c < schema->count; c++)
+        ok = add_column(array, &schema->column[c]);
+    text = array && ok ? cJSON_PrintUnformatted(root) : NULL;
+    if (text)
+        result = invar_strdup(text, err);
+    else
+        invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory to describe the columns of the table");
+    cJSON_free(text);
+    cJSON_Delete(root);
+    return result;
+}
+
+/* Strings of an array, copied; *count grows as they are made, so that what is half made can be freed. */
+static bool read_strings(const cJSON *array, char ***texts, int *count, struct invar_error *err)
+{
+    const cJSON *item;
+
+    if (!cJSON_IsArray(array))
+        return false;
+    *texts = invar_alloc((size_t)cJSON_GetArraySize(array) + 1, sizeof **texts, err);
+    if (!*texts)
+        return false;
+    cJSON_ArrayForEach(item, array)
+    {
+        if (!cJSON_IsString(item) || !((*texts)[*count] = invar_strdup(item->valuestring, err)))
+            return false;
+        ++*count;
+    }
+    return true;
+}
+
+static bool read_column(const cJSON *object, struct invar_column *column, struct invar_error *err)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(object, "name");
+    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(object, "kind");
+    const cJSON *mean = cJSON_GetObjectItemCaseSensitive(object, "mean");
+    const cJSON *deviation = cJSON_GetObjectItemCaseSensitive(object, "deviation");
+
+    if (!cJSON_IsString(name) || !cJSON_IsString(kind) || !(column->name = invar_strdup(name->valuestring, err)))
+        return false;
+    for (int k = 0; k < 3; k++) {
+        if (strcmp(kind->valuestring, kinds[k]) != 0)
+            continue;
+        column->kind = (enum invar_column_kind)k;
+        if (column->kind == INVAR_COLUMN_CATEGORICAL)
+            return read_strings(cJSON_GetObjectItemCaseSensitive(object, "categories"), &column->category,
+                                &column->categories, err);
+        if (column->kind == INVAR_COLUMN_CONSTANT)
+            return true;
+        if (!cJSON_IsNumber(mean) || !cJSON_IsNumber(deviation))
+            return false;
+        column->mean = mean->valuedouble;
+        column->deviation = deviation->valuedouble;
+        column->indicator = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "missing"));
+        return isfinite(column->mean) && column->deviation > 0 && isfinite(column->deviation);
+    }
+    return false;
+}
+
+static bool read_schema(const cJSON *root, struct data_schema *schema, struct invar_error *err)
+{
+    const cJSON *label = cJSON_GetObjectItemCaseSensitive(root, "label");
+    const cJSON *columns = cJSON_GetObjectItemCaseSensitive(root, "columns"), *item;
+
+    if (!cJSON_IsString(label) || !cJSON_IsArray(columns) || !(schema->label = invar_strdup(label->valuestring, err)) ||
+        !read_strings(cJSON_GetObjectItemCaseSensitive(root, "classes"), &schema->class_names, &schema->classes, err))
+        return false;
+    if (!data_schema_reserve(schema, cJSON_GetArraySize(columns), err))
+        return false;
+    cJSON_ArrayForEach(item, columns) if (!read_column(item, &schema->column[schema->count++], err)) return false;
+    return data_schema_arrange(schema, err);
+}
+
+struct data_schema *data_schema_read(const char *text, struct invar_error *err)
+{
+    struct data_schema *schema = invar_alloc(1, sizeof *schema, err);
+    cJSON *root = schema ? cJSON_Parse(text) : NULL;
+
+    if (schema && read_schema(root, schema, err)) {
+        cJSON_Delete(root);
+        return schema;
+    }
+    invar_error_set(err, INVAR_ERROR_FORMAT,
+                    "the columns that the encoder's metadata invar.columns describe cannot be read: the file is "
+                    "damaged or from another version");
+    cJSON_Delete(root);
+    data_schema_free(schema);
+    return NULL;
+}

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words of tables: categories and classes by their text, and lists of names in options. */
+#include "data/table.h"
+
+#include "invar/memory.h"
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* FNV-1a */
+static size_t hash(const char *text)
+{
+    uint64_t h = 14695981039346656037u;
+    for (; *text; text++)
+        h = (h ^ (unsigned char)*text) * 1099511628211u;
+    return (size_t)h;
+}
+
+/* Of the text, or the empty one where it belongs; there always is an empty one. */
+static struct data_word *slot_of(const struct data_words *words, const char *text)
+{
+    size_t at = hash(text) & (words->capacity - 1);
+    while (words->slot[at].text && strcmp(words->slot[at].text, text) != 0)
+        at = (at + 1) & (words->capacity - 1);
+    return &words->slot[at];
+}
+
+int64_t *data_words_find(const struct data_words *words, const char *text)
+{
+    struct data_word *word = words->capacity ? slot_of(words, text) : NULL;
+    return word && word->text ? &word->number : NULL;
+}
+
+static bool grow(struct data_words *words, struct invar_error *err)
+{
+    struct data_words larger = {.capacity = words->capacity ? words->capacity * 2 : 64, .count = words->count};
+
+    larger.slot = invar_alloc(larger.capacity, sizeof *larger.slot, err);
+    if (!larger.slot)
+        return false;
+    for (size_t i = 0; i < words->capacity; i++)
+        if (words->slot[i].text)
+            *slot_of(&larger, words->slot[i].text) = words->slot[i];
+    invar_free(words->slot);
+    *words = larger;
+    return true;
+}
+
+int64_t *data_words_add(struct data_words *words, const char *text, struct invar_error *err)
+{
+    if (words->count * 2 >= words->capacity && !grow(words, err))
+        return NULL;
+    struct data_word *word = slot_of(words, text);
+    if (!word->text) {
+        word->text = text;
+        words->count++;
+    }
+    return &word->number;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int by_value(const void *a, const void *b, void *csv)
+{
+    double x = 0, y = 0;
+    data_csv_number(csv, *(const char *const *)a, &x);
+    data_csv_number(csv, *(const char *const *)b, &y);
+    return x < y ? -1 : x > y ? 1 : by_bytes(a, b);
+}
+
+const char **data_words_sort(struct data_words *words, const struct data_csv *csv, struct invar_error *err)
+{
+    const char **texts = invar_alloc(words->count + 1, sizeof *texts, err);
+    struct data_csv form = *csv; /* what reads numbers takes no const */
+    bool numbers = true;
+    double value;
+    size_t count = 0;
+
+    if (!texts)
+        return NULL;
+    for (size_t i = 0; i < words->capacity; i++)
+        if (words->slot[i].text) {
+            texts[count++] = words->slot[i].text;
+            numbers = numbers && data_csv_number(csv, words->slot[i].text, &value);
+        }
+    if (numbers)
+        qsort_r(texts, count, sizeof *texts, by_value, &form);
+    else
+        qsort(texts, count, sizeof *texts, by_bytes);
+    for (size_t i = 0; i < count; i++)
+        *data_words_find(words, texts[i]) = (int64_t)i;
+    return texts;
+}
+
+void data_words_free(struct data_words *words)
+{
+    invar_free(words->slot);
+    *words = (struct data_words){0};
+}
+
+/* ---- lists ---- */
+
+bool data_names_make(struct data_names *names, const char *list, struct invar_error *err)
+{
+    names->text = invar_strdup(list, err);
+    names->name = invar_alloc(strlen(list) + 1, sizeof *names->name, err);
+    if (!names->text || !names->name)
+        return false;
+    for (char *rest = names->text, *part; (part = strsep(&rest, ",")) != NULL;) {
+        part += strspn(part, " \t");
+        size_t length = strlen(part);
+        while (length > 0 && strchr(" \t", part[length - 1]))
+            part[--length] = '\0';
+        if (*part)
+            names->name[names->count++] = part;
+    }
+    return true;
+}
+
+void data_names_free(struct data_names *names)
+{
+    invar_free(names->text);
+    invar_free(names->name);
+    *names = (struct data_names){0};
+}
+
+bool data_names_match(const struct data_names *names, const char *name)
+{
+    for (int i = 0; i < names->count; i++)
+        if (strcmp(names->name[i], name) == 0 || fnmatch(names->name[i], name, 0) == 0)
+            return true;
+    return false;
+}

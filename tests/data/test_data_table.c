@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* csv:FILE: what columns are taken for, the numbers that rows become, splits, the schema that travels, refusals. */
+#include "data/make.h"
+
+#include "invar/memory.h"
+
+#include <math.h>
+
+static char *folder;
+
+static struct invar_data_options table_options(const char *text)
+{
+    struct invar_data_options o;
+    invar_options_default(invar_data_option_table, &o);
+    snprintf(o.source, sizeof o.source, "csv:%s", test_file(folder, "t.csv", text, strlen(text)));
+    o.test_fraction = 0;
+    return o;
+}
+
+static struct invar_dataset *open_as(const struct invar_data_options *o, const char *columns)
+{
+    struct invar_error err = {0};
+    struct invar_dataset *d = invar_dataset_open_as(o, columns, &err);
+    assert_ok(d != NULL, &err);
+    return d;
+}
+
+static void set(struct invar_data_options *o, const char *assignment)
+{
+    struct invar_error err = {0};
+    assert_ok(invar_options_set(invar_data_option_table, o, assignment, &err), &err);
+}
+
+/* The numbers of one sample; index within its split. */
+static const float *row_of(struct invar_dataset *d, enum invar_split split, int64_t index, int64_t *label)
+{
+    static float numbers[64];
+    struct invar_error err = {0};
+    struct invar_sample sample;
+    int64_t got;
+    struct invar_loader *loader = invar_loader_create(d, split, 1, &err);
+    assert_ok(loader != NULL, &err);
+    assert_ok(invar_loader_start(loader, &index, 1, &err) && invar_loader_next(loader, &sample, &got, &err), &err);
+    assert_int_equal(got, 1);
+    assert_int_equal(sample.dtype, INVAR_FLOAT32);
+    assert_true(sample.channels <= 64);
+    memcpy(numbers, sample.data, (size_t)sample.channels * sizeof(float));
+    if (label)
+        *label = sample.label;
+    invar_loader_free(loader);
+    return numbers;
+}
+
+/* The numbers of a training row against a list. */
+static void expect_row(struct invar_dataset *d, int64_t index, const double *wanted, int count)
+{
+    const float *got = row_of(d, INVAR_TRAIN, index, NULL);
+    assert_int_equal(invar_dataset_info(d)->channels, count);
+    for (int i = 0; i < count; i++)
+        assert_near(got[i], wanted[i], 1e-6);
+}
+#define EXPECT_ROW(d, index, ...)                                                                                      \
+    expect_row(d, index, (double[]){__VA_ARGS__}, (int)(sizeof((double[]){__VA_ARGS__}) / sizeof(double)))
+
+static void refused(const struct invar_data_options *o, const char *columns, enum invar_error_code code,
+                    const char *says)
+{
+    struct invar_error err = {0};
+    struct invar_dataset *d = invar_dataset_open_as(o, columns, &err);
+    assert_refused(d != NULL, &err, code, says);
+}
+
+static const char *const mixed = "n,colour,age,y\n"
+                                 "1,red,10,b\n"
+                                 "2,blue,?,a\n"
+                                 "3,red,30,b\n"
+                                 "6,,20,a\n";
+
+static void test_numbers(void **state)
+{
+    struct invar_data_options o = table_options(mixed);
+    const double s = sqrt(3.5); /* 1 2 3 6: mean 3, squares 4 1 0 9 */
+    const double t = sqrt(200.0 / 3);
+    int64_t label;
+
+    (void)state;
+    set(&o, "label=y");
+    struct invar_dataset *d = open_as(&o, NULL);
+    const struct invar_dataset_info *info = invar_dataset_info(d);
+    assert_int_equal(info->kind, INVAR_DATA_TABLE);
+    assert_int_equal(info->rank, 1);
+    assert_int_equal(info->count[INVAR_TRAIN], 4);
+    assert_int_equal(info->classes, 2);
+    assert_string_equal(info->class_names[0], "a");
+    assert_true(info->labelled && info->in_memory);
+    /* n; colour: blue, red, missing, other; age with its indicator */
+    EXPECT_ROW(d, 0, -2 / s, 0, 1, 0, 0, -10 / t, 0);
+    EXPECT_ROW(d, 1, -1 / s, 1, 0, 0, 0, 0, 1);
+    EXPECT_ROW(d, 3, 3 / s, 0, 0, 1, 0, 0, 0);
+    row_of(d, INVAR_TRAIN, 0, &label);
+    assert_int_equal(label, 1);
+    const struct invar_column *c = info->table->column;
+    assert_int_equal(info->table->count, 3);
+    assert_string_equal(info->table->label, "y");
+    assert_string_equal(c[1].name, "colour");
+    assert_int_equal(c[1].first, 1);
+    assert_int_equal(c[1].places, 4);
+    assert_int_equal(c[2].missing[INVAR_TRAIN], 1);
+    assert_near(c[2].mean, 20, 1e-12);
+    assert_int_equal(info->table->count_train, 4);
+    assert_near(info->table->rows[info->table->item[2] * info->channels + 2], 1, 0);
+    invar_dataset_close(d);
+}
+
+/* Exponents, decimal commas, a byte order mark, CRLF, tabs, gzip and the want of a header. */
+static void test_forms(void **state)
+{
+    struct bytes plain = {0}, packed;
+    struct invar_data_options o = table_options("\xef\xbb\xbfx;y\r\n1,5;-2e1\r\n2,5;+2E+1\r\n");
+    struct invar_dataset *d = open_as(&o, NULL);
+
+    (void)state;
+    EXPECT_ROW(d, 0, -1, -1);
+    EXPECT_ROW(d, 1, 1, 1);
+    assert_string_equal(invar_dataset_info(d)->table->column[0].name, "x");
+    invar_dataset_close(d);
+
+    o = table_options("1\tred\n3\tblue\n");
+    d = open_as(&o, NULL);
+    EXPECT_ROW(d, 0, -1, 0, 1, 0, 0);
+    assert_string_equal(invar_dataset_info(d)->table->column[1].name, "c2");
+    invar_dataset_close(d);
+
+    o = table_options("a|b\n1|x\n2|z\n");
+    set(&o, "header=no");
+    set(&o, "separator=|");
+    d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TRAIN], 3);
+    assert_int_equal(invar_dataset_info(d)->table->column[0].kind, INVAR_COLUMN_CATEGORICAL);
+    invar_dataset_close(d);
+
+    bytes_put(&plain, mixed, strlen(mixed));
+    packed = bytes_gzip(&plain);
+    bytes_done(&plain);
+    snprintf(o.source, sizeof o.source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
+    set(&o, "header=yes");
+    set(&o, "separator=\"\"");
+    d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->channels, 11); /* y too, as two categories and two places more */
+    invar_dataset_close(d);
+}
+
+/* Numbers listed as categories, in the order of their values; columns that say nothing; what is left out. */
+static void test_kinds(void **state)
+{
+    struct invar_data_options o = table_options("code,same,none,id,v,seldom\n"
+                                                "10,5,?,a1,1,x\n9,5,?,a2,2,?\n10,5,?,a3,4,x\n");
+    struct invar_dataset *d;
+
+    (void)state;
+    set(&o, "categorical=co*");
+    set(&o, "ignore=id");
+    d = open_as(&o, NULL);
+    const struct invar_column *c = invar_dataset_info(d)->table->column;
+    assert_int_equal(invar_dataset_info(d)->table->count, 5);
+    assert_int_equal(c[0].kind, INVAR_COLUMN_CATEGORICAL);
+    assert_string_equal(c[0].category[0], "9");
+    assert_int_equal(c[1].kind, INVAR_COLUMN_CONSTANT);
+    assert_int_equal(c[2].kind, INVAR_COLUMN_CONSTANT);
+    assert_int_equal(c[3].kind, INVAR_COLUMN_NUMERIC);
+    assert_int_equal(c[4].kind, INVAR_COLUMN_CATEGORICAL); /* one category, and rows without */
+    assert_int_equal(invar_dataset_info(d)->channels, 4 + 1 + 3);
+    invar_dataset_close(d);
+
+    set(&o, "ignore=\"\"");
+    set(&o, "categories=2");
+    d = open_as(&o, NULL);
+    EXPECT_ROW(d, 2, 0, 1, 0, 0, /* id: a3 shares */ 0, 0, 0, 1, 5 / sqrt(14), 1, 0, 0);
+    invar_dataset_close(d);
+}
+
+static void test_splits(void **state)
+{
+    char path[512];
+    struct invar_data_options o = table_options("x,y\n1,a\n2,b\n3,a\n4,b\n5,a\n16,b\n");
+    struct invar_dataset *d;
+
+    (void)state;
+    set(&o, "label=y");
+    set(&o, "test_rows=last:1");
+    d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 1);
+    assert_near(invar_dataset_info(d)->table->column[0].mean, 3, 1e-12); /* without the test row */
+    assert_near(row_of(d, INVAR_TEST, 0, NULL)[0], 13 / sqrt(2), 1e-6);
+    invar_dataset_close(d);
+    set(&o, "test_rows=every:3");
+    d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 2);
+    assert_int_equal(invar_dataset_labels(d, INVAR_TEST)[0], 0);
+    invar_dataset_close(d);
+    set(&o, "test_rows=\"\"");
+    set(&o, "test_fraction=0.34");
+    d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 2);
+    assert_int_equal(invar_dataset_labels(d, INVAR_TEST)[0] + invar_dataset_labels(d, INVAR_TEST)[1], 1);
+    invar_dataset_close(d);
+
+    /* columns of the second file in another order */
+    snprintf(path, sizeof path, "%s", test_file(folder, "test.csv", "y,x\nb,6\n?,7\n", 12));
+    snprintf(o.test, sizeof o.test, "%s", path);
+    d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TRAIN], 6);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 2);
+    assert_int_equal(invar_dataset_labels(d, INVAR_TEST)[0], 1);
+    assert_int_equal(invar_dataset_labels(d, INVAR_TEST)[1], -1);
+    assert_false(invar_dataset_info(d)->labelled);
+    invar_dataset_close(d);
+    set(&o, "test_rows=last:1");
+    refused(&o, NULL, INVAR_ERROR_USAGE, "data.test and data.test_rows");
+    set(&o, "test_rows=last:9");
+    set(&o, "test=\"\"");
+    refused(&o, NULL, INVAR_ERROR_USAGE, "data.test_rows: \"last:9\", expected last:N or every:K");
+}
+
+/* The same columns mean the same in a new file: other order, no label, new categories, missing values. */
+static void test_schema(void **state)
+{
+    struct invar_data_options o = table_options(mixed);
+    struct invar_dataset *d, *again;
+    char *columns;
+    float first[7];
+
+    (void)state;
+    set(&o, "label=y");
+    d = open_as(&o, NULL);
+    columns = invar_strdup(invar_dataset_info(d)->table->schema, NULL);
+    memcpy(first, row_of(d, INVAR_TRAIN, 0, NULL), sizeof first);
+    again = open_as(&o, columns);
+    assert_memory_equal(first, row_of(again, INVAR_TRAIN, 0, NULL), sizeof first);
+    assert_string_equal(columns, invar_dataset_info(again)->table->schema);
+    invar_dataset_close(again);
+    invar_dataset_close(d);
+
+    o = table_options("age,colour,n\n?,red,?\n30,green,1\n");
+    set(&o, "label=y");
+    d = open_as(&o, columns);
+    EXPECT_ROW(d, 0, 0, 0, 1, 0, 0, 0, 1);
+    EXPECT_ROW(d, 1, -2 / sqrt(3.5), 0, 0, 0, 1, 10 / sqrt(200.0 / 3), 0);
+    assert_int_equal(invar_dataset_info(d)->classes, 0);
+    invar_dataset_close(d);
+
+    o = table_options("Age,colour,n,y,size\n1,red,2,a,3\n");
+    refused(&o, columns, INVAR_ERROR_DATA, "it lacks \"age\"; it also has \"Age\", \"size\"");
+    o = table_options("age,colour,n\nold,red,2\n");
+    refused(&o, columns, INVAR_ERROR_DATA, "line 2: \"old\" in column \"age\", which is one of numbers");
+    refused(&o, "{}", INVAR_ERROR_FORMAT, "invar.columns");
+    invar_free(columns);
+}
+
+static void test_refused(void **state)
+{
+    struct invar_data_options o;
+
+    (void)state;
+#define REFUSE(text, assignment, code, says)                                                                           \
+    do {                                                                                                               \
+        o = table_options(text);                                                                                       \
+        set(&o, assignment);                                                                                           \
+        refused(&o, NULL, code, says);                                                                                 \
+    } while (0)
+    REFUSE("x,klass\n1,a\n2,b\n", "label=class", INVAR_ERROR_DATA, "did you mean \"klass\"?");
+    REFUSE("x,y\n1,a\n2\n", "label=y", INVAR_ERROR_FORMAT, "line 3: 1 cells");
+    REFUSE("", "label=y", INVAR_ERROR_FORMAT, "is empty");
+    REFUSE("x,y\n", "label=y", INVAR_ERROR_DATA, "has a header and no rows");
+    REFUSE("x,y\n1,a\n1,b\n", "label=y", INVAR_ERROR_DATA, "no column to learn from");
+    REFUSE("x,y\n1,a\nk,b\n", "numeric=x", INVAR_ERROR_DATA, "line 3: \"k\" in column \"x\" is no number");
+    REFUSE("x,y\n1,a\n2,b\n", "ignore=z*", INVAR_ERROR_DATA, "no column \"z*\", which data.ignore names");
+    REFUSE("x,y\n1,a\n1e999,b\n", "label=y", INVAR_ERROR_DATA, "line 3: 1e999 in column \"x\" is too large");
+    REFUSE("x,x\n1,2\n2,3\n", "header=yes", INVAR_ERROR_DATA, "both called \"x\"");
+    REFUSE("x,y\n1,\xe4\n2,b\n", "label=y", INVAR_ERROR_FORMAT, "is not UTF-8");
+    REFUSE("x,y\n1,a\n2,b\n", "separator=ab", INVAR_ERROR_USAGE, "data.separator");
+    REFUSE("x,y\n1e300,a\n-1e300,b\n", "label=y", INVAR_ERROR_DATA, "too large to be standardised");
+}
+
+/* A label column of too many values is refused before anything is made of it. */
+static void test_label_limit(void **state)
+{
+    struct invar_data_options o;
+    char *text = malloc(40000), *at = text;
+
+    (void)state;
+    at += sprintf(at, "x,y\n");
+    for (int i = 0; i < 1100; i++)
+        at += sprintf(at, "%d,%d\n", i, i);
+    o = table_options(text);
+    set(&o, "label=y");
+    refused(&o, NULL, INVAR_ERROR_DATA, "more than 1000 different values");
+    free(text);
+}
+
+static int open_folder(void **state)
+{
+    (void)state;
+    folder = test_folder_create();
+    return 0;
+}
+
+static int close_folder(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_numbers),     cmocka_unit_test(test_forms),  cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_splits),      cmocka_unit_test(test_schema), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_label_limit),
+    };
+    return cmocka_run_group_tests(tests, open_folder, close_folder);
+}
