@@ -101,6 +101,24 @@ bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratc
 void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix *grouped,
                          const struct invar_matrix *gradient, const int64_t *group, const struct invar_matrix *x);
 
+/** p of an L_p ball. */
+enum invar_ball { INVAR_BALL_1, INVAR_BALL_2, INVAR_BALL_INF };
+/**
+ * [A1] by row: delta = eps dim^{1/p} raw / |raw|_p over the coordinates whose mask is not 0 (device [cols]; NULL: all),
+ * dim of them, and 0 in the others. norms: device double [rows], receives |raw|_p. A norm below 1e-12 gives a row of
+ * zeros; a NaN or Inf in raw gives a norm that is one.
+ */
+void invar_dense_project(struct invar_device *device, enum invar_ball ball, double eps, const struct invar_matrix *raw,
+                         const uint8_t *mask, const struct invar_matrix *delta, double *norms);
+/**
+ * The way back, norms as made above: out = scale times the gradient by raw, where upstream is that by delta. The norm
+ * of p = 1 has derivative 0 at 0, that of p = inf goes through the first element of largest magnitude; rows of norm
+ * below 1e-12 receive none. out may be upstream.
+ */
+void invar_dense_project_backward(struct invar_device *device, enum invar_ball ball, double eps,
+                                  const struct invar_matrix *raw, const uint8_t *mask, const double *norms,
+                                  const struct invar_matrix *upstream, double scale, const struct invar_matrix *out);
+
 /* ---- columns ---- */
 
 /** y = x less its column means (two passes, means in double); y may be x. */
@@ -139,6 +157,9 @@ bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix
 /** b <- (L L^T)^{-1} b, or from the right: b <- b (L L^T)^{-1}. */
 void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, bool right,
                                 const struct invar_matrix *b);
+/** b <- b L^{-1}, or b <- b L^{-T} where transpose is set. */
+void invar_dense_triangular_solve(struct invar_device *device, const struct invar_matrix *l, bool transpose,
+                                  const struct invar_matrix *b);
 /** Singular values in descending order, host [min(rows, cols)]; x is destroyed. NaN or Inf in x:
  * INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */
 bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,

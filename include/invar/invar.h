@@ -19,6 +19,7 @@
 #include "invar/net.h"
 #include "invar/objective.h"
 #include "invar/options.h"
+#include "invar/perturbation.h"
 #include "invar/random.h"
 #include "invar/report.h"
 #include "invar/safetensors.h"

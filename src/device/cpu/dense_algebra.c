@@ -158,6 +158,23 @@ void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_
     }
 }
 
+void invar_dense_triangular_solve(struct invar_device *device, const struct invar_matrix *l, bool transpose,
+                                  const struct invar_matrix *b)
+{
+    const int n = (int)l->rows;
+    const bool worth = (double)n * (double)b->rows * (double)n > SMALL_PRODUCT;
+    const int threads = worth ? invar_device_threads(device) : 1;
+
+    use_threads(device);
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int i = 0; i < threads; i++) {
+        const int64_t from = b->rows * i / threads, count = b->rows * (i + 1) / threads - from;
+        if (count > 0)
+            cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, transpose ? CblasTrans : CblasNoTrans, CblasNonUnit,
+                        (int)count, n, 1, l->data, n, (double *)b->data + from * n, n);
+    }
+}
+
 /* By columns x is its transpose V S U^T, so that U^T by columns is u by rows; V^T is made and forgotten. */
 static bool decompose(struct invar_scratch *scratch, const struct invar_matrix *x, double *values, double *u,
                       struct invar_error *err)

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Adversarial views [A1]. What a generator may do to a run is bounded here, not by luck: whatever it puts out is
+ * brought to the sphere of the ball; nothing (norm below 1e-12) becomes no perturbation and no gradient; NaN and Inf
+ * are an error before any view is touched.
+ */
+#include "invar/perturbation.h"
+
+#include "invar/memory.h"
+#include "invar/random.h"
+
+#include <math.h>
+
+#define FIRST_STREAM 128 /* of generator noise: lower views of this purpose belong to noise that views add themselves  \
+                          */
+
+struct invar_perturbation {
+    struct invar_device *device;
+    struct invar_plan *plan;
+    struct invar_perturbation_options options;
+    int64_t rows, perturbed; /* V * N; coordinates of the mask */
+    float *host, *input;     /* host and device [rows][dim + noise] */
+    float *delta, *upstream; /* device [rows][dim] */
+    uint8_t *mask;           /* device [dim], or NULL */
+    double *norms, *found;   /* device and host [rows] */
+    const float *raw;        /* the direction of the last apply */
+};
+
+static int64_t input_width(const struct invar_perturbation *p)
+{
+    return p->plan ? p->options.dim + p->options.noise : p->options.dim;
+}
+
+static bool allocate(struct invar_perturbation *p, struct invar_error *err)
+{
+    const size_t rows = (size_t)p->rows, dim = (size_t)p->options.dim, wide = (size_t)input_width(p);
+
+    p->host = invar_alloc(rows * wide, sizeof(float), err);
+    p->found = p->host ? invar_alloc(rows, sizeof(double), err) : NULL;
+    p->norms = p->found ? invar_device_alloc(p->device, rows, sizeof(double), err) : NULL;
+    p->input = p->norms ? invar_device_alloc(p->device, rows * wide, sizeof(float), err) : NULL;
+    p->delta = p->input ? invar_device_alloc(p->device, rows * dim, sizeof(float), err) : NULL;
+    p->upstream = p->delta ? invar_device_alloc(p->device, rows * dim, sizeof(float), err) : NULL;
+    if (!p->upstream || !p->options.mask)
+        return p->upstream != NULL;
+    p->mask = invar_device_alloc(p->device, dim, 1, err);
+    if (p->mask)
+        invar_device_upload(p->device, p->mask, p->options.mask, dim);
+    return p->mask != NULL;
+}
+
+struct invar_perturbation *invar_perturbation_create(struct invar_device *device, struct invar_plan *plan,
+                                                     const struct invar_perturbation_options *options,
+                                                     struct invar_error *err)
+{
+    struct invar_perturbation *p = invar_alloc(1, sizeof *p, err);
+
+    if (!p)
+        return NULL;
+    p->device = device;
+    p->plan = plan;
+    p->options = *options;
+    p->rows = options->samples * options->views;
+    for (int64_t j = 0; j < options->dim; j++)
+        p->perturbed += !options->mask || options->mask[j];
+    if (p->perturbed == 0) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "no coordinate of the input may be perturbed: leave at least one");
+        goto failed;
+    }
+    if (invar_device_is_planning(device) || allocate(p, err))
+        return p;
+failed:
+    invar_perturbation_free(p);
+    return NULL;
+}
+
+void invar_perturbation_free(struct invar_perturbation *p)
+{
+    if (!p)
+        return;
+    invar_free(p->host);
+    invar_free(p->found);
+    invar_device_free(p->device, p->norms);
+    invar_device_free(p->device, p->input);
+    invar_device_free(p->device, p->delta);
+    invar_device_free(p->device, p->upstream);
+    invar_device_free(p->device, p->mask);
+    invar_free(p);
+}
+
+static struct invar_matrix matrix(const struct invar_perturbation *p, const float *data)
+{
+    union {
+        const float *in;
+        float *out;
+    } cast = {data}; /* matrices carry no const */
+
+    return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = p->rows, .cols = p->options.dim, .data = cast.out};
+}
+
+/* Sample and noise of every row, beside each other. */
+static void fill_input(struct invar_perturbation *p, const struct invar_perturbed_view *views,
+                       const struct invar_sample *samples, uint64_t seed, uint64_t epoch)
+{
+    const struct invar_perturbation_options *o = &p->options;
+    const int64_t wide = input_width(p), clean = p->plan ? o->dim : 0;
+
+#pragma omp parallel for num_threads(invar_device_threads(p->device))
+    for (int64_t row = 0; row < p->rows; row++) {
+        const struct invar_perturbed_view *view = &views[row / o->samples];
+        const int64_t i = row % o->samples;
+        struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_NOISE, epoch, (uint64_t)samples[i].index,
+                                                         FIRST_STREAM + (uint32_t)view->number);
+        float *out = p->host + row * wide;
+        for (int64_t j = 0; j < clean; j++)
+            out[j] = view->clean[i * o->dim + j];
+        for (int64_t j = clean; j < wide; j++)
+            out[j] = invar_random_normal(&random);
+    }
+    invar_device_upload(p->device, p->input, p->host, (size_t)(p->rows * wide) * sizeof(float));
+}
+
+static bool check_norms(struct invar_perturbation *p, const struct invar_sample *samples, struct invar_error *err)
+{
+    invar_device_download(p->device, p->found, p->norms, (size_t)p->rows * sizeof(double));
+    for (int64_t row = 0; row < p->rows; row++)
+        if (!isfinite(p->found[row]))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC, "the generator's output for sample %lld is not finite",
+                                   (long long)samples[row % p->options.samples].index);
+    return true;
+}
+
+bool invar_perturbation_apply(struct invar_perturbation *p, const struct invar_perturbed_view *views,
+                              const struct invar_sample *samples, uint64_t seed, uint64_t epoch,
+                              struct invar_error *err)
+{
+    const struct invar_perturbation_options *o = &p->options;
+    const int64_t size = o->samples * o->dim;
+
+    fill_input(p, views, samples, seed, epoch);
+    if (p->plan && !invar_plan_forward(p->plan, p->input, err))
+        return false;
+    p->raw = p->plan ? invar_plan_output(p->plan) : p->input;
+    const struct invar_matrix raw = matrix(p, p->raw), delta = matrix(p, p->delta);
+    invar_dense_project(p->device, o->ball, o->eps, &raw, p->mask, &delta, p->norms);
+    if (!check_norms(p, samples, err))
+        return false;
+    for (int64_t v = 0; v < o->views; v++)
+        invar_device_add(p->device, views[v].x, p->delta + v * size, 1, size);
+    return true;
+}
+
+bool invar_perturbation_backward(struct invar_perturbation *p, const float *const *gradient, double scale,
+                                 struct invar_error *err)
+{
+    const struct invar_perturbation_options *o = &p->options;
+    const int64_t size = o->samples * o->dim;
+    const struct invar_matrix raw = matrix(p, p->raw), upstream = matrix(p, p->upstream);
+
+    for (int64_t v = 0; v < o->views; v++) {
+        struct invar_matrix from = matrix(p, gradient[v]), to = matrix(p, p->upstream + v * size);
+        from.rows = to.rows = o->samples;
+        invar_dense_copy(p->device, &from, &to);
+    }
+    invar_dense_project_backward(p->device, o->ball, o->eps, &raw, p->mask, p->norms, &upstream, scale, &upstream);
+    return invar_plan_backward(p->plan, p->upstream, err);
+}
+
+const float *invar_perturbation_delta(const struct invar_perturbation *p)
+{
+    return p->delta;
+}
+
+double invar_perturbation_rms(const struct invar_perturbation *p)
+{
+    const double squares = invar_device_sum_squares(p->device, p->delta, p->rows * p->options.dim);
+
+    return sqrt(squares / (double)p->rows / (double)p->perturbed);
+}
+
+size_t invar_perturbation_bytes(const struct invar_perturbation *p)
+{
+    return (size_t)p->rows * (2 * sizeof(double) + sizeof(float) * (size_t)(2 * input_width(p) + 2 * p->options.dim));
+}
