@@ -19,6 +19,8 @@ enum invar_role {
     INVAR_ROLE_Q, /* last online output: predictor output, or z where there is no predictor. Files q1.. (p1.. for byol)
                    */
     INVAR_ROLE_T, /* target network output: a constant. Files t1, t2, ... */
+    INVAR_ROLE_W, /* a linear predictor that a file brings: weight [d][d] (view 0), bias [1][d] (view 1). Never in a
+                     recipe, where predictors are nets */
     INVAR_ROLE_COUNT
 };
 #define INVAR_ROLE_BIT(role) (1u << (role))
@@ -68,6 +70,8 @@ struct invar_term_spec {
     const struct invar_term_input *inputs; /* other names of inputs, ended by a NULL name; NULL: h1 z1 q1 t1 ... */
     /** Roles that are read (bits, INVAR_ROLE_GROUPS among them), given the options. */
     unsigned (*roles)(const void *options);
+    /** Whether that view of a role of the mask is read; NULL: every view is. */
+    bool (*reads)(const void *options, enum invar_role role, int view);
     /** Shapes and options agree? A sentence when not: too few samples, one view for a two-view term, no target, ... */
     bool (*check)(const void *options, const struct invar_embeddings *in, struct invar_error *err);
     /**
@@ -85,6 +89,8 @@ const struct invar_term_spec *const *invar_term_list(void); /* NULL-ended */
 /** Where the input file NAME of a term goes: "z2" is role Z, view 1; "z" alone is view 0. False for a name it has not.
  */
 bool invar_term_find_input(const struct invar_term_spec *term, const char *name, enum invar_role *role, int *view);
+/** Whether the term reads that view of that role, given its options. */
+bool invar_term_reads(const struct invar_term_spec *term, const void *options, enum invar_role role, int view);
 /** False, with a sentence (INVAR_ERROR_NUMERIC) that names the term and the part, where the value is NaN or Inf. */
 bool invar_term_check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
                              struct invar_error *err);

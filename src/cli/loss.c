@@ -12,7 +12,7 @@
 struct loss_input {
     char name[32];
     enum invar_role role;
-    int view;
+    int view, rank; /* rank 1: a bias, which is a matrix of one row here */
 };
 
 /* Inputs that are no matrices. */
@@ -108,15 +108,17 @@ static bool read_beside(struct loss_run *run, int which, const char *path, struc
 }
 
 /* an array of the file into device memory in the type of the run, with room for its gradient */
-static bool read_matrix(struct loss_run *run, struct invar_device *device, const char *path, struct invar_matrix *x,
-                        struct invar_matrix *dx, struct invar_error *err)
+static bool read_matrix(struct loss_run *run, struct invar_device *device, const char *path, struct loss_input *input,
+                        struct invar_matrix *x, struct invar_matrix *dx, struct invar_error *err)
 {
     struct invar_array stored = {0}, values = {0};
     bool ok = false;
 
     if (!invar_npy_read(&stored, path, err))
         goto done;
-    if (stored.rank != 2 || (stored.dtype != INVAR_FLOAT32 && stored.dtype != INVAR_FLOAT64)) {
+    input->rank = stored.rank;
+    if ((stored.rank != 2 && !(stored.rank == 1 && input->role == INVAR_ROLE_W)) ||
+        (stored.dtype != INVAR_FLOAT32 && stored.dtype != INVAR_FLOAT64)) {
         invar_error_set(err, INVAR_ERROR_FORMAT,
                         "%s: holds %s along %d axes; expected float32 or float64, samples x dimensions", path,
                         invar_dtype_name(stored.dtype), stored.rank);
@@ -125,12 +127,16 @@ static bool read_matrix(struct loss_run *run, struct invar_device *device, const
     const int64_t count = invar_array_count(&stored);
     if (count == 0) {
         invar_error_set(err, INVAR_ERROR_DATA, "%s: is empty (%" PRId64 " x %" PRId64 "); expected at least one number",
-                        path, stored.shape[0], stored.shape[1]);
+                        path, stored.shape[0], stored.rank == 2 ? stored.shape[1] : 1);
         goto done;
     }
     if (!invar_array_convert(&values, &stored, run->dtype, err))
         goto done;
     *x = (struct invar_matrix){.dtype = run->dtype, .rows = stored.shape[0], .cols = stored.shape[1]};
+    if (stored.rank == 1) {
+        x->rows = 1;
+        x->cols = count;
+    }
     *dx = *x;
     x->data = invar_device_alloc(device, (size_t)count, invar_dtype_size(run->dtype), err);
     dx->data = invar_device_alloc(device, (size_t)count, invar_dtype_size(run->dtype), err);
@@ -162,7 +168,7 @@ static bool read_input(struct loss_run *run, struct invar_device *device, const 
                                "there is no input %s: inputs are z1 z2 .. (or z), q1 .., t1 .., h1 .., groups, labels, "
                                "partner and share",
                                input->name);
-    if (!(run->term->roles(run->options) & INVAR_ROLE_BIT(input->role)))
+    if (!invar_term_reads(run->term, run->options, input->role, input->view))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s does not read %s with these options: leave it out, or change the options",
                                run->term->name, input->name);
@@ -174,7 +180,7 @@ static bool read_input(struct loss_run *run, struct invar_device *device, const 
     if (input->role == INVAR_ROLE_T && input->view >= run->in.targets)
         run->in.targets = input->view + 1;
     run->input_count++;
-    return read_matrix(run, device, path, x, &run->gradient.by[input->role][input->view], err);
+    return read_matrix(run, device, path, input, x, &run->gradient.by[input->role][input->view], err);
 }
 
 static bool check_beside(const struct loss_run *run, struct invar_error *err)
@@ -230,7 +236,8 @@ static bool write_gradients(const struct loss_run *run, struct invar_device *dev
             continue;
         snprintf(name, sizeof name, "grad_%s.npy", input->name);
         if (!invar_path_join(path, sizeof path, folder, name, err) ||
-            !invar_array_alloc(&out, dx->dtype, 2, (const int64_t[]){dx->rows, dx->cols}, err))
+            !invar_array_alloc(&out, dx->dtype, input->rank,
+                               input->rank == 2 ? (const int64_t[]){dx->rows, dx->cols} : &dx->cols, err))
             return false;
         invar_device_download(device, out.data, dx->data, (size_t)(dx->rows * dx->cols) * invar_dtype_size(dx->dtype));
         const bool written = invar_npy_write(&out, path, err);

@@ -40,6 +40,18 @@ struct invar_pairdist_options {
     int over_views;
 };
 
+enum { INVAR_TARGET_SAME, INVAR_TARGET_STOP_GRADIENT, INVAR_TARGET_EMA };
+
+struct invar_reconstruction_options {
+    int target;
+    bool whiten;
+    double ridge;
+};
+
+struct invar_orthonormality_options {
+    bool both;
+};
+
 /** The factor of one view in a sum over `views` of them, or in their mean. */
 double invar_over_views(int over_views, int views);
 

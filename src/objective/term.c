@@ -22,6 +22,9 @@ static const struct invar_term_spec *const terms[] = {
     &invar_term_pairdist,
     &invar_term_imix,
     &invar_term_cross_entropy,
+    &invar_term_reconstruction,
+    &invar_term_orthonormality,
+    &invar_term_aplr,
     NULL,
 };
 
@@ -33,6 +36,7 @@ static const struct {
     [INVAR_ROLE_Z] = {'z', "the projector's output"},
     [INVAR_ROLE_Q] = {'q', "the online network's last output"},
     [INVAR_ROLE_T] = {'t', "the target network's output, so a target network is needed"},
+    [INVAR_ROLE_W] = {'w', "a linear predictor's weight or bias, which a file brings"},
 };
 
 const struct invar_term_spec *const *invar_term_list(void)
@@ -96,13 +100,16 @@ void invar_term_input_name(const struct invar_term_spec *term, enum invar_role r
     snprintf(name, size, "%c%d", roles[role].letter, view + 1);
 }
 
-/* one input against the first one of all and the first one of its role */
-static bool check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,
-                        int view, const struct invar_matrix *first, struct invar_error *err)
+bool invar_term_reads(const struct invar_term_spec *term, const void *options, enum invar_role role, int view)
+{
+    return (term->roles(options) & INVAR_ROLE_BIT(role)) && (!term->reads || term->reads(options, role, view));
+}
+
+bool invar_term_check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,
+                            int view, const struct invar_matrix *like, const struct invar_matrix *first,
+                            struct invar_error *err)
 {
     const struct invar_matrix *x = &in->by[role][view];
-    const struct invar_matrix *like =
-        &in->by[role == INVAR_ROLE_T && in->by[INVAR_ROLE_Q][0].rows > 0 ? INVAR_ROLE_Q : role][0];
     char name[16];
 
     invar_term_input_name(term, role, view, name, sizeof name);
@@ -143,8 +150,10 @@ bool invar_term_check_shapes(const struct invar_term_spec *term, const struct in
             continue;
         if (!first)
             first = &in->by[role][0];
+        const struct invar_matrix *like =
+            &in->by[role == INVAR_ROLE_T && in->by[INVAR_ROLE_Q][0].rows > 0 ? INVAR_ROLE_Q : role][0];
         for (int view = 0; view < (role == INVAR_ROLE_T ? invar_term_targets(in) : in->views); view++)
-            if (!check_input(term, in, (enum invar_role)role, view, first, err))
+            if (!invar_term_check_input(term, in, (enum invar_role)role, view, like, first, err))
                 return false;
     }
     if ((mask & INVAR_ROLE_GROUPS) && !in->groups)

@@ -19,6 +19,9 @@ extern const struct invar_term_spec invar_term_logdet;
 extern const struct invar_term_spec invar_term_pairdist;
 extern const struct invar_term_spec invar_term_imix;
 extern const struct invar_term_spec invar_term_cross_entropy;
+extern const struct invar_term_spec invar_term_reconstruction;
+extern const struct invar_term_spec invar_term_orthonormality;
+extern const struct invar_term_spec invar_term_aplr;
 
 /**
  * Every role of the mask is there in every view (role T: in every view that has a target), rows agree everywhere,
@@ -26,6 +29,10 @@ extern const struct invar_term_spec invar_term_cross_entropy;
  */
 bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned roles,
                              int64_t least, struct invar_error *err);
+/** One input is there, as wide as `like`, with as many rows and of the type of `first`. */
+bool invar_term_check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,
+                            int view, const struct invar_matrix *like, const struct invar_matrix *first,
+                            struct invar_error *err);
 /** How many of the views, from the first, have a target. */
 int invar_term_targets(const struct invar_embeddings *in);
 /** Roles of the mask as above, for a term of single views: one view or more, two samples or more. */

@@ -27,6 +27,12 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
                                    "%s: terms.%s reads the target network, but target.enabled is false: set "
                                    "target.enabled=true, or choose options of the term that need no target",
                                    origin, term);
+        if (roles & INVAR_ROLE_BIT(INVAR_ROLE_W))
+            return invar_error_set(
+                err, INVAR_ERROR_USAGE,
+                "%s: terms.%s.predictor is linear, which reads files of weights: in a recipe use the "
+                "terms reconstruction and orthonormality, and a predictor section",
+                origin, term);
         if ((roles & INVAR_ROLE_GROUPS) && !recipe->data.group[0])
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: terms.%s reads refinement groups, but data.group is not set: name a column of "

@@ -123,7 +123,7 @@ static bool create_objective(struct invar_trainer *t, struct invar_error *err)
         return false;
     e->views = t->gradients.views = (int)t->views;
     e->targets = t->gradients.targets = (int)t->global_views;
-    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+    for (int role = 0; role <= INVAR_ROLE_T; role++)
         for (int v = 0; v < (role == INVAR_ROLE_T ? targets : e->views); v++)
             e->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32,
                                                    .rows = t->batch,

@@ -17,8 +17,8 @@ static bool has_option(const struct invar_term_spec *term, const char *name)
 }
 
 /* the options of the case; of those the ones that a part has */
-static bool set_options(struct golden_case *c, const struct invar_term_spec *term, bool part, void *options,
-                        struct invar_error *err)
+static bool set_options(struct golden_case *c, const struct invar_term_spec *term, bool part, const char *extra,
+                        void *options, struct invar_error *err)
 {
     const cJSON *item;
     char assignment[512];
@@ -32,7 +32,7 @@ static bool set_options(struct golden_case *c, const struct invar_term_spec *ter
         if (!invar_options_set(term->options, options, assignment, err))
             return false;
     }
-    return true;
+    return !extra || invar_options_set(term->options, options, extra, err);
 }
 
 /* what is no matrix */
@@ -116,14 +116,14 @@ static void give_gradients(struct golden_case *c, const struct invar_term_spec *
 }
 
 /* value and gradients of the term; of a part of the case's term, the gradients alone */
-static bool run(struct golden_case *c, const struct invar_term_spec *term, bool part, bool *whole,
+static bool run(struct golden_case *c, const struct invar_term_spec *term, bool part, const char *extra, bool *whole,
                 struct invar_error *err)
 {
     struct invar_embeddings in = {0}, gradient = {0};
     struct invar_term_value value;
     struct invar_scratch *scratch = invar_scratch_create(err);
     void *options = invar_alloc(1, term->options_size, err);
-    bool ok = scratch && options && set_options(c, term, part, options, err) &&
+    bool ok = scratch && options && set_options(c, term, part, extra, options, err) &&
               take_inputs(c, term, &in, &gradient, err) && term->check(options, &in, err) &&
               term->evaluate(c->device, scratch, options, &in, 1, &gradient, &value, err);
 
@@ -151,10 +151,12 @@ bool golden_run_term(struct golden_case *c, struct invar_error *err)
     const struct invar_term_spec *term = invar_term_find(c->term, err), *part;
     bool whole;
 
-    if (!term || !run(c, term, false, &whole, err))
+    if (!term || !run(c, term, false, NULL, &whole, err))
         return false;
     if (whole)
         return true;
-    part = invar_term_find(c->gradient_of, err);
-    return part && run(c, part, true, &whole, err);
+    if (term == invar_term_find("aplr", NULL) && strcmp(c->gradient_of, "reconstruction") == 0)
+        return run(c, term, true, "lambda=0", &whole, err); /* with the predictor that the case gives */
+    part = invar_term_find(strcmp(c->gradient_of, "orthogonality") == 0 ? "orthonormality" : c->gradient_of, err);
+    return part && run(c, part, true, NULL, &whole, err);
 }
