@@ -133,7 +133,7 @@ spoil() {
         cross_entropy) beside=(--in "labels=$golden/cross_entropy_two_views/labels.npy") ;;
         esac
         # the inputs that this term takes with its defaults
-        for names in "z1 z2" "p1 p2 t1 t2" "q1 q2 t1 t2" "h1 h2" "z"; do
+        for names in "z1 z2" "p1 p2 t1 t2" "q1 q2 t1 t2" "h1 h2" "z z_tilde" "z"; do
             inputs=("${beside[@]}")
             for name in $names; do
                 good=$z1
