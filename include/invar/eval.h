@@ -29,6 +29,24 @@ bool invar_embed(struct invar_device *device, const struct invar_encoder *encode
 bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_embedded *out,
                        struct invar_error *err);
 
+/** Embeddings z of some samples of a split: invar_embed with a head behind the encoder, whose output is the features.
+ * order: [count] numbers of samples in the split; NULL: all of it. */
+bool invar_embed_head(struct invar_device *device, const struct invar_encoder *encoder, const struct invar_head *head,
+                      struct invar_dataset *dataset, enum invar_split split, const int64_t *order, int64_t count,
+                      struct invar_embedded *out, struct invar_error *err);
+
+/* ---- some of the labels ---- */
+
+struct invar_label_draw {
+    int64_t per_class; /**< so many samples of every class; 0: a fraction */
+    double fraction; /**< of the samples of every class, rounded, one at least; below 1 it leaves one, of two or more */
+    int64_t seed, draw;
+};
+/** Draws samples by class. index [count]: the drawn ones, then the others, both ascending; *drawn their number.
+ * Refused: labels that are missing, a class without samples, or with fewer than per_class. */
+bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, const struct invar_label_draw *how,
+                         int64_t *index, int64_t *drawn, struct invar_error *err);
+
 /* ---- multinomial logistic regression (`PROBE`) ---- */
 
 struct invar_logreg_options {

@@ -126,6 +126,10 @@ struct invar_trainer_options {
         const struct invar_record *record); /**< every step; record->count is 0 on steps that are not logged */
     void *user;
     bool profile; /**< keep times by kind of work (invar_trainer_profile) */
+    /** [sample_count] numbers of training samples, the only ones that are used, for as many steps as all of them would
+     * get; borrowed until the trainer is freed. NULL: all */
+    const int64_t *samples;
+    int64_t sample_count;
 };
 
 struct invar_trainer;
@@ -139,6 +143,12 @@ void invar_trainer_free(struct invar_trainer *trainer);
 bool invar_trainer_step(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
 int64_t invar_trainer_steps_done(const struct invar_trainer *trainer);
 int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
+/**
+ * The present weights in an encoder and a projector (NULL where there is none) on the host, which belong to the
+ * trainer: the next call, and the end of invar_trainer_run, overwrite them. Refused: weights that are not finite.
+ */
+bool invar_trainer_present(struct invar_trainer *trainer, struct invar_encoder **encoder, struct invar_head **projector,
+                           struct invar_error *err);
 /** All remaining steps, checkpoints, and at the end projector.safetensors (where there is one) and encoder.safetensors.
  */
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);

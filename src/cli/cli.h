@@ -112,6 +112,8 @@ double cli_seconds(void);
 /** Non-zero after Ctrl-C (or SIGTERM), once cli_catch_interrupt was called; a second one ends the process at once. */
 extern volatile sig_atomic_t cli_stop;
 void cli_catch_interrupt(void);
+/** Gives both signals their default action again. */
+void cli_release_interrupt(void);
 
 /* ---- progress and log, to standard error ---- */
 

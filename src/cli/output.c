@@ -73,6 +73,12 @@ static void on_signal(int signal)
     cli_stop = 1;
 }
 
+void cli_release_interrupt(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+}
+
 void cli_catch_interrupt(void)
 {
     /* SA_RESETHAND: the second signal meets the default action, so a run that hangs can still be ended. */

@@ -160,11 +160,27 @@ static double number(const cJSON *object, const char *name)
     return cJSON_IsNumber(item) ? item->valuedouble : 0;
 }
 
+/* How the encoder was trained, where that is part of a result: once, behind all of its results. */
+static void print_training(const cJSON *result)
+{
+    const cJSON *training = cJSON_GetObjectItemCaseSensitive(result, "training");
+    char seconds[32];
+    if (training && (!result->next || !cJSON_GetObjectItemCaseSensitive(result->next, "training")))
+        printf("%-20s trained on labels for %.0f steps in %s; best of them step %.0f, held out %.2f %% of %.0f; its "
+               "own head %.2f %%\n",
+               "", number(training, "steps"), cli_duration(number(training, "seconds"), seconds, sizeof seconds),
+               number(training, "best_step"), number(training, "held_out_top1"), number(training, "held_out_count"),
+               number(training, "head_top1"));
+}
+
 static void print_fit(const cJSON *result)
 {
     const cJSON *by_k = cJSON_GetObjectItemCaseSensitive(result, "top1_by_k"), *item;
+    const cJSON *draws = cJSON_GetObjectItemCaseSensitive(result, "top1_by_draw");
     char seconds[32];
-    if (by_k) {
+    if (draws) {
+        printf("  mean of %d draws of %.0f labels", cJSON_GetArraySize(draws), number(result, "train_count"));
+    } else if (by_k) {
         cJSON_ArrayForEach(item, by_k) printf("  k %s: %.2f %%", item->string, item->valuedouble);
     } else {
         bool converged = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "converged"));
@@ -180,7 +196,7 @@ static void print_classes(const cJSON *results, const struct invar_dataset_info 
 {
     const cJSON *result;
     printf("\n%-24s", "per class, %");
-    cJSON_ArrayForEach(result, results)
+    cJSON_ArrayForEach(result, results) if (cJSON_GetObjectItemCaseSensitive(result, "per_class"))
         printf(" %12s", strncmp(result->string, "neighbours_", 11) == 0 ? result->string + 11 : result->string);
     printf("\n");
     for (int c = 0; c < info->classes; ++c) {
@@ -190,27 +206,53 @@ static void print_classes(const cJSON *results, const struct invar_dataset_info 
         cJSON_ArrayForEach(result, results)
         {
             const cJSON *value = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(result, "per_class"), c);
-            printf(" %12.2f", value ? value->valuedouble : 0);
+            if (value)
+                printf(" %12.2f", value->valuedouble);
         }
         printf("\n");
     }
 }
 
+static void print_interval(const cJSON *result)
+{
+    const cJSON *interval = cJSON_GetObjectItemCaseSensitive(result, "interval");
+    const cJSON *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
+
+    if (low && high)
+        printf(" %8.2f - %7.2f", low->valuedouble, high->valuedouble);
+    else
+        printf(" %18s", "none");
+}
+
+static bool any_by_class(const cJSON *results)
+{
+    const cJSON *result;
+
+    cJSON_ArrayForEach(result, results) if (cJSON_GetObjectItemCaseSensitive(result, "per_class")) return true;
+    return false;
+}
+
 void probe_report_print(const struct probe_report *report, const struct invar_dataset_info *info)
 {
     const cJSON *result = report->results->child;
-    printf("%s: %.0f training and %.0f test samples of %d classes\n\n", info->source, number(result, "train_count"),
+    const char *all = cJSON_GetObjectItemCaseSensitive(result, "drawn_from") ? "drawn_from" : "train_count";
+
+    printf("%s: %.0f training and %.0f test samples of %d classes\n\n", info->source, number(result, all),
            number(result, "test_count"), info->classes);
     printf("%-20s %8s %18s %8s %6s\n", "", "top-1 %", "95 % interval", "top-5 %", "dim");
     cJSON_ArrayForEach(result, report->results)
     {
-        const cJSON *interval = cJSON_GetObjectItemCaseSensitive(result, "interval");
-        const cJSON *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
-        printf("%-20s %8.2f %8.2f - %7.2f %8.2f %6.0f", result->string, number(result, "top1"),
-               low ? low->valuedouble : 0, high ? high->valuedouble : 0, number(result, "top5"),
-               number(result, "dimensions"));
+        const bool top5 = cJSON_GetObjectItemCaseSensitive(result, "top5");
+        printf("%-20s %8.2f", result->string, number(result, "top1"));
+        print_interval(result);
+        if (top5)
+            printf(" %8.2f", number(result, "top5"));
+        else
+            printf(" %8s", "");
+        printf(" %6.0f", number(result, "dimensions"));
         print_fit(result);
+        print_training(result);
     }
-    if (info->classes <= 100)
+    if (info->classes <= 100 && any_by_class(report->results))
         print_classes(report->results, info);
 }

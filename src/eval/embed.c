@@ -172,6 +172,24 @@ bool invar_embed(struct invar_device *device, const struct invar_encoder *encode
     return true;
 }
 
+bool invar_embed_head(struct invar_device *device, const struct invar_encoder *encoder, const struct invar_head *head,
+                      struct invar_dataset *dataset, enum invar_split split, const int64_t *order, int64_t count,
+                      struct invar_embedded *out, struct invar_error *err)
+{
+    const struct embed_work work = {.device = device,
+                                    .encoder = encoder,
+                                    .projector = head,
+                                    .dataset = dataset,
+                                    .pass = {.split = split, .order = order, .count = count},
+                                    .precision = INVAR_PRECISION_FLOAT32};
+    struct embed_rows rows;
+
+    if (!embed_run(&work, &rows, err))
+        return false;
+    give(&rows, &rows.z[0], out);
+    return true;
+}
+
 bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_embedded *out,
                        struct invar_error *err)
 {

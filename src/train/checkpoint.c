@@ -240,17 +240,18 @@ done:
     return ok;
 }
 
-/* The weights of the target network where the recipe keeps those. */
-static const struct invar_weights *kept(const struct invar_trainer *t, const struct invar_chain_net *n)
+void invar_chain_download(const struct invar_trainer *t, int which, float *parameters, float *statistics)
 {
-    return t->recipe->target.keep ? n->target_weights : n->weights;
+    const struct invar_chain_net *n = &t->nets[which];
+
+    download(t->recipe->target.keep ? n->target_weights : n->weights, parameters, statistics);
 }
 
 static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
 
-    download(kept(t, &t->nets[INVAR_NET_ENCODER]), t->encoder->parameters, t->encoder->statistics);
+    invar_chain_download(t, INVAR_NET_ENCODER, t->encoder->parameters, t->encoder->statistics);
     return invar_folder_path(t, "encoder.safetensors", path, err) && invar_encoder_write(t->encoder, path, err);
 }
 
@@ -263,7 +264,7 @@ static bool write_projector(struct invar_trainer *t, struct invar_error *err)
     bool ok = staging_create(&s, n->net, err) && invar_folder_path(t, "projector.safetensors", path, err);
 
     if (ok) {
-        download(kept(t, n), s.parameters, s.statistics);
+        invar_chain_download(t, INVAR_NET_PROJECTOR, s.parameters, s.statistics);
         head.parameters = s.parameters;
         head.statistics = s.statistics;
         snprintf(head.recipe, sizeof head.recipe, "%.127s", t->recipe->name);

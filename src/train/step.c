@@ -7,14 +7,13 @@
 /* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. */
 static bool start_epoch(struct invar_trainer *t, int64_t epoch, struct invar_error *err)
 {
-    int64_t count = invar_dataset_info(t->dataset)->count[INVAR_TRAIN];
     int64_t seen = (t->step - epoch * t->steps_per_epoch) * t->batch;
     struct invar_random random =
         invar_random_stream((uint64_t)t->recipe->training.seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
 
-    for (int64_t i = 0; i < count; i++)
-        t->order[i] = i;
-    invar_random_shuffle(&random, t->order, count);
+    for (int64_t i = 0; i < t->sample_count; i++)
+        t->order[i] = t->options.samples ? t->options.samples[i] : i;
+    invar_random_shuffle(&random, t->order, t->sample_count);
     t->order_epoch = epoch;
     return invar_loader_start(t->loader, t->order + seen, t->steps_per_epoch * t->batch - seen, err);
 }

@@ -31,20 +31,22 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_training_options *o = &t->recipe->training;
     const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
-    int64_t count = info->count[INVAR_TRAIN];
+    const bool some = t->options.samples != NULL;
+    const int64_t all = info->count[INVAR_TRAIN], count = some ? t->options.sample_count : all;
 
     if (o->batch > count)
         return invar_error_set(
             err, INVAR_ERROR_USAGE,
-            "training.batch is %lld, but %s has %lld training samples: set training.batch=%lld or less",
-            (long long)o->batch, info->source, (long long)count, (long long)count);
+            "training.batch is %lld, but %s has %lld training samples%s: set training.batch=%lld or less",
+            (long long)o->batch, info->source, (long long)count, some ? " to be used" : "", (long long)count);
     t->batch = o->batch;
     t->views = invar_view_count(&t->recipe->views);
     t->rows = t->batch * t->views;
     t->global_views = t->recipe->views.count;
     t->global_rows = t->batch * t->global_views;
     t->steps_per_epoch = count / t->batch;
-    t->total = o->steps > 0 ? o->steps : llround(o->epochs * (double)t->steps_per_epoch);
+    t->total = o->steps > 0 ? o->steps : llround(o->epochs * (double)(all / t->batch));
+    t->sample_count = count;
     if (t->total < 1)
         t->total = 1;
     t->warmup = llround(o->warmup * (double)t->total);
@@ -93,7 +95,7 @@ static bool create_batch(struct invar_trainer *t, struct invar_error *err)
     t->loader = invar_loader_create(t->dataset, INVAR_TRAIN, t->batch, err);
     t->maker = t->loader ? invar_view_maker_create(&t->recipe->views, info, err) : NULL;
     t->samples = t->maker ? invar_alloc((size_t)t->batch, sizeof *t->samples, err) : NULL;
-    t->order = t->samples ? invar_alloc((size_t)info->count[INVAR_TRAIN], sizeof *t->order, err) : NULL;
+    t->order = t->samples ? invar_alloc((size_t)t->sample_count, sizeof *t->order, err) : NULL;
     t->host_views = t->order ? invar_alloc(floats, sizeof(float), err) : NULL;
     t->input = t->host_views ? invar_device_alloc(t->device, floats, sizeof(float), err) : NULL;
     t->order_epoch = -1;
@@ -195,6 +197,7 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_free(t->samples);
     invar_free(t->groups);
     invar_free(t->labels);
+    invar_head_free(t->head);
     invar_free(t->order);
     invar_free(t->host_views);
     invar_device_free(t->device, t->input);

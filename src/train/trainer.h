@@ -62,6 +62,7 @@ struct invar_trainer {
     int lock;     /* descriptor that holds the folder for this process; -1: none */
     struct invar_text recipe_text;
     struct invar_encoder *encoder; /* on the host: initial weights, then what encoder.safetensors holds */
+    struct invar_head *head;       /* the same of the projector, where invar_trainer_present was asked for it */
     struct invar_chain_net nets[INVAR_NET_COUNT];
     struct invar_chain_local local;
 
@@ -74,7 +75,8 @@ struct invar_trainer {
     struct invar_sample *samples; /* [N] */
     int64_t *groups;              /* [N] refinement groups of samples; NULL where no term reads them */
     int64_t *labels;              /* [N] classes of samples, likewise */
-    int64_t *order;               /* [samples of the training split] */
+    int64_t *order;               /* [sample_count] */
+    int64_t sample_count;         /* training samples that are used */
     int64_t order_epoch;          /* the epoch whose order the loader follows; -1 at first */
     float *host_views, *input;    /* host and device: [global views][N][C][H][W], then [local views][N][C][s][s] */
 
@@ -111,6 +113,8 @@ void invar_chain_free(struct invar_trainer *trainer);
 bool invar_chain_initialise(struct invar_trainer *trainer, struct invar_error *err);
 /** Where the output of a role comes from: the net whose output it is (of the target network for role T). */
 int invar_chain_source(const struct invar_trainer *trainer, enum invar_role role);
+/** The weights of a net that are to be kept: those of the target network where the recipe keeps it. */
+void invar_chain_download(const struct invar_trainer *trainer, int which, float *parameters, float *statistics);
 bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err);
 bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */

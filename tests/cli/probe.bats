@@ -83,6 +83,65 @@ probe() {
     [ ! -e run/probe.json ]
 }
 
+@test "the supervised baseline is trained, probed and described" {
+    run --separate-stderr probe --baseline supervised
+    [ "$status" -eq 0 ]
+    grep -Eq '^supervised +[0-9.]+ +[0-9.]+ - +[0-9.]+' <<<"$output"
+    grep -Eq 'trained on labels for 16 steps .* held out [0-9.]+ % of 8; its own head [0-9.]+ %' <<<"$output"
+    json_object <run/probe.json
+    for name in supervised head_top1 best_step; do
+        grep -q "\"$name\":" run/probe.json
+    done
+    # The same again, on other threads too, and whatever is done beside it.
+    probe --baseline supervised --json | grep -v seconds >one.json
+    "$invar" probe run --threads 1 --baseline supervised --baseline random --json | grep -v seconds >two.json
+    [ "$(grep -A3 head_top1 one.json)" = "$(grep -A3 head_top1 two.json)" ]
+    probe --method neighbours --baseline supervised k=3 >/dev/null
+    grep -q '"neighbours_supervised":' run/probe.json
+}
+
+@test "ctrl-C during the supervised baseline keeps what was measured before" {
+    sed -i 's/epochs: .*/epochs: 100000/' run/recipe.yaml
+    timeout -s INT 5 "$invar" probe run --threads 1 --baseline supervised 2>stderr && status=0 || status=$?
+    grep -q 'interrupted after step' stderr
+    json_object <run/probe.json
+    grep -q '"linear":' run/probe.json
+    ! grep -q '"supervised":' run/probe.json
+}
+
+@test "few labels: draws, their mean, and every baseline" {
+    run --separate-stderr probe --labels 3 --labels 25% --labels all --draws 3 --baseline random --baseline supervised
+    [ "$status" -eq 0 ]
+    for name in linear random supervised; do
+        grep -Eq "^$name@3 +[0-9.]+ +[0-9.]+ - +[0-9.]+ +32  mean of 3 draws of 12 labels" <<<"$output"
+        grep -Eq "^$name@25% .* mean of 3 draws of 16 labels" <<<"$output"
+        grep -Eq "^$name .* converged" <<<"$output"
+        grep -q "\"$name@25%\":" run/probe.json
+    done
+    [ "$(grep -c 'trained on labels' <<<"$output")" -eq 1 ]
+    json_object <run/probe.json
+    # All of a class is no draw: the probe of all labels, but for the part that is held out.
+    probe --labels 16 --draws 2 held_out=0.1 --json >all.json
+    json_object <all.json
+    probe --labels 3 --json | grep -v seconds >one.json
+    probe --labels 3 --json | grep -v seconds >two.json
+    cmp one.json two.json
+}
+
+@test "few labels that cannot be are refused" {
+    fails_with 1 probe --labels 17
+    says "17 labels a class" "16 samples"
+    for bad in 0 2.5 -1 some 100% 0% ''; do
+        fails_with 2 probe --labels "$bad"
+        says --labels
+    done
+    fails_with 2 probe --labels 3 --method neighbours
+    says neighbours
+    fails_with 1 probe --labels 1
+    says "one strength"
+    probe --labels 1 l2=0.01 >/dev/null
+}
+
 @test "wrong usage of probe is status 2" {
     fails_with 2 probe --method best
     says linear neighbours

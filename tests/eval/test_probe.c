@@ -180,14 +180,56 @@ static void test_probe_refusals(void **state)
                    &err, INVAR_ERROR_DATA, "too few");
 }
 
+/* So many of every class, each row once, the rest behind them; another draw differs, the same one does not. */
+static void test_draws_by_class(void **state)
+{
+    enum { COUNT = 100, BY_CLASS = 3 };
+    struct invar_error err = {0};
+    int64_t labels[COUNT], index[COUNT], again[COUNT], drawn, others;
+    struct invar_label_draw how = {.per_class = BY_CLASS, .seed = 5, .draw = 1};
+    (void)state;
+    for (int i = 0; i < COUNT; ++i)
+        labels[i] = i < 60 ? 0 : i < 95 ? 1 : 2; /* 60, 35, 5 */
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
+    assert_int_equal(drawn, 3 * BY_CLASS);
+    int seen[COUNT] = {0}, of[3] = {0};
+    for (int i = 0; i < COUNT; ++i) {
+        ++seen[index[i]];
+        of[labels[index[i]]] += i < drawn;
+        assert_true(i == 0 || i == drawn || index[i] > index[i - 1]);
+    }
+    for (int i = 0; i < COUNT; ++i)
+        assert_int_equal(seen[i], 1);
+    for (int c = 0; c < 3; ++c)
+        assert_int_equal(of[c], BY_CLASS);
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, again, &drawn, &err), &err);
+    assert_memory_equal(index, again, sizeof index);
+    how.draw = 2;
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, again, &drawn, &err), &err);
+    assert_memory_not_equal(index, again, sizeof index);
+
+    how = (struct invar_label_draw){.fraction = 0.1};
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
+    assert_int_equal(drawn, 6 + 4 + 1);
+    how.fraction = 0.001; /* one at least */
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
+    assert_int_equal(drawn, 3);
+    how.fraction = 0.99; /* one is left */
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
+    assert_int_equal(drawn, 59 + 34 + 4);
+    how = (struct invar_label_draw){.per_class = 6};
+    assert_refused(invar_draw_labelled(labels, COUNT, 3, &how, index, &others, &err), &err, INVAR_ERROR_DATA,
+                   "class 2 has 5 samples");
+    labels[7] = -1;
+    assert_refused(invar_draw_labelled(labels, COUNT, 3, &how, index, &others, &err), &err, INVAR_ERROR_DATA, "row 7");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wilson),
-        cmocka_unit_test(test_accuracy),
-        cmocka_unit_test(test_probe_separable),
-        cmocka_unit_test(test_probe_ignores_unit),
-        cmocka_unit_test(test_probe_one_strength),
+        cmocka_unit_test(test_draws_by_class),     cmocka_unit_test(test_wilson),
+        cmocka_unit_test(test_accuracy),           cmocka_unit_test(test_probe_separable),
+        cmocka_unit_test(test_probe_ignores_unit), cmocka_unit_test(test_probe_one_strength),
         cmocka_unit_test(test_probe_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Some of the labelled samples, class by class: few labels, and held-out parts. */
+#include "eval/check.h"
+#include "invar/eval.h"
+#include "invar/memory.h"
+#include "invar/random.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* quota[classes] of the samples that every class has, which quota holds at first. */
+static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *quota, struct invar_error *err)
+{
+    for (int c = 0; c < classes; ++c) {
+        if (how->per_class > quota[c])
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "%" PRId64 " labels a class are asked for, but class %d has %" PRId64
+                                   " samples: ask for %" PRId64 " or less",
+                                   how->per_class, c, quota[c], quota[c]);
+        const int64_t most = quota[c] > 1 && how->fraction < 1 ? quota[c] - 1 : quota[c];
+        int64_t wanted = how->per_class > 0 ? how->per_class : llround(how->fraction * (double)quota[c]);
+        if (how->per_class == 0)
+            wanted = wanted < 1 ? 1 : wanted > most ? most : wanted;
+        quota[c] = wanted;
+    }
+    return true;
+}
+
+bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, const struct invar_label_draw *how,
+                         int64_t *index, int64_t *drawn, struct invar_error *err)
+{
+    struct invar_random random =
+        invar_random_stream((uint64_t)how->seed, INVAR_RANDOM_SPLIT, 1 + (uint64_t)how->draw, 0, 0);
+    int64_t *quota = NULL, rest = 0;
+    bool *taken = NULL, ok = false;
+
+    *drawn = 0;
+    if (!labels_check(labels, count, classes, "training samples", true, err))
+        return false;
+    quota = invar_alloc((size_t)classes, sizeof *quota, err);
+    taken = invar_alloc((size_t)count, sizeof *taken, err);
+    if (!quota || !taken)
+        goto done;
+    for (int64_t i = 0; i < count; ++i) {
+        index[i] = i;
+        ++quota[labels[i]];
+    }
+    if (!set_quota(how, classes, quota, err))
+        goto done;
+    invar_random_shuffle(&random, index, count);
+    for (int64_t i = 0; i < count; ++i)
+        if (quota[labels[index[i]]] > 0) {
+            --quota[labels[index[i]]];
+            taken[index[i]] = true;
+            ++*drawn;
+        }
+    for (int64_t i = 0, next = 0; i < count; ++i)
+        index[taken[i] ? next++ : *drawn + rest++] = i;
+    ok = true;
+done:
+    invar_free(quota);
+    invar_free(taken);
+    return ok;
+}
