@@ -46,7 +46,7 @@ const struct invar_encoder *probe_supervised_encoder(const struct probe_supervis
     return s->encoder;
 }
 
-/* The run's recipe with a linear head and labels in the place of its objective; what mixes samples would make their
+/* The run's recipe with a linear head and labels in the place of its objective; values of other samples would make
  * labels wrong. */
 static struct invar_recipe *load_recipe(const struct cli_run *run, struct invar_error *err)
 {
@@ -58,7 +58,9 @@ static struct invar_recipe *load_recipe(const struct cli_run *run, struct invar_
                                "init=null",
                                "data.group=null",
                                "data.metadata=null",
-                               "views.mix=[0]",
+                               "adversary=null",
+                               "views.mix=null",
+                               "views.corrupt=null",
                                "training.collapse_deviation=0",
                                "training.collapse_rank=0",
                                "training.measure_interval=1000000000"};
