@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of few labels a tenth would be too few to choose the strength of the penalty by. */
+/* Of few labels a tenth would be too few to choose the strength of the penalty by, and one choice too much of a chance:
+ * the median of several is taken. */
 #define HELD_OUT 0.5
+enum { SPLITS = 5 };
 
 bool probe_labels_read(struct probe_labels *out, const char *text, struct invar_error *err)
 {
@@ -56,6 +58,34 @@ static void take_rows(const struct invar_embedded *from, const int64_t *index, i
     }
 }
 
+static int ascending(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* One draw: the strength as the median of those that several held-out halves choose, and the fit with it. */
+static bool fit_draw(const struct invar_matrix *features, const int64_t *labels, const struct invar_matrix *test,
+                     const int64_t *test_labels, int classes, const struct invar_probe_options *options,
+                     struct invar_probe_result *out, struct invar_error *err)
+{
+    struct invar_probe_options once = *options;
+    double chosen[SPLITS];
+
+    for (int split = 0; options->l2.count > 1 && split < SPLITS; ++split) {
+        once.seed = options->seed + split;
+        if (!invar_probe_fit(features, labels, test, test_labels, classes, &once, out, err))
+            return false;
+        chosen[split] = out->l2;
+        invar_probe_result_free(out);
+    }
+    if (options->l2.count > 1) {
+        qsort(chosen, SPLITS, sizeof *chosen, ascending);
+        once.l2 = (struct invar_real_list){1, {chosen[SPLITS / 2]}};
+    }
+    return invar_probe_fit(features, labels, test, test_labels, classes, &once, out, err);
+}
+
 /* Draws and fits; top1 and l2 [draws]. */
 static bool measure_draws(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
                           const struct probe_settings *settings, const struct probe_labels *few, double *top1,
@@ -81,7 +111,7 @@ static bool measure_draws(const struct invar_embedded *train, const struct invar
             goto done;
         features.rows = *used;
         take_rows(train, index, *used, &features, labels);
-        if (!invar_probe_fit(&features, labels, &test_features, test->labels.data, classes, &options, &result, err))
+        if (!fit_draw(&features, labels, &test_features, test->labels.data, classes, &options, &result, err))
             goto done;
         top1[draw] = result.test.top1;
         l2[draw] = result.l2;
