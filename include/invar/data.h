@@ -3,6 +3,7 @@
 #define INVAR_DATA_H
 
 #include "invar/array.h"
+#include "invar/logmel.h"
 #include "invar/options.h"
 
 enum invar_split { INVAR_TRAIN, INVAR_TEST };
@@ -59,7 +60,7 @@ struct invar_table {
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
-                                     images:FILE.tar | csv:FILE */
+                                     images:FILE.tar | csv:FILE | audio:DIR */
     int64_t size;     /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
     int64_t channels; /**< 0: those of the samples; 1 or 3 converts */
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
@@ -73,22 +74,29 @@ struct invar_data_options {
     char metadata[INVAR_TEXT_SIZE]; /**< table of the samples, FILE.csv or FILE.tsv; empty: metadata.csv of the source's
                                        folder where group is set */
     char group[INVAR_TEXT_SIZE];    /**< its column of refinement groups; empty: none */
-    char label[INVAR_TEXT_SIZE];    /**< tables: the label column; empty: none */
-    char test[INVAR_TEXT_SIZE];     /**< tables: a file of test rows */
+    char label[INVAR_TEXT_SIZE]; /**< tables: the label column; clips: a field of pattern; empty: none, class folders */
+    char test[INVAR_TEXT_SIZE];  /**< tables: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
     char test_rows[INVAR_TEXT_SIZE]; /**< tables: last:N or every:K rows are the test split */
     char separator[INVAR_TEXT_SIZE]; /**< of tables: one character or "tab"; empty: found */
     int header;                      /**< auto | yes | no */
     char missing[INVAR_TEXT_SIZE];   /**< markers of missing values */
     char categorical[INVAR_TEXT_SIZE], numeric[INVAR_TEXT_SIZE], ignore[INVAR_TEXT_SIZE]; /**< names of columns */
-    int64_t categories; /**< most frequent ones with a place of their own */
+    int64_t categories;            /**< most frequent ones with a place of their own */
+    char pattern[INVAR_TEXT_SIZE]; /**< clips: fields in the names of files, {digit}_{speaker}_{index} */
+    int64_t rate;                  /**< clips: samples a second that all are brought to; 0: of the first one */
+    int64_t n_fft, hop;            /**< clips: samples of a spectrogram's frame and between frames; 0: by the rate */
+    int64_t mels, frames;          /**< clips: height and width of the spectrogram */
+    double f_min, f_max;           /**< clips: Hz; f_max 0: half the rate */
 };
 extern const struct invar_option invar_data_option_table[];
 
 struct invar_dataset_info {
     const char *source; /**< as given */
     enum invar_data_kind kind;
-    int rank;                       /**< of one input of the encoder: 3 for maps, 1 for vectors (tables) */
-    int height, width, channels;    /**< of what the encoder sees; vectors: channels numbers, height = width = 1 */
+    struct invar_logmel_options logmel; /**< clips: constants of the spectrogram, with what was 0 as it was found */
+    int rank;                           /**< of one input of the encoder: 3 for maps, 1 for vectors (tables) */
+    int height, width, channels;    /**< of what the encoder sees; vectors: channels numbers, height = width = 1; clips:
+                                       mels x frames, 1 channel */
     bool varying;                   /**< samples differ in size (views resize them) */
     int64_t count[2];               /**< samples by split */
     bool labelled;                  /**< every sample has a label */
@@ -105,7 +113,8 @@ struct invar_dataset_info {
     } smallest_group, largest_group;
     const struct invar_table *table; /**< what the numbers mean; NULL where samples are no rows of a table */
     float mean[16], deviation[16]; /**< per channel over the training split (a seeded sample of it when not in memory),
-                                      values in 0..1; channels <= 16; deviation 1 where a channel is constant */
+                                      values in 0..1; channels <= 16; deviation 1 where a channel is constant; clips:
+                                      of the plain log-mel spectrogram */
 };
 
 struct invar_dataset;
@@ -133,6 +142,13 @@ const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum in
 /** Refinement groups of a split [count], borrowed; -1 where there is none (test samples may lack one). NULL without
  * data.group. Equal values of the column have equal ids, whatever the order of rows. */
 const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split);
+
+/** Makes a field of the source the label (data.label does so from the start): labels and classes change, samples and
+ * splits do not. key is the option that names it, for messages. */
+bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, const char *key, struct invar_error *err);
+/** Which samples of a split meet a condition on a field, FIELD=VALUE,.. or FIELD=FIRST..LAST, into meets[count]. */
+bool invar_dataset_select(const struct invar_dataset *dataset, enum invar_split split, const char *condition,
+                          const char *key, bool *meets, struct invar_error *err);
 
 /** Known sources, a NULL-ended list of "name" and one-line help, for `invar data --help`. */
 struct invar_source_name {

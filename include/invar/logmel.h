@@ -32,6 +32,8 @@ int64_t invar_logmel_span(const struct invar_logmel_options *options, int64_t fr
  * wanted. */
 int64_t invar_logmel_empty(const struct invar_logmel *logmel);
 
+/** clip[start .. start + count) into out[count]; what lies outside of clip[samples] is silence. */
+void invar_logmel_window(const float *clip, int64_t samples, int64_t start, int64_t count, float *out);
 /** All frames of signal[samples]; value m of frame t goes to out[t * frame_stride + m * mel_stride]: (mels, 1) makes
  * [frames][mels], (1, frames) makes [mels][frames]. */
 void invar_logmel_apply(struct invar_logmel *logmel, const float *signal, int64_t samples, int64_t frame_stride,

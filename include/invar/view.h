@@ -11,6 +11,7 @@
  */
 
 #define INVAR_MAX_VIEWS 10
+#define INVAR_MAX_MASKS 8
 
 /**
  * The `views:` section of a recipe. Views are numbered from 0, global ones (of the size that the encoder sees) first,
@@ -38,6 +39,16 @@ struct invar_view_options {
     struct invar_real_list mix;                   /**< probability of mixup with another sample, by view; any kind */
     struct invar_real_list mix_share;             /**< [low, high] a sample's own share of its mixture, uniform */
     double mix_alpha; /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
+    /* clips (objectives.md 6.2) */
+    double time_crop;                      /**< part of what a longer clip has too much, over which the crop may lie */
+    double time_shift;                     /**< strength s: the crop is moved by -s to s of its length */
+    double loudness;                       /**< strength in dB */
+    double background;                     /**< probability of another clip of the batch in the background */
+    struct invar_real_list background_snr; /**< [low, high] dB */
+    double noise;                          /**< probability of white noise */
+    struct invar_real_list noise_snr;      /**< [low, high] dB */
+    int64_t time_masks, frequency_masks;   /**< masks of a spectrogram, at most INVAR_MAX_MASKS */
+    double time_mask, frequency_mask;      /**< largest width, as part of the frames and of the mels */
 };
 extern const struct invar_option invar_view_option_table[];
 /** Global and local views together. */
@@ -58,6 +69,17 @@ struct invar_view_params {
     float blur_sigma; /* 0: none */
     bool solarise;
     float gain[16], offset[16];
+    /* clips */
+    float time_place, time_shift; /* 0..1 of what is too much; -1..1 of the view's length */
+    float loudness;               /* factor */
+    bool background, noise;
+    float background_partner, background_place; /* 0..1 of the others in the batch; as time_place */
+    float background_snr, noise_snr;            /* dB */
+    uint32_t noise_key[2];
+    int time_masks, frequency_masks;
+    struct invar_view_mask {
+        float place, width; /* 0..1 of the free places; part of the side */
+    } time_mask[INVAR_MAX_MASKS], frequency_mask[INVAR_MAX_MASKS];
 };
 
 /** Draws the parameters of view number `view` of a sample of the given shape. */
@@ -69,9 +91,10 @@ struct invar_view_output {
     enum invar_data_kind kind;
     int height, width, channels;
     float mean[16], deviation[16];
-    int interpolation;         /* 0 bilinear, 1 bicubic: as in the options */
-    double solarise_threshold; /* as in the options */
-    int blur_kernel;           /* as in the options; of a workspace that was created for this output */
+    int interpolation;                  /* 0 bilinear, 1 bicubic: as in the options */
+    double solarise_threshold;          /* as in the options */
+    int blur_kernel;                    /* as in the options; of a workspace that was created for this output */
+    struct invar_logmel_options logmel; /* clips: as in the dataset's info */
 };
 
 /** Work space for one thread, sized for outputs of this shape and samples up to any size. */
@@ -80,7 +103,8 @@ struct invar_view_workspace *invar_view_workspace_create(const struct invar_view
                                                          struct invar_error *err);
 void invar_view_workspace_free(struct invar_view_workspace *workspace);
 
-/** Applies params to sample: out[channels][height][width]. Reentrant with one workspace a thread. */
+/** Applies params to sample: out[channels][height][width]. Reentrant with one workspace a thread. There is no batch
+ * here, so that clips have no background. */
 bool invar_view_apply(const struct invar_view_params *params, const struct invar_view_output *output,
                       const struct invar_sample *sample, struct invar_view_workspace *workspace, float *out,
                       struct invar_error *err);

@@ -250,6 +250,13 @@ failed:
     return false;
 }
 
+/* {digit}_{speaker}: no YAML, but a text with names in braces that no one should have to quote. */
+static bool is_pattern(const char *value)
+{
+    size_t length = *value == '{' ? strcspn(value, "}:, ") : 0;
+    return length > 1 && value[length] == '}' && value[length + 1];
+}
+
 bool invar_node_override(struct invar_node *root, const char *assignment, struct invar_error *err)
 {
     const char *equals = strchr(assignment, '=');
@@ -262,7 +269,9 @@ bool invar_node_override(struct invar_node *root, const char *assignment, struct
     if (!key || !parts)
         goto done;
     key[equals - assignment] = parts[equals - assignment] = '\0';
-    struct invar_node *value = node_from_yaml(equals + 1, strlen(equals + 1), COMMAND_LINE, key, err);
+    struct invar_node *value = is_pattern(equals + 1)
+                                   ? node_create(NODE_SCALAR, equals + 1, COMMAND_LINE, 0, err)
+                                   : node_from_yaml(equals + 1, strlen(equals + 1), COMMAND_LINE, key, err);
     ok = value && apply(root, parts, key, value, err);
 done:
     invar_free(key);

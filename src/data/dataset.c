@@ -4,6 +4,7 @@
 
 #include "invar/log.h"
 #include "invar/memory.h"
+#include <math.h>
 #include <omp.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@
 #define FIELD(name) offsetof(struct invar_data_options, name)
 const struct invar_option invar_data_option_table[] = {
     {"source", INVAR_OPTION_TEXT, FIELD(source), "fashion-mnist", 0, 0, NULL,
-     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar or csv:FILE"},
+     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar, csv:FILE or audio:DIR"},
     {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
@@ -38,9 +39,12 @@ const struct invar_option invar_data_option_table[] = {
      "the source's folder where group is set"},
     {"group", INVAR_OPTION_TEXT, FIELD(group), "", 0, 0, NULL,
      "its column whose value is the refinement group of a sample; empty: none"},
-    {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL, "csv: the column of the classes; empty: no labels"},
+    {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL,
+     "csv: the column of the classes, empty: no labels; clips: the field of data.pattern that is the class, empty: the "
+     "folder"},
     {"test", INVAR_OPTION_TEXT, FIELD(test), "", 0, 0, NULL,
-     "csv: another file with the same columns, whose rows are the test split"},
+     "test split. csv: another file with the same columns; clips: a condition such as index=0..4 or "
+     "speaker=theo,lucas"},
     {"test_rows", INVAR_OPTION_TEXT, FIELD(test_rows), "", 0, 0, NULL,
      "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
     {"separator", INVAR_OPTION_TEXT, FIELD(separator), "", 0, 0, NULL,
@@ -56,6 +60,21 @@ const struct invar_option invar_data_option_table[] = {
     {"ignore", INVAR_OPTION_TEXT, FIELD(ignore), "", 0, 0, NULL, "csv: columns that are left out"},
     {"categories", INVAR_OPTION_INT, FIELD(categories), "256", 1, 65536, NULL,
      "csv: the most frequent categories of a column that have a place of their own; others share one"},
+    {"pattern", INVAR_OPTION_TEXT, FIELD(pattern), "", 0, 0, NULL,
+     "clips: fields in the names of files without their ending, such as {digit}_{speaker}_{index}"},
+    {"rate", INVAR_OPTION_INT, FIELD(rate), "0", 0, 1000000, NULL,
+     "clips: samples a second that all are brought to; 0: the rate of the first clip"},
+    {"n_fft", INVAR_OPTION_INT, FIELD(n_fft), "0", 0, 1048576, NULL,
+     "clips: samples of a frame of the spectrogram, even; 0: the power of two nearest to 32 ms"},
+    {"hop", INVAR_OPTION_INT, FIELD(hop), "0", 0, 1048576, NULL, "clips: samples between frames; 0: 10 ms"},
+    {"mels", INVAR_OPTION_INT, FIELD(mels), "40", 1, 4096, NULL,
+     "clips: bands of the spectrogram, the height of the input"},
+    {"frames", INVAR_OPTION_INT, FIELD(frames), "64", 1, 16384, NULL,
+     "clips: frames that the encoder sees, the width of the input; shorter clips end in silence, longer ones are "
+     "cropped"},
+    {"f_min", INVAR_OPTION_REAL, FIELD(f_min), "0", 0, 500000, NULL, "clips: lowest frequency in Hz"},
+    {"f_max", INVAR_OPTION_REAL, FIELD(f_max), "0", 0, 500000, NULL,
+     "clips: highest frequency in Hz; 0: half the rate"},
     {0},
 };
 
@@ -97,11 +116,11 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
     if (dataset->bad_count[split] <= data_dataset_bad_allowed(dataset, split))
         return true;
     return invar_error_set(err, INVAR_ERROR_DATA,
-                           "%s: %lld of the %lld %s images cannot be used, more than data.bad_limit=%g allows; the "
+                           "%s: %lld of the %lld %s %ss cannot be used, more than data.bad_limit=%g allows; the "
                            "first: %s",
                            dataset->options.source, (long long)dataset->bad_count[split],
                            (long long)dataset->total[split], split == INVAR_TRAIN ? "training" : "test",
-                           dataset->options.bad_limit, dataset->first_bad);
+                           data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->first_bad);
 }
 
 /* Size and channels are those of the first image that can be decoded. */
@@ -120,14 +139,30 @@ static bool find_reference(struct invar_dataset *dataset, struct invar_error *er
         dataset->reference = i;
     }
     if (ok && !found)
-        ok = invar_error_set(err, INVAR_ERROR_DATA, "%s: no image can be read; the first: %s", dataset->options.source,
-                             dataset->first_bad);
+        ok = invar_error_set(err, INVAR_ERROR_DATA, "%s: no %s can be read; the first: %s", dataset->options.source,
+                             data_source_noun(&dataset->source), dataset->first_bad);
     dataset->height = image.height;
     dataset->width = image.width;
     dataset->channels = image.channels;
     data_decoder_free(&decoder);
     data_image_free(&image);
     return ok;
+}
+
+static void take_labels(struct invar_dataset *dataset)
+{
+    const struct data_source *source = &dataset->source;
+    struct invar_dataset_info *info = &dataset->info;
+
+    info->labelled = source->classes > 0;
+    info->classes = source->classes;
+    info->class_names = (const char *const *)source->class_names;
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++)
+        for (int64_t n = 0; n < info->count[split]; n++) {
+            int64_t label = source->label[dataset->items[split][n]];
+            dataset->labels[split][n] = label;
+            info->labelled = info->labelled && label >= 0;
+        }
 }
 
 /* What is not known to be bad, in the order of the source. */
@@ -144,20 +179,19 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
             !(dataset->groups[split] = invar_alloc(room, sizeof *dataset->groups[split], err)))
             return false;
     }
-    dataset->info.labelled = source->classes > 0;
     for (int64_t i = 0; i < source->count; i++) {
         int split = source->split[i];
         if (dataset->bad[i])
             continue;
         int64_t n = dataset->info.count[split]++;
         dataset->items[split][n] = i;
-        dataset->labels[split][n] = source->label[i];
         if (dataset->groups[split])
             dataset->groups[split][n] = dataset->refinement.of[i];
-        dataset->info.labelled = dataset->info.labelled && source->label[i] >= 0;
     }
+    take_labels(dataset);
     if (dataset->info.count[INVAR_TRAIN] == 0)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: no training sample is left", dataset->options.source);
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: no training %s is left", dataset->options.source,
+                               data_source_noun(source));
     return true;
 }
 
@@ -192,7 +226,37 @@ static bool measure_groups(struct invar_dataset *dataset, struct invar_error *er
     return info->groups > 1 || data_groups_constant(info->largest_group.name, &dataset->options, err);
 }
 
-static void describe(struct invar_dataset *dataset)
+/* What was left open in the constants of the spectrogram follows from the rate. */
+static bool describe_clips(struct invar_dataset *dataset, struct invar_error *err)
+{
+    const struct invar_data_options *o = &dataset->options;
+    struct invar_dataset_info *info = &dataset->info;
+    double rate = dataset->source.rate;
+
+    info->logmel = (struct invar_logmel_options){
+        .rate = rate,
+        .n_fft = o->n_fft ? o->n_fft : (int64_t)exp2(round(log2(0.032 * rate))),
+        .hop = o->hop ? o->hop : (int64_t)fmax(1, round(0.01 * rate)),
+        .mels = o->mels,
+        .f_min = o->f_min,
+        .f_max = o->f_max > 0 ? o->f_max : rate / 2,
+    };
+    info->height = (int)o->mels;
+    info->width = (int)o->frames;
+    info->channels = 1;
+    struct invar_logmel *logmel = invar_logmel_create(&info->logmel, err);
+    if (!logmel)
+        return false;
+    if (invar_logmel_empty(logmel))
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: %lld of the %lld bands of the spectrogram lie between two frequencies of the transform and say "
+                  "nothing: raise data.n_fft or lower data.mels",
+                  o->source, (long long)invar_logmel_empty(logmel), (long long)o->mels);
+    invar_logmel_free(logmel);
+    return true;
+}
+
+static bool describe(struct invar_dataset *dataset, struct invar_error *err)
 {
     struct invar_dataset_info *info = &dataset->info;
     int size = dataset->source.kind == INVAR_DATA_IMAGE ? (int)dataset->options.size : 0;
@@ -205,6 +269,7 @@ static void describe(struct invar_dataset *dataset)
     info->classes = dataset->source.classes;
     info->class_names = (const char *const *)dataset->source.class_names;
     info->table = dataset->source.table.count ? &dataset->source.table : NULL;
+    return info->kind != INVAR_DATA_AUDIO || describe_clips(dataset, err);
 }
 
 static bool check_options(const struct invar_data_options *options, struct invar_error *err)
@@ -276,8 +341,7 @@ static bool examine(struct invar_dataset *dataset, struct invar_error *err)
     dataset->bad = invar_alloc((size_t)dataset->source.count, sizeof *dataset->bad, err);
     if (!dataset->bad || !find_reference(dataset, err))
         return false;
-    describe(dataset);
-    return true;
+    return describe(dataset, err);
 }
 
 static void compare_samples(const struct invar_dataset *dataset)
@@ -321,20 +385,30 @@ struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *opt
 static bool assume(struct invar_dataset *dataset, const struct invar_error *why, struct invar_error *err)
 {
     const struct invar_data_options *options = &dataset->options;
+    bool is_audio = dataset->source.kind == INVAR_DATA_AUDIO;
     if (why->code != INVAR_ERROR_FILE)
         return invar_error_set(err, why->code, "%s", why->message);
-    if (!options->samples || !options->size || !options->channels)
+    if (is_audio && options->samples && options->rate) {
+        dataset->channels = 1;
+    } else if (is_audio) {
+        return invar_error_set(err, why->code, "%s (planning needs no data where data.samples and data.rate are set)",
+                               why->message);
+    } else if (!options->samples || !options->size || !options->channels) {
         return invar_error_set(err, why->code,
                                "%s (planning needs no data where data.samples, data.size and "
                                "data.channels are set)",
                                why->message);
+    } else {
+        dataset->channels = (int)options->channels;
+    }
     invar_log(INVAR_LOG_WARNING, "%s; planned for data.samples=%lld", why->message, (long long)options->samples);
+    enum invar_data_kind kind = dataset->source.kind;
     data_source_close(&dataset->source);
-    dataset->channels = (int)options->channels;
-    describe(dataset);
+    dataset->source.kind = kind;
+    dataset->source.rate = (int)options->rate;
     dataset->info.count[INVAR_TRAIN] = options->samples;
     dataset->info.assumed = true;
-    return true;
+    return describe(dataset, err);
 }
 
 struct invar_dataset *invar_dataset_survey(const struct invar_data_options *options, struct invar_error *err)
@@ -384,6 +458,27 @@ const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum in
 const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split)
 {
     return dataset->groups[split];
+}
+
+bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, const char *key, struct invar_error *err)
+{
+    if (!data_source_relabel(&dataset->source, field, key, err))
+        return false;
+    take_labels(dataset);
+    return true;
+}
+
+bool invar_dataset_select(const struct invar_dataset *dataset, enum invar_split split, const char *condition,
+                          const char *key, bool *meets, struct invar_error *err)
+{
+    struct data_condition read;
+
+    if (!data_condition_read(&read, &dataset->source.fields, condition, key, err))
+        return false;
+    for (int64_t n = 0; n < dataset->info.count[split]; n++)
+        meets[n] = data_condition_meets(&read, dataset->items[split][n]);
+    data_condition_free(&read);
+    return true;
 }
 
 struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,

@@ -69,5 +69,9 @@ struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, i
                                           const uint8_t *data);
 /** Fills info.mean and info.deviation. */
 bool data_statistics(struct invar_dataset *dataset, struct invar_error *err);
+/** The same of the log-mel spectrograms of clips. */
+bool data_statistics_audio(struct invar_dataset *dataset, struct invar_error *err);
+/** Training items for statistics of sets that are not in memory: all, or a seeded sample, in the order of the files. */
+int64_t *data_statistics_items(const struct invar_dataset *dataset, int64_t *count, struct invar_error *err);
 
 #endif

@@ -115,6 +115,8 @@ static bool scan(struct images *images, const char *path, size_t limit, struct i
 bool data_images_open(struct data_source *source, const char *path, const struct invar_data_options *options,
                       struct invar_error *err)
 {
+    static const char *const endings[] = {".jpg", ".jpeg", ".png", NULL};
+    static const struct data_layout layout = {"image", ".jpg, .jpeg or .png", endings, false};
     struct images *images = invar_alloc(1, sizeof *images, err);
     if (!images)
         return false;
@@ -125,5 +127,5 @@ bool data_images_open(struct data_source *source, const char *path, const struct
     source->name = name;
     source->close = close_images;
     return scan(images, path, data_memory_limit(options), err) &&
-           data_layout_read(source, &images->list, path, &images->entry, err);
+           data_layout_read(source, &images->list, path, &layout, &images->entry, err);
 }

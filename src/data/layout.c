@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the folders of an image collection mean: train and test, classes, no labels. */
+/* What the folders of a collection mean: train and test, classes, no labels. */
 #include "data/layout.h"
 
 #include "invar/log.h"
@@ -7,25 +7,24 @@
 #include <string.h>
 #include <strings.h>
 
-/* One split: where it is, its classes in order, and its images. */
+/* One split: where it is, its classes in order, and its samples. */
 struct part {
     const char *folder;   /* "train", "test", "val"; "" for the root itself */
-    size_t *image;        /* list entries */
+    size_t *sample;       /* list entries */
     int *class_of;        /* [count], -1 */
-    size_t count, loose;  /* images; those outside of class folders */
+    size_t count, loose;  /* samples; those outside of class folders */
     size_t loose_example; /* the first of these, a list entry */
     const char **name;    /* of classes, not ended by NUL but by '/' or NUL */
-    size_t *class_images;
+    size_t *class_samples;
     int classes;
 };
 
-static bool is_image(const char *path)
+static bool is_sample(const struct data_layout *layout, const char *path)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png"};
     size_t length = strlen(path);
-    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
-        size_t ending = strlen(endings[i]);
-        if (length > ending && strcasecmp(path + length - ending, endings[i]) == 0)
+    for (const char *const *ending = layout->endings; *ending; ending++) {
+        size_t end = strlen(*ending);
+        if (length > end && strcasecmp(path + length - end, *ending) == 0)
             return true;
     }
     return false;
@@ -58,38 +57,38 @@ static bool has_folder(const struct data_list *list, const char *name)
 
 static bool part_alloc(struct part *part, size_t entries, struct invar_error *err)
 {
-    part->image = invar_alloc(entries + 1, sizeof *part->image, err);
+    part->sample = invar_alloc(entries + 1, sizeof *part->sample, err);
     part->class_of = invar_alloc(entries + 1, sizeof *part->class_of, err);
     part->name = invar_alloc(entries + 1, sizeof *part->name, err);
-    part->class_images = invar_alloc(entries + 1, sizeof *part->class_images, err);
-    return part->image && part->class_of && part->name && part->class_images;
+    part->class_samples = invar_alloc(entries + 1, sizeof *part->class_samples, err);
+    return part->sample && part->class_of && part->name && part->class_samples;
 }
 
 static void part_free(struct part *part)
 {
-    invar_free(part->image);
+    invar_free(part->sample);
     invar_free(part->class_of);
     invar_free(part->name);
-    invar_free(part->class_images);
+    invar_free(part->class_samples);
 }
 
 /* The list is sorted, so what belongs to a class stands together. */
-static void part_read(struct part *part, const struct data_list *list)
+static void part_read(struct part *part, const struct data_list *list, const struct data_layout *layout)
 {
     for (size_t i = 0; i < list->count; i++) {
         const char *rest = below(data_list_path(list, i), part->folder);
         if (!rest)
             continue;
-        bool image = !list->entry[i].folder && is_image(rest);
-        bool in_class = list->entry[i].folder || strchr(rest, '/');
+        bool sample = !list->entry[i].folder && is_sample(layout, rest);
+        bool in_class = !layout->flat && (list->entry[i].folder || strchr(rest, '/'));
         if (in_class && (part->classes == 0 || !same_name(part->name[part->classes - 1], rest)))
             part->name[part->classes++] = rest;
-        if (!image)
+        if (!sample)
             continue;
-        part->image[part->count] = i;
+        part->sample[part->count] = i;
         part->class_of[part->count++] = in_class ? part->classes - 1 : -1;
         if (in_class) {
-            part->class_images[part->classes - 1]++;
+            part->class_samples[part->classes - 1]++;
         } else {
             if (part->loose++ == 0)
                 part->loose_example = i;
@@ -97,26 +96,27 @@ static void part_read(struct part *part, const struct data_list *list)
     }
 }
 
-/* A part whose images all lie outside of class folders has no classes, whatever empty folders stand beside them. */
-static bool part_check(struct part *part, const struct data_list *list, const char *root, struct invar_error *err)
+/* A part whose samples all lie outside of class folders has no classes, whatever empty folders stand beside them. */
+static bool part_check(struct part *part, const struct data_list *list, const char *root,
+                       const struct data_layout *layout, struct invar_error *err)
 {
     const char *slash = *part->folder ? "/" : "";
     if (part->count == 0)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: holds no image, expected .jpg, .jpeg or .png files",
-                               root, slash, part->folder);
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: holds no %s, expected %s files", root, slash,
+                               part->folder, layout->noun, layout->expected);
     if (part->loose == part->count) {
         part->classes = 0;
         return true;
     }
     if (part->loose)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s: image %s stands beside class folders; move it into the folder of its class", root,
-                               data_list_path(list, part->loose_example));
+                               "%s: %s %s stands beside class folders; move it into the folder of its class", root,
+                               layout->noun, data_list_path(list, part->loose_example));
     for (int c = 0; c < part->classes; c++)
-        if (part->class_images[c] == 0)
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s%s%s: class folder %.*s holds no .jpg, .jpeg or .png image; fill or remove it",
-                                   root, slash, part->folder, (int)strcspn(part->name[c], "/"), part->name[c]);
+        if (part->class_samples[c] == 0)
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: class folder %.*s holds no %s %s; fill or remove it",
+                                   root, slash, part->folder, (int)strcspn(part->name[c], "/"), part->name[c],
+                                   layout->expected, layout->noun);
     return true;
 }
 
@@ -152,7 +152,7 @@ static void take_part(struct data_source *source, const struct part *part, const
     for (size_t i = 0; i < part->count; i++) {
         int64_t item = first + (int64_t)i;
         int class = part->class_of[i];
-        items[item] = part->image[i];
+        items[item] = part->sample[i];
         source->split[item] = (uint8_t)split;
         source->label[item] = part->classes == 0 ? -1 : label_of ? label_of[class] : class;
     }
@@ -172,19 +172,20 @@ static bool match_classes(const struct part *train, const struct part *test, con
 }
 
 /* A class called "train" beside other classes reads as a split: nothing may vanish without a word. */
-static void mention_unused(const struct data_list *list, const char *root, size_t used)
+static void mention_unused(const struct data_list *list, const char *root, const struct data_layout *layout,
+                           size_t used)
 {
-    size_t images = 0;
+    size_t samples = 0;
     for (size_t i = 0; i < list->count; i++)
-        images += !list->entry[i].folder && is_image(data_list_path(list, i));
-    if (images > used)
+        samples += !list->entry[i].folder && is_sample(layout, data_list_path(list, i));
+    if (samples > used)
         invar_log(INVAR_LOG_WARNING,
-                  "%s: has a folder train, so %zu images outside of train/ and test/ (or val/) are not used", root,
-                  images - used);
+                  "%s: has a folder train, so %zu %ss outside of train/ and test/ (or val/) are not used", root,
+                  samples - used, layout->noun);
 }
 
-bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root, size_t **items,
-                      struct invar_error *err)
+bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root,
+                      const struct data_layout *layout, size_t **items, struct invar_error *err)
 {
     bool split = has_folder(list, "train");
     struct part train = {.folder = split ? "train" : ""};
@@ -195,20 +196,21 @@ bool data_layout_read(struct data_source *source, const struct data_list *list, 
     source->has_test = split && has_folder(list, test.folder);
     if (!part_alloc(&train, list->count, err) || !part_alloc(&test, list->count, err))
         goto done;
-    part_read(&train, list);
-    if (!part_check(&train, list, root, err))
+    part_read(&train, list, layout);
+    if (!part_check(&train, list, root, layout, err))
         goto done;
     if (source->has_test) {
-        part_read(&test, list);
+        part_read(&test, list, layout);
         label_of = invar_alloc((size_t)test.classes + 1, sizeof *label_of, err);
-        if (!label_of || !part_check(&test, list, root, err) || !match_classes(&train, &test, root, label_of, err))
+        if (!label_of || !part_check(&test, list, root, layout, err) ||
+            !match_classes(&train, &test, root, label_of, err))
             goto done;
     }
     *items = invar_alloc(train.count + test.count, sizeof **items, err);
     if (!*items || !data_source_reserve(source, (int64_t)(train.count + test.count), false, err) ||
         !take_classes(source, train.classes ? &train : &test, err))
         goto done;
-    mention_unused(list, root, train.count + test.count);
+    mention_unused(list, root, layout, train.count + test.count);
     take_part(source, &train, NULL, 0, INVAR_TRAIN, *items);
     take_part(source, &test, label_of, (int64_t)train.count, INVAR_TEST, *items);
     ok = true;

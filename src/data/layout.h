@@ -5,17 +5,24 @@
 #include "data/list.h"
 #include "data/source.h"
 
+/** What samples are called and how their files end. */
+struct data_layout {
+    const char *noun, *expected; /**< "image", ".jpg, .jpeg or .png" */
+    const char *const *endings;  /**< NULL-ended */
+    bool flat;                   /**< folders below train/ and test/ are no classes */
+};
+
 /**
  * Reads splits and classes out of the sorted paths of a folder or archive called root, and fills count, label, split,
  * has_test and classes of the source; training items come first, each part in the order of the list. *items becomes
  * [count], the list entry of each item (invar_free).
  *
  * With a folder train/, the items are those of train/ and of test/ (or val/); otherwise those of the root. Below that
- * the first folder is the class; images outside of class folders have no label. Errors: no images at all, a class
- * folder without any, images beside class folders, a test class that is not in train.
+ * the first folder is the class; samples outside of class folders have no label. Errors: no samples at all, a class
+ * folder without any, samples beside class folders, a test class that is not in train.
  */
-bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root, size_t **items,
-                      struct invar_error *err);
+bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root,
+                      const struct data_layout *layout, size_t **items, struct invar_error *err);
 /** Cuts the folder that everything in an archive stands in, where there is one. */
 void data_layout_strip(struct data_list *list);
 

@@ -151,6 +151,15 @@ int64_t invar_logmel_empty(const struct invar_logmel *l)
     return empty;
 }
 
+void invar_logmel_window(const float *clip, int64_t samples, int64_t start, int64_t count, float *out)
+{
+    int64_t from = start > 0 ? start : 0, to = start + count < samples ? start + count : samples;
+
+    memset(out, 0, (size_t)count * sizeof *out);
+    if (from < to)
+        memcpy(out + (from - start), clip + from, (size_t)(to - from) * sizeof *out);
+}
+
 static void transform(struct invar_logmel *l, const float *signal)
 {
     const int64_t size = l->options.n_fft;

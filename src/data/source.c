@@ -39,6 +39,21 @@ static bool unknown(const char *name, struct invar_error *err)
                            nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+/* Options that only some sources read: none of them may be passed over in silence. */
+static bool check_naming(const struct data_source *source, const struct invar_data_options *options,
+                         struct invar_error *err)
+{
+    const char *option = options->pattern[0] ? "pattern"
+                         : options->test[0]  ? "test"
+                         : options->label[0] ? "label"
+                                             : NULL;
+    if (source->kind != INVAR_DATA_IMAGE || !option)
+        return true;
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "data.%s: is not for images, whose labels and splits are those of folders and files",
+                           option);
+}
+
 bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err)
 {
     char name[INVAR_TEXT_SIZE];
@@ -54,7 +69,7 @@ bool data_source_open(struct data_source *source, const struct invar_data_option
         if (!*path != !*arguments[i])
             return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"",
                                    options->source, name, *arguments[i] ? ":" : "", arguments[i]);
-        return open_functions[i](source, path, options, err);
+        return open_functions[i](source, path, options, err) && check_naming(source, options, err);
     }
     return unknown(name, err);
 }
@@ -92,6 +107,30 @@ bool data_source_classes(struct data_source *source, int classes, const char *co
     return true;
 }
 
+bool data_source_relabel(struct data_source *source, const char *field, const char *key, struct invar_error *err)
+{
+    const struct data_field *found = data_fields_find(&source->fields, field, strlen(field), key, err);
+
+    if (!found)
+        return false;
+    for (int i = 0; source->class_names && i < source->classes; i++)
+        invar_free(source->class_names[i]);
+    invar_free(source->class_names);
+    source->classes = 0;
+    if (!data_source_classes(source, found->values, (const char *const *)found->value, err))
+        return false;
+    for (int64_t i = 0; i < source->count; i++)
+        source->label[i] = found->of[i];
+    return true;
+}
+
+const char *data_source_noun(const struct data_source *source)
+{
+    static const char *const nouns[] = {
+        [INVAR_DATA_IMAGE] = "image", [INVAR_DATA_TABLE] = "row", [INVAR_DATA_AUDIO] = "clip"};
+    return nouns[source->kind];
+}
+
 bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                         struct data_image *image, struct invar_error *err)
 {
@@ -126,6 +165,7 @@ void data_source_close(struct data_source *source)
         invar_free(source->class_names[i]);
     invar_free(source->class_names);
     invar_free(source->schema);
+    data_fields_free(&source->fields);
     invar_free(source->label);
     invar_free(source->split);
     *source = (struct data_source){0};

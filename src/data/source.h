@@ -2,6 +2,7 @@
 #ifndef DATA_SOURCE_H
 #define DATA_SOURCE_H
 
+#include "data/fields.h"
 #include "data/image.h"
 #include "invar/data.h"
 #include "invar/file.h"
@@ -23,6 +24,8 @@ struct data_source {
     bool has_test;      /**< false: all items are INVAR_TRAIN so far and data_source_split divides them */
     int classes;        /**< 0 without labels */
     char **class_names; /**< [classes] */
+    struct data_fields fields;
+    int rate; /**< of waveforms, in samples a second */
 
     /* Sources that read their files whole: item i is pixels[i], all of one shape; float32 where they are no images. */
     const uint8_t **pixels;      /**< [count] into held, or NULL */
@@ -55,6 +58,10 @@ void data_source_release(struct data_source *source);
 /** One item as an image of so many channels (0: those it has). Reentrant with one decoder a thread. */
 bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                         struct data_image *image, struct invar_error *err);
+/** Makes a field the label: its values are the classes. key is the option that names it. */
+bool data_source_relabel(struct data_source *source, const char *field, const char *key, struct invar_error *err);
+/** What one sample is called, for messages: "image". */
+const char *data_source_noun(const struct data_source *source);
 /** The seeded split of a source that has none: test_fraction of every class. */
 bool data_source_split(struct data_source *source, double test_fraction, uint64_t seed, struct invar_error *err);
 
@@ -80,7 +87,10 @@ size_t data_memory_limit(const struct invar_data_options *options);
     X("images", "PATH", "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", \
       data_images_open)                                                                                                \
     X("csv", "FILE", "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label",             \
-      data_table_open)
+      data_table_open)                                                                                                 \
+    X("audio", "DIR",                                                                                                  \
+      "folder of WAV, FLAC and OGG files, class = folder, or by data.pattern; train/ and test/ optional",              \
+      data_audio_open)
 
 #define DATA_DECLARE(name, argument, help, open)                                                                       \
     bool open(struct data_source *source, const char *path, const struct invar_data_options *options,                  \

@@ -64,23 +64,29 @@ static int ascending(const void *a, const void *b)
     return p < q ? -1 : p > q;
 }
 
-/* A seeded sample, in the order of the files, which disks like. */
-static bool count_sample(struct counting *counting, struct invar_error *err)
+int64_t *data_statistics_items(const struct invar_dataset *dataset, int64_t *chosen_count, struct invar_error *err)
 {
-    struct invar_dataset *dataset = counting->dataset;
     int64_t count = dataset->info.count[INVAR_TRAIN];
     int64_t chosen = count < SAMPLE_LIMIT ? count : SAMPLE_LIMIT;
     struct invar_random random =
         invar_random_stream((uint64_t)dataset->options.split_seed, INVAR_RANDOM_SPLIT, 1, 0, 0);
     int64_t *items = invar_alloc((size_t)count, sizeof *items, err);
     if (!items)
-        return false;
+        return NULL;
     for (int64_t i = 0; i < count; i++)
         items[i] = dataset->items[INVAR_TRAIN][i];
     if (chosen < count)
         invar_random_shuffle(&random, items, count);
     qsort(items, (size_t)chosen, sizeof *items, ascending);
-    bool ok = data_dataset_visit(dataset, items, chosen, count_image, counting, err);
+    *chosen_count = chosen;
+    return items;
+}
+
+static bool count_sample(struct counting *counting, struct invar_error *err)
+{
+    int64_t count;
+    int64_t *items = data_statistics_items(counting->dataset, &count, err);
+    bool ok = items && data_dataset_visit(counting->dataset, items, count, count_image, counting, err);
     invar_free(items);
     return ok;
 }
@@ -109,6 +115,8 @@ bool data_statistics(struct invar_dataset *dataset, struct invar_error *err)
     struct counting counting = {.dataset = dataset};
     bool ok = false;
 
+    if (dataset->source.kind == INVAR_DATA_AUDIO)
+        return data_statistics_audio(dataset, err);
     counting.by_thread = invar_alloc((size_t)dataset->workers, sizeof *counting.by_thread, err);
     if (!counting.by_thread)
         goto done;

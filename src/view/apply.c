@@ -91,6 +91,9 @@ void invar_view_workspace_free(struct invar_view_workspace *workspace)
     invar_free(workspace->plane);
     invar_free(workspace->padded);
     invar_free(workspace->blur_weight);
+    invar_logmel_free(workspace->logmel);
+    invar_free(workspace->wave);
+    invar_free(workspace->other);
     invar_free(workspace);
 }
 
@@ -155,7 +158,7 @@ bool invar_view_apply(const struct invar_view_params *params, const struct invar
                       const struct invar_sample *sample, struct invar_view_workspace *workspace, float *out,
                       struct invar_error *err)
 {
-    const struct view_job job = {params, output, sample, workspace, out};
+    const struct view_job job = {params, output, sample, workspace, out, sample, 1, 0};
 
     if (!workspace_check(workspace, output, err) || !view_sample_check(output, sample, err) ||
         (sample->kind == INVAR_DATA_IMAGE && !params_check(params, sample, err)))
@@ -167,7 +170,7 @@ bool invar_view_apply(const struct invar_view_params *params, const struct invar
 bool invar_view_plain(const struct invar_view_output *output, const struct invar_sample *sample,
                       struct invar_view_workspace *workspace, float *out, struct invar_error *err)
 {
-    const struct view_job job = {NULL, output, sample, workspace, out};
+    const struct view_job job = {NULL, output, sample, workspace, out, sample, 1, 0};
 
     if (!workspace_check(workspace, output, err) || !view_sample_check(output, sample, err))
         return false;

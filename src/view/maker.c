@@ -48,6 +48,7 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     output->interpolation = options->interpolation;
     output->solarise_threshold = options->solarise_threshold;
     output->blur_kernel = (int)options->blur_kernel;
+    output->logmel = info->logmel;
     for (int c = 0; c < VIEW_MAX_CHANNELS; c++) {
         output->mean[c] = info->mean[c];
         output->deviation[c] = info->deviation[c] <= CONSTANT && info->deviation[c] >= 0.0f ? 1.0f : info->deviation[c];
@@ -196,8 +197,14 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
         const struct size *size = view < globals ? &maker->global : &maker->local;
         float *images = view < globals ? out : local_out;
         struct invar_view_params params;
-        const struct view_job job = {&params, &size->output, &samples[number], size->workspaces[omp_get_thread_num()],
-                                     images + (size_t)(place * count + number) * image_size(size)};
+        const struct view_job job = {&params,
+                                     &size->output,
+                                     &samples[number],
+                                     size->workspaces[omp_get_thread_num()],
+                                     images + (size_t)(place * count + number) * image_size(size),
+                                     samples,
+                                     count,
+                                     number};
         invar_view_draw(&params, &maker->options, seed, epoch, &samples[number], (int)view);
         view_run(&job);
     }
@@ -219,8 +226,14 @@ bool invar_view_maker_plain(struct invar_view_maker *maker, const struct invar_s
         return false;
 #pragma omp parallel for schedule(static) num_threads(thread_count(maker))
     for (int64_t i = 0; i < count; i++) {
-        const struct view_job job = {NULL, &maker->global.output, &samples[i],
-                                     maker->global.workspaces[omp_get_thread_num()], out + (size_t)i * size};
+        const struct view_job job = {NULL,
+                                     &maker->global.output,
+                                     &samples[i],
+                                     maker->global.workspaces[omp_get_thread_num()],
+                                     out + (size_t)i * size,
+                                     samples,
+                                     count,
+                                     i};
         view_run_plain(&job);
     }
     return true;

@@ -47,6 +47,25 @@ const struct invar_option invar_view_option_table[] = {
      "[low, high] a sample's own share of its mixture, uniform (DACL)"},
     {"mix_alpha", INVAR_OPTION_REAL, AT(mix_alpha), "0", 0, 1000, NULL,
      "above 0: the share is max(b, 1 - b) with b from Beta(alpha, alpha) instead (i-Mix: 1)"},
+    {"time_crop", INVAR_OPTION_REAL, AT(time_crop), "1", 0, 1, NULL,
+     "clips longer than the view: part of their rest over which the crop may begin; 0: always at the start"},
+    {"time_shift", INVAR_OPTION_REAL, AT(time_shift), "0.1", 0, 1, NULL,
+     "clips, strength s: moved in time by -s to s of the view's length, silence coming in"},
+    {"loudness", INVAR_OPTION_REAL, AT(loudness), "6", 0, 60, NULL, "clips, strength s in dB: gain from -s to s"},
+    {"background", INVAR_OPTION_REAL, AT(background), "0", 0, 1, NULL,
+     "clips: probability of another clip of the batch in the background"},
+    {"background_snr", INVAR_OPTION_REAL_LIST, AT(background_snr), "[5, 20]", -60, 120, NULL,
+     "[low, high] dB by which the clip is stronger than that background"},
+    {"noise", INVAR_OPTION_REAL, AT(noise), "0.5", 0, 1, NULL, "clips: probability of white noise"},
+    {"noise_snr", INVAR_OPTION_REAL_LIST, AT(noise_snr), "[10, 40]", -60, 120, NULL,
+     "[low, high] dB by which the clip is stronger than that noise"},
+    {"time_masks", INVAR_OPTION_INT, AT(time_masks), "1", 0, INVAR_MAX_MASKS, NULL,
+     "clips: runs of frames of the spectrogram that are masked"},
+    {"time_mask", INVAR_OPTION_REAL, AT(time_mask), "0.2", 0, 1, NULL, "their largest length, as part of the frames"},
+    {"frequency_masks", INVAR_OPTION_INT, AT(frequency_masks), "1", 0, INVAR_MAX_MASKS, NULL,
+     "clips: runs of bands of the spectrogram that are masked"},
+    {"frequency_mask", INVAR_OPTION_REAL, AT(frequency_mask), "0.2", 0, 1, NULL,
+     "their largest width, as part of the bands"},
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
@@ -67,6 +86,15 @@ static bool pair_check(const struct invar_real_list *list, const char *name, str
                                "views.%s: [%g, %g] is no range; give [low, high] with 0 < low <= high", name,
                                view_list_at(list, 0), view_list_at(list, 1));
     return true;
+}
+
+/* [low, high] in dB, of any sign. */
+static bool decibels_check(const struct invar_real_list *list, const char *name, struct invar_error *err)
+{
+    if ((list->count == 1 || list->count == 2) && view_list_at(list, 0) <= view_list_at(list, 1))
+        return true;
+    return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: is no range; give [low, high] in dB with low <= high",
+                           name);
 }
 
 int64_t invar_view_count(const struct invar_view_options *options)
@@ -106,6 +134,10 @@ static bool local_check(const struct invar_view_options *options, const struct i
             err, INVAR_ERROR_USAGE,
             "views.local_size: is %lld, but there are no local views; set views.local to their number",
             (long long)options->local_size);
+    if (options->local > 0 && info && info->kind != INVAR_DATA_IMAGE)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "views.local: %lld local views, but only images have them; set it to 0",
+                               (long long)options->local);
     if (options->local > 0 && info && (options->local_size > info->height || options->local_size > info->width))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.local_size: %lld is larger than the %d x %d pixels of global views; give less",
@@ -128,5 +160,7 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
            pair_check(&options->crop_aspect, "crop_aspect", err) &&
            pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&
            by_view_check(options, &options->mix, "mix", err) && pair_check(&options->mix_share, "mix_share", err) &&
-           by_view_check(options, &options->solarise, "solarise", err);
+           by_view_check(options, &options->solarise, "solarise", err) &&
+           decibels_check(&options->background_snr, "background_snr", err) &&
+           decibels_check(&options->noise_snr, "noise_snr", err);
 }

@@ -11,8 +11,9 @@
 
 #include <math.h>
 
-#define FIRST_STREAM 128 /* of generator noise: lower views of this purpose belong to noise that views add themselves  \
-                          */
+#define FIRST_STREAM                                                                                                   \
+    128 /* of generator noise: lower views of this purpose belong to noise that views add themselves                   \
+         */
 
 struct invar_perturbation {
     struct invar_device *device;

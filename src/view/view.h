@@ -42,6 +42,11 @@ struct invar_view_workspace {
     float *plane;                               /* [height][width] */
     float *padded;                              /* [width + blur kernel] */
     float *blur_weight;                         /* [blur kernel / 2 + 1] */
+
+    /* clips */
+    struct invar_logmel *logmel;
+    int64_t span;        /* samples under the frames of the view */
+    float *wave, *other; /* [span] of the sample, and of what is mixed into it */
 };
 
 /** One view being made. */
@@ -51,6 +56,9 @@ struct view_job {
     const struct invar_sample *sample;
     struct invar_view_workspace *workspace;
     float *image; /* [channels][height][width] */
+    /* The batch that the sample is number `place` of; a sample alone is a batch of 1. */
+    const struct invar_sample *batch;
+    int64_t batch_count, place;
 };
 
 struct view_operation {
@@ -78,10 +86,11 @@ struct view_kind {
                       struct invar_error *err);
 };
 const struct view_kind *view_kind_of(enum invar_data_kind kind);
-extern const struct view_kind view_kind_image, view_kind_table;
+extern const struct view_kind view_kind_image, view_kind_table, view_kind_audio;
 
 extern const struct view_operation view_crop, view_jitter, view_gain, view_grayscale, view_blur, view_solarise,
-    view_standardise;
+    view_standardise, view_time, view_background, view_noise, view_loudness, view_spectrogram, view_time_mask,
+    view_frequency_mask;
 extern const struct view_operation *const view_image_operations[];
 
 /** The number of the random stream of an operation (below 32) for one view, so that neither shifts another's draws. */
@@ -104,6 +113,11 @@ bool view_sample_check(const struct invar_view_output *output, const struct inva
 void view_run(const struct view_job *job);
 void view_run_plain(const struct view_job *job);
 void view_image_plain(const struct view_job *job);
+
+/** A window of a clip as long as the view; place in 0..1 of what is too much. */
+void view_window(const struct view_job *job, const struct invar_sample *clip, float place, float shift, float *out);
+/** Mean square of wave[count]. */
+double view_power(const float *wave, int64_t count);
 
 /** Samples the crop box into job->image, values 0..1, by the tables of the workspace; taps is 2 or 4. */
 void view_resample(const struct view_job *job, int taps);

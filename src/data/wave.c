@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One sound file: libsndfile reads it block by block, soxr brings it to the rate. No size in a header is believed. */
+#include "data/wave.h"
+
+#include "invar/memory.h"
+#include <math.h>
+#include <sndfile.h>
+#include <soxr.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK 4096 /* frames read at a time */
+#define MAX_CHANNELS 64
+#define MIN_RATE 100
+#define MAX_RATE 1000000
+
+/* A WAV file whose header promises more bytes than there are; writers to pipes leave 0 or all ones. */
+static bool is_cut_short(int file)
+{
+    uint8_t head[8];
+    struct stat info;
+
+    if (pread(file, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "RIFF", 4) != 0 ||
+        fstat(file, &info) != 0)
+        return false;
+    uint32_t size = head[4] | (uint32_t)head[5] << 8 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 24;
+    return size != 0 && size != UINT32_MAX && (int64_t)size + 8 > (int64_t)info.st_size + 1; /* 1: padding */
+}
+
+static SNDFILE *open_sound(int file, SF_INFO *info)
+{
+    *info = (SF_INFO){0};
+    if (lseek(file, 0, SEEK_SET) != 0)
+        return NULL;
+    return sf_open_fd(file, SFM_READ, info, SF_FALSE);
+}
+
+int data_wave_rate(int file)
+{
+    SF_INFO info;
+    SNDFILE *sound = open_sound(file, &info);
+    if (sound)
+        sf_close(sound);
+    return sound && info.samplerate >= MIN_RATE && info.samplerate <= MAX_RATE ? info.samplerate : 0;
+}
+
+static bool check_header(const SF_INFO *info, const char *name, int rate, struct invar_error *err)
+{
+    if (info->channels < 1 || info->channels > MAX_CHANNELS)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %d channels, expected 1 to %d", name, info->channels,
+                               MAX_CHANNELS);
+    if (info->samplerate < MIN_RATE || info->samplerate > MAX_RATE)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %d samples a second, expected %d to %d", name,
+                               info->samplerate, MIN_RATE, MAX_RATE);
+    if (info->frames < 1)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound, its length is 0", name);
+    /* Its own length and the one that comes out; a length that is not known passes and is counted while reading. */
+    if (info->frames < SF_COUNT_MAX &&
+        (info->frames > DATA_CLIP_LIMIT || (double)info->frames * rate / info->samplerate > (double)DATA_CLIP_LIMIT))
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %lld samples at %d Hz; at most %lld are possible",
+                               name, (long long)info->frames, info->samplerate, (long long)DATA_CLIP_LIMIT);
+    return true;
+}
+
+/* Room for `more` floats behind the `have` that are kept. */
+static bool make_room(struct data_image *image, size_t have, size_t more, struct invar_error *err)
+{
+    struct data_image larger = {0};
+    size_t needed = (have + more) * sizeof(float);
+
+    if (needed <= image->capacity)
+        return true;
+    if (!data_image_floats(&larger, (int)(2 * (have + more)), 1, err))
+        return false;
+    if (have)
+        memcpy(larger.pixels, image->pixels, have * sizeof(float));
+    data_image_free(image);
+    *image = larger;
+    return true;
+}
+
+static void mix(const float *block, sf_count_t frames, int channels, float *out)
+{
+    for (sf_count_t i = 0; i < frames; i++) {
+        float sum = 0;
+        for (int c = 0; c < channels; c++)
+            sum += block[i * channels + c];
+        out[i] = sum / (float)channels;
+    }
+}
+
+/* All of it, mixed to one channel, into `wave`; *frames are what there were. */
+static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, struct data_decoder *decoder,
+                     struct data_image *wave, size_t *frames, struct invar_error *err)
+{
+    sf_count_t got = 1;
+
+    *frames = 0;
+    if (!data_decoder_reserve(decoder, (size_t)info->channels * BLOCK * sizeof(float), err))
+        return false;
+    while (got > 0) {
+        float *block = (float *)(void *)decoder->file;
+        got = sf_readf_float(sound, block, BLOCK);
+        if (got <= 0)
+            break;
+        if (*frames + (size_t)got > (size_t)DATA_CLIP_LIMIT)
+            return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has more than %lld samples, the limit of a clip", name,
+                                   (long long)DATA_CLIP_LIMIT);
+        if (!make_room(wave, *frames, (size_t)got, err))
+            return false;
+        mix(block, got, info->channels, (float *)(void *)wave->pixels + *frames);
+        *frames += (size_t)got;
+    }
+    if (*frames == 0)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound that can be read", name);
+    if (info->frames < SF_COUNT_MAX && *frames < (size_t)info->frames)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: %zu of its %lld samples can be read", name,
+                               *frames, (long long)info->frames);
+    return true;
+}
+
+static bool check_values(const struct data_image *wave, size_t frames, const char *name, struct invar_error *err)
+{
+    const float *values = (const float *)(const void *)wave->pixels;
+    for (size_t i = 0; i < frames; i++)
+        if (!(fabsf(values[i]) <= 1e6f))
+            return invar_error_set(err, INVAR_ERROR_FORMAT,
+                                   "%s: sample %zu is NaN, Inf or beyond a million; a waveform lies in -1 to 1", name,
+                                   i);
+    return true;
+}
+
+/* wave[frames] at its rate to image at the other. */
+static bool resample(const struct data_image *wave, size_t frames, int from, int to, const char *name,
+                     struct data_image *image, struct invar_error *err)
+{
+    const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+    const soxr_runtime_spec_t one_thread = soxr_runtime_spec(1);
+    size_t room = (size_t)ceil((double)frames * to / from) + 1, got = 0;
+    size_t wanted = (size_t)llround((double)frames * to / from);
+
+    wanted = wanted ? wanted : 1;
+    if (!data_image_floats(image, (int)room, 1, err))
+        return false;
+    memset(image->pixels, 0, room * sizeof(float));
+    soxr_error_t failed =
+        soxr_oneshot(from, to, 1, wave->pixels, frames, NULL, image->pixels, room, &got, NULL, &quality, &one_thread);
+    if (failed)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: cannot be brought from %d to %d Hz: %s", name, from, to,
+                               failed);
+    image->width = (int)wanted; /* what soxr leaves at the end is silence */
+    return true;
+}
+
+bool data_wave_decode(int file, const char *name, int rate, struct data_decoder *decoder, struct data_image *image,
+                      struct invar_error *err)
+{
+    SF_INFO info;
+    size_t frames;
+    bool ok = false;
+    SNDFILE *sound = open_sound(file, &info);
+
+    if (!sound)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no sound that can be read, expected WAV, FLAC or OGG",
+                               name);
+    if (is_cut_short(file)) {
+        invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: its header says more bytes than it has", name);
+        goto done;
+    }
+    struct data_image *wave = info.samplerate == rate ? image : &decoder->scratch;
+    if (!check_header(&info, name, rate, err) || !read_all(sound, &info, name, decoder, wave, &frames, err) ||
+        !check_values(wave, frames, name, err))
+        goto done;
+    if (wave == image)
+        ok = data_image_floats(image, (int)frames, 1, err);
+    else
+        ok = resample(wave, frames, info.samplerate, rate, name, image, err);
+done:
+    sf_close(sound);
+    return ok;
+}
