@@ -91,7 +91,7 @@ static bool pair_check(const struct invar_real_list *list, const char *name, str
 /* [low, high] in dB, of any sign. */
 static bool decibels_check(const struct invar_real_list *list, const char *name, struct invar_error *err)
 {
-    if ((list->count == 1 || list->count == 2) && view_list_at(list, 0) <= view_list_at(list, 1))
+    if (list->count <= 2 && view_list_at(list, 0) <= view_list_at(list, 1))
         return true;
     return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: is no range; give [low, high] in dB with low <= high",
                            name);

@@ -64,7 +64,7 @@ static void every_source_has_a_name_and_help(void **state)
     int count = 0;
     for (const struct invar_source_name *source = invar_source_names(); source->name; source++, count++)
         assert_true(*source->name && *source->help);
-    assert_int_equal(count, 6);
+    assert_int_equal(count, 7);
 }
 
 static void splits_every_class_by_seed(void **state)
