@@ -146,9 +146,11 @@ const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum in
 /** Makes a field of the source the label (data.label does so from the start): labels and classes change, samples and
  * splits do not. key is the option that names it, for messages. */
 bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, const char *key, struct invar_error *err);
-/** Which samples of a split meet a condition on a field, FIELD=VALUE,.. or FIELD=FIRST..LAST, into meets[count]. */
-bool invar_dataset_select(const struct invar_dataset *dataset, enum invar_split split, const char *condition,
-                          const char *key, bool *meets, struct invar_error *err);
+/** From now on the test split is all samples that meet a condition on a field (FIELD=VALUE,.. or FIELD=FIRST..LAST),
+ * and the training split is the training samples that do not; the statistics stay. Free loaders before. key as above.
+ */
+bool invar_dataset_hold_out(struct invar_dataset *dataset, const char *condition, const char *key,
+                            struct invar_error *err);
 
 /** Known sources, a NULL-ended list of "name" and one-line help, for `invar data --help`. */
 struct invar_source_name {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar data SOURCE: what is in a source and what is wrong with it. */
-#include "cli/cli.h"
-#include "invar/data.h"
+#include "cli/data.h"
 #include "invar/memory.h"
 
 #include <inttypes.h>
@@ -26,8 +25,9 @@ static void print_sources(FILE *stream)
     invar_text_free(&text);
 }
 
-/** Decodes every sample of a split, so that unreadable ones are found and counted. */
-static bool read_split(struct invar_dataset *dataset, enum invar_split split, struct invar_error *err)
+/** Decodes every sample of a split, so that unreadable ones are found and counted, and clips measured. */
+static bool read_split(struct invar_dataset *dataset, enum invar_split split, struct data_clips *clips,
+                       struct invar_error *err)
 {
     enum { BATCH = 256 };
     const int64_t count = invar_dataset_info(dataset)->count[split];
@@ -51,6 +51,8 @@ static bool read_split(struct invar_dataset *dataset, enum invar_split split, st
     for (int64_t read = 0, got = 1; got; read += got) {
         if (!invar_loader_next(loader, samples, &got, err))
             goto done;
+        for (int64_t i = 0; i < got && samples[i].kind == INVAR_DATA_AUDIO; ++i)
+            data_clips_add(clips, invar_dataset_info(dataset), &samples[i]);
         cli_progress_update(&progress, read + got, count);
     }
     ok = true;
@@ -81,13 +83,16 @@ static void add_problem(struct problems *problems, const char *format, ...)
     va_end(list);
 }
 
-static void find_problems(const struct invar_dataset_info *info, const int64_t *counts, struct problems *out)
+static void find_problems(const struct invar_dataset_info *info, const int64_t *counts, const struct data_clips *clips,
+                          struct problems *out)
 {
     int empty[2] = {0, 0};
     out->count = 0;
     if (info->skipped)
         add_problem(out, "%" PRId64 " unreadable samples are left out, the first is %s", info->skipped,
                     info->first_skipped ? info->first_skipped : "not known");
+    if (clips->silent)
+        add_problem(out, "%" PRId64 " clips are silent: they train, but say nothing", clips->silent);
     if (!info->count[INVAR_TEST])
         add_problem(out, "there is no test split: set test_fraction to have one drawn");
     if (!info->labelled && !info->classes && info->table)
@@ -139,13 +144,16 @@ static void print_shape(const struct invar_dataset_info *info)
     printf("   (training split, values in 0..1)\n");
 }
 
-static void print_text(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
+static void print_text(const struct invar_dataset_info *info, const int64_t *counts, const struct data_clips *clips,
+                       const struct problems *problems)
 {
     printf("source     %s\n", info->source);
     printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
            info->in_memory ? ", held in memory" : "");
     if (info->table)
         print_columns(info->table, info->channels);
+    else if (info->kind == INVAR_DATA_AUDIO)
+        data_clips_print(clips, info);
     else
         print_shape(info);
     if (info->classes)
@@ -203,7 +211,8 @@ static void add_columns(cJSON *root, const struct invar_table *table)
     cJSON_AddStringToObject(root, "label", table->label);
 }
 
-static int print_json(const struct invar_dataset_info *info, const int64_t *counts, const struct problems *problems)
+static int print_json(const struct invar_dataset_info *info, const int64_t *counts, const struct data_clips *clips,
+                      const struct problems *problems)
 {
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "source", info->source);
@@ -227,6 +236,8 @@ static int print_json(const struct invar_dataset_info *info, const int64_t *coun
     }
     if (info->groups)
         add_groups(root, info);
+    if (info->kind == INVAR_DATA_AUDIO)
+        data_clips_json(clips, info, root);
     if (info->table) {
         add_columns(root, info->table);
     } else {
@@ -240,7 +251,7 @@ static int print_json(const struct invar_dataset_info *info, const int64_t *coun
     return cli_print_json(root);
 }
 
-static int report(struct invar_dataset *dataset, bool json, struct invar_error *err)
+static int report(struct invar_dataset *dataset, const struct data_clips *clips, bool json, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
     struct problems problems;
@@ -251,11 +262,11 @@ static int report(struct invar_dataset *dataset, bool json, struct invar_error *
         return cli_fail(err);
     count_labels(dataset, INVAR_TRAIN, counts);
     count_labels(dataset, INVAR_TEST, counts);
-    find_problems(info, counts, &problems);
+    find_problems(info, counts, clips, &problems);
     if (json)
-        status = print_json(info, counts, &problems);
+        status = print_json(info, counts, clips, &problems);
     else
-        print_text(info, counts, &problems);
+        print_text(info, counts, clips, &problems);
     invar_free(counts);
     return status;
 }
@@ -277,12 +288,14 @@ int invar_cli_data(int argc, char **argv)
         .positional_name = "SOURCE",
         .assignments = &assignments,
         .example = "  invar data fashion-mnist\n  invar data images:photos test_fraction=0.2 size=64 --json\n"
-                   "  invar data csv:my.csv label=class\n",
+                   "  invar data csv:my.csv label=class\n"
+                   "  invar data audio:clips pattern={digit}_{speaker}_{index} label=digit test=index=0..4\n",
         .more = print_sources,
     };
     struct invar_error err = {0};
     struct invar_data_options data;
     struct invar_dataset *dataset = NULL;
+    struct data_clips clips = {0};
     int status;
 
     if (!cli_parse(&usage, argc, argv, &status))
@@ -297,11 +310,12 @@ int invar_cli_data(int argc, char **argv)
     strcpy(data.source, sources.item[0]);
 
     dataset = invar_dataset_open(&data, &err);
-    if (!dataset || (!invar_dataset_info(dataset)->in_memory &&
-                     (!read_split(dataset, INVAR_TRAIN, &err) || !read_split(dataset, INVAR_TEST, &err))))
+    const struct invar_dataset_info *info = dataset ? invar_dataset_info(dataset) : NULL;
+    if (!info || ((!info->in_memory || info->kind == INVAR_DATA_AUDIO) &&
+                  (!read_split(dataset, INVAR_TRAIN, &clips, &err) || !read_split(dataset, INVAR_TEST, &clips, &err))))
         status = cli_fail(&err);
     else
-        status = report(dataset, json, &err);
+        status = report(dataset, &clips, json, &err);
     invar_dataset_close(dataset);
     return status;
 }

@@ -12,7 +12,7 @@ static const char *const baselines[] = {"random", "input", "supervised", NULL};
 struct arguments {
     bool json;
     int64_t threads;
-    const char *method, *source;
+    const char *method, *source, *label, *hold_out;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
 };
@@ -110,14 +110,15 @@ static bool embed(struct cli_run *run, const char *name, const struct probe_sett
     return ok;
 }
 
-/* "linear", "neighbours_random", "random@20" */
+/* "linear", "neighbours_random", "random@20", "linear:speaker", "linear-speaker=theo" */
 static void make_key(char *key, size_t size, const char *name, const struct probe_settings *settings,
                      const struct probe_labels *labels)
 {
     const bool baseline = strcmp(name, "neighbours") != 0, all = strcmp(labels->text, "all") == 0;
 
-    snprintf(key, size, "%s%s%s%s", settings->neighbours && baseline ? "neighbours_" : "", name, all ? "" : "@",
-             all ? "" : labels->text);
+    snprintf(key, size, "%s%s%s%s%s%s%s%s", settings->neighbours && baseline ? "neighbours_" : "", name, all ? "" : "@",
+             all ? "" : labels->text, settings->label ? ":" : "", settings->label ? settings->label : "",
+             settings->hold_out ? "-" : "", settings->hold_out ? settings->hold_out : "");
 }
 
 static bool measure(struct cli_run *run, const struct probe_settings *settings, const char *name,
@@ -133,12 +134,16 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
         const bool few = labels->per_class > 0 || labels->fraction > 0;
         cJSON *result = few ? probe_measure_few(&train, &test, info, settings, labels, err)
                             : probe_measure(&train, &test, info, settings, err);
-        char key[64];
+        char key[256];
         ok = result != NULL;
         if (!ok)
             break;
         if (supervised)
             probe_supervised_describe(supervised, result);
+        if (settings->label)
+            cJSON_AddStringToObject(result, "label", settings->label);
+        if (settings->hold_out)
+            cJSON_AddStringToObject(result, "hold_out", settings->hold_out);
         make_key(key, sizeof key, name, settings, labels);
         probe_report_add(out, key, result);
     }
@@ -163,6 +168,14 @@ static bool measure_all(struct cli_run *run, const struct arguments *arguments, 
     return true;
 }
 
+/* Other labels, other splits than those of the data. */
+static bool choose_labels(struct cli_run *run, const struct probe_settings *settings, struct invar_error *err)
+{
+    return (!settings->label || invar_dataset_relabel(run->dataset, settings->label, "--label", err)) &&
+           (!settings->hold_out || invar_dataset_hold_out(run->dataset, settings->hold_out, "--hold-out", err)) &&
+           check_labels(invar_dataset_info(run->dataset), err);
+}
+
 /* What there is by now, whole: all of it, or what was measured before Ctrl-C. */
 static bool measure_and_write(struct cli_run *run, const struct arguments *arguments,
                               const struct probe_settings *settings, struct probe_report *report,
@@ -182,21 +195,22 @@ static int probe(const struct arguments *arguments)
     struct invar_error err = {0};
     struct cli_run run = {0};
     struct probe_report report = {0};
-    struct probe_settings settings = {.neighbours = !strcmp(arguments->method, "neighbours")};
+    struct probe_settings settings = {.label = arguments->label,
+                                      .hold_out = arguments->hold_out,
+                                      .neighbours = !strcmp(arguments->method, "neighbours")};
     const char *folder = arguments->runs.item[0];
     int status;
 
     report.results = cJSON_CreateObject();
     if (set_options(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
         cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
-        check_labels(invar_dataset_info(run.dataset), &err) &&
-        measure_and_write(&run, arguments, &settings, &report, &err)) {
+        choose_labels(&run, &settings, &err) && measure_and_write(&run, arguments, &settings, &report, &err)) {
         if (arguments->json) {
             cJSON_AddStringToObject(report.results, "run", folder);
             status = cli_print_json(report.results);
             report.results = NULL;
         } else {
-            probe_report_print(&report, invar_dataset_info(run.dataset));
+            probe_report_print(&report, &settings, invar_dataset_info(run.dataset));
             status = CLI_DONE;
         }
     } else {
@@ -220,6 +234,11 @@ int invar_cli_probe(int argc, char **argv)
          &arguments.labels, 0, 0},
         {"draws", 0, "N", "draws of few labels, whose mean is reported (default: 5)", CLI_INTEGER, &arguments.draws, 1,
          1000},
+        {"label", 0, "FIELD", "probe another label of the same data: a field of data.pattern", CLI_TEXT,
+         &arguments.label, 0, 0},
+        {"hold-out", 0, "FIELD=VALUE",
+         "fit on the training samples without that value of a field, measure on all that have it", CLI_TEXT,
+         &arguments.hold_out, 0, 0},
         {"data", 0, "SOURCE", "other data, of which both splits are used (default: those of the run)", CLI_TEXT,
          &arguments.source, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
@@ -244,7 +263,8 @@ int invar_cli_probe(int argc, char **argv)
         .assignments = &arguments.assignments,
         .example = "  invar probe runs/quickstart --baseline random --baseline input\n"
                    "  invar probe runs/quickstart --labels 20 --labels 1% --baseline supervised\n"
-                   "  invar probe runs/quickstart --method neighbours k=20\n",
+                   "  invar probe runs/quickstart --method neighbours k=20\n"
+                   "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n",
         .more = print_tables,
     };
     int status;

@@ -15,7 +15,8 @@ struct probe_labels {
 };
 
 struct probe_settings {
-    bool neighbours; /**< else linear */
+    const char *label, *hold_out; /**< a field, a condition on one; NULL: as the data are */
+    bool neighbours;              /**< else linear */
     struct invar_probe_options linear;
     struct invar_neighbours_options knn;
     int label_count;
@@ -42,7 +43,8 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
 /** Takes the result. */
 void probe_report_add(struct probe_report *report, const char *name, cJSON *result);
 /** Text for people. */
-void probe_report_print(const struct probe_report *report, const struct invar_dataset_info *info);
+void probe_report_print(const struct probe_report *report, const struct probe_settings *settings,
+                        const struct invar_dataset_info *info);
 
 /** An encoder that was trained on labels. */
 struct probe_supervised;

@@ -232,13 +232,19 @@ static bool any_by_class(const cJSON *results)
     return false;
 }
 
-void probe_report_print(const struct probe_report *report, const struct invar_dataset_info *info)
+void probe_report_print(const struct probe_report *report, const struct probe_settings *settings,
+                        const struct invar_dataset_info *info)
 {
     const cJSON *result = report->results->child;
     const char *all = cJSON_GetObjectItemCaseSensitive(result, "drawn_from") ? "drawn_from" : "train_count";
 
-    printf("%s: %.0f training and %.0f test samples of %d classes\n\n", info->source, number(result, all),
+    printf("%s: %.0f training and %.0f test samples of %d classes\n", info->source, number(result, all),
            number(result, "test_count"), info->classes);
+    if (settings->label)
+        printf("label: %s\n", settings->label);
+    if (settings->hold_out)
+        printf("held out: fitted without %s, measured on it\n", settings->hold_out);
+    printf("\n");
     printf("%-20s %8s %18s %8s %6s\n", "", "top-1 %", "95 % interval", "top-5 %", "dim");
     cJSON_ArrayForEach(result, report->results)
     {

@@ -468,17 +468,44 @@ bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, con
     return true;
 }
 
-bool invar_dataset_select(const struct invar_dataset *dataset, enum invar_split split, const char *condition,
-                          const char *key, bool *meets, struct invar_error *err)
+/* Training samples that do not meet it, then all that do, each in the order of the source. */
+static bool hold_out(struct invar_dataset *dataset, const struct data_condition *condition, struct invar_error *err)
+{
+    struct data_source *source = &dataset->source;
+    bool any = false;
+
+    for (int64_t i = 0; i < source->count; i++)
+        any = any || (!dataset->bad[i] && source->split[i] == INVAR_TRAIN && !data_condition_meets(condition, i));
+    if (!any)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: without these no training %s is left",
+                               dataset->options.source, data_source_noun(source));
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
+        invar_free(dataset->items[split]);
+        invar_free(dataset->labels[split]);
+        invar_free(dataset->groups[split]);
+        dataset->items[split] = dataset->labels[split] = dataset->groups[split] = NULL;
+        dataset->info.count[split] = dataset->total[split] = dataset->bad_count[split] = 0;
+    }
+    for (int64_t i = 0; i < source->count; i++) {
+        bool meets = data_condition_meets(condition, i);
+        bool used = !dataset->bad[i] && (meets || source->split[i] == INVAR_TRAIN);
+        source->split[i] = meets ? INVAR_TEST : INVAR_TRAIN;
+        dataset->bad[i] = !used;
+        dataset->total[source->split[i]] += used;
+    }
+    return number_samples(dataset, err);
+}
+
+bool invar_dataset_hold_out(struct invar_dataset *dataset, const char *condition, const char *key,
+                            struct invar_error *err)
 {
     struct data_condition read;
 
     if (!data_condition_read(&read, &dataset->source.fields, condition, key, err))
         return false;
-    for (int64_t n = 0; n < dataset->info.count[split]; n++)
-        meets[n] = data_condition_meets(&read, dataset->items[split][n]);
+    bool ok = hold_out(dataset, &read, err);
     data_condition_free(&read);
-    return true;
+    return ok;
 }
 
 struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,
