@@ -44,6 +44,19 @@ struct invar_target_options {
     int schedule;    /**< cosine [R4] | constant */
     bool keep;       /**< encoder.safetensors holds the target network's weights */
 };
+/** The `adversary:` section: who perturbs views, and how far [A1], [A4]. */
+struct invar_adversary_options {
+    char kind[INVAR_TEXT_SIZE];   /**< none | auto | a generator (invar_generator_list) | noise */
+    double eps;                   /**< size of the perturbation, in units of the standardised input */
+    int p;                        /**< of the ball: enum invar_ball */
+    struct invar_int_list widths; /**< of the generator; empty: those of its kind */
+    int64_t noise;                /**< 0: as much as the kind has */
+    int64_t blocks;
+    double lr;                   /**< peak rate of its Adam; follows the schedule of the encoder */
+    struct invar_int_list views; /**< global views that are perturbed, from 0 */
+    char terms[INVAR_TEXT_SIZE]; /**< names, by commas: what it ascends; empty: all that read a perturbed view */
+    bool frozen;                 /**< the generator keeps its initial weights */
+};
 struct invar_optimiser_options {
     double lr;
     int lr_scaling; /**< none | linear (lr * batch / 256) */
@@ -74,6 +87,7 @@ struct invar_recipe {
     void *encoder_options;
     struct invar_head_options projector, predictor; /**< output 0: identity */
     struct invar_target_options target;
+    struct invar_adversary_options adversary;
     struct invar_objective *objective;
     const struct invar_optimiser_spec *optimiser;
     void *optimiser_options;

@@ -81,7 +81,8 @@ static bool create_weights(struct invar_trainer *t, struct invar_chain_net *n, b
     n->weights = invar_weights_create(t->device, n->net, true, err);
     if (!n->weights)
         return false;
-    for (int b = 0; b < t->recipe->optimiser->buffers; b++) {
+    n->buffer_count = t->recipe->optimiser->buffers;
+    for (int b = 0; b < n->buffer_count; b++) {
         n->buffers[b] = invar_device_alloc(t->device, (size_t)n->net->trained_count, sizeof(float), err);
         if (!n->buffers[b])
             return false;
@@ -105,7 +106,7 @@ static bool create_plans(struct invar_trainer *t, int which, struct invar_error 
         .precision =
             which == INVAR_NET_ENCODER ? (enum invar_precision)t->recipe->training.precision : INVAR_PRECISION_FLOAT32,
         .mode = INVAR_PLAN_TRAINING,
-        .input_gradient = which != INVAR_NET_ENCODER,
+        .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(t->recipe),
         .profile = t->options.profile && which == INVAR_NET_ENCODER,
     };
 
@@ -161,13 +162,14 @@ bool invar_chain_create(struct invar_trainer *t, struct invar_error *err)
             !create_plans(t, i, err) || (i == INVAR_NET_ENCODER && !invar_local_create(t, err)))
             return false;
     }
-    return create_gradients(t, err);
+    return create_gradients(t, err) && invar_adversary_create(t, err);
 }
 
 void invar_chain_free(struct invar_trainer *t)
 {
     invar_local_free(t);
-    for (int i = 0; i < INVAR_NET_COUNT; i++) {
+    invar_adversary_free(t);
+    for (int i = 0; i < INVAR_NET_ALL; i++) {
         struct invar_chain_net *n = &t->nets[i];
         invar_plan_free(n->plan);
         invar_plan_free(n->target_plan);
@@ -219,11 +221,11 @@ bool invar_chain_initialise(struct invar_trainer *t, struct invar_error *err)
     upload(e->weights, t->encoder->parameters, t->encoder->statistics);
     if (e->target_weights)
         upload(e->target_weights, t->encoder->parameters, t->encoder->statistics);
-    for (int i = INVAR_NET_PROJECTOR; i < INVAR_NET_COUNT; i++)
+    for (int i = INVAR_NET_PROJECTOR; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !initialise_head(t, i, err))
             return false;
-    for (int i = 0; i < INVAR_NET_COUNT; i++) /* a damaged checkpoint may have left something there */
-        for (int b = 0; t->nets[i].net && b < t->recipe->optimiser->buffers; b++)
+    for (int i = 0; i < INVAR_NET_ALL; i++) /* a damaged checkpoint may have left something there */
+        for (int b = 0; t->nets[i].net && b < t->nets[i].buffer_count; b++)
             invar_device_fill(t->device, t->nets[i].buffers[b], t->nets[i].net->trained_count, 0);
     return true;
 }

@@ -154,7 +154,7 @@ static bool store_net(struct invar_trainer *t, const struct invar_chain_net *n, 
     snprintf(prefix, sizeof prefix, "target.%s.", n->name);
     if (n->target_weights && !store_weights(n->target_weights, prefix, file, err))
         return false;
-    for (int b = 0; b < t->recipe->optimiser->buffers; b++)
+    for (int b = 0; b < n->buffer_count; b++)
         if (!store_buffer(t, n, b, file, err))
             return false;
     return true;
@@ -171,7 +171,7 @@ static bool restore_net(struct invar_trainer *t, const struct invar_chain_net *n
     snprintf(prefix, sizeof prefix, "target.%s.", n->name);
     if (n->target_weights && !restore_weights(n->target_weights, prefix, file, path, err))
         return false;
-    for (int b = 0; b < t->recipe->optimiser->buffers; b++)
+    for (int b = 0; b < n->buffer_count; b++)
         if (!restore_buffer(t, n, b, file, path, err))
             return false;
     return true;
@@ -227,7 +227,7 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
     file = invar_safetensors_create(err);
     if (!file || !invar_folder_path(t, name, path, err) || !store_metadata(t, file, err))
         goto done;
-    for (int i = 0; i < INVAR_NET_COUNT; i++)
+    for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !store_net(t, &t->nets[i], file, err))
             goto done;
     if (!invar_safetensors_write(file, path, err))
@@ -274,6 +274,22 @@ static bool write_projector(struct invar_trainer *t, struct invar_error *err)
     return ok;
 }
 
+/* The generator, so that its perturbations can be looked at later. */
+static bool write_generator(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_safetensors *file = invar_safetensors_create(err);
+    char path[INVAR_PATH_SIZE];
+    const bool ok = file && invar_folder_path(t, "generator.safetensors", path, err) &&
+                    invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
+                    invar_safetensors_set_metadata(file, "invar.kind", "generator", err) &&
+                    invar_safetensors_set_metadata(file, "invar.recipe", t->recipe->name, err) &&
+                    store_weights(t->nets[INVAR_NET_GENERATOR].weights, "", file, err) &&
+                    invar_safetensors_write(file, path, err);
+
+    invar_safetensors_free(file);
+    return ok;
+}
+
 /* A run that ended before there was such a file has the weights in its last checkpoint. */
 static bool projector_missing(const struct invar_trainer *t)
 {
@@ -286,6 +302,8 @@ static bool projector_missing(const struct invar_trainer *t)
 bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
     if (t->nets[INVAR_NET_PROJECTOR].net && (!t->finished || projector_missing(t)) && !write_projector(t, err))
+        return false;
+    if (t->nets[INVAR_NET_GENERATOR].net && !t->finished && !write_generator(t, err))
         return false;
     /* Last, since it is what tells a run that has ended. */
     return t->finished || write_encoder(t, err);
@@ -307,7 +325,7 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
     if (!recipe || strcmp(recipe, t->recipe_text.data) != 0 || read_number(file, "invar.step") != step ||
         step > t->total)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: belongs to another run", path);
-    for (int i = 0; i < INVAR_NET_COUNT; i++)
+    for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
             return false;
     t->step = t->saved = step;

@@ -138,6 +138,10 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
     add(record, "gradient_norm", t->gradient_norm);
     if (t->recipe->target.enabled)
         add(record, "target_momentum", t->target_momentum);
+    if (t->perturbation)
+        add(record, "perturbation_rms", invar_perturbation_rms(t->perturbation));
+    if (invar_adversary_trained(t->recipe))
+        add(record, "generator_gradient_norm", t->generator_norm);
     if (!add_measurements(t, record, measured, err))
         return false;
     add(record, "samples_per_s", record->samples_per_s);

@@ -4,6 +4,10 @@
 
 #include <math.h>
 
+/* In the order in which a forward pass goes through them. */
+static const int order[INVAR_NET_ALL] = {INVAR_NET_GENERATOR, INVAR_NET_ENCODER, INVAR_NET_PROJECTOR,
+                                         INVAR_NET_PREDICTOR};
+
 static bool all_finite(struct invar_device *device, const float *x, int64_t count)
 {
     return isfinite(invar_device_sum_squares(device, x, count));
@@ -12,7 +16,8 @@ static bool all_finite(struct invar_device *device, const float *x, int64_t coun
 /* The first layer of a forward pass, in the order of computation. */
 static const char *find_layer(struct invar_trainer *t, const char **net, bool target)
 {
-    for (int i = 0; i < INVAR_NET_COUNT; i++) {
+    for (int k = 0; k < INVAR_NET_ALL; k++) {
+        const int i = order[k];
         struct invar_plan *plan = target ? t->nets[i].target_plan : t->nets[i].plan;
         const char *layer = plan ? invar_plan_find_nonfinite(plan) : NULL;
         *net = t->nets[i].name;
@@ -27,10 +32,10 @@ static const char *find_layer(struct invar_trainer *t, const char **net, bool ta
 /* A backward pass runs from the last parameter to the first. */
 static const char *find_gradient(struct invar_trainer *t, const char **net)
 {
-    for (int i = INVAR_NET_COUNT - 1; i >= 0; i--) {
-        const struct invar_chain_net *n = &t->nets[i];
+    for (int i = INVAR_NET_ALL - 1; i >= 0; i--) {
+        const struct invar_chain_net *n = &t->nets[order[i]];
         *net = n->name;
-        for (int k = n->net ? n->net->parameter_count - 1 : -1; k >= 0; k--) {
+        for (int k = n->net && n->weights->gradients ? n->net->parameter_count - 1 : -1; k >= 0; k--) {
             const struct invar_parameter *p = &n->net->parameters[k];
             if (p->role != INVAR_PARAMETER_STATISTIC &&
                 !all_finite(t->device, n->weights->gradients + p->offset, p->count))
@@ -42,8 +47,8 @@ static const char *find_gradient(struct invar_trainer *t, const char **net)
 
 static const char *find_weight(struct invar_trainer *t, const char **net, bool statistics)
 {
-    for (int i = 0; i < INVAR_NET_COUNT; i++) {
-        const struct invar_chain_net *n = &t->nets[i];
+    for (int i = 0; i < INVAR_NET_ALL; i++) {
+        const struct invar_chain_net *n = &t->nets[order[i]];
         *net = n->name;
         for (int k = 0; n->net && k < n->net->parameter_count; k++) {
             const struct invar_parameter *p = &n->net->parameters[k];

@@ -7,6 +7,7 @@
 /* Tables of the sections that belong to this room; each over the struct of train.h that it is named after. */
 extern const struct invar_option invar_recipe_root_table[]; /* struct invar_recipe: name, init */
 extern const struct invar_option invar_target_option_table[];
+extern const struct invar_option invar_adversary_option_table[];
 extern const struct invar_option invar_rate_option_table[]; /* struct invar_optimiser_options */
 extern const struct invar_option invar_training_option_table[];
 

@@ -2,6 +2,9 @@
 /* Rules of a recipe that span sections: what one section asks for, another must provide. */
 #include "train/recipe.h"
 
+#include <stdio.h>
+#include <string.h>
+
 /* A width to check terms with where the encoder decides it. */
 #define SOME_WIDTH 64
 
@@ -129,6 +132,116 @@ static bool check_terms(const struct invar_recipe *recipe, const char *origin, s
                            origin, own.message, in.targets, (long long)recipe->views.local, (long long)rows);
 }
 
+/* ---- the adversary ---- */
+
+static bool names_term(const char *list, const char *name)
+{
+    const size_t length = strlen(name);
+
+    for (const char *at = list; *at; at += strcspn(at, ", "), at += strspn(at, ", "))
+        if (strcspn(at, ", ") == length && strncmp(at, name, length) == 0)
+            return true;
+    return false;
+}
+
+static bool is_perturbed(const struct invar_recipe *recipe, int view)
+{
+    const struct invar_int_list *views = &recipe->adversary.views;
+
+    for (int k = 0; k < views->count; k++)
+        if (views->value[k] == view)
+            return true;
+    return false;
+}
+
+static bool reads_perturbed(const struct invar_recipe *recipe, int i)
+{
+    const struct invar_term_spec *term = invar_objective_term(recipe->objective, i);
+
+    for (int role = 0; role < INVAR_ROLE_T; role++)
+        for (int view = 0; view < (int)recipe->views.count; view++)
+            if (is_perturbed(recipe, view) && invar_objective_weight(recipe->objective, i) != 0 &&
+                invar_term_reads(term, invar_objective_options(recipe->objective, i), (enum invar_role)role, view))
+                return true;
+    return false;
+}
+
+static bool check_perturbed_views(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    const struct invar_int_list *views = &recipe->adversary.views;
+
+    for (int k = 0; k < views->count; k++) {
+        if (views->value[k] >= recipe->views.count)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: adversary.views names view %lld, but views.count is %lld: views are counted "
+                                   "from 0, and local ones are not perturbed",
+                                   origin, (long long)views->value[k], (long long)recipe->views.count);
+        for (int l = 0; l < k; l++)
+            if (views->value[l] == views->value[k])
+                return invar_error_set(err, INVAR_ERROR_USAGE, "%s: adversary.views names view %lld twice", origin,
+                                       (long long)views->value[k]);
+    }
+    return views->count > 0 || invar_error_set(err, INVAR_ERROR_USAGE,
+                                               "%s: adversary.views is empty, so nothing would be perturbed: name a "
+                                               "view, or set adversary.kind=none",
+                                               origin);
+}
+
+/* One backward pass gives the generator the gradient of every term that reads what it perturbed. */
+static bool check_ascended_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    const char *list = recipe->adversary.terms;
+    char name[64];
+    int ascended = 0;
+
+    for (const char *at = list; *at; at += strcspn(at, ", "), at += strspn(at, ", ")) {
+        bool known = false;
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(at, ", "), at);
+        for (int i = 0; i < invar_objective_count(recipe->objective); i++)
+            known = known || strcmp(invar_objective_term(recipe->objective, i)->name, name) == 0;
+        if (!known)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: adversary.terms names %s, which is not among terms: name terms of this recipe, "
+                                   "by commas",
+                                   origin, name);
+    }
+    for (int i = 0; i < invar_objective_count(recipe->objective); i++) {
+        const char *term = invar_objective_term(recipe->objective, i)->name;
+        if (!reads_perturbed(recipe, i))
+            continue;
+        ascended++;
+        if (list[0] && !names_term(list, term))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: adversary.terms leaves out %s, which reads a perturbed view as well, and one "
+                                   "backward pass cannot tell them apart: name it too, or choose options of it that "
+                                   "read clean views alone",
+                                   origin, term);
+    }
+    return ascended > 0 || invar_error_set(err, INVAR_ERROR_USAGE,
+                                           "%s: no term reads a perturbed view, so there is nothing that the adversary "
+                                           "could ascend: choose other adversary.views or terms",
+                                           origin);
+}
+
+static bool check_adversary(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    static const struct invar_shape some_shape = {.rank = 1, .channels = 1, .height = 1, .width = 1};
+    const char *kind = recipe->adversary.kind;
+    struct invar_error own = {0};
+
+    if (strcmp(kind, "none") == 0)
+        return true;
+    if (strcmp(kind, "noise") != 0 && !invar_generator_find(kind, some_shape, &own))
+        return invar_error_set(err, own.code, "%s: %s", origin, own.message);
+    for (int i = 0; i < invar_objective_count(recipe->objective); i++)
+        if (strcmp(invar_objective_term(recipe->objective, i)->name, "reconstruction") == 0 && is_perturbed(recipe, 0))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: adversary.views names view 0, which terms.reconstruction takes for the clean "
+                                   "one: set adversary.views=[1]",
+                                   origin);
+    return check_perturbed_views(recipe, origin, err) && check_ascended_terms(recipe, origin, err);
+}
+
 static bool check_views(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     struct invar_error own = {0};
@@ -140,5 +253,5 @@ static bool check_views(const struct invar_recipe *recipe, const char *origin, s
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     return check_views(recipe, origin, err) && check_sources(recipe, origin, err) && check_use(recipe, origin, err) &&
-           check_heads(recipe, origin, err) && check_terms(recipe, origin, err);
+           check_heads(recipe, origin, err) && check_terms(recipe, origin, err) && check_adversary(recipe, origin, err);
 }

@@ -26,6 +26,30 @@ const struct invar_option invar_target_option_table[] = {
     {0},
 };
 
+#define ADVERSARY(name) offsetof(struct invar_adversary_options, name)
+const struct invar_option invar_adversary_option_table[] = {
+    {"kind", INVAR_OPTION_TEXT, ADVERSARY(kind), "none", 0, 0, NULL,
+     "none; noise: a random direction; auto: the generator that suits the input; or one of the kinds below"},
+    {"eps", INVAR_OPTION_REAL, ADVERSARY(eps), "0.25", 1e-9, 1e3, NULL,
+     "mean (p 1), root mean square (p 2) or maximum (p inf) of the perturbation, in units of the standardised input"},
+    {"p", INVAR_OPTION_CHOICE, ADVERSARY(p), "2", 0, 0, "1|2|inf", "of the L_p ball that it lies on [A1]"},
+    {"views", INVAR_OPTION_INT_LIST, ADVERSARY(views), "[1]", 0, INVAR_MAX_VIEWS - 1, NULL,
+     "global views that are perturbed, counted from 0, after they were made"},
+    {"terms", INVAR_OPTION_TEXT, ADVERSARY(terms), "", 0, 0, NULL,
+     "names of terms, by commas, that the generator ascends; empty: all that read a perturbed view"},
+    {"lr", INVAR_OPTION_REAL, ADVERSARY(lr), "1e-3", 0, 1e3, NULL,
+     "peak rate of the generator's Adam; it rises and falls as the encoder's does"},
+    {"frozen", INVAR_OPTION_BOOL, ADVERSARY(frozen), "false", 0, 0, NULL,
+     "the generator keeps its initial weights (an ablation)"},
+    {"widths", INVAR_OPTION_INT_LIST, ADVERSARY(widths), "[]", 1, 65536, NULL,
+     "cnn: channels by scale, each scale half as large as the one before; mlp: of hidden layers; []: those of the "
+     "kind"},
+    {"noise", INVAR_OPTION_INT, ADVERSARY(noise), "0", 0, 65536, NULL,
+     "fresh noise that the generator reads: channels (cnn) or numbers (mlp); 0: as much as the kind has"},
+    {"blocks", INVAR_OPTION_INT, ADVERSARY(blocks), "1", 0, 64, NULL, "cnn: residual blocks at the lowest scale"},
+    {0},
+};
+
 #define RATE(name) offsetof(struct invar_optimiser_options, name)
 const struct invar_option invar_rate_option_table[] = {
     {"lr", INVAR_OPTION_REAL, RATE(lr), "0.001", 0, 1e30, NULL, "peak learning rate, before scaling"},
@@ -66,7 +90,7 @@ const struct invar_option invar_training_option_table[] = {
 };
 
 const char *const invar_recipe_sections[] = {
-    "data", "views", "encoder", "projector", "predictor", "target", "terms", "optimiser", "training", NULL,
+    "data", "views", "encoder", "projector", "predictor", "target", "adversary", "terms", "optimiser", "training", NULL,
 };
 
 static int table_length(const struct invar_option *table)

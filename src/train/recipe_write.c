@@ -25,6 +25,7 @@ bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *ou
            write_section("projector", NULL, invar_head_option_table, &recipe->projector, out, err) &&
            write_section("predictor", NULL, invar_head_option_table, &recipe->predictor, out, err) &&
            write_section("target", NULL, invar_target_option_table, &recipe->target, out, err) &&
+           write_section("adversary", NULL, invar_adversary_option_table, &recipe->adversary, out, err) &&
            invar_text_printf(out, err, "terms:\n") && invar_objective_write(recipe->objective, 2, out, err) &&
            write_optimiser(recipe, out, err) &&
            write_section("training", NULL, invar_training_option_table, &recipe->training, out, err);
@@ -65,6 +66,17 @@ static bool describe_optimisers(struct invar_text *out, struct invar_error *err)
     return true;
 }
 
+static bool describe_generators(struct invar_text *out, struct invar_error *err)
+{
+    if (!describe_section("adversary", "a generator that perturbs views, trained against the encoder",
+                          invar_adversary_option_table, out, err))
+        return false;
+    for (const struct invar_generator_spec *const *g = invar_generator_list(); *g; g++)
+        if (!invar_text_printf(out, err, "  kind: %s  # %s\n", (*g)->name, (*g)->help))
+            return false;
+    return true;
+}
+
 static bool describe_terms(struct invar_text *out, struct invar_error *err)
 {
     if (!invar_text_printf(out, err, "\nterms:  # the weighted sum that is minimised; each has a weight (default 1)\n"))
@@ -87,6 +99,6 @@ bool invar_recipe_schema(struct invar_text *out, struct invar_error *err)
                             err) &&
            describe_section("target", "the target network, whose embedding is t", invar_target_option_table, out,
                             err) &&
-           describe_terms(out, err) && describe_optimisers(out, err) &&
+           describe_generators(out, err) && describe_terms(out, err) && describe_optimisers(out, err) &&
            describe_section("training", "the run", invar_training_option_table, out, err);
 }

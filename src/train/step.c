@@ -38,7 +38,7 @@ static bool make_batch(struct invar_trainer *t, struct invar_error *err)
     invar_labels_fill(t);
     invar_device_upload(t->device, t->input, t->host_views, (size_t)t->input_size * sizeof(float));
     invar_trainer_lap(t, INVAR_WORK_VIEWS, &clock);
-    return true;
+    return invar_adversary_perturb(t, err);
 }
 
 static bool evaluate(struct invar_trainer *t, struct invar_error *err)
@@ -64,7 +64,7 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
         return invar_error_set(err, INVAR_ERROR_USAGE, "the run has no step left: all %lld are done",
                                (long long)t->total);
     if (!make_batch(t, err) || !invar_chain_forward(t, err) || !evaluate(t, err) || !invar_chain_backward(t, err) ||
-        !invar_chain_update(t, err))
+        !invar_adversary_backward(t, err) || !invar_chain_update(t, err) || !invar_adversary_update(t, err))
         return false;
     t->step++;
     clock = invar_trainer_clock();

@@ -250,14 +250,16 @@ static void describe_local(const struct invar_trainer *t, struct invar_trainer_p
 void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_plan *out)
 {
     *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)t->input_size * sizeof(float)};
-    for (int i = 0; i < INVAR_NET_COUNT; i++) {
+    for (int i = 0; i < INVAR_NET_ALL; i++) {
         const struct invar_chain_net *n = &t->nets[i];
         if (!n->net)
             continue;
-        double forward =
-            2 * (double)invar_net_operations(n->net) * (double)(i == INVAR_NET_ENCODER ? t->global_rows : t->rows);
+        const int64_t rows = i == INVAR_NET_ENCODER     ? t->global_rows
+                             : i == INVAR_NET_GENERATOR ? t->batch * t->recipe->adversary.views.count
+                                                        : t->rows;
+        const double forward = 2 * (double)invar_net_operations(n->net) * (double)rows;
         out->parameters += n->net->trained_count;
-        out->operations_per_step += 3 * forward;
+        out->operations_per_step += (n->buffer_count || i != INVAR_NET_GENERATOR ? 3 : 1) * forward;
         if (n->output_gradient)
             out->workspace_bytes += (size_t)(t->rows * n->width) * sizeof(float);
         if (i == INVAR_NET_ENCODER) {
@@ -266,13 +268,15 @@ void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
         }
         describe_weights(n->weights, out);
         describe_plan(n->plan, out);
-        out->state_bytes += (size_t)(t->recipe->optimiser->buffers * n->net->trained_count) * sizeof(float);
+        out->state_bytes += (size_t)(n->buffer_count * n->net->trained_count) * sizeof(float);
         if (n->target_plan) {
             out->operations_per_step += 2 * (double)invar_net_operations(n->net) * (double)t->global_rows;
             describe_weights(n->target_weights, out);
             describe_plan(n->target_plan, out);
         }
     }
+    if (t->perturbation)
+        out->input_bytes += invar_perturbation_bytes(t->perturbation);
     describe_local(t, out);
 }
 
@@ -294,7 +298,7 @@ static int profile_encoder(const struct invar_trainer *t, struct invar_profile_e
 
 int invar_trainer_profile(const struct invar_trainer *t, struct invar_profile_entry *entries, int capacity)
 {
-    static const char *const names[INVAR_WORK_COUNT] = {"data",           "views", "encoder",   "heads",
+    static const char *const names[INVAR_WORK_COUNT] = {"data",           "views", "adversary", "encoder",     "heads",
                                                         "target network", "loss",  "optimiser", "measurements"};
     double known = 0;
     int count = 0;

@@ -4,6 +4,7 @@
 
 #include "invar/log.h"
 #include "invar/memory.h"
+#include "invar/perturbation.h"
 #include "invar/train.h"
 
 #include <stdio.h>
@@ -15,7 +16,15 @@
  * that the state of a run is its weights, its optimiser buffers and its step.
  */
 
-enum { INVAR_NET_ENCODER, INVAR_NET_PROJECTOR, INVAR_NET_PREDICTOR, INVAR_NET_COUNT };
+/* The chain, and behind it what is trained against it. */
+enum {
+    INVAR_NET_ENCODER,
+    INVAR_NET_PROJECTOR,
+    INVAR_NET_PREDICTOR,
+    INVAR_NET_COUNT,
+    INVAR_NET_GENERATOR = INVAR_NET_COUNT,
+    INVAR_NET_ALL
+};
 #define INVAR_MAX_BUFFERS 4
 
 /** One net of the chain. A head that is the identity has net NULL, and nothing else. */
@@ -25,7 +34,8 @@ struct invar_chain_net {
     bool owns_net; /* the encoder's belongs to trainer->encoder */
     struct invar_weights *weights;
     struct invar_plan *plan;
-    const float *output;                  /* of the last forward pass, device [V * N][width] */
+    const float *output; /* of the last forward pass, device [V * N][width] */
+    int buffer_count;
     float *buffers[INVAR_MAX_BUFFERS];    /* optimiser state, device [trained_count] */
     float *output_gradient;               /* device [V * N][width] where a term reads this output, else NULL */
     int64_t width;                        /* of the output of one sample */
@@ -44,6 +54,7 @@ struct invar_chain_local {
 enum invar_work {
     INVAR_WORK_DATA,
     INVAR_WORK_VIEWS,
+    INVAR_WORK_ADVERSARY,
     INVAR_WORK_ENCODER,
     INVAR_WORK_HEADS,
     INVAR_WORK_TARGET,
@@ -63,8 +74,9 @@ struct invar_trainer {
     struct invar_text recipe_text;
     struct invar_encoder *encoder; /* on the host: initial weights, then what encoder.safetensors holds */
     struct invar_head *head;       /* the same of the projector, where invar_trainer_present was asked for it */
-    struct invar_chain_net nets[INVAR_NET_COUNT];
+    struct invar_chain_net nets[INVAR_NET_ALL];
     struct invar_chain_local local;
+    struct invar_perturbation *perturbation; /* NULL without an adversary */
 
     /* the batch: N samples in V views, global ones first, rows v * N + i */
     int64_t batch, views, rows;
@@ -83,7 +95,7 @@ struct invar_trainer {
     struct invar_embeddings embeddings, gradients;
     struct invar_scratch *scratch;
     struct invar_term_value *values; /* [terms] */
-    double loss, gradient_norm, rate, target_momentum;
+    double loss, gradient_norm, generator_norm, rate, target_momentum;
 
     int64_t step, total, steps_per_epoch, warmup;
     double peak;   /* rate */
@@ -134,6 +146,22 @@ void invar_groups_fill(struct invar_trainer *trainer);
 bool invar_labels_create(struct invar_trainer *trainer, struct invar_error *err);
 /** The labels of trainer->samples, and what the views of the batch were mixed of, into the embeddings. */
 void invar_labels_fill(struct invar_trainer *trainer);
+
+/* ---- the adversary (adversary.c) ---- */
+
+/** Whether the recipe has one, and whether it has a generator that learns. */
+bool invar_adversary_enabled(const struct invar_recipe *recipe);
+bool invar_adversary_trained(const struct invar_recipe *recipe);
+/** Generator and perturbation; nothing where the recipe has none. After the encoder. */
+bool invar_adversary_create(struct invar_trainer *trainer, struct invar_error *err);
+/** The perturbation; the generator goes with the chain, later. */
+void invar_adversary_free(struct invar_trainer *trainer);
+/** Perturbs the views of trainer->input that the recipe names; trainer->host_views keeps the clean ones. */
+bool invar_adversary_perturb(struct invar_trainer *trainer, struct invar_error *err);
+/** The generator's gradient, from that of the encoder's input. After invar_chain_backward. */
+bool invar_adversary_backward(struct invar_trainer *trainer, struct invar_error *err);
+/** Gradient norm and one step. After invar_chain_update, which sets the rate. */
+bool invar_adversary_update(struct invar_trainer *trainer, struct invar_error *err);
 
 /* ---- local views (chain_local.c) ---- */
 

@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The adversary in training: gradients through perturbation and encoder, clean views that are plain, resuming, what is
+   done about nothing and about NaN, ablations, refusals. */
+#include "training.h"
+
+#include "train/trainer.h"
+
+#define PLAIN "views={count: 2, crop: [1, 1], flip: 0, jitter: 0}"
+#define APLR "terms={reconstruction: {}, orthonormality: {}}"
+
+static struct invar_trainer *start(struct training *t, const char *const *overrides, int count)
+{
+    struct invar_error err = {0};
+    struct invar_record record;
+
+    training_open(t, overrides, count);
+    struct invar_trainer *trainer = training_start(t, "run", false, NULL, NULL, NULL, &err);
+    if (!trainer)
+        fail_msg("%s", err.message);
+    assert_ok(invar_trainer_step(trainer, &record, &err), &err); /* makes a batch; its rate is 0 */
+    return trainer;
+}
+
+/* The loss of the batch, its clean views put back first. */
+static double forward(struct invar_trainer *trainer, bool perturb)
+{
+    struct invar_error err = {0};
+
+    memcpy(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    if (perturb)
+        assert_ok(invar_adversary_perturb(trainer, &err), &err);
+    assert_ok(invar_chain_forward(trainer, &err), &err);
+    assert_ok(invar_objective_evaluate(trainer->recipe->objective, trainer->device, &trainer->embeddings,
+                                       &trainer->gradients, &trainer->loss, trainer->values, &err),
+              &err);
+    return trainer->loss;
+}
+
+/* Difference of the loss along a direction of x, through everything that lies between. */
+static double slope(struct invar_trainer *trainer, bool perturb, float *x, const double *direction, int64_t count,
+                    double step)
+{
+    float *from = calloc((size_t)count, sizeof *from);
+    double loss[2];
+
+    memcpy(from, x, (size_t)count * sizeof *from);
+    for (int side = 0; side < 2; side++) {
+        for (int64_t i = 0; i < count; i++)
+            x[i] = (float)((double)from[i] + (side ? step : -step) * direction[i]);
+        loss[side] = forward(trainer, perturb);
+    }
+    memcpy(x, from, (size_t)count * sizeof *from);
+    free(from);
+    return (loss[1] - loss[0]) / (2 * step);
+}
+
+/* Along the gradient itself (sign and size), and along random ways that hold half of it. */
+static void check(const char *what, struct invar_trainer *trainer, bool perturb, float *x, const double *gradient,
+                  int64_t count, double step)
+{
+    double *direction = calloc((size_t)count, sizeof *direction), length = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        length += gradient[i] * gradient[i];
+    length = sqrt(length);
+    assert_true(length > 0);
+    for (int k = 0; k < 4; k++) {
+        struct invar_random random = invar_random_stream(5, INVAR_RANDOM_TEST, 0, (uint64_t)k, 0);
+        double expected = 0;
+        for (int64_t i = 0; i < count; i++) {
+            const double aside = (double)invar_random_normal(&random) / sqrt((double)count);
+            direction[i] = k == 0 ? gradient[i] / length : 0.5 * gradient[i] / length + aside;
+            expected += direction[i] * gradient[i];
+        }
+        const double got = slope(trainer, perturb, x, direction, count, step);
+        if (!(fabs(got - expected) <= 0.02 * length))
+            fail_msg("%s, way %d: slope %.6g, expected %.6g within 2 %% of %.6g", what, k, got, expected, length);
+    }
+    free(direction);
+}
+
+static double *widened(const float *x, int64_t count, double factor)
+{
+    double *out = calloc((size_t)count, sizeof *out);
+
+    for (int64_t i = 0; i < count; i++)
+        out[i] = factor * (double)x[i];
+    return out;
+}
+
+/* The generator's gradient is that of the loss by its weights, turned round: perturbation, encoder, projector, terms.
+ */
+static void check_gradients(const char *what, const char *const *overrides, int count)
+{
+    struct invar_error err = {0};
+    struct training t = {0};
+    struct invar_trainer *trainer = start(&t, overrides, count);
+    struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
+    const int64_t weights = generator->net->trained_count, inputs = trainer->global_rows * trainer->global_size;
+
+    forward(trainer, true);
+    assert_ok(invar_chain_backward(trainer, &err), &err);
+    assert_ok(invar_adversary_backward(trainer, &err), &err);
+    double *by_weights = widened(generator->weights->gradients, weights, -1);
+    double *by_input = widened(invar_plan_input_gradient(trainer->nets[INVAR_NET_ENCODER].plan), inputs, 1);
+    check(what, trainer, true, generator->weights->parameters, by_weights, weights, 3e-4);
+
+    /* the input as it is, perturbed, moved by hand */
+    memcpy(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    assert_ok(invar_adversary_perturb(trainer, &err), &err);
+    memcpy(trainer->host_views, trainer->input, (size_t)trainer->input_size * sizeof(float));
+    /* a target is a constant to the gradient, and moves with the clean view */
+    const int64_t from = trainer->recipe->target.enabled ? inputs / 2 : 0;
+    check(what, trainer, false, trainer->host_views + from, by_input + from, inputs - from, 3e-3);
+    free(by_weights);
+    free(by_input);
+    invar_trainer_free(trainer);
+    training_close(&t);
+}
+
+static void test_gradients(void **state)
+{
+    static const char *const l2[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.3, widths: [4, 6]}"};
+    static const char *const l1[] = {PLAIN, APLR, "adversary={kind: mlp, eps: 0.3, p: 1, widths: [12]}"};
+    static const char *const largest[] = {PLAIN, APLR, "adversary={kind: cnn, eps: 0.3, p: inf, widths: [4]}"};
+    static const char *const both[] = {PLAIN, "terms={ntxent: {tau: 0.5}}",
+                                       "adversary={kind: cnn, eps: 0.3, widths: [4, 6], views: [0, 1]}"};
+    static const char *const predicted[] = {
+        PLAIN, "terms={reconstruction: {target: ema}, orthonormality: {both: true}}",
+        "adversary={kind: cnn, eps: 0.3, widths: [4, 6]}", "predictor={hidden: [9], output: 8}", "target.enabled=true"};
+
+    (void)state;
+    check_gradients("p 2", l2, 3);
+    check_gradients("p 1", l1, 3);
+    check_gradients("p inf", largest, 3);
+    check_gradients("both views", both, 3);
+    check_gradients("predictor and target", predicted, 5);
+}
+
+/* Views that nothing changes are the plain view to the last bit, and the perturbation has the size that was asked for.
+ */
+static void test_clean_views(void **state)
+{
+    static const char *const overrides[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.2}"};
+    struct invar_error err = {0};
+    struct training t = {0};
+    struct invar_trainer *trainer = start(&t, overrides, 3);
+    const size_t size = (size_t)(trainer->batch * trainer->global_size);
+    float *plain = calloc(size, sizeof *plain);
+
+    (void)state;
+    assert_ok(invar_view_maker_plain(trainer->maker, trainer->samples, trainer->batch, plain, &err), &err);
+    assert_memory_equal(trainer->host_views, plain, size * sizeof *plain);
+    assert_memory_equal(trainer->host_views + size, plain, size * sizeof *plain);
+    assert_memory_equal(trainer->input, plain, size * sizeof *plain);
+    assert_near(invar_perturbation_rms(trainer->perturbation), 0.2, 1e-6);
+    for (size_t i = 0; i < size; i++)
+        assert_near(trainer->input[size + i] - plain[i], invar_perturbation_delta(trainer->perturbation)[i], 1e-6);
+    free(plain);
+    invar_trainer_free(trainer);
+    training_close(&t);
+}
+
+/* Noise is fresh at every step, and the same again for the same step. */
+static void test_noise(void **state)
+{
+    static const char *const overrides[] = {PLAIN, APLR, "adversary={kind: noise, eps: 0.2}"};
+    struct training t = {0};
+    struct invar_trainer *trainer = start(&t, overrides, 3);
+    const size_t bytes = (size_t)(trainer->batch * trainer->global_size) * sizeof(float);
+    float *first = malloc(bytes);
+
+    (void)state;
+    assert_null(trainer->nets[INVAR_NET_GENERATOR].net);
+    forward(trainer, true);
+    memcpy(first, invar_perturbation_delta(trainer->perturbation), bytes);
+    forward(trainer, true);
+    assert_memory_equal(first, invar_perturbation_delta(trainer->perturbation), bytes);
+    trainer->step += trainer->steps_per_epoch;
+    forward(trainer, true);
+    assert_memory_not_equal(first, invar_perturbation_delta(trainer->perturbation), bytes);
+    free(first);
+    invar_trainer_free(trainer);
+    training_close(&t);
+}
+
+/* A generator that puts out nothing perturbs nothing and learns nothing; one that puts out NaN stops the run. */
+static void test_nothing_and_nan(void **state)
+{
+    static const char *const overrides[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.2, widths: [4, 6]}"};
+    struct invar_error err = {0};
+    struct invar_record record;
+    struct training t = {0};
+    struct invar_trainer *trainer = start(&t, overrides, 3);
+    struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
+    const struct invar_net *net = generator->net;
+    float *out = generator->weights->parameters + net->parameters[net->parameter_count - 2].offset;
+    const int64_t count = net->trained_count - net->parameters[net->parameter_count - 2].offset;
+
+    (void)state;
+    assert_string_equal(net->parameters[net->parameter_count - 2].name, "out.weight");
+    memset(out, 0, (size_t)count * sizeof *out);
+    forward(trainer, true);
+    assert_memory_equal(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    assert_ok(invar_chain_backward(trainer, &err), &err);
+    assert_ok(invar_adversary_backward(trainer, &err), &err);
+    for (int64_t i = 0; i < net->trained_count; i++)
+        assert_true(generator->weights->gradients[i] == 0);
+    out[0] = NAN;
+    assert_refused(invar_trainer_step(trainer, &record, &err), &err, INVAR_ERROR_NUMERIC,
+                   "out.weight of the generator");
+    assert_memory_equal(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    invar_trainer_free(trainer);
+    training_close(&t);
+}
+
+/* ---- runs ---- */
+
+static void stop_at_seven(void *user, const struct invar_record *record)
+{
+    if (record->step == 7)
+        *(volatile sig_atomic_t *)user = 1;
+}
+
+static void check_resume(const char *const *overrides, int count, bool generator)
+{
+    struct invar_error err = {0};
+    struct training t = {.threads = 2};
+    volatile sig_atomic_t stop = 0;
+
+    training_open(&t, overrides, count);
+    assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
+    assert_refused(training_run(&t, "parts", false, &stop, stop_at_seven, (void *)(uintptr_t)&stop, &err), &err,
+                   INVAR_ERROR_INTERRUPTED, "step 7");
+    assert_ok(training_run(&t, "parts", true, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "parts");
+    if (generator)
+        training_assert_same_file(&t, "whole", "parts", "generator.safetensors");
+    training_close(&t);
+}
+
+static void test_resume(void **state)
+{
+    static const char *const trained[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.3}"};
+    static const char *const frozen[] = {PLAIN, APLR, "adversary={kind: mlp, eps: 0.3, frozen: true}"};
+    static const char *const noise[] = {PLAIN, APLR, "adversary={kind: noise, eps: 0.3}"};
+
+    (void)state;
+    check_resume(trained, 3, true);
+    check_resume(frozen, 3, true);
+    check_resume(noise, 3, false);
+}
+
+struct watch {
+    struct invar_record last;
+    int logged;
+};
+
+static void watch(void *user, const struct invar_record *record)
+{
+    struct watch *w = user;
+
+    if (record->count > 0) {
+        w->last = *record;
+        w->logged++;
+    }
+}
+
+/* The generator changes when it learns and stays when it is frozen; a run reports what it does. */
+static void test_reports(void **state)
+{
+    static const char *const overrides[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.3}"};
+    struct invar_error err = {0};
+    struct training t = {0};
+    struct watch w = {0};
+
+    (void)state;
+    training_open(&t, overrides, 3);
+    struct invar_trainer *trainer = training_start(&t, "run", false, NULL, watch, &w, &err);
+    if (!trainer)
+        fail_msg("%s", err.message);
+    const struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
+    float *before = malloc((size_t)generator->net->trained_count * sizeof *before);
+    struct invar_trainer_plan plan;
+    memcpy(before, generator->weights->parameters, (size_t)generator->net->trained_count * sizeof *before);
+    assert_ok(invar_trainer_run(trainer, &err), &err);
+    assert_memory_not_equal(before, generator->weights->parameters,
+                            (size_t)generator->net->trained_count * sizeof *before);
+    assert_near(training_metric(&w.last, "perturbation_rms"), 0.3, 1e-5);
+    assert_true(training_metric(&w.last, "generator_gradient_norm") > 0);
+    assert_true(training_metric(&w.last, "loss/reconstruction") > 0);
+    assert_true(training_metric(&w.last, "loss/orthonormality") > 0);
+    assert_true(isfinite(training_metric(&w.last, "effective_rank")));
+    invar_trainer_describe(trainer, &plan);
+    int64_t parameters = 0;
+    for (int i = 0; i < INVAR_NET_ALL; i++)
+        parameters += trainer->nets[i].net ? trainer->nets[i].net->trained_count : 0;
+    assert_int_equal(plan.parameters, parameters);
+    free(before);
+    invar_trainer_free(trainer);
+    training_close(&t);
+}
+
+static void test_refused(void **state)
+{
+    static const struct {
+        const char *overrides[3], *text;
+    } cases[] = {
+        {{APLR, "adversary.kind=unet", NULL}, "there is no generator \"unet\""},
+        {{APLR, "adversary={kind: auto, views: [2]}", NULL}, "names view 2, but views.count is 2"},
+        {{APLR, "adversary={kind: auto, views: [1, 1]}", NULL}, "names view 1 twice"},
+        {{APLR, "adversary={kind: auto, views: []}", NULL}, "adversary.views is empty"},
+        {{APLR, "adversary={kind: auto, views: [0]}", NULL}, "takes for the clean one"},
+        {{APLR, "adversary={kind: auto, terms: ntxent}", NULL}, "names ntxent, which is not among terms"},
+        {{"terms={reconstruction: {}, orthonormality: {both: true}}", "adversary={kind: auto, terms: reconstruction}",
+          NULL},
+         "leaves out orthonormality, which reads a perturbed view as well"},
+        {{"terms={orthonormality: {}}", "adversary.kind=auto", NULL}, "no term reads a perturbed view"},
+        {{APLR, "adversary={kind: auto, p: 3}", NULL}, "adversary.p"},
+        {{APLR, "adversary={kind: auto, eps: 0}", NULL}, "adversary.eps"},
+        {{APLR, "adversary={kind: auto, epsilon: 0.1}", NULL}, "adversary.epsilon"},
+        {{"terms={aplr: {predictor: linear}}", "adversary.kind=auto", NULL}, "reads files of weights"},
+        {{APLR, "views.count=1", NULL}, "reconstruction needs two views"},
+    };
+    struct invar_error err = {0};
+    char *folder = test_folder_create();
+    const char *path = test_file(folder, "tiny.yaml", training_recipe, sizeof training_recipe - 1);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_refused(invar_recipe_load(path, cases[i].overrides, 2, &err), &err, INVAR_ERROR_USAGE, cases[i].text);
+    static const char *const named[] = {APLR, "adversary={kind: auto, terms: 'reconstruction'}"};
+    struct invar_recipe *recipe = invar_recipe_load(path, named, 2, &err);
+    if (!recipe)
+        fail_msg("%s", err.message);
+    invar_recipe_free(recipe);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_gradients),       cmocka_unit_test(test_clean_views), cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_nothing_and_nan), cmocka_unit_test(test_resume),      cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
