@@ -38,6 +38,10 @@ struct invar_view_options {
     double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
     struct invar_real_list mix;                   /**< probability of mixup with another sample, by view; any kind */
     struct invar_real_list mix_share;             /**< [low, high] a sample's own share of its mixture, uniform */
+    /* tables; a column is changed in all its places together */
+    struct invar_real_list corrupt; /**< probability by view that a column gets the value of another training row */
+    struct invar_real_list blank;   /**< probability by view that a column is emptied: 0, no category */
+    struct invar_real_list noise_deviation; /**< standard deviation by view of noise on numeric columns */
     double mix_alpha; /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
     /* clips (objectives.md 6.2) */
     double time_crop;                      /**< part of what a longer clip has too much, over which the crop may lie */
@@ -80,6 +84,9 @@ struct invar_view_params {
     struct invar_view_mask {
         float place, width; /* 0..1 of the free places; part of the side */
     } time_mask[INVAR_MAX_MASKS], frequency_mask[INVAR_MAX_MASKS];
+    /* tables: draws by column are made from the keys as they are applied */
+    float corrupt, blank, noise_deviation;
+    uint32_t corrupt_key[2], blank_key[2], noise_deviation_key[2];
 };
 
 /** Draws the parameters of view number `view` of a sample of the given shape. */
@@ -95,6 +102,7 @@ struct invar_view_output {
     double solarise_threshold;          /* as in the options */
     int blur_kernel;                    /* as in the options; of a workspace that was created for this output */
     struct invar_logmel_options logmel; /* clips: as in the dataset's info */
+    const struct invar_table *table;    /* tables: of the dataset's info; borrowed, NULL: nothing can be drawn */
 };
 
 /** Work space for one thread, sized for outputs of this shape and samples up to any size. */
@@ -126,6 +134,8 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
 struct invar_view_drawn {
     const int64_t *partner; /**< [views][count] row that a view was mixed with, its own: with none; NULL: no mixing */
     const double *share;    /**< [views][count] its own share, 1 where it was not mixed; beside partner */
+    const float *mask;      /**< tables: [views][count][channels], 1 in every place of a column that corrupt or blank
+                               changed,      before any mixing; NULL: neither is on */
 };
 const struct invar_view_drawn *invar_view_maker_drawn(const struct invar_view_maker *maker);
 /** out[count][channels][height][width], plain views. */

@@ -158,7 +158,7 @@ bool invar_view_apply(const struct invar_view_params *params, const struct invar
                       const struct invar_sample *sample, struct invar_view_workspace *workspace, float *out,
                       struct invar_error *err)
 {
-    const struct view_job job = {params, output, sample, workspace, out, sample, 1, 0};
+    const struct view_job job = {params, output, sample, workspace, out, sample, 1, 0, NULL};
 
     if (!workspace_check(workspace, output, err) || !view_sample_check(output, sample, err) ||
         (sample->kind == INVAR_DATA_IMAGE && !params_check(params, sample, err)))
@@ -170,7 +170,7 @@ bool invar_view_apply(const struct invar_view_params *params, const struct invar
 bool invar_view_plain(const struct invar_view_output *output, const struct invar_sample *sample,
                       struct invar_view_workspace *workspace, float *out, struct invar_error *err)
 {
-    const struct view_job job = {NULL, output, sample, workspace, out, sample, 1, 0};
+    const struct view_job job = {NULL, output, sample, workspace, out, sample, 1, 0, NULL};
 
     if (!workspace_check(workspace, output, err) || !view_sample_check(output, sample, err))
         return false;

@@ -27,7 +27,12 @@ struct mixing {
     int64_t *partner;
     double *share;
     float *plain; /* one view of the batch */
-    struct invar_view_drawn drawn;
+};
+
+/* Which columns were changed; nothing where none are. */
+struct masking {
+    int64_t capacity;
+    float *mask;
 };
 
 struct invar_view_maker {
@@ -35,6 +40,8 @@ struct invar_view_maker {
     struct size global, local;
     int threads;
     struct mixing mixing;
+    struct masking masking;
+    struct invar_view_drawn drawn;
 };
 
 static void output_make(struct invar_view_output *output, const struct invar_view_options *options,
@@ -49,6 +56,7 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     output->solarise_threshold = options->solarise_threshold;
     output->blur_kernel = (int)options->blur_kernel;
     output->logmel = info->logmel;
+    output->table = info->table;
     for (int c = 0; c < VIEW_MAX_CHANNELS; c++) {
         output->mean[c] = info->mean[c];
         output->deviation[c] = info->deviation[c] <= CONSTANT && info->deviation[c] >= 0.0f ? 1.0f : info->deviation[c];
@@ -110,6 +118,7 @@ void invar_view_maker_free(struct invar_view_maker *maker)
     size_free(&maker->global, maker->threads);
     size_free(&maker->local, maker->threads);
     mixing_free(&maker->mixing);
+    invar_free(maker->masking.mask);
     invar_free(maker);
 }
 
@@ -156,8 +165,24 @@ static bool mixing_reserve(struct invar_view_maker *maker, int64_t count, struct
     if (!m->partner || !m->share || !m->plain)
         return false;
     m->capacity = count;
-    m->drawn = (struct invar_view_drawn){.partner = m->partner, .share = m->share};
+    maker->drawn.partner = m->partner;
+    maker->drawn.share = m->share;
     return true;
+}
+
+/* Room for the masks of count samples. */
+static bool masking_reserve(struct invar_view_maker *maker, int64_t count, struct invar_error *err)
+{
+    struct masking *m = &maker->masking;
+    const size_t each = image_size(&maker->global) * sizeof *m->mask;
+
+    if (count <= m->capacity || !view_masks(&maker->options))
+        return true;
+    invar_free(m->mask);
+    *m = (struct masking){.mask = invar_alloc((size_t)(count * invar_view_count(&maker->options)), each, err)};
+    m->capacity = m->mask ? count : 0;
+    maker->drawn.mask = m->mask;
+    return m->mask != NULL;
 }
 
 /* View number `view` of the batch, mixed in its place. */
@@ -179,7 +204,7 @@ static void mix_view(struct invar_view_maker *maker, const struct invar_sample *
 
 const struct invar_view_drawn *invar_view_maker_drawn(const struct invar_view_maker *maker)
 {
-    return &maker->mixing.drawn;
+    return &maker->drawn;
 }
 
 bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
@@ -188,7 +213,8 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
     const int64_t views = invar_view_count(&maker->options), globals = maker->options.count;
     float *local_out = out + (size_t)(globals * count) * image_size(&maker->global);
 
-    if (!samples_check(maker, samples, count, err) || !mixing_reserve(maker, count, err))
+    if (!samples_check(maker, samples, count, err) || !mixing_reserve(maker, count, err) ||
+        !masking_reserve(maker, count, err))
         return false;
         /* Views of a sample are neighbours here: views may differ in cost, and threads should not. */
 #pragma omp parallel for schedule(static) num_threads(thread_count(maker))
@@ -197,6 +223,8 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
         const struct size *size = view < globals ? &maker->global : &maker->local;
         float *images = view < globals ? out : local_out;
         struct invar_view_params params;
+        float *mask =
+            maker->masking.mask ? maker->masking.mask + (size_t)(view * count + number) * image_size(size) : NULL;
         const struct view_job job = {&params,
                                      &size->output,
                                      &samples[number],
@@ -204,7 +232,10 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
                                      images + (size_t)(place * count + number) * image_size(size),
                                      samples,
                                      count,
-                                     number};
+                                     number,
+                                     mask};
+        if (mask)
+            memset(mask, 0, image_size(size) * sizeof *mask);
         invar_view_draw(&params, &maker->options, seed, epoch, &samples[number], (int)view);
         view_run(&job);
     }
@@ -233,7 +264,8 @@ bool invar_view_maker_plain(struct invar_view_maker *maker, const struct invar_s
                                      out + (size_t)i * size,
                                      samples,
                                      count,
-                                     i};
+                                     i,
+                                     NULL};
         view_run_plain(&job);
     }
     return true;

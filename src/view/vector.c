@@ -37,6 +37,7 @@ static void copy(const struct view_job *job)
 }
 
 static const struct view_operation view_copy = {.name = "copy", .apply = copy};
-static const struct view_operation *const operations[] = {&view_copy, NULL};
+static const struct view_operation *const operations[] = {&view_copy, &view_corrupt, &view_blank, &view_noise_deviation,
+                                                          NULL};
 
 const struct view_kind view_kind_table = {operations, copy, output_check, sample_check, workspace};

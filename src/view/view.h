@@ -59,6 +59,7 @@ struct view_job {
     /* The batch that the sample is number `place` of; a sample alone is a batch of 1. */
     const struct invar_sample *batch;
     int64_t batch_count, place;
+    float *mask; /* tables: [channels], zeroed, of columns that were changed; NULL: not wanted */
 };
 
 struct view_operation {
@@ -92,6 +93,14 @@ extern const struct view_operation view_crop, view_jitter, view_gain, view_grays
     view_standardise, view_time, view_background, view_noise, view_loudness, view_spectrogram, view_time_mask,
     view_frequency_mask;
 extern const struct view_operation *const view_image_operations[];
+
+/** Whether columns of tables are changed in any view, so that there is a mask. */
+bool view_masks(const struct invar_view_options *options);
+extern const struct view_operation view_corrupt, view_blank, view_noise_deviation;
+/** A stream of draws from a key that was drawn itself. */
+struct invar_random view_keyed(const uint32_t key[2]);
+/** Changes the places of a column to value[places], or to 0 where value is NULL, and notes in the mask what differs. */
+void view_column_set(const struct view_job *job, const struct invar_column *column, const float *value);
 
 /** The number of the random stream of an operation (below 32) for one view, so that neither shifts another's draws. */
 uint32_t view_stream(uint32_t operation, int view);
