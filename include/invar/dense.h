@@ -142,6 +142,18 @@ void invar_dense_standardise_backward(struct invar_device *device, const struct 
 void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
                             const struct invar_matrix *c);
 
+/**
+ * Sum of mask (z - x)^2 over the columns first, first + 1, ... of z, as many as x has; mask NULL: 1. With it, where
+ * dz is not NULL, dz += scale mask (z - x) there.
+ */
+double invar_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                    const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
+                                    const struct invar_matrix *dz);
+/** Sum of log(1 + exp(z)) - m z over such columns, as many as m has: the binary cross-entropy of logits z. With it dz
+ * += scale (sigmoid(z) - m). */
+double invar_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                     const struct invar_matrix *m, double scale, const struct invar_matrix *dz);
+
 /* ---- distances and factorisations, float64 ---- */
 
 /**

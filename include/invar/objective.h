@@ -19,11 +19,18 @@ enum invar_role {
     INVAR_ROLE_Q, /* last online output: predictor output, or z where there is no predictor. Files q1.. (p1.. for byol)
                    */
     INVAR_ROLE_T, /* target network output: a constant. Files t1, t2, ... */
+    INVAR_ROLE_X, /* the plain input that all views were made of, flattened [N][D]: a constant, view 0 alone. File x */
+    INVAR_ROLE_M, /* which columns of a table were changed, [N][D] of 0 and 1: a constant. Files m1, m2, ... */
     INVAR_ROLE_W, /* a linear predictor that a file brings: weight [d][d] (view 0), bias [1][d] (view 1). Never in a
                      recipe, where predictors are nets */
     INVAR_ROLE_COUNT
 };
 #define INVAR_ROLE_BIT(role) (1u << (role))
+/** Whether a role is a constant, which no gradient goes to. */
+static inline bool invar_role_is_constant(enum invar_role role)
+{
+    return role == INVAR_ROLE_T || role == INVAR_ROLE_X || role == INVAR_ROLE_M;
+}
 /* The bits of what is read beside matrices. */
 #define INVAR_ROLE_GROUPS (1u << INVAR_ROLE_COUNT)        /* refinement groups */
 #define INVAR_ROLE_LABELS (1u << (INVAR_ROLE_COUNT + 1))  /* classes: supervised baselines alone */
@@ -72,11 +79,13 @@ struct invar_term_spec {
     unsigned (*roles)(const void *options);
     /** Whether that view of a role of the mask is read; NULL: every view is. */
     bool (*reads)(const void *options, enum invar_role role, int view);
+    /** Columns that z must have where the plain input has so many numbers; NULL: any. */
+    int64_t (*width)(const void *options, int64_t input);
     /** Shapes and options agree? A sentence when not: too few samples, one view for a two-view term, no target, ... */
     bool (*check)(const void *options, const struct invar_embeddings *in, struct invar_error *err);
     /**
      * Value, and weight * gradient ADDED to gradient->by[role][view] wherever that data is not NULL (gradient may be
-     * NULL: the value alone). Constants (role T) never receive any. Work space from scratch, which holds device memory.
+     * NULL: the value alone). Constants never receive any. Work space from scratch, which holds device memory.
      */
     bool (*evaluate)(struct invar_device *device, struct invar_scratch *scratch, const void *options,
                      const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
@@ -102,6 +111,9 @@ void invar_objective_free(struct invar_objective *objective);
 unsigned invar_objective_roles(const struct invar_objective *objective);
 bool invar_objective_check(const struct invar_objective *objective, const struct invar_embeddings *in,
                            struct invar_error *err);
+/** What projector.output: -1 stands for where the plain input has so many numbers; -1, with a sentence, where no term
+ * says, or two differ. */
+int64_t invar_objective_width(const struct invar_objective *objective, int64_t input, struct invar_error *err);
 int invar_objective_count(const struct invar_objective *objective);
 const struct invar_term_spec *invar_objective_term(const struct invar_objective *objective, int i);
 const void *invar_objective_options(const struct invar_objective *objective, int i);

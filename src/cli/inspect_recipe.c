@@ -68,7 +68,7 @@ bool inspect_recipe_read(const char *folder, struct inspect_recipe *out, struct 
     invar_options_default(invar_view_option_table, &out->views);
     out->found =
         invar_options_read(invar_view_option_table, &out->views, invar_node_get(root, "views"), "views", NULL, err);
-    out->projector = number(invar_node_get(root, "projector"), "output", 0) > 0;
+    out->projector = number(invar_node_get(root, "projector"), "output", 0) != 0;
     read_logdet(invar_node_get(root, "terms"), out);
     invar_node_free(root);
     return out->found;

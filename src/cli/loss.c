@@ -232,7 +232,7 @@ static bool write_gradients(const struct loss_run *run, struct invar_device *dev
         const struct invar_matrix *dx = &run->gradient.by[input->role][input->view];
         struct invar_array out = {0};
         char name[64], path[4096];
-        if (input->role == INVAR_ROLE_T)
+        if (invar_role_is_constant(input->role))
             continue;
         snprintf(name, sizeof name, "grad_%s.npy", input->name);
         if (!invar_path_join(path, sizeof path, folder, name, err) ||

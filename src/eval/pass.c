@@ -47,6 +47,9 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
     views.blur.count = views.blur.count < count ? views.blur.count : (int)count;
     views.solarise.count = views.solarise.count < count ? views.solarise.count : (int)count;
     views.mix.count = views.mix.count < count ? views.mix.count : (int)count;
+    views.corrupt.count = views.corrupt.count < count ? views.corrupt.count : (int)count;
+    views.blank.count = views.blank.count < count ? views.blank.count : (int)count;
+    views.noise_deviation.count = views.noise_deviation.count < count ? views.noise_deviation.count : (int)count;
     pass->samples = invar_alloc(PASS_BATCH, sizeof *pass->samples, err);
     pass->views = invar_alloc(PASS_BATCH, (size_t)(count * pass->view_size) * sizeof *pass->views, err);
     pass->maker = invar_view_maker_create(&views, info, err);

@@ -138,6 +138,31 @@ unsigned invar_objective_roles(const struct invar_objective *objective)
     return mask;
 }
 
+int64_t invar_objective_width(const struct invar_objective *objective, int64_t input, struct invar_error *err)
+{
+    const struct invar_term_spec *first = NULL;
+    int64_t width = -1;
+
+    for (int i = 0; i < objective->count; i++) {
+        const struct invar_term_spec *term = objective->summands[i].term;
+        const int64_t own = term->width ? term->width(invar_objective_options(objective, i), input) : -1;
+        if (own < 0)
+            continue;
+        if (first && own != width) {
+            invar_error_set(err, INVAR_ERROR_USAGE,
+                            "projector.output is -1, but %s needs z to be %lld wide and %s %lld: leave one out",
+                            first->name, (long long)width, term->name, (long long)own);
+            return -1;
+        }
+        first = term;
+        width = own;
+    }
+    if (!first)
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "projector.output is -1, but no term says how wide z must be: give its width");
+    return width;
+}
+
 bool invar_objective_check(const struct invar_objective *objective, const struct invar_embeddings *in,
                            struct invar_error *err)
 {

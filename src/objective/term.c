@@ -25,6 +25,8 @@ static const struct invar_term_spec *const terms[] = {
     &invar_term_reconstruction,
     &invar_term_orthonormality,
     &invar_term_aplr,
+    &invar_term_denoising,
+    &invar_term_vime,
     NULL,
 };
 
@@ -36,6 +38,8 @@ static const struct {
     [INVAR_ROLE_Z] = {'z', "the projector's output"},
     [INVAR_ROLE_Q] = {'q', "the online network's last output"},
     [INVAR_ROLE_T] = {'t', "the target network's output, so a target network is needed"},
+    [INVAR_ROLE_X] = {'x', "the plain input that the views were made of"},
+    [INVAR_ROLE_M] = {'m', "which columns were changed, so views.corrupt or views.blank is needed"},
     [INVAR_ROLE_W] = {'w', "a linear predictor's weight or bias, which a file brings"},
 };
 

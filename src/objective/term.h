@@ -17,6 +17,8 @@ extern const struct invar_term_spec invar_term_covariance;
 extern const struct invar_term_spec invar_term_entropy_invariance;
 extern const struct invar_term_spec invar_term_logdet;
 extern const struct invar_term_spec invar_term_pairdist;
+extern const struct invar_term_spec invar_term_denoising;
+extern const struct invar_term_spec invar_term_vime;
 extern const struct invar_term_spec invar_term_imix;
 extern const struct invar_term_spec invar_term_cross_entropy;
 extern const struct invar_term_spec invar_term_reconstruction;

@@ -63,12 +63,19 @@ static int64_t width_of(const struct invar_net *net)
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
 }
 
-static bool create_head(struct invar_chain_net *n, const struct invar_head_options *options, int64_t *width,
-                        struct invar_error *err)
+/* A projector may leave its width to the terms. */
+static bool create_head(struct invar_trainer *t, struct invar_chain_net *n, const struct invar_head_options *options,
+                        int64_t *width, struct invar_error *err)
 {
-    if (options->output == 0)
+    const struct invar_shape input = invar_net_input(t->nets[INVAR_NET_ENCODER].net);
+
+    n->head = *options;
+    if (options->output < 0)
+        n->head.output = invar_objective_width(
+            t->recipe->objective, input.channels * (input.rank == 3 ? input.height * input.width : 1), err);
+    if (n->head.output == 0)
         return true;
-    n->net = invar_head_build(options, *width, err);
+    n->net = n->head.output > 0 ? invar_head_build(&n->head, *width, err) : NULL;
     if (!n->net)
         return false;
     n->owns_net = true;
@@ -153,7 +160,7 @@ bool invar_chain_create(struct invar_trainer *t, struct invar_error *err)
             return false;
         if (i == INVAR_NET_ENCODER)
             width = width_of(n->net);
-        else if (!create_head(n, heads[i], &width, err))
+        else if (!create_head(t, n, heads[i], &width, err))
             return false;
         n->width = width;
         if (!n->net)

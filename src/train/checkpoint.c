@@ -258,7 +258,7 @@ static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
 static bool write_projector(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_chain_net *n = &t->nets[INVAR_NET_PROJECTOR];
-    struct invar_head head = {.options = t->recipe->projector, .net = n->net};
+    struct invar_head head = {.options = n->head, .net = n->net};
     struct staging s = {0};
     char path[INVAR_PATH_SIZE];
     bool ok = staging_create(&s, n->net, err) && invar_folder_path(t, "projector.safetensors", path, err);

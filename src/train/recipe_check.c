@@ -19,6 +19,15 @@ static bool mixes_first_alone(const struct invar_view_options *views)
     return mix->count > 1 && mix->value[0] > 0 && !(mix->value[1] > 0);
 }
 
+static bool changes_columns(const struct invar_view_options *views)
+{
+    bool any = false;
+    for (int i = 0; i < INVAR_LIST_SIZE; i++)
+        any = any || (i < views->corrupt.count && views->corrupt.value[i] > 0) ||
+              (i < views->blank.count && views->blank.value[i] > 0);
+    return any;
+}
+
 /* Every role that a term reads must have a source. */
 static bool check_sources(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
@@ -41,6 +50,16 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
                                    "%s: terms.%s reads refinement groups, but data.group is not set: name a column of "
                                    "data.metadata with data.group=COLUMN, or set terms.%s.groups=false",
                                    origin, term, term);
+        if ((roles & INVAR_ROLE_BIT(INVAR_ROLE_M)) && !changes_columns(&recipe->views))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: terms.%s reads which columns of a table were changed: set views.corrupt to a "
+                                   "probability, such as 0.3",
+                                   origin, term);
+        if (invar_objective_term(recipe->objective, i)->width && recipe->projector.output != -1)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: terms.%s decides how wide z is by the width of the data: set "
+                                   "projector.output=-1",
+                                   origin, term);
         if ((roles & INVAR_ROLE_MIXTURE) && !mixes_first_alone(&recipe->views))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: terms.%s reads what view 1 was mixed of, and view 2 unmixed: set "
@@ -73,7 +92,7 @@ static bool check_use(const struct invar_recipe *recipe, const char *origin, str
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: there is a predictor, but no term reads its output: set predictor.output=0",
                                origin);
-    if (recipe->projector.output > 0 && !(roles & INVAR_ROLE_MATRICES & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T))))
+    if (recipe->projector.output != 0 && !(roles & INVAR_ROLE_MATRICES & ~(h | INVAR_ROLE_BIT(INVAR_ROLE_T))))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: there is a projector, but no term reads its output: set projector.output=0",
                                origin);
@@ -86,6 +105,12 @@ static bool check_heads(const struct invar_recipe *recipe, const char *origin, s
     static const char *const names[] = {"projector", "predictor"};
     bool target = invar_objective_roles(recipe->objective) & INVAR_ROLE_BIT(INVAR_ROLE_T);
 
+    if (recipe->predictor.output < 0)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "%s: predictor.output is -1, but only a projector's width follows from the terms: give a "
+            "width, or 0 for no predictor",
+            origin);
     for (int i = 0; i < 2; i++)
         if (heads[i]->output == 0 && heads[i]->hidden.count > 0)
             return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -120,10 +145,14 @@ static bool check_terms(const struct invar_recipe *recipe, const char *origin, s
     struct invar_error own = {0};
     int64_t rows = recipe->training.batch;
     int64_t z = recipe->projector.output > 0 ? recipe->projector.output : SOME_WIDTH;
+    if (recipe->projector.output < 0 && (z = invar_objective_width(recipe->objective, SOME_WIDTH, &own)) < 0)
+        return invar_error_set(err, own.code, "%s: %s", origin, own.message);
 
     present(&in, INVAR_ROLE_H, rows, SOME_WIDTH);
     present(&in, INVAR_ROLE_Z, rows, z);
     present(&in, INVAR_ROLE_Q, rows, recipe->predictor.output > 0 ? recipe->predictor.output : z);
+    present(&in, INVAR_ROLE_X, rows, SOME_WIDTH);
+    present(&in, INVAR_ROLE_M, rows, SOME_WIDTH);
     if (recipe->target.enabled)
         present(&in, INVAR_ROLE_T, rows, z);
     if (invar_objective_check(recipe->objective, &in, &own))

@@ -36,6 +36,8 @@ static bool make_batch(struct invar_trainer *t, struct invar_error *err)
                                 t->host_views, err))
         return false;
     invar_labels_fill(t);
+    if (!invar_plain_fill(t, err))
+        return false;
     invar_device_upload(t->device, t->input, t->host_views, (size_t)t->input_size * sizeof(float));
     invar_trainer_lap(t, INVAR_WORK_VIEWS, &clock);
     return invar_adversary_perturb(t, err);

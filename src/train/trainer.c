@@ -121,7 +121,8 @@ static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 
     t->scratch = invar_scratch_create(err);
     t->values = invar_alloc((size_t)invar_objective_count(t->recipe->objective), sizeof *t->values, err);
-    if (!t->scratch || !t->values || !invar_groups_create(t, err) || !invar_labels_create(t, err))
+    if (!t->scratch || !t->values || !invar_groups_create(t, err) || !invar_labels_create(t, err) ||
+        !invar_plain_create(t, err))
         return false;
     e->views = t->gradients.views = (int)t->views;
     e->targets = t->gradients.targets = (int)t->global_views;
@@ -194,6 +195,7 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_loader_free(t->loader);
     invar_view_maker_free(t->maker);
     invar_scratch_free(t->scratch);
+    invar_plain_free(t);
     invar_free(t->samples);
     invar_free(t->groups);
     invar_free(t->labels);

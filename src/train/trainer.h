@@ -39,6 +39,7 @@ struct invar_chain_net {
     float *buffers[INVAR_MAX_BUFFERS];    /* optimiser state, device [trained_count] */
     float *output_gradient;               /* device [V * N][width] where a term reads this output, else NULL */
     int64_t width;                        /* of the output of one sample */
+    struct invar_head_options head;       /* of a projector or predictor, as it was built */
     struct invar_weights *target_weights; /* NULL without a target network, and for the predictor */
     struct invar_plan *target_plan;
 };
@@ -84,13 +85,14 @@ struct invar_trainer {
     int64_t global_size, input_size; /* floats of a global view, and of the batch */
     struct invar_loader *loader;
     struct invar_view_maker *maker;
-    struct invar_sample *samples; /* [N] */
-    int64_t *groups;              /* [N] refinement groups of samples; NULL where no term reads them */
-    int64_t *labels;              /* [N] classes of samples, likewise */
-    int64_t *order;               /* [sample_count] */
-    int64_t sample_count;         /* training samples that are used */
-    int64_t order_epoch;          /* the epoch whose order the loader follows; -1 at first */
-    float *host_views, *input;    /* host and device: [global views][N][C][H][W], then [local views][N][C][s][s] */
+    struct invar_sample *samples;     /* [N] */
+    int64_t *groups;                  /* [N] refinement groups of samples; NULL where no term reads them */
+    int64_t *labels;                  /* [N] classes of samples, likewise */
+    int64_t *order;                   /* [sample_count] */
+    int64_t sample_count;             /* training samples that are used */
+    int64_t order_epoch;              /* the epoch whose order the loader follows; -1 at first */
+    float *host_views, *input;        /* host and device: [global views][N][C][H][W], then [local views][N][C][s][s] */
+    float *host_plain, *plain, *mask; /* [N][C][H][W] plain inputs; device [V][N][C][H][W] masks; NULL: nobody reads */
 
     struct invar_embeddings embeddings, gradients;
     struct invar_scratch *scratch;
@@ -162,6 +164,14 @@ bool invar_adversary_perturb(struct invar_trainer *trainer, struct invar_error *
 bool invar_adversary_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm and one step. After invar_chain_update, which sets the rate. */
 bool invar_adversary_update(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- what views were made of (plain.c) ---- */
+
+/** Room for the plain inputs of a batch and the masks of its views where terms read them. */
+bool invar_plain_create(struct invar_trainer *trainer, struct invar_error *err);
+void invar_plain_free(struct invar_trainer *trainer);
+/** Those of trainer->samples, once the views of the batch are made. */
+bool invar_plain_fill(struct invar_trainer *trainer, struct invar_error *err);
 
 /* ---- local views (chain_local.c) ---- */
 

@@ -95,6 +95,11 @@ static const struct variant variants[] = {
      false,
      false,
      0},
+    {"denoising", 1, {NULL}, false, false, 0},
+    {"denoising", 2, {"over=corrupted"}, false, false, 0},
+    {"denoising", 3, {NULL}, false, false, 0},
+    {"vime", 1, {NULL}, false, false, 0},
+    {"vime", 2, {"alpha=0.5"}, false, false, 0},
     {"entropy_invariance", 3, {"divide_by=none", "weight_entropy=0"}, false, false, 0},
     {"entropy_invariance", 2, {"entropy=pairdist", "divide_by=d", "sigma=2", "weight_invariance=0"}, false, false, 0},
 };
@@ -158,12 +163,16 @@ static void fill_inputs(const struct variant *v, struct bench *b, enum invar_dty
             *x = (struct invar_matrix){.dtype = dtype, .rows = n, .cols = role == INVAR_ROLE_H ? d + 2 : d};
             if (role == INVAR_ROLE_W) /* weight, then bias */
                 x->rows = view == 0 ? d : 1;
+            if (role == INVAR_ROLE_Z && b->term->width)
+                x->cols = b->term->width(b->options, d);
             x->data = calloc((size_t)(x->rows * x->cols), invar_dtype_size(dtype));
             b->gradient.by[role][view] = *x;
             b->gradient.by[role][view].data = calloc((size_t)(x->rows * x->cols), invar_dtype_size(dtype));
             /* views of one sample share a part, as embeddings do */
             for (int64_t i = 0; i < size_of(x); i++)
                 put(x, i, (double)(invar_random_normal(&base) + 0.7f * invar_random_normal(&random)));
+            for (int64_t i = 0; role == INVAR_ROLE_M && i < size_of(x); i++)
+                put(x, i, get(x, i) > 0);
         }
     b->groups = calloc((size_t)n, sizeof *b->groups);
     for (int64_t i = 0; i < n; i++)
@@ -269,7 +278,7 @@ static double norm_of_gradient(const struct bench *b)
 static struct bench like(const struct bench *b, const struct variant *v, enum invar_dtype dtype)
 {
     for (int role = 0;; role++)
-        if (b->in.by[role][0].data)
+        if (b->in.by[role][0].data && !(role == INVAR_ROLE_Z && b->term->width))
             return open_bench(v, dtype, b->in.by[role][0].rows,
                               b->in.by[role][0].cols - (role == INVAR_ROLE_H ? 2 : 0));
 }
@@ -319,7 +328,7 @@ static void gradient_is_that_of_every_element(const struct variant *v, struct be
     evaluate(b, 1, true);
     const double scale = norm_of_gradient(b);
     for (int role = 0; role < INVAR_ROLE_COUNT && !v->stopped; role++)
-        for (int view = 0; view < b->in.views && role != INVAR_ROLE_T; view++) {
+        for (int view = 0; view < b->in.views && !invar_role_is_constant((enum invar_role)role); view++) {
             const struct invar_matrix *x = &b->in.by[role][view];
             for (int64_t i = 0; i < size_of(x); i++) {
                 const double kept = get(x, i);
@@ -339,7 +348,7 @@ static double move(struct bench *b, double step)
     double along = 0;
 
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
-        for (int view = 0; view < b->in.views && role != INVAR_ROLE_T; view++) {
+        for (int view = 0; view < b->in.views && !invar_role_is_constant((enum invar_role)role); view++) {
             struct invar_random random =
                 invar_random_stream(SEED, INVAR_RANDOM_TEST, 2, (uint64_t)role, (uint32_t)view);
             for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++) {
@@ -563,9 +572,10 @@ static void constants_and_unread_roles_get_no_gradient(const struct variant *v, 
             b->gradient.by[role][0].data = NULL;
     for (int i = 0; i < 64; i++)
         expect(b, "the gradient of a role that is not read", unread[i], 0, 0);
-    for (int view = 0; view < b->in.views; view++)
-        for (int64_t i = 0; i < size_of(&b->gradient.by[INVAR_ROLE_T][view]); i++)
-            expect(b, "the gradient of a target", get(&b->gradient.by[INVAR_ROLE_T][view], i), 0, 0);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; invar_role_is_constant((enum invar_role)role) && view < b->in.views; view++)
+            for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
+                expect(b, "the gradient of a constant", get(&b->gradient.by[role][view], i), 0, 0);
 }
 
 static void a_gradient_may_be_wanted_of_one_view_alone(const struct variant *v, struct bench *b)

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Some columns of a matrix against another matrix of that width: what reconstructions are compared by. */
+#include "invar/dense.h"
+
+#include <math.h>
+
+#define BLOCKS 64        /* sums are made of this many parts, whatever the number of threads */
+#define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
+
+static double get(const struct invar_matrix *x, int64_t at)
+{
+    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
+}
+
+static void add(const struct invar_matrix *x, int64_t at, double value)
+{
+    if (x->dtype == INVAR_FLOAT32)
+        ((float *)x->data)[at] += (float)value;
+    else
+        ((double *)x->data)[at] += value;
+}
+
+/* What one call works on; a part is made of some of its rows. */
+struct job {
+    const struct invar_matrix *z, *x, *mask, *dz;
+    int64_t first;
+    double scale;
+    double (*row)(const struct job *job, int64_t i);
+};
+
+static double square_row(const struct job *job, int64_t i)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < job->x->cols; j++) {
+        const int64_t at = i * job->x->cols + j, place = i * job->z->cols + job->first + j;
+        const double share = job->mask ? get(job->mask, at) : 1, apart = get(job->z, place) - get(job->x, at);
+        sum += share * apart * apart;
+        if (job->dz)
+            add(job->dz, place, job->scale * share * apart);
+    }
+    return sum;
+}
+
+/* log(1 + exp(z)) - m z, so that no large logit overflows */
+static double bernoulli_row(const struct job *job, int64_t i)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < job->x->cols; j++) {
+        const int64_t place = i * job->z->cols + job->first + j;
+        const double z = get(job->z, place), m = get(job->x, i * job->x->cols + j), e = exp(-fabs(z));
+        sum += (z > 0 ? z : 0) + log1p(e) - m * z;
+        if (job->dz)
+            add(job->dz, place, job->scale * ((z > 0 ? 1 : e) / (1 + e) - m));
+    }
+    return sum;
+}
+
+static double run(struct invar_device *device, const struct job *job)
+{
+    const int threads = invar_device_threads(device);
+    const int64_t rows = job->z->rows;
+    double part[BLOCKS] = {0}, sum = 0;
+
+#pragma omp parallel for num_threads(threads) if (rows * job->x->cols > SMALL_WORK)
+    for (int k = 0; k < BLOCKS; k++)
+        for (int64_t i = rows * k / BLOCKS; i < rows * (k + 1) / BLOCKS; i++)
+            part[k] += job->row(job, i);
+    for (int k = 0; k < BLOCKS; k++)
+        sum += part[k];
+    return sum;
+}
+
+static const struct invar_matrix *wanted(const struct invar_matrix *dz)
+{
+    return dz && dz->data ? dz : NULL;
+}
+
+double invar_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                    const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
+                                    const struct invar_matrix *dz)
+{
+    const struct job job = {z, x, mask, wanted(dz), first, scale, square_row};
+    return run(device, &job);
+}
+
+double invar_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                     const struct invar_matrix *m, double scale, const struct invar_matrix *dz)
+{
+    const struct job job = {z, m, NULL, wanted(dz), first, scale, bernoulli_row};
+    return run(device, &job);
+}
