@@ -131,7 +131,7 @@ static bool table_check(const struct invar_view_options *options, const struct i
 
     for (int i = 0; i < 3; i++) {
         bool on = false;
-        if (lists[i]->count < 1 || lists[i]->count > invar_view_count(options))
+        if (lists[i]->count > invar_view_count(options))
             return by_view_check(options, lists[i], names[i], err);
         for (int v = 0; v < lists[i]->count; v++) {
             if (!(lists[i]->value[v] >= 0.0 && lists[i]->value[v] <= (i < 2 ? 1.0 : 100.0)))
