@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Clips of sound: formats, rates, labels and splits of file names, and files that are none. */
+#include "data/fields.h"
+#include "data/make.h"
+#include "data/pattern.h"
+#include "invar/logmel.h"
+
+#include <sndfile.h>
+
+static char *folder;
+
+static int setup(void **state)
+{
+    (void)state;
+    folder = test_folder_create();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    test_folder_remove(folder);
+    return 0;
+}
+
+/* A sine of 440 Hz and 0.5 in channel 0, silence in the others. */
+static void put_sound(const char *name, int format, int rate, int channels, int frames, float level)
+{
+    SF_INFO info = {.samplerate = rate, .channels = channels, .format = format};
+    float *wave = calloc((size_t)(frames * channels) + 1, sizeof *wave);
+    char path[1024];
+
+    assert_non_null(wave);
+    bytes_write(&(struct bytes){0}, folder, name); /* makes folders */
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    for (int i = 0; i < frames; i++)
+        wave[i * channels] = level * (float)sin(2 * M_PI * 440 * i / rate);
+    SNDFILE *sound = sf_open(path, SFM_WRITE, &info);
+    assert_non_null(sound);
+    assert_int_equal(sf_writef_float(sound, wave, frames), frames);
+    assert_int_equal(sf_close(sound), 0);
+    free(wave);
+}
+
+static void put_wav(const char *name, int frames)
+{
+    put_sound(name, SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, frames, 0.5f);
+}
+
+/* The only clip of a folder, decoded at a rate. */
+static struct invar_dataset *open_one(int64_t rate)
+{
+    struct invar_data_options options = make_options("audio", folder);
+    options.rate = rate;
+    options.test_fraction = 0;
+    return make_open(&options);
+}
+
+static void decodes_every_format(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int format, rate, channels;
+        double tolerance;
+    } cases[] = {
+        {"a/16.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 1e-3},
+        {"a/24.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_24, 8000, 1, 1e-5},
+        {"a/float.WAV", SF_FORMAT_WAV | SF_FORMAT_FLOAT, 16000, 1, 1e-3},
+        {"a/u8.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_U8, 8000, 1, 1e-2},
+        {"a/stereo.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 44100, 2, 1e-3},
+        {"a/192.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_24, 192000, 1, 1e-3},
+        {"a/low.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 4000, 1, 1e-3},
+        {"a/1.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 22050, 2, 1e-3},
+        {"a/1.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 16000, 1, 5e-2},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        put_sound(cases[c].name, cases[c].format, cases[c].rate, cases[c].channels, cases[c].rate / 2, 0.5f);
+        struct invar_dataset *dataset = open_one(8000);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        struct invar_sample sample;
+        assert_true(info->kind == INVAR_DATA_AUDIO && info->rank == 3 && info->channels == 1);
+        assert_true(info->height == 40 && info->width == 64);
+        assert_true(info->logmel.n_fft == 256 && info->logmel.hop == 80 && info->logmel.f_max == 4000);
+        struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
+        assert_true(sample.kind == INVAR_DATA_AUDIO && sample.dtype == INVAR_FLOAT32 && sample.height == 1);
+        assert_true(abs(sample.width - 4000) <= 1);
+        for (int i = 400; i < 3600; i++) {
+            double expected = 0.5 / cases[c].channels * sin(2 * M_PI * 440 * i / 8000);
+            if (!(fabs((double)((const float *)sample.data)[i] - expected) <= cases[c].tolerance))
+                fail_msg("%s: sample %d is %g, expected %g", cases[c].name, i, (double)((const float *)sample.data)[i],
+                         expected);
+        }
+        invar_loader_free(loader);
+        invar_dataset_close(dataset);
+        assert_int_equal(remove(test_path(folder, cases[c].name)), 0);
+    }
+}
+
+static void the_first_clip_gives_the_rate(void **state)
+{
+    (void)state;
+    put_sound("a/1.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 16000, 1, 9000, 0.5f);
+    put_wav("a/2.wav", 900);
+    struct invar_dataset *dataset = open_one(0);
+    assert_near(invar_dataset_info(dataset)->logmel.rate, 16000, 0);
+    assert_int_equal(invar_dataset_info(dataset)->logmel.n_fft, 512);
+    assert_int_equal(invar_dataset_info(dataset)->logmel.hop, 160);
+    invar_dataset_close(dataset);
+}
+
+/* One bad file among good ones: left out with this sentence, in memory and decoded ahead. */
+static void leaves_out(const char *text)
+{
+    for (int memory = 1; memory <= 2; memory++) { /* yes, no */
+        struct invar_data_options options = make_options("audio", folder);
+        options.test_fraction = 0;
+        options.bad_limit = 0.5;
+        options.memory = memory;
+        struct invar_dataset *dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        assert_int_equal(info->skipped, 1);
+        if (!strstr(info->first_skipped, text))
+            fail_msg("\"%s\", expected \"%s\"", info->first_skipped, text);
+        assert_int_equal(info->count[INVAR_TRAIN], memory == 1 ? 3 : 4);
+        assert_true(isfinite(info->mean[0]) && info->deviation[0] > 0);
+        invar_dataset_close(dataset);
+    }
+    struct invar_data_options options = make_options("audio", folder);
+    make_refused(&options, INVAR_ERROR_DATA, text);
+}
+
+static void put_good(void)
+{
+    put_wav("a/1.wav", 3000);
+    put_wav("a/2.wav", 9000);
+    put_wav("a/3.wav", 10);
+}
+
+/* The middle of the file's bytes goes. */
+static void cut(const char *name, size_t kept)
+{
+    const char *path = test_path(folder, name);
+    struct invar_error err = {0};
+    struct invar_bytes bytes = {0};
+    assert_ok(invar_file_read(&bytes, path, 1 << 20, &err), &err);
+    assert_true(kept < bytes.size);
+    test_file(folder, name, bytes.data, kept);
+    invar_bytes_free(&bytes);
+}
+
+static void leaves_out_what_is_no_sound(void **state)
+{
+    (void)state;
+    put_good();
+    test_file(folder, "a/bad.wav", "not a sound at all, but a text", 30);
+    leaves_out("a/bad.wav: is no sound");
+    test_file(folder, "a/bad.wav", "", 0);
+    leaves_out("a/bad.wav: is no sound");
+    put_wav("a/bad.wav", 0);
+    leaves_out("a/bad.wav: holds no sound");
+    put_wav("a/bad.wav", 5000);
+    cut("a/bad.wav", 3000);
+    leaves_out("a/bad.wav: is cut short");
+    cut("a/bad.wav", 20);
+    leaves_out("a/bad.wav: is ");
+    put_sound("a/bad.wav", SF_FORMAT_WAV | SF_FORMAT_FLOAT, 8000, 1, 500, NAN);
+    leaves_out("a/bad.wav: sample 0 is NaN");
+    put_sound("a/bad.wav", SF_FORMAT_WAV | SF_FORMAT_FLOAT, 8000, 1, 500, (float)INFINITY);
+    leaves_out("a/bad.wav: sample ");
+    assert_int_equal(remove(test_path(folder, "a/bad.wav")), 0);
+    put_sound("a/bad.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 8000, 1, 20000, 0.5f);
+    cut("a/bad.flac", 9000);
+    leaves_out("a/bad.flac: is cut short");
+}
+
+static void silence_is_a_clip(void **state)
+{
+    (void)state;
+    put_sound("a/1.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16, 8000, 1, 5000, 0.0f);
+    struct invar_dataset *dataset = open_one(0);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 1);
+    assert_near(invar_dataset_info(dataset)->mean[0], log(1e-6), 1e-5);
+    assert_near(invar_dataset_info(dataset)->deviation[0], 1, 0);
+    invar_dataset_close(dataset);
+}
+
+static void put_digits(void)
+{
+    static const char *const speakers[] = {"ann", "bob", "cid"};
+    for (int digit = 0; digit < 2; digit++)
+        for (int s = 0; s < 3; s++)
+            for (int i = 0; i < 4; i++) {
+                char name[64];
+                snprintf(name, sizeof name, "%d_%s_%d.wav", digit, speakers[s], i);
+                put_wav(name, 100 + i);
+            }
+}
+
+static struct invar_data_options digits(const char *label, const char *test)
+{
+    struct invar_data_options options = make_options("audio", folder);
+    strcpy(options.pattern, "{digit}_{speaker}_{index}");
+    strcpy(options.label, label);
+    strcpy(options.test, test);
+    return options;
+}
+
+static void names_give_labels_and_splits(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    put_digits();
+    struct invar_data_options options = digits("digit", "index=0..1,3");
+    struct invar_dataset *dataset = make_open(&options);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_true(info->count[INVAR_TRAIN] == 6 && info->count[INVAR_TEST] == 18);
+    assert_true(info->classes == 2 && info->labelled);
+    assert_string_equal(info->class_names[1], "1");
+    assert_int_equal(invar_dataset_labels(dataset, INVAR_TRAIN)[5], 1);
+
+    assert_ok(invar_dataset_relabel(dataset, "speaker", "--label", &err), &err);
+    assert_int_equal(info->classes, 3);
+    assert_string_equal(info->class_names[2], "cid");
+    assert_int_equal(invar_dataset_labels(dataset, INVAR_TRAIN)[1], 1);
+    assert_refused(invar_dataset_relabel(dataset, "speeker", "--label", &err), &err, INVAR_ERROR_USAGE,
+                   "--label: there is no field \"speeker\", expected one of: digit, speaker, index");
+
+    assert_ok(invar_dataset_relabel(dataset, "digit", "--label", &err), &err);
+    assert_ok(invar_dataset_hold_out(dataset, "speaker=bob", "--hold-out", &err), &err);
+    assert_true(info->count[INVAR_TRAIN] == 4 && info->count[INVAR_TEST] == 8);
+    struct invar_sample samples[8];
+    struct invar_loader *loader = make_load(dataset, INVAR_TEST, samples, 8);
+    for (int i = 0; i < 8; i++) /* 0_bob_0 .. 0_bob_3, 1_bob_0 .. */
+        assert_true(samples[i].width == 100 + i % 4 && samples[i].label == i / 4);
+    invar_loader_free(loader);
+    assert_refused(invar_dataset_hold_out(dataset, "speaker=eve", "--hold-out", &err), &err, INVAR_ERROR_USAGE,
+                   "--hold-out: no sample has speaker \"eve\"");
+    invar_dataset_close(dataset);
+}
+
+static void refuses_bad_naming(void **state)
+{
+    (void)state;
+    put_digits();
+    struct invar_data_options options = digits("digit", "index=7..9");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.test: no sample has index \"7..9\"");
+    options = digits("digit", "index");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.test: \"index\" is no condition");
+    options = digits("digit", "speaker=ana");
+    make_refused(&options, INVAR_ERROR_USAGE, "the nearest is \"ann\"");
+    options = digits("digt", "");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.label: there is no field \"digt\"");
+    options = digits("digit", "");
+    strcpy(options.pattern, "{digit}-{speaker}");
+    make_refused(&options, INVAR_ERROR_DATA, "0_ann_0.wav: its name does not fit data.pattern");
+    options.pattern[0] = '\0';
+    make_refused(&options, INVAR_ERROR_USAGE, "data.label: \"digit\" is not known");
+    static const char *const wrong[] = {"digit", "{digit", "{a}{b}", "{a}_{a}", "{}", "a}{b"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        strcpy(options.pattern, wrong[i]);
+        make_refused(&options, INVAR_ERROR_USAGE, "data.pattern: ");
+    }
+}
+
+static void folders_are_classes_and_splits(void **state)
+{
+    (void)state;
+    put_wav("train/yes/1.wav", 100);
+    put_wav("train/no/1.wav", 100);
+    put_wav("test/no/7.wav", 100);
+    struct invar_data_options options = make_options("audio", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_true(info->count[0] == 2 && info->count[1] == 1 && info->classes == 2);
+    assert_string_equal(info->class_names[0], "no");
+    invar_dataset_close(dataset);
+    strcpy(options.pattern, "{n}");
+    strcpy(options.test, "n=7");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.test");
+}
+
+static void refuses_constants_that_do_not_fit(void **state)
+{
+    (void)state;
+    put_wav("a/1.wav", 1000);
+    struct invar_data_options options = make_options("audio", folder);
+    options.test_fraction = 0;
+    options.n_fft = 255;
+    make_refused(&options, INVAR_ERROR_USAGE, "n_fft: 255, expected an even number");
+    options.n_fft = 64;
+    make_refused(&options, INVAR_ERROR_USAGE, "mels: 40, expected 1 to n_fft / 2 + 1");
+    options.n_fft = 0;
+    options.f_max = 4001;
+    make_refused(&options, INVAR_ERROR_USAGE, "f_min and f_max");
+    options = make_options("audio", "/nowhere/at/all");
+    make_refused(&options, INVAR_ERROR_FILE, "/nowhere/at/all");
+}
+
+/* Threads, and sets decoded ahead, must not matter. */
+static void statistics_do_not_depend_on_threads(void **state)
+{
+    (void)state;
+    put_digits();
+    float mean[4], deviation[4];
+    for (int i = 0; i < 4; i++) {
+        struct invar_data_options options = digits("", "");
+        options.workers = 1 + i % 2 * 2;
+        options.memory = i / 2 ? 2 : 1;
+        struct invar_dataset *dataset = make_open(&options);
+        mean[i] = invar_dataset_info(dataset)->mean[0];
+        deviation[i] = invar_dataset_info(dataset)->deviation[0];
+        invar_dataset_close(dataset);
+        assert_true(mean[i] == mean[0] && deviation[i] == deviation[0] && deviation[i] > 0.1f);
+    }
+}
+
+static void windows_end_in_silence(void **state)
+{
+    (void)state;
+    const float clip[] = {1, 2, 3};
+    float out[5];
+    invar_logmel_window(clip, 3, -1, 5, out);
+    assert_memory_equal(out, ((float[]){0, 1, 2, 3, 0}), sizeof out);
+    invar_logmel_window(clip, 3, 1, 1, out);
+    assert_true(out[0] == 2.0f);
+    invar_logmel_window(clip, 3, 3, 2, out);
+    assert_true(out[0] == 0.0f && out[1] == 0.0f);
+    invar_logmel_window(clip, 3, -5, 5, out);
+    assert_memory_equal(out, ((float[]){0, 0, 0, 0, 0}), sizeof out);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(decodes_every_format),
+        TEST(the_first_clip_gives_the_rate),
+        TEST(leaves_out_what_is_no_sound),
+        TEST(silence_is_a_clip),
+        TEST(names_give_labels_and_splits),
+        TEST(refuses_bad_naming),
+        TEST(folders_are_classes_and_splits),
+        TEST(refuses_constants_that_do_not_fit),
+        TEST(statistics_do_not_depend_on_threads),
+        TEST(windows_end_in_silence),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
