@@ -2,6 +2,7 @@
 /*
  * make_data idx DIR TRAIN TEST SIDE CLASSES   small data for tests of whole commands: idx files, named as MNIST's
  * make_data images DIR CLASSES PER_CLASS SIDE   DIR/class-K/N.png, RGB
+ * make_data clips DIR CLASSES SPEAKERS PER_PAIR   DIR/CLASS_SPEAKER_N.wav, 8 kHz, 16 bits, of unequal length
  *
  * A sample is a bright square whose place depends on its class, on noise; the same arguments give the same bytes.
  */
@@ -106,6 +107,46 @@ static void write_images(const char *folder, int classes, int per_class, int sid
     }
 }
 
+static void put_little_endian(FILE *file, uint32_t value, int bytes)
+{
+    for (int i = 0; i < bytes; ++i)
+        fputc((int)(value >> 8 * i & 255u), file);
+}
+
+/* A square wave whose pitch depends on the class and whose loudness on the speaker, in noise. */
+static void write_wav(const char *folder, const char *name, int class, int speaker, int samples)
+{
+    const int period = 16 << class, level = 4000 << speaker;
+    FILE *file = open_file(folder, name);
+    fputs("RIFF", file);
+    put_little_endian(file, (uint32_t)(36 + 2 * samples), 4);
+    fputs("WAVEfmt ", file);
+    put_little_endian(file, 16, 4);
+    put_little_endian(file, 1, 2);
+    put_little_endian(file, 1, 2);
+    put_little_endian(file, 8000, 4);
+    put_little_endian(file, 16000, 4);
+    put_little_endian(file, 2, 2);
+    put_little_endian(file, 16, 2);
+    fputs("data", file);
+    put_little_endian(file, (uint32_t)(2 * samples), 4);
+    for (int i = 0; i < samples; ++i)
+        put_little_endian(file, (uint32_t)((i % period < period / 2 ? level : -level) + (int)noise()) & 0xffffu, 2);
+    fclose(file);
+}
+
+static void write_clips(const char *folder, int classes, int speakers, int each)
+{
+    static const char *const names[] = {"ann", "bob", "cid"};
+    char name[64];
+    for (int class = 0; class < classes; ++class)
+        for (int speaker = 0; speaker < speakers && speaker < 3; ++speaker)
+            for (int i = 0; i < each; ++i) {
+                snprintf(name, sizeof name, "%d_%s_%d.wav", class, names[speaker], i);
+                write_wav(folder, name, class, speaker, 900 + 50 * i);
+            }
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 7 && !strcmp(argv[1], "idx") && atoi(argv[5]) <= MAX_SIDE) {
@@ -119,6 +160,12 @@ int main(int argc, char **argv)
         write_images(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
         return 0;
     }
-    fprintf(stderr, "usage: make_data idx DIR TRAIN TEST SIDE CLASSES | make_data images DIR CLASSES PER_CLASS SIDE\n");
+    if (argc == 6 && !strcmp(argv[1], "clips")) {
+        mkdir(argv[2], 0777);
+        write_clips(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
+        return 0;
+    }
+    fprintf(stderr, "usage: make_data idx DIR TRAIN TEST SIDE CLASSES | make_data images DIR CLASSES PER_CLASS SIDE | "
+                    "make_data clips DIR CLASSES SPEAKERS PER_PAIR\n");
     return 2;
 }
