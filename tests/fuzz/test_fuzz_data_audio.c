@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Damaged WAV and FLAC files. */
+#include "fuzz/fuzz_data.h"
+
+#include <sndfile.h>
+
+static struct bytes make_sound(const char *folder, int format)
+{
+    SF_INFO info = {.samplerate = 8000, .channels = 2, .format = format};
+    short wave[2 * 300];
+    char path[1024];
+    struct invar_error err = {0};
+    struct invar_bytes file = {0};
+    struct bytes out = {0};
+
+    snprintf(path, sizeof path, "%s/whole", folder);
+    for (int i = 0; i < 600; i++)
+        wave[i] = (short)(i * 97 % 20011);
+    SNDFILE *sound = sf_open(path, SFM_WRITE, &info);
+    assert_non_null(sound);
+    assert_int_equal(sf_writef_short(sound, wave, 300), 300);
+    assert_int_equal(sf_close(sound), 0);
+    assert_ok(invar_file_read(&file, path, 1 << 20, &err), &err);
+    bytes_put(&out, file.data, file.size);
+    invar_bytes_free(&file);
+    return out;
+}
+
+static void damaged_wav(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    fuzz_part(folder, "a/1.wav", make_sound(folder, SF_FORMAT_WAV | SF_FORMAT_PCM_16), "audio", folder);
+    test_folder_remove(folder);
+}
+
+static void damaged_flac(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    fuzz_part(folder, "a/1.flac", make_sound(folder, SF_FORMAT_FLAC | SF_FORMAT_PCM_16), "audio", folder);
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(damaged_wav), cmocka_unit_test(damaged_flac)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
