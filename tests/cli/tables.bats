@@ -1,0 +1,82 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Tables from a CSV file to embeddings: what the columns mean travels with the encoder.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+    table 160 >my.csv
+}
+
+# table ROWS: a number, one with missing values, a category, and a class that the first decides
+table() {
+    echo "size,age,colour,class"
+    for i in $(seq 0 $(($1 - 1))); do
+        local age=$((i * 7 % 31)) colours=(red green blue)
+        [ $((i % 5)) -ne 0 ] || age="?"
+        echo "$((i * 13 % 100))e-1,$age,${colours[i % 3]},$([ $((i * 13 % 100)) -lt 50 ] && echo small || echo large)"
+    done
+}
+
+pretrain() {
+    local recipe=$1
+    shift
+    "$invar" pretrain "$recipe" --threads 1 data.source=csv:my.csv data.label=class training.steps=12 training.batch=32 \
+        'encoder.widths=[16]' 'projector.hidden=[16]' "$@"
+}
+
+@test "data shows the columns, their kinds, missing values and classes" {
+    run "$invar" data csv:my.csv label=class
+    [ "$status" -eq 0 ]
+    grep -q "^columns    3, as 8 numbers a row" <<<"$output"
+    grep -qE "^  age +numeric +2[0-9] +[0-9]+ +mean" <<<"$output"
+    grep -qE "^  colour +categorical .*blue, green, red" <<<"$output"
+    grep -qE "^  small +[0-9]+ +[0-9]+" <<<"$output"
+    run --separate-stderr "$invar" data csv:my.csv label=class --json
+    "$build/tests/is_json" <<<"$output"
+    fails_with 1 "$invar" data csv:my.csv label=clas
+    says clas class
+}
+
+@test "every recipe for tables trains, and its run can be probed" {
+    for recipe in scarf-table dae-table vime-table simclr-table; do
+        echo "$recipe"
+        pretrain "$recipe" --run "$recipe"
+        "$invar" probe "$recipe" --threads 1 --baseline random --baseline input --json | "$build/tests/is_json"
+    done
+    "$invar" inspect dae-table --threads 1 >/dev/null
+    grep -q '"loss/vime/mask"' vime-table/metrics.jsonl
+    "$invar" recipes show dae-table --resolved | grep -q "output: -1"
+}
+
+@test "a new file is embedded by the columns of the run: any order, no label, rows as they stand" {
+    pretrain dae-table --run run
+    cut -d, -f1-3 my.csv | awk -F, '{ print $3 "," $1 "," $2 }' >new.csv
+    "$invar" embed run csv:my.csv -o whole.npy --threads 1
+    "$invar" embed run csv:new.csv -o new.npy --threads 1
+    cmp whole.npy new.npy
+    sed 's/^colour/shade/' new.csv >other.csv
+    fails_with 1 "$invar" embed run csv:other.csv -o no.npy --threads 1
+    says '"colour"' '"shade"'
+    [ ! -e no.npy ]
+}
+
+@test "a resumed run of VIME ends in the same bits" {
+    pretrain vime-table training.checkpoint_interval=6 --run whole
+    cp -r whole half
+    rm half/encoder.safetensors half/projector.safetensors half/checkpoint-*12.safetensors
+    pretrain vime-table training.checkpoint_interval=6 --run half --resume
+    cmp whole/encoder.safetensors half/encoder.safetensors
+}
+
+@test "what does not fit a table or a term is refused" {
+    fails_with 2 pretrain vime-table 'views.corrupt=[0]' --run no
+    says vime views.corrupt
+    fails_with 2 pretrain dae-table projector.output=8 --run no
+    says denoising projector.output=-1
+    fails_with 2 pretrain scarf-table projector.output=-1 --run no
+    says projector.output
+    fails_with 2 pretrain scarf-table views.local=2 views.local_size=1 --run no
+    says views.local
+}
