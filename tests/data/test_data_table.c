@@ -37,7 +37,7 @@ static const float *row_of(struct invar_dataset *d, enum invar_split split, int6
     static float numbers[64];
     struct invar_error err = {0};
     struct invar_sample sample;
-    int64_t got;
+    int64_t got = 0;
     struct invar_loader *loader = invar_loader_create(d, split, 1, &err);
     assert_ok(loader != NULL, &err);
     assert_ok(invar_loader_start(loader, &index, 1, &err) && invar_loader_next(loader, &sample, &got, &err), &err);

@@ -18,7 +18,7 @@ static int open_table(void **state)
     struct invar_error err = {0};
     struct invar_data_options o;
     char path[400];
-    int64_t order[ROWS], got;
+    int64_t order[ROWS], got = 0;
 
     (void)state;
     folder = test_folder_create();
