@@ -5,6 +5,10 @@
 #include "invar/error.h"
 #include <stdint.h>
 
+/** An 8-bit PNG of pixels[height][width][channels], channels 1 (gray) or 3; written beside its place and renamed. */
+bool invar_picture_write(const char *path, const uint8_t *pixels, int height, int width, int channels,
+                         struct invar_error *err);
+
 /** metrics.jsonl and TensorBoard events of one run. */
 struct invar_metrics;
 

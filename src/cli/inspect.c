@@ -2,6 +2,7 @@
 /* invar inspect RUN: the numbers that explain the representations and embeddings of a run. */
 #include "cli/inspect.h"
 #include "cli/run.h"
+#include "cli/samples.h"
 #include "invar/file.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@ enum { PATH_SIZE = 4096 };
 struct arguments {
     bool json;
     int64_t threads;
-    const char *source, *split;
+    const char *source, *split, *samples;
     struct cli_list runs, assignments;
     struct invar_inspect_options options;
 };
@@ -165,12 +166,28 @@ done:
     return status;
 }
 
+/* Instead of the numbers: a look at what the adversary does. */
+static int show_samples(const struct arguments *arguments)
+{
+    const enum invar_split split = strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST;
+    struct invar_error err = {0};
+    struct cli_run run = {0};
+    const bool ok = cli_run_open(&run, arguments->runs.item[0], arguments->source, NULL, arguments->threads, &err) &&
+                    cli_samples_write(&run, split, arguments->samples, &err);
+
+    cli_run_close(&run);
+    return ok ? CLI_DONE : cli_fail(&err);
+}
+
 int invar_cli_inspect(int argc, char **argv)
 {
     struct arguments arguments = {.split = "test"};
     const struct cli_option options[] = {
         {"data", 0, "SOURCE", "other data (default: those of the run)", CLI_TEXT, &arguments.source, 0, 0},
         {"split", 0, "SPLIT", "test or train (default: test)", CLI_TEXT, &arguments.split, 0, 0},
+        {"samples", 0, "FILE",
+         "instead: clean samples, the adversary's perturbations and their sum (PNG; tables: text)", CLI_TEXT,
+         &arguments.samples, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
@@ -195,7 +212,8 @@ int invar_cli_inspect(int argc, char **argv)
         .positional_name = "RUN",
         .assignments = &arguments.assignments,
         .example = "  invar inspect runs/quickstart\n"
-                   "  invar inspect runs/quickstart labelled=200 noise_samples=4\n",
+                   "  invar inspect runs/quickstart labelled=200 noise_samples=4\n"
+                   "  invar inspect runs/aplr --samples perturbations.png\n",
         .more = print_table,
     };
     struct invar_error err = {0};
@@ -209,5 +227,5 @@ int invar_cli_inspect(int argc, char **argv)
     for (int i = 0; i < arguments.assignments.count; ++i)
         if (!invar_options_set(invar_inspect_option_table, &arguments.options, arguments.assignments.item[i], &err))
             return cli_fail(&err);
-    return inspect(&arguments);
+    return arguments.samples ? show_samples(&arguments) : inspect(&arguments);
 }

@@ -173,3 +173,20 @@ section() {
     run "$invar" inspect --help
     [[ "$output" == *noise_levels* && "$output" == *collapse_rank* ]]
 }
+
+@test "--samples: a picture of what the adversary adds, and a refusal where there is none" {
+    tiny_recipe >aplr.yaml
+    "$invar" pretrain aplr.yaml --run aplr --threads 1 "terms={reconstruction: {}, orthonormality: {}}" \
+        "adversary={kind: auto, eps: 0.3, widths: [4, 6]}" 2>/dev/null >/dev/null
+    run --separate-stderr "$invar" inspect aplr --samples picture.png --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$stderr" == *"10 samples"*"RMS 0.3"* ]]
+    [ "$(head -c 4 picture.png | tail -c 3)" = PNG ]
+    [ ! -e aplr/inspect.json ]
+    fails_with 2 "$invar" inspect run --samples none.png --threads 1
+    says adversary.kind
+    [ ! -e none.png ]
+    rm aplr/generator.safetensors
+    fails_with 1 "$invar" inspect aplr --samples none.png --threads 1
+    says generator.safetensors
+}
