@@ -195,6 +195,13 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
     return true;
 }
 
+/* Where draws from a column find the training rows. */
+static void point_rows(struct invar_dataset *dataset)
+{
+    dataset->source.table.item = dataset->items[INVAR_TRAIN];
+    dataset->source.table.count_train = dataset->info.count[INVAR_TRAIN];
+}
+
 /* The groups of the training split as it is now: split, and without what is unreadable. */
 static bool measure_groups(struct invar_dataset *dataset, struct invar_error *err)
 {
@@ -352,13 +359,6 @@ static void compare_samples(const struct invar_dataset *dataset)
                   count, wanted);
 }
 
-/* Where draws from a column find the training rows. */
-static void point_rows(struct invar_dataset *dataset)
-{
-    dataset->source.table.item = dataset->items[INVAR_TRAIN];
-    dataset->source.table.count_train = dataset->info.count[INVAR_TRAIN];
-}
-
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err)
 {
     return invar_dataset_open_as(options, NULL, err);
@@ -460,10 +460,25 @@ const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum in
     return dataset->groups[split];
 }
 
+/* A label that is part of the input says how much of it is kept, not what was learnt. */
+static void warn_of_feature(const struct invar_dataset *dataset, const char *field, const char *key)
+{
+    const struct invar_table *table = &dataset->source.table;
+
+    for (int c = 0; c < table->count; c++)
+        if (strcmp(table->column[c].name, field) == 0 && table->column[c].places > 0)
+            invar_log(
+                INVAR_LOG_WARNING,
+                "%s: the column \"%s\" is part of what the encoder sees, so its labels can be read from the input; "
+                "pretraining with data.ignore=%s leaves it out",
+                key, field, field);
+}
+
 bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, const char *key, struct invar_error *err)
 {
     if (!data_source_relabel(&dataset->source, field, key, err))
         return false;
+    warn_of_feature(dataset, field, key);
     take_labels(dataset);
     return true;
 }
@@ -493,7 +508,10 @@ static bool hold_out(struct invar_dataset *dataset, const struct data_condition 
         dataset->bad[i] = !used;
         dataset->total[source->split[i]] += used;
     }
-    return number_samples(dataset, err);
+    if (!number_samples(dataset, err))
+        return false;
+    point_rows(dataset);
+    return true;
 }
 
 bool invar_dataset_hold_out(struct invar_dataset *dataset, const char *condition, const char *key,

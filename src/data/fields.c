@@ -69,6 +69,21 @@ done:
     return ok;
 }
 
+bool data_field_make(struct data_field *field, const char *name, const char *const *value, int values, int64_t items,
+                     struct invar_error *err)
+{
+    field->name = invar_strdup(name, err);
+    field->of = invar_alloc((size_t)items + 1, sizeof *field->of, err);
+    field->value = invar_alloc((size_t)values + 1, sizeof *field->value, err);
+    if (!field->name || !field->of || !field->value)
+        return false;
+    field->items = items;
+    for (; field->values < values; field->values++)
+        if (!(field->value[field->values] = invar_strdup(value[field->values], err)))
+            return false;
+    return true;
+}
+
 /* "a, b, c" of so many names, cut where room ends. */
 static void list_names(char *out, size_t size, const struct data_fields *fields)
 {
@@ -87,10 +102,11 @@ const struct data_field *data_fields_find(const struct data_fields *fields, cons
         if (strlen(fields->field[i].name) == length && memcmp(fields->field[i].name, name, length) == 0)
             return &fields->field[i];
     if (fields->count == 0) {
-        invar_error_set(err, INVAR_ERROR_USAGE,
-                        "%s: \"%.*s\" is not known: nothing says more of these samples than their place; data.pattern "
-                        "takes fields from the names of files",
-                        key, (int)length, name);
+        invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "%s: \"%.*s\" is not known: nothing says more of these samples than their place; fields are parts "
+            "of the names of clips (data.pattern) and columns of tables (label, categories, ignored ones)",
+            key, (int)length, name);
         return NULL;
     }
     list_names(known, sizeof known, fields);

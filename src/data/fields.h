@@ -10,7 +10,7 @@
 struct data_field {
     char *name;
     int values;   /**< distinct ones */
-    char **value; /**< [values] in byte order */
+    char **value; /**< [values] in byte order, of table columns that are numbers by value */
     int32_t *of;  /**< [items] number of the item's value */
     int64_t items;
 };
@@ -24,6 +24,9 @@ bool data_fields_reserve(struct data_fields *fields, int count, struct invar_err
 void data_fields_free(struct data_fields *fields);
 /** Copies name and text[items]. */
 bool data_field_fill(struct data_field *field, const char *name, const char *const *text, int64_t items,
+                     struct invar_error *err);
+/** Copies name and value[values], distinct ones; of[items] is left to be filled. */
+bool data_field_make(struct data_field *field, const char *name, const char *const *value, int values, int64_t items,
                      struct invar_error *err);
 /** The field of that name, or NULL with a sentence that has the nearest or lists them; key is the option that names it
  * and why what it is needed for ends the sentence where there are no fields at all. */

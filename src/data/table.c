@@ -392,7 +392,8 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
         return false;
     return read_labels(t, 0, source->label, err) && (!test || read_labels(t, 1, source->label + t->csv[0].rows, err)) &&
            split_rows(t, err) && find_schema(t, err) && match_columns(t, 0, err) &&
-           (!test || match_columns(t, 1, err)) && encode(t, err) && publish(t, err);
+           (!test || match_columns(t, 1, err)) && encode(t, err) &&
+           data_table_fields(&source->fields, t->csv, t->schema, CLASS_LIMIT, err) && publish(t, err);
 }
 
 bool data_table_open(struct data_source *source, const char *path, const struct invar_data_options *options,

@@ -77,5 +77,9 @@ bool data_rules_missing(const struct data_rules *rules, const char *text);
  * label column, or -1; classes are not filled in. */
 struct data_schema *data_schema_detect(const struct data_csv *csv, const struct data_rules *rules, const uint8_t *split,
                                        int label, struct invar_error *err);
+/** The label, the columns of categories, and those that are not in the schema become fields, each with at most limit
+ * different values (a missing one among them); of csv[2] the second may be empty. */
+bool data_table_fields(struct data_fields *fields, const struct data_csv *csv, const struct data_schema *schema,
+                       int limit, struct invar_error *err);
 
 #endif

@@ -80,3 +80,16 @@ pretrain() {
     fails_with 2 pretrain scarf-table views.local=2 views.local_size=1 --run no
     says views.local
 }
+
+@test "probe another column, and without a value of one" {
+    pretrain dae-table --run run
+    run --separate-stderr "$invar" probe run --label colour --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"3 classes"*"linear:colour"* ]]
+    [[ "$stderr" == *'"colour" is part of what the encoder sees'* ]]
+    run --separate-stderr "$invar" probe run --hold-out colour=red --baseline supervised --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"and 54 test samples"*"linear-colour=red"*"supervised-colour=red"* ]]
+    fails_with 2 "$invar" probe run --label size
+    says --label size colour class
+}

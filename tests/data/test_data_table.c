@@ -312,12 +312,43 @@ static int close_folder(void **state)
     return 0;
 }
 
+/* Other columns than the label as labels and as conditions; the training rows for draws move along. */
+static void test_fields(void **state)
+{
+    struct invar_data_options o =
+        table_options("n,colour,age,who,y\n1,red,10,u,b\n2,blue,?,v,a\n3,red,30,u,b\n6,,20,w,a\n");
+    struct invar_error err = {0};
+    int64_t label;
+
+    (void)state;
+    set(&o, "label=y");
+    set(&o, "ignore=who");
+    struct invar_dataset *d = open_as(&o, NULL);
+    const struct invar_dataset_info *info = invar_dataset_info(d);
+    assert_ok(invar_dataset_relabel(d, "who", "--label", &err), &err);
+    assert_int_equal(info->classes, 3);
+    assert_string_equal(info->class_names[2], "w");
+    row_of(d, INVAR_TRAIN, 3, &label);
+    assert_int_equal(label, 2);
+    assert_ok(invar_dataset_relabel(d, "y", "--label", &err), &err);
+    assert_ok(invar_dataset_hold_out(d, "colour=red", "--hold-out", &err), &err);
+    assert_int_equal(info->count[INVAR_TRAIN], 2);
+    assert_int_equal(info->count[INVAR_TEST], 2);
+    assert_int_equal(info->table->count_train, 2);
+    assert_int_equal(info->table->item[1], 3);
+    row_of(d, INVAR_TEST, 1, &label);
+    assert_int_equal(label, 1);
+    assert_refused(invar_dataset_relabel(d, "age", "--label", &err), &err, INVAR_ERROR_USAGE, "colour, who, y");
+    assert_refused(invar_dataset_hold_out(d, "colour=rod", "--hold-out", &err), &err, INVAR_ERROR_USAGE, "red");
+    invar_dataset_close(d);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_numbers),     cmocka_unit_test(test_forms),  cmocka_unit_test(test_kinds),
         cmocka_unit_test(test_splits),      cmocka_unit_test(test_schema), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_label_limit),
+        cmocka_unit_test(test_label_limit), cmocka_unit_test(test_fields),
     };
     return cmocka_run_group_tests(tests, open_folder, close_folder);
 }

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Columns of a table as fields: labels that a probe may take, conditions on which samples are held out. */
+#include "data/table.h"
+
+#include "invar/memory.h"
+#include <string.h>
+
+struct cells {
+    const struct data_csv *csv; /* [2], the second perhaps empty */
+    int at[2];                  /* the column in each, -1: not there */
+};
+
+static const char *cell_of(const struct cells *cells, int64_t item)
+{
+    const int file = item >= cells->csv[0].rows;
+    const int64_t row = file ? item - cells->csv[0].rows : item;
+
+    return cells->at[file] < 0 ? "" : data_csv_cell(&cells->csv[file], row, cells->at[file]);
+}
+
+static bool fill(struct data_fields *fields, const char *name, const struct cells *cells, int limit,
+                 struct invar_error *err)
+{
+    const int64_t items = cells->csv[0].rows + cells->csv[1].rows;
+    struct data_words words = {0};
+    struct data_field *field;
+    const char **values = NULL;
+    bool ok = false;
+
+    for (int64_t i = 0; i < items && words.count <= (size_t)limit; i++)
+        if (!data_words_add(&words, cell_of(cells, i), err))
+            goto done;
+    ok = words.count > (size_t)limit; /* names or numbers rather than groups */
+    if (ok || !(values = data_words_sort(&words, &cells->csv[0], err)))
+        goto done;
+    field = &fields->field[fields->count++];
+    ok = data_field_make(field, name, values, (int)words.count, items, err);
+    for (int64_t i = 0; ok && i < items; i++)
+        field->of[i] = (int32_t)*data_words_find(&words, cell_of(cells, i));
+done:
+    invar_free(values);
+    data_words_free(&words);
+    return ok;
+}
+
+static bool is_field(const struct data_schema *schema, const char *name)
+{
+    for (int c = 0; c < schema->count; c++)
+        if (strcmp(schema->column[c].name, name) == 0)
+            return schema->column[c].kind == INVAR_COLUMN_CATEGORICAL;
+    return true;
+}
+
+bool data_table_fields(struct data_fields *fields, const struct data_csv *csv, const struct data_schema *schema,
+                       int limit, struct invar_error *err)
+{
+    if (!data_fields_reserve(fields, csv[0].columns, err))
+        return false;
+    fields->count = 0;
+    for (int c = 0; c < csv[0].columns; c++) {
+        const char *name = data_csv_cell(&csv[0], -1, c);
+        struct cells cells = {csv, {c, -1}};
+        if (!is_field(schema, name))
+            continue;
+        if (csv[1].rows > 0 && data_csv_has(&csv[1], name) &&
+            (cells.at[1] = data_csv_column(&csv[1], name, "which it has", err)) < 0)
+            return false;
+        if (!fill(fields, name, &cells, limit, err))
+            return false;
+    }
+    return true;
+}
