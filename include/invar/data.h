@@ -157,6 +157,10 @@ struct invar_source_name {
     const char *name, *help;
 };
 const struct invar_source_name *invar_source_names(void);
+/** The kind of what a source ("csv:FILE") has; false where there is no source of that name. Reads nothing. */
+bool invar_source_kind(const char *source, enum invar_data_kind *kind);
+/** "image", "table", "audio": metadata invar.data_kind of encoders. */
+const char *invar_data_kind_name(enum invar_data_kind kind);
 
 /**
  * A loader hands out batches of samples in a given order and decodes ahead of need in its own threads (sets in memory

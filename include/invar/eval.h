@@ -15,11 +15,15 @@ struct invar_embedded {
 };
 void invar_embedded_free(struct invar_embedded *embedded);
 
+/** Whether data of a kind mean to the encoder what it was trained on; an encoder that says nothing of it takes all.
+ * source is what the message calls the data. */
+bool invar_embed_accepts(const struct invar_encoder *encoder, enum invar_data_kind kind, const char *source,
+                         struct invar_error *err);
 /**
  * Representations h of one split under the plain view, standardised as the encoder was trained (its own mean and
  * deviation, its own input size). The same bits whatever the number of threads that make the views. progress is called
- * now and then and may be NULL. Refused: data whose channels are not those of the encoder, a split without samples,
- * weights or representations that are not finite (the array or the sample is named).
+ * now and then and may be NULL. Refused: data of another kind or whose channels are not those of the encoder, a split
+ * without samples, weights or representations that are not finite (the array or the sample is named).
  */
 bool invar_embed(struct invar_device *device, const struct invar_encoder *encoder, struct invar_dataset *dataset,
                  enum invar_split split, enum invar_precision precision,

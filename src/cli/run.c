@@ -24,6 +24,9 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
     if (!node || !invar_options_read(invar_data_option_table, out, node, "data", NULL, err))
         goto done;
     if (source) {
+        enum invar_data_kind kind;
+        if (invar_source_kind(source, &kind) && !invar_embed_accepts(encoder, kind, source, err))
+            goto done;
         if (strlen(source) >= sizeof out->source) {
             invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
                             sizeof out->source - 1);

@@ -137,7 +137,6 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
     const struct data_layout layout = {"clip", ".wav, .flac or .ogg", endings, options->pattern[0] != '\0'};
     struct audio *audio = invar_alloc(1, sizeof *audio, err);
 
-    source->kind = INVAR_DATA_AUDIO;
     if (!audio)
         return false;
     audio->folder = -1;

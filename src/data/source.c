@@ -8,18 +8,38 @@
 typedef bool open_function(struct data_source *source, const char *path, const struct invar_data_options *options,
                            struct invar_error *err);
 
-#define ROW_NAME(name, argument, help, open) {name, help},
-#define ROW_BARE(name, argument, help, open) name,
-#define ROW_ARGUMENT(name, argument, help, open) argument,
-#define ROW_OPEN(name, argument, help, open) open,
+#define ROW_NAME(name, argument, kind, help, open) {name, help},
+#define ROW_BARE(name, argument, kind, help, open) name,
+#define ROW_ARGUMENT(name, argument, kind, help, open) argument,
+#define ROW_KIND(name, argument, kind, help, open) kind,
+#define ROW_OPEN(name, argument, kind, help, open) open,
 static const struct invar_source_name public_names[] = {DATA_SOURCES(ROW_NAME){NULL, NULL}};
 static const char *const bare_names[] = {DATA_SOURCES(ROW_BARE) NULL};
 static const char *const arguments[] = {DATA_SOURCES(ROW_ARGUMENT)};
+static const enum invar_data_kind kinds[] = {DATA_SOURCES(ROW_KIND)};
 static open_function *const open_functions[] = {DATA_SOURCES(ROW_OPEN)};
 
 const struct invar_source_name *invar_source_names(void)
 {
     return public_names;
+}
+
+const char *invar_data_kind_name(enum invar_data_kind kind)
+{
+    static const char *const names[] = {
+        [INVAR_DATA_IMAGE] = "image", [INVAR_DATA_TABLE] = "table", [INVAR_DATA_AUDIO] = "audio"};
+    return names[kind];
+}
+
+bool invar_source_kind(const char *source, enum invar_data_kind *kind)
+{
+    const size_t length = strcspn(source, ":");
+    for (size_t i = 0; bare_names[i]; i++)
+        if (strlen(bare_names[i]) == length && memcmp(bare_names[i], source, length) == 0) {
+            *kind = kinds[i];
+            return true;
+        }
+    return false;
 }
 
 size_t data_memory_limit(const struct invar_data_options *options)
@@ -69,6 +89,7 @@ bool data_source_open(struct data_source *source, const struct invar_data_option
         if (!*path != !*arguments[i])
             return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"",
                                    options->source, name, *arguments[i] ? ":" : "", arguments[i]);
+        source->kind = kinds[i];
         return open_functions[i](source, path, options, err) && check_naming(source, options, err);
     }
     return unknown(name, err);

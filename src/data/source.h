@@ -75,24 +75,25 @@ bool data_source_classes(struct data_source *source, int classes, const char *co
 size_t data_memory_limit(const struct invar_data_options *options);
 
 /**
- * The sources: name, what follows the colon ("" for nothing), help, open function. Adding one is one file and one line.
- * open gets what stands behind the colon.
+ * The sources: name, what follows the colon ("" for nothing), kind of data, help, open function. Adding one is one file
+ * and one line. open gets what stands behind the colon.
  */
 #define DATA_SOURCES(X)                                                                                                \
-    X("fashion-mnist", "", "Fashion-MNIST, 28x28 gray, 10 classes (Debian package dataset-fashion-mnist)",             \
-      data_fashion_mnist_open)                                                                                         \
-    X("idx", "DIR", "folder of MNIST-style idx files, gzipped or not; labels and t10k files optional", data_idx_open)  \
-    X("cifar10", "DIR", "CIFAR-10, binary version", data_cifar10_open)                                                 \
-    X("cifar100", "DIR", "CIFAR-100, binary version, fine labels", data_cifar100_open)                                 \
-    X("images", "PATH", "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", \
-      data_images_open)                                                                                                \
-    X("csv", "FILE", "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label",             \
-      data_table_open)                                                                                                 \
-    X("audio", "DIR",                                                                                                  \
+    X("fashion-mnist", "", INVAR_DATA_IMAGE,                                                                           \
+      "Fashion-MNIST, 28x28 gray, 10 classes (Debian package dataset-fashion-mnist)", data_fashion_mnist_open)         \
+    X("idx", "DIR", INVAR_DATA_IMAGE,                                                                                  \
+      "folder of MNIST-style idx files, gzipped or not; labels and t10k files optional", data_idx_open)                \
+    X("cifar10", "DIR", INVAR_DATA_IMAGE, "CIFAR-10, binary version", data_cifar10_open)                               \
+    X("cifar100", "DIR", INVAR_DATA_IMAGE, "CIFAR-100, binary version, fine labels", data_cifar100_open)               \
+    X("images", "PATH", INVAR_DATA_IMAGE,                                                                              \
+      "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", data_images_open) \
+    X("csv", "FILE", INVAR_DATA_TABLE,                                                                                 \
+      "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label", data_table_open)           \
+    X("audio", "DIR", INVAR_DATA_AUDIO,                                                                                \
       "folder of WAV, FLAC and OGG files, class = folder, or by data.pattern; train/ and test/ optional",              \
       data_audio_open)
 
-#define DATA_DECLARE(name, argument, help, open)                                                                       \
+#define DATA_DECLARE(name, argument, kind, help, open)                                                                 \
     bool open(struct data_source *source, const char *path, const struct invar_data_options *options,                  \
               struct invar_error *err);
 DATA_SOURCES(DATA_DECLARE)

@@ -401,7 +401,6 @@ bool data_table_open(struct data_source *source, const char *path, const struct 
 {
     struct table t = {.source = source, .options = options, .label = {-1, -1}};
 
-    source->kind = INVAR_DATA_TABLE;
     const bool ok = open_table(&t, path, err);
     if (source->state != t.schema)
         data_schema_free(t.schema);

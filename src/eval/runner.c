@@ -113,12 +113,26 @@ bool runner_run(struct runner *runner, const float *views, int64_t got, struct i
     return true;
 }
 
+bool invar_embed_accepts(const struct invar_encoder *encoder, enum invar_data_kind kind, const char *source,
+                         struct invar_error *err)
+{
+    const char *name = invar_data_kind_name(kind);
+
+    return !encoder->data_kind[0] || strcmp(encoder->data_kind, name) == 0 ||
+           invar_error_set(err, INVAR_ERROR_DATA,
+                           "the encoder was trained on data of the kind \"%s\", and %s is of the kind \"%s\": give it "
+                           "data of its own kind",
+                           encoder->data_kind, source, name);
+}
+
 bool runner_views(const struct invar_encoder *encoder, const struct invar_dataset_info *data,
                   struct invar_dataset_info *out, struct invar_error *err)
 {
     struct invar_shape input = invar_net_input(encoder->net);
 
     *out = *data;
+    if (!invar_embed_accepts(encoder, data->kind, data->source, err))
+        return false;
     if (input.rank == data->rank && input.rank == 1 && input.channels == data->channels)
         return true;
     if (input.rank != 3 || data->rank != 3 || input.channels != data->channels)

@@ -226,6 +226,8 @@ static bool write_metadata(const struct invar_encoder *encoder, struct invar_saf
            invar_safetensors_set_metadata(file, "invar.input", input, err) &&
            invar_safetensors_set_metadata(file, "invar.recipe", encoder->recipe, err) &&
            invar_safetensors_set_metadata(file, "invar.data", source, err) &&
+           (!encoder->data_kind[0] ||
+            invar_safetensors_set_metadata(file, "invar.data_kind", encoder->data_kind, err)) &&
            (!encoder->columns.data ||
             invar_safetensors_set_metadata(file, "invar.columns", encoder->columns.data, err)) &&
            write_channels(file, "invar.mean", encoder->mean, channels, err) &&
@@ -295,6 +297,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     const char *data = required(file, "invar.data", path, err);
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
     const char *columns = invar_safetensors_metadata(file, "invar.columns");
+    const char *data_kind = invar_safetensors_metadata(file, "invar.data_kind");
     struct invar_shape shape;
     struct invar_node *section = NULL;
     struct invar_error problem = {0};
@@ -302,6 +305,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
         return false;
     snprintf(encoder->kind, sizeof encoder->kind, "%s", kind);
     snprintf(encoder->recipe, sizeof encoder->recipe, "%s", recipe ? recipe : "");
+    snprintf(encoder->data_kind, sizeof encoder->data_kind, "%s", data_kind ? data_kind : "");
     bool ok = read_input(input, &shape, path, err) &&
               read_channels("invar.mean", mean, channel_count(shape), -1e30f, encoder->mean, path, err) &&
               read_channels("invar.deviation", deviation, channel_count(shape), 0.0f, encoder->deviation, path, err) &&

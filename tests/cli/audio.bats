@@ -57,4 +57,6 @@ setup() {
     "$invar" embed run audio:clips -o a.npy --split test --threads 1
     fails_with 1 "$invar" embed run audio:clips -o b.npy mels=20
     says data.mels=16
+    fails_with 1 "$invar" embed run fashion-mnist -o b.npy
+    says audio fashion-mnist image
 }

@@ -59,6 +59,8 @@ pretrain() {
     sed 's/^colour/shade/' new.csv >other.csv
     fails_with 1 "$invar" embed run csv:other.csv -o no.npy --threads 1
     says '"colour"' '"shade"'
+    fails_with 1 "$invar" probe run --data audio:clips
+    says table audio:clips audio
     [ ! -e no.npy ]
 }
 

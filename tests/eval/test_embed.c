@@ -172,6 +172,10 @@ static void test_refusals(void **state)
                    &err, INVAR_ERROR_DATA, "takes 3 channels");
     invar_encoder_free(encoder);
     encoder = make_encoder(1);
+    strcpy(encoder->data_kind, "audio");
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err),
+                   &err, INVAR_ERROR_DATA, "of the kind \"audio\", and idx:");
+    strcpy(encoder->data_kind, "image");
     const struct invar_parameter *damaged = &encoder->net->parameters[2];
     float *base = damaged->role == INVAR_PARAMETER_STATISTIC ? encoder->statistics : encoder->parameters;
     base[damaged->offset + damaged->count - 1] = NAN;
