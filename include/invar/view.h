@@ -40,8 +40,8 @@ struct invar_view_options {
     struct invar_real_list mix_share;             /**< [low, high] a sample's own share of its mixture, uniform */
     /* tables; a column is changed in all its places together */
     struct invar_real_list corrupt; /**< probability by view that a column gets the value of another training row */
-    struct invar_real_list blank;   /**< probability by view that a column is emptied: 0, no category */
-    struct invar_real_list noise_deviation; /**< standard deviation by view of noise on numeric columns */
+    struct invar_real_list blank;   /**< probability by view that a column, or a place of an image, becomes 0 */
+    struct invar_real_list noise_deviation; /**< standard deviation by view of noise on standardised numbers */
     double mix_alpha; /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
     /* clips (objectives.md 6.2) */
     double time_crop;                      /**< part of what a longer clip has too much, over which the crop may lie */
@@ -134,8 +134,8 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
 struct invar_view_drawn {
     const int64_t *partner; /**< [views][count] row that a view was mixed with, its own: with none; NULL: no mixing */
     const double *share;    /**< [views][count] its own share, 1 where it was not mixed; beside partner */
-    const float *mask;      /**< tables: [views][count][channels], 1 in every place of a column that corrupt or blank
-                               changed,      before any mixing; NULL: neither is on */
+    const float *mask; /**< [views][count][channels][height][width], 1 where corrupt or blank changed a column (all of
+                          its places) or a place, before any mixing; NULL: neither is on */
 };
 const struct invar_view_drawn *invar_view_maker_drawn(const struct invar_view_maker *maker);
 /** out[count][channels][height][width], plain views. */

@@ -52,8 +52,8 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
                                    origin, term, term);
         if ((roles & INVAR_ROLE_BIT(INVAR_ROLE_M)) && !changes_columns(&recipe->views))
             return invar_error_set(err, INVAR_ERROR_USAGE,
-                                   "%s: terms.%s reads which columns of a table were changed: set views.corrupt to a "
-                                   "probability, such as 0.3",
+                                   "%s: terms.%s reads which columns or places were changed: set views.corrupt "
+                                   "(tables) or views.blank to a probability, such as 0.3",
                                    origin, term);
         if (invar_objective_term(recipe->objective, i)->width && recipe->projector.output != -1)
             return invar_error_set(err, INVAR_ERROR_USAGE,

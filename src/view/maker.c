@@ -223,8 +223,9 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
         const struct size *size = view < globals ? &maker->global : &maker->local;
         float *images = view < globals ? out : local_out;
         struct invar_view_params params;
-        float *mask =
-            maker->masking.mask ? maker->masking.mask + (size_t)(view * count + number) * image_size(size) : NULL;
+        float *mask = maker->masking.mask
+                          ? maker->masking.mask + (size_t)(view * count + number) * image_size(&maker->global)
+                          : NULL;
         const struct view_job job = {&params,
                                      &size->output,
                                      &samples[number],

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Noise on the numeric columns of a table, in units of their deviation; one-hot places and indicators stay. */
+/*
+ * Noise on a finished view, in units of what is standardised: on the numeric columns of a table, where one-hot places
+ * and indicators stay, and on every number of an image or a spectrogram.
+ */
 
 #include "view/view.h"
 
@@ -15,15 +18,18 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
 
 static bool applies(const struct view_job *job)
 {
-    return job->params->noise_deviation > 0.0f && job->output->table;
+    return job->params->noise_deviation > 0.0f;
 }
 
 static void apply(const struct view_job *job)
 {
     const struct invar_table *table = job->output->table;
+    const size_t numbers = table ? 0 : view_pixels(job) * (size_t)job->output->channels;
     struct invar_random random = view_keyed(job->params->noise_deviation_key);
 
-    for (int c = 0; c < table->count; c++)
+    for (size_t i = 0; i < numbers; i++)
+        job->image[i] += job->params->noise_deviation * invar_random_normal(&random);
+    for (int c = 0; table && c < table->count; c++)
         if (table->column[c].kind == INVAR_COLUMN_NUMERIC)
             job->image[table->column[c].first] += job->params->noise_deviation * invar_random_normal(&random);
 }

@@ -8,7 +8,8 @@
 #include <string.h>
 
 const struct view_operation *const view_image_operations[] = {
-    &view_crop, &view_jitter, &view_gain, &view_grayscale, &view_blur, &view_solarise, &view_standardise, NULL,
+    &view_crop,     &view_jitter,      &view_gain,  &view_grayscale,       &view_blur,
+    &view_solarise, &view_standardise, &view_blank, &view_noise_deviation, NULL,
 };
 
 #define STREAMS 32 /* above the stream of any operation */

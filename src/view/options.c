@@ -69,9 +69,10 @@ const struct invar_option invar_view_option_table[] = {
     {"corrupt", INVAR_OPTION_REAL_LIST, AT(corrupt), "[0]", 0, 1, NULL,
      "tables: probability by view that a column gets the value of a random training row (SCARF)"},
     {"blank", INVAR_OPTION_REAL_LIST, AT(blank), "[0]", 0, 1, NULL,
-     "tables: probability by view that a column is emptied: the mean, no category"},
+     "probability by view that a column of a table, or a place of an image or spectrogram, is emptied: the mean, no "
+     "category"},
     {"noise_deviation", INVAR_OPTION_REAL_LIST, AT(noise_deviation), "[0]", 0, 100, NULL,
-     "tables: standard deviation by view of noise on numeric columns, whose own is 1"},
+     "standard deviation by view of noise on standardised numbers: of numeric columns, images, spectrograms"},
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
@@ -122,9 +123,9 @@ static bool by_view_check(const struct invar_view_options *options, const struct
     return true;
 }
 
-/* Operations on columns need columns. */
-static bool table_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
-                        struct invar_error *err)
+/* Operations on finished views; draws of columns need columns. */
+static bool finished_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
+                           struct invar_error *err)
 {
     const struct invar_real_list *lists[] = {&options->corrupt, &options->blank, &options->noise_deviation};
     static const char *const names[] = {"corrupt", "blank", "noise_deviation"};
@@ -139,7 +140,7 @@ static bool table_check(const struct invar_view_options *options, const struct i
                                        lists[i]->value[v], i < 2 ? 1 : 100);
             on = on || lists[i]->value[v] > 0.0;
         }
-        if (on && info && !info->table)
+        if (on && i == 0 && info && !info->table)
             return invar_error_set(
                 err, INVAR_ERROR_USAGE,
                 "views.%s: is for columns of a table, and %s is none; set it to 0, or data.source to "
@@ -189,7 +190,7 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.blur_kernel: %lld has no centre; give an odd number of at most 1023, or 0",
                                (long long)options->blur_kernel);
-    return local_check(options, info, err) && table_check(options, info, err) &&
+    return local_check(options, info, err) && finished_check(options, info, err) &&
            pair_check(&options->crop, "crop", err) && pair_check(&options->crop_aspect, "crop_aspect", err) &&
            pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&
            by_view_check(options, &options->mix, "mix", err) && pair_check(&options->mix_share, "mix_share", err) &&

@@ -463,6 +463,37 @@ static void test_shares(void **state)
     }
 }
 
+/* Places become 0 in all channels, the asked share of them, and the mask says which; noise is as wide as asked. */
+static void test_blank_and_noise(void **state)
+{
+    struct invar_view_options options = subject_identity();
+    double share = 0, squares = 0;
+
+    (void)state;
+    options.count = 2;
+    options.blank = (struct invar_real_list){2, {0.4, 0}};
+    struct invar_view_maker *maker = maker_create(&options);
+    make(maker, samples, COUNT, batch);
+    const float *mask = invar_view_maker_drawn(maker)->mask, *plain = batch + COUNT * IMAGE;
+    for (int i = 0; i < COUNT * IMAGE; i++) {
+        const int first = i - i % IMAGE + i % (SIDE * SIDE); /* the same place, channel 0 */
+        assert_true(batch[i] == (mask[first] == 1.0f ? 0.0f : plain[i]));
+        assert_true(mask[i] == mask[first] && mask[COUNT * IMAGE + i] == 0.0f);
+        share += (double)mask[i] / (COUNT * IMAGE);
+    }
+    assert_near(share, 0.4, 0.015); /* six deviations */
+    invar_view_maker_free(maker);
+
+    options.blank.count = 0;
+    options.noise_deviation = (struct invar_real_list){2, {0.5, 0}};
+    maker = maker_create(&options);
+    make(maker, samples, COUNT, batch);
+    for (int i = 0; i < COUNT * IMAGE; i++)
+        squares += pow((double)(batch[i] - plain[i]), 2) / (COUNT * IMAGE);
+    assert_near(sqrt(squares), 0.5, 0.01);
+    invar_view_maker_free(maker);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -474,6 +505,7 @@ int main(void)
         cmocka_unit_test(test_identity_is_the_plain_view),
         cmocka_unit_test(test_mixing),
         cmocka_unit_test(test_shares),
+        cmocka_unit_test(test_blank_and_noise),
         cmocka_unit_test(test_nothing_is_allocated),
         cmocka_unit_test(test_a_constant_channel_is_centred),
         cmocka_unit_test(test_option_table),
