@@ -64,7 +64,8 @@ struct invar_data_options {
     int64_t size;     /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
     int64_t channels; /**< 0: those of the samples; 1 or 3 converts */
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
-    struct invar_real_list mean, deviation; /**< by channel, values in 0..1; empty: those of the training split */
+    struct invar_real_list mean, deviation; /**< by channel, images: of values in 0..1, clips: of the log-mel
+                                               spectrogram; empty: those of the training split */
     double test_fraction;                   /**< seeded split where the source has none */
     int64_t split_seed;
     int memory;                     /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */

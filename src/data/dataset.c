@@ -18,9 +18,9 @@ const struct invar_option invar_data_option_table[] = {
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
      "1 or 3 channels, converted where needed; 0: those of the first sample"},
-    {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", 0, 1, NULL,
-     "subtracted from every channel, values in 0 to 1; []: the mean of the training split"},
-    {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1, NULL,
+    {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", -1000, 1000, NULL,
+     "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
+    {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
      "by which every channel is divided; []: the deviation of the training split"},
     {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
      "training samples that the source should have, others are warned of; 0: any. --dry-run needs no source where "
@@ -327,6 +327,12 @@ static bool standardisation(struct invar_dataset *dataset, struct invar_error *e
                                "data.mean has %d numbers and data.deviation %d, expected %d in each, one a channel, or "
                                "none in either",
                                mean->count, deviation->count, dataset->channels);
+    for (int c = 0; c < dataset->channels && dataset->source.kind == INVAR_DATA_IMAGE; c++)
+        if (!(mean->value[c] >= 0 && mean->value[c] <= 1 && deviation->value[c] <= 1))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "data.mean=%g and data.deviation=%g are not of values in 0 to 1, which those of "
+                                   "images are: divide them by 255 if they are of bytes",
+                                   mean->value[c], deviation->value[c]);
     for (int c = 0; c < dataset->channels; c++) {
         dataset->info.mean[c] = (float)mean->value[c];
         dataset->info.deviation[c] = (float)deviation->value[c];

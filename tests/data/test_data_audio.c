@@ -298,6 +298,20 @@ static void refuses_constants_that_do_not_fit(void **state)
 }
 
 /* Threads, and sets decoded ahead, must not matter. */
+/* Of log power, which is not in 0 to 1. */
+static void statistics_may_be_given(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_data_options options = make_options("audio", folder);
+    put_wav("a.wav", 4000);
+    assert_ok(invar_options_set(invar_data_option_table, &options, "mean=[-7.5]", &err), &err);
+    assert_ok(invar_options_set(invar_data_option_table, &options, "deviation=[4.25]", &err), &err);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_true(invar_dataset_info(dataset)->mean[0] == -7.5f && invar_dataset_info(dataset)->deviation[0] == 4.25f);
+    invar_dataset_close(dataset);
+}
+
 static void statistics_do_not_depend_on_threads(void **state)
 {
     (void)state;
@@ -343,6 +357,7 @@ int main(void)
         TEST(refuses_bad_naming),
         TEST(folders_are_classes_and_splits),
         TEST(refuses_constants_that_do_not_fit),
+        TEST(statistics_may_be_given),
         TEST(statistics_do_not_depend_on_threads),
         TEST(windows_end_in_silence),
     };

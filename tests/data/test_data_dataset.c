@@ -244,6 +244,8 @@ static void statistics_may_be_given(void **state)
         assert_true(invar_dataset_info(dataset)->deviation[c] == (float)options.deviation.value[c]);
     }
     invar_dataset_close(dataset);
+    options.mean.value[1] = 116.28;
+    make_refused(&options, INVAR_ERROR_USAGE, "divide them by 255");
     options.channels = 1;
     make_refused(&options, INVAR_ERROR_USAGE, "expected 1 in each");
 }
