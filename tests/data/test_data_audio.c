@@ -349,16 +349,11 @@ static void windows_end_in_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(decodes_every_format),
-        TEST(the_first_clip_gives_the_rate),
-        TEST(leaves_out_what_is_no_sound),
-        TEST(silence_is_a_clip),
-        TEST(names_give_labels_and_splits),
-        TEST(refuses_bad_naming),
-        TEST(folders_are_classes_and_splits),
-        TEST(refuses_constants_that_do_not_fit),
-        TEST(statistics_may_be_given),
-        TEST(statistics_do_not_depend_on_threads),
+        TEST(decodes_every_format),           TEST(the_first_clip_gives_the_rate),
+        TEST(leaves_out_what_is_no_sound),    TEST(silence_is_a_clip),
+        TEST(names_give_labels_and_splits),   TEST(refuses_bad_naming),
+        TEST(folders_are_classes_and_splits), TEST(refuses_constants_that_do_not_fit),
+        TEST(statistics_may_be_given),        TEST(statistics_do_not_depend_on_threads),
         TEST(windows_end_in_silence),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
