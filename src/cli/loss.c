@@ -35,7 +35,7 @@ static void print_terms(FILE *stream)
         struct invar_text text = {0};
         fprintf(stream, "  %-10s %s\n", (*term)->name, (*term)->help);
         if (invar_options_describe((*term)->options, 4, &text, NULL))
-            fprintf(stream, "%s", text.data);
+            fprintf(stream, "%s", text.data ? text.data : ""); /* NULL: a term without options */
         invar_text_free(&text);
     }
     fprintf(stream, "inputs are N x d matrices, one row a sample: z1 z2 .. embeddings (h = f), q1 q2 .. online and\n"

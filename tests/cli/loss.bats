@@ -120,11 +120,18 @@ spoil() {
     printf '%b' "$bytes" | dd of="$to" bs=1 seek=$((128 + 8 * 11)) conv=notrunc status=none
 }
 
+# good TERM NAME: an array that the term takes under this name
+good() {
+    case $1-$2 in
+    vime-*) echo "$golden/vime_small/$2.npy" ;;
+    *2) echo "$golden/relic_hf/z2.npy" ;;
+    *) echo "$golden/relic_hf/z1.npy" ;;
+    esac
+}
+
 @test "NaN and Inf in any input of any term are reported, not computed with" {
-    local z1=$golden/relic_hf/z1.npy z2=$golden/relic_hf/z2.npy term names name good inputs beside tried
+    local term names name inputs beside tried bad width
     local nan='\0\0\0\0\0\0\0370\0177' infinity='\0\0\0\0\0\0\0360\0377'
-    spoil "$z2" nan.npy "$nan"
-    spoil "$z2" infinity.npy "$infinity"
     for term in $("$build/tests/components" | sed -n 's/^term //p'); do
         tried=
         beside=()
@@ -133,16 +140,16 @@ spoil() {
         cross_entropy) beside=(--in "labels=$golden/cross_entropy_two_views/labels.npy") ;;
         esac
         # the inputs that this term takes with its defaults
-        for names in "z1 z2" "p1 p2 t1 t2" "q1 q2 t1 t2" "h1 h2" "z z_tilde" "z"; do
+        for names in "z1 z2" "p1 p2 t1 t2" "q1 q2 t1 t2" "h1 h2" "z z_tilde" "z" "z x" "z1 x m1"; do
             inputs=("${beside[@]}")
             for name in $names; do
-                good=$z1
-                [[ $name == *2 ]] && good=$z2
-                inputs+=(--in "$name=$good")
+                inputs+=(--in "$name=$(good "$term" "$name")")
             done
             "$invar" loss "$term" "${inputs[@]}" >/dev/null 2>&1 || continue
             tried=yes
             for name in $names; do
+                spoil "$(good "$term" "$name")" nan.npy "$nan"
+                spoil "$(good "$term" "$name")" infinity.npy "$infinity"
                 for bad in nan infinity; do
                     for width in "" --float64; do
                         fails_with 1 "$invar" loss "$term" ${inputs[@]/$name=*/$name=$bad.npy} $width --grad g

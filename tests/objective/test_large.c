@@ -450,34 +450,90 @@ static double plain_cross_entropy(const struct inputs *x)
     return loss;
 }
 
+static double plain_reconstruction(const struct inputs *x)
+{
+    const double *clean = wide_data(x, INVAR_ROLE_Z, 0), *guess = wide_data(x, INVAR_ROLE_Q, 1);
+    double loss = 0;
+
+    for (int64_t i = 0; i < N * D; i++)
+        loss += (guess[i] - clean[i]) * (guess[i] - clean[i]) / (N * D);
+    return loss;
+}
+
+static double plain_orthonormality(const struct inputs *x)
+{
+    double *z = turned_and_centred(wide_data(x, INVAR_ROLE_Z, 0), D), *c = products(z, z, D, N);
+    double loss = 0;
+
+    for (int64_t k = 0; k < D; k++)
+        for (int64_t l = 0; l < D; l++)
+            loss += pow(c[k * D + l] / (N - 1) - (k == l), 2) / D;
+    free(z), free(c);
+    return loss;
+}
+
+static double plain_denoising(const struct inputs *x)
+{
+    const double *clean = wide_data(x, INVAR_ROLE_X, 0);
+    double loss = 0;
+
+    for (int v = 0; v < 2; v++)
+        for (int64_t i = 0; i < N * D; i++)
+            loss += pow(wide_data(x, INVAR_ROLE_Z, v)[i] - clean[i], 2) / (2 * N * D);
+    return loss;
+}
+
+static double plain_vime(const struct inputs *x)
+{
+    enum { HALF = D / 2 };
+    const double *clean = wide_data(x, INVAR_ROLE_X, 0);
+    double loss = 0;
+
+    for (int v = 0; v < 2; v++)
+        for (int64_t i = 0; i < N; i++)
+            for (int64_t k = 0; k < HALF; k++) {
+                const double *z = wide_data(x, INVAR_ROLE_Z, v) + i * D;
+                const double mask = wide_data(x, INVAR_ROLE_M, v)[i * HALF + k];
+                const double apart = z[HALF + k] - clean[i * HALF + k];
+                loss += (fmax(z[k], 0) - z[k] * mask + log1p(exp(-fabs(z[k]))) + 2 * apart * apart) / (2 * N * HALF);
+            }
+    return loss;
+}
+
 /* ---- the terms ---- */
 
 struct large_term {
     const char *name, *options;
     double (*plain)(const struct inputs *x); /* NULL: a sum of those that have one */
     bool narrow;                             /* at NARROW_D */
+    bool half;                               /* the plain input has half the columns of z */
 };
 
 static const struct large_term terms[] = {
-    {"relic", "tau: 0.1", plain_relic_samples, false},
-    {"relic", "tau: 0.1, groups: true", plain_relic_groups, false},
-    {"relic", "tau: 0.2, target: true", plain_relic_target, false},
-    {"ntxent", "tau: 0.2", plain_ntxent, false},
-    {"byol", "", plain_byol, false},
-    {"imix", "", plain_imix, false},
-    {"cross_entropy", "", plain_cross_entropy, false},
-    {"barlow", "", plain_barlow, false},
-    {"invariance", "", plain_invariance, false},
-    {"variance", "", plain_variance, false},
-    {"covariance", "", plain_covariance, false},
-    {"logdet", "beta: 10", plain_logdet, false},
-    {"logdet", "beta: 10", plain_logdet_narrow, true},
-    {"pairdist", "normalize: true, sigma: 0.45", plain_pairdist_kl, false},
-    {"pairdist", "normalize: true, sigma: 0.3, distance: bhattacharyya", plain_pairdist_bhattacharyya, false},
+    {"relic", "tau: 0.1", plain_relic_samples, false, false},
+    {"relic", "tau: 0.1, groups: true", plain_relic_groups, false, false},
+    {"relic", "tau: 0.2, target: true", plain_relic_target, false, false},
+    {"ntxent", "tau: 0.2", plain_ntxent, false, false},
+    {"byol", "", plain_byol, false, false},
+    {"imix", "", plain_imix, false, false},
+    {"cross_entropy", "", plain_cross_entropy, false, false},
+    {"reconstruction", "", plain_reconstruction, false, false},
+    {"orthonormality", "", plain_orthonormality, false, false},
+    {"denoising", "", plain_denoising, false, false},
+    {"vime", "", plain_vime, false, true},
+    {"barlow", "", plain_barlow, false, false},
+    {"invariance", "", plain_invariance, false, false},
+    {"variance", "", plain_variance, false, false},
+    {"covariance", "", plain_covariance, false, false},
+    {"logdet", "beta: 10", plain_logdet, false, false},
+    {"logdet", "beta: 10", plain_logdet_narrow, true, false},
+    {"pairdist", "normalize: true, sigma: 0.45", plain_pairdist_kl, false, false},
+    {"pairdist", "normalize: true, sigma: 0.3, distance: bhattacharyya", plain_pairdist_bhattacharyya, false, false},
     {"pairdist", "normalize: true, sigma: 0.3, distance: chernoff, chernoff_alpha: 0.2", plain_pairdist_chernoff,
-     false},
-    {"vicreg", "", NULL, false},
-    {"entropy_invariance", "beta: 10", NULL, false},
+     false, false},
+    {"vicreg", "", NULL, false, false},
+    {"aplr", "", NULL, false, false},
+    {"entropy_invariance", "beta: 10", NULL, false, false},
 };
 #define TERM_COUNT (sizeof terms / sizeof *terms)
 
@@ -511,6 +567,15 @@ static void expect_close_gradients(const char *yaml, const struct inputs *narrow
         fail_msg("%s: the float32 gradient is off by %.3g of %.3g", yaml, sqrt(apart), sqrt(size));
 }
 
+/* The roles that have the columns of the plain input, as many as z has or half of them. */
+static void set_plain_width(struct inputs *x, bool half)
+{
+    const int64_t width = x->in.by[INVAR_ROLE_Z][0].cols;
+
+    for (int v = 0; v < 2; v++)
+        x->in.by[INVAR_ROLE_X][v].cols = x->in.by[INVAR_ROLE_M][v].cols = half ? width / 2 : width;
+}
+
 static void check_terms(bool narrow)
 {
     struct inputs single, wide;
@@ -523,6 +588,8 @@ static void check_terms(bool narrow)
         char yaml[256];
         if (terms[i].narrow != narrow)
             continue;
+        set_plain_width(&single, terms[i].half);
+        set_plain_width(&wide, terms[i].half);
         snprintf(yaml, sizeof yaml, "%s: {%s}", terms[i].name, terms[i].options);
         const double expected = evaluate(yaml, &wide, true), got = evaluate(yaml, &single, true);
         if (!(fabs(got - expected) <= TOLERANCE * fabs(expected)))

@@ -184,7 +184,8 @@ static void names_of_inputs(void **state)
     assert_false(invar_term_find_input(relic, "z99999999999999999999", &role, &view));
     assert_false(invar_term_find_input(relic, "z11", &role, &view));
     assert_false(invar_term_find_input(relic, "", &role, &view));
-    assert_false(invar_term_find_input(relic, "x1", &role, &view));
+    assert_true(invar_term_find_input(relic, "x1", &role, &view) && role == INVAR_ROLE_X && view == 0);
+    assert_false(invar_term_find_input(relic, "y1", &role, &view));
 }
 
 static void measurements_of_a_known_matrix(void **state)
