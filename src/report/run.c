@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader of run folders: every file that is there, and a sentence about every one that cannot be used. */
+#include "report/run.h"
+#include "invar/file.h"
+#include "invar/memory.h"
+#include "invar/version.h"
+#include "report/run_series.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PATH_SIZE = 4096 };
+static const size_t largest_json = (size_t)1 << 28, largest_header = (size_t)1 << 26;
+
+static bool add_problem(struct report_run *run, const char *sentence, struct invar_error *err)
+{
+    void *items = run->problem;
+    if (!invar_grow(&items, run->problem_count, &run->problem_capacity, sizeof *run->problem, err))
+        return false;
+    run->problem = items;
+    run->problem[run->problem_count] = invar_strdup(sentence, err);
+    return run->problem[run->problem_count] && ++run->problem_count;
+}
+
+/* What a file has wrong is shown, not fatal; what the machine has wrong (memory) is. */
+static bool forgive(struct report_run *run, const struct invar_error *found, struct invar_error *err)
+{
+    if (found->code == INVAR_ERROR_MEMORY)
+        return invar_error_set(err, found->code, "%s", found->message);
+    return add_problem(run, found->message, err);
+}
+
+/* ---- recipe.yaml ---- */
+
+/* A scalar as it stands, a list as [a, b]. */
+static bool setting_text(const struct invar_node *node, struct invar_text *out, struct invar_error *err)
+{
+    const char *scalar = invar_node_text(node);
+    if (scalar)
+        return invar_text_printf(out, err, "%s", scalar);
+    bool ok = invar_text_printf(out, err, "[");
+    for (int i = 0; ok && i < invar_node_count(node); ++i)
+        ok = (i == 0 || invar_text_printf(out, err, ", ")) && setting_text(invar_node_child(node, i), out, err);
+    return ok && invar_text_printf(out, err, "]");
+}
+
+static bool add_setting(struct report_run *run, const char *key, const struct invar_node *node, struct invar_error *err)
+{
+    struct invar_text text = {0};
+    struct report_setting setting = {0};
+    void *items = run->setting;
+    bool ok = setting_text(node, &text, err) &&
+              invar_grow(&items, run->setting_count, &run->setting_capacity, sizeof *run->setting, err);
+    if (ok) {
+        run->setting = items;
+        setting.key = invar_strdup(key, err);
+        setting.value = invar_strdup(text.data, err);
+        run->setting[run->setting_count++] = setting;
+        ok = setting.key && setting.value;
+    }
+    invar_text_free(&text);
+    return ok;
+}
+
+static bool add_settings(struct report_run *run, const char *prefix, const struct invar_node *node,
+                         struct invar_error *err)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < invar_node_count(node); ++i) {
+        const struct invar_node *child = invar_node_child(node, i);
+        struct invar_text key = {0};
+        ok = invar_text_printf(&key, err, "%s%s%s", prefix, *prefix ? "." : "", invar_node_key(node, i)) &&
+             (invar_node_is_mapping(child) ? add_settings(run, key.data, child, err)
+                                           : add_setting(run, key.data, child, err));
+        invar_text_free(&key);
+    }
+    return ok;
+}
+
+static bool read_recipe(struct report_run *run, const char *path, struct invar_error *err)
+{
+    struct invar_error found = {0};
+    run->recipe = invar_node_read(path, &found);
+    if (!run->recipe)
+        return forgive(run, &found, err);
+    if (!invar_node_is_mapping(run->recipe)) {
+        invar_error_set(&found, INVAR_ERROR_FORMAT, "%s: is no recipe (a mapping of options), so no option is known",
+                        path);
+        return forgive(run, &found, err);
+    }
+    return add_settings(run, "", run->recipe, err);
+}
+
+/* ---- JSON files ---- */
+
+static bool read_json(struct report_run *run, const char *path, cJSON **out, struct invar_error *err)
+{
+    struct invar_error found = {0};
+    struct invar_bytes bytes = {0};
+    if (!invar_file_read(&bytes, path, largest_json, &found))
+        return forgive(run, &found, err);
+    *out = cJSON_ParseWithLength((const char *)bytes.data, bytes.size);
+    invar_bytes_free(&bytes);
+    if (cJSON_IsObject(*out))
+        return true;
+    cJSON_Delete(*out);
+    *out = NULL;
+    invar_error_set(&found, INVAR_ERROR_FORMAT,
+                    "%s: is torn or no JSON object, so it is left out; move it away and measure again", path);
+    return forgive(run, &found, err);
+}
+
+static bool read_probe(struct report_run *run, const char *path, struct invar_error *err)
+{
+    return read_json(run, path, &run->probe, err);
+}
+static bool read_robustness(struct report_run *run, const char *path, struct invar_error *err)
+{
+    return read_json(run, path, &run->robustness, err);
+}
+static bool read_inspect(struct report_run *run, const char *path, struct invar_error *err)
+{
+    return read_json(run, path, &run->inspect, err);
+}
+
+static bool read_metrics(struct report_run *run, const char *path, struct invar_error *err)
+{
+    struct invar_error found = {0};
+    return report_series_read(run, path, &found) || forgive(run, &found, err);
+}
+
+/* ---- encoder.safetensors: its header alone, the weights may be large ---- */
+
+static cJSON *header_metadata(const char *path)
+{
+    unsigned char size_bytes[8];
+    FILE *stream = fopen(path, "rb");
+    char *text = NULL;
+    cJSON *header = NULL, *metadata = NULL;
+    uint64_t size = 0;
+
+    if (!stream || fread(size_bytes, 1, sizeof size_bytes, stream) != sizeof size_bytes)
+        goto done;
+    for (int i = 0; i < 8; ++i)
+        size |= (uint64_t)size_bytes[i] << (8 * i);
+    if (size > largest_header)
+        goto done;
+    text = invar_alloc((size_t)size + 1, 1, NULL);
+    if (text && fread(text, 1, (size_t)size, stream) == size)
+        header = cJSON_ParseWithLength(text, (size_t)size);
+    metadata = cJSON_DetachItemFromObjectCaseSensitive(header, "__metadata__");
+done:
+    if (stream)
+        fclose(stream);
+    cJSON_Delete(header);
+    invar_free(text);
+    return metadata;
+}
+
+static bool read_encoder(struct report_run *run, const char *path, struct invar_error *err)
+{
+    struct invar_error found = {0};
+    run->encoder = header_metadata(path);
+    run->finished = true;
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.version"));
+    if (!version)
+        invar_error_set(&found, INVAR_ERROR_FORMAT,
+                        "%s: is torn or was not written by invar, so the version of the run is not known", path);
+    else if (strcmp(version, INVAR_VERSION) != 0)
+        invar_error_set(&found, INVAR_ERROR_FORMAT,
+                        "%s: was written by version %.40s, this is %s: what the two call by one name may differ", path,
+                        version, INVAR_VERSION);
+    return !found.code || forgive(run, &found, err);
+}
+
+/* ---- the folder ---- */
+
+static const struct run_file {
+    const char *name;
+    bool (*read)(struct report_run *run, const char *path, struct invar_error *err);
+    bool makes_run; /* one of these must be there */
+} files[] = {
+    {"recipe.yaml", read_recipe, true},          {"metrics.jsonl", read_metrics, true},
+    {"encoder.safetensors", read_encoder, true}, {"probe.json", read_probe, false},
+    {"robustness.json", read_robustness, false}, {"inspect.json", read_inspect, false},
+};
+
+/* The last part of the path. */
+static char *own_name(const char *folder, struct invar_error *err)
+{
+    size_t end = strlen(folder), start;
+    while (end > 1 && folder[end - 1] == '/')
+        --end;
+    for (start = end; start > 0 && folder[start - 1] != '/'; --start)
+        ;
+    char *name = invar_strdup(folder + start, err);
+    if (name && end - start > 0)
+        name[end - start] = '\0';
+    return name;
+}
+
+static double training_seconds(const struct report_run *run)
+{
+    const double *step = report_run_series(run, "step"), *rate = report_run_series(run, "samples_per_s");
+    const char *text = report_run_setting(run, "training.batch");
+    const double batch = text ? strtod(text, NULL) : 0;
+    double seconds = 0, unmeasured = 0, before = 0;
+
+    if (!rate || !(batch > 0))
+        return NAN;
+    for (int64_t i = 0; i < run->rows; before = step[i++]) {
+        unmeasured += step[i] - before;
+        if (rate[i] > 0) {
+            seconds += unmeasured * batch / rate[i];
+            unmeasured = 0;
+        }
+    }
+    return seconds > 0 ? seconds : NAN;
+}
+
+static bool set_names(struct report_run *run, struct invar_error *err)
+{
+    const char *name = report_run_setting(run, "name"), *source = report_run_setting(run, "data.source");
+    const char *seed = report_run_setting(run, "training.seed");
+    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.version"));
+    char *end = NULL;
+    const long long value = seed ? strtoll(seed, &end, 10) : -1;
+
+    run->seed = seed && end != seed && !*end && value >= 0 ? value : -1;
+    run->seconds = training_seconds(run);
+    run->name = invar_strdup(name && *name ? name : run->label, err);
+    run->source = invar_strdup(source ? source : "", err);
+    run->version = invar_strdup(version ? version : "", err);
+    return run->name && run->source && run->version;
+}
+
+static bool read_files(struct report_run *run, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+    bool is_run = false;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
+        if (!invar_path_join(path, sizeof path, run->folder, files[i].name, err))
+            return false;
+        if (!invar_path_exists(path))
+            continue;
+        is_run |= files[i].makes_run;
+        if (!files[i].read(run, path, err))
+            return false;
+    }
+    if (!is_run)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s: is no run: it has neither recipe.yaml nor metrics.jsonl nor encoder.safetensors; "
+                               "give the folder that `invar pretrain` made",
+                               run->folder);
+    return true;
+}
+
+struct report_run *report_run_read(const char *folder, struct invar_error *err)
+{
+    struct stat status;
+    struct report_run *run = NULL;
+    if (stat(folder, &status) || !S_ISDIR(status.st_mode)) {
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: there is no such folder; give the folder of a run", folder);
+        return NULL;
+    }
+    run = invar_alloc(1, sizeof *run, err);
+    if (!run)
+        return NULL;
+    run->folder = invar_strdup(folder, err);
+    run->label = run->folder ? own_name(folder, err) : NULL;
+    if (run->label && read_files(run, err) && set_names(run, err))
+        return run;
+    report_run_free(run);
+    return NULL;
+}
+
+void report_run_free(struct report_run *run)
+{
+    if (!run)
+        return;
+    for (int i = 0; i < run->setting_count; ++i) {
+        invar_free(run->setting[i].key);
+        invar_free(run->setting[i].value);
+    }
+    for (int i = 0; i < run->problem_count; ++i)
+        invar_free(run->problem[i]);
+    invar_free(run->setting);
+    invar_free(run->problem);
+    report_series_free(run);
+    cJSON_Delete(run->encoder);
+    cJSON_Delete(run->probe);
+    cJSON_Delete(run->robustness);
+    cJSON_Delete(run->inspect);
+    invar_node_free(run->recipe);
+    invar_free(run->folder);
+    invar_free(run->label);
+    invar_free(run->name);
+    invar_free(run->source);
+    invar_free(run->version);
+    invar_free(run);
+}
+
+const double *report_run_series(const struct report_run *run, const char *name)
+{
+    for (int i = 0; i < run->series_count; ++i)
+        if (!strcmp(run->series[i].name, name))
+            return run->series[i].value;
+    return NULL;
+}
+
+double report_run_last(const struct report_run *run, const char *name)
+{
+    const double *value = report_run_series(run, name);
+    for (int64_t i = value ? run->rows : 0; i > 0; --i)
+        if (isfinite(value[i - 1]))
+            return value[i - 1];
+    return NAN;
+}
+
+const char *report_run_setting(const struct report_run *run, const char *key)
+{
+    for (int i = 0; i < run->setting_count; ++i)
+        if (!strcmp(run->setting[i].key, key))
+            return run->setting[i].value;
+    return NULL;
+}
+
+double report_number(const cJSON *object, const char *const *names)
+{
+    for (; object && *names; ++names)
+        object = cJSON_GetObjectItemCaseSensitive(object, *names);
+    return cJSON_IsNumber(object) ? object->valuedouble : NAN;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_REPORT_RUN_H
+#define INVAR_REPORT_RUN_H
+
+#include "invar/options.h"
+#include <cjson/cJSON.h>
+#include <stdint.h>
+
+/** One option of the resolved recipe: "terms.ntxent.tau" and "0.2"; lists as "[0.9, 0.999]". */
+struct report_setting {
+    char *key, *value;
+};
+
+/** One key of metrics.jsonl over all rows; NAN where a row has no number for it. */
+struct report_series {
+    char *name;    /**< "loss", "loss/relic/contrast", "lr", "effective_rank", ... */
+    double *value; /**< [rows of the run] */
+};
+
+/**
+ * What a run folder holds, whatever of it is there. Everything belongs to the run. A file that is absent is NULL or
+ * empty; one that is there and cannot be used is so too, and `problem` has a sentence about it.
+ */
+struct report_run {
+    char *folder;   /**< as it was given */
+    char *label;    /**< the folder's own name, to tell runs apart */
+    char *name;     /**< `name` of the recipe, else the label */
+    int64_t seed;   /**< training.seed; -1: not known */
+    char *source;   /**< data.source of the recipe, "" where it is not known */
+    char *version;  /**< invar.version of encoder.safetensors, "" where it is not known */
+    bool finished;  /**< encoder.safetensors is there */
+    double seconds; /**< of training, from samples_per_s of the logged steps; NAN: not known */
+
+    struct invar_node *recipe; /**< NULL: none */
+    int setting_count, setting_capacity;
+    struct report_setting *setting; /**< in the order of the recipe */
+
+    int64_t rows;
+    int series_count, series_capacity;
+    struct report_series *series; /**< in the order of first appearance; "step" is the first */
+
+    cJSON *encoder;    /**< metadata of encoder.safetensors: texts by name */
+    cJSON *probe;      /**< probe.json; NULL: none */
+    cJSON *robustness; /**< robustness.json; NULL: none */
+    cJSON *inspect;    /**< inspect.json; NULL: none */
+
+    int problem_count, problem_capacity;
+    char **problem; /**< sentences about files that are torn, foreign, unfinished, of another version */
+};
+
+/**
+ * Reads the folder. Refused is only what is no run at all: a folder that is missing, or that holds neither a recipe nor
+ * metrics nor an encoder. Free with report_run_free.
+ */
+struct report_run *report_run_read(const char *folder, struct invar_error *err);
+void report_run_free(struct report_run *run);
+
+/** The values of a key of metrics.jsonl, NULL where no row has it. */
+const double *report_run_series(const struct report_run *run, const char *name);
+/** The last number of it, NAN where there is none. */
+double report_run_last(const struct report_run *run, const char *name);
+/** The option "training.batch" as text, NULL where the recipe has none. */
+const char *report_run_setting(const struct report_run *run, const char *key);
+/** A number in a JSON object, by names one inside the other; NAN where there is none. names ends with NULL. */
+double report_number(const cJSON *object, const char *const *names);
+
+#endif

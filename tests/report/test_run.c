@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The reader of run folders, on whole, partial, torn and foreign ones. */
+#include "test.h"
+
+#include "invar/report.h"
+#include "invar/safetensors.h"
+#include "report/run.h"
+
+static const char recipe[] = "name: simclr-x\ndata:\n  source: fashion-mnist\nterms:\n  ntxent:\n    tau: 0.2\n"
+                             "optimiser:\n  betas: [0.9, 0.999]\ntraining:\n  batch: 100\n  seed: 7\n";
+
+static void put(const char *folder, const char *name, const char *text)
+{
+    test_file(folder, name, text, strlen(text));
+}
+
+static void put_encoder(const char *folder, const char *version)
+{
+    struct invar_error err = {0};
+    struct invar_safetensors *file = invar_safetensors_create(&err);
+    const int64_t shape[] = {3};
+    float values[] = {1, 2, 3};
+    const struct invar_array array = {INVAR_FLOAT32, 1, {shape[0]}, values};
+    assert_ok(invar_safetensors_add(file, "w", &array, &err), &err);
+    assert_ok(invar_safetensors_set_metadata(file, "invar.version", version, &err), &err);
+    assert_ok(invar_safetensors_write(file, test_path(folder, "encoder.safetensors"), &err), &err);
+    invar_safetensors_free(file);
+}
+
+static struct report_run *read_run(const char *folder)
+{
+    struct invar_error err = {0};
+    struct report_run *run = report_run_read(folder, &err);
+    assert_ok(run, &err);
+    return run;
+}
+
+static void test_whole_run(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    put(folder, "recipe.yaml", recipe);
+    put_encoder(folder, "0.1.0");
+    put(folder, "probe.json", "{\"linear\":{\"top1\":88.5}}");
+    put(folder, "inspect.json", "{\"h\":{\"effective_rank\":{\"value\":12.5}}}");
+    put(folder, "metrics.jsonl",
+        "{\"step\":1,\"epoch\":0.1,\"loss\":5,\"samples_per_s\":0}\n"
+        "{\"step\":10,\"epoch\":1,\"loss\":null,\"effective_rank\":3,\"samples_per_s\":500}\n"
+        "{\"step\":30,\"epoch\":3,\"loss\":2,\"samples_per_s\":1000}\n");
+    struct report_run *run = read_run(folder);
+    assert_int_equal(run->problem_count, 0);
+    assert_string_equal(run->name, "simclr-x");
+    assert_string_equal(run->source, "fashion-mnist");
+    assert_string_equal(run->version, "0.1.0");
+    assert_string_equal(run->label, strrchr(folder, '/') + 1);
+    assert_true(run->finished);
+    assert_int_equal(run->seed, 7);
+    assert_string_equal(report_run_setting(run, "optimiser.betas"), "[0.9, 0.999]");
+    assert_string_equal(report_run_setting(run, "terms.ntxent.tau"), "0.2");
+    assert_null(report_run_setting(run, "terms.ntxent"));
+    assert_int_equal(run->rows, 3);
+    assert_string_equal(run->series[0].name, "step");
+    assert_true(isnan(report_run_series(run, "loss")[1]));
+    assert_true(isnan(report_run_series(run, "effective_rank")[0]));
+    assert_near(report_run_last(run, "effective_rank"), 3, 0);
+    assert_near(report_run_last(run, "loss"), 2, 0);
+    assert_true(isnan(report_run_last(run, "nothing")));
+    assert_near(run->seconds, 10 * 100 / 500.0 + 20 * 100 / 1000.0, 1e-12);
+    const char *const top1[] = {"linear", "top1", NULL}, *const none[] = {"linear", "top9", NULL};
+    assert_near(report_number(run->probe, top1), 88.5, 0);
+    assert_true(isnan(report_number(run->probe, none)));
+    assert_true(isnan(report_number(run->robustness, top1)));
+    report_run_free(run);
+    test_folder_remove(folder);
+}
+
+/* Every file in turn torn, foreign or empty: said in one sentence, and the rest is there. */
+static void test_torn_files(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *text, *says;
+    } broken[] = {
+        {"recipe.yaml", "a: [1, 2", "recipe.yaml"},
+        {"recipe.yaml", "", "holds no settings"},
+        {"recipe.yaml", "just words", "is no recipe"},
+        {"probe.json", "{\"linear\":", "torn or no JSON object"},
+        {"probe.json", "[1]", "torn or no JSON object"},
+        {"robustness.json", "", "torn or no JSON object"},
+        {"inspect.json", "x", "torn or no JSON object"},
+        {"metrics.jsonl", "{\"step\":1,\"loss\":4}\nhello\n{\"step\":3,\"loss\":3}\n", "line 2 is no metrics line"},
+        {"encoder.safetensors", "", "torn or was not written by invar"},
+        {"encoder.safetensors", "\377\377\377\377\377\377\377\377{}", "torn or was not written by invar"},
+    };
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; ++i) {
+        char *folder = test_folder_create();
+        put(folder, "recipe.yaml", recipe);
+        put(folder, "metrics.jsonl", "{\"step\":1,\"loss\":4}\n");
+        put(folder, broken[i].name, broken[i].text);
+        struct report_run *run = read_run(folder);
+        assert_int_equal(run->problem_count, 1);
+        if (!strstr(run->problem[0], broken[i].says) || !strstr(run->problem[0], broken[i].name))
+            fail_msg("case %zu: \"%s\"", i, run->problem[0]);
+        assert_near(report_run_last(run, "loss"), 4, 0);
+        report_run_free(run);
+        test_folder_remove(folder);
+    }
+}
+
+static void test_line_being_written(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    put(folder, "metrics.jsonl", "{\"step\":1,\"loss\":4}\n{\"step\":2,\"lo");
+    struct report_run *run = read_run(folder);
+    assert_int_equal(run->problem_count, 0);
+    assert_int_equal(run->rows, 1);
+    assert_string_equal(run->name, run->label);
+    assert_int_equal(run->seed, -1);
+    assert_string_equal(run->source, "");
+    assert_false(run->finished);
+    assert_true(isnan(run->seconds));
+    report_run_free(run);
+    test_folder_remove(folder);
+}
+
+static void test_other_version(void **state)
+{
+    (void)state;
+    char *folder = test_folder_create();
+    put_encoder(folder, "9.8.7");
+    struct report_run *run = read_run(folder);
+    assert_int_equal(run->problem_count, 1);
+    assert_non_null(strstr(run->problem[0], "version 9.8.7"));
+    assert_string_equal(run->version, "9.8.7");
+    report_run_free(run);
+    test_folder_remove(folder);
+}
+
+static void test_no_run(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    char *folder = test_folder_create();
+    assert_refused(report_run_read(folder, &err), &err, INVAR_ERROR_FORMAT, "is no run");
+    put(folder, "probe.json", "{}");
+    assert_refused(report_run_read(folder, &err), &err, INVAR_ERROR_FORMAT, "is no run");
+    assert_refused(report_run_read(test_path(folder, "none"), &err), &err, INVAR_ERROR_FILE, "no such folder");
+    assert_refused(report_run_read(test_path(folder, "probe.json"), &err), &err, INVAR_ERROR_FILE, "no such folder");
+    test_folder_remove(folder);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_whole_run),
+        cmocka_unit_test(test_torn_files),
+        cmocka_unit_test(test_line_being_written),
+        cmocka_unit_test(test_other_version),
+        cmocka_unit_test(test_no_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
