@@ -116,11 +116,12 @@ struct invar_probe_result {
     int64_t held_out_count;         /**< 0 when only one strength was given: nothing to choose */
     double held_out_top1;           /**< percent, at the chosen strength */
     struct invar_logreg_result fit; /**< the final one, on all training samples and on scaled features */
+    double *weight, *bias;          /**< the classifier, [classes][dimensions] and [classes], of features as they are */
     double seconds;
 };
 /**
  * Chooses the strength of the penalty on a stratified held-out part of the training samples, fits all of them at that
- * strength and measures on the test samples. Labels as in invar_logreg_fit.
+ * strength and measures on the test samples; test NULL: nothing is measured. Labels as in invar_logreg_fit.
  */
 bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                      const int64_t *test_labels, int classes, const struct invar_probe_options *options,

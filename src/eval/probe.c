@@ -57,23 +57,38 @@ static void unpack(const double *packed, int classes, int64_t cols, double *weig
 }
 
 /* Accuracy of the classifier that weight holds. */
+static bool measure_with(int classes, const double *weight, const double *bias, const struct invar_matrix *features,
+                         const int64_t *labels, struct invar_accuracy *out, struct invar_error *err)
+{
+    struct invar_matrix scores = {INVAR_FLOAT32, features->rows, classes, NULL};
+    bool ok = false;
+    scores.data = invar_alloc((size_t)scores.rows, (size_t)classes * sizeof(float), err);
+    if (scores.data)
+        ok = invar_logreg_scores(features, weight, bias, classes, scores.data, err) &&
+             invar_accuracy_measure(&scores, labels, out, err);
+    invar_free(scores.data);
+    return ok;
+}
+
+/* [classes][D + 1] as a weight and a bias of their own, which the caller frees. */
+static bool unpack_new(const double *packed, int classes, int64_t cols, double **weight, double **bias,
+                       struct invar_error *err)
+{
+    *weight = invar_alloc((size_t)classes, (size_t)cols * sizeof **weight, err);
+    *bias = invar_alloc((size_t)classes, sizeof **bias, err);
+    if (*weight && *bias)
+        unpack(packed, classes, cols, *weight, *bias);
+    return *weight && *bias;
+}
+
 static bool measure(const struct probe *probe, const double *packed, const struct invar_matrix *features,
                     const int64_t *labels, struct invar_accuracy *out, struct invar_error *err)
 {
-    bool ok = false;
-    size_t classes = (size_t)probe->classes, cols = (size_t)features->cols;
-    struct invar_matrix scores = {INVAR_FLOAT32, features->rows, probe->classes, NULL};
-    double *weight = invar_alloc(classes, cols * sizeof *weight, err);
-    double *bias = invar_alloc(classes, sizeof *bias, err);
-    scores.data = invar_alloc((size_t)scores.rows, classes * sizeof(float), err);
-    if (weight && bias && scores.data) {
-        unpack(packed, probe->classes, features->cols, weight, bias);
-        ok = invar_logreg_scores(features, weight, bias, probe->classes, scores.data, err) &&
-             invar_accuracy_measure(&scores, labels, out, err);
-    }
+    double *weight, *bias;
+    bool ok = unpack_new(packed, probe->classes, features->cols, &weight, &bias, err) &&
+              measure_with(probe->classes, weight, bias, features, labels, out, err);
     invar_free(weight);
     invar_free(bias);
-    invar_free(scores.data);
     return ok;
 }
 
@@ -210,18 +225,22 @@ static bool check(const struct invar_matrix *train, const int64_t *train_labels,
                   const int64_t *test_labels, int classes, const struct invar_probe_options *options,
                   struct invar_error *err)
 {
-    if (!matrix_check(train, "training features", err) || !matrix_check(test, "test features", err))
+    if (!matrix_check(train, "training features", err) || (test && !matrix_check(test, "test features", err)))
         return false;
+    if (options->l2.count < 1)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "l2 is empty; give at least one strength of the penalty");
+    if (!labels_check(train_labels, train->rows, classes, "training samples", true, err) ||
+        !matrix_check_finite(train, "training features", err))
+        return false;
+    if (!test)
+        return true;
     if (train->cols != test->cols || train->dtype != test->dtype)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "the training features have %" PRId64 " columns of %s, the test features %" PRId64
                                " of %s; both must come from the same encoder",
                                train->cols, invar_dtype_name(train->dtype), test->cols, invar_dtype_name(test->dtype));
-    if (options->l2.count < 1)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "l2 is empty; give at least one strength of the penalty");
-    return labels_check(train_labels, train->rows, classes, "training samples", true, err) &&
-           labels_check(test_labels, test->rows, classes, "test samples", false, err) &&
-           matrix_check_finite(train, "training features", err) && matrix_check_finite(test, "test features", err);
+    return labels_check(test_labels, test->rows, classes, "test samples", false, err) &&
+           matrix_check_finite(test, "test features", err);
 }
 
 bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
@@ -240,15 +259,18 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
     probe.weight = invar_alloc((size_t)classes, (size_t)(train->cols + 1) * sizeof *probe.weight, err);
     if (!probe.metric || !probe.weight || (options->l2.count > 1 && !choose(&probe, &result, err)) ||
         !fit(&probe, &rows, result.l2, probe.weight, &result.fit, err) ||
-        !measure(&probe, probe.weight, test, test_labels, &result.test, err))
+        !unpack_new(probe.weight, classes, train->cols, &result.weight, &result.bias, err) ||
+        (test && !measure_with(classes, result.weight, result.bias, test, test_labels, &result.test, err)))
         goto done;
     result.train_count = train->rows;
-    result.test_count = test->rows;
+    result.test_count = test ? test->rows : 0;
     result.dimensions = train->cols;
     result.seconds = seconds_now() - started;
     *out = result;
     ok = true;
 done:
+    if (!ok)
+        invar_probe_result_free(&result);
     metric_free(probe.metric);
     invar_free(probe.weight);
     return ok;
@@ -256,6 +278,10 @@ done:
 
 void invar_probe_result_free(struct invar_probe_result *result)
 {
-    if (result)
-        invar_accuracy_free(&result->test);
+    if (!result)
+        return;
+    invar_accuracy_free(&result->test);
+    invar_free(result->weight);
+    invar_free(result->bias);
+    result->weight = result->bias = NULL;
 }

@@ -142,6 +142,33 @@ static void test_probe_ignores_unit(void **state)
     invar_probe_result_free(&scaled);
 }
 
+/* The classifier that is handed out is the one that was measured, and is the same where nothing is measured. */
+static void test_probe_classifier(void **state)
+{
+    (void)state;
+    static struct data data;
+    static float scores[TEST * CLASSES];
+    struct invar_error err = {0};
+    struct invar_probe_options options = defaults();
+    struct invar_probe_result result, unmeasured;
+    struct invar_accuracy accuracy;
+    make_data(&data, 1.5F);
+    const struct invar_matrix train = {INVAR_FLOAT32, TRAIN, COLS, data.train};
+    const struct invar_matrix test = {INVAR_FLOAT32, TEST, COLS, data.test};
+    const struct invar_matrix out = {INVAR_FLOAT32, TEST, CLASSES, scores};
+    assert_ok(probe(&data, &options, &result, &err), &err);
+    assert_ok(invar_probe_fit(&train, data.train_labels, NULL, NULL, CLASSES, &options, &unmeasured, &err), &err);
+    assert_int_equal(unmeasured.test_count, 0);
+    assert_memory_equal(result.weight, unmeasured.weight, sizeof(double) * CLASSES * COLS);
+    assert_memory_equal(result.bias, unmeasured.bias, sizeof(double) * CLASSES);
+    assert_ok(invar_logreg_scores(&test, unmeasured.weight, unmeasured.bias, CLASSES, scores, &err), &err);
+    assert_ok(invar_accuracy_measure(&out, data.test_labels, &accuracy, &err), &err);
+    assert_near(accuracy.top1, result.test.top1, 0);
+    invar_accuracy_free(&accuracy);
+    invar_probe_result_free(&result);
+    invar_probe_result_free(&unmeasured);
+}
+
 static void test_probe_one_strength(void **state)
 {
     (void)state;
@@ -229,8 +256,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_draws_by_class),     cmocka_unit_test(test_wilson),
         cmocka_unit_test(test_accuracy),           cmocka_unit_test(test_probe_separable),
-        cmocka_unit_test(test_probe_ignores_unit), cmocka_unit_test(test_probe_one_strength),
-        cmocka_unit_test(test_probe_refusals),
+        cmocka_unit_test(test_probe_ignores_unit), cmocka_unit_test(test_probe_classifier),
+        cmocka_unit_test(test_probe_one_strength), cmocka_unit_test(test_probe_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
