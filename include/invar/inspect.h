@@ -5,6 +5,7 @@
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
+#include "invar/perturber.h"
 #include "invar/view.h"
 
 /*
@@ -37,6 +38,7 @@ struct invar_inspect_subject {
     const struct invar_head *projector;     /**< NULL: z is not measured */
     const char *no_projector;               /**< why not, a sentence; may be NULL where there is one */
     const struct invar_view_options *views; /**< the first two global ones are drawn; NULL: nothing about views */
+    struct invar_perturber *perturber;      /**< perturbs those of them that it is for; NULL: none */
     double logdet_beta;         /**< of the LogDet term on raw z that the encoder was trained with; 0: none */
     double logdet_share;        /**< beta * weight of the entropy / weight of the invariance; 0: not known */
     const double *probe_error;  /**< percent, of a linear probe on h, to stand beside the correlations; or NULL */
@@ -84,8 +86,9 @@ enum invar_inspect_section {
 
 #define INVAR_MAX_WARNINGS 8
 struct invar_inspection {
-    int64_t samples;          /**< that could be read */
-    int64_t h_width, z_width; /**< z_width 0: z was not measured */
+    int64_t samples;                    /**< that could be read */
+    int64_t h_width, z_width;           /**< z_width 0: z was not measured */
+    char perturbed[INVAR_FINDING_TEXT]; /**< what the perturber did to the drawn views; empty: there is none */
     struct invar_findings section[INVAR_INSPECT_SECTIONS];
     int warning_count;
     struct invar_finding

@@ -21,6 +21,7 @@
 #include "invar/objective.h"
 #include "invar/options.h"
 #include "invar/perturbation.h"
+#include "invar/perturber.h"
 #include "invar/random.h"
 #include "invar/report.h"
 #include "invar/safetensors.h"

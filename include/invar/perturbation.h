@@ -21,6 +21,13 @@ struct invar_perturbation_options {
     const uint8_t *mask; /**< host [dim], 0 where a coordinate must stay; NULL: all are perturbed */
 };
 
+/**
+ * Which numbers of a sample may be perturbed: of a row of a table those of numeric columns and of the categories that
+ * training knew, not those that say that a value is missing or another one. *mask: [dim], free with invar_free; NULL
+ * where all may be.
+ */
+bool invar_perturbation_mask(const struct invar_dataset_info *info, uint8_t **mask, struct invar_error *err);
+
 struct invar_perturbation;
 /**
  * plan (borrowed, NULL: the noise itself is the direction) has a batch of V * N rows, reads [dim numbers of a sample,

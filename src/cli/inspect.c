@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar inspect RUN: the numbers that explain the representations and embeddings of a run. */
 #include "cli/inspect.h"
+#include "cli/adversary.h"
 #include "cli/run.h"
 #include "cli/samples.h"
 #include "invar/file.h"
@@ -8,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096, BATCH = 256 };
 
 struct arguments {
     bool json;
@@ -43,6 +44,7 @@ struct beside {
     struct inspect_recipe recipe;
     struct invar_head *projector;
     char no_projector[INVAR_FINDING_TEXT];
+    struct invar_perturber *perturber;
     double probe_error;
     char no_probe_error[INVAR_FINDING_TEXT];
 };
@@ -71,11 +73,13 @@ static bool read_probe(const struct cli_run *run, struct beside *out, struct inv
     return true;
 }
 
-static bool read_beside(const char *folder, struct beside *out, struct invar_error *err)
+static bool read_beside(const struct cli_run *run, struct beside *out, struct invar_error *err)
 {
+    const char *folder = run->folder;
     char path[PATH_SIZE];
 
     if (!inspect_recipe_read(folder, &out->recipe, err) ||
+        (out->recipe.adversary && !(out->perturber = cli_adversary_open(run, BATCH, NULL, err))) ||
         !invar_path_join(path, sizeof path, folder, "projector.safetensors", err))
         return false;
     if (invar_path_exists(path)) {
@@ -104,6 +108,7 @@ static bool measure(const struct arguments *arguments, struct cli_run *run, cons
         .projector = beside->projector,
         .no_projector = beside->no_projector,
         .views = beside->recipe.found ? &beside->recipe.views : NULL,
+        .perturber = beside->perturber,
         .logdet_beta = beside->recipe.logdet_beta,
         .logdet_share = beside->recipe.logdet_share,
         .probe_error = beside->probe_error >= 0 ? &beside->probe_error : NULL,
@@ -126,6 +131,8 @@ static void print_results(const struct arguments *arguments, const struct cli_ru
     if (inspection->z_width)
         printf(", z %lld wide", (long long)inspection->z_width);
     printf("\n");
+    if (inspection->perturbed[0])
+        printf("%s\n", inspection->perturbed);
     inspect_print(inspection);
 }
 
@@ -141,7 +148,7 @@ static int inspect(const struct arguments *arguments)
 
     if (!cli_run_merge(folder, "inspect.json", NULL, &err) ||
         !cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) ||
-        !read_beside(folder, &beside, &err) || !read_probe(&run, &beside, &err) ||
+        !read_beside(&run, &beside, &err) || !read_probe(&run, &beside, &err) ||
         !measure(arguments, &run, &beside, &inspection, &err)) {
         status = cli_fail(&err);
         goto done;
@@ -161,6 +168,7 @@ static int inspect(const struct arguments *arguments)
 done:
     cJSON_Delete(results);
     invar_inspection_free(inspection);
+    invar_perturber_close(beside.perturber);
     invar_head_free(beside.projector);
     cli_run_close(&run);
     return status;
@@ -199,7 +207,8 @@ int invar_cli_inspect(int argc, char **argv)
             "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z by\n"
             "four estimators, effective rank and spectrum, alignment and uniformity, the bound of the information "
             "that\n"
-            "two views share, their canonical correlations beside the error of the linear probe (where probe.json has "
+            "two views share (perturbed by the run's adversary where it has one), their canonical correlations beside "
+            "the error of the linear probe (where probe.json has "
             "it),\n"
             "Fisher ratios of the classes, normality of the outputs under input noise, and the\n"
             "generalisation bound of a linear head beside its measured error. A collapse is warned of, with the "

@@ -9,7 +9,7 @@
 struct inspect_recipe {
     bool found;
     struct invar_view_options views;
-    bool projector;
+    bool projector, adversary;
     double logdet_beta, logdet_share; /**< as in invar_inspect_subject */
 };
 /** found is false where there is no recipe.yaml. */

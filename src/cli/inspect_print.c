@@ -59,6 +59,8 @@ void inspect_to_json(const struct invar_inspection *inspection, const struct inv
     cJSON_AddNumberToObject(results, "h_width", (double)inspection->h_width);
     cJSON_AddItemToObject(results, "z_width",
                           inspection->z_width ? cJSON_CreateNumber((double)inspection->z_width) : cJSON_CreateNull());
+    if (inspection->perturbed[0])
+        cJSON_AddStringToObject(results, "perturbed", inspection->perturbed);
     add_options(results, options);
     for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s) {
         const struct invar_findings *findings = &inspection->section[s];

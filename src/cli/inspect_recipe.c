@@ -69,6 +69,8 @@ bool inspect_recipe_read(const char *folder, struct inspect_recipe *out, struct 
     out->found =
         invar_options_read(invar_view_option_table, &out->views, invar_node_get(root, "views"), "views", NULL, err);
     out->projector = number(invar_node_get(root, "projector"), "output", 0) != 0;
+    const struct invar_node *adversary = invar_node_get(root, "adversary");
+    out->adversary = invar_node_get(adversary, "kind") && !is(adversary, "kind", "none");
     read_logdet(invar_node_get(root, "terms"), out);
     invar_node_free(root);
     return out->found;

@@ -3,6 +3,7 @@
 #include "eval/inspect.h"
 
 #include <stddef.h>
+#include <stdio.h>
 
 #define AT(field) offsetof(struct invar_inspect_options, field)
 const struct invar_option invar_inspect_option_table[] = {
@@ -85,11 +86,33 @@ static bool take_samples(struct inspect *in, struct invar_error *err)
         in->input_stride = 1 + pass.count * info->channels * info->height * info->width / most_inputs;
     bool ok = order && inspect_embed(in, "samples", &pass, in->input_stride, true, &in->plain, err);
     pass.draw = subject->views;
+    pass.perturber = subject->perturber;
     pass.seed = (uint64_t)in->options->seed;
     pass.epoch = INSPECT_EPOCH_SAMPLES;
     ok = ok && (!pass.draw || inspect_embed(in, "views", &pass, 0, true, &in->drawn, err));
     invar_free(order);
     return ok;
+}
+
+/* How the two views come about, where an adversary has a hand in it. */
+static void say_views(const struct inspect *in)
+{
+    struct invar_perturber *perturber = in->subject->views ? in->subject->perturber : NULL;
+    const bool first = perturber && invar_perturber_has(perturber, 0),
+               second = perturber && invar_perturber_has(perturber, 1);
+    char *out = in->out->perturbed;
+
+    if (!perturber)
+        return;
+    if (first || second)
+        snprintf(out, INVAR_FINDING_TEXT, "of the two drawn views %s perturbed by the run's adversary (%s)",
+                 first && second ? "both are"
+                 : first         ? "the first is"
+                                 : "the second is",
+                 invar_perturber_describe(perturber));
+    else
+        snprintf(out, INVAR_FINDING_TEXT,
+                 "the run's adversary perturbs neither of the two drawn views, but later ones");
 }
 
 static void name_sections(struct invar_inspection *out)
@@ -153,6 +176,7 @@ struct invar_inspection *invar_inspect(const struct invar_inspect_subject *subje
     if (!in.out || !in.scratch)
         goto done;
     name_sections(in.out);
+    say_views(&in);
     ok = measure(&in, err);
 done:
     embed_rows_free(&in.plain);

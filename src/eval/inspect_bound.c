@@ -135,6 +135,7 @@ static bool embed_parts(struct inspect *in, const struct draw *draw, struct part
                                  .order = draw->unlabelled,
                                  .count = draw->m,
                                  .draw = in->subject->views,
+                                 .perturber = in->subject->perturber,
                                  .seed = (uint64_t)in->options->seed,
                                  .epoch = INSPECT_EPOCH_UNLABELLED};
     return inspect_embed(in, "unlabelled pairs", &pass, 0, false, &parts->pairs, err) &&

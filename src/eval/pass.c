@@ -31,6 +31,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
 
     *pass = (struct pass){.split = options->split,
                           .drawn = options->draw != NULL,
+                          .perturber = options->perturber,
                           .seed = options->seed,
                           .epoch = options->epoch,
                           .total = options->order ? options->count : info->count[options->split]};
@@ -58,15 +59,27 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
            invar_loader_start(pass->loader, pass->order, pass->total, err);
 }
 
+/* As in training: after the views were made, each with noise of its own. */
+static bool draw(struct pass *pass, int64_t got, struct invar_error *err)
+{
+    if (!invar_view_maker_batch(pass->maker, pass->samples, got, pass->seed, pass->epoch, pass->views, err))
+        return false;
+    for (int v = 0; pass->perturber && v < PASS_MAX_VIEWS; ++v)
+        if (invar_perturber_has(pass->perturber, v) &&
+            !invar_perturber_apply(pass->perturber, v, pass->samples, got, pass->seed, pass->epoch,
+                                   pass->views + v * got * pass->view_size, err))
+            return false;
+    return true;
+}
+
 bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err)
 {
     if (!invar_loader_next(pass->loader, pass->samples, got, err))
         return false;
     if (*got == 0)
         return true;
-    return pass->drawn
-               ? invar_view_maker_batch(pass->maker, pass->samples, *got, pass->seed, pass->epoch, pass->views, err)
-               : invar_view_maker_plain(pass->maker, pass->samples, *got, pass->views, err);
+    return pass->drawn ? draw(pass, *got, err)
+                       : invar_view_maker_plain(pass->maker, pass->samples, *got, pass->views, err);
 }
 
 bool pass_is_own(const struct pass *pass, int64_t i)

@@ -3,6 +3,7 @@
 #define INVAR_EVAL_PASS_H
 
 #include "invar/data.h"
+#include "invar/perturber.h"
 #include "invar/view.h"
 
 enum { PASS_BATCH = 256, PASS_MAX_VIEWS = 2 };
@@ -13,6 +14,7 @@ struct pass_options {
     const int64_t *order; /**< [count] indices into the split; NULL: all of it */
     int64_t count;
     const struct invar_view_options *draw; /**< the first two views of it; NULL: the plain view alone */
+    struct invar_perturber *perturber;     /**< of drawn views; NULL: none */
     uint64_t seed, epoch;                  /**< of the draws */
 };
 
@@ -20,6 +22,7 @@ struct pass_options {
 struct pass {
     enum invar_split split;
     bool drawn;
+    struct invar_perturber *perturber; /**< borrowed */
     uint64_t seed, epoch;
     int64_t *order; /**< [total] */
     int64_t total, done;

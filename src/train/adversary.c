@@ -71,7 +71,7 @@ bool invar_adversary_create(struct invar_trainer *t, struct invar_error *err)
         return true;
     if (!is_noise(t->recipe) && !create_generator(t, sample, err))
         return false;
-    const struct invar_perturbation_options options = {
+    struct invar_perturbation_options options = {
         .eps = o->eps,
         .ball = (enum invar_ball)o->p,
         .samples = t->batch,
@@ -79,7 +79,12 @@ bool invar_adversary_create(struct invar_trainer *t, struct invar_error *err)
         .dim = elements(sample),
         .noise = n->net ? elements(invar_net_input(n->net)) - elements(sample) : 0,
     };
+    uint8_t *mask = NULL;
+    if (!invar_perturbation_mask(invar_dataset_info(t->dataset), &mask, err))
+        return false;
+    options.mask = mask;
     t->perturbation = invar_perturbation_create(t->device, n->plan, &options, err);
+    invar_free(mask);
     return t->perturbation != NULL;
 }
 

@@ -27,6 +27,29 @@ struct invar_perturbation {
     const float *raw;        /* the direction of the last apply */
 };
 
+bool invar_perturbation_mask(const struct invar_dataset_info *info, uint8_t **mask, struct invar_error *err)
+{
+    int64_t kept = 0;
+
+    *mask = NULL;
+    if (!info->table)
+        return true;
+    *mask = invar_alloc((size_t)info->channels, 1, err);
+    if (!*mask)
+        return false;
+    for (int c = 0; c < info->table->count; c++) {
+        const struct invar_column *column = &info->table->column[c];
+        const int open = column->kind == INVAR_COLUMN_NUMERIC ? 1 : column->categories;
+        for (int k = 0; k < open && k < column->places; k++, kept++)
+            (*mask)[column->first + k] = 1;
+    }
+    if (kept == info->channels) {
+        invar_free(*mask);
+        *mask = NULL;
+    }
+    return true;
+}
+
 static int64_t input_width(const struct invar_perturbation *p)
 {
     return p->plan ? p->options.dim + p->options.noise : p->options.dim;
@@ -181,5 +204,6 @@ double invar_perturbation_rms(const struct invar_perturbation *p)
 
 size_t invar_perturbation_bytes(const struct invar_perturbation *p)
 {
-    return (size_t)p->rows * (2 * sizeof(double) + sizeof(float) * (size_t)(2 * input_width(p) + 2 * p->options.dim));
+    return (p->options.mask ? (size_t)p->options.dim : 0) +
+           (size_t)p->rows * (2 * sizeof(double) + sizeof(float) * (size_t)(2 * input_width(p) + 2 * p->options.dim));
 }

@@ -183,10 +183,17 @@ section() {
     [[ "$stderr" == *"10 samples"*"RMS 0.3"* ]]
     [ "$(head -c 4 picture.png | tail -c 3)" = PNG ]
     [ ! -e aplr/inspect.json ]
+    run --separate-stderr "$invar" inspect aplr --threads 1 noise_samples=0 labelled=0
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"the second is perturbed by the run's adversary (cnn generator, eps 0.3, p 2)"* ]]
+    grep -q '"perturbed"' aplr/inspect.json
+    awk '/^z_hgr/ { exit !($2 > 0.5 && $2 < 7.99) }' <<<"$output"
     fails_with 2 "$invar" inspect run --samples none.png --threads 1
     says adversary.kind
     [ ! -e none.png ]
     rm aplr/generator.safetensors
+    fails_with 1 "$invar" inspect aplr --threads 1
+    says generator.safetensors
     fails_with 1 "$invar" inspect aplr --samples none.png --threads 1
     says generator.safetensors
 }

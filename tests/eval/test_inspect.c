@@ -214,6 +214,72 @@ static void test_correlations(void **state)
     bench_close(&b);
 }
 
+static struct invar_perturber *perturber_open(const struct bench *b, int64_t batch, int view)
+{
+    struct invar_error err = {0};
+    const struct invar_perturber_options options = {
+        .kind = "noise", .eps = 0.5, .ball = INVAR_BALL_2, .views = {1, {view}}, .batch = batch};
+    struct invar_perturber *perturber =
+        invar_perturber_open(b->device, b->encoder, invar_dataset_info(b->dataset), &options, &err);
+    assert_ok(perturber, &err);
+    return perturber;
+}
+
+/* Views that would be alike differ by what the adversary adds to one of them, and the result says so. */
+static void test_perturbed_correlations(void **state)
+{
+    static const enum invar_inspect_section s = INVAR_INSPECT_CORRELATION;
+    struct bench b;
+    (void)state;
+    bench_open(&b, false);
+    make_plain(&b);
+    struct invar_inspection *i = inspect(&b);
+    assert_string_equal(i->perturbed, "");
+    invar_inspection_free(i);
+
+    b.subject.perturber = perturber_open(&b, 16, 1);
+    i = inspect(&b);
+    assert_string_equal(i->perturbed, "of the two drawn views the second is perturbed by the run's adversary (random "
+                                      "noise, eps 0.5, p 2)");
+    const double h = value(i, s, "h_hgr");
+    assert_true(h > 1 && h < 0.99 * H);
+    assert_true(value(i, INVAR_INSPECT_REPRESENTATION, "alignment") > 1e-3);
+    invar_inspection_free(i);
+    invar_perturber_close(b.subject.perturber);
+
+    b.subject.perturber = perturber_open(&b, 40, 1); /* however many at a time */
+    i = inspect(&b);
+    assert_true(value(i, s, "h_hgr") == h);
+    invar_inspection_free(i);
+    invar_perturber_close(b.subject.perturber);
+
+    b.subject.perturber = perturber_open(&b, 40, 2);
+    i = inspect(&b);
+    assert_near(value(i, s, "h_hgr"), H, 1e-6);
+    assert_non_null(strstr(i->perturbed, "neither"));
+    invar_inspection_free(i);
+    invar_perturber_close(b.subject.perturber);
+    bench_close(&b);
+}
+
+static void test_perturbed_samples(void **state)
+{
+    struct bench b;
+    struct invar_perturbed seen;
+    struct invar_error err = {0};
+    (void)state;
+    bench_open(&b, false);
+    struct invar_perturber *perturber = perturber_open(&b, 16, 1);
+    assert_ok(invar_perturber_show(perturber, b.encoder, b.dataset, INVAR_TEST, 5, 3, &seen, &err), &err);
+    assert_int_equal(seen.clean.shape[0], 5);
+    assert_int_equal(seen.clean.shape[1], INPUT);
+    assert_int_equal(((int64_t *)seen.index.data)[4], 4);
+    assert_near(seen.rms, 0.5, 1e-5);
+    invar_perturbed_free(&seen);
+    invar_perturber_close(perturber);
+    bench_close(&b);
+}
+
 /* Ten times the embeddings: the fitted bounds and the information of PairDist stay, E log q does not. */
 static void test_scale_free(void **state)
 {
@@ -533,6 +599,8 @@ int main(void)
         cmocka_unit_test(test_bounds_add_up),
         cmocka_unit_test(test_equal_views),
         cmocka_unit_test(test_correlations),
+        cmocka_unit_test(test_perturbed_correlations),
+        cmocka_unit_test(test_perturbed_samples),
         cmocka_unit_test(test_scale_free),
         cmocka_unit_test(test_many_views),
         cmocka_unit_test(test_fisher),

@@ -2,6 +2,9 @@
 /* Columns of tables that are corrupted, emptied and given noise: whole columns, the asked share of them, the mask. */
 #include "subject.h"
 
+#include "invar/memory.h"
+#include "invar/perturbation.h"
+
 #include <omp.h>
 
 #define ROWS 400
@@ -190,13 +193,33 @@ static void test_refused(void **state)
                    "local views");
 }
 
+/* What says that a value is missing or new is not for the adversary; images and tables without such places have no
+ * mask. */
+static void test_perturbed_places(void **state)
+{
+    static const uint8_t expected[] = {1, 1, 1, 1, 0, 0, 1, 0}; /* a; x, y, z, missing, new; c, missing */
+    const struct invar_column number = {.kind = INVAR_COLUMN_NUMERIC, .places = 1};
+    const struct invar_table numbers = {.count = 1, .column = &number};
+    struct invar_dataset_info info = {.kind = INVAR_DATA_TABLE, .channels = 1, .table = &numbers};
+    struct invar_error err = {0};
+    uint8_t *mask = NULL;
+
+    (void)state;
+    assert_ok(invar_perturbation_mask(invar_dataset_info(dataset), &mask, &err), &err);
+    assert_memory_equal(mask, expected, sizeof expected);
+    invar_free(mask);
+    assert_ok(invar_perturbation_mask(&info, &mask, &err), &err);
+    assert_null(mask);
+    info.table = NULL;
+    assert_ok(invar_perturbation_mask(&info, &mask, &err), &err);
+    assert_null(mask);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_corruption),
-        cmocka_unit_test(test_blank_and_noise),
-        cmocka_unit_test(test_draws),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_corruption), cmocka_unit_test(test_blank_and_noise),  cmocka_unit_test(test_draws),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_perturbed_places),
     };
     return cmocka_run_group_tests(tests, open_table, close_table);
 }
