@@ -42,12 +42,12 @@ bool invar_embed_head(struct invar_device *device, const struct invar_encoder *e
 /* ---- some of the labels ---- */
 
 struct invar_label_draw {
-    int64_t per_class; /**< so many samples of every class; 0: a fraction */
+    int64_t per_class; /**< so many samples of every class, all of one that has fewer; 0: a fraction */
     double fraction; /**< of the samples of every class, rounded, one at least; below 1 it leaves one, of two or more */
     int64_t seed, draw;
 };
 /** Draws samples by class. index [count]: the drawn ones, then the others, both ascending; *drawn their number.
- * Refused: labels that are missing, a class without samples, or with fewer than per_class. */
+ * Refused: labels that are missing, a class without samples, per_class above the largest class. */
 bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, const struct invar_label_draw *how,
                          int64_t *index, int64_t *drawn, struct invar_error *err);
 

@@ -12,17 +12,22 @@
 /* quota[classes] of the samples that every class has, which quota holds at first. */
 static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *quota, struct invar_error *err)
 {
+    int64_t largest = 0;
+
+    for (int c = 0; c < classes; ++c)
+        largest = quota[c] > largest ? quota[c] : largest;
+    if (how->per_class > largest)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%" PRId64 " labels a class are asked for, but the largest class has %" PRId64
+                               " samples: ask for %" PRId64 " or less, or for all",
+                               how->per_class, largest, largest);
     for (int c = 0; c < classes; ++c) {
-        if (how->per_class > quota[c])
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%" PRId64 " labels a class are asked for, but class %d has %" PRId64
-                                   " samples: ask for %" PRId64 " or less",
-                                   how->per_class, c, quota[c], quota[c]);
         const int64_t most = quota[c] > 1 && how->fraction < 1 ? quota[c] - 1 : quota[c];
-        int64_t wanted = how->per_class > 0 ? how->per_class : llround(how->fraction * (double)quota[c]);
+        const int64_t part = llround(how->fraction * (double)quota[c]);
         if (how->per_class == 0)
-            wanted = wanted < 1 ? 1 : wanted > most ? most : wanted;
-        quota[c] = wanted;
+            quota[c] = part < 1 ? 1 : part > most ? most : part;
+        else if (how->per_class < quota[c])
+            quota[c] = how->per_class;
     }
     return true;
 }

@@ -244,9 +244,12 @@ static void test_draws_by_class(void **state)
     how.fraction = 0.99; /* one is left */
     assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
     assert_int_equal(drawn, 59 + 34 + 4);
-    how = (struct invar_label_draw){.per_class = 6};
+    how = (struct invar_label_draw){.per_class = 6}; /* all of the third class */
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
+    assert_int_equal(drawn, 6 + 6 + 5);
+    how.per_class = 61;
     assert_refused(invar_draw_labelled(labels, COUNT, 3, &how, index, &others, &err), &err, INVAR_ERROR_DATA,
-                   "class 2 has 5 samples");
+                   "largest class has 60 samples");
     labels[7] = -1;
     assert_refused(invar_draw_labelled(labels, COUNT, 3, &how, index, &others, &err), &err, INVAR_ERROR_DATA, "row 7");
 }
