@@ -13,6 +13,7 @@ enum invar_random_purpose {
     INVAR_RANDOM_SPLIT,    /**< train/test and held-out splits */
     INVAR_RANDOM_NOISE,    /**< generator noise, additive noise */
     INVAR_RANDOM_TEST,
+    INVAR_RANDOM_CORRUPTION, /**< image corruptions; epoch = corruption and severity, index = sample index */
 };
 
 /**
