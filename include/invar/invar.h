@@ -24,6 +24,7 @@
 #include "invar/perturber.h"
 #include "invar/random.h"
 #include "invar/report.h"
+#include "invar/robustness.h"
 #include "invar/safetensors.h"
 #include "invar/train.h"
 #include "invar/version.h"

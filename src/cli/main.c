@@ -20,6 +20,7 @@ static const struct verb verbs[] = {
     {"recipes", invar_cli_recipes, "the recipes that ship, and every option with its default"},
     {"pretrain", invar_cli_pretrain, "train an encoder as a recipe says, into a run folder"},
     {"probe", invar_cli_probe, "how well labels can be read from what a run learned, beside baselines"},
+    {"robustness", invar_cli_robustness, "errors of the probe under the common image corruptions, mCE and mrCE"},
     {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
     {"inspect", invar_cli_inspect, "entropy, rank, spectrum and class separation of what a run learned"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},

@@ -66,7 +66,7 @@ static bool set_options(const struct arguments *arguments, struct probe_settings
     return set_labels(arguments, settings, err);
 }
 
-static bool check_labels(const struct invar_dataset_info *info, struct invar_error *err)
+bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err)
 {
     if (info->classes < 2)
         return invar_error_set(err, INVAR_ERROR_DATA,
@@ -173,7 +173,7 @@ static bool choose_labels(struct cli_run *run, const struct probe_settings *sett
 {
     return (!settings->label || invar_dataset_relabel(run->dataset, settings->label, "--label", err)) &&
            (!settings->hold_out || invar_dataset_hold_out(run->dataset, settings->hold_out, "--hold-out", err)) &&
-           check_labels(invar_dataset_info(run->dataset), err);
+           probe_check_labels(invar_dataset_info(run->dataset), err);
 }
 
 /* What there is by now, whole: all of it, or what was measured before Ctrl-C. */

@@ -30,6 +30,8 @@ struct probe_report {
     cJSON *results;
 };
 
+/** Refuses data without labels of two classes or without one of the splits. */
+bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
 /** One probe of given features as the JSON object of probe.json; NULL with err. */
 cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embedded *test,
                      const struct invar_dataset_info *info, const struct probe_settings *settings,

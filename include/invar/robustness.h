@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_ROBUSTNESS_H
+#define INVAR_ROBUSTNESS_H
+
+#include "invar/corruption.h"
+#include "invar/data.h"
+#include "invar/device.h"
+#include "invar/encoder.h"
+
+/* Errors of a frozen encoder and a linear classifier under corruption ([E1]), and on data of other origin:
+ * docs/evaluation.md, "Robustness". */
+
+/** A linear classifier of representations: scores = weight h + bias. Borrowed. */
+struct invar_classifier {
+    int classes;
+    int64_t dimensions;
+    const double *weight; /**< [classes][dimensions] */
+    const double *bias;   /**< [classes] */
+};
+
+/* ---- errors by corruption and severity ---- */
+
+/** One corruption at one severity, and what came out. */
+struct invar_robustness_cell {
+    const struct invar_corruption_spec *corruption;
+    int severity; /**< 1 .. INVAR_CORRUPTION_SEVERITIES */
+    int64_t count, wrong;
+};
+
+struct invar_robustness_options {
+    enum invar_corruption_table table;
+    uint64_t seed;
+    const struct invar_frost *frost; /**< NULL: synthetic pictures */
+    int64_t limit;                   /**< so many images of the test split, evenly spread; 0: all of them */
+    /** done of total corrupted images; called after every batch, false stops with INVAR_ERROR_INTERRUPTED. NULL: none.
+     */
+    bool (*progress)(void *user, int64_t done, int64_t total);
+    void *user;
+};
+
+/**
+ * Whether the test split of data can be seen by the encoder and corrupted in all cells, found out on a black image of
+ * the size that the encoder sees. Refused, beside what invar_corrupt refuses: data that are no images of 1 or 3
+ * channels, no test images.
+ */
+bool invar_robustness_check(const struct invar_encoder *encoder, const struct invar_dataset_info *info,
+                            const struct invar_robustness_options *options, const struct invar_robustness_cell *cells,
+                            int count, struct invar_error *err);
+/**
+ * Classifies the test split as it is (*clean: corruption NULL) and in every cell. Each image is brought to the size
+ * that the encoder sees, as 8-bit values, and then corrupted, by threads that work ahead of the network; index of
+ * invar_corrupt is the number of the image in the split, so that results depend neither on the threads nor on what else
+ * is measured. Refused: what invar_robustness_check refuses, images without labels, a representation that is not
+ * finite.
+ */
+bool invar_robustness_measure(struct invar_device *device, const struct invar_encoder *encoder,
+                              struct invar_dataset *dataset, const struct invar_classifier *classifier,
+                              const struct invar_robustness_options *options, struct invar_robustness_cell *cells,
+                              int count, struct invar_robustness_cell *clean, struct invar_error *err);
+
+/**
+ * The same on corrupted images that lie ready in a folder: arrays NAME.npy, uint8 [5 N][H][W][C] or [5 N][H][W], the
+ * severities one after the other, beside labels.npy of 5 N or N classes by number (CIFAR-10-C); or files
+ * NAME/SEVERITY/CLASS/IMAGE, classes by name (ImageNet-C). info is of the data that the classifier was fitted on.
+ * Of the options only limit and progress count.
+ */
+bool invar_robustness_ready(struct invar_device *device, const struct invar_encoder *encoder,
+                            const struct invar_dataset_info *info, const char *folder,
+                            const struct invar_classifier *classifier, const struct invar_robustness_options *options,
+                            struct invar_robustness_cell *cells, int count, struct invar_error *err);
+
+/* ---- [E1], in percent: 100 is as bad as the reference ---- */
+
+/** CE: errors and those of the reference by severity. NAN where the reference makes no errors. */
+double invar_corruption_error(const double *error, const double *reference, int count);
+/** rCE: the same above the clean errors. NAN where the reference is no worse than it is on clean images. */
+double invar_relative_corruption_error(const double *error, double clean, const double *reference,
+                                       double reference_clean, int count);
+
+/** AlexNet's error on ImageNet-C in percent, the mean over the severities. NAN for an unknown corruption. */
+double invar_alexnet_error(const char *corruption);
+/** The same on clean images, of the paper. */
+#define INVAR_ALEXNET_CLEAN_ERROR 43.5
+
+/* ---- classes of other data ---- */
+
+/**
+ * map[other->classes]: for every class of other data the class of the same name, -1 where there is none. Names are
+ * equal, or, where none is, equal but for capitals and whatever is neither letter nor digit (if one alone is). Data
+ * without names have numbers as names.
+ */
+void invar_classes_match(const struct invar_dataset_info *own, const struct invar_dataset_info *other, int *map);
+
+#endif
