@@ -61,7 +61,7 @@ float *corruption_floats(struct corruption_work *work, size_t count, struct inva
 void corruption_unpack(float *out, const uint8_t *in, size_t count);
 /** The image in 0..1: [height][width][3]. */
 float *corruption_values(struct corruption_work *work, struct invar_error *err);
-/** out[count] = x limited to 0..1, times 255, the fraction dropped. What misses a whole number by less than 2^-10, as
+/** out[count] = x limited to 0..1, times 255, the fraction dropped. What misses a whole number by less than 2^-13, as
  * rounding noise of flat areas does, counts as that number. */
 void corruption_bytes(uint8_t *out, const float *x, size_t count);
 /** The same in place, as numbers 0..255. */

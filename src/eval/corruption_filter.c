@@ -8,7 +8,7 @@
 
 #define BLOCK 32              /* floats that are summed at a time */
 #define NEGLIGIBLE 1e-8       /* a weight that moves nothing by as much as 10^-5 grey levels */
-#define LEAST_BEYOND 0x1p-10f /* see corruption_bytes */
+#define LEAST_BEYOND 0x1p-13f /* see corruption_bytes */
 
 typedef float lanes __attribute__((vector_size(32)));
 
