@@ -95,6 +95,9 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
 void invar_accuracy_free(struct invar_accuracy *accuracy);
 /** Wilson score interval of hits out of count at 95 %, as fractions; count >= 1. */
 void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high);
+/** 97.5 % point of Student's t: a 95 % interval of a mean is mean +- this * deviation / sqrt(n), degrees = n - 1. NAN
+ * for degrees < 1. */
+double invar_student_95(int64_t degrees);
 
 /* ---- linear probe ---- */
 

@@ -18,6 +18,7 @@
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 
 int invar_cli_bench(int argc, char **argv);
+int invar_cli_compare(int argc, char **argv);
 int invar_cli_data(int argc, char **argv);
 int invar_cli_embed(int argc, char **argv);
 int invar_cli_inspect(int argc, char **argv);

@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
     {"robustness", invar_cli_robustness, "errors of the probe under the common image corruptions, mCE and mrCE"},
     {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
     {"inspect", invar_cli_inspect, "entropy, rank, spectrum and class separation of what a run learned"},
+    {"compare", invar_cli_compare, "runs side by side: means over seeds with intervals, paired differences"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
     {"bench", invar_cli_bench,
      "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},

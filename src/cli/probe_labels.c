@@ -33,18 +33,6 @@ bool probe_labels_read(struct probe_labels *out, const char *text, struct invar_
     return true;
 }
 
-/* 97.5 % point of Student's t by its expansion in 1 / degrees: within 0.2 % from 3 on; exact for 1 and 2. */
-static double student(int64_t degrees)
-{
-    const double z = 1.959963984540054, n = (double)degrees, z2 = z * z;
-
-    if (degrees < 3)
-        return degrees == 1 ? 12.706204736432095 : 4.302652729911275;
-    return z * (1 + (z2 + 1) / (4 * n) + ((5 * z2 + 16) * z2 + 3) / (96 * n * n) +
-                (((3 * z2 + 19) * z2 + 17) * z2 - 15) / (384 * n * n * n) +
-                ((((79 * z2 + 776) * z2 + 1482) * z2 - 1920) * z2 - 945) / (92160 * n * n * n * n));
-}
-
 /* The rows of one draw, in room for all of them. */
 static void take_rows(const struct invar_embedded *from, const int64_t *index, int64_t count,
                       const struct invar_matrix *features, int64_t *labels)
@@ -136,7 +124,7 @@ static void add_interval(cJSON *object, const double *top1, int64_t draws)
         squares += (top1[i] - mean) * (top1[i] - mean);
     cJSON_AddNumberToObject(object, "top1", mean);
     if (draws > 1) {
-        const double half = student(draws - 1) * sqrt(squares / (double)(draws - 1) / (double)draws);
+        const double half = invar_student_95(draws - 1) * sqrt(squares / (double)(draws - 1) / (double)draws);
         cJSON_AddItemToObject(object, "interval",
                               cJSON_CreateDoubleArray((double[]){fmax(mean - half, 0), fmin(mean + half, 100)}, 2));
     }

@@ -3,6 +3,7 @@
 #include "report/run.h"
 #include "invar/file.h"
 #include "invar/memory.h"
+#include "invar/train.h"
 #include "invar/version.h"
 #include "report/run_series.h"
 
@@ -79,6 +80,42 @@ static bool add_settings(struct report_run *run, const char *prefix, const struc
     return ok;
 }
 
+/* The recipe as this version resolves it: with the defaults of options that it lacks. NULL: it cannot be read so. */
+static struct invar_node *complete(const char *path, struct invar_error *err)
+{
+    struct invar_recipe *recipe = invar_recipe_load(path, NULL, 0, err);
+    struct invar_text text = {0};
+    struct invar_node *node = NULL;
+    if (recipe && invar_recipe_write(recipe, &text, err))
+        node = invar_node_parse(text.data, text.size, path, err);
+    invar_text_free(&text);
+    invar_recipe_free(recipe);
+    return node;
+}
+
+static int count_options(const struct invar_node *node)
+{
+    int count = 0;
+    for (int i = 0; i < invar_node_count(node); ++i) {
+        const struct invar_node *child = invar_node_child(node, i);
+        count += invar_node_is_mapping(child) ? count_options(child) : 1;
+    }
+    return count;
+}
+
+/* Keeps what this version makes of the recipe, so that runs of older versions have the same options. */
+static bool use_completed(struct report_run *run, const char *path, struct invar_error *err)
+{
+    struct invar_error found = {0};
+    struct invar_node *completed = complete(path, &found);
+    if (!completed)
+        return forgive(run, &found, err);
+    run->defaulted = count_options(completed) - count_options(run->recipe);
+    invar_node_free(run->recipe);
+    run->recipe = completed;
+    return true;
+}
+
 static bool read_recipe(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
@@ -86,11 +123,13 @@ static bool read_recipe(struct report_run *run, const char *path, struct invar_e
     if (!run->recipe)
         return forgive(run, &found, err);
     if (!invar_node_is_mapping(run->recipe)) {
+        invar_node_free(run->recipe);
+        run->recipe = NULL;
         invar_error_set(&found, INVAR_ERROR_FORMAT, "%s: is no recipe (a mapping of options), so no option is known",
                         path);
         return forgive(run, &found, err);
     }
-    return add_settings(run, "", run->recipe, err);
+    return use_completed(run, path, err) && add_settings(run, "", run->recipe, err);
 }
 
 /* ---- JSON files ---- */

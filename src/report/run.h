@@ -31,7 +31,8 @@ struct report_run {
     bool finished;  /**< encoder.safetensors is there */
     double seconds; /**< of training, from samples_per_s of the logged steps; NAN: not known */
 
-    struct invar_node *recipe; /**< NULL: none */
+    struct invar_node *recipe; /**< NULL: none. Where this version can read it, with the defaults of what it lacks */
+    int defaulted;             /**< so many: the run is of an older version, which did not have them */
     int setting_count, setting_capacity;
     struct report_setting *setting; /**< in the order of the recipe */
 

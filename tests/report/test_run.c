@@ -2,12 +2,34 @@
 /* The reader of run folders, on whole, partial, torn and foreign ones. */
 #include "test.h"
 
+#include "invar/memory.h"
 #include "invar/report.h"
 #include "invar/safetensors.h"
+#include "invar/train.h"
 #include "report/run.h"
 
-static const char recipe[] = "name: simclr-x\ndata:\n  source: fashion-mnist\nterms:\n  ntxent:\n    tau: 0.2\n"
-                             "optimiser:\n  betas: [0.9, 0.999]\ntraining:\n  batch: 100\n  seed: 7\n";
+static char *recipe; /* resolved, as pretraining writes it */
+
+static int make_recipe(void **state)
+{
+    (void)state;
+    static const char *const settings[] = {"name=simclr-x", "training.seed=7", "training.batch=100"};
+    struct invar_error err = {0};
+    struct invar_text text = {0};
+    struct invar_recipe *loaded = invar_recipe_load("simclr-fashion-mnist", settings, 3, &err);
+    if (!loaded || !invar_recipe_write(loaded, &text, &err))
+        return -1;
+    recipe = text.data;
+    invar_recipe_free(loaded);
+    return 0;
+}
+
+static int free_recipe(void **state)
+{
+    (void)state;
+    invar_free(recipe);
+    return 0;
+}
 
 static void put(const char *folder, const char *name, const char *text)
 {
@@ -137,6 +159,34 @@ static void test_other_version(void **state)
     test_folder_remove(folder);
 }
 
+/* A recipe of an older version gets the defaults of today; one that this version refuses is shown as it stands. */
+static void test_other_recipes(void **state)
+{
+    (void)state;
+    static const char older[] =
+        "data:\n  source: fashion-mnist\nencoder:\n  kind: small-resnet\nterms:\n  ntxent:\n    tau: "
+        "0.3\noptimiser:\n  kind: adamw\n  lr: 0.01\ntraining:\n  seed: 2\n";
+    static const char newer[] = "data:\n  source: fashion-mnist\n  colour_space: lab\ntraining:\n  seed: 3\n";
+    char *folder = test_folder_create();
+    put(folder, "recipe.yaml", older);
+    struct report_run *run = read_run(folder);
+    assert_int_equal(run->problem_count, 0);
+    assert_true(run->defaulted > 20);
+    assert_string_equal(report_run_setting(run, "terms.ntxent.tau"), "0.3");
+    assert_string_equal(report_run_setting(run, "target.enabled"), "false");
+    assert_int_equal(run->seed, 2);
+    report_run_free(run);
+    put(folder, "recipe.yaml", newer);
+    run = read_run(folder);
+    assert_int_equal(run->problem_count, 1);
+    assert_non_null(strstr(run->problem[0], "colour_space"));
+    assert_string_equal(report_run_setting(run, "data.colour_space"), "lab");
+    assert_null(report_run_setting(run, "target.enabled"));
+    assert_int_equal(run->seed, 3);
+    report_run_free(run);
+    test_folder_remove(folder);
+}
+
 static void test_no_run(void **state)
 {
     (void)state;
@@ -158,6 +208,7 @@ int main(void)
         cmocka_unit_test(test_line_being_written),
         cmocka_unit_test(test_other_version),
         cmocka_unit_test(test_no_run),
+        cmocka_unit_test(test_other_recipes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_recipe, free_recipe);
 }

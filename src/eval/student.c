@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Points of Student's t, from the finite sums for its distribution with whole degrees of freedom. */
+#include "invar/eval.h"
+
+#include <math.h>
+
+/* P(|T| <= t). */
+static double within(double t, int64_t degrees)
+{
+    const double pi = 3.14159265358979323846, angle = atan(t / sqrt((double)degrees));
+    const double cosine2 = cos(angle) * cos(angle);
+    double term = degrees % 2 ? cos(angle) : 1, sum = 0;
+
+    for (int64_t k = degrees % 2 ? 2 : 1; k < degrees; k += 2) {
+        sum += term;
+        term *= cosine2 * (double)k / (double)(k + 1);
+    }
+    return degrees % 2 ? 2 / pi * (angle + sin(angle) * sum) : sin(angle) * sum;
+}
+
+double invar_student_95(int64_t degrees)
+{
+    enum { MANY = 10000 };       /* from here on the normal distribution's, to four digits */
+    double low = 1.9, high = 13; /* 12.706 of one degree is the largest */
+
+    if (degrees < 1)
+        return NAN;
+    if (degrees > MANY)
+        return 1.959963984540054;
+    for (int i = 0; i < 60; ++i) {
+        const double middle = 0.5 * (low + high);
+        if (within(middle, degrees) < 0.95)
+            low = middle;
+        else
+            high = middle;
+    }
+    return 0.5 * (low + high);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_REPORT_COMPARE_H
+#define INVAR_REPORT_COMPARE_H
+
+#include "report/run.h"
+
+/** A number that runs have, or not. */
+struct comparison_metric {
+    const char *name; /**< as --metric takes it: "linear", "mCE", "linear.top5", "z.effective_rank", "lr" */
+    const char *unit; /**< "%", "s" or "" */
+    int better;       /**< 1: larger is better, -1: smaller, 0: neither */
+    int decimals;     /**< with which tables show it; -1: four significant digits */
+};
+
+/** What one run has of one metric. */
+struct comparison_value {
+    double value;      /**< NAN: nothing */
+    const char *basis; /**< what it was measured on: values of different bases are not averaged or subtracted */
+};
+
+/** Mean over seeds with its 95 % interval, mean - half .. mean + half. */
+struct comparison_mean {
+    int n;
+    double mean; /**< NAN where n is 0 */
+    double half; /**< NAN where n is below 2 */
+};
+
+/** Runs that differ in nothing but the seed (and their names). */
+struct comparison_group {
+    const char *name;
+    int run_count, *run;                /**< [run_count] indices of runs */
+    struct comparison_mean *mean;       /**< [metrics] */
+    struct comparison_mean *difference; /**< [metrics] this minus the base group, seed by seed */
+};
+
+struct comparison {
+    struct invar_scratch *memory; /**< holds everything below */
+    int run_count;
+    struct report_run **run; /**< borrowed [run_count], in the order shown */
+    int metric_count;
+    struct comparison_metric *metric;
+    struct comparison_value **value; /**< [run][metric] */
+    int group_count, base;           /**< of the groups */
+    struct comparison_group *group;
+    int key_count;
+    const char **key; /**< options in which the groups differ */
+    int note_count;
+    const char **note; /**< sentences: what is missing, what cannot be compared, what the numbers cannot say */
+};
+
+struct comparison_options {
+    const char *base;          /**< folder or name of a run, or name of a group; NULL: the first group */
+    const char *sort;          /**< a metric, best group first; NULL: as given */
+    int metric_count;          /**< 0: everything that runs usually have */
+    const char *const *metric; /**< names */
+};
+
+/** Borrows the runs until comparison_free. Refused: an unknown base or metric. */
+bool comparison_make(struct comparison *out, struct report_run *const *runs, int count,
+                     const struct comparison_options *options, struct invar_error *err);
+void comparison_free(struct comparison *comparison);
+
+/** Tables for people at most `width` characters wide, for spreadsheets, and for Markdown. */
+bool comparison_text(struct comparison *comparison, int width, struct invar_text *out, struct invar_error *err);
+bool comparison_csv(struct comparison *comparison, struct invar_text *out, struct invar_error *err);
+bool comparison_markdown(struct comparison *comparison, struct invar_text *out, struct invar_error *err);
+/** NULL when memory is short. */
+cJSON *comparison_json(struct comparison *comparison);
+
+#endif

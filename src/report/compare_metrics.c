@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The numbers that runs are compared by: where each is found, its unit, and what it was measured on. */
+#include "report/compare_parts.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_METRICS = 256 };
+
+/* Names of their own for what is asked for most. */
+static const struct own_name {
+    const char *name, *series, *unit;
+    int better;
+} own_names[] = {{"rank", "effective_rank", "", 0}, {"entropy", "entropy", "nats", 0}, {"seconds", NULL, "s", -1}};
+
+static const struct own_name *find_own(const char *name)
+{
+    for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; ++i)
+        if (!strcmp(own_names[i].name, name))
+            return &own_names[i];
+    return NULL;
+}
+
+/* A number by its path, names joined with dots (a name may hold dots itself); an object stands for its `leaf`. */
+static const cJSON *find_number(const cJSON *object, const char *path, const char *leaf, const cJSON **parent)
+{
+    const cJSON *item;
+    for (item = cJSON_IsObject(object) ? object->child : NULL; item; item = item->next) {
+        const size_t length = strlen(item->string);
+        if (strncmp(path, item->string, length) != 0)
+            continue;
+        const cJSON *found = NULL;
+        *parent = object;
+        if (path[length] == '.')
+            found = find_number(item, path + length + 1, leaf, parent);
+        else if (path[length] == '\0' && cJSON_IsObject(item))
+            found = cJSON_GetObjectItemCaseSensitive(*parent = item, leaf);
+        else if (path[length] == '\0')
+            found = item;
+        if (cJSON_IsNumber(found))
+            return found;
+    }
+    return NULL;
+}
+
+static const char *text_in(const cJSON *object, const char *name)
+{
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* What a number of probe.json was measured on and how: data, samples, and the choices that change what it means. */
+static const char *probe_basis(struct comparison *c, const cJSON *result, struct invar_error *err)
+{
+    static const char *const choices[] = {"k", "temperature", "label", "hold_out", "labels", "protocol", NULL};
+    const cJSON *count = cJSON_GetObjectItemCaseSensitive(result, "test_count");
+    const char *data = text_in(result, "data"), *basis;
+    struct invar_text text = {0};
+    bool ok = invar_text_printf(&text, err, "%s", data ? data : "unknown data");
+
+    if (ok && cJSON_IsNumber(count))
+        ok = invar_text_printf(&text, err, ", %.0f samples", count->valuedouble);
+    for (int i = 0; ok && choices[i]; ++i) {
+        const cJSON *choice = cJSON_GetObjectItemCaseSensitive(result, choices[i]);
+        if (cJSON_IsString(choice))
+            ok = invar_text_printf(&text, err, ", %s %s", choices[i], choice->valuestring);
+        else if (cJSON_IsNumber(choice))
+            ok = invar_text_printf(&text, err, ", %s %g", choices[i], choice->valuedouble);
+        else if (cJSON_IsObject(choice) && text_in(choice, "name"))
+            ok = invar_text_printf(&text, err, ", %s %s", choices[i], text_in(choice, "name"));
+    }
+    basis = ok ? comparison_text_of(c, err, "%s", text.data) : NULL;
+    invar_text_free(&text);
+    return basis;
+}
+
+/* What stands beside the results of a robustness run: the protocol, whole. */
+static const char *robustness_basis(struct comparison *c, const cJSON *results, struct invar_error *err)
+{
+    char *protocol = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(results, "protocol"));
+    const char *basis = comparison_text_of(c, err, "%s", protocol ? protocol : "unknown data");
+    cJSON_free(protocol);
+    return basis;
+}
+
+static const char *inspect_basis(struct comparison *c, const cJSON *results, struct invar_error *err)
+{
+    const char *data = text_in(results, "data"), *split = text_in(results, "split");
+    const cJSON *samples = cJSON_GetObjectItemCaseSensitive(results, "samples");
+    return comparison_text_of(c, err, "%s, %.0f samples of %s", data ? data : "unknown data",
+                              cJSON_IsNumber(samples) ? samples->valuedouble : 0, split ? split : "?");
+}
+
+/* The value of a metric in a run, wherever it is; value NAN where it is nowhere. */
+static bool look_up(struct comparison *c, const struct report_run *run, const char *name, struct comparison_value *out,
+                    struct invar_error *err)
+{
+    const struct own_name *own = find_own(name);
+    const cJSON *parent = NULL, *found = NULL;
+
+    *out = (struct comparison_value){.value = NAN, .basis = ""};
+    if (own && !own->series) {
+        out->value = run->seconds;
+    } else if (own) {
+        out->value = report_run_last(run, own->series);
+        out->basis = comparison_text_of(c, err, "%s", run->source);
+    } else if ((found = find_number(run->probe, name, "top1", &parent))) {
+        out->value = found->valuedouble;
+        out->basis = probe_basis(c, parent, err);
+    } else if ((found = find_number(run->robustness, name, "error", &parent))) {
+        out->value = found->valuedouble;
+        out->basis = robustness_basis(c, run->robustness, err);
+    } else if ((found = find_number(run->inspect, name, "value", &parent))) {
+        out->value = found->valuedouble;
+        out->basis = inspect_basis(c, run->inspect, err);
+    } else {
+        out->value = report_run_last(run, name);
+        out->basis = comparison_text_of(c, err, "%s", run->source);
+    }
+    return out->basis != NULL;
+}
+
+/* ---- which there are ---- */
+
+static bool is_listed(const struct comparison *c, const char *name)
+{
+    for (int m = 0; m < c->metric_count; ++m)
+        if (!strcmp(c->metric[m].name, name))
+            return true;
+    return false;
+}
+
+/* By the last part of the name. */
+static void describe(struct comparison_metric *metric, const struct comparison *c)
+{
+    static const char *const less[] = {"mCE",       "mrCE",          "CE",      "rCE",  "error", "cross_entropy",
+                                       "objective", "gradient_norm", "seconds", "loss", NULL};
+    const struct own_name *own = find_own(metric->name);
+    const char *dot = strrchr(metric->name, '.'), *last = dot ? dot + 1 : metric->name;
+    const cJSON *parent;
+
+    metric->unit = own ? own->unit : "";
+    metric->better = own ? own->better : 0;
+    for (int r = 0; r < c->run_count && !own; ++r) {
+        const cJSON *found = find_number(c->run[r]->probe, metric->name, "top1", &parent);
+        if (found && (!strcmp(found->string, "top1") || !strcmp(found->string, "top5"))) {
+            metric->unit = "%";
+            metric->better = 1;
+        }
+    }
+    if (!strcmp(metric->name, "clean"))
+        last = "error";
+    for (int i = 0; less[i] && !own; ++i)
+        if (!strncmp(metric->name, "loss", 4) || !strncmp(last, less[i], strlen(less[i]))) {
+            metric->better = -1;
+            if (strstr("mCE mrCE CE rCE error", less[i]))
+                metric->unit = "%";
+            if (!strcmp(less[i], "seconds"))
+                metric->unit = "s";
+        }
+}
+
+static bool add_metric(struct comparison *c, const char *name, struct invar_error *err)
+{
+    struct comparison_metric *metric = &c->metric[c->metric_count];
+    if (is_listed(c, name))
+        return true;
+    if (c->metric_count == MAX_METRICS)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "the runs have more than %d metrics; choose some of them with --metric", MAX_METRICS);
+    metric->name = comparison_text_of(c, err, "%s", name);
+    if (!metric->name)
+        return false;
+    describe(metric, c);
+    c->metric_count++;
+    return true;
+}
+
+/* Every classifier of probe.json, then the errors of robustness.json. */
+static bool add_results(struct comparison *c, struct invar_error *err)
+{
+    for (int r = 0; r < c->run_count; ++r) {
+        const cJSON *item;
+        cJSON_ArrayForEach(item, c->run[r]->probe) if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "top1")) &&
+                                                       !add_metric(c, item->string, err)) return false;
+    }
+    for (int r = 0; r < c->run_count; ++r) {
+        const cJSON *item, *part, *clean = cJSON_GetObjectItemCaseSensitive(c->run[r]->robustness, "clean");
+        char name[128];
+        if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(clean, "error")) && !add_metric(c, "clean.error", err))
+            return false;
+        cJSON_ArrayForEach(item, c->run[r]->robustness)
+        {
+            if (cJSON_IsNumber(item) && !add_metric(c, item->string, err))
+                return false;
+            if (strncmp(item->string, "mCE", 3) != 0 && strncmp(item->string, "mrCE", 4) != 0)
+                continue;
+            for (part = cJSON_IsObject(item) ? item->child : NULL; part; part = part->next) {
+                snprintf(name, sizeof name, "%s.%s", item->string, part->string);
+                if (cJSON_IsNumber(part) && !add_metric(c, name, err))
+                    return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool any_has(struct comparison *c, const char *name, bool *out, struct invar_error *err)
+{
+    struct comparison_value value;
+    *out = false;
+    for (int r = 0; r < c->run_count && !*out; ++r) {
+        if (!look_up(c, c->run[r], name, &value, err))
+            return false;
+        *out = !isnan(value.value);
+    }
+    return true;
+}
+
+static bool add_usual(struct comparison *c, struct invar_error *err)
+{
+    bool there;
+    if (!add_results(c, err))
+        return false;
+    for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; ++i)
+        if (!any_has(c, own_names[i].name, &there, err) || (there && !add_metric(c, own_names[i].name, err)))
+            return false;
+    return true;
+}
+
+/* "there is none; there are linear, neighbours, ..." */
+static bool refuse(struct comparison *c, const char *option, const char *name, struct invar_error *err)
+{
+    char known[512] = "";
+    size_t used = 0;
+    c->metric_count = 0;
+    if (!add_usual(c, err))
+        return false;
+    for (int m = 0; m < c->metric_count && used < sizeof known; ++m)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", m ? ", " : "", c->metric[m].name);
+    return invar_error_set(
+        err, INVAR_ERROR_USAGE,
+        "%s: none of the runs has \"%s\"; they have %s, and every number of probe.json, "
+        "robustness.json and inspect.json by its path (linear.top5, z.effective_rank), and every key "
+        "of metrics.jsonl",
+        option, name, known[0] ? known : "no results yet");
+}
+
+static bool add_asked(struct comparison *c, const char *option, const char *name, struct invar_error *err)
+{
+    bool there;
+    if (!any_has(c, name, &there, err))
+        return false;
+    return there ? add_metric(c, name, err) : refuse(c, option, name, err);
+}
+
+/* As many decimals as the largest value of the column needs. */
+static void set_decimals(struct comparison *c, int m)
+{
+    struct comparison_metric *metric = &c->metric[m];
+    double largest = 0;
+    for (int r = 0; r < c->run_count; ++r)
+        if (fabs(c->value[r][m].value) > largest)
+            largest = fabs(c->value[r][m].value);
+    if (!strcmp(metric->unit, "%"))
+        metric->decimals = 2;
+    else if (!strcmp(metric->unit, "s"))
+        metric->decimals = largest >= 100 ? 0 : 1;
+    else
+        metric->decimals = largest >= 1e6 || largest < 0.01 ? -1 : largest >= 1000 ? 0 : largest >= 10 ? 2 : 4;
+}
+
+bool comparison_measure(struct comparison *c, const struct comparison_options *options, struct invar_error *err)
+{
+    c->metric = comparison_take(c, MAX_METRICS, sizeof *c->metric, err);
+    c->value = comparison_take(c, c->run_count, sizeof *c->value, err);
+    if (!c->metric || !c->value)
+        return false;
+    for (int i = 0; i < options->metric_count; ++i)
+        if (!add_asked(c, "--metric", options->metric[i], err))
+            return false;
+    if (!options->metric_count && !add_usual(c, err))
+        return false;
+    if (options->sort && !add_asked(c, "--sort", options->sort, err))
+        return false;
+    for (int r = 0; r < c->run_count; ++r) {
+        c->value[r] = comparison_take(c, c->metric_count, sizeof **c->value, err);
+        if (!c->value[r])
+            return false;
+        for (int m = 0; m < c->metric_count; ++m)
+            if (!look_up(c, c->run[r], c->metric[m].name, &c->value[r][m], err))
+                return false;
+    }
+    for (int m = 0; m < c->metric_count; ++m)
+        set_decimals(c, m);
+    return true;
+}

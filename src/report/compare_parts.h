@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_REPORT_COMPARE_PARTS_H
+#define INVAR_REPORT_COMPARE_PARTS_H
+
+#include "report/compare.h"
+
+/* What the files compare*.c share. */
+
+/** Zeroed room in the comparison's memory; a copy of a formatted text; a sentence among its notes. */
+void *comparison_take(struct comparison *c, int count, size_t size, struct invar_error *err);
+const char *comparison_text_of(struct comparison *c, struct invar_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+bool comparison_note(struct comparison *c, struct invar_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/** Chooses the metrics and reads the values of all runs. */
+bool comparison_measure(struct comparison *c, const struct comparison_options *options, struct invar_error *err);
+/** Groups, options in which they differ, names. */
+bool comparison_form_groups(struct comparison *c, struct invar_error *err);
+/** Means of the groups, and differences to the base. */
+bool comparison_average(struct comparison *c, struct invar_error *err);
+
+/** "88.77", "312", "" for NAN; with `sign`, "+0.31". */
+void comparison_number(char out[32], const struct comparison_metric *metric, double value, bool sign);
+/** "mCE, %" */
+void comparison_heading(char *out, size_t size, const struct comparison_metric *metric);
+/** Option `key` of a group, "-" where its recipe has none. */
+const char *comparison_setting(const struct comparison *c, int group, const char *key);
+/** What rows call a run: the folder's own name, or the whole of it where two have the same. */
+const char *comparison_run_name(const struct comparison *c, int run);
+/** The mean of the group leaves 0 out of its interval. */
+bool comparison_clear(const struct comparison_mean *mean);
+
+/** A table of texts as the formats print it. */
+struct comparison_table {
+    int rows, columns;
+    const char *title;
+    const char **heading; /**< [columns] */
+    const char **cell;    /**< [rows][columns] */
+    int left;             /**< columns from the first that are names: left-aligned, repeated where a table is cut */
+    const char *foot;     /**< a line below, or NULL */
+};
+/** Room for it, all cells "". */
+bool comparison_table_make(struct comparison *c, struct comparison_table *out, const char *title, int rows, int columns,
+                           int left, struct invar_error *err);
+/** All tables in the order in which they are shown; c is used for room only. */
+bool comparison_tables(struct comparison *c, struct comparison_table **out, int *count, struct invar_error *err);
+
+#endif

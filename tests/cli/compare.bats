@@ -1,0 +1,73 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# invar compare on tiny runs: every format, what is missing, and what it refuses.
+bats_require_minimum_version 1.5.0
+
+setup_file() {
+    load common
+    cd "$BATS_FILE_TMPDIR"
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+    for seed in 0 1; do
+        for tau in 0.2 0.5; do
+            "$invar" pretrain tiny.yaml --run "tau$tau-$seed" --threads 1 training.seed=$seed terms.relic.tau=$tau >/dev/null 2>&1
+            "$invar" probe "tau$tau-$seed" --threads 1 l2=0.01 >/dev/null 2>&1
+        done
+    done
+}
+
+setup() {
+    load common
+    cp -r "$BATS_FILE_TMPDIR"/tau* "$BATS_FILE_TMPDIR/data" "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+}
+
+@test "four runs are two groups over two seeds, and the text fits a terminal" {
+    COLUMNS=80 run --separate-stderr "$invar" compare tau*
+    [ "$status" -eq 0 ]
+    echo "$output"
+    grep -Eq '^tau0.2-1 +1 +[0-9.]+' <<<"$output"
+    grep -Eq '^tiny tau=0.2 +2 +[0-9.]+ \+- [0-9.]+' <<<"$output"
+    grep -Eq '^tiny tau=0.5 +2 +[+-][0-9.]+ \+- [0-9.]+' <<<"$output"
+    grep -Eq '^terms.relic.tau +0.2 +0.5$' <<<"$output"
+    [[ "$output" == *"differences to tiny tau=0.2"* ]]
+    [ "$(wc -L <<<"$output")" -le 80 ]
+}
+
+@test "--format and --json" {
+    "$invar" compare tau* --json | json_object
+    "$invar" compare tau* --format csv >table.csv
+    [ "$(awk -F, '{print NF}' table.csv | sort -u | wc -l)" -eq 1 ]
+    [ "$(wc -l <table.csv)" -eq 8 ]
+    "$invar" compare tau* --format markdown --metric linear | grep -q '^| tau0.5-0 | 0 | [0-9.]* |$'
+    fails_with 2 "$invar" compare tau* --format html
+    says "expected text, csv, markdown or json"
+}
+
+@test "--base, --metric and --sort" {
+    run --separate-stderr "$invar" compare tau* --base tau0.5-1 --metric linear.cross_entropy,loss --sort loss
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"differences to tiny tau=0.5"* && "$output" == *"linear.cross_entropy"* && "$output" != *"rank"* ]]
+    fails_with 2 "$invar" compare tau* --base nobody
+    says "--base" "nobody"
+    fails_with 2 "$invar" compare tau* --metric beauty
+    says "--metric" "beauty" "linear"
+}
+
+@test "a run without a probe, with a torn one, unfinished, without a recipe: shown, with a sentence" {
+    rm tau0.2-0/probe.json tau0.5-0/encoder.safetensors tau0.5-1/recipe.yaml
+    echo '{"linear":' >tau0.2-1/probe.json
+    COLUMNS=200 run --separate-stderr "$invar" compare tau*
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"tau0.2-0 has no results of a probe"* && "$output" == *"tau0.2-1/probe.json: is torn"* ]]
+    [[ "$output" == *"tau0.5-0 has no encoder.safetensors"* && "$output" == *"tau0.5-1 has no recipe"* ]]
+}
+
+@test "a folder that is no run, one that is missing, none at all" {
+    fails_with 1 "$invar" compare tau0.2-0 data
+    says "data: is no run"
+    fails_with 1 "$invar" compare tau0.2-0 nowhere
+    says "nowhere: there is no such folder"
+    fails_with 2 "$invar" compare
+    says "RUN is missing"
+}
