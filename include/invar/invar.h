@@ -26,6 +26,7 @@
 #include "invar/report.h"
 #include "invar/robustness.h"
 #include "invar/safetensors.h"
+#include "invar/sgd_probe.h"
 #include "invar/train.h"
 #include "invar/version.h"
 #include "invar/view.h"

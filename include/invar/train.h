@@ -144,7 +144,15 @@ struct invar_trainer_options {
      * get; borrowed until the trainer is freed. NULL: all */
     const int64_t *samples;
     int64_t sample_count;
+    /** Layer-wise rates: the k-th of the encoder's stages from its output, k from 1, is trained at the rate times
+     * layer_decay^k, heads at the rate itself; between 0 and 1. 0: one rate for all */
+    double layer_decay;
 };
+
+/** The stage, from 0 at the input, that a parameter of an encoder belongs to: "layer3.0.conv1.weight" to that of
+ * layer3, "2.linear.weight" to that of 2, those before the first such name ("conv1.weight", "bn1.bias") to the first.
+ * Returns the number of stages; stage [net->parameter_count] may be NULL. */
+int invar_net_stages(const struct invar_net *net, int *stage);
 
 struct invar_trainer;
 /** Borrows recipe, dataset and device. Makes nets, plans, loader; creates the folder (refused when it exists, unless

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe RUN: how well labels can be read from what the encoder learned, beside baselines. */
 #include "cli/probe.h"
+#include "cli/probe_training.h"
 #include "invar/data.h"
 #include "invar/memory.h"
 
 #include <string.h>
 
-static const char *const methods[] = {"linear", "neighbours", NULL};
 static const char *const baselines[] = {"random", "input", "supervised", NULL};
 
 struct arguments {
     bool json;
     int64_t threads;
-    const char *method, *source, *label, *hold_out;
+    const char *method, *preset, *source, *label, *hold_out;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
 };
@@ -20,10 +20,16 @@ struct arguments {
 static void print_tables(FILE *stream)
 {
     struct invar_text text = {0};
-    if (invar_options_describe(invar_probe_option_table, 2, &text, NULL) &&
-        invar_text_printf(&text, NULL, "\nKEY=VALUE of --method neighbours:\n") &&
-        invar_options_describe(invar_neighbours_option_table, 2, &text, NULL))
-        fprintf(stream, "KEY=VALUE of --method linear:\n%s", text.data);
+
+    fprintf(stream, "Protocols (--preset; KEY=VALUE changes them):\n");
+    for (const struct probe_preset *p = probe_presets; p->name; ++p)
+        fprintf(stream, "  %-20s %s\n", p->name, p->help);
+    for (int i = 0; i < PROBE_METHODS; ++i) {
+        text.size = 0;
+        if (invar_options_describe(probe_methods[i].options, 2, &text, NULL))
+            fprintf(stream, "\nKEY=VALUE of --method %s (%s):\n%s", probe_methods[i].name, probe_methods[i].help,
+                    text.data);
+    }
     invar_text_free(&text);
 }
 
@@ -36,34 +42,82 @@ static bool known(const char *name, const char *const *names)
 
 static bool set_labels(const struct arguments *arguments, struct probe_settings *settings, struct invar_error *err)
 {
+    const struct probe_method_spec *method = &probe_methods[settings->method];
+
     settings->draws = arguments->draws;
     settings->label_count = arguments->labels.count ? arguments->labels.count : 1;
     settings->labels[0] = (struct probe_labels){.text = "all"};
     if (arguments->labels.count > PROBE_MAX_LABELS)
         return invar_error_set(err, INVAR_ERROR_USAGE, "--labels is given %d times; at most %d are taken",
                                arguments->labels.count, PROBE_MAX_LABELS);
-    if (arguments->labels.count && settings->neighbours)
+    if (arguments->labels.count && !method->few_labels)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "--labels is of the linear probe: leave out --method neighbours");
+                               "--labels is of the methods linear and finetune: leave out %s, which is %s",
+                               settings->preset ? "--preset" : "--method", method->name);
     for (int i = 0; i < arguments->labels.count; ++i)
         if (!probe_labels_read(&settings->labels[i], arguments->labels.item[i], err))
             return false;
     return true;
 }
 
+static bool set_method(const struct arguments *arguments, struct probe_settings *settings, struct invar_error *err)
+{
+    const struct probe_method_spec *method = probe_method_find(arguments->method ? arguments->method : "linear");
+
+    if (!method)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "--method is \"%s\"; expected linear, neighbours, sgd or finetune", arguments->method);
+    settings->method = (enum probe_method)(method - probe_methods);
+    if (!arguments->preset)
+        return true;
+    settings->preset = probe_preset_find(arguments->preset, err);
+    if (!settings->preset)
+        return false;
+    if (arguments->method && settings->preset->method != settings->method)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "--preset %s is of --method %s, and --method is %s: give one",
+                               arguments->preset, probe_methods[settings->preset->method].name, arguments->method);
+    settings->method = settings->preset->method;
+    return true;
+}
+
+static bool set_baselines(const struct arguments *arguments, const struct probe_settings *settings,
+                          struct invar_error *err)
+{
+    const struct probe_method_spec *method = &probe_methods[settings->method];
+
+    for (int i = 0; i < arguments->baselines.count; ++i) {
+        const char *name = arguments->baselines.item[i];
+        if (!known(name, baselines))
+            return invar_error_set(err, INVAR_ERROR_USAGE, "--baseline is \"%s\"; expected random, input or supervised",
+                                   name);
+        if (!known(name, method->baselines))
+            return invar_error_set(err, INVAR_ERROR_USAGE, "--method %s has no baseline %s; it has random%s",
+                                   method->name, name, method->baselines[1] ? " and supervised" : "");
+    }
+    return true;
+}
+
 static bool set_options(const struct arguments *arguments, struct probe_settings *settings, struct invar_error *err)
 {
-    const struct invar_option *table = settings->neighbours ? invar_neighbours_option_table : invar_probe_option_table;
-    void *object = settings->neighbours ? (void *)&settings->knn : (void *)&settings->linear;
-    invar_options_default(table, object);
+    const struct invar_option *table;
+    void *object;
+
+    if (!set_method(arguments, settings, err))
+        return false;
+    for (int i = 0; i < PROBE_METHODS; ++i)
+        invar_options_default(probe_methods[i].options, (char *)settings + probe_methods[i].offset);
+    table = probe_methods[settings->method].options;
+    object = (char *)settings + probe_methods[settings->method].offset;
+    for (int i = 0; settings->preset && settings->preset->settings[i]; ++i)
+        if (!invar_options_set(table, object, settings->preset->settings[i], err))
+            return false;
+    settings->assignments = &arguments->assignments;
     for (int i = 0; i < arguments->assignments.count; ++i) {
         if (!invar_options_set(table, object, arguments->assignments.item[i], err))
             return false;
         settings->held_out_given |= strncmp(arguments->assignments.item[i], "held_out=", 9) == 0;
     }
-    if (settings->neighbours) /* of the supervised baseline */
-        invar_options_default(invar_probe_option_table, &settings->linear);
-    return set_labels(arguments, settings, err);
+    return set_labels(arguments, settings, err) && set_baselines(arguments, settings, err);
 }
 
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err)
@@ -87,76 +141,117 @@ static bool embed_both(struct cli_run *run, const struct invar_encoder *encoder,
     return cli_run_embed(run, encoder, INVAR_TRAIN, train, err) && cli_run_embed(run, encoder, INVAR_TEST, test, err);
 }
 
-/* name is "linear" or "neighbours" (the encoder of the run) or a baseline; supervised where it is that one. */
-static bool embed(struct cli_run *run, const char *name, const struct probe_settings *settings,
-                  struct invar_embedded *train, struct invar_embedded *test, struct probe_supervised **supervised,
-                  struct invar_error *err)
-{
-    struct invar_encoder *random = NULL;
-    bool ok;
+/* Another encoder than the run's, or the run's. */
+struct chosen {
+    const struct invar_encoder *encoder;
+    struct invar_encoder *random;
+    struct probe_training *supervised;
+};
 
-    if (!strcmp(name, "input"))
+static void chosen_free(struct chosen *chosen)
+{
+    invar_encoder_free(chosen->random);
+    probe_training_free(chosen->supervised);
+}
+
+/* baseline NULL: the run itself. */
+static bool choose_encoder(struct cli_run *run, const char *baseline, const struct probe_settings *settings,
+                           struct chosen *out, struct invar_error *err)
+{
+    out->encoder = run->encoder;
+    if (baseline && !strcmp(baseline, "supervised")) {
+        out->supervised = probe_supervised_train(run, settings, err);
+        out->encoder = out->supervised ? out->supervised->encoder : NULL;
+    } else if (baseline && !strcmp(baseline, "random")) {
+        out->random = cli_run_random_encoder(run, err);
+        out->encoder = out->random;
+    }
+    return out->encoder != NULL;
+}
+
+static bool embed(struct cli_run *run, const struct invar_encoder *encoder, const char *baseline,
+                  struct invar_embedded *train, struct invar_embedded *test, struct invar_error *err)
+{
+    if (baseline && !strcmp(baseline, "input"))
         return invar_embed_input(run->dataset, INVAR_TRAIN, train, err) &&
                invar_embed_input(run->dataset, INVAR_TEST, test, err);
-    if (!strcmp(name, "supervised")) {
-        *supervised = probe_supervised_train(run, settings, err);
-        return *supervised && embed_both(run, probe_supervised_encoder(*supervised), train, test, err);
-    }
-    if (strcmp(name, "random") != 0)
-        return embed_both(run, run->encoder, train, test, err);
-    random = cli_run_random_encoder(run, err);
-    ok = random && embed_both(run, random, train, test, err);
-    invar_encoder_free(random);
-    return ok;
+    return embed_both(run, encoder, train, test, err);
 }
 
-/* "linear", "neighbours_random", "random@20", "linear:speaker", "linear-speaker=theo" */
-static void make_key(char *key, size_t size, const char *name, const struct probe_settings *settings,
+/* "linear", "neighbours_random", "random@20", "linear:speaker", "linear-speaker=theo", "lightly-knn_random" */
+static void make_key(char *key, size_t size, const char *baseline, const struct probe_settings *settings,
                      const struct probe_labels *labels)
 {
-    const bool baseline = strcmp(name, "neighbours") != 0, all = strcmp(labels->text, "all") == 0;
+    const bool all = strcmp(labels->text, "all") == 0, bare = settings->method == PROBE_LINEAR && baseline;
+    const char *method = settings->preset ? settings->preset->name : probe_methods[settings->method].name;
 
-    snprintf(key, size, "%s%s%s%s%s%s%s%s", settings->neighbours && baseline ? "neighbours_" : "", name, all ? "" : "@",
-             all ? "" : labels->text, settings->label ? ":" : "", settings->label ? settings->label : "",
-             settings->hold_out ? "-" : "", settings->hold_out ? settings->hold_out : "");
+    snprintf(key, size, "%s%s%s%s%s%s%s%s%s", bare ? "" : method, baseline && !bare ? "_" : "",
+             baseline ? baseline : "", all ? "" : "@", all ? "" : labels->text, settings->label ? ":" : "",
+             settings->label ? settings->label : "", settings->hold_out ? "-" : "",
+             settings->hold_out ? settings->hold_out : "");
 }
 
-static bool measure(struct cli_run *run, const struct probe_settings *settings, const char *name,
-                    struct probe_report *out, struct invar_error *err)
+/* What one encoder and all of its label counts share. */
+struct subject {
+    const char *baseline; /* NULL: the run */
+    struct chosen chosen;
+    struct invar_embedded train, test; /* of methods on features */
+};
+
+static cJSON *measure_one(struct cli_run *run, const struct subject *subject, const struct probe_settings *settings,
+                          const struct probe_labels *labels, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    struct invar_embedded train = {0}, test = {0};
-    struct probe_supervised *supervised = NULL;
-    bool ok = embed(run, name, settings, &train, &test, &supervised, err);
+    const bool few = labels->per_class > 0 || labels->fraction > 0;
+
+    if (settings->method == PROBE_SGD)
+        return probe_measure_sgd(run, subject->chosen.encoder, settings, err);
+    if (settings->method == PROBE_FINETUNE)
+        return probe_measure_finetune(run, subject->baseline != NULL, settings, labels, err);
+    return few ? probe_measure_few(&subject->train, &subject->test, info, settings, labels, err)
+               : probe_measure(&subject->train, &subject->test, info, settings, err);
+}
+
+static bool prepare(struct cli_run *run, const struct probe_settings *settings, struct subject *subject,
+                    struct invar_error *err)
+{
+    const bool features = settings->method == PROBE_LINEAR || settings->method == PROBE_NEIGHBOURS;
+
+    return choose_encoder(run, subject->baseline, settings, &subject->chosen, err) &&
+           (!features || embed(run, subject->chosen.encoder, subject->baseline, &subject->train, &subject->test, err));
+}
+
+static bool measure(struct cli_run *run, const struct probe_settings *settings, const char *baseline,
+                    struct probe_report *out, struct invar_error *err)
+{
+    struct subject subject = {.baseline = baseline};
+    bool ok = prepare(run, settings, &subject, err);
 
     for (int i = 0; ok && i < settings->label_count; ++i) {
-        const struct probe_labels *labels = &settings->labels[i];
-        const bool few = labels->per_class > 0 || labels->fraction > 0;
-        cJSON *result = few ? probe_measure_few(&train, &test, info, settings, labels, err)
-                            : probe_measure(&train, &test, info, settings, err);
+        cJSON *result = measure_one(run, &subject, settings, &settings->labels[i], err);
         char key[256];
         ok = result != NULL;
         if (!ok)
             break;
-        if (supervised)
-            probe_supervised_describe(supervised, result);
+        if (subject.chosen.supervised)
+            probe_supervised_describe(subject.chosen.supervised, result);
         if (settings->label)
             cJSON_AddStringToObject(result, "label", settings->label);
         if (settings->hold_out)
             cJSON_AddStringToObject(result, "hold_out", settings->hold_out);
-        make_key(key, sizeof key, name, settings, labels);
+        make_key(key, sizeof key, baseline, settings, &settings->labels[i]);
         probe_report_add(out, key, result);
     }
-    invar_embedded_free(&train);
-    invar_embedded_free(&test);
-    probe_supervised_free(supervised);
+    invar_embedded_free(&subject.train);
+    invar_embedded_free(&subject.test);
+    chosen_free(&subject.chosen);
     return ok;
 }
 
 static bool measure_all(struct cli_run *run, const struct arguments *arguments, const struct probe_settings *settings,
                         struct probe_report *report, struct invar_error *err)
 {
-    if (!measure(run, settings, arguments->method, report, err))
+    if (!measure(run, settings, NULL, report, err))
         return false;
     for (const char *const *name = baselines; *name; ++name)
         for (int i = 0; i < arguments->baselines.count; ++i)
@@ -195,9 +290,7 @@ static int probe(const struct arguments *arguments)
     struct invar_error err = {0};
     struct cli_run run = {0};
     struct probe_report report = {0};
-    struct probe_settings settings = {.label = arguments->label,
-                                      .hold_out = arguments->hold_out,
-                                      .neighbours = !strcmp(arguments->method, "neighbours")};
+    struct probe_settings settings = {.label = arguments->label, .hold_out = arguments->hold_out};
     const char *folder = arguments->runs.item[0];
     int status;
 
@@ -223,11 +316,15 @@ static int probe(const struct arguments *arguments)
 
 int invar_cli_probe(int argc, char **argv)
 {
-    struct arguments arguments = {.method = methods[0], .draws = 5};
+    struct arguments arguments = {.draws = 5};
     const struct cli_option options[] = {
-        {"method", 0, "METHOD", "linear or neighbours (default: linear)", CLI_TEXT, &arguments.method, 0, 0},
+        {"method", 0, "METHOD", "linear, neighbours, sgd or finetune (default: linear)", CLI_TEXT, &arguments.method, 0,
+         0},
+        {"preset", 0, "NAME", "the protocol of a paper or of other code, which sets the method and its options",
+         CLI_TEXT, &arguments.preset, 0, 0},
         {"baseline", 0, "NAME",
-         "the same on random (the encoder before training), input (the plain views) or supervised; repeatable",
+         "the same on random (the encoder before training), input (the plain views) or supervised, as the method has "
+         "them; repeatable",
          CLI_LIST, &arguments.baselines, 0, 0},
         {"labels", 0, "N|P%",
          "fit on few labels: N of every class, or P % of them; all: all of them (default); repeatable", CLI_LIST,
@@ -248,10 +345,12 @@ int invar_cli_probe(int argc, char **argv)
     const struct cli_usage usage = {
         .verb = "probe",
         .arguments =
-            "RUN [--method linear|neighbours] [--baseline random|input|supervised] [--labels N|P%] [KEY=VALUE ...]",
+            "RUN [--method linear|neighbours|sgd|finetune] [--preset NAME] [--baseline random|input|supervised]\n"
+            "             [--labels N|P%] [KEY=VALUE ...]",
         .purpose = "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
-                   "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split. The "
-                   "results also go into\nRUN/probe.json; docs/evaluation.md has the protocol.\nThe baseline "
+                   "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split; or "
+                   "the encoder trained further on\nthe labels. The results also go into RUN/probe.json with all "
+                   "settings; docs/evaluation.md has the protocols.\nThe baseline "
                    "supervised trains the run's encoder on labels, from the start and for as many steps as the run\n"
                    "had, and keeps the state that is best on a held-out tenth of the training split: it takes about as "
                    "long as\nthe run, and is made anew every time.",
@@ -264,17 +363,13 @@ int invar_cli_probe(int argc, char **argv)
         .example = "  invar probe runs/quickstart --baseline random --baseline input\n"
                    "  invar probe runs/quickstart --labels 20 --labels 1% --baseline supervised\n"
                    "  invar probe runs/quickstart --method neighbours k=20\n"
+                   "  invar probe runs/quickstart --method finetune --baseline random --labels 1%\n"
+                   "  invar probe runs/quickstart --preset lightly-linear\n"
                    "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n",
         .more = print_tables,
     };
     int status;
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    if (!known(arguments.method, methods))
-        return cli_wrong_usage(&usage, "--method is \"%s\"; expected linear or neighbours", arguments.method);
-    for (int i = 0; i < arguments.baselines.count; ++i)
-        if (!known(arguments.baselines.item[i], baselines))
-            return cli_wrong_usage(&usage, "--baseline is \"%s\"; expected random, input or supervised",
-                                   arguments.baselines.item[i]);
     return probe(&arguments);
 }

@@ -4,6 +4,7 @@
 
 #include "cli/run.h"
 #include "invar/data.h"
+#include "invar/sgd_probe.h"
 
 enum { PROBE_MAX_LABELS = 16 };
 
@@ -14,16 +15,66 @@ struct probe_labels {
     double fraction;
 };
 
+enum probe_method { PROBE_LINEAR, PROBE_NEIGHBOURS, PROBE_SGD, PROBE_FINETUNE, PROBE_METHODS };
+
+/** Fine-tuning: the encoder and a linear head trained on labels. */
+struct probe_finetune_options {
+    double epochs;
+    int64_t minimum_steps; /**< of few labels, whose epochs are short */
+    int64_t batch;
+    int optimiser; /**< adamw | sgd (momentum 0.9) */
+    double lr;     /**< peak rate of the head, before scaling */
+    int lr_scaling;
+    double layer_decay, weight_decay, warmup;
+    struct invar_probe_views views;
+    double held_out; /**< fraction of the labelled samples of every class */
+    int64_t looks, patience;
+    int choose, report; /**< enum invar_probe_choose, invar_probe_report */
+    int64_t seed;
+};
+extern const struct invar_option probe_finetune_option_table[];
+
+struct probe_preset;
+
 struct probe_settings {
     const char *label, *hold_out; /**< a field, a condition on one; NULL: as the data are */
-    bool neighbours;              /**< else linear */
-    struct invar_probe_options linear;
+    enum probe_method method;
+    const struct probe_preset *preset;  /**< NULL: none */
+    const struct cli_list *assignments; /**< KEY=VALUE as given, on top of a preset */
+    struct invar_probe_options linear;  /**< of other methods: for the supervised baseline */
     struct invar_neighbours_options knn;
+    struct invar_sgd_probe_options sgd;
+    struct probe_finetune_options finetune;
     int label_count;
     struct probe_labels labels[PROBE_MAX_LABELS];
     int64_t draws;       /**< of few labels */
-    bool held_out_given; /**< of linear; else few labels have a default of their own */
+    bool held_out_given; /**< else few labels have a default of their own */
 };
+
+/** One method: where its options are, and what it can be asked for. */
+struct probe_method_spec {
+    const char *name, *help;
+    const struct invar_option *options;
+    size_t offset;                /**< of its options in the settings */
+    const char *const *baselines; /**< NULL-ended */
+    bool few_labels;
+};
+/** By enum probe_method. */
+extern const struct probe_method_spec probe_methods[PROBE_METHODS];
+const struct probe_method_spec *probe_method_find(const char *name);
+
+/** The protocol of a paper or of other code, as settings of a method. */
+struct probe_preset {
+    const char *name, *help;
+    enum probe_method method;
+    const char *const *settings; /**< KEY=VALUE, NULL-ended */
+    const char *differs;         /**< a sentence on what is not as there; NULL: nothing known */
+    const char *source;          /**< where it is from */
+};
+/** Ended by one without a name. */
+extern const struct probe_preset probe_presets[];
+/** NULL with err, which names the nearest, where there is no such preset. */
+const struct probe_preset *probe_preset_find(const char *name, struct invar_error *err);
 
 /** Results by name, in the order of measuring, as they go into probe.json. */
 struct probe_report {
@@ -32,10 +83,22 @@ struct probe_report {
 
 /** Refuses data without labels of two classes or without one of the splits. */
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
+/** Adds top1, interval, top5, per_class and confusion. */
+void probe_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy);
+/** Adds top1, the mean of draws, and interval, its 95 % interval (none of one draw). */
+void probe_add_interval(cJSON *object, const double *top1, int64_t draws);
+/** Adds "protocol": method, preset, every option as it was used, and on what choices were made. */
+void probe_add_protocol(cJSON *object, const struct probe_settings *settings);
 /** One probe of given features as the JSON object of probe.json; NULL with err. */
 cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embedded *test,
                      const struct invar_dataset_info *info, const struct probe_settings *settings,
                      struct invar_error *err);
+/** The linear probe by SGD of an encoder. */
+cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encoder,
+                         const struct probe_settings *settings, struct invar_error *err);
+/** Fine-tuning from the run's encoder, or from its initial weights (random), with all or with few labels. */
+cJSON *probe_measure_finetune(struct cli_run *run, bool random, const struct probe_settings *settings,
+                              const struct probe_labels *labels, struct invar_error *err);
 /** "20", "1%" or "all"; text stays borrowed. */
 bool probe_labels_read(struct probe_labels *out, const char *text, struct invar_error *err);
 /** The linear probe with few labels, several draws of them: mean accuracy and its interval. */
@@ -49,17 +112,15 @@ void probe_report_print(const struct probe_report *report, const struct probe_se
                         const struct invar_dataset_info *info);
 
 /** An encoder that was trained on labels. */
-struct probe_supervised;
+struct probe_training;
 /**
  * Trains the run's encoder anew, with a linear head on the labels of all training samples but a held-out part
  * (settings->linear.held_out and seed), for the steps of the run; keeps the state with the best held-out accuracy.
- * NULL with err (INVAR_ERROR_INTERRUPTED after Ctrl-C). Free with probe_supervised_free.
+ * NULL with err (INVAR_ERROR_INTERRUPTED after Ctrl-C). Free with probe_training_free.
  */
-struct probe_supervised *probe_supervised_train(struct cli_run *run, const struct probe_settings *settings,
-                                                struct invar_error *err);
-void probe_supervised_free(struct probe_supervised *supervised);
-const struct invar_encoder *probe_supervised_encoder(const struct probe_supervised *supervised);
+struct probe_training *probe_supervised_train(struct cli_run *run, const struct probe_settings *settings,
+                                              struct invar_error *err);
 /** Adds how it was trained to a result, as "training". */
-void probe_supervised_describe(const struct probe_supervised *supervised, cJSON *result);
+void probe_supervised_describe(const struct probe_training *supervised, cJSON *result);
 
 #endif

@@ -114,7 +114,7 @@ done:
     return ok;
 }
 
-static void add_interval(cJSON *object, const double *top1, int64_t draws)
+void probe_add_interval(cJSON *object, const double *top1, int64_t draws)
 {
     double mean = 0, squares = 0;
 
@@ -137,27 +137,31 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
     const double started = cli_seconds();
     double *top1 = invar_alloc((size_t)settings->draws, sizeof *top1, err);
     double *l2 = invar_alloc((size_t)settings->draws, sizeof *l2, err);
-    int64_t used = 0, unconverged = 0;
+    struct probe_settings used = *settings;
+    int64_t rows = 0, unconverged = 0;
     cJSON *object = NULL;
 
     if (!top1 || !l2 ||
-        !measure_draws(train, test, info->classes, settings, labels, top1, l2, &used, &unconverged, err))
+        !measure_draws(train, test, info->classes, settings, labels, top1, l2, &rows, &unconverged, err))
         goto done;
     if (unconverged)
         cli_message("warning: %" PRId64 " of %" PRId64 " probes with few labels did not converge; raise iterations",
                     unconverged, settings->draws);
     object = cJSON_CreateObject();
-    add_interval(object, top1, settings->draws);
+    probe_add_interval(object, top1, settings->draws);
     cJSON_AddStringToObject(object, "labels", labels->text);
     cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
     cJSON_AddItemToObject(object, "l2_by_draw", cJSON_CreateDoubleArray(l2, (int)settings->draws));
     cJSON_AddBoolToObject(object, "converged", unconverged == 0);
     cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
     cJSON_AddStringToObject(object, "data", info->source);
-    cJSON_AddNumberToObject(object, "train_count", (double)used);
+    cJSON_AddNumberToObject(object, "train_count", (double)rows);
     cJSON_AddNumberToObject(object, "drawn_from", (double)train->features.shape[0]);
     cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
     cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);
+    if (!settings->held_out_given)
+        used.linear.held_out = HELD_OUT;
+    probe_add_protocol(object, &used);
 done:
     invar_free(top1);
     invar_free(l2);

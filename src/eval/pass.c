@@ -27,7 +27,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
                const struct invar_dataset_info *info, struct invar_error *err)
 {
     struct invar_view_options views;
-    const int64_t count = options->draw ? PASS_MAX_VIEWS : 1;
+    const int64_t count = options->draw && !options->single ? PASS_MAX_VIEWS : 1;
 
     *pass = (struct pass){.split = options->split,
                           .drawn = options->draw != NULL,
@@ -70,6 +70,14 @@ static bool draw(struct pass *pass, int64_t got, struct invar_error *err)
                                    pass->views + v * got * pass->view_size, err))
             return false;
     return true;
+}
+
+bool pass_restart(struct pass *pass, const int64_t *order, uint64_t epoch, struct invar_error *err)
+{
+    memcpy(pass->order, order, (size_t)pass->total * sizeof *order);
+    pass->epoch = epoch;
+    pass->done = 0;
+    return invar_loader_start(pass->loader, pass->order, pass->total, err);
 }
 
 bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err)

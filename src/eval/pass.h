@@ -15,6 +15,7 @@ struct pass_options {
     int64_t count;
     const struct invar_view_options *draw; /**< the first two views of it; NULL: the plain view alone */
     struct invar_perturber *perturber;     /**< of drawn views; NULL: none */
+    bool single;                           /**< of drawn views the first alone */
     uint64_t seed, epoch;                  /**< of the draws */
 };
 
@@ -37,6 +38,8 @@ struct pass {
 bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pass_options *options,
                const struct invar_dataset_info *info, struct invar_error *err);
 void pass_close(struct pass *pass);
+/** Starts over with another order, as long as the first, and draws of another epoch. */
+bool pass_restart(struct pass *pass, const int64_t *order, uint64_t epoch, struct invar_error *err);
 /** The next views; *got 0 at the end. The caller adds *got to done once it is through with them. */
 bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err);
 /** Is sample i of the batch the one that was asked for? The loader puts another in the place of an unreadable one. */

@@ -134,7 +134,11 @@ bool invar_chain_update(struct invar_trainer *t, struct invar_error *err)
         if (r->training.clip > 0 && t->gradient_norm > r->training.clip)
             invar_device_scale(t->device, n->weights->gradients, n->net->trained_count,
                                r->training.clip / t->gradient_norm);
+        if (i == INVAR_NET_ENCODER)
+            invar_layers_keep(t);
         r->optimiser->update(r->optimiser_options, n->weights, n->buffers, t->rate, t->step + 1);
+        if (i == INVAR_NET_ENCODER)
+            invar_layers_scale(t);
     }
     if (r->target.enabled)
         update_target(t);

@@ -97,6 +97,8 @@ struct invar_trainer {
     struct invar_embeddings embeddings, gradients;
     struct invar_scratch *scratch;
     struct invar_term_value *values; /* [terms] */
+    float *before;      /* device [encoder's trained_count] parameters before an update; NULL: one rate for all */
+    double *layer_rate; /* [encoder's parameter_count] over the rate */
     double loss, gradient_norm, generator_norm, rate, target_momentum;
 
     int64_t step, total, steps_per_epoch, warmup;
@@ -133,6 +135,15 @@ bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err)
 bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */
 bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- layer-wise rates (layers.c) ---- */
+
+/** Room for the encoder's parameters before an update, and the share of it that every one gets. */
+bool invar_layers_create(struct invar_trainer *trainer, struct invar_error *err);
+void invar_layers_free(struct invar_trainer *trainer);
+/** Before and after the optimiser's update of the encoder. */
+void invar_layers_keep(struct invar_trainer *trainer);
+void invar_layers_scale(struct invar_trainer *trainer);
 
 /* ---- refinement groups (groups.c) ---- */
 

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_SGD_PROBE_H
+#define INVAR_SGD_PROBE_H
+
+#include "invar/eval.h"
+#include "invar/view.h"
+
+#include <signal.h>
+
+/*
+ * The linear probe as papers and other code train it: stochastic gradient descent with momentum on views of the
+ * training samples that are drawn anew in every epoch, the encoder frozen. docs/evaluation.md has the protocol.
+ */
+
+enum invar_probe_schedule { INVAR_PROBE_COSINE, INVAR_PROBE_STEP, INVAR_PROBE_CONSTANT };
+enum invar_probe_augment { INVAR_PROBE_AUTO, INVAR_PROBE_CROP_FLIP, INVAR_PROBE_RUN, INVAR_PROBE_NONE };
+enum invar_probe_choose { INVAR_PROBE_HELD_OUT, INVAR_PROBE_TEST };
+enum invar_probe_report { INVAR_PROBE_LAST, INVAR_PROBE_BEST };
+
+/** What the classifier sees of training samples. */
+struct invar_probe_views {
+    int augment;                 /**< auto: crop and flip for images, none for all else; run: the views of the run */
+    struct invar_real_list crop; /**< [low, high] area fraction */
+    double flip;                 /**< probability */
+};
+/** Sets *drawn to one view a sample; run: views of the run, NULL where they are not known. *plain: nothing is drawn.
+ * Refused: `run` without the run's views; options that do not fit the data. */
+bool invar_probe_views_resolve(const struct invar_probe_views *views, const struct invar_dataset_info *info,
+                               const struct invar_view_options *run, struct invar_view_options *drawn, bool *plain,
+                               struct invar_error *err);
+
+struct invar_sgd_probe_options {
+    int64_t epochs, batch;
+    struct invar_real_list lr; /**< peak rates to choose from, before scaling */
+    int lr_scaling;            /**< none | linear (lr * batch / 256) */
+    struct invar_real_list l2; /**< strengths to choose from, (l2/2) ||W||_F^2, bias free */
+    double momentum;
+    bool nesterov;
+    int schedule; /**< enum invar_probe_schedule */
+    struct invar_int_list milestones;
+    double gamma;   /**< of schedule step: the rate is multiplied by it at every milestone */
+    int64_t warmup; /**< epochs */
+    struct invar_probe_views views;
+    double held_out; /**< fraction of every class of the training samples */
+    int choose;      /**< enum invar_probe_choose: what rate, strength and best epoch are chosen on */
+    int report;      /**< enum invar_probe_report: which state is the result */
+    int64_t seed;    /**< of the held-out part, initial weights, order and views */
+};
+extern const struct invar_option invar_sgd_probe_option_table[];
+
+struct invar_sgd_probe_work {
+    struct invar_device *device;
+    const struct invar_encoder *encoder;
+    struct invar_dataset *dataset;
+    const struct invar_view_options *run; /**< views of the run; NULL: not known */
+    volatile sig_atomic_t *stop;          /**< non-zero: give up with INVAR_ERROR_INTERRUPTED; may be NULL */
+    /** After every batch and at the end of every epoch; held_out is percent, below 0 before the first. May be NULL. */
+    void (*progress)(void *user, int64_t step, int64_t steps, double held_out);
+    void *user;
+};
+
+/** The classifier after one of the epochs. */
+struct invar_sgd_probe_state {
+    int64_t epoch;        /**< from 1 */
+    double lr, l2;        /**< chosen, lr before scaling */
+    double held_out_top1; /**< percent, of the classifier that did not see the held-out part; -1 without one */
+    struct invar_accuracy test;
+};
+struct invar_sgd_probe_result {
+    int64_t train_count, test_count, dimensions, held_out_count, batch, steps;
+    int64_t candidates; /**< rates times strengths */
+    bool plain;         /**< training samples were seen plainly */
+    struct invar_sgd_probe_state last, best;
+    double seconds;
+};
+/**
+ * Every candidate (rate and strength) is trained twice on the same batches, at once: on all training samples, and
+ * without those of the held-out part, where it is measured after every epoch. `last` is the one of all samples whose
+ * twin was best after the last epoch; `best` that of the best epoch of any; of equals the earlier epoch and the earlier
+ * candidate. With choose test the test samples take the place of the held-out ones. A last batch that is not full is
+ * left out; a batch above the number of training samples becomes it.
+ */
+bool invar_sgd_probe(const struct invar_sgd_probe_work *work, const struct invar_sgd_probe_options *options,
+                     struct invar_sgd_probe_result *out, struct invar_error *err);
+void invar_sgd_probe_result_free(struct invar_sgd_probe_result *result);
+
+#endif

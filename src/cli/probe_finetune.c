@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Fine-tuning: the run's encoder and a linear head trained on labels, stages near the input more slowly. */
+#include "cli/inspect.h"
+#include "cli/probe.h"
+#include "cli/probe_training.h"
+#include "invar/file.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Of few labels a tenth would be too few to stop by. */
+#define HELD_OUT_OF_FEW 0.25
+
+#define FIELD(name) offsetof(struct probe_finetune_options, name)
+const struct invar_option probe_finetune_option_table[] = {
+    {"epochs", INVAR_OPTION_REAL, FIELD(epochs), "10", 1e-6, 1e6, NULL, "passes over the labelled samples"},
+    {"minimum_steps", INVAR_OPTION_INT, FIELD(minimum_steps), "200", 1, 1e9, NULL,
+     "at least so many steps, however few labels there are"},
+    {"batch", INVAR_OPTION_INT, FIELD(batch), "128", 2, 65536, NULL, "samples a step"},
+    {"optimiser", INVAR_OPTION_CHOICE, FIELD(optimiser), "adamw", 0, 0, "adamw|sgd", "sgd: with momentum 0.9"},
+    {"lr", INVAR_OPTION_REAL, FIELD(lr), "1e-3", 1e-12, 1e6, NULL, "peak rate of the head, before scaling"},
+    {"lr_scaling", INVAR_OPTION_CHOICE, FIELD(lr_scaling), "none", 0, 0, "none|linear",
+     "linear: the peak is lr * batch / 256"},
+    {"layer_decay", INVAR_OPTION_REAL, FIELD(layer_decay), "0.7", 1e-6, 1, NULL,
+     "the k-th of the encoder's stages from its output has the rate times layer_decay^k; 1: one rate for all"},
+    {"weight_decay", INVAR_OPTION_REAL, FIELD(weight_decay), "0.05", 0, 10, NULL, "as in the optimiser's options"},
+    {"warmup", INVAR_OPTION_REAL, FIELD(warmup), "0.1", 0, 0.99, NULL,
+     "part of the steps in which the rate rises; then a cosine takes it down"},
+    {"augment", INVAR_OPTION_CHOICE, FIELD(views.augment), "auto", 0, 0, "auto|crop_flip|run|none",
+     "views of training samples; run: the first of the run's; auto: crop and flip of images"},
+    {"crop", INVAR_OPTION_REAL_LIST, FIELD(views.crop), "[0.5, 1]", 0.0001, 1, NULL,
+     "[low, high] area of the random resized crop"},
+    {"flip", INVAR_OPTION_REAL, FIELD(views.flip), "0.5", 0, 1, NULL, "probability of a horizontal flip"},
+    {"held_out", INVAR_OPTION_REAL, FIELD(held_out), "0.1", 0.001, 0.9, NULL,
+     "fraction of the labelled samples of every class on which the best step is chosen (few labels: 0.25)"},
+    {"looks", INVAR_OPTION_INT, FIELD(looks), "20", 1, 1e6, NULL, "how often that is measured"},
+    {"patience", INVAR_OPTION_INT, FIELD(patience), "5", 0, 1e6, NULL,
+     "looks in a row without a better one after which training stops; 0: all steps are made"},
+    {"choose", INVAR_OPTION_CHOICE, FIELD(choose), "held_out", 0, 0, "held_out|test",
+     "where the best step is chosen; test makes results better than they are, and they say so"},
+    {"report", INVAR_OPTION_CHOICE, FIELD(report), "best", 0, 0, "last|best",
+     "which step is the result; both are always reported"},
+    {"seed", INVAR_OPTION_INT, FIELD(seed), "1", 0, 9007199254740992.0, NULL,
+     "of draws of labels, the held-out part, the head's weights, order and views"},
+    {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
+};
+
+/* The run's own weights as what training starts from. */
+static bool start_from_run(const struct cli_run *run, struct invar_recipe *recipe, struct invar_error *err)
+{
+    return invar_path_join(recipe->init, sizeof recipe->init, run->folder, "encoder.safetensors", err);
+}
+
+static bool set_views(const struct cli_run *run, struct probe_finetune_options *o, struct invar_recipe *recipe,
+                      struct invar_error *err)
+{
+    struct inspect_recipe read;
+    struct invar_view_options views;
+    bool plain;
+
+    if (!inspect_recipe_read(run->folder, &read, err) ||
+        !invar_probe_views_resolve(&o->views, invar_dataset_info(run->dataset), read.found ? &read.views : NULL, &views,
+                                   &plain, err))
+        return false;
+    if (o->views.augment == INVAR_PROBE_AUTO)
+        o->views.augment = plain ? INVAR_PROBE_NONE : INVAR_PROBE_CROP_FLIP;
+    recipe->views = views;
+    return true;
+}
+
+/* The recipe of one training; *o becomes what is used. count: labelled samples. */
+static struct invar_recipe *make_recipe(const struct cli_run *run, bool random, int64_t count,
+                                        struct probe_finetune_options *o, struct invar_error *err)
+{
+    char lr[64], decay[64], kind[64], extra[64];
+    const char *overrides[] = {kind, lr, decay, extra};
+    struct invar_recipe *recipe;
+    struct invar_training_options *training;
+
+    snprintf(kind, sizeof kind, "optimiser={kind: %s}", o->optimiser ? "sgd" : "adamw");
+    snprintf(lr, sizeof lr, "optimiser.lr=%.17g", o->lr);
+    snprintf(decay, sizeof decay, "optimiser.weight_decay=%.17g", o->weight_decay);
+    snprintf(extra, sizeof extra, "optimiser.lr_scaling=%s", o->lr_scaling ? "linear" : "none");
+    recipe = probe_training_recipe(run, overrides, sizeof overrides / sizeof *overrides, err);
+    if (!recipe)
+        return NULL;
+    training = &recipe->training;
+    o->batch = o->batch < count ? o->batch : count;
+    training->batch = o->batch;
+    training->steps = llround(o->epochs * (double)count / (double)o->batch);
+    training->steps = training->steps > o->minimum_steps ? training->steps : o->minimum_steps;
+    training->warmup = o->warmup;
+    training->start_ratio = training->final_ratio = 0;
+    training->rate_interval = 0;
+    training->clip = 0;
+    training->log_interval = 1000000000;
+    /* Initial weights of the random baseline are those that the run started from. */
+    if (!random)
+        training->seed = o->seed;
+    if (!set_views(run, o, recipe, err) || (!random && !start_from_run(run, recipe, err))) {
+        invar_recipe_free(recipe);
+        return NULL;
+    }
+    return recipe;
+}
+
+static struct probe_training *train(struct cli_run *run, bool random, struct probe_finetune_options *o,
+                                    const int64_t *samples, int64_t count, struct invar_error *err)
+{
+    const struct probe_training_plan plan = {.what = "fine-tuning",
+                                             .samples = samples,
+                                             .count = count,
+                                             .held_out = o->held_out,
+                                             .on_test = o->choose == INVAR_PROBE_TEST,
+                                             .seed = o->seed,
+                                             .looks = o->looks,
+                                             .patience = o->patience,
+                                             .layer_decay = o->layer_decay};
+    const int64_t all = invar_dataset_info(run->dataset)->count[INVAR_TRAIN];
+    struct invar_recipe *recipe = make_recipe(run, random, samples ? count : all, o, err);
+
+    return recipe ? probe_training_run(run, recipe, &plan, err) : NULL;
+}
+
+static const struct probe_training_state *reported(const struct probe_training *s,
+                                                   const struct probe_finetune_options *o)
+{
+    return o->report == INVAR_PROBE_BEST ? &s->best : &s->last;
+}
+
+static void add_state(cJSON *object, const char *name, const struct probe_training_state *state, bool on_test)
+{
+    cJSON *item = cJSON_AddObjectToObject(object, name);
+
+    cJSON_AddNumberToObject(item, "step", (double)state->step);
+    cJSON_AddNumberToObject(item, "top1", state->test.top1);
+    cJSON_AddItemToObject(item, "interval", cJSON_CreateDoubleArray((double[]){state->test.low, state->test.high}, 2));
+    cJSON_AddNumberToObject(item, "top5", state->test.top5);
+    if (!on_test)
+        cJSON_AddNumberToObject(item, "held_out_top1", state->held_out_top1);
+}
+
+static void add_data(cJSON *object, const struct invar_dataset_info *info, int64_t train_count)
+{
+    cJSON_AddStringToObject(object, "data", info->source);
+    cJSON_AddNumberToObject(object, "train_count", (double)train_count);
+    cJSON_AddNumberToObject(object, "test_count", (double)info->count[INVAR_TEST]);
+}
+
+static int64_t width_of(const struct cli_run *run)
+{
+    const struct invar_shape shape = invar_net_output(run->encoder->net);
+
+    return shape.channels * (shape.rank == 3 ? shape.height * shape.width : 1);
+}
+
+static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_settings *settings,
+                          struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    struct probe_settings used = *settings;
+    struct probe_finetune_options *o = &used.finetune;
+    struct probe_training *s = train(run, random, o, NULL, 0, err);
+    cJSON *object;
+
+    if (!s)
+        return NULL;
+    object = cJSON_CreateObject();
+    probe_add_accuracy(object, &reported(s, o)->test);
+    add_state(object, "best", &s->best, o->choose == INVAR_PROBE_TEST);
+    add_state(object, "last", &s->last, o->choose == INVAR_PROBE_TEST);
+    cJSON_AddNumberToObject(object, "steps", (double)invar_trainer_steps_total(s->trainer));
+    if (s->held_out)
+        cJSON_AddNumberToObject(object, "held_out_count", (double)s->held_out);
+    cJSON_AddNumberToObject(object, "seconds", s->seconds);
+    add_data(object, info, info->count[INVAR_TRAIN]);
+    cJSON_AddNumberToObject(object, "dimensions", (double)width_of(run));
+    if (info->class_names)
+        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
+    probe_add_protocol(object, &used);
+    probe_training_free(s);
+    return object;
+}
+
+/* Trains on every draw; top1 and last [draws], of the reported and of the last step. */
+static bool train_draws(struct cli_run *run, bool random, const struct probe_settings *settings,
+                        const struct probe_labels *few, struct probe_finetune_options *used, int64_t *index,
+                        double *top1, double *last, int64_t *drawn, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+
+    for (int64_t draw = 0; draw < settings->draws; ++draw) {
+        const struct invar_label_draw how = {few->per_class, few->fraction, settings->finetune.seed, 1 + draw};
+        struct probe_training *s;
+        *used = settings->finetune;
+        if (!settings->held_out_given)
+            used->held_out = HELD_OUT_OF_FEW;
+        if (!invar_draw_labelled(invar_dataset_labels(run->dataset, INVAR_TRAIN), info->count[INVAR_TRAIN],
+                                 info->classes, &how, index, drawn, err))
+            return false;
+        s = train(run, random, used, index, *drawn, err);
+        if (!s)
+            return false;
+        top1[draw] = reported(s, used)->test.top1;
+        last[draw] = s->last.test.top1;
+        probe_training_free(s);
+    }
+    return true;
+}
+
+static cJSON *measure_few(struct cli_run *run, bool random, const struct probe_settings *settings,
+                          const struct probe_labels *labels, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const double started = cli_seconds();
+    struct probe_settings used = *settings;
+    double *top1 = invar_alloc((size_t)settings->draws, sizeof *top1, err);
+    double *last = invar_alloc((size_t)settings->draws, sizeof *last, err);
+    int64_t *index = invar_alloc((size_t)info->count[INVAR_TRAIN], sizeof *index, err), drawn = 0;
+    cJSON *object = NULL;
+
+    if (!top1 || !last || !index ||
+        !train_draws(run, random, settings, labels, &used.finetune, index, top1, last, &drawn, err))
+        goto done;
+    object = cJSON_CreateObject();
+    probe_add_interval(object, top1, settings->draws);
+    cJSON_AddStringToObject(object, "labels", labels->text);
+    cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
+    cJSON_AddItemToObject(object, "last_top1_by_draw", cJSON_CreateDoubleArray(last, (int)settings->draws));
+    cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
+    add_data(object, info, drawn);
+    cJSON_AddNumberToObject(object, "drawn_from", (double)info->count[INVAR_TRAIN]);
+    cJSON_AddNumberToObject(object, "dimensions", (double)width_of(run));
+    probe_add_protocol(object, &used);
+done:
+    invar_free(top1);
+    invar_free(last);
+    invar_free(index);
+    return object;
+}
+
+cJSON *probe_measure_finetune(struct cli_run *run, bool random, const struct probe_settings *settings,
+                              const struct probe_labels *labels, struct invar_error *err)
+{
+    struct probe_settings own = *settings;
+    const bool few = labels->per_class > 0 || labels->fraction > 0;
+
+    if (random) /* nothing was learned that later layers should keep */
+        own.finetune.layer_decay = 1;
+    return few ? measure_few(run, random, &own, labels, err) : measure_all(run, random, &own, err);
+}

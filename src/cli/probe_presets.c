@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The methods of `invar probe`, and protocols of papers and of other code as settings of them; docs/evaluation.md says
+ * where every number is from. */
+#include "cli/probe.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const all_baselines[] = {"random", "input", "supervised", NULL};
+static const char *const encoders[] = {"random", "supervised", NULL};
+static const char *const untrained[] = {"random", NULL};
+
+const struct probe_method_spec probe_methods[PROBE_METHODS] = {
+    [PROBE_LINEAR] = {"linear", "logistic regression, fitted until it converges", invar_probe_option_table,
+                      offsetof(struct probe_settings, linear), all_baselines, true},
+    [PROBE_NEIGHBOURS] = {"neighbours", "nearest neighbours by cosine similarity", invar_neighbours_option_table,
+                          offsetof(struct probe_settings, knn), all_baselines, false},
+    [PROBE_SGD] = {"sgd", "a linear classifier by SGD on views drawn anew every epoch, as in papers",
+                   invar_sgd_probe_option_table, offsetof(struct probe_settings, sgd), encoders, false},
+    [PROBE_FINETUNE] = {"finetune", "encoder and a linear head trained on the labels", probe_finetune_option_table,
+                        offsetof(struct probe_settings, finetune), untrained, true},
+};
+
+const struct probe_method_spec *probe_method_find(const char *name)
+{
+    for (int i = 0; i < PROBE_METHODS; ++i)
+        if (!strcmp(probe_methods[i].name, name))
+            return &probe_methods[i];
+    return NULL;
+}
+
+#define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+const struct probe_preset probe_presets[] = {
+    {"relic", "linear evaluation of ReLIC: Nesterov SGD, 80 epochs, batch 1024, crop and flip, no penalty", PROBE_SGD,
+     SETTINGS("epochs=80", "batch=1024", "lr=[0.4, 0.3, 0.2, 0.1, 0.05]", "lr_scaling=linear", "l2=0", "momentum=0.9",
+              "nesterov=true", "schedule=cosine", "augment=crop_flip", "crop=[0.08, 1]", "flip=0.5", "held_out=0.1",
+              "choose=held_out", "report=last"),
+     "the five rates are those of BYOL's linear evaluation", "Mitrovic et al. 2021; Grill et al. 2020"},
+    {"solo-learn-online", "solo-learn's online classifier, trained after pretraining instead of during it", PROBE_SGD,
+     SETTINGS("epochs=100", "batch=256", "lr=0.1", "lr_scaling=linear", "l2=0", "momentum=0.9", "nesterov=false",
+              "schedule=cosine", "warmup=10", "augment=run", "choose=test", "report=last"),
+     "solo-learn trains this classifier during pretraining, behind an encoder that still changes and normalises by "
+     "batch, with the optimiser of the method; here the encoder is the final one, frozen, in inference mode, and the "
+     "optimiser SGD",
+     "solo-learn: solo/methods/base.py, scripts/pretrain/cifar/simclr.yaml"},
+    {"solo-learn-offline", "solo-learn's main_linear: SGD, 100 epochs, a tenth of the rate at 60 and 80", PROBE_SGD,
+     SETTINGS("epochs=100", "batch=256", "lr=1", "lr_scaling=linear", "l2=0", "momentum=0.9", "nesterov=false",
+              "schedule=step", "milestones=[60, 80]", "gamma=0.1", "augment=crop_flip", "crop=[0.08, 1]", "flip=0.5",
+              "choose=test", "report=last"),
+     "the rate is that of simclr, others have their own there (byol 0.3)",
+     "solo-learn: main_linear.py, solo/methods/linear.py, solo/args/linear.py, "
+     "scripts/linear/imagenet-100/simclr.yaml"},
+    {"solo-learn-knn", "the defaults of solo-learn's nearest neighbours: k 20, temperature 0.07", PROBE_NEIGHBOURS,
+     SETTINGS("k=20", "temperature=0.07"),
+     "main_knn.py prints a grid of k, temperature, distance and features, from which the reader chooses on the test "
+     "split; this is one point of it",
+     "solo-learn: main_knn.py, solo/utils/knn.py"},
+    {"lightly-knn", "lightly's benchmark: k 200, temperature 0.1", PROBE_NEIGHBOURS,
+     SETTINGS("k=200", "temperature=0.1"), "similarities are of float32 features, there of float16 ones",
+     "lightly: benchmarks/imagenet/resnet50/knn_eval.py, lightly/utils/benchmarking/knn.py"},
+    {"lightly-linear", "lightly's benchmark: SGD 0.1, 90 epochs, batch 256, crop and flip", PROBE_SGD,
+     SETTINGS("epochs=90", "batch=256", "lr=0.1", "lr_scaling=linear", "l2=0", "momentum=0.9", "nesterov=false",
+              "schedule=cosine", "augment=crop_flip", "crop=[0.08, 1]", "flip=0.5", "choose=test", "report=best"),
+     "the batch there is what the machine holds, with the rate in proportion",
+     "lightly: benchmarks/imagenet/resnet50/linear_eval.py, lightly/utils/benchmarking/linear_classifier.py"},
+    {"lightly-finetune", "lightly's benchmark: all weights by SGD 0.05, 30 epochs, batch 256, crop and flip",
+     PROBE_FINETUNE,
+     SETTINGS("epochs=30", "minimum_steps=1", "batch=256", "optimiser=sgd", "lr=0.05", "lr_scaling=linear",
+              "layer_decay=1", "weight_decay=0", "warmup=0", "augment=crop_flip", "crop=[0.08, 1]", "flip=0.5",
+              "looks=30", "patience=0", "choose=test", "report=best"),
+     "the batch there is what the machine holds, with the rate in proportion",
+     "lightly: benchmarks/imagenet/resnet50/finetune_eval.py"},
+    {0},
+};
+
+const struct probe_preset *probe_preset_find(const char *name, struct invar_error *err)
+{
+    const char *names[sizeof probe_presets / sizeof *probe_presets] = {0};
+    const char *near;
+    int count = 0;
+
+    for (const struct probe_preset *p = probe_presets; p->name; ++p) {
+        if (!strcmp(p->name, name))
+            return p;
+        names[count++] = p->name;
+    }
+    near = invar_nearest_name(name, names);
+    invar_error_set(err, INVAR_ERROR_USAGE,
+                    "--preset: there is no protocol \"%s\"%s%s%s; `invar probe --help` lists them", name,
+                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
+    return NULL;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar probe --method sgd: the linear probe by SGD as a result of probe.json. */
+#include "cli/inspect.h"
+#include "cli/probe.h"
+
+static void show(void *user, int64_t step, int64_t steps, double held_out)
+{
+    struct cli_progress *progress = user;
+
+    if (held_out >= 0)
+        snprintf(progress->note, sizeof progress->note, "best %.2f %%", held_out);
+    cli_progress_update(progress, step, steps);
+}
+
+static void add_state(cJSON *object, const char *name, const struct invar_sgd_probe_state *state)
+{
+    cJSON *item = cJSON_AddObjectToObject(object, name);
+
+    cJSON_AddNumberToObject(item, "epoch", (double)state->epoch);
+    cJSON_AddNumberToObject(item, "top1", state->test.top1);
+    cJSON_AddItemToObject(item, "interval", cJSON_CreateDoubleArray((double[]){state->test.low, state->test.high}, 2));
+    cJSON_AddNumberToObject(item, "top5", state->test.top5);
+    if (state->held_out_top1 >= 0)
+        cJSON_AddNumberToObject(item, "held_out_top1", state->held_out_top1);
+    cJSON_AddNumberToObject(item, "lr", state->lr);
+    cJSON_AddNumberToObject(item, "l2", state->l2);
+}
+
+static cJSON *describe(const struct invar_sgd_probe_result *result, const struct invar_dataset_info *info,
+                       const struct probe_settings *settings)
+{
+    struct probe_settings used = *settings;
+    cJSON *object = cJSON_CreateObject();
+
+    used.sgd.batch = result->batch;
+    if (used.sgd.views.augment == INVAR_PROBE_AUTO)
+        used.sgd.views.augment = result->plain ? INVAR_PROBE_NONE : INVAR_PROBE_CROP_FLIP;
+    probe_add_accuracy(object, settings->sgd.report == INVAR_PROBE_BEST ? &result->best.test : &result->last.test);
+    add_state(object, "best", &result->best);
+    add_state(object, "last", &result->last);
+    cJSON_AddNumberToObject(object, "candidates", (double)result->candidates);
+    cJSON_AddNumberToObject(object, "steps", (double)result->steps);
+    if (result->held_out_count)
+        cJSON_AddNumberToObject(object, "held_out_count", (double)result->held_out_count);
+    cJSON_AddNumberToObject(object, "seconds", result->seconds);
+    cJSON_AddStringToObject(object, "data", info->source);
+    cJSON_AddNumberToObject(object, "train_count", (double)result->train_count);
+    cJSON_AddNumberToObject(object, "test_count", (double)result->test_count);
+    cJSON_AddNumberToObject(object, "dimensions", (double)result->dimensions);
+    if (info->class_names)
+        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
+    probe_add_protocol(object, &used);
+    return object;
+}
+
+cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encoder,
+                         const struct probe_settings *settings, struct invar_error *err)
+{
+    struct cli_progress progress;
+    struct inspect_recipe recipe;
+    struct invar_sgd_probe_result result;
+    struct invar_sgd_probe_work work = {.device = run->device,
+                                        .encoder = encoder,
+                                        .dataset = run->dataset,
+                                        .stop = &cli_stop,
+                                        .progress = show,
+                                        .user = &progress};
+    cJSON *object;
+    bool ok;
+
+    if (!inspect_recipe_read(run->folder, &recipe, err))
+        return NULL;
+    work.run = recipe.found ? &recipe.views : NULL;
+    cli_catch_interrupt();
+    cli_progress_start(&progress, "linear probe by SGD", "steps");
+    ok = invar_sgd_probe(&work, &settings->sgd, &result, err);
+    cli_progress_end(&progress);
+    cli_release_interrupt();
+    if (!ok)
+        return NULL;
+    object = describe(&result, invar_dataset_info(run->dataset), settings);
+    invar_sgd_probe_result_free(&result);
+    return object;
+}

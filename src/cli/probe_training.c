@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Training on labels with a look at a held-out part now and then: training, which knows no evaluation, and evaluation,
+ * which knows no training, joined. */
+#include "cli/probe_training.h"
+#include "invar/file.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4096, MAX_OVERRIDES = 32 };
+
+/* Weights of the best state so far. */
+struct kept {
+    float *encoder, *encoder_statistics, *head, *head_statistics;
+};
+
+void probe_training_free(struct probe_training *s)
+{
+    if (!s)
+        return;
+    invar_trainer_free(s->trainer);
+    invar_recipe_free(s->recipe);
+    invar_free(s->index);
+    invar_accuracy_free(&s->best.test);
+    invar_accuracy_free(&s->last.test);
+    invar_free(s);
+}
+
+static void kept_free(struct kept *kept)
+{
+    invar_free(kept->encoder);
+    invar_free(kept->encoder_statistics);
+    invar_free(kept->head);
+    invar_free(kept->head_statistics);
+}
+
+/* Values of other samples would make labels wrong. */
+struct invar_recipe *probe_training_recipe(const struct cli_run *run, const char *const *overrides, int count,
+                                           struct invar_error *err)
+{
+    char path[PATH_SIZE], head[128];
+    const char *all[MAX_OVERRIDES] = {head,
+                                      "terms={cross_entropy: {}}",
+                                      "predictor=null",
+                                      "target=null",
+                                      "init=null",
+                                      "data.group=null",
+                                      "data.metadata=null",
+                                      "adversary=null",
+                                      "views.mix=null",
+                                      "views.corrupt=null",
+                                      "training.collapse_deviation=0",
+                                      "training.collapse_rank=0",
+                                      "training.measure_interval=1000000000"};
+    int used = 0;
+
+    snprintf(head, sizeof head, "projector={hidden: [], output: %d, last_bias: true}",
+             invar_dataset_info(run->dataset)->classes);
+    while (all[used])
+        ++used;
+    for (int i = 0; i < count; ++i)
+        all[used++] = overrides[i];
+    if (!invar_path_join(path, sizeof path, run->folder, "recipe.yaml", err))
+        return NULL;
+    return invar_recipe_load(path, all, used, err);
+}
+
+/* Which of the samples are held out and which are trained on. */
+static bool draw_held_out(struct probe_training *s, const struct cli_run *run, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const int64_t *all = invar_dataset_labels(run->dataset, INVAR_TRAIN), *samples = s->plan.samples;
+    const int64_t count = samples ? s->plan.count : info->count[INVAR_TRAIN];
+    const struct invar_label_draw how = {.fraction = s->plan.held_out, .seed = s->plan.seed};
+    int64_t *labels = invar_alloc((size_t)count, sizeof *labels, err);
+    bool ok = false;
+
+    s->index = invar_alloc((size_t)count, sizeof *s->index, err);
+    if (!labels || !s->index)
+        goto done;
+    for (int64_t i = 0; i < count; ++i) {
+        labels[i] = all[samples ? samples[i] : i];
+        s->index[i] = i;
+    }
+    if (!s->plan.on_test && !invar_draw_labelled(labels, count, info->classes, &how, s->index, &s->held_out, err))
+        goto done;
+    for (int64_t i = 0; i < count; ++i)
+        s->index[i] = samples ? samples[s->index[i]] : s->index[i];
+    s->trained_on = count - s->held_out;
+    ok = s->trained_on > 1 ||
+         invar_error_set(err, INVAR_ERROR_DATA,
+                         "of %" PRId64 " labelled samples %" PRId64
+                         " are held out, and what is left is too little to train on: give more labels a class",
+                         count, s->held_out);
+done:
+    invar_free(labels);
+    return ok;
+}
+
+static bool start(struct probe_training *s, struct kept *kept, struct cli_run *run, struct invar_error *err)
+{
+    const struct invar_trainer_options options = {
+        .samples = s->index + s->held_out, .sample_count = s->trained_on, .layer_decay = s->plan.layer_decay};
+    struct invar_encoder *encoder;
+    struct invar_head *head;
+
+    s->trainer = invar_trainer_create(s->recipe, run->dataset, run->device, &options, err);
+    if (!s->trainer || !invar_trainer_present(s->trainer, &encoder, &head, err))
+        return false;
+    kept->encoder = invar_alloc((size_t)encoder->net->trained_count, sizeof(float), err);
+    kept->encoder_statistics = invar_alloc((size_t)encoder->net->statistic_count + 1, sizeof(float), err);
+    kept->head = invar_alloc((size_t)head->net->trained_count, sizeof(float), err);
+    kept->head_statistics = invar_alloc((size_t)head->net->statistic_count + 1, sizeof(float), err);
+    return kept->encoder && kept->encoder_statistics && kept->head && kept->head_statistics;
+}
+
+/* One way or the other between the best state and the trainer's host copies. */
+static void copy_state(struct kept *kept, struct invar_encoder *encoder, struct invar_head *head, bool back)
+{
+    const struct {
+        float *kept, *present;
+        int64_t count;
+    } parts[] = {{kept->encoder, encoder->parameters, encoder->net->trained_count},
+                 {kept->encoder_statistics, encoder->statistics, encoder->net->statistic_count},
+                 {kept->head, head->parameters, head->net->trained_count},
+                 {kept->head_statistics, head->statistics, head->net->statistic_count}};
+
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
+        memcpy(back ? parts[i].present : parts[i].kept, back ? parts[i].kept : parts[i].present,
+               (size_t)parts[i].count * sizeof(float));
+}
+
+/* Accuracy of the head's own outputs. */
+static bool accuracy_of(const struct cli_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
+                        enum invar_split split, const int64_t *order, int64_t count, struct invar_accuracy *out,
+                        struct invar_error *err)
+{
+    struct invar_embedded z = {0};
+    bool ok = invar_embed_head(run->device, encoder, head, run->dataset, split, order, count, &z, err);
+
+    if (ok) {
+        const struct invar_matrix scores = {INVAR_FLOAT32, z.features.shape[0], z.features.shape[1], z.features.data};
+        ok = invar_accuracy_measure(&scores, z.labels.data, out, err);
+    }
+    invar_embedded_free(&z);
+    return ok;
+}
+
+/* Measures the present state where the choice is made, and keeps it where it is the best so far. */
+static bool look(struct probe_training *s, struct kept *kept, const struct cli_run *run, int64_t step,
+                 struct invar_error *err)
+{
+    const bool test = s->plan.on_test;
+    struct invar_encoder *encoder;
+    struct invar_head *head;
+    struct invar_accuracy accuracy;
+
+    if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
+        !accuracy_of(run, encoder, head, test ? INVAR_TEST : INVAR_TRAIN, test ? NULL : s->index, s->held_out,
+                     &accuracy, err))
+        return false;
+    s->last.step = step;
+    s->last.held_out_top1 = accuracy.top1;
+    invar_accuracy_free(&accuracy);
+    if (s->last.held_out_top1 > s->best.held_out_top1) {
+        s->best.step = step;
+        s->best.held_out_top1 = s->last.held_out_top1;
+        copy_state(kept, encoder, head, false);
+    }
+    return true;
+}
+
+static bool train(struct probe_training *s, struct kept *kept, const struct cli_run *run, struct cli_progress *progress,
+                  struct invar_error *err)
+{
+    const int64_t total = invar_trainer_steps_total(s->trainer);
+    const int64_t looks = s->plan.looks < total ? s->plan.looks : total;
+    struct invar_record record;
+    int64_t worse = 0;
+
+    for (int64_t step = 1; step <= total && (!s->plan.patience || worse < s->plan.patience); ++step) {
+        if (cli_stop)
+            return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
+                                   "interrupted after step %" PRId64 " of %" PRId64
+                                   " of the %s, which is lost; probe.json has what was measured before",
+                                   step - 1, total, s->plan.what);
+        if (!invar_trainer_step(s->trainer, &record, err))
+            return false;
+        if (step * looks / total != (step - 1) * looks / total) {
+            if (!look(s, kept, run, step, err))
+                return false;
+            worse = s->best.step == step ? 0 : worse + 1;
+            snprintf(progress->note, sizeof progress->note, "%s %.2f %%", s->plan.on_test ? "test" : "held out",
+                     s->best.held_out_top1);
+        }
+        cli_progress_update(progress, step, total);
+    }
+    return true;
+}
+
+/* Both states on the test split; the best one stays in the trainer's host copies. */
+static bool finish(struct probe_training *s, struct kept *kept, const struct cli_run *run, struct invar_error *err)
+{
+    struct invar_encoder *encoder;
+    struct invar_head *head;
+
+    if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
+        !accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->last.test, err))
+        return false;
+    copy_state(kept, encoder, head, true);
+    s->encoder = encoder;
+    return accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->best.test, err);
+}
+
+struct probe_training *probe_training_run(struct cli_run *run, struct invar_recipe *recipe,
+                                          const struct probe_training_plan *plan, struct invar_error *err)
+{
+    const double started = cli_seconds();
+    struct cli_progress progress = {0};
+    struct kept kept = {0};
+    struct probe_training *s = invar_alloc(1, sizeof *s, err);
+    bool ok = false;
+
+    if (!s) {
+        invar_recipe_free(recipe);
+        return NULL;
+    }
+    s->plan = *plan;
+    s->recipe = recipe;
+    s->best.held_out_top1 = -1;
+    if (!draw_held_out(s, run, err))
+        goto done;
+    if (recipe->training.batch > s->trained_on)
+        recipe->training.batch = s->trained_on;
+    if (!start(s, &kept, run, err))
+        goto done;
+    cli_catch_interrupt();
+    cli_progress_start(&progress, plan->what, "steps");
+    ok = train(s, &kept, run, &progress, err);
+    cli_progress_end(&progress);
+    cli_release_interrupt();
+    ok = ok && finish(s, &kept, run, err);
+    s->seconds = cli_seconds() - started;
+done:
+    kept_free(&kept);
+    if (!ok) {
+        probe_training_free(s);
+        return NULL;
+    }
+    return s;
+}

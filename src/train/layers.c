@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Layer-wise rates. What an update adds to a parameter is proportional to the rate in every optimiser of the table, so
+ * that a smaller rate is a part of the way from the parameters before the update to those after it.
+ */
+#include "train/trainer.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Length of "layer3" in "layer3.0.conv1.weight"; 0 where there is no such part, as in "conv1.weight". */
+static size_t stage_name(const char *name)
+{
+    const char *dot = strchr(name, '.');
+    const char *second = dot ? strchr(dot + 1, '.') : NULL;
+
+    return second ? (size_t)(dot - name) : 0;
+}
+
+int invar_net_stages(const struct invar_net *net, int *stage)
+{
+    const char *last = NULL;
+    int at = 0;
+
+    for (int i = 0; i < net->parameter_count; i++) {
+        const char *name = net->parameters[i].name;
+        const size_t length = stage_name(name);
+        const bool same = last ? length == stage_name(last) && strncmp(name, last, length) == 0 : true;
+        if (!same)
+            at++;
+        last = name;
+        if (stage)
+            stage[i] = at;
+    }
+    return net->parameter_count ? at + 1 : 0;
+}
+
+bool invar_layers_create(struct invar_trainer *t, struct invar_error *err)
+{
+    const struct invar_net *net = t->nets[INVAR_NET_ENCODER].net;
+    const double decay = t->options.layer_decay;
+    int *stage, stages;
+
+    if (decay == 0 || invar_device_is_planning(t->device))
+        return true;
+    if (!(decay > 0 && decay <= 1))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "the decay of rates by layer is %g; expected above 0 up to 1",
+                               decay);
+    stage = invar_alloc((size_t)net->parameter_count, sizeof *stage, err);
+    t->layer_rate = stage ? invar_alloc((size_t)net->parameter_count, sizeof *t->layer_rate, err) : NULL;
+    t->before =
+        t->layer_rate ? invar_device_alloc(t->device, (size_t)net->trained_count, sizeof *t->before, err) : NULL;
+    if (t->before) {
+        stages = invar_net_stages(net, stage);
+        for (int i = 0; i < net->parameter_count; i++)
+            t->layer_rate[i] = pow(decay, stages - stage[i]);
+    }
+    invar_free(stage);
+    return t->before != NULL;
+}
+
+void invar_layers_free(struct invar_trainer *t)
+{
+    invar_free(t->layer_rate);
+    invar_device_free(t->device, t->before);
+}
+
+void invar_layers_keep(struct invar_trainer *t)
+{
+    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+
+    if (t->before)
+        invar_device_lerp(t->device, t->before, n->weights->parameters, 0, n->net->trained_count);
+}
+
+void invar_layers_scale(struct invar_trainer *t)
+{
+    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+
+    for (int i = 0; t->before && i < n->net->parameter_count; i++) {
+        const struct invar_parameter *p = &n->net->parameters[i];
+        if (p->role != INVAR_PARAMETER_STATISTIC)
+            invar_device_lerp(t->device, n->weights->parameters + p->offset, t->before + p->offset, t->layer_rate[i],
+                              p->count);
+    }
+}
