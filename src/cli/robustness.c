@@ -2,6 +2,7 @@
 /* invar robustness RUN: errors of the probe under the common image corruptions. */
 #include "cli/robustness.h"
 #include "cli/probe.h"
+#include "cli/probe_training.h"
 #include "invar/eval.h"
 #include "invar/file.h"
 #include "invar/version.h"
@@ -271,20 +272,20 @@ static bool measure(struct robustness *r, const struct invar_encoder *encoder, c
 static bool measure_baseline(struct robustness *r, const char *name, struct invar_error *err)
 {
     cJSON *object = cJSON_AddObjectToObject(r->baselines, name);
-    struct probe_supervised *supervised = NULL;
+    struct probe_training *supervised = NULL;
     struct invar_encoder *random = NULL;
     bool ok;
 
     if (strcmp(name, "supervised") == 0) {
         supervised = probe_supervised_train(&r->run, &r->settings, err);
-        ok = supervised && measure(r, probe_supervised_encoder(supervised), object, err);
+        ok = supervised && measure(r, supervised->encoder, object, err);
         if (ok)
             probe_supervised_describe(supervised, object);
     } else {
         random = cli_run_random_encoder(&r->run, err);
         ok = random && measure(r, random, object, err);
     }
-    probe_supervised_free(supervised);
+    probe_training_free(supervised);
     invar_encoder_free(random);
     return ok;
 }
