@@ -177,7 +177,8 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
     if (!invar_recipe_write(recipe, &t->recipe_text, err) || !plan_steps(t, err) ||
         (t->folder && !invar_folder_check(t, &resuming, err)))
         goto fail;
-    if (!invar_chain_create(t, err) || !invar_layers_create(t, err) || !create_batch(t, err) || !create_objective(t, err) || !start(t, resuming, err))
+    if (!invar_chain_create(t, err) || !invar_layers_create(t, err) || !create_batch(t, err) ||
+        !create_objective(t, err) || !start(t, resuming, err))
         goto fail;
     warn_of_slow_target(t);
     warn_of_collapsing_share(t);
