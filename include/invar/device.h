@@ -107,6 +107,7 @@ struct invar_plan_options {
     enum invar_precision precision;
     enum invar_plan_mode mode;
     bool input_gradient; /* backward also gives the gradient of the input; training mode only */
+    bool repeat;         /* a forward pass may be followed by several backward passes, at the price of memory */
     bool profile;        /* keep times by layer kind (invar_plan_profile) */
 };
 
@@ -124,8 +125,9 @@ void invar_plan_free(struct invar_plan *plan);
  * is done. The output stays valid until the next forward: device float32 [batch][...]. */
 bool invar_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err);
 const float *invar_plan_output(const struct invar_plan *plan);
-/** Once after each forward (gradients are laid over activations; refused otherwise). output_gradient: device float32,
- * shape of the output. Parameter gradients are written (not added) to weights->gradients. */
+/** Once after each forward (gradients are laid over activations; refused otherwise), unless options.repeat.
+ * output_gradient: device float32, shape of the output. Parameter gradients are written (not added) to
+ * weights->gradients. */
 bool invar_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
 /** Shape of the input; NULL unless options.input_gradient. Valid until the next call. */
 const float *invar_plan_input_gradient(const struct invar_plan *plan);

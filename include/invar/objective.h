@@ -129,6 +129,10 @@ bool invar_objective_write(const struct invar_objective *objective, int indent, 
 bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
                               const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
                               struct invar_term_value *values, struct invar_error *err);
+/** The gradient of some of the terms alone, those whose chosen[count] is true. */
+bool invar_objective_gradient(struct invar_objective *objective, struct invar_device *device,
+                              const struct invar_embeddings *in, const bool *chosen,
+                              const struct invar_embeddings *gradient, struct invar_error *err);
 
 /**
  * LogDet beside the squared distance between views: a direction of raw embeddings whose share of view noise is nu

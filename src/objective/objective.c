@@ -192,6 +192,18 @@ static void zero_gradients(struct invar_device *device, const struct invar_embed
                 invar_dense_zero(device, &gradient->by[role][view]);
 }
 
+static bool evaluate(struct invar_objective *objective, int i, struct invar_device *device,
+                     const struct invar_embeddings *in, const struct invar_embeddings *gradient,
+                     struct invar_term_value *value, struct invar_error *err)
+{
+    const struct summand *s = &objective->summands[i];
+
+    invar_scratch_reset(objective->scratch);
+    return s->term->evaluate(device, objective->scratch, invar_objective_options(objective, i), in, weight_of(s),
+                             gradient, value, err) &&
+           invar_term_check_finite(s->term, value, err);
+}
+
 bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
                               const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
                               struct invar_term_value *values, struct invar_error *err)
@@ -200,17 +212,26 @@ bool invar_objective_evaluate(struct invar_objective *objective, struct invar_de
     if (gradient)
         zero_gradients(device, gradient);
     for (int i = 0; i < objective->count; i++) {
-        const struct summand *s = &objective->summands[i];
         struct invar_term_value value;
 
-        invar_scratch_reset(objective->scratch);
-        if (!s->term->evaluate(device, objective->scratch, invar_objective_options(objective, i), in, weight_of(s),
-                               gradient, &value, err) ||
-            !invar_term_check_finite(s->term, &value, err))
+        if (!evaluate(objective, i, device, in, gradient, &value, err))
             return false;
-        *loss += weight_of(s) * value.loss;
+        *loss += invar_objective_weight(objective, i) * value.loss;
         if (values)
             values[i] = value;
     }
+    return true;
+}
+
+bool invar_objective_gradient(struct invar_objective *objective, struct invar_device *device,
+                              const struct invar_embeddings *in, const bool *chosen,
+                              const struct invar_embeddings *gradient, struct invar_error *err)
+{
+    struct invar_term_value value;
+
+    zero_gradients(device, gradient);
+    for (int i = 0; i < objective->count; i++)
+        if (chosen[i] && !evaluate(objective, i, device, in, gradient, &value, err))
+            return false;
     return true;
 }

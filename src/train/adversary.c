@@ -2,10 +2,12 @@
 /*
  * The adversary [A4]: a generator net perturbs views after they were made, and ascends what the encoder descends. One
  * backward pass serves both: the gradient that reaches the encoder's input, turned round, is that of the generator.
+ * Only where the generator is to ascend some of the terms that read its views does it get a pass of its own.
  */
 #include "train/trainer.h"
 
 #include "train/optimisers.h"
+#include "train/recipe.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +25,11 @@ static bool is_noise(const struct invar_recipe *recipe)
 bool invar_adversary_trained(const struct invar_recipe *recipe)
 {
     return invar_adversary_enabled(recipe) && !is_noise(recipe) && !recipe->adversary.frozen;
+}
+
+bool invar_adversary_apart(const struct invar_recipe *recipe)
+{
+    return invar_adversary_trained(recipe) && invar_recipe_ascends_apart(recipe);
 }
 
 static int64_t elements(struct invar_shape shape)
@@ -69,6 +76,14 @@ bool invar_adversary_create(struct invar_trainer *t, struct invar_error *err)
     n->name = "generator";
     if (!invar_adversary_enabled(t->recipe))
         return true;
+    if (invar_adversary_apart(t->recipe)) {
+        const int terms = invar_objective_count(t->recipe->objective);
+        t->ascended = invar_alloc((size_t)terms, sizeof *t->ascended, err);
+        for (int i = 0; t->ascended && i < terms; i++)
+            t->ascended[i] = invar_recipe_ascends(t->recipe, i);
+        if (!t->ascended)
+            return false;
+    }
     if (!is_noise(t->recipe) && !create_generator(t, sample, err))
         return false;
     struct invar_perturbation_options options = {
@@ -91,6 +106,7 @@ bool invar_adversary_create(struct invar_trainer *t, struct invar_error *err)
 void invar_adversary_free(struct invar_trainer *t)
 {
     invar_perturbation_free(t->perturbation);
+    invar_free(t->ascended);
 }
 
 bool invar_adversary_perturb(struct invar_trainer *t, struct invar_error *err)
@@ -109,21 +125,15 @@ bool invar_adversary_perturb(struct invar_trainer *t, struct invar_error *err)
     const bool ok = invar_perturbation_apply(t->perturbation, perturbed, t->samples, (uint64_t)t->recipe->training.seed,
                                              (uint64_t)(t->step / t->steps_per_epoch), &own);
     invar_trainer_lap(t, INVAR_WORK_ADVERSARY, &clock);
-    if (ok)
-        return true;
-    if (own.code == INVAR_ERROR_NUMERIC)
-        return invar_nonfinite_error(t, own.message, err);
-    return invar_error_set(err, own.code, "%s", own.message);
+    return ok || invar_nonfinite_explain(t, &own, err);
 }
 
-bool invar_adversary_backward(struct invar_trainer *t, struct invar_error *err)
+static bool backward(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_int_list *views = &t->recipe->adversary.views;
     const float *gradient[INVAR_MAX_VIEWS], *input;
     double clock = invar_trainer_clock();
 
-    if (!invar_adversary_trained(t->recipe))
-        return true;
     input = invar_plan_input_gradient(t->nets[INVAR_NET_ENCODER].plan);
     for (int k = 0; k < views->count; k++)
         gradient[k] = input + views->value[k] * t->batch * t->global_size;
@@ -132,6 +142,22 @@ bool invar_adversary_backward(struct invar_trainer *t, struct invar_error *err)
         return false;
     invar_trainer_lap(t, INVAR_WORK_ADVERSARY, &clock);
     return true;
+}
+
+bool invar_adversary_backward(struct invar_trainer *t, struct invar_error *err)
+{
+    return !invar_adversary_trained(t->recipe) || t->ascended || backward(t, err);
+}
+
+bool invar_adversary_backward_apart(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_error own = {0};
+
+    if (!t->ascended)
+        return true;
+    if (!invar_objective_gradient(t->recipe->objective, t->device, &t->embeddings, t->ascended, &t->gradients, &own))
+        return invar_nonfinite_explain(t, &own, err);
+    return invar_chain_backward(t, err) && backward(t, err);
 }
 
 bool invar_adversary_update(struct invar_trainer *t, struct invar_error *err)

@@ -115,6 +115,7 @@ static bool create_plans(struct invar_trainer *t, int which, struct invar_error 
             which == INVAR_NET_ENCODER ? (enum invar_precision)t->recipe->training.precision : INVAR_PRECISION_FLOAT32,
         .mode = INVAR_PLAN_TRAINING,
         .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(t->recipe),
+        .repeat = invar_adversary_apart(t->recipe),
         .profile = t->options.profile && which == INVAR_NET_ENCODER,
     };
 
@@ -126,7 +127,7 @@ static bool create_plans(struct invar_trainer *t, int which, struct invar_error 
     o.batch = t->global_rows;
     o.groups = t->global_views;
     o.mode = INVAR_PLAN_FORWARD;
-    o.input_gradient = false;
+    o.input_gradient = o.repeat = false;
     o.profile = false;
     n->target_plan = invar_plan_create(n->target_weights, &o, err);
     return n->target_plan != NULL;

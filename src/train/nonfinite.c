@@ -99,6 +99,13 @@ bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct in
                            (long long)t->step + 1, found, origin, kept);
 }
 
+bool invar_nonfinite_explain(struct invar_trainer *t, const struct invar_error *own, struct invar_error *err)
+{
+    if (own->code == INVAR_ERROR_NUMERIC)
+        return invar_nonfinite_error(t, own->message, err);
+    return invar_error_set(err, own->code, "%s", own->message);
+}
+
 bool invar_nonfinite_check_weights(struct invar_trainer *t, struct invar_error *err)
 {
     const char *net;

@@ -24,6 +24,11 @@ bool invar_recipe_override(struct invar_node *root, const char *const *overrides
 /** The rules that span sections; origin is what messages call the recipe. */
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err);
 
+/** Whether the generator ascends this term (where it reads a perturbed view), and whether some other term reads a
+ * perturbed view as well, so that the gradients of the two sides need a backward pass each. */
+bool invar_recipe_ascends(const struct invar_recipe *recipe, int i);
+bool invar_recipe_ascends_apart(const struct invar_recipe *recipe);
+
 /**
  * The optimiser section holds the rate (invar_rate_option_table) and the options of its kind side by side: one table
  * over both, so that a mistyped key is compared with all of them. The object is the rate followed by the options.

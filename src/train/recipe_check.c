@@ -183,6 +183,13 @@ static bool is_perturbed(const struct invar_recipe *recipe, int view)
     return false;
 }
 
+bool invar_recipe_ascends(const struct invar_recipe *recipe, int i)
+{
+    const char *list = recipe->adversary.terms;
+
+    return !list[0] || names_term(list, invar_objective_term(recipe->objective, i)->name);
+}
+
 static bool reads_perturbed(const struct invar_recipe *recipe, int i)
 {
     const struct invar_term_spec *term = invar_objective_term(recipe->objective, i);
@@ -192,6 +199,14 @@ static bool reads_perturbed(const struct invar_recipe *recipe, int i)
             if (is_perturbed(recipe, view) && invar_objective_weight(recipe->objective, i) != 0 &&
                 invar_term_reads(term, invar_objective_options(recipe->objective, i), (enum invar_role)role, view))
                 return true;
+    return false;
+}
+
+bool invar_recipe_ascends_apart(const struct invar_recipe *recipe)
+{
+    for (int i = 0; i < invar_objective_count(recipe->objective); i++)
+        if (reads_perturbed(recipe, i) && !invar_recipe_ascends(recipe, i))
+            return true;
     return false;
 }
 
@@ -216,7 +231,6 @@ static bool check_perturbed_views(const struct invar_recipe *recipe, const char 
                                                origin);
 }
 
-/* One backward pass gives the generator the gradient of every term that reads what it perturbed. */
 static bool check_ascended_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     const char *list = recipe->adversary.terms;
@@ -234,22 +248,12 @@ static bool check_ascended_terms(const struct invar_recipe *recipe, const char *
                                    "by commas",
                                    origin, name);
     }
-    for (int i = 0; i < invar_objective_count(recipe->objective); i++) {
-        const char *term = invar_objective_term(recipe->objective, i)->name;
-        if (!reads_perturbed(recipe, i))
-            continue;
-        ascended++;
-        if (list[0] && !names_term(list, term))
-            return invar_error_set(err, INVAR_ERROR_USAGE,
-                                   "%s: adversary.terms leaves out %s, which reads a perturbed view as well, and one "
-                                   "backward pass cannot tell them apart: name it too, or choose options of it that "
-                                   "read clean views alone",
-                                   origin, term);
-    }
+    for (int i = 0; i < invar_objective_count(recipe->objective); i++)
+        ascended += reads_perturbed(recipe, i) && invar_recipe_ascends(recipe, i);
     return ascended > 0 || invar_error_set(err, INVAR_ERROR_USAGE,
-                                           "%s: no term reads a perturbed view, so there is nothing that the adversary "
-                                           "could ascend: choose other adversary.views or terms",
-                                           origin);
+                                           "%s: no term%s reads a perturbed view, so there is nothing that the "
+                                           "adversary could ascend: choose other adversary.views or terms",
+                                           origin, list[0] ? " of adversary.terms" : "");
 }
 
 static bool check_adversary(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)

@@ -36,7 +36,8 @@ const struct invar_option invar_adversary_option_table[] = {
     {"views", INVAR_OPTION_INT_LIST, ADVERSARY(views), "[1]", 0, INVAR_MAX_VIEWS - 1, NULL,
      "global views that are perturbed, counted from 0, after they were made"},
     {"terms", INVAR_OPTION_TEXT, ADVERSARY(terms), "", 0, 0, NULL,
-     "names of terms, by commas, that the generator ascends; empty: all that read a perturbed view"},
+     "names of terms, by commas, that the generator ascends; empty: all that read a perturbed view. Where that leaves "
+     "one of these out, a step takes a second backward pass"},
     {"lr", INVAR_OPTION_REAL, ADVERSARY(lr), "1e-3", 0, 1e3, NULL,
      "peak rate of the generator's Adam; it rises and falls as the encoder's does"},
     {"frozen", INVAR_OPTION_BOOL, ADVERSARY(frozen), "false", 0, 0, NULL,

@@ -51,11 +51,7 @@ static bool evaluate(struct invar_trainer *t, struct invar_error *err)
                                        t->values, &own);
 
     invar_trainer_lap(t, INVAR_WORK_LOSS, &clock);
-    if (ok)
-        return true;
-    if (own.code == INVAR_ERROR_NUMERIC)
-        return invar_nonfinite_error(t, own.message, err);
-    return invar_error_set(err, own.code, "%s", own.message);
+    return ok || invar_nonfinite_explain(t, &own, err);
 }
 
 bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
@@ -65,8 +61,9 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
     if (t->step >= t->total)
         return invar_error_set(err, INVAR_ERROR_USAGE, "the run has no step left: all %lld are done",
                                (long long)t->total);
-    if (!make_batch(t, err) || !invar_chain_forward(t, err) || !evaluate(t, err) || !invar_chain_backward(t, err) ||
-        !invar_adversary_backward(t, err) || !invar_chain_update(t, err) || !invar_adversary_update(t, err))
+    if (!make_batch(t, err) || !invar_chain_forward(t, err) || !invar_adversary_backward_apart(t, err) ||
+        !evaluate(t, err) || !invar_chain_backward(t, err) || !invar_adversary_backward(t, err) ||
+        !invar_chain_update(t, err) || !invar_adversary_update(t, err))
         return false;
     t->step++;
     clock = invar_trainer_clock();

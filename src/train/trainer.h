@@ -78,6 +78,7 @@ struct invar_trainer {
     struct invar_chain_net nets[INVAR_NET_ALL];
     struct invar_chain_local local;
     struct invar_perturbation *perturbation; /* NULL without an adversary */
+    bool *ascended;                          /* [terms] where the generator ascends some alone, else NULL */
 
     /* the batch: N samples in V views, global ones first, rows v * N + i */
     int64_t batch, views, rows;
@@ -171,7 +172,12 @@ bool invar_adversary_create(struct invar_trainer *trainer, struct invar_error *e
 void invar_adversary_free(struct invar_trainer *trainer);
 /** Perturbs the views of trainer->input that the recipe names; trainer->host_views keeps the clean ones. */
 bool invar_adversary_perturb(struct invar_trainer *trainer, struct invar_error *err);
-/** The generator's gradient, from that of the encoder's input. After invar_chain_backward. */
+/** Whether the generator's gradient needs a backward pass of its own. */
+bool invar_adversary_apart(const struct invar_recipe *recipe);
+/** That pass, after invar_chain_forward; trainer->gradients are used up. Nothing where there is none. */
+bool invar_adversary_backward_apart(struct invar_trainer *trainer, struct invar_error *err);
+/** The generator's gradient, from that of the encoder's input. After invar_chain_backward; nothing where the pass above
+ * made it. */
 bool invar_adversary_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm and one step. After invar_chain_update, which sets the rate. */
 bool invar_adversary_update(struct invar_trainer *trainer, struct invar_error *err);
@@ -198,6 +204,8 @@ bool invar_local_backward(struct invar_trainer *trainer, const float *output_gra
 
 /** Sets err to a sentence with the step, what was found, the layer or parameter, and the last good checkpoint. */
 bool invar_nonfinite_error(struct invar_trainer *trainer, const char *found, struct invar_error *err);
+/** Passes an error on, with such a sentence where it is of numbers. Always false. */
+bool invar_nonfinite_explain(struct invar_trainer *trainer, const struct invar_error *own, struct invar_error *err);
 /** False, with such a sentence, when a parameter or a statistic is not finite. */
 bool invar_nonfinite_check_weights(struct invar_trainer *trainer, struct invar_error *err);
 

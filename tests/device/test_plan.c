@@ -410,6 +410,39 @@ static void assert_same_bits(const struct planned *p, const struct outcome *a, c
 }
 
 /* The same plan again, and another plan. Between the two passes another input goes through. */
+/* Where it was asked for, a second backward pass finds what the forward pass left. */
+static void test_backward_again(void **state)
+{
+    (void)state;
+    for (int n = 0; n < NET_COUNT; n++) {
+        struct planned p = open_net(n, 17);
+        const struct invar_plan_options options = {.batch = p.batch,
+                                                   .groups = 1,
+                                                   .precision = INVAR_PRECISION_FLOAT32,
+                                                   .mode = INVAR_PLAN_TRAINING,
+                                                   .input_gradient = true,
+                                                   .repeat = true};
+        struct invar_error err = {0};
+        struct invar_plan *plan = invar_plan_create(p.weights, &options, &err);
+        assert_ok(plan != NULL, &err);
+        struct outcome once = planned_run(&p, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32);
+        struct outcome again = planned_pass(&p, plan, true);
+        assert_same_bits(&p, &once, &again);
+        for (int64_t i = 0; i < p.out_count; i++)
+            p.upstream[i] = -2 * p.upstream[i];
+        assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
+        for (int64_t i = 0; i < p.out_count; i++)
+            p.upstream[i] /= -2;
+        assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
+        assert_memory_equal(p.weights->gradients, once.gradients, (size_t)p.net->trained_count * sizeof(float));
+        assert_memory_equal(invar_plan_input_gradient(plan), once.input_gradient, (size_t)p.in_count * sizeof(float));
+        outcome_free(&once);
+        outcome_free(&again);
+        invar_plan_free(plan);
+        planned_close(&p);
+    }
+}
+
 static void test_repeated(void **state)
 {
     (void)state;
@@ -757,15 +790,15 @@ static void test_devices(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences),    cmocka_unit_test(test_differences_can_fail),
-        cmocka_unit_test(test_groups),         cmocka_unit_test(test_forward_mode),
-        cmocka_unit_test(test_inference_mode), cmocka_unit_test(test_inference_rows),
-        cmocka_unit_test(test_repeated),       cmocka_unit_test(test_threads),
-        cmocka_unit_test(test_find_nonfinite), cmocka_unit_test(test_upsample_values),
-        cmocka_unit_test(test_memory),         cmocka_unit_test(test_planning),
-        cmocka_unit_test(test_planning_large), cmocka_unit_test(test_allocations),
-        cmocka_unit_test(test_profile),        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_devices),
+        cmocka_unit_test(test_differences),     cmocka_unit_test(test_differences_can_fail),
+        cmocka_unit_test(test_groups),          cmocka_unit_test(test_forward_mode),
+        cmocka_unit_test(test_inference_mode),  cmocka_unit_test(test_inference_rows),
+        cmocka_unit_test(test_backward_again),  cmocka_unit_test(test_repeated),
+        cmocka_unit_test(test_threads),         cmocka_unit_test(test_find_nonfinite),
+        cmocka_unit_test(test_upsample_values), cmocka_unit_test(test_memory),
+        cmocka_unit_test(test_planning),        cmocka_unit_test(test_planning_large),
+        cmocka_unit_test(test_allocations),     cmocka_unit_test(test_profile),
+        cmocka_unit_test(test_refused),         cmocka_unit_test(test_devices),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -183,7 +183,7 @@ bool invar_cpu_plan_backward(struct invar_plan *base, const float *output_gradie
         return invar_error_set(err, INVAR_ERROR_USAGE, "plan: only a training plan has a backward pass");
     if (!plan->ready)
         return invar_error_set(err, INVAR_ERROR_USAGE, "plan: a backward pass belongs to a forward pass before it");
-    plan->ready = false; /* gradients are laid over activations */
+    plan->ready = plan->options.repeat; /* else gradients are laid over activations */
     return point(plan, plan->output_gradient, output_gradient, err) &&
            run(plan, plan->forward_count, plan->operation_count, err);
 }

@@ -25,7 +25,8 @@ static void lifetimes(struct cpu_plan *plan)
         }
     }
     for (int i = 0; i < plan->buffer_count; i++)
-        if (plan->buffers[i].pinned)
+        if (plan->buffers[i].pinned || (plan->options.repeat && plan->buffers[i].first < plan->forward_count &&
+                                        plan->buffers[i].last >= plan->forward_count))
             plan->buffers[i].last = plan->operation_count;
 }
 
