@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe RUN: how well labels can be read from what the encoder learned, beside baselines. */
 #include "cli/probe.h"
+#include "cli/probe_test.h"
 #include "cli/probe_training.h"
 #include "invar/data.h"
 #include "invar/memory.h"
@@ -13,6 +14,8 @@ struct arguments {
     bool json;
     int64_t threads;
     const char *method, *preset, *source, *label, *hold_out;
+    const char *test; /* other data to be measured on */
+    bool drop_unknown;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
 };
@@ -271,6 +274,34 @@ static bool choose_labels(struct cli_run *run, const struct probe_settings *sett
            probe_check_labels(invar_dataset_info(run->dataset), err);
 }
 
+/* Whether --test goes with the rest. */
+static bool check_test(const struct arguments *arguments, const struct probe_settings *settings,
+                       struct invar_error *err)
+{
+    if (!arguments->test)
+        return !arguments->drop_unknown ||
+               invar_error_set(err, INVAR_ERROR_USAGE, "--drop-unknown is of --test SOURCE, which is missing");
+    if (settings->method != PROBE_LINEAR && settings->method != PROBE_NEIGHBOURS)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "--test is of the methods linear and neighbours, not of %s",
+                               probe_methods[settings->method].name);
+    if (settings->hold_out)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "--test and --hold-out both say what is measured on: leave out one of them");
+    for (int i = 0; i < arguments->baselines.count; ++i)
+        if (!strcmp(arguments->baselines.item[i], "input"))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "--test has no baseline input; it has random and supervised");
+    return true;
+}
+
+/* Other data to be measured on, where some are named. */
+static bool open_test(struct cli_run *run, const struct arguments *arguments, struct invar_error *err)
+{
+    if (arguments->test)
+        run->test = cli_test_open(run, arguments->test, arguments->label, arguments->drop_unknown, err);
+    return !arguments->test || run->test;
+}
+
 /* What there is by now, whole: all of it, or what was measured before Ctrl-C. */
 static bool measure_and_write(struct cli_run *run, const struct arguments *arguments,
                               const struct probe_settings *settings, struct probe_report *report,
@@ -278,7 +309,9 @@ static bool measure_and_write(struct cli_run *run, const struct arguments *argum
 {
     struct invar_error torn;
 
-    if (measure_all(run, arguments, settings, report, err))
+    const bool ok = measure_all(run, arguments, settings, report, err);
+    cli_test_note(run, report->results);
+    if (ok)
         return cli_run_merge(run->folder, "probe.json", report->results, err);
     if (err->code == INVAR_ERROR_INTERRUPTED)
         cli_run_merge(run->folder, "probe.json", report->results, &torn);
@@ -295,15 +328,18 @@ static int probe(const struct arguments *arguments)
     int status;
 
     report.results = cJSON_CreateObject();
-    if (set_options(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
+    if (set_options(arguments, &settings, &err) && check_test(arguments, &settings, &err) &&
+        cli_run_merge(folder, "probe.json", NULL, &err) &&
         cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
-        choose_labels(&run, &settings, &err) && measure_and_write(&run, arguments, &settings, &report, &err)) {
+        choose_labels(&run, &settings, &err) && open_test(&run, arguments, &err) &&
+        measure_and_write(&run, arguments, &settings, &report, &err)) {
         if (arguments->json) {
             cJSON_AddStringToObject(report.results, "run", folder);
             status = cli_print_json(report.results);
             report.results = NULL;
         } else {
             probe_report_print(&report, &settings, invar_dataset_info(run.dataset));
+            cli_test_print(&run);
             status = CLI_DONE;
         }
     } else {
@@ -338,6 +374,10 @@ int invar_cli_probe(int argc, char **argv)
          &arguments.hold_out, 0, 0},
         {"data", 0, "SOURCE", "other data, of which both splits are used (default: those of the run)", CLI_TEXT,
          &arguments.source, 0, 0},
+        {"test", 0, "SOURCE", "measure on other data, whose classes have the same names, or some of them", CLI_TEXT,
+         &arguments.test, 0, 0},
+        {"drop-unknown", 0, NULL, "of --test: leave out samples of classes that the training data lack", CLI_FLAG,
+         &arguments.drop_unknown, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
@@ -365,7 +405,8 @@ int invar_cli_probe(int argc, char **argv)
                    "  invar probe runs/quickstart --method neighbours k=20\n"
                    "  invar probe runs/quickstart --method finetune --baseline random --labels 1%\n"
                    "  invar probe runs/quickstart --preset lightly-linear\n"
-                   "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n",
+                   "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n"
+                   "  invar probe runs/quickstart --test images:photos\n",
         .more = print_tables,
     };
     int status;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the verbs that measure a finished run share. */
 #include "cli/run.h"
+#include "cli/probe_test.h"
 #include "invar/data.h"
 #include "invar/file.h"
 #include "invar/memory.h"
@@ -70,8 +71,28 @@ bool cli_run_open(struct cli_run *run, const char *folder, const char *source, c
     return run->dataset != NULL;
 }
 
+struct invar_dataset *cli_run_other(const struct cli_run *run, const char *source, struct invar_error *err)
+{
+    const struct invar_encoder *encoder = run->encoder;
+    struct invar_data_options options;
+    enum invar_data_kind kind;
+
+    if (!data_options(&options, encoder, source, NULL, err))
+        return NULL;
+    options.test_fraction = 0;
+    if (invar_source_kind(source, &kind) && kind == INVAR_DATA_IMAGE) {
+        options.mean.count = options.deviation.count = (int)invar_net_input(encoder->net).channels;
+        for (int c = 0; c < options.mean.count && c < 16; ++c) {
+            options.mean.value[c] = (double)encoder->mean[c];
+            options.deviation.value[c] = (double)encoder->deviation[c];
+        }
+    }
+    return invar_dataset_open_as(&options, encoder->columns.data, err);
+}
+
 void cli_run_close(struct cli_run *run)
 {
+    cli_test_close(run->test);
     invar_dataset_close(run->dataset);
     invar_device_close(run->device);
     invar_encoder_free(run->encoder);
@@ -81,6 +102,8 @@ bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enu
                    struct invar_embedded *out, struct invar_error *err)
 {
     struct cli_progress progress;
+    if (run->test && split == INVAR_TEST)
+        return cli_test_embed(run, encoder, out, err);
     cli_progress_start(&progress, split == INVAR_TRAIN ? "embedding train" : "embedding test", "samples");
     bool ok = invar_embed(run->device, encoder, run->dataset, split, INVAR_PRECISION_FLOAT32, cli_progress_callback,
                           &progress, out, err);

@@ -4,12 +4,15 @@
 
 #include "cli/cli.h"
 
+struct cli_test; /**< other data to be tested on: probe_test.h */
+
 /** A finished run opened for measuring: its encoder, a device, and the data it is measured on. */
 struct cli_run {
     const char *folder; /**< borrowed */
     struct invar_encoder *encoder;
     struct invar_device *device;
     struct invar_dataset *dataset;
+    struct cli_test *test; /**< test samples come from it; NULL: from dataset */
 };
 
 /**
@@ -20,6 +23,9 @@ bool cli_run_open(struct cli_run *run, const char *folder, const char *source, c
                   int64_t threads, struct invar_error *err);
 void cli_run_close(struct cli_run *run);
 
+/** All of another source, at the size that the encoder sees and standardised as it was trained; a source with a test
+ * split of its own keeps it, one without has training samples alone. NULL with err; close with invar_dataset_close. */
+struct invar_dataset *cli_run_other(const struct cli_run *run, const char *source, struct invar_error *err);
 /** invar_embed with a bar; encoder may be another one than the run's. what: "embedding train". */
 bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enum invar_split split,
                    struct invar_embedded *out, struct invar_error *err);

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar probe RUN --test SOURCE: fitted on the training split of the run, scored on data of other origin. */
+#include "cli/probe_test.h"
+#include "invar/data.h"
+#include "invar/memory.h"
+#include "invar/robustness.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct cli_test {
+    const char *source; /* as given */
+    struct invar_dataset *dataset;
+    enum invar_split split;
+    int *map;       /* [classes of it] to classes of the training data; -1: dropped */
+    int64_t *count; /* [classes of it] samples */
+    int64_t kept, dropped;
+};
+
+void cli_test_close(struct cli_test *test)
+{
+    if (!test)
+        return;
+    invar_dataset_close(test->dataset);
+    invar_free(test->map);
+    invar_free(test->count);
+    invar_free(test);
+}
+
+static const char *class_name(const struct invar_dataset_info *info, int class, char *room, size_t size)
+{
+    snprintf(room, size, "%d", class);
+    return info->class_names ? info->class_names[class] : room;
+}
+
+/* Its own test split where it has one, else all of it. */
+static bool choose_split(struct cli_test *test, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
+
+    test->split = info->count[INVAR_TEST] ? INVAR_TEST : INVAR_TRAIN;
+    if (info->classes < 1)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s has no labels; give test data with the class names of the training data",
+                               test->source);
+    test->map = invar_alloc((size_t)info->classes, sizeof *test->map, err);
+    test->count = invar_alloc((size_t)info->classes, sizeof *test->count, err);
+    if (!test->map || !test->count)
+        return false;
+    for (int64_t i = 0; i < info->count[test->split]; ++i) {
+        const int64_t label = invar_dataset_labels(test->dataset, test->split)[i];
+        if (label >= 0)
+            ++test->count[label];
+    }
+    return true;
+}
+
+/* Classes with samples that the training data lack, as a list for people. */
+static int list_unknown(const struct cli_test *test, char *out, size_t size)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
+    size_t length = 0;
+    int unknown = 0;
+
+    out[0] = '\0';
+    for (int c = 0; c < info->classes; ++c) {
+        char room[16];
+        if (test->map[c] >= 0 || !test->count[c])
+            continue;
+        ++unknown;
+        if (length < size)
+            length += (size_t)snprintf(out + length, size - length, "%s%.40s", length ? ", " : "",
+                                       class_name(info, c, room, sizeof room));
+    }
+    if (length >= size)
+        memcpy(out + size - 4, "...", 4);
+    return unknown;
+}
+
+static bool match(struct cli_test *test, const struct invar_dataset_info *own, bool drop, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
+    char unknown[400], room[16];
+
+    invar_classes_match(own, info, test->map);
+    for (int c = 0; c < info->classes; ++c)
+        *(test->map[c] < 0 ? &test->dropped : &test->kept) += test->count[c];
+    if (list_unknown(test, unknown, sizeof unknown) && !drop)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s has classes that %s lacks (%s); its classes are %s, ..: rename them, or leave their "
+                               "samples out with --drop-unknown",
+                               test->source, own->source, unknown, class_name(own, 0, room, sizeof room));
+    return test->kept || invar_error_set(err, INVAR_ERROR_DATA,
+                                         "%s has no test samples of a class of %s; give data with its class names",
+                                         test->source, own->source);
+}
+
+struct cli_test *cli_test_open(const struct cli_run *run, const char *source, const char *label, bool drop,
+                               struct invar_error *err)
+{
+    struct cli_test *test = invar_alloc(1, sizeof *test, err);
+
+    if (!test)
+        return NULL;
+    test->source = source;
+    test->dataset = cli_run_other(run, source, err);
+    if (test->dataset && (!label || invar_dataset_relabel(test->dataset, label, "--label", err)) &&
+        choose_split(test, err) && match(test, invar_dataset_info(run->dataset), drop, err))
+        return test;
+    cli_test_close(test);
+    return NULL;
+}
+
+/* Labels become those of the training data; samples of dropped classes go. */
+static void translate(const struct cli_test *test, struct invar_embedded *embedded)
+{
+    int64_t *labels = embedded->labels.data, kept = 0;
+    float *features = embedded->features.data;
+    const int64_t cols = embedded->features.shape[1];
+
+    for (int64_t i = 0; i < embedded->labels.shape[0]; ++i) {
+        if (labels[i] >= 0 && test->map[labels[i]] < 0)
+            continue;
+        labels[kept] = labels[i] < 0 ? -1 : test->map[labels[i]];
+        memmove(features + kept * cols, features + i * cols, (size_t)cols * sizeof *features);
+        ++kept;
+    }
+    embedded->labels.shape[0] = embedded->features.shape[0] = kept;
+}
+
+bool cli_test_embed(const struct cli_run *run, const struct invar_encoder *encoder, struct invar_embedded *out,
+                    struct invar_error *err)
+{
+    const struct cli_test *test = run->test;
+    struct cli_progress progress;
+    bool ok;
+
+    cli_progress_start(&progress, "embedding other test", "samples");
+    ok = invar_embed(run->device, encoder, test->dataset, test->split, INVAR_PRECISION_FLOAT32, cli_progress_callback,
+                     &progress, out, err);
+    cli_progress_end(&progress);
+    if (ok)
+        translate(test, out);
+    return ok;
+}
+
+/* ---- what is said of it ---- */
+
+static cJSON *describe(const struct cli_test *test, const struct invar_dataset_info *own)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
+    cJSON *object = cJSON_CreateObject(), *mapping, *dropped;
+
+    cJSON_AddStringToObject(object, "source", test->source);
+    cJSON_AddStringToObject(object, "split", test->split == INVAR_TEST ? "test" : "all");
+    cJSON_AddNumberToObject(object, "samples", (double)test->kept);
+    cJSON_AddNumberToObject(object, "dropped", (double)test->dropped);
+    mapping = cJSON_AddObjectToObject(object, "mapping");
+    dropped = cJSON_AddArrayToObject(object, "dropped_classes");
+    for (int c = 0; c < info->classes; ++c) {
+        char room[2][16];
+        const char *name = class_name(info, c, room[0], sizeof room[0]);
+        if (test->map[c] >= 0)
+            cJSON_AddStringToObject(mapping, name, class_name(own, test->map[c], room[1], sizeof room[1]));
+        else if (test->count[c])
+            cJSON_AddItemToArray(dropped, cJSON_CreateString(name));
+    }
+    return object;
+}
+
+void cli_test_note(const struct cli_run *run, cJSON *results)
+{
+    cJSON *item = results->child, *next;
+
+    for (int left = run->test ? cJSON_GetArraySize(results) : 0; left > 0; --left, item = next) {
+        char key[INVAR_TEXT_SIZE + 256];
+        next = item->next;
+        snprintf(key, sizeof key, "%s->%s", item->string, run->test->source);
+        cJSON_AddItemToObject(item, "test", describe(run->test, invar_dataset_info(run->dataset)));
+        cJSON_AddItemToObject(results, key, cJSON_DetachItemViaPointer(results, item));
+    }
+}
+
+void cli_test_print(const struct cli_run *run)
+{
+    const struct invar_dataset_info *own = invar_dataset_info(run->dataset);
+    const struct cli_test *test = run->test;
+    char room[2][16];
+
+    if (!test)
+        return;
+    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
+    printf("\nmeasured on %s (%s): %" PRId64 " samples", test->source,
+           test->split == INVAR_TEST ? "its test split" : "all of it", test->kept);
+    if (test->dropped)
+        printf(", %" PRId64 " of other classes dropped", test->dropped);
+    printf("\n");
+    for (int c = 0; c < info->classes; ++c)
+        if (test->count[c])
+            printf("  %s -> %s\n", class_name(info, c, room[0], sizeof room[0]),
+                   test->map[c] < 0 ? "dropped" : class_name(own, test->map[c], room[1], sizeof room[1]));
+}
