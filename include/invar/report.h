@@ -26,4 +26,33 @@ void invar_metrics_close(struct invar_metrics *metrics);
 bool invar_metrics_write(struct invar_metrics *metrics, int64_t step, double epoch, const char *const *names,
                          const double *values, int count, struct invar_error *err);
 
+/* ---- the page of one run, or of several side by side: `invar report` ---- */
+
+struct invar_report_options {
+    const char *source;          /**< other data than those of the runs; NULL: theirs */
+    const char *const *settings; /**< [setting_count] KEY=VALUE of the data section */
+    int setting_count;
+    int64_t samples; /**< of the embedding map; 0: no data are opened, so that there are neither views nor map */
+    uint64_t seed;   /**< of t-SNE */
+    int64_t threads; /**< 0: all cores */
+    /** Called now and then; may be NULL. what: "embedding map", a constant. */
+    void (*progress)(void *user, const char *what, int64_t done, int64_t total);
+    void *user;
+};
+
+struct invar_report;
+/** Nothing is read yet; options and folders are borrowed until the report is freed. */
+struct invar_report *invar_report_create(const char *const *folders, int count,
+                                         const struct invar_report_options *options, struct invar_error *err);
+/**
+ * Reads the folders as they are now and writes one self-contained HTML file, whole or not at all. What is computed from
+ * samples is computed once, and once more when an encoder has come; what cannot be had is a sentence on the page.
+ * reload: seconds after which the page loads itself anew while a run goes on; 0: never. Refused: a folder that is no
+ * run, a path that cannot be written.
+ */
+bool invar_report_write(struct invar_report *report, const char *path, int64_t reload, struct invar_error *err);
+/** Was one of the runs in training when the report was last written? */
+bool invar_report_in_training(const struct invar_report *report);
+void invar_report_free(struct invar_report *report);
+
 #endif

@@ -26,6 +26,7 @@ int invar_cli_loss(int argc, char **argv);
 int invar_cli_pretrain(int argc, char **argv);
 int invar_cli_probe(int argc, char **argv);
 int invar_cli_recipes(int argc, char **argv);
+int invar_cli_report(int argc, char **argv);
 int invar_cli_robustness(int argc, char **argv);
 
 /* ---- arguments ---- */

@@ -24,6 +24,7 @@ static const struct verb verbs[] = {
     {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
     {"inspect", invar_cli_inspect, "entropy, rank, spectrum and class separation of what a run learned"},
     {"compare", invar_cli_compare, "runs side by side: means over seeds with intervals, paired differences"},
+    {"report", invar_cli_report, "one HTML page about a run, or about several side by side"},
     {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
     {"bench", invar_cli_bench,
      "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_REPORT_PAGE_FILES_H
+#define INVAR_REPORT_PAGE_FILES_H
+
+#include <stddef.h>
+
+/* The files that a report is made of, embedded at build time, each with a NUL behind it that its size does not count.
+ */
+extern const char page_template[], page_style[], page_script[], page_chart[];
+extern const size_t page_template_size, page_style_size, page_script_size, page_chart_size;
+
+#endif

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A run opened for a report: its recipe, its encoder where it is there, its data. */
+#include "report/subject.h"
+#include "eval/runner.h"
+#include "invar/file.h"
+#include "invar/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4096 };
+
+void report_subject_close(struct report_subject *subject)
+{
+    invar_recipe_free(subject->recipe);
+    invar_encoder_free(subject->encoder);
+    *subject = (struct report_subject){0};
+}
+
+static void forget_dataset(struct report_store *store)
+{
+    invar_dataset_close(store->dataset);
+    invar_free(store->columns);
+    store->dataset = NULL;
+    store->columns = NULL;
+}
+
+void report_store_close(struct report_store *store)
+{
+    forget_dataset(store);
+    invar_device_close(store->device);
+    *store = (struct report_store){0};
+}
+
+/* The data section of the run, then what the user says. Few samples are looked at: nothing is decoded ahead. */
+static bool data_options(const struct report_subject *subject, const struct invar_report_options *options,
+                         struct invar_data_options *out, struct invar_error *err)
+{
+    *out = subject->recipe->data;
+    if (options->source) {
+        if (strlen(options->source) >= sizeof out->source)
+            return invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
+                                   sizeof out->source - 1);
+        if (strcmp(out->source, options->source) != 0)
+            out->test[0] = out->test_rows[0] = '\0'; /* they are about the source of the run */
+        strcpy(out->source, options->source);
+    }
+    for (int i = 0; i < options->setting_count; i++)
+        if (!invar_options_set(invar_data_option_table, out, options->settings[i], err))
+            return false;
+    return true;
+}
+
+static bool open_dataset(struct report_subject *subject, struct report_store *store,
+                         const struct invar_report_options *options, struct invar_error *err)
+{
+    struct invar_data_options wanted;
+    const char *columns = subject->encoder && subject->encoder->columns.data ? subject->encoder->columns.data : NULL;
+
+    memset(&wanted, 0, sizeof wanted);
+    if (!data_options(subject, options, &wanted, err))
+        return false;
+    const bool same = store->dataset && memcmp(&wanted, &store->options, sizeof wanted) == 0 &&
+                      strcmp(columns ? columns : "", store->columns) == 0;
+    if (!same) {
+        forget_dataset(store);
+        store->options = wanted;
+        store->columns = invar_strdup(columns ? columns : "", err);
+        store->dataset = store->columns ? invar_dataset_open_as(&wanted, columns, err) : NULL;
+    }
+    subject->dataset = store->dataset;
+    return subject->dataset != NULL;
+}
+
+bool report_subject_open(struct report_subject *subject, struct report_store *store, const char *folder,
+                         const struct invar_report_options *options, struct invar_error *err)
+{
+    char recipe[PATH_SIZE], encoder[PATH_SIZE];
+
+    *subject = (struct report_subject){.folder = folder};
+    if (!invar_path_join(recipe, sizeof recipe, folder, "recipe.yaml", err) ||
+        !invar_path_join(encoder, sizeof encoder, folder, "encoder.safetensors", err))
+        return false;
+    if (!store->device && !(store->device = invar_device_open("cpu", (int)options->threads, err)))
+        return false;
+    subject->device = store->device;
+    subject->recipe = invar_recipe_load(recipe, NULL, 0, err);
+    if (!subject->recipe)
+        return false;
+    if (invar_path_exists(encoder) && !(subject->encoder = invar_encoder_read(encoder, err)))
+        return false;
+    if (!open_dataset(subject, store, options, err))
+        return false;
+    const struct invar_dataset_info *info = invar_dataset_info(subject->dataset);
+    subject->info = *info;
+    return !subject->encoder || runner_views(subject->encoder, info, &subject->info, err);
+}
+
+int64_t report_view_size(const struct invar_dataset_info *info)
+{
+    return (int64_t)info->channels * info->height * info->width;
+}
+
+void report_place_name(char *out, size_t size, const struct invar_table *table, int64_t place)
+{
+    snprintf(out, size, "%lld", (long long)place);
+    for (int k = 0; table && k < table->count; k++) {
+        const struct invar_column *column = &table->column[k];
+        const int64_t at = place - column->first;
+        if (at < 0 || at >= column->places)
+            continue;
+        if (column->kind == INVAR_COLUMN_CATEGORICAL)
+            snprintf(out, size, "%.40s=%.40s", column->name, at < column->categories ? column->category[at] : "?");
+        else
+            snprintf(out, size, "%.60s%s", column->name, at > 0 ? " missing" : "");
+        return;
+    }
+}
+
+cJSON *report_class_names(const struct invar_dataset_info *info)
+{
+    return info->class_names ? cJSON_CreateStringArray(info->class_names, info->classes) : cJSON_CreateArray();
+}

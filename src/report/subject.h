@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_REPORT_SUBJECT_H
+#define INVAR_REPORT_SUBJECT_H
+
+#include "invar/report.h"
+#include "invar/train.h"
+#include <cjson/cJSON.h>
+
+/** A run with its data at hand, for what is computed from samples. A zeroed one may be closed. */
+struct report_subject {
+    const char *folder; /**< borrowed */
+    struct invar_device *device;
+    struct invar_recipe *recipe;
+    struct invar_encoder *encoder;  /**< NULL while training goes on */
+    struct invar_dataset *dataset;  /**< of the store, borrowed */
+    struct invar_dataset_info info; /**< how views of this run come out */
+};
+
+/** The device, and the data set that was opened last: several runs mostly share one. A zeroed one may be closed. */
+struct report_store {
+    struct invar_device *device;
+    struct invar_dataset *dataset;
+    struct invar_data_options options;
+    char *columns;
+};
+
+/** Reads recipe and encoder of the folder and opens the data; a sentence where one of them cannot be used. */
+bool report_subject_open(struct report_subject *subject, struct report_store *store, const char *folder,
+                         const struct invar_report_options *options, struct invar_error *err);
+void report_subject_close(struct report_subject *subject);
+void report_store_close(struct report_store *store);
+
+/** Samples of the training split under the views of the recipe, perturbed ones too, as JSON for the page. */
+cJSON *report_views(const struct report_subject *subject, struct invar_error *err);
+/** PCA and t-SNE of h of samples of the test split, each with its label and its picture or row. */
+cJSON *report_map(const struct report_subject *subject, const struct invar_report_options *options,
+                  struct invar_error *err);
+
+/** Numbers of a sample, and of one of its views. */
+int64_t report_view_size(const struct invar_dataset_info *info);
+/** "age", "job=clerk", "age missing" for a place among the numbers of a table's sample; its number where table is NULL.
+ */
+void report_place_name(char *out, size_t size, const struct invar_table *table, int64_t place);
+/** Names of the classes as a JSON array; empty where there are none. */
+cJSON *report_class_names(const struct invar_dataset_info *info);
+
+#endif
