@@ -67,7 +67,9 @@ bool page_write(const char *path, const char *title, const cJSON *data, struct i
             {"@STYLE@", page_style, page_style_size},
             {"@CHART@", page_chart, page_chart_size},
             {"@DATA@", json, strlen(json)},
-            {"@SCRIPT@", page_script, page_script_size},
+            {"@BASE@", page_base, page_base_size},
+            {"@MAP@", page_map, page_map_size},
+            {"@SECTIONS@", page_sections, page_sections_size},
         };
         ok = put_all(writer, pieces, sizeof pieces / sizeof pieces[0], err) && invar_writer_commit(writer, err);
     }
