@@ -87,7 +87,7 @@ function paint(chart) {
   }
   Object.assign(options.plugins.tooltip, {backgroundColor: colour("raised"), titleColor: colour("ink"), bodyColor: colour("ink"),
     borderColor: colour("line"), borderWidth: 1, displayColors: several});
-  chart.data.datasets.forEach(d => d.paint(d));
+  chart.data.datasets.forEach(d => d.paint && d.paint(d));
   chart.update("none");
 }
 const paintAll = () => charts.forEach(c => c.chartless ? c.chartless() : paint(c));
@@ -145,15 +145,15 @@ function bars({title, says, names, sets, unit, most}) {
   const node = figure({title, says, spoken,
     numbers: table(title, [""].concat(sets.map(s => several ? labels[s.run] : unit)), names.map((n, i) => [n].concat(sets.map(s => number(s.values[i]))))),
     config: {type: "bar", data: {labels: names, datasets: sets.map(s => ({label: labels[s.run], run: s.run, data: s.values, borderRadius: 3,
-        categoryPercentage: .8, barPercentage: .9, paint: d => { d.backgroundColor = runColour(s.run); }}))},
+        categoryPercentage: .8, barPercentage: .9, backgroundColor: () => runColour(s.run)}))},
       options: {indexAxis: "y", scales: {x: axis(unit, {beginAtZero: true, max: most}), y: axis("", {type: "category", ticks: {autoSkip: false}})},
         plugins: {tooltip: {callbacks: {label: item => (several ? item.dataset.label + ": " : "") + number(item.parsed.x) + " " + unit}}}}}});
   node.querySelector(".plot").style.height = height + "rem";
   return node;
 }
 
-/* Cells shaded by share (0 to 1). */
+/* Cells shaded by share (0 to 1); no shade between the two, on which neither dark nor light text can be read. */
 function heatCell(text, share, warm) {
-  const deep = share > .6;
-  return el("td", {class: deep ? "deep" : null, style: `background: rgb(var(--${warm ? "warm" : "heat"}) / ${(0.04 + 0.9 * share).toFixed(3)})`}, text);
+  const deep = share > .6, shade = deep ? .84 + .4 * (share - .6) : .03 + .78 * share;
+  return el("td", {class: deep ? "deep" : null, style: `background: rgb(var(--${warm ? "warm" : "heat"}) / ${shade.toFixed(3)})`}, text);
 }
