@@ -98,6 +98,18 @@ static int write_report(const struct arguments *arguments, const char *path)
     return ok ? say(arguments, path, in_training) : cli_fail(&err);
 }
 
+/* What is wrong with KEY=VALUE is said at once, and not on the page. */
+static bool check_assignments(const struct cli_list *assignments, struct invar_error *err)
+{
+    struct invar_data_options options;
+
+    invar_options_default(invar_data_option_table, &options);
+    for (int i = 0; i < assignments->count; i++)
+        if (!invar_options_set(invar_data_option_table, &options, assignments->item[i], err))
+            return false;
+    return true;
+}
+
 int invar_cli_report(int argc, char **argv)
 {
     struct arguments arguments = {.samples = 1000, .interval = 10};
@@ -141,6 +153,8 @@ int invar_cli_report(int argc, char **argv)
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
+    if (!check_assignments(&arguments.assignments, &err))
+        return cli_fail(&err);
     if (arguments.output || arguments.runs.count > 1)
         snprintf(path, sizeof path, "%s", arguments.output ? arguments.output : "report.html");
     else if (!invar_path_join(path, sizeof path, arguments.runs.item[0], "report.html", &err))
