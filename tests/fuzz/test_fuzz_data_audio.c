@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Damaged WAV and FLAC files. */
+/* Damaged WAV, FLAC and OGG files. */
 #include "fuzz/fuzz_data.h"
 
 #include <sndfile.h>
@@ -26,24 +26,41 @@ static struct bytes make_sound(const char *folder, int format)
     return out;
 }
 
+static void damaged(const char *name, int format)
+{
+    char *folder = test_folder_create();
+    fuzz_part(folder, name, make_sound(folder, format), "audio", folder);
+    test_folder_remove(folder);
+}
+
 static void damaged_wav(void **state)
 {
     (void)state;
-    char *folder = test_folder_create();
-    fuzz_part(folder, "a/1.wav", make_sound(folder, SF_FORMAT_WAV | SF_FORMAT_PCM_16), "audio", folder);
-    test_folder_remove(folder);
+    damaged("a/1.wav", SF_FORMAT_WAV | SF_FORMAT_PCM_16);
+}
+
+/* Floating-point samples may be NaN and Inf. */
+static void damaged_float(void **state)
+{
+    (void)state;
+    damaged("a/1.wav", SF_FORMAT_WAV | SF_FORMAT_FLOAT);
 }
 
 static void damaged_flac(void **state)
 {
     (void)state;
-    char *folder = test_folder_create();
-    fuzz_part(folder, "a/1.flac", make_sound(folder, SF_FORMAT_FLAC | SF_FORMAT_PCM_16), "audio", folder);
-    test_folder_remove(folder);
+    damaged("a/1.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16);
+}
+
+static void damaged_ogg(void **state)
+{
+    (void)state;
+    damaged("a/1.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(damaged_wav), cmocka_unit_test(damaged_flac)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(damaged_wav), cmocka_unit_test(damaged_float),
+                                       cmocka_unit_test(damaged_flac), cmocka_unit_test(damaged_ogg)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
