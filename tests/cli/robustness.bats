@@ -124,14 +124,7 @@ robustness() {
 @test "ctrl-C leaves the file that was there whole" {
     cp run/robustness.json whole.json
     "$build/tests/make_data" idx data 64 20000 16 4
-    robustness 2>stderr >stdout &
-    for _ in $(seq 300); do
-        sleep 0.1
-        [ -e /proc/$!/task ] && [ "$(ls /proc/$!/task | wc -l)" -gt 2 ] && break
-    done
-    sleep 1
-    kill -INT $!
-    wait $! && status=0 || status=$?
+    timeout --preserve-status -s INT 6 "$invar" robustness run --threads 1 >stdout 2>stderr && status=0 || status=$?
     [ "$status" -eq 130 ]
     [ ! -s stdout ]
     cmp whole.json run/robustness.json
