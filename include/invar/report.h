@@ -2,12 +2,22 @@
 #ifndef INVAR_REPORT_H
 #define INVAR_REPORT_H
 
+#include "invar/corruption.h"
 #include "invar/error.h"
 #include <stdint.h>
 
 /** An 8-bit PNG of pixels[height][width][channels], channels 1 (gray) or 3; written beside its place and renamed. */
 bool invar_picture_write(const char *path, const uint8_t *pixels, int height, int width, int channels,
                          struct invar_error *err);
+
+/**
+ * A PNG of one image under all corruptions: a row each in the order of the table, named, clean and at severities 1 to
+ * 5; tiles are enlarged to 64 pixels a side at least. options->severity is not used. A corruption that is not defined
+ * for so small an image leaves its tiles blank. Refused: sides above 512, channels other than 1 and 3.
+ */
+bool invar_corruption_sheet_write(const char *path, const struct invar_corruption_image *image,
+                                  const struct invar_corruption_options *options, uint64_t index,
+                                  struct invar_error *err);
 
 /** metrics.jsonl and TensorBoard events of one run. */
 struct invar_metrics;

@@ -103,9 +103,9 @@ bool corruption_streak(struct corruption_work *work, struct corruption_field *fi
 /** out += the field enlarged by factor >= 1 around its centre; out is as large as the field. */
 bool corruption_zoom(struct corruption_work *work, const struct corruption_field *field, double factor, float *out,
                      struct invar_error *err);
-/** The value of one channel between pixels. */
-float corruption_sample(const struct corruption_field *field, double y, double x, int channel,
-                        enum corruption_border border);
+/** out[channels] = the values between pixels, bilinear. */
+void corruption_sample(const struct corruption_field *field, double y, double x, enum corruption_border border,
+                       float *out);
 
 /* ---- pictures of frost ---- */
 

@@ -51,10 +51,9 @@ static struct affine inverse(const struct affine *m)
 static void move(float *out, const struct corruption_field *x, const struct affine *from)
 {
     for (int row = 0; row < x->height; row++)
-        for (int column = 0; column < x->width; column++)
-            for (int c = 0; c < 3; c++)
-                *out++ = corruption_sample(x, from->d * column + from->e * row + from->f,
-                                           from->a * column + from->b * row + from->c, c, CORRUPTION_MIRROR);
+        for (int column = 0; column < x->width; column++, out += 3)
+            corruption_sample(x, from->d * column + from->e * row + from->f, from->a * column + from->b * row + from->c,
+                              CORRUPTION_MIRROR, out);
 }
 
 static bool draw_displacement(struct corruption_work *work, struct corruption_field *field, struct invar_error *err)
@@ -86,10 +85,9 @@ static bool elastic_transform(struct corruption_work *work, struct invar_error *
         x.v = moved;
         moved = out;
         for (int row = 0, i = 0; row < work->height; row++)
-            for (int column = 0; column < work->width; column++, i++)
-                for (int c = 0; c < 3; c++)
-                    *out++ = corruption_sample(&x, row + alpha * (double)dy.v[i], column + alpha * (double)dx.v[i], c,
-                                               CORRUPTION_SYMMETRIC);
+            for (int column = 0; column < work->width; column++, i++, out += 3)
+                corruption_sample(&x, row + alpha * (double)dy.v[i], column + alpha * (double)dx.v[i],
+                                  CORRUPTION_SYMMETRIC, out);
     }
     corruption_bytes(work->out, moved, work->values);
     return true;

@@ -271,8 +271,8 @@ bool corruption_zoom(struct corruption_work *work, const struct corruption_field
     return true;
 }
 
-float corruption_sample(const struct corruption_field *field, double y, double x, int channel,
-                        enum corruption_border border)
+void corruption_sample(const struct corruption_field *field, double y, double x, enum corruption_border border,
+                       float *out)
 {
     /* Far outside, the integers of the border rule must still hold the place. */
     const double limit = 1e9;
@@ -280,14 +280,15 @@ float corruption_sample(const struct corruption_field *field, double y, double x
     const double at_x = x > -limit ? (x < limit ? x : limit) : -limit;
     const double top = floor(at_y), left = floor(at_x);
     const float down = (float)(at_y - top), right = (float)(at_x - left);
-    const int y0 = corruption_border_index(border, (int64_t)top, field->height);
-    const int y1 = corruption_border_index(border, (int64_t)top + 1, field->height);
-    const int x0 = corruption_border_index(border, (int64_t)left, field->width);
-    const int x1 = corruption_border_index(border, (int64_t)left + 1, field->width);
-    const int width = field->width, channels = field->channels;
-    const float *v = field->v + channel;
-    const float a = v[(y0 * width + x0) * channels], b = v[(y0 * width + x1) * channels];
-    const float c = v[(y1 * width + x0) * channels], d = v[(y1 * width + x1) * channels];
-    const float upper = a + right * (b - a), lower = c + right * (d - c);
-    return upper + down * (lower - upper);
+    const ptrdiff_t channels = field->channels, stride = field->width * channels;
+    const float *upper = field->v + corruption_border_index(border, (int64_t)top, field->height) * stride;
+    const float *lower = field->v + corruption_border_index(border, (int64_t)top + 1, field->height) * stride;
+    const ptrdiff_t x0 = corruption_border_index(border, (int64_t)left, field->width) * channels;
+    const ptrdiff_t x1 = corruption_border_index(border, (int64_t)left + 1, field->width) * channels;
+
+    for (ptrdiff_t c = 0; c < channels; c++) {
+        const float above = upper[x0 + c] + right * (upper[x1 + c] - upper[x0 + c]);
+        const float below = lower[x0 + c] + right * (lower[x1 + c] - lower[x0 + c]);
+        out[c] = above + down * (below - above);
+    }
 }

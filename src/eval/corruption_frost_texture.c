@@ -11,18 +11,16 @@
 
 #define OCTAVES 9 /* sides of the lattice 1, 2, 4, .. 256 pixels */
 #define SEED 20190326
-#define SPLINE_MEAN_SQUARE (151.0 / 315.0) /* of the four weights of a cubic B-spline, over all phases */
 
 static const struct texture {
     int height, width;
     double mean[3], deviation[3];
-    /* shares of the variance */
-    double white, needles, octave[OCTAVES];
+    double needles, octave[OCTAVES]; /* shares of the variance */
 } textures[CORRUPTION_TEXTURES] = {
-    {600, 900, {78, 149, 166}, {27, 17, 15}, 0.05, 0.10, {0.05, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.2, 0.2}},
-    {315, 560, {201, 205, 215}, {21, 22, 23}, 0.05, 0.10, {0.05, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.2, 0.2}},
-    {350, 527, {138, 153, 165}, {29, 29, 30}, 0.05, 0.10, {0.05, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.2, 0.2}},
-    {495, 660, {112, 123, 135}, {44, 43, 42}, 0.05, 0.10, {0.05, 0.05, 0.05, 0.05, 0.05, 0.1, 0.1, 0.2, 0.2}},
+    {600, 900, {78, 149, 166}, {27, 17, 15}, 0.25, {0.05, 0.05, 0, 0, 0.05, 0.14, 0.11, 0.13, 0.22}},
+    {315, 560, {201, 205, 215}, {21, 22, 23}, 0.25, {0, 0, 0.04, 0.05, 0, 0, 0, 0.08, 0.58}},
+    {350, 527, {138, 153, 165}, {29, 29, 30}, 0.25, {0.05, 0.18, 0, 0.05, 0, 0.02, 0.04, 0.2, 0.21}},
+    {495, 660, {112, 123, 135}, {44, 43, 42}, 0.25, {0.01, 0.18, 0.06, 0.15, 0.07, 0.04, 0.01, 0.09, 0.14}},
 };
 
 static void spline(float weight[4], float part)
@@ -34,28 +32,30 @@ static void spline(float weight[4], float part)
     weight[3] = part * part * part / 6;
 }
 
-/* Adds lattice noise of unit variance, times amplitude. */
-static bool add_octave(float *map, const struct texture *t, int side, double amplitude, struct invar_random *random,
-                       struct invar_error *err)
+/* map = lattice noise between whose points a cubic B-spline lies */
+static bool fill_octave(float *map, const struct texture *t, int side, struct invar_random *random,
+                        struct invar_error *err)
 {
     const int columns = t->width / side + 4, rows = t->height / side + 4;
     float *lattice = invar_alloc((size_t)rows * (size_t)columns, sizeof *lattice, err);
-    const float scale = (float)(amplitude / SPLINE_MEAN_SQUARE);
 
     if (!lattice)
         return false;
     for (int i = 0; i < rows * columns; i++)
-        lattice[i] = scale * invar_random_normal(random);
-    for (int y = 0; y < t->height; y++)
+        lattice[i] = invar_random_normal(random);
+    for (int y = 0; y < t->height; y++) {
+        float down[4];
+        spline(down, (float)(y % side) / (float)side);
         for (int x = 0; x < t->width; x++) {
-            float down[4], across[4], sum = 0;
-            spline(down, (float)(y % side) / (float)side);
+            const float *from = lattice + (ptrdiff_t)(y / side) * columns + x / side;
+            float across[4], sum = 0;
             spline(across, (float)(x % side) / (float)side);
             for (int i = 0; i < 4; i++)
                 for (int j = 0; j < 4; j++)
-                    sum += down[i] * across[j] * lattice[(y / side + i) * columns + x / side + j];
-            map[y * t->width + x] += sum;
+                    sum += down[i] * across[j] * from[i * columns + j];
+            map[(ptrdiff_t)y * t->width + x] = sum;
         }
+    }
     invar_free(lattice);
     return true;
 }
@@ -91,6 +91,7 @@ static void scatter(float *map, const struct texture *t, struct invar_random *ra
 {
     const int count = t->height * t->width / 500;
 
+    memset(map, 0, (size_t)t->height * (size_t)t->width * sizeof *map);
     for (int i = 0; i < count; i++) {
         const struct needle n = {invar_random_range(random, 0, (float)t->height),
                                  invar_random_range(random, 0, (float)t->width),
@@ -113,13 +114,13 @@ static void moments(const float *map, size_t count, double *mean, double *deviat
     *deviation = sqrt(square / (double)count);
 }
 
-/* map += amplitude * (layer, standardised) */
-static void add_layer(float *map, const float *layer, size_t count, double amplitude)
+/* map += the layer, with mean 0 and that variance */
+static void add_layer(float *map, const float *layer, size_t count, double share)
 {
     double mean, deviation;
     moments(layer, count, &mean, &deviation);
     for (size_t i = 0; i < count; i++)
-        map[i] += (float)(amplitude * ((double)layer[i] - mean) / deviation);
+        map[i] += (float)(sqrt(share) * ((double)layer[i] - mean) / deviation);
 }
 
 static void colour(uint8_t *pixels, const float *map, size_t count, const struct texture *t)
@@ -146,13 +147,14 @@ bool corruption_frost_texture(struct corruption_picture *picture, int number, st
     picture->width = t->width;
     picture->pixels = ok ? invar_alloc(count, 3, err) : NULL;
     ok = picture->pixels != NULL;
-    for (int k = 0; ok && k < OCTAVES; k++)
-        ok = add_octave(map, t, 1 << k, sqrt(t->octave[k]), &random, err);
+    for (int k = 0; ok && k < OCTAVES; k++) {
+        ok = fill_octave(layer, t, 1 << k, &random, err);
+        if (ok)
+            add_layer(map, layer, count, t->octave[k]);
+    }
     if (ok) {
-        for (size_t i = 0; i < count; i++)
-            map[i] += (float)sqrt(t->white) * invar_random_normal(&random);
         scatter(layer, t, &random);
-        add_layer(map, layer, count, sqrt(t->needles));
+        add_layer(map, layer, count, t->needles);
         colour(picture->pixels, map, count, t);
     }
     invar_free(map);

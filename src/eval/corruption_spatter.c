@@ -4,11 +4,13 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define REACH 4
 #define WEAK 50 /* thresholds of Canny's edges */
 #define STRONG 150
 #define FARTHEST 20.0f
+#define RIM 2 /* around the map of distances */
 
 enum { MEAN, DEVIATION, SIGMA, CUT, AMOUNT, MUD };
 
@@ -20,7 +22,7 @@ struct maps {
     int *gx, *gy, *magnitude; /* Sobel */
     uint8_t *edge;            /* 0 no, 1 perhaps, 2 yes */
     int *queue;
-    float *distance;
+    float *distance; /* with a rim */
     uint8_t *depth, *scratch;
 };
 
@@ -38,7 +40,8 @@ static bool maps_take(struct maps *m, struct corruption_work *work, struct invar
     m->magnitude = invar_scratch_take(memory, count, sizeof(int), err);
     m->edge = invar_scratch_take(memory, count, 1, err);
     m->queue = invar_scratch_take(memory, count, sizeof(int), err);
-    m->distance = invar_scratch_take(memory, count, sizeof(float), err);
+    m->distance =
+        invar_scratch_take(memory, (size_t)(m->height + 2 * RIM) * (size_t)(m->width + 2 * RIM), sizeof(float), err);
     m->depth = invar_scratch_take(memory, count, 1, err);
     m->scratch = invar_scratch_take(memory, count, 1, err);
     return m->liquid && m->gx && m->gy && m->magnitude && m->edge && m->queue && m->distance && m->depth && m->scratch;
@@ -124,45 +127,57 @@ static void find_edges(struct maps *m)
 
 /* ---- shading ---- */
 
-/* One pass of the 5 x 5 chamfer: from the top left with sign 1, from the bottom right with sign -1. */
-static void chamfer(struct maps *m, int sign)
+/* One pass of the 5 x 5 chamfer: from the top left with sign 1, from the bottom right with sign -1. The map has RIM
+ * more pixels on every side, all of them far. */
+static void chamfer(const struct maps *m, int sign)
 {
     static const struct {
         int dy, dx;
         float step;
     } before[] = {{0, -1, 1.0f},     {-1, 0, 1.0f},    {-1, -1, 1.4f},    {-1, 1, 1.4f},
                   {-1, -2, 2.1969f}, {-1, 2, 2.1969f}, {-2, -1, 2.1969f}, {-2, 1, 2.1969f}};
-    const int count = (int)m->count;
+    enum { STEPS = sizeof before / sizeof *before };
+    const ptrdiff_t stride = m->width + 2 * RIM;
+    ptrdiff_t offset[STEPS];
 
-    for (int k = 0; k < count; k++) {
-        const int i = sign > 0 ? k : count - 1 - k, y = i / m->width, x = i % m->width;
-        float least = m->distance[i];
-        for (size_t b = 0; b < sizeof before / sizeof *before; b++) {
-            const int at_y = y + sign * before[b].dy, at_x = x + sign * before[b].dx;
-            if (at_y < 0 || at_x < 0 || at_y >= m->height || at_x >= m->width)
-                continue;
-            const float through = m->distance[at_y * m->width + at_x] + before[b].step;
-            least = through < least ? through : least;
-        }
-        m->distance[i] = least;
+    for (int b = 0; b < STEPS; b++)
+        offset[b] = sign * (before[b].dy * stride + before[b].dx);
+    for (int k = 0; k < m->height; k++) {
+        const int y = sign > 0 ? k : m->height - 1 - k;
+        float *at = m->distance + (y + RIM) * stride + RIM + (sign > 0 ? 0 : m->width - 1);
+        for (int x = 0; x < m->width; x++, at += sign)
+            for (int b = 0; b < STEPS; b++)
+                *at = fminf(*at, at[offset[b]] + before[b].step);
     }
 }
 
-static void measure_depth(struct maps *m)
+/* Distances from the edges, up to FARTHEST, averaged over 3 x 3. */
+static bool measure_depth(struct maps *m, struct corruption_work *work, struct invar_error *err)
 {
-    for (size_t i = 0; i < m->count; i++)
-        m->distance[i] = m->edge[i] == 2 ? 0 : FARTHEST;
+    const ptrdiff_t stride = m->width + 2 * RIM, size = stride * (m->height + 2 * RIM);
+    struct corruption_field mean = corruption_field_of(work, corruption_floats(work, m->count, err), 1);
+    struct corruption_tap box[9];
+
+    if (!mean.v)
+        return false;
+    for (ptrdiff_t i = 0; i < size; i++)
+        m->distance[i] = FARTHEST;
+    for (int y = 0; y < m->height; y++)
+        for (int x = 0; x < m->width; x++)
+            if (m->edge[y * m->width + x] == 2)
+                m->distance[(y + RIM) * stride + x + RIM] = 0;
     chamfer(m, 1);
     chamfer(m, -1);
     for (int y = 0; y < m->height; y++)
-        for (int x = 0; x < m->width; x++) {
-            float sum = 0;
-            for (int dy = -1; dy <= 1; dy++)
-                for (int dx = -1; dx <= 1; dx++)
-                    sum += m->distance[corruption_border_index(CORRUPTION_MIRROR, y + dy, m->height) * m->width +
-                                       corruption_border_index(CORRUPTION_MIRROR, x + dx, m->width)];
-            m->depth[y * m->width + x] = (uint8_t)(sum / 9 + 0.0001f);
-        }
+        memcpy(mean.v + (ptrdiff_t)y * m->width, m->distance + (y + RIM) * stride + RIM,
+               (size_t)m->width * sizeof(float));
+    for (int t = 0; t < 9; t++)
+        box[t] = (struct corruption_tap){t / 3 - 1, t % 3 - 1, 1.0f / 9};
+    if (!corruption_correlate(work, &mean, box, 9, CORRUPTION_MIRROR, err))
+        return false;
+    for (size_t i = 0; i < m->count; i++)
+        m->depth[i] = (uint8_t)(mean.v[i] + 0.0001f);
+    return true;
 }
 
 static void equalise(struct maps *m)
@@ -213,7 +228,8 @@ static bool water(struct corruption_work *work, float *layer, struct invar_error
     for (size_t i = 0; i < m.count; i++)
         m.liquid[i] = (uint8_t)(int)(layer[i] * 255); /* wraps above 1, as the original does */
     find_edges(&m);
-    measure_depth(&m);
+    if (!measure_depth(&m, work, err))
+        return false;
     equalise(&m);
     emboss(&m);
     for (size_t i = 0; i < m.count; i++) {

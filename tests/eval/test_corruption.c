@@ -2,6 +2,7 @@
 /* The corruptions as a set: names, sizes, channels, the same bits whatever came before, refusals, memory. Their values
  * are in test_corruption_reference. */
 #include "count_allocations.h"
+#include "eval/corruption.h"
 #include "invar/corruption.h"
 #include "invar/random.h"
 #include "invar/report.h"
@@ -261,12 +262,102 @@ static void frost_from_a_folder(void **state)
     test_folder_remove(folder);
 }
 
+/* The synthetic pictures against figures of the original's: mean and deviation of R, G, B, autocorrelation of grey at
+ * 1, 2, 4, .. 64 pixels. */
+static void synthetic_frost(void **state)
+{
+    static const struct {
+        int height, width;
+        double mean[3], deviation[3], correlation[7];
+    } figures[CORRUPTION_TEXTURES] = {
+        {600, 900, {78, 149, 166}, {27, 17, 15}, {0.83, 0.71, 0.69, 0.66, 0.61, 0.52, 0.40}},
+        {315, 560, {201, 205, 215}, {21, 22, 23}, {0.86, 0.71, 0.63, 0.54, 0.48, 0.43, 0.37}},
+        {350, 527, {138, 153, 165}, {29, 29, 30}, {0.78, 0.58, 0.50, 0.44, 0.40, 0.37, 0.30}},
+        {495, 660, {112, 123, 135}, {44, 43, 42}, {0.84, 0.72, 0.61, 0.51, 0.41, 0.36, 0.30}},
+    };
+    struct invar_error err = {0};
+    (void)state;
+
+    assert_true(invar_frost_synthetic(NULL));
+    for (int n = 0; n < CORRUPTION_TEXTURES; n++) {
+        struct corruption_picture p;
+        assert_ok(corruption_frost_texture(&p, n, &err), &err);
+        assert_int_equal(p.height, figures[n].height);
+        assert_int_equal(p.width, figures[n].width);
+        const int count = p.height * p.width;
+        double *grey = malloc((size_t)count * sizeof *grey), mean = 0, variance = 0;
+        assert_non_null(grey);
+        for (int c = 0; c < 3; c++) {
+            double sum = 0, square = 0;
+            for (int i = 0; i < count; i++)
+                sum += p.pixels[3 * i + c];
+            for (int i = 0; i < count; i++)
+                square += pow(p.pixels[3 * i + c] - sum / count, 2);
+            assert_true(fabs(sum / count - figures[n].mean[c]) <= 2);
+            assert_true(fabs(sqrt(square / count) - figures[n].deviation[c]) <= 3.5);
+        }
+        for (int i = 0; i < count; i++) {
+            grey[i] = 0.299 * p.pixels[3 * i] + 0.587 * p.pixels[3 * i + 1] + 0.114 * p.pixels[3 * i + 2];
+            mean += grey[i] / count;
+        }
+        for (int i = 0; i < count; i++)
+            variance += pow(grey[i] - mean, 2) / count;
+        for (int k = 0, lag = 1; k < 7; k++, lag *= 2) {
+            double across = 0, down = 0;
+            for (int y = 0; y < p.height; y++)
+                for (int x = 0; x < p.width; x++) {
+                    const double own = grey[y * p.width + x] - mean;
+                    if (x + lag < p.width)
+                        across += own * (grey[y * p.width + x + lag] - mean);
+                    if (y + lag < p.height)
+                        down += own * (grey[(y + lag) * p.width + x] - mean);
+                }
+            across /= (double)p.height * (p.width - lag) * variance;
+            down /= (double)p.width * (p.height - lag) * variance;
+            if (!(fabs((across + down) / 2 - figures[n].correlation[k]) <= 0.1))
+                fail_msg("texture %d: autocorrelation at %d is %.3f", n, lag, (across + down) / 2);
+        }
+        free(grey);
+        invar_free(p.pixels);
+    }
+}
+
+/* ---- the sheet ---- */
+
+static void sheets(void **state)
+{
+    char *folder = test_folder_create();
+    struct invar_error err = {0};
+    const struct invar_corruption_options options = {.seed = 1};
+    static const int sizes[][3] = {{32, 32, 3}, {28, 28, 1}, {1, 1, 3}, {2, 500, 1}};
+    (void)state;
+
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
+        uint8_t *pixels = noise_image(sizes[k][0], sizes[k][1], sizes[k][2]);
+        const struct invar_corruption_image image = {pixels, sizes[k][0], sizes[k][1], sizes[k][2]};
+        struct invar_bytes file = {0};
+        const char *path = test_path(folder, "sheet.png");
+        assert_ok(invar_corruption_sheet_write(path, &image, &options, 0, &err), &err);
+        assert_ok(invar_file_read(&file, path, (size_t)1 << 24, &err), &err);
+        assert_memory_equal(file.data, "\x89PNG", 4);
+        invar_bytes_free(&file);
+        free(pixels);
+    }
+    uint8_t pixel[4] = {0};
+    const struct invar_corruption_image four = {pixel, 1, 1, 4}, long_one = {pixel, 1, 513, 1};
+    assert_refused(invar_corruption_sheet_write("x.png", &four, &options, 0, &err), &err, INVAR_ERROR_DATA, "x.png");
+    assert_refused(invar_corruption_sheet_write("x.png", &long_one, &options, 0, &err), &err, INVAR_ERROR_DATA,
+                   "513 x 1");
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_and_order), cmocka_unit_test(table_by_size),       cmocka_unit_test(sizes_and_channels),
         cmocka_unit_test(same_bits),       cmocka_unit_test(gray_is_the_mean),    cmocka_unit_test(refusals),
-        cmocka_unit_test(no_allocation),   cmocka_unit_test(frost_from_a_folder),
+        cmocka_unit_test(no_allocation),   cmocka_unit_test(frost_from_a_folder), cmocka_unit_test(synthetic_frost),
+        cmocka_unit_test(sheets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

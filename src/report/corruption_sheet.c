@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sheet of all corruptions of one image, to be looked at: a row each, named, clean and at every severity. */
+#include "invar/corruption.h"
+#include "invar/memory.h"
+#include "invar/report.h"
+
+#include <string.h>
+
+#define LEAST_SIDE 64 /* of a tile: smaller images are enlarged by a whole factor */
+#define LARGEST_SIDE 512
+#define GAP 4
+#define COLUMNS (1 + INVAR_CORRUPTION_SEVERITIES)
+#define INK 2 /* pixels a dot of a letter */
+#define LETTER_WIDTH 5
+#define LETTER_HEIGHT 7
+#define LONGEST_NAME 18
+#define LABELS (LONGEST_NAME * (LETTER_WIDTH + 1) * INK)
+#define HEADING (LETTER_HEIGHT * INK + 2 * GAP)
+
+/* Rows of five dots, the leftmost in bit 4: a to z, then _ and the digits 1 to 5. */
+static const uint8_t letters[][LETTER_HEIGHT] = {
+    {0, 0, 14, 1, 15, 17, 15},  {16, 16, 22, 25, 17, 17, 30}, {0, 0, 14, 16, 16, 17, 14},
+    {1, 1, 13, 19, 17, 17, 15}, {0, 0, 14, 17, 31, 16, 14},   {6, 9, 8, 28, 8, 8, 8},
+    {0, 15, 17, 17, 15, 1, 14}, {16, 16, 22, 25, 17, 17, 17}, {4, 0, 12, 4, 4, 4, 14},
+    {2, 0, 6, 2, 2, 18, 12},    {16, 16, 18, 20, 24, 20, 18}, {12, 4, 4, 4, 4, 4, 14},
+    {0, 0, 26, 21, 21, 17, 17}, {0, 0, 22, 25, 17, 17, 17},   {0, 0, 14, 17, 17, 17, 14},
+    {0, 0, 30, 17, 30, 16, 16}, {0, 0, 13, 19, 15, 1, 1},     {0, 0, 22, 25, 16, 16, 16},
+    {0, 0, 14, 16, 14, 1, 30},  {8, 8, 28, 8, 8, 9, 6},       {0, 0, 17, 17, 17, 19, 13},
+    {0, 0, 17, 17, 17, 10, 4},  {0, 0, 17, 17, 21, 21, 10},   {0, 0, 17, 10, 4, 10, 17},
+    {0, 0, 17, 17, 15, 1, 14},  {0, 0, 31, 2, 4, 8, 31},      {0, 0, 0, 0, 0, 0, 31},
+    {4, 12, 4, 4, 4, 4, 14},    {14, 17, 1, 2, 4, 8, 31},     {31, 2, 4, 2, 1, 17, 14},
+    {2, 6, 10, 18, 31, 2, 2},   {31, 16, 30, 1, 1, 17, 14},
+};
+
+struct sheet {
+    uint8_t *pixels;
+    int height, width, channels;
+    int scale, tile_height, tile_width;
+};
+
+static void dot(const struct sheet *s, int y, int x, const uint8_t *colour)
+{
+    memcpy(s->pixels + ((size_t)y * (size_t)s->width + (size_t)x) * (size_t)s->channels, colour, (size_t)s->channels);
+}
+
+static void draw_text(const struct sheet *s, const char *text, int top, int left)
+{
+    static const uint8_t black[3] = {0};
+
+    for (; *text; text++, left += (LETTER_WIDTH + 1) * INK) {
+        const uint8_t *rows = letters[*text == '_' ? 26 : *text >= 'a' ? *text - 'a' : 27 + *text - '1'];
+        for (int y = 0; y < LETTER_HEIGHT * INK; y++)
+            for (int x = 0; x < LETTER_WIDTH * INK; x++)
+                if (rows[y / INK] >> (LETTER_WIDTH - 1 - x / INK) & 1)
+                    dot(s, top + y, left + x, black);
+    }
+}
+
+static int row_top(const struct sheet *s, int row)
+{
+    const int least = LETTER_HEIGHT * INK;
+    return HEADING + row * ((s->tile_height > least ? s->tile_height : least) + GAP);
+}
+
+static int column_left(const struct sheet *s, int column)
+{
+    return GAP + LABELS + column * (s->tile_width + GAP);
+}
+
+static void draw_tile(const struct sheet *s, const uint8_t *image, int row, int column)
+{
+    const int width = s->tile_width / s->scale;
+
+    for (int y = 0; y < s->tile_height; y++)
+        for (int x = 0; x < s->tile_width; x++)
+            dot(s, row_top(s, row) + y, column_left(s, column) + x,
+                image + ((size_t)(y / s->scale) * (size_t)width + (size_t)(x / s->scale)) * (size_t)s->channels);
+}
+
+static void draw_headings(const struct sheet *s)
+{
+    static const char *const heading[COLUMNS] = {"clean", "1", "2", "3", "4", "5"};
+
+    for (int column = 0; column < COLUMNS; column++)
+        draw_text(s, heading[column], GAP, column_left(s, column));
+    for (int row = 0; row < invar_corruption_count(); row++)
+        draw_text(s, invar_corruption_at(row)->name,
+                  (row_top(s, row) + row_top(s, row + 1) - GAP - LETTER_HEIGHT * INK) / 2, GAP);
+}
+
+static bool sheet_create(struct sheet *s, const struct invar_corruption_image *image, const char *path,
+                         struct invar_error *err)
+{
+    if (image->height < 1 || image->width < 1 || image->height > LARGEST_SIDE || image->width > LARGEST_SIDE ||
+        (image->channels != 1 && image->channels != 3))
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s: a sheet of corruptions needs an image of 1 to %d pixels a side and 1 or 3 channels, "
+            "not %lld x %lld of %lld",
+            path, LARGEST_SIDE, (long long)image->width, (long long)image->height, (long long)image->channels);
+    const int least = (int)(image->height < image->width ? image->height : image->width);
+    const int most = (int)(image->height < image->width ? image->width : image->height);
+    s->scale = (LEAST_SIDE + least - 1) / least;
+    if (s->scale > 1 && s->scale * most > LARGEST_SIDE)
+        s->scale = LARGEST_SIDE / most;
+    s->channels = (int)image->channels;
+    s->tile_height = (int)image->height * s->scale;
+    s->tile_width = (int)image->width * s->scale;
+    s->height = row_top(s, invar_corruption_count());
+    s->width = column_left(s, COLUMNS);
+    const size_t bytes = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
+    s->pixels = invar_alloc(bytes, 1, err);
+    if (!s->pixels)
+        return false;
+    memset(s->pixels, 255, bytes);
+    return true;
+}
+
+/* A corruption that is not defined for so small an image leaves its tiles blank. */
+static bool draw_row(const struct sheet *s, int row, const struct invar_corruption_image *image,
+                     const struct invar_corruption_options *options, uint64_t index, uint8_t *out,
+                     struct invar_corruption_scratch *scratch, struct invar_error *err)
+{
+    struct invar_corruption_options at = *options;
+
+    draw_tile(s, image->pixels, row, 0);
+    for (at.severity = 1; at.severity <= INVAR_CORRUPTION_SEVERITIES; at.severity++) {
+        struct invar_error refused = {0};
+        if (invar_corrupt(invar_corruption_at(row), &at, image, index, out, scratch, &refused))
+            draw_tile(s, out, row, at.severity);
+        else if (refused.code != INVAR_ERROR_DATA)
+            return invar_error_set(err, refused.code, "%s", refused.message);
+    }
+    return true;
+}
+
+bool invar_corruption_sheet_write(const char *path, const struct invar_corruption_image *image,
+                                  const struct invar_corruption_options *options, uint64_t index,
+                                  struct invar_error *err)
+{
+    struct sheet sheet = {0};
+    struct invar_corruption_scratch *scratch = NULL;
+    uint8_t *out = NULL;
+    bool ok = sheet_create(&sheet, image, path, err);
+
+    if (ok) {
+        out = invar_alloc((size_t)(image->height * image->width * image->channels), 1, err);
+        scratch = invar_corruption_scratch_create(err);
+        ok = out && scratch;
+    }
+    if (ok)
+        draw_headings(&sheet);
+    for (int row = 0; ok && row < invar_corruption_count(); row++)
+        ok = draw_row(&sheet, row, image, options, index, out, scratch, err);
+    ok = ok && invar_picture_write(path, sheet.pixels, sheet.height, sheet.width, sheet.channels, err);
+    invar_corruption_scratch_free(scratch);
+    invar_free(out);
+    invar_free(sheet.pixels);
+    return ok;
+}
