@@ -10,14 +10,23 @@
 bool invar_picture_write(const char *path, const uint8_t *pixels, int height, int width, int channels,
                          struct invar_error *err);
 
+/** What a sheet of corruptions shows; all borrowed. */
+struct invar_corruption_sheet {
+    const struct invar_corruption_image *images;            /**< [image_count] of one shape */
+    const uint64_t *index;                                  /**< [image_count] their numbers, as for invar_corrupt */
+    int image_count;                                        /**< 1 or more */
+    const struct invar_corruption_spec *const *corruptions; /**< [corruption_count]; NULL: all */
+    int corruption_count;
+    const int *severities; /**< [severity_count]; NULL: 1 to 5 */
+    int severity_count;
+};
 /**
- * A PNG of one image under all corruptions: a row each in the order of the table, named, clean and at severities 1 to
- * 5; tiles are enlarged to 64 pixels a side at least. options->severity is not used. A corruption that is not defined
- * for so small an image leaves its tiles blank. Refused: sides above 512, channels other than 1 and 3.
+ * A PNG: a row a corruption, named, and across, for each image, clean and at the severities; tiles are enlarged to 64
+ * pixels a side at least. options->severity is not used. A corruption that is not defined for so small an image leaves
+ * its tiles blank. Refused: sides above 512, channels other than 1 and 3.
  */
-bool invar_corruption_sheet_write(const char *path, const struct invar_corruption_image *image,
-                                  const struct invar_corruption_options *options, uint64_t index,
-                                  struct invar_error *err);
+bool invar_corruption_sheet_write(const char *path, const struct invar_corruption_sheet *sheet,
+                                  const struct invar_corruption_options *options, struct invar_error *err);
 
 /** metrics.jsonl and TensorBoard events of one run. */
 struct invar_metrics;

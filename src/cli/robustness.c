@@ -382,10 +382,8 @@ static int show(struct robustness *r)
 
     if (!robustness_show(&r->run, &r->plan, r->arguments->show, &err))
         return cli_fail(&err);
-    cli_message("%s: two test images, each clean and at %d severities; rows:", r->arguments->show,
-                r->plan.severity_count);
-    for (int i = 0; i < r->plan.corruption_count; ++i)
-        cli_message("  %s", r->plan.corruptions[i]->name);
+    cli_message("%s: two test images under %d corruptions at %d severities", r->arguments->show,
+                r->plan.corruption_count, r->plan.severity_count);
     return CLI_DONE;
 }
 

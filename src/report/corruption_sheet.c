@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A sheet of all corruptions of one image, to be looked at: a row each, named, clean and at every severity. */
+/* A sheet of corruptions, to be looked at: a named row each, with the images clean and at every severity. */
 #include "invar/corruption.h"
 #include "invar/memory.h"
 #include "invar/report.h"
@@ -9,7 +9,6 @@
 #define LEAST_SIDE 64 /* of a tile: smaller images are enlarged by a whole factor */
 #define LARGEST_SIDE 512
 #define GAP 4
-#define COLUMNS (1 + INVAR_CORRUPTION_SEVERITIES)
 #define INK 2 /* pixels a dot of a letter */
 #define LETTER_WIDTH 5
 #define LETTER_HEIGHT 7
@@ -33,6 +32,7 @@ static const uint8_t letters[][LETTER_HEIGHT] = {
 };
 
 struct sheet {
+    const struct invar_corruption_sheet *what;
     uint8_t *pixels;
     int height, width, channels;
     int scale, tile_height, tile_width;
@@ -77,27 +77,58 @@ static void draw_tile(const struct sheet *s, const uint8_t *image, int row, int 
                 image + ((size_t)(y / s->scale) * (size_t)width + (size_t)(x / s->scale)) * (size_t)s->channels);
 }
 
+static const struct invar_corruption_spec *corruption_of(const struct sheet *s, int row)
+{
+    return s->what->corruptions ? s->what->corruptions[row] : invar_corruption_at(row);
+}
+
+static int rows_of(const struct sheet *s)
+{
+    return s->what->corruptions ? s->what->corruption_count : invar_corruption_count();
+}
+
+static int severity_of(const struct sheet *s, int i)
+{
+    return s->what->severities ? s->what->severities[i] : i + 1;
+}
+
+static int severities_of(const struct sheet *s)
+{
+    return s->what->severities ? s->what->severity_count : INVAR_CORRUPTION_SEVERITIES;
+}
+
+/* The column of an image: clean, and its severities behind it. */
+static int first_column(const struct sheet *s, int image)
+{
+    return image * (1 + severities_of(s));
+}
+
 static void draw_headings(const struct sheet *s)
 {
-    static const char *const heading[COLUMNS] = {"clean", "1", "2", "3", "4", "5"};
-
-    for (int column = 0; column < COLUMNS; column++)
-        draw_text(s, heading[column], GAP, column_left(s, column));
-    for (int row = 0; row < invar_corruption_count(); row++)
-        draw_text(s, invar_corruption_at(row)->name,
+    for (int image = 0; image < s->what->image_count; image++) {
+        draw_text(s, "clean", GAP, column_left(s, first_column(s, image)));
+        for (int i = 0; i < severities_of(s); i++)
+            draw_text(s, (const char[]){(char)('0' + severity_of(s, i)), '\0'}, GAP,
+                      column_left(s, first_column(s, image) + 1 + i));
+    }
+    for (int row = 0; row < rows_of(s); row++)
+        draw_text(s, corruption_of(s, row)->name,
                   (row_top(s, row) + row_top(s, row + 1) - GAP - LETTER_HEIGHT * INK) / 2, GAP);
 }
 
-static bool sheet_create(struct sheet *s, const struct invar_corruption_image *image, const char *path,
-                         struct invar_error *err)
+static bool sheet_create(struct sheet *s, const char *path, struct invar_error *err)
 {
+    const struct invar_corruption_image *image = &s->what->images[0];
+
+    if (s->what->image_count < 1)
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: there is no image for a sheet of corruptions", path);
     if (image->height < 1 || image->width < 1 || image->height > LARGEST_SIDE || image->width > LARGEST_SIDE ||
         (image->channels != 1 && image->channels != 3))
-        return invar_error_set(
-            err, INVAR_ERROR_DATA,
-            "%s: a sheet of corruptions needs an image of 1 to %d pixels a side and 1 or 3 channels, "
-            "not %lld x %lld of %lld",
-            path, LARGEST_SIDE, (long long)image->width, (long long)image->height, (long long)image->channels);
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: a sheet of corruptions needs images of 1 to %d pixels a side and 1 or 3 channels, "
+                               "not %lld x %lld of %lld",
+                               path, LARGEST_SIDE, (long long)image->width, (long long)image->height,
+                               (long long)image->channels);
     const int least = (int)(image->height < image->width ? image->height : image->width);
     const int most = (int)(image->height < image->width ? image->width : image->height);
     s->scale = (LEAST_SIDE + least - 1) / least;
@@ -106,8 +137,8 @@ static bool sheet_create(struct sheet *s, const struct invar_corruption_image *i
     s->channels = (int)image->channels;
     s->tile_height = (int)image->height * s->scale;
     s->tile_width = (int)image->width * s->scale;
-    s->height = row_top(s, invar_corruption_count());
-    s->width = column_left(s, COLUMNS);
+    s->height = row_top(s, rows_of(s));
+    s->width = column_left(s, first_column(s, s->what->image_count));
     const size_t bytes = (size_t)s->height * (size_t)s->width * (size_t)s->channels;
     s->pixels = invar_alloc(bytes, 1, err);
     if (!s->pixels)
@@ -117,41 +148,43 @@ static bool sheet_create(struct sheet *s, const struct invar_corruption_image *i
 }
 
 /* A corruption that is not defined for so small an image leaves its tiles blank. */
-static bool draw_row(const struct sheet *s, int row, const struct invar_corruption_image *image,
-                     const struct invar_corruption_options *options, uint64_t index, uint8_t *out,
-                     struct invar_corruption_scratch *scratch, struct invar_error *err)
+static bool draw_image(const struct sheet *s, int row, int number, const struct invar_corruption_options *options,
+                       uint8_t *out, struct invar_corruption_scratch *scratch, struct invar_error *err)
 {
-    struct invar_corruption_options at = *options;
+    const struct invar_corruption_image *image = &s->what->images[number];
+    struct invar_corruption_options how = *options;
 
-    draw_tile(s, image->pixels, row, 0);
-    for (at.severity = 1; at.severity <= INVAR_CORRUPTION_SEVERITIES; at.severity++) {
+    draw_tile(s, image->pixels, row, first_column(s, number));
+    for (int i = 0; i < severities_of(s); i++) {
         struct invar_error refused = {0};
-        if (invar_corrupt(invar_corruption_at(row), &at, image, index, out, scratch, &refused))
-            draw_tile(s, out, row, at.severity);
+        how.severity = severity_of(s, i);
+        if (invar_corrupt(corruption_of(s, row), &how, image, s->what->index[number], out, scratch, &refused))
+            draw_tile(s, out, row, first_column(s, number) + 1 + i);
         else if (refused.code != INVAR_ERROR_DATA)
             return invar_error_set(err, refused.code, "%s", refused.message);
     }
     return true;
 }
 
-bool invar_corruption_sheet_write(const char *path, const struct invar_corruption_image *image,
-                                  const struct invar_corruption_options *options, uint64_t index,
-                                  struct invar_error *err)
+bool invar_corruption_sheet_write(const char *path, const struct invar_corruption_sheet *what,
+                                  const struct invar_corruption_options *options, struct invar_error *err)
 {
-    struct sheet sheet = {0};
+    struct sheet sheet = {.what = what};
     struct invar_corruption_scratch *scratch = NULL;
     uint8_t *out = NULL;
-    bool ok = sheet_create(&sheet, image, path, err);
+    bool ok = sheet_create(&sheet, path, err);
 
     if (ok) {
+        const struct invar_corruption_image *image = &what->images[0];
         out = invar_alloc((size_t)(image->height * image->width * image->channels), 1, err);
         scratch = invar_corruption_scratch_create(err);
         ok = out && scratch;
     }
     if (ok)
         draw_headings(&sheet);
-    for (int row = 0; ok && row < invar_corruption_count(); row++)
-        ok = draw_row(&sheet, row, image, options, index, out, scratch, err);
+    for (int row = 0; ok && row < rows_of(&sheet); row++)
+        for (int i = 0; ok && i < what->image_count; i++)
+            ok = draw_image(&sheet, row, i, options, out, scratch, err);
     ok = ok && invar_picture_write(path, sheet.pixels, sheet.height, sheet.width, sheet.channels, err);
     invar_corruption_scratch_free(scratch);
     invar_free(out);

@@ -332,22 +332,33 @@ static void sheets(void **state)
     static const int sizes[][3] = {{32, 32, 3}, {28, 28, 1}, {1, 1, 3}, {2, 500, 1}};
     (void)state;
 
+    const struct invar_corruption_spec *const two[] = {invar_corruption_at(3), invar_corruption_at(17)};
+    static const int severity[] = {4};
+    static const uint64_t index[] = {0, 7};
     for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++) {
         uint8_t *pixels = noise_image(sizes[k][0], sizes[k][1], sizes[k][2]);
         const struct invar_corruption_image image = {pixels, sizes[k][0], sizes[k][1], sizes[k][2]};
-        struct invar_bytes file = {0};
+        const struct invar_corruption_image images[] = {image, image};
+        const struct invar_corruption_sheet all = {&image, index, 1, NULL, 0, NULL, 0},
+                                            some = {images, index, 2, two, 2, severity, 1};
+        struct invar_bytes large = {0}, small = {0};
         const char *path = test_path(folder, "sheet.png");
-        assert_ok(invar_corruption_sheet_write(path, &image, &options, 0, &err), &err);
-        assert_ok(invar_file_read(&file, path, (size_t)1 << 24, &err), &err);
-        assert_memory_equal(file.data, "\x89PNG", 4);
-        invar_bytes_free(&file);
+        assert_ok(invar_corruption_sheet_write(path, &all, &options, &err), &err);
+        assert_ok(invar_file_read(&large, path, (size_t)1 << 24, &err), &err);
+        assert_memory_equal(large.data, "\x89PNG", 4);
+        assert_ok(invar_corruption_sheet_write(path, &some, &options, &err), &err);
+        assert_ok(invar_file_read(&small, path, (size_t)1 << 24, &err), &err);
+        assert_true(small.size < large.size);
+        invar_bytes_free(&large);
+        invar_bytes_free(&small);
         free(pixels);
     }
     uint8_t pixel[4] = {0};
     const struct invar_corruption_image four = {pixel, 1, 1, 4}, long_one = {pixel, 1, 513, 1};
-    assert_refused(invar_corruption_sheet_write("x.png", &four, &options, 0, &err), &err, INVAR_ERROR_DATA, "x.png");
-    assert_refused(invar_corruption_sheet_write("x.png", &long_one, &options, 0, &err), &err, INVAR_ERROR_DATA,
-                   "513 x 1");
+    const struct invar_corruption_sheet of_four = {&four, index, 1, NULL, 0, NULL, 0},
+                                        of_long = {&long_one, index, 1, NULL, 0, NULL, 0};
+    assert_refused(invar_corruption_sheet_write("x.png", &of_four, &options, &err), &err, INVAR_ERROR_DATA, "x.png");
+    assert_refused(invar_corruption_sheet_write("x.png", &of_long, &options, &err), &err, INVAR_ERROR_DATA, "513 x 1");
     test_folder_remove(folder);
 }
 
