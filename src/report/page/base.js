@@ -57,6 +57,8 @@ function sentence(text) {
 const absent = text => el("p", {class: "absent"}, sentence(text));
 const folderOf = r => /[^\w.\/-]/.test(r.folder) ? "'" + r.folder.replaceAll("'", "'\\''") + "'" : r.folder;
 const command = (verb, which) => "`invar " + verb + " " + (which.length === 1 ? folderOf(which[0]) : "RUN") + "`";
+const capital = text => text.charAt(0).toUpperCase() + text.slice(1);
+const missing = (which, text) => absent(named(which) ? named(which) + text : capital(text));
 const named = which => several && which.length < runs.length ? labels.filter((_, i) => which.includes(runs[i])).join(", ") + ": " : "";
 
 function table(caption, head, rows, kind) {
@@ -64,7 +66,7 @@ function table(caption, head, rows, kind) {
     cell instanceof Node && /^T[DH]$/.test(cell.tagName) ? cell
       : i === 0 ? el("th", {scope: "row"}, cell) : el("td", {class: typeof cell === "string" && /^[^\d–−-]/.test(cell) ? "text" : null}, cell))));
   return el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": caption},
-            el("table", {class: kind}, el("caption", {class: kind === "heat" ? null : "spoken"}, caption),
+            el("table", {class: kind}, el("caption", {class: kind ? null : "spoken"}, caption),
                el("thead", {}, el("tr", {}, head.map(h => el("th", {scope: "col"}, h)))), el("tbody", {}, body)));
 }
 
@@ -129,11 +131,12 @@ function curves({title, says, lines, x, y, log, tall}) {
     return (several ? labels[l.run] + ": " : "") + `from ${number(first.y)} at ${x} ${number(first.x)} to ${number(last.y)} at ${x} ${number(last.x)}, ` +
       `lowest ${number(Math.min(...ys))}, highest ${number(Math.max(...ys))}.`;
   }).join(" ");
+  const all = lines.flatMap(l => l.points.map(p => p.y)), flat = Math.max(...all) - Math.min(...all) <= 1e-6 * Math.abs(Math.max(...all));
   const numbers = el("div", {}, lines.map(l => table(title + (several ? ", " + labels[l.run] : "") + ": some of the points",
     [x, several ? labels[l.run] : title], thin(l.points, 12).map(p => [number(p.x), number(p.y)]))));
   return figure({title, says, spoken, numbers, tall, config: {type: "line", data: {datasets: lines.map(l => lineSet(l.run, l.points))},
     options: {interaction: {mode: "nearest", axis: "x", intersect: false},
-      scales: {x: axis(x, log === "both" ? {type: "logarithmic"} : {}), y: axis(y, log ? {type: "logarithmic"} : {ticks: {maxTicksLimit: 6}})},
+      scales: {x: axis(x, log === "both" ? {type: "logarithmic"} : {}), y: axis(y, log ? {type: "logarithmic"} : {ticks: {maxTicksLimit: 6}, beginAtZero: flat})},
       plugins: {tooltip: {callbacks: {title: items => items.length ? x + " " + number(items[0].parsed.x) : "",
         label: item => (several ? item.dataset.label + ": " : "") + number(item.parsed.y)}}}}}});
 }

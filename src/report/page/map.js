@@ -87,8 +87,8 @@ function walk(chart, map, canvas) {
 
 function mapFigure(run) {
   const map = runs[run].map;
-  const title = several ? labels[run] : "Embedding map";
-  const says = `h of ${map.label.length} of ${map.all} ${map.split} samples of ${map.source}, ${map.dimensions} numbers each`;
+  const title = several ? labels[run] : `${map.label.length} of ${map.all} ${map.split} samples of ${map.source}`;
+  const says = several ? `${map.label.length} of ${map.all} ${map.split} samples of ${map.source}, ${map.dimensions} numbers each` : `${map.dimensions} numbers each, in two dimensions`;
   const node = figure({title, says, tall: "map",
     spoken: `${says}. Arrow keys walk through the samples.`,
     config: {type: "scatter", data: {datasets: []}, options: {parsing: false, interaction: {mode: "nearest", intersect: true},

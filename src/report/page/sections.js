@@ -98,12 +98,12 @@ function curvesSection() {
   const names = [...new Set(runs.flatMap(r => r.series.map(s => s.name)))].filter(n => n !== "epoch").sort((a, b) => rank(a) - rank(b));
   const figures = names.map(name => {
     const lines = runs.map((r, run) => ({run, s: series(r, name)})).filter(l => l.s && l.s.value.length)
-      .map(l => ({run: l.run, points: l.s.step.map((x, i) => ({x, y: l.s.value[i]}))}));
+      .map(l => ({run: l.run, points: l.s.step.map((x, i) => ({x, y: l.s.value[i]})).filter(p => name !== "samples_per_s" || p.y > 0)})).filter(l => l.points.length);
     const [title, says] = seriesTitle(name);
     return lines.length ? curves({title, says, lines, x: "step", y: ""}) : null;
   }).filter(Boolean);
   const without = runs.filter(r => !r.series.some(s => s.value.length));
-  if (without.length) node.append(absent(named(without) + "nothing was logged yet: `invar pretrain` writes metrics.jsonl as it goes."));
+  if (without.length) node.append(missing(without, "nothing was logged yet: `invar pretrain` writes metrics.jsonl as it goes."));
   node.append(el("div", {class: "grid"}, figures));
   node.start = () => figures.forEach(f => f.draw());
   return node;
@@ -114,12 +114,12 @@ function curvesSection() {
 function viewsTable(r, v) {
   const name = row => row.label < 0 ? "" : v.classes[row.label] === undefined ? String(row.label) : v.classes[row.label];
   if (v.kind === "table")
-    return v.rows.map(row => table(`Training sample ${row.index}${name(row) ? ", " + name(row) : ""}` + (v.all_places > v.places.length ? `: the first ${v.places.length} of ${v.all_places} numbers` : ""),
-      ["Number"].concat(v.columns), v.places.map((p, k) => [p].concat(row.cells.map((c, j) => el("td", {class: j > 0 && c[k] !== row.cells[0][k] ? "best" : null}, number(c[k], 3)))))));
+    return el("div", {class: "grid"}, v.rows.map(row => table(`Training sample ${row.index}${name(row) ? ", " + name(row) : ""}` + (v.all_places > v.places.length ? `: the first ${v.places.length} of ${v.all_places} numbers` : ""),
+      ["Number"].concat(v.columns), v.places.map((p, k) => [p].concat(row.cells.map((c, j) => el("td", {class: j > 0 && c[k] !== row.cells[0][k] ? "best" : null}, number(c[k], 3))))), "rows")));
   return el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": "Views of samples"}, el("table", {class: "views" + (v.width > 48 ? " large" : "")},
-    el("thead", {}, el("tr", {}, el("th", {scope: "col"}, el("span", {class: "spoken"}, "Sample")), v.columns.map(c => el("th", {scope: "col"}, c)))),
-    el("tbody", {}, v.rows.map(row => el("tr", {}, el("th", {scope: "row"}, name(row) || `sample ${row.index}`),
-      row.cells.map((c, j) => el("td", {}, el("img", {src: c, alt: `training sample ${row.index}${name(row) ? ", " + name(row) : ""}: ${v.columns[j]}`}))))))));
+    el("thead", {}, el("tr", {}, el("td", {}), v.rows.map(row => el("th", {scope: "col"}, name(row) || `sample ${row.index}`)))),
+    el("tbody", {}, v.columns.map((column, j) => el("tr", {}, el("th", {scope: "row"}, column),
+      v.rows.map(row => el("td", {}, el("img", {src: row.cells[j], alt: `training sample ${row.index}${name(row) ? ", " + name(row) : ""}: ${column}`}))))))));
 }
 
 function viewsSection() {
@@ -160,7 +160,7 @@ function confusion(r, result) {
 function probeSection() {
   const node = section("probe", "What a probe reads", "How well labels can be told from the frozen representation.");
   const without = runs.filter(r => !r.probe || !Object.values(r.probe).some(p => p && isNumber(p.top1)));
-  if (without.length) node.append(absent(named(without) + "no probe was fitted yet: " + command("probe", without) + " does."));
+  if (without.length) node.append(missing(without, "no probe was fitted yet: " + command("probe", without) + " does."));
   const found = runs.map((r, run) => ({r, run})).filter(({r}) => !without.includes(r));
   if (!found.length) return node;
   const rows = found.flatMap(({r, run}) => Object.entries(r.probe).filter(([, p]) => p && isNumber(p.top1)).map(([key, p]) =>
@@ -190,7 +190,7 @@ function robustnessSection() {
   const node = section("robustness", "Robustness", "Errors of the linear probe, fitted on clean data, when the test images are corrupted.");
   const found = runs.map((r, run) => ({r, run, b: r.robustness})).filter(({b}) => b && b.corruptions && Object.keys(b.corruptions).length);
   const without = runs.filter(r => !found.some(f => f.r === r));
-  if (without.length) node.append(absent(named(without) + (without.every(r => /^(csv|audio):/.test(r.source)) ? "common corruptions are of images, and these data are none." : "no corruptions were measured yet: " + command("robustness", without) + " does.")));
+  if (without.length) node.append(missing(without, (without.every(r => /^(csv|audio):/.test(r.source)) ? "common corruptions are of images, and these data are none." : "no corruptions were measured yet: " + command("robustness", without) + " does.")));
   if (!found.length) return node;
   const severities = b => b.protocol && b.protocol.severities || Object.values(b.corruptions)[0].error.map((_, k) => k + 1);
   const shown = [["clean", b => b.clean && b.clean.error], ["mean error, 15", b => b.mean_error], ["mean error, 19", b => b.mean_error_19], ["mCE, 15", b => b.mCE], ["mrCE, 15", b => b.mrCE], ["mCE, 19", b => b.mCE_19], ["mrCE, 19", b => b.mrCE_19]]
@@ -217,7 +217,7 @@ function robustnessSection() {
 function spectrumSection() {
   const node = section("spectrum", "Spectra and information", "How many directions two views of a sample share, and how variance is spread over directions.");
   const without = runs.filter(r => !r.inspect);
-  if (without.length) node.append(absent(named(without) + "nothing was measured yet: " + command("inspect", without) + " does."));
+  if (without.length) node.append(missing(without, "nothing was measured yet: " + command("inspect", without) + " does."));
   const found = runs.map((r, run) => ({r, run})).filter(({r}) => r.inspect);
   found.forEach(({r, run}) => (Array.isArray(r.inspect.warnings) ? r.inspect.warnings : []).forEach(w => node.append(el("p", {class: "problem"}, named([r]), typeof w === "string" ? w : w.says || JSON.stringify(w)))));
   const of = (s, k) => ({run}) => { const v = runs[run].inspect[s] && runs[run].inspect[s][k]; return v && v.values; };
