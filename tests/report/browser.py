@@ -3,8 +3,8 @@
 """Opens the pages of `invar report` in Debian's Chromium, from file://, and looks: charts drawn, a card under the
 pointer and under the arrow keys, no error on the console, no request to anywhere, names as text.
 
-    browser.py FILE.html [--runs N] [--text WORDS] [--absent WORDS] [--shot FILE.png] [--width N] [--height N] [--dark]
-               [--scroll ID] [--print FILE.pdf]
+    browser.py FILE.html [--runs N] [--charts N] [--map] [--text WORDS] [--no-text WORDS] [--width N] [--height N] [--dark]
+               [--shot FILE.png [--scroll ID] [--hover] [--whole]] [--print FILE.pdf]
 
 Speaks the DevTools protocol through Chromium's own pipe; needs nothing but Python. Exit status 77: no Chromium."""
 import argparse
@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import zlib
 
 
 class Browser:
@@ -214,17 +213,6 @@ CONTRAST = """(() => {
 })()"""
 
 
-def is_blank(png):
-    """Is an 8-bit PNG of one colour?"""
-    at, body = 8, b""
-    while at < len(png):
-        size = int.from_bytes(png[at:at + 4], "big")
-        if png[at + 4:at + 8] == b"IDAT":
-            body += png[at + 8:at + 8 + size]
-        at += 12 + size
-    return len(set(zlib.decompress(body))) < 8
-
-
 def check(browser, options):
     browser.call("Emulation.setDeviceMetricsOverride", width=options.width, height=options.height, deviceScaleFactor=1,
                  mobile=options.width < 600)
@@ -254,10 +242,11 @@ def check(browser, options):
 
 
 def shots(browser, options):
+    point = browser.look(POINT) if options.hover else None
     if options.scroll:
         browser.look(f"document.getElementById('{options.scroll}').scrollIntoView({{behavior: 'instant'}})")
-    if options.hover:
-        point = browser.look(POINT)
+    if point:
+        point = browser.look(POINT.replace('canvas.scrollIntoView({block: "center", behavior: "instant"});', ""))
         for step in (3, 0):
             browser.call("Input.dispatchMouseEvent", type="mouseMoved", x=point["x"] - step, y=point["y"])
     if options.shot:

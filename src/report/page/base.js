@@ -67,7 +67,7 @@ function table(caption, head, rows, kind) {
       : i === 0 ? el("th", {scope: "row"}, cell) : el("td", {class: typeof cell === "string" && /^[^\d–−-]/.test(cell) ? "text" : null}, cell))));
   return el("div", {class: "scroll", tabindex: 0, role: "region", "aria-label": caption},
             el("table", {class: kind}, el("caption", {class: kind ? null : "spoken"}, caption),
-               el("thead", {}, el("tr", {}, head.map(h => el("th", {scope: "col"}, h)))), el("tbody", {}, body)));
+               el("thead", {}, el("tr", {}, head.map((h, i) => el("th", {scope: "col", class: rows.length && rows[0][i] instanceof Node && rows[0][i].className === "text" ? "text" : null}, h)))), el("tbody", {}, body)));
 }
 
 const behind = (title, node) => el("details", {}, el("summary", {}, title), node);

@@ -207,7 +207,7 @@ function robustnessSection() {
   found.forEach(({run, b}, k) => { const s = severities(b);
     const sheet = table("Error in percent by corruption and severity", ["Corruption"].concat(s.map(String), isNumber(Object.values(b.corruptions)[0].CE) ? "CE" : []),
       Object.entries(b.corruptions).map(([n, c]) => [n.replaceAll("_", " ") + (c.extra ? " (extra)" : "")].concat(c.error.map(e => heatCell(e.toFixed(1), Math.min(1, e / 100), true)), isNumber(c.CE) ? el("td", {}, c.CE.toFixed(1)) : [])), "heat");
-    node.append(el("details", {class: "block", open: k === 0, style: "margin-top: 1rem"}, el("summary", {}, (several ? labels[run] + ": " : "") + "every corruption and severity"), sheet)); });
+    node.append(el("details", {class: "block", open: k === 0, style: "margin-top: 1rem"}, el("summary", {}, (several ? labels[run] + ": every" : "Every") + " corruption and severity"), sheet)); });
   node.start = () => figures.forEach(f => f.draw());
   return node;
 }
