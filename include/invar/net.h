@@ -132,8 +132,8 @@ const struct invar_encoder_spec *const *invar_encoder_list(void);
 struct invar_generator_options {
     struct invar_int_list widths; /**< cnn: channels by scale, each half the size of the one before; mlp: of hidden
                                      layers; empty: those of the kind */
-    int64_t noise;                /**< cnn: channels, mlp: numbers; 0: as many as the kind has */
-    int64_t blocks;               /**< cnn: residual blocks at the lowest scale */
+    int64_t noise;  /**< cnn: channels, mlp: numbers; 0: one channel; as many numbers as the sample has, 16 at least */
+    int64_t blocks; /**< cnn: residual blocks at the lowest scale */
 };
 /**
  * One generator kind of the table. The net reads a sample and, behind its numbers, those of the noise; its output has
@@ -142,7 +142,7 @@ struct invar_generator_options {
 struct invar_generator_spec {
     const char *name, *help;
     struct invar_int_list widths; /* defaults */
-    int64_t noise;
+    int64_t noise;                /* 0: build chooses it by the sample */
     struct invar_net *(*build)(const struct invar_generator_options *options, struct invar_shape sample,
                                struct invar_error *err);
 };

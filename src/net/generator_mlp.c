@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The generator for vectors and tables: an MLP that reads the sample and a noise vector beside each other. */
+/* The generator for vectors and tables: an MLP that reads the sample and a noise vector as wide beside each other. */
 #include "net/generator.h"
 
 #include <stdio.h>
+
+#define LEAST_NOISE 16
 
 static struct invar_net *build(const struct invar_generator_options *options, struct invar_shape sample,
                                struct invar_error *err)
 {
     const int64_t dim = sample.rank == 3 ? sample.channels * sample.height * sample.width : sample.channels;
-    struct invar_net *net = invar_net_create((struct invar_shape){1, dim + options->noise, 1, 1}, err);
+    /* as many numbers as the sample has, as the noise channel of an image: few are no match for a wide row */
+    const int64_t noise = options->noise > 0 ? options->noise : dim > LEAST_NOISE ? dim : LEAST_NOISE;
+    struct invar_net *net = invar_net_create((struct invar_shape){1, dim + noise, 1, 1}, err);
     int at = 0;
 
     if (!net)
@@ -30,5 +34,5 @@ const struct invar_generator_spec invar_generator_mlp = {
     "mlp",
     "linear, batch norm, ReLU on the sample and a noise vector; for tables and other vectors",
     {2, {128, 128}},
-    16,
+    0,
     build};

@@ -46,7 +46,8 @@ const struct invar_option invar_adversary_option_table[] = {
      "cnn: channels by scale, each scale half as large as the one before; mlp: of hidden layers; []: those of the "
      "kind"},
     {"noise", INVAR_OPTION_INT, ADVERSARY(noise), "0", 0, 65536, NULL,
-     "fresh noise that the generator reads: channels (cnn) or numbers (mlp); 0: as much as the kind has"},
+     "fresh noise that the generator reads: channels (cnn) or numbers (mlp); 0: one channel; as many numbers as the "
+     "sample has, 16 at least"},
     {"blocks", INVAR_OPTION_INT, ADVERSARY(blocks), "1", 0, 64, NULL, "cnn: residual blocks at the lowest scale"},
     {0},
 };

@@ -33,6 +33,7 @@ static void test_shapes(void **state)
         for (int64_t width = 4; width < 40; width += 7)
             check("cnn", (struct invar_shape){3, 2, height, width}, 0, height * width);
     check("auto", (struct invar_shape){1, 16, 1, 1}, 0, 16);
+    check("auto", (struct invar_shape){1, 40, 1, 1}, 0, 40);
     check("mlp", (struct invar_shape){1, 1, 1, 1}, 3, 3);
     check("mlp", (struct invar_shape){3, 2, 3, 5}, 3, 3);
 }
