@@ -34,5 +34,7 @@ void invar_scratch_free(struct invar_scratch *scratch);
  */
 void *invar_scratch_take(struct invar_scratch *scratch, size_t count, size_t size, struct invar_error *err);
 void invar_scratch_reset(struct invar_scratch *scratch);
+/** Bytes taken since the last reset. */
+size_t invar_scratch_used(const struct invar_scratch *scratch);
 
 #endif

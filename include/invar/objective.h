@@ -133,6 +133,13 @@ bool invar_objective_evaluate(struct invar_objective *objective, struct invar_de
 bool invar_objective_gradient(struct invar_objective *objective, struct invar_device *device,
                               const struct invar_embeddings *in, const bool *chosen,
                               const struct invar_embeddings *gradient, struct invar_error *err);
+/**
+ * About how many bytes of work space an evaluation takes where matrices have these shapes (data NULL), with the shapes
+ * of roles that are read. Small matrices of the same proportions are evaluated and counted; what large ones take
+ * follows, as it grows with the square of the size at most.
+ */
+bool invar_objective_workspace(const struct invar_objective *objective, const struct invar_embeddings *shapes,
+                               size_t *bytes, struct invar_error *err);
 
 /**
  * LogDet beside the squared distance between views: a direction of raw embeddings whose share of view noise is nu

@@ -176,7 +176,7 @@ bool invar_trainer_present(struct invar_trainer *trainer, struct invar_encoder *
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
 /** Seconds by kind of work (views, conv forward, ..., loss, optimiser, other); 0 entries unless options.profile. */
 int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_profile_entry *entries, int capacity);
-/** What it takes, for --dry-run. Work space of the terms is not in it. */
+/** What it takes, for --dry-run. */
 struct invar_trainer_plan {
     int64_t parameters, encoder_parameters;
     double operations_per_step; /**< floating-point, of convolutions and products: forward, backward, target network */
@@ -184,8 +184,10 @@ struct invar_trainer_plan {
     size_t workspace_bytes;     /**< activations, their gradients, scratch */
     size_t weight_bytes;        /**< parameters, their gradients, running statistics, reordered copies */
     size_t state_bytes;         /**< of the optimiser */
-    size_t input_bytes;         /**< views, on the host and on the device */
+    size_t input_bytes;         /**< views, plain inputs and masks, on the host and on the device */
+    size_t term_bytes;          /**< about: work space of the terms */
 };
-void invar_trainer_describe(const struct invar_trainer *trainer, struct invar_trainer_plan *out);
+bool invar_trainer_describe(const struct invar_trainer *trainer, struct invar_trainer_plan *out,
+                            struct invar_error *err);
 
 #endif

@@ -152,3 +152,12 @@ void invar_scratch_reset(struct invar_scratch *scratch)
     }
     scratch->last->used = 0;
 }
+
+size_t invar_scratch_used(const struct invar_scratch *scratch)
+{
+    size_t used = 0;
+
+    for (const struct block *block = scratch->last; block; block = block->previous)
+        used += block->used;
+    return used;
+}

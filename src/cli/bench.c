@@ -127,8 +127,7 @@ static bool measure(const char *recipe_name, struct cli_list *overrides, int thr
     trainer = invar_trainer_create(recipe, dataset, device, &(struct invar_trainer_options){.profile = true}, err);
     if (!trainer)
         goto done;
-    invar_trainer_describe(trainer, &out->plan);
-    ok = time_steps(trainer, out, err);
+    ok = invar_trainer_describe(trainer, &out->plan, err) && time_steps(trainer, out, err);
 done:
     invar_trainer_free(trainer);
     invar_dataset_close(dataset);

@@ -143,7 +143,7 @@ struct dry_run {
     int64_t steps;
 };
 
-static struct dry_run measure_plan(const struct session *session)
+static bool measure_plan(const struct session *session, struct dry_run *out, struct invar_error *err)
 {
     struct dry_run d = {
         .info = invar_dataset_info(session->dataset),
@@ -152,14 +152,16 @@ static struct dry_run measure_plan(const struct session *session)
         .available = available_memory(),
         .steps = invar_trainer_steps_total(session->trainer),
     };
-    invar_trainer_describe(session->trainer, &d.plan);
-    /* Workspace and inputs grow with the batch, weights and optimiser state do not. */
-    const double growing = (double)d.plan.workspace_bytes + (double)d.plan.input_bytes;
+    if (!invar_trainer_describe(session->trainer, &d.plan, err))
+        return false;
+    /* Workspace, terms and inputs grow with the batch, weights and optimiser state do not. */
+    const double growing = (double)d.plan.workspace_bytes + (double)d.plan.term_bytes + (double)d.plan.input_bytes;
     const double fixed = (double)d.plan.weight_bytes + (double)d.plan.state_bytes;
     d.total = growing + fixed;
     if (growing > 0 && d.available > fixed)
         d.largest = floor(d.batch * (d.available - fixed) / growing);
-    return d;
+    *out = d;
+    return true;
 }
 
 static int print_plan_json(const struct dry_run *d)
@@ -175,6 +177,7 @@ static int print_plan_json(const struct dry_run *d)
     cJSON_AddNumberToObject(root, "steps", (double)d->steps);
     cJSON_AddNumberToObject(root, "batch", d->batch);
     cJSON_AddNumberToObject(root, "workspace_bytes", (double)d->plan.workspace_bytes);
+    cJSON_AddNumberToObject(root, "term_bytes", (double)d->plan.term_bytes);
     cJSON_AddNumberToObject(root, "input_bytes", (double)d->plan.input_bytes);
     cJSON_AddNumberToObject(root, "weight_bytes", (double)d->plan.weight_bytes);
     cJSON_AddNumberToObject(root, "state_bytes", (double)d->plan.state_bytes);
@@ -199,9 +202,12 @@ static void print_fit(const struct dry_run *d)
 
 static int print_plan(const struct session *session, bool json)
 {
-    const struct dry_run d = measure_plan(session);
+    struct invar_error err = {0};
+    struct dry_run d;
     char text[32];
 
+    if (!measure_plan(session, &d, &err))
+        return cli_fail(&err);
     if (json)
         return print_plan_json(&d);
     printf("device        %s\n", invar_device_describe(session->device));
@@ -214,6 +220,7 @@ static int print_plan(const struct session *session, bool json)
            d.plan.encoder_operations / 1e9);
     printf("memory        %s\n", cli_bytes(d.total, text, sizeof text));
     printf("  workspace   %s\n", cli_bytes((double)d.plan.workspace_bytes, text, sizeof text));
+    printf("  terms       %s\n", cli_bytes((double)d.plan.term_bytes, text, sizeof text));
     printf("  inputs      %s\n", cli_bytes((double)d.plan.input_bytes, text, sizeof text));
     printf("  weights     %s\n", cli_bytes((double)d.plan.weight_bytes, text, sizeof text));
     printf("  optimiser   %s\n", cli_bytes((double)d.plan.state_bytes, text, sizeof text));

@@ -251,7 +251,7 @@ static void describe_local(const struct invar_trainer *t, struct invar_trainer_p
     describe_plan(local->plan, out);
 }
 
-void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_plan *out)
+bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_plan *out, struct invar_error *err)
 {
     *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)t->input_size * sizeof(float)};
     for (int i = 0; i < INVAR_NET_ALL; i++) {
@@ -281,7 +281,12 @@ void invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
     }
     if (t->perturbation)
         out->input_bytes += invar_perturbation_bytes(t->perturbation);
+    if (invar_objective_roles(t->recipe->objective) & INVAR_ROLE_BIT(INVAR_ROLE_X))
+        out->input_bytes += 2 * (size_t)(t->batch * t->global_size) * sizeof(float);
+    if (invar_objective_roles(t->recipe->objective) & INVAR_ROLE_BIT(INVAR_ROLE_M))
+        out->input_bytes += 2 * (size_t)(t->rows * t->global_size) * sizeof(float);
     describe_local(t, out);
+    return invar_objective_workspace(t->recipe->objective, &t->embeddings, &out->term_bytes, err);
 }
 
 /* ---- where the time went ---- */

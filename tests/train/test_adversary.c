@@ -344,7 +344,7 @@ static void test_reports(void **state)
     assert_true(training_metric(&w.last, "loss/reconstruction") > 0);
     assert_true(training_metric(&w.last, "loss/orthonormality") > 0);
     assert_true(isfinite(training_metric(&w.last, "effective_rank")));
-    invar_trainer_describe(trainer, &plan);
+    assert_ok(invar_trainer_describe(trainer, &plan, &err), &err);
     int64_t parameters = 0;
     for (int i = 0; i < INVAR_NET_ALL; i++)
         parameters += trainer->nets[i].net ? trainer->nets[i].net->trained_count : 0;

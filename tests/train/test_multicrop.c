@@ -203,13 +203,14 @@ static void test_description(void **state)
 {
     static const char *const other[] = {"training.seed=0"};
     struct invar_trainer_plan plan[2];
+    struct invar_error err = {0};
 
     (void)state;
     for (int with = 0; with < 2; with++) {
         struct training t = {0};
         training_open(&t, with ? own_targets : other, with ? 3 : 1);
         struct invar_trainer *trainer = start(&t, "run");
-        invar_trainer_describe(trainer, &plan[with]);
+        assert_ok(invar_trainer_describe(trainer, &plan[with], &err), &err);
         invar_trainer_free(trainer);
         training_close(&t);
     }
