@@ -44,6 +44,18 @@ void invar_metrics_close(struct invar_metrics *metrics);
  */
 bool invar_metrics_write(struct invar_metrics *metrics, int64_t step, double epoch, const char *const *names,
                          const double *values, int count, struct invar_error *err);
+/** The options of a resolved recipe as hyperparameters of the run; runs that differ in the seed alone are one group. */
+bool invar_metrics_settings(struct invar_metrics *metrics, const char *recipe, struct invar_error *err);
+
+struct invar_trainer;
+struct invar_dataset_info;
+/**
+ * Pictures of the views of the trainer's last step, for TensorBoard: sheets of up to 16 samples of the batch,
+ * views/clean, views/0, views/1, ... (up to four global ones and the first local one), and "views/0 perturbed" where an
+ * adversary changes it. Nothing for tables.
+ */
+bool invar_metrics_views(struct invar_metrics *metrics, struct invar_trainer *trainer,
+                         const struct invar_dataset_info *info, int64_t batch, int64_t step, struct invar_error *err);
 
 /* ---- the page of one run, or of several side by side: `invar report` ---- */
 

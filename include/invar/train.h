@@ -174,6 +174,20 @@ bool invar_trainer_present(struct invar_trainer *trainer, struct invar_encoder *
 /** All remaining steps, checkpoints, and at the end projector.safetensors (where there is one) and encoder.safetensors.
  */
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
+/** Global and local views a sample. */
+int invar_trainer_views(const struct invar_trainer *trainer);
+/** Of a view; of INVAR_VIEW_CLEAN that of the first. */
+struct invar_shape invar_trainer_view_shape(const struct invar_trainer *trainer, int view);
+/** Whether the adversary changes it. */
+bool invar_trainer_view_perturbed(const struct invar_trainer *trainer, int view);
+#define INVAR_VIEW_CLEAN (-1) /**< the plain view of the samples */
+/**
+ * What the networks saw of the first `count` samples of the last step, out host [count][C][H][W]: the view as it was
+ * made or, with `perturbed`, as it went into the encoder. Changes nothing of the training. Refused: before the first
+ * step, count above the batch.
+ */
+bool invar_trainer_view(struct invar_trainer *trainer, int view, bool perturbed, int64_t count, float *out,
+                        struct invar_error *err);
 /** Seconds by kind of work (views, conv forward, ..., loss, optimiser, other); 0 entries unless options.profile. */
 int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_profile_entry *entries, int capacity);
 /** What it takes, for --dry-run. */

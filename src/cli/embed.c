@@ -2,6 +2,7 @@
 /* invar embed RUN SOURCE -o FILE.npy: representations of data as an array. */
 #include "cli/run.h"
 #include "invar/data.h"
+#include "report/projector.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -85,11 +86,49 @@ static int report(const struct cli_run *run, const struct invar_embedded *embedd
     return cli_print_json(root);
 }
 
+/* A browser draws no more points than this with ease. */
+enum { PROJECTED = 10000 };
+
+/* The files of TensorBoard's embedding projector, of the test split unless training samples are asked for or alone. */
+static bool write_projector(const struct cli_run *run, const char *folder, const char *split, int64_t *samples,
+                            struct invar_error *err)
+{
+    struct cli_progress progress;
+    const bool tests = strcmp(split, "train") != 0 &&
+                       (!strcmp(split, "test") || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
+    const struct projector_subject subject = {.device = run->device,
+                                              .encoder = run->encoder,
+                                              .dataset = run->dataset,
+                                              .split = tests ? INVAR_TEST : INVAR_TRAIN,
+                                              .name = run->folder,
+                                              .most_samples = PROJECTED,
+                                              .progress = cli_progress_callback,
+                                              .user = &progress};
+    cli_progress_start(&progress, "projector", "samples");
+    const bool ok = report_projector_write(folder, &subject, samples, err);
+    cli_progress_end(&progress);
+    return ok;
+}
+
+static int report_projector(const struct cli_run *run, const char *folder, int64_t samples, bool json)
+{
+    if (!json) {
+        printf("%s: %" PRId64 " samples for the projector of `tensorboard --logdir %s`\n", folder, samples, folder);
+        return CLI_DONE;
+    }
+    cJSON *root = cJSON_CreateObject();
+    cJSON_AddStringToObject(root, "projector", folder);
+    cJSON_AddStringToObject(root, "data", invar_dataset_info(run->dataset)->source);
+    cJSON_AddNumberToObject(root, "rows", (double)samples);
+    return cli_print_json(root);
+}
+
 int invar_cli_embed(int argc, char **argv)
 {
     bool json = false;
     int64_t threads = 0;
-    const char *output = NULL, *labels = NULL, *split = "all";
+    const char *output = NULL, *labels = NULL, *split = "all", *projector = NULL;
+    int64_t projected = 0;
     struct cli_list positionals = {0}, assignments = {0};
     const struct cli_option options[] = {
         {"output", 'o', "FILE.npy", "where the array goes: float32 [samples][features]", CLI_TEXT, &output, 0, 0},
@@ -98,13 +137,18 @@ int invar_cli_embed(int argc, char **argv)
          &split, 0, 0},
         {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &labels, 0,
          0},
+        {"projector", 0, "DIR",
+         "files of TensorBoard's embedding projector, of up to 10000 samples of the test split (--split train: of the "
+         "training split); -o is not needed then",
+         CLI_TEXT, &projector, 0, 0},
         CLI_OPTION_THREADS(&threads),
         CLI_OPTION_JSON(&json),
         CLI_OPTION_END,
     };
     const struct cli_usage usage = {
         .verb = "embed",
-        .arguments = "RUN SOURCE -o FILE.npy [--split train|test|all] [--labels FILE.npy] [KEY=VALUE ...]",
+        .arguments =
+            "RUN SOURCE -o FILE.npy [--split train|test|all] [--labels FILE.npy] [--projector DIR] [KEY=VALUE ...]",
         .purpose = "Representations of data by the encoder of a run, under the plain view, as a NumPy array. Samples "
                    "that cannot be\nread are left out (of the labels too).",
         .options = options,
@@ -113,7 +157,8 @@ int invar_cli_embed(int argc, char **argv)
         .positional_maximum = 2,
         .positional_name = "RUN SOURCE",
         .assignments = &assignments,
-        .example = "  invar embed runs/quickstart fashion-mnist -o test.npy --split test --labels labels.npy\n",
+        .example = "  invar embed runs/quickstart fashion-mnist -o test.npy --split test --labels labels.npy\n"
+                   "  invar embed runs/quickstart fashion-mnist --projector runs/quickstart\n",
         .more = print_data_options,
     };
     struct invar_error err = {0};
@@ -123,15 +168,19 @@ int invar_cli_embed(int argc, char **argv)
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    if (!output)
+    if (!output && (!projector || labels))
         return cli_wrong_usage(&usage, "-o FILE.npy says where the array goes; it is missing");
     if (strcmp(split, "train") != 0 && strcmp(split, "test") != 0 && strcmp(split, "all") != 0)
         return cli_wrong_usage(&usage, "--split is \"%s\"; expected train, test or all", split);
     if (!strcmp(split, "all") && !strncmp(positionals.item[1], "csv:", 4))
         keep_order(&assignments);
-    if (cli_run_open(&run, positionals.item[0], positionals.item[1], &assignments, threads, &err) &&
-        embed(&run, split, &embedded, &err) && invar_npy_write(&embedded.features, output, &err) &&
-        (!labels || invar_npy_write(&embedded.labels, labels, &err)))
+    if (!cli_run_open(&run, positionals.item[0], positionals.item[1], &assignments, threads, &err) ||
+        (projector && !write_projector(&run, projector, split, &projected, &err)))
+        status = cli_fail(&err);
+    else if (!output)
+        status = report_projector(&run, projector, projected, json);
+    else if (embed(&run, split, &embedded, &err) && invar_npy_write(&embedded.features, output, &err) &&
+             (!labels || invar_npy_write(&embedded.labels, labels, &err)))
         status = report(&run, &embedded, split, output, labels, json);
     else
         status = cli_fail(&err);

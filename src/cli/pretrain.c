@@ -30,7 +30,11 @@ struct session {
     struct invar_error metrics_error; /* why metrics could not be written; the run is stopped then */
     struct cli_progress progress;
     struct invar_record last; /* the last record that held metrics */
+    int64_t pictured;         /* step of the last pictures of views; -1: none yet */
 };
+
+/* Pictures of views go to TensorBoard at the first logged step, and about so often in a run. */
+enum { PICTURES = 8 };
 
 static void keep_record(struct session *session, const struct invar_record *record)
 {
@@ -59,6 +63,26 @@ static void write_metrics(struct session *session, const struct invar_record *re
         cli_stop = 1;
 }
 
+static void write_views(struct session *session, const struct invar_record *record)
+{
+    if (session->pictured >= 0 && (record->step - session->pictured) * PICTURES < record->total_steps)
+        return;
+    session->pictured = record->step;
+    if (!session->metrics_error.code &&
+        !invar_metrics_views(session->metrics, session->trainer, invar_dataset_info(session->dataset),
+                             session->recipe->training.batch, record->step, &session->metrics_error))
+        cli_stop = 1;
+}
+
+static bool write_settings(struct session *session, struct invar_error *err)
+{
+    struct invar_text text = {0};
+    const bool ok =
+        invar_recipe_write(session->recipe, &text, err) && invar_metrics_settings(session->metrics, text.data, err);
+    invar_text_free(&text);
+    return ok;
+}
+
 static void on_step(void *user, const struct invar_record *record)
 {
     struct session *session = user;
@@ -67,6 +91,7 @@ static void on_step(void *user, const struct invar_record *record)
     if (record->count) {
         keep_record(session, record);
         write_metrics(session, record);
+        write_views(session, record);
     }
     cli_progress_update(&session->progress, record->step, record->total_steps);
 }
@@ -257,7 +282,7 @@ static int train(struct session *session, const struct arguments *arguments, str
     bool ok;
 
     session->metrics = invar_metrics_open(session->folder, invar_trainer_steps_done(session->trainer), err);
-    if (!session->metrics)
+    if (!session->metrics || !write_settings(session, err))
         return cli_fail(err);
     cli_message("%s into %s on %s", session->recipe->name, session->folder, invar_device_describe(session->device));
     cli_catch_interrupt();
@@ -272,7 +297,7 @@ static int train(struct session *session, const struct arguments *arguments, str
 static int run(const struct arguments *arguments)
 {
     struct invar_error err = {0};
-    struct session session = {0};
+    struct session session = {.pictured = -1};
     int status;
 
     if (!prepare(&session, arguments, &err))

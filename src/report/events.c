@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -69,6 +70,16 @@ static bool write_event(struct event_file *file, const Invar__Event *event, stru
     }
     invar__event__pack(event, file->buffer);
     return write_record(file, size, err);
+}
+
+static bool write_summary(struct event_file *file, int64_t step, Invar__Summary *summary, struct invar_error *err)
+{
+    Invar__Event event = INVAR__EVENT__INIT;
+    event.wall_time = wall_time();
+    event.step = step;
+    event.what_case = INVAR__EVENT__WHAT_SUMMARY;
+    event.summary = summary;
+    return write_event(file, &event, err);
 }
 
 /* A name that no file has yet; several runs of a second in one folder count on. */
@@ -141,7 +152,6 @@ bool event_file_write(struct event_file *file, int64_t step, const char *const *
                       struct invar_error *err)
 {
     Invar__Summary summary = INVAR__SUMMARY__INIT;
-    Invar__Event event = INVAR__EVENT__INIT;
     if (!reserve_values(file, count, err))
         return false;
     for (int i = 0; i < count; ++i) {
@@ -155,9 +165,108 @@ bool event_file_write(struct event_file *file, int64_t step, const char *const *
         file->list[summary.n_value++] = value;
     }
     summary.value = file->list;
-    event.wall_time = wall_time();
-    event.step = step;
-    event.what_case = INVAR__EVENT__WHAT_SUMMARY;
-    event.summary = &summary;
-    return write_event(file, &event, err);
+    return write_summary(file, step, &summary, err);
+}
+
+bool event_file_picture(struct event_file *file, int64_t step, const char *tag, const uint8_t *encoded, size_t size,
+                        int height, int width, int channels, struct invar_error *err)
+{
+    Invar__Image image = INVAR__IMAGE__INIT;
+    Invar__Value value = INVAR__VALUE__INIT, *values = &value;
+    Invar__Summary summary = INVAR__SUMMARY__INIT;
+    image.height = height;
+    image.width = width;
+    image.colorspace = channels;
+    image.encoded_image_string = (ProtobufCBinaryData){size, (uint8_t *)(uintptr_t)encoded};
+    value.tag = (char *)(uintptr_t)tag;
+    value.value_case = INVAR__VALUE__VALUE_IMAGE;
+    value.image = &image;
+    summary.n_value = 1;
+    summary.value = &values;
+    return write_summary(file, step, &summary, err);
+}
+
+/* ---- hyperparameters ---- */
+
+static void set_value(Invar__Setting *out, char *text)
+{
+    char *end = NULL;
+    const double number = strtod(text, &end);
+    if (end != text && !*end && isfinite(number)) {
+        out->kind_case = INVAR__SETTING__KIND_NUMBER_VALUE;
+        out->number_value = number;
+    } else if (!strcmp(text, "true") || !strcmp(text, "false")) {
+        out->kind_case = INVAR__SETTING__KIND_BOOL_VALUE;
+        out->bool_value = text[0] == 't';
+    } else {
+        out->kind_case = INVAR__SETTING__KIND_STRING_VALUE;
+        out->string_value = text;
+    }
+}
+
+/* The packed message of the hparams plugin. */
+static bool pack_settings(const char *group, const struct report_setting *settings, int count, ProtobufCBinaryData *out,
+                          struct invar_error *err)
+{
+    Invar__SessionStart start = INVAR__SESSION_START__INIT;
+    Invar__Hparams hparams = INVAR__HPARAMS__INIT;
+    const size_t room = count > 0 ? (size_t)count : 1;
+    Invar__Entry *entries = invar_alloc(room, sizeof *entries, err);
+    Invar__Setting *values = invar_alloc(room, sizeof *values, err);
+    start.hparams = invar_alloc(room, sizeof *start.hparams, err);
+    out->data = NULL;
+    if (!entries || !values || !start.hparams)
+        goto done;
+    for (int i = 0; i < count; ++i) {
+        invar__entry__init(&entries[i]);
+        invar__setting__init(&values[i]);
+        set_value(&values[i], settings[i].value);
+        entries[i].key = settings[i].key;
+        entries[i].value = &values[i];
+        start.hparams[i] = &entries[i];
+    }
+    start.n_hparams = (size_t)count;
+    start.group_name = (char *)(uintptr_t)group;
+    start.start_time_secs = wall_time();
+    hparams.session_start_info = &start;
+    out->len = invar__hparams__get_packed_size(&hparams);
+    out->data = invar_alloc(out->len, 1, err);
+    if (out->data)
+        invar__hparams__pack(&hparams, out->data);
+done:
+    invar_free(entries);
+    invar_free(values);
+    invar_free(start.hparams);
+    return out->data != NULL;
+}
+
+bool event_file_settings(struct event_file *file, const char *group, const struct report_setting *settings, int count,
+                         struct invar_error *err)
+{
+    enum { TENSORFLOW_FLOAT = 1 };
+    static char tag[] = "_hparams_/session_start_info", plugin_name[] = "hparams";
+    Invar__Dimension dimension = INVAR__DIMENSION__INIT, *dimensions = &dimension;
+    Invar__Shape shape = INVAR__SHAPE__INIT;
+    Invar__Tensor tensor = INVAR__TENSOR__INIT;
+    Invar__PluginData plugin = INVAR__PLUGIN_DATA__INIT;
+    Invar__Metadata metadata = INVAR__METADATA__INIT;
+    Invar__Value value = INVAR__VALUE__INIT, *values = &value;
+    Invar__Summary summary = INVAR__SUMMARY__INIT;
+    if (!pack_settings(group, settings, count, &plugin.content, err))
+        return false;
+    shape.n_dim = 1;
+    shape.dim = &dimensions;
+    tensor.dtype = TENSORFLOW_FLOAT;
+    tensor.tensor_shape = &shape;
+    plugin.plugin_name = plugin_name;
+    metadata.plugin_data = &plugin;
+    value.tag = tag;
+    value.value_case = INVAR__VALUE__VALUE_TENSOR;
+    value.tensor = &tensor;
+    value.metadata = &metadata;
+    summary.n_value = 1;
+    summary.value = &values;
+    const bool ok = write_summary(file, 0, &summary, err);
+    invar_free(plugin.content.data);
+    return ok;
 }

@@ -2,11 +2,11 @@
 #ifndef INVAR_REPORT_EVENTS_H
 #define INVAR_REPORT_EVENTS_H
 
-#include "invar/error.h"
+#include "report/run.h"
 #include <stddef.h>
 #include <stdint.h>
 
-/** A TensorBoard event file: TFRecords of Event messages with scalars. */
+/** A TensorBoard event file: TFRecords of Event messages. */
 struct event_file;
 /** Creates events.out.tfevents.SECONDS.HOST.PID[.N] in the folder, a name that was free, with the version event. */
 struct event_file *event_file_create(const char *folder, struct invar_error *err);
@@ -14,6 +14,17 @@ void event_file_close(struct event_file *file);
 /** One event with a scalar a value; values that are not finite are left out. */
 bool event_file_write(struct event_file *file, int64_t step, const char *const *names, const double *values, int count,
                       struct invar_error *err);
+
+/** A picture, encoded as PNG, of that many channels (1 or 3). */
+bool event_file_picture(struct event_file *file, int64_t step, const char *tag, const uint8_t *encoded, size_t size,
+                        int height, int width, int channels, struct invar_error *err);
+/** Hyperparameters of the run: numbers, true and false, and texts by name. Runs of one group are repetitions. */
+bool event_file_settings(struct event_file *file, const char *group, const struct report_setting *settings, int count,
+                         struct invar_error *err);
+
+struct invar_metrics;
+/** The event file of the metrics; it stays theirs. */
+struct event_file *metrics_events(struct invar_metrics *metrics);
 
 /** CRC-32C (Castagnoli), as TFRecord uses it. */
 uint32_t crc32c(const void *data, size_t size);

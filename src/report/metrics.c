@@ -156,3 +156,33 @@ bool invar_metrics_write(struct invar_metrics *metrics, int64_t step, double epo
                                metrics->path, strerror(errno));
     return event_file_write(metrics->events, step, names, values, count, err);
 }
+
+struct event_file *metrics_events(struct invar_metrics *metrics)
+{
+    return metrics->events;
+}
+
+bool invar_metrics_settings(struct invar_metrics *metrics, const char *recipe, struct invar_error *err)
+{
+    struct report_setting *settings = NULL;
+    int count = 0, capacity = 0;
+    char group[128];
+    const char *name = "run";
+    uint32_t sum = 0;
+    struct invar_node *root = invar_node_parse(recipe, strlen(recipe), "recipe", err);
+    bool ok = root && report_settings_add(&settings, &count, &capacity, root, err);
+
+    for (int i = 0; i < count; ++i) {
+        if (!strcmp(settings[i].key, "name"))
+            name = settings[i].value;
+        if (!strcmp(settings[i].key, "training.seed"))
+            continue;
+        sum = invar_crc32(sum, settings[i].key, strlen(settings[i].key));
+        sum = invar_crc32(sum, settings[i].value, strlen(settings[i].value));
+    }
+    snprintf(group, sizeof group, "%.100s %08x", name, (unsigned)sum);
+    ok = ok && event_file_settings(metrics->events, group, settings, count, err);
+    report_settings_free(settings, count);
+    invar_node_free(root);
+    return ok;
+}

@@ -35,51 +35,6 @@ static bool forgive(struct report_run *run, const struct invar_error *found, str
 
 /* ---- recipe.yaml ---- */
 
-/* A scalar as it stands, a list as [a, b]. */
-static bool setting_text(const struct invar_node *node, struct invar_text *out, struct invar_error *err)
-{
-    const char *scalar = invar_node_text(node);
-    if (scalar)
-        return invar_text_printf(out, err, "%s", scalar);
-    bool ok = invar_text_printf(out, err, "[");
-    for (int i = 0; ok && i < invar_node_count(node); ++i)
-        ok = (i == 0 || invar_text_printf(out, err, ", ")) && setting_text(invar_node_child(node, i), out, err);
-    return ok && invar_text_printf(out, err, "]");
-}
-
-static bool add_setting(struct report_run *run, const char *key, const struct invar_node *node, struct invar_error *err)
-{
-    struct invar_text text = {0};
-    struct report_setting setting = {0};
-    void *items = run->setting;
-    bool ok = setting_text(node, &text, err) &&
-              invar_grow(&items, run->setting_count, &run->setting_capacity, sizeof *run->setting, err);
-    if (ok) {
-        run->setting = items;
-        setting.key = invar_strdup(key, err);
-        setting.value = invar_strdup(text.data, err);
-        run->setting[run->setting_count++] = setting;
-        ok = setting.key && setting.value;
-    }
-    invar_text_free(&text);
-    return ok;
-}
-
-static bool add_settings(struct report_run *run, const char *prefix, const struct invar_node *node,
-                         struct invar_error *err)
-{
-    bool ok = true;
-    for (int i = 0; ok && i < invar_node_count(node); ++i) {
-        const struct invar_node *child = invar_node_child(node, i);
-        struct invar_text key = {0};
-        ok = invar_text_printf(&key, err, "%s%s%s", prefix, *prefix ? "." : "", invar_node_key(node, i)) &&
-             (invar_node_is_mapping(child) ? add_settings(run, key.data, child, err)
-                                           : add_setting(run, key.data, child, err));
-        invar_text_free(&key);
-    }
-    return ok;
-}
-
 /* The recipe as this version resolves it: with the defaults of options that it lacks. NULL: it cannot be read so. */
 static struct invar_node *complete(const char *path, struct invar_error *err)
 {
@@ -129,7 +84,8 @@ static bool read_recipe(struct report_run *run, const char *path, struct invar_e
                         path);
         return forgive(run, &found, err);
     }
-    return use_completed(run, path, err) && add_settings(run, "", run->recipe, err);
+    return use_completed(run, path, err) &&
+           report_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err);
 }
 
 /* ---- JSON files ---- */
@@ -319,13 +275,9 @@ void report_run_free(struct report_run *run)
 {
     if (!run)
         return;
-    for (int i = 0; i < run->setting_count; ++i) {
-        invar_free(run->setting[i].key);
-        invar_free(run->setting[i].value);
-    }
     for (int i = 0; i < run->problem_count; ++i)
         invar_free(run->problem[i]);
-    invar_free(run->setting);
+    report_settings_free(run->setting, run->setting_count);
     invar_free(run->problem);
     report_series_free(run);
     cJSON_Delete(run->encoder);

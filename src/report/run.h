@@ -10,6 +10,10 @@
 struct report_setting {
     char *key, *value;
 };
+/** Adds every scalar and list of a document. */
+bool report_settings_add(struct report_setting **settings, int *count, int *capacity, const struct invar_node *node,
+                         struct invar_error *err);
+void report_settings_free(struct report_setting *settings, int count);
 
 /** One key of metrics.jsonl over all rows; NAN where a row has no number for it. */
 struct report_series {

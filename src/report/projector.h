@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_REPORT_PROJECTOR_H
+#define INVAR_REPORT_PROJECTOR_H
+
+#include "invar/data.h"
+#include "invar/device.h"
+#include "invar/encoder.h"
+
+/** What TensorBoard's embedding projector is to show. Everything is borrowed. */
+struct projector_subject {
+    struct invar_device *device;
+    const struct invar_encoder *encoder;
+    struct invar_dataset *dataset;
+    enum invar_split split;
+    const char *name;                                          /**< of the embedding */
+    int64_t most_samples;                                      /**< evenly spaced ones where there are more */
+    void (*progress)(void *user, int64_t done, int64_t total); /**< may be NULL */
+    void *user;
+};
+
+/**
+ * Writes into the folder (made where it is missing) tensors.bytes (float32 [samples][D], h under the plain view),
+ * metadata.tsv (label and number of every sample), sprite.png (what the encoder saw; not of tables) and, last,
+ * projector_config.pbtxt, which names them. *samples: how many it were. Refused: a split without samples, data of
+ * another kind than the encoder's, a representation that is not finite.
+ */
+bool report_projector_write(const char *folder, const struct projector_subject *subject, int64_t *samples,
+                            struct invar_error *err);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the networks saw at the last step, for people to look at. */
+#include "train/trainer.h"
+
+#include <string.h>
+
+int invar_trainer_views(const struct invar_trainer *t)
+{
+    return (int)t->views;
+}
+
+struct invar_shape invar_trainer_view_shape(const struct invar_trainer *t, int view)
+{
+    return invar_net_input(view < t->global_views ? t->nets[INVAR_NET_ENCODER].net : t->local.net);
+}
+
+bool invar_trainer_view_perturbed(const struct invar_trainer *t, int view)
+{
+    const struct invar_int_list *views = &t->recipe->adversary.views;
+
+    for (int k = 0; t->perturbation && k < views->count; k++)
+        if (views->value[k] == view)
+            return true;
+    return false;
+}
+
+/* Where a view begins in the input of a batch, and how many numbers of it are a sample. */
+static int64_t place(const struct invar_trainer *t, int view, int64_t *size)
+{
+    const struct invar_shape shape = invar_trainer_view_shape(t, view);
+    const int64_t before = view < t->global_views ? view : t->global_views;
+
+    *size = shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
+    return before * t->batch * t->global_size + (view - before) * t->batch * *size;
+}
+
+bool invar_trainer_view(struct invar_trainer *t, int view, bool perturbed, int64_t count, float *out,
+                        struct invar_error *err)
+{
+    int64_t size, at;
+
+    if (t->step == 0 || count > t->batch)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "the trainer has made no batch of %lld samples yet",
+                               (long long)count);
+    if (view == INVAR_VIEW_CLEAN)
+        return invar_view_maker_plain(t->maker, t->samples, count, out, err);
+    at = place(t, view, &size);
+    if (perturbed)
+        invar_device_download(t->device, out, t->input + at, (size_t)(count * size) * sizeof(float));
+    else
+        memcpy(out, t->host_views + at, (size_t)(count * size) * sizeof(float));
+    return true;
+}
