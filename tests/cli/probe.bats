@@ -171,6 +171,19 @@ probe() {
     cmp <(tail -c $((96 * 32 * 4)) all.npy) <(tail -c $((64 * 32 * 4)) train.npy; tail -c $((32 * 32 * 4)) test.npy)
 }
 
+@test "embed writes the files of the embedding projector" {
+    run --separate-stderr "$invar" embed run idx:data --projector run/shown --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"run/shown: 32 samples for the projector"* ]]
+    [ "$(wc -l <run/shown/metadata.tsv)" -eq 33 ]
+    [ "$(stat -c %s run/shown/tensors.bytes)" -eq $((32 * $(grep -m2 -oP 'tensor_shape: \K\d+' run/shown/projector_config.pbtxt | tail -1) * 4)) ]
+    grep -q 'image_path: "sprite.png"' run/shown/projector_config.pbtxt
+    head -c 4 run/shown/sprite.png | grep -q PNG
+    "$invar" embed run idx:data --projector shown --split train --json --threads 1 | json_object
+    [ "$(wc -l <shown/metadata.tsv)" -eq 65 ]
+    fails_with 1 "$invar" embed run idx:data --projector data/train-images-idx3-ubyte/x --threads 1
+}
+
 @test "wrong usage of embed" {
     fails_with 2 "$invar" embed run idx:data
     says -o
