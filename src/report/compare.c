@@ -65,7 +65,7 @@ struct by_seed {
     int64_t *seed;
     double *sum;
     int *n;
-    const char *basis; /* of the first value; values of another are left out */
+    const struct comparison_value *first; /* values that are not like it are left out */
 };
 
 static bool by_seed_make(struct comparison *c, const struct comparison_group *group, struct by_seed *out,
@@ -81,20 +81,22 @@ static bool by_seed_read(struct comparison *c, const struct comparison_group *gr
                          struct invar_error *err)
 {
     out->count = 0;
-    out->basis = NULL;
+    out->first = NULL;
     for (int r = 0; r < group->run_count; ++r) {
         const struct report_run *run = c->run[group->run[r]];
         const struct comparison_value *value = &c->value[group->run[r]][metric];
         int at = 0;
         if (isnan(value->value))
             continue;
-        if (!out->basis)
-            out->basis = value->basis;
-        if (strcmp(out->basis, value->basis) != 0) {
+        if (!out->first)
+            out->first = value;
+        if (!comparison_alike(out->first, value)) {
+            const bool data = strcmp(out->first->basis, value->basis) != 0;
             if (!comparison_note(c, err,
                                  "%s: its %s was measured on %s, that of other seeds on %s: it is left out of "
                                  "their mean",
-                                 run->folder, c->metric[metric].name, value->basis, out->basis))
+                                 run->folder, c->metric[metric].name, data ? value->basis : value->protocol,
+                                 data ? out->first->basis : out->first->protocol))
                 return false;
             continue;
         }
@@ -144,7 +146,7 @@ static bool average(struct comparison *c, struct comparison_group *group, int me
     group->mean[metric] = mean_of(work, own->count);
     for (int i = 0; i < own->count; ++i)
         for (int k = 0; k < base->count; ++k)
-            if (own->seed[i] >= 0 && own->seed[i] == base->seed[k] && !strcmp(own->basis, base->basis))
+            if (own->seed[i] >= 0 && own->seed[i] == base->seed[k] && comparison_alike(own->first, base->first))
                 work[shared++] = seed_mean(own, i) - seed_mean(base, k);
     group->difference[metric] = mean_of(work, shared);
     return true;
@@ -159,12 +161,13 @@ struct unlike {
 static bool add_unlike(struct unlike *unlike, const struct comparison_metric *metric, const struct by_seed *own,
                        const struct by_seed *base, struct invar_error *err)
 {
-    if (!own->count || !base->count || !strcmp(own->basis, base->basis))
+    if (!own->count || !base->count || comparison_alike(own->first, base->first))
         return true;
     if (!unlike->metric) {
+        const bool data = strcmp(own->first->basis, base->first->basis) != 0;
         unlike->metric = metric->name;
-        unlike->own = own->basis;
-        unlike->base = base->basis;
+        unlike->own = data ? own->first->basis : own->first->protocol;
+        unlike->base = data ? base->first->basis : base->first->protocol;
     }
     return invar_text_printf(&unlike->names, err, "%s%s", unlike->names.size ? ", " : "", metric->name);
 }
@@ -356,6 +359,23 @@ static bool note_older(struct comparison *c, struct invar_error *err)
                                      older, c->run_count, most);
 }
 
+/* Presets of other codes may choose on the test split; whoever reads the table is to know. */
+static bool note_choices(struct comparison *c, struct invar_error *err)
+{
+    for (int r = 0; r < c->run_count; ++r) {
+        const cJSON *result;
+        cJSON_ArrayForEach(result, c->run[r]->probe)
+        {
+            const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(result, "protocol");
+            if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(protocol, "chosen_on_test")) &&
+                !comparison_note(c, err, "%s: %s was chosen on the test split, as its protocol does", c->run[r]->folder,
+                                 result->string))
+                return false;
+        }
+    }
+    return true;
+}
+
 static bool note_data(struct comparison *c, struct invar_error *err)
 {
     for (int r = 1; r < c->run_count; ++r)
@@ -375,7 +395,7 @@ bool comparison_make(struct comparison *out, struct report_run *const *runs, int
     if (!out->run)
         goto failed;
     memcpy(out->run, runs, (size_t)count * sizeof(struct report_run *));
-    if (!note_problems(out, err) || !note_older(out, err) || !note_data(out, err) ||
+    if (!note_problems(out, err) || !note_older(out, err) || !note_choices(out, err) || !note_data(out, err) ||
         !comparison_form_groups(out, err) || !comparison_measure(out, options, err) ||
         !find_base(out, options->base, err) || !comparison_average(out, err) || !note_seeds(out, err) ||
         (options->sort && !sort_groups(out, options->sort, err)))

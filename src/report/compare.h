@@ -14,8 +14,9 @@ struct comparison_metric {
 
 /** What one run has of one metric. */
 struct comparison_value {
-    double value;      /**< NAN: nothing */
-    const char *basis; /**< what it was measured on: values of different bases are not averaged or subtracted */
+    double value;         /**< NAN: nothing */
+    const char *basis;    /**< what it was measured on: values of different bases are not averaged or subtracted */
+    const char *protocol; /**< the same, where it is known; "": it is not, which agrees with all */
 };
 
 /** Mean over seeds with its 95 % interval, mean - half .. mean + half. */

@@ -22,22 +22,21 @@ static const struct own_name *find_own(const char *name)
     return NULL;
 }
 
-/* A number by its path, names joined with dots (a name may hold dots itself); an object stands for its `leaf`. */
-static const cJSON *find_number(const cJSON *object, const char *path, const char *leaf, const cJSON **parent)
+/* A number by its path, names joined with dots (a name may hold dots itself); an object stands for its `leaf`. *top:
+ * the item of `object` that it is in. */
+static const cJSON *find_number(const cJSON *object, const char *path, const char *leaf, const cJSON **top)
 {
     const cJSON *item;
     for (item = cJSON_IsObject(object) ? object->child : NULL; item; item = item->next) {
         const size_t length = strlen(item->string);
+        const cJSON *found = NULL;
         if (strncmp(path, item->string, length) != 0)
             continue;
-        const cJSON *found = NULL;
-        *parent = object;
         if (path[length] == '.')
-            found = find_number(item, path + length + 1, leaf, parent);
-        else if (path[length] == '\0' && cJSON_IsObject(item))
-            found = cJSON_GetObjectItemCaseSensitive(*parent = item, leaf);
+            found = find_number(item, path + length + 1, leaf, top);
         else if (path[length] == '\0')
-            found = item;
+            found = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, leaf) : item;
+        *top = item;
         if (cJSON_IsNumber(found))
             return found;
     }
@@ -49,38 +48,78 @@ static const char *text_in(const cJSON *object, const char *name)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
 }
 
-/* What a number of probe.json was measured on and how: data, samples, and the choices that change what it means. */
-static const char *probe_basis(struct comparison *c, const cJSON *result, struct invar_error *err)
+/* ", NAME VALUE" of an item; a list or an object as JSON. */
+static bool put_item(struct invar_text *out, const cJSON *item, struct invar_error *err)
 {
-    static const char *const choices[] = {"k", "temperature", "label", "hold_out", "labels", "protocol", NULL};
-    const cJSON *count = cJSON_GetObjectItemCaseSensitive(result, "test_count");
-    const char *data = text_in(result, "data"), *basis;
-    struct invar_text text = {0};
-    bool ok = invar_text_printf(&text, err, "%s", data ? data : "unknown data");
-
-    if (ok && cJSON_IsNumber(count))
-        ok = invar_text_printf(&text, err, ", %.0f samples", count->valuedouble);
-    for (int i = 0; ok && choices[i]; ++i) {
-        const cJSON *choice = cJSON_GetObjectItemCaseSensitive(result, choices[i]);
-        if (cJSON_IsString(choice))
-            ok = invar_text_printf(&text, err, ", %s %s", choices[i], choice->valuestring);
-        else if (cJSON_IsNumber(choice))
-            ok = invar_text_printf(&text, err, ", %s %g", choices[i], choice->valuedouble);
-        else if (cJSON_IsObject(choice) && text_in(choice, "name"))
-            ok = invar_text_printf(&text, err, ", %s %s", choices[i], text_in(choice, "name"));
-    }
-    basis = ok ? comparison_text_of(c, err, "%s", text.data) : NULL;
-    invar_text_free(&text);
-    return basis;
+    if (!item)
+        return true;
+    char *text = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
+    const bool ok = invar_text_printf(out, err, ", %s %s", item->string, text ? text : item->valuestring);
+    cJSON_free(text);
+    return ok;
 }
 
-/* What stands beside the results of a robustness run: the protocol, whole. */
-static const char *robustness_basis(struct comparison *c, const cJSON *results, struct invar_error *err)
+static bool put_items(struct invar_text *out, const cJSON *object, const char *const *names, struct invar_error *err)
 {
-    char *protocol = cJSON_PrintUnformatted(cJSON_GetObjectItemCaseSensitive(results, "protocol"));
-    const char *basis = comparison_text_of(c, err, "%s", protocol ? protocol : "unknown data");
-    cJSON_free(protocol);
-    return basis;
+    bool ok = true;
+    for (; ok && *names; ++names)
+        ok = put_item(out, cJSON_GetObjectItemCaseSensitive(object, *names), err);
+    return ok;
+}
+
+/* Takes the text. */
+static const char *keep_text(struct comparison *c, bool ok, struct invar_text *text, struct invar_error *err)
+{
+    const char *kept = ok ? comparison_text_of(c, err, "%s", text->data) : NULL;
+    invar_text_free(text);
+    return kept;
+}
+
+/* Data, samples, and the choices that change what a number of probe.json means. */
+static const char *probe_basis(struct comparison *c, const cJSON *result, struct invar_error *err)
+{
+    static const char *const choices[] = {"test_count", "k", "temperature", "label", "hold_out", "labels", NULL};
+    const char *data = text_in(result, "data");
+    const char *test = text_in(cJSON_GetObjectItemCaseSensitive(result, "test"), "source");
+    struct invar_text text = {0};
+    bool ok =
+        invar_text_printf(&text, err, "%s", data ? data : "unknown data") && put_items(&text, result, choices, err);
+    if (ok && test)
+        ok = invar_text_printf(&text, err, ", tested on %s", test);
+    return keep_text(c, ok, &text, err);
+}
+
+/* Every option of the method but the seed of its draws. */
+static const char *probe_protocol(struct comparison *c, const cJSON *result, struct invar_error *err)
+{
+    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(result, "protocol"), *item;
+    struct invar_text text = {0};
+    bool ok = invar_text_printf(&text, err, "%s", text_in(protocol, "method") ? text_in(protocol, "method") : "");
+    item = cJSON_GetObjectItemCaseSensitive(protocol, "options");
+    for (item = item ? item->child : NULL; ok && item; item = item->next)
+        ok = !strcmp(item->string, "seed") || put_item(&text, item, err);
+    return keep_text(c, ok, &text, err);
+}
+
+/* Images, severities and parameters; of errors over a reference's, that reference. */
+static const char *robustness_basis(struct comparison *c, const cJSON *results, const char *name,
+                                    struct invar_error *err)
+{
+    static const char *const choices[] = {"images", "severities", "table", "seed", "frost", "from", NULL};
+    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(results, "protocol");
+    const char *reference = text_in(cJSON_GetObjectItemCaseSensitive(results, "reference"), "name");
+    const char *data = text_in(protocol, "data");
+    struct invar_text text = {0};
+    bool ok =
+        invar_text_printf(&text, err, "%s", data ? data : "unknown data") && put_items(&text, protocol, choices, err);
+    if (ok && reference && strstr(name, "CE"))
+        ok = invar_text_printf(&text, err, ", reference %s", reference);
+    return keep_text(c, ok, &text, err);
+}
+
+bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b)
+{
+    return !strcmp(a->basis, b->basis) && (!*a->protocol || !*b->protocol || !strcmp(a->protocol, b->protocol));
 }
 
 static const char *inspect_basis(struct comparison *c, const cJSON *results, struct invar_error *err)
@@ -96,28 +135,29 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
                     struct invar_error *err)
 {
     const struct own_name *own = find_own(name);
-    const cJSON *parent = NULL, *found = NULL;
+    const cJSON *top = NULL, *found = NULL;
 
-    *out = (struct comparison_value){.value = NAN, .basis = ""};
+    *out = (struct comparison_value){.value = NAN, .basis = "", .protocol = ""};
     if (own && !own->series) {
         out->value = run->seconds;
     } else if (own) {
         out->value = report_run_last(run, own->series);
         out->basis = comparison_text_of(c, err, "%s", run->source);
-    } else if ((found = find_number(run->probe, name, "top1", &parent))) {
+    } else if ((found = find_number(run->probe, name, "top1", &top))) {
         out->value = found->valuedouble;
-        out->basis = probe_basis(c, parent, err);
-    } else if ((found = find_number(run->robustness, name, "error", &parent))) {
+        out->basis = probe_basis(c, top, err);
+        out->protocol = probe_protocol(c, top, err);
+    } else if ((found = find_number(run->robustness, name, "error", &top))) {
         out->value = found->valuedouble;
-        out->basis = robustness_basis(c, run->robustness, err);
-    } else if ((found = find_number(run->inspect, name, "value", &parent))) {
+        out->basis = robustness_basis(c, run->robustness, name, err);
+    } else if ((found = find_number(run->inspect, name, "value", &top))) {
         out->value = found->valuedouble;
         out->basis = inspect_basis(c, run->inspect, err);
     } else {
         out->value = report_run_last(run, name);
         out->basis = comparison_text_of(c, err, "%s", run->source);
     }
-    return out->basis != NULL;
+    return out->basis && out->protocol;
 }
 
 /* ---- which there are ---- */
@@ -137,12 +177,12 @@ static void describe(struct comparison_metric *metric, const struct comparison *
                                        "objective", "gradient_norm", "seconds", "loss", NULL};
     const struct own_name *own = find_own(metric->name);
     const char *dot = strrchr(metric->name, '.'), *last = dot ? dot + 1 : metric->name;
-    const cJSON *parent;
+    const cJSON *top;
 
     metric->unit = own ? own->unit : "";
     metric->better = own ? own->better : 0;
     for (int r = 0; r < c->run_count && !own; ++r) {
-        const cJSON *found = find_number(c->run[r]->probe, metric->name, "top1", &parent);
+        const cJSON *found = find_number(c->run[r]->probe, metric->name, "top1", &top);
         if (found && (!strcmp(found->string, "top1") || !strcmp(found->string, "top5"))) {
             metric->unit = "%";
             metric->better = 1;
@@ -153,7 +193,7 @@ static void describe(struct comparison_metric *metric, const struct comparison *
     for (int i = 0; less[i] && !own; ++i)
         if (!strncmp(metric->name, "loss", 4) || !strncmp(last, less[i], strlen(less[i]))) {
             metric->better = -1;
-            if (strstr("mCE mrCE CE rCE error", less[i]))
+            if (strstr("mCE mrCE CE rCE error mean_error", less[i]))
                 metric->unit = "%";
             if (!strcmp(less[i], "seconds"))
                 metric->unit = "s";
@@ -176,6 +216,12 @@ static bool add_metric(struct comparison *c, const char *name, struct invar_erro
     return true;
 }
 
+/* mean_error, mCE and mrCE, of the benchmark's corruptions and (_19) of all. */
+static bool is_mean(const char *name)
+{
+    return !strncmp(name, "mean_error", 10) || !strncmp(name, "mCE", 3) || !strncmp(name, "mrCE", 4);
+}
+
 /* Every classifier of probe.json, then the errors of robustness.json. */
 static bool add_results(struct comparison *c, struct invar_error *err)
 {
@@ -185,22 +231,12 @@ static bool add_results(struct comparison *c, struct invar_error *err)
                                                        !add_metric(c, item->string, err)) return false;
     }
     for (int r = 0; r < c->run_count; ++r) {
-        const cJSON *item, *part, *clean = cJSON_GetObjectItemCaseSensitive(c->run[r]->robustness, "clean");
-        char name[128];
+        const cJSON *results = c->run[r]->robustness, *item;
+        const cJSON *clean = cJSON_GetObjectItemCaseSensitive(results, "clean");
         if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(clean, "error")) && !add_metric(c, "clean.error", err))
             return false;
-        cJSON_ArrayForEach(item, c->run[r]->robustness)
-        {
-            if (cJSON_IsNumber(item) && !add_metric(c, item->string, err))
-                return false;
-            if (strncmp(item->string, "mCE", 3) != 0 && strncmp(item->string, "mrCE", 4) != 0)
-                continue;
-            for (part = cJSON_IsObject(item) ? item->child : NULL; part; part = part->next) {
-                snprintf(name, sizeof name, "%s.%s", item->string, part->string);
-                if (cJSON_IsNumber(part) && !add_metric(c, name, err))
-                    return false;
-            }
-        }
+        cJSON_ArrayForEach(item, results) if (cJSON_IsNumber(item) && is_mean(item->string) &&
+                                              !add_metric(c, item->string, err)) return false;
     }
     return true;
 }

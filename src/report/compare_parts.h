@@ -15,6 +15,8 @@ bool comparison_note(struct comparison *c, struct invar_error *err, const char *
 
 /** Chooses the metrics and reads the values of all runs. */
 bool comparison_measure(struct comparison *c, const struct comparison_options *options, struct invar_error *err);
+/** Whether two values are of the same data and protocol. */
+bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b);
 /** Groups, options in which they differ, names. */
 bool comparison_form_groups(struct comparison *c, struct invar_error *err);
 /** Means of the groups, and differences to the base. */

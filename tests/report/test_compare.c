@@ -183,7 +183,7 @@ static void test_what_cannot_be_compared(void **state)
     assert_int_equal(c.group[0].mean[m].n, 2);
     assert_near(c.group[0].mean[m].mean, (82 + 90) / 2.0, 1e-12);
     assert_true(has_note(&c, "the same seed and the same recipe"));
-    assert_true(has_note(&c, "was measured on elsewhere, 100 samples, that of other seeds on d, 100 samples"));
+    assert_true(has_note(&c, "was measured on elsewhere, test_count 100, that of other seeds on d, test_count 100"));
     assert_int_equal(c.group[1].mean[m].n, 0);
     assert_true(has_note(&c, "b0 has no results of a probe"));
     assert_int_equal(c.group[2].mean[m].n, 1);
@@ -206,6 +206,7 @@ static void test_sort_and_metrics(void **state)
     struct comparison c = compare(f, &options);
     assert_int_equal(c.metric_count, 2);
     assert_near(c.value[0][0].value, 99.5, 0);
+    assert_string_equal(c.value[0][0].basis, "d, test_count 100");
     assert_string_equal(c.run[0]->label, "b");
     assert_string_equal(c.run[1]->label, "c");
     assert_string_equal(c.run[2]->label, "a");
@@ -222,12 +223,36 @@ static void test_sort_and_metrics(void **state)
     assert_refused(comparison_make(&c, f->run, f->count, &options, &err), &err, INVAR_ERROR_USAGE, "they have linear");
 }
 
+/* Other options of a probe are another number; a probe of before options were written agrees with all. */
+static void test_protocols(void **state)
+{
+    struct fixture *f = *state;
+    const struct comparison_options options = {0};
+    const char *const recipes[] = {"simclr-fashion-mnist", "relic-fashion-mnist", "byol-fashion-mnist"};
+    const char *const protocols[] = {
+        "\"protocol\":{\"method\":\"linear\",\"options\":{\"l2\":[1],\"seed\":1}},",
+        "\"protocol\":{\"method\":\"linear\",\"chosen_on_test\":true,\"options\":{\"l2\":[2]}},", ""};
+    for (int i = 0; i < 3; ++i) {
+        char probe[256];
+        snprintf(probe, sizeof probe, "{\"linear\":{\"top1\":%d,%s\"data\":\"d\"}}", 80 + i, protocols[i]);
+        add_run(f, recipes[i], recipes[i], 0, NULL, probe);
+    }
+    struct comparison c = compare(f, &options);
+    const int m = metric_at(&c, "linear");
+    assert_int_equal(c.group[1].difference[m].n, 0);
+    assert_int_equal(c.group[2].difference[m].n, 1);
+    assert_true(has_note(&c, "(linear: linear, l2 [2] here, linear, l2 [1] there)"));
+    assert_true(has_note(&c, "linear was chosen on the test split"));
+    comparison_free(&c);
+}
+
 /* What `invar robustness` leaves; errors are better when smaller. */
 static void test_robustness(void **state)
 {
     struct fixture *f = *state;
-    static const char results[] = "{\"protocol\":{\"data\":\"d\"},\"clean\":{\"error\":11.5},\"corruptions\":{\"fog\":"
-                                  "{\"error\":[1,2,3,4,5],\"CE\":80}},\"mCE\":70,\"mrCE\":{\"15\":60,\"19\":null}}";
+    static const char results[] =
+        "{\"format\":1,\"seconds\":9,\"protocol\":{\"data\":\"d\"},\"clean\":{\"error\":11.5},\"corruptions\":{\"fog\":"
+        "{\"error\":[1,2,3,4,5],\"CE\":80}},\"mCE\":70,\"mrCE_19\":60}";
     struct invar_error err = {0};
     add_run(f, "a", "simclr-fashion-mnist", 0, NULL, linear(80, "d"));
     test_file(f->run[0]->folder, "robustness.json", results, strlen(results));
@@ -239,8 +264,11 @@ static void test_robustness(void **state)
     struct comparison c = compare(f, &options);
     assert_near(c.value[0][metric_at(&c, "clean.error")].value, 11.5, 0);
     assert_near(c.value[0][metric_at(&c, "mCE")].value, 70, 0);
-    assert_near(c.value[0][metric_at(&c, "mrCE.15")].value, 60, 0);
+    assert_near(c.value[0][metric_at(&c, "mrCE_19")].value, 60, 0);
     assert_int_equal(c.metric[metric_at(&c, "mCE")].better, -1);
+    assert_string_equal(c.metric[metric_at(&c, "clean.error")].unit, "%");
+    for (int m = 0; m < c.metric_count; ++m)
+        assert_string_not_equal(c.metric[m].name, "format");
     assert_true(has_note(&c, "b has no robustness.json"));
     comparison_free(&c);
     const char *const fog[] = {"corruptions.fog.CE"};
@@ -296,6 +324,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_one_seed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_compared, setup, teardown),
         cmocka_unit_test_setup_teardown(test_sort_and_metrics, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_protocols, setup, teardown),
         cmocka_unit_test_setup_teardown(test_robustness, setup, teardown),
         cmocka_unit_test_setup_teardown(test_formats, setup, teardown),
     };
