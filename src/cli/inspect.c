@@ -204,16 +204,13 @@ int invar_cli_inspect(int argc, char **argv)
         .verb = "inspect",
         .arguments = "RUN [--data SOURCE] [--split SPLIT] [KEY=VALUE ...]",
         .purpose =
-            "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z by\n"
-            "four estimators, effective rank and spectrum, alignment and uniformity, the bound of the information "
-            "that\n"
-            "two views share (perturbed by the run's adversary where it has one), their canonical correlations beside "
-            "the error of the linear probe (where probe.json has "
-            "it),\n"
-            "Fisher ratios of the classes, normality of the outputs under input noise, and the\n"
-            "generalisation bound of a linear head beside its measured error. A collapse is warned of, with the "
-            "number\n"
-            "that shows it. The results also go into RUN/inspect.json.",
+            "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z\n"
+            "by four estimators, effective rank and spectrum, alignment and uniformity, the bound of the\n"
+            "information that two views share (perturbed by the run's adversary where it has one), their canonical\n"
+            "correlations beside the error of the linear probe (where probe.json has it), Fisher ratios of the\n"
+            "classes, normality of the outputs under input noise, and the generalisation bound of a linear head\n"
+            "beside its measured error. A collapse is warned of, with the number that shows it. The results also\n"
+            "go into RUN/inspect.json.",
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,

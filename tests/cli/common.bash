@@ -62,6 +62,18 @@ training:
 YAML
 }
 
+# Folder run: that recipe trained on its data, all in this folder.
+tiny_run() {
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+    "$invar" pretrain tiny.yaml --run run --threads 1 >/dev/null 2>&1
+}
+
+# probe ARGUMENTS..: of that run
+probe() {
+    "$invar" probe run --threads 1 "$@"
+}
+
 # Standard input is one JSON object and nothing else.
 json_object() {
     "$build/tests/is_json"

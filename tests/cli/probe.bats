@@ -6,19 +6,13 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     load common
     cd "$BATS_FILE_TMPDIR"
-    "$build/tests/make_data" idx data 64 32 16 4
-    tiny_recipe >tiny.yaml
-    "$invar" pretrain tiny.yaml --run run --threads 1 2>/dev/null >/dev/null
+    tiny_run
 }
 
 setup() {
     load common
     cp -r "$BATS_FILE_TMPDIR/data" "$BATS_FILE_TMPDIR/run" "$BATS_TEST_TMPDIR"
     cd "$BATS_TEST_TMPDIR"
-}
-
-probe() {
-    "$invar" probe run --threads 1 "$@"
 }
 
 @test "the probe and its baselines, as text and in probe.json" {

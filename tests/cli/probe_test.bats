@@ -6,9 +6,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     load common
     cd "$BATS_FILE_TMPDIR"
-    "$build/tests/make_data" idx data 64 32 16 4
-    tiny_recipe >tiny.yaml
-    "$invar" pretrain tiny.yaml --run run --threads 1 2>/dev/null >/dev/null
+    tiny_run
     mkdir other
     "$build/tests/make_data" images other 3 8 16
     for c in 0 1 2; do mv other/class-$c other/$c; done
@@ -18,10 +16,6 @@ setup() {
     load common
     cp -r "$BATS_FILE_TMPDIR"/{data,run,other} "$BATS_TEST_TMPDIR"
     cd "$BATS_TEST_TMPDIR"
-}
-
-probe() {
-    "$invar" probe run --threads 1 "$@"
 }
 
 @test "the run's own test split as other data: the same accuracy" {

@@ -6,9 +6,7 @@ bats_require_minimum_version 1.5.0
 setup_file() {
     load common
     cd "$BATS_FILE_TMPDIR"
-    "$build/tests/make_data" idx data 64 32 16 4
-    tiny_recipe >tiny.yaml
-    "$invar" pretrain tiny.yaml --run run --threads 1 2>/dev/null >/dev/null
+    tiny_run
     "$invar" robustness run --threads 1 2>/dev/null >whole.txt
 }
 
