@@ -13,12 +13,16 @@
 
 #define INVAR_CORRUPTION_SEVERITIES 5
 
-/** Which parameters: those made for 32 x 32 (CIFAR-10-C) or for 224 x 224 pixels (ImageNet-C). */
+/** Which parameters: those made for 32 x 32 (CIFAR-10-C) or for 224 x 224 pixels (ImageNet-C), or between them. */
 enum invar_corruption_table {
-    INVAR_CORRUPTION_AUTO, /**< 32 up to a longer side of 64, else 224 */
+    INVAR_CORRUPTION_AUTO, /**< 32 up to a longer side of 32, 224 from one of 224 on, SCALED between */
     INVAR_CORRUPTION_32,
     INVAR_CORRUPTION_224,
+    INVAR_CORRUPTION_SCALED, /**< between the two in proportion to log(longer side), whole numbers rounded; for longer
+                                sides beyond 32 and 224 those */
 };
+/** auto, 32, 224, scaled; NULL: there is no such table. */
+const char *invar_corruption_table_name(int table);
 /** What AUTO means for a size; the others are themselves. */
 enum invar_corruption_table invar_corruption_table_used(enum invar_corruption_table table, int64_t height,
                                                         int64_t width);

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const tables[] = {"auto", "32", "224", NULL};
 static const char *const baselines[] = {"random", "supervised", NULL};
 enum { PATH_SIZE = 4096, NAME_SIZE = 64 };
 
@@ -33,6 +32,15 @@ struct robustness {
     struct cli_progress progress;
     cJSON *results, *baselines;
 };
+
+/* -1: there is none of that name. */
+static int table_of(const char *name)
+{
+    for (int table = 0; invar_corruption_table_name(table); table++)
+        if (strcmp(invar_corruption_table_name(table), name) == 0)
+            return table;
+    return -1;
+}
 
 static int place_in(const char *const *names, const char *name)
 {
@@ -165,7 +173,7 @@ static bool prepare(struct robustness *r, struct invar_error *err)
     r->plan.from = a->from;
     r->plan.frost = a->frost;
     r->plan.options = (struct invar_robustness_options){
-        .table = (enum invar_corruption_table)place_in(tables, a->table), .seed = (uint64_t)a->seed, .limit = a->limit};
+        .table = (enum invar_corruption_table)table_of(a->table), .seed = (uint64_t)a->seed, .limit = a->limit};
     invar_options_default(invar_probe_option_table, &r->settings.linear);
     for (int i = 0; i < a->assignments.count; ++i)
         if (!invar_options_set(invar_probe_option_table, &r->settings.linear, a->assignments.item[i], err))
@@ -359,8 +367,11 @@ static void print_text(const struct robustness *r)
     if (plan->from)
         printf("corrupted images: those of %s\n", plan->from);
     else
-        printf("corrupted by the %s-pixel parameters, seed %" PRIu64 ", frost: %s\n",
-               plan->options.table == INVAR_CORRUPTION_32 ? "32" : "224", plan->options.seed,
+        printf("corrupted by the parameters %s, seed %" PRIu64 ", frost: %s\n",
+               plan->options.table == INVAR_CORRUPTION_SCALED ? "between those for 32 and 224 pixels"
+               : plan->options.table == INVAR_CORRUPTION_32   ? "for 32 pixels"
+                                                              : "for 224 pixels",
+               plan->options.seed,
                plan->frost ? plan->frost : "synthetic pictures (not comparable with published numbers)");
     if (r->reference.name)
         printf("reference: %s, %.2f on clean images\n", r->reference.name, robustness_reference_clean(&r->reference));
@@ -429,12 +440,13 @@ static void print_tables(FILE *stream)
 
 int invar_cli_robustness(int argc, char **argv)
 {
-    struct arguments arguments = {.table = tables[0]};
+    struct arguments arguments = {.table = "auto"};
     const struct cli_option options[] = {
         {"corruption", 0, "NAME,..", "these corruptions alone (default: all 19); repeatable", CLI_LIST,
          &arguments.corruptions, 0, 0},
         {"severity", 0, "N,..", "these severities alone (default: 1,2,3,4,5)", CLI_LIST, &arguments.severities, 0, 0},
-        {"table", 0, "TABLE", "parameters: 32, 224 or auto, which is 32 up to a side of 64 (default: auto)", CLI_TEXT,
+        {"table", 0, "TABLE",
+         "parameters: those for 32 or 224 pixels, scaled between, or auto, by size (default: auto)", CLI_TEXT,
          &arguments.table, 0, 0},
         {"frost", 0, "DIR", "folder of pictures of frost (default: synthetic ones)", CLI_TEXT, &arguments.frost, 0, 0},
         {"seed", 0, "N", "of the corruptions (default: 0)", CLI_INTEGER, &arguments.seed, 0, INT64_C(9007199254740992)},
@@ -476,8 +488,8 @@ int invar_cli_robustness(int argc, char **argv)
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    if (place_in(tables, arguments.table) < 0)
-        return cli_wrong_usage(&usage, "--table is \"%s\"; expected auto, 32 or 224", arguments.table);
+    if (table_of(arguments.table) < 0)
+        return cli_wrong_usage(&usage, "--table is \"%s\"; expected auto, 32, 224 or scaled", arguments.table);
     for (int i = 0; i < arguments.baselines.count; ++i)
         if (place_in(baselines, arguments.baselines.item[i]) < 0)
             return cli_wrong_usage(&usage, "--baseline is \"%s\"; expected random or supervised",

@@ -20,7 +20,7 @@ cJSON *robustness_protocol(const struct robustness_plan *plan)
     cJSON_AddItemToObject(object, "severities", cJSON_CreateIntArray(plan->severities, plan->severity_count));
     if (plan->from)
         return object;
-    cJSON_AddStringToObject(object, "table", plan->options.table == INVAR_CORRUPTION_32 ? "32" : "224");
+    cJSON_AddStringToObject(object, "table", invar_corruption_table_name((int)plan->options.table));
     cJSON_AddNumberToObject(object, "seed", (double)plan->options.seed);
     cJSON_AddStringToObject(object, "frost", plan->frost ? plan->frost : "synthetic");
     cJSON_AddNumberToObject(object, "frost_pictures", invar_frost_count(plan->pictures));

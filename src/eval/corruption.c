@@ -2,10 +2,12 @@
 /* The corruptions and how one is applied to an image. */
 #include "eval/corruption.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define SMALL_SIDE 64
+#define SMALL_SIDE 32
+#define LARGE_SIDE 224
 #define SIDE_LIMIT 16384
 #define PIXEL_LIMIT ((int64_t)1 << 26)
 
@@ -57,12 +59,50 @@ const struct invar_corruption_spec *invar_corruption_find(const char *name, stru
     return NULL;
 }
 
+const char *invar_corruption_table_name(int table)
+{
+    static const char *const names[] = {
+        [INVAR_CORRUPTION_AUTO] = "auto",
+        [INVAR_CORRUPTION_32] = "32",
+        [INVAR_CORRUPTION_224] = "224",
+        [INVAR_CORRUPTION_SCALED] = "scaled",
+    };
+    return table >= 0 && table < (int)(sizeof names / sizeof *names) ? names[table] : NULL;
+}
+
 enum invar_corruption_table invar_corruption_table_used(enum invar_corruption_table table, int64_t height,
                                                         int64_t width)
 {
     if (table != INVAR_CORRUPTION_AUTO)
         return table;
-    return height <= SMALL_SIDE && width <= SMALL_SIDE ? INVAR_CORRUPTION_32 : INVAR_CORRUPTION_224;
+    const int64_t side = height > width ? height : width;
+    return side <= SMALL_SIDE   ? INVAR_CORRUPTION_32
+           : side >= LARGE_SIDE ? INVAR_CORRUPTION_224
+                                : INVAR_CORRUPTION_SCALED;
+}
+
+/* 0 is the table of 32 pixels, 1 that of 224. */
+static double place_between(enum invar_corruption_table table, int64_t height, int64_t width)
+{
+    const int64_t side = height > width ? height : width;
+
+    table = invar_corruption_table_used(table, height, width);
+    if (table != INVAR_CORRUPTION_SCALED)
+        return table == INVAR_CORRUPTION_32 ? 0 : 1;
+    return fmin(1, fmax(0, log((double)side / SMALL_SIDE) / log((double)LARGE_SIDE / SMALL_SIDE)));
+}
+
+static void choose_settings(const struct corruption_kind *kind, double place, int severity,
+                            double out[CORRUPTION_SETTINGS])
+{
+    const double *small = kind->setting[0][severity], *large = kind->setting[1][severity];
+
+    for (int i = 0; i < CORRUPTION_SETTINGS; i++) {
+        /* the ends as they are written: no rounding there */
+        out[i] = place <= 0 ? small[i] : place >= 1 ? large[i] : small[i] + place * (large[i] - small[i]);
+        if (kind->whole >> i & 1)
+            out[i] = round(out[i]);
+    }
 }
 
 struct invar_corruption_scratch *invar_corruption_scratch_create(struct invar_error *err)
@@ -140,14 +180,15 @@ bool invar_corrupt(const struct invar_corruption_spec *spec, const struct invar_
         return false;
     const uint64_t number = (uint64_t)(spec - corruptions);
     const int severity = options->severity - 1;
-    const int table = invar_corruption_table_used(options->table, in->height, in->width) == INVAR_CORRUPTION_32 ? 0 : 1;
+    const double place = place_between(options->table, in->height, in->width);
+    double setting[CORRUPTION_SETTINGS];
     struct corruption_work work = {
         .height = (int)in->height,
         .width = (int)in->width,
         .pixels = (size_t)(in->height * in->width),
         .values = 3 * (size_t)(in->height * in->width),
-        .setting = spec->kind->setting[table][severity],
-        .table = table,
+        .setting = setting,
+        .table = place < 0.5 ? 0 : 1,
         .severity = severity,
         .random =
             invar_random_stream(options->seed, INVAR_RANDOM_CORRUPTION, 8 * number + (uint64_t)severity, index, 0),
@@ -156,6 +197,7 @@ bool invar_corrupt(const struct invar_corruption_spec *spec, const struct invar_
         .frost = options->frost,
     };
 
+    choose_settings(spec->kind, place, severity, setting);
     invar_scratch_reset(scratch->memory);
     if (!take_image(&work, in, out, err) || !spec->kind->apply(&work, err))
         return false;

@@ -20,7 +20,7 @@ struct corruption_work {
     const uint8_t *in;     /**< [height][width][3] */
     uint8_t *out;          /**< the same; not in */
     const double *setting; /**< of the table and the severity */
-    int table, severity;   /**< from 0: indices of the settings */
+    int table, severity;   /**< from 0: indices of the settings; of the two tables the one nearer in size */
     struct invar_random random;
     struct invar_scratch *memory;
     struct invar_corruption_scratch *scratch;
@@ -31,6 +31,7 @@ struct corruption_kind {
     bool (*apply)(struct corruption_work *work, struct invar_error *err);
     int least_side;                                                      /**< of the image; 0 and 1: any */
     double setting[2][INVAR_CORRUPTION_SEVERITIES][CORRUPTION_SETTINGS]; /**< 32 x 32, then 224 x 224 */
+    unsigned whole; /**< bit i: setting i is a number of things, whole between the tables too */
 };
 
 extern const struct corruption_kind corruption_gaussian_noise, corruption_shot_noise, corruption_impulse_noise,

@@ -157,6 +157,7 @@ const struct corruption_kind corruption_defocus_blur = {
 };
 const struct corruption_kind corruption_glass_blur = {
     .apply = glass_blur, /* sigma, d, rounds */
+    .whole = 1 << 1 | 1 << 2,
     .setting = {{{0.05, 1, 1}, {0.25, 1, 1}, {0.4, 1, 1}, {0.25, 1, 2}, {0.4, 1, 2}},
                 {{0.7, 1, 2}, {0.9, 2, 1}, {1, 2, 3}, {1.1, 3, 2}, {1.5, 4, 2}}},
 };
@@ -166,6 +167,7 @@ const struct corruption_kind corruption_motion_blur = {
 };
 const struct corruption_kind corruption_zoom_blur = {
     .apply = zoom_blur, /* step, number of factors */
+    .whole = 1 << 1,
     .setting = {{{0.01, 7}, {0.01, 12}, {0.01, 16}, {0.01, 21}, {0.01, 26}},
                 {{0.01, 12}, {0.01, 16}, {0.02, 11}, {0.02, 13}, {0.03, 11}}},
 };

@@ -43,5 +43,6 @@ static bool jpeg_compression(struct corruption_work *work, struct invar_error *e
 
 const struct corruption_kind corruption_jpeg_compression = {
     .apply = jpeg_compression, /* quality */
+    .whole = 1 << 0,
     .setting = {{{80}, {65}, {58}, {50}, {40}}, {{25}, {18}, {15}, {10}, {7}}},
 };

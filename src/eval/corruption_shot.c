@@ -12,6 +12,7 @@
 #define BUCKET_SHIFT 26
 
 struct corruption_poisson {
+    double k;                        /* counts that the value 1 stands for */
     size_t most;                     /* counts that a level may need */
     uint32_t least[LEVELS];          /* the first count with a chance of 2^-32 */
     uint32_t first[LEVELS];          /* its place in below */
@@ -59,6 +60,7 @@ static struct corruption_poisson *poisson_create(double k, struct invar_error *e
 
     if (!poisson)
         return NULL;
+    poisson->k = k;
     poisson->most = (size_t)(k + 12 * sqrt(k) + 16);
     poisson->below = invar_alloc(LEVELS * poisson->most, sizeof *poisson->below, err);
     if (!poisson->below) {
@@ -85,6 +87,10 @@ static bool shot_noise(struct corruption_work *work, struct invar_error *err)
     struct corruption_poisson **poisson = &work->scratch->poisson[work->table][work->severity];
     float *x = corruption_floats(work, work->values, err);
 
+    if (x && *poisson && (*poisson)->k != k) { /* images of several sizes between the tables */
+        corruption_poisson_free(*poisson);
+        *poisson = NULL;
+    }
     if (x && !*poisson)
         *poisson = poisson_create(k, err);
     if (!x || !*poisson)

@@ -22,7 +22,7 @@ robustness() {
 
 @test "all corruptions, as text and in robustness.json" {
     grep -q '32 test images of 16 x 16 x 1' whole.txt
-    grep -q '32-pixel parameters, seed 0, frost: synthetic' whole.txt
+    grep -q 'parameters for 32 pixels, seed 0, frost: synthetic' whole.txt
     [ "$(grep -cE '^[a-z_]+( \(extra\))?( +[0-9.]+){6}$' whole.txt)" -eq 19 ]
     [ "$(grep -c '(extra)' whole.txt)" -eq 4 ]
     grep -Eq '^mean over the 15 +[0-9.]+$' whole.txt

@@ -62,16 +62,54 @@ static void names_and_order(void **state)
 static void table_by_size(void **state)
 {
     (void)state;
-    assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_AUTO, 64, 64), INVAR_CORRUPTION_32);
-    assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_AUTO, 28, 65), INVAR_CORRUPTION_224);
+    assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_AUTO, 32, 32), INVAR_CORRUPTION_32);
+    assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_AUTO, 28, 33), INVAR_CORRUPTION_SCALED);
+    assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_AUTO, 223, 28), INVAR_CORRUPTION_SCALED);
+    assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_AUTO, 28, 224), INVAR_CORRUPTION_224);
     assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_224, 28, 28), INVAR_CORRUPTION_224);
     assert_int_equal(invar_corruption_table_used(INVAR_CORRUPTION_32, 224, 224), INVAR_CORRUPTION_32);
 }
 
-/* Any size, both tables, one channel and three. Guards show what is written outside. */
+/* The value of a flat gray image of a side whose brightness was raised. */
+static int raised(int side, enum invar_corruption_table table)
+{
+    struct invar_corruption_scratch *scratch = scratch_of_test();
+    const struct invar_corruption_options options = {.severity = 5, .table = table};
+    const size_t size = (size_t)side * (size_t)side;
+    struct invar_error err = {0};
+    uint8_t *pixels = malloc(size);
+    const struct invar_corruption_image image = {pixels, side, side, 1};
+
+    assert_non_null(pixels);
+    memset(pixels, 100, size);
+    assert_ok(invar_corrupt(invar_corruption_find("brightness", &err), &options, &image, 0, pixels, scratch, &err),
+              &err);
+    const int value = pixels[0];
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(pixels[i], value);
+    free(pixels);
+    invar_corruption_scratch_free(scratch);
+    return value;
+}
+
+/* 0.3 is added for 32 pixels and 0.5 for 224; 85 is half way between them by its logarithm. */
+static void between_the_tables(void **state)
+{
+    (void)state;
+    assert_int_equal(raised(32, INVAR_CORRUPTION_AUTO), 176);
+    assert_int_equal(raised(85, INVAR_CORRUPTION_32), 176);
+    assert_int_equal(raised(85, INVAR_CORRUPTION_AUTO), 202);
+    assert_int_equal(raised(224, INVAR_CORRUPTION_AUTO), 227);
+    assert_int_equal(raised(85, INVAR_CORRUPTION_224), 227);
+    assert_int_equal(raised(20, INVAR_CORRUPTION_SCALED), 176);
+    assert_int_equal(raised(300, INVAR_CORRUPTION_SCALED), 227);
+}
+
+/* Any size, all tables, one channel and three. Guards show what is written outside. */
 static void sizes_and_channels(void **state)
 {
-    static const int sizes[][2] = {{1, 1}, {1, 2}, {2, 1}, {2, 2}, {3, 3}, {1, 40}, {5, 3}, {17, 40}, {70, 33}};
+    static const int sizes[][2] = {{1, 1},  {1, 2}, {2, 1},   {2, 2},   {3, 3},
+                                   {1, 40}, {5, 3}, {17, 40}, {70, 33}, {96, 130}};
     struct invar_corruption_scratch *scratch = scratch_of_test();
     struct invar_error err = {0};
     (void)state;
@@ -85,7 +123,7 @@ static void sizes_and_channels(void **state)
             assert_non_null(out);
             for (int c = 0; c < invar_corruption_count(); c++)
                 for (int severity = 1; severity <= 5; severity++)
-                    for (int table = INVAR_CORRUPTION_32; table <= INVAR_CORRUPTION_224; table++) {
+                    for (int table = INVAR_CORRUPTION_32; table <= INVAR_CORRUPTION_SCALED; table++) {
                         const struct invar_corruption_spec *spec = invar_corruption_at(c);
                         const struct invar_corruption_options options = {
                             .severity = severity, .table = (enum invar_corruption_table)table, .seed = 5};
@@ -365,10 +403,10 @@ static void sheets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_order), cmocka_unit_test(table_by_size),       cmocka_unit_test(sizes_and_channels),
-        cmocka_unit_test(same_bits),       cmocka_unit_test(gray_is_the_mean),    cmocka_unit_test(refusals),
-        cmocka_unit_test(no_allocation),   cmocka_unit_test(frost_from_a_folder), cmocka_unit_test(synthetic_frost),
-        cmocka_unit_test(sheets),
+        cmocka_unit_test(names_and_order),    cmocka_unit_test(table_by_size), cmocka_unit_test(between_the_tables),
+        cmocka_unit_test(sizes_and_channels), cmocka_unit_test(same_bits),     cmocka_unit_test(gray_is_the_mean),
+        cmocka_unit_test(refusals),           cmocka_unit_test(no_allocation), cmocka_unit_test(frost_from_a_folder),
+        cmocka_unit_test(synthetic_frost),    cmocka_unit_test(sheets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

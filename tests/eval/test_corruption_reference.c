@@ -49,6 +49,7 @@ struct subject {
     struct invar_frost *frost;
     struct invar_corruption_scratch *scratch;
     uint8_t *out;
+    enum invar_corruption_table table;
 };
 
 static struct subject subject_open(const char *kind)
@@ -58,6 +59,7 @@ static struct subject subject_open(const char *kind)
     s.size = (size_t)invar_array_count(&s.pixels);
     s.image = (struct invar_corruption_image){s.pixels.data, s.pixels.shape[0], s.pixels.shape[1],
                                               s.pixels.rank == 3 ? 3 : 1};
+    s.table = strcmp(kind, "224") == 0 ? INVAR_CORRUPTION_224 : INVAR_CORRUPTION_32;
     s.out = malloc(s.size);
     s.frost = invar_frost_create(FOLDER "/frost", &err);
     s.scratch = invar_corruption_scratch_create(&err);
@@ -79,7 +81,8 @@ static const uint8_t *corrupt(struct subject *s, const char *name, int severity,
 {
     struct invar_error err = {0};
     const struct invar_corruption_spec *spec = invar_corruption_find(name, &err);
-    const struct invar_corruption_options options = {.severity = severity, .seed = SEED, .frost = s->frost};
+    const struct invar_corruption_options options = {
+        .severity = severity, .table = s->table, .seed = SEED, .frost = s->frost};
 
     assert_ok(spec && invar_corrupt(spec, &options, &s->image, INDEX, s->out, s->scratch, &err), &err);
     assert_int_equal(invar_array_count(expected), 5 * (int64_t)s->size);
