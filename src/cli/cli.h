@@ -112,10 +112,11 @@ double cli_seconds(void);
 
 /* ---- interruption ---- */
 
-/** Non-zero after Ctrl-C (or SIGTERM), once cli_catch_interrupt was called; a second one ends the process at once. */
+/** Non-zero after Ctrl-C (or SIGTERM), once cli_catch_interrupt was called; one over two seconds later ends the process
+ * at once. */
 extern volatile sig_atomic_t cli_stop;
 void cli_catch_interrupt(void);
-/** Gives both signals their default action again. */
+/** Gives both signals their default action again, unless one came: what is left then is to say so. */
 void cli_release_interrupt(void);
 
 /* ---- progress and log, to standard error ---- */

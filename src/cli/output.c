@@ -67,23 +67,34 @@ double cli_seconds(void)
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-static void on_signal(int signal)
+/* A second signal meets the default action, so a run that hangs can still be ended; one that follows the
+ * first at once is the same request, for timeout(1) signals the command and then its process group. Only
+ * async-signal-safe calls. */
+static void on_signal(int number)
 {
-    (void)signal;
-    cli_stop = 1;
+    static volatile sig_atomic_t first_s;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!cli_stop) {
+        first_s = (sig_atomic_t)now.tv_sec;
+        cli_stop = 1;
+    } else if ((sig_atomic_t)now.tv_sec - first_s > 1) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
 void cli_release_interrupt(void)
 {
+    if (cli_stop)
+        return;
     signal(SIGINT, SIG_DFL);
     signal(SIGTERM, SIG_DFL);
 }
 
 void cli_catch_interrupt(void)
 {
-    /* SA_RESETHAND: the second signal meets the default action, so a run that hangs can still be ended. */
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    action.sa_flags |= (int)SA_RESETHAND;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);

@@ -253,30 +253,29 @@ static bool measure(struct robustness *r, const struct invar_encoder *encoder, c
     struct invar_robustness_cell cells[ROBUSTNESS_MAX_CELLS], clean = {0};
     const int count = make_cells(&r->plan, cells);
     const double started = cli_seconds();
-    double fitted = 0, seconds;
     struct robustness_result result;
     struct invar_probe_result probe = {0};
     bool ok = fit_probe(r, encoder, &probe, err);
+    const double fitted = cli_seconds();
 
-    fitted = cli_seconds();
     if (ok) {
         const struct invar_classifier classifier = {invar_dataset_info(r->run.dataset)->classes, probe.dimensions,
                                                     probe.weight, probe.bias};
         ok = measure_cells(r, encoder, &classifier, cells, count, &clean, err);
     }
     if (ok) {
+        const double seconds = cli_seconds() - fitted;
+        int64_t images = clean.count;
         result.clean = 100 * (double)clean.wrong / (double)clean.count;
-        for (int i = 0; i < count; ++i)
+        for (int i = 0; i < count; ++i) {
             result.error[i] = 100 * (double)cells[i].wrong / (double)cells[i].count;
+            images += cells[i].count;
+        }
         add_probe(r, &probe, object);
         robustness_add(object, &r->plan, &result, &r->reference);
         cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(object, "clean"), "count", (double)clean.count);
         if (r->plan.from)
             cJSON_AddNumberToObject(object, "ready_images", (double)cells[0].count);
-        int64_t images = clean.count;
-        seconds = cli_seconds() - fitted;
-        for (int i = 0; i < count; ++i)
-            images += cells[i].count;
         cJSON_AddNumberToObject(object, "images_per_s", (double)images / seconds);
         cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
     }

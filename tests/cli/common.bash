@@ -78,3 +78,15 @@ probe() {
 json_object() {
     "$build/tests/is_json"
 }
+
+# interrupted_after SECONDS COMMAND..: the command's status, signalled twice in a row, as timeout(1) does it. A shell gives
+# its background jobs no SIGINT; SIGTERM is the same to the command.
+interrupted_after() {
+    local command
+    "${@:2}" &
+    command=$!
+    sleep "$1"
+    kill -TERM $command
+    kill -TERM $command 2>/dev/null || true
+    wait $command
+}

@@ -96,7 +96,8 @@ setup() {
 
 @test "ctrl-C during the supervised baseline keeps what was measured before" {
     sed -i 's/epochs: .*/epochs: 100000/' run/recipe.yaml
-    timeout -s INT 5 "$invar" probe run --threads 1 --baseline supervised 2>stderr && status=0 || status=$?
+    interrupted_after 5 "$invar" probe run --threads 1 --baseline supervised 2>stderr && status=0 || status=$?
+    [ "$status" -eq 130 ]
     grep -q 'interrupted after step' stderr
     json_object <run/probe.json
     grep -q '"linear":' run/probe.json

@@ -122,7 +122,7 @@ robustness() {
 @test "ctrl-C leaves the file that was there whole" {
     cp run/robustness.json whole.json
     "$build/tests/make_data" idx data 64 20000 16 4
-    timeout --preserve-status -s INT 6 "$invar" robustness run --threads 1 >stdout 2>stderr && status=0 || status=$?
+    interrupted_after 6 "$invar" robustness run --threads 1 >stdout 2>stderr && status=0 || status=$?
     [ "$status" -eq 130 ]
     [ ! -s stdout ]
     cmp whole.json run/robustness.json
