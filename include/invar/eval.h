@@ -33,8 +33,8 @@ bool invar_embed(struct invar_device *device, const struct invar_encoder *encode
 bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_embedded *out,
                        struct invar_error *err);
 
-/** Embeddings z of some samples of a split: invar_embed with a head behind the encoder, whose output is the features.
- * order: [count] numbers of samples in the split; NULL: all of it. */
+/** Embeddings z of some samples of a split: invar_embed with a head behind the encoder, whose output is the features;
+ * of representations h where head is NULL. order: [count] numbers of samples in the split; NULL: all of it. */
 bool invar_embed_head(struct invar_device *device, const struct invar_encoder *encoder, const struct invar_head *head,
                       struct invar_dataset *dataset, enum invar_split split, const int64_t *order, int64_t count,
                       struct invar_embedded *out, struct invar_error *err);

@@ -171,6 +171,8 @@ int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
  */
 bool invar_trainer_present(struct invar_trainer *trainer, struct invar_encoder **encoder, struct invar_head **projector,
                            struct invar_error *err);
+/** The other way: what those two hold now becomes the present weights. Not for a recipe with a target network. */
+void invar_trainer_replace(struct invar_trainer *trainer);
 /** All remaining steps, checkpoints, and at the end projector.safetensors (where there is one) and encoder.safetensors.
  */
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);

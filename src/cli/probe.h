@@ -30,6 +30,7 @@ struct probe_finetune_options {
     double held_out; /**< fraction of the labelled samples of every class */
     int64_t looks, patience;
     int choose, report; /**< enum invar_probe_choose, invar_probe_report */
+    int head; /**< probe | fresh: what it starts as */
     int64_t seed;
 };
 extern const struct invar_option probe_finetune_option_table[];

@@ -43,6 +43,8 @@ const struct invar_option probe_finetune_option_table[] = {
      "where the best step is chosen; test makes results better than they are, and they say so"},
     {"report", INVAR_OPTION_CHOICE, FIELD(report), "best", 0, 0, "last|best",
      "which step is the result; both are always reported"},
+    {"head", INVAR_OPTION_CHOICE, FIELD(head), "probe", 0, 0, "probe|fresh",
+     "what the head starts as; probe: a linear probe of the encoder before fine-tuning"},
     {"seed", INVAR_OPTION_INT, FIELD(seed), "1", 0, 9007199254740992.0, NULL,
      "of draws of labels, the held-out part, the head's weights, order and views"},
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
@@ -118,7 +120,8 @@ static struct probe_training *train(struct cli_run *run, bool random, struct pro
                                              .seed = o->seed,
                                              .looks = o->looks,
                                              .patience = o->patience,
-                                             .layer_decay = o->layer_decay};
+                                             .layer_decay = o->layer_decay,
+                                             .probe_head = o->head == 0};
     const int64_t all = invar_dataset_info(run->dataset)->count[INVAR_TRAIN];
     struct invar_recipe *recipe = make_recipe(run, random, samples ? count : all, o, err);
 

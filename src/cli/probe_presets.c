@@ -68,7 +68,7 @@ const struct probe_preset probe_presets[] = {
      PROBE_FINETUNE,
      SETTINGS("epochs=30", "minimum_steps=1", "batch=256", "optimiser=sgd", "lr=0.05", "lr_scaling=linear",
               "layer_decay=1", "weight_decay=0", "warmup=0", "augment=crop_flip", "crop=[0.08, 1]", "flip=0.5",
-              "looks=30", "patience=0", "choose=test", "report=best"),
+              "looks=30", "patience=0", "head=fresh", "choose=test", "report=best"),
      "the batch there is what the machine holds, with the rate in proportion",
      "lightly: benchmarks/imagenet/resnet50/finetune_eval.py"},
     {0},

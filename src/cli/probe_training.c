@@ -10,6 +10,9 @@
 
 enum { PATH_SIZE = 4096, MAX_OVERRIDES = 32 };
 
+/* The penalty of a fitted head where there is nothing to choose it by. */
+#define SINGLE_L2 0.01
+
 /* Weights of the best state so far. */
 struct kept {
     float *encoder, *encoder_statistics, *head, *head_statistics;
@@ -98,6 +101,50 @@ done:
     return ok;
 }
 
+/* Strengths of the penalty: as the linear probe chooses them, but of hardly more than a sample a class there is nothing
+ * to hold out. */
+static struct invar_probe_options head_options(const struct probe_training *s, int classes)
+{
+    struct invar_probe_options options;
+
+    invar_options_default(invar_probe_option_table, &options);
+    options.seed = s->plan.seed;
+    options.held_out = s->plan.held_out;
+    if (s->trained_on < 2 * classes) {
+        options.l2.count = 1;
+        options.l2.value[0] = SINGLE_L2;
+    }
+    return options;
+}
+
+/* The linear probe of the encoder as it is, of the samples that are trained on, becomes the head. */
+static bool fit_head(struct probe_training *s, const struct cli_run *run, const struct invar_encoder *encoder,
+                     struct invar_head *head, struct invar_error *err)
+{
+    const int classes = invar_dataset_info(run->dataset)->classes;
+    const struct invar_probe_options options = head_options(s, classes);
+    struct invar_embedded h = {0};
+    struct invar_probe_result probe = {0};
+    bool ok = invar_embed_head(run->device, encoder, NULL, run->dataset, INVAR_TRAIN, s->index + s->held_out,
+                               s->trained_on, &h, err);
+
+    if (ok) {
+        const struct invar_matrix features = {INVAR_FLOAT32, h.features.shape[0], h.features.shape[1], h.features.data};
+        ok = invar_probe_fit(&features, h.labels.data, NULL, NULL, classes, &options, &probe, err);
+    }
+    if (ok) { /* a linear head has its weight [classes][width], then its bias */
+        const int64_t weights = classes * probe.dimensions;
+        for (int64_t i = 0; i < weights; ++i)
+            head->parameters[i] = (float)probe.weight[i];
+        for (int c = 0; c < classes; ++c)
+            head->parameters[weights + c] = (float)probe.bias[c];
+        invar_trainer_replace(s->trainer);
+    }
+    invar_probe_result_free(&probe);
+    invar_embedded_free(&h);
+    return ok;
+}
+
 static bool start(struct probe_training *s, struct kept *kept, struct cli_run *run, struct invar_error *err)
 {
     const struct invar_trainer_options options = {
@@ -112,7 +159,8 @@ static bool start(struct probe_training *s, struct kept *kept, struct cli_run *r
     kept->encoder_statistics = invar_alloc((size_t)encoder->net->statistic_count + 1, sizeof(float), err);
     kept->head = invar_alloc((size_t)head->net->trained_count, sizeof(float), err);
     kept->head_statistics = invar_alloc((size_t)head->net->statistic_count + 1, sizeof(float), err);
-    return kept->encoder && kept->encoder_statistics && kept->head && kept->head_statistics;
+    return kept->encoder && kept->encoder_statistics && kept->head && kept->head_statistics &&
+           (!s->plan.probe_head || fit_head(s, run, encoder, head, err));
 }
 
 /* One way or the other between the best state and the trainer's host copies. */
@@ -179,6 +227,9 @@ static bool train(struct probe_training *s, struct kept *kept, const struct cli_
     struct invar_record record;
     int64_t worse = 0;
 
+    /* A fresh head says nothing; one that was fitted is the state to do better than. */
+    if (s->plan.probe_head && !look(s, kept, run, 0, err))
+        return false;
     for (int64_t step = 1; step <= total && (!s->plan.patience || worse < s->plan.patience); ++step) {
         if (cli_stop)
             return invar_error_set(err, INVAR_ERROR_INTERRUPTED,

@@ -16,6 +16,7 @@ struct probe_training_plan {
     int64_t looks;      /**< how often the state is measured, the last time at the end */
     int64_t patience;   /**< looks in a row without a better one after which training stops; 0: never */
     double layer_decay; /**< as in invar_trainer_options */
+    bool probe_head;    /**< the head starts as the linear probe of the encoder before training, not fresh */
 };
 
 /** The state after a step. */

@@ -186,7 +186,7 @@ bool invar_embed_head(struct invar_device *device, const struct invar_encoder *e
 
     if (!embed_run(&work, &rows, err))
         return false;
-    give(&rows, &rows.z[0], out);
+    give(&rows, head ? &rows.z[0] : &rows.h[0], out);
     return true;
 }
 

@@ -203,6 +203,11 @@ static void upload(struct invar_weights *weights, const float *parameters, const
                             (size_t)net->statistic_count * sizeof(float));
 }
 
+void invar_chain_upload(struct invar_trainer *t, int which, const float *parameters, const float *statistics)
+{
+    upload(t->nets[which].weights, parameters, statistics);
+}
+
 static bool initialise_head(struct invar_trainer *t, int which, struct invar_error *err)
 {
     struct invar_chain_net *n = &t->nets[which];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The present weights of a run on the host, for whoever looks at them before it has ended. */
+/* The present weights of a run on the host, for whoever looks at them, or changes them, before it has ended. */
 #include "train/trainer.h"
 
 static bool create_head(struct invar_trainer *t, struct invar_error *err)
@@ -32,4 +32,11 @@ bool invar_trainer_present(struct invar_trainer *t, struct invar_encoder **encod
     *encoder = t->encoder;
     *projector = t->head;
     return true;
+}
+
+void invar_trainer_replace(struct invar_trainer *t)
+{
+    invar_chain_upload(t, INVAR_NET_ENCODER, t->encoder->parameters, t->encoder->statistics);
+    if (t->head)
+        invar_chain_upload(t, INVAR_NET_PROJECTOR, t->head->parameters, t->head->statistics);
 }

@@ -132,6 +132,8 @@ bool invar_chain_initialise(struct invar_trainer *trainer, struct invar_error *e
 int invar_chain_source(const struct invar_trainer *trainer, enum invar_role role);
 /** The weights of a net that are to be kept: those of the target network where the recipe keeps it. */
 void invar_chain_download(const struct invar_trainer *trainer, int which, float *parameters, float *statistics);
+/** The weights of a net from the host; its target network has what it had. */
+void invar_chain_upload(struct invar_trainer *trainer, int which, const float *parameters, const float *statistics);
 bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err);
 bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */

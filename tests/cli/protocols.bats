@@ -74,6 +74,19 @@ has_key() {
     cmp one.json two.json
 }
 
+@test "finetune starts from a linear probe, or from a fresh head" {
+    # A rate that changes nothing: what is measured is the head as it started.
+    probe --method finetune epochs=1 minimum_steps=1 lr=1e-12 weight_decay=0 held_out=0.25 --json >probe.out
+    grep -q '"step":	0' probe.out
+    grep -q '"head":	"probe"' probe.out
+    probe --method finetune epochs=1 minimum_steps=1 lr=1e-12 weight_decay=0 held_out=0.25 head=fresh --json >fresh.out
+    started() { awk '$1 == "\"top1\":" { print $2 + 0; exit }' "$1"; }
+    awk -v a="$(started probe.out)" -v b="$(started fresh.out)" 'BEGIN { exit !(a > 80 && b < 70) }'
+    # Two labels a class, one of them held out: there is nothing to choose the penalty by.
+    probe --method finetune --labels 2 --draws 1 epochs=1 minimum_steps=1 held_out=0.5 >few.out
+    grep -q '^finetune@2 ' few.out
+}
+
 @test "finetune stops early, unless patience is 0" {
     probe --method finetune epochs=4 batch=16 looks=16 patience=1 lr=1e-9 --json >out.json
     grep -q '"steps":	200' out.json
