@@ -57,6 +57,12 @@ struct invar_adversary_options {
     char terms[INVAR_TEXT_SIZE]; /**< names, by commas: what it ascends; empty: all that read a perturbed view */
     bool frozen;                 /**< the generator keeps its initial weights */
 };
+/** The `classifier:` section: a linear classifier on h, trained on labels beside the encoder, which never sees them. */
+struct invar_classifier_options {
+    bool enabled;
+    double lr; /**< peak rate of its SGD; follows the schedule of the encoder */
+    double momentum, weight_decay;
+};
 struct invar_optimiser_options {
     double lr;
     int lr_scaling; /**< none | linear (lr * batch / 256) */
@@ -88,6 +94,7 @@ struct invar_recipe {
     struct invar_head_options projector, predictor; /**< output 0: identity */
     struct invar_target_options target;
     struct invar_adversary_options adversary;
+    struct invar_classifier_options classifier;
     struct invar_objective *objective;
     const struct invar_optimiser_spec *optimiser;
     void *optimiser_options;

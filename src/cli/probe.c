@@ -29,7 +29,7 @@ static void print_tables(FILE *stream)
         fprintf(stream, "  %-20s %s\n", p->name, p->help);
     for (int i = 0; i < PROBE_METHODS; ++i) {
         text.size = 0;
-        if (invar_options_describe(probe_methods[i].options, 2, &text, NULL))
+        if (probe_methods[i].options->name && invar_options_describe(probe_methods[i].options, 2, &text, NULL))
             fprintf(stream, "\nKEY=VALUE of --method %s (%s):\n%s", probe_methods[i].name, probe_methods[i].help,
                     text.data);
     }
@@ -69,7 +69,8 @@ static bool set_method(const struct arguments *arguments, struct probe_settings 
 
     if (!method)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "--method is \"%s\"; expected linear, neighbours, sgd or finetune", arguments->method);
+                               "--method is \"%s\"; expected linear, neighbours, sgd, finetune or online",
+                               arguments->method);
     settings->method = (enum probe_method)(method - probe_methods);
     if (!arguments->preset)
         return true;
@@ -94,8 +95,9 @@ static bool set_baselines(const struct arguments *arguments, const struct probe_
             return invar_error_set(err, INVAR_ERROR_USAGE, "--baseline is \"%s\"; expected random, input or supervised",
                                    name);
         if (!known(name, method->baselines))
-            return invar_error_set(err, INVAR_ERROR_USAGE, "--method %s has no baseline %s; it has random%s",
-                                   method->name, name, method->baselines[1] ? " and supervised" : "");
+            return invar_error_set(err, INVAR_ERROR_USAGE, "--method %s has no baseline %s; it has %s%s", method->name,
+                                   name, method->baselines[0] ? method->baselines[0] : "none",
+                                   method->baselines[0] && method->baselines[1] ? " and supervised" : "");
     }
     return true;
 }
@@ -209,6 +211,8 @@ static cJSON *measure_one(struct cli_run *run, const struct subject *subject, co
 
     if (settings->method == PROBE_SGD)
         return probe_measure_sgd(run, subject->chosen.encoder, settings, err);
+    if (settings->method == PROBE_ONLINE)
+        return probe_measure_online(run, settings, err);
     if (settings->method == PROBE_FINETUNE)
         return probe_measure_finetune(run, subject->baseline != NULL, settings, labels, err);
     return few ? probe_measure_few(&subject->train, &subject->test, info, settings, labels, err)
@@ -274,10 +278,14 @@ static bool choose_labels(struct cli_run *run, const struct probe_settings *sett
            probe_check_labels(invar_dataset_info(run->dataset), err);
 }
 
-/* Whether --test goes with the rest. */
-static bool check_test(const struct arguments *arguments, const struct probe_settings *settings,
+/* Whether --label, --hold-out and --test go with the rest. */
+static bool check_data(const struct arguments *arguments, const struct probe_settings *settings,
                        struct invar_error *err)
 {
+    if (settings->method == PROBE_ONLINE && (settings->label || settings->hold_out))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "--%s is not of the method online, whose classifier knows the labels of the run",
+                               settings->label ? "label" : "hold-out");
     if (!arguments->test)
         return !arguments->drop_unknown ||
                invar_error_set(err, INVAR_ERROR_USAGE, "--drop-unknown is of --test SOURCE, which is missing");
@@ -328,7 +336,7 @@ static int probe(const struct arguments *arguments)
     int status;
 
     report.results = cJSON_CreateObject();
-    if (set_options(arguments, &settings, &err) && check_test(arguments, &settings, &err) &&
+    if (set_options(arguments, &settings, &err) && check_data(arguments, &settings, &err) &&
         cli_run_merge(folder, "probe.json", NULL, &err) &&
         cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
         choose_labels(&run, &settings, &err) && open_test(&run, arguments, &err) &&
@@ -354,8 +362,8 @@ int invar_cli_probe(int argc, char **argv)
 {
     struct arguments arguments = {.draws = 5};
     const struct cli_option options[] = {
-        {"method", 0, "METHOD", "linear, neighbours, sgd or finetune (default: linear)", CLI_TEXT, &arguments.method, 0,
-         0},
+        {"method", 0, "METHOD", "linear, neighbours, sgd, finetune or online (default: linear)", CLI_TEXT,
+         &arguments.method, 0, 0},
         {"preset", 0, "NAME", "the protocol of a paper or of other code, which sets the method and its options",
          CLI_TEXT, &arguments.preset, 0, 0},
         {"baseline", 0, "NAME",
@@ -384,9 +392,9 @@ int invar_cli_probe(int argc, char **argv)
     };
     const struct cli_usage usage = {
         .verb = "probe",
-        .arguments =
-            "RUN [--method linear|neighbours|sgd|finetune] [--preset NAME] [--baseline random|input|supervised]\n"
-            "             [--labels N|P%] [KEY=VALUE ...]",
+        .arguments = "RUN [--method linear|neighbours|sgd|finetune|online] [--preset NAME] [--baseline "
+                     "random|input|supervised]\n"
+                     "             [--labels N|P%] [KEY=VALUE ...]",
         .purpose = "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
                    "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split; or "
                    "the encoder trained further on\nthe labels. The results also go into RUN/probe.json with all "

@@ -15,7 +15,7 @@ struct probe_labels {
     double fraction;
 };
 
-enum probe_method { PROBE_LINEAR, PROBE_NEIGHBOURS, PROBE_SGD, PROBE_FINETUNE, PROBE_METHODS };
+enum probe_method { PROBE_LINEAR, PROBE_NEIGHBOURS, PROBE_SGD, PROBE_FINETUNE, PROBE_ONLINE, PROBE_METHODS };
 
 /** Fine-tuning: the encoder and a linear head trained on labels. */
 struct probe_finetune_options {
@@ -30,10 +30,11 @@ struct probe_finetune_options {
     double held_out; /**< fraction of the labelled samples of every class */
     int64_t looks, patience;
     int choose, report; /**< enum invar_probe_choose, invar_probe_report */
-    int head; /**< probe | fresh: what it starts as */
+    int head;           /**< probe | fresh: what it starts as */
     int64_t seed;
 };
 extern const struct invar_option probe_finetune_option_table[];
+extern const struct invar_option probe_online_option_table[];
 
 struct probe_preset;
 
@@ -100,6 +101,12 @@ cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encode
 /** Fine-tuning from the run's encoder, or from its initial weights (random), with all or with few labels. */
 cJSON *probe_measure_finetune(struct cli_run *run, bool random, const struct probe_settings *settings,
                               const struct probe_labels *labels, struct invar_error *err);
+/** RUN/classifier.safetensors on the test split, with RUN/encoder.safetensors. */
+cJSON *probe_measure_online(const struct cli_run *run, const struct probe_settings *settings, struct invar_error *err);
+/** Accuracy of a head's own outputs behind an encoder; order: [count] samples of the split, NULL: all. */
+bool probe_accuracy_of(const struct cli_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
+                       enum invar_split split, const int64_t *order, int64_t count, struct invar_accuracy *out,
+                       struct invar_error *err);
 /** "20", "1%" or "all"; text stays borrowed. */
 bool probe_labels_read(struct probe_labels *out, const char *text, struct invar_error *err);
 /** The linear probe with few labels, several draws of them: mean accuracy and its interval. */

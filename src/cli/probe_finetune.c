@@ -153,13 +153,6 @@ static void add_data(cJSON *object, const struct invar_dataset_info *info, int64
     cJSON_AddNumberToObject(object, "test_count", (double)info->count[INVAR_TEST]);
 }
 
-static int64_t width_of(const struct cli_run *run)
-{
-    const struct invar_shape shape = invar_net_output(run->encoder->net);
-
-    return shape.channels * (shape.rank == 3 ? shape.height * shape.width : 1);
-}
-
 static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_settings *settings,
                           struct invar_error *err)
 {
@@ -180,7 +173,7 @@ static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_s
         cJSON_AddNumberToObject(object, "held_out_count", (double)s->held_out);
     cJSON_AddNumberToObject(object, "seconds", s->seconds);
     add_data(object, info, info->count[INVAR_TRAIN]);
-    cJSON_AddNumberToObject(object, "dimensions", (double)width_of(run));
+    cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
     if (info->class_names)
         cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
     probe_add_protocol(object, &used);
@@ -236,7 +229,7 @@ static cJSON *measure_few(struct cli_run *run, bool random, const struct probe_s
     cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
     add_data(object, info, drawn);
     cJSON_AddNumberToObject(object, "drawn_from", (double)info->count[INVAR_TRAIN]);
-    cJSON_AddNumberToObject(object, "dimensions", (double)width_of(run));
+    cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
     probe_add_protocol(object, &used);
 done:
     invar_free(top1);

@@ -9,6 +9,7 @@
 static const char *const all_baselines[] = {"random", "input", "supervised", NULL};
 static const char *const encoders[] = {"random", "supervised", NULL};
 static const char *const untrained[] = {"random", NULL};
+static const char *const none[] = {NULL};
 
 const struct probe_method_spec probe_methods[PROBE_METHODS] = {
     [PROBE_LINEAR] = {"linear", "logistic regression, fitted until it converges", invar_probe_option_table,
@@ -19,6 +20,8 @@ const struct probe_method_spec probe_methods[PROBE_METHODS] = {
                    invar_sgd_probe_option_table, offsetof(struct probe_settings, sgd), encoders, false},
     [PROBE_FINETUNE] = {"finetune", "encoder and a linear head trained on the labels", probe_finetune_option_table,
                         offsetof(struct probe_settings, finetune), untrained, true},
+    [PROBE_ONLINE] = {"online", "the linear classifier that was trained beside the encoder", probe_online_option_table,
+                      0, none, false},
 };
 
 const struct probe_method_spec *probe_method_find(const char *name)
@@ -37,12 +40,11 @@ const struct probe_preset probe_presets[] = {
               "nesterov=true", "schedule=cosine", "augment=crop_flip", "crop=[0.08, 1]", "flip=0.5", "held_out=0.1",
               "choose=held_out", "report=last"),
      "the five rates are those of BYOL's linear evaluation", "Mitrovic et al. 2021; Grill et al. 2020"},
-    {"solo-learn-online", "solo-learn's online classifier, trained after pretraining instead of during it", PROBE_SGD,
-     SETTINGS("epochs=100", "batch=256", "lr=0.1", "lr_scaling=linear", "l2=0", "momentum=0.9", "nesterov=false",
-              "schedule=cosine", "warmup=10", "augment=run", "choose=test", "report=last"),
-     "solo-learn trains this classifier during pretraining, behind an encoder that still changes and normalises by "
-     "batch, with the optimiser of the method; here the encoder is the final one, frozen, in inference mode, and the "
-     "optimiser SGD",
+    {"solo-learn-online", "solo-learn's online classifier, of a run with classifier.enabled=true", PROBE_ONLINE,
+     SETTINGS(NULL),
+     "the classifier is trained by SGD at classifier.lr, there by the optimiser of the method at that rate; accuracy "
+     "is "
+     "measured at the end, there after every epoch too",
      "solo-learn: solo/methods/base.py, scripts/pretrain/cifar/simclr.yaml"},
     {"solo-learn-offline", "solo-learn's main_linear: SGD, 100 epochs, a tenth of the rate at 60 and 80", PROBE_SGD,
      SETTINGS("epochs=100", "batch=256", "lr=1", "lr_scaling=linear", "l2=0", "momentum=0.9", "nesterov=false",

@@ -200,6 +200,8 @@ static void print_fit(const cJSON *result)
         printf("  mean of %d draws of %.0f labels", cJSON_GetArraySize(draws), number(result, "train_count"));
     } else if (cJSON_GetObjectItemCaseSensitive(result, "last")) {
         print_states(result);
+    } else if (!cJSON_GetObjectItemCaseSensitive(result, "l2") && !by_k) {
+        printf("  trained beside the encoder");
     } else if (by_k) {
         cJSON_ArrayForEach(item, by_k) printf("  k %s: %.2f %%", item->string, item->valuedouble);
     } else {
@@ -262,10 +264,11 @@ static void print_protocol(const cJSON *result)
     const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(result, "protocol");
     const cJSON *preset = cJSON_GetObjectItemCaseSensitive(protocol, "preset");
     const cJSON *differs = cJSON_GetObjectItemCaseSensitive(protocol, "differs"), *option;
-    int column = printf("protocol: %s%s%s:", cJSON_GetObjectItemCaseSensitive(protocol, "method")->valuestring,
-                        preset ? ", preset " : "", preset ? preset->valuestring : "");
+    const cJSON *options = cJSON_GetObjectItemCaseSensitive(protocol, "options");
+    int column = printf("protocol: %s%s%s%s", cJSON_GetObjectItemCaseSensitive(protocol, "method")->valuestring,
+                        preset ? ", preset " : "", preset ? preset->valuestring : "", options->child ? ":" : "");
 
-    cJSON_ArrayForEach(option, cJSON_GetObjectItemCaseSensitive(protocol, "options"))
+    cJSON_ArrayForEach(option, options)
     {
         char *value = cJSON_PrintUnformatted(option);
         const int width = (int)(strlen(option->string) + strlen(value ? value : "") + 2);

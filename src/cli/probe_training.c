@@ -51,6 +51,7 @@ struct invar_recipe *probe_training_recipe(const struct cli_run *run, const char
                                       "data.group=null",
                                       "data.metadata=null",
                                       "adversary=null",
+                                      "classifier=null",
                                       "views.mix=null",
                                       "views.corrupt=null",
                                       "training.collapse_deviation=0",
@@ -179,10 +180,9 @@ static void copy_state(struct kept *kept, struct invar_encoder *encoder, struct 
                (size_t)parts[i].count * sizeof(float));
 }
 
-/* Accuracy of the head's own outputs. */
-static bool accuracy_of(const struct cli_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
-                        enum invar_split split, const int64_t *order, int64_t count, struct invar_accuracy *out,
-                        struct invar_error *err)
+bool probe_accuracy_of(const struct cli_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
+                       enum invar_split split, const int64_t *order, int64_t count, struct invar_accuracy *out,
+                       struct invar_error *err)
 {
     struct invar_embedded z = {0};
     bool ok = invar_embed_head(run->device, encoder, head, run->dataset, split, order, count, &z, err);
@@ -205,8 +205,8 @@ static bool look(struct probe_training *s, struct kept *kept, const struct cli_r
     struct invar_accuracy accuracy;
 
     if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
-        !accuracy_of(run, encoder, head, test ? INVAR_TEST : INVAR_TRAIN, test ? NULL : s->index, s->held_out,
-                     &accuracy, err))
+        !probe_accuracy_of(run, encoder, head, test ? INVAR_TEST : INVAR_TRAIN, test ? NULL : s->index, s->held_out,
+                           &accuracy, err))
         return false;
     s->last.step = step;
     s->last.held_out_top1 = accuracy.top1;
@@ -257,11 +257,11 @@ static bool finish(struct probe_training *s, struct kept *kept, const struct cli
     struct invar_head *head;
 
     if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
-        !accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->last.test, err))
+        !probe_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->last.test, err))
         return false;
     copy_state(kept, encoder, head, true);
     s->encoder = encoder;
-    return accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->best.test, err);
+    return probe_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->best.test, err);
 }
 
 struct probe_training *probe_training_run(struct cli_run *run, struct invar_recipe *recipe,

@@ -211,3 +211,10 @@ cJSON *cli_run_results(const char *folder, const char *name, struct invar_error 
 
     return invar_path_join(path, sizeof path, folder, name, err) ? read_results(path, err) : NULL;
 }
+
+int64_t cli_run_width(const struct cli_run *run)
+{
+    const struct invar_shape shape = invar_net_output(run->encoder->net);
+
+    return shape.channels * (shape.rank == 3 ? shape.height * shape.width : 1);
+}

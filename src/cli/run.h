@@ -30,6 +30,8 @@ struct invar_dataset *cli_run_other(const struct cli_run *run, const char *sourc
 bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enum invar_split split,
                    struct invar_embedded *out, struct invar_error *err);
 
+/** Columns of a representation of the run's encoder. */
+int64_t cli_run_width(const struct cli_run *run);
 /** A fresh encoder of the same architecture, initialised from training.seed of FOLDER/recipe.yaml. */
 struct invar_encoder *cli_run_random_encoder(const struct cli_run *run, struct invar_error *err);
 

@@ -171,13 +171,14 @@ bool invar_chain_create(struct invar_trainer *t, struct invar_error *err)
             !create_plans(t, i, err) || (i == INVAR_NET_ENCODER && !invar_local_create(t, err)))
             return false;
     }
-    return create_gradients(t, err) && invar_adversary_create(t, err);
+    return create_gradients(t, err) && invar_adversary_create(t, err) && invar_classifier_create(t, err);
 }
 
 void invar_chain_free(struct invar_trainer *t)
 {
     invar_local_free(t);
     invar_adversary_free(t);
+    invar_classifier_free(t);
     for (int i = 0; i < INVAR_NET_ALL; i++) {
         struct invar_chain_net *n = &t->nets[i];
         invar_plan_free(n->plan);

@@ -244,7 +244,7 @@ void invar_chain_download(const struct invar_trainer *t, int which, float *param
 {
     const struct invar_chain_net *n = &t->nets[which];
 
-    download(t->recipe->target.keep ? n->target_weights : n->weights, parameters, statistics);
+    download(t->recipe->target.keep && n->target_weights ? n->target_weights : n->weights, parameters, statistics);
 }
 
 static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
@@ -255,16 +255,16 @@ static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
     return invar_folder_path(t, "encoder.safetensors", path, err) && invar_encoder_write(t->encoder, path, err);
 }
 
-static bool write_projector(struct invar_trainer *t, struct invar_error *err)
+static bool write_head(struct invar_trainer *t, int which, const char *name, struct invar_error *err)
 {
-    const struct invar_chain_net *n = &t->nets[INVAR_NET_PROJECTOR];
+    const struct invar_chain_net *n = &t->nets[which];
     struct invar_head head = {.options = n->head, .net = n->net};
     struct staging s = {0};
     char path[INVAR_PATH_SIZE];
-    bool ok = staging_create(&s, n->net, err) && invar_folder_path(t, "projector.safetensors", path, err);
+    bool ok = staging_create(&s, n->net, err) && invar_folder_path(t, name, path, err);
 
     if (ok) {
-        invar_chain_download(t, INVAR_NET_PROJECTOR, s.parameters, s.statistics);
+        invar_chain_download(t, which, s.parameters, s.statistics);
         head.parameters = s.parameters;
         head.statistics = s.statistics;
         snprintf(head.recipe, sizeof head.recipe, "%.127s", t->recipe->name);
@@ -301,7 +301,10 @@ static bool projector_missing(const struct invar_trainer *t)
 
 bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
-    if (t->nets[INVAR_NET_PROJECTOR].net && (!t->finished || projector_missing(t)) && !write_projector(t, err))
+    if (t->nets[INVAR_NET_PROJECTOR].net && (!t->finished || projector_missing(t)) &&
+        !write_head(t, INVAR_NET_PROJECTOR, "projector.safetensors", err))
+        return false;
+    if (t->classifier && !t->finished && !write_head(t, INVAR_NET_CLASSIFIER, "classifier.safetensors", err))
         return false;
     if (t->nets[INVAR_NET_GENERATOR].net && !t->finished && !write_generator(t, err))
         return false;

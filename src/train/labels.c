@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Labels of a batch, which a supervised baseline reads, and what the views of a batch were mixed of. */
+/* Labels of a batch, which a supervised baseline and the online classifier read, and what the views of a batch were
+ * mixed of. */
 #include "train/trainer.h"
 
 bool invar_labels_create(struct invar_trainer *t, struct invar_error *err)
@@ -7,13 +8,15 @@ bool invar_labels_create(struct invar_trainer *t, struct invar_error *err)
     const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
     const int64_t width = t->nets[invar_chain_source(t, INVAR_ROLE_Z)].width;
 
-    if (!(invar_objective_roles(t->recipe->objective) & INVAR_ROLE_LABELS))
+    const bool read = invar_objective_roles(t->recipe->objective) & INVAR_ROLE_LABELS;
+
+    if (!read && !t->classifier)
         return true;
-    if (!info->assumed && info->classes < 2)
+    if (read && !info->assumed && info->classes < 2)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s has %d classes; a term that reads labels needs at least 2: choose labelled data",
                                info->source, info->classes);
-    if (!info->assumed && info->classes > width)
+    if (read && !info->assumed && info->classes > width)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s has %d classes, but z has %lld columns, and cross_entropy reads one a class: set "
                                "projector.output=%d",

@@ -134,6 +134,10 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
         return true;
     add(record, "loss", t->loss);
     add_terms(t, record);
+    if (t->classifier) {
+        add(record, "classifier/top1", invar_classifier_top1(t));
+        add(record, "classifier/loss", t->classifier_loss);
+    }
     add(record, "lr", t->rate);
     add(record, "gradient_norm", t->gradient_norm);
     if (t->recipe->target.enabled)

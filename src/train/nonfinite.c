@@ -6,7 +6,7 @@
 
 /* In the order in which a forward pass goes through them. */
 static const int order[INVAR_NET_ALL] = {INVAR_NET_GENERATOR, INVAR_NET_ENCODER, INVAR_NET_PROJECTOR,
-                                         INVAR_NET_PREDICTOR};
+                                         INVAR_NET_PREDICTOR, INVAR_NET_CLASSIFIER};
 
 static bool all_finite(struct invar_device *device, const float *x, int64_t count)
 {

@@ -169,6 +169,7 @@ static bool read_all(const struct invar_node *root, const char *name_or_path, st
            read_head(root, "predictor", &recipe->predictor, err) &&
            read_section(root, "target", invar_target_option_table, &recipe->target, err) &&
            read_section(root, "adversary", invar_adversary_option_table, &recipe->adversary, err) &&
+           read_section(root, "classifier", invar_classifier_option_table, &recipe->classifier, err) &&
            read_terms(root, recipe, err) && read_optimiser(root, recipe, err) &&
            read_section(root, "training", invar_training_option_table, &recipe->training, err) &&
            invar_recipe_check(recipe, invar_node_origin(root), err);

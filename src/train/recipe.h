@@ -8,6 +8,7 @@
 extern const struct invar_option invar_recipe_root_table[]; /* struct invar_recipe: name, init */
 extern const struct invar_option invar_target_option_table[];
 extern const struct invar_option invar_adversary_option_table[];
+extern const struct invar_option invar_classifier_option_table[];
 extern const struct invar_option invar_rate_option_table[]; /* struct invar_optimiser_options */
 extern const struct invar_option invar_training_option_table[];
 

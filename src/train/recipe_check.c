@@ -83,6 +83,11 @@ static bool check_use(const struct invar_recipe *recipe, const char *origin, str
                                "%s: target.enabled is true, but no term reads the target network: choose options of a "
                                "term that use it (such as terms.relic.target=true), or set target.enabled=false",
                                origin);
+    if (recipe->target.keep && recipe->classifier.enabled)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: classifier.enabled is true, which reads the trained encoder, but with target.keep "
+                               "encoder.safetensors holds the target network's: set one of them to false",
+                               origin);
     if (recipe->data.group[0] && !(roles & INVAR_ROLE_GROUPS))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: data.group is \"%s\", but no term reads refinement groups: set "

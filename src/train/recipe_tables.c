@@ -52,6 +52,17 @@ const struct invar_option invar_adversary_option_table[] = {
     {0},
 };
 
+#define CLASSIFIER(name) offsetof(struct invar_classifier_options, name)
+const struct invar_option invar_classifier_option_table[] = {
+    {"enabled", INVAR_OPTION_BOOL, CLASSIFIER(enabled), "false", 0, 0, NULL,
+     "train a linear classifier on h beside the encoder, which stays as it would be without: shows how far a run is"},
+    {"lr", INVAR_OPTION_REAL, CLASSIFIER(lr), "0.1", 0, 1e3, NULL,
+     "peak rate of its SGD; it rises and falls as the encoder's does"},
+    {"momentum", INVAR_OPTION_REAL, CLASSIFIER(momentum), "0.9", 0, 0.9999, NULL, "of its SGD"},
+    {"weight_decay", INVAR_OPTION_REAL, CLASSIFIER(weight_decay), "0", 0, 10, NULL, "of its SGD"},
+    {0},
+};
+
 #define RATE(name) offsetof(struct invar_optimiser_options, name)
 const struct invar_option invar_rate_option_table[] = {
     {"lr", INVAR_OPTION_REAL, RATE(lr), "0.001", 0, 1e30, NULL, "peak learning rate, before scaling"},
@@ -92,7 +103,8 @@ const struct invar_option invar_training_option_table[] = {
 };
 
 const char *const invar_recipe_sections[] = {
-    "data", "views", "encoder", "projector", "predictor", "target", "adversary", "terms", "optimiser", "training", NULL,
+    "data",      "views",      "encoder", "projector", "predictor", "target",
+    "adversary", "classifier", "terms",   "optimiser", "training",  NULL,
 };
 
 static int table_length(const struct invar_option *table)

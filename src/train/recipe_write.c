@@ -26,6 +26,7 @@ bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *ou
            write_section("predictor", NULL, invar_head_option_table, &recipe->predictor, out, err) &&
            write_section("target", NULL, invar_target_option_table, &recipe->target, out, err) &&
            write_section("adversary", NULL, invar_adversary_option_table, &recipe->adversary, out, err) &&
+           write_section("classifier", NULL, invar_classifier_option_table, &recipe->classifier, out, err) &&
            invar_text_printf(out, err, "terms:\n") && invar_objective_write(recipe->objective, 2, out, err) &&
            write_optimiser(recipe, out, err) &&
            write_section("training", NULL, invar_training_option_table, &recipe->training, out, err);
@@ -99,6 +100,9 @@ bool invar_recipe_schema(struct invar_text *out, struct invar_error *err)
                             err) &&
            describe_section("target", "the target network, whose embedding is t", invar_target_option_table, out,
                             err) &&
-           describe_generators(out, err) && describe_terms(out, err) && describe_optimisers(out, err) &&
+           describe_generators(out, err) &&
+           describe_section("classifier", "a linear classifier on h that is trained beside the encoder on labels",
+                            invar_classifier_option_table, out, err) &&
+           describe_terms(out, err) && describe_optimisers(out, err) &&
            describe_section("training", "the run", invar_training_option_table, out, err);
 }

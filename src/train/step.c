@@ -63,7 +63,7 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
                                (long long)t->total);
     if (!make_batch(t, err) || !invar_chain_forward(t, err) || !invar_adversary_backward_apart(t, err) ||
         !evaluate(t, err) || !invar_chain_backward(t, err) || !invar_adversary_backward(t, err) ||
-        !invar_chain_update(t, err) || !invar_adversary_update(t, err))
+        !invar_chain_update(t, err) || !invar_adversary_update(t, err) || !invar_classifier_step(t, err))
         return false;
     t->step++;
     clock = invar_trainer_clock();

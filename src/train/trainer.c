@@ -258,14 +258,14 @@ bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
         const struct invar_chain_net *n = &t->nets[i];
         if (!n->net)
             continue;
-        const int64_t rows = i == INVAR_NET_ENCODER     ? t->global_rows
+        const int64_t rows = i == INVAR_NET_ENCODER || i == INVAR_NET_CLASSIFIER ? t->global_rows
                              : i == INVAR_NET_GENERATOR ? t->batch * t->recipe->adversary.views.count
                                                         : t->rows;
         const double forward = 2 * (double)invar_net_operations(n->net) * (double)rows;
         out->parameters += n->net->trained_count;
         out->operations_per_step += (n->buffer_count || i != INVAR_NET_GENERATOR ? 3 : 1) * forward;
         if (n->output_gradient)
-            out->workspace_bytes += (size_t)(t->rows * n->width) * sizeof(float);
+            out->workspace_bytes += (size_t)(rows * n->width) * sizeof(float);
         if (i == INVAR_NET_ENCODER) {
             out->encoder_parameters = n->net->trained_count;
             out->encoder_operations = (double)invar_net_operations(n->net);

@@ -16,13 +16,14 @@
  * that the state of a run is its weights, its optimiser buffers and its step.
  */
 
-/* The chain, and behind it what is trained against it. */
+/* The chain, and behind it what is trained against it and beside it. */
 enum {
     INVAR_NET_ENCODER,
     INVAR_NET_PROJECTOR,
     INVAR_NET_PREDICTOR,
     INVAR_NET_COUNT,
     INVAR_NET_GENERATOR = INVAR_NET_COUNT,
+    INVAR_NET_CLASSIFIER, /* reads the encoder's output, and gives nothing back */
     INVAR_NET_ALL
 };
 #define INVAR_MAX_BUFFERS 4
@@ -77,6 +78,8 @@ struct invar_trainer {
     struct invar_head *head;       /* the same of the projector, where invar_trainer_present was asked for it */
     struct invar_chain_net nets[INVAR_NET_ALL];
     struct invar_chain_local local;
+    struct invar_objective *classifier;      /* of the online classifier; NULL without one */
+    float *logits;                           /* host [V * N][classes], global views */
     struct invar_perturbation *perturbation; /* NULL without an adversary */
     bool *ascended;                          /* [terms] where the generator ascends some alone, else NULL */
 
@@ -100,7 +103,7 @@ struct invar_trainer {
     struct invar_term_value *values; /* [terms] */
     float *before;      /* device [encoder's trained_count] parameters before an update; NULL: one rate for all */
     double *layer_rate; /* [encoder's parameter_count] over the rate */
-    double loss, gradient_norm, generator_norm, rate, target_momentum;
+    double loss, classifier_loss, gradient_norm, generator_norm, rate, target_momentum;
 
     int64_t step, total, steps_per_epoch, warmup;
     double peak;   /* rate */
@@ -183,6 +186,18 @@ bool invar_adversary_backward_apart(struct invar_trainer *trainer, struct invar_
 bool invar_adversary_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm and one step. After invar_chain_update, which sets the rate. */
 bool invar_adversary_update(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- the online classifier (classifier.c) ---- */
+
+/** Net, optimiser state and objective; nothing where the recipe has none. Refuses data without labels. After the
+ * encoder. */
+bool invar_classifier_create(struct invar_trainer *trainer, struct invar_error *err);
+/** Its objective; the net goes with the chain. */
+void invar_classifier_free(struct invar_trainer *trainer);
+/** One update on the encoder's output of the step, at the rate that invar_chain_update set. */
+bool invar_classifier_step(struct invar_trainer *trainer, struct invar_error *err);
+/** Percent of the batch's global views that it put into their class, before the update. */
+double invar_classifier_top1(struct invar_trainer *trainer);
 
 /* ---- what views were made of (plain.c) ---- */
 

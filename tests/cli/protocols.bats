@@ -96,16 +96,16 @@ has_key() {
 }
 
 @test "presets set the method, are changed by KEY=VALUE, and say what they chose on the test split" {
-    for preset in relic solo-learn-online solo-learn-offline lightly-linear; do
+    for preset in relic solo-learn-offline lightly-linear; do
         probe --preset $preset epochs=12 batch=16 >$preset.txt
         grep -q "protocol: sgd, preset $preset: epochs 12, batch 16" $preset.txt
         has_key $preset
     done
     grep -q '^chosen on held-out training samples' relic.txt
-    for preset in solo-learn-online solo-learn-offline lightly-linear; do
+    for preset in solo-learn-offline lightly-linear; do
         grep -q '^chosen on the test split' $preset.txt
     done
-    grep -q '^not as in solo-learn: .* during pretraining' solo-learn-online.txt
+    grep -q '^not as in solo-learn: .* the rate is that of simclr' solo-learn-offline.txt
     grep -q '"changed":	\["epochs=12", "batch=16"\]' run/probe.json
     probe --preset solo-learn-knn --baseline random >knn.txt
     probe --preset lightly-knn >>knn.txt
@@ -113,6 +113,27 @@ has_key() {
     has_key solo-learn-knn solo-learn-knn_random lightly-knn
     probe --preset lightly-finetune epochs=1 batch=16 >/dev/null
     has_key lightly-finetune
+}
+
+@test "the online classifier of a run that trained one" {
+    fails_with 2 probe --method online
+    says run/classifier.safetensors classifier.enabled=true
+    "$invar" pretrain run/recipe.yaml classifier.enabled=true training.epochs=12 --run with --threads 1 >out
+    grep -q 'classifier/top1' out
+    rm -r run && mv with run
+    probe --preset solo-learn-online >out
+    grep -Eq '^solo-learn-online +[4-9][0-9]\.[0-9]+ .* trained beside the encoder' out
+    grep -q '^protocol: online, preset solo-learn-online$' out
+    probe --method online --json >out.json
+    has_key online confusion per_class test_count protocol
+    grep -q '"chosen_on_test":	false' out.json
+    fails_with 2 probe --method online --baseline random
+    says online random none
+    fails_with 2 probe --method online --hold-out a=b
+    says --hold-out online
+    cp run/projector.safetensors run/classifier.safetensors
+    fails_with 1 probe --method online
+    says run/classifier.safetensors "8 classes"
 }
 
 @test "linear and neighbours say their protocol too" {

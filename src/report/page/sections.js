@@ -79,7 +79,8 @@ function whatSection() {
 /* ---- curves ---- */
 
 const seriesNames = {
-  loss: ["Loss", "weighted sum of the terms"], lr: ["Learning rate", ""], embedding_std: ["Deviation of z", "falling towards 0 is collapse"],
+  loss: ["Loss", "weighted sum of the terms"], "classifier/top1": ["Online classifier", "top-1 % of the batch's views"],
+  "classifier/loss": ["Loss of the online classifier", ""], lr: ["Learning rate", ""], embedding_std: ["Deviation of z", "falling towards 0 is collapse"],
   effective_rank: ["Effective rank of z", "RankMe: directions in use"], representation_rank: ["Effective rank of h", "RankMe: directions in use"],
   entropy: ["Entropy of z", "LogDet, nats; sees a change of scale"], representation_entropy: ["Entropy of h", "LogDet, nats"],
   alignment: ["Alignment", "squared distance of two views of a sample, 0 to 4"], gradient_norm: ["Gradient norm", "before clipping"],
