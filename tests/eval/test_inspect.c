@@ -1,102 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inspections of encoders made by hand, whose numbers are known or follow from each other. */
-#include "train/training.h"
-
-#include "invar/invar.h"
-
-enum { SIDE = TRAINING_SIDE, INPUT = SIDE * SIDE, H = 16, Z = 8, TESTS = 40 };
-
-struct bench {
-    char *folder;
-    struct invar_dataset *dataset;
-    struct invar_device *device;
-    struct invar_encoder *encoder;
-    struct invar_head *projector;
-    struct invar_view_options views;
-    struct invar_inspect_options options;
-    struct invar_inspect_subject subject;
-};
-
-/* A linear map of the pixels, with a ReLU behind it on request. */
-static struct invar_encoder *encoder_create(bool relu)
-{
-    struct invar_error err = {0};
-    struct invar_encoder *encoder = invar_alloc(1, sizeof *encoder, &err);
-    assert_ok(encoder, &err);
-    encoder->net = invar_net_create((struct invar_shape){3, 1, SIDE, SIDE}, &err);
-    int at = invar_net_flatten(encoder->net, 0, &err);
-    at = invar_net_linear(encoder->net, at, "fc", H, true, &err);
-    assert_true((relu ? invar_net_relu(encoder->net, at, &err) : at) > 0);
-    encoder->parameters = invar_alloc((size_t)encoder->net->trained_count, sizeof(float), &err);
-    encoder->statistics = invar_alloc(1, sizeof(float), &err);
-    invar_net_initialise(encoder->net, 3, 0, encoder->parameters, encoder->statistics);
-    encoder->mean[0] = 0.4F;
-    encoder->deviation[0] = 0.25F;
-    return encoder;
-}
-
-static struct invar_head *projector_create(void)
-{
-    struct invar_error err = {0};
-    struct invar_head *head = invar_alloc(1, sizeof *head, &err);
-    assert_ok(head, &err);
-    head->options = (struct invar_head_options){.output = Z, .last_bias = true};
-    head->net = invar_head_build(&head->options, H, &err);
-    head->parameters = invar_alloc((size_t)head->net->trained_count, sizeof(float), &err);
-    head->statistics = invar_alloc(1, sizeof(float), &err);
-    invar_net_initialise(head->net, 5, 1, head->parameters, head->statistics);
-    return head;
-}
-
-static void bench_open(struct bench *b, bool relu)
-{
-    struct invar_error err = {0};
-    struct invar_data_options data;
-    *b = (struct bench){.folder = test_folder_create()};
-    training_write_data(b->folder);
-    invar_options_default(invar_data_option_table, &data);
-    snprintf(data.source, sizeof data.source, "idx:%s", b->folder);
-    b->dataset = invar_dataset_open(&data, &err);
-    assert_ok(b->dataset, &err);
-    b->device = invar_device_open("cpu", 1, &err);
-    b->encoder = encoder_create(relu);
-    b->projector = projector_create();
-    invar_options_default(invar_view_option_table, &b->views);
-    invar_options_default(invar_inspect_option_table, &b->options);
-    b->options.noise_samples = 0;
-    b->options.labelled = 0;
-    b->subject = (struct invar_inspect_subject){.device = b->device,
-                                                .dataset = b->dataset,
-                                                .split = INVAR_TEST,
-                                                .encoder = b->encoder,
-                                                .projector = b->projector,
-                                                .views = &b->views};
-}
-
-static void bench_close(struct bench *b)
-{
-    invar_head_free(b->projector);
-    invar_encoder_free(b->encoder);
-    invar_device_close(b->device);
-    invar_dataset_close(b->dataset);
-    test_folder_remove(b->folder);
-}
-
-static struct invar_inspection *inspect(const struct bench *b)
-{
-    struct invar_error err = {0};
-    struct invar_inspection *inspection = invar_inspect(&b->subject, &b->options, &err);
-    assert_ok(inspection, &err);
-    return inspection;
-}
-
-static double value(const struct invar_inspection *inspection, enum invar_inspect_section section, const char *name)
-{
-    const struct invar_finding *finding = invar_inspection_find(inspection, section, name);
-    if (!finding || !finding->known)
-        fail_msg("%s is not known%s%s", name, finding ? ": " : "", finding ? finding->says : "");
-    return finding->value;
-}
+#include "eval/inspection.h"
 
 static const enum invar_inspect_section spaces[] = {INVAR_INSPECT_REPRESENTATION, INVAR_INSPECT_EMBEDDING};
 
@@ -147,13 +51,6 @@ static void test_bounds_add_up(void **state)
     bench_close(&b);
 }
 
-static void make_plain(struct bench *b)
-{
-    b->views.crop = (struct invar_real_list){2, {1, 1}};
-    b->views.flip = b->views.jitter = b->views.grayscale = 0;
-    b->views.blur = b->views.solarise = (struct invar_real_list){1, {0}};
-}
-
 /* Views that change nothing: the two coincide with each other and with the plain one. */
 static void test_equal_views(void **state)
 {
@@ -174,109 +71,6 @@ static void test_equal_views(void **state)
         }
     }
     invar_inspection_free(i);
-    bench_close(&b);
-}
-
-/* ---- canonical correlations ---- */
-
-/* The sum is that of the spectrum, z is a linear map of h and has no more of it, equal views correlate fully. */
-static void test_correlations(void **state)
-{
-    static const enum invar_inspect_section s = INVAR_INSPECT_CORRELATION;
-    const double probe_error = 12.5;
-    struct bench b;
-    (void)state;
-    bench_open(&b, false);
-    b.subject.no_probe_error = "nobody asked";
-    struct invar_inspection *i = inspect(&b);
-    const struct invar_series *h = invar_inspection_series(i, s, "h_correlations"),
-                              *z = invar_inspection_series(i, s, "z_correlations");
-    double sum = 0;
-    assert_int_equal(h->count, H);
-    assert_int_equal(z->count, Z);
-    for (int64_t k = 0; k < h->count; ++k) {
-        sum += h->value[k];
-        assert_true(k == 0 || h->value[k] <= h->value[k - 1]);
-    }
-    assert_near(value(i, s, "h_hgr"), sum, 1e-12);
-    assert_true(value(i, s, "z_hgr") <= sum + 1e-6);
-    assert_int_equal(value(i, s, "h_directions"), H);
-    assert_false(invar_inspection_find(i, s, "probe_error")->known);
-    assert_string_equal(invar_inspection_find(i, s, "probe_error")->says, "nobody asked");
-    invar_inspection_free(i);
-
-    b.subject.probe_error = &probe_error;
-    make_plain(&b);
-    i = inspect(&b);
-    assert_near(value(i, s, "h_hgr"), H, 1e-6);
-    assert_near(value(i, s, "probe_error"), probe_error, 0);
-    invar_inspection_free(i);
-    bench_close(&b);
-}
-
-static struct invar_perturber *perturber_open(const struct bench *b, int64_t batch, int view)
-{
-    struct invar_error err = {0};
-    const struct invar_perturber_options options = {
-        .kind = "noise", .eps = 0.5, .ball = INVAR_BALL_2, .views = {1, {view}}, .batch = batch};
-    struct invar_perturber *perturber =
-        invar_perturber_open(b->device, b->encoder, invar_dataset_info(b->dataset), &options, &err);
-    assert_ok(perturber, &err);
-    return perturber;
-}
-
-/* Views that would be alike differ by what the adversary adds to one of them, and the result says so. */
-static void test_perturbed_correlations(void **state)
-{
-    static const enum invar_inspect_section s = INVAR_INSPECT_CORRELATION;
-    struct bench b;
-    (void)state;
-    bench_open(&b, false);
-    make_plain(&b);
-    struct invar_inspection *i = inspect(&b);
-    assert_string_equal(i->perturbed, "");
-    invar_inspection_free(i);
-
-    b.subject.perturber = perturber_open(&b, 16, 1);
-    i = inspect(&b);
-    assert_string_equal(i->perturbed, "of the two drawn views the second is perturbed by the run's adversary (random "
-                                      "noise, eps 0.5, p 2)");
-    const double h = value(i, s, "h_hgr");
-    assert_true(h > 1 && h < 0.99 * H);
-    assert_true(value(i, INVAR_INSPECT_REPRESENTATION, "alignment") > 1e-3);
-    invar_inspection_free(i);
-    invar_perturber_close(b.subject.perturber);
-
-    b.subject.perturber = perturber_open(&b, 40, 1); /* however many at a time */
-    i = inspect(&b);
-    assert_true(value(i, s, "h_hgr") == h);
-    invar_inspection_free(i);
-    invar_perturber_close(b.subject.perturber);
-
-    b.subject.perturber = perturber_open(&b, 40, 2);
-    i = inspect(&b);
-    assert_near(value(i, s, "h_hgr"), H, 1e-6);
-    assert_non_null(strstr(i->perturbed, "neither"));
-    invar_inspection_free(i);
-    invar_perturber_close(b.subject.perturber);
-    bench_close(&b);
-}
-
-static void test_perturbed_samples(void **state)
-{
-    struct bench b;
-    struct invar_perturbed seen;
-    struct invar_error err = {0};
-    (void)state;
-    bench_open(&b, false);
-    struct invar_perturber *perturber = perturber_open(&b, 16, 1);
-    assert_ok(invar_perturber_show(perturber, b.encoder, b.dataset, INVAR_TEST, 5, 3, &seen, &err), &err);
-    assert_int_equal(seen.clean.shape[0], 5);
-    assert_int_equal(seen.clean.shape[1], INPUT);
-    assert_int_equal(((int64_t *)seen.index.data)[4], 4);
-    assert_near(seen.rms, 0.5, 1e-5);
-    invar_perturbed_free(&seen);
-    invar_perturber_close(perturber);
     bench_close(&b);
 }
 
@@ -598,9 +392,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bounds_add_up),
         cmocka_unit_test(test_equal_views),
-        cmocka_unit_test(test_correlations),
-        cmocka_unit_test(test_perturbed_correlations),
-        cmocka_unit_test(test_perturbed_samples),
         cmocka_unit_test(test_scale_free),
         cmocka_unit_test(test_many_views),
         cmocka_unit_test(test_fisher),
