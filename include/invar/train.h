@@ -180,7 +180,8 @@ bool invar_trainer_present(struct invar_trainer *trainer, struct invar_encoder *
                            struct invar_error *err);
 /** The other way: what those two hold now becomes the present weights. Not for a recipe with a target network. */
 void invar_trainer_replace(struct invar_trainer *trainer);
-/** All remaining steps, checkpoints, and at the end projector.safetensors (where there is one) and encoder.safetensors.
+/** All remaining steps, checkpoints, and at the end projector.safetensors and classifier.safetensors (where there are
+ * such nets) and encoder.safetensors.
  */
 bool invar_trainer_run(struct invar_trainer *trainer, struct invar_error *err);
 /** Global and local views a sample. */

@@ -102,8 +102,8 @@ done:
     return ok;
 }
 
-/* Strengths of the penalty: as the linear probe chooses them, but of hardly more than a sample a class there is nothing
- * to hold out. */
+/* Strengths of the penalty: as the linear probe chooses them, but where less than one sample a class would be held out
+ * there may be none to choose by. */
 static struct invar_probe_options head_options(const struct probe_training *s, int classes)
 {
     struct invar_probe_options options;
@@ -111,7 +111,7 @@ static struct invar_probe_options head_options(const struct probe_training *s, i
     invar_options_default(invar_probe_option_table, &options);
     options.seed = s->plan.seed;
     options.held_out = s->plan.held_out;
-    if (s->trained_on < 2 * classes) {
+    if (s->plan.held_out * (double)s->trained_on < classes) {
         options.l2.count = 1;
         options.l2.value[0] = SINGLE_L2;
     }

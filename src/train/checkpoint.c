@@ -244,7 +244,7 @@ void invar_chain_download(const struct invar_trainer *t, int which, float *param
 {
     const struct invar_chain_net *n = &t->nets[which];
 
-    download(t->recipe->target.keep && n->target_weights ? n->target_weights : n->weights, parameters, statistics);
+    download(t->recipe->target.keep ? n->target_weights : n->weights, parameters, statistics);
 }
 
 static bool write_encoder(struct invar_trainer *t, struct invar_error *err)

@@ -248,8 +248,8 @@ bool invar_checkpoint_write(struct invar_trainer *trainer, struct invar_error *e
 bool invar_checkpoint_resume(struct invar_trainer *trainer, bool *found, struct invar_error *err);
 /** The name of the checkpoint of a step, 64 characters at most. */
 void invar_checkpoint_name(char *out, size_t size, int64_t step);
-/** projector.safetensors and encoder.safetensors from the present weights; of a run that had ended, only the first,
- * where it is missing. */
+/** projector.safetensors, classifier.safetensors and encoder.safetensors from the present weights; of a run that had
+ * ended, only the first, where it is missing. */
 bool invar_checkpoint_finish(struct invar_trainer *trainer, struct invar_error *err);
 
 #endif

@@ -82,7 +82,9 @@ has_key() {
     probe --method finetune epochs=1 minimum_steps=1 lr=1e-12 weight_decay=0 held_out=0.25 head=fresh --json >fresh.out
     started() { awk '$1 == "\"top1\":" { print $2 + 0; exit }' "$1"; }
     awk -v a="$(started probe.out)" -v b="$(started fresh.out)" 'BEGIN { exit !(a > 80 && b < 70) }'
-    # Two labels a class, one of them held out: there is nothing to choose the penalty by.
+    # Two or three labels a class, one of them held out: there is nothing to choose the penalty by.
+    probe --method finetune --labels 3 --draws 1 epochs=1 minimum_steps=1 held_out=0.1 >few.out
+    grep -q '^finetune@3 ' few.out
     probe --method finetune --labels 2 --draws 1 epochs=1 minimum_steps=1 held_out=0.5 >few.out
     grep -q '^finetune@2 ' few.out
 }
