@@ -18,7 +18,8 @@ void corruption_normals(struct corruption_work *work, float *out, size_t count, 
     }
 }
 
-static bool gaussian_noise(struct corruption_work *work, struct invar_error *err)
+/* Normal noise on every value, scaled: by the value itself. */
+static bool add_normals(struct corruption_work *work, bool scaled, struct invar_error *err)
 {
     float *x = corruption_values(work, err);
     float *noise = x ? corruption_floats(work, work->values, err) : NULL;
@@ -27,23 +28,19 @@ static bool gaussian_noise(struct corruption_work *work, struct invar_error *err
         return false;
     corruption_normals(work, noise, work->values, 0, work->setting[0]);
     for (size_t i = 0; i < work->values; i++)
-        x[i] += noise[i];
+        x[i] += scaled ? x[i] * noise[i] : noise[i];
     corruption_bytes(work->out, x, work->values);
     return true;
 }
 
+static bool gaussian_noise(struct corruption_work *work, struct invar_error *err)
+{
+    return add_normals(work, false, err);
+}
+
 static bool speckle_noise(struct corruption_work *work, struct invar_error *err)
 {
-    float *x = corruption_values(work, err);
-    float *noise = x ? corruption_floats(work, work->values, err) : NULL;
-
-    if (!noise)
-        return false;
-    corruption_normals(work, noise, work->values, 0, work->setting[0]);
-    for (size_t i = 0; i < work->values; i++)
-        x[i] += x[i] * noise[i];
-    corruption_bytes(work->out, x, work->values);
-    return true;
+    return add_normals(work, true, err);
 }
 
 /* One word decides whether a value is hit and by what. */

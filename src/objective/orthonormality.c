@@ -86,19 +86,6 @@ static bool orthonormality_evaluate(struct invar_device *device, struct invar_sc
     return true;
 }
 
-static double reference_covariance(const struct invar_matrix *z, int64_t j, int64_t k)
-{
-    double mean[2] = {0}, sum = 0;
-
-    for (int64_t i = 0; i < z->rows; i++) {
-        mean[0] += invar_reference_at(z, i, j) / (double)z->rows;
-        mean[1] += invar_reference_at(z, i, k) / (double)z->rows;
-    }
-    for (int64_t i = 0; i < z->rows; i++)
-        sum += (invar_reference_at(z, i, j) - mean[0]) * (invar_reference_at(z, i, k) - mean[1]);
-    return sum / (double)(z->rows - 1);
-}
-
 static bool orthonormality_reference(const void *options, const struct invar_embeddings *in,
                                      struct invar_term_value *out)
 {
@@ -109,7 +96,7 @@ static bool orthonormality_reference(const void *options, const struct invar_emb
         const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
         for (int64_t j = 0; j < z->cols; j++)
             for (int64_t k = 0; k < z->cols; k++) {
-                const double apart = reference_covariance(z, j, k) - (j == k);
+                const double apart = invar_reference_covariance(z, j, k) - (j == k);
                 sum += apart * apart / (double)z->cols;
             }
     }

@@ -271,3 +271,16 @@ double invar_reference_dot(const struct invar_matrix *a, int64_t i, const struct
         sum += invar_reference_at(a, i, k) * invar_reference_at(b, j, k);
     return normalise ? sum / invar_reference_length(a, i) / invar_reference_length(b, j) : sum;
 }
+
+double invar_reference_covariance(const struct invar_matrix *z, int64_t j, int64_t k)
+{
+    double mean[2] = {0}, sum = 0;
+
+    for (int64_t i = 0; i < z->rows; i++) {
+        mean[0] += invar_reference_at(z, i, j) / (double)z->rows;
+        mean[1] += invar_reference_at(z, i, k) / (double)z->rows;
+    }
+    for (int64_t i = 0; i < z->rows; i++)
+        sum += (invar_reference_at(z, i, j) - mean[0]) * (invar_reference_at(z, i, k) - mean[1]);
+    return sum / (double)(z->rows - 1);
+}

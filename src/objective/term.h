@@ -79,5 +79,7 @@ double invar_reference_length(const struct invar_matrix *x, int64_t i);
 /** <row i of a, row j of b>, of normalised rows on request. */
 double invar_reference_dot(const struct invar_matrix *a, int64_t i, const struct invar_matrix *b, int64_t j,
                            bool normalise);
+/** Element (j, k) of the unbiased covariance of the columns. */
+double invar_reference_covariance(const struct invar_matrix *z, int64_t j, int64_t k);
 
 #endif

@@ -1,21 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test.h"
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
+#include "folder.h"
 
 /* A version 1.0 file with the given header text and data_size zero bytes. */
 static const char *npy_file(const char *header, size_t data_size)

@@ -1,22 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "test.h"
+#include "folder.h"
 #include "invar/safetensors.h"
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
 
 /* A file with that header and data_size zero bytes. */
 static const char *made(const char *header, size_t data_size)

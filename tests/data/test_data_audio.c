@@ -2,26 +2,11 @@
 /* Clips of sound: formats, rates, labels and splits of file names, and files that are none. */
 #include "data/fields.h"
 #include "data/make.h"
+#include "folder.h"
 #include "data/pattern.h"
 #include "invar/logmel.h"
 
 #include <sndfile.h>
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
 
 /* A sine of 440 Hz and 0.5 in channel 0, silence in the others. */
 static void put_sound(const char *name, int format, int rate, int channels, int frames, float level)

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sources cifar10 and cifar100. */
 #include "data/make.h"
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
+#include "folder.h"
 
 /* Three planes: 10 * label + row, the same + 1, the same + 2. */
 static void put_record(struct bytes *file, int coarse, int label)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables of text: what is read, with which line numbers, and what is refused. */
-#include "test.h"
+#include "folder.h"
 
 #include "data/csv.h"
-
-static char *folder;
 
 static const char *write_text(const char *name, const char *text)
 {
@@ -106,20 +104,6 @@ static void test_columns(void **state)
     data_csv_free(&csv);
 }
 
-static int open_folder(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int close_folder(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,5 +112,5 @@ int main(void)
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_columns),
     };
-    return cmocka_run_group_tests(tests, open_folder, close_folder);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options, the seeded split, sizes and channels that differ, unreadable images, statistics. */
 #include "data/make.h"
+#include "folder.h"
 #include "invar/log.h"
 
-static char *folder;
 static int warnings;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
 
 /* count images class-C/NNN.png of the given shape in each of so many classes; the value is the number of the image. */
 static void write_images(int classes, int count, int side, int channels)

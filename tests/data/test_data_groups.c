@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Refinement groups: which sample a row is about, ids that travel with samples, and tables that do not fit. */
 #include "data/make.h"
+#include "folder.h"
 
 #include "invar/log.h"
 
-static char *folder;
 static char metadata[1024];
 
 /* ---- data: idx files without names, folders of images with names ---- */
@@ -266,20 +266,6 @@ static void test_rows_without_a_sample(void **state)
     assert_int_equal(warnings, 1);
 }
 
-static int open_folder(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int close_folder(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,5 +279,5 @@ int main(void)
         cmocka_unit_test(test_refused_names),
         cmocka_unit_test(test_rows_without_a_sample),
     };
-    return cmocka_run_group_tests(tests, open_folder, close_folder);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sources idx and fashion-mnist. */
 #include "data/make.h"
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
+#include "folder.h"
 
 static void write_train(uint32_t count, int classes)
 {

@@ -1,25 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Source images on folders: what the folders mean, and that every kind of JPEG and PNG comes out right. */
 #include "data/make.h"
+#include "folder.h"
 #include "invar/log.h"
 
 #include <unistd.h>
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
 
 static void put(const char *name, struct bytes content)
 {

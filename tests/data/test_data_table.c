@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* csv:FILE: what columns are taken for, the numbers that rows become, splits, the schema that travels, refusals. */
 #include "data/make.h"
+#include "folder.h"
 
 #include "invar/memory.h"
 
 #include <math.h>
-
-static char *folder;
 
 static struct invar_data_options table_options(const char *text)
 {
@@ -298,20 +297,6 @@ static void test_label_limit(void **state)
     free(text);
 }
 
-static int open_folder(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int close_folder(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
-
 /* Other columns than the label as labels and as conditions; the training rows for draws move along. */
 static void test_fields(void **state)
 {
@@ -350,5 +335,5 @@ int main(void)
         cmocka_unit_test(test_splits),      cmocka_unit_test(test_schema), cmocka_unit_test(test_refused),
         cmocka_unit_test(test_label_limit), cmocka_unit_test(test_fields),
     };
-    return cmocka_run_group_tests(tests, open_folder, close_folder);
+    return cmocka_run_group_tests(tests, setup, teardown);
 }

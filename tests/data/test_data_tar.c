@@ -1,22 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Source images on tar archives. */
 #include "data/make.h"
-
-static char *folder;
-
-static int setup(void **state)
-{
-    (void)state;
-    folder = test_folder_create();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    test_folder_remove(folder);
-    return 0;
-}
+#include "folder.h"
 
 static struct invar_data_options write_tar(struct bytes *tar)
 {
