@@ -57,6 +57,10 @@ struct invar_table {
     const float *rows;
 };
 
+/** "age", "job=clerk", "age missing", "job other" (a category that no training row has) for a place among the numbers
+ * of a table's sample; the number of the place where table is NULL. */
+void invar_table_place_name(char *out, size_t size, const struct invar_table *table, int64_t place);
+
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or

@@ -98,22 +98,6 @@ static bool write_picture(const struct samples *s, const struct cli_run *run, co
 
 /* ---- tables ---- */
 
-static void place_name(char *out, size_t size, const struct invar_table *table, int64_t place)
-{
-    snprintf(out, size, "%lld", (long long)place);
-    for (int k = 0; table && k < table->count; k++) {
-        const struct invar_column *column = &table->column[k];
-        const int64_t at = place - column->first;
-        if (at < 0 || at >= column->places)
-            continue;
-        if (column->categories > 0)
-            snprintf(out, size, "%.40s=%.40s", column->name, at < column->categories ? column->category[at] : "?");
-        else
-            snprintf(out, size, "%.60s%s", column->name, at > 0 ? " missing" : "");
-        return;
-    }
-}
-
 static bool write_table(const struct samples *s, const struct cli_run *run, const char *path, struct invar_error *err)
 {
     const struct invar_table *table = invar_dataset_info(run->dataset)->table;
@@ -126,7 +110,7 @@ static bool write_table(const struct samples *s, const struct cli_run *run, cons
                                  (long long)index[i], "column", "clean", "perturbation", "perturbed");
         for (int64_t j = i * s->dim; ok && j < (i + 1) * s->dim; j++) {
             char name[128];
-            place_name(name, sizeof name, table, j - i * s->dim);
+            invar_table_place_name(name, sizeof name, table, j - i * s->dim);
             ok = invar_writer_printf(writer, err, "%-40s %12.4f %+12.4f %12.4f\n", name, (double)s->clean[j],
                                      (double)s->delta[j], (double)s->perturbed[j]);
         }

@@ -5,6 +5,7 @@
 #include "invar/memory.h"
 #include <cjson/cJSON.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WIDTH_LIMIT 65536
@@ -200,4 +201,23 @@ struct data_schema *data_schema_read(const char *text, struct invar_error *err)
     cJSON_Delete(root);
     data_schema_free(schema);
     return NULL;
+}
+
+void invar_table_place_name(char *out, size_t size, const struct invar_table *table, int64_t place)
+{
+    snprintf(out, size, "%lld", (long long)place);
+    for (int k = 0; table && k < table->count; k++) {
+        const struct invar_column *column = &table->column[k];
+        const int64_t at = place - column->first;
+        const bool category = column->kind == INVAR_COLUMN_CATEGORICAL;
+        if (at < 0 || at >= column->places)
+            continue;
+        if (category && at < column->categories)
+            snprintf(out, size, "%.40s=%.40s", column->name, column->category[at]);
+        else if (category)
+            snprintf(out, size, "%.60s %s", column->name, at == column->categories ? "missing" : "other");
+        else
+            snprintf(out, size, "%.60s%s", column->name, at > 0 ? " missing" : "");
+        return;
+    }
 }

@@ -101,22 +101,6 @@ int64_t report_view_size(const struct invar_dataset_info *info)
     return (int64_t)info->channels * info->height * info->width;
 }
 
-void report_place_name(char *out, size_t size, const struct invar_table *table, int64_t place)
-{
-    snprintf(out, size, "%lld", (long long)place);
-    for (int k = 0; table && k < table->count; k++) {
-        const struct invar_column *column = &table->column[k];
-        const int64_t at = place - column->first;
-        if (at < 0 || at >= column->places)
-            continue;
-        if (column->kind == INVAR_COLUMN_CATEGORICAL)
-            snprintf(out, size, "%.40s=%.40s", column->name, at < column->categories ? column->category[at] : "?");
-        else
-            snprintf(out, size, "%.60s%s", column->name, at > 0 ? " missing" : "");
-        return;
-    }
-}
-
 cJSON *report_class_names(const struct invar_dataset_info *info)
 {
     return info->class_names ? cJSON_CreateStringArray(info->class_names, info->classes) : cJSON_CreateArray();

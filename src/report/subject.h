@@ -38,9 +38,6 @@ cJSON *report_map(const struct report_subject *subject, const struct invar_repor
 
 /** Numbers of a sample, and of one of its views. */
 int64_t report_view_size(const struct invar_dataset_info *info);
-/** "age", "job=clerk", "age missing" for a place among the numbers of a table's sample; its number where table is NULL.
- */
-void report_place_name(char *out, size_t size, const struct invar_table *table, int64_t place);
 /** Names of the classes as a JSON array; empty where there are none. */
 cJSON *report_class_names(const struct invar_dataset_info *info);
 

@@ -255,7 +255,7 @@ static cJSON *describe(struct views *v, const char *note, struct invar_error *er
         cJSON *names = cJSON_AddArrayToObject(out, "places");
         for (int64_t k = 0; k < v->size && k < TABLE_PLACES; k++) {
             char name[128];
-            report_place_name(name, sizeof name, info->table, k);
+            invar_table_place_name(name, sizeof name, info->table, k);
             cJSON_AddItemToArray(names, cJSON_CreateString(name));
         }
         cJSON_AddNumberToObject(out, "all_places", (double)v->size);

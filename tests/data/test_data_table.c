@@ -108,6 +108,15 @@ static void test_numbers(void **state)
     assert_near(c[2].mean, 20, 1e-12);
     assert_int_equal(info->table->count_train, 4);
     assert_near(info->table->rows[info->table->item[2] * info->channels + 2], 1, 0);
+    const char *const names[] = {"n",   "colour=blue", "colour=red", "colour missing", "colour other",
+                                 "age", "age missing"};
+    for (int k = 0; k < info->channels; k++) {
+        char name[64];
+        invar_table_place_name(name, sizeof name, info->table, k);
+        assert_string_equal(name, names[k]);
+        invar_table_place_name(name, 2, NULL, k);
+        assert_int_equal(name[0], '0' + k);
+    }
     invar_dataset_close(d);
 }
 
