@@ -1,11 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dense operations against their definition, in both types, in sizes that are no multiple of any block. */
-#include "test.h"
-
-#include "invar/invar.h"
-
-static struct invar_device *device;
-static struct invar_scratch *scratch;
+#include "device.h"
 
 static struct invar_matrix make(enum invar_dtype dtype, int64_t rows, int64_t cols)
 {
@@ -47,22 +42,6 @@ static double tolerance(const struct invar_matrix *x)
 
 static const enum invar_dtype types[] = {INVAR_FLOAT32, INVAR_FLOAT64};
 #define EACH_TYPE(type) for (const enum invar_dtype *type = types; type < types + 2; type++)
-
-static int open_device(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    scratch = invar_scratch_create(NULL);
-    return device && scratch ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    invar_scratch_free(scratch);
-    invar_device_close(device);
-    return 0;
-}
 
 static int reset(void **state)
 {

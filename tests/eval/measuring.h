@@ -3,28 +3,7 @@
 #ifndef INVAR_TESTS_MEASURING_H
 #define INVAR_TESTS_MEASURING_H
 
-#include "test.h"
-
-#include "invar/invar.h"
-
-static struct invar_device *device;
-static struct invar_scratch *scratch;
-
-static inline int set_up(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    scratch = invar_scratch_create(NULL);
-    return device && scratch ? 0 : -1;
-}
-
-static inline int tear_down(void **state)
-{
-    (void)state;
-    invar_scratch_free(scratch);
-    invar_device_close(device);
-    return 0;
-}
+#include "device.h"
 
 /* the same numbers in every run, about normal, of the given mean */
 static inline void fill(double *x, int64_t count, double mean, uint64_t seed)

@@ -351,5 +351,5 @@ int main(void)
         cmocka_unit_test(bound_of_collapsed_features),
         cmocka_unit_test(bound_of_bad_input),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -3,9 +3,8 @@
 #ifndef INVAR_TESTS_BATTERY_H
 #define INVAR_TESTS_BATTERY_H
 
-#include "test.h"
-
-#include "invar/invar.h"
+#include "device.h"
+#include "matrix.h"
 
 #define SEED 20260117
 
@@ -17,8 +16,6 @@ struct variant {
     bool symmetric_in_views; /* any order of the views gives the same value */
     int targets;             /* views that have a target; 0: all */
 };
-
-static struct invar_device *device;
 
 struct bench {
     const struct invar_term_spec *term;
@@ -37,19 +34,6 @@ static void describe(struct bench *b, const struct variant *v, int64_t n, enum i
              invar_dtype_name(dtype));
     for (int i = 0; v->options[i]; i++)
         snprintf(b->label + strlen(b->label), sizeof b->label - strlen(b->label), " %s", v->options[i]);
-}
-
-static double get(const struct invar_matrix *x, int64_t i)
-{
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[i] : ((const double *)x->data)[i];
-}
-
-static void put(const struct invar_matrix *x, int64_t i, double value)
-{
-    if (x->dtype == INVAR_FLOAT32)
-        ((float *)x->data)[i] = (float)value;
-    else
-        ((double *)x->data)[i] = value;
 }
 
 static int64_t size_of(const struct invar_matrix *x)

@@ -472,20 +472,6 @@ static void run_check(void **state)
     }
 }
 
-static int open_device(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    return device ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    invar_device_close(device);
-    return 0;
-}
-
 int main(void)
 {
     struct CMUnitTest tests[CHECK_COUNT + 1] = {cmocka_unit_test(every_term_has_a_variant)};

@@ -3,11 +3,10 @@
  * Terms at the size of a large batch, N = 1024 and d = 2048: float32 against float64 in value and gradient, float64
  * against the formulas once more in plain loops, and the gradient of all of them along a direction.
  */
+#include "device.h"
 #include "plain_loops.h"
 
 #define TOLERANCE 1e-5
-
-static struct invar_device *device;
 
 static double evaluate(const char *yaml, struct inputs *x, bool gradient)
 {
@@ -177,20 +176,6 @@ static void the_gradient_of_all_is_their_slope(void **state)
     const double below = evaluate(sum, &x, false);
     assert_near((above - below) / (2 * step) / along, 1, 1e-5);
     close_inputs(&x);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    return device ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    invar_device_close(device);
-    return 0;
 }
 
 int main(void)

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two determinants of LogDet: that they are the same, and that the smaller matrix is the one that is factored. */
-#include "test.h"
-
-#include "invar/invar.h"
+#include "device.h"
 
 #include <dlfcn.h>
 #include <lapacke.h>
 
-static struct invar_device *device;
-static struct invar_scratch *scratch;
 static lapack_int factored; /* side of the last matrix */
 
 /* in the place of LAPACKE's own, which it calls */
@@ -94,27 +90,11 @@ static void the_smaller_one_is_factored(void **state)
     }
 }
 
-static int open_all(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    scratch = invar_scratch_create(NULL);
-    return device && scratch ? 0 : -1;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    invar_scratch_free(scratch);
-    invar_device_close(device);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_determinants_are_the_same),
         cmocka_unit_test(the_smaller_one_is_factored),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The share of LogDet against invariance: as the formula has it, and as the loss itself decides. */
-#include "test.h"
-
-#include "invar/invar.h"
+#include "device.h"
 
 #define NONE (-1.0)
-
-static struct invar_device *device;
 
 static struct invar_objective *make(const char *yaml)
 {
@@ -137,20 +133,6 @@ static void the_options_to_change_are_named(void **state)
     assert_string_equal(share.invariance, "terms.invariance.weight");
     assert_near(share.weight_invariance, 25, 0);
     invar_objective_free(objective);
-}
-
-static int open_device(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 1, NULL);
-    return device ? 0 : -1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    invar_device_close(device);
-    return 0;
 }
 
 int main(void)

@@ -3,14 +3,10 @@
  * Terms beyond the battery: sizes of a real batch, embeddings that have collapsed or are hard on float32, presets
  * against the sums that they stand for, and what is refused.
  */
-#include "test.h"
-
-#include "invar/invar.h"
+#include "device.h"
+#include "matrix.h"
 
 #define SEED 20260211
-
-static struct invar_device *device;
-static struct invar_scratch *scratch;
 
 /* ---- inputs ---- */
 
@@ -22,19 +18,6 @@ static struct invar_matrix make(enum invar_dtype dtype, int64_t n, int64_t d)
 {
     return (struct invar_matrix){
         .dtype = dtype, .rows = n, .cols = d, .data = calloc((size_t)(n * d), invar_dtype_size(dtype))};
-}
-
-static double get(const struct invar_matrix *x, int64_t i)
-{
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[i] : ((const double *)x->data)[i];
-}
-
-static void put(const struct invar_matrix *x, int64_t i, double value)
-{
-    if (x->dtype == INVAR_FLOAT32)
-        ((float *)x->data)[i] = (float)value;
-    else
-        ((double *)x->data)[i] = value;
 }
 
 /* two views in every role: a shared part, a part of each view, and a mean that columns differ in; exact in float32 */
@@ -465,22 +448,6 @@ static void numbers_of_views_are_checked(void **state)
     discard(&x);
 }
 
-static int open_all(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    scratch = invar_scratch_create(NULL);
-    return device && scratch ? 0 : -1;
-}
-
-static int close_all(void **state)
-{
-    (void)state;
-    invar_scratch_free(scratch);
-    invar_device_close(device);
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -498,5 +465,5 @@ int main(void)
         cmocka_unit_test(weights_that_are_all_zero_are_refused),
         cmocka_unit_test(numbers_of_views_are_checked),
     };
-    return cmocka_run_group_tests(tests, open_all, close_all);
+    return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Optimisers and schedules against the golden cases (`OPT`, `SCHED`, [R4]), and what the cases do not ask. */
-#include "test.h"
+#include "device.h"
 
 #include "invar/random.h"
 #include "invar/train.h"
@@ -18,22 +18,6 @@ struct fixture {
     float *buffers[4];
     int64_t offset[MOST];
 };
-
-static struct invar_device *device;
-
-static int open_device(void **state)
-{
-    (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    return device ? 0 : 1;
-}
-
-static int close_device(void **state)
-{
-    (void)state;
-    invar_device_close(device);
-    return 0;
-}
 
 static void fixture_options(struct fixture *f, const char *name)
 {
