@@ -28,12 +28,14 @@ static bool is_cut_short(int file)
     return size != 0 && size != UINT32_MAX && (int64_t)size + 8 > (int64_t)info.st_size + 1; /* 1: padding */
 }
 
+/* A descriptor of its own: where libsndfile cannot read a file it closes what it was given, whatever it is told. */
 static SNDFILE *open_sound(int file, SF_INFO *info)
 {
     *info = (SF_INFO){0};
     if (lseek(file, 0, SEEK_SET) != 0)
         return NULL;
-    return sf_open_fd(file, SFM_READ, info, SF_FALSE);
+    const int own = dup(file);
+    return own >= 0 ? sf_open_fd(own, SFM_READ, info, SF_TRUE) : NULL;
 }
 
 int data_wave_rate(int file)
