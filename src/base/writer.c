@@ -15,6 +15,8 @@ struct invar_writer {
     char *path;      /* as the caller named it, for messages */
     char *target;    /* where it goes: path with symbolic links followed */
     char *temporary; /* NULL when target is a device or pipe, which is written directly */
+    mode_t mode;     /* of the file that is replaced */
+    bool replaces;
     bool failed;
 };
 
@@ -46,6 +48,8 @@ static bool find_target(struct invar_writer *writer, struct invar_error *err)
 {
     struct stat status;
     bool exists = stat(writer->path, &status) == 0;
+    if (!exists && errno != ENOENT && errno != ENOTDIR)
+        return write_error(writer, errno, err);
     if (exists && S_ISDIR(status.st_mode))
         return invar_error_set(err, INVAR_ERROR_FILE, "%s: is a folder, expected a file to write", writer->path);
     char *real = exists ? realpath(writer->path, NULL) : NULL;
@@ -55,8 +59,30 @@ static bool find_target(struct invar_writer *writer, struct invar_error *err)
         return false;
     if (exists && !S_ISREG(status.st_mode))
         return true;
+    writer->replaces = exists;
+    writer->mode = exists ? status.st_mode & 07777 : 0;
     writer->temporary = format_temporary(writer->target, err);
     return writer->temporary != NULL;
+}
+
+/* The temporary file is always a new one of our own: nothing that lies there under its name is followed or written,
+ * be it left by a process that had our number. A file that is replaced keeps its mode. */
+static FILE *open_temporary(const struct invar_writer *writer)
+{
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+    int descriptor = open(writer->temporary, flags, 0666);
+    if (descriptor < 0 && errno == EEXIST && unlink(writer->temporary) == 0)
+        descriptor = open(writer->temporary, flags, 0666);
+    if (descriptor < 0)
+        return NULL;
+    FILE *stream = writer->replaces && fchmod(descriptor, writer->mode) != 0 ? NULL : fdopen(descriptor, "wb");
+    if (!stream) {
+        const int reason = errno;
+        close(descriptor);
+        unlink(writer->temporary);
+        errno = reason;
+    }
+    return stream;
 }
 
 struct invar_writer *invar_writer_open(const char *path, struct invar_error *err)
@@ -67,7 +93,7 @@ struct invar_writer *invar_writer_open(const char *path, struct invar_error *err
     writer->path = invar_strdup(path, err);
     if (!writer->path || !find_target(writer, err))
         goto failed;
-    writer->stream = fopen(writer->temporary ? writer->temporary : writer->target, "wb");
+    writer->stream = writer->temporary ? open_temporary(writer) : fopen(writer->target, "wb");
     if (!writer->stream) {
         int reason = errno;
         invar_free(writer->temporary);

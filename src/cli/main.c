@@ -5,6 +5,8 @@
 #include "invar/version.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -89,8 +91,21 @@ static void spin_briefly(char **argv)
     execv("/proc/self/exe", argv); /* on failure: go on as we are */
 }
 
+/* A file that is opened while 0, 1 or 2 are free becomes the standard input or output of whatever prints next. Their
+   places are taken by what can be neither read nor written, so that output which nobody gets still fails. */
+static bool hold_standard_descriptors(void)
+{
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number)
+        if (fcntl(number, F_GETFD) < 0 && open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number)
+            return false;
+    return true;
+}
+
 int main(int argc, char **argv)
 {
+    if (!hold_standard_descriptors())
+        return CLI_FAILED;
+    signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of its writer, which has a sentence for it */
     spin_briefly(argv);
     cli_log_start();
     int status = run(argc, argv);

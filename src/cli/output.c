@@ -84,18 +84,26 @@ static void on_signal(int number)
     }
 }
 
+/* What asks a run to end: it stops at the step at hand, with a checkpoint. A terminal that closes is no other wish. */
+static const int requests[] = {SIGINT, SIGTERM, SIGHUP};
+enum { REQUESTS = sizeof requests / sizeof requests[0] };
+static bool caught[REQUESTS];
+
 void cli_release_interrupt(void)
 {
     if (cli_stop)
         return;
-    signal(SIGINT, SIG_DFL);
-    signal(SIGTERM, SIG_DFL);
+    for (int i = 0; i < REQUESTS; ++i)
+        if (caught[i])
+            signal(requests[i], SIG_DFL);
 }
 
+/* nohup and shells without job control start commands with signals ignored; that stays so. */
 void cli_catch_interrupt(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    for (int i = 0; i < REQUESTS; ++i)
+        if (sigaction(requests[i], NULL, &before) == 0 && (requests[i] != SIGHUP || before.sa_handler != SIG_IGN))
+            caught[i] = sigaction(requests[i], &action, NULL) == 0;
 }

@@ -15,17 +15,52 @@
 #define MIN_RATE 100
 #define MAX_RATE 1000000
 
-/* A WAV file whose header promises more bytes than there are; writers to pipes leave 0 or all ones. */
-static bool is_cut_short(int file)
+static uint32_t little_endian(const uint8_t *bytes)
 {
-    uint8_t head[8];
-    struct stat info;
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* Where the sound of a WAV file begins and how long its chunk says it is; false: no WAV file, or no such chunk. */
+static bool find_sound(int file, int64_t *begin, uint32_t *length)
+{
+    uint8_t head[12], chunk[8];
 
     if (pread(file, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "RIFF", 4) != 0 ||
-        fstat(file, &info) != 0)
+        memcmp(head + 8, "WAVE", 4) != 0)
         return false;
-    uint32_t size = head[4] | (uint32_t)head[5] << 8 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 24;
-    return size != 0 && size != UINT32_MAX && (int64_t)size + 8 > (int64_t)info.st_size + 1; /* 1: padding */
+    for (int64_t at = sizeof head; pread(file, chunk, sizeof chunk, at) == (ssize_t)sizeof chunk;) {
+        *length = little_endian(chunk + 4);
+        *begin = at + (int64_t)sizeof chunk;
+        if (memcmp(chunk, "data", 4) == 0)
+            return true;
+        at = *begin + (int64_t)*length + (*length & 1);
+    }
+    return false;
+}
+
+/* Whether a WAV file holds the sound that it says. What counts is the chunk of the sound: the size of the whole, which
+ * writers get wrong without harm, is not asked. Those that write to pipes leave a length of 2 GiB or more. */
+static bool check_length(int file, const char *name, struct invar_error *err)
+{
+    const uint32_t unknown = 0x7ff00000;
+    int64_t begin = 0;
+    uint32_t length = 0;
+    struct stat info;
+
+    if (!find_sound(file, &begin, &length) || fstat(file, &info) != 0)
+        return true;
+    const int64_t there = (int64_t)info.st_size - begin;
+    if (length == 0 && there > 0)
+        return invar_error_set(
+            err, INVAR_ERROR_FORMAT,
+            "%s: its header was never completed: it says 0 bytes of sound where %lld follow; copy it "
+            "with a program that ignores the length, such as `sox --ignore-length`",
+            name, (long long)there);
+    if (length < unknown && (int64_t)length > there)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s: is cut short: its header says %lld bytes of sound and %lld are there", name,
+                               (long long)length, (long long)there);
+    return true;
 }
 
 /* A descriptor of its own: where libsndfile cannot read a file it closes what it was given, whatever it is told. */
@@ -47,6 +82,12 @@ int data_wave_rate(int file)
     return sound && info.samplerate >= MIN_RATE && info.samplerate <= MAX_RATE ? info.samplerate : 0;
 }
 
+/* So many samples, or those that come out at the other rate. */
+static bool is_too_long(const SF_INFO *info, sf_count_t frames, int rate)
+{
+    return frames > DATA_CLIP_LIMIT || (double)frames * rate / info->samplerate > (double)DATA_CLIP_LIMIT;
+}
+
 static bool check_header(const SF_INFO *info, const char *name, int rate, struct invar_error *err)
 {
     if (info->channels < 1 || info->channels > MAX_CHANNELS)
@@ -58,8 +99,7 @@ static bool check_header(const SF_INFO *info, const char *name, int rate, struct
     if (info->frames < 1)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound, its length is 0", name);
     /* Its own length and the one that comes out; a length that is not known passes and is counted while reading. */
-    if (info->frames < SF_COUNT_MAX &&
-        (info->frames > DATA_CLIP_LIMIT || (double)info->frames * rate / info->samplerate > (double)DATA_CLIP_LIMIT))
+    if (info->frames < SF_COUNT_MAX && is_too_long(info, info->frames, rate))
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %lld samples at %d Hz; at most %lld are possible",
                                name, (long long)info->frames, info->samplerate, (long long)DATA_CLIP_LIMIT);
     return true;
@@ -92,8 +132,8 @@ static void mix(const float *block, sf_count_t frames, int channels, float *out)
     }
 }
 
-/* All of it, mixed to one channel, into `wave`; *frames are what there were. */
-static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, struct data_decoder *decoder,
+/* All of it, mixed to one channel, into `wave`; *frames are what there were, few enough to be brought to the rate. */
+static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, int rate, struct data_decoder *decoder,
                      struct data_image *wave, size_t *frames, struct invar_error *err)
 {
     sf_count_t got = 1;
@@ -106,9 +146,11 @@ static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, stru
         got = sf_readf_float(sound, block, BLOCK);
         if (got <= 0)
             break;
-        if (*frames + (size_t)got > (size_t)DATA_CLIP_LIMIT)
-            return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has more than %lld samples, the limit of a clip", name,
-                                   (long long)DATA_CLIP_LIMIT);
+        if (is_too_long(info, (sf_count_t)*frames + got, rate))
+            return invar_error_set(err, INVAR_ERROR_FORMAT,
+                                   "%s: has more than %lld samples at %d Hz or, brought to %d Hz, more than %lld, the "
+                                   "limit of a clip",
+                                   name, (long long)*frames, info->samplerate, rate, (long long)DATA_CLIP_LIMIT);
         if (!make_room(wave, *frames, (size_t)got, err))
             return false;
         mix(block, got, info->channels, (float *)(void *)wave->pixels + *frames);
@@ -166,13 +208,9 @@ bool data_wave_decode(int file, const char *name, int rate, struct data_decoder 
     if (!sound)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no sound that can be read, expected WAV, FLAC or OGG",
                                name);
-    if (is_cut_short(file)) {
-        invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: its header says more bytes than it has", name);
-        goto done;
-    }
     struct data_image *wave = info.samplerate == rate ? image : &decoder->scratch;
-    if (!check_header(&info, name, rate, err) || !read_all(sound, &info, name, decoder, wave, &frames, err) ||
-        !check_values(wave, frames, name, err))
+    if (!check_length(file, name, err) || !check_header(&info, name, rate, err) ||
+        !read_all(sound, &info, name, rate, decoder, wave, &frames, err) || !check_values(wave, frames, name, err))
         goto done;
     if (wave == image)
         ok = data_image_floats(image, (int)frames, 1, err);

@@ -86,6 +86,30 @@ static void undoes_gzip(void **state)
     invar_bytes_free(&packed);
 }
 
+/* What lies where the temporary file goes is not followed, and the mode of what is replaced stays. */
+static void the_temporary_file_is_its_own(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct stat status;
+    char path[512], temporary[600], victim[512];
+    snprintf(path, sizeof path, "%s", test_path(folder, "out"));
+    snprintf(victim, sizeof victim, "%s", test_path(folder, "victim"));
+    snprintf(temporary, sizeof temporary, "%s.tmp-%ld", path, (long)getpid());
+    test_file(folder, "victim", "mine", 4);
+    test_file(folder, "out", "old", 3);
+    assert_int_equal(chmod(path, 0600), 0);
+    assert_int_equal(symlink(victim, temporary), 0);
+    assert_ok(invar_file_write(path, "new", 3, &err), &err);
+    assert_content(path, "new");
+    assert_content(victim, "mine");
+    assert_int_equal(lstat(path, &status), 0);
+    assert_true(S_ISREG(status.st_mode) && (status.st_mode & 0777) == 0600);
+    assert_int_equal(mkfifo(temporary, 0600), 0);
+    assert_ok(invar_file_write(path, "again", 5, &err), &err);
+    assert_content(path, "again");
+}
+
 static void writes_beside_and_renames(void **state)
 {
     (void)state;
@@ -223,6 +247,7 @@ int main(void)
         cmocka_unit_test(reads_plain_files_up_to_a_limit),
         cmocka_unit_test(undoes_gzip),
         cmocka_unit_test(writes_beside_and_renames),
+        cmocka_unit_test(the_temporary_file_is_its_own),
         cmocka_unit_test(a_link_is_followed),
         cmocka_unit_test(devices_are_not_replaced),
         cmocka_unit_test(a_failed_write_keeps_what_existed),

@@ -159,6 +159,85 @@ static void leaves_out_what_is_no_sound(void **state)
     leaves_out("a/bad.flac: is cut short");
 }
 
+/* Changes 4 bytes of a file to a little-endian number. */
+static void put_size(const char *name, long at, uint32_t size)
+{
+    char path[1024];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    const uint8_t bytes[4] = {(uint8_t)size, (uint8_t)(size >> 8), (uint8_t)(size >> 16), (uint8_t)(size >> 24)};
+    assert_int_equal(fseek(file, at, SEEK_SET), 0);
+    assert_int_equal(fwrite(bytes, 1, 4, file), 4);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* Sizes of the whole (byte 4) and of the sound (byte 40), of 8000 bytes, as writers leave them. */
+static void sizes_that_writers_leave(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t whole, sound;
+        const char *refused;
+    } cases[] = {
+        {8036, 8000, NULL},             /* whole */
+        {8044, 8000, NULL},             /* the file's own size */
+        {13036, 8000, NULL},            /* too large, the sound's right */
+        {0, 8000, NULL},                /* never filled in */
+        {UINT32_MAX, UINT32_MAX, NULL}, /* ffmpeg into a pipe */
+        {0x7ffff024, 0x7ffff000, NULL}, /* sox */
+        {0x80000024, 0x80000000, NULL}, /* arecord */
+        {8036, 8002, "is cut short: its header says 8002 bytes of sound and 8000 are there"},
+        {16036, 16000, "is cut short: its header says 16000 bytes of sound and 8000 are there"},
+        {8036, 0, "its header was never completed"},
+        {36, 0, "its header was never completed"},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        put_good();
+        put_wav("a/bad.wav", 4000);
+        put_size("a/bad.wav", 4, cases[c].whole);
+        put_size("a/bad.wav", 40, cases[c].sound);
+        if (cases[c].refused) {
+            leaves_out(cases[c].refused);
+            continue;
+        }
+        struct invar_data_options options = make_options("audio", folder);
+        options.test_fraction = 0;
+        struct invar_dataset *dataset = make_open(&options);
+        if (invar_dataset_info(dataset)->skipped != 0)
+            fail_msg("case %zu: %s", c, invar_dataset_info(dataset)->first_skipped);
+        invar_dataset_close(dataset);
+    }
+}
+
+/* A FLAC of unknown length passes the header; what it comes to at another rate is counted while it is read. */
+static void unknown_lengths_are_counted(void **state)
+{
+    (void)state;
+    const int frames = 1000000;
+    put_sound("long/a.flac", SF_FORMAT_FLAC | SF_FORMAT_PCM_16, 100, 1, frames, 0);
+    char path[1024];
+    uint8_t length[5];
+    snprintf(path, sizeof path, "%s/long/a.flac", folder);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, 21, SEEK_SET), 0); /* 4 bits of depth, then 36 of the length */
+    assert_int_equal(fread(length, 1, 5, file), 5);
+    length[0] &= 0xf0;
+    memset(length + 1, 0, 4);
+    assert_int_equal(fseek(file, 21, SEEK_SET), 0);
+    assert_int_equal(fwrite(length, 1, 5, file), 5);
+    assert_int_equal(fclose(file), 0);
+
+    snprintf(path, sizeof path, "%s/long", folder);
+    struct invar_data_options options = make_options("audio", path);
+    struct invar_error err = {0};
+    options.rate = 1000000;
+    options.test_fraction = 0;
+    assert_null(invar_dataset_open(&options, &err));
+    assert_non_null(strstr(err.message, "the limit of a clip"));
+}
+
 static void silence_is_a_clip(void **state)
 {
     (void)state;
@@ -339,7 +418,8 @@ int main(void)
         TEST(names_give_labels_and_splits),   TEST(refuses_bad_naming),
         TEST(folders_are_classes_and_splits), TEST(refuses_constants_that_do_not_fit),
         TEST(statistics_may_be_given),        TEST(statistics_do_not_depend_on_threads),
-        TEST(windows_end_in_silence),
+        TEST(windows_end_in_silence),         TEST(sizes_that_writers_leave),
+        TEST(unknown_lengths_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

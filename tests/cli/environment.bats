@@ -1,0 +1,51 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What the process is started with: closed descriptors, limits, a terminal that goes away.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+}
+
+@test "closed standard descriptors are not handed to the files of a run" {
+    "$invar" pretrain tiny.yaml --threads 1 --run all training.epochs=1 <&- >&- 2>&- || [ $? -eq 1 ]
+    "$invar" pretrain tiny.yaml --threads 1 --run outputs training.epochs=1 >&- 2>&- || [ $? -eq 1 ]
+    for run in all outputs; do
+        [ -s "$run/encoder.safetensors" ]
+        [ "$(grep -cv '^{"step":' "$run/metrics.jsonl")" -eq 0 ]
+        [ "$(grep -lc 'invar: ' "$run"/events.out.tfevents.* | wc -l)" -eq 0 ]
+        "$invar" pretrain tiny.yaml --threads 1 --run "$run" --resume training.epochs=1
+    done
+}
+
+@test "a result that nobody can get is a failure" {
+    run --separate-stderr bash -c "'$invar' --version >&-"
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"cannot be written to standard output"* ]]
+}
+
+@test "a limit on the size of files ends in a sentence" {
+    run --separate-stderr bash -c "ulimit -f 8; '$invar' pretrain tiny.yaml --threads 1 --run run training.epochs=1"
+    [ "$status" -eq 1 ]
+    [[ "$stderr" == *"cannot be written: File too large"* ]]
+}
+
+@test "a terminal that closes leaves a checkpoint, unless nohup says to go on" {
+    "$invar" pretrain tiny.yaml --threads 1 --run gone training.epochs=400 2>stderr.txt &
+    pid=$!
+    until grep -q '"step": *2[,}]' gone/metrics.jsonl 2>/dev/null; do sleep 0.02; done
+    kill -HUP $pid
+    status=0
+    wait $pid || status=$?
+    [ "$status" -eq 130 ]
+    ls gone/checkpoint-*.safetensors
+    nohup "$invar" pretrain tiny.yaml --threads 1 --run stays training.epochs=40 2>stderr.txt &
+    pid=$!
+    until grep -q '"step": *2[,}]' stays/metrics.jsonl 2>/dev/null; do sleep 0.02; done
+    kill -HUP $pid
+    wait $pid
+    [ -s stays/encoder.safetensors ]
+}
