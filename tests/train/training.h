@@ -91,7 +91,7 @@ struct training {
 static inline void training_open(struct training *t, const char *const *overrides, int count)
 {
     struct invar_error err = {0};
-    const char *all[16];
+    const char *all[17];
     char source[600], data[512];
 
     t->folder = test_folder_create();
@@ -100,10 +100,11 @@ static inline void training_open(struct training *t, const char *const *override
     training_write_data(data);
     snprintf(source, sizeof source, "data.source=idx:%s", data);
     all[0] = source;
+    all[1] = "training.precision=float32"; /* tests of numbers: the same on every processor, unless they ask */
     for (int i = 0; i < count; i++)
-        all[i + 1] = overrides[i];
+        all[i + 2] = overrides[i];
     t->recipe = invar_recipe_load(test_file(t->folder, "tiny.yaml", training_recipe, sizeof training_recipe - 1), all,
-                                  count + 1, &err);
+                                  count + 2, &err);
     if (!t->recipe)
         fail_msg("%s", err.message);
     t->dataset = invar_dataset_open(&t->recipe->data, &err);
