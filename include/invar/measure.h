@@ -62,15 +62,17 @@ bool invar_measure_uniformity(struct invar_device *device, struct invar_scratch 
 /* ---- what two views share [A6] ---- */
 
 struct invar_correlation {
-    int64_t directions, directions_tilde; /**< of z and of z_tilde whose variance is above 1e-6 of the largest */
+    int64_t directions, directions_tilde; /**< of z and of z_tilde that count (below) */
     int64_t count;                        /**< of correlations: the smaller of the two; 0 where all rows coincide */
     double sum;                           /**< HGR: of the correlations */
     double chance; /**< about the largest correlation that unrelated Gaussians would show, from the number of directions
                       for a sample (Wachter 1980); near 1 the spectrum says nothing: give more samples */
 };
 /**
- * Canonical correlations of two views of N >= 2 samples: singular values of C(Z)^{-1/2} C(Z, Z~) C(Z~)^{-1/2} over the
- * directions above, without a ridge; correlations: host [min(N, d)] descending in 0 .. 1, zeros behind the first count.
+ * Canonical correlations of two views of N >= 2 samples: singular values of C(Z)^{-1/2} C(Z, Z~) C(Z~)^{-1/2} without
+ * a ridge; correlations: host [min(N, d)] descending in 0 .. 1, zeros behind the first count. They do not depend on
+ * scale, shift or order of the columns, nor on a rotation. Directions count that are more than rounding: with columns of
+ * deviation 1, those of a deviation above 1e-5 (float32) or 1e-10 (float64) of the largest.
  */
 bool invar_measure_correlation(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
                                const struct invar_matrix *z_tilde, double *correlations, struct invar_correlation *out,

@@ -14,12 +14,13 @@
 #include <math.h>
 #include <string.h>
 
-/* features = u diag(s) v, by rows; only the first `rank` directions are above rounding */
+/* features = u diag(s) v diag(size), by rows; only the first `rank` directions are above rounding */
 struct decomposition {
     int rows, cols, least, rank;
-    double *u; /* [rows][least] */
-    double *s; /* [least] descending */
-    double *v; /* [cols][least] */
+    double *u;    /* [rows][least] */
+    double *s;    /* [least] descending */
+    double *v;    /* [cols][least] */
+    double *size; /* [cols] of the columns; 1 where they were taken as they are */
 };
 
 static void decomposition_free(struct decomposition *d)
@@ -27,9 +28,24 @@ static void decomposition_free(struct decomposition *d)
     invar_free(d->u);
     invar_free(d->s);
     invar_free(d->v);
+    invar_free(d->size);
 }
 
-static bool decompose(const struct invar_matrix *features, const char *what, struct decomposition *d,
+/* The lengths of the columns, 1 of one that is 0. */
+static void measure_columns(const struct invar_matrix *x, double *size)
+{
+    for (int64_t j = 0; j < x->cols; ++j) {
+        double largest = 0, sum = 0;
+        for (int64_t i = 0; i < x->rows; ++i)
+            largest = fmax(largest, fabs(matrix_value(x, i, j)));
+        for (int64_t i = 0; i < x->rows && largest > 0; ++i)
+            sum += pow(matrix_value(x, i, j) / largest, 2);
+        size[j] = largest > 0 ? largest * sqrt(sum) : 1;
+    }
+}
+
+/* scaled: of columns of length 1, so that the rank does not depend on their scale */
+static bool decompose(const struct invar_matrix *features, const char *what, bool scaled, struct decomposition *d,
                       struct invar_error *err)
 {
     const int64_t least = features->rows < features->cols ? features->rows : features->cols;
@@ -42,11 +58,16 @@ static bool decompose(const struct invar_matrix *features, const char *what, str
     d->u = invar_alloc((size_t)features->rows, (size_t)least * sizeof *d->u, err);
     d->v = invar_alloc((size_t)features->cols, (size_t)least * sizeof *d->v, err);
     d->s = invar_alloc((size_t)least, sizeof *d->s, err);
-    if (!x || !turned || !d->u || !d->v || !d->s)
+    d->size = invar_alloc((size_t)features->cols, sizeof *d->size, err);
+    if (!x || !turned || !d->u || !d->v || !d->s || !d->size)
         goto done;
+    for (int64_t j = 0; j < features->cols; ++j)
+        d->size[j] = 1;
+    if (scaled)
+        measure_columns(features, d->size);
     for (int64_t i = 0; i < features->rows; ++i)
         for (int64_t j = 0; j < features->cols; ++j)
-            x[i * features->cols + j] = matrix_value(features, i, j);
+            x[i * features->cols + j] = matrix_value(features, i, j) / d->size[j];
     /* By columns x is its transpose v s u^T, so that u^T by columns is u by rows. */
     if (LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', d->cols, d->rows, x, d->cols, d->s, turned, d->cols, d->u, d->least)) {
         invar_error_set(err, INVAR_ERROR_NUMERIC,
@@ -103,17 +124,20 @@ static void fit_head(const struct decomposition *d, int classes, const double *b
             double sum = 0;
             for (int64_t k = 0; k < d->rank; ++k)
                 sum += d->v[j * d->least + k] / d->s[k] * by[k * classes + c];
-            head[(int64_t)c * d->cols + j] = sum;
+            head[(int64_t)c * d->cols + j] = sum / d->size[j];
         }
 }
 
-/* Decomposes, and gives |P Y|, the rank, and the head on request. */
+/*
+ * Decomposes, and gives |P Y|, the rank, and the head on request. The first two do not depend on the scale of a column;
+ * nor does the head, unless several solve the problem: the shortest of them is that of the features as they are.
+ */
 static bool measure_part(const struct invar_matrix *features, const int64_t *labels, int classes, const char *what,
                          double *norm, int64_t *rank, double *head, struct invar_error *err)
 {
     struct decomposition d;
     double *by = NULL, *row = NULL;
-    bool ok = decompose(features, what, &d, err);
+    bool ok = decompose(features, what, true, &d, err);
 
     if (ok) {
         by = invar_alloc((size_t)d.least, (size_t)classes * sizeof *by, err);
@@ -124,7 +148,13 @@ static bool measure_part(const struct invar_matrix *features, const int64_t *lab
         project_labels(&d, labels, classes, by);
         *norm = residual_norm(&d, labels, classes, by, row);
         *rank = d.rank;
-        if (head)
+        if (head && d.rank < d.cols) {
+            decomposition_free(&d);
+            ok = decompose(features, what, false, &d, err);
+            if (ok)
+                project_labels(&d, labels, classes, by);
+        }
+        if (head && ok)
             fit_head(&d, classes, by, head);
     }
     decomposition_free(&d);

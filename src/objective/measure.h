@@ -13,6 +13,14 @@ bool measure_take(struct invar_device *device, struct invar_scratch *scratch, co
 bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratch, const char *what,
                        const struct invar_matrix *a, const struct invar_matrix *b, int64_t least,
                        struct invar_matrix *out_a, struct invar_matrix *out_b, struct invar_error *err);
+/**
+ * z, float64, becomes its standardised columns (divisor N), so that which directions are more than rounding does not
+ * depend on the scale of a column. One that varies no more than its own rounding becomes 0. dtype: what the numbers
+ * came in. *logs (may be NULL): sum of the logarithms of the deviations; *noise: what that rounding can amount to, a
+ * bound of any singular value of it.
+ */
+bool measure_standardise(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                         enum invar_dtype dtype, double *logs, double *noise, struct invar_error *err);
 /** The sentence about a float64 matrix that gave a number that is not finite. Always false. */
 bool measure_refuse(struct invar_device *device, struct invar_scratch *scratch, const char *what,
                     const struct invar_matrix *wide, struct invar_error *err);

@@ -6,34 +6,38 @@
  */
 #include "objective/measure.h"
 
-#include <float.h>
 #include <math.h>
 
-/* Variance of a direction over that of the largest, from which on it counts. */
-#define LEAST_VARIANCE 1e-6
+/*
+ * Canonical correlations do not change with the scale of a column, so columns are standardised before it is decided
+ * which directions count: those whose deviation is above this share of the largest. Below it is the rounding of what
+ * the numbers were computed in.
+ */
+static double least_deviation(enum invar_dtype dtype)
+{
+    return dtype == INVAR_FLOAT32 ? 1e-5 : 1e-10;
+}
 
-/* Left singular vectors of a centred view, and how many of them count. */
+/* Left singular vectors of a standardised view, and how many of them count. */
 struct side {
     struct invar_matrix u; /* (N, min(N, d)) */
     int64_t directions;
 };
 
 static bool decompose(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
-                      struct side *side, struct invar_error *err)
+                      enum invar_dtype dtype, struct side *side, struct invar_error *err)
 {
-    const int64_t n = z->rows, d = z->cols, least = n < d ? n : d;
-    /* what centring equal rows leaves behind varies in no direction */
-    const double rounding = (double)(n > d ? n : d) * DBL_EPSILON * sqrt(invar_dense_dot(device, z, z));
+    const int64_t n = z->rows, least = n < z->cols ? n : z->cols;
+    const double share = least_deviation(dtype);
+    double noise;
 
     double *s = invar_scratch_take(scratch, (size_t)least, sizeof *s, err);
-    if (!s || !invar_dense_take(scratch, INVAR_FLOAT64, n, least, &side->u, err))
-        return false;
-    invar_dense_centre(device, z, z);
-    if (!invar_dense_left_vectors(device, scratch, z, s, &side->u, err))
+    if (!s || !invar_dense_take(scratch, INVAR_FLOAT64, n, least, &side->u, err) ||
+        !measure_standardise(device, scratch, z, dtype, NULL, &noise, err) ||
+        !invar_dense_left_vectors(device, scratch, z, s, &side->u, err))
         return false;
     side->directions = 0;
-    while (side->directions < least && s[side->directions] > rounding &&
-           s[side->directions] * s[side->directions] > LEAST_VARIANCE * s[0] * s[0])
+    while (side->directions < least && s[side->directions] > fmax(noise, share * s[0]))
         side->directions++;
     return true;
 }
@@ -72,7 +76,8 @@ bool invar_measure_correlation(struct invar_device *device, struct invar_scratch
     struct side a, b;
 
     if (!measure_take_pair(device, scratch, "the canonical correlation", z, z_tilde, 2, &x, &y, err) ||
-        !decompose(device, scratch, &x, &a, err) || !decompose(device, scratch, &y, &b, err) ||
+        !decompose(device, scratch, &x, z->dtype, &a, err) ||
+        !decompose(device, scratch, &y, z_tilde->dtype, &b, err) ||
         !invar_dense_take(scratch, INVAR_FLOAT64, most, most, &product, err))
         return false;
     *out = (struct invar_correlation){.directions = a.directions, .directions_tilde = b.directions};

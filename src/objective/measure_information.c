@@ -6,7 +6,6 @@
 #include "objective/measure.h"
 #include "objective/sums.h"
 
-#include <float.h>
 #include <math.h>
 
 static const double pi = 3.14159265358979323846;
@@ -50,6 +49,7 @@ static bool gaussian(struct invar_device *device, struct invar_scratch *scratch,
 {
     const int64_t n = z->rows, d = z->cols;
     struct invar_matrix centred, spent;
+    double logs, noise;
 
     if (n <= d)
         return invar_error_set(
@@ -62,20 +62,19 @@ static bool gaussian(struct invar_device *device, struct invar_scratch *scratch,
         !invar_dense_take(scratch, INVAR_FLOAT64, n, d, &spent, err))
         return false;
     invar_dense_centre(device, z, &centred);
-    invar_dense_copy(device, &centred, &spent);
-    if (!invar_dense_singular_values(device, scratch, &spent, s, err))
+    invar_dense_copy(device, z, &spent);
+    if (!measure_standardise(device, scratch, &spent, INVAR_FLOAT64, &logs, &noise, err) ||
+        !invar_dense_singular_values(device, scratch, &spent, s, err))
         return false;
     int64_t rank = 0;
-    /* centring alone leaves rounding of the size of the mean in what should be 0 */
-    const double floor_value = (double)n * DBL_EPSILON * sqrt(invar_dense_dot(device, z, z));
-    while (rank < d && s[rank] > floor_value)
+    while (rank < d && s[rank] > noise)
         rank++;
     if (rank < d)
         return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                "the Gaussian entropy is minus infinity: only %lld of %lld directions of the embeddings "
                                "vary; LogDet and PairDist remain finite",
                                (long long)rank, (long long)d);
-    *out = (double)d / 2 * (log(2 * pi) + 1 - log((double)(n - 1)));
+    *out = logs + (double)d / 2 * (log(2 * pi) + 1 - log((double)(n - 1)));
     for (int64_t i = 0; i < d; i++)
         *out += log(s[i]);
     return !gradient || gaussian_gradient(device, scratch, &centred, gradient, err);

@@ -2,6 +2,7 @@
 /* What every measurement of embeddings asks of them. */
 #include "objective/measure.h"
 
+#include <float.h>
 #include <math.h>
 
 /* the first row with a value that is not finite; rows where all are */
@@ -54,4 +55,36 @@ bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratc
                                (long long)a->rows, (long long)a->cols, (long long)b->rows, (long long)b->cols);
     return measure_take(device, scratch, what, a, least, out_a, err) &&
            measure_take(device, scratch, what, b, least, out_b, err);
+}
+
+bool measure_standardise(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                         enum invar_dtype dtype, double *logs, double *noise, struct invar_error *err)
+{
+    const double epsilon = dtype == INVAR_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON;
+    const double rounding = fmax(epsilon, (double)z->rows * DBL_EPSILON);
+    const size_t cols = (size_t)z->cols, bytes = cols * sizeof(double);
+    double *mean = invar_scratch_take(scratch, cols, sizeof *mean, err);
+    double *squares = invar_scratch_take(scratch, cols, sizeof *squares, err);
+    double *centre = invar_scratch_take(scratch, cols, sizeof *centre, err);
+    double *factor = invar_scratch_take(scratch, cols, sizeof *factor, err);
+    double sizes = 0, sum = 0;
+
+    if (!mean || !squares || !centre || !factor)
+        return false;
+    invar_dense_moments(device, z, mean, squares);
+    invar_device_download(device, centre, mean, bytes);
+    invar_device_download(device, factor, squares, bytes);
+    for (size_t j = 0; j < cols; j++) {
+        const double variance = factor[j] / (double)z->rows, size = centre[j] * centre[j] + variance;
+        const bool varies = variance > rounding * rounding * size;
+        factor[j] = varies ? 1 / sqrt(variance) : 0;
+        sizes += varies ? size / variance : 0;
+        sum += varies ? log(variance) / 2 : 0;
+    }
+    *noise = rounding * sqrt(sizes * (double)z->rows);
+    if (logs)
+        *logs = sum;
+    invar_device_upload(device, squares, factor, bytes);
+    invar_dense_standardise(device, z, mean, squares, z, false);
+    return true;
 }

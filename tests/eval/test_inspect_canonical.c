@@ -2,6 +2,8 @@
 /* Canonical correlations of encoders made by hand, and what an adversary does to them. */
 #include "eval/inspection.h"
 
+#include <math.h>
+
 /* The sum is that of the spectrum, z is a linear map of h and has no more of it, equal views correlate fully. */
 static void test_correlations(void **state)
 {
@@ -33,6 +35,30 @@ static void test_correlations(void **state)
     i = inspect(&b);
     assert_near(value(i, s, "h_hgr"), H, 1e-6);
     assert_near(value(i, s, "probe_error"), probe_error, 0);
+    invar_inspection_free(i);
+    bench_close(&b);
+}
+
+/* What scale the encoder gives to an output, from 2^-20 to 2^20, and where it lies is no matter to its correlations. */
+static void test_scaled_outputs(void **state)
+{
+    static const enum invar_inspect_section s = INVAR_INSPECT_CORRELATION;
+    struct bench b;
+    (void)state;
+    bench_open(&b, false);
+    b.subject.projector = NULL;
+    struct invar_inspection *i = inspect(&b);
+    const double before = value(i, s, "h_hgr");
+    invar_inspection_free(i);
+    for (int64_t j = 0; j < H; ++j) {
+        const float scale = (float)ldexp(1, (int)(j * 40 / (H - 1)) - 20);
+        for (int64_t k = 0; k < INPUT; ++k)
+            b.encoder->parameters[j * INPUT + k] *= scale;
+        b.encoder->parameters[H * INPUT + j] *= scale;
+    }
+    i = inspect(&b);
+    assert_int_equal(value(i, s, "h_directions"), H);
+    assert_near(value(i, s, "h_hgr"), before, 1e-6);
     invar_inspection_free(i);
     bench_close(&b);
 }
@@ -107,6 +133,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_correlations),
+        cmocka_unit_test(test_scaled_outputs),
         cmocka_unit_test(test_perturbed_correlations),
         cmocka_unit_test(test_perturbed_samples),
     };

@@ -136,7 +136,7 @@ static void correlations_of_what_varies(void **state)
     fill(other, N * D, 1, 24);
     for (int i = 0; i < N; i++) {
         values[i * D + 3] = values[i * D] - values[i * D + 1];
-        other[i * D] = 1000 + 1e-4 * other[i * D];
+        other[i * D] = 1000;
     }
     assert_ok(correlate(&z, &y, spectrum, &out, &err), &err);
     assert_int_equal(out.directions, 3);

@@ -28,7 +28,7 @@ struct bench {
 };
 
 /* every line that fails should say in which variant */
-static void describe(struct bench *b, const struct variant *v, int64_t n, enum invar_dtype dtype)
+static inline void describe(struct bench *b, const struct variant *v, int64_t n, enum invar_dtype dtype)
 {
     snprintf(b->label, sizeof b->label, "%s, %d views, N = %d, %s:", v->term, v->views, (int)n,
              invar_dtype_name(dtype));
@@ -36,13 +36,13 @@ static void describe(struct bench *b, const struct variant *v, int64_t n, enum i
         snprintf(b->label + strlen(b->label), sizeof b->label - strlen(b->label), " %s", v->options[i]);
 }
 
-static int64_t size_of(const struct invar_matrix *x)
+static inline int64_t size_of(const struct invar_matrix *x)
 {
     return x->data ? x->rows * x->cols : 0;
 }
 
 /* normal numbers that float32 holds exactly; h is wider than z */
-static void fill_inputs(const struct variant *v, struct bench *b, enum invar_dtype dtype, int64_t n, int64_t d)
+static inline void fill_inputs(const struct variant *v, struct bench *b, enum invar_dtype dtype, int64_t n, int64_t d)
 {
     const unsigned roles = b->term->roles(b->options);
 
@@ -86,7 +86,7 @@ static void fill_inputs(const struct variant *v, struct bench *b, enum invar_dty
     b->in.share = b->share;
 }
 
-static struct bench open_bench(const struct variant *v, enum invar_dtype dtype, int64_t n, int64_t d)
+static inline struct bench open_bench(const struct variant *v, enum invar_dtype dtype, int64_t n, int64_t d)
 {
     struct invar_error err = {0};
     struct bench b = {.term = invar_term_find(v->term, &err)};
@@ -105,7 +105,7 @@ static struct bench open_bench(const struct variant *v, enum invar_dtype dtype, 
     return b;
 }
 
-static void close_bench(struct bench *b)
+static inline void close_bench(struct bench *b)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < INVAR_MAX_VIEWS; view++) {
@@ -120,7 +120,7 @@ static void close_bench(struct bench *b)
     invar_scratch_free(b->scratch);
 }
 
-static struct invar_term_value evaluate(struct bench *b, double weight, bool with_gradient)
+static inline struct invar_term_value evaluate(struct bench *b, double weight, bool with_gradient)
 {
     struct invar_term_value value = {0};
     struct invar_error err = {0};
@@ -133,7 +133,7 @@ static struct invar_term_value evaluate(struct bench *b, double weight, bool wit
     return value;
 }
 
-static void zero_gradient(struct bench *b)
+static inline void zero_gradient(struct bench *b)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views; view++)
@@ -141,14 +141,14 @@ static void zero_gradient(struct bench *b)
                 put(&b->gradient.by[role][view], i, 0);
 }
 
-static void expect(const struct bench *b, const char *what, double got, double expected, double tolerance)
+static inline void expect(const struct bench *b, const char *what, double got, double expected, double tolerance)
 {
     if (!(fabs(got - expected) <= tolerance))
         fail_msg("%s: %s is %.12g, expected %.12g within %.3g", b->label, what, got, expected, tolerance);
 }
 
-static void expect_values(const struct bench *b, const struct invar_term_value *got,
-                          const struct invar_term_value *expected, double tolerance)
+static inline void expect_values(const struct bench *b, const struct invar_term_value *got,
+                                 const struct invar_term_value *expected, double tolerance)
 {
     expect(b, "loss", got->loss, expected->loss, tolerance * fmax(1, fabs(expected->loss)));
     assert_int_equal(got->count, expected->count);
@@ -159,7 +159,7 @@ static void expect_values(const struct bench *b, const struct invar_term_value *
     }
 }
 
-static double norm_of_gradient(const struct bench *b)
+static inline double norm_of_gradient(const struct bench *b)
 {
     double sum = 0;
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
@@ -170,7 +170,7 @@ static double norm_of_gradient(const struct bench *b)
 }
 
 /* the same inputs in another type, or once more */
-static struct bench like(const struct bench *b, const struct variant *v, enum invar_dtype dtype)
+static inline struct bench like(const struct bench *b, const struct variant *v, enum invar_dtype dtype)
 {
     for (int role = 0;; role++)
         if (b->in.by[role][0].data && !(role == INVAR_ROLE_Z && b->term->width))
