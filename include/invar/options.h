@@ -61,18 +61,20 @@ const struct invar_node *invar_node_get(const struct invar_node *node, const cha
 int invar_node_count(const struct invar_node *node);
 const struct invar_node *invar_node_child(const struct invar_node *node, int i);
 const char *invar_node_key(const struct invar_node *node, int i);
-/** Text of a scalar ("" for an empty one); NULL otherwise. */
+/** Text of a scalar ("" for an empty one; as it was typed, where it is from the command line); NULL otherwise. */
 const char *invar_node_text(const struct invar_node *node);
 int invar_node_line(const struct invar_node *node);
 const char *invar_node_origin(const struct invar_node *node);
 
-/** Applies "a.b.c=value" (value is YAML) to the document, making mappings on the way; value "null" removes the key. A
- * number names an element of a list that exists ("terms.0.tau=0.2"). */
+/** Applies "a.b.c=value" to the document, making mappings on the way. An option of text takes value as it is typed, to
+ * the letter; any other takes it as YAML. "a.b.c=" is the empty text, and the value null takes the key away, so that
+ * its default applies. A number names an element of a list that exists ("terms.0.tau=0.2"). */
 bool invar_node_override(struct invar_node *root, const char *assignment, struct invar_error *err);
 
 /* ---- tables ---- */
 
-/** Fills the fields of the table with its defaults; a default that the option itself would refuse is a bug (assert). */
+/** Fills the fields of the table with its defaults. It takes no memory and cannot fail; a default that the option
+ * itself would refuse is a bug (assert). */
 void invar_options_default(const struct invar_option *table, void *object);
 
 /**
@@ -83,7 +85,7 @@ void invar_options_default(const struct invar_option *table, void *object);
  */
 bool invar_options_read(const struct invar_option *table, void *object, const struct invar_node *mapping,
                         const char *path, const char *const *ignored, struct invar_error *err);
-/** One KEY=VALUE pair (command line). */
+/** One KEY=VALUE pair (command line), as invar_node_override has it; VALUE null sets the default. */
 bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err);
 
 /** Text that grows; zero-initialise, free with invar_text_free. */

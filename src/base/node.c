@@ -43,6 +43,7 @@ void invar_node_free(struct invar_node *node)
         return;
     clear_children(node);
     invar_free(node->text);
+    invar_free(node->typed);
     invar_free(node->origin);
     invar_free(node);
 }
@@ -155,7 +156,7 @@ const char *invar_node_key(const struct invar_node *node, int i)
 
 const char *invar_node_text(const struct invar_node *node)
 {
-    return node ? node->text : NULL;
+    return node ? (node->typed && node->kind == NODE_SCALAR ? node->typed : node->text) : NULL;
 }
 
 int invar_node_line(const struct invar_node *node)
@@ -201,14 +202,13 @@ static bool can_descend(struct invar_node *node, const char *part, const char *k
                            node->text);
 }
 
-/* Puts value, which is consumed, where part says in node. */
+/* Puts value, which is consumed, where part says in node; NULL takes away what is there. */
 static bool put_value(struct invar_node *node, const char *part, struct invar_node *value, struct invar_error *err)
 {
     int i = find_part(node, part);
-    if (node_is_null(value)) {
+    if (!value) {
         if (i >= 0)
             remove_child(node, i);
-        invar_node_free(value);
         return true;
     }
     if (i < 0)
@@ -250,11 +250,22 @@ failed:
     return false;
 }
 
-/* {digit}_{speaker}: no YAML, but a text with names in braces that no one should have to quote. */
-static bool is_pattern(const char *value)
+/* What VALUE is depends on the option, which only the table knows that reads it: the value as YAML has it, for numbers,
+ * lists and sections, and beside it the text as it was typed. What is no YAML can only be text. */
+static struct invar_node *typed_value(const char *text, const char *key, struct invar_error *err)
 {
-    size_t length = *value == '{' ? strcspn(value, "}:, ") : 0;
-    return length > 1 && value[length] == '}' && value[length + 1];
+    struct invar_error why = {0};
+    struct invar_node *value = node_from_yaml(text, strlen(text), COMMAND_LINE, key, &why);
+    if (!value && why.code == INVAR_ERROR_MEMORY) {
+        invar_error_set(err, why.code, "%s", why.message);
+        return NULL;
+    }
+    if (!value)
+        value = node_create(NODE_SCALAR, text, COMMAND_LINE, 0, err);
+    if (!value || (value->typed = invar_strdup(text, err)))
+        return value;
+    invar_node_free(value);
+    return NULL;
 }
 
 bool invar_node_override(struct invar_node *root, const char *assignment, struct invar_error *err)
@@ -269,10 +280,9 @@ bool invar_node_override(struct invar_node *root, const char *assignment, struct
     if (!key || !parts)
         goto done;
     key[equals - assignment] = parts[equals - assignment] = '\0';
-    struct invar_node *value = is_pattern(equals + 1)
-                                   ? node_create(NODE_SCALAR, equals + 1, COMMAND_LINE, 0, err)
-                                   : node_from_yaml(equals + 1, strlen(equals + 1), COMMAND_LINE, key, err);
-    ok = value && apply(root, parts, key, value, err);
+    const bool reset = strcmp(equals + 1, "null") == 0;
+    struct invar_node *value = reset ? NULL : typed_value(equals + 1, key, err);
+    ok = (reset || value) && apply(root, parts, key, value, err);
 done:
     invar_free(key);
     invar_free(parts);

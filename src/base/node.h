@@ -17,6 +17,7 @@ struct invar_node {
     enum node_kind kind;
     char *text;  /* scalar only */
     bool quoted; /* a quoted scalar is text whatever it looks like */
+    char *typed; /* of a value on the command line: as it was typed, which is what an option of text takes */
     char *origin;
     int line; /* from 1; 0 where lines mean nothing (command line). Of the key, for the child of a mapping. */
     int count, capacity;

@@ -2,6 +2,7 @@
 /* Tables of options: defaults, and settings read into a struct. */
 #include "base/options.h"
 #include "base/node.h"
+#include "invar/log.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -68,6 +69,12 @@ static bool parse_bool(const struct invar_node *node, bool *out)
 
 static bool parse_text(const struct invar_node *node, char *out)
 {
+    if (node->typed) {
+        if (strlen(node->typed) >= INVAR_TEXT_SIZE)
+            return false;
+        strcpy(out, node->typed);
+        return true;
+    }
     if (node->kind != NODE_SCALAR || strlen(node->text) >= INVAR_TEXT_SIZE)
         return false;
     strcpy(out, node_is_null(node) ? "" : node->text);
@@ -173,14 +180,46 @@ static bool set_field(const struct invar_option *option, void *object, const str
     return false;
 }
 
+/* "0.2", "adamw", "\"2\"": a scalar over the text, whose quotes go. */
+static struct invar_node default_scalar(char *text)
+{
+    size_t length = strlen(text);
+    const bool quoted = length >= 2 && *text == '"' && text[length - 1] == '"';
+    if (quoted)
+        text[length - 1] = '\0';
+    return (struct invar_node){.kind = NODE_SCALAR, .text = text + quoted, .quoted = quoted};
+}
+
+/* Defaults are read without any memory: one that could not be had would leave a 0 that nobody chose. */
+static bool set_default(const struct invar_option *option, void *object)
+{
+    char text[INVAR_TEXT_SIZE];
+    struct invar_node element[INVAR_LIST_SIZE], list = {.kind = NODE_SEQUENCE};
+    struct node_child children[INVAR_LIST_SIZE];
+
+    if ((size_t)snprintf(text, sizeof text, "%s", option->initial) >= sizeof text)
+        return false;
+    if (*text != '[') {
+        struct invar_node node = default_scalar(text);
+        return set_field(option, object, &node);
+    }
+    list.children = children;
+    for (char *at = text + 1; *(at += strspn(at, " ,]")) && list.count < INVAR_LIST_SIZE; list.count++) {
+        char *end = at + strcspn(at, " ,]");
+        char *next = *end ? end + 1 : end;
+        *end = '\0';
+        element[list.count] = default_scalar(at);
+        children[list.count] = (struct node_child){.node = &element[list.count]};
+        at = next;
+    }
+    return set_field(option, object, &list);
+}
+
 void invar_options_default(const struct invar_option *table, void *object)
 {
     for (; table->name; table++) {
-        struct invar_error err = {0};
-        struct invar_node *node = node_from_yaml(table->initial, strlen(table->initial), "table", table->name, &err);
-        bool ok = node && set_field(table, object, node);
-        invar_node_free(node);
-        assert((ok || err.code == INVAR_ERROR_MEMORY) && "the default in an option table is what the option accepts");
+        bool ok = set_default(table, object);
+        assert(ok && "the default in an option table is what the option accepts");
         (void)ok;
     }
 }
@@ -278,12 +317,29 @@ bool invar_options_read(const struct invar_option *table, void *object, const st
     return true;
 }
 
+/* KEY=null: the object may hold another value than the default. */
+static void reset(const struct invar_option *table, void *object, const char *assignment)
+{
+    const char *equals = strchr(assignment, '=');
+    if (!equals || strcmp(equals, "=null") != 0)
+        return;
+    for (; table->name; table++)
+        if (strlen(table->name) == (size_t)(equals - assignment) &&
+            strncmp(table->name, assignment, (size_t)(equals - assignment)) == 0) {
+            set_default(table, object);
+            invar_log(INVAR_LOG_INFO, "%s is set back to its default, %s", table->name,
+                      *table->initial ? table->initial : "the empty text");
+        }
+}
+
 bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err)
 {
     struct invar_node *root = node_create(NODE_MAPPING, NULL, "command line", 0, err);
     if (!root)
         return false;
     bool ok = invar_node_override(root, assignment, err) && invar_options_read(table, object, root, "", NULL, err);
+    if (ok)
+        reset(table, object, assignment);
     invar_node_free(root);
     return ok;
 }

@@ -52,7 +52,7 @@ static bool embed(struct cli_run *run, const char *split, struct invar_embedded 
 /* All rows of a table stay in the order of its file, unless the arguments say what the test split is. */
 static void keep_order(struct cli_list *assignments)
 {
-    static const char *const whole[] = {"test=\"\"", "test_rows=\"\"", "test_fraction=0"};
+    static const char *const whole[] = {"test=", "test_rows=", "test_fraction=0"};
     enum { COUNT = sizeof whole / sizeof *whole };
 
     if (assignments->count > CLI_LIST_SIZE - COUNT)

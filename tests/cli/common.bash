@@ -15,7 +15,7 @@ fails_with() {
     echo "status $status (expected $expected)"
     echo "output: $output"
     echo "stderr: $stderr"
-    [ "$status" -eq "$expected" ] && [ -z "$output" ] && [ "$(grep -vcE '^invar: (warning|.* is dropped)' <<<"$stderr")" -eq 1 ] &&
+    [ "$status" -eq "$expected" ] && [ -z "$output" ] && [ "$(grep -vcE '^invar: (warning|.* is (dropped|set back to its default))' <<<"$stderr")" -eq 1 ] &&
         [[ "$stderr" == *"invar: "* ]]
 }
 

@@ -152,7 +152,7 @@ static void test_forms(void **state)
     bytes_done(&plain);
     snprintf(o.source, sizeof o.source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
     set(&o, "header=yes");
-    set(&o, "separator=\"\"");
+    set(&o, "separator=");
     d = open_as(&o, NULL);
     assert_int_equal(invar_dataset_info(d)->channels, 11); /* y too, as two categories and two places more */
     invar_dataset_close(d);
@@ -180,7 +180,7 @@ static void test_kinds(void **state)
     assert_int_equal(invar_dataset_info(d)->channels, 4 + 1 + 3);
     invar_dataset_close(d);
 
-    set(&o, "ignore=\"\"");
+    set(&o, "ignore=");
     set(&o, "categories=2");
     d = open_as(&o, NULL);
     EXPECT_ROW(d, 2, 0, 1, 0, 0, /* id: a3 shares */ 0, 0, 0, 1, 5 / sqrt(14), 1, 0, 0);
@@ -206,7 +206,7 @@ static void test_splits(void **state)
     assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 2);
     assert_int_equal(invar_dataset_labels(d, INVAR_TEST)[0], 0);
     invar_dataset_close(d);
-    set(&o, "test_rows=\"\"");
+    set(&o, "test_rows=");
     set(&o, "test_fraction=0.34");
     d = open_as(&o, NULL);
     assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 2);
@@ -226,7 +226,7 @@ static void test_splits(void **state)
     set(&o, "test_rows=last:1");
     refused(&o, NULL, INVAR_ERROR_USAGE, "data.test and data.test_rows");
     set(&o, "test_rows=last:9");
-    set(&o, "test=\"\"");
+    set(&o, "test=");
     refused(&o, NULL, INVAR_ERROR_USAGE, "data.test_rows: \"last:9\", expected last:N or every:K");
 }
 
