@@ -15,6 +15,7 @@ enum invar_error_code {
     INVAR_ERROR_DEVICE,      /**< the device or its library failed */
     INVAR_ERROR_NUMERIC,     /**< NaN, Inf, a factorisation that failed */
     INVAR_ERROR_INTERRUPTED, /**< the caller asked to stop; the command exits with 130 */
+    INVAR_ERROR_SYSTEM,      /**< the system fails: no descriptors are left, a disk cannot be read */
 };
 
 #define INVAR_ERROR_MESSAGE_SIZE 1024

@@ -16,7 +16,7 @@ struct slot {
     struct data_image image;
     int64_t index;          /* within the split, of what the slot holds; -1: nothing readable was found */
     bool done, bad;         /* bad: its own sample could not be decoded */
-    struct invar_error why; /* of that, or of a failure that ends everything (INVAR_ERROR_MEMORY) */
+    struct invar_error why; /* of that, or of a failure that ends everything (data_ends) */
 };
 
 struct data_ahead {
@@ -52,10 +52,10 @@ static void fill(const struct data_ahead *ahead, struct slot *slot, int64_t posi
             slot->index = index;
             return;
         }
-        if (i == 0 || err.code == INVAR_ERROR_MEMORY)
+        if (i == 0 || data_ends(&err))
             slot->why = err;
         slot->bad = slot->bad || i == 0;
-        if (err.code == INVAR_ERROR_MEMORY)
+        if (data_ends(&err))
             return;
     }
 }
@@ -185,7 +185,7 @@ static bool lend(struct data_ahead *ahead, const struct slot *slot, int64_t posi
                  struct invar_error *err)
 {
     struct invar_dataset *dataset = ahead->dataset;
-    if (slot->why.code == INVAR_ERROR_MEMORY)
+    if (data_ends(&slot->why))
         return invar_error_set(err, slot->why.code, "%s", slot->why.message);
     if (slot->bad &&
         !data_dataset_bad(dataset, dataset->items[ahead->split][ahead->order[position]], slot->why.message, err))

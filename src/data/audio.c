@@ -43,7 +43,7 @@ static bool decode(const struct data_source *source, int64_t item, int channels,
 
     (void)channels;
     if (file < 0)
-        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+        return data_unreadable(path, errno, err);
     bool ok = data_wave_decode(file, path, audio->rate, decoder, image, err);
     close(file);
     return ok;
@@ -56,11 +56,16 @@ static bool find_rate(struct data_source *source, int64_t wanted, const char *pa
 
     audio->rate = (int)wanted;
     for (int64_t i = 0; audio->rate == 0 && i < source->count; i++) {
+        struct invar_error why = {0};
         int file = openat(audio->folder, name(source, i), O_RDONLY | O_CLOEXEC);
         if (file < 0)
-            continue;
-        audio->rate = data_wave_rate(file);
-        close(file);
+            data_unreadable(name(source, i), errno, &why);
+        else
+            audio->rate = data_wave_rate(file, name(source, i), &why);
+        if (file >= 0)
+            close(file);
+        if (data_ends(&why))
+            return invar_error_set(err, why.code, "%s", why.message);
         if (audio->rate)
             invar_log(INVAR_LOG_INFO, "%s: data.rate is %d, that of the first clip, %s", path, audio->rate,
                       name(source, i));

@@ -8,7 +8,8 @@
 #include <omp.h>
 #include <string.h>
 
-#define WARNINGS 10 /* bad items named in the log; after that they are only counted */
+#define HEADERS 1000 /* images asked for their channels */
+#define WARNINGS 10  /* bad items named in the log; after that they are only counted */
 
 #define FIELD(name) offsetof(struct invar_data_options, name)
 const struct invar_option invar_data_option_table[] = {
@@ -17,7 +18,7 @@ const struct invar_option invar_data_option_table[] = {
     {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
-     "1 or 3 channels, converted where needed; 0: those of the first sample"},
+     "1 or 3 channels, converted where needed; 0: 3 where any image is colour"},
     {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", -1000, 1000, NULL,
      "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
     {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
@@ -123,18 +124,48 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
                            data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->first_bad);
 }
 
-/* Size and channels are those of the first image that can be decoded. */
+/* 3 channels where any image is colour, by the headers of all or of HEADERS of them at equal distances. */
+static bool find_channels(struct invar_dataset *dataset, struct data_decoder *decoder, int *wanted,
+                          struct invar_error *err)
+{
+    const struct data_source *source = &dataset->source;
+    const int64_t asked = source->count < HEADERS ? source->count : HEADERS;
+    long long gray = 0, colour = 0;
+
+    *wanted = source->kind == INVAR_DATA_IMAGE ? (int)dataset->options.channels : 0;
+    if (*wanted || source->kind != INVAR_DATA_IMAGE || !source->channels_of)
+        return true;
+    for (int64_t i = 0; i < asked; i++) {
+        struct invar_error why = {0};
+        const int channels = source->channels_of(source, source->count * i / asked, decoder, &why);
+        if (data_ends(&why))
+            return invar_error_set(err, why.code, "%s", why.message);
+        gray += channels == 1;
+        colour += channels == 3;
+    }
+    *wanted = colour ? 3 : 0;
+    if (gray && colour)
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: of %lld images asked %lld are colour and %lld gray: data.channels is 3, gray gets three equal "
+                  "channels",
+                  dataset->options.source, (long long)asked, colour, gray);
+    return true;
+}
+
+/* The size is that of the first image that can be decoded. */
 static bool find_reference(struct invar_dataset *dataset, struct invar_error *err)
 {
     struct data_decoder decoder = {0};
     struct data_image image = {0};
-    int wanted = dataset->source.kind == INVAR_DATA_IMAGE ? (int)dataset->options.channels : 0;
-    bool found = false, ok = true;
+    int wanted;
+    bool found = false, ok = find_channels(dataset, &decoder, &wanted, err);
 
     for (int64_t i = 0; ok && !found && i < dataset->source.count; i++) {
         struct invar_error why = {0};
         found = data_source_decode(&dataset->source, i, wanted, &decoder, &image, &why);
-        if (!found)
+        if (!found && data_ends(&why))
+            ok = invar_error_set(err, why.code, "%s", why.message);
+        else if (!found)
             ok = data_dataset_bad(dataset, i, why.message, err);
         dataset->reference = i;
     }

@@ -16,6 +16,14 @@ bool data_image_check(int64_t height, int64_t width, const char *name, struct in
     return true;
 }
 
+bool data_unreadable(const char *path, int number, struct invar_error *err)
+{
+    const enum invar_error_code code = number == ENOMEM         ? INVAR_ERROR_MEMORY
+                                       : data_is_system(number) ? INVAR_ERROR_SYSTEM
+                                                                : INVAR_ERROR_FILE;
+    return invar_error_set(err, code, "%s: cannot be read: %s", path, strerror(number));
+}
+
 static bool reserve(struct data_image *image, size_t size, struct invar_error *err)
 {
     if (size <= image->capacity)
@@ -101,15 +109,32 @@ void data_decoder_free(struct data_decoder *decoder)
     *decoder = (struct data_decoder){0};
 }
 
+static bool is_png(const uint8_t *bytes, size_t size)
+{
+    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
+    return size >= 8 && memcmp(bytes, png, 8) == 0;
+}
+
+static bool is_jpeg(const uint8_t *bytes, size_t size)
+{
+    return size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff;
+}
+
+int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size)
+{
+    if (is_png(bytes, size))
+        return size < 26 ? 0 : bytes[25] % 4 == 0 ? 1 : 3; /* the colour type: gray is 0, with alpha 4 */
+    return is_jpeg(bytes, size) ? data_jpeg_channels(decoder, bytes, size) : 0;
+}
+
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                        struct data_image *image, struct invar_error *err)
 {
-    static const uint8_t png[8] = {0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n'};
     if (size == 0)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a JPEG or PNG image", name);
-    if (size >= 8 && memcmp(bytes, png, 8) == 0)
+    if (is_png(bytes, size))
         return data_png_decode(bytes, size, name, channels, image, err);
-    if (size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff)
+    if (is_jpeg(bytes, size))
         return data_jpeg_decode(decoder, bytes, size, name, channels, image, err);
     return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is neither a JPEG nor a PNG image", name);
 }

@@ -3,6 +3,7 @@
 #define DATA_IMAGE_H
 
 #include "invar/error.h"
+#include <errno.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,19 @@ size_t data_image_bytes(const struct data_image *image);
 void data_image_convert(struct data_image *image, int channels);
 void data_image_free(struct data_image *image);
 
+/** Whether an error number says something of the machine and not of the file: nothing may be left out because of it. */
+static inline bool data_is_system(int number)
+{
+    return number == EMFILE || number == ENFILE || number == EIO || number == ENOMEM;
+}
+/** "path: cannot be read: ..." with the code that fits the error number. */
+bool data_unreadable(const char *path, int number, struct invar_error *err);
+/** Whether a failure to decode ends everything, where others are that of one file. */
+static inline bool data_ends(const struct invar_error *err)
+{
+    return err->code == INVAR_ERROR_MEMORY || err->code == INVAR_ERROR_SYSTEM;
+}
+
 /** What one thread needs to decode: a TurboJPEG handle, file content, colour scratch. */
 struct data_decoder {
     void *jpeg;
@@ -43,6 +57,9 @@ void data_decoder_free(struct data_decoder *decoder);
 /** Room for size bytes in decoder->file. */
 bool data_decoder_reserve(struct data_decoder *decoder, size_t size, struct invar_error *err);
 
+/** Channels that decoding would give, 1 or 3, by the header alone; 0: it says none. */
+int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size);
+int data_jpeg_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size);
 /** Decodes JPEG or PNG, told apart by content, to 1 or 3 channels (0: those of the file). name is for messages. */
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                        struct data_image *image, struct invar_error *err);

@@ -45,7 +45,7 @@ static bool read_file(const struct images *images, const char *path, struct data
     int file = openat(images->folder, path, O_RDONLY | O_CLOEXEC);
 
     if (file < 0 || fstat(file, &info) != 0) {
-        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+        data_unreadable(path, errno, err);
         goto done;
     }
     if (info.st_size < 0 || (uint64_t)info.st_size > DATA_FILE_LIMIT) {
@@ -58,8 +58,9 @@ static bool read_file(const struct images *images, const char *path, struct data
         goto done;
     while (done < *size && ((got = read(file, decoder->file + done, *size - done)) > 0 || (got < 0 && errno == EINTR)))
         done += got > 0 ? (size_t)got : 0;
-    ok = done == *size || invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path,
-                                          got < 0 ? strerror(errno) : "it became shorter");
+    ok = done == *size ||
+         (got < 0 ? data_unreadable(path, errno, err)
+                  : invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: it became shorter", path));
 done:
     if (file >= 0)
         close(file);
@@ -74,21 +75,36 @@ static bool read_member(const struct images *images, const struct data_entry *en
                                DATA_FILE_LIMIT);
     return data_decoder_reserve(decoder, (size_t)entry->size, err) &&
            (data_tar_read(&images->tar, entry->place, decoder->file, (size_t)entry->size) ||
-            invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read from its archive", path));
+            invar_error_set(err, INVAR_ERROR_SYSTEM,
+                            "%s: cannot be read from its archive, which was whole when it was opened", path));
+}
+
+/* The content of an item into decoder->file. */
+static bool load(const struct data_source *source, int64_t item, struct data_decoder *decoder, size_t *size,
+                 struct invar_error *err)
+{
+    const struct images *images = source->state;
+    const struct data_entry *entry = &images->list.entry[images->entry[item]];
+    const char *path = name(source, item);
+
+    *size = (size_t)entry->size;
+    return images->folder >= 0 ? read_file(images, path, decoder, size, err)
+                               : read_member(images, entry, path, decoder, err);
+}
+
+static int channels_of(const struct data_source *source, int64_t item, struct data_decoder *decoder,
+                       struct invar_error *err)
+{
+    size_t size;
+    return load(source, item, decoder, &size, err) ? data_image_channels(decoder, decoder->file, size) : 0;
 }
 
 static bool decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                    struct data_image *image, struct invar_error *err)
 {
-    const struct images *images = source->state;
-    const struct data_entry *entry = &images->list.entry[images->entry[item]];
-    const char *path = name(source, item);
-    size_t size = (size_t)entry->size;
-
-    if (images->folder >= 0 ? !read_file(images, path, decoder, &size, err)
-                            : !read_member(images, entry, path, decoder, err))
-        return false;
-    return data_image_decode(decoder, decoder->file, size, path, channels, image, err);
+    size_t size;
+    return load(source, item, decoder, &size, err) &&
+           data_image_decode(decoder, decoder->file, size, name(source, item), channels, image, err);
 }
 
 static bool scan(struct images *images, const char *path, size_t limit, struct invar_error *err)
@@ -124,6 +140,7 @@ bool data_images_open(struct data_source *source, const char *path, const struct
     images->tar.file = -1;
     source->state = images;
     source->decode = decode;
+    source->channels_of = channels_of;
     source->name = name;
     source->close = close_images;
     return scan(images, path, data_memory_limit(options), err) &&

@@ -7,18 +7,45 @@
 
 static bool refuse(struct data_decoder *decoder, const char *name, struct invar_error *err)
 {
+    if (strstr(tjGetErrorStr2(decoder->jpeg), "emory"))
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: no memory to decode it", name);
     return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is not a whole JPEG image: %s", name,
                            tjGetErrorStr2(decoder->jpeg));
 }
 
 /* Stray bytes between segments are common in photos and cost no pixel; every other warning means lost pixels. */
+static bool is_harmless(struct data_decoder *decoder)
+{
+    return tjGetErrorCode(decoder->jpeg) == TJERR_WARNING && strstr(tjGetErrorStr2(decoder->jpeg), "extraneous bytes");
+}
+
+static bool read_header(struct data_decoder *decoder, const uint8_t *bytes, size_t size, int *width, int *height,
+                        int *space, struct invar_error *err)
+{
+    int subsampling = 0;
+    if (!decoder->jpeg)
+        decoder->jpeg = tjInitDecompress();
+    if (!decoder->jpeg)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "TurboJPEG cannot be started: %s", tjGetErrorStr2(NULL));
+    *width = *height = 0;
+    return tjDecompressHeader3(decoder->jpeg, bytes, (unsigned long)size, width, height, &subsampling, space) == 0 ||
+           is_harmless(decoder);
+}
+
+int data_jpeg_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size)
+{
+    int width, height, space = 0;
+    if (!read_header(decoder, bytes, size, &width, &height, &space, NULL) || width == 0)
+        return 0;
+    return space == TJCS_GRAY ? 1 : 3;
+}
+
 static bool decompress(struct data_decoder *decoder, const uint8_t *bytes, size_t size, struct data_image *out,
                        int format)
 {
     int status = tjDecompress2(decoder->jpeg, bytes, (unsigned long)size, out->pixels, out->width, 0, out->height,
                                format, TJFLAG_LIMITSCANS);
-    return status == 0 || (tjGetErrorCode(decoder->jpeg) == TJERR_WARNING &&
-                           strstr(tjGetErrorStr2(decoder->jpeg), "extraneous bytes"));
+    return status == 0 || is_harmless(decoder);
 }
 
 /* Adobe writes CMYK inverted: 255 is no ink. */
@@ -33,13 +60,9 @@ static void from_cmyk(const struct data_image *cmyk, struct data_image *rgb)
 bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                       struct data_image *image, struct invar_error *err)
 {
-    int width = 0, height = 0, subsampling = 0, space = 0;
-    if (!decoder->jpeg)
-        decoder->jpeg = tjInitDecompress();
-    if (!decoder->jpeg)
-        return invar_error_set(err, INVAR_ERROR_MEMORY, "TurboJPEG cannot be started: %s", tjGetErrorStr2(NULL));
-    if (tjDecompressHeader3(decoder->jpeg, bytes, (unsigned long)size, &width, &height, &subsampling, &space) != 0)
-        return refuse(decoder, name, err);
+    int width, height, space = 0;
+    if (!read_header(decoder, bytes, size, &width, &height, &space, err))
+        return decoder->jpeg && refuse(decoder, name, err);
     if (width == 0 && height == 0) /* tables without an image are a JPEG file, too */
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is not a whole JPEG image: it ends before the pixels",
                                name);

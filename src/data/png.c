@@ -53,6 +53,10 @@ bool data_png_decode(const uint8_t *bytes, size_t size, const char *name, int ch
     ok = true;
     goto done;
 refused:
+    if (status == SPNG_EMEM) {
+        invar_error_set(err, INVAR_ERROR_MEMORY, "%s: no memory to decode it", name);
+        goto done;
+    }
     invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is not a whole PNG image: %s", name, spng_strerror(status));
 done:
     spng_ctx_free(context);

@@ -39,6 +39,8 @@ struct data_source {
     void *state;
     bool (*decode)(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                    struct data_image *image, struct invar_error *err);
+    int (*channels_of)(const struct data_source *source, int64_t item, struct data_decoder *decoder,
+                       struct invar_error *err); /**< by the header alone, 0: not known; NULL: nothing to ask */
     const char *(*name)(const struct data_source *source, int64_t item);
     void (*close)(void *state);
 };

@@ -22,7 +22,7 @@ static bool visit_one(struct visiting *v, int64_t k, struct data_decoder *decode
                       struct invar_error *err)
 {
     bool good = data_dataset_decode(v->dataset, v->items[k], decoder, image, err);
-    if (!good && err->code == INVAR_ERROR_MEMORY)
+    if (!good && data_ends(err))
         return false;
     v->bad[k] = !good;
     invar_error_clear(err);
@@ -68,8 +68,11 @@ static bool note_bad(struct visiting *v, struct invar_error *err)
         if (!v->bad[k])
             continue;
         data_dataset_decode(v->dataset, v->items[k], &decoder, &image, &why);
-        ok =
-            data_dataset_bad(v->dataset, v->items[k], why.code ? why.message : "a file changed while it was read", err);
+        if (data_ends(&why))
+            ok = invar_error_set(err, why.code, "%s", why.message);
+        else
+            ok = data_dataset_bad(v->dataset, v->items[k], why.code ? why.message : "a file changed while it was read",
+                                  err);
     }
     data_decoder_free(&decoder);
     data_image_free(&image);

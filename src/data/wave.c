@@ -3,6 +3,7 @@
 #include "data/wave.h"
 
 #include "invar/memory.h"
+#include <errno.h>
 #include <math.h>
 #include <sndfile.h>
 #include <soxr.h>
@@ -73,11 +74,23 @@ static SNDFILE *open_sound(int file, SF_INFO *info)
     return own >= 0 ? sf_open_fd(own, SFM_READ, info, SF_TRUE) : NULL;
 }
 
-int data_wave_rate(int file)
+/* Why there is no sound: the machine, or the file. */
+static bool refuse(const char *name, int number, struct invar_error *err)
+{
+    if (data_is_system(number))
+        return data_unreadable(name, number, err);
+    return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no sound that can be read, expected WAV, FLAC or OGG",
+                           name);
+}
+
+int data_wave_rate(int file, const char *name, struct invar_error *err)
 {
     SF_INFO info;
+    errno = 0;
     SNDFILE *sound = open_sound(file, &info);
-    if (sound)
+    if (!sound)
+        refuse(name, errno, err);
+    else
         sf_close(sound);
     return sound && info.samplerate >= MIN_RATE && info.samplerate <= MAX_RATE ? info.samplerate : 0;
 }
@@ -156,6 +169,8 @@ static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, int 
         mix(block, got, info->channels, (float *)(void *)wave->pixels + *frames);
         *frames += (size_t)got;
     }
+    if (sf_error(sound) == SF_ERR_SYSTEM)
+        return data_unreadable(name, EIO, err);
     if (*frames == 0)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound that can be read", name);
     if (info->frames < SF_COUNT_MAX && *frames < (size_t)info->frames)
@@ -203,11 +218,11 @@ bool data_wave_decode(int file, const char *name, int rate, struct data_decoder 
     SF_INFO info;
     size_t frames;
     bool ok = false;
+    errno = 0;
     SNDFILE *sound = open_sound(file, &info);
 
     if (!sound)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no sound that can be read, expected WAV, FLAC or OGG",
-                               name);
+        return refuse(name, errno, err);
     struct data_image *wave = info.samplerate == rate ? image : &decoder->scratch;
     if (!check_length(file, name, err) || !check_header(&info, name, rate, err) ||
         !read_all(sound, &info, name, rate, decoder, wave, &frames, err) || !check_values(wave, frames, name, err))

@@ -7,8 +7,8 @@
 /** Longest clip in samples at the rate that it comes out at: what a header says must not cost gigabytes. */
 #define DATA_CLIP_LIMIT ((int64_t)1 << 27)
 
-/** Rate of a sound file; 0 when it is none. The descriptor stays open. */
-int data_wave_rate(int file);
+/** Rate of a sound file; 0 when it is none, with the reason in err. The descriptor stays open. */
+int data_wave_rate(int file, const char *name, struct invar_error *err);
 /**
  * Decodes a sound file (WAV, FLAC, OGG; any width, any number of channels) to one channel, the mean of its own, at
  * `rate` samples a second. Refused with a sentence that has the name: foreign, without sound, cut short, too long, with

@@ -4,6 +4,7 @@
 #include "folder.h"
 #include "invar/log.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 static void put(const char *name, struct bytes content)
@@ -253,6 +254,61 @@ static void stray_bytes_in_a_jpeg_cost_nothing(void **state)
     expect("padded", padded, 0, 1, (const int[]){90}, 1);
 }
 
+/* A gray image that happens to come first must not take the colour of all others. */
+static void any_colour_makes_three_channels(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    char message[256] = "";
+    put_gray("a/0.png", 1);
+    put("a/1.jpg", make_jpeg(4, 4, 1, 90));
+    for (int gray = 1; gray >= 0; gray--) {
+        invar_log_set_sink(keep_message, message);
+        struct invar_dataset *dataset = make_open(&options);
+        invar_log_set_sink(NULL, NULL);
+        assert_int_equal(invar_dataset_info(dataset)->channels, gray ? 1 : 3);
+        assert_int_equal(!*message, gray);
+        invar_dataset_close(dataset);
+        put("b/1.png", make_png(4, 4, 3, 2));
+    }
+    assert_non_null(strstr(message, "of 3 images asked 1 are colour and 2 gray"));
+    options.channels = 1;
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->channels, 1);
+    invar_dataset_close(dataset);
+}
+
+/* Too many open files say nothing of an image: no other takes its place. */
+static void the_machine_is_no_bad_image(void **state)
+{
+    (void)state;
+    struct rlimit before, none;
+    struct invar_sample sample;
+    struct invar_error err = {0};
+    int64_t order[] = {0}, got;
+    put_gray("a/0.png", 1);
+    put_gray("a/1.png", 2);
+    struct invar_data_options options = make_options("images", folder);
+    options.memory = 2;
+    options.bad_limit = 1;
+    options.test_fraction = 0;
+    struct invar_dataset *dataset = make_open(&options);
+    struct invar_loader *loader = invar_loader_create(dataset, INVAR_TRAIN, 1, &err);
+    assert_non_null(loader);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    none = before;
+    none.rlim_cur = 3;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    bool ok = invar_loader_start(loader, order, 1, &err) && invar_loader_next(loader, &sample, &got, &err);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    assert_false(ok);
+    assert_int_equal(err.code, INVAR_ERROR_SYSTEM);
+    assert_non_null(strstr(err.message, "a/0.png: cannot be read: Too many open files"));
+    assert_int_equal(invar_dataset_info(dataset)->skipped, 0);
+    invar_loader_free(loader);
+    invar_dataset_close(dataset);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +321,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_kind_of_jpeg, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_bad_images, setup, teardown),
         cmocka_unit_test_setup_teardown(stray_bytes_in_a_jpeg_cost_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(any_colour_makes_three_channels, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_machine_is_no_bad_image, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
