@@ -72,9 +72,10 @@ static bool find_rate(struct data_source *source, int64_t wanted, const char *pa
     }
     source->rate = audio->rate;
     return audio->rate > 0 ||
-           invar_error_set(err, INVAR_ERROR_DATA,
-                           "%s: none of %lld clips can be read, the first is %s; expected WAV, FLAC or OGG", path,
-                           (long long)source->count, name(source, 0));
+           invar_error_set(
+               err, INVAR_ERROR_DATA,
+               "%s: none of %lld clips can be read, the first is %s; expected sounds as libsndfile reads them", path,
+               (long long)source->count, name(source, 0));
 }
 
 /* The field `class` where classes are folders. */
@@ -138,7 +139,8 @@ static bool scan(struct audio *audio, const char *path, struct invar_error *err)
 bool data_audio_open(struct data_source *source, const char *path, const struct invar_data_options *options,
                      struct invar_error *err)
 {
-    static const char *const endings[] = {".wav", ".flac", ".ogg", NULL};
+    static const char *const endings[] = {".wav",  ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif",
+                                          ".aifc", ".au",   ".snd",  ".caf", ".w64", ".rf64", ".voc", NULL};
     const struct data_layout layout = {"clip", ".wav, .flac or .ogg", endings, options->pattern[0] != '\0'};
     struct audio *audio = invar_alloc(1, sizeof *audio, err);
 

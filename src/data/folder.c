@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists what is below a folder. */
+#include "data/image.h"
 #include "data/list.h"
 
 #include <dirent.h>
@@ -28,9 +29,14 @@ static bool visit(struct walk *walk, int depth, struct invar_error *err)
 {
     struct stat info;
     const char *relative = walk->path + walk->root;
-    if (stat(walk->path, &info) != 0)
-        return errno == ENOENT ||
-               invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", walk->path, strerror(errno));
+    if (stat(walk->path, &info) != 0) {
+        if (errno == ENOENT)
+            return true;
+        if (depth == 0 || data_is_system(errno))
+            return data_unreadable(walk->path, errno, err);
+        /* Where its name is that of a sample, it counts as one that cannot be read. */
+        return data_list_add(walk->list, relative, strlen(relative), false, 0, 0, err);
+    }
     if (S_ISREG(info.st_mode))
         return data_list_add(walk->list, relative, strlen(relative), false, 0, (uint64_t)info.st_size, err);
     if (!S_ISDIR(info.st_mode))
@@ -43,8 +49,7 @@ static bool visit(struct walk *walk, int depth, struct invar_error *err)
                                DEPTH_LIMIT);
     walk->parent[depth].device = info.st_dev;
     walk->parent[depth].inode = info.st_ino;
-    return (depth == 0 || data_list_add(walk->list, relative, strlen(relative), true, 0, 0, err)) &&
-           enter(walk, depth, err);
+    return enter(walk, depth, err);
 }
 
 static bool enter(struct walk *walk, int depth, struct invar_error *err)
@@ -52,13 +57,21 @@ static bool enter(struct walk *walk, int depth, struct invar_error *err)
     size_t length = strlen(walk->path);
     bool ok = true;
     DIR *folder = opendir(walk->path);
-    if (!folder)
-        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", walk->path, strerror(errno));
+    if (!folder && (depth == 0 || data_is_system(errno)))
+        return data_unreadable(walk->path, errno, err);
+    if (!folder) {
+        if (walk->list->unlistable++ == 0)
+            snprintf(walk->list->first_unlistable, sizeof walk->list->first_unlistable, "%s: %s",
+                     walk->path + walk->root, strerror(errno));
+        return true;
+    }
+    if (depth > 0)
+        ok = data_list_add(walk->list, walk->path + walk->root, length - walk->root, true, 0, 0, err);
     while (ok) {
         errno = 0;
         const struct dirent *found = readdir(folder);
         if (!found && errno)
-            ok = invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", walk->path, strerror(errno));
+            ok = data_unreadable(walk->path, errno, err);
         if (!found)
             break;
         if (found->d_name[0] == '.')

@@ -131,7 +131,7 @@ static bool scan(struct images *images, const char *path, size_t limit, struct i
 bool data_images_open(struct data_source *source, const char *path, const struct invar_data_options *options,
                       struct invar_error *err)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".png", NULL};
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", NULL};
     static const struct data_layout layout = {"image", ".jpg, .jpeg or .png", endings, false};
     struct images *images = invar_alloc(1, sizeof *images, err);
     if (!images)

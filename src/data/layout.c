@@ -4,6 +4,7 @@
 
 #include "invar/log.h"
 #include "invar/memory.h"
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -45,14 +46,63 @@ static bool same_name(const char *a, const char *b)
     return strcspn(b, "/") == length && memcmp(a, b, length) == 0;
 }
 
-static bool has_folder(const struct data_list *list, const char *name)
+/* Names of the training and of the test split, whatever their case; of equal rank the first in the list counts. */
+static const char *const train_names[] = {"train", "training", "seg_train", "train_set", "trainset", NULL};
+static const char *const test_names[] = {"test",  "testing",    "seg_test", "test_set", "testset", "val",
+                                         "valid", "validation", "seg_val",  "dev",      "eval",    NULL};
+
+/* The folder of the root that has one of the names, as it is written there; twice where it holds itself alone
+ * (seg_train/seg_train). False: there is none. */
+static bool find_split(const struct data_list *list, const char *const *names, size_t *rank, char *folder, size_t room)
 {
-    for (size_t i = 0; i < list->count; i++) {
-        const char *path = data_list_path(list, i);
-        if ((strcmp(path, name) == 0 && list->entry[i].folder) || below(path, name))
+    for (*rank = 0; names[*rank]; ++*rank) {
+        const size_t length = strlen(names[*rank]);
+        for (size_t i = 0; i < list->count; i++) {
+            const char *path = data_list_path(list, i);
+            if (strncasecmp(path, names[*rank], length) != 0 ||
+                !(path[length] == '/' || (!path[length] && list->entry[i].folder)))
+                continue;
+            snprintf(folder, room, "%.*s", (int)length, path);
             return true;
+        }
     }
     return false;
+}
+
+static void look_through(const struct data_list *list, char *folder, size_t room)
+{
+    char inner[64];
+    bool any = false;
+    snprintf(inner, sizeof inner, "%s/%s", folder, folder);
+    for (size_t i = 0; i < list->count; i++) {
+        const char *rest = below(data_list_path(list, i), folder);
+        if (rest && !same_name(rest, folder))
+            return;
+        any = any || (rest && strchr(rest, '/'));
+    }
+    if (any)
+        snprintf(folder, room, "%s", inner);
+}
+
+/* What was left out of the list, and what ends otherwise than samples do. */
+static void mention_left_out(const struct data_list *list, const char *root, const struct data_layout *layout)
+{
+    long long others = 0;
+    const char *first = NULL;
+    for (size_t i = 0; i < list->count; i++) {
+        const char *path = data_list_path(list, i);
+        if (list->entry[i].folder || is_sample(layout, path))
+            continue;
+        first = others++ == 0 ? path : first;
+    }
+    if (list->system[0])
+        invar_log(INVAR_LOG_WARNING, "%s: left out, as systems leave them behind: %s", root, list->system);
+    if (list->unlistable)
+        invar_log(INVAR_LOG_WARNING, "%s: %lld folders cannot be listed and are left out, the first is %s", root,
+                  list->unlistable, list->first_unlistable);
+    if (others)
+        invar_log(INVAR_LOG_INFO, "%s: %lld files that do not end in %s are left out, the first is %s", root, others,
+                  layout->expected, first);
 }
 
 static bool part_alloc(struct part *part, size_t entries, struct invar_error *err)
@@ -180,20 +230,31 @@ static void mention_unused(const struct data_list *list, const char *root, const
         samples += !list->entry[i].folder && is_sample(layout, data_list_path(list, i));
     if (samples > used)
         invar_log(INVAR_LOG_WARNING,
-                  "%s: has a folder train, so %zu %ss outside of train/ and test/ (or val/) are not used", root,
-                  samples - used, layout->noun);
+                  "%s: has a folder of training samples, so %zu %ss outside of train/ and test/ (or val/) are not used",
+                  root, samples - used, layout->noun);
 }
 
 bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root,
                       const struct data_layout *layout, size_t **items, struct invar_error *err)
 {
-    bool split = has_folder(list, "train");
-    struct part train = {.folder = split ? "train" : ""};
-    struct part test = {.folder = has_folder(list, "test") ? "test" : "val"};
+    char train_folder[64] = "", test_folder[64] = "";
+    size_t train_rank, test_rank;
+    bool split = find_split(list, train_names, &train_rank, train_folder, sizeof train_folder);
+    bool has_test = find_split(list, test_names, &test_rank, test_folder, sizeof test_folder);
+    if (split && strcmp(train_folder, "train") != 0 &&
+        !has_test) /* other names than train/ are splits only side by side */
+        split = false;
+    if (split)
+        look_through(list, train_folder, sizeof train_folder);
+    if (split && has_test)
+        look_through(list, test_folder, sizeof test_folder);
+    struct part train = {.folder = split ? train_folder : ""};
+    struct part test = {.folder = test_folder};
     int *label_of = NULL;
     bool ok = false;
 
-    source->has_test = split && has_folder(list, test.folder);
+    source->has_test = split && has_test;
+    mention_left_out(list, root, layout);
     if (!part_alloc(&train, list->count, err) || !part_alloc(&test, list->count, err))
         goto done;
     part_read(&train, list, layout);
@@ -235,7 +296,10 @@ void data_layout_strip(struct data_list *list)
             return;
         class_below = class_below || (path[length] && strchr(rest, '/'));
     }
-    if (!class_below || same_name(first, "train"))
+    for (const char *const *name = train_names; *name; name++)
+        if (strlen(*name) == length && strncasecmp(first, *name, length) == 0)
+            return;
+    if (!class_below)
         return;
     size_t kept = 0;
     for (size_t i = 0; i < list->count; i++) {

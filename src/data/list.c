@@ -3,8 +3,10 @@
 #include "data/list.h"
 
 #include "invar/memory.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* Room for `need` elements in *block, at least doubling; need comes from additions that cannot overflow here. */
 static bool grow(void **block, size_t *capacity, size_t used, size_t need, size_t size, struct invar_error *err)
@@ -24,12 +26,39 @@ static bool grow(void **block, size_t *capacity, size_t used, size_t need, size_
     return true;
 }
 
+/* Folders that an archiver, a network disk or a file system adds; hidden ones are not listed at all. */
+static const char *const system_folders[] = {
+    "__MACOSX", "@eaDir", "@Recycle", "#recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", NULL};
+
+static void keep_name(char *names, size_t room, const char *name)
+{
+    const size_t used = strlen(names), more = strlen(name) + (used ? 2 : 0);
+    if (!strstr(names, name) && used + more < room)
+        snprintf(names + used, room - used, "%s%s", used ? ", " : "", name);
+}
+
+static bool is_of_system(struct data_list *list, const char *path, size_t length)
+{
+    for (size_t at = 0, part; at < length; at += part + 1) {
+        part = strcspn(path + at, "/");
+        part = part < length - at ? part : length - at;
+        for (const char *const *name = system_folders; *name; name++)
+            if (strlen(*name) == part && strncasecmp(path + at, *name, part) == 0) {
+                keep_name(list->system, sizeof list->system, *name);
+                return true;
+            }
+    }
+    return false;
+}
+
 bool data_list_add(struct data_list *list, const char *path, size_t length, bool folder, uint64_t place, uint64_t size,
                    struct invar_error *err)
 {
     void *entries = list->entry, *text = list->text;
     while (length > 0 && path[length - 1] == '/')
         length--;
+    if (is_of_system(list, path, length))
+        return true;
     bool ok = grow(&entries, &list->capacity, list->count, list->count + 1, sizeof *list->entry, err);
     list->entry = entries;
     ok = ok && grow(&text, &list->text_capacity, list->text_size, list->text_size + length + 1, 1, err);

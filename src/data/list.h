@@ -20,9 +20,13 @@ struct data_list {
     size_t count, capacity;
     char *text;
     size_t text_size, text_capacity;
+    char system[128];     /**< names of the folders of systems that were met and left out, with ", " between them */
+    long long unlistable; /**< folders that cannot be listed and are left out */
+    char first_unlistable[256];
 };
 
-/** Adds a copy of path[length]; a trailing '/' is left out. */
+/** Adds a copy of path[length]; a trailing '/' is left out. What lies in a folder that systems leave behind, such as
+ * __MACOSX, is passed over and its name kept. */
 bool data_list_add(struct data_list *list, const char *path, size_t length, bool folder, uint64_t place, uint64_t size,
                    struct invar_error *err);
 static inline const char *data_list_path(const struct data_list *list, size_t i)

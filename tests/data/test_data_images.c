@@ -254,6 +254,79 @@ static void stray_bytes_in_a_jpeg_cost_nothing(void **state)
     expect("padded", padded, 0, 1, (const int[]){90}, 1);
 }
 
+/* Names that are splits side by side; the same folders are classes where nothing speaks for splits. */
+static void splits_have_many_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *train, *test;
+        bool split;
+    } cases[] = {
+        {"train", "test", true},         {"training", "testing", true},
+        {"Train", "Test", true},         {"TRAINING", "Validation", true},
+        {"seg_train", "seg_test", true}, {"seg_train/seg_train", "seg_test/seg_test", true},
+        {"train", "valid", true},        {"train", "dev", true},
+        {"Train", "eval", true},         {"training", "match", false},
+        {"Train", "Bus", false},         {"trains", "tests", false},
+    };
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        char root[64], name[256];
+        for (int i = 0; i < 4; i++) {
+            snprintf(name, sizeof name, "%zu/%s/%s/%d.png", c, i < 3 ? cases[c].train : cases[c].test,
+                     i % 2 ? "cat" : "dog", i);
+            put_gray(name, i);
+        }
+        snprintf(root, sizeof root, "%zu", c);
+        struct invar_data_options options = make_options("images", test_path(folder, root));
+        options.test_fraction = 0;
+        struct invar_dataset *dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        if (info->count[INVAR_TEST] != cases[c].split || info->classes != 2 ||
+            (cases[c].split && strcmp(info->class_names[0], "cat") != 0))
+            fail_msg("%s and %s: %d test, first class %s", cases[c].train, cases[c].test, (int)info->count[INVAR_TEST],
+                     info->class_names[0]);
+        invar_dataset_close(dataset);
+    }
+}
+
+static void folders_of_systems_are_no_classes(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "a/@eaDir"};
+    struct invar_data_options options = make_options("images", folder);
+    put_gray("a/0.png", 1);
+    put_gray("b/0.png", 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char name[64], message[256] = "";
+        snprintf(name, sizeof name, "%s/a/1.png", names[i]);
+        put_gray(name, 1);
+        invar_log_set_sink(keep_message, message);
+        struct invar_dataset *dataset = make_open(&options);
+        invar_log_set_sink(NULL, NULL);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        assert_int_equal(info->classes, 2);
+        assert_int_equal(info->count[0] + info->count[1], 2);
+        const char *base = strrchr(names[i], '/');
+        assert_non_null(strstr(message, base ? base + 1 : names[i]));
+        invar_dataset_close(dataset);
+    }
+}
+
+/* A link that leads to itself cannot be looked at: one unreadable image, not the end of all. */
+static void entries_that_cannot_be_looked_at_are_counted(void **state)
+{
+    (void)state;
+    struct invar_data_options options = make_options("images", folder);
+    options.bad_limit = 1;
+    put_gray("a/0.png", 1);
+    put_gray("a/1.png", 1);
+    assert_int_equal(symlink("2.png", test_path(folder, "a/2.png")), 0);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->skipped, 1);
+    assert_non_null(strstr(invar_dataset_info(dataset)->first_skipped, "a/2.png: cannot be read"));
+    invar_dataset_close(dataset);
+}
+
 /* A gray image that happens to come first must not take the colour of all others. */
 static void any_colour_makes_three_channels(void **state)
 {
@@ -321,6 +394,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_kind_of_jpeg, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_bad_images, setup, teardown),
         cmocka_unit_test_setup_teardown(stray_bytes_in_a_jpeg_cost_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(splits_have_many_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(folders_of_systems_are_no_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(entries_that_cannot_be_looked_at_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(any_colour_makes_three_channels, setup, teardown),
         cmocka_unit_test_setup_teardown(the_machine_is_no_bad_image, setup, teardown),
     };
