@@ -5,11 +5,32 @@
 
 #include <string.h>
 
-static enum invar_ball ball_of(const struct golden_case *c)
+static enum invar_ball ball_of(struct golden_case *c)
 {
-    const cJSON *p = cJSON_GetObjectItemCaseSensitive(c->options, "p");
+    const cJSON *p = golden_option(c, "p");
+    const char *text = cJSON_GetStringValue(p);
 
-    return !cJSON_IsNumber(p) ? INVAR_BALL_INF : p->valuedouble == 1 ? INVAR_BALL_1 : INVAR_BALL_2;
+    if (text ? strcmp(text, "inf") != 0 : !cJSON_IsNumber(p) || (p->valuedouble != 1 && p->valuedouble != 2))
+        golden_fail(c, "the option p must be 1, 2 or inf");
+    return text ? INVAR_BALL_INF : cJSON_IsNumber(p) && p->valuedouble == 1 ? INVAR_BALL_1 : INVAR_BALL_2;
+}
+
+/* options of the case to those of the term */
+static bool set_options(struct golden_case *c, const struct invar_term_spec *term, void *options,
+                        struct invar_error *err)
+{
+    static const char *const names[] = {"lambda", "target", "both"};
+    char assignment[256];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const cJSON *item = golden_option(c, names[i]);
+        if (!item)
+            continue;
+        golden_assignment(item, assignment, sizeof assignment);
+        if (!invar_options_set(term->options, options, assignment, err))
+            return false;
+    }
+    return invar_options_set(term->options, options, "predictor=linear", err);
 }
 
 /* zeroed memory of the case's scratch */
@@ -39,6 +60,9 @@ static bool run_perturb(struct golden_case *c, struct invar_error *err)
         scratch && golden_matrix(c, "x", &x) && golden_matrix(c, "raw", &raw) && golden_matrix(c, "d_delta", &d_delta);
     double *norms = ok ? invar_scratch_take(scratch, (size_t)x.rows, sizeof *norms, err) : NULL;
 
+    golden_differentiates(c, "sum(delta*d_delta)");
+    if (norms && golden_real(c, "dim", (double)x.cols) != (double)x.cols)
+        golden_fail(c, "the option dim is not the number of columns of x");
     if (norms) {
         const struct invar_matrix delta = room(c, scratch, x.rows, x.cols);
         invar_dense_project(c->device, ball_of(c), eps, &raw, NULL, &delta, norms);
@@ -67,6 +91,9 @@ static bool run_whiten(struct golden_case *c, struct invar_error *err)
               invar_whitening_take(scratch, z.rows, z.cols, &w, err) &&
               invar_whitening_factor(c->device, &w, &z, golden_real(c, "ridge", 0), 0, err);
 
+    golden_fixed(c, "factor", "\"cholesky_lower\"");
+    golden_fixed(c, "centre", "true");
+    golden_differentiates(c, "sum(z_white*d_z_white)");
     if (ok) {
         invar_whitening_apply(c->device, &w, &z, &y);
         give(c, "z_white", false, &y);
@@ -96,7 +123,6 @@ static bool run_links(struct golden_case *c, struct chain *k, struct invar_error
     double *norms = invar_scratch_take(k->scratch, (size_t)n, sizeof *norms, err);
     struct invar_embeddings in = {.views = 2}, by = {.views = 2};
     struct invar_term_value value;
-    char lambda[64];
 
     if (!options || !norms)
         return false;
@@ -115,9 +141,8 @@ static bool run_links(struct golden_case *c, struct chain *k, struct invar_error
     invar_dense_product(c->device, false, true, 1, &k->x, &k->encoder, 0, &in.by[INVAR_ROLE_Z][0]);
     invar_dense_product(c->device, false, true, 1, &moved, &k->encoder, 0, &in.by[INVAR_ROLE_Z][1]);
     invar_options_default(term->options, options);
-    snprintf(lambda, sizeof lambda, "lambda=%.17g", golden_real(c, "lambda", 1));
-    if (!invar_options_set(term->options, options, lambda, err) ||
-        !invar_options_set(term->options, options, "predictor=linear", err) || !term->check(options, &in, err) ||
+    golden_differentiates(c, "loss");
+    if (!set_options(c, term, options, err) || !term->check(options, &in, err) ||
         !term->evaluate(c->device, k->term, options, &in, 1, &by, &value, err))
         return false;
     golden_give_scalar(c, "loss", value.loss);

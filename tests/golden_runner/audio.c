@@ -15,6 +15,15 @@ static bool run_logmel(struct golden_case *c, struct invar_error *err)
     float *out = NULL;
     bool ok = false;
 
+    golden_fixed(c, "window", "\"hann_periodic\"");
+    golden_fixed(c, "power", "2");
+    golden_fixed(c, "mel_scale", "\"htk\"");
+    golden_fixed(c, "mel_norm", "\"none\"");
+    golden_fixed(c, "centre", "false");
+    golden_fixed(c, "log", "\"natural\"");
+    golden_fixed(c, "log_offset", "1e-6");
+    if (golden_real(c, "win_length", (double)options.n_fft) != (double)options.n_fft)
+        golden_fail(c, "the option win_length must be n_fft");
     if (!logmel || !golden_matrix(c, "signal", &signal))
         goto done;
     int64_t samples = signal.rows * signal.cols, frames = invar_logmel_frames(&options, samples);

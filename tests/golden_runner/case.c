@@ -125,15 +125,67 @@ bool golden_matrix(struct golden_case *c, const char *name, struct invar_matrix 
     return true;
 }
 
-double golden_real(const struct golden_case *c, const char *option, double otherwise)
+const cJSON *golden_option(struct golden_case *c, const char *option)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(c->options, option);
+    const cJSON *item;
+    int i = 0;
+
+    cJSON_ArrayForEach(item, c->options)
+    {
+        if (strcmp(item->string, option) == 0) {
+            c->known |= i < 64 ? (uint64_t)1 << i : 0;
+            return item;
+        }
+        i++;
+    }
+    return NULL;
+}
+
+double golden_real(struct golden_case *c, const char *option, double otherwise)
+{
+    const cJSON *item = golden_option(c, option);
+
+    if (item && !cJSON_IsNumber(item))
+        golden_fail(c, "the option %s is no number", option);
     return cJSON_IsNumber(item) ? item->valuedouble : otherwise;
 }
 
-bool golden_flag(const struct golden_case *c, const char *option)
+bool golden_flag(struct golden_case *c, const char *option)
 {
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(c->options, option));
+    const cJSON *item = golden_option(c, option);
+
+    if (item && !cJSON_IsBool(item))
+        golden_fail(c, "the option %s is neither true nor false", option);
+    return cJSON_IsTrue(item);
+}
+
+void golden_fixed(struct golden_case *c, const char *option, const char *json)
+{
+    const cJSON *item = golden_option(c, option);
+    cJSON *only = cJSON_Parse(json);
+
+    if (item && !cJSON_Compare(item, only, true))
+        golden_fail(c, "the option %s must be %s: the runner has nothing else", option, json);
+    cJSON_Delete(only);
+}
+
+void golden_differentiates(struct golden_case *c, const char *what)
+{
+    if (c->gradient_of && strcmp(c->gradient_of, what) != 0)
+        golden_fail(c, "gradient_of must be %s, not %s: the runner has nothing else", what, c->gradient_of);
+}
+
+void golden_expect_known(struct golden_case *c)
+{
+    const cJSON *item;
+    int i = 0;
+
+    cJSON_ArrayForEach(item, c->options)
+    {
+        if (i >= 64 || !(c->known >> i & 1))
+            golden_fail(c, "the runner of %s does not know the option %s", c->term, item->string);
+        i++;
+    }
 }
 
 void golden_assignment(const cJSON *option, char *out, size_t size)

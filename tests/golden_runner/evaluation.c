@@ -5,6 +5,9 @@
 static bool run_logreg(struct golden_case *c, struct invar_error *err)
 {
     const int classes = (int)golden_real(c, "classes", 2);
+
+    golden_fixed(c, "penalise_bias", "false");
+    golden_fixed(c, "loss_scaling", "\"mean\"");
     const struct invar_logreg_options options = {.l2 = golden_real(c, "l2", 0), .iterations = 10000, .tolerance = 1e-9};
     const struct invar_array *labels = golden_input(c, "labels");
     struct invar_logreg_result result;

@@ -31,6 +31,7 @@ struct golden_case {
     cJSON *json;
     const char *term, *gradient_of;
     const cJSON *options;
+    uint64_t known; /* bit i: option i has been read or found to be what the runner does */
     struct golden_input inputs[GOLDEN_MAX_INPUTS];
     int input_count;
     struct golden_result results[GOLDEN_MAX_RESULTS];
@@ -53,8 +54,14 @@ const struct invar_array *golden_input(const struct golden_case *c, const char *
 /** The input converted to the precision of the run, as a matrix [first axis][rest]; the case's failure is set where it
  * is missing. Free its data with invar_free. */
 bool golden_matrix(struct golden_case *c, const char *name, struct invar_matrix *out);
-double golden_real(const struct golden_case *c, const char *option, double otherwise);
-bool golden_flag(const struct golden_case *c, const char *option);
+/* An option of the case that none of these has been asked for fails the run: it would have no effect. */
+const cJSON *golden_option(struct golden_case *c, const char *option);
+double golden_real(struct golden_case *c, const char *option, double otherwise);
+bool golden_flag(struct golden_case *c, const char *option);
+/** What the function does whatever the options say: fails the run where the option is there and is not that JSON. */
+void golden_fixed(struct golden_case *c, const char *option, const char *json);
+/** The same of gradient_of. */
+void golden_differentiates(struct golden_case *c, const char *what);
 /** "tau=0.1" of an option, so that an option table can read it. */
 void golden_assignment(const cJSON *option, char *out, size_t size);
 
@@ -68,6 +75,8 @@ void golden_give_array(struct golden_case *c, const char *name, const double *va
 void golden_give_data(struct golden_case *c, const char *name, bool gradient, enum invar_dtype dtype, const void *data,
                       int64_t count);
 void golden_give_integers(struct golden_case *c, const char *name, const int64_t *values, int64_t count);
+/** Fails the run where the case has an option that was never asked for. */
+void golden_expect_known(struct golden_case *c);
 /** Notes the first failure of a run; returns false. */
 bool golden_fail(struct golden_case *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-static int64_t whole(const struct golden_case *c, const char *option, int64_t otherwise)
+static int64_t whole(struct golden_case *c, const char *option, int64_t otherwise)
 {
     return (int64_t)golden_real(c, option, (double)otherwise);
 }
@@ -24,6 +24,7 @@ static int batchnorm(struct golden_case *c, struct invar_net *net, int from, con
     if (at >= 0) {
         net->layers[at].epsilon = golden_real(c, "eps", 1e-5);
         net->layers[at].momentum = golden_real(c, "momentum", 0.1);
+        golden_fixed(c, "mode", "\"training\"");
     }
     return at;
 }
@@ -47,22 +48,21 @@ static int basic_block(struct golden_case *c, struct invar_net *net, struct inva
 static int build(struct golden_case *c, struct invar_net *net, struct invar_error *err)
 {
     const char *term = c->term;
-    const int64_t kernel = whole(c, "kernel", 1), stride = whole(c, "stride", 1), padding = whole(c, "padding", 0);
-    const bool bias = golden_flag(c, "bias");
 
     if (strcmp(term, "conv2d") == 0)
-        return invar_net_conv2d(net, 0, "layer", width_of(c, "weight"), kernel, stride, padding, bias,
-                                INVAR_INIT_KAIMING_FAN_OUT, err);
+        return invar_net_conv2d(net, 0, "layer", width_of(c, "weight"), whole(c, "kernel", 1), whole(c, "stride", 1),
+                                whole(c, "padding", 0), golden_flag(c, "bias"), INVAR_INIT_KAIMING_FAN_OUT, err);
     if (strcmp(term, "batchnorm") == 0)
         return batchnorm(c, net, 0, "layer", err);
     if (strcmp(term, "relu") == 0)
         return invar_net_relu(net, 0, err);
     if (strcmp(term, "maxpool") == 0)
-        return invar_net_maxpool(net, 0, kernel, stride, padding, err);
+        return invar_net_maxpool(net, 0, whole(c, "kernel", 1), whole(c, "stride", 1), whole(c, "padding", 0), err);
     if (strcmp(term, "gap") == 0)
         return invar_net_avgpool(net, 0, 1, err);
     if (strcmp(term, "linear") == 0)
-        return invar_net_linear(net, 0, "layer", width_of(c, "weight"), bias, err);
+        return invar_net_linear(net, 0, "layer", width_of(c, "weight"), golden_flag(c, "bias"), err);
+    golden_fixed(c, "eps", strcmp(term, "l2normalize") == 0 ? "1e-12" : "1e-5");
     if (strcmp(term, "l2normalize") == 0)
         return invar_net_l2normalise(net, 0, err);
     if (strcmp(term, "layernorm") == 0)
@@ -160,6 +160,7 @@ static bool run_layer(struct golden_case *c, struct invar_error *err)
     struct invar_weights *weights = NULL;
     bool ok = false;
 
+    golden_differentiates(c, "sum(y*dy)");
     if (!golden_matrix(c, "x", &x) || !golden_matrix(c, "dy", &dy))
         goto done;
     net = invar_net_create(shape->rank == 4 ? (struct invar_shape){3, shape->shape[1], shape->shape[2], shape->shape[3]}
@@ -186,6 +187,8 @@ static bool run_softmax_ce(struct golden_case *c, struct invar_error *err)
     double sum, none;
     bool ok = false;
 
+    golden_fixed(c, "reduction", "\"mean\"");
+    golden_differentiates(c, "loss");
     if (!golden_matrix(c, "logits", &logits) || !labels || !scratch)
         goto done;
     const struct invar_dense_contrast how = {

@@ -32,6 +32,8 @@ static bool run_effective_rank(struct golden_case *c, struct invar_error *err)
     struct invar_matrix z;
     bool ok = false;
 
+    golden_fixed(c, "centre", "false");
+    golden_fixed(c, "eps", "0");
     if (!golden_matrix(c, "z", &z))
         goto done;
     const int64_t count = z.rows < z.cols ? z.rows : z.cols;
@@ -61,6 +63,7 @@ static bool run_gaussian(struct golden_case *c, struct invar_error *err)
     bool ok = scratch && golden_matrix(c, "z", &z) && (gradient = room_like(c, &z)).data &&
               invar_measure_entropy(c->device, scratch, &z, &options, &gradient, &entropy, err);
 
+    golden_differentiates(c, "entropy");
     if (ok) {
         give_exact(c, "entropy", entropy);
         give_gradient(c, "z", &gradient);
@@ -71,9 +74,30 @@ static bool run_gaussian(struct golden_case *c, struct invar_error *err)
     return ok;
 }
 
+/* beta and sigma are read where the estimator has them, so that they are unknown to the others */
+static struct invar_entropy_options entropy_options(struct golden_case *c)
+{
+    static const char *const names[] = {"gaussian", "logdet", "pairdist_kl", "pairdist_bhattacharyya"};
+    const char *name = cJSON_GetStringValue(golden_option(c, "entropy"));
+    struct invar_entropy_options options = {.estimator = INVAR_ENTROPY_GAUSSIAN, .beta = 1, .sigma = 1};
+    int i = 0;
+
+    while (i < 4 && strcmp(names[i], name ? name : "gaussian") != 0)
+        i++;
+    if (i == 4)
+        golden_fail(c, "the option entropy is none of gaussian, logdet, pairdist_kl and pairdist_bhattacharyya");
+    else
+        options.estimator = (enum invar_entropy_estimator)i;
+    if (options.estimator == INVAR_ENTROPY_LOGDET)
+        options.beta = golden_real(c, "beta", 1);
+    else if (options.estimator != INVAR_ENTROPY_GAUSSIAN)
+        options.sigma = golden_real(c, "sigma", 1);
+    return options;
+}
+
 static bool run_information_bound(struct golden_case *c, struct invar_error *err)
 {
-    const struct invar_entropy_options options = {.estimator = INVAR_ENTROPY_GAUSSIAN};
+    const struct invar_entropy_options options = entropy_options(c);
     struct invar_scratch *scratch = invar_scratch_create(err);
     struct invar_matrix z = {0}, z_prime = {0}, by_z = {0}, by_prime = {0};
     struct invar_information information;
@@ -82,6 +106,7 @@ static bool run_information_bound(struct golden_case *c, struct invar_error *err
         (by_z = room_like(c, &z)).data && (by_prime = room_like(c, &z)).data &&
         invar_measure_information(c->device, scratch, &z, &z_prime, &options, &by_z, &by_prime, &information, err);
 
+    golden_differentiates(c, "bound");
     if (ok) {
         give_exact(c, "entropy", information.entropy);
         give_exact(c, "expected_log_q", information.expected_log_q);
@@ -97,20 +122,27 @@ static bool run_information_bound(struct golden_case *c, struct invar_error *err
     return ok;
 }
 
-/* The case differentiates one of the three; the other view then has no part in it. */
+/* The case differentiates one of the three; a view that has no part in it has gradient 0. */
 static bool run_alignment_uniformity(struct golden_case *c, struct invar_error *err)
 {
     struct invar_scratch *scratch = invar_scratch_create(err);
     struct invar_matrix z1 = {0}, z2 = {0}, by_z1 = {0}, by_z2 = {0};
     const double t = golden_real(c, "t", 2);
-    const bool of_alignment = c->gradient_of && strcmp(c->gradient_of, "alignment") == 0;
+    const char *of = c->gradient_of ? c->gradient_of : "alignment";
+    const bool of_alignment = strcmp(of, "alignment") == 0, of_1 = strcmp(of, "uniformity_z1") == 0,
+               of_2 = strcmp(of, "uniformity_z2") == 0;
     double alignment, uniformity1, uniformity2;
     bool ok = scratch && golden_matrix(c, "z1", &z1) && golden_matrix(c, "z2", &z2) &&
               (by_z1 = room_like(c, &z1)).data && (by_z2 = room_like(c, &z2)).data &&
               invar_measure_alignment(c->device, scratch, &z1, &z2, of_alignment ? &by_z1 : NULL,
                                       of_alignment ? &by_z2 : NULL, &alignment, err) &&
-              invar_measure_uniformity(c->device, scratch, &z1, t, of_alignment ? NULL : &by_z1, &uniformity1, err) &&
-              invar_measure_uniformity(c->device, scratch, &z2, t, NULL, &uniformity2, err);
+              invar_measure_uniformity(c->device, scratch, &z1, t, of_1 ? &by_z1 : NULL, &uniformity1, err) &&
+              invar_measure_uniformity(c->device, scratch, &z2, t, of_2 ? &by_z2 : NULL, &uniformity2, err);
+
+    golden_fixed(c, "normalize", "true");
+    golden_fixed(c, "alignment_exponent", "2");
+    if (!of_alignment && !of_1 && !of_2)
+        golden_fail(c, "gradient_of must be alignment, uniformity_z1 or uniformity_z2, not %s", of);
 
     if (ok) {
         give_exact(c, "alignment", alignment);
@@ -156,6 +188,7 @@ static bool run_fisher(struct golden_case *c, struct invar_error *err)
     const bool ok = golden_matrix(c, "features", &features) && labels &&
                     invar_measure_fisher(&features, labels->data, &fisher, err);
 
+    golden_fixed(c, "quantiles", "\"linear\"");
     if (ok) {
         golden_give_integers(c, "classes", fisher.ids, fisher.classes);
         golden_give(c, "ratios", false, c->tolerance_f64, fisher.ratios, (int64_t)fisher.classes * fisher.classes);
@@ -207,6 +240,8 @@ static bool run_generalisation(struct golden_case *c, struct invar_error *err)
                     data.y_unlabelled && data.y_labelled && data.y_test &&
                     invar_measure_generalisation(&data, &out, err);
 
+    golden_fixed(c, "head_bias", "false");
+    golden_fixed(c, "unlabelled_features", "\"f_plus\"");
     if (ok) {
         give_exact(c, "invariance", out.invariance);
         give_exact(c, "unlabelled_norm", out.unlabelled_norm);

@@ -28,6 +28,7 @@ static bool set_options(struct golden_case *c, const struct invar_term_spec *ter
     {
         if (part && !has_option(term, item->string))
             continue;
+        golden_option(c, item->string);
         golden_assignment(item, assignment, sizeof assignment);
         if (!invar_options_set(term->options, options, assignment, err))
             return false;

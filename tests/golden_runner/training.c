@@ -53,6 +53,7 @@ static bool set_options(struct golden_case *c, const struct invar_optimiser_spec
     invar_options_default(spec->options, options);
     cJSON_ArrayForEach(item, c->options)
     {
+        golden_option(c, item->string);
         golden_assignment(item, assignment, sizeof assignment);
         if (strcmp(item->string, "steps") != 0 && strcmp(item->string, "lr") != 0 &&
             !invar_options_set(spec->options, options, assignment, err))
@@ -70,9 +71,9 @@ static void upload(struct golden_case *c, struct optimised *o, float *to, const 
     invar_device_upload(c->device, to + p->offset, o->host, (size_t)p->count * sizeof(float));
 }
 
-static double rate_of(const struct golden_case *c, int64_t step)
+static double rate_of(struct golden_case *c, int64_t step)
 {
-    const cJSON *lr = cJSON_GetObjectItemCaseSensitive(c->options, "lr");
+    const cJSON *lr = golden_option(c, "lr");
     return cJSON_IsArray(lr) ? cJSON_GetArrayItem(lr, (int)step)->valuedouble : lr->valuedouble;
 }
 
@@ -109,6 +110,8 @@ static bool run_optimiser(struct golden_case *c, struct invar_error *err)
 
     if (!options || !take_parameters(c, &o) || !set_options(c, spec, options, err))
         goto done;
+    if (golden_real(c, "steps", (double)o.steps) != (double)o.steps)
+        golden_fail(c, "the option steps is not the number of gradients");
     const size_t total = (size_t)o.net.trained_count;
     o.weights.device = c->device;
     o.weights.net = &o.net;
@@ -166,7 +169,7 @@ static bool run_ema_values(struct golden_case *c, struct invar_error *err)
 
 static bool run_ema_update(struct golden_case *c, struct invar_error *err)
 {
-    const cJSON *steps = cJSON_GetObjectItemCaseSensitive(c->options, "k");
+    const cJSON *steps = golden_option(c, "k");
     const int count = cJSON_GetArraySize(steps);
     struct invar_matrix start, theta;
     float *path = NULL, *target = NULL;
