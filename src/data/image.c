@@ -133,7 +133,7 @@ bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_
     if (size == 0)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a JPEG or PNG image", name);
     if (is_png(bytes, size))
-        return data_png_decode(bytes, size, name, channels, image, err);
+        return data_png_decode(decoder, bytes, size, name, channels, image, err);
     if (is_jpeg(bytes, size))
         return data_jpeg_decode(decoder, bytes, size, name, channels, image, err);
     return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is neither a JPEG nor a PNG image", name);

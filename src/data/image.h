@@ -66,8 +66,8 @@ bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_
 /** The two formats; bytes start with the format's signature. */
 bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                       struct data_image *image, struct invar_error *err);
-bool data_png_decode(const uint8_t *bytes, size_t size, const char *name, int channels, struct data_image *image,
-                     struct invar_error *err);
+bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                     struct data_image *image, struct invar_error *err);
 /** Checks sides and area of a header against the limits. */
 bool data_image_check(int64_t height, int64_t width, const char *name, struct invar_error *err);
 

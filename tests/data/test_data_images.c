@@ -204,6 +204,47 @@ static void reseal_png(struct bytes *png)
         png->data[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
 }
 
+/* 16 bits: what the upper 8 keep is read, what they would lose is refused with its range. */
+static void sixteen_bits_lose_nothing_in_silence(void **state)
+{
+    (void)state;
+    static const struct {
+        int first, step, type;
+        const char *refused;
+    } cases[] = {
+        {200, 1, 0, "50 different values from 200 to 249, of which the upper 8 bits that are read keep 1"},
+        {0, 80, 0, "keep 16"},    /* 12 bits as a camera gives them */
+        {30000, 2, 0, "keep 1;"}, /* far from 0 */
+        {0, 1300, 0, NULL},       /* over all 16 bits */
+        {0, 257, 0, NULL},        /* 8 bits in 16 */
+        {200, 1, 4, "keep 1;"},
+        {0, 1300, 4, NULL},
+        {200, 1, 2, "keep 1;"},
+        {0, 1300, 6, NULL},
+    };
+    static const size_t samples[] = {1, 0, 3, 0, 2, 0, 4};
+    for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
+        uint16_t wide[4 * 50];
+        const size_t n = samples[cases[c].type];
+        for (size_t i = 0; i < 50 * n; i++)
+            wide[i] = (uint16_t)(cases[c].first + (int)(i / n) * cases[c].step);
+        struct bytes png = make_png_as(wide, 100 * n, 5, 10, cases[c].type, 16, NULL);
+        struct invar_data_options options = make_options("images", folder);
+        struct invar_sample sample;
+        put("a/1.jpg", png);
+        if (cases[c].refused) {
+            make_refused(&options, INVAR_ERROR_DATA, cases[c].refused);
+            continue;
+        }
+        struct invar_dataset *dataset = make_open(&options);
+        struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
+        for (int i = 0; i < 50; i++)
+            assert_int_equal(pixel(&sample, i / 10, i % 10, 0), (cases[c].first + i * cases[c].step) >> 8);
+        invar_loader_free(loader);
+        invar_dataset_close(dataset);
+    }
+}
+
 static void refuses_bad_images(void **state)
 {
     (void)state;
@@ -397,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(splits_have_many_names, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_of_systems_are_no_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(entries_that_cannot_be_looked_at_are_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(sixteen_bits_lose_nothing_in_silence, setup, teardown),
         cmocka_unit_test_setup_teardown(any_colour_makes_three_channels, setup, teardown),
         cmocka_unit_test_setup_teardown(the_machine_is_no_bad_image, setup, teardown),
     };
