@@ -141,7 +141,7 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
 {
     static const char *const endings[] = {".wav",  ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif",
                                           ".aifc", ".au",   ".snd",  ".caf", ".w64", ".rf64", ".voc", NULL};
-    const struct data_layout layout = {"clip", ".wav, .flac or .ogg", endings, options->pattern[0] != '\0'};
+    const struct data_layout layout = {"clip", ".wav, .flac, .ogg, .mp3, ...", endings, options->pattern[0] != '\0'};
     struct audio *audio = invar_alloc(1, sizeof *audio, err);
 
     if (!audio)

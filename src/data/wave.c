@@ -79,8 +79,8 @@ static bool refuse(const char *name, int number, struct invar_error *err)
 {
     if (data_is_system(number))
         return data_unreadable(name, number, err);
-    return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no sound that can be read, expected WAV, FLAC or OGG",
-                           name);
+    return invar_error_set(err, INVAR_ERROR_FORMAT,
+                           "%s: is no sound that can be read, expected WAV, FLAC, OGG, MP3, ...", name);
 }
 
 int data_wave_rate(int file, const char *name, struct invar_error *err)

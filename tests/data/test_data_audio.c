@@ -238,6 +238,28 @@ static void unknown_lengths_are_counted(void **state)
     assert_non_null(strstr(err.message, "the limit of a clip"));
 }
 
+/* The ending says that it is a sound, the content which. */
+static void every_kind_of_sound(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int format;
+    } kinds[] = {{"a.aiff", SF_FORMAT_AIFF}, {"b.AU", SF_FORMAT_AU},    {"c.caf", SF_FORMAT_CAF},
+                 {"d.w64", SF_FORMAT_W64},   {"e.flac", SF_FORMAT_WAV}, {"f.wave", SF_FORMAT_FLAC}};
+    char name[64];
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        snprintf(name, sizeof name, "kinds/%s", kinds[i].name);
+        put_sound(name, kinds[i].format | SF_FORMAT_PCM_16, 8000, 1, 4000, 0);
+    }
+    struct invar_data_options options = make_options("audio", test_path(folder, "kinds"));
+    options.test_fraction = 0;
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->count[INVAR_TRAIN], 6);
+    assert_int_equal(invar_dataset_info(dataset)->skipped, 0);
+    invar_dataset_close(dataset);
+}
+
 static void silence_is_a_clip(void **state)
 {
     (void)state;
@@ -419,7 +441,7 @@ int main(void)
         TEST(folders_are_classes_and_splits), TEST(refuses_constants_that_do_not_fit),
         TEST(statistics_may_be_given),        TEST(statistics_do_not_depend_on_threads),
         TEST(windows_end_in_silence),         TEST(sizes_that_writers_leave),
-        TEST(unknown_lengths_are_counted),
+        TEST(unknown_lengths_are_counted),    TEST(every_kind_of_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
