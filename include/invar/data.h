@@ -116,6 +116,9 @@ struct invar_dataset_info {
         const char *name;
         int64_t samples; /**< of the training split */
     } smallest_group, largest_group;
+    /** What identifies the data wherever they lie: words KEY=VALUE of counts, size, classes, and checksums of labels,
+     * splits, names and sizes of files, contents where they are in memory. NULL of a survey. */
+    const char *identity;
     const struct invar_table *table; /**< what the numbers mean; NULL where samples are no rows of a table */
     float mean[16], deviation[16]; /**< per channel over the training split (a seeded sample of it when not in memory),
                                       values in 0..1; channels <= 16; deviation 1 where a channel is constant; clips:
@@ -123,6 +126,10 @@ struct invar_dataset_info {
 };
 
 struct invar_dataset;
+
+/** Whether two identities (info.identity) agree in what both have; else what differs, both values of each, is in
+ * difference, cut to size. */
+bool invar_data_identity_same(const char *before, const char *now, char *difference, size_t size);
 
 /**
  * Finds the source in the table by the word before ':', reads or scans it, decodes small sets into memory, computes

@@ -16,7 +16,7 @@ struct arguments {
     struct cli_list recipe, assignments;
     const char *run, *device;
     int64_t threads;
-    bool resume, dry_run, json;
+    bool resume, accept_data, dry_run, json;
 };
 
 /** All that a run borrows, in the order of creation. */
@@ -128,8 +128,11 @@ static bool load_recipe(struct session *session, const struct arguments *argumen
 
 static bool prepare(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
-    struct invar_trainer_options options = {
-        .resume = arguments->resume, .stop = &cli_stop, .report = on_step, .user = session};
+    struct invar_trainer_options options = {.resume = arguments->resume,
+                                            .accept_data = arguments->accept_data,
+                                            .stop = &cli_stop,
+                                            .report = on_step,
+                                            .user = session};
 
     if (!load_recipe(session, arguments, err))
         return false;
@@ -322,6 +325,8 @@ int invar_cli_pretrain(int argc, char **argv)
          0},
         {"resume", 0, NULL, "go on from the last checkpoint of --run DIR; RECIPE may be left out", CLI_FLAG,
          &arguments.resume, 0, 0},
+        {"accept-data", 0, NULL, "with --resume: go on though the data are not those that the run went on so far",
+         CLI_FLAG, &arguments.accept_data, 0, 0},
         {"dry-run", 0, NULL, "print memory, operations and the largest batch; train nothing", CLI_FLAG,
          &arguments.dry_run, 0, 0},
         {"device", 0, "NAME", "where to compute (default: cpu)", CLI_TEXT, &arguments.device, 0, 0},
@@ -340,7 +345,8 @@ int invar_cli_pretrain(int argc, char **argv)
         .positional_maximum = 1,
         .assignments = &arguments.assignments,
         .example = "  invar pretrain relic-fashion-mnist training.epochs=1 --run runs/first\n"
-                   "  invar pretrain --resume --run runs/first\n",
+                   "  invar pretrain --resume --run runs/first\n"
+                   "  invar pretrain --resume --run runs/first training.epochs=6\n",
     };
     int status;
 

@@ -141,6 +141,8 @@ cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embe
     if (!object)
         return NULL;
     cJSON_AddStringToObject(object, "data", info->source);
+    if (info->identity)
+        cJSON_AddStringToObject(object, "data_identity", info->identity);
     cJSON_AddNumberToObject(object, "train_count", (double)train->features.shape[0]);
     cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
     cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);

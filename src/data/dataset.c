@@ -407,9 +407,11 @@ struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *opt
     struct invar_dataset *dataset = create(options, err);
     if (dataset)
         dataset->source.columns = columns;
-    if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
-        data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
-        standardisation(dataset, err)) {
+    bool ok = dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err);
+    if (ok)
+        data_identity_names(dataset);
+    if (ok && data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
+        standardisation(dataset, err) && data_identity(dataset, err)) {
         compare_samples(dataset);
         point_rows(dataset);
         return dataset;
@@ -478,6 +480,7 @@ void invar_dataset_close(struct invar_dataset *dataset)
         invar_free(dataset->groups[split]);
     }
     data_groups_free(&dataset->refinement);
+    invar_text_free(&dataset->identity.text);
     invar_free(dataset->bad);
     invar_free(dataset);
 }

@@ -15,6 +15,13 @@ struct data_arena {
     size_t left;
 };
 
+/* What identifies the data (identity.c). */
+struct data_identity {
+    struct invar_text text;
+    bool named;
+    uint32_t names, bytes;
+};
+
 struct invar_dataset {
     struct invar_dataset_info info;
     struct invar_data_options options;
@@ -35,6 +42,8 @@ struct invar_dataset {
 
     struct data_groups refinement; /**< by item, then by split; empty without data.group */
     int64_t *groups[2];
+
+    struct data_identity identity;
 
     /* Sets in memory: pixels by item, in the arenas or in the files that the source holds. */
     const uint8_t **pixels;
@@ -67,6 +76,10 @@ void data_hold_free(struct invar_dataset *dataset);
 /** Samples of a kind as their dtype and bytes. */
 struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,
                                           const uint8_t *data);
+/** Names and sizes of files into the identity, while the source has its files. */
+void data_identity_names(struct invar_dataset *dataset);
+/** info.identity, once samples are numbered. */
+bool data_identity(struct invar_dataset *dataset, struct invar_error *err);
 /** Fills info.mean and info.deviation. */
 bool data_statistics(struct invar_dataset *dataset, struct invar_error *err);
 /** The same of the log-mel spectrograms of clips. */

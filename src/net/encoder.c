@@ -45,6 +45,7 @@ void invar_encoder_free(struct invar_encoder *encoder)
     invar_text_free(&encoder->options);
     invar_text_free(&encoder->source);
     invar_text_free(&encoder->columns);
+    invar_text_free(&encoder->identity);
     invar_free(encoder);
 }
 
@@ -230,6 +231,8 @@ static bool write_metadata(const struct invar_encoder *encoder, struct invar_saf
             invar_safetensors_set_metadata(file, "invar.data_kind", encoder->data_kind, err)) &&
            (!encoder->columns.data ||
             invar_safetensors_set_metadata(file, "invar.columns", encoder->columns.data, err)) &&
+           (!encoder->identity.data ||
+            invar_safetensors_set_metadata(file, "invar.identity", encoder->identity.data, err)) &&
            write_channels(file, "invar.mean", encoder->mean, channels, err) &&
            write_channels(file, "invar.deviation", encoder->deviation, channels, err);
 }
@@ -298,6 +301,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
     const char *columns = invar_safetensors_metadata(file, "invar.columns");
     const char *data_kind = invar_safetensors_metadata(file, "invar.data_kind");
+    const char *identity = invar_safetensors_metadata(file, "invar.identity");
     struct invar_shape shape;
     struct invar_node *section = NULL;
     struct invar_error problem = {0};
@@ -310,6 +314,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
               read_channels("invar.mean", mean, channel_count(shape), -1e30f, encoder->mean, path, err) &&
               read_channels("invar.deviation", deviation, channel_count(shape), 0.0f, encoder->deviation, path, err) &&
               invar_text_printf(&encoder->source, err, "%s", data) &&
+              (!identity || invar_text_printf(&encoder->identity, err, "%s", identity)) &&
               (!columns || invar_text_printf(&encoder->columns, err, "%s", columns));
     if (!ok)
         return false;

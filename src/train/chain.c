@@ -101,9 +101,7 @@ bool invar_chain_backward(struct invar_trainer *t, struct invar_error *err)
 
 static void update_target(struct invar_trainer *t)
 {
-    const struct invar_target_options *o = &t->recipe->target;
-
-    t->target_momentum = o->schedule ? o->momentum : invar_schedule_momentum(o->momentum, t->step, t->total);
+    t->target_momentum = invar_length_momentum(t);
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         const struct invar_chain_net *n = &t->nets[i];
         if (n->target_weights)
@@ -125,8 +123,7 @@ bool invar_chain_update(struct invar_trainer *t, struct invar_error *err)
     if (!isfinite(t->gradient_norm))
         return invar_nonfinite_error(t, "the gradient is not finite", err);
 
-    t->rate = invar_schedule_rate(t->peak, r->training.rate_interval ? t->step - t->step % t->steps_per_epoch : t->step,
-                                  t->warmup, t->total, r->training.start_ratio, r->training.final_ratio);
+    t->rate = invar_length_rate(t);
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         struct invar_chain_net *n = &t->nets[i];
         if (!n->net)

@@ -52,6 +52,8 @@ static bool create_encoder(struct invar_trainer *t, struct invar_error *err)
     memcpy(t->encoder->deviation, info->deviation, sizeof info->deviation);
     if (info->table && !invar_text_printf(&t->encoder->columns, err, "%s", info->table->schema))
         return false;
+    if (info->identity && !invar_text_printf(&t->encoder->identity, err, "%s", info->identity))
+        return false;
     snprintf(t->encoder->data_kind, sizeof t->encoder->data_kind, "%s", invar_data_kind_name(info->kind));
     snprintf(t->encoder->recipe, sizeof t->encoder->recipe, "%.127s", t->recipe->name);
     t->nets[INVAR_NET_ENCODER].net = t->encoder->net;

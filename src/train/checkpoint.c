@@ -193,7 +193,9 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
            invar_safetensors_set_metadata(file, "invar.recipe", t->recipe_text.data, err) &&
            invar_safetensors_set_metadata(file, "invar.device", invar_device_name(t->device), err) &&
            store_number(file, "invar.threads", invar_device_threads(t->device), err) &&
-           store_number(file, "invar.step", t->step, err) &&
+           (!invar_dataset_info(t->dataset)->identity ||
+            invar_safetensors_set_metadata(file, "invar.identity", invar_dataset_info(t->dataset)->identity, err)) &&
+           invar_length_store(t, file, err) && store_number(file, "invar.step", t->step, err) &&
            store_number(file, "invar.warned_deviation", t->warned_deviation, err) &&
            store_number(file, "invar.warned_rank", t->warned_rank, err);
 }
@@ -309,7 +311,7 @@ bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
     if (t->nets[INVAR_NET_GENERATOR].net && !t->finished && !write_generator(t, err))
         return false;
     /* Last, since it is what tells a run that has ended. */
-    return t->finished || write_encoder(t, err);
+    return (t->finished && !(t->rewrite && t->saved == t->total)) || write_encoder(t, err);
 }
 
 /* ---- reading ---- */
@@ -324,17 +326,50 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
                     struct invar_error *err)
 {
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
+    bool length, place;
 
-    if (!recipe || strcmp(recipe, t->recipe_text.data) != 0 || read_number(file, "invar.step") != step ||
-        step > t->total)
+    if (!recipe || !invar_folder_compare(t, recipe, &length, &place, NULL) || read_number(file, "invar.step") != step)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: belongs to another run", path);
     for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
             return false;
-    t->step = t->saved = step;
+    t->saved = step;
     t->warned_deviation = read_number(file, "invar.warned_deviation") == 1;
     t->warned_rank = read_number(file, "invar.warned_rank") == 1;
     return true;
+}
+
+/* A run goes on over the data that it was begun with, wherever they lie now. */
+static bool check_identity(const struct invar_trainer *t, const struct invar_safetensors *file, bool moved,
+                           struct invar_error *err)
+{
+    const char *before = invar_safetensors_metadata(file, "invar.identity");
+    const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
+    char difference[512];
+
+    if (t->options.accept_data || !info->identity)
+        return true;
+    if (!before)
+        return !moved || invar_error_set(err, INVAR_ERROR_USAGE,
+                                         "%s: its checkpoint is of an earlier version and does not say what its data "
+                                         "were, so %s cannot be compared: give --accept-data to go on with it",
+                                         t->folder, info->source);
+    return invar_data_identity_same(before, info->identity, difference, sizeof difference) ||
+           invar_error_set(err, INVAR_ERROR_DATA,
+                           "%s: %s has other data than the run went on so far: they differ in %s: give the data of "
+                           "before (data.source=...), or --accept-data to go on with these",
+                           t->folder, info->source, difference);
+}
+
+/* What is no damage of the checkpoint but asked for otherwise: other data, another length. */
+static bool admit(struct invar_trainer *t, const struct invar_safetensors *file, int64_t step, struct invar_error *err)
+{
+    const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
+    bool length, place;
+
+    if (!recipe || !invar_folder_compare(t, recipe, &length, &place, NULL))
+        return true;
+    return check_identity(t, file, place, err) && invar_length_restore(t, file, step, length, err);
 }
 
 /* The same bits need the same library, device and number of threads: say when one differs. */
@@ -369,7 +404,12 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
         invar_checkpoint_name(name, sizeof name, step);
         if (!invar_folder_path(t, name, path, err))
             return false;
-        *found = invar_safetensors_read(&file, path, &damage) && restore(t, file, path, step, &damage);
+        const bool whole = invar_safetensors_read(&file, path, &damage);
+        if (whole && !admit(t, file, step, err)) {
+            invar_safetensors_free(file);
+            return false;
+        }
+        *found = whole && restore(t, file, path, step, &damage);
         if (*found)
             warn_of_changes(t, file);
         else

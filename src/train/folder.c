@@ -61,14 +61,43 @@ static size_t line_length(const char *text)
     return strcspn(text, "\n");
 }
 
-static bool compare_recipe(const struct invar_trainer *t, const char *there, struct invar_error *err)
+/* Whether both lines are of one key (`key: `) of a section. */
+static bool both_are(const char *there, const char *here, const char *key)
 {
-    const char *here = t->recipe_text.data;
+    const size_t length = strlen(key);
+
+    return strncmp(there, key, length) == 0 && strncmp(here, key, length) == 0;
+}
+
+/* What may differ in a run that goes on: how long it is, and where its data lie. */
+static bool may_differ(const char *section, const char *there, const char *here, bool *length, bool *place)
+{
+    const bool of_length = strncmp(section, "training:", 9) == 0 &&
+                           (both_are(there, here, "  epochs: ") || both_are(there, here, "  steps: "));
+    const bool of_place = strncmp(section, "data:", 5) == 0 &&
+                          (both_are(there, here, "  source: ") || both_are(there, here, "  test: ") ||
+                           both_are(there, here, "  metadata: "));
+
+    *length = *length || of_length;
+    *place = *place || of_place;
+    return of_length || of_place;
+}
+
+bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
+                          struct invar_error *err)
+{
+    const char *here = t->recipe_text.data, *section = "";
     int line = 1;
 
+    *length = *place = false;
     for (;; line++) {
         size_t a = line_length(there), b = line_length(here);
-        if (a != b || memcmp(there, here, a) != 0 || (there[a] == '\0') != (here[b] == '\0'))
+        bool same = a == b && memcmp(there, here, a) == 0;
+        if (same && here[0] != ' ')
+            section = here;
+        if (!same)
+            same = may_differ(section, there, here, length, place);
+        if (!same || (there[a] == '\0') != (here[b] == '\0'))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: belongs to a run with other settings: line %d of its recipe.yaml is \"%.*s\", "
                                    "here it would be \"%.*s\": resume with the same settings, or give another --run",
@@ -103,11 +132,19 @@ void invar_folder_release(struct invar_trainer *t)
     t->lock = -1;
 }
 
+/* The line of training.steps as it is in the recipe of this run. */
+static const char *steps_line(const struct invar_trainer *t, char out[64])
+{
+    snprintf(out, 64, "\n  steps: %lld\n", (long long)t->recipe->training.steps);
+    return out;
+}
+
 bool invar_folder_check(struct invar_trainer *t, bool *resuming, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
     struct invar_bytes recipe = {0};
-    bool empty, leftovers, ok;
+    bool empty, leftovers, ok, length = false, place = false;
+    char steps[64];
 
     *resuming = false;
     if (!look(t, &empty, &leftovers, err) || !invar_folder_path(t, "recipe.yaml", path, err))
@@ -121,7 +158,14 @@ bool invar_folder_check(struct invar_trainer *t, bool *resuming, struct invar_er
     if (!invar_path_exists(path))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: is not the folder of a run (it has no recipe.yaml): give another --run", t->folder);
-    ok = invar_file_read(&recipe, path, RECIPE_LIMIT, err) && compare_recipe(t, (const char *)recipe.data, err);
+    ok = invar_file_read(&recipe, path, RECIPE_LIMIT, err) &&
+         invar_folder_compare(t, (const char *)recipe.data, &length, &place, err);
+    t->rewrite = length || place;
+    if (ok && length && t->recipe->training.steps > 0 && strstr((const char *)recipe.data, steps_line(t, steps)))
+        ok = invar_error_set(err, INVAR_ERROR_USAGE,
+                             "%s: training.steps is %lld, which decides the length whatever training.epochs is: set "
+                             "training.steps",
+                             t->folder, (long long)t->recipe->training.steps);
     invar_bytes_free(&recipe);
     *resuming = ok;
     return ok && hold(t, err);
@@ -148,5 +192,6 @@ bool invar_folder_begin(struct invar_trainer *t, struct invar_error *err)
     if (!invar_folder_create(t->folder, err) || !hold(t, err) || !invar_folder_path(t, "recipe.yaml", path, err))
         return false;
     remove_leftovers(t);
-    return invar_path_exists(path) || invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);
+    return (invar_path_exists(path) && !t->rewrite) ||
+           invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);
 }

@@ -13,7 +13,7 @@ double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int6
 
     if (step < warmup_steps)
         return peak * (start_ratio + (1 - start_ratio) * (double)step / (double)warmup_steps);
-    if (total_steps <= warmup_steps)
+    if (total_steps <= warmup_steps || final_ratio == 1)
         return peak;
     progress = (double)(step - warmup_steps) / (double)(total_steps - warmup_steps);
     q = (1 + cos(PI * progress)) / 2;

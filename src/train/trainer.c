@@ -143,7 +143,12 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
     if (resuming) {
         if (!invar_folder_path(t, "encoder.safetensors", path, err) || !invar_checkpoint_resume(t, &found, err))
             return false;
-        t->finished = invar_path_exists(path);
+        t->finished = invar_path_exists(path) && !(found && t->extended && t->step < t->total);
+        if (t->finished && t->rewrite && !found)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: has no whole checkpoint, so its length and its data cannot be changed: leave "
+                                   "training.epochs, training.steps and data.source as they are",
+                                   t->folder);
         if (t->finished)
             t->step = t->total;
         invar_log(INVAR_LOG_INFO, t->finished ? "%s: the run is finished" : "%s: goes on after step %lld of %lld",
@@ -151,6 +156,11 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
     }
     if (invar_device_is_planning(t->device))
         return true;
+    if (!found) { /* what a damaged checkpoint left */
+        t->step = t->finished ? t->total : 0;
+        t->extended = false;
+        t->joined = (struct invar_joined){0};
+    }
     if (!found && !invar_chain_initialise(t, err))
         return false;
     return !t->folder || invar_folder_begin(t, err);

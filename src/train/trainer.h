@@ -108,6 +108,12 @@ struct invar_trainer {
     int64_t step, total, steps_per_epoch, warmup;
     double peak;   /* rate */
     bool finished; /* a resumed run that had ended */
+    bool extended; /* its length has been changed, so that encoder.safetensors may be of the shorter run */
+    bool rewrite;  /* recipe.yaml is of other length or place of data */
+    struct invar_joined {
+        int64_t step, steps; /* from that step on, over so many, to the schedule of the present length; 0: all along */
+        double rate, momentum;
+    } joined;
     int64_t saved; /* step of the newest checkpoint; -1: none */
 
     bool warned_deviation, warned_rank;
@@ -141,6 +147,19 @@ bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err)
 bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */
 bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
+
+/* ---- the schedule of a run whose length has been changed (length.c) ---- */
+
+/** Rate and momentum of the target network of the step that comes next. */
+double invar_length_rate(const struct invar_trainer *trainer);
+double invar_length_momentum(const struct invar_trainer *trainer);
+/** From the present step on, go over from that rate and momentum to the schedule of the present length. */
+void invar_length_join(struct invar_trainer *trainer, double rate, double momentum);
+/** State of the schedule in a checkpoint. recipe_differs: the checkpoint is of another length. Reading refuses a length
+ * below the steps done, and another length where the checkpoint does not say its rate. */
+bool invar_length_store(const struct invar_trainer *trainer, struct invar_safetensors *file, struct invar_error *err);
+bool invar_length_restore(struct invar_trainer *trainer, const struct invar_safetensors *file, int64_t step,
+                          bool recipe_differs, struct invar_error *err);
 
 /* ---- layer-wise rates (layers.c) ---- */
 
@@ -235,7 +254,12 @@ bool invar_metrics_collect(struct invar_trainer *trainer, struct invar_record *r
 /** May this run use the folder? Changes nothing. *resuming: there is a run of this recipe to go on with, and the
  * folder is held against other processes. */
 bool invar_folder_check(struct invar_trainer *trainer, bool *resuming, struct invar_error *err);
-/** Makes the folder and recipe.yaml where they are missing, holds the folder, and removes what killed writers left. */
+/** Whether `there`, a resolved recipe, is that of this run but for its length and the place of its data. *length,
+ * *place: whether these differ. Otherwise a sentence with the first other line; what is whose recipe it is. */
+bool invar_folder_compare(const struct invar_trainer *trainer, const char *there, bool *length, bool *place,
+                          struct invar_error *err);
+/** Makes the folder and recipe.yaml where they are missing or of another length, holds the folder, and removes what
+ * killed writers left. */
 bool invar_folder_begin(struct invar_trainer *trainer, struct invar_error *err);
 /** Lets go of the folder. */
 void invar_folder_release(struct invar_trainer *trainer);

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What identifies data wherever they lie: words KEY=VALUE with counts, sizes and checksums, so that whoever compares
+ * two says which of them differ. Names are taken relative to the source; contents where they are in memory.
+ */
+#include "data/dataset.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+static const struct {
+    const char *key, *meaning;
+} words[] = {
+    {"train", "the number of training samples"},
+    {"test", "the number of test samples"},
+    {"size", "channels, height and width"},
+    {"classes", "the number and names of classes"},
+    {"columns", "the columns"},
+    {"labels", "the labels"},
+    {"splits", "which samples are the test split"},
+    {"groups", "the refinement groups"},
+    {"names", "the names of files"},
+    {"bytes", "the sizes of files"},
+    {"contents", "the contents"},
+};
+#define WORDS (sizeof words / sizeof *words)
+
+static uint32_t hash_text(uint32_t hash, const char *text)
+{
+    return invar_crc32(hash, text, strlen(text) + 1);
+}
+
+/* What is behind the path of the source, which may have moved. */
+static const char *relative(const struct invar_dataset *dataset, const char *name)
+{
+    const char *root = strchr(dataset->options.source, ':');
+    size_t length = root ? strlen(++root) : 0;
+
+    return length && strncmp(name, root, length) == 0 ? name + length : name;
+}
+
+void data_identity_names(struct invar_dataset *dataset)
+{
+    const struct data_source *source = &dataset->source;
+    struct data_identity *identity = &dataset->identity;
+
+    identity->named = source->name && !source->pixels;
+    for (int64_t i = 0; identity->named && i < source->count; i++) {
+        struct stat status = {0};
+        const char *name = source->name(source, i);
+        identity->names = hash_text(identity->names, relative(dataset, name));
+        const int64_t bytes = stat(name, &status) == 0 ? (int64_t)status.st_size : -1;
+        identity->bytes = invar_crc32(identity->bytes, &bytes, sizeof bytes);
+    }
+}
+
+static uint32_t hash_contents(const struct invar_dataset *dataset)
+{
+    const size_t unit = data_unit(dataset->source.kind) * (size_t)dataset->channels;
+    uint32_t hash = 0;
+
+    for (int64_t i = 0; i < dataset->source.count; i++) {
+        const struct data_shape all = {dataset->height, dataset->width};
+        const struct data_shape shape = dataset->shape ? dataset->shape[i] : all;
+        if (dataset->bad[i] || !dataset->pixels[i])
+            continue;
+        hash = invar_crc32(hash, dataset->pixels[i], (size_t)shape.height * (size_t)shape.width * unit);
+    }
+    return hash;
+}
+
+static bool write_hash(struct invar_text *out, const char *key, uint32_t hash, struct invar_error *err)
+{
+    return invar_text_printf(out, err, " %s=%08x", key, hash);
+}
+
+bool data_identity(struct invar_dataset *dataset, struct invar_error *err)
+{
+    const struct data_source *source = &dataset->source;
+    const struct data_identity *identity = &dataset->identity;
+    const struct invar_dataset_info *info = &dataset->info;
+    struct invar_text *out = &dataset->identity.text;
+    const size_t count = (size_t)source->count;
+    uint32_t classes = 0;
+
+    for (int c = 0; c < source->classes; c++)
+        classes = hash_text(classes, source->class_names[c]);
+    bool ok = invar_text_printf(out, err, "train=%lld test=%lld size=%dx%dx%d classes=%d/%08x",
+                                (long long)info->count[0], (long long)info->count[1], info->channels, info->height,
+                                info->width, source->classes, classes) &&
+              write_hash(out, "labels", invar_crc32(0, source->label, count * sizeof *source->label), err) &&
+              write_hash(out, "splits", invar_crc32(0, source->split, count * sizeof *source->split), err) &&
+              (!info->table || write_hash(out, "columns", hash_text(0, info->table->schema), err)) &&
+              (!dataset->refinement.count ||
+               write_hash(out, "groups", invar_crc32(0, dataset->refinement.of, count * sizeof *dataset->refinement.of),
+                          err)) &&
+              (!identity->named ||
+               (write_hash(out, "names", identity->names, err) && write_hash(out, "bytes", identity->bytes, err))) &&
+              (!info->in_memory || write_hash(out, "contents", hash_contents(dataset), err));
+    dataset->info.identity = ok ? out->data : NULL;
+    return ok;
+}
+
+/* The value behind "KEY=", up to the next blank; NULL where there is none. */
+static const char *value_of(const char *identity, const char *key, size_t *length)
+{
+    const size_t name = strlen(key);
+
+    for (const char *at = identity; *at; at += strcspn(at, " "), at += strspn(at, " "))
+        if (strncmp(at, key, name) == 0 && at[name] == '=') {
+            *length = strcspn(at + name + 1, " ");
+            return at + name + 1;
+        }
+    return NULL;
+}
+
+bool invar_data_identity_same(const char *before, const char *now, char *difference, size_t size)
+{
+    size_t used = 0;
+
+    if (size)
+        difference[0] = '\0';
+    for (size_t i = 0; i < WORDS; i++) {
+        size_t a = 0, b = 0;
+        const char *first = value_of(before, words[i].key, &a), *second = value_of(now, words[i].key, &b);
+        if (!first || !second || (a == b && memcmp(first, second, a) == 0))
+            continue;
+        if (used < size)
+            used += (size_t)snprintf(difference + used, size - used, "%s%s (%.*s, now %.*s)", used ? ", " : "",
+                                     words[i].meaning, (int)a, first, (int)b, second);
+        else
+            used++;
+    }
+    return used == 0;
+}
