@@ -71,8 +71,8 @@ struct invar_correlation {
 /**
  * Canonical correlations of two views of N >= 2 samples: singular values of C(Z)^{-1/2} C(Z, Z~) C(Z~)^{-1/2} without
  * a ridge; correlations: host [min(N, d)] descending in 0 .. 1, zeros behind the first count. They do not depend on
- * scale, shift or order of the columns, nor on a rotation. Directions count that are more than rounding: with columns of
- * deviation 1, those of a deviation above 1e-5 (float32) or 1e-10 (float64) of the largest.
+ * scale, shift or order of the columns, nor on a rotation. Directions count that are more than rounding: with columns
+ * of deviation 1, those of a deviation above 1e-5 (float32) or 1e-10 (float64) of the largest.
  */
 bool invar_measure_correlation(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
                                const struct invar_matrix *z_tilde, double *correlations, struct invar_correlation *out,

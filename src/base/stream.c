@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/stream.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 FILE *stream_open(const char *path, uint64_t *size, struct invar_error *err)
 {
-    FILE *stream = fopen(path, "rb");
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer does not hang */
+    FILE *stream = descriptor < 0 ? NULL : fdopen(descriptor, "rb");
     if (!stream) {
         invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+        if (descriptor >= 0)
+            close(descriptor);
         return NULL;
     }
     struct stat status;

@@ -33,10 +33,11 @@ static void add_numbers(struct invar_findings *out, const struct shared *names, 
     snprintf(says, sizeof says, "HGR [A6]: sum of the canonical correlations of two views; at most %lld here",
              (long long)c->count);
     inspect_add(out, names->hgr, "correlations", c->sum, says);
-    snprintf(says, sizeof says,
-             "of the first view that are more than rounding, its columns scaled to deviation 1 (second view: %lld); the "
-             "others take no part",
-             (long long)c->directions_tilde);
+    snprintf(
+        says, sizeof says,
+        "of the first view that are more than rounding, its columns scaled to deviation 1 (second view: %lld); the "
+        "others take no part",
+        (long long)c->directions_tilde);
     inspect_add(out, names->directions, "directions", (double)c->directions, says);
     inspect_add(out, names->half, "correlations", (double)half, "are 0.5 or more");
     snprintf(says, sizeof says,

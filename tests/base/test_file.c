@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/stream.h"
 #include "folder.h"
 #include <dirent.h>
 #include <signal.h>
@@ -241,9 +242,23 @@ static void checksums(void **state)
     assert_int_equal(invar_crc32(7, NULL, 0), 7);
 }
 
+/* nobody writes to it: opened as a file is, it would hang */
+static void a_pipe_is_refused_at_once(void **state)
+{
+    char *own = test_folder_create(), path[512];
+    struct invar_error err = {0};
+    uint64_t size;
+    (void)state;
+    snprintf(path, sizeof path, "%s/pipe", own);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_refused(stream_open(path, &size, &err), &err, INVAR_ERROR_FILE, "not a regular file");
+    test_folder_remove(own);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_pipe_is_refused_at_once),
         cmocka_unit_test(reads_plain_files_up_to_a_limit),
         cmocka_unit_test(undoes_gzip),
         cmocka_unit_test(writes_beside_and_renames),
