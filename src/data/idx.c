@@ -21,16 +21,21 @@ static int64_t big_endian(const uint8_t *p)
     return (int64_t)p[0] << 24 | (int64_t)p[1] << 16 | (int64_t)p[2] << 8 | (int64_t)p[3];
 }
 
-/* The file, or the same with .gz; false without an error when there is neither. */
+/* The file or the same with .gz, with the dash before "idx" or, as some archives unpack, a dot; *found false without an
+ * error when there is none. */
 static bool find(char *path, const char *folder, const char *name, bool *found, struct invar_error *err)
 {
-    *found = false;
-    if (!invar_path_join(path, PATH_SIZE - 4, folder, name, err))
-        return false;
-    *found = invar_path_exists(path);
-    if (!*found) {
-        strcat(path, ".gz");
+    for (int form = 0; form < 4; form++) {
+        if (!invar_path_join(path, PATH_SIZE - 4, folder, name, err))
+            return false;
+        char *kind = strstr(path + strlen(path) - strlen(name), "-idx");
+        if (form >= 2 && kind)
+            *kind = '.';
+        if (form % 2)
+            strcat(path, ".gz");
         *found = invar_path_exists(path);
+        if (*found)
+            return true;
     }
     return true;
 }

@@ -99,6 +99,20 @@ static void refuses_bad_images(void **state)
     refuse_train_images(bytes, INVAR_ERROR_FORMAT, "is truncated");
 }
 
+/* Names with a dot before idx, as some archives unpack; .gz or not. */
+static void names_with_a_dot(void **state)
+{
+    (void)state;
+    struct bytes images = make_idx_images(6, 4, 3, 0), labels = make_idx_labels(6, 3), packed = bytes_gzip(&labels);
+    bytes_done(&labels);
+    bytes_write(&images, folder, "train-images.idx3-ubyte");
+    bytes_write(&packed, folder, "train-labels.idx1-ubyte.gz");
+    struct invar_data_options options = make_options("idx", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->classes, 3);
+    invar_dataset_close(dataset);
+}
+
 static void refuses_a_torn_gzip(void **state)
 {
     (void)state;
@@ -166,6 +180,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(reads_gzip, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_bad_images, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_torn_gzip, setup, teardown),
+        cmocka_unit_test_setup_teardown(names_with_a_dot, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_more_than_the_memory_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_bad_labels, setup, teardown),
         cmocka_unit_test_setup_teardown(fashion_mnist_is_looked_for, setup, teardown),
