@@ -14,6 +14,8 @@ struct invar_embedded {
     struct invar_array labels;   /**< int64 [rows]; -1 where there is none */
 };
 void invar_embedded_free(struct invar_embedded *embedded);
+/** Keeps the rows that have a label, in their order, and returns how many had none. Whatever needs labels calls it. */
+int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded);
 
 /** Whether data of a kind mean to the encoder what it was trained on; an encoder that says nothing of it takes all.
  * source is what the message calls the data. */
@@ -44,10 +46,12 @@ bool invar_embed_head(struct invar_device *device, const struct invar_encoder *e
 struct invar_label_draw {
     int64_t per_class; /**< so many samples of every class, all of one that has fewer; 0: a fraction */
     double fraction; /**< of the samples of every class, rounded, one at least; below 1 it leaves one, of two or more */
+    bool hold_out; /**< the fraction is held out: never all of a class, and nothing of one whose part is less than half
+                      a sample, unless that is so of all classes, when it is one sample of each that has two */
     int64_t seed, draw;
 };
-/** Draws samples by class. index [count]: the drawn ones, then the others, both ascending; *drawn their number.
- * Refused: labels that are missing, a class without samples, per_class above the largest class. */
+/** Draws samples by class. index [count]: the drawn ones, then the others, then those without a label (-1), all
+ * ascending; *drawn the number of the first. Refused: a class without samples, per_class above the largest class. */
 bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, const struct invar_label_draw *how,
                          int64_t *index, int64_t *drawn, struct invar_error *err);
 

@@ -2,7 +2,6 @@
 /* Tables of options: defaults, and settings read into a struct. */
 #include "base/options.h"
 #include "base/node.h"
-#include "invar/log.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -325,11 +324,8 @@ static void reset(const struct invar_option *table, void *object, const char *as
         return;
     for (; table->name; table++)
         if (strlen(table->name) == (size_t)(equals - assignment) &&
-            strncmp(table->name, assignment, (size_t)(equals - assignment)) == 0) {
+            strncmp(table->name, assignment, (size_t)(equals - assignment)) == 0)
             set_default(table, object);
-            invar_log(INVAR_LOG_INFO, "%s is set back to its default, %s", table->name,
-                      *table->initial ? table->initial : "the empty text");
-        }
 }
 
 bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err)

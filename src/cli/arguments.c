@@ -170,10 +170,10 @@ static bool is_assignment(const char *text)
 static bool read_other(const struct cli_usage *usage, const char *text)
 {
     if (usage->assignments && is_assignment(text)) {
-        if (text[strlen(text) - 1] != '=')
-            return list_add(usage, usage->assignments, text);
-        cli_wrong_usage(usage, "`%s` has no value; write %snull to go back to the default", text, text);
-        return false;
+        const char *value = strchr(text, '=');
+        if (strcmp(value, "=null") == 0)
+            cli_message("%.*s is set back to its default", (int)(value - text), text);
+        return list_add(usage, usage->assignments, text);
     }
     if (!usage->positionals || usage->positionals->count >= usage->positional_maximum) {
         cli_wrong_usage(usage, "`%s` is one argument too many", text);

@@ -177,10 +177,57 @@ static bool choose_encoder(struct cli_run *run, const char *baseline, const stru
 static bool embed(struct cli_run *run, const struct invar_encoder *encoder, const char *baseline,
                   struct invar_embedded *train, struct invar_embedded *test, struct invar_error *err)
 {
-    if (baseline && !strcmp(baseline, "input"))
-        return invar_embed_input(run->dataset, INVAR_TRAIN, train, err) &&
-               invar_embed_input(run->dataset, INVAR_TEST, test, err);
-    return embed_both(run, encoder, train, test, err);
+    const bool input = baseline && !strcmp(baseline, "input");
+    const bool ok = input ? invar_embed_input(run->dataset, INVAR_TRAIN, train, err) &&
+                                invar_embed_input(run->dataset, INVAR_TEST, test, err)
+                          : embed_both(run, encoder, train, test, err);
+
+    if (ok) {
+        invar_embedded_keep_labelled(train);
+        invar_embedded_keep_labelled(test);
+    }
+    return ok;
+}
+
+int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_split split)
+{
+    const int64_t *labels = invar_dataset_labels(dataset, split), count = invar_dataset_info(dataset)->count[split];
+    int64_t labelled = 0;
+
+    for (int64_t i = 0; i < count; ++i)
+        labelled += labels[i] >= 0;
+    return labelled;
+}
+
+/* What has no label trained the encoder and is left out here. */
+static bool tell_unlabelled(const struct cli_run *run, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const int64_t train = probe_count_labelled(run->dataset, INVAR_TRAIN),
+                  test = probe_count_labelled(run->dataset, INVAR_TEST);
+
+    if (!train || (!test && !run->test))
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s: none of the %lld %s samples has a label; a probe needs some in both splits: give more "
+            "labels, or another data.test_fraction or data.split_seed",
+            info->source, (long long)info->count[train ? INVAR_TEST : INVAR_TRAIN], train ? "test" : "training");
+    if (train < info->count[INVAR_TRAIN] || test < info->count[INVAR_TEST])
+        cli_message("%lld of %lld training and %lld of %lld test samples have a label; the others are left out",
+                    (long long)train, (long long)info->count[INVAR_TRAIN], (long long)test,
+                    (long long)info->count[INVAR_TEST]);
+    return true;
+}
+
+/* How many samples of each split were left out for want of a label. */
+static void add_unlabelled(const struct cli_run *run, cJSON *result)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const double train = (double)(info->count[INVAR_TRAIN] - probe_count_labelled(run->dataset, INVAR_TRAIN));
+    const double test = (double)(info->count[INVAR_TEST] - probe_count_labelled(run->dataset, INVAR_TEST));
+
+    if (train > 0 || test > 0)
+        cJSON_AddItemToObject(result, "unlabelled", cJSON_CreateDoubleArray((double[]){train, test}, 2));
 }
 
 /* "linear", "neighbours_random", "random@20", "linear:speaker", "linear-speaker=theo", "lightly-knn_random" */
@@ -240,6 +287,7 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
         ok = result != NULL;
         if (!ok)
             break;
+        add_unlabelled(run, result);
         if (subject.chosen.supervised)
             probe_supervised_describe(subject.chosen.supervised, result);
         if (settings->label)
@@ -275,7 +323,7 @@ static bool choose_labels(struct cli_run *run, const struct probe_settings *sett
 {
     return (!settings->label || invar_dataset_relabel(run->dataset, settings->label, "--label", err)) &&
            (!settings->hold_out || invar_dataset_hold_out(run->dataset, settings->hold_out, "--hold-out", err)) &&
-           probe_check_labels(invar_dataset_info(run->dataset), err);
+           probe_check_labels(invar_dataset_info(run->dataset), err) && tell_unlabelled(run, err);
 }
 
 /* Whether --label, --hold-out and --test go with the rest. */

@@ -83,6 +83,8 @@ struct probe_report {
     cJSON *results;
 };
 
+/** Samples of a split that have a label. */
+int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_split split);
 /** Refuses data without labels of two classes or without one of the splits. */
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
 /** Adds top1, interval, top5, per_class and confusion. */

@@ -122,7 +122,7 @@ static struct probe_training *train(struct cli_run *run, bool random, struct pro
                                              .patience = o->patience,
                                              .layer_decay = o->layer_decay,
                                              .probe_head = o->head == 0};
-    const int64_t all = invar_dataset_info(run->dataset)->count[INVAR_TRAIN];
+    const int64_t all = probe_count_labelled(run->dataset, INVAR_TRAIN);
     struct invar_recipe *recipe = make_recipe(run, random, samples ? count : all, o, err);
 
     return recipe ? probe_training_run(run, recipe, &plan, err) : NULL;
@@ -146,11 +146,11 @@ static void add_state(cJSON *object, const char *name, const struct probe_traini
         cJSON_AddNumberToObject(item, "held_out_top1", state->held_out_top1);
 }
 
-static void add_data(cJSON *object, const struct invar_dataset_info *info, int64_t train_count)
+static void add_data(cJSON *object, const struct cli_run *run, int64_t train_count)
 {
-    cJSON_AddStringToObject(object, "data", info->source);
+    cJSON_AddStringToObject(object, "data", invar_dataset_info(run->dataset)->source);
     cJSON_AddNumberToObject(object, "train_count", (double)train_count);
-    cJSON_AddNumberToObject(object, "test_count", (double)info->count[INVAR_TEST]);
+    cJSON_AddNumberToObject(object, "test_count", (double)probe_count_labelled(run->dataset, INVAR_TEST));
 }
 
 static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_settings *settings,
@@ -172,7 +172,7 @@ static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_s
     if (s->held_out)
         cJSON_AddNumberToObject(object, "held_out_count", (double)s->held_out);
     cJSON_AddNumberToObject(object, "seconds", s->seconds);
-    add_data(object, info, info->count[INVAR_TRAIN]);
+    add_data(object, run, probe_count_labelled(run->dataset, INVAR_TRAIN));
     cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
     if (info->class_names)
         cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
@@ -189,7 +189,8 @@ static bool train_draws(struct cli_run *run, bool random, const struct probe_set
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
 
     for (int64_t draw = 0; draw < settings->draws; ++draw) {
-        const struct invar_label_draw how = {few->per_class, few->fraction, settings->finetune.seed, 1 + draw};
+        const struct invar_label_draw how = {
+            .per_class = few->per_class, .fraction = few->fraction, .seed = settings->finetune.seed, .draw = 1 + draw};
         struct probe_training *s;
         *used = settings->finetune;
         if (!settings->held_out_given)
@@ -227,8 +228,8 @@ static cJSON *measure_few(struct cli_run *run, bool random, const struct probe_s
     cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
     cJSON_AddItemToObject(object, "last_top1_by_draw", cJSON_CreateDoubleArray(last, (int)settings->draws));
     cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
-    add_data(object, info, drawn);
-    cJSON_AddNumberToObject(object, "drawn_from", (double)info->count[INVAR_TRAIN]);
+    add_data(object, run, drawn);
+    cJSON_AddNumberToObject(object, "drawn_from", (double)probe_count_labelled(run->dataset, INVAR_TRAIN));
     cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
     probe_add_protocol(object, &used);
 done:

@@ -93,7 +93,8 @@ static bool measure_draws(const struct invar_embedded *train, const struct invar
     if (!index || !labels || !features.data)
         goto done;
     for (int64_t draw = 0; draw < settings->draws; ++draw) {
-        const struct invar_label_draw how = {few->per_class, few->fraction, options.seed, 1 + draw};
+        const struct invar_label_draw how = {
+            .per_class = few->per_class, .fraction = few->fraction, .seed = options.seed, .draw = 1 + draw};
         struct invar_probe_result result;
         if (!invar_draw_labelled(train->labels.data, rows, classes, &how, index, used, err))
             goto done;

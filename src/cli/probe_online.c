@@ -52,8 +52,8 @@ cJSON *probe_measure_online(const struct cli_run *run, const struct probe_settin
         probe_add_accuracy(object, &accuracy);
         cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
         cJSON_AddStringToObject(object, "data", info->source);
-        cJSON_AddNumberToObject(object, "train_count", (double)info->count[INVAR_TRAIN]);
-        cJSON_AddNumberToObject(object, "test_count", (double)info->count[INVAR_TEST]);
+        cJSON_AddNumberToObject(object, "train_count", (double)probe_count_labelled(run->dataset, INVAR_TRAIN));
+        cJSON_AddNumberToObject(object, "test_count", (double)probe_count_labelled(run->dataset, INVAR_TEST));
         cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
         if (info->class_names)
             cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));

@@ -75,30 +75,38 @@ static bool draw_held_out(struct probe_training *s, const struct cli_run *run, s
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     const int64_t *all = invar_dataset_labels(run->dataset, INVAR_TRAIN), *samples = s->plan.samples;
-    const int64_t count = samples ? s->plan.count : info->count[INVAR_TRAIN];
-    const struct invar_label_draw how = {.fraction = s->plan.held_out, .seed = s->plan.seed};
-    int64_t *labels = invar_alloc((size_t)count, sizeof *labels, err);
+    const int64_t given = samples ? s->plan.count : info->count[INVAR_TRAIN];
+    const struct invar_label_draw how = {.fraction = s->plan.held_out, .hold_out = true, .seed = s->plan.seed};
+    int64_t *labels = invar_alloc((size_t)given + 1, sizeof *labels, err), count = 0;
+    int64_t *labelled = invar_alloc((size_t)given + 1, sizeof *labelled, err);
     bool ok = false;
 
-    s->index = invar_alloc((size_t)count, sizeof *s->index, err);
-    if (!labels || !s->index)
+    s->index = invar_alloc((size_t)given + 1, sizeof *s->index, err);
+    if (!labels || !labelled || !s->index)
         goto done;
-    for (int64_t i = 0; i < count; ++i) {
-        labels[i] = all[samples ? samples[i] : i];
-        s->index[i] = i;
+    for (int64_t i = 0; i < given; ++i) {
+        const int64_t sample = samples ? samples[i] : i;
+        if (all[sample] < 0)
+            continue;
+        labels[count] = all[sample];
+        labelled[count] = sample;
+        s->index[count] = count;
+        ++count;
     }
     if (!s->plan.on_test && !invar_draw_labelled(labels, count, info->classes, &how, s->index, &s->held_out, err))
         goto done;
     for (int64_t i = 0; i < count; ++i)
-        s->index[i] = samples ? samples[s->index[i]] : s->index[i];
+        s->index[i] = labelled[s->index[i]];
     s->trained_on = count - s->held_out;
-    ok = s->trained_on > 1 ||
+    ok = (s->trained_on > 1 && (s->held_out > 0 || s->plan.on_test)) ||
          invar_error_set(err, INVAR_ERROR_DATA,
                          "of %" PRId64 " labelled samples %" PRId64
-                         " are held out, and what is left is too little to train on: give more labels a class",
+                         " would be held out, which leaves too little to train on or to choose by: give more labels a "
+                         "class, or another held_out",
                          count, s->held_out);
 done:
     invar_free(labels);
+    invar_free(labelled);
     return ok;
 }
 
@@ -188,6 +196,7 @@ bool probe_accuracy_of(const struct cli_run *run, const struct invar_encoder *en
     bool ok = invar_embed_head(run->device, encoder, head, run->dataset, split, order, count, &z, err);
 
     if (ok) {
+        invar_embedded_keep_labelled(&z);
         const struct invar_matrix scores = {INVAR_FLOAT32, z.features.shape[0], z.features.shape[1], z.features.data};
         ok = invar_accuracy_measure(&scores, z.labels.data, out, err);
     }

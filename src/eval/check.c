@@ -76,8 +76,9 @@ double matrix_scale(const struct invar_matrix *matrix)
     return sum > 0 ? sqrt((double)matrix->rows * (double)matrix->cols / sum) : 1;
 }
 
-bool labels_check(const int64_t *labels, int64_t count, int classes, const char *what, bool every_class,
-                  struct invar_error *err)
+/* missing: rows without a label are passed over. */
+static bool check_labels(const int64_t *labels, int64_t count, int classes, const char *what, bool missing,
+                         bool every_class, struct invar_error *err)
 {
     bool ok = false;
     int64_t *samples = NULL;
@@ -88,6 +89,8 @@ bool labels_check(const int64_t *labels, int64_t count, int classes, const char 
     if (!samples)
         return false;
     for (int64_t i = 0; i < count; ++i) {
+        if (labels[i] == -1 && missing)
+            continue;
         if (labels[i] == -1) {
             invar_error_set(err, INVAR_ERROR_DATA, "row %" PRId64 " of the %s has no label; every row needs one", i,
                             what);
@@ -112,4 +115,15 @@ bool labels_check(const int64_t *labels, int64_t count, int classes, const char 
 done:
     invar_free(samples);
     return ok;
+}
+
+bool labels_check(const int64_t *labels, int64_t count, int classes, const char *what, bool every_class,
+                  struct invar_error *err)
+{
+    return check_labels(labels, count, classes, what, false, every_class, err);
+}
+
+bool labels_check_some(const int64_t *labels, int64_t count, int classes, const char *what, struct invar_error *err)
+{
+    return check_labels(labels, count, classes, what, true, true, err);
 }

@@ -9,6 +9,19 @@
 #include <math.h>
 #include <string.h>
 
+/* Never all of a class; where the fraction is less than half a sample of every one, a sample of each that has two. */
+static void hold_out_quota(double fraction, int classes, int64_t *quota)
+{
+    int64_t total = 0;
+
+    for (int c = 0; c < classes; ++c)
+        total += llround(fraction * (double)quota[c]) && quota[c] > 1;
+    for (int c = 0; c < classes; ++c) {
+        const int64_t part = total ? llround(fraction * (double)quota[c]) : 1;
+        quota[c] = part < quota[c] ? part : quota[c] > 0 ? quota[c] - 1 : 0;
+    }
+}
+
 /* quota[classes] of the samples that every class has, which quota holds at first. */
 static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *quota, struct invar_error *err)
 {
@@ -21,7 +34,9 @@ static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *
                                "%" PRId64 " labels a class are asked for, but the largest class has %" PRId64
                                " samples: ask for %" PRId64 " or less, or for all",
                                how->per_class, largest, largest);
-    for (int c = 0; c < classes; ++c) {
+    if (how->hold_out)
+        hold_out_quota(how->fraction, classes, quota);
+    for (int c = 0; !how->hold_out && c < classes; ++c) {
         const int64_t most = quota[c] > 1 && how->fraction < 1 ? quota[c] - 1 : quota[c];
         const int64_t part = llround(how->fraction * (double)quota[c]);
         if (how->per_class == 0)
@@ -37,11 +52,11 @@ bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, cons
 {
     struct invar_random random =
         invar_random_stream((uint64_t)how->seed, INVAR_RANDOM_SPLIT, 1 + (uint64_t)how->draw, 0, 0);
-    int64_t *quota = NULL, rest = 0;
+    int64_t *quota = NULL, labelled = 0, rest = 0, none = 0;
     bool *taken = NULL, ok = false;
 
     *drawn = 0;
-    if (!labels_check(labels, count, classes, "training samples", true, err))
+    if (!labels_check_some(labels, count, classes, "training samples", err))
         return false;
     quota = invar_alloc((size_t)classes, sizeof *quota, err);
     taken = invar_alloc((size_t)count, sizeof *taken, err);
@@ -49,19 +64,22 @@ bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, cons
         goto done;
     for (int64_t i = 0; i < count; ++i) {
         index[i] = i;
+        if (labels[i] < 0)
+            continue;
         ++quota[labels[i]];
+        ++labelled;
     }
     if (!set_quota(how, classes, quota, err))
         goto done;
     invar_random_shuffle(&random, index, count);
     for (int64_t i = 0; i < count; ++i)
-        if (quota[labels[index[i]]] > 0) {
+        if (labels[index[i]] >= 0 && quota[labels[index[i]]] > 0) {
             --quota[labels[index[i]]];
             taken[index[i]] = true;
             ++*drawn;
         }
     for (int64_t i = 0, next = 0; i < count; ++i)
-        index[taken[i] ? next++ : *drawn + rest++] = i;
+        index[taken[i] ? next++ : labels[i] >= 0 ? *drawn + rest++ : labelled + none++] = i;
     ok = true;
 done:
     invar_free(quota);

@@ -144,6 +144,24 @@ done:
     return ok;
 }
 
+int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded)
+{
+    const size_t width = (size_t)embedded->features.shape[1] * invar_dtype_size(embedded->features.dtype);
+    const int64_t rows = embedded->labels.shape[0];
+    int64_t *labels = embedded->labels.data, kept = 0;
+    char *features = embedded->features.data;
+
+    for (int64_t i = 0; i < rows; ++i) {
+        if (labels[i] < 0)
+            continue;
+        if (kept < i)
+            memcpy(features + (size_t)kept * width, features + (size_t)i * width, width);
+        labels[kept++] = labels[i];
+    }
+    embedded->labels.shape[0] = embedded->features.shape[0] = kept;
+    return rows - kept;
+}
+
 /* features and labels change hands; the rest goes. */
 static void give(struct embed_rows *rows, struct invar_array *features, struct invar_embedded *out)
 {

@@ -16,11 +16,22 @@ void feed_close(struct feed *feed)
     embed_rows_free(&feed->rows);
     pass_close(&feed->pass);
     runner_close(&feed->runner);
+    invar_free(feed->labelled);
     invar_free(feed->order);
     invar_free(feed->features);
     invar_free(feed->labels);
     invar_free(feed->index);
     *feed = (struct feed){0};
+}
+
+/* Samples without a label teach a classifier nothing. */
+static bool find_labelled(struct feed *feed, const int64_t *labels, int64_t count, struct invar_error *err)
+{
+    feed->labelled = invar_alloc((size_t)count + 1, sizeof *feed->labelled, err);
+    for (int64_t i = 0; feed->labelled && i < count; ++i)
+        if (labels[i] >= 0)
+            feed->labelled[feed->count++] = i;
+    return feed->labelled != NULL;
 }
 
 static bool open_plain(struct feed *feed, const struct invar_sgd_probe_work *work, struct invar_error *err)
@@ -33,18 +44,20 @@ static bool open_plain(struct feed *feed, const struct invar_sgd_probe_work *wor
 
     if (!embed_run(&embed, &feed->rows, err))
         return false;
-    feed->count = feed->rows.rows;
     feed->cols = feed->rows.h[0].shape[1];
-    return true;
+    return find_labelled(feed, feed->rows.labels.data, feed->rows.rows, err);
 }
 
 static bool open_drawn(struct feed *feed, const struct invar_sgd_probe_work *work,
                        const struct invar_view_options *drawn, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(work->dataset);
-    const struct pass_options options = {.split = INVAR_TRAIN, .draw = drawn, .single = true, .seed = feed->seed};
+    struct pass_options options = {.split = INVAR_TRAIN, .draw = drawn, .single = true, .seed = feed->seed};
 
-    feed->count = info->count[INVAR_TRAIN];
+    if (!find_labelled(feed, invar_dataset_labels(work->dataset, INVAR_TRAIN), info->count[INVAR_TRAIN], err))
+        return false;
+    options.order = feed->labelled;
+    options.count = feed->count;
     if (!runner_views(work->encoder, info, &feed->info, err) ||
         !pass_open(&feed->pass, work->dataset, &options, &feed->info, err) ||
         !runner_open(&feed->runner, work->device, work->encoder, NULL, INVAR_PRECISION_FLOAT32, err))
@@ -72,7 +85,7 @@ bool feed_epoch(struct feed *feed, int64_t epoch, struct invar_error *err)
     struct invar_random random = invar_random_stream(feed->seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
 
     for (int64_t i = 0; i < feed->count; ++i)
-        feed->order[i] = i;
+        feed->order[i] = feed->labelled[i];
     invar_random_shuffle(&random, feed->order, feed->count);
     feed->next = feed->got = feed->used = 0;
     return feed->plain || pass_restart(&feed->pass, feed->order, FIRST_EPOCH + (uint64_t)epoch, err);

@@ -11,6 +11,7 @@ struct feed {
     bool plain;
     uint64_t seed;
     int64_t count, cols, batch;
+    int64_t *labelled;      /* [count] what is trained on: rows of plain views, samples of drawn ones */
     int64_t *order;         /* [count] */
     struct embed_rows rows; /* plain */
     struct invar_dataset_info info;

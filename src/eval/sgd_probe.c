@@ -113,6 +113,7 @@ static bool measured_create(struct work *w, struct measured *part, enum invar_sp
     part->rows = rows.rows;
     rows.h[0] = rows.labels = (struct invar_array){0};
     embed_rows_free(&rows);
+    part->rows -= invar_embedded_keep_labelled(&part->embedded);
     part->scores = invar_alloc((size_t)part->rows, (size_t)w->classes * sizeof(float), err);
     return part->scores && labels_check(part->embedded.labels.data, part->rows, w->classes, what, false, err);
 }
@@ -120,7 +121,7 @@ static bool measured_create(struct work *w, struct measured *part, enum invar_sp
 static bool hold_out(struct work *w, struct invar_error *err)
 {
     const int64_t count = invar_dataset_info(w->given->dataset)->count[INVAR_TRAIN];
-    const struct invar_label_draw how = {.fraction = w->options->held_out, .seed = w->options->seed};
+    const struct invar_label_draw how = {.fraction = w->options->held_out, .hold_out = true, .seed = w->options->seed};
     int64_t *index = invar_alloc((size_t)count, sizeof *index, err);
     bool ok = false;
 
@@ -128,8 +129,8 @@ static bool hold_out(struct work *w, struct invar_error *err)
     if (!index || !w->held)
         goto done;
     if (w->options->choose == INVAR_PROBE_TEST) {
-        ok = labels_check(invar_dataset_labels(w->given->dataset, INVAR_TRAIN), count, w->classes, "training samples",
-                          true, err);
+        ok = labels_check_some(invar_dataset_labels(w->given->dataset, INVAR_TRAIN), count, w->classes,
+                               "training samples", err);
         goto done;
     }
     if (!invar_draw_labelled(invar_dataset_labels(w->given->dataset, INVAR_TRAIN), count, w->classes, &how, index,

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Cross-entropy of labels: z of every view holds the logits of a linear head, one column a class. No part of
- * self-supervision: the reference that a supervised baseline is trained with.
+ * self-supervision: the reference that a supervised baseline is trained with. Samples without a label (-1) have no part
+ * in it: the mean is over those that have one, and 0 where none has.
  */
 #include "objective/term.h"
 
@@ -28,14 +29,62 @@ static bool cross_entropy_check(const void *options, const struct invar_embeddin
 static bool check_labels(const int64_t *labels, int64_t n, int64_t classes, struct invar_error *err)
 {
     for (int64_t i = 0; i < n; i++)
-        if (labels[i] < 0 || labels[i] >= classes)
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   labels[i] < 0 ? "cross_entropy: sample %lld of the batch has no label (%lld) where "
-                                                   "0 to %lld are expected: train on labelled samples alone"
-                                                 : "cross_entropy: sample %lld of the batch has the label %lld where 0 "
-                                                   "to %lld are expected: z needs a column for every class",
-                                   (long long)i, (long long)labels[i], (long long)classes - 1);
+        if (labels[i] < -1 || labels[i] >= classes)
+            return invar_error_set(
+                err, INVAR_ERROR_DATA,
+                "cross_entropy: sample %lld of the batch has the label %lld where 0 to %lld, or -1 for "
+                "none, are expected: z needs a column for every class",
+                (long long)i, (long long)labels[i], (long long)classes - 1);
     return true;
+}
+
+/* The rows that have a label, one after the other: match and row hold them, and the number is returned. */
+static int64_t find_labelled(const int64_t *labels, int64_t n, int64_t *match, int64_t *row)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < n; i++)
+        if (labels[i] >= 0) {
+            match[count] = labels[i];
+            row[count++] = i;
+        }
+    return count;
+}
+
+/* Rows first .. first + count of a matrix, as one. */
+static struct invar_matrix rows_of(const struct invar_matrix *m, int64_t first, int64_t count)
+{
+    const size_t place = (size_t)(first * m->cols) * invar_dtype_size(m->dtype);
+    return (struct invar_matrix){m->dtype, count, m->cols, (char *)m->data + place};
+}
+
+/* The length of the run of neighbouring rows that begins at k. */
+static int64_t run_length(const int64_t *row, int64_t k, int64_t count)
+{
+    int64_t length = 1;
+    while (k + length < count && row[k + length] == row[k] + length)
+        length++;
+    return length;
+}
+
+/* Labelled rows of z into logits, or gradients of logits onto rows of `wanted`. */
+static void gather(struct invar_device *device, const struct invar_matrix *z, const int64_t *row,
+                   struct invar_matrix *logits)
+{
+    for (int64_t k = 0, length; k < logits->rows; k += length) {
+        length = run_length(row, k, logits->rows);
+        const struct invar_matrix from = rows_of(z, row[k], length), to = rows_of(logits, k, length);
+        invar_dense_copy(device, &from, &to);
+    }
+}
+
+static void scatter(struct invar_device *device, const struct invar_matrix *logits, const int64_t *row,
+                    const struct invar_matrix *wanted)
+{
+    for (int64_t k = 0, length; k < logits->rows; k += length) {
+        length = run_length(row, k, logits->rows);
+        const struct invar_matrix from = rows_of(logits, k, length), to = rows_of(wanted, row[k], length);
+        invar_dense_add(device, 1, &from, &to);
+    }
 }
 
 static bool cross_entropy_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
@@ -45,24 +94,28 @@ static bool cross_entropy_evaluate(struct invar_device *device, struct invar_scr
 {
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
     const int64_t n = z[0].rows;
-    const double mean = 1 / (double)(n * in->views);
     struct invar_matrix logits;
     double loss = 0, sum, none;
 
     (void)options;
     int64_t *match = invar_scratch_take(scratch, (size_t)n, sizeof *match, err);
-    if (!match || !check_labels(in->labels, n, z[0].cols, err) ||
+    int64_t *known = match ? invar_scratch_take(scratch, (size_t)n, sizeof *known, err) : NULL;
+    int64_t *row = known ? invar_scratch_take(scratch, (size_t)n, sizeof *row, err) : NULL;
+    if (!row || !check_labels(in->labels, n, z[0].cols, err) ||
         !invar_dense_take(scratch, z[0].dtype, n, z[0].cols, &logits, err))
         return false;
-    invar_device_upload(device, match, in->labels, (size_t)n * sizeof *match);
+    logits.rows = find_labelled(in->labels, n, known, row);
+    const double mean = 1 / (double)((logits.rows ? logits.rows : 1) * in->views);
+    invar_device_upload(device, match, known, (size_t)logits.rows * sizeof *match);
     const struct invar_dense_contrast how = {.count = 1, .match = match, .contrast_scale = weight * mean};
     for (int v = 0; v < in->views; v++) {
         const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
-        invar_dense_copy(device, &z[v], &logits);
-        if (!invar_dense_contrast(device, scratch, &how, &logits, &sum, &none, err))
+        gather(device, &z[v], row, &logits);
+        sum = 0;
+        if (logits.rows && !invar_dense_contrast(device, scratch, &how, &logits, &sum, &none, err))
             return false;
         if (wanted)
-            invar_dense_add(device, 1, &logits, wanted);
+            scatter(device, &logits, row, wanted);
         /* a logit of minus infinity would pass as a class that is out of the question */
         loss += isfinite(invar_dense_dot(device, &z[v], &z[v])) ? mean * sum : (double)NAN;
     }
@@ -75,17 +128,21 @@ static bool cross_entropy_reference(const void *options, const struct invar_embe
 {
     const int64_t n = in->by[INVAR_ROLE_Z][0].rows;
     double loss = 0;
+    int64_t count = 0;
 
     (void)options;
     for (int v = 0; v < in->views; v++)
         for (int64_t i = 0; i < n; i++) {
+            if (in->labels[i] < 0)
+                continue;
+            count++;
             const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
             double sum = 0;
             for (int64_t c = 0; c < z->cols; c++)
                 sum += exp(invar_reference_at(z, i, c) - invar_reference_at(z, i, in->labels[i]));
             loss += log(sum);
         }
-    *out = (struct invar_term_value){.loss = loss / (double)(n * in->views)};
+    *out = (struct invar_term_value){.loss = loss / (double)(count ? count : 1)};
     return true;
 }
 

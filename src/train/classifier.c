@@ -111,15 +111,18 @@ bool invar_classifier_step(struct invar_trainer *t, struct invar_error *err)
 double invar_classifier_top1(struct invar_trainer *t)
 {
     const struct invar_chain_net *n = &t->nets[INVAR_NET_CLASSIFIER];
-    int64_t hits = 0;
+    int64_t hits = 0, rows = 0;
 
     invar_device_download(t->device, t->logits, n->output, (size_t)(t->global_rows * n->width) * sizeof(float));
     for (int64_t row = 0; row < t->global_rows; row++) {
         const float *logits = t->logits + row * n->width;
         int64_t best = 0;
+        if (t->labels[row % t->batch] < 0)
+            continue;
+        rows++;
         for (int64_t c = 1; c < n->width; c++)
             best = logits[c] > logits[best] ? c : best;
         hits += best == t->labels[row % t->batch];
     }
-    return 100 * (double)hits / (double)t->global_rows;
+    return rows ? 100 * (double)hits / (double)rows : 0;
 }

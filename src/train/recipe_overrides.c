@@ -60,12 +60,8 @@ bool invar_recipe_override(struct invar_node *root, const char *const *overrides
         if (kind && !drop_options_of_old_kind(root, sections[i], kind, err))
             return false;
     }
-    for (int i = 0; i < count; i++) {
-        const char *equals = strchr(overrides[i], '=');
+    for (int i = 0; i < count; i++)
         if (!invar_node_override(root, overrides[i], err))
             return false;
-        if (equals && strcmp(equals, "=null") == 0)
-            invar_log(INVAR_LOG_INFO, "%.*s is set back to its default", (int)(equals - overrides[i]), overrides[i]);
-    }
     return true;
 }

@@ -250,8 +250,13 @@ static void test_draws_by_class(void **state)
     how.per_class = 61;
     assert_refused(invar_draw_labelled(labels, COUNT, 3, &how, index, &others, &err), &err, INVAR_ERROR_DATA,
                    "largest class has 60 samples");
-    labels[7] = -1;
+    labels[7] = -2;
     assert_refused(invar_draw_labelled(labels, COUNT, 3, &how, index, &others, &err), &err, INVAR_ERROR_DATA, "row 7");
+    labels[7] = -1; /* no label: drawn by nobody, and last */
+    how = (struct invar_label_draw){.fraction = 1};
+    assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
+    assert_int_equal(drawn, COUNT - 1);
+    assert_int_equal(index[COUNT - 1], 7);
 }
 
 int main(void)

@@ -284,19 +284,44 @@ static void expect_refused(const char *yaml, const struct inputs *x, const char 
     invar_node_free(node);
 }
 
-/* a missing label, and one that has no column */
+/* a label that has no column */
 static void labels_without_a_class_are_refused(void **state)
 {
-    int64_t labels[6] = {0, 4, 2, -1, 1, 1};
+    int64_t labels[6] = {0, 4, 2, 5, 1, 1};
     struct inputs x = draw(INVAR_FLOAT32, 6, 5, 1);
 
     (void)state;
     x.in.labels = labels;
-    expect_refused("cross_entropy: {}", &x, "sample 3 of the batch has no label (-1) where 0 to 4 are expected");
-    labels[3] = 5;
-    expect_refused("cross_entropy: {}", &x, "sample 3 of the batch has the label 5 where 0 to 4 are expected");
+    expect_refused("cross_entropy: {}", &x, "sample 3 of the batch has the label 5 where 0 to 4, or -1 for none");
     labels[3] = 3;
     assert_true(evaluate("cross_entropy: {}", &x, NULL) > 0);
+    discard(&x);
+}
+
+/* Rows without a label change neither the value, which is the mean of the others, nor have they a gradient. */
+static void samples_without_a_label_have_no_part(void **state)
+{
+    int64_t labels[6] = {0, -1, -1, 4, 2, -1}; /* three of them */
+    struct inputs x = draw(INVAR_FLOAT32, 6, 5, 1);
+    double expected = 0;
+
+    (void)state;
+    x.in.labels = labels;
+    for (int i = 0; i < 12; i++) {
+        const float *z = (const float *)x.in.by[INVAR_ROLE_Z][i / 6].data + i % 6 * 5;
+        const int64_t label = labels[i % 6];
+        double sum = 0;
+        for (int c = 0; label >= 0 && c < 5; c++)
+            sum += exp((double)z[c] - (double)z[label]);
+        expected += label >= 0 ? log(sum) / 6 : 0;
+    }
+    assert_true(fabs(evaluate("cross_entropy: {}", &x, NULL) - expected) <= 1e-5 * expected);
+    for (int c = 0; c < 5; c++)
+        ((float *)x.in.by[INVAR_ROLE_Z][0].data)[5 + c] = 7; /* row 1 says nothing */
+    assert_true(fabs(evaluate("cross_entropy: {}", &x, NULL) - expected) <= 1e-5 * expected);
+    for (int i = 0; i < 6; i++)
+        labels[i] = -1;
+    assert_true(evaluate("cross_entropy: {}", &x, NULL) == 0);
     discard(&x);
 }
 
@@ -458,6 +483,7 @@ int main(void)
         cmocka_unit_test(large_collapsed_batches_have_an_entropy),
         cmocka_unit_test(a_single_group_is_nothing),
         cmocka_unit_test(labels_without_a_class_are_refused),
+        cmocka_unit_test(samples_without_a_label_have_no_part),
         cmocka_unit_test(mixtures_that_are_none_are_refused),
         cmocka_unit_test(presets_are_the_sums_they_stand_for),
         cmocka_unit_test(conventions_differ_by_their_factors),
