@@ -244,6 +244,11 @@ static bool refuse_value(const struct invar_option *option, const struct invar_n
     node_where(where, node);
     option_expected(expected, option);
     format_found(found, sizeof found, node);
+    if (node->typed && node_is_null(node))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: %s%s%s: expected %s, found nothing; write %s%s%s=null to go back to the default",
+                               where, path, *path ? "." : "", option->name, expected, path, *path ? "." : "",
+                               option->name);
     return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%s: expected %s, found %s", where, path, *path ? "." : "",
                            option->name, expected, found);
 }
