@@ -43,6 +43,7 @@ struct invar_column {
     int categories;
     char **category;    /**< [categories], in the order of places */
     int64_t missing[2]; /**< cells without a value by split */
+    int64_t unseen[2];  /**< cells whose category has no place of its own by split, as training did not see it */
 };
 
 /** What the numbers of a table's samples mean. */

@@ -207,6 +207,9 @@ static void add_columns(cJSON *root, const struct invar_table *table)
         cJSON *missing = cJSON_AddObjectToObject(entry, "missing");
         cJSON_AddNumberToObject(missing, "train", (double)column->missing[INVAR_TRAIN]);
         cJSON_AddNumberToObject(missing, "test", (double)column->missing[INVAR_TEST]);
+        cJSON *unseen = cJSON_AddObjectToObject(entry, "unseen");
+        cJSON_AddNumberToObject(unseen, "train", (double)column->unseen[INVAR_TRAIN]);
+        cJSON_AddNumberToObject(unseen, "test", (double)column->unseen[INVAR_TEST]);
     }
     cJSON_AddStringToObject(root, "label", table->label);
 }

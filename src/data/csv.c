@@ -13,7 +13,7 @@
 #include <strings.h>
 
 #define FILE_LIMIT ((size_t)2 << 30)
-#define MAX_COLUMNS 4096
+#define MAX_COLUMNS 65536
 
 struct reading {
     struct data_csv *csv;
@@ -96,9 +96,27 @@ static void on_cell(void *text, size_t length, void *user)
         r->failed = true;
         invar_error_set(r->err, INVAR_ERROR_FORMAT, "%s: the header has more than %d columns", r->csv->path,
                         MAX_COLUMNS);
-    } else if (r->rows == 0 || r->cells <= r->csv->columns) {
+    } else if (r->rows == 0 || r->cells <= r->csv->columns + (r->rows == 1)) {
         r->failed = !keep_cell(r, text ? text : "", length);
     }
+}
+
+/* Names for all columns but the first, as R writes row names: an empty name comes before them. */
+static bool add_name(struct reading *r)
+{
+    struct data_csv *csv = r->csv;
+
+    if (!keep_cell(r, "", 0))
+        return false;
+    const uint32_t empty = csv->cell[--csv->cell_count];
+    if (!make_room((void **)&csv->cell, csv->cell_count + 1, &csv->cell_capacity, sizeof *csv->cell, r->err))
+        return false;
+    memmove(csv->cell + 1, csv->cell, csv->cell_count * sizeof *csv->cell);
+    csv->cell[0] = empty;
+    csv->cell_count++;
+    csv->columns++;
+    csv->short_header = true;
+    return true;
 }
 
 static void on_row(int end, void *user)
@@ -112,6 +130,10 @@ static void on_row(int end, void *user)
         return;
     if (r->rows == 0)
         csv->columns = r->cells;
+    if (r->rows == 1 && r->cells == csv->columns + 1 && !add_name(r)) {
+        r->failed = true;
+        return;
+    }
     if (r->cells != csv->columns) {
         r->failed = true;
         invar_error_set(r->err, INVAR_ERROR_FORMAT, "%s, line %lld: %d cells where the header has %d", csv->path,
@@ -187,38 +209,6 @@ static bool ends_with(const char *text, const char *ending)
     return length >= end && strcasecmp(text + length - end, ending) == 0;
 }
 
-/* How often a separator stands outside of quotes in the line at *text, which moves on to the next. */
-static int64_t count_separator(const char **text, const char *end, char separator)
-{
-    int64_t count = 0;
-    bool quoted = false;
-
-    for (; *text < end; ++*text) {
-        const char c = **text;
-        if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && c == separator)
-            count++;
-        else if (!quoted && (c == '\n' || c == '\r'))
-            break;
-    }
-    while (*text < end && (**text == '\n' || **text == '\r'))
-        ++*text;
-    return count;
-}
-
-/* A comma unless two lines have another one equally often. */
-static char find_separator(const char *text, size_t size)
-{
-    for (const char *candidate = "\t;|"; *candidate; candidate++) {
-        const char *at = text, *end = text + size;
-        const int64_t first = count_separator(&at, end, *candidate);
-        if (first > 0 && (at == end || count_separator(&at, end, *candidate) == first))
-            return *candidate;
-    }
-    return ',';
-}
-
 /* The whole of the text; *rows counts the header. */
 static bool read_text(struct data_csv *csv, const char *text, size_t size, char separator, struct invar_error *err)
 {
@@ -237,7 +227,7 @@ static bool read_text(struct data_csv *csv, const char *text, size_t size, char 
         return false;
     if (csv_init(&r.parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", csv->path);
-    csv->separator = separator ? separator : find_separator(text, size);
+    csv->separator = separator ? separator : data_csv_find_separator(text, size);
     csv_set_delim(&r.parser, (unsigned char)csv->separator);
     ok = parse(&r, text, size);
     csv_free(&r.parser);
@@ -245,6 +235,41 @@ static bool read_text(struct data_csv *csv, const char *text, size_t size, char 
         ok = invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a line with the names of its columns",
                              csv->path);
     return ok;
+}
+
+static const char *cell_at(const struct data_csv *csv, int64_t row, int column)
+{
+    return csv->text + csv->cell[(size_t)row * (size_t)csv->columns + (size_t)column];
+}
+
+static int by_name(const void *a, const void *b, void *user)
+{
+    const int x = *(const int *)a, y = *(const int *)b;
+    const int order = strcmp(cell_at(user, 0, x), cell_at(user, 0, y));
+    return order ? order : (x > y) - (x < y);
+}
+
+/* So that thousands of columns are found by name in no time. */
+static bool sort_names(struct data_csv *csv, struct invar_error *err)
+{
+    if (!csv->order && !(csv->order = invar_alloc((size_t)csv->columns + 1, sizeof *csv->order, err)))
+        return false;
+    for (int c = 0; c < csv->columns; c++)
+        csv->order[c] = c;
+    qsort_r(csv->order, (size_t)csv->columns, sizeof *csv->order, by_name, csv);
+    return true;
+}
+
+/* A separator at the end of every row, but not of the header: the column without a name is the last one. */
+static void move_name(struct data_csv *csv)
+{
+    const uint32_t empty = csv->cell[0];
+
+    for (int64_t row = 0; row < csv->rows; row++)
+        if (*data_csv_cell(csv, row, csv->columns - 1))
+            return;
+    memmove(csv->cell, csv->cell + 1, ((size_t)csv->columns - 1) * sizeof *csv->cell);
+    csv->cell[csv->columns - 1] = empty;
 }
 
 static bool read_file(struct data_csv *csv, const char *path, char separator, struct invar_error *err)
@@ -256,7 +281,9 @@ static bool read_file(struct data_csv *csv, const char *path, char separator, st
         return false;
     bool ok = read_text(csv, (const char *)bytes.data, bytes.size, separator, err);
     invar_bytes_free(&bytes);
-    return ok;
+    if (ok && csv->short_header)
+        move_name(csv);
+    return ok && sort_names(csv, err);
 }
 
 bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err)
@@ -269,12 +296,8 @@ void data_csv_free(struct data_csv *csv)
     invar_free(csv->text);
     invar_free(csv->cell);
     invar_free(csv->line);
+    invar_free(csv->order);
     *csv = (struct data_csv){0};
-}
-
-static const char *cell_at(const struct data_csv *csv, int64_t row, int column)
-{
-    return csv->text + csv->cell[(size_t)row * (size_t)csv->columns + (size_t)column];
 }
 
 const char *data_csv_cell(const struct data_csv *csv, int64_t row, int column)
@@ -287,12 +310,29 @@ int64_t data_csv_line(const struct data_csv *csv, int64_t row)
     return csv->line[row + 1];
 }
 
+/* The place of a name among the sorted ones: of the first that is equal or behind it. */
+static int place_of(const struct data_csv *csv, const char *name)
+{
+    int low = 0, high = csv->columns;
+
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (strcmp(cell_at(csv, 0, csv->order[middle]), name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static bool is_at(const struct data_csv *csv, int place, const char *name)
+{
+    return place < csv->columns && strcmp(cell_at(csv, 0, csv->order[place]), name) == 0;
+}
+
 bool data_csv_has(const struct data_csv *csv, const char *name)
 {
-    for (int c = 0; c < csv->columns; c++)
-        if (strcmp(cell_at(csv, 0, c), name) == 0)
-            return true;
-    return false;
+    return is_at(csv, place_of(csv, name), name);
 }
 
 static bool no_column(const struct data_csv *csv, const char *name, const char *why, struct invar_error *err)
@@ -319,21 +359,18 @@ static bool no_column(const struct data_csv *csv, const char *name, const char *
 
 int data_csv_column(const struct data_csv *csv, const char *name, const char *why, struct invar_error *err)
 {
-    int found = -1;
+    const int place = place_of(csv, name);
 
-    for (int c = 0; c < csv->columns; c++) {
-        if (strcmp(cell_at(csv, 0, c), name) != 0)
-            continue;
-        if (found >= 0) {
-            invar_error_set(err, INVAR_ERROR_DATA, "%s: columns %d and %d are both called \"%s\"; rename one",
-                            csv->path, found + 1, c + 1, name);
-            return -1;
-        }
-        found = c;
-    }
-    if (found < 0)
+    if (!is_at(csv, place, name)) {
         no_column(csv, name, why, err);
-    return found;
+        return -1;
+    }
+    if (is_at(csv, place + 1, name)) {
+        invar_error_set(err, INVAR_ERROR_DATA, "%s: columns %d and %d are both called \"%s\"; rename one", csv->path,
+                        csv->order[place] + 1, csv->order[place + 1] + 1, name);
+        return -1;
+    }
+    return csv->order[place];
 }
 
 /* ---- tables without a header ---- */
@@ -377,18 +414,58 @@ bool data_csv_number(const struct data_csv *csv, const char *text, double *value
     return true;
 }
 
-static bool is_header(const struct data_csv *csv)
+/* Calls a column by its number: c1, c2, ... */
+static bool name_column(struct data_csv *csv, int column, struct invar_error *err)
 {
-    for (int c = 0; c < csv->columns; c++) {
-        const char *name = cell_at(csv, 0, c);
-        double number;
-        if (!*name || data_csv_number(csv, name, &number))
-            return false;
-        for (int before = 0; before < c; before++)
-            if (strcmp(cell_at(csv, 0, before), name) == 0)
-                return false;
-    }
+    char name[40];
+    const int digits = snprintf(name, sizeof name, "c%d", column + 1);
+
+    for (int more = digits; data_csv_has(csv, name) && more + 1 < (int)sizeof name; more++)
+        memcpy(name + more, "_", 2);
+    const size_t length = strlen(name) + 1;
+    if (!make_room((void **)&csv->text, csv->text_size + length, &csv->text_capacity, 1, err))
+        return false;
+    memcpy(csv->text + csv->text_size, name, length);
+    csv->cell[column] = (uint32_t)csv->text_size;
+    csv->text_size += length;
     return true;
+}
+
+static int compare_cells(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Whether a column tells rows apart and nothing else: whole numbers or texts, all different. */
+static bool numbers_rows(const struct data_csv *csv, bool *found, struct invar_error *err)
+{
+    const char **cells = invar_alloc((size_t)csv->rows + 1, sizeof *cells, err);
+    double value;
+
+    if (!cells)
+        return false;
+    *found = csv->columns > 1 && csv->rows > 1;
+    for (int64_t row = 0; row < csv->rows && *found; row++) {
+        cells[row] = data_csv_cell(csv, row, 0);
+        *found = *cells[row] && !(data_csv_number(csv, cells[row], &value) && strpbrk(cells[row], ".,eE"));
+    }
+    if (*found)
+        qsort(cells, (size_t)csv->rows, sizeof *cells, compare_cells);
+    for (int64_t row = 1; row < csv->rows && *found; row++)
+        *found = strcmp(cells[row - 1], cells[row]) != 0;
+    invar_free(cells);
+    return true;
+}
+
+/* Columns without a name get one; a first one that only numbers the rows is noted. */
+static bool name_unnamed(struct data_csv *csv, struct invar_error *err)
+{
+    if (!*cell_at(csv, 0, 0) && !numbers_rows(csv, &csv->row_names, err))
+        return false;
+    for (int c = 0; c < csv->columns; c++)
+        if (!*cell_at(csv, 0, c) && !name_column(csv, c, err))
+            return false;
+    return sort_names(csv, err);
 }
 
 /* Turns the header into the first row, and puts one with c1, c2, ... before it. */
@@ -396,31 +473,32 @@ static bool name_columns(struct data_csv *csv, struct invar_error *err)
 {
     const size_t columns = (size_t)csv->columns, rows = (size_t)csv->rows + 1;
 
+    if (csv->short_header)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s, line %lld: one cell fewer than the rows below, so it is a header: leave out "
+                               "data.header=no",
+                               csv->path, (long long)csv->line[0]);
     if (!make_room((void **)&csv->cell, csv->cell_count + columns, &csv->cell_capacity, sizeof *csv->cell, err) ||
         !make_room((void **)&csv->line, rows + 1, &csv->line_capacity, sizeof *csv->line, err))
         return false;
     memmove(csv->cell + columns, csv->cell, csv->cell_count * sizeof *csv->cell);
     memmove(csv->line + 1, csv->line, rows * sizeof *csv->line);
-    for (size_t c = 0; c < columns; c++) {
-        char name[32];
-        const size_t length = (size_t)snprintf(name, sizeof name, "c%zu", c + 1) + 1;
-        if (!make_room((void **)&csv->text, csv->text_size + length, &csv->text_capacity, 1, err))
-            return false;
-        memcpy(csv->text + csv->text_size, name, length);
-        csv->cell[c] = (uint32_t)csv->text_size;
-        csv->text_size += length;
-    }
     csv->cell_count += columns;
     csv->rows++;
-    return true;
+    for (int c = 0; c < csv->columns; c++) /* none of the former names is one any more */
+        csv->cell[c] = (uint32_t)strlen(csv->text);
+    for (int c = 0; c < csv->columns; c++)
+        if (!name_column(csv, c, err))
+            return false;
+    return sort_names(csv, err);
 }
 
 bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err)
 {
     if (!read_file(csv, path, separator, err))
         return false;
-    if (header == DATA_HEADER_YES || (header == DATA_HEADER_AUTO && is_header(csv)))
-        return true;
+    if (header == DATA_HEADER_YES || (header == DATA_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv))))
+        return name_unnamed(csv, err);
     if (header == DATA_HEADER_AUTO)
         invar_log(INVAR_LOG_WARNING,
                   "%s: the first line looks like data and is taken as such, with columns called c1, c2, ...; "

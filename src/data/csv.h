@@ -22,6 +22,9 @@ struct data_csv {
     size_t cell_count, cell_capacity;
     int64_t *line; /**< [rows + 1] where the row begins in the file, from 1 */
     size_t line_capacity;
+    int *order;        /**< [columns] their numbers, sorted by name */
+    bool short_header; /**< the header had one cell fewer than the rows; an empty one was added */
+    bool row_names;    /**< the first column had no name and tells rows apart, nothing else */
 };
 
 /** Refuses a file without a header, a row with more or fewer cells than it, quotes that are not closed, and what is not
@@ -32,11 +35,16 @@ void data_csv_free(struct data_csv *csv);
 /** Values of the option data.header, in the order of its choices. */
 enum { DATA_HEADER_AUTO, DATA_HEADER_YES, DATA_HEADER_NO };
 /**
- * The same with a separator (0: the tab, semicolon, bar or comma that the first lines agree on) and perhaps without a
- * header: columns are then called c1, c2, ... Auto takes a first line whose cells are not empty, all different and no
- * numbers for a header.
+ * The same with a separator (0: see data_csv_find_separator) and perhaps without a header. Columns without a name are
+ * called by their numbers: c1, c2, ... Auto asks data_csv_is_header.
  */
 bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err);
+
+/** The tab, semicolon, bar or comma by which most lines have equally many cells; of several the one that leaves most
+ * numbers, then most cells. */
+char data_csv_find_separator(const char *text, size_t size);
+/** Whether the first line is one of names: it is compared with the rows below, and in doubt it is. */
+bool data_csv_is_header(const struct data_csv *csv);
 
 /** Whether a cell is a decimal number, perhaps with an exponent; where commas do not separate, one may be the decimal
  * point. Infinite where it is too large for a double. */

@@ -215,41 +215,39 @@ static bool refuse_columns(const struct data_csv *csv, const struct differences 
                            csv->path, first, second);
 }
 
-static const struct invar_column *column_of(const struct data_schema *schema, const char *name)
-{
-    for (int c = 0; c < schema->count; c++)
-        if (strcmp(schema->column[c].name, name) == 0)
-            return &schema->column[c];
-    return NULL;
-}
-
 /* By name, whatever the order; columns that mean nothing may be missing. */
 static bool match_columns(struct table *t, int which, struct invar_error *err)
 {
     const struct data_csv *csv = &t->csv[which];
     const struct data_schema *schema = t->schema;
     struct differences lacking = {0}, beside = {0};
+    bool *known = invar_alloc((size_t)csv->columns + 1, sizeof *known, err); /* columns of the schema */
 
     t->at[which] = invar_alloc((size_t)schema->count + 1, sizeof(int), err);
-    if (!t->at[which])
-        return false;
-    for (int c = 0; c < schema->count; c++) {
+    bool ok = known && t->at[which];
+    for (int c = 0; ok && c < schema->count; c++) {
         const struct invar_column *column = &schema->column[c];
         t->at[which][c] = -1;
-        if (column->places == 0)
+        if (!data_csv_has(csv, column->name)) {
+            if (column->places > 0)
+                add_difference(&lacking, column->name);
             continue;
-        if (!data_csv_has(csv, column->name))
-            add_difference(&lacking, column->name);
-        else if ((t->at[which][c] = data_csv_column(csv, column->name, "which it has", err)) < 0)
-            return false;
+        }
+        const int at = data_csv_column(csv, column->name, "which it has", err);
+        ok = at >= 0;
+        if (ok)
+            known[at] = true;
+        if (column->places > 0)
+            t->at[which][c] = at;
     }
-    for (int c = 0; c < csv->columns; c++) {
+    for (int c = 0; ok && c < csv->columns; c++) {
         const char *name = data_csv_cell(csv, -1, c);
-        if (c != t->label[which] && strcmp(name, schema->label) != 0 && !column_of(schema, name) &&
+        if (!known[c] && c != t->label[which] && strcmp(name, schema->label) != 0 && !(c == 0 && csv->row_names) &&
             !data_names_match(&t->rules.ignore, name))
             add_difference(&beside, name);
     }
-    return (lacking.count == 0 && beside.count == 0) || refuse_columns(csv, &lacking, &beside, err);
+    invar_free(known);
+    return ok && ((lacking.count == 0 && beside.count == 0) || refuse_columns(csv, &lacking, &beside, err));
 }
 
 /* ---- numbers ---- */
@@ -286,6 +284,7 @@ static bool encode_cell(struct table *t, const struct data_csv *csv, int64_t row
         return true;
     }
     const int64_t *place = missing ? NULL : data_words_find(&t->schema->words[c], cell);
+    column->unseen[split] += !missing && !place;
     out[place ? *place : column->categories + !missing] = 1;
     return true;
 }
@@ -309,6 +308,34 @@ static bool encode_rows(struct table *t, int which, int64_t first, float *rows, 
     return true;
 }
 
+/* Cells of categories that no training row had: what stands behind their place is as it was drawn. Where training rows
+ * here are among the others, that place was trained. */
+static void tell_unseen(const struct table *t)
+{
+    char names[400] = "";
+    int columns = 0;
+    int64_t cells = 0;
+
+    for (int c = 0; c < t->schema->count; c++) {
+        const struct invar_column *column = &t->schema->column[c];
+        const int64_t train = column->unseen[INVAR_TRAIN], test = column->unseen[INVAR_TEST];
+        const int64_t unseen = t->source->columns ? train + test : train ? 0 : test;
+        const size_t used = strlen(names);
+        if (unseen == 0)
+            continue;
+        cells += unseen;
+        if (columns++ < 12 && used + strlen(column->name) + 40 < sizeof names)
+            snprintf(names + used, sizeof names - used, "%s\"%s\" (%lld)", used ? ", " : "", column->name,
+                     (long long)unseen);
+    }
+    if (cells && (t->source->columns || t->options->test[0])) /* a drawn test split has rare ones by chance */
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: %lld cells have a category that has no place of its own because training did not see it, or not "
+                  "often, in %d columns: %s%s; check how it is spelled",
+                  t->csv[t->options->test[0] && !t->source->columns].path, (long long)cells, columns, names,
+                  columns > 12 ? ", ..." : "");
+}
+
 static bool encode(struct table *t, struct invar_error *err)
 {
     struct data_source *source = t->source;
@@ -329,7 +356,10 @@ static bool encode(struct table *t, struct invar_error *err)
     source->table.rows = rows;
     source->height = source->width = 1;
     source->channels = t->schema->width;
-    return encode_rows(t, 0, 0, rows, err) && (!t->options->test[0] || encode_rows(t, 1, t->csv[0].rows, rows, err));
+    if (!encode_rows(t, 0, 0, rows, err) || (t->options->test[0] && !encode_rows(t, 1, t->csv[0].rows, rows, err)))
+        return false;
+    tell_unseen(t);
+    return true;
 }
 
 /* ---- all of it ---- */

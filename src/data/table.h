@@ -12,7 +12,8 @@
 
 /* ---- words and their numbers (table_words.c) ---- */
 
-/** Texts, each with a number; zero-initialise, free with data_words_free. Texts are borrowed. */
+/** Texts, each with a number; numbers that are equal (1 and 1.0, not 01) are one text, the first. Zero-initialise, free
+ * with data_words_free. Texts are borrowed. */
 struct data_words {
     struct data_word {
         const char *text; /**< NULL: an empty slot */

@@ -25,14 +25,14 @@ static const char *header(const struct data_csv *csv, int column)
 
 /* ---- numbers ---- */
 
-/* What stands in a column: how many numbers and texts, and the first row with a text. */
+/* What stands in a column: how many numbers and texts, and the first row with a text or a number beyond all bounds. */
 struct found {
-    int64_t numbers, texts, first_text;
+    int64_t numbers, texts, first_text, too_large;
 };
 
-static bool look(struct detecting *d, int column, struct found *found, struct invar_error *err)
+static void look(struct detecting *d, int column, struct found *found)
 {
-    *found = (struct found){.first_text = -1};
+    *found = (struct found){.first_text = -1, .too_large = -1};
     for (int64_t row = 0; row < d->csv->rows; row++) {
         const char *cell = data_csv_cell(d->csv, row, column);
         d->values[row] = NAN;
@@ -43,13 +43,18 @@ static bool look(struct detecting *d, int column, struct found *found, struct in
             continue;
         }
         found->numbers++;
-        if (!isfinite(d->values[row]))
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s, line %lld: %s in column \"%s\" is too large a number; correct it, or leave the "
-                                   "column out with data.ignore",
-                                   d->csv->path, (long long)data_csv_line(d->csv, row), cell, header(d->csv, column));
+        if (!isfinite(d->values[row]) && found->too_large < 0)
+            found->too_large = row;
     }
-    return true;
+}
+
+static bool refuse_too_large(const struct detecting *d, int column, int64_t row, struct invar_error *err)
+{
+    return invar_error_set(err, INVAR_ERROR_DATA,
+                           "%s, line %lld: %s in column \"%s\" is too large a number; correct it, or leave the "
+                           "column out with data.ignore",
+                           d->csv->path, (long long)data_csv_line(d->csv, row), data_csv_cell(d->csv, row, column),
+                           header(d->csv, column));
 }
 
 static bool constant(struct invar_column *column, const char *path, const char *why)
@@ -202,8 +207,9 @@ static bool detect_column(struct detecting *d, int number, struct invar_error *e
                                name);
     if (categorical)
         return categorise(d, number, column, err);
-    if (!look(d, number, &found, err))
-        return false;
+    look(d, number, &found);
+    if (found.too_large >= 0 && found.texts == 0)
+        return refuse_too_large(d, number, found.too_large, err);
     if (found.texts == 0)
         return measure(d, column, err);
     const char *text = data_csv_cell(d->csv, found.first_text, number);
@@ -220,6 +226,21 @@ static bool detect_column(struct detecting *d, int number, struct invar_error *e
                   "numbers; data.missing says what stands for missing values",
                   d->csv->path, name, text, line);
     return categorise(d, number, column, err);
+}
+
+/* A first column without a name and with another value in every row, unless it is asked for. */
+static bool only_numbers_rows(const struct detecting *d, int column)
+{
+    const char *name = header(d->csv, column);
+
+    if (column > 0 || !d->csv->row_names || data_names_match(&d->rules->categorical, name) ||
+        data_names_match(&d->rules->numeric, name))
+        return false;
+    invar_log(INVAR_LOG_WARNING,
+              "%s: the first column has no name and only tells rows apart: it is left out; data.numeric=%s or "
+              "data.categorical=%s takes it as an input",
+              d->csv->path, name, name);
+    return true;
 }
 
 /* Every name of a list must be that of a column. */
@@ -253,7 +274,8 @@ struct data_schema *data_schema_detect(const struct data_csv *csv, const struct 
         !check_names(csv, &rules->numeric, "numeric", err) || !check_names(csv, &rules->ignore, "ignore", err))
         goto done;
     for (int c = 0; c < csv->columns; c++)
-        if (c != label && !data_names_match(&rules->ignore, header(csv, c)) && !detect_column(&d, c, err))
+        if (c != label && !data_names_match(&rules->ignore, header(csv, c)) && !only_numbers_rows(&d, c) &&
+            !detect_column(&d, c, err))
             goto done;
     d.schema->label = invar_strdup(label >= 0 ? header(csv, label) : "", err);
     ok = d.schema->label && data_schema_arrange(d.schema, err);

@@ -43,30 +43,41 @@ done:
     return ok;
 }
 
-static bool is_field(const struct data_schema *schema, const char *name)
+/* By column of the file: whether it is one, and no input of numbers (NULL when memory is short). */
+static bool *find_fields(const struct data_csv *csv, const struct data_schema *schema, struct invar_error *err)
 {
-    for (int c = 0; c < schema->count; c++)
-        if (strcmp(schema->column[c].name, name) == 0)
-            return schema->column[c].kind == INVAR_COLUMN_CATEGORICAL;
-    return true;
+    bool *is_field = invar_alloc((size_t)csv->columns + 1, sizeof *is_field, err);
+
+    for (int c = 0; is_field && c < csv->columns; c++)
+        is_field[c] = true;
+    for (int c = 0; is_field && c < schema->count; c++) {
+        const char *name = schema->column[c].name;
+        const int at = data_csv_has(csv, name) ? data_csv_column(csv, name, "which it has", err) : -1;
+        if (at >= 0)
+            is_field[at] = schema->column[c].kind == INVAR_COLUMN_CATEGORICAL;
+    }
+    return is_field;
 }
 
 bool data_table_fields(struct data_fields *fields, const struct data_csv *csv, const struct data_schema *schema,
                        int limit, struct invar_error *err)
 {
-    if (!data_fields_reserve(fields, csv[0].columns, err))
-        return false;
-    fields->count = 0;
-    for (int c = 0; c < csv[0].columns; c++) {
+    bool *is_field = find_fields(&csv[0], schema, err);
+    bool ok = is_field && data_fields_reserve(fields, csv[0].columns, err);
+
+    if (ok)
+        fields->count = 0;
+    for (int c = 0; ok && c < csv[0].columns; c++) {
         const char *name = data_csv_cell(&csv[0], -1, c);
         struct cells cells = {csv, {c, -1}};
-        if (!is_field(schema, name))
+        if (!is_field[c])
             continue;
-        if (csv[1].rows > 0 && data_csv_has(&csv[1], name) &&
-            (cells.at[1] = data_csv_column(&csv[1], name, "which it has", err)) < 0)
-            return false;
-        if (!fill(fields, name, &cells, limit, err))
-            return false;
+        if (csv[1].rows > 0 && data_csv_has(&csv[1], name)) {
+            cells.at[1] = data_csv_column(&csv[1], name, "which it has", err);
+            ok = cells.at[1] >= 0;
+        }
+        ok = ok && fill(fields, name, &cells, limit, err);
     }
-    return true;
+    invar_free(is_field);
+    return ok;
 }

@@ -4,23 +4,53 @@
 
 #include "invar/memory.h"
 #include <fnmatch.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* FNV-1a */
+/* A number of at most 15 digits, which a double holds, without signs and zeros before it, as codes have. */
+static bool plain_number(const char *text, double *value)
+{
+    const struct data_csv form = {.separator = ','};
+    const char *digits = text + (*text == '-');
+
+    if (digits[0] == '+' || *text == '+' || (digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') ||
+        strlen(text) > 17 || strspn(digits, "0123456789") > 15 || !data_csv_number(&form, text, value))
+        return false;
+    if (*value == 0)
+        *value = 0; /* no negative zero */
+    return isfinite(*value);
+}
+
+/* FNV-1a, of the value where the text is a number: 1, 1.0 and 1e0 are one word. */
 static size_t hash(const char *text)
 {
+    double value;
     uint64_t h = 14695981039346656037u;
+
+    if (plain_number(text, &value)) {
+        unsigned char bytes[sizeof value];
+        memcpy(bytes, &value, sizeof value);
+        for (size_t i = 0; i < sizeof bytes; i++)
+            h = (h ^ bytes[i]) * 1099511628211u;
+        return (size_t)(h ^ (h >> 32));
+    }
     for (; *text; text++)
         h = (h ^ (unsigned char)*text) * 1099511628211u;
     return (size_t)h;
+}
+
+static bool is_same(const char *a, const char *b)
+{
+    double x, y;
+    return strcmp(a, b) == 0 || (plain_number(a, &x) && plain_number(b, &y) && x == y);
 }
 
 /* Of the text, or the empty one where it belongs; there always is an empty one. */
 static struct data_word *slot_of(const struct data_words *words, const char *text)
 {
     size_t at = hash(text) & (words->capacity - 1);
-    while (words->slot[at].text && strcmp(words->slot[at].text, text) != 0)
+    while (words->slot[at].text && !is_same(words->slot[at].text, text))
         at = (at + 1) & (words->capacity - 1);
     return &words->slot[at];
 }

@@ -104,13 +104,137 @@ static void test_columns(void **state)
     data_csv_free(&csv);
 }
 
+/* A head of a table, what stands below it, and whether it is a header. */
+static const struct head {
+    const char *text;
+    bool header;
+} heads[] = {
+    {"a,b\n1,2\n3,4\n", true},                                       /* plain */
+    {",a,b\n0,1,x\n1,2,y\n2,1,x\n", true},                           /* pandas with its index */
+    {"Unnamed: 0,a,b\n0,1,x\n1,2,y\n", true},                        /* that read and written again */
+    {",a,b\n17,1,x\n4,2,y\n9,1,x\n", true},                          /* a shuffled part of it */
+    {",0,1,2\n0,5.1,3.5,1.4\n1,4.9,3.1,1.3\n2,4.7,3.2,1.2\n", true}, /* pandas without names */
+    {"0,1,2\n5.1,3.5,1.4\n4.9,3.1,1.3\n4.7,3.2,1.2\n", true},        /* the same without index */
+    {"0,1,2,3,4\n1,0,4,2,2\n3,1,0,2,4\n0,2,4,1,3\n", true},          /* whole numbers below */
+    {"0,1,class\n76,172.7,yes\n56,167.5,no\n69,165.9,yes\n", true},  /* numbers and a name */
+    {"\"\",\"a\",\"b\"\n\"1\",2,\"x\"\n\"2\",3,\"y\"\n", true},      /* R with row names */
+    {"\"a\",\"b\"\n\"1\",2,\"x\"\n\"2\",3,\"y\"\n", true},           /* write.table: one name fewer */
+    {"mpg,cyl\nMazda RX4,21,6\nDatsun 710,22.8,4\n", true},          /* its row names are text */
+    {"\"a\",\"b\"\n2,\"x\"\n3,\"y\"\n", true},                       /* R without row names */
+    {"\xef\xbb\xbf"
+     "a;b\r\n1,5;2\r\n3,25;4\r\n",
+     true}, /* Excel, semicolons and decimal commas */
+    {"\xef\xbb\xbf"
+     "1,2\n3,4\n",
+     false},                                                                       /* a mark before numbers */
+    {"country,1990,1991,1992\nA,1.5,2,2.5\nB,2,2,3\nC,1,1,1.5\n", true},           /* years */
+    {"country,1990,1991\nA,1950,2300\nB,1200,1100\nC,3000,3500\n", true},          /* years among the values */
+    {"400,402,404,406,408,410,412,414\n3,1,2,5,4,4,4,2\n2,2,2,1,3,0,1,4\n", true}, /* wavelengths */
+    {"0.5,1,2,4,8,16,32,64\n3,1,2,5,4,4,4,2\n2,2,2,1,3,0,1,4\n", true},            /* doses */
+    {"x,x,y,class\n1,2,0,yes\n3,1,1,no\n", true},                                  /* twice the same */
+    {"a,b,b,b\n1,2,3,4\n5,6,7,8\n", true},                                         /* merged cells */
+    {"a,,\n1,2,3\n5,6,7\n", true},                                                 /* merged cells, exported */
+    {"a,b,\n1,2,\n5,6,\n", true},                                                  /* separators at the end */
+    {"a,b\n1,2,\n5,6,\n", true},                                                   /* those of the rows alone */
+    {"a,b\n1,2\n", true},                                                          /* one row */
+    {"0,1\n5.5,7.5\n", true},                                                      /* one row below numbers */
+    {"a,b\nx,y\n", true},                                                          /* one row of text */
+    {"a,b\n", true},                                                               /* no row */
+    {"len,mass\ncm,kg\n1,2\n3,4\n5,6\n", true},                                    /* a row of units */
+    {"len,mass\ncm,kg\n1,2\n", true},                                              /* the same with one row */
+    {"a,5,b\n1,2,3\n2,3,4\n3,9,5\n", true},                                        /* one number among names */
+    {"id,name\n1,Ann\n2,Bob\n3,Cy\n", true},
+    {"name,town\nAnn,Rome\nBob,Oslo\nCy,Bern\n", true}, /* text that never recurs */
+    {"word,class\nfoo,a\nbar,b\nbaz,a\nqux,b\n", true},
+    {"word,class,\nfoo,a,\nclass,b,\nbaz,a,\nqux,b,\n", true}, /* a name is a value elsewhere */
+    {"a,b\n?,NA\n1,?\n2,3\n", true},                           /* missing first */
+    {"NA,b\n1,x\n2,y\n", true},                                /* a name that looks missing */
+    {"a\tb\n1\t2\n", true},                                    /* tabs */
+    {"1e3,b\n5,x\n6,y\n7,x\n8,y\n", true},                     /* a number beyond its column */
+    {"date,price\n2024-01-01,5\n2024-01-02,6\n", true},
+    {"5.1,3.5,1.4,setosa\n4.9,3,1.4,setosa\n7,3.2,4.7,versicolor\n6.4,3.2,4.5,versicolor\n", false}, /* iris */
+    {"1,2\n3,4\n", false},
+    {"1,2,3\n4,5,6\n7,8,9\n", false}, /* every row rises */
+    {"5.1,3.5\n4.9,3\n7,3.2\n5,3.1\n", false},
+    {"1,,3\n2,5,1\n0,4,9\n", false},                                         /* a value is missing */
+    {"39,clerk,?,no\n50,boss,1,yes\n38,clerk,2,no\n53,boss,3,yes\n", false}, /* census */
+    {"B,1,1,1,1\nR,1,1,1,2\nL,2,1,1,1\nB,1,1,2,1\n", false},                 /* the class first */
+    {"vhigh,2,small,low,unacc\nvhigh,2,small,med,unacc\nlow,3,big,low,acc\nlow,3,big,med,acc\n", false}, /* cars */
+    {"p,x,s\ne,x,s\np,b,y\ne,b,y\np,x,y\n", false}, /* mushrooms: letters */
+    {"Film 0,Crime|War,1,a\nFilm 1,War|Comedy,2,b\nFilm 2,Drama,3,a\nFilm 3,War|Comedy,1,b\n", false},
+};
+
+static void test_heads(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
+        struct invar_error err = {0};
+        struct data_csv csv = {0};
+        assert_ok(data_csv_read_as(&csv, write_text("h.csv", heads[i].text), 0, DATA_HEADER_AUTO, &err), &err);
+        const int64_t line = csv.rows > 0 ? data_csv_line(&csv, 0) : 2;
+        if ((line == 2) != heads[i].header)
+            fail_msg("%s: %s", heads[i].header ? "a header is taken for data" : "data are taken for a header",
+                     heads[i].text);
+        for (int c = 0; c < csv.columns; c++)
+            assert_true(data_csv_cell(&csv, -1, c)[0] != '\0');
+        data_csv_free(&csv);
+    }
+}
+
+/* The names of columns, "a|b", and whether the first numbers the rows. */
+static void expect_names(const char *text, const char *names, bool row_names)
+{
+    struct invar_error err = {0};
+    struct data_csv csv = {0};
+    char got[128] = "";
+
+    assert_ok(data_csv_read_as(&csv, write_text("n.csv", text), 0, DATA_HEADER_AUTO, &err), &err);
+    for (int c = 0; c < csv.columns; c++)
+        snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", c ? "|" : "", data_csv_cell(&csv, -1, c));
+    assert_string_equal(got, names);
+    assert_int_equal(csv.row_names, row_names);
+    data_csv_free(&csv);
+}
+
+static void test_unnamed(void **state)
+{
+    (void)state;
+    expect_names(",a,b\n0,1,x\n1,2,y\n", "c1|a|b", true);
+    expect_names("a,b\n1,2,x\n2,3,y\n", "c1|a|b", true);
+    expect_names("a,b\nMazda,2,x\nDatsun,3,y\n", "c1|a|b", true);
+    expect_names("a,b\n1,2,\n2,3,\n", "a|b|c3", false);
+    expect_names(",a,b\n0.5,1,x\n1.5,2,y\n", "c1|a|b", false);
+    expect_names(",a,b\n1,1,x\n1,2,y\n", "c1|a|b", false);
+    expect_names("a,,b\n1,1,x\n1,2,y\n", "a|c2|b", false);
+}
+
+static void expect_separator(const char *text, char separator)
+{
+    assert_int_equal(data_csv_find_separator(text, strlen(text)), separator);
+}
+
+static void test_separators(void **state)
+{
+    (void)state;
+    expect_separator("a,b\n1,2\n", ',');
+    expect_separator("a\n1\n", ',');
+    expect_separator("a;b\n1,5;2,5\n3,5;1,5\n", ';');
+    expect_separator("1,5;2,5;3,5\n3,5;1,5;2,5\n", ';');
+    expect_separator("a\tb, c\n1\t2, 3\n", '\t');
+    expect_separator("a|b\n1|2\n", '|');
+    expect_separator("F,A|B,1\nG,B|C,2\nH,A|B|C,3\nI,A,4\n", ',');
+    expect_separator("time;zone,x\n10:00;UTC,0\n10:01;UTC,7\n", ',');
+    expect_separator("\"a;b\",c\n\"d;e\",f\n", ',');
+    expect_separator("a,b\n\"x\n;y\",1\n\"z;\",2\n", ',');
+    expect_separator("mpg;cyl\nMazda;1,5;2\nDatsun;2,5;3\n", ';');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_lines),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_forms),      cmocka_unit_test(test_lines), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_columns),    cmocka_unit_test(test_heads), cmocka_unit_test(test_unnamed),
+        cmocka_unit_test(test_separators),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -337,12 +337,74 @@ static void test_fields(void **state)
     invar_dataset_close(d);
 }
 
+/* Numbers that are equal are one category, codes with zeros before them are not; what training never saw is counted. */
+static void test_unseen(void **state)
+{
+    struct invar_data_options o = table_options("grade,zip,y\n1,01,1\n2,1,2\n1.0,01,1.0\n2,1,2\n");
+    struct invar_dataset *d, *known;
+    const struct invar_column *column;
+
+    (void)state;
+    set(&o, "categorical=grade, zip");
+    set(&o, "label=y");
+    d = open_as(&o, NULL);
+    column = invar_dataset_info(d)->table->column;
+    assert_int_equal(invar_dataset_info(d)->classes, 2);
+    assert_int_equal(column[0].categories, 2);
+    assert_int_equal(column[1].categories, 2);
+    assert_int_equal(column[0].unseen[INVAR_TRAIN], 0);
+
+    o = table_options("grade,zip,y\n1.00,01,1\n2e0,1,2\n3,001,1\nred,?,2.0\n");
+    set(&o, "label=y");
+    known = open_as(&o, invar_dataset_info(d)->table->schema);
+    column = invar_dataset_info(known)->table->column;
+    assert_int_equal(column[0].unseen[INVAR_TRAIN], 2);
+    assert_int_equal(column[1].unseen[INVAR_TRAIN], 1);
+    assert_int_equal(column[1].missing[INVAR_TRAIN], 1);
+    assert_int_equal(invar_dataset_info(known)->classes, 2);
+    invar_dataset_close(known);
+    invar_dataset_close(d);
+}
+
+/* Text that looks like a number beyond all bounds is text; in a column of numbers it is refused. */
+static void test_overflow(void **state)
+{
+    struct invar_data_options o = table_options("hex,x\n5e4638,1\nf3a09c,2\n5e4638,3\n");
+    struct invar_dataset *d = open_as(&o, NULL);
+
+    (void)state;
+    assert_int_equal(invar_dataset_info(d)->table->column[0].kind, INVAR_COLUMN_CATEGORICAL);
+    invar_dataset_close(d);
+    o = table_options("hex,x\n5e4638,1\n3,2\n");
+    refused(&o, NULL, INVAR_ERROR_DATA, "5e4638 in column \"hex\" is too large a number");
+}
+
+/* Row numbers without a name are left out, whether the file that is read later has them or not. */
+static void test_row_numbers(void **state)
+{
+    struct invar_data_options o = table_options(",a,b\n7,1,x\n3,2,y\n5,4,x\n");
+    struct invar_dataset *d = open_as(&o, NULL), *other;
+
+    (void)state;
+    assert_int_equal(invar_dataset_info(d)->table->count, 2);
+    o = table_options("a,b\n1,x\n2,y\n");
+    other = open_as(&o, invar_dataset_info(d)->table->schema);
+    invar_dataset_close(other);
+    o = table_options("a,b\nAnn,1,x\nBob,2,y\n");
+    other = open_as(&o, invar_dataset_info(d)->table->schema);
+    invar_dataset_close(other);
+    invar_dataset_close(d);
+    set(&o, "numeric=c1");
+    refused(&o, NULL, INVAR_ERROR_DATA, "\"Ann\" in column \"c1\" is no number");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),     cmocka_unit_test(test_forms),  cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_splits),      cmocka_unit_test(test_schema), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_label_limit), cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_numbers),     cmocka_unit_test(test_forms),       cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_splits),      cmocka_unit_test(test_schema),      cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_label_limit), cmocka_unit_test(test_fields),      cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_overflow),    cmocka_unit_test(test_row_numbers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
