@@ -34,6 +34,10 @@ bool invar_file_write(const char *path, const void *data, size_t size, struct in
 
 /** mkdir -p; an existing folder is fine. */
 bool invar_folder_create(const char *path, struct invar_error *err);
+/** *there: whether something is at path; false (with err) where that cannot be told, as on a disk that fails. */
+bool invar_path_find(const char *path, bool *there, struct invar_error *err);
+/** false only where nothing is there. What cannot be asked about counts as there, so that who opens it next says why.
+ */
 bool invar_path_exists(const char *path);
 /** "folder/name" into out[size]; false (with err) when it does not fit. */
 bool invar_path_join(char *out, size_t size, const char *folder, const char *name, struct invar_error *err);

@@ -138,12 +138,12 @@ struct invar_record {
 };
 
 struct invar_trainer_options {
-    const char *folder; /**< run folder; NULL: nothing is written (dry run, benchmarks) */
-    bool resume;        /**< go on from the last good checkpoint of the folder; another training.epochs or
-                           training.steps then makes the run longer or shorter, and the data may have moved */
-    bool accept_data;   /**< go on though the data are not those of the checkpoint */
-    volatile sig_atomic_t
-        *stop; /**< set to non-zero (signal handler) to save and return INVAR_ERROR_INTERRUPTED; may be NULL */
+    const char *folder;          /**< run folder; NULL: nothing is written (dry run, benchmarks) */
+    bool resume;                 /**< go on from the last good checkpoint of the folder; another training.epochs or
+                                    training.steps then makes the run longer or shorter, and the data may have moved */
+    bool accept_data;            /**< go on though the data are not those of the checkpoint */
+    volatile sig_atomic_t *stop; /**< set to non-zero (signal handler) to save and return INVAR_ERROR_INTERRUPTED, to a
+                                    negative number (report) to return so at once without saving; may be NULL */
     void (*report)(
         void *user,
         const struct invar_record *record); /**< every step; record->count is 0 on steps that are not logged */

@@ -161,10 +161,18 @@ bool invar_folder_create(const char *path, struct invar_error *err)
     return ok;
 }
 
-bool invar_path_exists(const char *path)
+bool invar_path_find(const char *path, bool *there, struct invar_error *err)
 {
     struct stat status;
-    return stat(path, &status) == 0;
+    *there = stat(path, &status) == 0;
+    return *there || errno == ENOENT || errno == ENOTDIR ||
+           invar_error_set(err, INVAR_ERROR_FILE, "%s: it cannot be told whether it exists: %s", path, strerror(errno));
+}
+
+bool invar_path_exists(const char *path)
+{
+    bool there;
+    return !invar_path_find(path, &there, NULL) || there;
 }
 
 bool invar_path_join(char *out, size_t size, const char *folder, const char *name, struct invar_error *err)

@@ -60,7 +60,7 @@ static void write_metrics(struct session *session, const struct invar_record *re
     }
     if (!invar_metrics_write(session->metrics, record->step, record->epoch, names, values, record->count,
                              &session->metrics_error))
-        cli_stop = 1;
+        cli_stop = -1; /* no checkpoint is to be ahead of its row */
 }
 
 static void write_views(struct session *session, const struct invar_record *record)
@@ -71,7 +71,7 @@ static void write_views(struct session *session, const struct invar_record *reco
     if (!session->metrics_error.code &&
         !invar_metrics_views(session->metrics, session->trainer, invar_dataset_info(session->dataset),
                              session->recipe->training.batch, record->step, &session->metrics_error))
-        cli_stop = 1;
+        cli_stop = -1;
 }
 
 static bool write_settings(struct session *session, struct invar_error *err)

@@ -172,7 +172,7 @@ bool invar_metrics_settings(struct invar_metrics *metrics, const char *recipe, s
     struct invar_node *root = invar_node_parse(recipe, strlen(recipe), "recipe", err);
     bool ok = root && report_settings_add(&settings, &count, &capacity, root, err);
 
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; ok && i < count; ++i) {
         if (!strcmp(settings[i].key, "name"))
             name = settings[i].value;
         if (!strcmp(settings[i].key, "training.seed"))

@@ -32,22 +32,28 @@ static int64_t step_of(const char *name)
     return strcmp(name, expected) == 0 ? step : -1;
 }
 
-/* The newest step that is below `below` and has a checkpoint; -1 when there is none. */
-static int64_t newest_below(const struct invar_trainer *t, int64_t below)
+static bool cannot_list(const struct invar_trainer *t, int reason, struct invar_error *err)
+{
+    return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder, strerror(reason));
+}
+
+/* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. */
+static bool newest_below(const struct invar_trainer *t, int64_t below, int64_t *newest, struct invar_error *err)
 {
     const struct dirent *entry;
-    int64_t newest = -1;
     DIR *dir = opendir(t->folder);
 
+    *newest = -1;
     if (!dir)
-        return -1;
-    while ((entry = readdir(dir))) {
+        return errno == ENOENT || cannot_list(t, errno, err);
+    while (errno = 0, (entry = readdir(dir))) {
         int64_t step = step_of(entry->d_name);
-        if (step < below && step > newest)
-            newest = step;
+        if (step < below && step > *newest)
+            *newest = step;
     }
+    const int reason = errno;
     closedir(dir);
-    return newest;
+    return reason == 0 || cannot_list(t, reason, err);
 }
 
 /* ---- one net, to and from the file, through memory of the host ---- */
@@ -398,9 +404,13 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
     int64_t step = INT64_MAX;
 
     *found = false;
-    while (!*found && (step = newest_below(t, step)) >= 0) {
+    while (!*found) {
         struct invar_safetensors *file = NULL;
         struct invar_error damage = {0};
+        if (!newest_below(t, step, &step, err))
+            return false;
+        if (step < 0)
+            break;
         invar_checkpoint_name(name, sizeof name, step);
         if (!invar_folder_path(t, name, path, err))
             return false;

@@ -43,7 +43,7 @@ static bool look(const struct invar_trainer *t, bool *empty, bool *leftovers, st
     if (!dir)
         return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be used as a run folder: %s", t->folder,
                                strerror(errno));
-    while ((entry = readdir(dir))) {
+    while (errno = 0, (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         if (is_leftover(entry->d_name))
@@ -51,8 +51,10 @@ static bool look(const struct invar_trainer *t, bool *empty, bool *leftovers, st
         else
             *empty = false;
     }
+    const int reason = errno;
     closedir(dir);
-    return true;
+    return reason == 0 ||
+           invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder, strerror(reason));
 }
 
 /* The length of the line at text, without its end. */

@@ -110,6 +110,10 @@ bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
             return false;
         if (t->options.report)
             t->options.report(t->options.user, &record);
+        if (t->options.stop && *t->options.stop < 0)
+            return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
+                                   "stopped after step %lld of %lld without a checkpoint of it", (long long)t->step,
+                                   (long long)t->total);
         if (t->folder && checkpoint_due(t) && !invar_checkpoint_write(t, err))
             return false;
     }

@@ -141,9 +141,10 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
     bool found = false;
 
     if (resuming) {
-        if (!invar_folder_path(t, "encoder.safetensors", path, err) || !invar_checkpoint_resume(t, &found, err))
+        if (!invar_folder_path(t, "encoder.safetensors", path, err) || !invar_checkpoint_resume(t, &found, err) ||
+            !invar_path_find(path, &t->finished, err))
             return false;
-        t->finished = invar_path_exists(path) && !(found && t->extended && t->step < t->total);
+        t->finished = t->finished && !(found && t->extended && t->step < t->total);
         if (t->finished && t->rewrite && !found)
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: has no whole checkpoint, so its length and its data cannot be changed: leave "

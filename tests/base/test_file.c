@@ -212,6 +212,13 @@ static void folders(void **state)
     assert_ok(invar_folder_create(deep, &err), &err);
     assert_true(invar_path_exists(test_path(folder, "a/b/c")));
     assert_false(invar_path_exists(test_path(folder, "a/x")));
+    bool there = true;
+    assert_true(invar_path_find(test_path(folder, "a/x"), &there, &err) && !there);
+    assert_int_equal(symlink("loop", test_path(folder, "loop")), 0);
+    assert_false(invar_path_find(test_path(folder, "loop"), &there, &err));
+    assert_true(invar_path_exists(test_path(folder, "loop")));
+    assert_int_equal(unlink(test_path(folder, "loop")), 0);
+    err = (struct invar_error){0};
     const char *file = test_file(folder, "file", "", 0);
     assert_refused(invar_folder_create(file, &err), &err, INVAR_ERROR_FILE, "is not a folder");
     assert_refused(invar_folder_create(test_path(folder, "file/x"), &err), &err, INVAR_ERROR_FILE, "is not a folder");
