@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The command: finds the verb in the table and runs it. */
 #include "cli/cli.h"
+#include "base/json.h"
 #include "invar/options.h"
 #include "invar/version.h"
 
@@ -108,6 +109,7 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of its writer, which has a sentence for it */
     spin_briefly(argv);
     cli_log_start();
+    json_begin();
     int status = run(argc, argv);
     errno = 0;
     if ((fflush(stdout) || ferror(stdout)) && status == CLI_DONE) {

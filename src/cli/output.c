@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results, failures and interruption as a terminal wants them. */
 #include "cli/cli.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <time.h>
@@ -22,7 +23,7 @@ int cli_fail(const struct invar_error *err)
 
 int cli_print_json(cJSON *object)
 {
-    char *text = object ? cJSON_Print(object) : NULL;
+    char *text = object && json_whole("the JSON text", NULL) ? cJSON_Print(object) : NULL;
     if (text)
         puts(text);
     else

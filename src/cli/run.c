@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the verbs that measure a finished run share. */
 #include "cli/run.h"
+#include "base/json.h"
 #include "cli/probe_test.h"
 #include "invar/data.h"
 #include "invar/file.h"
@@ -171,9 +172,10 @@ static cJSON *read_results(const char *path, struct invar_error *err)
     if (!cJSON_IsObject(root)) {
         cJSON_Delete(root);
         root = NULL;
-        invar_error_set(err, INVAR_ERROR_FORMAT,
-                        "%s: is torn or no JSON object, so results cannot be added to it; move it away and try again",
-                        path);
+        if (json_whole(path, err))
+            invar_error_set(
+                err, INVAR_ERROR_FORMAT,
+                "%s: is torn or no JSON object, so results cannot be added to it; move it away and try again", path);
     }
     invar_bytes_free(&bytes);
     return root;
@@ -195,11 +197,14 @@ bool cli_run_merge(const char *folder, const char *name, const cJSON *results, s
         cJSON_DeleteItemFromObjectCaseSensitive(root, item->string);
         cJSON_AddItemToObject(root, item->string, cJSON_Duplicate(item, true));
     }
+    if (!json_whole(path, err))
+        goto done;
     text = cJSON_Print(root);
     if (!text)
         invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
     else
         ok = !results || invar_file_write(path, text, strlen(text), err);
+done:
     cJSON_free(text);
     cJSON_Delete(root);
     return ok;

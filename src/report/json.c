@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON as the page takes it: short numbers, and nothing that could end a script element. */
 #include "report/json.h"
+#include "base/json.h"
 #include "invar/memory.h"
 #include "invar/options.h"
 
@@ -13,6 +14,8 @@ static cJSON *raw(struct invar_text *text, bool ok)
 {
     cJSON *array = ok && invar_text_printf(text, NULL, "]") ? cJSON_CreateRaw(text->data) : NULL;
 
+    if (!array)
+        json_lost();
     invar_text_free(text);
     return array;
 }
@@ -71,9 +74,11 @@ static const char *escape(char c)
 
 char *json_for_script(const cJSON *object, struct invar_error *err)
 {
-    char *plain = object ? cJSON_PrintUnformatted(object) : NULL;
     size_t size = 1, at = 0;
 
+    if (!json_whole("the report", err))
+        return NULL;
+    char *plain = object ? cJSON_PrintUnformatted(object) : NULL;
     if (!plain) {
         invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the data of the report");
         return NULL;
