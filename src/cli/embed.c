@@ -5,6 +5,7 @@
 #include "report/projector.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static void print_data_options(FILE *stream)
@@ -47,6 +48,22 @@ static bool embed(struct cli_run *run, const char *split, struct invar_embedded 
               append(&out->labels, &rest.labels, err);
     invar_embedded_free(&rest);
     return ok;
+}
+
+/* Every row to length 1; a row of zeros has no direction and stays. */
+static bool normalise_rows(struct invar_array *features)
+{
+    const int64_t rows = features->shape[0], cols = features->shape[1];
+
+    for (int64_t i = 0; i < rows; ++i) {
+        float *row = (float *)features->data + i * cols;
+        double squares = 0;
+        for (int64_t j = 0; j < cols; ++j)
+            squares += (double)row[j] * (double)row[j];
+        for (int64_t j = 0; squares > 0 && j < cols; ++j)
+            row[j] = (float)((double)row[j] / sqrt(squares));
+    }
+    return true;
 }
 
 /* All rows of a table stay in the order of its file, unless the arguments say what the test split is. */
@@ -125,7 +142,7 @@ static int report_projector(const struct cli_run *run, const char *folder, int64
 
 int invar_cli_embed(int argc, char **argv)
 {
-    bool json = false;
+    bool json = false, normalise = false;
     int64_t threads = 0;
     const char *output = NULL, *labels = NULL, *split = "all", *projector = NULL;
     int64_t projected = 0;
@@ -137,6 +154,8 @@ int invar_cli_embed(int argc, char **argv)
          &split, 0, 0},
         {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &labels, 0,
          0},
+        {"normalise", 0, NULL, "divide every row of the array by its length (a row of zeros stays)", CLI_FLAG,
+         &normalise, 0, 0},
         {"projector", 0, "DIR",
          "files of TensorBoard's embedding projector, of up to 10000 samples of the test split (--split train: of the "
          "training split); -o is not needed then",
@@ -147,8 +166,8 @@ int invar_cli_embed(int argc, char **argv)
     };
     const struct cli_usage usage = {
         .verb = "embed",
-        .arguments =
-            "RUN SOURCE -o FILE.npy [--split train|test|all] [--labels FILE.npy] [--projector DIR] [KEY=VALUE ...]",
+        .arguments = "RUN SOURCE -o FILE.npy [--split train|test|all] [--labels FILE.npy] [--normalise] [--projector "
+                     "DIR] [KEY=VALUE ...]",
         .purpose = "Representations of data by the encoder of a run, under the plain view, as a NumPy array. Samples "
                    "that cannot be\nread are left out (of the labels too).",
         .options = options,
@@ -168,7 +187,7 @@ int invar_cli_embed(int argc, char **argv)
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    if (!output && (!projector || labels))
+    if (!output && (!projector || labels || normalise))
         return cli_wrong_usage(&usage, "-o FILE.npy says where the array goes; it is missing");
     if (strcmp(split, "train") != 0 && strcmp(split, "test") != 0 && strcmp(split, "all") != 0)
         return cli_wrong_usage(&usage, "--split is \"%s\"; expected train, test or all", split);
@@ -179,7 +198,8 @@ int invar_cli_embed(int argc, char **argv)
         status = cli_fail(&err);
     else if (!output)
         status = report_projector(&run, projector, projected, json);
-    else if (embed(&run, split, &embedded, &err) && invar_npy_write(&embedded.features, output, &err) &&
+    else if (embed(&run, split, &embedded, &err) && (!normalise || normalise_rows(&embedded.features)) &&
+             invar_npy_write(&embedded.features, output, &err) &&
              (!labels || invar_npy_write(&embedded.labels, labels, &err)))
         status = report(&run, &embedded, split, output, labels, json);
     else

@@ -154,6 +154,19 @@ setup() {
     says missing
 }
 
+@test "embed --normalise writes the same rows at length 1" {
+    "$invar" embed run idx:data -o raw.npy --threads 1 --json >raw.json
+    "$invar" embed run idx:data -o unit.npy --normalise --threads 1 >/dev/null
+    cols=$(grep -o '"dimensions":[^0-9]*[0-9]*' raw.json | grep -o '[0-9]*$')
+    for name in raw unit; do
+        od -An -v -j 128 -tf4 -w$((4 * cols)) $name.npy >$name.txt
+    done
+    paste raw.txt unit.txt | awk -v n="$cols" '
+        { s = 0; for (j = 1; j <= n; j++) s += $j * $j
+          for (j = 1; j <= n; j++) { d = $j - $(n + j) * sqrt(s); if (!(d * d <= 1e-10 * s)) bad = 1 } ++rows }
+        END { exit bad || !rows }'
+}
+
 @test "embed writes features and labels of a split or of all" {
     run --separate-stderr "$invar" embed run idx:data -o all.npy --labels labels.npy --threads 1
     [ "$status" -eq 0 ]
