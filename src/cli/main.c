@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 struct verb {
@@ -91,6 +92,28 @@ static void spin_briefly(char **argv)
         return;
     execv("/proc/self/exe", argv); /* on failure: go on as we are */
 }
+
+#ifndef __SANITIZE_ADDRESS__
+/* OpenBLAS 0.3.21 takes 128 MiB of address space a core in its constructor, and where they cannot be had asks for
+   them for ever (two cores are reckoned with). Only what stands in .preinit_array of the program comes before the
+   constructors of libraries. */
+static void check_address_space(void)
+{
+    static const char message[] =
+        "invar: 320 MiB of address space cannot be had, which the linear algebra takes before "
+        "anything else: raise the limit (ulimit -v)\n";
+    const size_t needed = (size_t)320 << 20;
+    void *space = mmap(NULL, needed, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (space != MAP_FAILED) {
+        munmap(space, needed);
+        return;
+    }
+    const ssize_t written = write(STDERR_FILENO, message, sizeof message - 1);
+    (void)written;
+    _exit(CLI_FAILED);
+}
+__attribute__((section(".preinit_array"), used)) static void (*const before_libraries)(void) = check_address_space;
+#endif
 
 /* A file that is opened while 0, 1 or 2 are free becomes the standard input or output of whatever prints next. Their
    places are taken by what can be neither read nor written, so that output which nobody gets still fails. */

@@ -49,3 +49,12 @@ setup() {
     wait $pid
     [ -s stays/encoder.safetensors ]
 }
+
+@test "too little address space ends in a sentence, or in the version" {
+    for limit in 150000 200000 300000 400000 600000 1000000; do
+        run timeout 20 bash -c "ulimit -v $limit; '$invar' --version"
+        echo "$limit: $status $output"
+        [ "$status" -eq 0 ] || [ "$status" -eq 1 ] || [ "$status" -eq 127 ] # 127: the loader, which has its own sentence
+        [ -n "$output" ]
+    done
+}
