@@ -5,6 +5,8 @@
  */
 #include "train/trainer.h"
 
+#include <math.h>
+
 /* Its objective: the cross-entropy of the views' logits. */
 static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 {
@@ -124,5 +126,5 @@ double invar_classifier_top1(struct invar_trainer *t)
             best = logits[c] > logits[best] ? c : best;
         hits += best == t->labels[row % t->batch];
     }
-    return rows ? 100 * (double)hits / (double)rows : 0;
+    return rows ? 100 * (double)hits / (double)rows : (double)NAN;
 }

@@ -4,6 +4,8 @@
 
 #include "invar/measure.h"
 
+#include <math.h>
+
 static void add(struct invar_record *record, const char *name, double value)
 {
     if (record->count < INVAR_MAX_METRICS)
@@ -134,8 +136,9 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
         return true;
     add(record, "loss", t->loss);
     add_terms(t, record);
-    if (t->classifier) {
-        add(record, "classifier/top1", invar_classifier_top1(t));
+    const double top1 = t->classifier ? invar_classifier_top1(t) : (double)NAN;
+    if (!isnan(top1)) { /* a batch without any label measures nothing */
+        add(record, "classifier/top1", top1);
         add(record, "classifier/loss", t->classifier_loss);
     }
     add(record, "lr", t->rate);

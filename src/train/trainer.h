@@ -215,7 +215,8 @@ bool invar_classifier_create(struct invar_trainer *trainer, struct invar_error *
 void invar_classifier_free(struct invar_trainer *trainer);
 /** One update on the encoder's output of the step, at the rate that invar_chain_update set. */
 bool invar_classifier_step(struct invar_trainer *trainer, struct invar_error *err);
-/** Percent of the batch's global views that it put into their class, before the update. */
+/** Percent of the batch's global views that it put into their class, before the update; of those with a label, NAN
+ * where none has one. */
 double invar_classifier_top1(struct invar_trainer *trainer);
 
 /* ---- what views were made of (plain.c) ---- */

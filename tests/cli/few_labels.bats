@@ -45,6 +45,18 @@ probes() {
     ! grep -qE '"(train|test)_count":[[:space:]]*(8000|2000)' run/probe.json
 }
 
+@test "a batch without any label has no figure of the online classifier" {
+    "$invar" pretrain simclr-table data.source=csv:few.csv data.label=y training.steps=12 training.batch=8 \
+        training.log_interval=1 classifier.enabled=true --threads 1 --run small
+    [ "$(wc -l <small/metrics.jsonl)" -eq 12 ]
+    with=$(grep -c '"classifier/top1"' small/metrics.jsonl || true)
+    [ "$with" -lt 12 ] # one row in a hundred has a label
+    [ "$(grep -c '"classifier/loss"' small/metrics.jsonl || true)" -eq "$with" ]
+    [ "$(grep -c '"classifier/loss": *0[,}]' small/metrics.jsonl || true)" -eq 0 ]
+    "$invar" report small
+    "$invar" compare small
+}
+
 @test "few labels are drawn from those that are there" {
     probes --labels 10 --labels 50%
     probes --method finetune epochs=3 --labels 10
