@@ -87,6 +87,7 @@ enum invar_inspect_section {
 #define INVAR_MAX_WARNINGS 8
 struct invar_inspection {
     int64_t samples;                    /**< that could be read */
+    int64_t labelled;                   /**< of these, with a label: what the measures by class are of */
     int64_t h_width, z_width;           /**< z_width 0: z was not measured */
     char perturbed[INVAR_FINDING_TEXT]; /**< what the perturber did to the drawn views; empty: there is none */
     struct invar_findings section[INVAR_INSPECT_SECTIONS];

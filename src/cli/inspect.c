@@ -130,6 +130,8 @@ static void print_results(const struct arguments *arguments, const struct cli_ru
            arguments->split, (long long)inspection->h_width);
     if (inspection->z_width)
         printf(", z %lld wide", (long long)inspection->z_width);
+    if (inspection->labelled > 0 && inspection->labelled < inspection->samples)
+        printf(", %lld with a label", (long long)inspection->labelled);
     printf("\n");
     if (inspection->perturbed[0])
         printf("%s\n", inspection->perturbed);

@@ -56,6 +56,7 @@ void inspect_to_json(const struct invar_inspection *inspection, const struct inv
                      cJSON *results)
 {
     cJSON_AddNumberToObject(results, "samples", (double)inspection->samples);
+    cJSON_AddNumberToObject(results, "labelled", (double)inspection->labelled);
     cJSON_AddNumberToObject(results, "h_width", (double)inspection->h_width);
     cJSON_AddItemToObject(results, "z_width",
                           inspection->z_width ? cJSON_CreateNumber((double)inspection->z_width) : cJSON_CreateNull());

@@ -199,32 +199,51 @@ int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_spl
     return labelled;
 }
 
+/* Labelled samples, and all, of what is fitted on and of what is measured on. */
+struct label_counts {
+    int64_t labelled[2], samples[2];
+};
+
+static struct label_counts count_labels(const struct cli_run *run)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    struct label_counts counts;
+
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; ++split) {
+        counts.samples[split] = info->count[split];
+        counts.labelled[split] = probe_count_labelled(run->dataset, (enum invar_split)split);
+    }
+    if (run->test)
+        cli_test_count(run->test, &counts.labelled[INVAR_TEST], &counts.samples[INVAR_TEST]);
+    return counts;
+}
+
 /* What has no label trained the encoder and is left out here. */
 static bool tell_unlabelled(const struct cli_run *run, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    const int64_t train = probe_count_labelled(run->dataset, INVAR_TRAIN),
-                  test = probe_count_labelled(run->dataset, INVAR_TEST);
+    const struct label_counts n = count_labels(run);
 
-    if (!train || (!test && !run->test))
-        return invar_error_set(
-            err, INVAR_ERROR_DATA,
-            "%s: none of the %lld %s samples has a label; a probe needs some in both splits: give more "
-            "labels, or another data.test_fraction or data.split_seed",
-            info->source, (long long)info->count[train ? INVAR_TEST : INVAR_TRAIN], train ? "test" : "training");
-    if (train < info->count[INVAR_TRAIN] || test < info->count[INVAR_TEST])
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; ++split)
+        if (!n.labelled[split])
+            return invar_error_set(
+                err, INVAR_ERROR_DATA,
+                "%s: none of the %lld %s samples has a label; a probe needs some in both splits: give "
+                "more labels, or another data.test_fraction or data.split_seed",
+                invar_dataset_info(run->dataset)->source, (long long)n.samples[split],
+                split == INVAR_TEST ? "test" : "training");
+    if (n.labelled[INVAR_TRAIN] < n.samples[INVAR_TRAIN] || n.labelled[INVAR_TEST] < n.samples[INVAR_TEST])
         cli_message("%lld of %lld training and %lld of %lld test samples have a label; the others are left out",
-                    (long long)train, (long long)info->count[INVAR_TRAIN], (long long)test,
-                    (long long)info->count[INVAR_TEST]);
+                    (long long)n.labelled[INVAR_TRAIN], (long long)n.samples[INVAR_TRAIN],
+                    (long long)n.labelled[INVAR_TEST], (long long)n.samples[INVAR_TEST]);
     return true;
 }
 
-/* How many samples of each split were left out for want of a label. */
+/* How many samples of each were left out for want of a label. */
 static void add_unlabelled(const struct cli_run *run, cJSON *result)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    const double train = (double)(info->count[INVAR_TRAIN] - probe_count_labelled(run->dataset, INVAR_TRAIN));
-    const double test = (double)(info->count[INVAR_TEST] - probe_count_labelled(run->dataset, INVAR_TEST));
+    const struct label_counts n = count_labels(run);
+    const double train = (double)(n.samples[INVAR_TRAIN] - n.labelled[INVAR_TRAIN]);
+    const double test = (double)(n.samples[INVAR_TEST] - n.labelled[INVAR_TEST]);
 
     if (train > 0 || test > 0)
         cJSON_AddItemToObject(result, "unlabelled", cJSON_CreateDoubleArray((double[]){train, test}, 2));
@@ -323,7 +342,7 @@ static bool choose_labels(struct cli_run *run, const struct probe_settings *sett
 {
     return (!settings->label || invar_dataset_relabel(run->dataset, settings->label, "--label", err)) &&
            (!settings->hold_out || invar_dataset_hold_out(run->dataset, settings->hold_out, "--hold-out", err)) &&
-           probe_check_labels(invar_dataset_info(run->dataset), err) && tell_unlabelled(run, err);
+           probe_check_labels(invar_dataset_info(run->dataset), err);
 }
 
 /* Whether --label, --hold-out and --test go with the rest. */
@@ -358,49 +377,52 @@ static bool open_test(struct cli_run *run, const struct arguments *arguments, st
     return !arguments->test || run->test;
 }
 
-/* What there is by now, whole: all of it, or what was measured before Ctrl-C. */
-static bool measure_and_write(struct cli_run *run, const struct arguments *arguments,
-                              const struct probe_settings *settings, struct probe_report *report,
-                              struct invar_error *err)
+/* What was measured is written and shown whatever came after it: a later failure, Ctrl-C, a folder that takes no file.
+ * The status is of the first of these. */
+static int show_results(struct cli_run *run, const struct arguments *arguments, const struct probe_settings *settings,
+                        struct probe_report *report, int status)
 {
-    struct invar_error torn;
+    struct invar_error err = {0};
 
-    const bool ok = measure_all(run, arguments, settings, report, err);
+    if (!report->results->child)
+        return status;
     cli_test_note(run, report->results);
-    if (ok)
-        return cli_run_merge(run->folder, "probe.json", report->results, err);
-    if (err->code == INVAR_ERROR_INTERRUPTED)
-        cli_run_merge(run->folder, "probe.json", report->results, &torn);
-    return false;
+    if (!cli_run_merge(run->folder, "probe.json", report->results, &err)) {
+        const int failed = cli_fail(&err);
+        status = status ? status : failed;
+    }
+    if (!arguments->json) {
+        probe_report_print(report, settings, invar_dataset_info(run->dataset));
+        cli_test_print(run);
+        return status;
+    }
+    cJSON_AddStringToObject(report->results, "run", arguments->runs.item[0]);
+    const int printed = cli_print_json(report->results);
+    report->results = NULL;
+    return status ? status : printed;
 }
 
 static int probe(const struct arguments *arguments)
 {
     struct invar_error err = {0};
     struct cli_run run = {0};
-    struct probe_report report = {0};
+    struct probe_report report = {.results = cJSON_CreateObject()};
     struct probe_settings settings = {.label = arguments->label, .hold_out = arguments->hold_out};
     const char *folder = arguments->runs.item[0];
-    int status;
+    int status = CLI_DONE;
 
-    report.results = cJSON_CreateObject();
-    if (set_options(arguments, &settings, &err) && check_data(arguments, &settings, &err) &&
-        cli_run_merge(folder, "probe.json", NULL, &err) &&
-        cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
-        choose_labels(&run, &settings, &err) && open_test(&run, arguments, &err) &&
-        measure_and_write(&run, arguments, &settings, &report, &err)) {
-        if (arguments->json) {
-            cJSON_AddStringToObject(report.results, "run", folder);
-            status = cli_print_json(report.results);
-            report.results = NULL;
-        } else {
-            probe_report_print(&report, &settings, invar_dataset_info(run.dataset));
-            cli_test_print(&run);
-            status = CLI_DONE;
-        }
-    } else {
+    if (!report.results)
+        invar_error_set(&err, INVAR_ERROR_MEMORY,
+                        "there is not enough memory for the results; free some and try again");
+    const bool ready = report.results && set_options(arguments, &settings, &err) &&
+                       check_data(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
+                       cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
+                       choose_labels(&run, &settings, &err) && open_test(&run, arguments, &err) &&
+                       tell_unlabelled(&run, &err);
+    if (!ready || !measure_all(&run, arguments, &settings, &report, &err))
         status = cli_fail(&err);
-    }
+    if (ready)
+        status = show_results(&run, arguments, &settings, &report, status);
     cJSON_Delete(report.results);
     cli_run_close(&run);
     return status;

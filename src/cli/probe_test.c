@@ -90,9 +90,19 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
                                "%s has classes that %s lacks (%s); its classes are %s, ..: rename them, or leave their "
                                "samples out with --drop-unknown",
                                test->source, own->source, unknown, class_name(own, 0, room, sizeof room));
+    if (test->kept + test->dropped == 0)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: none of its %" PRId64 " samples has a label; give test data with labels",
+                               test->source, info->count[test->split]);
     return test->kept || invar_error_set(err, INVAR_ERROR_DATA,
                                          "%s has no test samples of a class of %s; give data with its class names",
                                          test->source, own->source);
+}
+
+void cli_test_count(const struct cli_test *test, int64_t *labelled, int64_t *samples)
+{
+    *labelled = test->kept + test->dropped;
+    *samples = invar_dataset_info(test->dataset)->count[test->split];
 }
 
 struct cli_test *cli_test_open(const struct cli_run *run, const char *source, const char *label, bool drop,

@@ -12,6 +12,8 @@
 struct cli_test *cli_test_open(const struct cli_run *run, const char *source, const char *label, bool drop,
                                struct invar_error *err);
 void cli_test_close(struct cli_test *test);
+/** Samples that are measured on, or were dropped with their class, and all of them, those without a label too. */
+void cli_test_count(const struct cli_test *test, int64_t *labelled, int64_t *samples);
 /** What cli_run_embed gives for the test split of a run with other test data. */
 bool cli_test_embed(const struct cli_run *run, const struct invar_encoder *encoder, struct invar_embedded *out,
                     struct invar_error *err);

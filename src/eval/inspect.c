@@ -139,6 +139,8 @@ static bool measure(struct inspect *in, struct invar_error *err)
     if (!take_samples(in, err))
         return false;
     out->samples = in->plain.rows;
+    for (int64_t i = 0; i < in->plain.rows; ++i)
+        out->labelled += ((const int64_t *)in->plain.labels.data)[i] >= 0;
     out->h_width = in->plain.h[0].shape[1];
     out->z_width = subject->projector ? in->plain.z[0].shape[1] : 0;
     if (!subject->projector)

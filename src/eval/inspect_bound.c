@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The generalisation bound [I6] of a least-squares head on h: the samples it is taken on, and its terms. */
 #include "eval/inspect.h"
+#include "invar/eval.h"
 #include "invar/measure.h"
 #include "invar/random.h"
 
@@ -147,13 +148,19 @@ static struct invar_matrix matrix_of(const struct invar_array *array)
     return (struct invar_matrix){INVAR_FLOAT32, array->shape[0], array->shape[1], array->data};
 }
 
-/* Samples without a label can be neither fitted nor scored; the splits of a data set have all or none, or some. */
-static bool all_labelled(const struct embed_rows *rows)
+/* Samples without a label cannot be scored: a copy of the others, which the caller frees. */
+static bool take_labelled(const struct embed_rows *rows, struct invar_embedded *out, struct invar_error *err)
 {
-    for (int64_t i = 0; i < rows->rows; ++i)
-        if (((const int64_t *)rows->labels.data)[i] < 0)
-            return false;
-    return rows->rows > 0;
+    const struct invar_array *h = &rows->h[0];
+    const size_t size = (size_t)invar_array_count(h) * invar_dtype_size(h->dtype);
+
+    if (!invar_array_alloc(&out->features, h->dtype, h->rank, h->shape, err) ||
+        !invar_array_alloc(&out->labels, rows->labels.dtype, rows->labels.rank, rows->labels.shape, err))
+        return false;
+    memcpy(out->features.data, h->data, size);
+    memcpy(out->labels.data, rows->labels.data, (size_t)rows->rows * sizeof(int64_t));
+    invar_embedded_keep_labelled(out);
+    return true;
 }
 
 /* ---- numbers ---- */
@@ -184,10 +191,10 @@ static void add(struct invar_findings *out, const struct invar_generalisation *g
                     "how loose the scale-free form is; below 1 it needs Q to be a bound");
 }
 
-static bool measure(struct inspect *in, const struct parts *parts, struct invar_error *err)
+static bool measure_on(struct inspect *in, const struct parts *parts, const struct invar_embedded *test,
+                       struct invar_error *err)
 {
     struct invar_findings *out = &in->out->section[INVAR_INSPECT_BOUND];
-    const struct embed_rows *test = in->subject->split == INVAR_TEST ? &in->plain : &parts->test;
     const struct invar_generalisation_data data = {
         .classes = invar_dataset_info(in->subject->dataset)->classes,
         .plus = matrix_of(&parts->pairs.h[0]),
@@ -195,20 +202,30 @@ static bool measure(struct inspect *in, const struct parts *parts, struct invar_
         .y_unlabelled = parts->pairs.labels.data,
         .labelled = matrix_of(&parts->labelled.h[0]),
         .y_labelled = parts->labelled.labels.data,
-        .test = matrix_of(&test->h[0]),
+        .test = matrix_of(&test->features),
         .y_test = test->labels.data,
     };
     struct invar_generalisation g;
     struct invar_error why = {0};
 
-    if (!all_labelled(test))
-        return inspect_absent(out, "the test split has samples without labels");
+    if (test->labels.shape[0] < 1)
+        return inspect_absent(out, "no sample of the test split has a label");
     if (!invar_measure_generalisation(&data, &g, &why))
         return inspect_is_finding(&why) ? inspect_absent(out, why.message)
                                         : invar_error_set(err, why.code, "%s", why.message);
     add(out, &g, data.labelled.rows, data.plus.rows);
     invar_generalisation_free(&g);
     return true;
+}
+
+static bool measure(struct inspect *in, const struct parts *parts, struct invar_error *err)
+{
+    const struct embed_rows *test = in->subject->split == INVAR_TEST ? &in->plain : &parts->test;
+    struct invar_embedded labelled = {0};
+    const bool ok = take_labelled(test, &labelled, err) && measure_on(in, parts, &labelled, err);
+
+    invar_embedded_free(&labelled);
+    return ok;
 }
 
 bool inspect_bound(struct inspect *in, struct invar_error *err)

@@ -67,8 +67,25 @@ probes() {
 
 @test "inspect, report and compare work" {
     "$invar" inspect run --threads 1 >inspect.txt
+    head -1 inspect.txt | grep -q '2000 test samples.*, 20 with a label'
+    ! grep -q 'samples without labels' inspect.txt
+    grep -q 'training samples that the head was fitted on' inspect.txt
     "$invar" report run
     "$invar" compare run | grep -q run
+}
+
+@test "other test data: its own rows without a label are counted, and one without any label is refused" {
+    { echo a,b,c,d,y && for i in 1 2 3 4 5 6; do echo "1.9,1.1,0.5,1.$i,up"; done && echo "-1,-2,0.5,1," && echo "-1,-1,0.5,1,"; } >other.csv
+    run --separate-stderr "$invar" probe run --threads 1 --test csv:other.csv
+    echo "$output $stderr"
+    [ "$status" -eq 0 ]
+    [[ "$stderr" == *"80 of 8000 training and 6 of 8 test samples have a label"* ]]
+    grep -A2 '"unlabelled"' run/probe.json | tr -d '[:space:]' | grep -qF '[7920,2]'
+    sed 's/up$//' other.csv >bare.csv
+    run --separate-stderr "$invar" probe run --threads 1 --test csv:bare.csv
+    [ "$status" -eq 1 ]
+    says "label"
+    [[ "$stderr" != *"its class names"* ]]
 }
 
 @test "no label at all in a split is refused with a sentence" {

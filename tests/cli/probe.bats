@@ -70,11 +70,16 @@ setup() {
     says run/encoder.safetensors
 }
 
-@test "the random baseline needs the seed of the recipe" {
+@test "the random baseline needs the seed of the recipe; what was measured before is shown and kept" {
     rm run/recipe.yaml
-    fails_with 1 probe --baseline random
+    run --separate-stderr probe --baseline random
+    [ "$status" -eq 1 ]
     says run/recipe.yaml
-    [ ! -e run/probe.json ]
+    [ "$(wc -l <<<"$stderr")" -eq 1 ]
+    [[ "$output" == *"linear  "* && "$output" != *random* ]]
+    "$build/tests/is_json" <run/probe.json
+    grep -q '"linear"' run/probe.json
+    [ "$(grep -c '"random"' run/probe.json || true)" -eq 0 ]
 }
 
 @test "the supervised baseline is trained, probed and described" {

@@ -1,0 +1,25 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What a probe has measured is shown and kept, whatever fails after it.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+    "$invar" pretrain tiny.yaml --threads 1 --run run training.epochs=1 2>stderr.txt
+}
+
+@test "a folder that takes no file: the table is shown, and a sentence says that it is not stored" {
+    # through pipes, for the limit holds for the files of the test as well
+    run bash -c "ulimit -f 0; '$invar' probe run --threads 1 2>&1 | cat; exit \${PIPESTATUS[0]}"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"linear  "* ]]
+    [[ "$output" == *"probe.json: cannot be written"* ]]
+    [ ! -e run/probe.json ]
+    run bash -c "ulimit -f 0; '$invar' probe run --threads 1 --json 2>/dev/null | cat; exit \${PIPESTATUS[0]}"
+    [ "$status" -eq 1 ]
+    "$build/tests/is_json" <<<"$output"
+}
