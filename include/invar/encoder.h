@@ -33,7 +33,9 @@ bool invar_encoder_write(const struct invar_encoder *encoder, const char *path, 
  * or array. Free with invar_encoder_free. */
 struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *err);
 /** `init=FILE`: takes every array of the net from a safetensors file (ours or torchvision's; num_batches_tracked and
- * fc.* are ignored); a missing name, another shape or type is an error that names it, and changes nothing. */
+ * fc.* are ignored), float32, float16 or bfloat16; "module.", "backbone." and "encoder." before the names are taken
+ * off, and what does not stand behind them is not looked at. A missing name, one without a place in the net, another
+ * shape or type, and metadata invar.kind of another net are errors that name it, and change nothing. */
 bool invar_encoder_adopt(struct invar_encoder *encoder, const char *path, struct invar_error *err);
 
 /** A projector on the host: what projector.safetensors holds. */
@@ -53,7 +55,7 @@ struct invar_head *invar_head_read(const char *path, struct invar_error *err);
 void invar_head_free(struct invar_head *head);
 
 /** Puts all arrays of a net into (or takes them from) a safetensors file under prefix + name. path is what messages
- * call the file. Taking changes nothing where it fails. */
+ * call the file. Taking changes nothing where it fails; with parameters NULL it only checks. */
 bool invar_net_store(const struct invar_net *net, const float *parameters, const float *statistics, const char *prefix,
                      struct invar_safetensors *file, struct invar_error *err);
 bool invar_net_restore(const struct invar_net *net, float *parameters, float *statistics, const char *prefix,

@@ -4,8 +4,8 @@
 
 #include "invar/array.h"
 
-/** A safetensors file: named arrays and string metadata, in memory. Types F32, F64, I64, U8, BF16 (F16 is refused with
- * a sentence). */
+/** A safetensors file: named arrays and string metadata, in memory. Types F32, F64, I64, U8, BF16; F16 is
+ * read as float32. */
 struct invar_safetensors;
 
 struct invar_safetensors *invar_safetensors_create(struct invar_error *err);

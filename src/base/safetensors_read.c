@@ -26,17 +26,17 @@ static bool natural(const cJSON *json, uint64_t *out)
     return true;
 }
 
-static bool parse_type(struct invar_array *array, const cJSON *json, const char *name, const char *path,
-                       struct invar_error *err)
+static bool parse_type(struct table_item *item, const cJSON *json, const char *path, struct invar_error *err)
 {
     const char *type = cJSON_GetStringValue(json);
     if (!type)
-        return refuse(path, name, "has no dtype", err);
-    return safetensors_type_find(type, &array->dtype) ||
+        return refuse(path, item->name, "has no dtype", err);
+    item->half = strcmp(type, "F16") == 0;
+    return item->half || safetensors_type_find(type, &item->array.dtype) ||
            invar_error_set(
                err, INVAR_ERROR_FORMAT,
-               "%s: tensor '%.100s' is of type %.20s, expected F32, F64, I64, U8 or BF16; convert it to F32", path,
-               name, type);
+               "%s: tensor '%.100s' is of type %.20s, expected F32, F64, I64, U8, F16 or BF16; convert it to F32", path,
+               item->name, type);
 }
 
 static bool parse_shape(struct invar_array *array, const cJSON *json, const char *name, const char *path,
@@ -60,7 +60,7 @@ static bool parse_shape(struct invar_array *array, const cJSON *json, const char
 static bool parse_offsets(struct table_item *item, const cJSON *json, uint64_t data_size, const char *path,
                           struct invar_error *err)
 {
-    size_t size = invar_dtype_size(item->array.dtype);
+    size_t size = item->half ? sizeof(uint16_t) : invar_dtype_size(item->array.dtype);
     if (!cJSON_IsArray(json) || cJSON_GetArraySize(json) != 2 || !natural(cJSON_GetArrayItem(json, 0), &item->begin) ||
         !natural(cJSON_GetArrayItem(json, 1), &item->end))
         return refuse(path, item->name, "has no data_offsets of two natural numbers", err);
@@ -80,7 +80,7 @@ static bool parse_tensor(struct invar_safetensors *file, const cJSON *json, uint
     if (!cJSON_IsObject(json))
         return refuse(path, json->string, "is not described by an object", err);
     struct table_item *item = table_append(&file->tensors, json->string, err);
-    return item && parse_type(&item->array, cJSON_GetObjectItemCaseSensitive(json, "dtype"), item->name, path, err) &&
+    return item && parse_type(item, cJSON_GetObjectItemCaseSensitive(json, "dtype"), path, err) &&
            parse_shape(&item->array, cJSON_GetObjectItemCaseSensitive(json, "shape"), item->name, path, err) &&
            parse_offsets(item, cJSON_GetObjectItemCaseSensitive(json, "data_offsets"), data_size, path, err);
 }
@@ -191,6 +191,31 @@ static bool check_places(struct table_item *const *items, int count, uint64_t da
     return true;
 }
 
+static float widen(uint16_t half)
+{
+    const int exponent = (half >> 10) & 31, fraction = half & 1023;
+    const float size = exponent == 31 ? (fraction ? NAN : INFINITY)
+                       : exponent     ? ldexpf((float)(1024 + fraction), exponent - 25)
+                                      : ldexpf((float)fraction, -24);
+
+    return half & 0x8000 ? -size : size;
+}
+
+/* The numbers of size bytes of float16 at the end of the array's memory, from the first on: none is overwritten before
+ * it is read, since two bytes become four. */
+static void widen_all(struct invar_array *array, size_t size)
+{
+    const size_t count = size / sizeof(uint16_t);
+    unsigned char *bytes = array->data;
+
+    for (size_t i = 0; i < count; i++) {
+        uint16_t half;
+        memcpy(&half, bytes + size + i * sizeof half, sizeof half);
+        const float value = widen(half);
+        memcpy(bytes + i * sizeof value, &value, sizeof value);
+    }
+}
+
 /* Reads the data in the order in which they lie; *crc becomes that of all of them. */
 static bool read_data(struct table_item *const *items, int count, FILE *stream, uint32_t *crc, const char *path,
                       struct invar_error *err)
@@ -199,10 +224,14 @@ static bool read_data(struct table_item *const *items, int count, FILE *stream, 
     for (int i = 0; i < count; i++) {
         struct invar_array header = items[i]->array, *array = &items[i]->array;
         size_t size = (size_t)(items[i]->end - items[i]->begin);
-        if (!invar_array_alloc(array, header.dtype, header.rank, header.shape, err) ||
-            !stream_read(stream, array->data, size, path, err))
+        if (!invar_array_alloc(array, header.dtype, header.rank, header.shape, err))
             return false;
-        *crc = invar_crc32(*crc, array->data, size);
+        unsigned char *data = (unsigned char *)array->data + (items[i]->half ? size : 0);
+        if (!stream_read(stream, data, size, path, err))
+            return false;
+        *crc = invar_crc32(*crc, data, size);
+        if (items[i]->half)
+            widen_all(array, size);
     }
     return true;
 }

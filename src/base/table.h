@@ -10,6 +10,7 @@ struct table_item {
     char *text;               /* of metadata */
     struct invar_array array; /* of a tensor */
     uint64_t begin, end;      /* of a tensor: its bytes in the data section */
+    bool half;                /* of a tensor that is read: float16 there, float32 in the array */
 };
 
 /* Items are allocated one by one: a pointer to one stays good while others come. */

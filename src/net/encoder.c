@@ -175,22 +175,13 @@ bool invar_net_restore(const struct invar_net *net, float *parameters, float *st
     for (int i = 0; i < net->parameter_count; i++)
         if (!parameter_find(&net->parameters[i], prefix, file, path, err))
             return false;
-    for (int i = 0; i < net->parameter_count; i++) {
+    for (int i = 0; parameters && i < net->parameter_count; i++) {
         const struct invar_parameter *parameter = &net->parameters[i];
         const struct invar_array *array = parameter_find(parameter, prefix, file, path, err);
         float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? statistics : parameters;
         memcpy(base + parameter->offset, array->data, (size_t)parameter->count * sizeof(float));
     }
     return true;
-}
-
-bool invar_encoder_adopt(struct invar_encoder *encoder, const char *path, struct invar_error *err)
-{
-    struct invar_safetensors *file = NULL;
-    bool ok = invar_safetensors_read(&file, path, err) &&
-              invar_net_restore(encoder->net, encoder->parameters, encoder->statistics, "", file, path, err);
-    invar_safetensors_free(file);
-    return ok;
 }
 
 /* "0.25 0.5 0.75": one number a channel, with enough digits to read back the same float. */

@@ -181,6 +181,35 @@ static void reads_files_of_others(void **state)
     invar_safetensors_free(file);
 }
 
+/* Every kind of float16: normal, subnormal, signed zero, the largest, infinite, no number. */
+static void float16_is_read_as_float32(void **state)
+{
+    (void)state;
+    static const uint16_t half[] = {0x3c00, 0xc000, 0x3555, 0x0001, 0x83ff, 0x0400,
+                                    0x0000, 0x8000, 0x7bff, 0xfc00, 0x7e00};
+    static const float expected[] = {1,     -2,    0.333251953125f, 0x1p-24f, -0x1.ff8p-15f, 0x1p-14f, 0,
+                                     -0.0f, 65504, -INFINITY,       NAN};
+    enum { COUNT = sizeof half / sizeof *half };
+    static const char header[] = "{" T("a", "F16", "[11]", 0, 22) "," T("b", "U8", "[2]", 22, 24) "}";
+    unsigned char bytes[8 + sizeof header - 1 + sizeof half + 2] = {sizeof header - 1};
+    struct invar_error err = {0};
+    struct invar_safetensors *file = NULL;
+
+    memcpy(bytes + 8, header, sizeof header - 1);
+    memcpy(bytes + 8 + sizeof header - 1, half, sizeof half);
+    memcpy(bytes + sizeof bytes - 2, "\x07\x08", 2);
+    assert_ok(invar_safetensors_read(&file, test_file(folder, "half", bytes, sizeof bytes), &err), &err);
+    const struct invar_array *array = invar_safetensors_get(file, "a");
+    assert_true(array->dtype == INVAR_FLOAT32 && array->shape[0] == COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        const float value = ((const float *)array->data)[i];
+        if (isnan(expected[i]) ? !isnan(value) : !(value == expected[i] && signbit(value) == signbit(expected[i])))
+            fail_msg("%#x is read as %g, expected %g", half[i], (double)value, (double)expected[i]);
+    }
+    assert_int_equal(((const uint8_t *)invar_safetensors_get(file, "b")->data)[1], 8);
+    invar_safetensors_free(file);
+}
+
 static void refuses_what_is_wrong(void **state)
 {
     (void)state;
@@ -206,7 +235,8 @@ static void refuses_what_is_wrong(void **state)
         {"{" T("a", "F32", "[1.5]", 0, 6) "}", 6, "natural numbers"},
         {"{" T("a", "F32", "[1,1,1,1,1,1,1]", 0, 4) "}", 4, "dimensions"},
         {"{" T("a", "F32", "1", 0, 4) "}", 4, "no shape"},
-        {"{" T("a", "F16", "[2]", 0, 4) "}", 4, "of type F16, expected F32"},
+        {"{" T("a", "F8", "[2]", 0, 2) "}", 2, "of type F8, expected F32"},
+        {"{" T("a", "F16", "[2]", 0, 8) "}", 8, "does not match its number of bytes"},
         {"{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "no dtype"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", 4, "no data_offsets"},
         {"{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0]}}", 4, "no data_offsets"},
@@ -269,6 +299,7 @@ int main(void)
         cmocka_unit_test(names_must_be_new),
         cmocka_unit_test(refuses_every_truncation_and_every_changed_byte_of_data),
         cmocka_unit_test(reads_files_of_others),
+        cmocka_unit_test(float16_is_read_as_float32),
         cmocka_unit_test(refuses_what_is_wrong),
         cmocka_unit_test(deep_nesting_is_refused),
         cmocka_unit_test(a_failed_write_changes_nothing),

@@ -163,6 +163,8 @@ struct change {
     const char *array;       /* this array is left out, or replaced by `other` */
     const struct invar_array *other;
     bool no_metadata, extra; /* extra: what torchvision's files hold besides */
+    const char *prefix;      /* before every name; NULL: none */
+    const char *surplus;     /* an array with this name comes to it */
 };
 
 static void add(struct invar_safetensors *file, const char *name, enum invar_dtype dtype, int rank, int64_t rows)
@@ -194,9 +196,13 @@ static void write_changed(const struct invar_encoder *encoder, const char *path,
         const struct invar_array *array = invar_safetensors_get(from, name);
         if (change->array && strcmp(name, change->array) == 0)
             array = change->other;
+        char prefixed[256];
+        snprintf(prefixed, sizeof prefixed, "%s%s", change->prefix ? change->prefix : "", name);
         if (array)
-            assert_ok(invar_safetensors_add(to, name, array, &err), &err);
+            assert_ok(invar_safetensors_add(to, prefixed, array, &err), &err);
     }
+    if (change->surplus)
+        add(to, change->surplus, INVAR_FLOAT32, 1, 5);
     if (change->extra) {
         add(to, "bn1.num_batches_tracked", INVAR_INT64, 0, 1);
         add(to, "fc.weight", INVAR_FLOAT32, 2, 10);
@@ -223,6 +229,25 @@ static void test_adopt(void **state)
     assert_refused(invar_encoder_read(place->path, &err), &err, INVAR_ERROR_FORMAT, "init=FILE");
     invar_encoder_free(from);
     invar_encoder_free(to);
+}
+
+/* Names as wrappers and other programs put them, one before the other; what stands under other names beside them, such
+ * as a head, is not looked at. */
+static void test_adopt_prefixed(void **state)
+{
+    const struct place *place = *state;
+    static const char *const prefixes[] = {"module.", "backbone.", "encoder.", "module.encoder.", "module.backbone."};
+
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        const struct change change = {.no_metadata = true, .prefix = prefixes[i], .surplus = "projector.0.weight"};
+        struct invar_error err = {0};
+        struct invar_encoder *from = create(1), *to = create(2);
+        write_changed(from, place->path, &change);
+        assert_ok(invar_encoder_adopt(to, place->path, &err), &err);
+        assert_same(to, from);
+        invar_encoder_free(from);
+        invar_encoder_free(to);
+    }
 }
 
 static void check_adopt_refused(const char *path, const struct change *change, const char *const *texts)
@@ -252,6 +277,14 @@ static void test_adopt_refused(void **state)
     check_adopt_refused(place->path, &(struct change){.array = "layer2.0.downsample.0.weight", .other = &array},
                         (const char *[]){"float32 [4]", "float32 [5, 3, 1, 1]", NULL});
     invar_array_free(&array);
+    /* what has no place here, beside all that has one; behind a prefix too */
+    check_adopt_refused(place->path, &(struct change){.surplus = "layer2.1.conv1.weight"},
+                        (const char *[]){"1 array has no place in this net (\"layer2.1.conv1.weight\")", NULL});
+    check_adopt_refused(place->path,
+                        &(struct change){.no_metadata = true, .prefix = "module.", .surplus = "module.layer9.weight"},
+                        (const char *[]){"\"module.layer9.weight\"", NULL});
+    check_adopt_refused(place->path, &(struct change){.key = "invar.kind", .value = "resnet34"},
+                        (const char *[]){"of kind resnet34, and the encoder here is", NULL});
     assert_ok(invar_array_alloc(&array, INVAR_FLOAT64, 1, (int64_t[]){5}, &err), &err);
     check_adopt_refused(place->path, &(struct change){.array = "layer2.0.bn2.running_var", .other = &array},
                         (const char *[]){"\"layer2.0.bn2.running_var\" is float64 [5]", NULL});
@@ -398,6 +431,7 @@ int main(void)
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_metadata),
         cmocka_unit_test(test_adopt),
+        cmocka_unit_test(test_adopt_prefixed),
         cmocka_unit_test(test_adopt_refused),
         cmocka_unit_test(test_adopt_other_kind),
         cmocka_unit_test(test_metadata_refused),
