@@ -40,7 +40,7 @@ struct invar_inspect_subject {
     const struct invar_view_options *views; /**< the first two global ones are drawn; NULL: nothing about views */
     struct invar_perturber *perturber;      /**< perturbs those of them that it is for; NULL: none */
     double logdet_beta;         /**< of the LogDet term on raw z that the encoder was trained with; 0: none */
-    double logdet_share;        /**< beta * weight of the entropy / weight of the invariance; 0: not known */
+    double logdet_share;        /**< r of invar_objective_logdet_share; 0: not known */
     const double *probe_error;  /**< percent, of a linear probe on h, to stand beside the correlations; or NULL */
     const char *no_probe_error; /**< why not, a sentence; may be NULL where there is one */
     /** Called now and then; may be NULL. what: "views", a constant. */

@@ -2,6 +2,7 @@
 /* What an inspection takes from the resolved recipe of a run. */
 #include "cli/inspect.h"
 #include "invar/file.h"
+#include "invar/objective.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,31 +27,29 @@ static bool is(const struct invar_node *mapping, const char *key, const char *wo
     return text && strcmp(text, word) == 0;
 }
 
-/*
- * r = beta * weight of the entropy / weight of the invariance, where the first is divided by d and the second by N d,
- * as both are by default (calibrated in that form). LogDet of norm(z) has no scale to lose.
- */
-static void read_logdet(const struct invar_node *terms, struct inspect_recipe *out)
+/* LogDet's beta, where it sees the scale of z; norm(z) has none to lose. */
+static double read_beta(const struct invar_node *terms)
 {
-    const struct invar_node *logdet = invar_node_get(terms, "logdet"), *pull = invar_node_get(terms, "invariance");
+    const struct invar_node *logdet = invar_node_get(terms, "logdet");
     const struct invar_node *both = invar_node_get(terms, "entropy_invariance");
-    double entropy = 0, invariance = 0;
 
-    if (logdet && !is(logdet, "normalize", "true")) {
-        out->logdet_beta = number(logdet, "beta", 0);
-        if (pull && !is(logdet, "divide_by", "none") && !is(pull, "divide_by", "n")) {
-            entropy = -number(logdet, "weight", 0);
-            invariance = number(pull, "weight", 0);
-        }
-    } else if (both && is(both, "entropy", "logdet") && !is(both, "normalize", "true")) {
-        out->logdet_beta = number(both, "beta", 0);
-        if (is(both, "divide_by", "auto") || is(both, "divide_by", "d")) {
-            entropy = number(both, "weight_entropy", 0);
-            invariance = number(both, "weight_invariance", 0);
-        }
-    }
-    if (entropy > 0 && invariance > 0)
-        out->logdet_share = out->logdet_beta * entropy / invariance;
+    if (logdet && !is(logdet, "normalize", "true"))
+        return number(logdet, "beta", 0);
+    return both && is(both, "entropy", "logdet") && !is(both, "normalize", "true") ? number(both, "beta", 0) : 0;
+}
+
+/* r by the rule of training: by the terms themselves, the number of views and the width of z. */
+static bool read_share(const struct invar_node *terms, const struct inspect_recipe *recipe, int64_t width, double *r,
+                       struct invar_error *err)
+{
+    struct invar_logdet_share share;
+    struct invar_objective *objective = terms ? invar_objective_create(terms, err) : NULL;
+
+    if (objective && width > 0 &&
+        invar_objective_logdet_share(objective, (int)invar_view_count(&recipe->views), width, &share))
+        *r = share.r;
+    invar_objective_free(objective);
+    return !terms || objective;
 }
 
 bool inspect_recipe_read(const char *folder, struct inspect_recipe *out, struct invar_error *err)
@@ -71,7 +70,10 @@ bool inspect_recipe_read(const char *folder, struct inspect_recipe *out, struct 
     out->projector = number(invar_node_get(root, "projector"), "output", 0) != 0;
     const struct invar_node *adversary = invar_node_get(root, "adversary");
     out->adversary = invar_node_get(adversary, "kind") && !is(adversary, "kind", "none");
-    read_logdet(invar_node_get(root, "terms"), out);
+    const struct invar_node *terms = invar_node_get(root, "terms");
+    const int64_t width = (int64_t)number(invar_node_get(root, "projector"), "output", 0);
+    out->logdet_beta = read_beta(terms);
+    const bool ok = out->found && read_share(terms, out, width, &out->logdet_share, err);
     invar_node_free(root);
-    return out->found;
+    return ok;
 }

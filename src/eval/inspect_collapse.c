@@ -43,8 +43,7 @@ static void look_at_scale(struct inspect *in, int64_t width)
     if (!(deviation < least))
         return;
     if (share > 0 && share < 2)
-        snprintf(why, sizeof why,
-                 ": beta * weight of LogDet / weight of the invariance is %.3g, and below 2 views shrink z", share);
+        snprintf(why, sizeof why, ": LogDet's share r is %.3g, and below 2 views shrink z", share);
     else if (value_of(in, INVAR_INSPECT_EMBEDDING, "direction_spread") > in->options->collapse_spread)
         snprintf(why, sizeof why, "; harmless only if every term of the recipe normalises z");
     snprintf(says, sizeof says,

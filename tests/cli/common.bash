@@ -30,6 +30,13 @@ says() {
     done
 }
 
+# In the folder of the test: 64 + 32 tiny images of 4 classes, and a recipe on them.
+tiny_data() {
+    cd "$BATS_TEST_TMPDIR" || return
+    "$build/tests/make_data" idx data 64 32 16 4
+    tiny_recipe >tiny.yaml
+}
+
 # A recipe that trains in a fraction of a second on the data of `make_data idx data 64 32 16 4`.
 tiny_recipe() {
     cat <<'YAML'

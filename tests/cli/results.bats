@@ -5,9 +5,7 @@ bats_require_minimum_version 1.5.0
 
 setup() {
     load common
-    cd "$BATS_TEST_TMPDIR"
-    "$build/tests/make_data" idx data 64 32 16 4
-    tiny_recipe >tiny.yaml
+    tiny_data
     "$invar" pretrain tiny.yaml --threads 1 --run run training.epochs=1 2>stderr.txt
 }
 

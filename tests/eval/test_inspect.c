@@ -306,7 +306,7 @@ static void test_collapses_are_told_apart(void **state)
     b.subject.logdet_beta = 1;
     b.subject.logdet_share = 0.4;
     i = inspect(&b);
-    assert_true(warned(i, "shrinking", "invariance is 0.4"));
+    assert_true(warned(i, "shrinking", "LogDet's share r is 0.4"));
     invar_inspection_free(i);
     b.subject.logdet_beta = 1e8; /* whose embeddings are small by right */
     i = inspect(&b);
