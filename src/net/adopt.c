@@ -10,7 +10,7 @@
 
 #define NAMED 3 /* surplus arrays that a message names */
 
-static const char *const prefixes[] = {"module.", "backbone.", "encoder.", NULL};
+static const char *const prefixes[] = {"module.", "backbone.", NULL};
 
 static size_t known_prefix(const char *name)
 {
