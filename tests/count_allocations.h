@@ -24,9 +24,9 @@
 #endif
 #endif
 
-static long allocations_own;             /* allocations of anything but the three libraries */
-static const char *allocations_by = "?"; /* the file that the last of those came from */
-static long allocations_live;            /* blocks taken and not given back, of all */
+__attribute__((unused)) static long allocations_own;             /* allocations of anything but the three libraries */
+__attribute__((unused)) static const char *allocations_by = "?"; /* the file that the last of those came from */
+__attribute__((unused)) static long allocations_live;            /* blocks taken and not given back, of all */
 
 #if COUNTS_ALLOCATIONS
 /* glibc's own names of its allocator. */

@@ -33,7 +33,7 @@ bool invar_encoder_write(const struct invar_encoder *encoder, const char *path, 
  * or array. Free with invar_encoder_free. */
 struct invar_encoder *invar_encoder_read(const char *path, struct invar_error *err);
 /** `init=FILE`: takes every array of the net from a safetensors file (ours or torchvision's; num_batches_tracked and
- * fc.* are ignored), float32, float16 or bfloat16; "module.", "backbone." and "encoder." before the names are taken
+ * fc.* are ignored), float32, float16 or bfloat16; "module." and "backbone." before the names are taken
  * off, and what does not stand behind them is not looked at. A missing name, one without a place in the net, another
  * shape or type, and metadata invar.kind of another net are errors that name it, and change nothing. */
 bool invar_encoder_adopt(struct invar_encoder *encoder, const char *path, struct invar_error *err);
