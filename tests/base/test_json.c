@@ -9,6 +9,13 @@
 
 #include <cmocka.h>
 
+/* AddressSanitizer ends the process where an allocation fails, unless it is told that this is what is tested. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "allocator_may_return_null=1";
+}
+
 /* Who builds JSON need not look at every item: one that could not be had is remembered. */
 static void test_a_failed_allocation_is_remembered(void **state)
 {

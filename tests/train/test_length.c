@@ -50,7 +50,7 @@ static void test_constant_rate_is_exact(void **state)
     training_open(&t, target, 0);
     for (int with_target = 0; with_target < 2; with_target++) {
         const int count = with_target ? 6 : 2;
-        char whole[16], parts[16];
+        char whole[32], parts[32];
         snprintf(whole, sizeof whole, "whole%d", with_target);
         snprintf(parts, sizeof parts, "run%d", with_target);
         const char *all[7];
