@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Plain loops that the compiler vectorises. The build has no -march, so a function marked INVAR_CLONES is compiled
- * twice and the processor picks; what it calls must be INVAR_INLINE, or it stays as the oldest processor needs it. A
- * parallel region is never compiled twice: it calls such a function. Off under sanitizers, which run before the choice
- * is made.
+ * twice and the processor picks; it must be static, for clang 14 gives others a name that no other file finds. What it
+ * calls must be INVAR_INLINE, or it stays as the oldest processor needs it. A parallel region is never compiled twice:
+ * it calls such a function. Off under sanitizers, which run before the choice is made.
  */
 #ifndef INVAR_SRC_BASE_CLONES_H
 #define INVAR_SRC_BASE_CLONES_H

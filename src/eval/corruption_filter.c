@@ -17,10 +17,15 @@ float *corruption_floats(struct corruption_work *work, size_t count, struct inva
     return invar_scratch_take(work->memory, count + BLOCK, sizeof(float), err);
 }
 
-INVAR_CLONES void corruption_unpack(float *restrict out, const uint8_t *restrict in, size_t count)
+INVAR_CLONES static void unpack_loop(float *restrict out, const uint8_t *restrict in, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         out[i] = (float)in[i] * (1.0f / 255.0f);
+}
+
+void corruption_unpack(float *out, const uint8_t *in, size_t count)
+{
+    unpack_loop(out, in, count);
 }
 
 float *corruption_values(struct corruption_work *work, struct invar_error *err)
@@ -31,7 +36,7 @@ float *corruption_values(struct corruption_work *work, struct invar_error *err)
     return x;
 }
 
-INVAR_CLONES void corruption_bytes(uint8_t *restrict out, const float *restrict x, size_t count)
+INVAR_CLONES static void bytes_loop(uint8_t *restrict out, const float *restrict x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const float level = x[i] * 255.0f + LEAST_BEYOND;
@@ -39,12 +44,22 @@ INVAR_CLONES void corruption_bytes(uint8_t *restrict out, const float *restrict 
     }
 }
 
-INVAR_CLONES void corruption_truncate(float *x, size_t count)
+void corruption_bytes(uint8_t *out, const float *x, size_t count)
+{
+    bytes_loop(out, x, count);
+}
+
+INVAR_CLONES static void truncate_loop(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         const float level = x[i] * 255.0f + LEAST_BEYOND;
         x[i] = (float)(int)(level > 255.0f ? 255.0f : level > 0.0f ? level : 0.0f);
     }
+}
+
+void corruption_truncate(float *x, size_t count)
+{
+    truncate_loop(x, count);
 }
 
 struct corruption_field corruption_field_of(const struct corruption_work *work, float *x, int channels)
