@@ -11,13 +11,13 @@ setup() {
 
 @test "a folder that takes no file: the table is shown, and a sentence says that it is not stored" {
     # through pipes, for the limit holds for the files of the test as well
-    run bash -c "ulimit -f 1; '$invar' probe run --threads 1 2>&1 | cat; exit \${PIPESTATUS[0]}"
+    run bash -c "ulimit -f 1; '$invar' probe run --threads 1 --baseline input 2>&1 | cat; exit \${PIPESTATUS[0]}"
     echo "$output"
     [ "$status" -eq 1 ]
     [[ "$output" == *"linear  "* ]]
     [[ "$output" == *"probe.json: cannot be written"* ]]
     [ ! -e run/probe.json ]
-    run bash -c "ulimit -f 1; '$invar' probe run --threads 1 --json 2>/dev/null | cat; exit \${PIPESTATUS[0]}"
+    run bash -c "ulimit -f 1; '$invar' probe run --threads 1 --baseline input --json 2>/dev/null | cat; exit \${PIPESTATUS[0]}"
     [ "$status" -eq 1 ]
     "$build/tests/is_json" <<<"$output"
 }
