@@ -4,6 +4,7 @@
 #define INVAR_INVAR_H
 
 #include "invar/array.h"
+#include "invar/classification.h"
 #include "invar/corruption.h"
 #include "invar/data.h"
 #include "invar/dense.h"
