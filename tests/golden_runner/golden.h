@@ -90,7 +90,7 @@ struct golden_kind {
 #define GOLDEN_F64 (1u << INVAR_FLOAT64)
 
 extern const struct golden_kind golden_layers[], golden_training[], golden_evaluation[], golden_measures[],
-    golden_adversarial[], golden_audio[];
+    golden_adversarial[], golden_audio[], golden_predictions[];
 /** Any term of the registry. */
 bool golden_run_term(struct golden_case *c, struct invar_error *err);
 
