@@ -2,6 +2,7 @@
 #ifndef INVAR_EVAL_H
 #define INVAR_EVAL_H
 
+#include "invar/classification.h"
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
@@ -91,11 +92,17 @@ struct invar_accuracy {
     double low, high;   /**< 95 % interval of top1 (Wilson), percent */
     double *per_class;  /**< [classes] percent; 0 for a class without samples (its row of confusion is 0) */
     int64_t *confusion; /**< [classes][classes], rows true, columns predicted */
+    double balanced_accuracy, macro_f1; /**< 0..1 [PM3] */
+    double auroc, ece;                  /**< 0..1 [PM2], [PM4]; NAN until invar_accuracy_add_probabilities */
+    int64_t *predictions;               /**< [count] */
 };
 /** From scores [samples][classes], labels 0..classes-1; equal scores go to the smaller class. Scores that are not
  * finite are refused. */
 bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *labels, struct invar_accuracy *out,
                             struct invar_error *err);
+/** Sets auroc and ece from the same scores as probabilities; auroc stays NAN where all samples are of one class. */
+bool invar_accuracy_add_probabilities(struct invar_accuracy *accuracy, const struct invar_matrix *scores,
+                                      enum invar_score_kind kind, const int64_t *labels, struct invar_error *err);
 void invar_accuracy_free(struct invar_accuracy *accuracy);
 /** Wilson score interval of hits out of count at 95 %, as fractions; count >= 1. */
 void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high);

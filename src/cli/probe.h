@@ -87,7 +87,16 @@ struct probe_report {
 int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_split split);
 /** Refuses data without labels of two classes or without one of the splits. */
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
-/** Adds top1, interval, top5, per_class and confusion. */
+/** Fractions as scikit-learn has them; auroc NAN: there is none. */
+struct probe_measures {
+    double balanced_accuracy, macro_f1, auroc, ece;
+};
+struct probe_measures probe_measures_of(const struct invar_accuracy *accuracy);
+/** Adds a share of 1 / draws of one draw's to their mean, which is 0 at first. */
+void probe_measures_average(struct probe_measures *mean, const struct invar_accuracy *draw, int64_t draws);
+/** Adds them by their names, or auroc_absent, a sentence. */
+void probe_add_measures(cJSON *object, const struct probe_measures *measures);
+/** Adds top1, interval, top5, the measures, per_class and confusion. */
 void probe_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy);
 /** Adds top1, the mean of draws, and interval, its 95 % interval (none of one draw). */
 void probe_add_interval(cJSON *object, const double *top1, int64_t draws);

@@ -184,7 +184,8 @@ static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_s
 /* Trains on every draw; top1 and last [draws], of the reported and of the last step. */
 static bool train_draws(struct cli_run *run, bool random, const struct probe_settings *settings,
                         const struct probe_labels *few, struct probe_finetune_options *used, int64_t *index,
-                        double *top1, double *last, int64_t *drawn, struct invar_error *err)
+                        double *top1, double *last, struct probe_measures *mean, int64_t *drawn,
+                        struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
 
@@ -203,6 +204,7 @@ static bool train_draws(struct cli_run *run, bool random, const struct probe_set
             return false;
         top1[draw] = reported(s, used)->test.top1;
         last[draw] = s->last.test.top1;
+        probe_measures_average(mean, &reported(s, used)->test, settings->draws);
         probe_training_free(s);
     }
     return true;
@@ -217,13 +219,15 @@ static cJSON *measure_few(struct cli_run *run, bool random, const struct probe_s
     double *top1 = invar_alloc((size_t)settings->draws, sizeof *top1, err);
     double *last = invar_alloc((size_t)settings->draws, sizeof *last, err);
     int64_t *index = invar_alloc((size_t)info->count[INVAR_TRAIN], sizeof *index, err), drawn = 0;
+    struct probe_measures mean = {0};
     cJSON *object = NULL;
 
     if (!top1 || !last || !index ||
-        !train_draws(run, random, settings, labels, &used.finetune, index, top1, last, &drawn, err))
+        !train_draws(run, random, settings, labels, &used.finetune, index, top1, last, &mean, &drawn, err))
         goto done;
     object = cJSON_CreateObject();
     probe_add_interval(object, top1, settings->draws);
+    probe_add_measures(object, &mean);
     cJSON_AddStringToObject(object, "labels", labels->text);
     cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
     cJSON_AddItemToObject(object, "last_top1_by_draw", cJSON_CreateDoubleArray(last, (int)settings->draws));

@@ -62,7 +62,7 @@ static bool fit_draw(const struct invar_matrix *features, const int64_t *labels,
 
     for (int split = 0; options->l2.count > 1 && split < SPLITS; ++split) {
         once.seed = options->seed + split;
-        if (!invar_probe_fit(features, labels, test, test_labels, classes, &once, out, err))
+        if (!invar_probe_fit(features, labels, NULL, NULL, classes, &once, out, err))
             return false;
         chosen[split] = out->l2;
         invar_probe_result_free(out);
@@ -74,10 +74,17 @@ static bool fit_draw(const struct invar_matrix *features, const int64_t *labels,
     return invar_probe_fit(features, labels, test, test_labels, classes, &once, out, err);
 }
 
-/* Draws and fits; top1 and l2 [draws]. */
+/* What several draws gave. */
+struct draws {
+    double *top1, *l2;          /* [draws] */
+    struct probe_measures mean; /* of them */
+    int64_t used;               /* labels of a draw */
+    int64_t unconverged;
+};
+
 static bool measure_draws(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
-                          const struct probe_settings *settings, const struct probe_labels *few, double *top1,
-                          double *l2, int64_t *used, int64_t *unconverged, struct invar_error *err)
+                          const struct probe_settings *settings, const struct probe_labels *few, struct draws *out,
+                          struct invar_error *err)
 {
     const int64_t rows = train->features.shape[0], cols = train->features.shape[1];
     const struct invar_matrix test_features = {INVAR_FLOAT32, test->features.shape[0], cols, test->features.data};
@@ -96,15 +103,16 @@ static bool measure_draws(const struct invar_embedded *train, const struct invar
         const struct invar_label_draw how = {
             .per_class = few->per_class, .fraction = few->fraction, .seed = options.seed, .draw = 1 + draw};
         struct invar_probe_result result;
-        if (!invar_draw_labelled(train->labels.data, rows, classes, &how, index, used, err))
+        if (!invar_draw_labelled(train->labels.data, rows, classes, &how, index, &out->used, err))
             goto done;
-        features.rows = *used;
-        take_rows(train, index, *used, &features, labels);
+        features.rows = out->used;
+        take_rows(train, index, out->used, &features, labels);
         if (!fit_draw(&features, labels, &test_features, test->labels.data, classes, &options, &result, err))
             goto done;
-        top1[draw] = result.test.top1;
-        l2[draw] = result.l2;
-        *unconverged += !result.fit.converged;
+        out->top1[draw] = result.test.top1;
+        out->l2[draw] = result.l2;
+        probe_measures_average(&out->mean, &result.test, settings->draws);
+        out->unconverged += !result.fit.converged;
         invar_probe_result_free(&result);
     }
     ok = true;
@@ -136,27 +144,26 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
                          const struct probe_labels *labels, struct invar_error *err)
 {
     const double started = cli_seconds();
-    double *top1 = invar_alloc((size_t)settings->draws, sizeof *top1, err);
-    double *l2 = invar_alloc((size_t)settings->draws, sizeof *l2, err);
+    struct draws draws = {.top1 = invar_alloc((size_t)settings->draws, sizeof *draws.top1, err),
+                          .l2 = invar_alloc((size_t)settings->draws, sizeof *draws.l2, err)};
     struct probe_settings used = *settings;
-    int64_t rows = 0, unconverged = 0;
     cJSON *object = NULL;
 
-    if (!top1 || !l2 ||
-        !measure_draws(train, test, info->classes, settings, labels, top1, l2, &rows, &unconverged, err))
+    if (!draws.top1 || !draws.l2 || !measure_draws(train, test, info->classes, settings, labels, &draws, err))
         goto done;
-    if (unconverged)
+    if (draws.unconverged)
         cli_message("warning: %" PRId64 " of %" PRId64 " probes with few labels did not converge; raise iterations",
-                    unconverged, settings->draws);
+                    draws.unconverged, settings->draws);
     object = cJSON_CreateObject();
-    probe_add_interval(object, top1, settings->draws);
+    probe_add_interval(object, draws.top1, settings->draws);
+    probe_add_measures(object, &draws.mean);
     cJSON_AddStringToObject(object, "labels", labels->text);
-    cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
-    cJSON_AddItemToObject(object, "l2_by_draw", cJSON_CreateDoubleArray(l2, (int)settings->draws));
-    cJSON_AddBoolToObject(object, "converged", unconverged == 0);
+    cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(draws.top1, (int)settings->draws));
+    cJSON_AddItemToObject(object, "l2_by_draw", cJSON_CreateDoubleArray(draws.l2, (int)settings->draws));
+    cJSON_AddBoolToObject(object, "converged", draws.unconverged == 0);
     cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
     cJSON_AddStringToObject(object, "data", info->source);
-    cJSON_AddNumberToObject(object, "train_count", (double)rows);
+    cJSON_AddNumberToObject(object, "train_count", (double)draws.used);
     cJSON_AddNumberToObject(object, "drawn_from", (double)train->features.shape[0]);
     cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
     cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);
@@ -164,7 +171,7 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
         used.linear.held_out = HELD_OUT;
     probe_add_protocol(object, &used);
 done:
-    invar_free(top1);
-    invar_free(l2);
+    invar_free(draws.top1);
+    invar_free(draws.l2);
     return object;
 }

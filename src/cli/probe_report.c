@@ -4,6 +4,7 @@
 #include "invar/memory.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 static struct invar_matrix features_of(const struct invar_embedded *embedded)
@@ -12,12 +13,39 @@ static struct invar_matrix features_of(const struct invar_embedded *embedded)
     return (struct invar_matrix){array->dtype, array->shape[0], array->shape[1], array->data};
 }
 
+void probe_add_measures(cJSON *object, const struct probe_measures *m)
+{
+    cJSON_AddNumberToObject(object, "balanced_accuracy", m->balanced_accuracy);
+    cJSON_AddNumberToObject(object, "macro_f1", m->macro_f1);
+    if (isfinite(m->auroc))
+        cJSON_AddNumberToObject(object, "auroc", m->auroc);
+    else
+        cJSON_AddStringToObject(object, "auroc_absent",
+                                "all test samples are of one class, so there is nothing to tell apart");
+    cJSON_AddNumberToObject(object, "ece", m->ece);
+}
+
+struct probe_measures probe_measures_of(const struct invar_accuracy *accuracy)
+{
+    return (struct probe_measures){accuracy->balanced_accuracy, accuracy->macro_f1, accuracy->auroc, accuracy->ece};
+}
+
+void probe_measures_average(struct probe_measures *mean, const struct invar_accuracy *draw, int64_t draws)
+{
+    mean->balanced_accuracy += draw->balanced_accuracy / (double)draws;
+    mean->macro_f1 += draw->macro_f1 / (double)draws;
+    mean->auroc += draw->auroc / (double)draws;
+    mean->ece += draw->ece / (double)draws;
+}
+
 void probe_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy)
 {
+    const struct probe_measures measures = probe_measures_of(accuracy);
     int classes = accuracy->classes;
     cJSON_AddNumberToObject(object, "top1", accuracy->top1);
     cJSON_AddItemToObject(object, "interval", cJSON_CreateDoubleArray((double[]){accuracy->low, accuracy->high}, 2));
     cJSON_AddNumberToObject(object, "top5", accuracy->top5);
+    probe_add_measures(object, &measures);
     cJSON_AddItemToObject(object, "per_class", cJSON_CreateDoubleArray(accuracy->per_class, classes));
     cJSON *confusion = cJSON_AddArrayToObject(object, "confusion");
     for (int c = 0; c < classes; ++c) {
@@ -58,10 +86,10 @@ static cJSON *linear(const struct invar_embedded *train, const struct invar_embe
     return object;
 }
 
-/* Accuracy with the first k of the neighbours found. */
+/* Accuracy with the first k of the neighbours found; whole: what the shares of votes are worth, too. */
 static bool vote(const int64_t *index, const double *similarity, int64_t found, int64_t k,
                  const struct invar_embedded *train, const struct invar_embedded *test, int classes, double temperature,
-                 struct invar_accuracy *out, struct invar_error *err)
+                 bool whole, struct invar_accuracy *out, struct invar_error *err)
 {
     int64_t rows = test->features.shape[0];
     struct invar_matrix scores = {INVAR_FLOAT64, rows, classes, NULL};
@@ -70,7 +98,8 @@ static bool vote(const int64_t *index, const double *similarity, int64_t found, 
     for (int64_t i = 0; data && i < rows; ++i)
         invar_neighbours_vote(index + i * found, similarity + i * found, k, train->labels.data, classes, temperature,
                               data + i * classes);
-    bool ok = data && invar_accuracy_measure(&scores, test->labels.data, out, err);
+    bool ok = data && invar_accuracy_measure(&scores, test->labels.data, out, err) &&
+              (!whole || invar_accuracy_add_probabilities(out, &scores, INVAR_SCORES_VOTES, test->labels.data, err));
     invar_free(data);
     return ok;
 }
@@ -107,7 +136,7 @@ static cJSON *neighbours(const struct invar_embedded *train, const struct invar_
         struct invar_accuracy accuracy;
         int64_t k = options->k.value[i] < found ? options->k.value[i] : found;
         char name[32];
-        ok = vote(index, similarity, found, k, train, test, classes, options->temperature, &accuracy, err);
+        ok = vote(index, similarity, found, k, train, test, classes, options->temperature, i == 0, &accuracy, err);
         if (!ok)
             break;
         if (i == 0) {
@@ -251,6 +280,36 @@ static void print_interval(const cJSON *result)
         printf(" %18s", "none");
 }
 
+static void print_fraction(const cJSON *result, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(result, name);
+
+    if (cJSON_IsNumber(value))
+        printf(" %9.4f", value->valuedouble);
+    else
+        printf(" %9s", "none");
+}
+
+/* What top-1 does not say: of classes of different size, and of probabilities. */
+static void print_measures(const cJSON *results)
+{
+    static const char *const names[] = {"balanced_accuracy", "macro_f1", "auroc", "ece"};
+    const cJSON *result, *absent = NULL;
+
+    printf("\n%-20s %9s %9s %9s %9s\n", "fractions", "balanced", "macro F1", "AUROC", "ECE");
+    cJSON_ArrayForEach(result, results)
+    {
+        printf("%-20s", result->string);
+        for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+            print_fraction(result, names[i]);
+        printf("\n");
+        if (!absent)
+            absent = cJSON_GetObjectItemCaseSensitive(result, "auroc_absent");
+    }
+    if (absent)
+        printf("no AUROC: %s\n", absent->valuestring);
+}
+
 static bool any_by_class(const cJSON *results)
 {
     const cJSON *result;
@@ -313,6 +372,7 @@ void probe_report_print(const struct probe_report *report, const struct probe_se
         print_fit(result);
         print_training(result);
     }
+    print_measures(report->results);
     if (info->classes <= 100 && any_by_class(report->results))
         print_classes(report->results, info);
 }

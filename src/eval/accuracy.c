@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accuracy of scores: top-1, top-5, by class, confusion matrix, Wilson interval. */
+/* Accuracy of scores: top-1, top-5, by class, confusion matrix, Wilson interval; balanced accuracy, F1, AUROC, ECE. */
 #include "eval/check.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
@@ -23,6 +23,7 @@ void invar_accuracy_free(struct invar_accuracy *accuracy)
         return;
     invar_free(accuracy->per_class);
     invar_free(accuracy->confusion);
+    invar_free(accuracy->predictions);
     *accuracy = (struct invar_accuracy){0};
 }
 
@@ -41,10 +42,23 @@ static int predict(const struct invar_matrix *scores, int64_t row, int64_t label
     return best;
 }
 
+static bool add_class_means(struct invar_accuracy *accuracy, const int64_t *labels, struct invar_error *err)
+{
+    struct invar_classification measured;
+
+    if (!invar_classification_measure(accuracy->predictions, labels, accuracy->count, accuracy->classes, &measured,
+                                      err))
+        return false;
+    accuracy->balanced_accuracy = measured.balanced_accuracy;
+    accuracy->macro_f1 = measured.macro_f1;
+    invar_classification_free(&measured);
+    return true;
+}
+
 bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *labels, struct invar_accuracy *out,
                             struct invar_error *err)
 {
-    struct invar_accuracy result = {.classes = (int)scores->cols, .count = scores->rows};
+    struct invar_accuracy result = {.classes = (int)scores->cols, .count = scores->rows, .auroc = NAN, .ece = NAN};
     int64_t hits = 0, hits5 = 0;
     int classes = result.classes;
     if (!matrix_check(scores, "scores", err) || !matrix_check_finite(scores, "scores", err) ||
@@ -52,13 +66,15 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
         return false;
     result.per_class = invar_alloc((size_t)classes, sizeof *result.per_class, err);
     result.confusion = invar_alloc((size_t)classes, (size_t)classes * sizeof *result.confusion, err);
-    if (!result.per_class || !result.confusion) {
+    result.predictions = invar_alloc((size_t)result.count, sizeof *result.predictions, err);
+    if (!result.per_class || !result.confusion || !result.predictions) {
         invar_accuracy_free(&result);
         return false;
     }
     for (int64_t i = 0; i < scores->rows; ++i) {
         int rank = 0, predicted = predict(scores, i, labels[i], &rank);
         ++result.confusion[labels[i] * classes + predicted];
+        result.predictions[i] = predicted;
         hits += rank == 0;
         hits5 += rank < 5;
     }
@@ -74,6 +90,40 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
     invar_wilson_interval(hits, scores->rows, &result.low, &result.high);
     result.low *= 100;
     result.high *= 100;
+    if (!add_class_means(&result, labels, err)) {
+        invar_accuracy_free(&result);
+        return false;
+    }
     *out = result;
     return true;
+}
+
+static bool several_classes(const int64_t *labels, int64_t count)
+{
+    for (int64_t i = 1; i < count; ++i)
+        if (labels[i] != labels[0])
+            return true;
+    return false;
+}
+
+bool invar_accuracy_add_probabilities(struct invar_accuracy *accuracy, const struct invar_matrix *scores,
+                                      enum invar_score_kind kind, const int64_t *labels, struct invar_error *err)
+{
+    const size_t row = (size_t)scores->cols * sizeof(double);
+    struct invar_matrix p = {INVAR_FLOAT64, scores->rows, scores->cols, invar_alloc((size_t)scores->rows, row, err)};
+    struct invar_calibration calibration = {0};
+    struct invar_auroc auroc = {0};
+    bool ok = p.data && invar_probabilities(scores, kind, p.data, err) &&
+              invar_calibration_measure(&p, labels, INVAR_CALIBRATION_BINS, &calibration, err);
+
+    accuracy->ece = ok ? calibration.ece : NAN;
+    accuracy->auroc = NAN;
+    if (ok && several_classes(labels, scores->rows)) {
+        ok = invar_auroc_measure(&p, labels, &auroc, err);
+        accuracy->auroc = ok ? auroc.mean : NAN;
+    }
+    invar_calibration_free(&calibration);
+    invar_auroc_free(&auroc);
+    invar_free(p.data);
+    return ok;
 }

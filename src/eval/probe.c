@@ -56,16 +56,17 @@ static void unpack(const double *packed, int classes, int64_t cols, double *weig
     }
 }
 
-/* Accuracy of the classifier that weight holds. */
+/* Accuracy of the classifier that weight holds; whole: what its probabilities are worth, too. */
 static bool measure_with(int classes, const double *weight, const double *bias, const struct invar_matrix *features,
-                         const int64_t *labels, struct invar_accuracy *out, struct invar_error *err)
+                         const int64_t *labels, bool whole, struct invar_accuracy *out, struct invar_error *err)
 {
     struct invar_matrix scores = {INVAR_FLOAT32, features->rows, classes, NULL};
     bool ok = false;
     scores.data = invar_alloc((size_t)scores.rows, (size_t)classes * sizeof(float), err);
     if (scores.data)
         ok = invar_logreg_scores(features, weight, bias, classes, scores.data, err) &&
-             invar_accuracy_measure(&scores, labels, out, err);
+             invar_accuracy_measure(&scores, labels, out, err) &&
+             (!whole || invar_accuracy_add_probabilities(out, &scores, INVAR_SCORES_LOGITS, labels, err));
     invar_free(scores.data);
     return ok;
 }
@@ -86,7 +87,7 @@ static bool measure(const struct probe *probe, const double *packed, const struc
 {
     double *weight, *bias;
     bool ok = unpack_new(packed, probe->classes, features->cols, &weight, &bias, err) &&
-              measure_with(probe->classes, weight, bias, features, labels, out, err);
+              measure_with(probe->classes, weight, bias, features, labels, false, out, err);
     invar_free(weight);
     invar_free(bias);
     return ok;
@@ -260,7 +261,7 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
     if (!probe.metric || !probe.weight || (options->l2.count > 1 && !choose(&probe, &result, err)) ||
         !fit(&probe, &rows, result.l2, probe.weight, &result.fit, err) ||
         !unpack_new(probe.weight, classes, train->cols, &result.weight, &result.bias, err) ||
-        (test && !measure_with(classes, result.weight, result.bias, test, test_labels, &result.test, err)))
+        (test && !measure_with(classes, result.weight, result.bias, test, test_labels, true, &result.test, err)))
         goto done;
     result.train_count = train->rows;
     result.test_count = test ? test->rows : 0;

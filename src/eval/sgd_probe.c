@@ -291,7 +291,9 @@ static bool describe(struct work *w, int candidate, int64_t epoch, double accura
                                           .l2 = w->options->l2.value[candidate % w->options->l2.count],
                                           .held_out_top1 = w->held_count ? accuracy : -1};
     bank_scores(&w->bank, candidate, w->test.embedded.features.data, w->test.rows, w->test.scores);
-    return invar_accuracy_measure(&scores, w->test.embedded.labels.data, &out->test, err);
+    return invar_accuracy_measure(&scores, w->test.embedded.labels.data, &out->test, err) &&
+           invar_accuracy_add_probabilities(&out->test, &scores, INVAR_SCORES_LOGITS, w->test.embedded.labels.data,
+                                            err);
 }
 
 static bool finish(struct work *w, struct invar_sgd_probe_result *out, struct invar_error *err)

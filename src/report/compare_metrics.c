@@ -174,7 +174,9 @@ static bool is_listed(const struct comparison *c, const char *name)
 static void describe(struct comparison_metric *metric, const struct comparison *c)
 {
     static const char *const less[] = {"mCE",       "mrCE",          "CE",      "rCE",  "error", "cross_entropy",
-                                       "objective", "gradient_norm", "seconds", "loss", NULL};
+                                       "objective", "gradient_norm", "seconds", "loss", "ece",   "mae",
+                                       NULL};
+    static const char *const more[] = {"balanced_accuracy", "macro_f1", "auroc", "worst_group", "r2", "spearman", NULL};
     const struct own_name *own = find_own(metric->name);
     const char *dot = strrchr(metric->name, '.'), *last = dot ? dot + 1 : metric->name;
     const cJSON *top;
@@ -188,6 +190,9 @@ static void describe(struct comparison_metric *metric, const struct comparison *
             metric->better = 1;
         }
     }
+    for (int i = 0; more[i] && !own; ++i)
+        if (!strcmp(last, more[i]))
+            metric->better = 1;
     if (!strcmp(metric->name, "clean"))
         last = "error";
     for (int i = 0; less[i] && !own; ++i)

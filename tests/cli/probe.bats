@@ -28,6 +28,35 @@ setup() {
     json_object <run/probe.json
 }
 
+@test "every method has balanced accuracy, macro F1, AUROC and calibration error" {
+    probe --labels all --labels 3 --draws 2 >/dev/null
+    probe --method neighbours k=3 >/dev/null
+    probe --method sgd epochs=2 >/dev/null
+    probe --method finetune epochs=1 minimum_steps=2 >/dev/null
+    probe --method finetune epochs=1 minimum_steps=2 --labels 4 --draws 2 >text
+    grep -Eq '^fractions +balanced +macro F1 +AUROC +ECE$' text
+    grep -Eq '^finetune@4( +[01]\.[0-9]{4}){4}$' text
+    for name in balanced_accuracy macro_f1 auroc ece; do
+        [ "$(grep -cE "\"$name\":[[:space:]]*(0\.[0-9]+|1|0)" run/probe.json)" -eq 6 ]
+    done
+    # of the test split every class has eight samples: balanced accuracy is top-1
+    "$invar" compare run --metric linear.top1 --metric linear.balanced_accuracy --metric linear.ece --json | json_object
+}
+
+@test "test samples of one class have no AUROC, and the result says why" {
+    awk 'BEGIN { OFS = ","; srand(5); print "a,b,y"; for (i = 0; i < 60; i++) { k = i < 40 && i % 2; print k + rand(), k - rand(), k ? "up" : "down" } }' >one.csv
+    "$invar" pretrain simclr-table data.source=csv:one.csv data.label=y data.test_rows=last:20 training.steps=3 \
+        training.batch=16 --threads 1 --run one 2>/dev/null
+    for method in linear neighbours; do
+        run --separate-stderr "$invar" probe one --threads 1 --method $method
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"no AUROC: all test samples are of one class"* ]]
+    done
+    grep -q '"auroc_absent"' one/probe.json
+    [ "$(grep -c '"auroc":' one/probe.json || true)" -eq 0 ]
+    json_object <one/probe.json
+}
+
 @test "probe --json prints one object" {
     run --separate-stderr probe --json --baseline random
     [ "$status" -eq 0 ]

@@ -51,6 +51,16 @@ static void test_accuracy(void **state)
     assert_near(accuracy.per_class[0], 100, 0);
     assert_near(accuracy.per_class[5], 0, 0);
     assert_near(accuracy.per_class[6], 0, 0);
+    /* classes 3 and 6 do not occur; 0, 1 and 2 are predicted, 5 is true twice */
+    assert_near(accuracy.balanced_accuracy, 2.0 / 4, 1e-15);
+    assert_near(accuracy.macro_f1, (2.0 / 4 + 1 + 0 + 0 + 0) / 5, 1e-15);
+    assert_int_equal(accuracy.predictions[1], 2);
+    assert_true(isnan(accuracy.auroc) && isnan(accuracy.ece));
+    assert_ok(invar_accuracy_add_probabilities(&accuracy, &matrix, INVAR_SCORES_LOGITS, labels, &err), &err);
+    assert_true(accuracy.auroc >= 0 && accuracy.auroc <= 1 && accuracy.ece > 0 && accuracy.ece < 1);
+    int64_t same[] = {5, 5, 5, 5, 5};
+    assert_ok(invar_accuracy_add_probabilities(&accuracy, &matrix, INVAR_SCORES_LOGITS, same, &err), &err);
+    assert_true(isnan(accuracy.auroc) && accuracy.ece > 0);
     invar_accuracy_free(&accuracy);
     labels[3] = 7;
     assert_refused(invar_accuracy_measure(&matrix, labels, &accuracy, &err), &err, INVAR_ERROR_DATA, "label 7");

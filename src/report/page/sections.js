@@ -164,11 +164,14 @@ function probeSection() {
   if (without.length) node.append(missing(without, "no probe was fitted yet: " + command("probe", without) + " does."));
   const found = runs.map((r, run) => ({r, run})).filter(({r}) => !without.includes(r));
   if (!found.length) return node;
+  const results = found.flatMap(({r}) => Object.values(r.probe).filter(p => p && isNumber(p.top1)));
+  const measures = [["balanced_accuracy", "Balanced"], ["macro_f1", "Macro F1"], ["auroc", "AUROC"], ["ece", "ECE"]].filter(([key]) => results.some(p => isNumber(p[key])));
   const rows = found.flatMap(({r, run}) => Object.entries(r.probe).filter(([, p]) => p && isNumber(p.top1)).map(([key, p]) =>
     [(several ? labels[run] + ": " : "") + (probeNames[key] || key), percent(p.top1), p.interval ? p.interval.map(x => x.toFixed(2)).join(" – ") : "–", isNumber(p.top5) ? percent(p.top5) : "–",
+      ...measures.map(([key]) => isNumber(p[key]) ? p[key].toFixed(4) : "–"),
       isNumber(p.train_count) ? String(p.train_count) : "–", isNumber(p.test_count) ? String(p.test_count) : "–",
       el("td", {class: "text"}, [p.data, p.label && "label " + p.label, p.hold_out && "held out " + p.hold_out, p.protocol && p.protocol.preset && "preset " + p.protocol.preset, p.converged === false && "not converged"].filter(Boolean).join(", "))]));
-  node.append(table("Accuracy of the classifiers on the test split", ["Classifier", "Top-1", "95 % interval", "Top-5", "Fitted on", "Tested on", "Data"], rows));
+  node.append(table("Accuracy of the classifiers on the test split", ["Classifier", "Top-1", "95 % interval", "Top-5", ...measures.map(([, title]) => title), "Fitted on", "Tested on", "Data"], rows));
   const figures = [];
   const main = r => r.probe.linear && r.probe.linear.per_class ? r.probe.linear : Object.values(r.probe).find(p => p && p.per_class);
   const by_class = found.filter(({r}) => main(r));
