@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum invar_dtype { INVAR_FLOAT32, INVAR_FLOAT64, INVAR_INT64, INVAR_UINT8, INVAR_BFLOAT16 };
+enum invar_dtype { INVAR_FLOAT32, INVAR_FLOAT64, INVAR_INT64, INVAR_UINT8, INVAR_BFLOAT16, INVAR_UINT16 };
 
 size_t invar_dtype_size(enum invar_dtype dtype);
 const char *invar_dtype_name(enum invar_dtype dtype);

@@ -10,7 +10,7 @@ enum invar_split { INVAR_TRAIN, INVAR_TEST };
 
 /** What samples are, and with it what views can be made of them. */
 enum invar_data_kind {
-    INVAR_DATA_IMAGE, /**< uint8 [height][width][channels] */
+    INVAR_DATA_IMAGE, /**< [height][width][channels]: uint8 and uint16 for 0 to 1, or float32 in 0..1 */
     INVAR_DATA_TABLE, /**< float32 [channels], height = width = 1: columns as numbers, standardised and one-hot */
     INVAR_DATA_AUDIO, /**< float32 [width], height = channels = 1: a waveform at one rate, -1..1 */
 };
@@ -18,7 +18,7 @@ enum invar_data_kind {
 /** One sample as the source has it, before any view; see the kinds. Borrowed. */
 struct invar_sample {
     enum invar_data_kind kind;
-    enum invar_dtype dtype;
+    enum invar_dtype dtype; /**< its own: images of 8 and of 16 bits may stand in one set */
     int height, width, channels;
     const void *data;
     int64_t index; /**< number within its split */

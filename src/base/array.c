@@ -8,7 +8,7 @@ static const struct {
     size_t size;
 } types[] = {
     [INVAR_FLOAT32] = {"float32", 4}, [INVAR_FLOAT64] = {"float64", 8},   [INVAR_INT64] = {"int64", 8},
-    [INVAR_UINT8] = {"uint8", 1},     [INVAR_BFLOAT16] = {"bfloat16", 2},
+    [INVAR_UINT8] = {"uint8", 1},     [INVAR_BFLOAT16] = {"bfloat16", 2}, [INVAR_UINT16] = {"uint16", 2},
 };
 
 size_t invar_dtype_size(enum invar_dtype dtype)
@@ -69,6 +69,8 @@ static double element(const struct invar_array *array, int64_t i)
         return (double)((const int64_t *)array->data)[i];
     case INVAR_UINT8:
         return (double)((const uint8_t *)array->data)[i];
+    case INVAR_UINT16:
+        return (double)((const uint16_t *)array->data)[i];
     case INVAR_BFLOAT16:
         break;
     }

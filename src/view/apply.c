@@ -102,8 +102,9 @@ static bool image_sample_check(const struct invar_view_output *output, const str
 {
     const long long index = (long long)sample->index;
 
-    if (sample->dtype != INVAR_UINT8)
-        return invar_error_set(err, INVAR_ERROR_DATA, "sample %lld: has type %s, but image views need uint8", index,
+    if (sample->dtype != INVAR_UINT8 && sample->dtype != INVAR_UINT16 && sample->dtype != INVAR_FLOAT32)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "sample %lld: has type %s, but image views need uint8, uint16 or float32", index,
                                invar_dtype_name(sample->dtype));
     if (sample->channels != output->channels)
         return invar_error_set(err, INVAR_ERROR_DATA,

@@ -36,30 +36,45 @@ static void spans_make(struct view_span *spans, int count, int first, int size, 
     }
 }
 
-VIEW_INLINE void line_sum(const uint8_t *row, int channels, const struct view_span *spans, int width, float *line)
+VIEW_INLINE void line_sum(const void *row, enum invar_dtype dtype, int channels, const struct view_span *spans,
+                          int width, float *line)
 {
     for (int x = 0; x < width; x++) {
-        const uint8_t *pixel = row + (size_t)spans[x].start * (size_t)channels;
+        size_t pixel = (size_t)spans[x].start * (size_t)channels;
         float sum[VIEW_MAX_CHANNELS] = {0};
-        for (int k = 0; k < spans[x].count; k++, pixel += channels) {
+        for (int k = 0; k < spans[x].count; k++, pixel += (size_t)channels) {
             const float weight = span_weight(&spans[x], k);
             for (int c = 0; c < channels; c++)
-                sum[c] += weight * (float)pixel[c];
+                sum[c] += weight * view_number(row, dtype, pixel + (size_t)c);
         }
         for (int c = 0; c < channels; c++)
             line[c * width + x] = sum[c];
     }
 }
 
-/* line[channels][width]; sums of a known number of channels stay in registers. */
-static void line_make(const uint8_t *row, int channels, const struct view_span *spans, int width, float *line)
+/* Sums of a known number of channels stay in registers. */
+VIEW_INLINE void line_of(const void *row, enum invar_dtype dtype, int channels, const struct view_span *spans,
+                         int width, float *line)
 {
     if (channels == 1)
-        line_sum(row, 1, spans, width, line);
+        line_sum(row, dtype, 1, spans, width, line);
     else if (channels == 3)
-        line_sum(row, 3, spans, width, line);
+        line_sum(row, dtype, 3, spans, width, line);
     else
-        line_sum(row, channels, spans, width, line);
+        line_sum(row, dtype, channels, spans, width, line);
+}
+
+/* line[channels][width] */
+static void line_make(const struct invar_sample *sample, int y, const struct view_span *spans, int width, float *line)
+{
+    const void *row = view_row(sample, y);
+
+    if (sample->dtype == INVAR_UINT8)
+        line_of(row, INVAR_UINT8, sample->channels, spans, width, line);
+    else if (sample->dtype == INVAR_UINT16)
+        line_of(row, INVAR_UINT16, sample->channels, spans, width, line);
+    else
+        line_of(row, INVAR_FLOAT32, sample->channels, spans, width, line);
 }
 
 VIEW_CLONES static void line_add(float *restrict out, const float *restrict line, float weight, int width)
@@ -68,10 +83,10 @@ VIEW_CLONES static void line_add(float *restrict out, const float *restrict line
         out[x] += weight * line[x];
 }
 
-VIEW_CLONES static void to_unit(float *image, size_t count)
+VIEW_CLONES static void to_unit(float *image, size_t count, float whole)
 {
     for (size_t i = 0; i < count; i++)
-        image[i] /= 255.0f;
+        image[i] /= whole;
 }
 
 static void resize(const struct view_job *job)
@@ -79,14 +94,12 @@ static void resize(const struct view_job *job)
     const struct invar_sample *sample = job->sample;
     const int height = job->output->height, width = job->output->width, channels = job->output->channels;
     const struct view_span *rows = job->workspace->row_spans;
-    const size_t stride = (size_t)sample->width * (size_t)channels;
     float *line = job->workspace->lines;
     int first = 0;
 
     memset(job->image, 0, view_pixels(job) * (size_t)channels * sizeof(float));
     for (int source = rows[0].start; source < rows[height - 1].start + rows[height - 1].count; source++) {
-        line_make((const uint8_t *)sample->data + (size_t)source * stride, channels, job->workspace->column_spans,
-                  width, line);
+        line_make(sample, source, job->workspace->column_spans, width, line);
         while (rows[first].start + rows[first].count <= source)
             first++;
         for (int y = first; y < height && rows[y].start <= source; y++)
@@ -94,17 +107,27 @@ static void resize(const struct view_job *job)
                 line_add(job->image + ((size_t)c * (size_t)height + (size_t)y) * (size_t)width, line + c * width,
                          span_weight(&rows[y], source - rows[y].start), width);
     }
-    to_unit(job->image, view_pixels(job) * (size_t)channels);
+    to_unit(job->image, view_pixels(job) * (size_t)channels, view_whole(sample->dtype));
 }
 
-static void convert(const struct view_job *job)
+VIEW_INLINE void convert_of(const struct view_job *job, enum invar_dtype dtype)
 {
-    const uint8_t *data = job->sample->data;
+    const void *data = job->sample->data;
     const size_t pixels = view_pixels(job), channels = (size_t)job->output->channels;
 
     for (size_t c = 0; c < channels; c++)
         for (size_t i = 0; i < pixels; i++)
-            job->image[c * pixels + i] = (float)data[i * channels + c] / 255.0f;
+            job->image[c * pixels + i] = view_number(data, dtype, i * channels + c) / view_whole(dtype);
+}
+
+static void convert(const struct view_job *job)
+{
+    if (job->sample->dtype == INVAR_UINT8)
+        convert_of(job, INVAR_UINT8);
+    else if (job->sample->dtype == INVAR_UINT16)
+        convert_of(job, INVAR_UINT16);
+    else
+        convert_of(job, INVAR_FLOAT32);
 }
 
 void view_image_plain(const struct view_job *job)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Separable resampling of an interleaved uint8 image into planar floats. Source rows that an output row needs are
+ * Separable resampling of an interleaved image into planar floats. Source rows that an output row needs are
  * resampled along x into a line each and kept while neighbouring output rows need them too; lines are then blended.
  * Reading is scalar (the pixels lie anywhere), everything after it vectorises, and the work space depends on the output
  * only.
@@ -43,15 +43,40 @@ VIEW_INLINE void blend_pixels(const uint32_t *packed, const float *weight, int w
     }
 }
 
+/* The same of numbers that are not bytes. */
+VIEW_INLINE void blend_wide(const void *row, enum invar_dtype dtype, const struct view_axis *columns, int channels,
+                            int taps, float *restrict line)
+{
+    const int width = columns->count;
+
+    for (int c = 0; c < channels; c++)
+        for (int x = 0; x < width; x++) {
+            float sum = 0.0f;
+            for (int t = 0; t < taps; t++) {
+                const size_t pixel = (size_t)columns->index[t * width + x];
+                sum += columns->weight[t * width + x] * view_number(row, dtype, pixel * (size_t)channels + (size_t)c);
+            }
+            line[c * width + x] = sum;
+        }
+}
+
 /* line[channels][width] of source row y. */
 VIEW_INLINE void line_make(const struct view_job *job, int y, int taps, float *line)
 {
     const struct view_axis *columns = &job->workspace->columns;
     const struct invar_sample *sample = job->sample;
     const int width = columns->count, channels = sample->channels;
-    const uint8_t *row = (const uint8_t *)sample->data + (size_t)y * (size_t)sample->width * (size_t)channels;
+    const uint8_t *row = view_row(sample, y);
     uint32_t *packed = job->workspace->packed;
 
+    if (sample->dtype == INVAR_UINT16) {
+        blend_wide(row, INVAR_UINT16, columns, channels, taps, line);
+        return;
+    }
+    if (sample->dtype == INVAR_FLOAT32) {
+        blend_wide(row, INVAR_FLOAT32, columns, channels, taps, line);
+        return;
+    }
     if (channels == 3) {
         for (int t = 0; t < taps; t++)
             read_rgb(row, columns->index + t * width, width, y == sample->height - 1, packed + t * width);
@@ -67,13 +92,14 @@ VIEW_INLINE void line_make(const struct view_job *job, int y, int taps, float *l
 }
 
 /* Cubic weights overshoot: back into 0..1. */
-VIEW_INLINE void blend_lines(const float *const *line, const float *weight, int width, int taps, float *restrict out)
+VIEW_INLINE void blend_lines(const float *const *line, const float *weight, int width, int taps, float whole,
+                             float *restrict out)
 {
     for (int x = 0; x < width; x++) {
         float sum = 0.0f;
         for (int t = 0; t < taps; t++)
             sum += weight[t] * line[t][x];
-        out[x] = view_clamp(sum / 255.0f);
+        out[x] = view_clamp(sum / whole);
     }
 }
 
@@ -98,7 +124,7 @@ VIEW_INLINE void resample(const struct view_job *job, int taps)
             weight[t] = rows->weight[t * height + y];
         }
         for (int c = 0; c < channels; c++) {
-            blend_lines(line, weight, width, taps,
+            blend_lines(line, weight, width, taps, view_whole(job->sample->dtype),
                         job->image + ((size_t)c * (size_t)height + (size_t)y) * (size_t)width);
             for (int t = 0; t < taps; t++)
                 line[t] += width;

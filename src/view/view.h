@@ -146,6 +146,27 @@ VIEW_INLINE float view_luma(float red, float green, float blue)
     return 0.299f * red + 0.587f * green + 0.114f * blue;
 }
 
+/** Number i of a sample's row, as it is stored: a byte, 16 bits or a float. */
+VIEW_INLINE float view_number(const void *row, enum invar_dtype dtype, size_t i)
+{
+    if (dtype == INVAR_UINT8)
+        return (float)((const uint8_t *)row)[i];
+    return dtype == INVAR_UINT16 ? (float)((const uint16_t *)row)[i] : ((const float *)row)[i];
+}
+
+/** What stands for 1 among such numbers. */
+VIEW_INLINE float view_whole(enum invar_dtype dtype)
+{
+    return dtype == INVAR_UINT8 ? 255.0f : dtype == INVAR_UINT16 ? 65535.0f : 1.0f;
+}
+
+/** Row y of a sample. */
+VIEW_INLINE const void *view_row(const struct invar_sample *sample, int y)
+{
+    return (const char *)sample->data +
+           (size_t)y * (size_t)sample->width * (size_t)sample->channels * invar_dtype_size(sample->dtype);
+}
+
 VIEW_INLINE size_t view_pixels(const struct view_job *job)
 {
     return (size_t)job->output->height * (size_t)job->output->width;

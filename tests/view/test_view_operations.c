@@ -455,7 +455,7 @@ static void test_refusals(void **state)
     assert_refused(invar_view_apply(&params, &output, &sample, workspace, out, &err), &err, INVAR_ERROR_DATA,
                    "sample 42: has 1 channels");
     sample.channels = 3;
-    sample.dtype = INVAR_FLOAT32;
+    sample.dtype = INVAR_FLOAT64;
     assert_refused(invar_view_plain(&output, &sample, workspace, out, &err), &err, INVAR_ERROR_DATA, "uint8");
     sample.dtype = INVAR_UINT8;
     sample.height = 0;
