@@ -24,6 +24,7 @@
 #include "invar/perturbation.h"
 #include "invar/perturber.h"
 #include "invar/random.h"
+#include "invar/regression.h"
 #include "invar/report.h"
 #include "invar/robustness.h"
 #include "invar/safetensors.h"

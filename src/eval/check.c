@@ -127,3 +127,21 @@ bool labels_check_some(const int64_t *labels, int64_t count, int classes, const 
 {
     return check_labels(labels, count, classes, what, true, true, err);
 }
+
+bool targets_check(const double *targets, int64_t count, const char *what, struct invar_error *err)
+{
+    bool constant = true;
+
+    for (int64_t i = 0; i < count; ++i) {
+        if (!(fabs(targets[i]) <= largest))
+            return invar_error_set(err, INVAR_ERROR_DATA,
+                                   "row %" PRId64 " of the %s has the target %g; expected a finite number", i, what,
+                                   targets[i]);
+        constant = constant && !(targets[i] > targets[0] || targets[i] < targets[0]);
+    }
+    return !constant || invar_error_set(err, INVAR_ERROR_DATA,
+                                        "all %" PRId64
+                                        " %s have the same target, %g: there is nothing to predict; give a label that "
+                                        "varies in both splits",
+                                        count, what, count ? targets[0] : 0);
+}

@@ -3,6 +3,7 @@
 #include "eval/check.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
+#include "invar/regression.h"
 
 #include <cblas.h>
 #include <inttypes.h>
@@ -180,6 +181,19 @@ void invar_neighbours_vote(const int64_t *index, const double *similarity, int64
     memset(scores, 0, (size_t)classes * sizeof *scores);
     for (int64_t i = 0; i < k; ++i)
         scores[train_labels[index[i]]] += exp(similarity[i] / temperature);
+}
+
+double invar_neighbours_average(const int64_t *index, const double *similarity, int64_t k, const double *train_targets,
+                                double temperature)
+{
+    double sum = 0, weights = 0;
+
+    for (int64_t i = 0; i < k; ++i) { /* from the nearest one's, as the exponential of a similarity may be infinite */
+        const double weight = exp((similarity[i] - similarity[0]) / temperature);
+        sum += weight * train_targets[index[i]];
+        weights += weight;
+    }
+    return sum / weights;
 }
 
 bool invar_neighbours(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,

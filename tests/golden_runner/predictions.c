@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Measures of predictions: AUROC, recall and F1, calibration, accuracy by group. */
+/* Measures of predictions: AUROC, recall and F1, calibration, accuracy by group, R2. */
 #include "golden_runner/golden.h"
 
 static bool run_auroc(struct golden_case *c, struct invar_error *err)
@@ -89,10 +89,28 @@ static bool run_worst_group(struct golden_case *c, struct invar_error *err)
     return true;
 }
 
+static bool run_r2(struct golden_case *c, struct invar_error *err)
+{
+    struct invar_regression result = {0};
+    struct invar_matrix predictions, targets = {0};
+
+    golden_fixed(c, "multioutput", "\"mean\"");
+    const bool ok = golden_matrix(c, "predictions", &predictions) && golden_matrix(c, "targets", &targets) &&
+                    invar_regression_measure(&predictions, &targets, &result, err);
+    if (ok) {
+        golden_give_scalar(c, "r2", result.r2);
+        golden_give_scalar(c, "mse", result.mse);
+        golden_give_scalar(c, "mae", result.mae);
+        golden_give_array(c, "r2_each", result.r2_each, result.targets);
+    }
+    invar_regression_free(&result);
+    invar_free(predictions.data);
+    invar_free(targets.data);
+    return ok;
+}
+
 const struct golden_kind golden_predictions[] = {
-    {"auroc", GOLDEN_F32 | GOLDEN_F64, run_auroc},
-    {"classification", GOLDEN_F32 | GOLDEN_F64, run_classification},
-    {"ece", GOLDEN_F32 | GOLDEN_F64, run_ece},
-    {"worst_group", GOLDEN_F64, run_worst_group},
-    {0},
+    {"auroc", GOLDEN_F32 | GOLDEN_F64, run_auroc}, {"classification", GOLDEN_F32 | GOLDEN_F64, run_classification},
+    {"ece", GOLDEN_F32 | GOLDEN_F64, run_ece},     {"worst_group", GOLDEN_F64, run_worst_group},
+    {"r2", GOLDEN_F32 | GOLDEN_F64, run_r2},       {0},
 };
