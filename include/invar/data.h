@@ -51,6 +51,7 @@ struct invar_table {
     int count;
     const struct invar_column *column; /**< [count], label and ignored columns not among them */
     const char *label;                 /**< name of the label column; empty: none */
+    const char *label_reason;          /**< why it is taken for classes or for a number */
     const char *schema;                /**< all of it as JSON: metadata invar.columns of encoders */
     /* The training rows, for draws from a column: row r is rows[item[r] * channels ...]. */
     int64_t count_train;
@@ -81,6 +82,7 @@ struct invar_data_options {
                                        folder where group is set */
     char group[INVAR_TEXT_SIZE];    /**< its column of refinement groups; empty: none */
     char label[INVAR_TEXT_SIZE]; /**< tables: the label column; clips: a field of pattern; empty: none, class folders */
+    int label_kind;              /**< tables: auto | number | class */
     char test[INVAR_TEXT_SIZE];  /**< tables: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
     char test_rows[INVAR_TEXT_SIZE]; /**< tables: last:N or every:K rows are the test split */
     char separator[INVAR_TEXT_SIZE]; /**< of tables: one character or "tab"; empty: found */
@@ -106,7 +108,8 @@ struct invar_dataset_info {
     bool varying;                   /**< samples differ in size (views resize them) */
     int64_t count[2];               /**< samples by split */
     bool labelled;                  /**< every sample has a label */
-    int classes;                    /**< 0 without labels */
+    bool label_number;              /**< labels are numbers, see invar_dataset_targets; classes is 0 */
+    int classes;                    /**< 0 without labels, and where they are numbers */
     const char *const *class_names; /**< [classes], or NULL */
     bool in_memory;
     bool assumed;              /**< the source was not found: what the options say of it (invar_dataset_survey) */
@@ -152,6 +155,9 @@ void invar_dataset_close(struct invar_dataset *dataset);
 const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset);
 /** Labels of a split [count], borrowed; -1 where there is none. */
 const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum invar_split split);
+/** Labels that are numbers (info.label_number) of a split [count], borrowed; NaN where there is none. NULL where labels
+ * are classes; where they are numbers, invar_dataset_labels are all -1. */
+const double *invar_dataset_targets(const struct invar_dataset *dataset, enum invar_split split);
 /** Refinement groups of a split [count], borrowed; -1 where there is none (test samples may lack one). NULL without
  * data.group. Equal values of the column have equal ids, whatever the order of rows. */
 const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split);

@@ -4,6 +4,7 @@
 #include "invar/memory.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -63,6 +64,32 @@ done:
     return ok;
 }
 
+/** What the labels of a split are that are numbers. */
+struct data_numbers {
+    int64_t labelled;
+    double mean, deviation, least, most;
+};
+
+static struct data_numbers measure_numbers(const struct invar_dataset *dataset, enum invar_split split)
+{
+    const double *targets = invar_dataset_targets(dataset, split);
+    const int64_t count = invar_dataset_info(dataset)->count[split];
+    struct data_numbers numbers = {.least = INFINITY, .most = -INFINITY};
+    double squares = 0;
+
+    for (int64_t i = 0; targets && i < count; ++i) {
+        if (isnan(targets[i]))
+            continue;
+        const double step = targets[i] - numbers.mean;
+        numbers.mean += step / (double)++numbers.labelled;
+        squares += step * (targets[i] - numbers.mean);
+        numbers.least = fmin(numbers.least, targets[i]);
+        numbers.most = fmax(numbers.most, targets[i]);
+    }
+    numbers.deviation = numbers.labelled ? sqrt(squares / (double)numbers.labelled) : 0;
+    return numbers;
+}
+
 static void count_labels(const struct invar_dataset *dataset, enum invar_split split, int64_t *counts)
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
@@ -83,9 +110,23 @@ static void add_problem(struct problems *problems, const char *format, ...)
     va_end(list);
 }
 
-static void find_problems(const struct invar_dataset_info *info, const int64_t *counts, const struct data_clips *clips,
+static void find_number_problems(const struct invar_dataset *dataset, struct problems *out)
+{
+    for (int split = 0; split < 2; ++split) {
+        const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
+        const char *name = split == INVAR_TRAIN ? "training" : "test";
+        if (invar_dataset_info(dataset)->count[split] && !numbers.labelled)
+            add_problem(out, "no %s sample has a label", name);
+        else if (numbers.labelled > 1 && !(numbers.least < numbers.most))
+            add_problem(out, "all %s samples with a label have the same number, %g: there is nothing to predict", name,
+                        numbers.least);
+    }
+}
+
+static void find_problems(const struct invar_dataset *dataset, const int64_t *counts, const struct data_clips *clips,
                           struct problems *out)
 {
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
     int empty[2] = {0, 0};
     out->count = 0;
     if (info->skipped)
@@ -95,11 +136,14 @@ static void find_problems(const struct invar_dataset_info *info, const int64_t *
         add_problem(out, "%" PRId64 " clips are silent: they train, but say nothing", clips->silent);
     if (!info->count[INVAR_TEST])
         add_problem(out, "there is no test split: set test_fraction to have one drawn");
-    if (!info->labelled && !info->classes && info->table)
+    if (info->label_number)
+        find_number_problems(dataset, out);
+    if (!info->labelled && !info->classes && !info->label_number && info->table)
         add_problem(out, "there are no labels: it trains, but cannot be probed; label=COLUMN names their column");
     else if (!info->labelled)
-        add_problem(out, info->classes ? "some samples have no label: they train, but are not probed"
-                                       : "there are no labels: it trains, but cannot be probed");
+        add_problem(out, info->classes || info->label_number
+                             ? "some samples have no label: they train, but are not probed"
+                             : "there are no labels: it trains, but cannot be probed");
     for (int class = 0; class < info->classes; ++class)
         for (int split = 0; split < 2; ++split)
             empty[split] += info->count[split] && !counts[2 * class + split];
@@ -127,8 +171,23 @@ static void print_columns(const struct invar_table *table, int width)
             printf("%s%s", k ? ", " : "   ", column->category[k]);
         printf(column->categories > 6 ? ", ... (%d)\n" : "\n", column->categories);
     }
-    if (table->label[0])
-        printf("label      %s\n", table->label);
+}
+
+static void print_label(const struct invar_dataset *dataset)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+
+    if (!info->table->label[0])
+        return;
+    printf("label      %s: %s", info->table->label, info->label_number ? "a number" : "classes");
+    printf(info->table->label_reason[0] ? " (%s)\n" : "\n", info->table->label_reason);
+    for (int split = 0; info->label_number && split < 2; ++split) {
+        const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
+        if (numbers.labelled)
+            printf("  %-24s %8" PRId64 " from %.6g to %.6g, mean %.6g, deviation %.6g\n",
+                   split == INVAR_TRAIN ? "train" : "test", numbers.labelled, numbers.least, numbers.most, numbers.mean,
+                   numbers.deviation);
+    }
 }
 
 static void print_shape(const struct invar_dataset_info *info)
@@ -144,18 +203,22 @@ static void print_shape(const struct invar_dataset_info *info)
     printf("   (training split, values in 0..1)\n");
 }
 
-static void print_text(const struct invar_dataset_info *info, const int64_t *counts, const struct data_clips *clips,
+static void print_text(const struct invar_dataset *dataset, const int64_t *counts, const struct data_clips *clips,
                        const struct problems *problems)
 {
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+
     printf("source     %s\n", info->source);
     printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
            info->in_memory ? ", held in memory" : "");
-    if (info->table)
+    if (info->table) {
         print_columns(info->table, info->channels);
-    else if (info->kind == INVAR_DATA_AUDIO)
+        print_label(dataset);
+    } else if (info->kind == INVAR_DATA_AUDIO)
         data_clips_print(clips, info);
-    else
+    else {
         print_shape(info);
+    }
     if (info->classes)
         printf("classes    %d\n  %-24s %8s %8s\n", info->classes, "", "train", "test");
     for (int class = 0; class < info->classes; ++class)
@@ -214,9 +277,33 @@ static void add_columns(cJSON *root, const struct invar_table *table)
     cJSON_AddStringToObject(root, "label", table->label);
 }
 
-static int print_json(const struct invar_dataset_info *info, const int64_t *counts, const struct data_clips *clips,
+static void add_label(cJSON *root, const struct invar_dataset *dataset)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    const char *const names[2] = {"train", "test"};
+
+    cJSON_AddStringToObject(root, "label_kind", info->label_number ? "number" : "class");
+    cJSON_AddStringToObject(root, "label_reason", info->table->label_reason);
+    if (!info->label_number)
+        return;
+    cJSON *object = cJSON_AddObjectToObject(root, "label_numbers");
+    for (int split = 0; split < 2; ++split) {
+        const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
+        cJSON *entry = cJSON_AddObjectToObject(object, names[split]);
+        cJSON_AddNumberToObject(entry, "count", (double)numbers.labelled);
+        if (!numbers.labelled)
+            continue;
+        cJSON_AddNumberToObject(entry, "least", numbers.least);
+        cJSON_AddNumberToObject(entry, "most", numbers.most);
+        cJSON_AddNumberToObject(entry, "mean", numbers.mean);
+        cJSON_AddNumberToObject(entry, "deviation", numbers.deviation);
+    }
+}
+
+static int print_json(const struct invar_dataset *dataset, const int64_t *counts, const struct data_clips *clips,
                       const struct problems *problems)
 {
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
     cJSON *root = cJSON_CreateObject();
     cJSON_AddStringToObject(root, "source", info->source);
     cJSON *samples = cJSON_AddObjectToObject(root, "samples");
@@ -243,6 +330,8 @@ static int print_json(const struct invar_dataset_info *info, const int64_t *coun
         data_clips_json(clips, info, root);
     if (info->table) {
         add_columns(root, info->table);
+        if (info->table->label[0])
+            add_label(root, dataset);
     } else {
         cJSON_AddItemToObject(root, "mean", cJSON_CreateFloatArray(info->mean, info->channels));
         cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
@@ -265,11 +354,11 @@ static int report(struct invar_dataset *dataset, const struct data_clips *clips,
         return cli_fail(err);
     count_labels(dataset, INVAR_TRAIN, counts);
     count_labels(dataset, INVAR_TEST, counts);
-    find_problems(info, counts, clips, &problems);
+    find_problems(dataset, counts, clips, &problems);
     if (json)
-        status = print_json(info, counts, clips, &problems);
+        status = print_json(dataset, counts, clips, &problems);
     else
-        print_text(info, counts, clips, &problems);
+        print_text(dataset, counts, clips, &problems);
     invar_free(counts);
     return status;
 }

@@ -43,6 +43,8 @@ const struct invar_option invar_data_option_table[] = {
     {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL,
      "csv: the column of the classes, empty: no labels; clips: the field of data.pattern that is the class, empty: the "
      "folder"},
+    {"label_kind", INVAR_OPTION_CHOICE, FIELD(label_kind), "auto", 0, 0, "auto|number|class",
+     "csv: whether the label is a number to predict or a class; auto: a number where many different ones are in it"},
     {"test", INVAR_OPTION_TEXT, FIELD(test), "", 0, 0, NULL,
      "test split. csv: another file with the same columns; clips: a condition such as index=0..4 or "
      "speaker=theo,lucas"},
@@ -185,14 +187,17 @@ static void take_labels(struct invar_dataset *dataset)
     const struct data_source *source = &dataset->source;
     struct invar_dataset_info *info = &dataset->info;
 
-    info->labelled = source->classes > 0;
+    info->label_number = source->target != NULL;
+    info->labelled = source->classes > 0 || source->target;
     info->classes = source->classes;
     info->class_names = (const char *const *)source->class_names;
     for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++)
         for (int64_t n = 0; n < info->count[split]; n++) {
             int64_t label = source->label[dataset->items[split][n]];
             dataset->labels[split][n] = label;
-            info->labelled = info->labelled && label >= 0;
+            if (source->target)
+                dataset->targets[split][n] = source->target[dataset->items[split][n]];
+            info->labelled = info->labelled && (source->target ? !isnan(dataset->targets[split][n]) : label >= 0);
         }
 }
 
@@ -205,6 +210,8 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
         dataset->items[split] = invar_alloc(room, sizeof *dataset->items[split], err);
         dataset->labels[split] = invar_alloc(room, sizeof *dataset->labels[split], err);
         if (!dataset->items[split] || !dataset->labels[split])
+            return false;
+        if (source->target && !(dataset->targets[split] = invar_alloc(room, sizeof *dataset->targets[split], err)))
             return false;
         if (dataset->refinement.count > 0 &&
             !(dataset->groups[split] = invar_alloc(room, sizeof *dataset->groups[split], err)))
@@ -477,6 +484,7 @@ void invar_dataset_close(struct invar_dataset *dataset)
     for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
         invar_free(dataset->items[split]);
         invar_free(dataset->labels[split]);
+        invar_free(dataset->targets[split]);
         invar_free(dataset->groups[split]);
     }
     data_groups_free(&dataset->refinement);
@@ -493,6 +501,11 @@ const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *
 const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum invar_split split)
 {
     return dataset->labels[split];
+}
+
+const double *invar_dataset_targets(const struct invar_dataset *dataset, enum invar_split split)
+{
+    return dataset->info.label_number ? dataset->targets[split] : NULL;
 }
 
 const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split)
@@ -537,7 +550,9 @@ static bool hold_out(struct invar_dataset *dataset, const struct data_condition 
     for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
         invar_free(dataset->items[split]);
         invar_free(dataset->labels[split]);
+        invar_free(dataset->targets[split]);
         invar_free(dataset->groups[split]);
+        dataset->targets[split] = NULL;
         dataset->items[split] = dataset->labels[split] = dataset->groups[split] = NULL;
         dataset->info.count[split] = dataset->total[split] = dataset->bad_count[split] = 0;
     }

@@ -39,6 +39,7 @@ struct invar_dataset {
     /* By split: the items in it, and their labels. */
     int64_t *items[2];
     int64_t *labels[2];
+    double *targets[2]; /**< NULL where labels are classes */
 
     struct data_groups refinement; /**< by item, then by split; empty without data.group */
     int64_t *groups[2];

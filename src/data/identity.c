@@ -81,6 +81,8 @@ bool data_identity(struct invar_dataset *dataset, struct invar_error *err)
     const struct invar_dataset_info *info = &dataset->info;
     struct invar_text *out = &dataset->identity.text;
     const size_t count = (size_t)source->count;
+    const uint32_t labels = source->target ? invar_crc32(0, source->target, count * sizeof *source->target)
+                                           : invar_crc32(0, source->label, count * sizeof *source->label);
     uint32_t classes = 0;
 
     for (int c = 0; c < source->classes; c++)
@@ -88,7 +90,7 @@ bool data_identity(struct invar_dataset *dataset, struct invar_error *err)
     bool ok = invar_text_printf(out, err, "train=%lld test=%lld size=%dx%dx%d classes=%d/%08x",
                                 (long long)info->count[0], (long long)info->count[1], info->channels, info->height,
                                 info->width, source->classes, classes) &&
-              write_hash(out, "labels", invar_crc32(0, source->label, count * sizeof *source->label), err) &&
+              write_hash(out, "labels", labels, err) &&
               write_hash(out, "splits", invar_crc32(0, source->split, count * sizeof *source->split), err) &&
               (!info->table || write_hash(out, "columns", hash_text(0, info->table->schema), err)) &&
               (!dataset->refinement.count ||

@@ -3,6 +3,7 @@
 #include "data/source.h"
 
 #include "invar/memory.h"
+#include <math.h>
 #include <string.h>
 
 typedef bool open_function(struct data_source *source, const char *path, const struct invar_data_options *options,
@@ -67,6 +68,8 @@ static bool check_naming(const struct data_source *source, const struct invar_da
                          : options->test[0]  ? "test"
                          : options->label[0] ? "label"
                                              : NULL;
+    if (source->kind != INVAR_DATA_TABLE && options->label_kind == DATA_LABEL_NUMBER)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.label_kind: numbers as labels are for tables (csv:FILE)");
     if (source->kind != INVAR_DATA_IMAGE || !option)
         return true;
     return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -112,6 +115,14 @@ bool data_source_reserve(struct data_source *source, int64_t count, bool pixels,
     return true;
 }
 
+bool data_source_targets(struct data_source *source, struct invar_error *err)
+{
+    source->target = invar_alloc((size_t)source->count, sizeof *source->target, err);
+    for (int64_t i = 0; source->target && i < source->count; i++)
+        source->target[i] = NAN;
+    return source->target != NULL;
+}
+
 bool data_source_classes(struct data_source *source, int classes, const char *const *names, struct invar_error *err)
 {
     source->class_names = invar_alloc((size_t)classes, sizeof *source->class_names, err);
@@ -138,6 +149,8 @@ bool data_source_relabel(struct data_source *source, const char *field, const ch
         invar_free(source->class_names[i]);
     invar_free(source->class_names);
     source->classes = 0;
+    invar_free(source->target);
+    source->target = NULL;
     if (!data_source_classes(source, found->values, (const char *const *)found->value, err))
         return false;
     for (int64_t i = 0; i < source->count; i++)
@@ -188,6 +201,7 @@ void data_source_close(struct data_source *source)
     invar_free(source->schema);
     data_fields_free(&source->fields);
     invar_free(source->label);
+    invar_free(source->target);
     invar_free(source->split);
     *source = (struct data_source){0};
 }

@@ -11,6 +11,8 @@
 
 /** Values of the option data.memory, in the order of its choices. */
 enum { DATA_MEMORY_AUTO, DATA_MEMORY_YES, DATA_MEMORY_NO };
+/** Values of the option data.label_kind, in the order of its choices. */
+enum { DATA_LABEL_AUTO, DATA_LABEL_NUMBER, DATA_LABEL_CLASS };
 
 /**
  * What a source turned its files into: numbered items, each with a split, a label and pixels. Filled by the source's
@@ -20,6 +22,7 @@ struct data_source {
     enum invar_data_kind kind;
     int64_t count;
     int64_t *label;     /**< [count], -1: none */
+    double *target;     /**< [count] labels that are numbers, NaN: none; NULL where they are classes */
     uint8_t *split;     /**< [count], enum invar_split */
     bool has_test;      /**< false: all items are INVAR_TRAIN so far and data_source_split divides them */
     int classes;        /**< 0 without labels */
@@ -64,13 +67,16 @@ bool data_source_decode(const struct data_source *source, int64_t item, int chan
 bool data_source_relabel(struct data_source *source, const char *field, const char *key, struct invar_error *err);
 /** What one sample is called, for messages: "image". */
 const char *data_source_noun(const struct data_source *source);
-/** The seeded split of a source that has none: test_fraction of every class. */
+/** The seeded split of a source that has none: test_fraction of every class; where labels are numbers, of the rows with
+ * one and of those without. */
 bool data_source_split(struct data_source *source, double test_fraction, uint64_t seed, struct invar_error *err);
 
 /* ---- for sources ---- */
 
 /** Takes count and makes label (-1), split (INVAR_TRAIN) and, when pixels are wanted, pixels. */
 bool data_source_reserve(struct data_source *source, int64_t count, bool pixels, struct invar_error *err);
+/** Makes target, all NaN. */
+bool data_source_targets(struct data_source *source, struct invar_error *err);
 /** Names of classes, copied; names NULL: "0", "1", ... */
 bool data_source_classes(struct data_source *source, int classes, const char *const *names, struct invar_error *err);
 /** Bytes of a file that may be read whole: data.memory_limit, or no limit with data.memory=yes. */

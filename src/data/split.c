@@ -4,6 +4,7 @@
 
 #include "invar/memory.h"
 #include "invar/random.h"
+#include <math.h>
 
 /* Both sides keep at least one of a class that has two. */
 static int64_t test_count(int64_t count, double fraction)
@@ -16,26 +17,33 @@ static int64_t test_count(int64_t count, double fraction)
     return test < count ? test : count - 1;
 }
 
+/* Samples of a group are alike: of one class, or with a number or without; 0 has no label. */
+static int64_t group_of(const struct data_source *source, int64_t item)
+{
+    return source->target ? !isnan(source->target[item]) : source->label[item] + 1;
+}
+
 bool data_source_split(struct data_source *source, double test_fraction, uint64_t seed, struct invar_error *err)
 {
-    int64_t *start = invar_alloc((size_t)source->classes + 2, sizeof *start, err);
+    const int64_t last = source->target ? 1 : source->classes;
+    int64_t *start = invar_alloc((size_t)last + 2, sizeof *start, err);
     int64_t *order = invar_alloc((size_t)source->count, sizeof *order, err);
     bool ok = false;
 
     if (!start || !order)
         goto done;
-    /* Counting sort by label; group 0 has no label. */
+    /* Counting sort. */
     for (int64_t i = 0; i < source->count; i++)
-        start[source->label[i] + 1]++;
-    for (int64_t c = 0, sum = 0; c <= source->classes; c++) {
+        start[group_of(source, i)]++;
+    for (int64_t c = 0, sum = 0; c <= last; c++) {
         int64_t count = start[c];
         start[c] = sum;
         sum += count;
     }
     for (int64_t i = 0; i < source->count; i++)
-        order[start[source->label[i] + 1]++] = i;
+        order[start[group_of(source, i)]++] = i;
     /* Now start[c] is the end of group c. */
-    for (int64_t c = 0; c <= source->classes; c++) {
+    for (int64_t c = 0; c <= last; c++) {
         int64_t begin = c ? start[c - 1] : 0, count = start[c] - begin;
         struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_SPLIT, 0, (uint64_t)c, 0);
         int64_t test = test_count(count, test_fraction);

@@ -8,15 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLASS_LIMIT 1000
-
 struct table {
     struct data_source *source;
     const struct invar_data_options *options;
     struct data_rules rules;
     struct data_csv csv[2]; /* by split where there is a file of test rows, else the first alone */
     int label[2];           /* number of the label column, -1: none */
-    struct data_words classes;
+    struct data_label kind;
     struct data_schema *schema;
     int *at[2]; /* by column of the schema: its number in the file, -1: not needed */
 };
@@ -80,71 +78,6 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
         return true;
     t->label[which] = data_csv_column(csv, o->label, "the one of data.label", err);
     return t->label[which] >= 0;
-}
-
-/* Classes in the order of their values, from the file that has the training rows. */
-static bool find_classes(struct table *t, struct invar_error *err)
-{
-    const struct data_csv *csv = &t->csv[0];
-    const char **names = NULL;
-    bool ok = false;
-
-    for (int64_t row = 0; row < csv->rows; row++) {
-        const char *cell = data_csv_cell(csv, row, t->label[0]);
-        if (!data_rules_missing(&t->rules, cell) && !data_words_add(&t->classes, cell, err))
-            return false;
-        if (t->classes.count > CLASS_LIMIT)
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s: data.label: the column \"%s\" has more than %d different values, too many for "
-                                   "classes; name another column",
-                                   csv->path, t->options->label, CLASS_LIMIT);
-    }
-    names = data_words_sort(&t->classes, csv, err);
-    ok = names && data_source_classes(t->source, (int)t->classes.count, names, err);
-    invar_free(names);
-    return ok;
-}
-
-static bool given_classes(struct table *t, struct invar_error *err)
-{
-    const struct data_schema *schema = t->schema;
-
-    if (t->label[0] < 0)
-        return true;
-    for (int k = 0; k < schema->classes; k++) {
-        int64_t *number = data_words_add(&t->classes, schema->class_names[k], err);
-        if (!number)
-            return false;
-        *number = k;
-    }
-    return data_source_classes(t->source, schema->classes, (const char *const *)schema->class_names, err);
-}
-
-static bool read_labels(struct table *t, int which, int64_t *label, struct invar_error *err)
-{
-    const struct data_csv *csv = &t->csv[which];
-    int64_t unknown = 0;
-
-    for (int64_t row = 0; t->label[which] >= 0 && row < csv->rows; row++) {
-        const char *cell = data_csv_cell(csv, row, t->label[which]);
-        const int64_t *number = data_words_find(&t->classes, cell);
-        if (data_rules_missing(&t->rules, cell))
-            continue;
-        if (number)
-            label[row] = *number;
-        else if (t->source->columns)
-            unknown++;
-        else
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s, line %lld: the class \"%s\" is not among those of the training rows", csv->path,
-                                   (long long)data_csv_line(csv, row), cell);
-    }
-    if (unknown)
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: %lld rows have a class in column \"%s\" that the training rows had not; they "
-                  "count as rows without a label",
-                  csv->path, (long long)unknown, t->options->label);
-    return true;
 }
 
 /* ---- splits ---- */
@@ -380,14 +313,20 @@ static bool publish(struct table *t, struct invar_error *err)
     source->table.count = schema->count;
     source->table.column = schema->column;
     source->table.label = schema->label;
+    invar_free(schema->label_reason);
+    if (!(schema->label_reason = invar_strdup(t->kind.reason, err)))
+        return false;
+    source->table.label_reason = schema->label_reason;
     source->table.schema = source->schema = data_schema_write(schema, err);
     return source->schema != NULL;
 }
 
-/* Names of classes become part of the schema that was detected. */
-static bool keep_classes(struct table *t, struct invar_error *err)
+/* The label becomes part of the schema that was detected. */
+static bool keep_label(struct table *t, struct invar_error *err)
 {
     struct data_schema *schema = t->schema;
+
+    schema->label_number = t->kind.number;
 
     schema->class_names = invar_alloc((size_t)t->source->classes + 1, sizeof *schema->class_names, err);
     for (int k = 0; schema->class_names && k < t->source->classes; k++) {
@@ -404,7 +343,7 @@ static bool find_schema(struct table *t, struct invar_error *err)
     if (t->source->columns)
         return true;
     t->schema = data_schema_detect(&t->csv[0], &t->rules, t->source->split, t->label[0], err);
-    return t->schema && keep_classes(t, err);
+    return t->schema && keep_label(t, err);
 }
 
 static bool open_table(struct table *t, const char *path, struct invar_error *err)
@@ -418,12 +357,16 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
         (test && !read_file(t, 1, t->options->test, err)) ||
         !data_source_reserve(source, t->csv[0].rows + t->csv[1].rows, true, err))
         return false;
-    if (t->label[0] >= 0 && !(source->columns ? given_classes(t, err) : find_classes(t, err)))
+    t->kind.rules = &t->rules;
+    t->kind.name = t->options->label;
+    if (t->label[0] >= 0 && !(source->columns ? data_label_given(&t->kind, t->schema, source, err)
+                                              : data_label_find(&t->kind, &t->csv[0], t->label[0], source, err)))
         return false;
-    return read_labels(t, 0, source->label, err) && (!test || read_labels(t, 1, source->label + t->csv[0].rows, err)) &&
+    return data_label_read(&t->kind, &t->csv[0], t->label[0], 0, source, err) &&
+           (!test || data_label_read(&t->kind, &t->csv[1], t->label[1], t->csv[0].rows, source, err)) &&
            split_rows(t, err) && find_schema(t, err) && match_columns(t, 0, err) &&
            (!test || match_columns(t, 1, err)) && encode(t, err) &&
-           data_table_fields(&source->fields, t->csv, t->schema, CLASS_LIMIT, err) && publish(t, err);
+           data_table_fields(&source->fields, t->csv, t->schema, DATA_CLASS_LIMIT, err) && publish(t, err);
 }
 
 bool data_table_open(struct data_source *source, const char *path, const struct invar_data_options *options,
@@ -438,7 +381,7 @@ bool data_table_open(struct data_source *source, const char *path, const struct 
         data_csv_free(&t.csv[i]);
         invar_free(t.at[i]);
     }
-    data_words_free(&t.classes);
+    data_words_free(&t.kind.classes);
     data_rules_free(&t.rules);
     return ok;
 }

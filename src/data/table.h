@@ -47,6 +47,8 @@ struct data_schema {
     struct invar_column *column; /**< owns its texts */
     struct data_words *words;    /**< by column: the places of its categories */
     char *label;                 /**< name of the label column; empty: none */
+    bool label_number;           /**< it is a number, and there are no classes */
+    char *label_reason;          /**< why it is taken for that */
     int classes;                 /**< 0: no labels */
     char **class_names;
     int width; /**< numbers of a row */
@@ -73,6 +75,29 @@ struct data_rules {
 bool data_rules_make(struct data_rules *rules, const struct invar_data_options *options, struct invar_error *err);
 void data_rules_free(struct data_rules *rules);
 bool data_rules_missing(const struct data_rules *rules, const char *text);
+
+/* ---- the label (table_label.c) ---- */
+
+#define DATA_CLASS_LIMIT 1000
+
+/** What the label column is. Set rules and name, free classes. */
+struct data_label {
+    const struct data_rules *rules;
+    const char *name;
+    bool number;
+    bool known; /**< classes are those of an encoder, others may come */
+    struct data_words classes;
+    char reason[256];
+};
+/** Classes or a number, by the options and the cells; classes become those of the source. */
+bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
+                     struct invar_error *err);
+/** The same as the schema has it. */
+bool data_label_given(struct data_label *label, const struct data_schema *schema, struct data_source *source,
+                      struct invar_error *err);
+/** Labels or targets of the rows of a file, whose first one is sample first; column -1: none. */
+bool data_label_read(const struct data_label *label, const struct data_csv *csv, int column, int64_t first,
+                     struct data_source *source, struct invar_error *err);
 
 /** What the columns mean by the training rows of a table; split[row] is an enum invar_split. label is the number of the
  * label column, or -1; classes are not filled in. */

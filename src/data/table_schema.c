@@ -28,6 +28,7 @@ void data_schema_free(struct data_schema *schema)
     invar_free(schema->column);
     invar_free(schema->words);
     invar_free(schema->label);
+    invar_free(schema->label_reason);
     invar_free(schema);
 }
 
@@ -110,6 +111,7 @@ char *data_schema_write(const struct data_schema *schema, struct invar_error *er
     cJSON *root = cJSON_CreateObject(), *array;
     char *text = NULL, *result = NULL;
     bool ok = root && cJSON_AddStringToObject(root, "label", schema->label) &&
+              (!schema->label_number || cJSON_AddStringToObject(root, "label_kind", "number")) &&
               add_strings(root, "classes", schema->class_names, schema->classes);
 
     array = ok ? cJSON_AddArrayToObject(root, "columns") : NULL;
@@ -175,11 +177,13 @@ static bool read_column(const cJSON *object, struct invar_column *column, struct
 static bool read_schema(const cJSON *root, struct data_schema *schema, struct invar_error *err)
 {
     const cJSON *label = cJSON_GetObjectItemCaseSensitive(root, "label");
+    const cJSON *kind = cJSON_GetObjectItemCaseSensitive(root, "label_kind");
     const cJSON *columns = cJSON_GetObjectItemCaseSensitive(root, "columns"), *item;
 
     if (!cJSON_IsString(label) || !cJSON_IsArray(columns) || !(schema->label = invar_strdup(label->valuestring, err)) ||
         !read_strings(cJSON_GetObjectItemCaseSensitive(root, "classes"), &schema->class_names, &schema->classes, err))
         return false;
+    schema->label_number = cJSON_IsString(kind) && strcmp(kind->valuestring, "number") == 0;
     if (!data_schema_reserve(schema, cJSON_GetArraySize(columns), err))
         return false;
     cJSON_ArrayForEach(item, columns) if (!read_column(item, &schema->column[schema->count++], err)) return false;
