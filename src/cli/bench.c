@@ -25,11 +25,6 @@ struct measured {
     struct invar_profile_entry entries[MAX_ENTRIES];
 };
 
-static const char *precision_name(enum invar_precision precision)
-{
-    return precision == INVAR_PRECISION_BFLOAT16 ? "bfloat16" : "float32";
-}
-
 /* Random images in the binary format of CIFAR-10, so that a benchmark needs no data set; the time of a step does not
    depend on what the pixels are. */
 static bool write_images(const char *folder, struct invar_error *err)
@@ -73,7 +68,7 @@ static bool time_steps(struct invar_trainer *trainer, struct measured *out, stru
     struct invar_profile_entry before[MAX_ENTRIES];
     struct cli_progress progress;
     bool ok = false;
-    cli_progress_start(&progress, precision_name(out->precision), "steps");
+    cli_progress_start(&progress, invar_precision_name(out->precision), "steps");
     if (!invar_trainer_step(trainer, &record, err))
         goto done;
     int count = invar_trainer_profile(trainer, before, MAX_ENTRIES);
@@ -111,7 +106,7 @@ static bool measure(const char *recipe_name, struct cli_list *overrides, int thr
 
     for (int i = 0; i < overrides->count; i++)
         items[count++] = overrides->item[i];
-    snprintf(precision, sizeof precision, "training.precision=%s", precision_name(out->precision));
+    snprintf(precision, sizeof precision, "training.precision=%s", invar_precision_name(out->precision));
     items[count++] = precision;
     recipe = invar_recipe_load(recipe_name, items, count, err);
     if (!recipe)
@@ -146,7 +141,7 @@ static void print_text(const struct measured *m)
 {
     char workspace[32], resident[32];
     double flops = m->plan.operations_per_step / m->seconds;
-    printf("%s\n", precision_name(m->precision));
+    printf("%s\n", invar_precision_name(m->precision));
     printf("  step      %.3f s, %.1f samples/s (batch %lld)\n", m->seconds, (double)m->batch / m->seconds,
            (long long)m->batch);
     printf("  compute   %.1f GFLOP/s of %.1f in a product of n = %d: %.0f %%\n", flops / 1e9, m->peak_flops / 1e9,
@@ -193,7 +188,7 @@ static int run(const char *recipe, struct cli_list *overrides, int threads, int6
         enum invar_precision used;
         struct measured m = {.precision = p, .steps = steps};
         struct invar_error unable = {0};
-        if (asked && strcmp(asked, precision_name(p)) != 0)
+        if (asked && strcmp(asked, invar_precision_name(p)) != 0)
             continue;
         if (!asked && !invar_device_precision(device, p, &used, &unable)) {
             cli_message("%s", unable.message);
@@ -202,7 +197,7 @@ static int run(const char *recipe, struct cli_list *overrides, int threads, int6
         if (!measure(recipe, overrides, threads, &m, &err))
             break;
         if (json)
-            cJSON_AddItemToObject(all, precision_name(p), to_json(&m));
+            cJSON_AddItemToObject(all, invar_precision_name(p), to_json(&m));
         else
             print_text(&m);
     }

@@ -158,7 +158,7 @@ static int inspect(const struct arguments *arguments)
     cJSON_AddStringToObject(results, "data", invar_dataset_info(run.dataset)->source);
     cJSON_AddStringToObject(results, "split", arguments->split);
     inspect_to_json(inspection, &arguments->options, results);
-    if (!cli_run_merge(folder, "inspect.json", results, &err)) {
+    if (!cli_run_add_machine(&run, results, &err) || !cli_run_merge(folder, "inspect.json", results, &err)) {
         status = cli_fail(&err);
     } else if (arguments->json) {
         cJSON_AddStringToObject(results, "run", folder);

@@ -308,7 +308,7 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
             break;
         add_unlabelled(run, result);
         if (subject.chosen.supervised)
-            probe_supervised_describe(subject.chosen.supervised, result);
+            probe_supervised_describe(subject.chosen.supervised, run->trained_in, result);
         if (settings->label)
             cJSON_AddStringToObject(result, "label", settings->label);
         if (settings->hold_out)
@@ -377,6 +377,18 @@ static bool open_test(struct cli_run *run, const struct arguments *arguments, st
     return !arguments->test || run->test;
 }
 
+/* Into the file, with what it was computed on; what is shown is the same on any number of threads. */
+static bool keep_results(const struct cli_run *run, const cJSON *results, struct invar_error *err)
+{
+    cJSON *kept = cJSON_Duplicate(results, true), *result;
+    bool ok = true;
+
+    cJSON_ArrayForEach(result, kept) ok = ok && (!cJSON_IsObject(result) || cli_run_add_machine(run, result, err));
+    ok = ok && cli_run_merge(run->folder, "probe.json", kept, err);
+    cJSON_Delete(kept);
+    return ok;
+}
+
 /* What was measured is written and shown whatever came after it: a later failure, Ctrl-C, a folder that takes no file.
  * The status is of the first of these. */
 static int show_results(struct cli_run *run, const struct arguments *arguments, const struct probe_settings *settings,
@@ -387,7 +399,7 @@ static int show_results(struct cli_run *run, const struct arguments *arguments, 
     if (!report->results->child)
         return status;
     cli_test_note(run, report->results);
-    if (!cli_run_merge(run->folder, "probe.json", report->results, &err)) {
+    if (!keep_results(run, report->results, &err)) {
         const int failed = cli_fail(&err);
         status = status ? status : failed;
     }

@@ -140,6 +140,6 @@ struct probe_training;
 struct probe_training *probe_supervised_train(struct cli_run *run, const struct probe_settings *settings,
                                               struct invar_error *err);
 /** Adds how it was trained to a result, as "training". */
-void probe_supervised_describe(const struct probe_training *supervised, cJSON *result);
+void probe_supervised_describe(const struct probe_training *supervised, enum invar_precision precision, cJSON *result);
 
 #endif

@@ -17,11 +17,12 @@ struct probe_training *probe_supervised_train(struct cli_run *run, const struct 
     return recipe ? probe_training_run(run, recipe, &plan, err) : NULL;
 }
 
-void probe_supervised_describe(const struct probe_training *s, cJSON *result)
+void probe_supervised_describe(const struct probe_training *s, enum invar_precision precision, cJSON *result)
 {
     cJSON *training = cJSON_AddObjectToObject(result, "training");
 
     cJSON_AddNumberToObject(training, "steps", (double)invar_trainer_steps_total(s->trainer));
+    cJSON_AddStringToObject(training, "precision", invar_precision_name(precision));
     cJSON_AddNumberToObject(training, "best_step", (double)s->best.step);
     cJSON_AddNumberToObject(training, "held_out_count", (double)s->held_out);
     cJSON_AddNumberToObject(training, "held_out_top1", s->best.held_out_top1);

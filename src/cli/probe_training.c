@@ -291,7 +291,8 @@ struct probe_training *probe_training_run(struct cli_run *run, struct invar_reci
     s->plan = *plan;
     s->recipe = recipe;
     s->best.held_out_top1 = -1;
-    if (!draw_held_out(s, run, err))
+    if (!draw_held_out(s, run, err) ||
+        !invar_device_precision(run->device, (enum invar_precision)recipe->training.precision, &run->trained_in, err))
         goto done;
     if (recipe->training.batch > s->trained_on)
         recipe->training.batch = s->trained_on;

@@ -3,6 +3,7 @@
 #include "cli/robustness.h"
 #include "cli/probe.h"
 #include "cli/probe_training.h"
+#include "base/json.h"
 #include "invar/eval.h"
 #include "invar/file.h"
 #include "invar/version.h"
@@ -294,7 +295,7 @@ static bool measure_baseline(struct robustness *r, const char *name, struct inva
         supervised = probe_supervised_train(&r->run, &r->settings, err);
         ok = supervised && measure(r, supervised->encoder, object, err);
         if (ok)
-            probe_supervised_describe(supervised, object);
+            probe_supervised_describe(supervised, r->run.trained_in, object);
     } else {
         random = cli_run_random_encoder(&r->run, err);
         ok = random && measure(r, random, object, err);
@@ -346,7 +347,7 @@ static double amount(const cJSON *results)
 /* A look at a part does not take the place of the whole. */
 static bool write_results(const struct robustness *r, struct invar_error *err)
 {
-    cJSON *before = cli_run_results(r->run.folder, "robustness.json", err);
+    cJSON *before = cli_run_results(r->run.folder, "robustness.json", err), *kept = NULL;
     char path[PATH_SIZE];
     char *text = NULL;
     bool ok = before && invar_path_join(path, sizeof path, r->run.folder, "robustness.json", err);
@@ -354,11 +355,15 @@ static bool write_results(const struct robustness *r, struct invar_error *err)
     if (ok && amount(before) > amount(r->results)) {
         cli_message("%s is about more corruptions, severities or images than this, and stays as it is", path);
     } else if (ok) {
-        text = cJSON_Print(r->results);
-        ok = text ? invar_file_write(path, text, strlen(text), err)
-                  : invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
+        kept = cJSON_Duplicate(r->results, true);
+        ok = kept && cli_run_add_machine(&r->run, kept, err) && json_whole(path, err);
+        text = ok ? cJSON_Print(kept) : NULL;
+        if (ok || !kept)
+            ok = text ? invar_file_write(path, text, strlen(text), err)
+                      : invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
     }
     cJSON_free(text);
+    cJSON_Delete(kept);
     cJSON_Delete(before);
     return ok;
 }

@@ -210,6 +210,23 @@ done:
     return ok;
 }
 
+bool cli_run_add_machine(const struct cli_run *run, cJSON *result, struct invar_error *err)
+{
+    const char *precision = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "precision"));
+    const bool half = precision && strcmp(precision, invar_precision_name(INVAR_PRECISION_BFLOAT16)) == 0;
+    struct invar_machine machine;
+
+    if (!invar_device_machine(run->device, half ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32, &machine, err))
+        return false;
+    cJSON_DeleteItemFromObjectCaseSensitive(result, "machine");
+    cJSON *object = cJSON_AddObjectToObject(result, "machine");
+    cJSON_AddStringToObject(object, "processor", machine.processor);
+    cJSON_AddStringToObject(object, "instruction_set", machine.instruction_set);
+    cJSON_AddStringToObject(object, "precision", machine.precision);
+    cJSON_AddNumberToObject(object, "threads", machine.threads);
+    return true;
+}
+
 cJSON *cli_run_results(const char *folder, const char *name, struct invar_error *err)
 {
     char path[PATH_SIZE];

@@ -12,7 +12,8 @@ struct cli_run {
     struct invar_encoder *encoder;
     struct invar_device *device;
     struct invar_dataset *dataset;
-    struct cli_test *test; /**< test samples come from it; NULL: from dataset */
+    struct cli_test *test;           /**< test samples come from it; NULL: from dataset */
+    enum invar_precision trained_in; /**< of what was trained here on labels; AUTO: nothing yet */
 };
 
 /**
@@ -34,6 +35,9 @@ bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enu
 int64_t cli_run_width(const struct cli_run *run);
 /** A fresh encoder of the same architecture, initialised from training.seed of FOLDER/recipe.yaml. */
 struct invar_encoder *cli_run_random_encoder(const struct cli_run *run, struct invar_error *err);
+
+/** Adds "machine" to a result: what it was computed on; with the precision that it says itself, else float32. */
+bool cli_run_add_machine(const struct cli_run *run, cJSON *result, struct invar_error *err);
 
 /**
  * Puts items of `results` into the JSON object in FOLDER/NAME (made when there is none), over items of the same name;

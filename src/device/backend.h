@@ -7,7 +7,7 @@
 
 struct invar_backend {
     const char *name;
-    /** Fills device->state and device->description. */
+    /** Fills device->state and the texts of device. */
     bool (*open)(struct invar_device *device, struct invar_error *err);
     void (*close)(struct invar_device *device);
     bool (*precision)(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
@@ -49,13 +49,17 @@ struct invar_device {
     int threads;
     bool planning; /* nothing made here has memory, and nothing runs */
     char description[160];
-    void *state; /* the backend's */
+    char processor[64], instruction_set[32]; /* as in struct invar_machine */
+    void *state;                             /* the backend's */
 };
 
 /** Every backend's plan begins with this. */
 struct invar_plan {
     struct invar_device *device;
 };
+
+/** The name that the processor of this machine gives itself, in ASCII without quotes. */
+void invar_processor_name(char *out, size_t size);
 
 extern const struct invar_backend invar_backend_cpu;
 

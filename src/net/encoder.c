@@ -46,6 +46,7 @@ void invar_encoder_free(struct invar_encoder *encoder)
     invar_text_free(&encoder->source);
     invar_text_free(&encoder->columns);
     invar_text_free(&encoder->identity);
+    invar_text_free(&encoder->machine);
     invar_free(encoder);
 }
 
@@ -224,6 +225,8 @@ static bool write_metadata(const struct invar_encoder *encoder, struct invar_saf
             invar_safetensors_set_metadata(file, "invar.columns", encoder->columns.data, err)) &&
            (!encoder->identity.data ||
             invar_safetensors_set_metadata(file, "invar.identity", encoder->identity.data, err)) &&
+           (!encoder->machine.data ||
+            invar_safetensors_set_metadata(file, "invar.machine", encoder->machine.data, err)) &&
            write_channels(file, "invar.mean", encoder->mean, channels, err) &&
            write_channels(file, "invar.deviation", encoder->deviation, channels, err);
 }
@@ -293,6 +296,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     const char *columns = invar_safetensors_metadata(file, "invar.columns");
     const char *data_kind = invar_safetensors_metadata(file, "invar.data_kind");
     const char *identity = invar_safetensors_metadata(file, "invar.identity");
+    const char *machine = invar_safetensors_metadata(file, "invar.machine");
     struct invar_shape shape;
     struct invar_node *section = NULL;
     struct invar_error problem = {0};
@@ -306,6 +310,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
               read_channels("invar.deviation", deviation, channel_count(shape), 0.0f, encoder->deviation, path, err) &&
               invar_text_printf(&encoder->source, err, "%s", data) &&
               (!identity || invar_text_printf(&encoder->identity, err, "%s", identity)) &&
+              (!machine || invar_text_printf(&encoder->machine, err, "%s", machine)) &&
               (!columns || invar_text_printf(&encoder->columns, err, "%s", columns));
     if (!ok)
         return false;

@@ -47,6 +47,8 @@ static void add_run(const struct comparison *c, int r, const char *group, cJSON 
     cJSON_AddStringToObject(object, "data", run->source);
     cJSON_AddStringToObject(object, "version", run->version);
     cJSON_AddBoolToObject(object, "finished", run->finished);
+    if (run->machines)
+        cJSON_AddItemToObject(object, "machine", cJSON_Duplicate(run->machines, true));
     values = cJSON_AddObjectToObject(object, "values");
     for (int m = 0; m < c->metric_count; ++m)
         add_number(values, c->metric[m].name, c->value[r][m].value);
@@ -74,6 +76,15 @@ static void add_group(const struct comparison *c, int g, cJSON *groups)
     cJSON_AddItemToArray(groups, object);
 }
 
+/* Fields in which machines differ; empty where they agree or are not known. */
+static void add_machines(cJSON *root, const char *name, const struct comparison_machines *machines)
+{
+    cJSON *fields = cJSON_AddArrayToObject(root, name);
+
+    for (int i = 0; i < machines->count; ++i)
+        cJSON_AddItemToArray(fields, cJSON_CreateString(machines->field[i]));
+}
+
 cJSON *comparison_json(struct comparison *c)
 {
     cJSON *root = cJSON_CreateObject(), *runs, *groups, *notes;
@@ -86,6 +97,8 @@ cJSON *comparison_json(struct comparison *c)
             add_run(c, c->group[g].run[r], c->group[g].name, runs);
         add_group(c, g, groups);
     }
+    add_machines(root, "trained_differs", &c->trained);
+    add_machines(root, "measured_differs", &c->measured);
     notes = cJSON_AddArrayToObject(root, "notes");
     for (int i = 0; i < c->note_count; ++i)
         cJSON_AddItemToArray(notes, cJSON_CreateString(c->note[i]));

@@ -19,6 +19,8 @@ bool comparison_measure(struct comparison *c, const struct comparison_options *o
 bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b);
 /** Groups, options in which they differ, names. */
 bool comparison_form_groups(struct comparison *c, struct invar_error *err);
+/** In what machines differ, and a sentence for each of training and results where they do. */
+bool comparison_machines(struct comparison *c, struct invar_error *err);
 /** Means of the groups, and differences to the base. */
 bool comparison_average(struct comparison *c, struct invar_error *err);
 

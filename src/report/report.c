@@ -151,6 +151,8 @@ static cJSON *describe(const struct report_run *run, const char *state)
     cJSON_AddStringToObject(out, "source", run->source);
     cJSON_AddStringToObject(out, "version", run->version);
     cJSON_AddStringToObject(out, "state", state);
+    if (run->machines)
+        cJSON_AddItemToObject(out, "machines", cJSON_Duplicate(run->machines, true));
     if (run->seed >= 0)
         cJSON_AddNumberToObject(out, "seed", (double)run->seed);
     if (isfinite(run->seconds))

@@ -154,10 +154,26 @@ done:
     return metadata;
 }
 
+/* Whoever wrote the file, what is no list of objects says nothing. */
+static cJSON *read_machines(const cJSON *metadata)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "invar.machine"));
+    cJSON *list = text ? cJSON_Parse(text) : NULL;
+    const cJSON *item;
+    bool ok = cJSON_IsArray(list);
+
+    cJSON_ArrayForEach(item, list) ok = ok && cJSON_IsObject(item);
+    if (ok)
+        return list;
+    cJSON_Delete(list);
+    return NULL;
+}
+
 static bool read_encoder(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
     run->encoder = header_metadata(path);
+    run->machines = read_machines(run->encoder);
     run->finished = true;
     const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.version"));
     if (!version)
@@ -281,6 +297,7 @@ void report_run_free(struct report_run *run)
     invar_free(run->problem);
     report_series_free(run);
     cJSON_Delete(run->encoder);
+    cJSON_Delete(run->machines);
     cJSON_Delete(run->probe);
     cJSON_Delete(run->robustness);
     cJSON_Delete(run->inspect);
@@ -291,6 +308,29 @@ void report_run_free(struct report_run *run)
     invar_free(run->source);
     invar_free(run->version);
     invar_free(run);
+}
+
+static void add_machine(const cJSON *result, const cJSON **out, int most, int *count)
+{
+    const cJSON *machine = cJSON_GetObjectItemCaseSensitive(result, "machine");
+
+    if (cJSON_IsObject(machine) && *count < most)
+        out[(*count)++] = machine;
+}
+
+int report_run_machines(const struct report_run *run, bool measured, const cJSON **out, int most)
+{
+    const cJSON *item;
+    int count = 0;
+
+    if (!measured) {
+        cJSON_ArrayForEach(item, run->machines) if (count < most) out[count++] = item;
+        return count;
+    }
+    cJSON_ArrayForEach(item, run->probe) add_machine(item, out, most, &count);
+    add_machine(run->robustness, out, most, &count);
+    add_machine(run->inspect, out, most, &count);
+    return count;
 }
 
 const double *report_run_series(const struct report_run *run, const char *name)

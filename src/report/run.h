@@ -45,6 +45,7 @@ struct report_run {
     struct report_series *series; /**< in the order of first appearance; "step" is the first */
 
     cJSON *encoder;    /**< metadata of encoder.safetensors: texts by name */
+    cJSON *machines;   /**< list of objects: what it was trained on (files.md); NULL: not known */
     cJSON *probe;      /**< probe.json; NULL: none */
     cJSON *robustness; /**< robustness.json; NULL: none */
     cJSON *inspect;    /**< inspect.json; NULL: none */
@@ -60,6 +61,9 @@ struct report_run {
 struct report_run *report_run_read(const char *folder, struct invar_error *err);
 void report_run_free(struct report_run *run);
 
+/** What the run was trained on, or (measured) what results of it were computed on: at most `most` objects. Returns how
+ * many. */
+int report_run_machines(const struct report_run *run, bool measured, const cJSON **out, int most);
 /** The values of a key of metrics.jsonl, NULL where no row has it. */
 const double *report_run_series(const struct report_run *run, const char *name);
 /** The last number of it, NAN where there is none. */

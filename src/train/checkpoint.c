@@ -199,6 +199,7 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
            invar_safetensors_set_metadata(file, "invar.recipe", t->recipe_text.data, err) &&
            invar_safetensors_set_metadata(file, "invar.device", invar_device_name(t->device), err) &&
            store_number(file, "invar.threads", invar_device_threads(t->device), err) &&
+           (!t->machines.data || invar_safetensors_set_metadata(file, "invar.machine", t->machines.data, err)) &&
            (!invar_dataset_info(t->dataset)->identity ||
             invar_safetensors_set_metadata(file, "invar.identity", invar_dataset_info(t->dataset)->identity, err)) &&
            invar_length_store(t, file, err) && store_number(file, "invar.step", t->step, err) &&
@@ -260,6 +261,9 @@ static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
     char path[INVAR_PATH_SIZE];
 
     invar_chain_download(t, INVAR_NET_ENCODER, t->encoder->parameters, t->encoder->statistics);
+    invar_text_free(&t->encoder->machine);
+    if (t->machines.data && !invar_text_printf(&t->encoder->machine, err, "%s", t->machines.data))
+        return false;
     return invar_folder_path(t, "encoder.safetensors", path, err) && invar_encoder_write(t->encoder, path, err);
 }
 
@@ -339,6 +343,8 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
     for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
             return false;
+    if (!invar_machines_restore(t, file, err))
+        return false;
     t->saved = step;
     t->warned_deviation = read_number(file, "invar.warned_deviation") == 1;
     t->warned_rank = read_number(file, "invar.warned_rank") == 1;
@@ -378,13 +384,35 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
     return check_identity(t, file, place, err) && invar_length_restore(t, file, step, length, err);
 }
 
+/* This machine is none of those that the list of a checkpoint names; a list without processors knows nothing. */
+static bool is_other_machine(const struct invar_trainer *t, const struct invar_safetensors *file,
+                             struct invar_text *now)
+{
+    const enum invar_precision precision = (enum invar_precision)t->recipe->training.precision;
+    const char *before = invar_safetensors_metadata(file, "invar.machine");
+    struct invar_machine machine;
+
+    if (!before || !*before || !invar_device_machine(t->device, precision, &machine, NULL))
+        return false;
+    return invar_text_printf(now, NULL, "\"processor\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\"",
+                             machine.processor, machine.instruction_set, machine.precision) &&
+           !strstr(before, now->data);
+}
+
 /* The same bits need the same library, device and number of threads: say when one differs. */
 static void warn_of_changes(const struct invar_trainer *t, const struct invar_safetensors *file)
 {
     const char *version = invar_safetensors_metadata(file, "invar.version");
     const char *device = invar_safetensors_metadata(file, "invar.device");
     int64_t threads = read_number(file, "invar.threads");
+    struct invar_text now = {0};
 
+    if (is_other_machine(t, file, &now))
+        invar_log(INVAR_LOG_WARNING,
+                  "the run goes on on another processor, instruction set or precision than so far (now %s): its result "
+                  "will differ from an uninterrupted run",
+                  now.data);
+    invar_text_free(&now);
     if (threads != invar_device_threads(t->device))
         invar_log(INVAR_LOG_WARNING,
                   "the run went on %lld threads so far and goes on with %d: its result will differ in rounding from an "

@@ -161,7 +161,10 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
         t->step = t->finished ? t->total : 0;
         t->extended = false;
         t->joined = (struct invar_joined){0};
+        invar_text_free(&t->machines);
     }
+    if (t->step < t->total && !invar_machines_join(t, err))
+        return false;
     if (!found && !invar_chain_initialise(t, err))
         return false;
     return !t->folder || invar_folder_begin(t, err);
@@ -218,6 +221,7 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_device_free(t->device, t->input);
     invar_free(t->values);
     invar_text_free(&t->recipe_text);
+    invar_text_free(&t->machines);
     invar_folder_release(t);
     invar_free(t->folder);
     invar_free(t);

@@ -74,6 +74,7 @@ struct invar_trainer {
     char *folder; /* NULL: nothing is written */
     int lock;     /* descriptor that holds the folder for this process; -1: none */
     struct invar_text recipe_text;
+    struct invar_text machines;    /* JSON: on what the run went on, a list without repeats in the order of the steps */
     struct invar_encoder *encoder; /* on the host: initial weights, then what encoder.safetensors holds */
     struct invar_head *head;       /* the same of the projector, where invar_trainer_present was asked for it */
     struct invar_chain_net nets[INVAR_NET_ALL];
@@ -160,6 +161,14 @@ void invar_length_join(struct invar_trainer *trainer, double rate, double moment
 bool invar_length_store(const struct invar_trainer *trainer, struct invar_safetensors *file, struct invar_error *err);
 bool invar_length_restore(struct invar_trainer *trainer, const struct invar_safetensors *file, int64_t step,
                           bool recipe_differs, struct invar_error *err);
+
+/* ---- on what a run went on (machines.c) ---- */
+
+/** Takes what a checkpoint says of it; of an earlier version's, which says nothing, the number of threads. */
+bool invar_machines_restore(struct invar_trainer *trainer, const struct invar_safetensors *file,
+                            struct invar_error *err);
+/** This machine joins the list, unless it is there. Before the first step that is made here. */
+bool invar_machines_join(struct invar_trainer *trainer, struct invar_error *err);
 
 /* ---- layer-wise rates (layers.c) ---- */
 

@@ -71,3 +71,38 @@ setup() {
     fails_with 2 "$invar" compare
     says "RUN is missing"
 }
+
+@test "runs of other threads, results of other threads: one line each, and fields of the JSON" {
+    run --separate-stderr "$invar" compare tau*
+    [[ "$output" != *alike* ]]
+    "$invar" compare tau* --json >alike.json
+    [ "$(tr -d '\n\t ' <alike.json | grep -oE '"(trained|measured)_differs":\[\]' | wc -l)" -eq 2 ]
+    "$invar" pretrain tau0.2-0/recipe.yaml --run wide --threads 2 2>/dev/null
+    "$invar" probe tau0.2-1 --threads 3 l2=0.01 >/dev/null 2>&1
+    COLUMNS=300 run --separate-stderr "$invar" compare tau* wide
+    [ "$status" -eq 0 ]
+    echo "$output"
+    [ "$(grep -c 'not trained alike.*: threads 1 (tau0.2-0) and 2 (wide)' <<<"$output")" -eq 1 ]
+    [ "$(grep -c 'not measured alike.*: threads 1 (tau0.2-0) and 3 (tau0.2-1)' <<<"$output")" -eq 1 ]
+    "$invar" compare tau* wide --json >other.json
+    json_object <other.json
+    tr -d '\n\t ' <other.json | grep -q '"trained_differs":\["threads"\],"measured_differs":\["threads"\]'
+    grep -q '"instruction_set":' other.json
+}
+
+@test "a record of the machine that is none is no record" {
+    python3 - <<'PYTHON' || skip "there is no Python to change a file with"
+import json, struct
+path = "tau0.2-0/encoder.safetensors"
+data = open(path, "rb").read()
+size = struct.unpack("<Q", data[:8])[0]
+header = json.loads(data[8:8 + size])
+header["__metadata__"]["invar.machine"] = '[{"threads": {}}, 7, "x"'
+text = json.dumps(header).encode()
+text += b" " * (-len(text) % 8)
+open(path, "wb").write(struct.pack("<Q", len(text)) + text + data[8 + size:])
+PYTHON
+    run --separate-stderr "$invar" compare tau*
+    [ "$status" -eq 0 ]
+    [[ "$output" != *alike* ]]
+}

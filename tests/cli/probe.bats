@@ -74,6 +74,8 @@ setup() {
     grep -q '"neighbours_random":' run/probe.json
     ! grep -q -- '-1' run/probe.json
     [ "$(grep -c '"linear":' run/probe.json)" -eq 1 ]
+    [ "$(grep -c '"instruction_set":' run/probe.json)" -eq 3 ]
+    [ "$(grep -c '"precision":	"float32"' run/probe.json)" -eq 3 ]
 }
 
 @test "the same probe twice gives the same numbers, whatever the number of threads" {

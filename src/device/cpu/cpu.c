@@ -28,6 +28,8 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     state->bfloat16 = onednn_has_bfloat16(probe);
     onednn_free(probe);
     device->state = state;
+    invar_processor_name(device->processor, sizeof device->processor);
+    snprintf(device->instruction_set, sizeof device->instruction_set, "%s", onednn_instruction_set());
     char library[96];
     onednn_describe(library, sizeof library);
     snprintf(device->description, sizeof device->description, "cpu, %d thread%s, %s%s", device->threads,

@@ -218,18 +218,30 @@ bool onednn_native_bfloat16(void)
     return (isa & bf16) == bf16;
 }
 
-static const char *isa_name(void)
+const char *onednn_instruction_set(void)
 {
     static const struct {
         dnnl_cpu_isa_t isa;
         const char *name;
-    } names[] = {{dnnl_cpu_isa_avx512_core_amx, "AMX"},
-                 {dnnl_cpu_isa_avx512_core_bf16, "AVX512-BF16"},
-                 {dnnl_cpu_isa_avx512_core_vnni, "AVX512-VNNI"},
-                 {dnnl_cpu_isa_avx512_core, "AVX512"},
-                 {dnnl_cpu_isa_avx2, "AVX2"},
-                 {dnnl_cpu_isa_avx, "AVX"},
-                 {dnnl_cpu_isa_sse41, "SSE4.1"}};
+    } names[] = {
+#if DNNL_VERSION_MAJOR >= 3
+        {dnnl_cpu_isa_avx512_core_amx_fp16, "AVX512_CORE_AMX_FP16"},
+#endif
+        {dnnl_cpu_isa_avx512_core_amx, "AVX512_CORE_AMX"},
+#if DNNL_VERSION_MAJOR >= 3
+        {dnnl_cpu_isa_avx512_core_fp16, "AVX512_CORE_FP16"},
+#endif
+        {dnnl_cpu_isa_avx512_core_bf16, "AVX512_CORE_BF16"},
+        {dnnl_cpu_isa_avx512_core_vnni, "AVX512_CORE_VNNI"},
+        {dnnl_cpu_isa_avx512_core, "AVX512_CORE"},
+#if DNNL_VERSION_MAJOR >= 3
+        {dnnl_cpu_isa_avx2_vnni_2, "AVX2_VNNI_2"},
+#endif
+        {dnnl_cpu_isa_avx2_vnni, "AVX2_VNNI"},
+        {dnnl_cpu_isa_avx2, "AVX2"},
+        {dnnl_cpu_isa_avx, "AVX"},
+        {dnnl_cpu_isa_sse41, "SSE41"}
+    };
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa();
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if ((isa & (unsigned)names[i].isa) == (unsigned)names[i].isa)
@@ -240,5 +252,6 @@ static const char *isa_name(void)
 void onednn_describe(char *out, size_t size)
 {
     const dnnl_version_t *version = dnnl_version();
-    snprintf(out, size, "oneDNN %d.%d.%d, %s", version->major, version->minor, version->patch, isa_name());
+    snprintf(out, size, "oneDNN %d.%d.%d, %s", version->major, version->minor, version->patch,
+             onednn_instruction_set());
 }

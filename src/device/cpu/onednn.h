@@ -88,6 +88,8 @@ bool onednn_has_bfloat16(struct onednn *o);
 bool onednn_native_bfloat16(void);
 /** "oneDNN 2.6.3, AVX2". */
 void onednn_describe(char *out, size_t size);
+/** What oneDNN uses of this processor, under the names that ONEDNN_MAX_CPU_ISA takes. */
+const char *onednn_instruction_set(void);
 int64_t onednn_kernel_count(const struct onednn *o);
 
 #endif

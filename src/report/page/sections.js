@@ -7,6 +7,9 @@ const objective = r => [...new Set(Object.keys(r.settings).filter(k => k.startsW
   .map(t => { const w = setting(r, `terms.${t}.weight`); return w && w !== "1" ? `${w} × ${t}` : t; }).join(" + ");
 const encoder = r => [setting(r, "encoder.kind"), setting(r, "encoder.widths"), setting(r, "encoder.width") && "width " + setting(r, "encoder.width")].filter(Boolean).join(" ");
 const steps = r => { const s = series(r, "loss") || r.series[0]; return s && s.step.length ? s.step[s.step.length - 1] : undefined; };
+const machineText = m => [m.processor, m.instruction_set, m.precision, isNumber(m.threads) && `${m.threads} thread${m.threads === 1 ? "" : "s"}`].filter(Boolean).join(", ");
+const machinesText = (list, joint) => [...new Set(list.filter(Boolean).map(machineText))].join(joint);
+const measuredOn = r => machinesText([...Object.values(r.probe || {}), r.robustness, r.inspect].map(x => x && x.machine), "; ");
 const repeat = r => `invar pretrain ${folderOf(Object.assign({}, r, {folder: r.folder + "/recipe.yaml"}))} --run NEW`;
 
 /* ---- what it is ---- */
@@ -32,6 +35,7 @@ function factsOf(r) {
     ["Length", [setting(r, "training.epochs") && setting(r, "training.epochs") + " epochs", setting(r, "training.batch") && "batch " + setting(r, "training.batch"), steps(r) && number(steps(r), 9) + " steps"].filter(Boolean).join(", ")],
     ["Seed", isNumber(r.seed) ? String(r.seed) : null], ["Training time", isNumber(r.seconds) ? duration(r.seconds) : null], ["Started", date],
     ["State", {finished: "finished", training: "in training", stopped: "not finished, and not in training now"}[r.state]],
+    ["Trained on", r.machines && machinesText(r.machines, "; then ")], ["Measured on", measuredOn(r)],
     ["Folder", el("code", {}, r.folder)], ["Version", r.version], ["To repeat it", el("code", {}, repeat(r))]];
   return el("dl", {class: "facts"}, known.filter(([, v]) => v).map(([k, v]) => [el("dt", {}, k), el("dd", {}, v)]));
 }

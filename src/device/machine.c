@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What computes: the processor's own name, and the line that runs and results record. */
+#include "device/backend.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
+
+/* Three answers of 16 characters each; what is no x86 says its architecture. */
+static void ask(char text[256])
+{
+#if defined(__x86_64__) || defined(__i386__)
+    unsigned part[12];
+    bool known = true;
+
+    for (unsigned i = 0; i < 3; i++)
+        known =
+            known && __get_cpuid(0x80000002U + i, &part[4 * i], &part[4 * i + 1], &part[4 * i + 2], &part[4 * i + 3]);
+    if (known) {
+        memcpy(text, part, sizeof part);
+        text[sizeof part] = '\0';
+        return;
+    }
+#endif
+    struct utsname name;
+    snprintf(text, 256, "%.255s", uname(&name) == 0 ? name.machine : "");
+}
+
+/* Words with single blanks between them, in characters that need no escape anywhere. */
+void invar_processor_name(char *out, size_t size)
+{
+    char text[256];
+    size_t used = 0;
+
+    ask(text);
+    for (const char *c = text; *c && used + 1 < size; c++) {
+        const bool plain = *c > ' ' && *c <= '~' && *c != '"' && *c != '\\';
+        if (plain || (used && out[used - 1] != ' '))
+            out[used++] = plain ? *c : ' ';
+    }
+    while (used && out[used - 1] == ' ')
+        used--;
+    out[used] = '\0';
+    if (!used)
+        snprintf(out, size, "unknown");
+}
+
+const char *invar_precision_name(enum invar_precision precision)
+{
+    static const char *const names[] = {"auto", "float32", "bfloat16"};
+
+    return names[precision];
+}
+
+bool invar_device_machine(const struct invar_device *device, enum invar_precision wanted, struct invar_machine *out,
+                          struct invar_error *err)
+{
+    enum invar_precision used;
+
+    if (!invar_device_precision(device, wanted, &used, err))
+        return false;
+    *out = (struct invar_machine){.precision = invar_precision_name(used), .threads = device->threads};
+    memcpy(out->processor, device->processor, sizeof out->processor);
+    memcpy(out->instruction_set, device->instruction_set, sizeof out->instruction_set);
+    return true;
+}
+
+bool invar_machine_write(const struct invar_machine *machine, struct invar_text *out, struct invar_error *err)
+{
+    return invar_text_printf(
+        out, err, "{\"processor\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\", \"threads\": %d}",
+        machine->processor, machine->instruction_set, machine->precision, machine->threads);
+}
