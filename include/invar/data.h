@@ -68,7 +68,7 @@ struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
                                      images:FILE.tar | csv:FILE | audio:DIR */
     int64_t size;     /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
-    int64_t channels; /**< 0: those of the samples; 1 or 3 converts */
+    int64_t channels; /**< 0: those of the samples; 1 or 3 converts, 2 or 4 with opacity, others as files have them */
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
     struct invar_real_list mean, deviation; /**< by channel, images: of values in 0..1, clips: of the log-mel
                                                spectrogram; empty: those of the training split */

@@ -6,7 +6,7 @@
 
 static const char *const type_names[] = {
     [INVAR_FLOAT32] = "F32", [INVAR_FLOAT64] = "F64",   [INVAR_INT64] = "I64",
-    [INVAR_UINT8] = "U8",    [INVAR_BFLOAT16] = "BF16",
+    [INVAR_UINT8] = "U8",    [INVAR_BFLOAT16] = "BF16", [INVAR_UINT16] = "U16",
 };
 
 const char *safetensors_type_name(enum invar_dtype dtype)

@@ -39,7 +39,7 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
         strcpy(out->source, source);
         if (input.rank == 3 && input.height == input.width)
             out->size = input.height;
-        if (input.rank == 3 && (input.channels == 1 || input.channels == 3))
+        if (input.rank == 3 && input.channels <= 16)
             out->channels = input.channels;
     }
     for (int i = 0; assignments && i < assignments->count; ++i)

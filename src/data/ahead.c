@@ -193,7 +193,8 @@ static bool lend(struct data_ahead *ahead, const struct slot *slot, int64_t posi
     if (slot->index < 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: no readable image follows this one: %s",
                                dataset->options.source, slot->why.message);
-    *sample = data_dataset_describe(dataset, slot->image.height, slot->image.width, slot->image.pixels);
+    const struct data_shape shape = {slot->image.height, slot->image.width, (uint8_t)slot->image.unit};
+    *sample = data_dataset_describe(dataset, shape, slot->image.pixels);
     sample->index = slot->index;
     sample->label = dataset->labels[ahead->split][slot->index];
     if (dataset->groups[ahead->split])

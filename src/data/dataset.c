@@ -8,8 +8,9 @@
 #include <omp.h>
 #include <string.h>
 
-#define HEADERS 1000 /* images asked for their channels */
-#define WARNINGS 10  /* bad items named in the log; after that they are only counted */
+#define HEADERS 1000    /* images asked for their channels */
+#define MAX_CHANNELS 16 /* of images */
+#define WARNINGS 10     /* bad items named in the log; after that they are only counted */
 
 #define FIELD(name) offsetof(struct invar_data_options, name)
 const struct invar_option invar_data_option_table[] = {
@@ -17,8 +18,10 @@ const struct invar_option invar_data_option_table[] = {
      "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar, csv:FILE or audio:DIR"},
     {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
-    {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 3, NULL,
-     "1 or 3 channels, converted where needed; 0: 3 where any image is colour"},
+    {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 16, NULL,
+     "1 or 3 channels, converted where needed, 2 or 4 with opacity, others as the files have them; 0: 3 where any "
+     "image "
+     "is colour, or the number that most have"},
     {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", -1000, 1000, NULL,
      "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
     {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
@@ -126,13 +129,38 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
                            data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->first_bad);
 }
 
-/* 3 channels where any image is colour, by the headers of all or of HEADERS of them at equal distances. */
+/* What most of the images asked have; gray and colour count together and are 3 where any is colour. 0: not known. */
+static int choose_channels(const struct invar_dataset *dataset, const long long *have, long long asked)
+{
+    const long long plain = have[1] + have[3];
+    int most = 0;
+
+    for (int n = 2; n <= MAX_CHANNELS; n++)
+        if (n != 3 && have[n] > (most ? have[most] : 0))
+            most = n;
+    if (most && have[most] > plain) {
+        if (plain || have[most] < asked)
+            invar_log(
+                INVAR_LOG_WARNING,
+                "%s: of %lld images asked %lld have %d channels: so does data.channels, others count as unreadable",
+                dataset->options.source, asked, have[most], most);
+        return most;
+    }
+    if (have[1] && have[3])
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: of %lld images asked %lld are colour and %lld gray: data.channels is 3, gray gets three equal "
+                  "channels",
+                  dataset->options.source, asked, have[3], have[1]);
+    return have[3] ? 3 : most ? 1 : 0;
+}
+
+/* The channels of all, by the headers of all images or of HEADERS of them at equal distances. */
 static bool find_channels(struct invar_dataset *dataset, struct data_decoder *decoder, int *wanted,
                           struct invar_error *err)
 {
     const struct data_source *source = &dataset->source;
     const int64_t asked = source->count < HEADERS ? source->count : HEADERS;
-    long long gray = 0, colour = 0;
+    long long have[MAX_CHANNELS + 1] = {0};
 
     *wanted = source->kind == INVAR_DATA_IMAGE ? (int)dataset->options.channels : 0;
     if (*wanted || source->kind != INVAR_DATA_IMAGE || !source->channels_of)
@@ -142,15 +170,9 @@ static bool find_channels(struct invar_dataset *dataset, struct data_decoder *de
         const int channels = source->channels_of(source, source->count * i / asked, decoder, &why);
         if (data_ends(&why))
             return invar_error_set(err, why.code, "%s", why.message);
-        gray += channels == 1;
-        colour += channels == 3;
+        have[channels >= 0 && channels <= MAX_CHANNELS ? channels : 0]++;
     }
-    *wanted = colour ? 3 : 0;
-    if (gray && colour)
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: of %lld images asked %lld are colour and %lld gray: data.channels is 3, gray gets three equal "
-                  "channels",
-                  dataset->options.source, (long long)asked, colour, gray);
+    *wanted = choose_channels(dataset, have, asked);
     return true;
 }
 
@@ -177,6 +199,7 @@ static bool find_reference(struct invar_dataset *dataset, struct invar_error *er
     dataset->height = image.height;
     dataset->width = image.width;
     dataset->channels = image.channels;
+    dataset->unit = (uint8_t)image.unit;
     data_decoder_free(&decoder);
     data_image_free(&image);
     return ok;
@@ -319,9 +342,9 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
 
 static bool check_options(const struct invar_data_options *options, struct invar_error *err)
 {
-    if (options->channels != 0 && options->channels != 1 && options->channels != 3)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "data.channels: %lld, expected 0, 1 or 3",
-                               (long long)options->channels);
+    if (options->channels < 0 || options->channels > MAX_CHANNELS)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.channels: %lld, expected 0 to %d",
+                               (long long)options->channels, MAX_CHANNELS);
     if (options->size < 0 || options->size > DATA_SIDE_LIMIT)
         return invar_error_set(err, INVAR_ERROR_USAGE, "data.size: %lld, expected 0 to %d", (long long)options->size,
                                DATA_SIDE_LIMIT);
@@ -581,14 +604,15 @@ bool invar_dataset_hold_out(struct invar_dataset *dataset, const char *condition
     return ok;
 }
 
-struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,
+struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, struct data_shape shape,
                                           const uint8_t *data)
 {
+    static const enum invar_dtype types[] = {[1] = INVAR_UINT8, [2] = INVAR_UINT16, [4] = INVAR_FLOAT32};
     return (struct invar_sample){
         .kind = dataset->source.kind,
-        .dtype = dataset->source.kind == INVAR_DATA_IMAGE ? INVAR_UINT8 : INVAR_FLOAT32,
-        .height = height,
-        .width = width,
+        .dtype = types[shape.unit],
+        .height = shape.height,
+        .width = shape.width,
         .channels = dataset->channels,
         .data = data,
         .label = -1,
@@ -600,9 +624,7 @@ void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split s
                          struct invar_sample *sample)
 {
     int64_t item = dataset->items[split][index];
-    *sample =
-        data_dataset_describe(dataset, dataset->shape ? dataset->shape[item].height : dataset->height,
-                              dataset->shape ? dataset->shape[item].width : dataset->width, dataset->pixels[item]);
+    *sample = data_dataset_describe(dataset, data_dataset_shape(dataset, item), dataset->pixels[item]);
     sample->index = index;
     sample->label = dataset->labels[split][index];
     if (dataset->groups[split])

@@ -7,6 +7,7 @@
 
 struct data_shape {
     int height, width;
+    uint8_t unit; /* bytes of one number, as struct data_image has it */
 };
 
 /* Small decoded images share large blocks. */
@@ -29,7 +30,8 @@ struct invar_dataset {
     int workers;
 
     int height, width, channels; /**< of the first good sample */
-    int64_t reference;           /**< its item */
+    uint8_t unit;
+    int64_t reference; /**< its item */
 
     bool *bad;            /**< [items] */
     int64_t bad_count[2]; /**< by split, of total[2] items */
@@ -48,7 +50,7 @@ struct invar_dataset {
 
     /* Sets in memory: pixels by item, in the arenas or in the files that the source holds. */
     const uint8_t **pixels;
-    struct data_shape *shape;  /**< [items] when sizes vary, else NULL */
+    struct data_shape *shape;  /**< [items] when sizes or types vary, else NULL */
     struct data_arena *arenas; /**< [workers] */
 };
 
@@ -74,9 +76,15 @@ bool data_dataset_visit(struct invar_dataset *dataset, const int64_t *items, int
 /** Decodes all items into memory where the options want it and sets info.in_memory and info.varying. */
 bool data_hold(struct invar_dataset *dataset, struct invar_error *err);
 void data_hold_free(struct invar_dataset *dataset);
-/** Samples of a kind as their dtype and bytes. */
-struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, int height, int width,
+/** A sample of that shape, without number and label. */
+struct invar_sample data_dataset_describe(const struct invar_dataset *dataset, struct data_shape shape,
                                           const uint8_t *data);
+/** The shape of an item of a set in memory. */
+static inline struct data_shape data_dataset_shape(const struct invar_dataset *dataset, int64_t item)
+{
+    const struct data_shape all = {dataset->height, dataset->width, dataset->unit};
+    return dataset->shape ? dataset->shape[item] : all;
+}
 /** Names and sizes of files into the identity, while the source has its files. */
 void data_identity_names(struct invar_dataset *dataset);
 /** info.identity, once samples are numbered. */

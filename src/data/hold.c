@@ -80,7 +80,7 @@ static bool keep(void *user, int thread, int64_t item, const struct data_image *
         return false;
     memcpy(pixels, image->pixels, size);
     dataset->pixels[item] = pixels;
-    dataset->shape[item] = (struct data_shape){image->height, image->width};
+    dataset->shape[item] = (struct data_shape){image->height, image->width, (uint8_t)image->unit};
     return true;
 }
 
@@ -105,8 +105,7 @@ static bool seems_to_fit(struct invar_dataset *dataset, size_t limit, bool *fits
     *fits = true;
     if (limit == SIZE_MAX)
         return true;
-    double each =
-        (double)dataset->height * dataset->width * dataset->channels * (double)data_unit(dataset->source.kind);
+    double each = (double)dataset->height * dataset->width * dataset->channels * (double)dataset->unit;
     if (may_vary(dataset) && dataset->source.count > PROBES) {
         int64_t probe[PROBES];
         size_t total = 0;
@@ -131,12 +130,14 @@ static bool adopt(struct invar_dataset *dataset)
 
 static void find_varying(struct invar_dataset *dataset)
 {
-    bool varying = false;
-    for (int64_t i = 0; i < dataset->source.count; i++)
-        varying = varying || (!dataset->bad[i] && (dataset->shape[i].height != dataset->height ||
-                                                   dataset->shape[i].width != dataset->width));
+    bool varying = false, types = false;
+    for (int64_t i = 0; i < dataset->source.count; i++) {
+        const struct data_shape *shape = &dataset->shape[i];
+        varying = varying || (!dataset->bad[i] && (shape->height != dataset->height || shape->width != dataset->width));
+        types = types || (!dataset->bad[i] && shape->unit != dataset->unit);
+    }
     dataset->info.varying = varying;
-    if (!varying) {
+    if (!varying && !types) {
         invar_free(dataset->shape);
         dataset->shape = NULL;
     }

@@ -56,15 +56,14 @@ void data_identity_names(struct invar_dataset *dataset)
 
 static uint32_t hash_contents(const struct invar_dataset *dataset)
 {
-    const size_t unit = data_unit(dataset->source.kind) * (size_t)dataset->channels;
     uint32_t hash = 0;
 
     for (int64_t i = 0; i < dataset->source.count; i++) {
-        const struct data_shape all = {dataset->height, dataset->width};
-        const struct data_shape shape = dataset->shape ? dataset->shape[i] : all;
+        const struct data_shape shape = data_dataset_shape(dataset, i);
+        const size_t pixel = shape.unit * (size_t)dataset->channels;
         if (dataset->bad[i] || !dataset->pixels[i])
             continue;
-        hash = invar_crc32(hash, dataset->pixels[i], (size_t)shape.height * (size_t)shape.width * unit);
+        hash = invar_crc32(hash, dataset->pixels[i], (size_t)shape.height * (size_t)shape.width * pixel);
     }
     return hash;
 }

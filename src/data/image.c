@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Decoded images: memory, conversion between 1 and 3 channels, and telling JPEG from PNG. */
+/* Decoded images: memory, conversion between numbers of channels, and telling the formats apart. */
 #include "data/image.h"
 
 #include "invar/memory.h"
@@ -37,16 +37,18 @@ static bool reserve(struct data_image *image, size_t size, struct invar_error *e
     return true;
 }
 
-bool data_image_shape(struct data_image *image, int height, int width, int channels, int spare, struct invar_error *err)
+bool data_image_shape(struct data_image *image, size_t unit, int height, int width, int channels, int spare,
+                      struct invar_error *err)
 {
     size_t wide = (size_t)(channels > spare ? channels : spare);
 
-    if (!reserve(image, (size_t)height * (size_t)width * wide, err))
+    if (!reserve(image, (size_t)height * (size_t)width * wide * unit, err))
         return false;
     image->height = height;
     image->width = width;
     image->channels = channels;
-    image->unit = 1;
+    image->unit = unit;
+    image->alpha = false;
     return true;
 }
 
@@ -58,6 +60,7 @@ bool data_image_floats(struct data_image *image, int width, int channels, struct
     image->width = width;
     image->channels = channels;
     image->unit = sizeof(float);
+    image->alpha = false;
     return true;
 }
 
@@ -66,19 +69,134 @@ size_t data_image_bytes(const struct data_image *image)
     return (size_t)image->height * (size_t)image->width * (size_t)image->channels * image->unit;
 }
 
-void data_image_convert(struct data_image *image, int channels)
+/* `count` pixels of one number to three equal ones; from the end, so that nothing is overwritten unread. */
+static inline void spread(uint8_t *p, size_t count, size_t unit)
 {
-    size_t count = (size_t)image->height * (size_t)image->width;
-    uint8_t *p = image->pixels;
-    if (image->channels == 1 && channels == 3) {
-        for (size_t i = count; i-- > 0;)
-            p[3 * i] = p[3 * i + 1] = p[3 * i + 2] = p[i];
-    } else if (image->channels == 3 && channels == 1) {
-        /* 0.299, 0.587, 0.114 in units of 2^-16 */
-        for (size_t i = 0; i < count; i++)
-            p[i] = (uint8_t)((19595u * p[3 * i] + 38470u * p[3 * i + 1] + 7471u * p[3 * i + 2] + 32768u) >> 16);
-    }
+    for (size_t i = count; i-- > 0;)
+        for (size_t k = 3; k-- > 0;)
+            memmove(p + (3 * i + k) * unit, p + i * unit, unit);
+}
+
+/* 0.299, 0.587, 0.114 in units of 2^-16 */
+static uint32_t luma(uint32_t red, uint32_t green, uint32_t blue)
+{
+    return (19595u * red + 38470u * green + 7471u * blue + 32768u) >> 16;
+}
+
+static void to_gray(void *pixels, size_t count, size_t unit)
+{
+    uint8_t *p = pixels;
+    uint16_t *q = pixels;
+    float *r = pixels;
+
+    for (size_t i = 0; unit == 1 && i < count; i++)
+        p[i] = (uint8_t)luma(p[3 * i], p[3 * i + 1], p[3 * i + 2]);
+    for (size_t i = 0; unit == 2 && i < count; i++)
+        q[i] = (uint16_t)luma(q[3 * i], q[3 * i + 1], q[3 * i + 2]);
+    for (size_t i = 0; unit == 4 && i < count; i++)
+        r[i] = 0.299f * r[3 * i] + 0.587f * r[3 * i + 1] + 0.114f * r[3 * i + 2];
+}
+
+static void to_colour(uint8_t *pixels, size_t count, size_t unit)
+{
+    if (unit == 1)
+        spread(pixels, count, 1);
+    else if (unit == 2)
+        spread(pixels, count, 2);
+    else
+        spread(pixels, count, 4);
+}
+
+bool data_image_convert(struct data_image *image, int channels, const char *name, struct invar_error *err)
+{
+    const size_t count = (size_t)image->height * (size_t)image->width;
+
+    if (image->channels == channels)
+        return true;
+    if (image->channels == 1 && channels == 3)
+        to_colour(image->pixels, count, image->unit);
+    else if (image->channels == 3 && channels == 1)
+        to_gray(image->pixels, count, image->unit);
+    else
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: has %d channels, which cannot become the %d that are expected; data.channels says "
+                               "how many all images have",
+                               name, image->channels, channels);
     image->channels = channels;
+    return true;
+}
+
+void data_image_narrow(struct data_image *image)
+{
+    const size_t count = data_image_bytes(image) / 2;
+    const uint16_t *wide = (const uint16_t *)(const void *)image->pixels;
+
+    for (size_t i = 0; image->unit == 2 && i < count; i++)
+        image->pixels[i] = (uint8_t)((wide[i] + 128u) / 257u);
+    image->unit = 1;
+}
+
+/* Pixels of `from` numbers to the first `to` of them. */
+static void drop(struct data_image *image, int to)
+{
+    const size_t count = (size_t)image->height * (size_t)image->width;
+    const size_t old = (size_t)image->channels * image->unit, new = (size_t)to * image->unit;
+
+    for (size_t i = 1; i < count; i++)
+        memmove(image->pixels + i * new, image->pixels + i * old, new);
+    image->channels = to;
+    image->alpha = false;
+}
+
+/* One more channel, opaque everywhere: all bits set, or 1. */
+static void add_alpha(struct data_image *image)
+{
+    const size_t count = (size_t)image->height * (size_t)image->width;
+    const size_t old = (size_t)image->channels * image->unit, new = old + image->unit;
+    const float one = 1;
+
+    for (size_t i = count; i-- > 0;) {
+        memmove(image->pixels + i * new, image->pixels + i * old, old);
+        if (image->unit == 4)
+            memcpy(image->pixels + i * new + old, &one, 4);
+        else
+            memset(image->pixels + i * new + old, 0xff, image->unit);
+    }
+    image->channels++;
+    image->alpha = true;
+}
+
+/* Gray with opacity to colour with opacity. */
+static void spread_alpha(struct data_image *image)
+{
+    const size_t count = (size_t)image->height * (size_t)image->width, unit = image->unit;
+
+    for (size_t i = count; i-- > 0;)
+        for (size_t k = 4; k-- > 0;)
+            memmove(image->pixels + (4 * i + k) * unit, image->pixels + (2 * i + (k == 3)) * unit, unit);
+    image->channels = 4;
+}
+
+/* What a format gave to the channels asked for. */
+static bool fit(struct data_image *image, int channels, const char *name, struct invar_error *err)
+{
+    const bool wants_alpha = channels == 2 || channels == 4;
+
+    if (image->alpha && wants_alpha) {
+        if (channels == 4 && image->channels == 2)
+            spread_alpha(image);
+        return data_image_convert(image, channels, name, err);
+    }
+    if (image->alpha)
+        drop(image, image->channels - 1);
+    if (channels == 0 || channels == image->channels)
+        return true;
+    if (!wants_alpha || (image->channels != 1 && image->channels != 3))
+        return data_image_convert(image, channels, name, err);
+    if (!data_image_convert(image, channels - 1, name, err))
+        return false;
+    add_alpha(image);
+    return true;
 }
 
 void data_image_free(struct data_image *image)
@@ -123,12 +241,12 @@ static bool is_jpeg(const uint8_t *bytes, size_t size)
 int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size)
 {
     if (is_png(bytes, size))
-        return size < 26 ? 0 : bytes[25] % 4 == 0 ? 1 : 3; /* the colour type: gray is 0, with alpha 4 */
+        return data_png_channels(bytes, size);
     return is_jpeg(bytes, size) ? data_jpeg_channels(decoder, bytes, size) : 0;
 }
 
-bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
-                       struct data_image *image, struct invar_error *err)
+static bool decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                   struct data_image *image, struct invar_error *err)
 {
     if (size == 0)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a JPEG or PNG image", name);
@@ -137,4 +255,10 @@ bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_
     if (is_jpeg(bytes, size))
         return data_jpeg_decode(decoder, bytes, size, name, channels, image, err);
     return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is neither a JPEG nor a PNG image", name);
+}
+
+bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                       struct data_image *image, struct invar_error *err)
+{
+    return decode(decoder, bytes, size, name, channels, image, err) && fit(image, channels, name, err);
 }

@@ -13,23 +13,27 @@
 /** Largest file of one image, in bytes. */
 #define DATA_FILE_LIMIT ((size_t)1 << 28)
 
-/** A decoded sample: an image, uint8 [height][width][channels], or float32 of other kinds, as bytes. Zero-initialise,
- * free with data_image_free. */
+/** A decoded sample: an image [height][width][channels], or float32 of other kinds. Zero-initialise, free with
+ * data_image_free. */
 struct data_image {
     int height, width, channels;
-    size_t unit; /**< bytes of one number: 1 or 4 */
-    uint8_t *pixels;
+    size_t unit;     /**< bytes of one number: 1 uint8, 2 uint16, 4 float32 */
+    bool alpha;      /**< the last channel is opacity */
+    uint8_t *pixels; /**< the numbers, whatever their type */
     size_t capacity;
 };
-/** Sets the shape and makes room for it and for `spare` channels when that is more; the content is undefined. */
-bool data_image_shape(struct data_image *image, int height, int width, int channels, int spare,
+/** Sets shape and type and makes room for it and for `spare` channels when that is more; the content is undefined. */
+bool data_image_shape(struct data_image *image, size_t unit, int height, int width, int channels, int spare,
                       struct invar_error *err);
 /** The same for float32 [width] in image->pixels: a waveform, or (as channels) a vector. */
 bool data_image_floats(struct data_image *image, int width, int channels, struct invar_error *err);
 /** Bytes that it holds. */
 size_t data_image_bytes(const struct data_image *image);
-/** In place: 1 to 3 channels replicates, 3 to 1 is the ITU-R 601 luma; needs the room of the wider. */
-void data_image_convert(struct data_image *image, int channels);
+/** In place: 1 to 3 channels replicates, 3 to 1 is the ITU-R 601 luma; needs the room of the wider. Other numbers are
+ * refused with a sentence. */
+bool data_image_convert(struct data_image *image, int channels, const char *name, struct invar_error *err);
+/** 16 bits to 8, rounded. */
+void data_image_narrow(struct data_image *image);
 void data_image_free(struct data_image *image);
 
 /** Whether an error number says something of the machine and not of the file: nothing may be left out because of it. */
@@ -57,13 +61,16 @@ void data_decoder_free(struct data_decoder *decoder);
 /** Room for size bytes in decoder->file. */
 bool data_decoder_reserve(struct data_decoder *decoder, size_t size, struct invar_error *err);
 
-/** Channels that decoding would give, 1 or 3, by the header alone; 0: it says none. */
+/** Channels that decoding would give by the header alone; 0: it says none. */
 int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size);
+int data_png_channels(const uint8_t *bytes, size_t size);
 int data_jpeg_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size);
-/** Decodes JPEG or PNG, told apart by content, to 1 or 3 channels (0: those of the file). name is for messages. */
+/** Decodes JPEG or PNG, told apart by content, to so many channels: 0 those of the file without opacity, 1 or 3
+ * converted, 2 or 4 with opacity, others as the file has them. name is for messages. */
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                        struct data_image *image, struct invar_error *err);
-/** The two formats; bytes start with the format's signature. */
+/** The formats; bytes start with the format's signature. What they give has one, three or all of the file's channels,
+ * with opacity where channels asks for it, and room for what is asked. */
 bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                       struct data_image *image, struct invar_error *err);
 bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,

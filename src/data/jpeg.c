@@ -68,19 +68,18 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
                                name);
     if (!data_image_check(height, width, name, err))
         return false;
-    int wanted = channels ? channels : space == TJCS_GRAY ? 1 : 3;
+    const int wanted = channels == 1 || channels == 3 ? channels : space == TJCS_GRAY ? 1 : 3;
     if (space != TJCS_CMYK && space != TJCS_YCCK) {
-        if (!data_image_shape(image, height, width, wanted, wanted, err))
+        if (!data_image_shape(image, 1, height, width, wanted, channels, err))
             return false;
         return decompress(decoder, bytes, size, image, wanted == 1 ? TJPF_GRAY : TJPF_RGB) ||
                refuse(decoder, name, err);
     }
-    if (!data_image_shape(&decoder->scratch, height, width, 4, 4, err) ||
-        !data_image_shape(image, height, width, 3, 3, err))
+    if (!data_image_shape(&decoder->scratch, 1, height, width, 4, 4, err) ||
+        !data_image_shape(image, 1, height, width, 3, channels, err))
         return false;
     if (!decompress(decoder, bytes, size, &decoder->scratch, TJPF_CMYK))
         return refuse(decoder, name, err);
     from_cmyk(&decoder->scratch, image);
-    data_image_convert(image, wanted);
     return true;
 }

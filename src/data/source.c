@@ -171,13 +171,14 @@ bool data_source_decode(const struct data_source *source, int64_t item, int chan
     if (!source->pixels)
         return source->decode(source, item, channels, decoder, image, err);
     bool is_image = source->kind == INVAR_DATA_IMAGE;
-    if (is_image ? !data_image_shape(image, source->height, source->width, source->channels, channels, err)
+    char name[32];
+    const size_t unit = source->unit ? source->unit : data_unit(source->kind);
+    if (is_image ? !data_image_shape(image, unit, source->height, source->width, source->channels, channels, err)
                  : !data_image_floats(image, source->width, source->channels, err))
         return false;
     memcpy(image->pixels, source->pixels[item], data_image_bytes(image));
-    if (channels && is_image)
-        data_image_convert(image, channels);
-    return true;
+    snprintf(name, sizeof name, "image %lld", (long long)item);
+    return !channels || !is_image || data_image_convert(image, channels, name, err);
 }
 
 void data_source_release(struct data_source *source)

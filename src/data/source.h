@@ -33,6 +33,7 @@ struct data_source {
     /* Sources that read their files whole: item i is pixels[i], all of one shape; float32 where they are no images. */
     const uint8_t **pixels;      /**< [count] into held, or NULL */
     int height, width, channels; /**< when pixels is set */
+    size_t unit;                 /**< of them, as struct data_image has it; 0: that of data_unit */
     const char *columns;         /**< set before it is opened: what the columns of a table must be, or NULL */
     struct invar_table table;    /**< tables: column, label and schema; rows are held[0] */
     char *schema;                /**< owned text of table.schema */
@@ -48,7 +49,7 @@ struct data_source {
     void (*close)(void *state);
 };
 
-/** Bytes of one number of such samples. */
+/** Bytes of one number of such samples, of images unless they say otherwise. */
 static inline size_t data_unit(enum invar_data_kind kind)
 {
     return kind == INVAR_DATA_IMAGE ? 1 : sizeof(float);

@@ -92,6 +92,7 @@ static bool read_picture(struct corruption_picture *picture, struct data_decoder
         data_image_free(&image);
         return false;
     }
+    data_image_narrow(&image);
     *picture = (struct corruption_picture){image.height, image.width, image.pixels};
     return true;
 }

@@ -4,6 +4,7 @@
 #include "folder.h"
 #include "invar/log.h"
 
+#include <math.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -204,45 +205,127 @@ static void reseal_png(struct bytes *png)
         png->data[29 + i] = (uint8_t)(crc >> (24 - 8 * i));
 }
 
-/* 16 bits: what the upper 8 keep is read, what they would lose is refused with its range. */
-static void sixteen_bits_lose_nothing_in_silence(void **state)
+static int number(const struct invar_sample *sample, int i)
+{
+    return sample->dtype == INVAR_UINT16 ? ((const uint16_t *)sample->data)[i] : ((const uint8_t *)sample->data)[i];
+}
+
+/* 16 bits are read as they are: 200 to 249, 12 bits of a camera, all 16; alpha is dropped. */
+static void sixteen_bits_are_read_truly(void **state)
 {
     (void)state;
     static const struct {
         int first, step, type;
-        const char *refused;
-    } cases[] = {
-        {200, 1, 0, "50 different values from 200 to 249, of which the upper 8 bits that are read keep 1"},
-        {0, 80, 0, "keep 16"},    /* 12 bits as a camera gives them */
-        {30000, 2, 0, "keep 1;"}, /* far from 0 */
-        {0, 1300, 0, NULL},       /* over all 16 bits */
-        {0, 257, 0, NULL},        /* 8 bits in 16 */
-        {200, 1, 4, "keep 1;"},
-        {0, 1300, 4, NULL},
-        {200, 1, 2, "keep 1;"},
-        {0, 1300, 6, NULL},
-    };
+    } cases[] = {{200, 1, 0}, {0, 80, 0}, {30000, 2, 0}, {0, 1300, 0}, {200, 1, 4}, {200, 1, 2}, {0, 1300, 6}};
     static const size_t samples[] = {1, 0, 3, 0, 2, 0, 4};
     for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
         uint16_t wide[4 * 50];
         const size_t n = samples[cases[c].type];
+        const int kept = n < 3 ? 1 : 3;
+        double mean = 0, squares = 0;
         for (size_t i = 0; i < 50 * n; i++)
             wide[i] = (uint16_t)(cases[c].first + (int)(i / n) * cases[c].step);
-        struct bytes png = make_png_as(wide, 100 * n, 5, 10, cases[c].type, 16, NULL);
-        struct invar_data_options options = make_options("images", folder);
-        struct invar_sample sample;
-        put("a/1.jpg", png);
-        if (cases[c].refused) {
-            make_refused(&options, INVAR_ERROR_DATA, cases[c].refused);
-            continue;
-        }
-        struct invar_dataset *dataset = make_open(&options);
-        struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
         for (int i = 0; i < 50; i++)
-            assert_int_equal(pixel(&sample, i / 10, i % 10, 0), (cases[c].first + i * cases[c].step) >> 8);
+            mean += (cases[c].first + i * cases[c].step) / 65535.0 / 50;
+        for (int i = 0; i < 50; i++)
+            squares += pow((cases[c].first + i * cases[c].step) / 65535.0 - mean, 2) / 50;
+        for (int memory = 1; memory < 3; memory++) {
+            struct invar_data_options options = make_options("images", folder);
+            struct invar_sample sample;
+            options.memory = memory;
+            put("a/1.jpg", make_png_as(wide, 100 * n, 5, 10, cases[c].type, 16, NULL));
+            struct invar_dataset *dataset = make_open(&options);
+            const struct invar_dataset_info *info = invar_dataset_info(dataset);
+            struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
+            assert_int_equal(sample.dtype, INVAR_UINT16);
+            assert_int_equal(sample.channels, kept);
+            for (int i = 0; i < 50 * kept; i++)
+                assert_int_equal(number(&sample, i), cases[c].first + i / kept * cases[c].step);
+            for (int k = 0; k < kept; k++) {
+                assert_near(info->mean[k], mean, 1e-7);
+                assert_near(info->deviation[k] / (float)sqrt(squares), 1, 1e-6);
+            }
+            invar_loader_free(loader);
+            invar_dataset_close(dataset);
+        }
+    }
+}
+
+/* 8 and 16 bits side by side: each keeps its own, statistics are of both. */
+static void depths_may_differ(void **state)
+{
+    (void)state;
+    const uint16_t wide[] = {0, 65535, 1, 513};
+    struct invar_sample samples[2];
+    struct invar_data_options options = make_options("images", folder);
+    options.test_fraction = 0;
+    put("a/0.png", make_png(2, 2, 1, 51));
+    put("a/1.png", make_png_as(wide, sizeof wide, 2, 2, 0, 16, NULL));
+    for (int memory = 1; memory < 3; memory++) {
+        options.memory = memory;
+        struct invar_dataset *dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, samples, 2);
+        assert_int_equal(samples[0].dtype, INVAR_UINT8);
+        assert_int_equal(samples[1].dtype, INVAR_UINT16);
+        assert_int_equal(number(&samples[0], 3), 51);
+        for (int i = 0; i < 4; i++)
+            assert_int_equal(number(&samples[1], i), wide[i]);
+        assert_false(memory == 1 && info->varying);
+        assert_near(info->mean[0], (4 * 0.2 + (65535 + 514) / 65535.0) / 8, 1e-7);
         invar_loader_free(loader);
         invar_dataset_close(dataset);
     }
+    options.channels = 3; /* in one type too */
+    struct invar_dataset *dataset = make_open(&options);
+    struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, samples, 2);
+    for (int i = 0; i < 12; i++)
+        assert_int_equal(number(&samples[1], i), wide[i / 3]);
+    invar_loader_free(loader);
+    invar_dataset_close(dataset);
+}
+
+/* Two or four channels keep opacity, and give it to what has none; no other number can be had of a photo. */
+static void opacity_is_kept_when_asked_for(void **state)
+{
+    (void)state;
+    const uint8_t gray[] = {10, 20, 30, 40}, colour[] = {1, 2, 3, 4};
+    const uint16_t wide[] = {1, 2, 3, 4};
+    uint16_t one[6 * 4];
+    uint8_t narrow[6 * 4];
+    for (int bits = 8; bits <= 16; bits += 8)
+        for (int samples = 2; samples <= 4; samples += 2)
+            for (int asked = 2; asked <= 4; asked += 2) {
+                struct invar_sample sample;
+                struct invar_data_options options = make_options("images", folder);
+                for (int i = 0; i < 6 * samples; i++) {
+                    narrow[i] = samples == 2 ? gray[i % 2] : colour[i % 4];
+                    one[i] = samples == 2 ? (uint16_t)(300 + i % 2) : wide[i % 4];
+                }
+                put("a/1.png", make_png_as(bits == 8 ? (void *)narrow : (void *)one, (size_t)(6 * samples * bits / 8),
+                                           2, 3, samples == 2 ? 4 : 6, bits, NULL));
+                options.channels = asked;
+                if (samples == 4 && asked == 2) {
+                    make_refused(&options, INVAR_ERROR_DATA, "1.png: has 4 channels, which cannot become the 2");
+                    continue;
+                }
+                struct invar_dataset *dataset = make_open(&options);
+                struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
+                assert_int_equal(sample.channels, asked);
+                for (int i = 0; i < 6 * asked; i++) {
+                    const int c = i % asked, from = samples == asked ? c : c == 3;
+                    assert_int_equal(number(&sample, i), bits == 8 ? narrow[from] : one[from]);
+                }
+                invar_loader_free(loader);
+                invar_dataset_close(dataset);
+            }
+    expect("opaque", make_png(2, 3, 3, 7), 4, 4, (const int[]){7, 8, 9, 255}, 0);
+    expect("opaque gray", make_jpeg(2, 3, 1, 7), 2, 2, (const int[]){7, 255}, 1);
+    struct invar_data_options options = make_options("images", folder);
+    options.channels = 5;
+    make_refused(&options, INVAR_ERROR_DATA, "has 1 channels, which cannot become the 5 that are expected");
+    options.channels = 17;
+    make_refused(&options, INVAR_ERROR_USAGE, "data.channels: 17, expected 0 to 16");
 }
 
 static void refuses_bad_images(void **state)
@@ -438,7 +521,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(splits_have_many_names, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_of_systems_are_no_classes, setup, teardown),
         cmocka_unit_test_setup_teardown(entries_that_cannot_be_looked_at_are_counted, setup, teardown),
-        cmocka_unit_test_setup_teardown(sixteen_bits_lose_nothing_in_silence, setup, teardown),
+        cmocka_unit_test_setup_teardown(sixteen_bits_are_read_truly, setup, teardown),
+        cmocka_unit_test_setup_teardown(depths_may_differ, setup, teardown),
+        cmocka_unit_test_setup_teardown(opacity_is_kept_when_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(any_colour_makes_three_channels, setup, teardown),
         cmocka_unit_test_setup_teardown(the_machine_is_no_bad_image, setup, teardown),
     };
