@@ -163,7 +163,8 @@ const double *invar_dataset_targets(const struct invar_dataset *dataset, enum in
 const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split);
 
 /** Makes a field of the source the label (data.label does so from the start): labels and classes change, samples and
- * splits do not. key is the option that names it, for messages. */
+ * splits do not; a column of numbers is a number or classes as data.label_kind has it. key is the option that names it,
+ * for messages. */
 bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, const char *key, struct invar_error *err);
 /** From now on the test split is all samples that meet a condition on a field (FIELD=VALUE,.. or FIELD=FIRST..LAST),
  * and the training split is the training samples that do not; the statistics stay. Free loaders before. key as above.

@@ -205,6 +205,17 @@ static bool find_reference(struct invar_dataset *dataset, struct invar_error *er
     return ok;
 }
 
+/* Room for labels that are numbers, where it is not there yet. */
+static bool make_targets(struct invar_dataset *dataset, struct invar_error *err)
+{
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST && dataset->source.target; split++) {
+        const size_t room = (size_t)dataset->total[split] + 1;
+        if (!dataset->targets[split] && !(dataset->targets[split] = invar_alloc(room, sizeof(double), err)))
+            return false;
+    }
+    return true;
+}
+
 static void take_labels(struct invar_dataset *dataset)
 {
     const struct data_source *source = &dataset->source;
@@ -234,12 +245,12 @@ static bool number_samples(struct invar_dataset *dataset, struct invar_error *er
         dataset->labels[split] = invar_alloc(room, sizeof *dataset->labels[split], err);
         if (!dataset->items[split] || !dataset->labels[split])
             return false;
-        if (source->target && !(dataset->targets[split] = invar_alloc(room, sizeof *dataset->targets[split], err)))
-            return false;
         if (dataset->refinement.count > 0 &&
             !(dataset->groups[split] = invar_alloc(room, sizeof *dataset->groups[split], err)))
             return false;
     }
+    if (!make_targets(dataset, err))
+        return false;
     for (int64_t i = 0; i < source->count; i++) {
         int split = source->split[i];
         if (dataset->bad[i])
@@ -552,7 +563,8 @@ static void warn_of_feature(const struct invar_dataset *dataset, const char *fie
 
 bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, const char *key, struct invar_error *err)
 {
-    if (!data_source_relabel(&dataset->source, field, key, err))
+    if (!data_source_relabel(&dataset->source, field, dataset->options.label_kind, key, err) ||
+        !make_targets(dataset, err))
         return false;
     warn_of_feature(dataset, field, key);
     take_labels(dataset);

@@ -23,6 +23,8 @@ void data_fields_free(struct data_fields *fields)
             invar_free(field->value[v]);
         invar_free(field->value);
         invar_free(field->of);
+        invar_free(field->number);
+        invar_free(field->reason);
         invar_free(field->name);
     }
     invar_free(fields->field);
@@ -138,13 +140,18 @@ static bool read_range(const char *item, size_t length, long long *low, long lon
 static bool choose(struct data_condition *condition, const char *item, size_t length)
 {
     const struct data_field *field = condition->field;
+    char text[INVAR_TEXT_SIZE];
     long long low = 0, high = 0, number;
     bool range = read_range(item, length, &low, &high), any = false;
 
+    if (length >= sizeof text)
+        return false;
+    memcpy(text, item, length);
+    text[length] = '\0';
     for (int v = 0; v < field->values; v++) {
         const char *value = field->value[v];
         bool meets = range ? whole_number(value, strlen(value), &number) && number >= low && number <= high
-                           : strlen(value) == length && memcmp(value, item, length) == 0;
+                           : data_value_same(value, text);
         condition->chosen[v] = condition->chosen[v] || meets;
         any = any || meets;
     }
@@ -164,6 +171,10 @@ bool data_condition_read(struct data_condition *condition, const struct data_fie
     condition->field = data_fields_find(fields, text, (size_t)(equals - text), key, err);
     if (!condition->field)
         return false;
+    if (condition->field->values == 0 && condition->field->number)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: \"%s\" has too many different numbers for a condition; name another field", key,
+                               condition->field->name);
     condition->chosen = invar_alloc((size_t)condition->field->values + 1, sizeof *condition->chosen, err);
     if (!condition->chosen)
         return false;

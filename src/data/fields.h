@@ -9,10 +9,13 @@
 /** What is known of every item beside its label, as text: parts of file names, class folders. */
 struct data_field {
     char *name;
-    int values;   /**< distinct ones */
+    int values;   /**< distinct ones; 0: more than there may be classes, of numbers alone */
     char **value; /**< [values] in byte order, of table columns that are numbers by value */
     int32_t *of;  /**< [items] number of the item's value */
     int64_t items;
+    double *number;    /**< [items] where all are numbers, NaN: missing; else NULL */
+    bool seems_number; /**< as a label it is taken for a number, unless told otherwise */
+    char *reason;      /**< why, or NULL */
 };
 struct data_fields {
     int count;
@@ -32,6 +35,9 @@ bool data_field_make(struct data_field *field, const char *name, const char *con
  * and why what it is needed for ends the sentence where there are no fields at all. */
 const struct data_field *data_fields_find(const struct data_fields *fields, const char *name, size_t length,
                                           const char *key, struct invar_error *err);
+
+/** Whether two texts are one value: numbers that are equal are (1 and 1.0, not 01). */
+bool data_value_same(const char *a, const char *b);
 
 /** FIELD=ITEM,ITEM,...; an item is a value, or A..B for whole numbers from A to B. */
 struct data_condition {

@@ -139,18 +139,44 @@ bool data_source_classes(struct data_source *source, int classes, const char *co
     return true;
 }
 
-bool data_source_relabel(struct data_source *source, const char *field, const char *key, struct invar_error *err)
+/* Whether a field is a number as a label: as the option says, where it can be, else as it seems. */
+static bool as_number(const struct data_field *field, int kind)
+{
+    return field->number && (kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && field->seems_number));
+}
+
+static bool take_numbers(struct data_source *source, const struct data_field *field, struct invar_error *err)
+{
+    if (!data_source_targets(source, err))
+        return false;
+    memcpy(source->target, field->number, (size_t)source->count * sizeof *source->target);
+    for (int64_t i = 0; i < source->count; i++)
+        source->label[i] = -1;
+    return true;
+}
+
+bool data_source_relabel(struct data_source *source, const char *field, int kind, const char *key,
+                         struct invar_error *err)
 {
     const struct data_field *found = data_fields_find(&source->fields, field, strlen(field), key, err);
 
     if (!found)
         return false;
+    if (!as_number(found, kind) && found->values == 0)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: the column \"%s\" has too many different values for classes; name another column, "
+                               "or data.label_kind=number",
+                               key, field);
     for (int i = 0; source->class_names && i < source->classes; i++)
         invar_free(source->class_names[i]);
     invar_free(source->class_names);
-    source->classes = 0;
     invar_free(source->target);
+    source->class_names = NULL;
     source->target = NULL;
+    source->classes = 0;
+    source->table.label_reason = found->reason ? found->reason : "";
+    if (as_number(found, kind))
+        return take_numbers(source, found, err);
     if (!data_source_classes(source, found->values, (const char *const *)found->value, err))
         return false;
     for (int64_t i = 0; i < source->count; i++)

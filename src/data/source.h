@@ -64,8 +64,10 @@ void data_source_release(struct data_source *source);
 /** One item as an image of so many channels (0: those it has). Reentrant with one decoder a thread. */
 bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                         struct data_image *image, struct invar_error *err);
-/** Makes a field the label: its values are the classes. key is the option that names it. */
-bool data_source_relabel(struct data_source *source, const char *field, const char *key, struct invar_error *err);
+/** Makes a field the label: its values are the classes, or it is a number, as kind (data.label_kind) has it. key is the
+ * option that names it. */
+bool data_source_relabel(struct data_source *source, const char *field, int kind, const char *key,
+                         struct invar_error *err);
 /** What one sample is called, for messages: "image". */
 const char *data_source_noun(const struct data_source *source);
 /** The seeded split of a source that has none: test_fraction of every class; where labels are numbers, of the rows with

@@ -366,7 +366,7 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
            (!test || data_label_read(&t->kind, &t->csv[1], t->label[1], t->csv[0].rows, source, err)) &&
            split_rows(t, err) && find_schema(t, err) && match_columns(t, 0, err) &&
            (!test || match_columns(t, 1, err)) && encode(t, err) &&
-           data_table_fields(&source->fields, t->csv, t->schema, DATA_CLASS_LIMIT, err) && publish(t, err);
+           data_table_fields(&source->fields, t->csv, t->schema, &t->rules, err) && publish(t, err);
 }
 
 bool data_table_open(struct data_source *source, const char *path, const struct invar_data_options *options,

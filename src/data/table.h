@@ -12,15 +12,21 @@
 
 /* ---- words and their numbers (table_words.c) ---- */
 
-/** Texts, each with a number; numbers that are equal (1 and 1.0, not 01) are one text, the first. Zero-initialise, free
- * with data_words_free. Texts are borrowed. */
+/** Texts, each with a number; numbers that are equal (1 and 1.0, not 01) are one text, the first; with comma 1,5 is
+ * one. Zero-initialise, free with data_words_free. Texts are borrowed. */
 struct data_words {
     struct data_word {
         const char *text; /**< NULL: an empty slot */
         int64_t number;
     } * slot;
     size_t capacity, count;
+    bool comma;
 };
+/** Whether a comma may be the decimal point in a file. */
+static inline bool data_csv_comma(const struct data_csv *csv)
+{
+    return csv->separator != ',';
+}
 /** The number of a text, or NULL. */
 int64_t *data_words_find(const struct data_words *words, const char *text);
 /** The same, of a text that is added with 0 where it is missing; NULL when memory is short. */
@@ -51,7 +57,8 @@ struct data_schema {
     char *label_reason;          /**< why it is taken for that */
     int classes;                 /**< 0: no labels */
     char **class_names;
-    int width; /**< numbers of a row */
+    int width;  /**< numbers of a row */
+    bool comma; /**< in texts a comma may be the decimal point */
 };
 
 /** From JSON text. */
@@ -85,6 +92,8 @@ struct data_label {
     const struct data_rules *rules;
     const char *name;
     bool number;
+    bool seems; /**< a number, by its cells alone */
+    bool plain; /**< every cell is a number */
     bool known; /**< classes are those of an encoder, others may come */
     struct data_words classes;
     char reason[256];
@@ -92,6 +101,9 @@ struct data_label {
 /** Classes or a number, by the options and the cells; classes become those of the source. */
 bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
                      struct invar_error *err);
+/** What the column would be by its cells; fills seems, plain, reason and classes up to one more than there may be. Of
+ * csv[2] the second may be empty, at[2] are the numbers of the column, -1: it lacks it. */
+bool data_label_look(struct data_label *label, const struct data_csv *csv, const int *at, struct invar_error *err);
 /** The same as the schema has it. */
 bool data_label_given(struct data_label *label, const struct data_schema *schema, struct data_source *source,
                       struct invar_error *err);
@@ -103,9 +115,10 @@ bool data_label_read(const struct data_label *label, const struct data_csv *csv,
  * label column, or -1; classes are not filled in. */
 struct data_schema *data_schema_detect(const struct data_csv *csv, const struct data_rules *rules, const uint8_t *split,
                                        int label, struct invar_error *err);
-/** The label, the columns of categories, and those that are not in the schema become fields, each with at most limit
- * different values (a missing one among them); of csv[2] the second may be empty. */
+/** The label, the columns of categories, and those that are not in the schema become fields, each with at most
+ * DATA_CLASS_LIMIT different values (a missing one among them) unless they are numbers; of csv[2] the second may be
+ * empty. */
 bool data_table_fields(struct data_fields *fields, const struct data_csv *csv, const struct data_schema *schema,
-                       int limit, struct invar_error *err);
+                       const struct data_rules *rules, struct invar_error *err);
 
 #endif

@@ -114,7 +114,7 @@ static bool keep_frequent(struct detecting *d, const struct invar_column *column
                           struct invar_error *err)
 {
     const size_t limit = (size_t)d->rules->options->categories;
-    struct data_words kept = {0};
+    struct data_words kept = {.comma = words->comma};
     size_t used = 0;
 
     if (words->count <= limit)
@@ -161,7 +161,7 @@ done:
 
 static bool categorise(struct detecting *d, int number, struct invar_column *column, struct invar_error *err)
 {
-    struct data_words words = {0};
+    struct data_words words = {.comma = data_csv_comma(d->csv)};
     bool missing = false, ok = false;
 
     column->kind = INVAR_COLUMN_CATEGORICAL;
@@ -277,6 +277,7 @@ struct data_schema *data_schema_detect(const struct data_csv *csv, const struct 
         if (c != label && !data_names_match(&rules->ignore, header(csv, c)) && !only_numbers_rows(&d, c) &&
             !detect_column(&d, c, err))
             goto done;
+    d.schema->comma = data_csv_comma(csv);
     d.schema->label = invar_strdup(label >= 0 ? header(csv, label) : "", err);
     ok = d.schema->label && data_schema_arrange(d.schema, err);
 done:

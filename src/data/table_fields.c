@@ -3,6 +3,7 @@
 #include "data/table.h"
 
 #include "invar/memory.h"
+#include <math.h>
 #include <string.h>
 
 struct cells {
@@ -18,28 +19,56 @@ static const char *cell_of(const struct cells *cells, int64_t item)
     return cells->at[file] < 0 ? "" : data_csv_cell(&cells->csv[file], row, cells->at[file]);
 }
 
-static bool fill(struct data_fields *fields, const char *name, const struct cells *cells, int limit,
-                 struct invar_error *err)
+static bool fill_values(struct data_field *field, const char *name, const struct cells *cells, struct data_words *words,
+                        struct invar_error *err)
 {
     const int64_t items = cells->csv[0].rows + cells->csv[1].rows;
-    struct data_words words = {0};
-    struct data_field *field;
-    const char **values = NULL;
-    bool ok = false;
+    const char **values = data_words_sort(words, &cells->csv[0], err);
+    bool ok = values && data_field_make(field, name, values, (int)words->count, items, err);
 
-    for (int64_t i = 0; i < items && words.count <= (size_t)limit; i++)
-        if (!data_words_add(&words, cell_of(cells, i), err))
-            goto done;
-    ok = words.count > (size_t)limit; /* names or numbers rather than groups */
-    if (ok || !(values = data_words_sort(&words, &cells->csv[0], err)))
-        goto done;
-    field = &fields->field[fields->count++];
-    ok = data_field_make(field, name, values, (int)words.count, items, err);
     for (int64_t i = 0; ok && i < items; i++)
-        field->of[i] = (int32_t)*data_words_find(&words, cell_of(cells, i));
-done:
+        field->of[i] = (int32_t)*data_words_find(words, cell_of(cells, i));
     invar_free(values);
+    return ok;
+}
+
+static bool fill_numbers(struct data_field *field, const struct cells *cells, const struct data_rules *rules,
+                         const struct data_label *label, struct invar_error *err)
+{
+    const int64_t items = cells->csv[0].rows + cells->csv[1].rows;
+
+    field->number = invar_alloc((size_t)items + 1, sizeof *field->number, err);
+    for (int64_t i = 0; field->number && i < items; i++) {
+        const char *cell = cell_of(cells, i);
+        field->number[i] = NAN;
+        if (!data_rules_missing(rules, cell))
+            data_csv_number(&cells->csv[i >= cells->csv[0].rows], cell, &field->number[i]);
+    }
+    field->seems_number = label->seems;
+    return field->number != NULL;
+}
+
+/* A column of text with more values than there may be classes has names rather than groups, and is none. */
+static bool fill(struct data_fields *fields, const char *name, const struct cells *cells,
+                 const struct data_rules *rules, struct invar_error *err)
+{
+    const int64_t items = cells->csv[0].rows + cells->csv[1].rows;
+    struct data_words words = {.comma = data_csv_comma(&cells->csv[0])};
+    struct data_label label = {.rules = rules, .name = name};
+    struct data_field *field = &fields->field[fields->count];
+    bool ok = data_label_look(&label, cells->csv, cells->at, err);
+
+    for (int64_t i = 0; ok && i < items && words.count <= DATA_CLASS_LIMIT; i++)
+        ok = data_words_add(&words, cell_of(cells, i), err) != NULL;
+    const bool few = words.count <= DATA_CLASS_LIMIT;
+    if (ok && (few || label.plain)) {
+        fields->count++;
+        ok = (few ? fill_values(field, name, cells, &words, err) : data_field_make(field, name, NULL, 0, items, err)) &&
+             (!label.plain || fill_numbers(field, cells, rules, &label, err)) &&
+             (field->reason = invar_strdup(label.reason, err)) != NULL;
+    }
     data_words_free(&words);
+    data_words_free(&label.classes);
     return ok;
 }
 
@@ -60,7 +89,7 @@ static bool *find_fields(const struct data_csv *csv, const struct data_schema *s
 }
 
 bool data_table_fields(struct data_fields *fields, const struct data_csv *csv, const struct data_schema *schema,
-                       int limit, struct invar_error *err)
+                       const struct data_rules *rules, struct invar_error *err)
 {
     bool *is_field = find_fields(&csv[0], schema, err);
     bool ok = is_field && data_fields_reserve(fields, csv[0].columns, err);
@@ -76,7 +105,7 @@ bool data_table_fields(struct data_fields *fields, const struct data_csv *csv, c
             cells.at[1] = data_csv_column(&csv[1], name, "which it has", err);
             ok = cells.at[1] >= 0;
         }
-        ok = ok && fill(fields, name, &cells, limit, err);
+        ok = ok && fill(fields, name, &cells, rules, err);
     }
     invar_free(is_field);
     return ok;

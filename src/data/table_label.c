@@ -13,7 +13,9 @@
 
 /* What stands in the column. */
 struct look {
-    int64_t labelled, numbers, fractions, first_text;
+    int64_t labelled, numbers, fractions;
+    const char *text;   /* the first that is no number, */
+    int64_t line;       /* and where it is */
     int codes;          /* whole numbers with zeros before them */
     double least, most; /* of the numbers */
     int distinct;       /* at most one more than there may be classes */
@@ -25,10 +27,10 @@ static bool is_code(const char *text)
     return text[0] == '0' && text[1] >= '0' && text[1] <= '9';
 }
 
+/* One file of the column; first_text is that of the first file. */
 static bool look(struct data_label *label, const struct data_csv *csv, int column, struct look *found,
                  struct invar_error *err)
 {
-    *found = (struct look){.first_text = -1, .least = INFINITY, .most = -INFINITY};
     for (int64_t row = 0; row < csv->rows; row++) {
         const char *cell = data_csv_cell(csv, row, column);
         double value;
@@ -38,7 +40,10 @@ static bool look(struct data_label *label, const struct data_csv *csv, int colum
         if (label->classes.count <= DATA_CLASS_LIMIT && !data_words_add(&label->classes, cell, err))
             return false;
         if (!data_csv_number(csv, cell, &value)) {
-            found->first_text = found->first_text < 0 ? row : found->first_text;
+            if (!found->text) {
+                found->text = cell;
+                found->line = data_csv_line(csv, row);
+            }
             continue;
         }
         found->numbers++;
@@ -63,16 +68,13 @@ static bool seems_number(const struct look *found)
     return found->fractions ? many || found->distinct > 10 : many && found->distinct > FEW;
 }
 
-static void say_why(struct data_label *label, const struct data_csv *csv, int column, const struct look *found)
+static void say_why(struct data_label *label, const struct look *found)
 {
-    const int kind = label->rules->options->label_kind;
     const bool more = found->distinct > DATA_CLASS_LIMIT;
 
-    if (kind != DATA_LABEL_AUTO)
-        snprintf(label->reason, sizeof label->reason, "data.label_kind says so");
-    else if (found->first_text >= 0)
-        snprintf(label->reason, sizeof label->reason, "\"%.80s\" in line %lld is no number",
-                 data_csv_cell(csv, found->first_text, column), (long long)data_csv_line(csv, found->first_text));
+    if (found->text)
+        snprintf(label->reason, sizeof label->reason, "\"%.80s\" in line %lld is no number", found->text,
+                 (long long)found->line);
     else if (found->codes)
         snprintf(label->reason, sizeof label->reason, "codes with zeros before them");
     else
@@ -108,6 +110,25 @@ static bool too_many(const struct data_label *label, const struct data_csv *csv,
                            csv->path, label->name, DATA_CLASS_LIMIT);
 }
 
+static bool look_at(struct data_label *label, const struct data_csv *csv, const int *at, struct look *found,
+                    struct invar_error *err)
+{
+    *found = (struct look){.least = INFINITY, .most = -INFINITY};
+    label->classes.comma = data_csv_comma(&csv[0]);
+    if (!look(label, &csv[0], at[0], found, err) || (at[1] >= 0 && !look(label, &csv[1], at[1], found, err)))
+        return false;
+    label->plain = !found->text && found->labelled > 0;
+    label->seems = seems_number(found);
+    say_why(label, found);
+    return true;
+}
+
+bool data_label_look(struct data_label *label, const struct data_csv *csv, const int *at, struct invar_error *err)
+{
+    struct look found;
+    return look_at(label, csv, at, &found, err);
+}
+
 /* From the file that has the training rows; classes in the order of their values. */
 bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
                      struct invar_error *err)
@@ -115,10 +136,11 @@ bool data_label_find(struct data_label *label, const struct data_csv *csv, int c
     const int kind = label->rules->options->label_kind;
     struct look found;
 
-    if (!look(label, csv, column, &found, err))
+    if (!look_at(label, csv, (int[]){column, -1}, &found, err))
         return false;
-    label->number = kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && seems_number(&found));
-    say_why(label, csv, column, &found);
+    label->number = kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && label->seems);
+    if (kind != DATA_LABEL_AUTO)
+        snprintf(label->reason, sizeof label->reason, "data.label_kind says so");
     warn(label, csv, &found);
     if (label->number)
         return true;
@@ -141,6 +163,7 @@ bool data_label_given(struct data_label *label, const struct data_schema *schema
              kind == DATA_LABEL_AUTO ? "as the training data had it" : "data.label_kind says so");
     if (label->number)
         return true;
+    label->classes.comma = schema->comma;
     for (int k = 0; k < schema->classes; k++) {
         int64_t *number = data_words_add(&label->classes, schema->class_names[k], err);
         if (!number)

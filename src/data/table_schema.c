@@ -65,6 +65,7 @@ bool data_schema_arrange(struct data_schema *schema, struct invar_error *err)
                                    "the columns up to \"%s\" become more than %d numbers a row: leave columns out with "
                                    "data.ignore, or give fewer categories a place with data.categories",
                                    column->name, WIDTH_LIMIT);
+        schema->words[c].comma = schema->comma;
         for (int k = 0; k < column->categories; k++) {
             int64_t *place = data_words_add(&schema->words[c], column->category[k], err);
             if (!place)
@@ -106,12 +107,33 @@ static bool add_column(cJSON *array, const struct invar_column *column)
     return ok;
 }
 
+static bool any_comma(char *const *texts, int count)
+{
+    const struct data_csv form = {.separator = ';'};
+    double value;
+
+    for (int k = 0; k < count; k++)
+        if (strchr(texts[k], ',') && data_csv_number(&form, texts[k], &value))
+            return true;
+    return false;
+}
+
+/* Whether it matters that a comma may be the decimal point. */
+static bool has_comma(const struct data_schema *schema)
+{
+    bool any = any_comma(schema->class_names, schema->classes);
+    for (int c = 0; c < schema->count && !any; c++)
+        any = any_comma(schema->column[c].category, schema->column[c].categories);
+    return schema->comma && any;
+}
+
 char *data_schema_write(const struct data_schema *schema, struct invar_error *err)
 {
     cJSON *root = cJSON_CreateObject(), *array;
     char *text = NULL, *result = NULL;
     bool ok = root && cJSON_AddStringToObject(root, "label", schema->label) &&
               (!schema->label_number || cJSON_AddStringToObject(root, "label_kind", "number")) &&
+              (!has_comma(schema) || cJSON_AddTrueToObject(root, "decimal_comma")) &&
               add_strings(root, "classes", schema->class_names, schema->classes);
 
     array = ok ? cJSON_AddArrayToObject(root, "columns") : NULL;
@@ -183,6 +205,7 @@ static bool read_schema(const cJSON *root, struct data_schema *schema, struct in
     if (!cJSON_IsString(label) || !cJSON_IsArray(columns) || !(schema->label = invar_strdup(label->valuestring, err)) ||
         !read_strings(cJSON_GetObjectItemCaseSensitive(root, "classes"), &schema->class_names, &schema->classes, err))
         return false;
+    schema->comma = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(root, "decimal_comma"));
     schema->label_number = cJSON_IsString(kind) && strcmp(kind->valuestring, "number") == 0;
     if (!data_schema_reserve(schema, cJSON_GetArraySize(columns), err))
         return false;

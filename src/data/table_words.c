@@ -9,9 +9,9 @@
 #include <string.h>
 
 /* A number of at most 15 digits, which a double holds, without signs and zeros before it, as codes have. */
-static bool plain_number(const char *text, double *value)
+static bool plain_number(const char *text, bool comma, double *value)
 {
-    const struct data_csv form = {.separator = ','};
+    const struct data_csv form = {.separator = comma ? ';' : ','};
     const char *digits = text + (*text == '-');
 
     if (digits[0] == '+' || *text == '+' || (digits[0] == '0' && digits[1] >= '0' && digits[1] <= '9') ||
@@ -23,12 +23,12 @@ static bool plain_number(const char *text, double *value)
 }
 
 /* FNV-1a, of the value where the text is a number: 1, 1.0 and 1e0 are one word. */
-static size_t hash(const char *text)
+static size_t hash(const char *text, bool comma)
 {
     double value;
     uint64_t h = 14695981039346656037u;
 
-    if (plain_number(text, &value)) {
+    if (plain_number(text, comma, &value)) {
         unsigned char bytes[sizeof value];
         memcpy(bytes, &value, sizeof value);
         for (size_t i = 0; i < sizeof bytes; i++)
@@ -40,17 +40,22 @@ static size_t hash(const char *text)
     return (size_t)h;
 }
 
-static bool is_same(const char *a, const char *b)
+static bool is_same(const char *a, const char *b, bool comma)
 {
     double x, y;
-    return strcmp(a, b) == 0 || (plain_number(a, &x) && plain_number(b, &y) && x == y);
+    return strcmp(a, b) == 0 || (plain_number(a, comma, &x) && plain_number(b, comma, &y) && x == y);
+}
+
+bool data_value_same(const char *a, const char *b)
+{
+    return is_same(a, b, false);
 }
 
 /* Of the text, or the empty one where it belongs; there always is an empty one. */
 static struct data_word *slot_of(const struct data_words *words, const char *text)
 {
-    size_t at = hash(text) & (words->capacity - 1);
-    while (words->slot[at].text && !is_same(words->slot[at].text, text))
+    size_t at = hash(text, words->comma) & (words->capacity - 1);
+    while (words->slot[at].text && !is_same(words->slot[at].text, text, words->comma))
         at = (at + 1) & (words->capacity - 1);
     return &words->slot[at];
 }
@@ -63,7 +68,8 @@ int64_t *data_words_find(const struct data_words *words, const char *text)
 
 static bool grow(struct data_words *words, struct invar_error *err)
 {
-    struct data_words larger = {.capacity = words->capacity ? words->capacity * 2 : 64, .count = words->count};
+    struct data_words larger = {
+        .capacity = words->capacity ? words->capacity * 2 : 64, .count = words->count, .comma = words->comma};
 
     larger.slot = invar_alloc(larger.capacity, sizeof *larger.slot, err);
     if (!larger.slot)

@@ -444,6 +444,57 @@ static void test_fields(void **state)
     invar_dataset_close(d);
 }
 
+/* A column that is left out as a number to predict, whatever the number of its values. */
+static void test_number_field(void **state)
+{
+    struct invar_data_options o = labels_of(1500, 1200, "%.1f", 0.5);
+    struct invar_error err = {0};
+
+    (void)state;
+    set(&o, "label=");
+    set(&o, "ignore=y");
+    set(&o, "test_rows=last:100");
+    struct invar_dataset *d = open_as(&o, NULL);
+    const struct invar_dataset_info *info = invar_dataset_info(d);
+    assert_true(!invar_dataset_targets(d, INVAR_TRAIN));
+    assert_ok(invar_dataset_relabel(d, "y", "--label", &err), &err);
+    assert_true(info->label_number && info->labelled && info->classes == 0);
+    assert_near(invar_dataset_targets(d, INVAR_TRAIN)[1], 3.5, 0);
+    assert_near(invar_dataset_targets(d, INVAR_TEST)[0], 0.5 * (1400 * 7 % 1200), 0);
+    assert_refused(invar_dataset_hold_out(d, "y=3.5", "--hold-out", &err), &err, INVAR_ERROR_USAGE,
+                   "too many different numbers");
+    invar_dataset_close(d);
+    set(&o, "label_kind=class");
+    d = open_as(&o, NULL);
+    assert_refused(invar_dataset_relabel(d, "y", "--label", &err), &err, INVAR_ERROR_DATA, "too many different values");
+    invar_dataset_close(d);
+}
+
+/* 1,5 and 1,50 are one category where commas do not separate, and 1.5 of another file is it too; 1.0 names what is 1.
+ */
+static void test_equal_numbers(void **state)
+{
+    struct invar_data_options o = table_options("grade;y;x\n1,5;1,0;1\n2;2;4\n1,50;1;2\n2,0;2,00;3\n");
+    struct invar_error err = {0};
+
+    (void)state;
+    set(&o, "categorical=grade");
+    set(&o, "label=y");
+    struct invar_dataset *d = open_as(&o, NULL), *other;
+    assert_int_equal(invar_dataset_info(d)->classes, 2);
+    assert_int_equal(invar_dataset_info(d)->table->column[0].categories, 2);
+    o = table_options("grade,y,x\n1.5,1.00,1\n2.00,2,4\n");
+    set(&o, "label=y");
+    other = open_as(&o, invar_dataset_info(d)->table->schema);
+    assert_int_equal(invar_dataset_info(other)->table->column[0].unseen[INVAR_TRAIN], 0);
+    assert_int_equal(invar_dataset_labels(other, INVAR_TRAIN)[0], 0);
+    assert_int_equal(invar_dataset_labels(other, INVAR_TRAIN)[1], 1);
+    invar_dataset_close(other);
+    assert_ok(invar_dataset_hold_out(d, "grade=2.0", "--hold-out", &err), &err);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TEST], 2);
+    invar_dataset_close(d);
+}
+
 /* Numbers that are equal are one category, codes with zeros before them are not; what training never saw is counted. */
 static void test_unseen(void **state)
 {
@@ -508,11 +559,11 @@ static void test_row_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),     cmocka_unit_test(test_forms),   cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_splits),      cmocka_unit_test(test_schema),  cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_label_limit), cmocka_unit_test(test_fields),  cmocka_unit_test(test_unseen),
-        cmocka_unit_test(test_label_kind),  cmocka_unit_test(test_targets), cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_row_numbers),
+        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_forms),    cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_splits),        cmocka_unit_test(test_schema),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_label_limit),   cmocka_unit_test(test_fields),   cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_label_kind),    cmocka_unit_test(test_targets),  cmocka_unit_test(test_number_field),
+        cmocka_unit_test(test_equal_numbers), cmocka_unit_test(test_overflow), cmocka_unit_test(test_row_numbers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
