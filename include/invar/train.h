@@ -176,11 +176,13 @@ int64_t invar_trainer_steps_done(const struct invar_trainer *trainer);
 int64_t invar_trainer_steps_total(const struct invar_trainer *trainer);
 /**
  * The present weights in an encoder and a projector (NULL where there is none) on the host, which belong to the
- * trainer: the next call, and the end of invar_trainer_run, overwrite them. Refused: weights that are not finite.
+ * trainer: the next call, and the end of invar_trainer_run, overwrite them. Either argument may be NULL, where it is
+ * not wanted. Refused: weights that are not finite.
  */
 bool invar_trainer_present(struct invar_trainer *trainer, struct invar_encoder **encoder, struct invar_head **projector,
                            struct invar_error *err);
-/** The other way: what those two hold now becomes the present weights. Not for a recipe with a target network. */
+/** The other way, after such a call: what those two hold now becomes the present weights. Not for a recipe with a
+ * target network. */
 void invar_trainer_replace(struct invar_trainer *trainer);
 /** All remaining steps, checkpoints, and at the end projector.safetensors and classifier.safetensors (where there are
  * such nets) and encoder.safetensors.

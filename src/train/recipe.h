@@ -22,6 +22,10 @@ extern const struct invar_recipe_name invar_recipe_shipped[];
  * of it. */
 bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
+/** A run of so many steps must have some after its warm-up. */
+bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total,
+                               struct invar_error *err);
+
 /** The rules that span sections; origin is what messages call the recipe. */
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err);
 

@@ -2,6 +2,7 @@
 /* Rules of a recipe that span sections: what one section asks for, another must provide. */
 #include "train/recipe.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -271,12 +272,14 @@ static bool check_adversary(const struct invar_recipe *recipe, const char *origi
         return true;
     if (strcmp(kind, "noise") != 0 && !invar_generator_find(kind, some_shape, &own))
         return invar_error_set(err, own.code, "%s: %s", origin, own.message);
-    for (int i = 0; i < invar_objective_count(recipe->objective); i++)
-        if (strcmp(invar_objective_term(recipe->objective, i)->name, "reconstruction") == 0 && is_perturbed(recipe, 0))
+    for (int i = 0; i < invar_objective_count(recipe->objective); i++) {
+        const char *term = invar_objective_term(recipe->objective, i)->name;
+        if ((strcmp(term, "reconstruction") == 0 || strcmp(term, "aplr") == 0) && is_perturbed(recipe, 0))
             return invar_error_set(err, INVAR_ERROR_USAGE,
-                                   "%s: adversary.views names view 0, which terms.reconstruction takes for the clean "
-                                   "one: set adversary.views=[1]",
-                                   origin);
+                                   "%s: adversary.views names view 0, which terms.%s takes for the clean one: set "
+                                   "adversary.views=[1]",
+                                   origin, term);
+    }
     return check_perturbed_views(recipe, origin, err) && check_ascended_terms(recipe, origin, err);
 }
 
@@ -288,8 +291,23 @@ static bool check_views(const struct invar_recipe *recipe, const char *origin, s
            invar_error_set(err, own.code, "%s: %s", origin, own.message);
 }
 
+bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total,
+                               struct invar_error *err)
+{
+    const int64_t steps = llround(recipe->training.warmup * (double)total);
+
+    return steps < total || total < 1 ||
+           invar_error_set(
+               err, INVAR_ERROR_USAGE,
+               "%s: training.warmup is %g, so that all of the %lld step%s would be warm-up and the rate would "
+               "never come down: make the run longer (training.epochs, training.steps), or set "
+               "training.warmup=0",
+               origin, recipe->training.warmup, (long long)total, total == 1 ? "" : "s");
+}
+
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     return check_views(recipe, origin, err) && check_sources(recipe, origin, err) && check_use(recipe, origin, err) &&
-           check_heads(recipe, origin, err) && check_terms(recipe, origin, err) && check_adversary(recipe, origin, err);
+           invar_recipe_check_warmup(recipe, origin, recipe->training.steps, err) && check_heads(recipe, origin, err) &&
+           check_terms(recipe, origin, err) && check_adversary(recipe, origin, err);
 }

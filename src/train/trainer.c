@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trainer: what it is made of, and how much that takes. */
+#include "train/recipe.h"
 #include "train/trainer.h"
 
 #include "invar/file.h"
@@ -49,6 +50,8 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     t->sample_count = count;
     if (t->total < 1)
         t->total = 1;
+    if (!invar_recipe_check_warmup(t->recipe, info->source, t->total, err))
+        return false;
     t->warmup = llround(o->warmup * (double)t->total);
     t->peak = t->recipe->rate.lr * (t->recipe->rate.lr_scaling ? (double)t->batch / 256 : 1);
     return true;
@@ -90,6 +93,8 @@ static bool create_batch(struct invar_trainer *t, struct invar_error *err)
     t->global_size = (int64_t)info->channels * info->height * info->width;
     t->input_size = t->global_rows * t->global_size + (t->rows - t->global_rows) * info->channels * side * side;
     floats = (size_t)t->input_size;
+    if (!invar_view_options_check(&t->recipe->views, info, err))
+        return false;
     if (invar_device_is_planning(t->device))
         return true;
     t->loader = invar_loader_create(t->dataset, INVAR_TRAIN, t->batch, err);

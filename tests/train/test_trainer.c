@@ -151,6 +151,52 @@ static void test_no_projector(void **state)
     training_close(&t);
 }
 
+/* The present weights are those that the run writes, whatever the projector: its width given, or left to the terms (as
+ * dae and vime do), or none. Nobody has to ask for both. */
+static void test_present(void **state)
+{
+    static const char *const left_to_terms[] = {"projector={output: -1}", "terms={denoising: {over: all}}",
+                                                "views.blank=[0.3]"};
+    static const char *const none[] = {"projector=null"};
+    const struct {
+        const char *const *overrides;
+        int count;
+        int64_t width;
+    } cases[] = {{NULL, 0, 8}, {left_to_terms, 3, (int64_t)TRAINING_SIDE * TRAINING_SIDE}, {none, 1, 0}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct invar_error err = {0};
+        struct training t = {0};
+        struct invar_encoder *encoder = NULL, *again = NULL;
+        struct invar_head *head = NULL;
+        training_open(&t, cases[i].overrides, cases[i].count);
+        struct invar_trainer *trainer = training_start(&t, "run", false, NULL, NULL, NULL, &err);
+        assert_ok(trainer, &err);
+        assert_ok(invar_trainer_present(trainer, NULL, NULL, &err), &err);
+        assert_ok(invar_trainer_present(trainer, &encoder, NULL, &err), &err);
+        assert_ok(invar_trainer_run(trainer, &err), &err);
+        assert_ok(invar_trainer_present(trainer, &again, &head, &err), &err);
+        assert_ptr_equal(encoder, again);
+        struct invar_encoder *written = invar_encoder_read(test_path(t.folder, "run/encoder.safetensors"), &err);
+        assert_ok(written, &err);
+        assert_memory_equal(encoder->parameters, written->parameters,
+                            (size_t)encoder->net->trained_count * sizeof(float));
+        invar_encoder_free(written);
+        assert_int_equal(head ? invar_net_output(head->net).channels : 0, cases[i].width);
+        if (head) {
+            struct invar_head *file = invar_head_read(test_path(t.folder, "run/projector.safetensors"), &err);
+            assert_ok(file, &err);
+            assert_memory_equal(head->parameters, file->parameters, (size_t)head->net->trained_count * sizeof(float));
+            assert_int_equal(head->options.output, cases[i].width);
+            invar_head_free(file);
+        }
+        invar_trainer_replace(trainer);
+        invar_trainer_free(trainer);
+        training_close(&t);
+    }
+}
+
 /* ---- interruption and resumption ---- */
 
 /* Interrupted after steps 3 and 11, resumed twice: the same bytes as in one go. */
@@ -483,6 +529,7 @@ int main(void)
         cmocka_unit_test(test_projector),
         cmocka_unit_test(test_projector_of_a_finished_run),
         cmocka_unit_test(test_no_projector),
+        cmocka_unit_test(test_present),
         cmocka_unit_test(test_resume_optimisers),
         cmocka_unit_test(test_resume_target),
         cmocka_unit_test(test_resume_mlp_ntxent),
