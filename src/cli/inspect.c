@@ -52,7 +52,8 @@ struct beside {
 /* What the linear probe of the run gets wrong, where it was measured on the same data. */
 static bool read_probe(const struct cli_run *run, struct beside *out, struct invar_error *err)
 {
-    const char *source = invar_dataset_info(run->dataset)->source;
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    char difference[256];
     cJSON *results = cli_run_results(run->folder, "probe.json", err);
 
     if (!results)
@@ -60,13 +61,20 @@ static bool read_probe(const struct cli_run *run, struct beside *out, struct inv
     const cJSON *linear = cJSON_GetObjectItemCaseSensitive(results, "linear");
     const cJSON *top1 = cJSON_GetObjectItemCaseSensitive(linear, "top1");
     const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(linear, "data"));
+    const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(linear, "data_identity"));
     out->probe_error = -1;
     if (!cJSON_IsNumber(top1) || !data)
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
                  "there is no linear probe of this run: `invar probe RUN` measures one");
-    else if (strcmp(data, source) != 0)
+    else if (strcmp(data, info->source) != 0)
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
                  "the linear probe of this run is of %.200s: `invar probe RUN --data SOURCE` measures one here", data);
+    else if (identity && info->identity &&
+             !invar_data_identity_same(identity, info->identity, difference, sizeof difference))
+        snprintf(out->no_probe_error, sizeof out->no_probe_error,
+                 "the linear probe of this run is of what was there before: the data differ in %s: `invar probe RUN` "
+                 "measures it anew",
+                 difference);
     else
         out->probe_error = 100 - top1->valuedouble;
     cJSON_Delete(results);
@@ -155,7 +163,7 @@ static int inspect(const struct arguments *arguments)
         status = cli_fail(&err);
         goto done;
     }
-    cJSON_AddStringToObject(results, "data", invar_dataset_info(run.dataset)->source);
+    cli_run_add_data(invar_dataset_info(run.dataset), results);
     cJSON_AddStringToObject(results, "split", arguments->split);
     inspect_to_json(inspection, &arguments->options, results);
     if (!cli_run_add_machine(&run, results, &err) || !cli_run_merge(folder, "inspect.json", results, &err)) {

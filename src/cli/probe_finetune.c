@@ -149,7 +149,7 @@ static void add_state(cJSON *object, const char *name, const struct probe_traini
 static void add_data(cJSON *object, const struct cli_run *run, int64_t train_count)
 {
     cJSON_AddStringToObject(object, "precision", invar_precision_name(run->trained_in));
-    cJSON_AddStringToObject(object, "data", invar_dataset_info(run->dataset)->source);
+    cli_run_add_data(invar_dataset_info(run->dataset), object);
     cJSON_AddNumberToObject(object, "train_count", (double)train_count);
     cJSON_AddNumberToObject(object, "test_count", (double)probe_count_labelled(run->dataset, INVAR_TEST));
 }

@@ -162,7 +162,7 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
     cJSON_AddItemToObject(object, "l2_by_draw", cJSON_CreateDoubleArray(draws.l2, (int)settings->draws));
     cJSON_AddBoolToObject(object, "converged", draws.unconverged == 0);
     cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
-    cJSON_AddStringToObject(object, "data", info->source);
+    cli_run_add_data(info, object);
     cJSON_AddNumberToObject(object, "train_count", (double)draws.used);
     cJSON_AddNumberToObject(object, "drawn_from", (double)train->features.shape[0]);
     cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);

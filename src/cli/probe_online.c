@@ -51,7 +51,7 @@ cJSON *probe_measure_online(const struct cli_run *run, const struct probe_settin
         object = cJSON_CreateObject();
         probe_add_accuracy(object, &accuracy);
         cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
-        cJSON_AddStringToObject(object, "data", info->source);
+        cli_run_add_data(info, object);
         cJSON_AddNumberToObject(object, "train_count", (double)probe_count_labelled(run->dataset, INVAR_TRAIN));
         cJSON_AddNumberToObject(object, "test_count", (double)probe_count_labelled(run->dataset, INVAR_TEST));
         cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));

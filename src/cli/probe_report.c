@@ -169,9 +169,7 @@ cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embe
                                                          : linear(train, test, info->classes, &settings->linear, err);
     if (!object)
         return NULL;
-    cJSON_AddStringToObject(object, "data", info->source);
-    if (info->identity)
-        cJSON_AddStringToObject(object, "data_identity", info->identity);
+    cli_run_add_data(info, object);
     cJSON_AddNumberToObject(object, "train_count", (double)train->features.shape[0]);
     cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
     cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);

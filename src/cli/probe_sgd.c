@@ -43,7 +43,7 @@ static cJSON *describe(const struct invar_sgd_probe_result *result, const struct
     if (result->held_out_count)
         cJSON_AddNumberToObject(object, "held_out_count", (double)result->held_out_count);
     cJSON_AddNumberToObject(object, "seconds", result->seconds);
-    cJSON_AddStringToObject(object, "data", info->source);
+    cli_run_add_data(info, object);
     cJSON_AddNumberToObject(object, "train_count", (double)result->train_count);
     cJSON_AddNumberToObject(object, "test_count", (double)result->test_count);
     cJSON_AddNumberToObject(object, "dimensions", (double)result->dimensions);

@@ -309,6 +309,8 @@ static bool measure_all(struct robustness *r, struct invar_error *err)
 {
     cJSON *protocol = robustness_protocol(&r->plan);
 
+    if (invar_dataset_info(r->run.dataset)->identity)
+        cJSON_AddStringToObject(protocol, "data_identity", invar_dataset_info(r->run.dataset)->identity);
     cJSON_AddStringToObject(protocol, "precision", "float32");
     cJSON_AddStringToObject(protocol, "version", INVAR_VERSION);
     r->results = cJSON_CreateObject();

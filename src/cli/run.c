@@ -210,6 +210,13 @@ done:
     return ok;
 }
 
+void cli_run_add_data(const struct invar_dataset_info *info, cJSON *object)
+{
+    cJSON_AddStringToObject(object, "data", info->source);
+    if (info->identity)
+        cJSON_AddStringToObject(object, "data_identity", info->identity);
+}
+
 bool cli_run_add_machine(const struct cli_run *run, cJSON *result, struct invar_error *err)
 {
     const char *precision = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "precision"));

@@ -36,6 +36,8 @@ int64_t cli_run_width(const struct cli_run *run);
 /** A fresh encoder of the same architecture, initialised from training.seed of FOLDER/recipe.yaml. */
 struct invar_encoder *cli_run_random_encoder(const struct cli_run *run, struct invar_error *err);
 
+/** Adds "data" and "data_identity": which data a result is about, and what was in them (invar_data_identity_same). */
+void cli_run_add_data(const struct invar_dataset_info *info, cJSON *object);
 /** Adds "machine" to a result: what it was computed on; with the precision that it says itself, else float32. */
 bool cli_run_add_machine(const struct cli_run *run, cJSON *result, struct invar_error *err);
 

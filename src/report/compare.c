@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Runs side by side: groups of runs that differ in the seed alone, their means, and paired differences. */
+#include "invar/data.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
 #include "report/compare_parts.h"
@@ -91,12 +92,11 @@ static bool by_seed_read(struct comparison *c, const struct comparison_group *gr
         if (!out->first)
             out->first = value;
         if (!comparison_alike(out->first, value)) {
-            const bool data = strcmp(out->first->basis, value->basis) != 0;
             if (!comparison_note(c, err,
                                  "%s: its %s was measured on %s, that of other seeds on %s: it is left out of "
                                  "their mean",
-                                 run->folder, c->metric[metric].name, data ? value->basis : value->protocol,
-                                 data ? out->first->basis : out->first->protocol))
+                                 run->folder, c->metric[metric].name, comparison_apart(value, out->first),
+                                 comparison_apart(out->first, value)))
                 return false;
             continue;
         }
@@ -164,10 +164,9 @@ static bool add_unlike(struct unlike *unlike, const struct comparison_metric *me
     if (!own->count || !base->count || comparison_alike(own->first, base->first))
         return true;
     if (!unlike->metric) {
-        const bool data = strcmp(own->first->basis, base->first->basis) != 0;
         unlike->metric = metric->name;
-        unlike->own = data ? own->first->basis : own->first->protocol;
-        unlike->base = data ? base->first->basis : base->first->protocol;
+        unlike->own = comparison_apart(own->first, base->first);
+        unlike->base = comparison_apart(base->first, own->first);
     }
     return invar_text_printf(&unlike->names, err, "%s%s", unlike->names.size ? ", " : "", metric->name);
 }
@@ -378,6 +377,15 @@ static bool note_choices(struct comparison *c, struct invar_error *err)
 
 static bool note_data(struct comparison *c, struct invar_error *err)
 {
+    char difference[256];
+
+    for (int r = 1; r < c->run_count; ++r)
+        if (strcmp(c->run[r]->source, c->run[0]->source) == 0 &&
+            !invar_data_identity_same(c->run[0]->identity, c->run[r]->identity, difference, sizeof difference))
+            return comparison_note(c, err,
+                                   "%s had other contents when %s was trained than when %s was: they differ in %s: "
+                                   "numbers of different data are no comparison of methods",
+                                   c->run[r]->source, c->run[r]->folder, c->run[0]->folder, difference);
     for (int r = 1; r < c->run_count; ++r)
         if (strcmp(c->run[r]->source, c->run[0]->source) != 0)
             return comparison_note(c, err,

@@ -17,6 +17,7 @@ struct comparison_value {
     double value;         /**< NAN: nothing */
     const char *basis;    /**< what it was measured on: values of different bases are not averaged or subtracted */
     const char *protocol; /**< the same, where it is known; "": it is not, which agrees with all */
+    const char *identity; /**< of the data, likewise (invar_data_identity_same) */
 };
 
 /** Mean over seeds with its 95 % interval, mean - half .. mean + half. */

@@ -45,6 +45,8 @@ static void add_run(const struct comparison *c, int r, const char *group, cJSON 
     if (run->seed >= 0)
         cJSON_AddNumberToObject(object, "seed", (double)run->seed);
     cJSON_AddStringToObject(object, "data", run->source);
+    if (*run->identity)
+        cJSON_AddStringToObject(object, "data_identity", run->identity);
     cJSON_AddStringToObject(object, "version", run->version);
     cJSON_AddBoolToObject(object, "finished", run->finished);
     if (run->machines)

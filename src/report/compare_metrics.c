@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The numbers that runs are compared by: where each is found, its unit, and what it was measured on. */
+#include "invar/data.h"
 #include "report/compare_parts.h"
 
 #include <math.h>
@@ -119,7 +120,17 @@ static const char *robustness_basis(struct comparison *c, const cJSON *results, 
 
 bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b)
 {
-    return !strcmp(a->basis, b->basis) && (!*a->protocol || !*b->protocol || !strcmp(a->protocol, b->protocol));
+    return !strcmp(a->basis, b->basis) && (!*a->protocol || !*b->protocol || !strcmp(a->protocol, b->protocol)) &&
+           invar_data_identity_same(a->identity, b->identity, NULL, 0);
+}
+
+const char *comparison_apart(const struct comparison_value *value, const struct comparison_value *other)
+{
+    if (strcmp(value->basis, other->basis) != 0)
+        return value->basis;
+    if (!invar_data_identity_same(value->identity, other->identity, NULL, 0))
+        return value->identity;
+    return value->protocol;
 }
 
 static const char *inspect_basis(struct comparison *c, const cJSON *results, struct invar_error *err)
@@ -130,6 +141,12 @@ static const char *inspect_basis(struct comparison *c, const cJSON *results, str
                               cJSON_IsNumber(samples) ? samples->valuedouble : 0, split ? split : "?");
 }
 
+static const char *identity_in(const cJSON *result)
+{
+    const char *identity = text_in(result, "data_identity");
+    return identity ? identity : "";
+}
+
 /* The value of a metric in a run, wherever it is; value NAN where it is nowhere. */
 static bool look_up(struct comparison *c, const struct report_run *run, const char *name, struct comparison_value *out,
                     struct invar_error *err)
@@ -137,25 +154,30 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
     const struct own_name *own = find_own(name);
     const cJSON *top = NULL, *found = NULL;
 
-    *out = (struct comparison_value){.value = NAN, .basis = "", .protocol = ""};
+    *out = (struct comparison_value){.value = NAN, .basis = "", .protocol = "", .identity = ""};
     if (own && !own->series) {
         out->value = run->seconds;
     } else if (own) {
         out->value = report_run_last(run, own->series);
         out->basis = comparison_text_of(c, err, "%s", run->source);
+        out->identity = run->identity;
     } else if ((found = find_number(run->probe, name, "top1", &top))) {
         out->value = found->valuedouble;
         out->basis = probe_basis(c, top, err);
         out->protocol = probe_protocol(c, top, err);
+        out->identity = identity_in(top);
     } else if ((found = find_number(run->robustness, name, "error", &top))) {
         out->value = found->valuedouble;
         out->basis = robustness_basis(c, run->robustness, name, err);
+        out->identity = identity_in(cJSON_GetObjectItemCaseSensitive(run->robustness, "protocol"));
     } else if ((found = find_number(run->inspect, name, "value", &top))) {
         out->value = found->valuedouble;
         out->basis = inspect_basis(c, run->inspect, err);
+        out->identity = identity_in(run->inspect);
     } else {
         out->value = report_run_last(run, name);
         out->basis = comparison_text_of(c, err, "%s", run->source);
+        out->identity = run->identity;
     }
     return out->basis && out->protocol;
 }

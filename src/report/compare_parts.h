@@ -17,6 +17,8 @@ bool comparison_note(struct comparison *c, struct invar_error *err, const char *
 bool comparison_measure(struct comparison *c, const struct comparison_options *options, struct invar_error *err);
 /** Whether two values are of the same data and protocol. */
 bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b);
+/** That of `value` in which the two are not alike. */
+const char *comparison_apart(const struct comparison_value *value, const struct comparison_value *other);
 /** Groups, options in which they differ, names. */
 bool comparison_form_groups(struct comparison *c, struct invar_error *err);
 /** In what machines differ, and a sentence for each of training and results where they do. */

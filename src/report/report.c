@@ -149,6 +149,7 @@ static cJSON *describe(const struct report_run *run, const char *state)
     cJSON_AddStringToObject(out, "label", run->label);
     cJSON_AddStringToObject(out, "name", run->name);
     cJSON_AddStringToObject(out, "source", run->source);
+    cJSON_AddStringToObject(out, "identity", run->identity);
     cJSON_AddStringToObject(out, "version", run->version);
     cJSON_AddStringToObject(out, "state", state);
     if (run->machines)

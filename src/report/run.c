@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of run folders: every file that is there, and a sentence about every one that cannot be used. */
 #include "report/run.h"
+#include "invar/data.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include "invar/train.h"
@@ -244,7 +245,38 @@ static bool set_names(struct report_run *run, struct invar_error *err)
     run->name = invar_strdup(name && *name ? name : run->label, err);
     run->source = invar_strdup(source ? source : "", err);
     run->version = invar_strdup(version ? version : "", err);
-    return run->name && run->source && run->version;
+    const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.identity"));
+    run->identity = invar_strdup(identity ? identity : "", err);
+    return run->name && run->source && run->version && run->identity;
+}
+
+/* A result of the run's own source that was measured on what the encoder was not trained on. */
+static bool check_data(struct report_run *run, const char *name, const cJSON *result, struct invar_error *err)
+{
+    const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "data"));
+    const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "data_identity"));
+    struct invar_error found = {0};
+    char difference[256];
+
+    if (!data || !identity || strcmp(data, run->source) != 0 ||
+        invar_data_identity_same(run->identity, identity, difference, sizeof difference))
+        return true;
+    invar_error_set(
+        &found, INVAR_ERROR_DATA,
+        "%s: %s was measured on other data than the encoder was trained on: %s has changed since, they differ "
+        "in %s",
+        run->folder, name, data, difference);
+    return forgive(run, &found, err);
+}
+
+static bool check_results(struct report_run *run, struct invar_error *err)
+{
+    const cJSON *item;
+    bool ok = true;
+
+    cJSON_ArrayForEach(item, run->probe) ok = ok && check_data(run, item->string ? item->string : "", item, err);
+    return ok && check_data(run, "inspect.json", run->inspect, err) &&
+           check_data(run, "robustness.json", cJSON_GetObjectItemCaseSensitive(run->robustness, "protocol"), err);
 }
 
 static bool read_files(struct report_run *run, struct invar_error *err)
@@ -281,7 +313,7 @@ struct report_run *report_run_read(const char *folder, struct invar_error *err)
         return NULL;
     run->folder = invar_strdup(folder, err);
     run->label = run->folder ? own_name(folder, err) : NULL;
-    if (run->label && read_files(run, err) && set_names(run, err))
+    if (run->label && read_files(run, err) && set_names(run, err) && check_results(run, err))
         return run;
     report_run_free(run);
     return NULL;
@@ -307,6 +339,7 @@ void report_run_free(struct report_run *run)
     invar_free(run->name);
     invar_free(run->source);
     invar_free(run->version);
+    invar_free(run->identity);
     invar_free(run);
 }
 

@@ -31,6 +31,7 @@ struct report_run {
     char *name;     /**< `name` of the recipe, else the label */
     int64_t seed;   /**< training.seed; -1: not known */
     char *source;   /**< data.source of the recipe, "" where it is not known */
+    char *identity; /**< of its training data (invar_data_identity_same), "" where it is not known */
     char *version;  /**< invar.version of encoder.safetensors, "" where it is not known */
     bool finished;  /**< encoder.safetensors is there */
     double seconds; /**< of training, from samples_per_s of the logged steps; NAN: not known */

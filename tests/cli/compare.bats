@@ -106,3 +106,21 @@ PYTHON
     [ "$status" -eq 0 ]
     [[ "$output" != *alike* ]]
 }
+
+@test "data of one name that changed between runs, and between a run and its results" {
+    image=$(ls data/*train-images*)
+    printf '\377' | dd of="$image" bs=1 seek=1000 conv=notrunc status=none
+    "$invar" pretrain tau0.2-0/recipe.yaml --run later --threads 1 2>/dev/null
+    "$invar" probe later --threads 1 l2=0.01 >/dev/null 2>&1
+    "$invar" probe tau0.2-1 --threads 1 l2=0.01 >/dev/null 2>&1
+    COLUMNS=300 run --separate-stderr "$invar" compare tau0.2-0 tau0.2-1 later
+    [ "$status" -eq 0 ]
+    echo "$output"
+    grep -q 'idx:data had other contents when later was trained than when tau0.2-0 was: they differ in the contents' <<<"$output"
+    grep -q 'tau0.2-1: linear was measured on other data than the encoder was trained on: idx:data has changed since' <<<"$output"
+    grep -q 'its linear was measured on .*contents=.*: it is left out of their mean' <<<"$output"
+    "$invar" inspect tau0.2-0 --threads 1 noise_samples=2 noise_draws=32 >inspected.txt 2>/dev/null
+    grep -q 'of what was there before: the data differ in the contents' inspected.txt
+    "$invar" report tau0.2-1 --samples 0 2>/dev/null
+    grep -q 'linear was measured on other data' tau0.2-1/report.html
+}

@@ -47,7 +47,7 @@ section() {
     section bound | grep -Eq '^test_error +[0-9.]+ length'
     section bound | grep -Eq '^labelled +32 samples'
     json_object <run/inspect.json
-    for name in eigenvalues counts nearest sum_scaled warnings options machine processor threads; do
+    for name in eigenvalues counts nearest sum_scaled warnings options machine processor threads data_identity; do
         grep -q "\"$name\":" run/inspect.json
     done
 }

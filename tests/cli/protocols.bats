@@ -34,7 +34,7 @@ has_key() {
     grep -Eq '^sgd_random ' <<<"$output"
     [[ "$output" == *"protocol: sgd: epochs 6, batch 16"* && "$output" == *'augment "crop_flip"'* ]]
     [[ "$output" == *"chosen on held-out training samples"* ]]
-    has_key sgd sgd_random protocol best last held_out_count candidates per_class confusion
+    has_key sgd sgd_random protocol data_identity best last held_out_count candidates per_class confusion
     grep -q '"chosen_on_test":	false' run/probe.json
     probe --method sgd epochs=3 batch=16 --json | grep -v seconds >one.json
     probe --method sgd epochs=3 batch=16 --json | grep -v seconds >two.json
@@ -68,7 +68,7 @@ has_key() {
     [ "$status" -eq 0 ]
     grep -Eq '^finetune@4 .* mean of 2 draws of 16 labels' <<<"$output"
     grep -Eq '^finetune@50% .* mean of 2 draws of 32 labels' <<<"$output"
-    has_key finetune finetune@4 finetune@50% top1_by_draw last_top1_by_draw
+    has_key finetune finetune@4 finetune@50% data_identity top1_by_draw last_top1_by_draw
     probe --method finetune minimum_steps=4 epochs=1 --labels 4 --draws 2 --json | grep -v seconds >one.json
     probe --method finetune minimum_steps=4 epochs=1 --labels 4 --draws 2 --json | grep -v seconds >two.json
     cmp one.json two.json
@@ -127,7 +127,7 @@ has_key() {
     grep -Eq '^solo-learn-online +[4-9][0-9]\.[0-9]+ .* trained beside the encoder' out
     grep -q '^protocol: online, preset solo-learn-online$' out
     probe --method online --json >out.json
-    has_key online confusion per_class test_count protocol
+    has_key online confusion per_class test_count protocol data_identity
     grep -q '"chosen_on_test":	false' out.json
     fails_with 2 probe --method online --baseline random
     says online random none

@@ -28,7 +28,7 @@ robustness() {
     grep -Eq '^mean over the 15 +[0-9.]+$' whole.txt
     grep -Eq '^mean over all 19 +[0-9.]+$' whole.txt
     json_object <run/robustness.json
-    for key in format protocol clean corruptions mean_error mean_error_19 chosen_on frost seed images table machine processor threads; do
+    for key in format protocol clean corruptions mean_error mean_error_19 chosen_on frost seed images table machine processor threads data_identity; do
         grep -q "\"$key\":" run/robustness.json
     done
     ! grep -q mCE run/robustness.json

@@ -30,7 +30,7 @@ function tilesOf(r) {
 function factsOf(r) {
   const date = r.started ? new Date(r.started * 1000).toISOString().replace("T", " ").slice(0, 16) + " UTC" : null;
   const known = [
-    ["Recipe", r.name], ["Data", r.source], ["Encoder", encoder(r)], ["Objective", objective(r)],
+    ["Recipe", r.name], ["Data", r.source], ["What was in them", r.identity && el("code", {}, r.identity)], ["Encoder", encoder(r)], ["Objective", objective(r)],
     ["Optimiser", setting(r, "optimiser.kind") && `${setting(r, "optimiser.kind")}, learning rate ${setting(r, "optimiser.lr")}`],
     ["Length", [setting(r, "training.epochs") && setting(r, "training.epochs") + " epochs", setting(r, "training.batch") && "batch " + setting(r, "training.batch"), steps(r) && number(steps(r), 9) + " steps"].filter(Boolean).join(", ")],
     ["Seed", isNumber(r.seed) ? String(r.seed) : null], ["Training time", isNumber(r.seconds) ? duration(r.seconds) : null], ["Started", date],
