@@ -72,6 +72,7 @@ struct invar_data_options {
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
     struct invar_real_list mean, deviation; /**< by channel, images: of values in 0..1, clips: of the log-mel
                                                spectrogram; empty: those of the training split */
+    int orientation;                        /**< apply | ignore: what EXIF says of which way up an image is */
     double test_fraction;                   /**< seeded split where the source has none */
     int64_t split_seed;
     int memory;                     /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
@@ -115,6 +116,9 @@ struct invar_dataset_info {
     bool assumed;              /**< the source was not found: what the options say of it (invar_dataset_survey) */
     int64_t skipped;           /**< unreadable samples left out (so far) */
     const char *first_skipped; /**< its name and why, or NULL */
+    int64_t turned;            /**< images (so far) whose file says that they are not upright: turned, or left as they
+                                  lie with data.orientation=ignore */
+    bool ignores_orientation;  /**< that option */
     int64_t groups;            /**< refinement groups in the training split; 0 without data.group */
     struct {
         const char *name;

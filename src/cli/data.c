@@ -194,6 +194,10 @@ static void print_shape(const struct invar_dataset_info *info)
 {
     printf("shape      %d x %d, %d channel%s%s\n", info->height, info->width, info->channels,
            info->channels == 1 ? "" : "s", info->varying ? " (samples differ in size and are resized)" : "");
+    if (info->turned)
+        printf("turned     %" PRId64 " images %s\n", info->turned,
+               info->ignores_orientation ? "are not upright by their EXIF orientation and left so"
+                                         : "turned as their EXIF orientation says");
     printf("mean      ");
     for (int channel = 0; channel < info->channels; ++channel)
         printf(" %.4f", (double)info->mean[channel]);
@@ -337,6 +341,8 @@ static int print_json(const struct invar_dataset *dataset, const int64_t *counts
         cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
     }
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
+    if (info->kind == INVAR_DATA_IMAGE)
+        cJSON_AddNumberToObject(root, "turned", (double)info->turned);
     cJSON *list = cJSON_AddArrayToObject(root, "problems");
     for (int i = 0; i < problems->count; ++i)
         cJSON_AddItemToArray(list, cJSON_CreateString(problems->text[i]));

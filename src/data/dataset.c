@@ -8,9 +8,7 @@
 #include <omp.h>
 #include <string.h>
 
-#define HEADERS 1000    /* images asked for their channels */
-#define MAX_CHANNELS 16 /* of images */
-#define WARNINGS 10     /* bad items named in the log; after that they are only counted */
+#define WARNINGS 10 /* bad items named in the log; after that they are only counted */
 
 #define FIELD(name) offsetof(struct invar_data_options, name)
 const struct invar_option invar_data_option_table[] = {
@@ -26,6 +24,8 @@ const struct invar_option invar_data_option_table[] = {
      "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
     {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
      "by which every channel is divided; []: the deviation of the training split"},
+    {"orientation", INVAR_OPTION_CHOICE, FIELD(orientation), "apply", 0, 0, "apply|ignore",
+     "images are turned upright as EXIF says, or left as they lie in their files"},
     {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
      "training samples that the source should have, others are warned of; 0: any. --dry-run needs no source where "
      "samples, size and channels are set"},
@@ -129,80 +129,10 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
                            data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->first_bad);
 }
 
-/* What most of the images asked have; gray and colour count together and are 3 where any is colour. 0: not known. */
-static int choose_channels(const struct invar_dataset *dataset, const long long *have, long long asked)
+void data_dataset_turned(struct invar_dataset *dataset, int64_t item)
 {
-    const long long plain = have[1] + have[3];
-    int most = 0;
-
-    for (int n = 2; n <= MAX_CHANNELS; n++)
-        if (n != 3 && have[n] > (most ? have[most] : 0))
-            most = n;
-    if (most && have[most] > plain) {
-        if (plain || have[most] < asked)
-            invar_log(
-                INVAR_LOG_WARNING,
-                "%s: of %lld images asked %lld have %d channels: so does data.channels, others count as unreadable",
-                dataset->options.source, asked, have[most], most);
-        return most;
-    }
-    if (have[1] && have[3])
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: of %lld images asked %lld are colour and %lld gray: data.channels is 3, gray gets three equal "
-                  "channels",
-                  dataset->options.source, asked, have[3], have[1]);
-    return have[3] ? 3 : most ? 1 : 0;
-}
-
-/* The channels of all, by the headers of all images or of HEADERS of them at equal distances. */
-static bool find_channels(struct invar_dataset *dataset, struct data_decoder *decoder, int *wanted,
-                          struct invar_error *err)
-{
-    const struct data_source *source = &dataset->source;
-    const int64_t asked = source->count < HEADERS ? source->count : HEADERS;
-    long long have[MAX_CHANNELS + 1] = {0};
-
-    *wanted = source->kind == INVAR_DATA_IMAGE ? (int)dataset->options.channels : 0;
-    if (*wanted || source->kind != INVAR_DATA_IMAGE || !source->channels_of)
-        return true;
-    for (int64_t i = 0; i < asked; i++) {
-        struct invar_error why = {0};
-        const int channels = source->channels_of(source, source->count * i / asked, decoder, &why);
-        if (data_ends(&why))
-            return invar_error_set(err, why.code, "%s", why.message);
-        have[channels >= 0 && channels <= MAX_CHANNELS ? channels : 0]++;
-    }
-    *wanted = choose_channels(dataset, have, asked);
-    return true;
-}
-
-/* The size is that of the first image that can be decoded. */
-static bool find_reference(struct invar_dataset *dataset, struct invar_error *err)
-{
-    struct data_decoder decoder = {0};
-    struct data_image image = {0};
-    int wanted;
-    bool found = false, ok = find_channels(dataset, &decoder, &wanted, err);
-
-    for (int64_t i = 0; ok && !found && i < dataset->source.count; i++) {
-        struct invar_error why = {0};
-        found = data_source_decode(&dataset->source, i, wanted, &decoder, &image, &why);
-        if (!found && data_ends(&why))
-            ok = invar_error_set(err, why.code, "%s", why.message);
-        else if (!found)
-            ok = data_dataset_bad(dataset, i, why.message, err);
-        dataset->reference = i;
-    }
-    if (ok && !found)
-        ok = invar_error_set(err, INVAR_ERROR_DATA, "%s: no %s can be read; the first: %s", dataset->options.source,
-                             data_source_noun(&dataset->source), dataset->first_bad);
-    dataset->height = image.height;
-    dataset->width = image.width;
-    dataset->channels = image.channels;
-    dataset->unit = (uint8_t)image.unit;
-    data_decoder_free(&decoder);
-    data_image_free(&image);
-    return ok;
+    dataset->info.turned += !dataset->turned[item];
+    dataset->turned[item] = true;
 }
 
 /* Room for labels that are numbers, where it is not there yet. */
@@ -341,6 +271,7 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
     int size = dataset->source.kind == INVAR_DATA_IMAGE ? (int)dataset->options.size : 0;
     info->source = dataset->options.source;
     info->kind = dataset->source.kind;
+    info->ignores_orientation = dataset->options.orientation == DATA_ORIENTATION_IGNORE;
     info->rank = info->kind == INVAR_DATA_TABLE ? 1 : 3;
     info->height = size ? size : dataset->height;
     info->width = size ? size : dataset->width;
@@ -353,9 +284,9 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
 
 static bool check_options(const struct invar_data_options *options, struct invar_error *err)
 {
-    if (options->channels < 0 || options->channels > MAX_CHANNELS)
+    if (options->channels < 0 || options->channels > DATA_CHANNEL_LIMIT)
         return invar_error_set(err, INVAR_ERROR_USAGE, "data.channels: %lld, expected 0 to %d",
-                               (long long)options->channels, MAX_CHANNELS);
+                               (long long)options->channels, DATA_CHANNEL_LIMIT);
     if (options->size < 0 || options->size > DATA_SIDE_LIMIT)
         return invar_error_set(err, INVAR_ERROR_USAGE, "data.size: %lld, expected 0 to %d", (long long)options->size,
                                DATA_SIDE_LIMIT);
@@ -424,7 +355,8 @@ static bool examine(struct invar_dataset *dataset, struct invar_error *err)
     for (int64_t i = 0; i < dataset->source.count; i++)
         dataset->total[dataset->source.split[i]]++;
     dataset->bad = invar_alloc((size_t)dataset->source.count, sizeof *dataset->bad, err);
-    if (!dataset->bad || !find_reference(dataset, err))
+    dataset->turned = invar_alloc((size_t)dataset->source.count, sizeof *dataset->turned, err);
+    if (!dataset->bad || !dataset->turned || !data_find_reference(dataset, err))
         return false;
     return describe(dataset, err);
 }
@@ -524,6 +456,7 @@ void invar_dataset_close(struct invar_dataset *dataset)
     data_groups_free(&dataset->refinement);
     invar_text_free(&dataset->identity.text);
     invar_free(dataset->bad);
+    invar_free(dataset->turned);
     invar_free(dataset);
 }
 

@@ -34,6 +34,7 @@ struct invar_dataset {
     int64_t reference; /**< its item */
 
     bool *bad;            /**< [items] */
+    bool *turned;         /**< [items] that are known not to lie upright */
     int64_t bad_count[2]; /**< by split, of total[2] items */
     int64_t total[2];
     char first_bad[512];
@@ -59,6 +60,10 @@ bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, stru
                          struct data_image *image, struct invar_error *err);
 /** Notes a bad item, once, with its message; false when that makes more of its split than bad_limit allows. */
 bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err);
+/** Finds channels, size and type that all samples have, and the item that they are taken from. */
+bool data_find_reference(struct invar_dataset *dataset, struct invar_error *err);
+/** Counts an item that does not lie upright, once. */
+void data_dataset_turned(struct invar_dataset *dataset, int64_t item);
 /** The most items of a split that may be bad. */
 int64_t data_dataset_bad_allowed(const struct invar_dataset *dataset, enum invar_split split);
 /** What samples of a set in memory look like. */

@@ -79,6 +79,7 @@ static bool keep(void *user, int thread, int64_t item, const struct data_image *
     if (!pixels)
         return false;
     memcpy(pixels, image->pixels, size);
+    dataset->turned[item] = image->orientation > 1;
     dataset->pixels[item] = pixels;
     dataset->shape[item] = (struct data_shape){image->height, image->width, (uint8_t)image->unit};
     return true;
@@ -143,6 +144,18 @@ static void find_varying(struct invar_dataset *dataset)
     }
 }
 
+static void count_turned(struct invar_dataset *dataset)
+{
+    long long count = 0;
+    for (int64_t i = 0; i < dataset->source.count; i++)
+        count += dataset->turned[i];
+    dataset->info.turned = count;
+    if (count)
+        invar_log(INVAR_LOG_INFO, "%s: %lld images %s", dataset->options.source, count,
+                  dataset->info.ignores_orientation ? "are not upright by their EXIF orientation and left so"
+                                                    : "turned as their EXIF orientation says");
+}
+
 static bool hold_all(struct invar_dataset *dataset, size_t limit, struct invar_error *err)
 {
     struct holding holding = {.dataset = dataset, .limit = limit};
@@ -161,9 +174,11 @@ static bool hold_all(struct invar_dataset *dataset, size_t limit, struct invar_e
     ok = data_dataset_visit(dataset, items, count, keep, &holding, &why);
     if (ok) {
         find_varying(dataset);
+        count_turned(dataset);
         data_source_release(&dataset->source);
         dataset->info.in_memory = true;
     } else if (holding.full) {
+        memset(dataset->turned, 0, (size_t)count * sizeof *dataset->turned);
         data_hold_free(dataset);
         ok = true;
     } else {

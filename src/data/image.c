@@ -49,6 +49,7 @@ bool data_image_shape(struct data_image *image, size_t unit, int height, int wid
     image->channels = channels;
     image->unit = unit;
     image->alpha = false;
+    image->orientation = 1;
     return true;
 }
 
@@ -61,6 +62,7 @@ bool data_image_floats(struct data_image *image, int width, int channels, struct
     image->channels = channels;
     image->unit = sizeof(float);
     image->alpha = false;
+    image->orientation = 1;
     return true;
 }
 
@@ -260,5 +262,6 @@ static bool decode(struct data_decoder *decoder, const uint8_t *bytes, size_t si
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                        struct data_image *image, struct invar_error *err)
 {
-    return decode(decoder, bytes, size, name, channels, image, err) && fit(image, channels, name, err);
+    return decode(decoder, bytes, size, name, channels, image, err) && fit(image, channels, name, err) &&
+           (!decoder->turn || data_image_turn(image, &decoder->scratch, image->orientation, err));
 }

@@ -10,6 +10,7 @@
 /** Larger images are refused before any memory is taken: a few bytes of header must not cost gigabytes. */
 #define DATA_SIDE_LIMIT 16384
 #define DATA_PIXEL_LIMIT ((int64_t)1 << 26)
+#define DATA_CHANNEL_LIMIT 16
 /** Largest file of one image, in bytes. */
 #define DATA_FILE_LIMIT ((size_t)1 << 28)
 
@@ -19,6 +20,7 @@ struct data_image {
     int height, width, channels;
     size_t unit;     /**< bytes of one number: 1 uint8, 2 uint16, 4 float32 */
     bool alpha;      /**< the last channel is opacity */
+    int orientation; /**< what the file says of it, as EXIF has it: 1 upright .. 8 */
     uint8_t *pixels; /**< the numbers, whatever their type */
     size_t capacity;
 };
@@ -55,6 +57,7 @@ struct data_decoder {
     uint8_t *file; /**< content of the file being decoded */
     size_t file_capacity;
     struct data_image scratch;
+    bool turn; /**< whether images are turned as their orientation says */
 };
 /** A zeroed decoder is ready for use. */
 void data_decoder_free(struct data_decoder *decoder);
@@ -75,6 +78,12 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
                       struct data_image *image, struct invar_error *err);
 bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                      struct data_image *image, struct invar_error *err);
+/** The orientation, 1 to 8, of EXIF data without their header "Exif": 1 where they say none or are damaged. Fails for
+ * memory alone. */
+bool data_exif_orientation(const uint8_t *tiff, size_t size, const char *name, int *orientation,
+                           struct invar_error *err);
+/** Turns an image as an orientation says; spare is overwritten and takes its memory. */
+bool data_image_turn(struct data_image *image, struct data_image *spare, int orientation, struct invar_error *err);
 /** Checks sides and area of a header against the limits. */
 bool data_image_check(int64_t height, int64_t width, const char *name, struct invar_error *err);
 

@@ -13,7 +13,8 @@
 struct images {
     struct data_list list;
     size_t *entry; /* [items], into list */
-    int folder;    /* descriptor; -1: an archive */
+    bool turn;
+    int folder; /* descriptor; -1: an archive */
     struct data_tar tar;
 };
 
@@ -102,7 +103,10 @@ static int channels_of(const struct data_source *source, int64_t item, struct da
 static bool decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                    struct data_image *image, struct invar_error *err)
 {
+    const struct images *images = source->state;
     size_t size;
+
+    decoder->turn = images->turn;
     return load(source, item, decoder, &size, err) &&
            data_image_decode(decoder, decoder->file, size, name(source, item), channels, image, err);
 }
@@ -138,6 +142,7 @@ bool data_images_open(struct data_source *source, const char *path, const struct
         return false;
     images->folder = -1;
     images->tar.file = -1;
+    images->turn = options->orientation == DATA_ORIENTATION_APPLY;
     source->state = images;
     source->decode = decode;
     source->channels_of = channels_of;

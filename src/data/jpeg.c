@@ -57,6 +57,35 @@ static void from_cmyk(const struct data_image *cmyk, struct data_image *rgb)
             rgb->pixels[3 * i + c] = (uint8_t)((cmyk->pixels[4 * i + c] * cmyk->pixels[4 * i + 3] + 127) / 255);
 }
 
+/* EXIF data without their header; NULL where there are none. */
+static const uint8_t *find_exif(const uint8_t *bytes, size_t size, size_t *length)
+{
+    for (size_t at = 2; at + 4 <= size && bytes[at] == 0xff;) {
+        const uint8_t marker = bytes[at + 1];
+        const size_t segment = (size_t)bytes[at + 2] << 8 | bytes[at + 3];
+        if (marker == 0xff) { /* a filler */
+            at++;
+            continue;
+        }
+        if (marker == 0xda || marker == 0xd9 || segment < 2 || segment > size - at - 2)
+            return NULL;
+        if (marker == 0xe1 && segment > 8 && memcmp(bytes + at + 4, "Exif\0", 6) == 0) {
+            *length = segment - 8;
+            return bytes + at + 10;
+        }
+        at += 2 + segment;
+    }
+    return NULL;
+}
+
+static bool read_orientation(const uint8_t *bytes, size_t size, const char *name, struct data_image *image,
+                             struct invar_error *err)
+{
+    size_t length = 0;
+    const uint8_t *exif = find_exif(bytes, size, &length);
+    return !exif || data_exif_orientation(exif, length, name, &image->orientation, err);
+}
+
 bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                       struct data_image *image, struct invar_error *err)
 {
@@ -72,8 +101,9 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
     if (space != TJCS_CMYK && space != TJCS_YCCK) {
         if (!data_image_shape(image, 1, height, width, wanted, channels, err))
             return false;
-        return decompress(decoder, bytes, size, image, wanted == 1 ? TJPF_GRAY : TJPF_RGB) ||
-               refuse(decoder, name, err);
+        return (decompress(decoder, bytes, size, image, wanted == 1 ? TJPF_GRAY : TJPF_RGB) ||
+                refuse(decoder, name, err)) &&
+               read_orientation(bytes, size, name, image, err);
     }
     if (!data_image_shape(&decoder->scratch, 1, height, width, 4, 4, err) ||
         !data_image_shape(image, 1, height, width, 3, channels, err))
@@ -81,5 +111,5 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
     if (!decompress(decoder, bytes, size, &decoder->scratch, TJPF_CMYK))
         return refuse(decoder, name, err);
     from_cmyk(&decoder->scratch, image);
-    return true;
+    return read_orientation(bytes, size, name, image, err);
 }

@@ -51,6 +51,14 @@ static int decode_wide(spng_ctx *context, const struct spng_ihdr *header, struct
     return spng_decode_image(context, image->pixels, data_image_bytes(image), SPNG_FMT_PNG, 0);
 }
 
+/* A chunk eXIf, which may be absent. */
+static bool read_orientation(spng_ctx *context, const char *name, struct data_image *image, struct invar_error *err)
+{
+    struct spng_exif exif;
+    return spng_get_exif(context, &exif) != SPNG_OK ||
+           data_exif_orientation((const uint8_t *)exif.data, exif.length, name, &image->orientation, err);
+}
+
 bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                      struct data_image *image, struct invar_error *err)
 {
@@ -78,7 +86,7 @@ bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t 
         status = spng_decode_chunks(context);
     if (status != SPNG_OK)
         goto refused;
-    ok = true;
+    ok = read_orientation(context, name, image, err);
     goto done;
 refused:
     if (status == SPNG_EMEM) {

@@ -14,6 +14,9 @@ enum { DATA_MEMORY_AUTO, DATA_MEMORY_YES, DATA_MEMORY_NO };
 /** Values of the option data.label_kind, in the order of its choices. */
 enum { DATA_LABEL_AUTO, DATA_LABEL_NUMBER, DATA_LABEL_CLASS };
 
+/** Values of the option data.orientation. */
+enum { DATA_ORIENTATION_APPLY, DATA_ORIENTATION_IGNORE };
+
 /**
  * What a source turned its files into: numbered items, each with a split, a label and pixels. Filled by the source's
  * open function, which may leave it half filled on failure; data_source_close accepts that.

@@ -171,6 +171,34 @@ static inline struct bytes make_jpeg(int height, int width, int channels, int va
     return out;
 }
 
+/** EXIF data without header that say an orientation, in either byte order. */
+static inline struct bytes make_exif(int orientation, bool big)
+{
+    static const uint8_t little_endian[] = {'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3,
+                                            0,   1,   0,  0, 0, 0, 0, 0, 0, 0, 0,    0, 0};
+    static const uint8_t big_endian[] = {'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0,
+                                         3,   0,   0, 0,  1, 0, 0, 0, 0, 0, 0, 0,    0};
+    struct bytes out = {0};
+    bytes_put(&out, big ? big_endian : little_endian, sizeof big_endian);
+    out.data[big ? 19 : 18] = (uint8_t)orientation;
+    return out;
+}
+
+/** A JPEG with EXIF data behind its first marker; both are freed. */
+static inline struct bytes make_jpeg_exif(struct bytes jpeg, struct bytes exif)
+{
+    struct bytes out = {0};
+    const uint8_t head[] = {0xff, 0xe1, (uint8_t)((exif.size + 8) >> 8), (uint8_t)(exif.size + 8), 'E', 'x', 'i', 'f',
+                            0,    0};
+    bytes_put(&out, jpeg.data, 2);
+    bytes_put(&out, head, sizeof head);
+    bytes_put(&out, exif.data, exif.size);
+    bytes_put(&out, jpeg.data + 2, jpeg.size - 2);
+    bytes_done(&jpeg);
+    bytes_done(&exif);
+    return out;
+}
+
 /* ---- tar ---- */
 
 static inline void tar_seal(uint8_t *header)
