@@ -46,5 +46,9 @@ bool invar_array_convert(struct invar_array *out, const struct invar_array *in, 
 bool invar_npy_read(struct invar_array *out, const char *path, struct invar_error *err);
 /** Writes version 1.0 beside its place, flushes, renames. */
 bool invar_npy_write(const struct invar_array *array, const char *path, struct invar_error *err);
+struct invar_writer;
+/** The same bytes to a writer that is open (file.h); path is for messages. */
+bool invar_npy_put(struct invar_writer *writer, const struct invar_array *array, const char *path,
+                   struct invar_error *err);
 
 #endif

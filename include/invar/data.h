@@ -166,6 +166,24 @@ const double *invar_dataset_targets(const struct invar_dataset *dataset, enum in
  * data.group. Equal values of the column have equal ids, whatever the order of rows. */
 const int64_t *invar_dataset_groups(const struct invar_dataset *dataset, enum invar_split split);
 
+/** Where a sample comes from; the text is borrowed until the dataset is closed. */
+struct invar_origin {
+    const char *path; /**< images and clips: its file, below the source's folder or in its archive; tables: the table;
+                         NULL: it is one of many in a file of the source (idx, cifar) */
+    int64_t line;     /**< tables: where its row begins in path, from 1; else 0 */
+    int64_t item;     /**< its number in the source, from 0, training files before test files */
+};
+struct invar_origin invar_dataset_origin(const struct invar_dataset *dataset, enum invar_split split, int64_t index);
+
+/** A sample that was left out because it cannot be read. */
+struct invar_left_out {
+    enum invar_split split;
+    struct invar_origin origin;
+    const char *why; /**< a sentence, borrowed until the dataset is closed */
+};
+/** Number `number` of them, in the order in which they were met; false past the last, info.skipped - 1. */
+bool invar_dataset_left_out(const struct invar_dataset *dataset, int64_t number, struct invar_left_out *out);
+
 /** Makes a field of the source the label (data.label does so from the start): labels and classes change, samples and
  * splits do not; a column of numbers is a number or classes as data.label_kind has it. key is the option that names it,
  * for messages. */

@@ -13,6 +13,8 @@
 struct invar_embedded {
     struct invar_array features; /**< float32 [rows][D] */
     struct invar_array labels;   /**< int64 [rows]; -1 where there is none */
+    struct invar_array index;    /**< int64 [rows]: number of the sample within its split */
+    int64_t pooled;              /**< rows that are means over windows */
 };
 void invar_embedded_free(struct invar_embedded *embedded);
 /** Keeps the rows that have a label, in their order, and returns how many had none. Whatever needs labels calls it. */
@@ -22,15 +24,26 @@ int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded);
  * source is what the message calls the data. */
 bool invar_embed_accepts(const struct invar_encoder *encoder, enum invar_data_kind kind, const char *source,
                          struct invar_error *err);
+struct invar_embed_options {
+    enum invar_precision precision;
+    /** Of a clip longer than what the encoder sees, and of an image at least as large in both sides, the mean over
+     * windows of that size, half a window apart, the last flush with the end. Else the plain view alone: the beginning
+     * of a clip, an image resized. */
+    bool windows;
+    void (*progress)(void *user, int64_t done, int64_t total); /**< called now and then; may be NULL */
+    void *user;
+};
+/** Samples of clips and of images that a window of an encoder spans, and how far windows are apart: along the clip, or
+ * along the width. False for tables. */
+bool invar_embed_window(const struct invar_dataset_info *info, const struct invar_encoder *encoder, int64_t *window,
+                        int64_t *hop);
 /**
  * Representations h of one split under the plain view, standardised as the encoder was trained (its own mean and
- * deviation, its own input size). The same bits whatever the number of threads that make the views. progress is called
- * now and then and may be NULL. Refused: data of another kind or whose channels are not those of the encoder, a split
+ * deviation, its own input size). The same bits whatever the number of threads that make the views. Refused: data of another kind or whose channels are not those of the encoder, a split
  * without samples, weights or representations that are not finite (the array or the sample is named).
  */
 bool invar_embed(struct invar_device *device, const struct invar_encoder *encoder, struct invar_dataset *dataset,
-                 enum invar_split split, enum invar_precision precision,
-                 void (*progress)(void *user, int64_t done, int64_t total), void *user, struct invar_embedded *out,
+                 enum invar_split split, const struct invar_embed_options *options, struct invar_embedded *out,
                  struct invar_error *err);
 /** The plain views themselves, flattened to [C*H*W]: the `input` baseline. */
 bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_embedded *out,

@@ -22,6 +22,8 @@ void invar_bytes_free(struct invar_bytes *bytes);
  * removes it. Links are followed; a device or pipe (/dev/stdout) is written directly. */
 struct invar_writer;
 struct invar_writer *invar_writer_open(const char *path, struct invar_error *err);
+/** The same to a stream that is open already and stays so, such as stdout; name is what messages call it. */
+struct invar_writer *invar_writer_open_stream(FILE *stream, const char *name, struct invar_error *err);
 bool invar_writer_put(struct invar_writer *writer, const void *data, size_t size, struct invar_error *err);
 bool invar_writer_printf(struct invar_writer *writer, struct invar_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

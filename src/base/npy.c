@@ -287,7 +287,8 @@ static size_t format_header(char *out, size_t size, const struct invar_array *ar
     return total;
 }
 
-bool invar_npy_write(const struct invar_array *array, const char *path, struct invar_error *err)
+bool invar_npy_put(struct invar_writer *writer, const struct invar_array *array, const char *path,
+                   struct invar_error *err)
 {
     const char *descr = NULL;
     for (size_t i = 0; i < TYPE_COUNT && !descr; i++)
@@ -299,9 +300,13 @@ bool invar_npy_write(const struct invar_array *array, const char *path, struct i
     char header[512];
     size_t header_size = format_header(header, sizeof header, array, descr);
     size_t data_size = (size_t)invar_array_count(array) * invar_dtype_size(array->dtype);
+    return invar_writer_put(writer, header, header_size, err) && invar_writer_put(writer, array->data, data_size, err);
+}
+
+bool invar_npy_write(const struct invar_array *array, const char *path, struct invar_error *err)
+{
     struct invar_writer *writer = invar_writer_open(path, err);
-    bool ok = writer && invar_writer_put(writer, header, header_size, err) &&
-              invar_writer_put(writer, array->data, data_size, err) && invar_writer_commit(writer, err);
+    bool ok = writer && invar_npy_put(writer, array, path, err) && invar_writer_commit(writer, err);
     invar_writer_close(writer);
     return ok;
 }

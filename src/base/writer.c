@@ -17,6 +17,7 @@ struct invar_writer {
     char *temporary; /* NULL when target is a device or pipe, which is written directly */
     mode_t mode;     /* of the file that is replaced */
     bool replaces;
+    bool borrowed; /* stream stays open */
     bool failed;
 };
 
@@ -107,6 +108,20 @@ failed:
     return NULL;
 }
 
+struct invar_writer *invar_writer_open_stream(FILE *stream, const char *name, struct invar_error *err)
+{
+    struct invar_writer *writer = invar_alloc(1, sizeof *writer, err);
+    if (!writer)
+        return NULL;
+    writer->borrowed = true;
+    writer->stream = stream;
+    writer->path = invar_strdup(name, err);
+    if (writer->path)
+        return writer;
+    invar_writer_close(writer);
+    return NULL;
+}
+
 bool invar_writer_put(struct invar_writer *writer, const void *data, size_t size, struct invar_error *err)
 {
     if (size == 0 || fwrite(data, 1, size, writer->stream) == size)
@@ -150,7 +165,7 @@ bool invar_writer_commit(struct invar_writer *writer, struct invar_error *err)
                                writer->path);
     bool flushed = fflush(writer->stream) == 0 && (!writer->temporary || fsync(fileno(writer->stream)) == 0);
     int reason = errno;
-    if (fclose(writer->stream) != 0 && flushed) {
+    if (!writer->borrowed && fclose(writer->stream) != 0 && flushed) {
         flushed = false;
         reason = errno;
     }
@@ -171,7 +186,7 @@ void invar_writer_close(struct invar_writer *writer)
 {
     if (!writer)
         return;
-    if (writer->stream)
+    if (writer->stream && !writer->borrowed)
         fclose(writer->stream);
     if (writer->temporary)
         unlink(writer->temporary);

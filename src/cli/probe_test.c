@@ -124,7 +124,7 @@ struct cli_test *cli_test_open(const struct cli_run *run, const char *source, co
 /* Labels become those of the training data; samples of dropped classes go. */
 static void translate(const struct cli_test *test, struct invar_embedded *embedded)
 {
-    int64_t *labels = embedded->labels.data, kept = 0;
+    int64_t *labels = embedded->labels.data, *index = embedded->index.data, kept = 0;
     float *features = embedded->features.data;
     const int64_t cols = embedded->features.shape[1];
 
@@ -132,10 +132,11 @@ static void translate(const struct cli_test *test, struct invar_embedded *embedd
         if (labels[i] >= 0 && test->map[labels[i]] < 0)
             continue;
         labels[kept] = labels[i] < 0 ? -1 : test->map[labels[i]];
+        index[kept] = index[i];
         memmove(features + kept * cols, features + i * cols, (size_t)cols * sizeof *features);
         ++kept;
     }
-    embedded->labels.shape[0] = embedded->features.shape[0] = kept;
+    embedded->labels.shape[0] = embedded->index.shape[0] = embedded->features.shape[0] = kept;
 }
 
 bool cli_test_embed(const struct cli_run *run, const struct invar_encoder *encoder, struct invar_embedded *out,
@@ -146,8 +147,11 @@ bool cli_test_embed(const struct cli_run *run, const struct invar_encoder *encod
     bool ok;
 
     cli_progress_start(&progress, "embedding other test", "samples");
-    ok = invar_embed(run->device, encoder, test->dataset, test->split, INVAR_PRECISION_FLOAT32, cli_progress_callback,
-                     &progress, out, err);
+    const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32,
+                                                .windows = run->windows,
+                                                .progress = cli_progress_callback,
+                                                .user = &progress};
+    ok = invar_embed(run->device, encoder, test->dataset, test->split, &options, out, err);
     cli_progress_end(&progress);
     if (ok)
         translate(test, out);

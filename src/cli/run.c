@@ -106,8 +106,11 @@ bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enu
     if (run->test && split == INVAR_TEST)
         return cli_test_embed(run, encoder, out, err);
     cli_progress_start(&progress, split == INVAR_TRAIN ? "embedding train" : "embedding test", "samples");
-    bool ok = invar_embed(run->device, encoder, run->dataset, split, INVAR_PRECISION_FLOAT32, cli_progress_callback,
-                          &progress, out, err);
+    const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32,
+                                                .windows = run->windows,
+                                                .progress = cli_progress_callback,
+                                                .user = &progress};
+    bool ok = invar_embed(run->device, encoder, run->dataset, split, &options, out, err);
     cli_progress_end(&progress);
     return ok;
 }

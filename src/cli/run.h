@@ -14,6 +14,7 @@ struct cli_run {
     struct invar_dataset *dataset;
     struct cli_test *test;           /**< test samples come from it; NULL: from dataset */
     enum invar_precision trained_in; /**< of what was trained here on labels; AUTO: nothing yet */
+    bool windows;                    /**< cli_run_embed takes means over windows */
 };
 
 /**

@@ -24,11 +24,17 @@ static const char *name(const struct data_source *source, int64_t item)
     return data_list_path(&audio->list, audio->entry[item]);
 }
 
-static void close_audio(void *state)
+static void release_audio(void *state)
 {
     struct audio *audio = state;
     if (audio->folder >= 0)
         close(audio->folder);
+    audio->folder = -1;
+}
+
+static void close_audio(void *state)
+{
+    struct audio *audio = state;
     data_list_free(&audio->list);
     invar_free(audio->entry);
     invar_free(audio);
@@ -150,6 +156,7 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
     source->state = audio;
     source->decode = decode;
     source->name = name;
+    source->release = release_audio;
     source->close = close_audio;
     return scan(audio, path, err) && data_layout_read(source, &audio->list, path, &layout, &audio->entry, err) &&
            (options->pattern[0] ? fields_of_names(source, options->pattern, err) : fields_of_folders(source, err)) &&

@@ -110,12 +110,10 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
     enum invar_split split = (enum invar_split)dataset->source.split[item];
     if (dataset->bad[item])
         return true;
+    if (!data_left_out_add(dataset, item, why, err))
+        return false;
     dataset->bad[item] = true;
     dataset->bad_count[split]++;
-    if (dataset->info.skipped++ == 0) {
-        snprintf(dataset->first_bad, sizeof dataset->first_bad, "%s", why);
-        dataset->info.first_skipped = dataset->first_bad;
-    }
     if (dataset->info.skipped <= WARNINGS)
         invar_log(INVAR_LOG_WARNING, "skipped: %s%s", why,
                   dataset->info.skipped == WARNINGS ? " (further ones are counted only)" : "");
@@ -126,7 +124,7 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
                            "first: %s",
                            dataset->options.source, (long long)dataset->bad_count[split],
                            (long long)dataset->total[split], split == INVAR_TRAIN ? "training" : "test",
-                           data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->first_bad);
+                           data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->info.first_skipped);
 }
 
 void data_dataset_turned(struct invar_dataset *dataset, int64_t item)
@@ -453,6 +451,7 @@ void invar_dataset_close(struct invar_dataset *dataset)
         invar_free(dataset->targets[split]);
         invar_free(dataset->groups[split]);
     }
+    data_left_out_free(dataset);
     data_groups_free(&dataset->refinement);
     invar_text_free(&dataset->identity.text);
     invar_free(dataset->bad);

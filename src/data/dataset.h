@@ -16,6 +16,12 @@ struct data_arena {
     size_t left;
 };
 
+/* A bad item and why. */
+struct data_left_out {
+    int64_t item;
+    char *why;
+};
+
 /* What identifies the data (identity.c). */
 struct data_identity {
     struct invar_text text;
@@ -37,7 +43,8 @@ struct invar_dataset {
     bool *turned;         /**< [items] that are known not to lie upright */
     int64_t bad_count[2]; /**< by split, of total[2] items */
     int64_t total[2];
-    char first_bad[512];
+    struct data_left_out *left_out; /**< [info.skipped], as they were met */
+    int left_out_capacity;
 
     /* By split: the items in it, and their labels. */
     int64_t *items[2];
@@ -66,6 +73,9 @@ bool data_find_reference(struct invar_dataset *dataset, struct invar_error *err)
 void data_dataset_turned(struct invar_dataset *dataset, int64_t item);
 /** The most items of a split that may be bad. */
 int64_t data_dataset_bad_allowed(const struct invar_dataset *dataset, enum invar_split split);
+/** Keeps why an item is bad (origin.c). */
+bool data_left_out_add(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err);
+void data_left_out_free(struct invar_dataset *dataset);
 /** What samples of a set in memory look like. */
 void data_dataset_sample(const struct invar_dataset *dataset, enum invar_split split, int64_t index,
                          struct invar_sample *sample);

@@ -24,12 +24,18 @@ static const char *name(const struct data_source *source, int64_t item)
     return data_list_path(&images->list, images->entry[item]);
 }
 
-static void close_images(void *state)
+static void release_images(void *state)
 {
     struct images *images = state;
     if (images->folder >= 0)
         close(images->folder);
+    images->folder = -1;
     data_tar_close(&images->tar);
+}
+
+static void close_images(void *state)
+{
+    struct images *images = state;
     data_list_free(&images->list);
     invar_free(images->entry);
     invar_free(images);
@@ -147,6 +153,7 @@ bool data_images_open(struct data_source *source, const char *path, const struct
     source->decode = decode;
     source->channels_of = channels_of;
     source->name = name;
+    source->release = release_images;
     source->close = close_images;
     return scan(images, path, data_memory_limit(options), err) &&
            data_layout_read(source, &images->list, path, &layout, &images->entry, err);

@@ -72,7 +72,7 @@ bool data_find_reference(struct invar_dataset *dataset, struct invar_error *err)
     }
     if (ok && !found)
         ok = invar_error_set(err, INVAR_ERROR_DATA, "%s: no %s can be read; the first: %s", dataset->options.source,
-                             data_source_noun(&dataset->source), dataset->first_bad);
+                             data_source_noun(&dataset->source), dataset->info.first_skipped);
     dataset->height = image.height;
     dataset->width = image.width;
     dataset->channels = image.channels;

@@ -209,10 +209,9 @@ bool data_source_decode(const struct data_source *source, int64_t item, int chan
 
 void data_source_release(struct data_source *source)
 {
-    if (source->close)
-        source->close(source->state);
-    source->close = NULL;
-    source->state = NULL;
+    if (source->release)
+        source->release(source->state);
+    source->release = NULL;
     for (int i = 0; i < DATA_MAX_HELD; i++)
         invar_bytes_free(&source->held[i]);
     invar_free(source->pixels);
@@ -222,6 +221,8 @@ void data_source_release(struct data_source *source)
 void data_source_close(struct data_source *source)
 {
     data_source_release(source);
+    if (source->close)
+        source->close(source->state);
     for (int i = 0; source->class_names && i < source->classes; i++)
         invar_free(source->class_names[i]);
     invar_free(source->class_names);
@@ -230,5 +231,6 @@ void data_source_close(struct data_source *source)
     invar_free(source->label);
     invar_free(source->target);
     invar_free(source->split);
+    invar_free(source->line);
     *source = (struct data_source){0};
 }

@@ -40,6 +40,8 @@ struct data_source {
     const char *columns;         /**< set before it is opened: what the columns of a table must be, or NULL */
     struct invar_table table;    /**< tables: column, label and schema; rows are held[0] */
     char *schema;                /**< owned text of table.schema */
+    int64_t *line;               /**< tables: [count] where a row begins in its file; else NULL */
+    int64_t first_rows;          /**< tables: rows of the first file, those of data.test follow */
     struct invar_bytes held[DATA_MAX_HELD]; /**< the files */
 
     /* Sources whose items are decoded one by one, from several threads at once. */
@@ -48,7 +50,8 @@ struct data_source {
                    struct data_image *image, struct invar_error *err);
     int (*channels_of)(const struct data_source *source, int64_t item, struct data_decoder *decoder,
                        struct invar_error *err); /**< by the header alone, 0: not known; NULL: nothing to ask */
-    const char *(*name)(const struct data_source *source, int64_t item);
+    const char *(*name)(const struct data_source *source, int64_t item); /**< at any time, if it is set */
+    void (*release)(void *state); /**< gives back what only decoding needs; NULL: nothing */
     void (*close)(void *state);
 };
 
@@ -62,7 +65,8 @@ static inline size_t data_unit(enum invar_data_kind kind)
 bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err);
 /** Frees everything; zeroed is accepted. */
 void data_source_close(struct data_source *source);
-/** Frees the files and whatever decodes them, once no item will be decoded any more. Labels and names stay. */
+/** Frees the files and whatever decodes them, once no item will be decoded any more. Labels and names stay, those of
+ * items too. */
 void data_source_release(struct data_source *source);
 /** One item as an image of so many channels (0: those it has). Reentrant with one decoder a thread. */
 bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,

@@ -346,6 +346,19 @@ static bool find_schema(struct table *t, struct invar_error *err)
     return t->schema && keep_label(t, err);
 }
 
+/* Where rows stand in their files, for whoever asks what a sample is. */
+static bool keep_lines(struct table *t, struct invar_error *err)
+{
+    struct data_source *source = t->source;
+
+    source->first_rows = t->csv[0].rows;
+    source->line = invar_alloc((size_t)source->count + 1, sizeof *source->line, err);
+    for (int64_t i = 0; source->line && i < source->count; i++)
+        source->line[i] = i < source->first_rows ? data_csv_line(&t->csv[0], i)
+                                                 : data_csv_line(&t->csv[1], i - source->first_rows);
+    return source->line != NULL;
+}
+
 static bool open_table(struct table *t, const char *path, struct invar_error *err)
 {
     struct data_source *source = t->source;
@@ -355,7 +368,7 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
         return false;
     if (!data_rules_make(&t->rules, t->options, err) || !read_file(t, 0, path, err) ||
         (test && !read_file(t, 1, t->options->test, err)) ||
-        !data_source_reserve(source, t->csv[0].rows + t->csv[1].rows, true, err))
+        !data_source_reserve(source, t->csv[0].rows + t->csv[1].rows, true, err) || !keep_lines(t, err))
         return false;
     t->kind.rules = &t->rules;
     t->kind.name = t->options->label;

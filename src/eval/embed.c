@@ -2,6 +2,7 @@
 /* Representations of a data set: views, standardised as the encoder was trained, through inference plans. */
 #include "eval/embed.h"
 #include "invar/eval.h"
+#include "invar/memory.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -13,6 +14,7 @@ void invar_embedded_free(struct invar_embedded *embedded)
         return;
     invar_array_free(&embedded->features);
     invar_array_free(&embedded->labels);
+    invar_array_free(&embedded->index);
 }
 
 void embed_rows_free(struct embed_rows *rows)
@@ -100,13 +102,90 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
     return true;
 }
 
-static bool embed_batch(const struct embed_work *work, struct pass *pass, struct runner *runner, int64_t got,
-                        struct embed_rows *out, struct invar_error *err)
+/* What windows of samples go through. */
+struct pooling {
+    bool on;
+    struct windows windows;
+    float *views; /* [WINDOWS_BATCH][C*H*W] */
+    double *mean; /* [h_cols] */
+};
+
+static void pooling_close(struct pooling *pooling)
+{
+    windows_close(&pooling->windows);
+    invar_free(pooling->views);
+    invar_free(pooling->mean);
+}
+
+static bool pooling_open(struct pooling *pooling, const struct embed_work *work, const struct pass *pass,
+                         const struct runner *runner, const struct invar_dataset_info *info, struct invar_error *err)
+{
+    if (!work->windows || !work->encoder || pass->drawn || info->kind == INVAR_DATA_TABLE)
+        return true;
+    pooling->on = windows_open(&pooling->windows, info, err);
+    pooling->views = invar_alloc(WINDOWS_BATCH, (size_t)pass->view_size * sizeof(float), err);
+    pooling->mean = invar_alloc((size_t)runner->h_cols, sizeof *pooling->mean, err);
+    return pooling->on && pooling->views && pooling->mean;
+}
+
+/* Row `to` of h becomes the mean over the windows of a sample. */
+static bool pool(struct pooling *pooling, const struct pass *pass, struct runner *runner,
+                 const struct invar_sample *sample, int64_t to, struct invar_array *h, struct invar_error *err)
+{
+    const int64_t count = windows_count(&pooling->windows, sample), cols = runner->h_cols;
+    struct invar_sample cut[WINDOWS_BATCH];
+
+    memset(pooling->mean, 0, (size_t)cols * sizeof *pooling->mean);
+    for (int64_t first = 0; first < count; first += WINDOWS_BATCH) {
+        const int64_t got = count - first < WINDOWS_BATCH ? count - first : WINDOWS_BATCH;
+        windows_cut(&pooling->windows, sample, first, got, cut);
+        if (!invar_view_maker_plain(pass->maker, cut, got, pooling->views, err) ||
+            !runner_run(runner, pooling->views, got, err))
+            return false;
+        for (int64_t i = 0; i < got; ++i)
+            for (int64_t j = 0; j < cols; ++j)
+                pooling->mean[j] += (double)runner->h[i * cols + j];
+    }
+    for (int64_t j = 0; j < cols; ++j) {
+        const double mean = pooling->mean[j] / (double)count;
+        ((float *)h->data)[to * cols + j] = (float)mean;
+        if (!isfinite(mean))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the representation of a window of %s sample %" PRId64
+                                   " holds NaN or Inf; the weights of the encoder are too large or the sample is "
+                                   "damaged",
+                                   pass->split == INVAR_TRAIN ? "training" : "test", sample->index);
+    }
+    return true;
+}
+
+static bool pool_batch(struct pooling *pooling, const struct pass *pass, struct runner *runner, int64_t got,
+                       struct embed_rows *out, struct invar_error *err)
+{
+    int64_t row = out->rows;
+
+    for (int64_t i = 0; pooling->on && i < got; ++i) {
+        if (!pass_is_own(pass, i))
+            continue;
+        if (windows_count(&pooling->windows, &pass->samples[i]) > 1) {
+            if (!pool(pooling, pass, runner, &pass->samples[i], row, &out->h[0], err))
+                return false;
+            ++out->pooled;
+        }
+        ++row;
+    }
+    return true;
+}
+
+static bool embed_batch(const struct embed_work *work, struct pass *pass, struct runner *runner,
+                        struct pooling *pooling, int64_t got, struct embed_rows *out, struct invar_error *err)
 {
     for (int v = 0; v < (pass->drawn ? 2 : 1); ++v)
         if ((work->encoder && !runner_run(runner, pass->views + v * got * pass->view_size, got, err)) ||
             !keep_view(work, pass, got, v, runner, out, err))
             return false;
+    if (!pool_batch(pooling, pass, runner, got, out, err))
+        return false;
     for (int64_t i = 0; i < got; ++i)
         out->rows += pass_is_own(pass, i);
     pass->done += got;
@@ -118,6 +197,7 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
     struct invar_dataset_info info = *invar_dataset_info(work->dataset);
     struct pass pass = {0};
     struct runner runner = {0};
+    struct pooling pooling = {0};
     struct embed_rows result = {0};
     int64_t got = 0;
     bool ok = false;
@@ -125,10 +205,10 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
     if ((work->encoder && !runner_views(work->encoder, invar_dataset_info(work->dataset), &info, err)) ||
         !pass_open(&pass, work->dataset, &work->pass, &info, err) ||
         (work->encoder && !runner_open(&runner, work->device, work->encoder, work->projector, work->precision, err)) ||
-        !rows_alloc(work, &pass, &runner, &result, err))
+        !rows_alloc(work, &pass, &runner, &result, err) || !pooling_open(&pooling, work, &pass, &runner, &info, err))
         goto done;
     do {
-        if (!pass_next(&pass, &got, err) || !embed_batch(work, &pass, &runner, got, &result, err))
+        if (!pass_next(&pass, &got, err) || !embed_batch(work, &pass, &runner, &pooling, got, &result, err))
             goto done;
         if (work->progress)
             work->progress(work->user, pass.done, pass.total);
@@ -140,15 +220,28 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
 done:
     pass_close(&pass);
     runner_close(&runner);
+    pooling_close(&pooling);
     embed_rows_free(&result);
     return ok;
+}
+
+bool invar_embed_window(const struct invar_dataset_info *info, const struct invar_encoder *encoder, int64_t *window,
+                        int64_t *hop)
+{
+    const int64_t width = invar_net_input(encoder->net).width;
+
+    if (info->kind == INVAR_DATA_TABLE)
+        return false;
+    *window = info->kind == INVAR_DATA_AUDIO ? invar_logmel_span(&info->logmel, width) : width;
+    *hop = *window > 1 ? *window / 2 : 1;
+    return true;
 }
 
 int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded)
 {
     const size_t width = (size_t)embedded->features.shape[1] * invar_dtype_size(embedded->features.dtype);
     const int64_t rows = embedded->labels.shape[0];
-    int64_t *labels = embedded->labels.data, kept = 0;
+    int64_t *labels = embedded->labels.data, *index = embedded->index.data, kept = 0;
     char *features = embedded->features.data;
 
     for (int64_t i = 0; i < rows; ++i) {
@@ -156,32 +249,35 @@ int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded)
             continue;
         if (kept < i)
             memcpy(features + (size_t)kept * width, features + (size_t)i * width, width);
+        if (index)
+            index[kept] = index[i];
         labels[kept++] = labels[i];
     }
-    embedded->labels.shape[0] = embedded->features.shape[0] = kept;
+    embedded->labels.shape[0] = embedded->index.shape[0] = embedded->features.shape[0] = kept;
     return rows - kept;
 }
 
-/* features and labels change hands; the rest goes. */
+/* features, labels and numbers change hands; the rest goes. */
 static void give(struct embed_rows *rows, struct invar_array *features, struct invar_embedded *out)
 {
-    *out = (struct invar_embedded){.features = *features, .labels = rows->labels};
-    *features = rows->labels = (struct invar_array){0};
+    *out = (struct invar_embedded){
+        .features = *features, .labels = rows->labels, .index = rows->index, .pooled = rows->pooled};
+    *features = rows->labels = rows->index = (struct invar_array){0};
     embed_rows_free(rows);
 }
 
 bool invar_embed(struct invar_device *device, const struct invar_encoder *encoder, struct invar_dataset *dataset,
-                 enum invar_split split, enum invar_precision precision,
-                 void (*progress)(void *user, int64_t done, int64_t total), void *user, struct invar_embedded *out,
+                 enum invar_split split, const struct invar_embed_options *options, struct invar_embedded *out,
                  struct invar_error *err)
 {
     const struct embed_work work = {.device = device,
                                     .encoder = encoder,
                                     .dataset = dataset,
                                     .pass = {.split = split},
-                                    .precision = precision,
-                                    .progress = progress,
-                                    .user = user};
+                                    .precision = options->precision,
+                                    .windows = options->windows,
+                                    .progress = options->progress,
+                                    .user = options->user};
     struct embed_rows rows;
 
     if (!embed_run(&work, &rows, err))

@@ -4,6 +4,7 @@
 
 #include "eval/pass.h"
 #include "eval/runner.h"
+#include "eval/windows.h"
 
 /** What became of the samples of a pass that could be read: one row each, in its order. A zeroed one may be freed. */
 struct embed_rows {
@@ -12,6 +13,7 @@ struct embed_rows {
     struct invar_array index;             /**< int64 [rows]: number of the sample within its split */
     struct invar_array h[PASS_MAX_VIEWS]; /**< float32 [rows][D] by view; the second of drawn views only */
     struct invar_array z[PASS_MAX_VIEWS]; /**< float32 [rows][d]; with a projector only */
+    int64_t pooled;                       /**< rows of h[0] that are means over windows */
     struct invar_array input;             /**< float32 [..][C*H*W] of the first view, of every input_stride-th row */
 };
 void embed_rows_free(struct embed_rows *rows);
@@ -26,6 +28,7 @@ struct embed_work {
     struct pass_options pass;
     enum invar_precision precision;
     int64_t input_stride; /**< 0: no inputs are kept */
+    bool windows;         /**< h of a sample larger than what the encoder sees is the mean over its windows */
     void (*progress)(void *user, int64_t done, int64_t total);
     void *user;
 };

@@ -5,6 +5,8 @@
 
 enum { COUNT = 300, SIDE = 8, TESTS = 5 };
 
+static const struct invar_embed_options plain_embedding = {.precision = INVAR_PRECISION_FLOAT32};
+
 static struct invar_dataset *open_idx(const char *folder, bool labels)
 {
     struct bytes bytes = make_idx_images(COUNT, SIDE, SIDE, 0);
@@ -42,7 +44,7 @@ static struct invar_embedded embed(int threads, const struct invar_encoder *enco
     struct invar_embedded out = {0};
     struct invar_device *device = invar_device_open("cpu", threads, &err);
     assert_ok(device, &err);
-    assert_ok(invar_embed(device, encoder, dataset, split, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err), &err);
+    assert_ok(invar_embed(device, encoder, dataset, split, &plain_embedding, &out, &err), &err);
     invar_device_close(device);
     return out;
 }
@@ -168,18 +170,18 @@ static void test_refusals(void **state)
     struct invar_dataset *dataset = open_idx(folder, true);
     struct invar_device *device = invar_device_open("cpu", 1, &err);
     struct invar_encoder *encoder = make_encoder(3);
-    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err),
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err),
                    &err, INVAR_ERROR_DATA, "takes 3 channels");
     invar_encoder_free(encoder);
     encoder = make_encoder(1);
     strcpy(encoder->data_kind, "audio");
-    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err),
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err),
                    &err, INVAR_ERROR_DATA, "of the kind \"audio\", and idx:");
     strcpy(encoder->data_kind, "image");
     const struct invar_parameter *damaged = &encoder->net->parameters[2];
     float *base = damaged->role == INVAR_PARAMETER_STATISTIC ? encoder->statistics : encoder->parameters;
     base[damaged->offset + damaged->count - 1] = NAN;
-    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &out, &err),
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err),
                    &err, INVAR_ERROR_NUMERIC, damaged->name);
     assert_null(out.features.data);
     invar_encoder_free(encoder);

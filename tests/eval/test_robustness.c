@@ -218,6 +218,8 @@ static void test_blocks_and_threads(void **state)
 }
 
 /* The clean error is that of the probe. */
+static const struct invar_embed_options plain_embedding = {.precision = INVAR_PRECISION_FLOAT32};
+
 static void test_clean_is_the_probe(void **state)
 {
     (void)state;
@@ -230,11 +232,11 @@ static void test_clean_is_the_probe(void **state)
     struct bed bed;
     make_bed(&bed, TESTS, 1);
     invar_options_default(invar_probe_option_table, &probe_options);
-    assert_ok(invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TRAIN, INVAR_PRECISION_FLOAT32, NULL, NULL,
+    assert_ok(invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TRAIN, &plain_embedding,
                           &train, &err),
               &err);
     assert_ok(
-        invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TEST, INVAR_PRECISION_FLOAT32, NULL, NULL, &test, &err),
+        invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TEST, &plain_embedding, &test, &err),
         &err);
     const struct invar_matrix a = {INVAR_FLOAT32, train.features.shape[0], train.features.shape[1],
                                    train.features.data};

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Samples that are larger than what the encoder sees, as windows that cover all of them. */
+#include "eval/windows.h"
+#include "invar/memory.h"
+
+#include <string.h>
+
+bool windows_open(struct windows *windows, const struct invar_dataset_info *info, struct invar_error *err)
+{
+    const bool clips = info->kind == INVAR_DATA_AUDIO;
+
+    *windows = (struct windows){.height = clips ? 1 : info->height,
+                                .width = clips ? invar_logmel_span(&info->logmel, info->width) : info->width};
+    if (info->kind == INVAR_DATA_TABLE)
+        return false;
+    windows->hop[0] = windows->height > 1 ? windows->height / 2 : 1;
+    windows->hop[1] = windows->width > 1 ? windows->width / 2 : 1;
+    if (clips)
+        return true;
+    windows->each = (size_t)(windows->height * windows->width * info->channels) * sizeof(float);
+    windows->room = invar_alloc(WINDOWS_BATCH, windows->each, err);
+    return windows->room != NULL;
+}
+
+void windows_close(struct windows *windows)
+{
+    invar_free(windows->room);
+    *windows = (struct windows){0};
+}
+
+static int64_t along(int64_t size, int64_t window, int64_t hop)
+{
+    return size <= window ? 1 : 1 + (size - window + hop - 1) / hop;
+}
+
+int64_t windows_count(const struct windows *windows, const struct invar_sample *sample)
+{
+    if (sample->height < windows->height || sample->width < windows->width)
+        return 1;
+    return along(sample->height, windows->height, windows->hop[0]) *
+           along(sample->width, windows->width, windows->hop[1]);
+}
+
+static int64_t start(int64_t number, int64_t size, int64_t window, int64_t hop)
+{
+    return number * hop < size - window ? number * hop : size - window;
+}
+
+void windows_cut(struct windows *windows, const struct invar_sample *sample, int64_t first, int64_t count,
+                 struct invar_sample *out)
+{
+    const int64_t columns = along(sample->width, windows->width, windows->hop[1]);
+    const size_t pixel = invar_dtype_size(sample->dtype) * (size_t)sample->channels;
+    const size_t line = (size_t)windows->width * pixel;
+    const uint8_t *data = sample->data;
+
+    for (int64_t i = 0; i < count; ++i) {
+        const int64_t top = start((first + i) / columns, sample->height, windows->height, windows->hop[0]);
+        const int64_t left = start((first + i) % columns, sample->width, windows->width, windows->hop[1]);
+        const uint8_t *from = data + (size_t)(top * sample->width + left) * pixel;
+        uint8_t *to = windows->room ? windows->room + (size_t)i * windows->each : NULL;
+        out[i] = *sample;
+        out[i].height = (int)windows->height;
+        out[i].width = (int)windows->width;
+        out[i].data = to ? to : from; /* clips lie in one piece */
+        for (int64_t y = 0; to && y < windows->height; ++y)
+            memcpy(to + (size_t)y * line, from + (size_t)(y * sample->width) * pixel, line);
+    }
+}
