@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* invar embed RUN SOURCE -o FILE.npy: representations of data as an array. */
-#include "cli/run.h"
+/* invar embed RUN SOURCE -o FILE.npy: representations of data as an array or a table. */
+#include "cli/embed.h"
 #include "invar/data.h"
 #include "report/projector.h"
 
@@ -33,8 +33,9 @@ static bool append(struct invar_array *whole, const struct invar_array *part, st
     return true;
 }
 
-/* split: "train", "test", or "all" for the training samples followed by the test samples. */
-static bool embed(struct cli_run *run, const char *split, struct invar_embedded *out, struct invar_error *err)
+/* split: "train", "test", or "all" for the training samples, so many rows, followed by the test samples. */
+static bool embed(struct cli_run *run, const char *split, struct invar_embedded *out, int64_t *train_rows,
+                  struct invar_error *err)
 {
     bool all = !strcmp(split, "all");
     int64_t tests = invar_dataset_info(run->dataset)->count[INVAR_TEST];
@@ -42,10 +43,12 @@ static bool embed(struct cli_run *run, const char *split, struct invar_embedded 
     enum invar_split first = !strcmp(split, "test") ? INVAR_TEST : INVAR_TRAIN;
     if (!cli_run_embed(run, run->encoder, first, out, err))
         return false;
+    *train_rows = first == INVAR_TRAIN ? out->features.shape[0] : 0;
     if (!all || !tests)
         return true;
     bool ok = cli_run_embed(run, run->encoder, INVAR_TEST, &rest, err) && append(&out->features, &rest.features, err) &&
-              append(&out->labels, &rest.labels, err);
+              append(&out->labels, &rest.labels, err) && append(&out->index, &rest.index, err);
+    out->pooled += rest.pooled;
     invar_embedded_free(&rest);
     return ok;
 }
@@ -79,27 +82,92 @@ static void keep_order(struct cli_list *assignments)
     assignments->count += COUNT;
 }
 
-static int report(const struct cli_run *run, const struct invar_embedded *embedded, const char *split,
-                  const char *output, const char *labels, bool json)
+/* Of clips the unit is a second, of images a pixel. */
+static void say_windows(const struct cli_run *run, int64_t pooled, char *out, size_t size)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    int64_t rows = embedded->features.shape[0], cols = embedded->features.shape[1];
-    if (!json) {
-        printf("%s: %" PRId64 " samples x %" PRId64 " features, float32, from %s (%s)\n", output, rows, cols,
-               info->source, split);
-        if (labels)
-            printf("%s: %" PRId64 " labels, int64\n", labels, rows);
-        return CLI_DONE;
+    int64_t window, hop;
+
+    out[0] = '\0';
+    if (!pooled || !invar_embed_window(info, run->encoder, &window, &hop))
+        return;
+    if (info->kind == INVAR_DATA_AUDIO)
+        snprintf(out, size, "%" PRId64 " clips are means over windows of %.3g s, %.3g s apart", pooled,
+                 (double)window / info->logmel.rate, (double)hop / info->logmel.rate);
+    else
+        snprintf(out, size, "%" PRId64 " images are means over windows of %" PRId64 " pixels, %" PRId64 " apart",
+                 pooled, window, hop);
+}
+
+/* For people; of an array on standard output, on standard error. */
+static int report_text(const struct cli_run *run, const struct invar_embedded *embedded, const char *split,
+                       const struct embed_places *places, int64_t left_out)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    FILE *out = strcmp(places->output, "-") ? stdout : stderr;
+    char windows[160];
+
+    fprintf(out, "%s: %" PRId64 " samples x %" PRId64 " features, float32, from %s (%s)\n",
+            out == stdout ? places->output : "invar: standard output", embedded->features.shape[0],
+            embedded->features.shape[1], info->source, split);
+    if (places->labels)
+        fprintf(out, "%s: %" PRId64 " labels, int64\n", places->labels, embedded->labels.shape[0]);
+    if (places->rows[0])
+        fprintf(out, "%s: which row is which sample\n", places->rows);
+    if (left_out && places->left_out[0])
+        fprintf(out, "%s: %" PRId64 " samples that cannot be read and are left out, and why\n", places->left_out,
+                left_out);
+    else if (left_out)
+        fprintf(out, "invar: %" PRId64 " samples cannot be read and are left out\n", left_out);
+    say_windows(run, embedded->pooled, windows, sizeof windows);
+    if (windows[0])
+        fprintf(out, "%s\n", windows);
+    return CLI_DONE;
+}
+
+static cJSON *left_out_json(const struct embed_table *table)
+{
+    cJSON *list = cJSON_CreateArray();
+    struct invar_left_out one;
+
+    for (int64_t i = 0; invar_dataset_left_out(table->dataset, i, &one); ++i) {
+        if (!table->split[one.split])
+            continue;
+        cJSON *item = cJSON_CreateObject();
+        cJSON_AddStringToObject(item, "split", one.split == INVAR_TRAIN ? "train" : "test");
+        if (one.origin.path)
+            cJSON_AddStringToObject(item, "path", one.origin.path);
+        cJSON_AddNumberToObject(item, "item", (double)one.origin.item);
+        cJSON_AddStringToObject(item, "why", one.why);
+        cJSON_AddItemToArray(list, item);
     }
+    return list;
+}
+
+static int report_json(const struct cli_run *run, const struct embed_table *table, const char *split,
+                       const struct embed_places *places)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const struct invar_embedded *embedded = table->embedded;
+    int64_t window, hop;
     cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "file", output);
-    if (labels)
-        cJSON_AddStringToObject(root, "labels", labels);
+
+    cJSON_AddStringToObject(root, "file", places->output);
+    if (places->labels)
+        cJSON_AddStringToObject(root, "labels", places->labels);
+    if (places->rows[0])
+        cJSON_AddStringToObject(root, "rows_file", places->rows);
     cJSON_AddStringToObject(root, "data", info->source);
     cJSON_AddStringToObject(root, "split", split);
-    cJSON_AddNumberToObject(root, "rows", (double)rows);
-    cJSON_AddNumberToObject(root, "dimensions", (double)cols);
+    cJSON_AddNumberToObject(root, "rows", (double)embedded->features.shape[0]);
+    cJSON_AddNumberToObject(root, "dimensions", (double)embedded->features.shape[1]);
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
+    cJSON_AddItemToObject(root, "left_out", left_out_json(table));
+    cJSON_AddNumberToObject(root, "pooled", (double)embedded->pooled);
+    if (run->windows && invar_embed_window(info, run->encoder, &window, &hop)) {
+        cJSON_AddNumberToObject(root, "window", (double)window);
+        cJSON_AddNumberToObject(root, "hop", (double)hop);
+    }
     return cli_print_json(root);
 }
 
@@ -140,71 +208,124 @@ static int report_projector(const struct cli_run *run, const char *folder, int64
     return cli_print_json(root);
 }
 
+struct arguments {
+    bool json, normalise, windows, no_windows;
+    int64_t threads;
+    const char *output, *labels, *rows, *format, *split, *projector;
+    struct cli_list positionals, assignments;
+};
+
+/* What is wrong with the arguments among each other; NULL: nothing. */
+static const char *find_misuse(const struct arguments *a)
+{
+    if (!a->output && (!a->projector || a->labels || a->rows || a->format || a->normalise))
+        return "-o FILE.npy says where the array goes; it is missing";
+    if (strcmp(a->split, "train") != 0 && strcmp(a->split, "test") != 0 && strcmp(a->split, "all") != 0)
+        return "--split is none of train, test and all";
+    if (a->format && strcmp(a->format, "npy") != 0 && strcmp(a->format, "csv") != 0)
+        return "--format is neither npy nor csv";
+    if (a->output && !strcmp(a->output, "-") && a->json)
+        return "--json and -o - both write to standard output; give -o a file";
+    if (a->windows && a->no_windows)
+        return "--windows and --no-windows contradict each other";
+    return NULL;
+}
+
+static int write_all(const struct arguments *a, struct cli_run *run, const struct embed_places *places)
+{
+    const bool test = strcmp(a->split, "train") != 0, train = strcmp(a->split, "test") != 0;
+    struct invar_error err = {0};
+    struct invar_embedded embedded = {0};
+    struct embed_table table = {run->dataset, &embedded, 0, {train, test}};
+    int64_t left_out;
+    int status;
+
+    if (!embed(run, a->split, &embedded, &table.train_rows, &err) ||
+        (a->normalise && !normalise_rows(&embedded.features)) || !embed_write(&table, places, &left_out, &err))
+        status = cli_fail(&err);
+    else
+        status = a->json ? report_json(run, &table, a->split, places)
+                         : report_text(run, &embedded, a->split, places, left_out);
+    invar_embedded_free(&embedded);
+    return status;
+}
+
+static int run_embed(struct arguments *a)
+{
+    const char *source = a->positionals.item[1];
+    struct invar_error err = {0};
+    struct cli_run run = {0};
+    struct embed_places places = {0};
+    int64_t projected = 0;
+    int status;
+
+    if (!strcmp(a->split, "all") && !strncmp(source, "csv:", 4))
+        keep_order(&a->assignments);
+    const bool ok = (!a->output || embed_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
+                    cli_run_open(&run, a->positionals.item[0], source, &a->assignments, a->threads, &err);
+    if (ok && (a->windows || a->no_windows))
+        run.windows = a->windows;
+    if (!ok || (a->projector && !write_projector(&run, a->projector, a->split, &projected, &err)))
+        status = cli_fail(&err);
+    else
+        status = a->output ? write_all(a, &run, &places) : report_projector(&run, a->projector, projected, a->json);
+    cli_run_close(&run);
+    return status;
+}
+
 int invar_cli_embed(int argc, char **argv)
 {
-    bool json = false, normalise = false;
-    int64_t threads = 0;
-    const char *output = NULL, *labels = NULL, *split = "all", *projector = NULL;
-    int64_t projected = 0;
-    struct cli_list positionals = {0}, assignments = {0};
+    struct arguments a = {.split = "all"};
     const struct cli_option options[] = {
-        {"output", 'o', "FILE.npy", "where the array goes: float32 [samples][features]", CLI_TEXT, &output, 0, 0},
+        {"output", 'o', "FILE",
+         "where the representations go: FILE.npy, float32 [samples][features], with the list FILE.csv beside it; "
+         "FILE.csv, one table of both; - is standard output",
+         CLI_TEXT, &a.output, 0, 0},
+        {"format", 0, "FORMAT", "npy or csv (default: by the ending of -o; npy)", CLI_TEXT, &a.format, 0, 0},
+        {"rows", 0, "FILE.csv", "where the list goes that says which row is which sample", CLI_TEXT, &a.rows, 0, 0},
         {"split", 0, "SPLIT",
          "train, test or all, which is train then test, of a table in the order of its file (default: all)", CLI_TEXT,
-         &split, 0, 0},
-        {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &labels, 0,
-         0},
-        {"normalise", 0, NULL, "divide every row of the array by its length (a row of zeros stays)", CLI_FLAG,
-         &normalise, 0, 0},
+         &a.split, 0, 0},
+        {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &a.labels,
+         0, 0},
+        {"normalise", 0, NULL, "divide every row by its length (a row of zeros stays)", CLI_FLAG, &a.normalise, 0, 0},
+        {"windows", 0, NULL,
+         "images larger than what the encoder sees: the mean over windows of that size, half a window apart, instead "
+         "of "
+         "the image resized (clips: so by default)",
+         CLI_FLAG, &a.windows, 0, 0},
+        {"no-windows", 0, NULL, "longer clips: their beginning alone", CLI_FLAG, &a.no_windows, 0, 0},
         {"projector", 0, "DIR",
          "files of TensorBoard's embedding projector, of up to 10000 samples of the test split (--split train: of the "
          "training split); -o is not needed then",
-         CLI_TEXT, &projector, 0, 0},
-        CLI_OPTION_THREADS(&threads),
-        CLI_OPTION_JSON(&json),
+         CLI_TEXT, &a.projector, 0, 0},
+        CLI_OPTION_THREADS(&a.threads),
+        CLI_OPTION_JSON(&a.json),
         CLI_OPTION_END,
     };
     const struct cli_usage usage = {
         .verb = "embed",
-        .arguments = "RUN SOURCE -o FILE.npy [--split train|test|all] [--labels FILE.npy] [--normalise] [--projector "
-                     "DIR] [KEY=VALUE ...]",
-        .purpose = "Representations of data by the encoder of a run, under the plain view, as a NumPy array. Samples "
-                   "that cannot be\nread are left out (of the labels too).",
+        .arguments = "RUN SOURCE -o FILE [--split train|test|all] [--labels FILE.npy] [--normalise] [--windows]\n"
+                     "             [--projector DIR] [KEY=VALUE ...]",
+        .purpose =
+            "Representations of data by the encoder of a run, under the plain view, as a NumPy array or a table. "
+            "Beside FILE.npy\nlies FILE.csv with the split, path, line, number and label of the sample in every "
+            "row; samples that cannot be\nread are left out and listed in FILE-left-out.csv with the reason.",
         .options = options,
-        .positionals = &positionals,
+        .positionals = &a.positionals,
         .positional_minimum = 2,
         .positional_maximum = 2,
         .positional_name = "RUN SOURCE",
-        .assignments = &assignments,
+        .assignments = &a.assignments,
         .example = "  invar embed runs/quickstart fashion-mnist -o test.npy --split test --labels labels.npy\n"
+                   "  invar embed runs/table csv:my.csv -o - --format csv | sort -t, -k6\n"
                    "  invar embed runs/quickstart fashion-mnist --projector runs/quickstart\n",
         .more = print_data_options,
     };
-    struct invar_error err = {0};
-    struct cli_run run = {0};
-    struct invar_embedded embedded = {0};
     int status;
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    if (!output && (!projector || labels || normalise))
-        return cli_wrong_usage(&usage, "-o FILE.npy says where the array goes; it is missing");
-    if (strcmp(split, "train") != 0 && strcmp(split, "test") != 0 && strcmp(split, "all") != 0)
-        return cli_wrong_usage(&usage, "--split is \"%s\"; expected train, test or all", split);
-    if (!strcmp(split, "all") && !strncmp(positionals.item[1], "csv:", 4))
-        keep_order(&assignments);
-    if (!cli_run_open(&run, positionals.item[0], positionals.item[1], &assignments, threads, &err) ||
-        (projector && !write_projector(&run, projector, split, &projected, &err)))
-        status = cli_fail(&err);
-    else if (!output)
-        status = report_projector(&run, projector, projected, json);
-    else if (embed(&run, split, &embedded, &err) && (!normalise || normalise_rows(&embedded.features)) &&
-             invar_npy_write(&embedded.features, output, &err) &&
-             (!labels || invar_npy_write(&embedded.labels, labels, &err)))
-        status = report(&run, &embedded, split, output, labels, json);
-    else
-        status = cli_fail(&err);
-    invar_embedded_free(&embedded);
-    cli_run_close(&run);
-    return status;
+    const char *misuse = find_misuse(&a);
+    return misuse ? cli_wrong_usage(&usage, "%s", misuse) : run_embed(&a);
 }

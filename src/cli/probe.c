@@ -15,7 +15,7 @@ struct arguments {
     int64_t threads;
     const char *method, *preset, *source, *label, *hold_out;
     const char *test; /* other data to be measured on */
-    bool drop_unknown;
+    bool drop_unknown, no_windows;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
 };
@@ -309,6 +309,10 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
         add_unlabelled(run, result);
         if (subject.chosen.supervised)
             probe_supervised_describe(subject.chosen.supervised, run->trained_in, result);
+        if (subject.train.pooled || subject.test.pooled)
+            cJSON_AddItemToObject(
+                result, "pooled",
+                cJSON_CreateDoubleArray((double[]){(double)subject.train.pooled, (double)subject.test.pooled}, 2));
         if (settings->label)
             cJSON_AddStringToObject(result, "label", settings->label);
         if (settings->hold_out)
@@ -334,6 +338,12 @@ static bool measure_all(struct cli_run *run, const struct arguments *arguments, 
                     return false;
                 break;
             }
+    return true;
+}
+
+static bool choose_windows(struct cli_run *run, const struct arguments *arguments)
+{
+    run->windows = run->windows && !arguments->no_windows;
     return true;
 }
 
@@ -429,8 +439,8 @@ static int probe(const struct arguments *arguments)
     const bool ready = report.results && set_options(arguments, &settings, &err) &&
                        check_data(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
                        cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
-                       choose_labels(&run, &settings, &err) && open_test(&run, arguments, &err) &&
-                       tell_unlabelled(&run, &err);
+                       choose_windows(&run, arguments) && choose_labels(&run, &settings, &err) &&
+                       open_test(&run, arguments, &err) && tell_unlabelled(&run, &err);
     if (!ready || !measure_all(&run, arguments, &settings, &report, &err))
         status = cli_fail(&err);
     if (ready)
@@ -468,6 +478,10 @@ int invar_cli_probe(int argc, char **argv)
          &arguments.test, 0, 0},
         {"drop-unknown", 0, NULL, "of --test: leave out samples of classes that the training data lack", CLI_FLAG,
          &arguments.drop_unknown, 0, 0},
+        {"no-windows", 0, NULL,
+         "of clips longer than what the encoder sees the beginning alone, not the mean over windows (linear and "
+         "neighbours)",
+         CLI_FLAG, &arguments.no_windows, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,

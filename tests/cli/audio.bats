@@ -51,6 +51,20 @@ setup() {
     says --hold-out eve
 }
 
+@test "a long clip is the mean over its windows, unless it is not to be" {
+    "$invar" embed run audio:clips -o pooled.npy --threads 1 --json >pooled.json
+    "$invar" embed run audio:clips -o first.npy --threads 1 --no-windows --json >first.json
+    python3 - <<'PYTHON'
+import json
+pooled, first = json.load(open("pooled.json")), json.load(open("first.json"))
+assert pooled["pooled"] > 0 and first["pooled"] == 0 and first["rows"] == pooled["rows"], (pooled, first)
+assert pooled["hop"] == pooled["window"] // 2 and "window" not in first
+PYTHON
+    ! cmp -s pooled.npy first.npy
+    run "$invar" embed run audio:clips -o pooled.npy --threads 1
+    [[ "$output" == *"clips are means over windows of "*" s apart"* ]]
+}
+
 @test "embed sees other clips as those of the run" {
     grep -aq 'rate: 8000' run/encoder.safetensors
     grep -aq 'n_fft: 256' run/encoder.safetensors

@@ -170,19 +170,19 @@ static void test_refusals(void **state)
     struct invar_dataset *dataset = open_idx(folder, true);
     struct invar_device *device = invar_device_open("cpu", 1, &err);
     struct invar_encoder *encoder = make_encoder(3);
-    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err),
-                   &err, INVAR_ERROR_DATA, "takes 3 channels");
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err), &err,
+                   INVAR_ERROR_DATA, "takes 3 channels");
     invar_encoder_free(encoder);
     encoder = make_encoder(1);
     strcpy(encoder->data_kind, "audio");
-    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err),
-                   &err, INVAR_ERROR_DATA, "of the kind \"audio\", and idx:");
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err), &err,
+                   INVAR_ERROR_DATA, "of the kind \"audio\", and idx:");
     strcpy(encoder->data_kind, "image");
     const struct invar_parameter *damaged = &encoder->net->parameters[2];
     float *base = damaged->role == INVAR_PARAMETER_STATISTIC ? encoder->statistics : encoder->parameters;
     base[damaged->offset + damaged->count - 1] = NAN;
-    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err),
-                   &err, INVAR_ERROR_NUMERIC, damaged->name);
+    assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err), &err,
+                   INVAR_ERROR_NUMERIC, damaged->name);
     assert_null(out.features.data);
     invar_encoder_free(encoder);
     invar_device_close(device);
@@ -190,11 +190,73 @@ static void test_refusals(void **state)
     test_folder_remove(folder);
 }
 
+/* Images of a folder as one idx file, train split alone. */
+static struct invar_dataset *open_pixels(const char *folder, const uint8_t *pixels, uint32_t count, uint32_t height,
+                                         uint32_t width)
+{
+    struct bytes bytes = make_idx_images(count, height, width, 0);
+    memcpy(bytes.data + 16, pixels, (size_t)count * height * width);
+    bytes_write(&bytes, folder, "train-images-idx3-ubyte");
+    struct invar_data_options options = make_options("idx", folder);
+    options.test_fraction = 0;
+    return make_open(&options);
+}
+
+/* 5 x 3 windows of 8 x 8 pixels, 4 apart, the last ones flush with the end, against the same as images of their own. */
+static void test_windows(void **state)
+{
+    (void)state;
+    enum { HEIGHT = 15, WIDTH = 24, ROWS = 3, COLUMNS = 5, WINDOWS = ROWS * COLUMNS };
+    static const int top[ROWS] = {0, 4, 7}, left[COLUMNS] = {0, 4, 8, 12, 16};
+    uint8_t image[HEIGHT * WIDTH], cut[WINDOWS][SIDE * SIDE];
+    char *folder[2] = {test_folder_create(), test_folder_create()};
+    struct invar_error err = {0};
+    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    struct invar_encoder *encoder = make_encoder(1);
+    struct invar_embedded pooled = {0};
+
+    for (int i = 0; i < HEIGHT * WIDTH; ++i)
+        image[i] = (uint8_t)(i * i % 251);
+    for (int w = 0; w < WINDOWS; ++w)
+        for (int y = 0; y < SIDE; ++y)
+            memcpy(&cut[w][y * SIDE], image + (top[w / COLUMNS] + y) * WIDTH + left[w % COLUMNS], SIDE);
+    struct invar_dataset *whole = open_pixels(folder[0], image, 1, HEIGHT, WIDTH);
+    struct invar_dataset *parts = open_pixels(folder[1], cut[0], WINDOWS, SIDE, SIDE);
+    const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32, .windows = true};
+    assert_ok(invar_embed(device, encoder, whole, INVAR_TRAIN, &options, &pooled, &err), &err);
+    struct invar_embedded each = embed(1, encoder, parts, INVAR_TRAIN), plain = embed(1, encoder, whole, INVAR_TRAIN);
+    assert_int_equal(pooled.pooled, 1);
+    assert_int_equal(plain.pooled, 0);
+    const int64_t cols = pooled.features.shape[1];
+    double difference = 0;
+    for (int64_t j = 0; j < cols; ++j) {
+        double mean = 0;
+        for (int w = 0; w < WINDOWS; ++w)
+            mean += (double)((const float *)each.features.data)[w * cols + j] / WINDOWS;
+        assert_near(((const float *)pooled.features.data)[j], mean, 1e-5);
+        difference += fabs(mean - (double)((const float *)plain.features.data)[j]);
+    }
+    assert_true(difference > 1e-3);
+    invar_embedded_free(&pooled);
+    invar_embedded_free(&plain);
+    assert_ok(invar_embed(device, encoder, parts, INVAR_TRAIN, &options, &pooled, &err), &err);
+    assert_int_equal(pooled.pooled, 0);
+    assert_memory_equal(pooled.features.data, each.features.data, (size_t)(WINDOWS * cols) * sizeof(float));
+    invar_embedded_free(&pooled);
+    invar_embedded_free(&each);
+    invar_dataset_close(whole);
+    invar_dataset_close(parts);
+    invar_encoder_free(encoder);
+    invar_device_close(device);
+    test_folder_remove(folder[0]);
+    test_folder_remove(folder[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batches),  cmocka_unit_test(test_standardisation),    cmocka_unit_test(test_input),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_unreadable_samples),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_unreadable_samples), cmocka_unit_test(test_windows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

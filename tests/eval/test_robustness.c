@@ -232,12 +232,8 @@ static void test_clean_is_the_probe(void **state)
     struct bed bed;
     make_bed(&bed, TESTS, 1);
     invar_options_default(invar_probe_option_table, &probe_options);
-    assert_ok(invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TRAIN, &plain_embedding,
-                          &train, &err),
-              &err);
-    assert_ok(
-        invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TEST, &plain_embedding, &test, &err),
-        &err);
+    assert_ok(invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TRAIN, &plain_embedding, &train, &err), &err);
+    assert_ok(invar_embed(bed.device, bed.encoder, bed.dataset, INVAR_TEST, &plain_embedding, &test, &err), &err);
     const struct invar_matrix a = {INVAR_FLOAT32, train.features.shape[0], train.features.shape[1],
                                    train.features.data};
     const struct invar_matrix b = {INVAR_FLOAT32, test.features.shape[0], test.features.shape[1], test.features.data};
