@@ -40,6 +40,8 @@ struct invar_column {
     int first, places;      /**< places 0: none */
     bool indicator;         /**< numeric: some training row has no value, so the second place says where */
     double mean, deviation; /**< of the training rows */
+    char read[64];          /**< numeric: how cells read that are no plain numbers, for people; empty: they are */
+    bool unique;            /**< categorical: nearly every training row has another text */
     int categories;
     char **category;    /**< [categories], in the order of places */
     int64_t missing[2]; /**< cells without a value by split */

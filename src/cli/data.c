@@ -123,6 +123,24 @@ static void find_number_problems(const struct invar_dataset *dataset, struct pro
     }
 }
 
+static void find_column_problems(const struct invar_table *table, struct problems *out)
+{
+    char names[200] = "";
+    int unique = 0;
+
+    for (int c = 0; c < table->count; ++c) {
+        const size_t used = strlen(names);
+        if (!table->column[c].unique)
+            continue;
+        if (unique++ < 6 && used + strlen(table->column[c].name) + 2 < sizeof names)
+            snprintf(names + used, sizeof names - used, "%s%s", used ? "," : "", table->column[c].name);
+    }
+    if (unique)
+        add_problem(out,
+                    "%d column%s %s another text in nearly every row, which teaches nothing: ignore=%s leaves %s out",
+                    unique, unique > 1 ? "s" : "", unique > 1 ? "have" : "has", names, unique > 1 ? "them" : "it");
+}
+
 static void find_problems(const struct invar_dataset *dataset, const int64_t *counts, const struct data_clips *clips,
                           struct problems *out)
 {
@@ -136,6 +154,8 @@ static void find_problems(const struct invar_dataset *dataset, const int64_t *co
         add_problem(out, "%" PRId64 " clips are silent: they train, but say nothing", clips->silent);
     if (!info->count[INVAR_TEST])
         add_problem(out, "there is no test split: set test_fraction to have one drawn");
+    if (info->table)
+        find_column_problems(info->table, out);
     if (info->label_number)
         find_number_problems(dataset, out);
     if (!info->labelled && !info->classes && !info->label_number && info->table)
@@ -166,7 +186,8 @@ static void print_columns(const struct invar_table *table, int width)
         printf("  %-24s %-12s %10s %8" PRId64 " %8" PRId64, column->name, column_kinds[column->kind], "",
                column->missing[INVAR_TRAIN], column->missing[INVAR_TEST]);
         if (column->kind == INVAR_COLUMN_NUMERIC)
-            printf("   mean %.6g, deviation %.6g", column->mean, column->deviation);
+            printf("   mean %.6g, deviation %.6g%s%s", column->mean, column->deviation,
+                   column->read[0] ? "; read as " : "", column->read);
         for (int k = 0; k < column->categories && k < 6; ++k)
             printf("%s%s", k ? ", " : "   ", column->category[k]);
         printf(column->categories > 6 ? ", ... (%d)\n" : "\n", column->categories);
@@ -267,6 +288,7 @@ static void add_columns(cJSON *root, const struct invar_table *table)
         if (column->kind == INVAR_COLUMN_NUMERIC) {
             cJSON_AddNumberToObject(entry, "mean", column->mean);
             cJSON_AddNumberToObject(entry, "deviation", column->deviation);
+            cJSON_AddStringToObject(entry, "read", column->read);
         }
         if (column->kind == INVAR_COLUMN_CATEGORICAL)
             cJSON_AddItemToObject(entry, "categories",

@@ -185,17 +185,17 @@ static bool match_columns(struct table *t, int which, struct invar_error *err)
 
 /* ---- numbers ---- */
 
-static bool encode_number(const struct data_csv *csv, int64_t row, const struct invar_column *column, const char *cell,
-                          float *out, struct invar_error *err)
+static bool encode_number(const struct data_csv *csv, int64_t row, const struct invar_column *column,
+                          const struct data_form *form, const char *cell, float *out, struct invar_error *err)
 {
     double value;
 
-    if (!data_csv_number(csv, cell, &value))
-        return invar_error_set(
-            err, INVAR_ERROR_DATA,
-            "%s, line %lld: \"%s\" in column \"%s\", which is one of numbers; add it to data.missing "
-            "or correct it",
-            csv->path, (long long)data_csv_line(csv, row), cell, column->name);
+    if (!data_form_number(form, csv, cell, &value))
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s, line %lld: \"%s\" in column \"%s\", which is one of %s; add it to data.missing "
+                               "or correct it",
+                               csv->path, (long long)data_csv_line(csv, row), cell, column->name,
+                               column->read[0] ? column->read : "numbers");
     *out = (float)((value - column->mean) / column->deviation);
     return isfinite(*out) ||
            invar_error_set(err, INVAR_ERROR_DATA, "%s, line %lld: %s in column \"%s\" is too large a number", csv->path,
@@ -211,7 +211,7 @@ static bool encode_cell(struct table *t, const struct data_csv *csv, int64_t row
     column->missing[split] += missing;
     if (column->kind == INVAR_COLUMN_NUMERIC) {
         if (!missing)
-            return encode_number(csv, row, column, cell, out, err);
+            return encode_number(csv, row, column, &t->schema->form[c], cell, out, err);
         if (column->indicator)
             out[1] = 1;
         return true;
@@ -327,6 +327,8 @@ static bool keep_label(struct table *t, struct invar_error *err)
     struct data_schema *schema = t->schema;
 
     schema->label_number = t->kind.number;
+    if (t->kind.number)
+        schema->label_form = t->kind.form;
 
     schema->class_names = invar_alloc((size_t)t->source->classes + 1, sizeof *schema->class_names, err);
     for (int k = 0; schema->class_names && k < t->source->classes; k++) {

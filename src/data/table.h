@@ -46,14 +46,38 @@ void data_names_free(struct data_names *names);
 /** Whether a name is in the list, where * and ? stand for any text and any character. */
 bool data_names_match(const struct data_names *names, const char *name);
 
+/* ---- numbers as people write them (table_form.c) ---- */
+
+/** How the cells of a column read as numbers; zeroed: as data_csv_number has them. */
+struct data_form {
+    char thousands, decimal; /**< what stands between groups of three digits, and before decimals */
+    char unit[8];            /**< % or a currency: % in every cell, a currency in some; empty: none */
+    bool date;               /**< 2024-02-29, 2024-02-29T23:59:59Z: days since 1970-01-01 */
+};
+bool data_form_number(const struct data_form *form, const struct data_csv *csv, const char *text, double *value);
+/** The form by which most cells read, how many do, and the first row that does not. */
+struct data_form_found {
+    struct data_form form;
+    int64_t numbers, texts, first_text;
+};
+struct data_rules;
+void data_form_find(struct data_form_found *found, const struct data_csv *csv, const struct data_rules *rules,
+                    int column);
+/** "numbers such as 1,234.5%", for people. */
+void data_form_describe(const struct data_form *form, char *out, size_t size);
+/** Whether there is such a unit. */
+bool data_form_known(const char *unit);
+
 /* ---- what columns mean (table_schema.c) ---- */
 
 struct data_schema {
     int count;
     struct invar_column *column; /**< owns its texts */
     struct data_words *words;    /**< by column: the places of its categories */
+    struct data_form *form;      /**< by column: how its numbers read */
     char *label;                 /**< name of the label column; empty: none */
     bool label_number;           /**< it is a number, and there are no classes */
+    struct data_form label_form; /**< how it reads */
     char *label_reason;          /**< why it is taken for that */
     int classes;                 /**< 0: no labels */
     char **class_names;
@@ -94,6 +118,7 @@ struct data_label {
     bool number;
     bool seems; /**< a number, by its cells alone */
     bool plain; /**< every cell is a number */
+    struct data_form form;
     bool known; /**< classes are those of an encoder, others may come */
     struct data_words classes;
     char reason[256];

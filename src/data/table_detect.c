@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNIQUE 0.9 /* so many different texts a row, and more than FEW, only tell rows apart */
+#define FEW 20
 #define MOSTLY 0.9 /* a column of text with so many numbers is likely one of numbers with a marker in it */
 
 struct detecting {
@@ -30,7 +32,7 @@ struct found {
     int64_t numbers, texts, first_text, too_large;
 };
 
-static void look(struct detecting *d, int column, struct found *found)
+static void look(struct detecting *d, int column, const struct data_form *form, struct found *found)
 {
     *found = (struct found){.first_text = -1, .too_large = -1};
     for (int64_t row = 0; row < d->csv->rows; row++) {
@@ -38,7 +40,7 @@ static void look(struct detecting *d, int column, struct found *found)
         d->values[row] = NAN;
         if (data_rules_missing(d->rules, cell))
             continue;
-        if (!data_csv_number(d->csv, cell, &d->values[row])) {
+        if (!data_form_number(form, d->csv, cell, &d->values[row])) {
             found->first_text = found->texts++ == 0 ? row : found->first_text;
             continue;
         }
@@ -110,20 +112,28 @@ static int by_count(const void *a, const void *b)
 }
 
 /* The most frequent words alone, as many as may have a place. */
-static bool keep_frequent(struct detecting *d, const struct invar_column *column, struct data_words *words,
+static bool keep_frequent(struct detecting *d, struct invar_column *column, struct data_words *words, int64_t rows,
                           struct invar_error *err)
 {
     const size_t limit = (size_t)d->rules->options->categories;
     struct data_words kept = {.comma = words->comma};
     size_t used = 0;
 
+    column->unique = words->count > FEW && (double)words->count > UNIQUE * (double)rows;
+    if (column->unique)
+        invar_log(
+            INVAR_LOG_WARNING,
+            "%s: column \"%s\" has another text in nearly every row (%zu in %lld): it tells rows apart and teaches "
+            "nothing; data.ignore=%s leaves it out",
+            d->csv->path, column->name, words->count, (long long)rows, column->name);
     if (words->count <= limit)
         return true;
-    invar_log(
-        INVAR_LOG_WARNING,
-        "%s: column \"%s\" has %zu categories; the %zu most frequent have a place of their own (data.categories), "
-        "the others share one: where they only number the rows, leave the column out with data.ignore",
-        d->csv->path, column->name, words->count, limit);
+    if (!column->unique)
+        invar_log(
+            INVAR_LOG_WARNING,
+            "%s: column \"%s\" has %zu categories; the %zu most frequent have a place of their own (data.categories), "
+            "the others share one: where they only number the rows, leave the column out with data.ignore",
+            d->csv->path, column->name, words->count, limit);
     for (size_t i = 0; i < words->capacity; i++)
         if (words->slot[i].text)
             words->slot[used++] = words->slot[i];
@@ -163,6 +173,7 @@ static bool categorise(struct detecting *d, int number, struct invar_column *col
 {
     struct data_words words = {.comma = data_csv_comma(d->csv)};
     bool missing = false, ok = false;
+    int64_t rows = 0;
 
     column->kind = INVAR_COLUMN_CATEGORICAL;
     for (int64_t row = 0; row < d->csv->rows; row++) {
@@ -173,6 +184,7 @@ static bool categorise(struct detecting *d, int number, struct invar_column *col
             missing = true;
             continue;
         }
+        rows++;
         int64_t *count = data_words_add(&words, cell, err);
         if (!count)
             goto done;
@@ -183,7 +195,7 @@ static bool categorise(struct detecting *d, int number, struct invar_column *col
     else if (words.count == 1 && !missing)
         ok = constant(column, d->csv->path, "is the same in every training row");
     else
-        ok = keep_frequent(d, column, &words, err) && name_categories(d, column, &words, err);
+        ok = keep_frequent(d, column, &words, rows, err) && name_categories(d, column, &words, err);
 done:
     data_words_free(&words);
     return ok;
@@ -191,12 +203,38 @@ done:
 
 /* ---- columns ---- */
 
+/* Cells that are no plain numbers: whether all of them read in one form; else which one does not by the best. */
+static bool read_form(struct detecting *d, int number, struct found *found)
+{
+    struct invar_column *column = &d->schema->column[d->schema->count - 1];
+    struct data_form *form = &d->schema->form[d->schema->count - 1];
+    struct data_form_found other;
+
+    data_form_find(&other, d->csv, d->rules, number);
+    if (other.texts > 0 || other.numbers == 0) {
+        if (other.numbers > found->numbers) {
+            found->numbers = other.numbers;
+            found->texts = other.texts;
+            found->first_text = other.first_text;
+        }
+        return false;
+    }
+    *form = other.form;
+    data_form_describe(form, column->read, sizeof column->read);
+    look(d, number, form, found);
+    invar_log(INVAR_LOG_INFO,
+              "%s: the cells of column \"%s\" are read as %s; data.categorical=%s makes them categories", d->csv->path,
+              column->name, column->read, column->name);
+    return true;
+}
+
 static bool detect_column(struct detecting *d, int number, struct invar_error *err)
 {
     const char *name = header(d->csv, number);
     const bool categorical = data_names_match(&d->rules->categorical, name);
     const bool numeric = data_names_match(&d->rules->numeric, name);
     struct invar_column *column = &d->schema->column[d->schema->count++];
+    const struct data_form plain = {0};
     struct found found;
 
     if (data_csv_column(d->csv, name, "which it has", err) < 0 || !(column->name = invar_strdup(name, err)))
@@ -207,7 +245,9 @@ static bool detect_column(struct detecting *d, int number, struct invar_error *e
                                name);
     if (categorical)
         return categorise(d, number, column, err);
-    look(d, number, &found);
+    look(d, number, &plain, &found);
+    if (found.texts > 0 && found.too_large < 0)
+        read_form(d, number, &found);
     if (found.too_large >= 0 && found.texts == 0)
         return refuse_too_large(d, number, found.too_large, err);
     if (found.texts == 0)

@@ -42,7 +42,7 @@ static bool fill_numbers(struct data_field *field, const struct cells *cells, co
         const char *cell = cell_of(cells, i);
         field->number[i] = NAN;
         if (!data_rules_missing(rules, cell))
-            data_csv_number(&cells->csv[i >= cells->csv[0].rows], cell, &field->number[i]);
+            data_form_number(&label->form, &cells->csv[i >= cells->csv[0].rows], cell, &field->number[i]);
     }
     field->seems_number = label->seems;
     return field->number != NULL;

@@ -39,7 +39,7 @@ static bool look(struct data_label *label, const struct data_csv *csv, int colum
         found->labelled++;
         if (label->classes.count <= DATA_CLASS_LIMIT && !data_words_add(&label->classes, cell, err))
             return false;
-        if (!data_csv_number(csv, cell, &value)) {
+        if (!data_form_number(&label->form, csv, cell, &value)) {
             if (!found->text) {
                 found->text = cell;
                 found->line = data_csv_line(csv, row);
@@ -70,17 +70,20 @@ static bool seems_number(const struct look *found)
 
 static void say_why(struct data_label *label, const struct look *found)
 {
+    char form[64];
     const bool more = found->distinct > DATA_CLASS_LIMIT;
 
+    data_form_describe(&label->form, form, sizeof form);
     if (found->text)
         snprintf(label->reason, sizeof label->reason, "\"%.80s\" in line %lld is no number", found->text,
                  (long long)found->line);
     else if (found->codes)
         snprintf(label->reason, sizeof label->reason, "codes with zeros before them");
     else
-        snprintf(label->reason, sizeof label->reason, "%s%d different %s in %lld labelled rows",
+        snprintf(label->reason, sizeof label->reason, "%s%d different %s in %lld labelled rows%s%s",
                  more ? "more than " : "", more ? DATA_CLASS_LIMIT : found->distinct,
-                 found->fractions ? "numbers" : "whole numbers", (long long)found->labelled);
+                 found->fractions ? "numbers" : "whole numbers", (long long)found->labelled,
+                 form[0] ? ", read as " : "", form);
 }
 
 /* What may be meant otherwise is said aloud. */
@@ -110,11 +113,30 @@ static bool too_many(const struct data_label *label, const struct data_csv *csv,
                            csv->path, label->name, DATA_CLASS_LIMIT);
 }
 
+/* How the cells read that are no plain numbers. */
+static void find_form(struct data_label *label, const struct data_csv *csv, int column)
+{
+    struct data_form_found found;
+    double value;
+    bool plain = true;
+
+    for (int64_t row = 0; row < csv->rows && plain; row++) {
+        const char *cell = data_csv_cell(csv, row, column);
+        plain = data_rules_missing(label->rules, cell) || data_csv_number(csv, cell, &value);
+    }
+    if (plain)
+        return;
+    data_form_find(&found, csv, label->rules, column);
+    if (found.texts == 0)
+        label->form = found.form;
+}
+
 static bool look_at(struct data_label *label, const struct data_csv *csv, const int *at, struct look *found,
                     struct invar_error *err)
 {
     *found = (struct look){.least = INFINITY, .most = -INFINITY};
     label->classes.comma = data_csv_comma(&csv[0]);
+    find_form(label, &csv[0], at[0]);
     if (!look(label, &csv[0], at[0], found, err) || (at[1] >= 0 && !look(label, &csv[1], at[1], found, err)))
         return false;
     label->plain = !found->text && found->labelled > 0;
@@ -159,6 +181,7 @@ bool data_label_given(struct data_label *label, const struct data_schema *schema
 
     label->known = true;
     label->number = kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && schema->label_number);
+    label->form = schema->label_form;
     snprintf(label->reason, sizeof label->reason, "%s",
              kind == DATA_LABEL_AUTO ? "as the training data had it" : "data.label_kind says so");
     if (label->number)
@@ -180,7 +203,7 @@ static bool read_numbers(const struct data_label *label, const struct data_csv *
         const char *cell = data_csv_cell(csv, row, column);
         if (data_rules_missing(label->rules, cell))
             continue;
-        if (!data_csv_number(csv, cell, &target[row]))
+        if (!data_form_number(&label->form, csv, cell, &target[row]))
             return invar_error_set(
                 err, INVAR_ERROR_DATA,
                 "%s, line %lld: \"%s\" in the label column \"%s\" is no number; correct it, add it to "

@@ -27,6 +27,7 @@ void data_schema_free(struct data_schema *schema)
     invar_free(schema->class_names);
     invar_free(schema->column);
     invar_free(schema->words);
+    invar_free(schema->form);
     invar_free(schema->label);
     invar_free(schema->label_reason);
     invar_free(schema);
@@ -36,7 +37,8 @@ bool data_schema_reserve(struct data_schema *schema, int columns, struct invar_e
 {
     schema->column = invar_alloc((size_t)columns + 1, sizeof *schema->column, err);
     schema->words = invar_alloc((size_t)columns + 1, sizeof *schema->words, err);
-    return schema->column && schema->words;
+    schema->form = invar_alloc((size_t)columns + 1, sizeof *schema->form, err);
+    return schema->column && schema->words && schema->form;
 }
 
 static int places(const struct invar_column *column)
@@ -93,7 +95,20 @@ static bool add_strings(cJSON *object, const char *key, char *const *texts, int 
     return array != NULL;
 }
 
-static bool add_column(cJSON *array, const struct invar_column *column)
+/* Nothing for plain numbers. */
+static bool add_form(cJSON *object, const char *key, const struct data_form *form)
+{
+    if (!form->date && !form->decimal)
+        return true;
+    cJSON *entry = cJSON_AddObjectToObject(object, key);
+    if (form->date)
+        return cJSON_AddTrueToObject(entry, "date");
+    return cJSON_AddStringToObject(entry, "thousands", (char[]){form->thousands, '\0'}) &&
+           cJSON_AddStringToObject(entry, "decimal", (char[]){form->decimal, '\0'}) &&
+           cJSON_AddStringToObject(entry, "unit", form->unit);
+}
+
+static bool add_column(cJSON *array, const struct invar_column *column, const struct data_form *form)
 {
     cJSON *object = cJSON_CreateObject();
     bool ok = cJSON_AddItemToArray(array, object) && cJSON_AddStringToObject(object, "name", column->name) &&
@@ -101,7 +116,7 @@ static bool add_column(cJSON *array, const struct invar_column *column)
     if (ok && column->kind == INVAR_COLUMN_NUMERIC)
         ok = cJSON_AddNumberToObject(object, "mean", column->mean) &&
              cJSON_AddNumberToObject(object, "deviation", column->deviation) &&
-             cJSON_AddBoolToObject(object, "missing", column->indicator);
+             cJSON_AddBoolToObject(object, "missing", column->indicator) && add_form(object, "read", form);
     if (ok && column->kind == INVAR_COLUMN_CATEGORICAL)
         ok = add_strings(object, "categories", column->category, column->categories);
     return ok;
@@ -134,11 +149,12 @@ char *data_schema_write(const struct data_schema *schema, struct invar_error *er
     bool ok = root && cJSON_AddStringToObject(root, "label", schema->label) &&
               (!schema->label_number || cJSON_AddStringToObject(root, "label_kind", "number")) &&
               (!has_comma(schema) || cJSON_AddTrueToObject(root, "decimal_comma")) &&
+              add_form(root, "label_read", &schema->label_form) &&
               add_strings(root, "classes", schema->class_names, schema->classes);
 
     array = ok ? cJSON_AddArrayToObject(root, "columns") : NULL;
     for (int c = 0; array && ok && c < schema->count; c++)
-        ok = add_column(array, &schema->column[c]);
+        ok = add_column(array, &schema->column[c], &schema->form[c]);
     text = array && ok ? cJSON_PrintUnformatted(root) : NULL;
     if (text)
         result = invar_strdup(text, err);
@@ -168,7 +184,26 @@ static bool read_strings(const cJSON *array, char ***texts, int *count, struct i
     return true;
 }
 
-static bool read_column(const cJSON *object, struct invar_column *column, struct invar_error *err)
+static bool read_form(const cJSON *object, const char *key, struct data_form *form)
+{
+    const cJSON *entry = cJSON_GetObjectItemCaseSensitive(object, key);
+    const char *thousands = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "thousands"));
+    const char *decimal = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "decimal"));
+    const char *unit = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(entry, "unit"));
+
+    form->date = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry, "date"));
+    if (!entry || form->date)
+        return true;
+    if (!thousands || !decimal || !unit || strlen(thousands) != 1 || strlen(decimal) != 1 || !data_form_known(unit))
+        return false;
+    form->thousands = *thousands;
+    form->decimal = *decimal;
+    strcpy(form->unit, unit);
+    return true;
+}
+
+static bool read_column(const cJSON *object, struct invar_column *column, struct data_form *form,
+                        struct invar_error *err)
 {
     const cJSON *name = cJSON_GetObjectItemCaseSensitive(object, "name");
     const cJSON *kind = cJSON_GetObjectItemCaseSensitive(object, "kind");
@@ -186,8 +221,9 @@ static bool read_column(const cJSON *object, struct invar_column *column, struct
                                 &column->categories, err);
         if (column->kind == INVAR_COLUMN_CONSTANT)
             return true;
-        if (!cJSON_IsNumber(mean) || !cJSON_IsNumber(deviation))
+        if (!cJSON_IsNumber(mean) || !cJSON_IsNumber(deviation) || !read_form(object, "read", form))
             return false;
+        data_form_describe(form, column->read, sizeof column->read);
         column->mean = mean->valuedouble;
         column->deviation = deviation->valuedouble;
         column->indicator = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, "missing"));
@@ -209,7 +245,14 @@ static bool read_schema(const cJSON *root, struct data_schema *schema, struct in
     schema->label_number = cJSON_IsString(kind) && strcmp(kind->valuestring, "number") == 0;
     if (!data_schema_reserve(schema, cJSON_GetArraySize(columns), err))
         return false;
-    cJSON_ArrayForEach(item, columns) if (!read_column(item, &schema->column[schema->count++], err)) return false;
+    if (!read_form(root, "label_read", &schema->label_form))
+        return false;
+    cJSON_ArrayForEach(item, columns)
+    {
+        const int c = schema->count++;
+        if (!read_column(item, &schema->column[c], &schema->form[c], err))
+            return false;
+    }
     return data_schema_arrange(schema, err);
 }
 

@@ -444,6 +444,120 @@ static void test_fields(void **state)
     invar_dataset_close(d);
 }
 
+/* The numbers that three cells in quotes are read as, or that they stay text. */
+static void test_cell_forms(void **state)
+{
+    static const struct {
+        char separator;
+        const char *cells[3];
+        bool number;
+        double values[3];
+    } cases[] = {
+        {',', {"1,234", "999", "12,345,678.5"}, true, {1234, 999, 12345678.5}},
+        {',', {"1 234", "-5", "1 000 000"}, true, {1234, -5, 1e6}},
+        {',',
+         {"1\xc2\xa0"
+          "234",
+          "\xe2\x88\x92"
+          "5",
+          "7"},
+         true,
+         {1234, -5, 7}},
+        {',', {"1_234", "10", "20"}, true, {1234, 10, 20}},
+        {',', {"1'234.5", "10", "20"}, true, {1234.5, 10, 20}},
+        {',', {"1.234,5", "10", "20,25"}, true, {1234.5, 10, 20.25}},
+        {',', {"1,5", "2,25", "3"}, true, {1.5, 2.25, 3}},
+        {';', {"1.234,5", "10", "20,25"}, true, {1234.5, 10, 20.25}},
+        {';', {"1,234.5", "10", "20.25"}, true, {1234.5, 10, 20.25}},
+        {',', {"12.5%", "-3 %", "100%"}, true, {12.5, -3, 100}},
+        {',', {"$5", "-$1,200.50", "($3)"}, true, {5, -1200.5, -3}},
+        {',', {"$-5", "$ 7", "8"}, true, {-5, 7, 8}},
+        {',', {"5 \xe2\x82\xac", "7,50 \xe2\x82\xac", "1.000 \xe2\x82\xac"}, true, {5, 7.5, 1000}},
+        {',', {"EUR 5", "EUR 1,000", "6 EUR"}, true, {5, 1000, 6}},
+        {',', {"1970-01-02", "1969-12-31", "2024-02-29"}, true, {1, -1, 19782}},
+        {',', {"1970-01-01T12:00:00Z", "1970-01-02 06:00", "1970-01-01T01:00:00+01:00"}, true, {0.5, 1.25, 0}},
+        {',', {"1970/01/02", "1970-01-03 00:00:43.2", "1970-01-01"}, true, {1, 2.0005, 0}},
+        {',', {"5%", "6", "7%"}, false, {0}}, /* which of them is a hundredth? */
+        {',', {"$5", "EUR 6", "7"}, false, {0}},
+        {',', {"2023-02-29", "2023-03-01", "2023-03-02"}, false, {0}},
+        {',', {"2023-13-01", "2023-03-01", "2023-03-02"}, false, {0}},
+        {',', {"001,234", "1,234", "5"}, false, {0}},
+        {',', {"1,23,456", "1", "2"}, false, {0}},
+        {',', {"192.168.0.1", "10.0.0.1", "1"}, false, {0}},
+        {',', {"$", "%", "5"}, false, {0}},
+        {',', {"5 kg", "6 kg", "7 kg"}, false, {0}},
+        {',', {"12-34", "13-34", "14-34"}, false, {0}},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[512];
+        const char s = cases[i].separator;
+        const char *const *cell = cases[i].cells;
+        snprintf(text, sizeof text, "v%cx\n\"%s\"%c1\n\"%s\"%c2\n\"%s\"%c4\n", s, cell[0], s, cell[1], s, cell[2], s);
+        struct invar_data_options o = table_options(text);
+        struct invar_dataset *d = open_as(&o, NULL), *again;
+        const struct invar_column *c = invar_dataset_info(d)->table->column;
+        if ((c->kind == INVAR_COLUMN_NUMERIC) != cases[i].number)
+            fail_msg("%s, %s, %s are %s", cell[0], cell[1], cell[2], cases[i].number ? "text" : "numbers");
+        assert_int_equal(c->read[0] != '\0', cases[i].number);
+        again = open_as(&o, invar_dataset_info(d)->table->schema);
+        for (int k = 0; k < 3 && cases[i].number; k++) {
+            float first = row_of(d, INVAR_TRAIN, k, NULL)[0];
+            assert_near((double)first * c->deviation + c->mean, cases[i].values[k],
+                        1e-6 * (1 + fabs(c->mean) + c->deviation));
+            assert_near(row_of(again, INVAR_TRAIN, k, NULL)[0], first, 0);
+        }
+        assert_string_equal(invar_dataset_info(d)->table->schema, invar_dataset_info(again)->table->schema);
+        invar_dataset_close(again);
+        invar_dataset_close(d);
+    }
+}
+
+/* An encoder reads the cells of a column as it did in training, plain ones too, and refuses what it cannot. */
+static void test_form_travels(void **state)
+{
+    struct invar_data_options o = table_options(
+        "p,r,d,y\n\"1,000\",5%,2024-01-01,$4.5\n\"3,000\",7%,2024-01-03,\"$1,005\"\n2000,6%,2024-01-02,$7\n");
+    struct invar_dataset *d, *other;
+
+    (void)state;
+    set(&o, "label=y");
+    set(&o, "label_kind=number");
+    d = open_as(&o, NULL);
+    assert_near(invar_dataset_targets(d, INVAR_TRAIN)[1], 1005, 0);
+    char *columns = invar_strdup(invar_dataset_info(d)->table->schema, NULL);
+    invar_dataset_close(d);
+    o = table_options("p,r,d,y\n3000,6%,2024-01-02 12:00,12\n\"2,000\",7%,2024-01-02,$3\n");
+    set(&o, "label=y");
+    other = open_as(&o, columns);
+    EXPECT_ROW(other, 0, sqrt(1.5), 0, 0.5 * sqrt(1.5));
+    EXPECT_ROW(other, 1, 0, sqrt(1.5), 0);
+    assert_near(invar_dataset_targets(other, INVAR_TRAIN)[0], 12, 0);
+    assert_string_equal(invar_dataset_info(other)->table->column[0].read, "numbers such as 1,234.5");
+    invar_dataset_close(other);
+    o = table_options("p,r,d\n3000,6,2024-01-02\n");
+    refused(&o, columns, INVAR_ERROR_DATA, "\"6\" in column \"r\", which is one of numbers such as 1,234.5%");
+    o = table_options("p,r,d\n3000,6%,yesterday\n");
+    refused(&o, columns, INVAR_ERROR_DATA, "\"yesterday\" in column \"d\", which is one of dates");
+    invar_free(columns);
+}
+
+/* A text that is another in nearly every row only tells rows apart. */
+static void test_unique(void **state)
+{
+    char text[4096], *at = text + sprintf(text, "id,colour,x\n");
+
+    (void)state;
+    for (int i = 0; i < 40; i++)
+        at += sprintf(at, "n%d,c%d,%d\n", i, i % 30, i % 5);
+    struct invar_data_options o = table_options(text);
+    struct invar_dataset *d = open_as(&o, NULL);
+    assert_true(invar_dataset_info(d)->table->column[0].unique);
+    assert_false(invar_dataset_info(d)->table->column[1].unique);
+    invar_dataset_close(d);
+}
+
 /* A column that is left out as a number to predict, whatever the number of its values. */
 static void test_number_field(void **state)
 {
@@ -559,11 +673,12 @@ static void test_row_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_forms),    cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_splits),        cmocka_unit_test(test_schema),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_label_limit),   cmocka_unit_test(test_fields),   cmocka_unit_test(test_unseen),
-        cmocka_unit_test(test_label_kind),    cmocka_unit_test(test_targets),  cmocka_unit_test(test_number_field),
-        cmocka_unit_test(test_equal_numbers), cmocka_unit_test(test_overflow), cmocka_unit_test(test_row_numbers),
+        cmocka_unit_test(test_cell_forms),    cmocka_unit_test(test_form_travels), cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_forms),        cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_splits),        cmocka_unit_test(test_schema),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_label_limit),   cmocka_unit_test(test_fields),       cmocka_unit_test(test_unseen),
+        cmocka_unit_test(test_label_kind),    cmocka_unit_test(test_targets),      cmocka_unit_test(test_number_field),
+        cmocka_unit_test(test_equal_numbers), cmocka_unit_test(test_overflow),     cmocka_unit_test(test_row_numbers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
