@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
-#include <cjson/cJSON.h>
 #include <stdlib.h>
+#include <string.h>
 
 static _Thread_local bool lost;
 
@@ -14,10 +14,21 @@ static void *allocate(size_t size)
     return memory;
 }
 
-void json_begin(void)
+static void use_allocate(void)
 {
     cJSON_Hooks hooks = {allocate, free};
     cJSON_InitHooks(&hooks);
+}
+
+/* Who uses the library without the command has it, too. */
+__attribute__((constructor)) static void at_start(void)
+{
+    use_allocate();
+}
+
+void json_begin(void)
+{
+    use_allocate();
     lost = false;
 }
 
@@ -32,4 +43,62 @@ bool json_whole(const char *what, struct invar_error *err)
            invar_error_set(
                err, INVAR_ERROR_MEMORY,
                "%s: there is not enough memory for all of it, so nothing was written; free some and try again", what);
+}
+
+char *json_print(const cJSON *root, bool formatted, const char *what, struct invar_error *err)
+{
+    if (!root)
+        lost = true;
+    if (!json_whole(what, err))
+        return NULL;
+    char *text = formatted ? cJSON_Print(root) : cJSON_PrintUnformatted(root);
+    if (!text)
+        invar_error_set(err, INVAR_ERROR_MEMORY,
+                        "%s: there is not enough memory for its text, so nothing was written; free some and try again",
+                        what);
+    return text;
+}
+
+/* No fewer than there are: each stands behind a bracket or a comma, or is the whole. */
+static size_t count_values(const char *text, size_t size)
+{
+    size_t count = 1;
+    bool quoted = false;
+    for (size_t i = 0; i < size; ++i) {
+        const char c = text[i];
+        if (quoted && c == '\\')
+            ++i;
+        else if (c == '"')
+            quoted = !quoted;
+        else if (!quoted)
+            count += c == ',' || c == '[' || c == '{';
+    }
+    return count;
+}
+
+cJSON *json_parse(const char *text, size_t size, size_t most, const char *what, const char *advice,
+                  struct invar_error *err)
+{
+    const bool before = lost;
+    const char *end = NULL;
+    if (count_values(text, size) > most) {
+        invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has more than %zu values, the most that are expected here%s",
+                        what, most, advice);
+        return NULL;
+    }
+    lost = false;
+    cJSON *root = cJSON_ParseWithLengthOpts(text, size, &end, false);
+    const bool starved = lost;
+    lost = before;
+    while (root && end < text + size && *end && strchr(" \t\r\n", *end))
+        ++end;
+    if (root && end == text + size)
+        return root;
+    cJSON_Delete(root);
+    if (starved)
+        invar_error_set(err, INVAR_ERROR_MEMORY, "%s: there is not enough memory to read it; free some and try again",
+                        what);
+    else
+        invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is torn or no JSON%s", what, advice);
+    return NULL;
 }

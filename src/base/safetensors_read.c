@@ -2,6 +2,7 @@
 /* Reads safetensors: eight bytes header length, a JSON header, then the data. Nothing in the file is believed before it
  * is checked against the size of the file. */
 #include "base/safetensors.h"
+#include "base/json.h"
 #include "base/stream.h"
 #include "invar/file.h"
 #include "invar/memory.h"
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #define HEADER_LIMIT ((uint64_t)16 << 20)
+#define HEADER_VALUES ((size_t)1 << 21)
 #define LARGEST_EXACT_INTEGER 0x1p53
 
 static bool refuse(const char *path, const char *name, const char *what, struct invar_error *err)
@@ -152,13 +154,11 @@ static cJSON *read_header(FILE *stream, uint64_t file_size, uint64_t *data_size,
         invar_free(text);
         return NULL;
     }
-    const char *end = NULL;
-    cJSON *root = cJSON_ParseWithLengthOpts(text, (size_t)length, &end, false);
-    if (root && (size_t)(end - text) + strspn(end, " \t\r\n") != length) {
-        cJSON_Delete(root);
-        root = NULL;
-    }
-    if (!root)
+    struct invar_error why = {0};
+    cJSON *root = json_parse(text, (size_t)length, HEADER_VALUES, path, "", &why);
+    if (!root && why.code == INVAR_ERROR_MEMORY)
+        invar_error_set(err, why.code, "%s", why.message);
+    else if (!root)
         invar_error_set(err, INVAR_ERROR_FORMAT, "%s: its safetensors header is not valid JSON", path);
     invar_free(text);
     return root;

@@ -2,6 +2,7 @@
 /* Writes safetensors. The header names tensors in order of name; the data lie with the widest types first, so that
  * every tensor is aligned to its type without a hole, which the format forbids. */
 #include "base/safetensors.h"
+#include "base/json.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include <cJSON.h>
@@ -69,9 +70,9 @@ static char *format_header(const struct invar_safetensors *file, uint32_t crc, s
     bool ok = root && describe_metadata(root, &file->metadata, crc_text);
     for (int i = 0; ok && i < file->tensors.count; i++)
         ok = describe_tensor(root, file->tensors.items[i]);
-    char *text = ok ? cJSON_PrintUnformatted(root) : NULL;
+    char *text = ok ? json_print(root, false, "a safetensors header", err) : NULL;
     cJSON_Delete(root);
-    if (!text)
+    if (!ok)
         invar_error_set(err, INVAR_ERROR_MEMORY, "memory for a safetensors header could not be had");
     return text;
 }

@@ -23,11 +23,12 @@ int cli_fail(const struct invar_error *err)
 
 int cli_print_json(cJSON *object)
 {
-    char *text = object && json_whole("the JSON text", NULL) ? cJSON_Print(object) : NULL;
+    struct invar_error err = {0};
+    char *text = json_print(object, true, "the JSON text", &err);
     if (text)
         puts(text);
     else
-        cli_message("there is not enough memory for the JSON text; free some and try again");
+        cli_fail(&err);
     cJSON_free(text);
     cJSON_Delete(object);
     return text ? CLI_DONE : CLI_FAILED;

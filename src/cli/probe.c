@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe RUN: how well labels can be read from what the encoder learned, beside baselines. */
+#include "base/json.h"
 #include "cli/probe.h"
 #include "cli/probe_test.h"
 #include "cli/probe_training.h"
@@ -407,7 +408,7 @@ static int show_results(struct cli_run *run, const struct arguments *arguments, 
     struct invar_error err = {0};
 
     if (!report->results->child)
-        return status;
+        return !status && !json_whole("the results", &err) ? cli_fail(&err) : status;
     cli_test_note(run, report->results);
     if (!keep_results(run, report->results, &err)) {
         const int failed = cli_fail(&err);

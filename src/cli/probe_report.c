@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results of `invar probe`: measured, as JSON, and as text. */
 #include "cli/probe.h"
+#include "base/json.h"
 #include "invar/memory.h"
 
 #include <inttypes.h>
@@ -329,11 +330,11 @@ static void print_protocol(const cJSON *result)
 
     cJSON_ArrayForEach(option, options)
     {
-        char *value = cJSON_PrintUnformatted(option);
-        const int width = (int)(strlen(option->string) + strlen(value ? value : "") + 2);
+        char *value = json_print(option, false, option->string, NULL);
+        const int width = (int)(strlen(option->string) + strlen(value ? value : "?") + 2);
         if (column + width > 118)
             column = printf("\n   ") - 1;
-        column += printf(" %s %s%s", option->string, value ? value : "", option->next ? "," : "");
+        column += printf(" %s %s%s", option->string, value ? value : "?", option->next ? "," : "");
         cJSON_free(value);
     }
     printf("\nchosen on %s\n", cJSON_GetObjectItemCaseSensitive(protocol, "chosen_on")->valuestring);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar robustness RUN: errors of the probe under the common image corruptions. */
 #include "cli/robustness.h"
+#include "base/json.h"
 #include "cli/probe.h"
 #include "cli/probe_training.h"
 #include "base/json.h"
@@ -358,11 +359,9 @@ static bool write_results(const struct robustness *r, struct invar_error *err)
         cli_message("%s is about more corruptions, severities or images than this, and stays as it is", path);
     } else if (ok) {
         kept = cJSON_Duplicate(r->results, true);
-        ok = kept && cli_run_add_machine(&r->run, kept, err) && json_whole(path, err);
-        text = ok ? cJSON_Print(kept) : NULL;
-        if (ok || !kept)
-            ok = text ? invar_file_write(path, text, strlen(text), err)
-                      : invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
+        ok = cli_run_add_machine(&r->run, kept, err);
+        text = ok ? json_print(kept, true, path, err) : NULL;
+        ok = text && invar_file_write(path, text, strlen(text), err);
     }
     cJSON_free(text);
     cJSON_Delete(kept);

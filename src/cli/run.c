@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum { PATH_SIZE = 4096 };
-static const size_t largest_result = (size_t)1 << 28;
+static const size_t largest_result = (size_t)1 << 26;
 
 /* The data section that the run was trained with, then the source that was asked for, then KEY=VALUE. */
 static bool data_options(struct invar_data_options *out, const struct invar_encoder *encoder, const char *source,
@@ -59,7 +59,10 @@ bool cli_run_open(struct cli_run *run, const char *folder, const char *source, c
     *run = (struct cli_run){.folder = folder};
     if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err))
         return false;
-    if (!invar_path_exists(path))
+    bool there;
+    if (!invar_path_find(path, &there, err))
+        return false;
+    if (!there)
         return invar_error_set(err, INVAR_ERROR_FILE,
                                "%s: there is no such file; give the folder of a run that has finished (`invar pretrain "
                                "RECIPE --run DIR --resume` goes on with one that has not)",
@@ -163,8 +166,12 @@ done:
 static cJSON *read_results(const char *path, struct invar_error *err)
 {
     struct invar_bytes bytes = {0};
+    static const char advice[] = ", so results cannot be added to it; move it away and try again";
     cJSON *root = NULL;
-    if (!invar_path_exists(path)) {
+    bool there;
+    if (!invar_path_find(path, &there, err))
+        return NULL;
+    if (!there) {
         root = cJSON_CreateObject();
         if (!root)
             invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
@@ -172,24 +179,19 @@ static cJSON *read_results(const char *path, struct invar_error *err)
     }
     if (!invar_file_read(&bytes, path, largest_result, err))
         return NULL;
-    root = cJSON_ParseWithLength((const char *)bytes.data, bytes.size);
-    if (!cJSON_IsObject(root)) {
-        cJSON_Delete(root);
-        root = NULL;
-        if (json_whole(path, err))
-            invar_error_set(
-                err, INVAR_ERROR_FORMAT,
-                "%s: is torn or no JSON object, so results cannot be added to it; move it away and try again", path);
-    }
+    root = json_parse((const char *)bytes.data, bytes.size, JSON_MOST_VALUES, path, advice, err);
     invar_bytes_free(&bytes);
-    return root;
+    if (!root || cJSON_IsObject(root))
+        return root;
+    cJSON_Delete(root);
+    invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no JSON object%s", path, advice);
+    return NULL;
 }
 
 bool cli_run_merge(const char *folder, const char *name, const cJSON *results, struct invar_error *err)
 {
     char path[PATH_SIZE];
     char *text = NULL;
-    bool ok = false;
     if (!invar_path_join(path, sizeof path, folder, name, err))
         return false;
     cJSON *root = read_results(path, err);
@@ -201,14 +203,8 @@ bool cli_run_merge(const char *folder, const char *name, const cJSON *results, s
         cJSON_DeleteItemFromObjectCaseSensitive(root, item->string);
         cJSON_AddItemToObject(root, item->string, cJSON_Duplicate(item, true));
     }
-    if (!json_whole(path, err))
-        goto done;
-    text = cJSON_Print(root);
-    if (!text)
-        invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
-    else
-        ok = !results || invar_file_write(path, text, strlen(text), err);
-done:
+    text = json_print(root, true, path, err);
+    const bool ok = text && (!results || invar_file_write(path, text, strlen(text), err));
     cJSON_free(text);
     cJSON_Delete(root);
     return ok;

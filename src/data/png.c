@@ -3,8 +3,30 @@
 #include "data/image.h"
 
 #include <spng.h>
+#include <stdlib.h>
 
 #define CHUNK_LIMIT ((size_t)1 << 26)
+
+/* Of memory that it could not have libspng says that the image is damaged, where it was zlib that asked. */
+static _Thread_local bool starved;
+
+static void *note(void *memory)
+{
+    starved = starved || !memory;
+    return memory;
+}
+static void *take(size_t size)
+{
+    return note(malloc(size));
+}
+static void *resize(void *memory, size_t size)
+{
+    return note(realloc(memory, size));
+}
+static void *take_zeros(size_t count, size_t size)
+{
+    return note(calloc(count, size));
+}
 
 int data_png_channels(const uint8_t *bytes, size_t size)
 {
@@ -65,7 +87,9 @@ bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t 
     struct spng_ihdr header;
     int status = SPNG_OK;
     bool ok = false;
-    spng_ctx *context = spng_ctx_new(0);
+    struct spng_alloc memory = {take, resize, take_zeros, free};
+    starved = false;
+    spng_ctx *context = spng_ctx_new2(&memory, 0);
 
     (void)decoder;
     if (!context) {
@@ -89,7 +113,7 @@ bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t 
     ok = read_orientation(context, name, image, err);
     goto done;
 refused:
-    if (status == SPNG_EMEM) {
+    if (status == SPNG_EMEM || starved) {
         invar_error_set(err, INVAR_ERROR_MEMORY, "%s: no memory to decode it", name);
         goto done;
     }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the columns of a table mean, as a struct and as the JSON text that travels with an encoder. */
 #include "data/table.h"
+#include "base/json.h"
 
 #include "invar/memory.h"
 #include <cjson/cJSON.h>
@@ -155,10 +156,10 @@ char *data_schema_write(const struct data_schema *schema, struct invar_error *er
     array = ok ? cJSON_AddArrayToObject(root, "columns") : NULL;
     for (int c = 0; array && ok && c < schema->count; c++)
         ok = add_column(array, &schema->column[c], &schema->form[c]);
-    text = array && ok ? cJSON_PrintUnformatted(root) : NULL;
+    text = array && ok ? json_print(root, false, "the columns of the table", err) : NULL;
     if (text)
         result = invar_strdup(text, err);
-    else
+    else if (!array || !ok)
         invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory to describe the columns of the table");
     cJSON_free(text);
     cJSON_Delete(root);
@@ -259,15 +260,20 @@ static bool read_schema(const cJSON *root, struct data_schema *schema, struct in
 struct data_schema *data_schema_read(const char *text, struct invar_error *err)
 {
     struct data_schema *schema = invar_alloc(1, sizeof *schema, err);
-    cJSON *root = schema ? cJSON_Parse(text) : NULL;
+    struct invar_error why = {0};
+    cJSON *root =
+        schema ? json_parse(text, strlen(text), JSON_MOST_VALUES, "the columns of the encoder", "", &why) : NULL;
 
-    if (schema && read_schema(root, schema, err)) {
+    if (root && read_schema(root, schema, &why)) {
         cJSON_Delete(root);
         return schema;
     }
-    invar_error_set(err, INVAR_ERROR_FORMAT,
-                    "the columns that the encoder's metadata invar.columns describe cannot be read: the file is "
-                    "damaged or from another version");
+    if (why.code == INVAR_ERROR_MEMORY)
+        invar_error_set(err, why.code, "%s", why.message);
+    else if (schema)
+        invar_error_set(err, INVAR_ERROR_FORMAT,
+                        "the columns that the encoder's metadata invar.columns describe cannot be read: the file is "
+                        "damaged or from another version");
     cJSON_Delete(root);
     data_schema_free(schema);
     return NULL;

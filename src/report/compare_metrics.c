@@ -2,6 +2,7 @@
 /* The numbers that runs are compared by: where each is found, its unit, and what it was measured on. */
 #include "invar/data.h"
 #include "report/compare_parts.h"
+#include "base/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -54,8 +55,9 @@ static bool put_item(struct invar_text *out, const cJSON *item, struct invar_err
 {
     if (!item)
         return true;
-    char *text = cJSON_IsString(item) ? NULL : cJSON_PrintUnformatted(item);
-    const bool ok = invar_text_printf(out, err, ", %s %s", item->string, text ? text : item->valuestring);
+    char *text = cJSON_IsString(item) ? NULL : json_print(item, false, item->string, err);
+    const bool ok = (text || cJSON_IsString(item)) &&
+                    invar_text_printf(out, err, ", %s %s", item->string, text ? text : item->valuestring);
     cJSON_free(text);
     return ok;
 }

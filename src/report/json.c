@@ -76,13 +76,9 @@ char *json_for_script(const cJSON *object, struct invar_error *err)
 {
     size_t size = 1, at = 0;
 
-    if (!json_whole("the report", err))
+    char *plain = json_print(object, false, "the report", err);
+    if (!plain)
         return NULL;
-    char *plain = object ? cJSON_PrintUnformatted(object) : NULL;
-    if (!plain) {
-        invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the data of the report");
-        return NULL;
-    }
     for (const char *c = plain; *c; c++)
         size += escape(*c) ? 6 : 1;
     char *out = invar_alloc(size, 1, err);

@@ -31,7 +31,7 @@ static bool encode(const uint8_t *pixels, int height, int width, int channels, c
         *out = spng_get_png_buffer(context, size, &status);
     spng_ctx_free(context);
     return (status == SPNG_OK && *out) ||
-           invar_error_set(err, INVAR_ERROR_FILE, "%s: the picture of %d x %d pixels cannot be written as PNG: %s",
+           invar_error_set(err, INVAR_ERROR_MEMORY, "%s: the picture of %d x %d pixels cannot be written as PNG: %s",
                            path, height, width, spng_strerror(status));
 }
 
