@@ -52,6 +52,8 @@ static bool gzip_error(gzFile stream, const char *path, struct invar_error *err)
         return true;
     if (code == Z_ERRNO)
         return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+    if (code == Z_MEM_ERROR)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: there is not enough memory to read it", path);
     if (code == Z_BUF_ERROR)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: truncated gzip file; get it again", path);
     return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: damaged gzip file (%s); get it again", path, message);

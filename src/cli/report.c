@@ -4,6 +4,7 @@
 #include "invar/file.h"
 #include "invar/report.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -33,8 +34,12 @@ static void on_progress(void *user, const char *what, int64_t done, int64_t tota
 static int say(const struct arguments *arguments, const char *path, bool in_training)
 {
     struct stat status;
-    const double bytes = stat(path, &status) == 0 ? (double)status.st_size : 0;
     char size[32];
+    if (stat(path, &status) != 0) {
+        cli_message("%s: it is written, but cannot be looked at: %s", path, strerror(errno));
+        return CLI_FAILED;
+    }
+    const double bytes = (double)status.st_size;
 
     if (arguments->json) {
         cJSON *object = cJSON_CreateObject();

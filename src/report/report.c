@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `invar report`: what run folders hold, and what is computed from their encoders and data, as the data of one page. */
 #include "invar/report.h"
+#include "base/json.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
@@ -190,39 +191,45 @@ static void share_tiles(struct invar_report *report, int which)
     }
 }
 
-/* A section, or the sentence that stands in its place. */
-static cJSON *or_sentence(cJSON *section, const struct invar_error *err)
+/* A section, or the sentence that stands in its place; *ok becomes false where memory is short, which says nothing
+ * about the run. */
+static cJSON *or_sentence(cJSON *section, const struct invar_error *why, bool *ok)
 {
-    return section ? section : json_absent(err->message);
+    *ok = *ok && (section || why->code != INVAR_ERROR_MEMORY);
+    return section ? section : json_absent(why->message);
 }
 
-static void compute(struct invar_report *report, int which, bool finished)
+static bool compute(struct invar_report *report, int which, bool finished, struct invar_error *err)
 {
     struct computed *c = &report->computed[which];
     struct report_subject subject = {0};
-    struct invar_error err = {0};
+    struct invar_error why = {0};
+    bool ok = true;
 
     if (c->views && (c->finished || !finished))
-        return;
+        return true;
     cJSON_Delete(c->views);
     cJSON_Delete(c->map);
     c->finished = finished;
     if (report->options->samples < 1) {
         c->views = json_absent("Left out: `invar report` without --samples 0 shows the views.");
         c->map = json_absent("Left out: `invar report` without --samples 0 draws the map.");
-    } else if (!report_subject_open(&subject, &report->store, report->folder[which], report->options, &err)) {
-        c->views = json_absent(err.message);
-        c->map = json_absent(err.message);
+    } else if (!report_subject_open(&subject, &report->store, report->folder[which], report->options, &why)) {
+        c->views = or_sentence(NULL, &why, &ok);
+        c->map = or_sentence(NULL, &why, &ok);
     } else {
-        c->views = or_sentence(report_views(&subject, &err), &err);
-        invar_error_clear(&err);
-        c->map = subject.encoder ? or_sentence(report_map(&subject, report->options, &err), &err)
-                                 : json_absent("The encoder is written when training ends: `invar pretrain --resume "
-                                               "--run RUN` goes on with a run that stopped, and `invar report RUN` "
-                                               "draws the map then.");
+        c->views = or_sentence(report_views(&subject, &why), &why, &ok);
+        if (ok)
+            invar_error_clear(&why);
+        c->map = !ok               ? NULL
+                 : subject.encoder ? or_sentence(report_map(&subject, report->options, &why), &why, &ok)
+                                   : json_absent("The encoder is written when training ends: `invar pretrain --resume "
+                                                 "--run RUN` goes on with a run that stopped, and `invar report RUN` "
+                                                 "draws the map then.");
         share_tiles(report, which);
     }
     report_subject_close(&subject);
+    return ok || invar_error_set(err, why.code, "%s", why.message);
 }
 
 static bool add_run(struct invar_report *report, int which, cJSON *runs, struct invar_error *err)
@@ -233,7 +240,10 @@ static bool add_run(struct invar_report *report, int which, cJSON *runs, struct 
         return false;
     const char *state = run->finished ? "finished" : locked(run->folder) ? "training" : "stopped";
     report->in_training |= strcmp(state, "training") == 0;
-    compute(report, which, run->finished);
+    if (!compute(report, which, run->finished, err)) {
+        report_run_free(run);
+        return false;
+    }
     cJSON *object = describe(run, state);
     cJSON_AddItemToArray(runs, object);
     cJSON_AddItemReferenceToObject(object, "views", report->computed[which].views);
@@ -265,6 +275,7 @@ static void make_title(const cJSON *runs, int count, char *out, size_t size)
 
 bool invar_report_write(struct invar_report *report, const char *path, int64_t reload, struct invar_error *err)
 {
+    json_begin();
     cJSON *data = cJSON_CreateObject(), *runs = cJSON_AddArrayToObject(data, "runs");
     char title[256];
     bool ok = runs || invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the report");

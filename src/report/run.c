@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of run folders: every file that is there, and a sentence about every one that cannot be used. */
 #include "report/run.h"
+#include "base/json.h"
 #include "invar/data.h"
 #include "invar/file.h"
 #include "invar/memory.h"
@@ -8,13 +9,14 @@
 #include "invar/version.h"
 #include "report/run_series.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 enum { PATH_SIZE = 4096 };
-static const size_t largest_json = (size_t)1 << 28, largest_header = (size_t)1 << 26;
+static const size_t largest_json = (size_t)1 << 26, largest_header = (size_t)1 << 24;
 
 static bool add_problem(struct report_run *run, const char *sentence, struct invar_error *err)
 {
@@ -93,18 +95,19 @@ static bool read_recipe(struct report_run *run, const char *path, struct invar_e
 
 static bool read_json(struct report_run *run, const char *path, cJSON **out, struct invar_error *err)
 {
+    static const char advice[] = ", so it is left out; move it away and measure again";
     struct invar_error found = {0};
     struct invar_bytes bytes = {0};
     if (!invar_file_read(&bytes, path, largest_json, &found))
         return forgive(run, &found, err);
-    *out = cJSON_ParseWithLength((const char *)bytes.data, bytes.size);
+    *out = json_parse((const char *)bytes.data, bytes.size, JSON_MOST_VALUES, path, advice, &found);
     invar_bytes_free(&bytes);
     if (cJSON_IsObject(*out))
         return true;
+    if (*out)
+        invar_error_set(&found, INVAR_ERROR_FORMAT, "%s: is no JSON object%s", path, advice);
     cJSON_Delete(*out);
     *out = NULL;
-    invar_error_set(&found, INVAR_ERROR_FORMAT,
-                    "%s: is torn or no JSON object, so it is left out; move it away and measure again", path);
     return forgive(run, &found, err);
 }
 
@@ -129,7 +132,7 @@ static bool read_metrics(struct report_run *run, const char *path, struct invar_
 
 /* ---- encoder.safetensors: its header alone, the weights may be large ---- */
 
-static cJSON *header_metadata(const char *path)
+static cJSON *header_metadata(const char *path, struct invar_error *err)
 {
     unsigned char size_bytes[8];
     FILE *stream = fopen(path, "rb");
@@ -143,11 +146,13 @@ static cJSON *header_metadata(const char *path)
         size |= (uint64_t)size_bytes[i] << (8 * i);
     if (size > largest_header)
         goto done;
-    text = invar_alloc((size_t)size + 1, 1, NULL);
+    text = invar_alloc((size_t)size + 1, 1, err);
     if (text && fread(text, 1, (size_t)size, stream) == size)
-        header = cJSON_ParseWithLength(text, (size_t)size);
+        header = json_parse(text, (size_t)size, JSON_MOST_VALUES, path, "", err);
     metadata = cJSON_DetachItemFromObjectCaseSensitive(header, "__metadata__");
 done:
+    if (!stream || ferror(stream))
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
     if (stream)
         fclose(stream);
     cJSON_Delete(header);
@@ -156,10 +161,10 @@ done:
 }
 
 /* Whoever wrote the file, what is no list of objects says nothing. */
-static cJSON *read_machines(const cJSON *metadata)
+static cJSON *read_machines(const cJSON *metadata, const char *path, struct invar_error *err)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "invar.machine"));
-    cJSON *list = text ? cJSON_Parse(text) : NULL;
+    cJSON *list = text ? json_parse(text, strlen(text), JSON_MOST_VALUES, path, "", err) : NULL;
     const cJSON *item;
     bool ok = cJSON_IsArray(list);
 
@@ -173,9 +178,12 @@ static cJSON *read_machines(const cJSON *metadata)
 static bool read_encoder(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
-    run->encoder = header_metadata(path);
-    run->machines = read_machines(run->encoder);
+    run->encoder = header_metadata(path, &found);
+    run->machines = found.code ? NULL : read_machines(run->encoder, path, &found);
     run->finished = true;
+    if (found.code == INVAR_ERROR_MEMORY || found.code == INVAR_ERROR_FILE)
+        return forgive(run, &found, err);
+    invar_error_clear(&found);
     const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.version"));
     if (!version)
         invar_error_set(&found, INVAR_ERROR_FORMAT,
@@ -282,11 +290,13 @@ static bool check_results(struct report_run *run, struct invar_error *err)
 static bool read_files(struct report_run *run, struct invar_error *err)
 {
     char path[PATH_SIZE];
-    bool is_run = false;
+    bool is_run = false, there;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
         if (!invar_path_join(path, sizeof path, run->folder, files[i].name, err))
             return false;
-        if (!invar_path_exists(path))
+        if (!invar_path_find(path, &there, err))
+            return false;
+        if (!there)
             continue;
         is_run |= files[i].makes_run;
         if (!files[i].read(run, path, err))

@@ -41,7 +41,7 @@ struct report_run {
     int setting_count, setting_capacity;
     struct report_setting *setting; /**< in the order of the recipe */
 
-    int64_t rows;
+    int64_t rows, row_capacity;
     int series_count, series_capacity;
     struct report_series *series; /**< in the order of first appearance; "step" is the first */
 

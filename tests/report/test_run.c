@@ -2,6 +2,8 @@
 /* The reader of run folders, on whole, partial, torn and foreign ones. */
 #include "test.h"
 
+#include "base/json.h"
+
 #include "invar/memory.h"
 #include "invar/report.h"
 #include "invar/safetensors.h"
@@ -106,10 +108,11 @@ static void test_torn_files(void **state)
         {"recipe.yaml", "a: [1, 2", "recipe.yaml"},
         {"recipe.yaml", "", "holds no settings"},
         {"recipe.yaml", "just words", "is no recipe"},
-        {"probe.json", "{\"linear\":", "torn or no JSON object"},
-        {"probe.json", "[1]", "torn or no JSON object"},
-        {"robustness.json", "", "torn or no JSON object"},
-        {"inspect.json", "x", "torn or no JSON object"},
+        {"probe.json", "{\"linear\":", "is torn or no JSON, so it is left out"},
+        {"probe.json", "[1]", "is no JSON object"},
+        {"robustness.json", "", "is torn or no JSON, so it is left out"},
+        {"inspect.json", "x", "is torn or no JSON, so it is left out"},
+        {"probe.json", "{} {}", "is torn or no JSON, so it is left out"},
         {"metrics.jsonl", "{\"step\":1,\"loss\":4}\nhello\n{\"step\":3,\"loss\":3}\n", "line 2 is no metrics line"},
         {"encoder.safetensors", "", "torn or was not written by invar"},
         {"encoder.safetensors", "\377\377\377\377\377\377\377\377{}", "torn or was not written by invar"},
@@ -200,11 +203,60 @@ static void test_no_run(void **state)
     test_folder_remove(folder);
 }
 
+/* Many keys once and many short lines after them are few bytes, and would be much memory: keys x lines. */
+static void test_metrics_have_a_budget(void **state)
+{
+    (void)state;
+    enum { KEYS = 999, LINES = 17000 };
+    struct invar_error err = {0};
+    struct invar_text text = {0};
+    char *folder = test_folder_create();
+    put(folder, "recipe.yaml", recipe);
+    assert_ok(invar_text_printf(&text, &err, "{\"step\":1"), &err);
+    for (int i = 0; i < KEYS; ++i)
+        assert_ok(invar_text_printf(&text, &err, ",\"k%d\":%d", i, i), &err);
+    for (int i = 0; i < LINES; ++i)
+        assert_ok(invar_text_printf(&text, &err, "%s", i ? "{\"step\":2}\n" : "}\n"), &err);
+    put(folder, "metrics.jsonl", text.data);
+    struct report_run *run = read_run(folder);
+    assert_int_equal(run->problem_count, 1);
+    assert_non_null(strstr(run->problem[0], "keys x lines"));
+    assert_in_range(run->rows, 16000, 16777);
+    assert_near(report_run_last(run, "k998"), 998, 0);
+    report_run_free(run);
+    test_folder_remove(folder);
+    invar_text_free(&text);
+}
+
+/* A file of results that would be more memory than any has. */
+static void test_results_have_a_budget(void **state)
+{
+    (void)state;
+    const size_t size = JSON_MOST_VALUES * 2 + 64;
+    char *text = malloc(size), *folder = test_folder_create();
+    assert_non_null(text);
+    memcpy(text, "{\"a\":[0", 7);
+    for (size_t i = 7; i < size - 3; i += 2)
+        memcpy(text + i, ",0", 2);
+    memcpy(text + size - 4, " ]}", 4);
+    put(folder, "recipe.yaml", recipe);
+    put(folder, "probe.json", text);
+    struct report_run *run = read_run(folder);
+    assert_int_equal(run->problem_count, 1);
+    assert_non_null(strstr(run->problem[0], "values, the most that are expected here, so it is left out"));
+    assert_null(run->probe);
+    report_run_free(run);
+    test_folder_remove(folder);
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_run),
         cmocka_unit_test(test_torn_files),
+        cmocka_unit_test(test_metrics_have_a_budget),
+        cmocka_unit_test(test_results_have_a_budget),
         cmocka_unit_test(test_line_being_written),
         cmocka_unit_test(test_other_version),
         cmocka_unit_test(test_no_run),
