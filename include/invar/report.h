@@ -34,9 +34,11 @@ struct invar_metrics;
 /**
  * Opens (or creates) metrics.jsonl in the folder and begins a new event file beside it. Lines after step `from_step`
  * are cut off (a resumed run writes them again), and so is a torn last line; a file with other lines that are not
- * metrics is refused.
+ * metrics is refused, and so is a link.
  */
 struct invar_metrics *invar_metrics_open(const char *folder, int64_t from_step, struct invar_error *err);
+/** All lines and events so far are on the disk: before a checkpoint that is behind them. */
+bool invar_metrics_sync(struct invar_metrics *metrics, struct invar_error *err);
 void invar_metrics_close(struct invar_metrics *metrics);
 /**
  * One JSON line {"step":..,"epoch":..,NAME:VALUE,..} (numbers so that reading gives the same double; NaN and Inf as

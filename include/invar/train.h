@@ -147,6 +147,9 @@ struct invar_trainer_options {
     void (*report)(
         void *user,
         const struct invar_record *record); /**< every step; record->count is 0 on steps that are not logged */
+    /** Called before a checkpoint is written, so that what tells of its steps reaches the disk first; false with err:
+     * there is no checkpoint, and the run ends with that error. May be NULL */
+    bool (*before_checkpoint)(void *user, struct invar_error *err);
     void *user;
     bool profile; /**< keep times by kind of work (invar_trainer_profile) */
     /** [sample_count] numbers of training samples, the only ones that are used, for as many steps as all of them would

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/folder.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,11 +137,31 @@ bool invar_file_write(const char *path, const void *data, size_t size, struct in
     return ok;
 }
 
+void folder_sync_of(const char *path)
+{
+    char folder[PATH_MAX];
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/')
+        --length;
+    while (length > 0 && path[length - 1] != '/')
+        --length;
+    if (length >= sizeof folder)
+        return;
+    snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");
+    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (descriptor < 0)
+        return;
+    fsync(descriptor);
+    close(descriptor);
+}
+
 static bool make_folder(const char *path, struct invar_error *err)
 {
     struct stat status;
-    if (mkdir(path, 0777) == 0)
+    if (mkdir(path, 0777) == 0) {
+        folder_sync_of(path);
         return true;
+    }
     int reason = errno;
     if (stat(path, &status) == 0)
         return S_ISDIR(status.st_mode) ||

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/folder.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -142,22 +142,6 @@ bool invar_writer_printf(struct invar_writer *writer, struct invar_error *err, c
     return write_error(writer, errno, err);
 }
 
-/* The rename itself must reach the disk too; where a folder cannot be synced nothing is lost but that promise. */
-static void sync_folder_of(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *slash = strrchr(path, '/');
-    int length = slash ? (int)(slash - path) + 1 : 0;
-    if ((size_t)length >= sizeof folder)
-        return;
-    snprintf(folder, sizeof folder, "%.*s", length ? length : 1, length ? path : ".");
-    int descriptor = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (descriptor < 0)
-        return;
-    fsync(descriptor);
-    close(descriptor);
-}
-
 bool invar_writer_commit(struct invar_writer *writer, struct invar_error *err)
 {
     if (writer->failed || !writer->stream)
@@ -178,7 +162,7 @@ bool invar_writer_commit(struct invar_writer *writer, struct invar_error *err)
         return write_error(writer, errno, err);
     invar_free(writer->temporary);
     writer->temporary = NULL;
-    sync_folder_of(writer->target);
+    folder_sync_of(writer->target); /* the rename itself must reach the disk too */
     return true;
 }
 

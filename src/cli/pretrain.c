@@ -83,6 +83,13 @@ static bool write_settings(struct session *session, struct invar_error *err)
     return ok;
 }
 
+static bool on_checkpoint(void *user, struct invar_error *err)
+{
+    struct session *session = user;
+
+    return invar_metrics_sync(session->metrics, err);
+}
+
 static void on_step(void *user, const struct invar_record *record)
 {
     struct session *session = user;
@@ -132,6 +139,7 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
                                             .accept_data = arguments->accept_data,
                                             .stop = &cli_stop,
                                             .report = on_step,
+                                            .before_checkpoint = on_checkpoint,
                                             .user = session};
 
     if (!load_recipe(session, arguments, err))

@@ -121,6 +121,11 @@ struct event_file *event_file_create(const char *folder, struct invar_error *err
     return NULL;
 }
 
+bool event_file_sync(struct event_file *file, struct invar_error *err)
+{
+    return (!fflush(file->stream) && !fsync(fileno(file->stream))) || write_failed(file, err);
+}
+
 void event_file_close(struct event_file *file)
 {
     if (!file)

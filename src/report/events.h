@@ -10,6 +10,8 @@
 struct event_file;
 /** Creates events.out.tfevents.SECONDS.HOST.PID[.N] in the folder, a name that was free, with the version event. */
 struct event_file *event_file_create(const char *folder, struct invar_error *err);
+/** What was written is on the disk. */
+bool event_file_sync(struct event_file *file, struct invar_error *err);
 void event_file_close(struct event_file *file);
 /** One event with a scalar a value; values that are not finite are left out. */
 bool event_file_write(struct event_file *file, int64_t step, const char *const *names, const double *values, int count,

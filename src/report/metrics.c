@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.jsonl, and the same numbers for TensorBoard. */
+#include "base/json.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include "invar/report.h"
 #include "report/events.h"
 
-#include <cjson/cJSON.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 4096 };
@@ -23,16 +25,29 @@ struct invar_metrics {
     char path[PATH_SIZE];
 };
 
-/* The step of a line, or -1 when it is no line of ours. */
-static int64_t line_step(const char *line, size_t size)
+/* Of a line: *step, or -1 when it is no line of ours. False with err when memory is too short to tell. */
+static bool line_step(const char *path, const char *line, size_t size, int64_t *step, struct invar_error *err)
 {
-    int64_t step = -1;
-    cJSON *object = cJSON_ParseWithLength(line, size);
+    struct invar_error why = {0};
+    cJSON *object = json_parse(line, size, JSON_MOST_VALUES, path, "", &why);
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, "step");
-    if (cJSON_IsObject(object) && cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15)
-        step = (int64_t)item->valuedouble;
+    const bool ours =
+        cJSON_IsObject(object) && cJSON_IsNumber(item) && item->valuedouble >= 0 && item->valuedouble < 9e15;
+    *step = ours ? (int64_t)item->valuedouble : -1;
     cJSON_Delete(object);
-    return step;
+    return object || why.code != INVAR_ERROR_MEMORY || invar_error_set(err, why.code, "%s", why.message);
+}
+
+/* What is left of a line of ours whose writing was cut short: its beginning, or the zeros that some file systems have
+ * in its place after a loss of power. */
+static bool is_torn(const char *line, size_t size)
+{
+    static const char beginning[] = "{\"step\":";
+    const size_t length = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
+    size_t zeros = 0;
+    while (zeros < size && line[zeros] == 0)
+        ++zeros;
+    return zeros == size || memcmp(line, beginning, length) == 0;
 }
 
 /* How many bytes of the file stay: the lines up to from_step. A last line that is torn goes; any other line that is not
@@ -45,9 +60,10 @@ static bool bytes_to_keep(const char *path, const struct invar_bytes *bytes, int
     for (int64_t number = 1; at < bytes->size; ++number) {
         const char *end = memchr(text + at, '\n', bytes->size - at);
         size_t size = end ? (size_t)(end - text) - at : bytes->size - at;
-        int64_t step = end ? line_step(text + at, size) : -1;
-        bool last = !end || at + size + 1 == bytes->size;
-        if (step < 0 && !last)
+        int64_t step = -1;
+        if (end && !line_step(path, text + at, size, &step, err))
+            return false;
+        if (step < 0 && (end || !is_torn(text + at, size)))
             return invar_error_set(err, INVAR_ERROR_FORMAT,
                                    "%s: line %" PRId64 " is no metrics line (a JSON object with a step); move the file "
                                    "away to go on without it",
@@ -60,24 +76,53 @@ static bool bytes_to_keep(const char *path, const struct invar_bytes *bytes, int
     return true;
 }
 
-static bool cut(const char *path, int64_t from_step, struct invar_error *err)
+/* Cuts what is behind from_step. */
+static bool cut(const char *path, int descriptor, size_t size, int64_t from_step, struct invar_error *err)
 {
     struct invar_bytes bytes = {0};
     size_t keep = 0;
     bool ok = false;
-    if (!invar_path_exists(path))
-        return true;
-    if (!invar_file_read(&bytes, path, largest_file, err) || !bytes_to_keep(path, &bytes, from_step, &keep, err))
-        goto done;
-    if (keep != bytes.size && truncate(path, (off_t)keep)) {
-        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be cut after step %" PRId64 ": %s", path, from_step,
-                        strerror(errno));
-        goto done;
-    }
-    ok = true;
-done:
+    if (size > largest_file)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: larger than %zu bytes; move it away to go on without it",
+                               path, largest_file);
+    if (!invar_file_read(&bytes, path, size, err))
+        return false;
+    if (bytes.size != size)
+        invar_error_set(err, INVAR_ERROR_FORMAT,
+                        "%s: is packed, or changes while it is read: unpack it, or move it away to go on without it",
+                        path);
+    else if (bytes_to_keep(path, &bytes, from_step, &keep, err))
+        ok = keep == size || ftruncate(descriptor, (off_t)keep) == 0 ||
+             invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be cut after step %" PRId64 ": %s", path, from_step,
+                             strerror(errno));
     invar_bytes_free(&bytes);
     return ok;
+}
+
+/* A file of the folder itself: what a link names may be anybody's. */
+static bool open_lines(struct invar_metrics *metrics, int64_t from_step, struct invar_error *err)
+{
+    const char *path = metrics->path;
+    struct stat status;
+    const int descriptor = open(path, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC, 0666);
+    if (descriptor < 0)
+        return invar_error_set(err, INVAR_ERROR_FILE,
+                               errno == ELOOP ? "%s: is a link, which is not followed for writing (%s); put the file "
+                                                "itself in its place, or move it away"
+                                              : "%s: cannot be opened for writing: %s",
+                               path, strerror(errno));
+    if (fstat(descriptor, &status) != 0)
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+    else if (!S_ISREG(status.st_mode))
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: is no regular file; move it away", path);
+    else if (cut(path, descriptor, (size_t)status.st_size, from_step, err)) {
+        metrics->stream = fdopen(descriptor, "ab");
+        if (metrics->stream)
+            return true;
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened for writing: %s", path, strerror(errno));
+    }
+    close(descriptor);
+    return false;
 }
 
 struct invar_metrics *invar_metrics_open(const char *folder, int64_t from_step, struct invar_error *err)
@@ -85,20 +130,21 @@ struct invar_metrics *invar_metrics_open(const char *folder, int64_t from_step, 
     struct invar_metrics *metrics = invar_alloc(1, sizeof *metrics, err);
     if (!metrics)
         return NULL;
-    if (!invar_path_join(metrics->path, sizeof metrics->path, folder, "metrics.jsonl", err) ||
-        !cut(metrics->path, from_step, err))
-        goto failed;
-    metrics->stream = fopen(metrics->path, "ab");
-    if (!metrics->stream) {
-        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened for writing: %s", metrics->path, strerror(errno));
-        goto failed;
-    }
-    metrics->events = event_file_create(folder, err);
+    if (invar_path_join(metrics->path, sizeof metrics->path, folder, "metrics.jsonl", err) &&
+        open_lines(metrics, from_step, err))
+        metrics->events = event_file_create(folder, err);
     if (metrics->events)
         return metrics;
-failed:
     invar_metrics_close(metrics);
     return NULL;
+}
+
+bool invar_metrics_sync(struct invar_metrics *metrics, struct invar_error *err)
+{
+    if (fflush(metrics->stream) || fsync(fileno(metrics->stream)))
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be written: %s; free space and resume the run",
+                               metrics->path, strerror(errno));
+    return event_file_sync(metrics->events, err);
 }
 
 void invar_metrics_close(struct invar_metrics *metrics)

@@ -230,7 +230,8 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
     char name[64], path[INVAR_PATH_SIZE];
     bool ok = false;
 
-    if (!invar_nonfinite_check_weights(t, err))
+    if (!invar_nonfinite_check_weights(t, err) ||
+        (t->options.before_checkpoint && !t->options.before_checkpoint(t->options.user, err)))
         return false;
     invar_checkpoint_name(name, sizeof name, t->step);
     file = invar_safetensors_create(err);
@@ -303,25 +304,35 @@ static bool write_generator(struct invar_trainer *t, struct invar_error *err)
 }
 
 /* A run that ended before there was such a file has the weights in its last checkpoint. */
-static bool projector_missing(const struct invar_trainer *t)
+static bool find_projector(const struct invar_trainer *t, bool *missing, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
+    bool there;
 
-    return invar_folder_path(t, "projector.safetensors", path, NULL) && !invar_path_exists(path) &&
-           t->saved == t->total;
+    if (!invar_folder_path(t, "projector.safetensors", path, err) || !invar_path_find(path, &there, err))
+        return false;
+    *missing = !there && t->saved == t->total;
+    return true;
 }
 
 bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
-    if (t->nets[INVAR_NET_PROJECTOR].net && (!t->finished || projector_missing(t)) &&
+    /* A run of another length than before may have been stopped between its last checkpoint and its files. */
+    const bool written = t->finished && !((t->rewrite || t->extended) && t->saved == t->total);
+
+    bool missing;
+
+    if (t->nets[INVAR_NET_PROJECTOR].net && !find_projector(t, &missing, err))
+        return false;
+    if (t->nets[INVAR_NET_PROJECTOR].net && (!written || missing) &&
         !write_head(t, INVAR_NET_PROJECTOR, "projector.safetensors", err))
         return false;
-    if (t->classifier && !t->finished && !write_head(t, INVAR_NET_CLASSIFIER, "classifier.safetensors", err))
+    if (t->classifier && !written && !write_head(t, INVAR_NET_CLASSIFIER, "classifier.safetensors", err))
         return false;
-    if (t->nets[INVAR_NET_GENERATOR].net && !t->finished && !write_generator(t, err))
+    if (t->nets[INVAR_NET_GENERATOR].net && !written && !write_generator(t, err))
         return false;
     /* Last, since it is what tells a run that has ended. */
-    return (t->finished && !(t->rewrite && t->saved == t->total)) || write_encoder(t, err);
+    return written || write_encoder(t, err);
 }
 
 /* ---- reading ---- */
@@ -450,11 +461,12 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
         *found = whole && restore(t, file, path, step, &damage);
         if (*found)
             warn_of_changes(t, file);
-        else
-            invar_log(INVAR_LOG_WARNING, "%s; the checkpoint before it is used", damage.message);
         invar_safetensors_free(file);
-        if (damage.code == INVAR_ERROR_MEMORY)
+        /* A disk or a memory that fails says nothing about the file. */
+        if (!*found && damage.code != INVAR_ERROR_FORMAT)
             return invar_error_set(err, damage.code, "%s", damage.message);
+        if (!*found)
+            invar_log(INVAR_LOG_WARNING, "%s; the checkpoint before it is used", damage.message);
     }
     return true;
 }

@@ -190,10 +190,12 @@ static void remove_leftovers(const struct invar_trainer *t)
 bool invar_folder_begin(struct invar_trainer *t, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
+    bool there;
 
     if (!invar_folder_create(t->folder, err) || !hold(t, err) || !invar_folder_path(t, "recipe.yaml", path, err))
         return false;
     remove_leftovers(t);
-    return (invar_path_exists(path) && !t->rewrite) ||
-           invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);
+    if (!invar_path_find(path, &there, err))
+        return false;
+    return (there && !t->rewrite) || invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);
 }

@@ -88,7 +88,21 @@ static void test_foreign_files(void **state)
     test_file(folder, "metrics.jsonl", "{\"step\":1}\nhello\n{\"step\":2}\n", 28);
     assert_refused(invar_metrics_open(folder, 5, &err), &err, INVAR_ERROR_FORMAT, "line 2 is no metrics line");
     assert_refused(invar_metrics_open(test_path(folder, "missing"), 0, &err), &err, INVAR_ERROR_FILE, "missing");
-    test_file(folder, "metrics.jsonl", "", 0);
+    /* Nor is a single line of somebody else a torn one of ours, with its end or without. */
+    test_file(folder, "metrics.jsonl", "hello\n", 6);
+    assert_refused(invar_metrics_open(folder, 5, &err), &err, INVAR_ERROR_FORMAT, "line 1 is no metrics line");
+    test_file(folder, "metrics.jsonl", "{\"step\":1}\nhello", 16);
+    assert_refused(invar_metrics_open(folder, 5, &err), &err, INVAR_ERROR_FORMAT, "line 2 is no metrics line");
+    char *foreign = contents(folder);
+    assert_string_equal(foreign, "{\"step\":1}\nhello");
+    free(foreign);
+    /* What is behind a link stays as it is. */
+    test_file(folder, "other", "{\"st", 4);
+    assert_int_equal(unlink(test_path(folder, "metrics.jsonl")), 0);
+    assert_int_equal(symlink("other", test_path(folder, "metrics.jsonl")), 0);
+    assert_refused(invar_metrics_open(folder, 5, &err), &err, INVAR_ERROR_FILE, "is a link");
+    assert_int_equal(unlink(test_path(folder, "metrics.jsonl")), 0);
+    test_file(folder, "metrics.jsonl", "\0\0\0", 3); /* after a loss of power */
     write_steps(folder, 3, 4, 4);
     char *text = contents(folder);
     assert_true(strstr(text, "{\"step\":4,") == text);
