@@ -217,5 +217,8 @@ int main(void)
         cmocka_unit_test(test_update), cmocka_unit_test(test_encoder_unchanged), cmocka_unit_test(test_learns),
         cmocka_unit_test(test_resume), cmocka_unit_test(test_not_finite),        cmocka_unit_test(test_refused),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest half[] = {cmocka_unit_test(test_encoder_unchanged), cmocka_unit_test(test_resume)};
+    const int failed = cmocka_run_group_tests_name("in float32", tests, NULL, NULL);
+
+    return failed + (training_use_bfloat16() ? cmocka_run_group_tests_name("in bfloat16", half, NULL, NULL) : 0);
 }

@@ -13,7 +13,7 @@ static void reopen(struct training *t, const char *data, const char *const *over
 {
     struct invar_error err = {0};
     char source[700];
-    const char *all[16] = {source, "training.precision=float32"};
+    const char *all[16] = {source, training_precision};
 
     snprintf(source, sizeof source, "data.source=idx:%s/%s", t->folder, data);
     for (int i = 0; i < count; i++)
@@ -199,5 +199,8 @@ int main(void)
         cmocka_unit_test(test_identities),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest half[] = {cmocka_unit_test(test_constant_rate_is_exact)};
+    const int failed = cmocka_run_group_tests_name("in float32", tests, NULL, NULL);
+
+    return failed + (training_use_bfloat16() ? cmocka_run_group_tests_name("in bfloat16", half, NULL, NULL) : 0);
 }

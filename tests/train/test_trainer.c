@@ -545,5 +545,13 @@ int main(void)
         cmocka_unit_test(test_collapsing_share),
         cmocka_unit_test(test_init),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    const struct CMUnitTest half[] = {cmocka_unit_test(test_learns),
+                                      cmocka_unit_test(test_present),
+                                      cmocka_unit_test(test_resume_optimisers),
+                                      cmocka_unit_test(test_resume_target),
+                                      cmocka_unit_test(test_resume_mlp_ntxent),
+                                      cmocka_unit_test(test_resume_local)};
+    const int failed = cmocka_run_group_tests_name("in float32", tests, NULL, NULL);
+
+    return failed + (training_use_bfloat16() ? cmocka_run_group_tests_name("in bfloat16", half, NULL, NULL) : 0);
 }

@@ -77,6 +77,23 @@ static const char training_recipe[] = "name: tiny\n"
                                       "training: {epochs: 3, batch: 32, warmup: 0.1, checkpoint_interval: 5, "
                                       "measure_interval: 4, log_interval: 2, collapse_rank: 0}\n";
 
+/* Tests of numbers take float32, the same on every processor, unless they ask; some run once more in bfloat16. */
+static const char *training_precision = "training.precision=float32";
+
+/** From here on tests take bfloat16. False, and a line that says so, where this processor does not compute in it. */
+static inline bool training_use_bfloat16(void)
+{
+    struct invar_error err = {0};
+    enum invar_precision used;
+    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    const bool has = device && invar_device_precision(device, INVAR_PRECISION_BFLOAT16, &used, &err);
+
+    print_message("once more in bfloat16: %s\n", has ? invar_device_describe(device) : err.message);
+    invar_device_close(device);
+    training_precision = has ? "training.precision=bfloat16" : training_precision;
+    return has;
+}
+
 /** Everything a run needs; make with training_open, then create as many trainers as the test wants. */
 struct training {
     char *folder; /* temporary; holds data/, tiny.yaml and runs */
@@ -100,7 +117,7 @@ static inline void training_open(struct training *t, const char *const *override
     training_write_data(data);
     snprintf(source, sizeof source, "data.source=idx:%s", data);
     all[0] = source;
-    all[1] = "training.precision=float32"; /* tests of numbers: the same on every processor, unless they ask */
+    all[1] = training_precision;
     for (int i = 0; i < count; i++)
         all[i + 2] = overrides[i];
     t->recipe = invar_recipe_load(test_file(t->folder, "tiny.yaml", training_recipe, sizeof training_recipe - 1), all,
