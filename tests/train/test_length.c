@@ -70,6 +70,33 @@ static void test_constant_rate_is_exact(void **state)
     training_close(&t);
 }
 
+static void stop_at_8(void *user, const struct invar_record *record)
+{
+    volatile sig_atomic_t *stop = user;
+
+    *stop = record->step == 8;
+}
+
+/* A run that was stopped on the way is made longer all the same. */
+static void test_stopped_run(void **state)
+{
+    static const char *const three[] = {CONSTANT, "training.epochs=3"}, *const six[] = {CONSTANT, "training.epochs=6"};
+    struct invar_error err = {0};
+    struct training t = {0};
+    volatile sig_atomic_t stop = 0;
+
+    (void)state;
+    training_open(&t, three, 3);
+    assert_refused(training_run(&t, "run", false, &stop, stop_at_8, (void *)(uintptr_t)&stop, &err), &err,
+                   INVAR_ERROR_INTERRUPTED, "step 8 of 18");
+    reopen(&t, "data", six, 3);
+    assert_ok(resume(&t, false, &err), &err);
+    assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
+    training_assert_same(&t, "whole", "run");
+    training_assert_same_file(&t, "whole", "run", "recipe.yaml");
+    training_close(&t);
+}
+
 struct curve {
     double rate[200];
     int64_t last;
@@ -192,14 +219,13 @@ static void test_identities(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_constant_rate_is_exact),
-        cmocka_unit_test(test_cosine_is_continuous),
-        cmocka_unit_test(test_refused_lengths),
-        cmocka_unit_test(test_identity_of_data),
-        cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_constant_rate_is_exact), cmocka_unit_test(test_stopped_run),
+        cmocka_unit_test(test_cosine_is_continuous),   cmocka_unit_test(test_refused_lengths),
+        cmocka_unit_test(test_identity_of_data),       cmocka_unit_test(test_identities),
     };
 
-    const struct CMUnitTest half[] = {cmocka_unit_test(test_constant_rate_is_exact)};
+    const struct CMUnitTest half[] = {cmocka_unit_test(test_constant_rate_is_exact),
+                                      cmocka_unit_test(test_stopped_run)};
     const int failed = cmocka_run_group_tests_name("in float32", tests, NULL, NULL);
 
     return failed + (training_use_bfloat16() ? cmocka_run_group_tests_name("in bfloat16", half, NULL, NULL) : 0);

@@ -1,0 +1,100 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Runs that are made longer, and data that moved or changed, with the command alone.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    tiny_data
+}
+
+pretrain() {
+    "$invar" pretrain tiny.yaml --threads 1 "$@" 2>/dev/null
+}
+
+# numbers RUN: its metrics without what depends on the clock
+numbers() {
+    sed -E 's/"samples_per_s": ?[^,}]*//' "$1/metrics.jsonl"
+}
+
+@test "3 epochs resumed to 6 are 6 epochs in every bit, under a rate that does not know its length" {
+    local constant=(training.warmup=0 training.final_ratio=1)
+    pretrain --run parts training.epochs=3 "${constant[@]}"
+    "$invar" pretrain --resume --run parts --threads 1 training.epochs=6 2>/dev/null
+    pretrain --run whole training.epochs=6 "${constant[@]}"
+    for file in encoder.safetensors projector.safetensors recipe.yaml; do
+        cmp "whole/$file" "parts/$file"
+    done
+    diff <(numbers whole) <(numbers parts)
+    [ "$(wc -l <parts/metrics.jsonl)" -eq 24 ]
+}
+
+@test "under cosine the rate goes on from what it was, without a jump, to the end of the longer schedule" {
+    pretrain --run parts training.epochs=10
+    "$invar" pretrain --resume --run parts --threads 1 training.epochs=20 2>/dev/null
+    grep -oE '"lr": ?[0-9.e-]+' parts/metrics.jsonl | tr -dc '0-9.e\n-' >rates
+    [ "$(wc -l <rates)" -eq 80 ]
+    awk '{ if (NR > 1 && ($1 - last > 2.6e-4 || last - $1 > 2.6e-4)) exit 1; last = $1 } END { exit !(last < 1e-5) }' rates
+}
+
+@test "fewer epochs or steps than done are refused, and the run stays as it is" {
+    pretrain --run run training.epochs=3
+    sha256sum run/* >before
+    for shorter in training.epochs=2 training.steps=11; do
+        fails_with 2 "$invar" pretrain --resume --run run --threads 1 "$shorter"
+        says "has done 12 steps, more than the" "raise training.epochs or training.steps"
+    done
+    sha256sum run/* | diff before -
+}
+
+# changed WORDS: going on over images:pictures as they are now is refused with these words, and nothing is touched
+changed() {
+    sha256sum run/* >before
+    fails_with 1 "$invar" pretrain --resume --run run --threads 1 training.epochs=3
+    says "run: images:pictures has other data than the run went on so far" "$@" --accept-data
+    sha256sum run/* | diff before -
+}
+
+@test "a folder in which one file changed, went or came is refused with what differs, one that moved is not" {
+    "$build/tests/make_data" images pictures 2 12 16
+    "$invar" pretrain tiny.yaml --threads 1 --run run data.source=images:pictures data.test_fraction=0.25 training.batch=8 \
+        training.epochs=1 2>/dev/null
+    mv pictures moved
+    "$invar" pretrain --resume --run run --threads 1 data.source=images:moved training.epochs=2 2>/dev/null
+    mv moved pictures
+    "$invar" pretrain --resume --run run --threads 1 data.source=images:pictures training.epochs=2 2>/dev/null
+    cp -r pictures kept
+    local files=(pictures/*/*/* pictures/*/*)
+    for file in "${files[@]}"; do [ ! -f "$file" ] || break; done
+    other=$(find pictures -type f | sort | tail -n 1)
+
+    cp "$other" "$file"
+    changed "the contents"
+    rm "$file"
+    changed "the names of files"
+    rm -r pictures
+    cp -r kept pictures
+    cp "$other" "$(dirname "$other")/one-more.${other##*.}"
+    changed "the names of files"
+    "$invar" pretrain --resume --run run --threads 1 training.epochs=3 --accept-data 2>/dev/null
+    "$invar" pretrain --resume --run run --threads 1 training.epochs=4 2>/dev/null
+}
+
+@test "a table in which one cell, one row or one column changed" {
+    local i
+    {
+        echo a,b,class
+        for i in $(seq 40); do echo "$((i * 7 % 13)).5,$((i * 5 % 11)),c$((i % 2))"; done
+    } >table.csv
+    "$invar" pretrain scarf-table data.source=csv:table.csv data.label=class training.batch=8 training.steps=4 --run run --threads 1 2>/dev/null
+    cp table.csv kept.csv
+    for change in 's/^7.5,5,/7.5,6,/' '20d' 's/^\(.*\),\(.*\),\(.*\)$/\1,\2,1,\3/'; do
+        sed "$change" kept.csv >table.csv
+        run --separate-stderr "$invar" pretrain --resume --run run --threads 1 training.steps=8
+        echo "$change: $stderr"
+        [ "$status" -eq 1 ]
+        [[ "$stderr" == *"csv:table.csv has other data"*"differ in"*"the columns"* ]]
+    done
+    cp kept.csv table.csv
+    "$invar" pretrain --resume --run run --threads 1 training.steps=8 2>/dev/null
+}
