@@ -40,10 +40,12 @@ bool invar_array_convert(struct invar_array *out, const struct invar_array *in, 
                          struct invar_error *err);
 
 /**
- * .npy 1.0, 2.0 and 3.0, little-endian, C order, <f4 <f8 <i8 <i4 (read as int64) |u1 |b1 (read as uint8). Anything
+ * .npy 1.0, 2.0 and 3.0, little-endian, C order, <f4 <f8 <i8 <i4 (read as int64) <u2 |u1 |b1 (read as uint8). Anything
  * else, a truncated file, or a size that does not match the header is refused with one sentence that names the file.
  */
 bool invar_npy_read(struct invar_array *out, const char *path, struct invar_error *err);
+/** Type and shape by the header alone, data NULL; refuses what invar_npy_read would. */
+bool invar_npy_describe(struct invar_array *out, const char *path, struct invar_error *err);
 /** Writes version 1.0 beside its place, flushes, renames. */
 bool invar_npy_write(const struct invar_array *array, const char *path, struct invar_error *err);
 struct invar_writer;

@@ -68,7 +68,7 @@ void invar_table_place_name(char *out, size_t size, const struct invar_table *ta
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
-                                     images:FILE.tar | csv:FILE | audio:DIR */
+                                     images:FILE.tar | csv:FILE | audio:DIR | npy:FILE */
     int64_t size;     /**< side in pixels that the encoder sees; 0: that of the samples, which must then agree */
     int64_t channels; /**< 0: those of the samples; 1 or 3 converts, 2 or 4 with opacity, others as files have them */
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
@@ -86,7 +86,9 @@ struct invar_data_options {
     char group[INVAR_TEXT_SIZE];    /**< its column of refinement groups; empty: none */
     char label[INVAR_TEXT_SIZE]; /**< tables: the label column; clips: a field of pattern; empty: none, class folders */
     int label_kind;              /**< tables: auto | number | class */
-    char test[INVAR_TEXT_SIZE];  /**< tables: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
+    char test[INVAR_TEXT_SIZE];  /**< tables and npy: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
+    char labels[INVAR_TEXT_SIZE];      /**< npy: labels of its rows, FILE.npy or FILE.csv; empty: none */
+    char test_labels[INVAR_TEXT_SIZE]; /**< npy: those of the rows of test */
     char test_rows[INVAR_TEXT_SIZE]; /**< tables: last:N or every:K rows are the test split */
     char separator[INVAR_TEXT_SIZE]; /**< of tables: one character or "tab"; empty: found */
     int header;                      /**< auto | yes | no */
@@ -151,6 +153,9 @@ struct invar_dataset *invar_dataset_open(const struct invar_data_options *option
  * equal columns get equal numbers; a table with other columns is refused. NULL: as above. */
 struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
                                             struct invar_error *err);
+/** The same of npy:FILE with rows of numbers that are to be measured as they are: nothing is standardised, no column
+ * left out. */
+struct invar_dataset *invar_dataset_open_features(const struct invar_data_options *options, struct invar_error *err);
 /**
  * The same for planning alone: files are counted, only the first image is decoded, statistics are 0 and 1. A source
  * that cannot be found is taken to be what samples, size and channels say, with a warning; it is an error where they do
@@ -201,7 +206,8 @@ struct invar_source_name {
     const char *name, *help;
 };
 const struct invar_source_name *invar_source_names(void);
-/** The kind of what a source ("csv:FILE") has; false where there is no source of that name. Reads nothing. */
+/** The kind of what a source ("csv:FILE") has; false where there is no source of that name. Reads nothing but the header
+ * of an npy:FILE. */
 bool invar_source_kind(const char *source, enum invar_data_kind *kind);
 /** "image", "table", "audio": metadata invar.data_kind of encoders. */
 const char *invar_data_kind_name(enum invar_data_kind kind);

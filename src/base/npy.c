@@ -19,8 +19,8 @@ struct npy_type {
 };
 
 static const struct npy_type npy_types[] = {
-    {"<f4", INVAR_FLOAT32, 4}, {"<f8", INVAR_FLOAT64, 8}, {"<i8", INVAR_INT64, 8},
-    {"<i4", INVAR_INT64, 4},   {"|u1", INVAR_UINT8, 1},   {"|b1", INVAR_UINT8, 1},
+    {"<f4", INVAR_FLOAT32, 4}, {"<f8", INVAR_FLOAT64, 8}, {"<i8", INVAR_INT64, 8},  {"<i4", INVAR_INT64, 4},
+    {"|u1", INVAR_UINT8, 1},   {"|b1", INVAR_UINT8, 1},   {"<u2", INVAR_UINT16, 2},
 };
 #define TYPE_COUNT (sizeof npy_types / sizeof npy_types[0])
 
@@ -80,15 +80,21 @@ static bool parse_type(struct cursor *cursor, struct npy_header *header)
     skip_space(cursor);
     if (*cursor->at == '[')
         return invar_error_set(cursor->err, INVAR_ERROR_FORMAT,
-                               "%s: holds records, expected plain numbers (<f4 <f8 <i8 <i4 |u1 |b1)", cursor->path);
+                               "%s: holds records, expected plain numbers (<f4 <f8 <i8 <i4 <u2 |u1 |b1)", cursor->path);
     if (!parse_string(cursor, descr, sizeof descr))
         return false;
     for (size_t i = 0; i < TYPE_COUNT; i++)
         if (strcmp(descr, npy_types[i].descr) == 0)
             header->type = &npy_types[i];
+    if (strchr(descr, 'O'))
+        return invar_error_set(
+            cursor->err, INVAR_ERROR_FORMAT,
+            "%s: holds Python objects, expected plain numbers (<f4 <f8 <i8 <i4 <u2 |u1 |b1); rows of "
+            "unequal length make such arrays",
+            cursor->path);
     if (!header->type)
         return invar_error_set(cursor->err, INVAR_ERROR_FORMAT,
-                               "%s: element type '%s' is not read here, expected one of <f4 <f8 <i8 <i4 |u1 |b1; "
+                               "%s: element type '%s' is not read here, expected one of <f4 <f8 <i8 <i4 <u2 |u1 |b1; "
                                "convert it with numpy's astype",
                                cursor->path, descr);
     return true;
@@ -235,6 +241,26 @@ static void widen(void *data, int64_t count)
         int64_t wide = narrow;
         memcpy(bytes + i * 8, &wide, sizeof wide);
     }
+}
+
+bool invar_npy_describe(struct invar_array *out, const char *path, struct invar_error *err)
+{
+    struct npy_header header;
+    uint64_t file_size = 0, data_size = 0;
+    FILE *stream = stream_open(path, &file_size, err);
+    char *text = stream ? read_header_text(stream, file_size, &data_size, path, err) : NULL;
+    const bool ok = text && parse_header(text, &header, path, err) && check_size(&header, data_size, path, err);
+
+    *out = (struct invar_array){0};
+    if (ok) {
+        out->dtype = header.type->dtype;
+        out->rank = header.rank;
+        memcpy(out->shape, header.shape, sizeof out->shape);
+    }
+    if (stream)
+        fclose(stream);
+    invar_free(text);
+    return ok;
 }
 
 bool invar_npy_read(struct invar_array *out, const char *path, struct invar_error *err)

@@ -4,6 +4,7 @@
 #include "invar/file.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -40,9 +41,16 @@ static bool put_origin(struct invar_writer *writer, enum invar_split split, cons
            invar_writer_printf(writer, err, ",%s,%" PRId64 ",", line, origin->item);
 }
 
-static bool put_label(struct invar_writer *writer, const struct invar_dataset_info *info, int64_t label,
+static bool put_label(struct invar_writer *writer, const struct embed_table *table, enum invar_split split, int64_t row,
                       struct invar_error *err)
 {
+    const struct invar_dataset_info *info = invar_dataset_info(table->dataset);
+    const double *targets = invar_dataset_targets(table->dataset, split);
+    const int64_t label = ((const int64_t *)table->embedded->labels.data)[row];
+    const int64_t index = ((const int64_t *)table->embedded->index.data)[row];
+
+    if (targets)
+        return isnan(targets[index]) || invar_writer_printf(writer, err, "%.17g", targets[index]);
     if (label < 0)
         return true;
     return info->class_names ? put_text(writer, info->class_names[label], err)
@@ -56,8 +64,7 @@ static bool put_row(struct invar_writer *writer, const struct embed_table *table
     const struct invar_origin origin = invar_dataset_origin(table->dataset, split, index);
 
     return invar_writer_printf(writer, err, "%" PRId64 ",", row) && put_origin(writer, split, &origin, err) &&
-           put_label(writer, invar_dataset_info(table->dataset), ((const int64_t *)table->embedded->labels.data)[row],
-                     err);
+           put_label(writer, table, split, row, err);
 }
 
 static bool put_numbers(struct invar_writer *writer, const struct invar_array *features, int64_t row,

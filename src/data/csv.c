@@ -291,6 +291,24 @@ bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *e
     return read_file(csv, path, ends_with(path, ".tsv") || ends_with(path, ".tsv.gz") ? CSV_TAB : CSV_COMMA, err);
 }
 
+bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t size, int64_t rows,
+                    struct invar_error *err)
+{
+    size_t at = 0;
+
+    *csv = (struct data_csv){.path = path, .columns = 1, .rows = rows, .text = text, .text_size = size};
+    csv->cell = invar_alloc((size_t)rows + 1, sizeof *csv->cell, err);
+    csv->line = invar_alloc((size_t)rows + 1, sizeof *csv->line, err);
+    csv->order = invar_alloc(1, sizeof *csv->order, err);
+    if (!csv->cell || !csv->line || !csv->order)
+        return false;
+    for (int64_t i = 0; i <= rows; i++, at += strlen(text + at) + 1) {
+        csv->cell[i] = (uint32_t)at;
+        csv->line[i] = i; /* rows of an array count from 1 here */
+    }
+    return true;
+}
+
 void data_csv_free(struct data_csv *csv)
 {
     invar_free(csv->text);

@@ -31,6 +31,10 @@ struct data_csv {
  * UTF-8 text; messages have the number of the line. path must outlive the table. */
 bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err);
 void data_csv_free(struct data_csv *csv);
+/** A table of one column from elsewhere: text has the name of the column and `rows` cells, each ended by NUL, and
+ * changes hands. path as above. */
+bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t size, int64_t rows,
+                    struct invar_error *err);
 
 /** Values of the option data.header, in the order of its choices. */
 enum { DATA_HEADER_AUTO, DATA_HEADER_YES, DATA_HEADER_NO };

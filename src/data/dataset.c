@@ -13,7 +13,7 @@
 #define FIELD(name) offsetof(struct invar_data_options, name)
 const struct invar_option invar_data_option_table[] = {
     {"source", INVAR_OPTION_TEXT, FIELD(source), "fashion-mnist", 0, 0, NULL,
-     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar, csv:FILE or audio:DIR"},
+     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar, csv:FILE, npy:FILE or audio:DIR"},
     {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 16, NULL,
@@ -48,8 +48,12 @@ const struct invar_option invar_data_option_table[] = {
      "folder"},
     {"label_kind", INVAR_OPTION_CHOICE, FIELD(label_kind), "auto", 0, 0, "auto|number|class",
      "csv: whether the label is a number to predict or a class; auto: a number where many different ones are in it"},
+    {"labels", INVAR_OPTION_TEXT, FIELD(labels), "", 0, 0, NULL,
+     "npy: the labels of its rows in their order, FILE.npy or FILE.csv (its column label, the one of data.label or the "
+     "only one; a column split says train or test); empty: none"},
+    {"test_labels", INVAR_OPTION_TEXT, FIELD(test_labels), "", 0, 0, NULL, "npy: the labels of the rows of data.test"},
     {"test", INVAR_OPTION_TEXT, FIELD(test), "", 0, 0, NULL,
-     "test split. csv: another file with the same columns; clips: a condition such as index=0..4 or "
+     "test split. csv, npy: another file with the same columns; clips: a condition such as index=0..4 or "
      "speaker=theo,lucas"},
     {"test_rows", INVAR_OPTION_TEXT, FIELD(test_rows), "", 0, 0, NULL,
      "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
@@ -372,12 +376,14 @@ struct invar_dataset *invar_dataset_open(const struct invar_data_options *option
     return invar_dataset_open_as(options, NULL, err);
 }
 
-struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
-                                            struct invar_error *err)
+static struct invar_dataset *open_dataset(const struct invar_data_options *options, const char *columns, bool raw,
+                                          struct invar_error *err)
 {
     struct invar_dataset *dataset = create(options, err);
-    if (dataset)
+    if (dataset) {
         dataset->source.columns = columns;
+        dataset->source.raw = raw;
+    }
     bool ok = dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err);
     if (ok)
         data_identity_names(dataset);
@@ -389,6 +395,21 @@ struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *opt
     }
     invar_dataset_close(dataset);
     return NULL;
+}
+
+struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
+                                            struct invar_error *err)
+{
+    return open_dataset(options, columns, false, err);
+}
+
+struct invar_dataset *invar_dataset_open_features(const struct invar_data_options *options, struct invar_error *err)
+{
+    if (strncmp(options->source, "npy:", 4) != 0) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: features come from npy:FILE", options->source);
+        return NULL;
+    }
+    return open_dataset(options, NULL, true, err);
 }
 
 /* What the options say of a source that is not there. */

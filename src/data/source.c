@@ -37,7 +37,8 @@ bool invar_source_kind(const char *source, enum invar_data_kind *kind)
     const size_t length = strcspn(source, ":");
     for (size_t i = 0; bare_names[i]; i++)
         if (strlen(bare_names[i]) == length && memcmp(bare_names[i], source, length) == 0) {
-            *kind = kinds[i];
+            *kind =
+                open_functions[i] == data_npy_open && source[length] ? data_npy_kind(source + length + 1) : kinds[i];
             return true;
         }
     return false;
@@ -60,17 +61,31 @@ static bool unknown(const char *name, struct invar_error *err)
                            nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
+/* Labels in a file of their own are those of arrays. */
+static bool check_labels(const struct invar_data_options *options, struct invar_error *err)
+{
+    if (strncmp(options->source, "npy:", 4) == 0)
+        return true;
+    if ((options->labels[0] || options->test_labels[0]))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.%s: is for npy:FILE; the labels of other data are in them (data.label)",
+                               options->labels[0] ? "labels" : "test_labels");
+    return true;
+}
+
 /* Options that only some sources read: none of them may be passed over in silence. */
 static bool check_naming(const struct data_source *source, const struct invar_data_options *options,
                          struct invar_error *err)
 {
+    const bool array = strncmp(options->source, "npy:", 4) == 0;
     const char *option = options->pattern[0] ? "pattern"
                          : options->test[0]  ? "test"
                          : options->label[0] ? "label"
                                              : NULL;
-    if (source->kind != INVAR_DATA_TABLE && options->label_kind == DATA_LABEL_NUMBER)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "data.label_kind: numbers as labels are for tables (csv:FILE)");
-    if (source->kind != INVAR_DATA_IMAGE || !option)
+    if (source->kind != INVAR_DATA_TABLE && !array && options->label_kind == DATA_LABEL_NUMBER)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.label_kind: numbers as labels are for tables and arrays (csv:FILE, npy:FILE)");
+    if (source->kind != INVAR_DATA_IMAGE || !option || array)
         return true;
     return invar_error_set(err, INVAR_ERROR_USAGE,
                            "data.%s: is not for images, whose labels and splits are those of folders and files",
@@ -93,7 +108,8 @@ bool data_source_open(struct data_source *source, const struct invar_data_option
             return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"",
                                    options->source, name, *arguments[i] ? ":" : "", arguments[i]);
         source->kind = kinds[i];
-        return open_functions[i](source, path, options, err) && check_naming(source, options, err);
+        return check_labels(options, err) && open_functions[i](source, path, options, err) &&
+               check_naming(source, options, err);
     }
     return unknown(name, err);
 }

@@ -37,6 +37,7 @@ struct data_source {
     const uint8_t **pixels;      /**< [count] into held, or NULL */
     int height, width, channels; /**< when pixels is set */
     size_t unit;                 /**< of them, as struct data_image has it; 0: that of data_unit */
+    bool raw;                    /**< set before it is opened: rows of numbers stay as they are */
     const char *columns;         /**< set before it is opened: what the columns of a table must be, or NULL */
     struct invar_table table;    /**< tables: column, label and schema; rows are held[0] */
     char *schema;                /**< owned text of table.schema */
@@ -107,6 +108,9 @@ size_t data_memory_limit(const struct invar_data_options *options);
       "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", data_images_open) \
     X("csv", "FILE", INVAR_DATA_TABLE,                                                                                 \
       "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label", data_table_open)           \
+    X("npy", "FILE", INVAR_DATA_TABLE,                                                                                 \
+      "NumPy array: images [N][C][H][W] or [N][H][W], or rows of numbers [N][d]; labels by data.labels=FILE", \
+      data_npy_open)                                                                                                    \
     X("audio", "DIR", INVAR_DATA_AUDIO,                                                                                \
       "folder of WAV, FLAC and OGG files, class = folder, or by data.pattern; train/ and test/ optional",              \
       data_audio_open)
@@ -116,5 +120,7 @@ size_t data_memory_limit(const struct invar_data_options *options);
               struct invar_error *err);
 DATA_SOURCES(DATA_DECLARE)
 #undef DATA_DECLARE
+/** What an array has, by its header; that of tables where it cannot be read, as opening it says why. */
+enum invar_data_kind data_npy_kind(const char *path);
 
 #endif

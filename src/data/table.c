@@ -100,17 +100,14 @@ static bool take_rows(struct data_source *source, const char *text, struct invar
     return true;
 }
 
-/* Here, not later: the meaning of columns is that of the training rows. */
-static bool split_rows(struct table *t, struct invar_error *err)
+bool data_table_split(struct data_source *source, const struct invar_data_options *o, int64_t first_rows,
+                      struct invar_error *err)
 {
-    struct data_source *source = t->source;
-    const struct invar_data_options *o = t->options;
-
     source->has_test = true;
     if (o->test[0] && o->test_rows[0])
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.test and data.test_rows both say what the test split is; leave one out");
-    for (int64_t i = t->csv[0].rows; i < source->count; i++)
+    for (int64_t i = first_rows; i < source->count; i++)
         source->split[i] = INVAR_TEST;
     if (o->test[0])
         return true;
@@ -302,37 +299,31 @@ static void close_schema(void *state)
     data_schema_free(state);
 }
 
-/* The schema lives as long as the source, and the dataset shows it. */
-static bool publish(struct table *t, struct invar_error *err)
+bool data_table_publish(struct data_source *source, struct data_schema *schema, const char *reason,
+                        struct invar_error *err)
 {
-    struct data_source *source = t->source;
-    struct data_schema *schema = t->schema;
-
     source->state = schema;
     source->close = close_schema;
     source->table.count = schema->count;
     source->table.column = schema->column;
     source->table.label = schema->label;
     invar_free(schema->label_reason);
-    if (!(schema->label_reason = invar_strdup(t->kind.reason, err)))
+    if (!(schema->label_reason = invar_strdup(reason, err)))
         return false;
     source->table.label_reason = schema->label_reason;
     source->table.schema = source->schema = data_schema_write(schema, err);
     return source->schema != NULL;
 }
 
-/* The label becomes part of the schema that was detected. */
-static bool keep_label(struct table *t, struct invar_error *err)
+bool data_schema_keep_label(struct data_schema *schema, const struct data_label *label,
+                            const struct data_source *source, struct invar_error *err)
 {
-    struct data_schema *schema = t->schema;
-
-    schema->label_number = t->kind.number;
-    if (t->kind.number)
-        schema->label_form = t->kind.form;
-
-    schema->class_names = invar_alloc((size_t)t->source->classes + 1, sizeof *schema->class_names, err);
-    for (int k = 0; schema->class_names && k < t->source->classes; k++) {
-        schema->class_names[k] = invar_strdup(t->source->class_names[k], err);
+    schema->label_number = label->number;
+    if (label->number)
+        schema->label_form = label->form;
+    schema->class_names = invar_alloc((size_t)source->classes + 1, sizeof *schema->class_names, err);
+    for (int k = 0; schema->class_names && k < source->classes; k++) {
+        schema->class_names[k] = invar_strdup(source->class_names[k], err);
         if (!schema->class_names[k])
             return false;
         schema->classes++;
@@ -345,7 +336,7 @@ static bool find_schema(struct table *t, struct invar_error *err)
     if (t->source->columns)
         return true;
     t->schema = data_schema_detect(&t->csv[0], &t->rules, t->source->split, t->label[0], err);
-    return t->schema && keep_label(t, err);
+    return t->schema && data_schema_keep_label(t->schema, &t->kind, t->source, err);
 }
 
 /* Where rows stand in their files, for whoever asks what a sample is. */
@@ -356,8 +347,8 @@ static bool keep_lines(struct table *t, struct invar_error *err)
     source->first_rows = t->csv[0].rows;
     source->line = invar_alloc((size_t)source->count + 1, sizeof *source->line, err);
     for (int64_t i = 0; source->line && i < source->count; i++)
-        source->line[i] = i < source->first_rows ? data_csv_line(&t->csv[0], i)
-                                                 : data_csv_line(&t->csv[1], i - source->first_rows);
+        source->line[i] =
+            i < source->first_rows ? data_csv_line(&t->csv[0], i) : data_csv_line(&t->csv[1], i - source->first_rows);
     return source->line != NULL;
 }
 
@@ -379,9 +370,10 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
         return false;
     return data_label_read(&t->kind, &t->csv[0], t->label[0], 0, source, err) &&
            (!test || data_label_read(&t->kind, &t->csv[1], t->label[1], t->csv[0].rows, source, err)) &&
-           split_rows(t, err) && find_schema(t, err) && match_columns(t, 0, err) &&
-           (!test || match_columns(t, 1, err)) && encode(t, err) &&
-           data_table_fields(&source->fields, t->csv, t->schema, &t->rules, err) && publish(t, err);
+           data_table_split(source, t->options, t->csv[0].rows, err) && find_schema(t, err) &&
+           match_columns(t, 0, err) && (!test || match_columns(t, 1, err)) && encode(t, err) &&
+           data_table_fields(&source->fields, t->csv, t->schema, &t->rules, err) &&
+           data_table_publish(source, t->schema, t->kind.reason, err);
 }
 
 bool data_table_open(struct data_source *source, const char *path, const struct invar_data_options *options,

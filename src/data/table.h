@@ -136,6 +136,17 @@ bool data_label_given(struct data_label *label, const struct data_schema *schema
 bool data_label_read(const struct data_label *label, const struct data_csv *csv, int column, int64_t first,
                      struct data_source *source, struct invar_error *err);
 
+/** The label becomes part of a schema that was detected. */
+bool data_schema_keep_label(struct data_schema *schema, const struct data_label *label,
+                            const struct data_source *source, struct invar_error *err);
+/** The splits by the options, with first_rows rows before those of data.test; drawn here and not later, as the meaning
+ * of columns is that of the training rows. */
+bool data_table_split(struct data_source *source, const struct invar_data_options *options, int64_t first_rows,
+                      struct invar_error *err);
+/** The schema becomes the source's, lives as long, and the dataset shows it. reason: of the label's kind. */
+bool data_table_publish(struct data_source *source, struct data_schema *schema, const char *reason,
+                        struct invar_error *err);
+
 /** What the columns mean by the training rows of a table; split[row] is an enum invar_split. label is the number of the
  * label column, or -1; classes are not filled in. */
 struct data_schema *data_schema_detect(const struct data_csv *csv, const struct data_rules *rules, const uint8_t *split,
