@@ -34,7 +34,9 @@ struct invar_inspect_subject {
     struct invar_device *device;
     struct invar_dataset *dataset;
     enum invar_split split;
-    const struct invar_encoder *encoder;
+    const struct invar_encoder *encoder; /**< NULL: samples of the dataset are representations h already, as
+                                            invar_dataset_open_features gives them */
+    struct invar_dataset *pair; /**< then h of another view of every sample, row by row, split alike; NULL: none */
     const struct invar_head *projector;     /**< NULL: z is not measured */
     const char *no_projector;               /**< why not, a sentence; may be NULL where there is one */
     const struct invar_view_options *views; /**< the first two global ones are drawn; NULL: nothing about views */

@@ -15,7 +15,8 @@ struct arguments {
     bool json;
     int64_t threads;
     const char *source, *split, *samples;
-    struct cli_list runs, assignments;
+    const char *pair, *label; /* of features from elsewhere */
+    struct cli_list runs, assignments, labels, data;
     struct invar_inspect_options options;
 };
 
@@ -104,14 +105,16 @@ static bool read_beside(const struct cli_run *run, struct beside *out, struct in
     return true;
 }
 
-static bool measure(const struct arguments *arguments, struct cli_run *run, const struct beside *beside,
-                    struct invar_inspection **out, struct invar_error *err)
+static bool measure(const struct arguments *arguments, struct cli_run *run, struct invar_dataset *pair,
+                    const struct beside *beside, struct invar_inspection **out, struct invar_error *err)
 {
+    const enum invar_split split = strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST;
     struct cli_progress progress = {0};
     const struct invar_inspect_subject subject = {
         .device = run->device,
         .dataset = run->dataset,
-        .split = strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST,
+        .pair = pair,
+        .split = split,
         .encoder = run->encoder,
         .projector = beside->projector,
         .no_projector = beside->no_projector,
@@ -124,7 +127,7 @@ static bool measure(const struct arguments *arguments, struct cli_run *run, cons
         .progress = on_progress,
         .user = &progress,
     };
-    if (!beside->recipe.found)
+    if (run->encoder && !beside->recipe.found)
         cli_message("warning: %s/recipe.yaml: there is no such file, so nothing is said about views", run->folder);
     *out = invar_inspect(&subject, &arguments->options, err);
     cli_progress_end(&progress);
@@ -146,30 +149,96 @@ static void print_results(const struct arguments *arguments, const struct cli_ru
     inspect_print(inspection);
 }
 
-static int inspect(const struct arguments *arguments)
+/* The run with what lies beside it. */
+static bool open_run(const struct arguments *arguments, struct cli_run *run, struct beside *beside,
+                     struct invar_error *err)
 {
     const char *folder = arguments->runs.item[0];
+
+    return cli_run_merge(folder, "inspect.json", NULL, err) &&
+           cli_run_open(run, folder, arguments->source, NULL, arguments->threads, err) &&
+           read_beside(run, beside, err) && read_probe(run, beside, err);
+}
+
+/* Features of another view must be of the same samples: as many, as wide. */
+static bool check_pair(const struct cli_run *run, const struct cli_run *pair, struct invar_error *err)
+{
+    const struct invar_dataset_info *a = invar_dataset_info(run->dataset), *b = invar_dataset_info(pair->dataset);
+
+    return (a->count[0] + a->count[1] == b->count[0] + b->count[1] && a->channels == b->channels) ||
+           invar_error_set(
+               err, INVAR_ERROR_DATA,
+               "--pair %s: has %lld rows of %d features where %s has %lld of %d; expected another view of the "
+               "same samples, row by row",
+               pair->folder, (long long)(b->count[0] + b->count[1]), b->channels, run->folder,
+               (long long)(a->count[0] + a->count[1]), a->channels);
+}
+
+static bool open_features(struct arguments *arguments, struct cli_run *run, struct cli_run *pair, struct beside *beside,
+                          struct invar_error *err)
+{
+    struct cli_features features = {.file = arguments->runs.item[0],
+                                    .labels = cli_take_label_file(&arguments->labels),
+                                    .label = arguments->label,
+                                    .assignments = &arguments->data};
+
+    snprintf(beside->no_projector, sizeof beside->no_projector, "features from elsewhere are h, and there is no z");
+    snprintf(beside->no_probe_error, sizeof beside->no_probe_error,
+             "`invar probe %.200s --labels FILE` measures a linear probe", features.file);
+    beside->probe_error = -1;
+    if (arguments->labels.count)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "--labels %s: expected a file, FILE.npy or FILE.csv",
+                               arguments->labels.item[0]);
+    if (!cli_run_open_features(run, &features, arguments->threads, err))
+        return false;
+    features.file = arguments->pair;
+    return !arguments->pair ||
+           (cli_run_open_features(pair, &features, arguments->threads, err) && check_pair(run, pair, err));
+}
+
+/* The test split where there is one. */
+static void choose_split(struct arguments *arguments, const struct cli_run *run)
+{
+    const bool tests = run->encoder || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0;
+
+    if (!arguments->split)
+        arguments->split = tests ? "test" : "train";
+}
+
+/* Into the folder of the run, where it is one. */
+static bool keep(const struct cli_run *run, cJSON *results, struct invar_error *err)
+{
+    return cli_run_add_machine(run, results, err) &&
+           (!run->encoder || cli_run_merge(run->folder, "inspect.json", results, err));
+}
+
+static int inspect(struct arguments *arguments)
+{
+    const bool features = cli_is_features(arguments->runs.item[0]);
     struct invar_error err = {0};
-    struct cli_run run = {0};
+    struct cli_run run = {0}, pair = {0};
     struct beside beside = {0};
     struct invar_inspection *inspection = NULL;
     cJSON *results = cJSON_CreateObject();
     int status = CLI_DONE;
+    bool ok =
+        features ? open_features(arguments, &run, &pair, &beside, &err) : open_run(arguments, &run, &beside, &err);
 
-    if (!cli_run_merge(folder, "inspect.json", NULL, &err) ||
-        !cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) ||
-        !read_beside(&run, &beside, &err) || !read_probe(&run, &beside, &err) ||
-        !measure(arguments, &run, &beside, &inspection, &err)) {
+    if (ok) {
+        choose_split(arguments, &run);
+        ok = measure(arguments, &run, pair.dataset, &beside, &inspection, &err);
+    }
+    if (!ok) {
         status = cli_fail(&err);
         goto done;
     }
     cli_run_add_data(invar_dataset_info(run.dataset), results);
     cJSON_AddStringToObject(results, "split", arguments->split);
     inspect_to_json(inspection, &arguments->options, results);
-    if (!cli_run_add_machine(&run, results, &err) || !cli_run_merge(folder, "inspect.json", results, &err)) {
+    if (!keep(&run, results, &err)) {
         status = cli_fail(&err);
     } else if (arguments->json) {
-        cJSON_AddStringToObject(results, "run", folder);
+        cJSON_AddStringToObject(results, features ? "features" : "run", run.folder);
         status = cli_print_json(results);
         results = NULL;
     } else {
@@ -180,6 +249,7 @@ done:
     invar_inspection_free(inspection);
     invar_perturber_close(beside.perturber);
     invar_head_free(beside.projector);
+    cli_run_close(&pair);
     cli_run_close(&run);
     return status;
 }
@@ -187,7 +257,8 @@ done:
 /* Instead of the numbers: a look at what the adversary does. */
 static int show_samples(const struct arguments *arguments)
 {
-    const enum invar_split split = strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST;
+    const enum invar_split split =
+        arguments->split && strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST;
     struct invar_error err = {0};
     struct cli_run run = {0};
     const bool ok = cli_run_open(&run, arguments->runs.item[0], arguments->source, NULL, arguments->threads, &err) &&
@@ -199,10 +270,17 @@ static int show_samples(const struct arguments *arguments)
 
 int invar_cli_inspect(int argc, char **argv)
 {
-    struct arguments arguments = {.split = "test"};
+    struct arguments arguments = {0};
     const struct cli_option options[] = {
         {"data", 0, "SOURCE", "other data (default: those of the run)", CLI_TEXT, &arguments.source, 0, 0},
-        {"split", 0, "SPLIT", "test or train (default: test)", CLI_TEXT, &arguments.split, 0, 0},
+        {"split", 0, "SPLIT", "test or train (default: test, of features without a test split train)", CLI_TEXT,
+         &arguments.split, 0, 0},
+        {"labels", 0, "FILE", "of FILE.npy: its labels, FILE.npy or FILE.csv", CLI_LIST, &arguments.labels, 0, 0},
+        {"label", 0, "COLUMN", "of FILE.npy: the column of --labels that has them", CLI_TEXT, &arguments.label, 0, 0},
+        {"pair", 0, "FILE.npy",
+         "of FILE.npy: features of another view of the same samples, for alignment, the information bound, canonical "
+         "correlations and the generalisation bound",
+         CLI_TEXT, &arguments.pair, 0, 0},
         {"samples", 0, "FILE",
          "instead: clean samples, the adversary's perturbations and their sum (PNG; tables: text)", CLI_TEXT,
          &arguments.samples, 0, 0},
@@ -212,7 +290,7 @@ int invar_cli_inspect(int argc, char **argv)
     };
     const struct cli_usage usage = {
         .verb = "inspect",
-        .arguments = "RUN [--data SOURCE] [--split SPLIT] [KEY=VALUE ...]",
+        .arguments = "RUN|FILE.npy [--data SOURCE] [--labels FILE] [--pair FILE.npy] [--split SPLIT] [KEY=VALUE ...]",
         .purpose =
             "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z\n"
             "by four estimators, effective rank and spectrum, alignment and uniformity, the bound of the\n"
@@ -220,15 +298,17 @@ int invar_cli_inspect(int argc, char **argv)
             "correlations beside the error of the linear probe (where probe.json has it), Fisher ratios of the\n"
             "classes, normality of the outputs under input noise, and the generalisation bound of a linear head\n"
             "beside its measured error. A collapse is warned of, with the number that shows it. The results also\n"
-            "go into RUN/inspect.json.",
+            "go into RUN/inspect.json. FILE.npy holds features that another program made, one row a sample: the same\n"
+            "numbers of them as they are, data.KEY=VALUE as for the source npy:FILE.",
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,
         .positional_maximum = 1,
-        .positional_name = "RUN",
+        .positional_name = "RUN or FILE.npy",
         .assignments = &arguments.assignments,
         .example = "  invar inspect runs/quickstart\n"
                    "  invar inspect runs/quickstart labelled=200 noise_samples=4\n"
+                   "  invar inspect features.npy --labels features.csv\n"
                    "  invar inspect runs/aplr --samples perturbations.png\n",
         .more = print_table,
     };
@@ -237,8 +317,21 @@ int invar_cli_inspect(int argc, char **argv)
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    if (strcmp(arguments.split, "test") != 0 && strcmp(arguments.split, "train") != 0)
+    if (arguments.split && strcmp(arguments.split, "test") != 0 && strcmp(arguments.split, "train") != 0)
         return cli_wrong_usage(&usage, "--split is \"%s\"; expected test or train", arguments.split);
+    const bool features = cli_is_features(arguments.runs.item[0]);
+    const char *stray = features                 ? (arguments.source    ? "--data"
+                                                    : arguments.samples ? "--samples"
+                                                                        : NULL)
+                        : arguments.labels.count ? "--labels"
+                        : arguments.label        ? "--label"
+                        : arguments.pair         ? "--pair"
+                                                 : NULL;
+    if (stray)
+        return cli_wrong_usage(&usage, "%s is for %s, not for %s", stray, features ? "runs" : "features, FILE.npy",
+                               arguments.runs.item[0]);
+    if (features)
+        cli_take_data(&arguments.assignments, &arguments.data);
     invar_options_default(invar_inspect_option_table, &arguments.options);
     for (int i = 0; i < arguments.assignments.count; ++i)
         if (!invar_options_set(invar_inspect_option_table, &arguments.options, arguments.assignments.item[i], &err))

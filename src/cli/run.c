@@ -76,6 +76,85 @@ bool cli_run_open(struct cli_run *run, const char *folder, const char *source, c
     return run->dataset != NULL;
 }
 
+static bool ends(const char *text, const char *ending)
+{
+    const size_t length = strlen(text), size = strlen(ending);
+
+    return length > size && strcmp(text + length - size, ending) == 0;
+}
+
+bool cli_is_features(const char *name)
+{
+    return ends(name, ".npy");
+}
+
+const char *cli_take_label_file(struct cli_list *labels)
+{
+    static const char *const endings[] = {".npy", ".csv", ".tsv", ".csv.gz", ".tsv.gz"};
+    const char *file = NULL;
+    int kept = 0;
+
+    for (int i = 0; i < labels->count; ++i) {
+        bool is_file = false;
+        for (size_t e = 0; e < sizeof endings / sizeof *endings; ++e)
+            is_file = is_file || ends(labels->item[i], endings[e]);
+        if (is_file)
+            file = labels->item[i];
+        else
+            labels->item[kept++] = labels->item[i];
+    }
+    labels->count = kept;
+    return file;
+}
+
+void cli_take_data(struct cli_list *assignments, struct cli_list *data)
+{
+    int kept = 0;
+
+    for (int i = 0; i < assignments->count; ++i) {
+        if (strncmp(assignments->item[i], "data.", 5) == 0)
+            data->item[data->count++] = assignments->item[i] + 5;
+        else
+            assignments->item[kept++] = assignments->item[i];
+    }
+    assignments->count = kept;
+}
+
+static bool set_text(char *out, const char *text, const char *what, struct invar_error *err)
+{
+    if (!text)
+        return true;
+    if (strlen(text) >= INVAR_TEXT_SIZE)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: is longer than %d characters", what, INVAR_TEXT_SIZE - 1);
+    strcpy(out, text);
+    return true;
+}
+
+bool cli_run_open_features(struct cli_run *run, const struct cli_features *features, int64_t threads,
+                           struct invar_error *err)
+{
+    struct invar_data_options options;
+    char source[INVAR_TEXT_SIZE + 8];
+
+    *run = (struct cli_run){.folder = features->file};
+    invar_options_default(invar_data_option_table, &options);
+    snprintf(source, sizeof source, "npy:%s", features->file);
+    if (!features->draw_test)
+        options.test_fraction = 0;
+    if (!set_text(options.source, source, "the name of the features", err) ||
+        !set_text(options.labels, features->labels, "--labels", err) ||
+        !set_text(options.label, features->label, "--label", err) ||
+        !set_text(options.test, features->test, "--test", err) ||
+        !set_text(options.test_labels, features->test_labels, "--test-labels", err))
+        return false;
+    for (int i = 0; features->assignments && i < features->assignments->count; ++i)
+        if (!invar_options_set(invar_data_option_table, &options, features->assignments->item[i], err))
+            return false;
+    run->device = invar_device_open("cpu", (int)threads, err);
+    run->dataset = run->device ? invar_dataset_open_features(&options, err) : NULL;
+    return run->dataset != NULL;
+}
+
 struct invar_dataset *cli_run_other(const struct cli_run *run, const char *source, struct invar_error *err)
 {
     const struct invar_encoder *encoder = run->encoder;
@@ -107,6 +186,8 @@ bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enu
                    struct invar_embedded *out, struct invar_error *err)
 {
     struct cli_progress progress;
+    if (!run->encoder)
+        return invar_embed_input(run->dataset, split, out, err);
     if (run->test && split == INVAR_TEST)
         return cli_test_embed(run, encoder, out, err);
     cli_progress_start(&progress, split == INVAR_TRAIN ? "embedding train" : "embedding test", "samples");

@@ -6,7 +6,8 @@
 
 struct cli_test; /**< other data to be tested on: probe_test.h */
 
-/** A finished run opened for measuring: its encoder, a device, and the data it is measured on. */
+/** A finished run opened for measuring: its encoder (NULL: the data are features already), a device, and the data it is
+ * measured on. */
 struct cli_run {
     const char *folder; /**< borrowed */
     struct invar_encoder *encoder;
@@ -24,6 +25,23 @@ struct cli_run {
 bool cli_run_open(struct cli_run *run, const char *folder, const char *source, const struct cli_list *assignments,
                   int64_t threads, struct invar_error *err);
 void cli_run_close(struct cli_run *run);
+
+/** Whether an argument is an array of features, FILE.npy, rather than the folder of a run. */
+bool cli_is_features(const char *name);
+/** Features that another program made, with what is known of them; texts may be NULL but for file. */
+struct cli_features {
+    const char *file, *labels, *label;  /**< label: the column of labels */
+    const char *test, *test_labels;     /**< test rows of their own */
+    const struct cli_list *assignments; /**< KEY=VALUE of the data section, may be NULL */
+    bool draw_test;                     /**< have a test split drawn where nothing says what it is */
+};
+/** A run without an encoder, whose data are these features as they are; folder is the file. */
+bool cli_run_open_features(struct cli_run *run, const struct cli_features *features, int64_t threads,
+                           struct invar_error *err);
+/** Moves assignments "data.KEY=VALUE" to a list of their own, without "data.". */
+void cli_take_data(struct cli_list *assignments, struct cli_list *data);
+/** Takes the value of --labels that is a file, FILE.npy or FILE.csv, out of the list; NULL where there is none. */
+const char *cli_take_label_file(struct cli_list *labels);
 
 /** All of another source, at the size that the encoder sees and standardised as it was trained; a source with a test
  * split of its own keeps it, one without has training samples alone. NULL with err; close with invar_dataset_close. */

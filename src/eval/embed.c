@@ -42,8 +42,9 @@ static bool rows_alloc(const struct embed_work *work, const struct pass *pass, c
         (work->input_stride &&
          !matrix_alloc(&out->input, (pass->total - 1) / work->input_stride + 1, pass->view_size, err)))
         return false;
-    for (int v = 0; work->encoder && v < (pass->drawn ? 2 : 1); ++v)
-        if (!matrix_alloc(&out->h[v], pass->total, runner->h_cols, err) ||
+    const int64_t cols = work->encoder ? runner->h_cols : pass->view_size;
+    for (int v = 0; (work->encoder || work->features) && v < (pass->drawn ? 2 : 1); ++v)
+        if (!matrix_alloc(&out->h[v], pass->total, cols, err) ||
             (work->projector && !matrix_alloc(&out->z[v], pass->total, runner->z_cols, err)))
             return false;
     return true;
@@ -84,12 +85,13 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
                       const struct runner *runner, struct embed_rows *out, struct invar_error *err)
 {
     const int64_t stride = work->input_stride;
+    const float *h = work->encoder ? runner->h : pass->views + v * got * pass->view_size;
     int64_t row = out->rows;
 
     for (int64_t i = 0; i < got; ++i) {
         if (!pass_is_own(pass, i))
             continue;
-        if (out->h[v].data && !keep_row(&out->h[v], row, runner->h, i))
+        if (out->h[v].data && !keep_row(&out->h[v], row, h, i))
             return not_finite(pass, i, "representation", err);
         if (out->z[v].data && !keep_row(&out->z[v], row, runner->z, i))
             return not_finite(pass, i, "embedding z", err);

@@ -28,6 +28,7 @@ struct embed_work {
     struct pass_options pass;
     enum invar_precision precision;
     int64_t input_stride; /**< 0: no inputs are kept */
+    bool features;        /**< without an encoder: the plain views are h */
     bool windows;         /**< h of a sample larger than what the encoder sees is the mean over its windows */
     void (*progress)(void *user, int64_t done, int64_t total);
     void *user;

@@ -65,9 +65,53 @@ bool inspect_embed(struct inspect *in, const char *what, const struct pass_optio
                                     .pass = *pass,
                                     .precision = INVAR_PRECISION_FLOAT32,
                                     .input_stride = input_stride,
+                                    .features = !in->subject->encoder,
                                     .progress = tell,
                                     .user = &told};
     return embed_run(&work, out, err);
+}
+
+bool inspect_has_pairs(const struct inspect *in)
+{
+    return in->subject->encoder ? in->subject->views != NULL : in->subject->pair != NULL;
+}
+
+/* Of representations from elsewhere the second view lies in a data set of its own, row by row. */
+static bool join_pairs(const struct inspect *in, const char *what, const struct pass_options *pass,
+                       struct embed_rows *out, struct invar_error *err)
+{
+    struct told told = {in, what};
+    struct embed_rows second = {0};
+    struct embed_work work = {.device = in->subject->device,
+                              .dataset = in->subject->dataset,
+                              .pass = *pass,
+                              .features = true,
+                              .progress = tell,
+                              .user = &told};
+    bool ok = embed_run(&work, out, err);
+
+    work.dataset = in->subject->pair;
+    ok = ok && embed_run(&work, &second, err);
+    if (ok) {
+        out->h[1] = second.h[0];
+        second.h[0] = (struct invar_array){0};
+    }
+    embed_rows_free(&second);
+    return ok;
+}
+
+bool inspect_embed_pairs(struct inspect *in, const char *what, const struct pass_options *pass, uint64_t epoch,
+                         bool projector, struct embed_rows *out, struct invar_error *err)
+{
+    struct pass_options drawn = *pass;
+
+    if (!in->subject->encoder)
+        return join_pairs(in, what, pass, out, err);
+    drawn.draw = in->subject->views;
+    drawn.perturber = in->subject->perturber;
+    drawn.seed = (uint64_t)in->options->seed;
+    drawn.epoch = epoch;
+    return inspect_embed(in, what, &drawn, 0, projector, out, err);
 }
 
 /* Numbers of the inputs that are kept for their distances; of larger data every few samples. */
@@ -82,14 +126,11 @@ static bool take_samples(struct inspect *in, struct invar_error *err)
     int64_t *order = inspect_spaced(info->count[subject->split], in->options->samples, &pass.count, err);
 
     pass.order = order;
-    if (in->options->noise_samples > 0)
+    if (in->options->noise_samples > 0 && subject->encoder)
         in->input_stride = 1 + pass.count * info->channels * info->height * info->width / most_inputs;
     bool ok = order && inspect_embed(in, "samples", &pass, in->input_stride, true, &in->plain, err);
-    pass.draw = subject->views;
-    pass.perturber = subject->perturber;
-    pass.seed = (uint64_t)in->options->seed;
-    pass.epoch = INSPECT_EPOCH_SAMPLES;
-    ok = ok && (!pass.draw || inspect_embed(in, "views", &pass, 0, true, &in->drawn, err));
+    ok = ok && (!inspect_has_pairs(in) ||
+                inspect_embed_pairs(in, "views", &pass, INSPECT_EPOCH_SAMPLES, true, &in->drawn, err));
     invar_free(order);
     return ok;
 }

@@ -37,6 +37,11 @@ int64_t *inspect_spaced(int64_t total, int64_t wanted, int64_t *count, struct in
 /** Embeds samples as pass says; what is for the progress. */
 bool inspect_embed(struct inspect *in, const char *what, const struct pass_options *pass, int64_t input_stride,
                    bool projector, struct embed_rows *out, struct invar_error *err);
+/** Whether there are two views of a sample. */
+bool inspect_has_pairs(const struct inspect *in);
+/** Two views of the samples that pass names into h[0], h[1] (and z with a projector), drawn in an epoch. */
+bool inspect_embed_pairs(struct inspect *in, const char *what, const struct pass_options *pass, uint64_t epoch,
+                         bool projector, struct embed_rows *out, struct invar_error *err);
 
 /** Numbers of one space: h or z. */
 bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct invar_error *err);

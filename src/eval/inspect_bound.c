@@ -132,14 +132,8 @@ static bool embed_parts(struct inspect *in, const struct draw *draw, struct part
 
     if (!inspect_embed(in, "labelled samples", &pass, 0, false, &parts->labelled, err))
         return false;
-    pass = (struct pass_options){.split = INVAR_TRAIN,
-                                 .order = draw->unlabelled,
-                                 .count = draw->m,
-                                 .draw = in->subject->views,
-                                 .perturber = in->subject->perturber,
-                                 .seed = (uint64_t)in->options->seed,
-                                 .epoch = INSPECT_EPOCH_UNLABELLED};
-    return inspect_embed(in, "unlabelled pairs", &pass, 0, false, &parts->pairs, err) &&
+    pass = (struct pass_options){.split = INVAR_TRAIN, .order = draw->unlabelled, .count = draw->m};
+    return inspect_embed_pairs(in, "unlabelled pairs", &pass, INSPECT_EPOCH_UNLABELLED, false, &parts->pairs, err) &&
            (in->subject->split == INVAR_TEST || embed_test(in, &parts->test, err));
 }
 
@@ -240,8 +234,10 @@ bool inspect_bound(struct inspect *in, struct invar_error *err)
         return inspect_absent(out, "labelled is 0");
     if (info->classes < 2)
         return inspect_absent(out, "the bound needs labels of two classes or more, which the data do not have");
-    if (!in->subject->views)
-        return inspect_absent(out, "the bound needs pairs of views, and the views of the run are not known");
+    if (!inspect_has_pairs(in))
+        return inspect_absent(out, in->subject->encoder
+                                       ? "the bound needs pairs of views, and the views of the run are not known"
+                                       : "the bound needs h of two views of the samples, and that of one is given");
     if (info->count[INVAR_TEST] < 1)
         return inspect_absent(out, "the data have no test split to measure the error on");
     ok = draw_samples(in, &draw, err);

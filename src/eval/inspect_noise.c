@@ -242,6 +242,9 @@ bool inspect_noise(struct inspect *in, struct invar_error *err)
                       .width = {in->out->h_width, in->out->z_width}};
     bool ok = false;
 
+    if (!subject->encoder)
+        return inspect_absent(&in->out->section[INVAR_INSPECT_NOISE],
+                              "representations from elsewhere: there is no encoder whose input could get noise");
     if (in->options->noise_samples < 1)
         return inspect_absent(&in->out->section[INVAR_INSPECT_NOISE], "noise_samples is 0");
     const int64_t rows = in->plain.input.shape[0];
