@@ -26,7 +26,7 @@ struct reading {
     bool failed;
 };
 
-static bool make_room(void **items, size_t needed, size_t *capacity, size_t size, struct invar_error *err)
+bool data_csv_room(void **items, size_t needed, size_t *capacity, size_t size, struct invar_error *err)
 {
     if (needed <= *capacity)
         return true;
@@ -75,8 +75,8 @@ static bool keep_cell(struct reading *r, const char *text, size_t length)
                                "%s, line %lld: \"%.*s\" is not UTF-8 text: convert the file, such as with `iconv -f "
                                "latin1 -t utf-8`",
                                csv->path, (long long)r->row_line, (int)(length < 40 ? length : 40), text);
-    if (!make_room((void **)&csv->text, csv->text_size + length + 1, &csv->text_capacity, 1, r->err) ||
-        !make_room((void **)&csv->cell, csv->cell_count + 1, &csv->cell_capacity, sizeof *csv->cell, r->err))
+    if (!data_csv_room((void **)&csv->text, csv->text_size + length + 1, &csv->text_capacity, 1, r->err) ||
+        !data_csv_room((void **)&csv->cell, csv->cell_count + 1, &csv->cell_capacity, sizeof *csv->cell, r->err))
         return false;
     memcpy(csv->text + csv->text_size, text, length);
     csv->text[csv->text_size + length] = '\0';
@@ -109,7 +109,7 @@ static bool add_name(struct reading *r)
     if (!keep_cell(r, "", 0))
         return false;
     const uint32_t empty = csv->cell[--csv->cell_count];
-    if (!make_room((void **)&csv->cell, csv->cell_count + 1, &csv->cell_capacity, sizeof *csv->cell, r->err))
+    if (!data_csv_room((void **)&csv->cell, csv->cell_count + 1, &csv->cell_capacity, sizeof *csv->cell, r->err))
         return false;
     memmove(csv->cell + 1, csv->cell, csv->cell_count * sizeof *csv->cell);
     csv->cell[0] = empty;
@@ -140,7 +140,7 @@ static void on_row(int end, void *user)
                         (long long)r->row_line, r->cells, csv->columns);
         return;
     }
-    if (!make_room((void **)&csv->line, (size_t)r->rows + 1, &csv->line_capacity, sizeof *csv->line, r->err)) {
+    if (!data_csv_room((void **)&csv->line, (size_t)r->rows + 1, &csv->line_capacity, sizeof *csv->line, r->err)) {
         r->failed = true;
         return;
     }
@@ -210,8 +210,10 @@ static bool ends_with(const char *text, const char *ending)
 }
 
 /* The whole of the text; *rows counts the header. */
-static bool read_text(struct data_csv *csv, const char *text, size_t size, char separator, struct invar_error *err)
+static bool read_text(struct data_csv *csv, const char *text, size_t size, char separator, bool preamble,
+                      struct invar_error *err)
 {
+    struct data_preamble before = {0};
     struct reading r = {.csv = csv, .err = err};
     bool ok;
 
@@ -222,8 +224,17 @@ static bool read_text(struct data_csv *csv, const char *text, size_t size, char 
         text += 3;
         size -= 3;
     }
+    if (preamble) {
+        data_csv_preamble(&before, text, size);
+        text += before.size;
+        size -= before.size;
+        r.line = before.lines;
+        separator = separator ? separator : before.separator;
+        if (before.names && !(csv->comment = strndup(before.names, before.names_length)))
+            return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", csv->path);
+    }
     /* No more than the file: the NUL of a cell takes the place of its separator. */
-    if (!make_room((void **)&csv->text, size + 2, &csv->text_capacity, 1, err))
+    if (!data_csv_room((void **)&csv->text, size + 2, &csv->text_capacity, 1, err))
         return false;
     if (csv_init(&r.parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", csv->path);
@@ -250,7 +261,7 @@ static int by_name(const void *a, const void *b, void *user)
 }
 
 /* So that thousands of columns are found by name in no time. */
-static bool sort_names(struct data_csv *csv, struct invar_error *err)
+bool data_csv_sort(struct data_csv *csv, struct invar_error *err)
 {
     if (!csv->order && !(csv->order = invar_alloc((size_t)csv->columns + 1, sizeof *csv->order, err)))
         return false;
@@ -272,23 +283,24 @@ static void move_name(struct data_csv *csv)
     csv->cell[csv->columns - 1] = empty;
 }
 
-static bool read_file(struct data_csv *csv, const char *path, char separator, struct invar_error *err)
+bool data_csv_read_rows(struct data_csv *csv, const char *path, char separator, bool preamble, struct invar_error *err)
 {
     struct invar_bytes bytes = {0};
 
     csv->path = path;
     if (!invar_file_read(&bytes, path, FILE_LIMIT, err))
         return false;
-    bool ok = read_text(csv, (const char *)bytes.data, bytes.size, separator, err);
+    bool ok = read_text(csv, (const char *)bytes.data, bytes.size, separator, preamble, err);
     invar_bytes_free(&bytes);
     if (ok && csv->short_header)
         move_name(csv);
-    return ok && sort_names(csv, err);
+    return ok && data_csv_sort(csv, err);
 }
 
 bool data_csv_read(struct data_csv *csv, const char *path, struct invar_error *err)
 {
-    return read_file(csv, path, ends_with(path, ".tsv") || ends_with(path, ".tsv.gz") ? CSV_TAB : CSV_COMMA, err);
+    return data_csv_read_rows(csv, path, ends_with(path, ".tsv") || ends_with(path, ".tsv.gz") ? CSV_TAB : CSV_COMMA,
+                              false, err);
 }
 
 bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t size, int64_t rows,
@@ -315,6 +327,7 @@ void data_csv_free(struct data_csv *csv)
     invar_free(csv->cell);
     invar_free(csv->line);
     invar_free(csv->order);
+    free(csv->comment);
     *csv = (struct data_csv){0};
 }
 
@@ -391,7 +404,7 @@ int data_csv_column(const struct data_csv *csv, const char *name, const char *wh
     return csv->order[place];
 }
 
-/* ---- tables without a header ---- */
+/* ---- numbers ---- */
 
 /* What strtod takes beyond decimal numbers (hexadecimal, inf, nan) is text here. */
 static bool is_number(const char *text, char point)
@@ -430,97 +443,4 @@ bool data_csv_number(const struct data_csv *csv, const char *text, double *value
     }
     *value = strtod(text, NULL);
     return true;
-}
-
-/* Calls a column by its number: c1, c2, ... */
-static bool name_column(struct data_csv *csv, int column, struct invar_error *err)
-{
-    char name[40];
-    const int digits = snprintf(name, sizeof name, "c%d", column + 1);
-
-    for (int more = digits; data_csv_has(csv, name) && more + 1 < (int)sizeof name; more++)
-        memcpy(name + more, "_", 2);
-    const size_t length = strlen(name) + 1;
-    if (!make_room((void **)&csv->text, csv->text_size + length, &csv->text_capacity, 1, err))
-        return false;
-    memcpy(csv->text + csv->text_size, name, length);
-    csv->cell[column] = (uint32_t)csv->text_size;
-    csv->text_size += length;
-    return true;
-}
-
-static int compare_cells(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* Whether a column tells rows apart and nothing else: whole numbers or texts, all different. */
-static bool numbers_rows(const struct data_csv *csv, bool *found, struct invar_error *err)
-{
-    const char **cells = invar_alloc((size_t)csv->rows + 1, sizeof *cells, err);
-    double value;
-
-    if (!cells)
-        return false;
-    *found = csv->columns > 1 && csv->rows > 1;
-    for (int64_t row = 0; row < csv->rows && *found; row++) {
-        cells[row] = data_csv_cell(csv, row, 0);
-        *found = *cells[row] && !(data_csv_number(csv, cells[row], &value) && strpbrk(cells[row], ".,eE"));
-    }
-    if (*found)
-        qsort(cells, (size_t)csv->rows, sizeof *cells, compare_cells);
-    for (int64_t row = 1; row < csv->rows && *found; row++)
-        *found = strcmp(cells[row - 1], cells[row]) != 0;
-    invar_free(cells);
-    return true;
-}
-
-/* Columns without a name get one; a first one that only numbers the rows is noted. */
-static bool name_unnamed(struct data_csv *csv, struct invar_error *err)
-{
-    if (!*cell_at(csv, 0, 0) && !numbers_rows(csv, &csv->row_names, err))
-        return false;
-    for (int c = 0; c < csv->columns; c++)
-        if (!*cell_at(csv, 0, c) && !name_column(csv, c, err))
-            return false;
-    return sort_names(csv, err);
-}
-
-/* Turns the header into the first row, and puts one with c1, c2, ... before it. */
-static bool name_columns(struct data_csv *csv, struct invar_error *err)
-{
-    const size_t columns = (size_t)csv->columns, rows = (size_t)csv->rows + 1;
-
-    if (csv->short_header)
-        return invar_error_set(err, INVAR_ERROR_FORMAT,
-                               "%s, line %lld: one cell fewer than the rows below, so it is a header: leave out "
-                               "data.header=no",
-                               csv->path, (long long)csv->line[0]);
-    if (!make_room((void **)&csv->cell, csv->cell_count + columns, &csv->cell_capacity, sizeof *csv->cell, err) ||
-        !make_room((void **)&csv->line, rows + 1, &csv->line_capacity, sizeof *csv->line, err))
-        return false;
-    memmove(csv->cell + columns, csv->cell, csv->cell_count * sizeof *csv->cell);
-    memmove(csv->line + 1, csv->line, rows * sizeof *csv->line);
-    csv->cell_count += columns;
-    csv->rows++;
-    for (int c = 0; c < csv->columns; c++) /* none of the former names is one any more */
-        csv->cell[c] = (uint32_t)strlen(csv->text);
-    for (int c = 0; c < csv->columns; c++)
-        if (!name_column(csv, c, err))
-            return false;
-    return sort_names(csv, err);
-}
-
-bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err)
-{
-    if (!read_file(csv, path, separator, err))
-        return false;
-    if (header == DATA_HEADER_YES || (header == DATA_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv))))
-        return name_unnamed(csv, err);
-    if (header == DATA_HEADER_AUTO)
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: the first line looks like data and is taken as such, with columns called c1, c2, ...; "
-                  "data.header=yes makes it the header",
-                  path);
-    return name_columns(csv, err);
 }

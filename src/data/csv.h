@@ -23,6 +23,7 @@ struct data_csv {
     int64_t *line; /**< [rows + 1] where the row begins in the file, from 1 */
     size_t line_capacity;
     int *order;        /**< [columns] their numbers, sorted by name */
+    char *comment;     /**< the last line before the header that began with #, without it, or NULL */
     bool short_header; /**< the header had one cell fewer than the rows; an empty one was added */
     bool row_names;    /**< the first column had no name and tells rows apart, nothing else */
 };
@@ -40,9 +41,28 @@ bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t s
 enum { DATA_HEADER_AUTO, DATA_HEADER_YES, DATA_HEADER_NO };
 /**
  * The same with a separator (0: see data_csv_find_separator) and perhaps without a header. Columns without a name are
- * called by their numbers: c1, c2, ... Auto asks data_csv_is_header.
+ * called by their numbers: c1, c2, ... Auto asks data_csv_is_header. Lines of comments (#) before the header are passed
+ * over, and of the last one are the names where there is no header; so is sep=;.
  */
 bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err);
+
+/* ---- within csv*.c ---- */
+
+/** What stands before the header: sep=;, lines of comments, blank ones. */
+struct data_preamble {
+    size_t size;
+    int64_t lines;
+    char separator;    /**< 0: not told */
+    const char *names; /**< the last comment, which may name the columns; NULL: none */
+    size_t names_length;
+};
+void data_csv_preamble(struct data_preamble *before, const char *text, size_t size);
+/** The rows as they stand, the first as the header; preamble: what stands before it is passed over. */
+bool data_csv_read_rows(struct data_csv *csv, const char *path, char separator, bool preamble, struct invar_error *err);
+/** Room for so many items. */
+bool data_csv_room(void **items, size_t needed, size_t *capacity, size_t size, struct invar_error *err);
+/** Sorts the names anew. */
+bool data_csv_sort(struct data_csv *csv, struct invar_error *err);
 
 /** The tab, semicolon, bar or comma by which most lines have equally many cells; of several the one that leaves most
  * numbers, then most cells. */

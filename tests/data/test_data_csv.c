@@ -196,6 +196,43 @@ static void expect_names(const char *text, const char *names, bool row_names)
     data_csv_free(&csv);
 }
 
+/* Comments before the header, and the separator that spreadsheets are told. */
+static void test_preamble(void **state)
+{
+    (void)state;
+    expect_names("# made on Monday, by hand\na,b\n1,2\n3,4\n", "a|b", false);
+    expect_names("# one\n#\n\n## two\na,b\n1,2\n3,4\n", "a|b", false);
+    expect_names("# a,b\n1.0e+00,2.5e+00\n3.1e+00,1.5e+00\n", "a|b", false); /* numpy.savetxt */
+    expect_names("##fileformat=VCFv4.2\n#CHROM\tPOS\tREF\n1\t10177\tA\n2\t10352\tT\n", "CHROM|POS|REF", false);
+    expect_names("#,Name,Type\n1,Bulbasaur,Grass\n2,Ivysaur,Grass\n3,Charmander,Fire\n", "#|Name|Type", false);
+    expect_names("# \"a\", \"b c\"\n1,2\n3,4\n1,3\n", "a|b c", false);
+    expect_names("# three,words,here\n1,2\n3,4\n1,3\n", "c1|c2", false);
+    expect_names("sep=;\na;b\n1,5;2\n2,5;3\n", "a|b", false);
+    expect_names("\xef\xbb\xbf\"sep=,\"\r\na,b\r\n1;5,2\r\n2;5,3\r\n", "a|b", false);
+    expect_names("sep=\t\n# note\na\tb\n1\t2\n", "a|b", false);
+    expect_names("sep=|\na|b,c\n1|2\n", "a|b,c", false);
+}
+
+/* Lines are counted from the first of the file. */
+static void test_preamble_lines(void **state)
+{
+    struct invar_error err = {0};
+    struct data_csv csv = {0};
+
+    (void)state;
+    assert_refused(data_csv_read_as(&csv, write_text("p.csv", "sep=,\n# x\na,b\n1,2\n3\n"), 0, DATA_HEADER_AUTO, &err),
+                   &err, INVAR_ERROR_FORMAT, "line 5: 1 cells");
+    data_csv_free(&csv);
+    assert_refused(data_csv_read_as(&csv, write_text("p.csv", "# x\n# y\n"), 0, DATA_HEADER_AUTO, &err), &err,
+                   INVAR_ERROR_FORMAT, "is empty");
+    data_csv_free(&csv);
+    assert_ok(data_csv_read_as(&csv, write_text("p.csv", "# x,y\n1,2\n3,4\n"), 0, DATA_HEADER_NO, &err), &err);
+    assert_int_equal(csv.rows, 2);
+    assert_int_equal(data_csv_line(&csv, 0), 2);
+    assert_string_equal(data_csv_cell(&csv, -1, 0), "c1");
+    data_csv_free(&csv);
+}
+
 static void test_unnamed(void **state)
 {
     (void)state;
@@ -232,9 +269,9 @@ static void test_separators(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),      cmocka_unit_test(test_lines), cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_columns),    cmocka_unit_test(test_heads), cmocka_unit_test(test_unnamed),
-        cmocka_unit_test(test_separators),
+        cmocka_unit_test(test_preamble), cmocka_unit_test(test_preamble_lines), cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_lines),    cmocka_unit_test(test_refused),        cmocka_unit_test(test_columns),
+        cmocka_unit_test(test_heads),    cmocka_unit_test(test_unnamed),        cmocka_unit_test(test_separators),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
