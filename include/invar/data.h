@@ -201,6 +201,18 @@ bool invar_dataset_relabel(struct invar_dataset *dataset, const char *field, con
 bool invar_dataset_hold_out(struct invar_dataset *dataset, const char *condition, const char *key,
                             struct invar_error *err);
 
+/** What else is known of every sample, as numbers of its distinct values. */
+struct invar_field {
+    int64_t values;
+    char **value;   /**< [values] */
+    int64_t *of[2]; /**< by split [count]; -1 where nothing is known */
+};
+/** A field of the source, as invar_dataset_relabel takes it, or a column of data.metadata (of metadata.csv in the
+ * source's folder where that is not set), whose rows name the samples in file_name. key as above. */
+bool invar_dataset_field(const struct invar_dataset *dataset, const char *name, const char *key,
+                         struct invar_field *out, struct invar_error *err);
+void invar_field_free(struct invar_field *field);
+
 /** Known sources, a NULL-ended list of "name" and one-line help, for `invar data --help`. */
 struct invar_source_name {
     const char *name, *help;

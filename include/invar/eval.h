@@ -39,8 +39,9 @@ bool invar_embed_window(const struct invar_dataset_info *info, const struct inva
                         int64_t *hop);
 /**
  * Representations h of one split under the plain view, standardised as the encoder was trained (its own mean and
- * deviation, its own input size). The same bits whatever the number of threads that make the views. Refused: data of another kind or whose channels are not those of the encoder, a split
- * without samples, weights or representations that are not finite (the array or the sample is named).
+ * deviation, its own input size). The same bits whatever the number of threads that make the views. Refused: data of
+ * another kind or whose channels are not those of the encoder, a split without samples, weights or representations that
+ * are not finite (the array or the sample is named).
  */
 bool invar_embed(struct invar_device *device, const struct invar_encoder *encoder, struct invar_dataset *dataset,
                  enum invar_split split, const struct invar_embed_options *options, struct invar_embedded *out,
@@ -107,7 +108,8 @@ struct invar_accuracy {
     int64_t *confusion; /**< [classes][classes], rows true, columns predicted */
     double balanced_accuracy, macro_f1; /**< 0..1 [PM3] */
     double auroc, ece;                  /**< 0..1 [PM2], [PM4]; NAN until invar_accuracy_add_probabilities */
-    int64_t *predictions;               /**< [count] */
+    int64_t *predictions, *labels;      /**< [count] */
+    int64_t *index; /**< [count] numbers of the samples within their split, where it is known; else NULL */
 };
 /** From scores [samples][classes], labels 0..classes-1; equal scores go to the smaller class. Scores that are not
  * finite are refused. */
@@ -116,6 +118,8 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
 /** Sets auroc and ece from the same scores as probabilities; auroc stays NAN where all samples are of one class. */
 bool invar_accuracy_add_probabilities(struct invar_accuracy *accuracy, const struct invar_matrix *scores,
                                       enum invar_score_kind kind, const int64_t *labels, struct invar_error *err);
+/** Copies index [count] of what was measured. */
+bool invar_accuracy_add_index(struct invar_accuracy *accuracy, const int64_t *index, struct invar_error *err);
 void invar_accuracy_free(struct invar_accuracy *accuracy);
 /** Wilson score interval of hits out of count at 95 %, as fractions; count >= 1. */
 void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high);

@@ -15,6 +15,7 @@ struct arguments {
     bool json;
     int64_t threads;
     const char *method, *preset, *source, *label, *hold_out;
+    const char *groups;
     const char *test; /* other data to be measured on */
     bool drop_unknown, no_windows;
     int64_t draws;
@@ -58,6 +59,9 @@ static bool set_labels(const struct arguments *arguments, struct probe_settings 
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "--labels is of the methods linear and finetune: leave out %s, which is %s",
                                settings->preset ? "--preset" : "--method", method->name);
+    if (arguments->labels.count && arguments->groups)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "--groups is of all labels, --labels of some of them: give one of the two");
     for (int i = 0; i < arguments->labels.count; ++i)
         if (!probe_labels_read(&settings->labels[i], arguments->labels.item[i], err))
             return false;
@@ -400,6 +404,15 @@ static bool keep_results(const struct cli_run *run, const cJSON *results, struct
     return ok;
 }
 
+static bool open_groups(const struct cli_run *run, const struct arguments *arguments, struct probe_groups *groups,
+                        struct probe_settings *settings, struct invar_error *err)
+{
+    if (!arguments->groups)
+        return true;
+    settings->groups = groups;
+    return probe_groups_open(groups, run, arguments->groups, err);
+}
+
 /* What was measured is written and shown whatever came after it: a later failure, Ctrl-C, a folder that takes no file.
  * The status is of the first of these. */
 static int show_results(struct cli_run *run, const struct arguments *arguments, const struct probe_settings *settings,
@@ -431,6 +444,7 @@ static int probe(const struct arguments *arguments)
     struct cli_run run = {0};
     struct probe_report report = {.results = cJSON_CreateObject()};
     struct probe_settings settings = {.label = arguments->label, .hold_out = arguments->hold_out};
+    struct probe_groups groups = {0};
     const char *folder = arguments->runs.item[0];
     int status = CLI_DONE;
 
@@ -441,12 +455,14 @@ static int probe(const struct arguments *arguments)
                        check_data(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
                        cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
                        choose_windows(&run, arguments) && choose_labels(&run, &settings, &err) &&
-                       open_test(&run, arguments, &err) && tell_unlabelled(&run, &err);
+                       open_test(&run, arguments, &err) && open_groups(&run, arguments, &groups, &settings, &err) &&
+                       tell_unlabelled(&run, &err);
     if (!ready || !measure_all(&run, arguments, &settings, &report, &err))
         status = cli_fail(&err);
     if (ready)
         status = show_results(&run, arguments, &settings, &report, status);
     cJSON_Delete(report.results);
+    probe_groups_close(&groups);
     cli_run_close(&run);
     return status;
 }
@@ -473,6 +489,9 @@ int invar_cli_probe(int argc, char **argv)
         {"hold-out", 0, "FIELD=VALUE",
          "fit on the training samples without that value of a field, measure on all that have it", CLI_TEXT,
          &arguments.hold_out, 0, 0},
+        {"groups", 0, "COLUMN",
+         "accuracy by the values of a field or column (of the data, or of a metadata.csv beside them), and the worst",
+         CLI_TEXT, &arguments.groups, 0, 0},
         {"data", 0, "SOURCE", "other data, of which both splits are used (default: those of the run)", CLI_TEXT,
          &arguments.source, 0, 0},
         {"test", 0, "SOURCE", "measure on other data, whose classes have the same names, or some of them", CLI_TEXT,

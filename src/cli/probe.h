@@ -38,8 +38,16 @@ extern const struct invar_option probe_online_option_table[];
 
 struct probe_preset;
 
+/** What --groups names. */
+struct probe_groups {
+    const char *column;
+    enum invar_split split; /**< of the samples that are measured on */
+    struct invar_field field;
+};
+
 struct probe_settings {
-    const char *label, *hold_out; /**< a field, a condition on one; NULL: as the data are */
+    const char *label, *hold_out;      /**< a field, a condition on one; NULL: as the data are */
+    const struct probe_groups *groups; /**< NULL: none */
     enum probe_method method;
     const struct probe_preset *preset;  /**< NULL: none */
     const struct cli_list *assignments; /**< KEY=VALUE as given, on top of a preset */
@@ -98,6 +106,14 @@ void probe_measures_average(struct probe_measures *mean, const struct invar_accu
 void probe_add_measures(cJSON *object, const struct probe_measures *measures);
 /** Adds top1, interval, top5, the measures, per_class and confusion. */
 void probe_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy);
+/** Refuses a column that there is not, or that no test sample has a value of. Close what was zeroed or opened. */
+bool probe_groups_open(struct probe_groups *groups, const struct cli_run *run, const char *column,
+                       struct invar_error *err);
+void probe_groups_close(struct probe_groups *groups);
+/** Adds "groups", accuracy by group, where settings->groups is set. index: numbers of the samples measured on. */
+bool probe_add_groups(cJSON *object, const struct invar_accuracy *accuracy, const int64_t *index,
+                      const struct probe_settings *settings, struct invar_error *err);
+void probe_groups_print(const cJSON *results);
 /** Adds top1, the mean of draws, and interval, its 95 % interval (none of one draw). */
 void probe_add_interval(cJSON *object, const double *top1, int64_t draws);
 /** Adds "protocol": method, preset, every option as it was used, and on what choices were made. */

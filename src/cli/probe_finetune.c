@@ -167,6 +167,11 @@ static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_s
         return NULL;
     object = cJSON_CreateObject();
     probe_add_accuracy(object, &reported(s, o)->test);
+    if (!probe_add_groups(object, &reported(s, o)->test, reported(s, o)->test.index, settings, err)) {
+        cJSON_Delete(object);
+        probe_training_free(s);
+        return NULL;
+    }
     add_state(object, "best", &s->best, o->choose == INVAR_PROBE_TEST);
     add_state(object, "last", &s->last, o->choose == INVAR_PROBE_TEST);
     cJSON_AddNumberToObject(object, "steps", (double)invar_trainer_steps_total(s->trainer));

@@ -58,6 +58,10 @@ cJSON *probe_measure_online(const struct cli_run *run, const struct probe_settin
         if (info->class_names)
             cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
         probe_add_protocol(object, settings);
+        if (!probe_add_groups(object, &accuracy, accuracy.index, settings, err)) {
+            cJSON_Delete(object);
+            object = NULL;
+        }
     }
     invar_accuracy_free(&accuracy);
     invar_head_free(head);

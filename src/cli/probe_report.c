@@ -58,8 +58,9 @@ void probe_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy)
 }
 
 static cJSON *linear(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
-                     const struct invar_probe_options *options, struct invar_error *err)
+                     const struct probe_settings *settings, struct invar_error *err)
 {
+    const struct invar_probe_options *options = &settings->linear;
     struct invar_probe_result result;
     struct invar_matrix train_features = features_of(train), test_features = features_of(test);
     if (!invar_probe_fit(&train_features, train->labels.data, &test_features, test->labels.data, classes, options,
@@ -72,6 +73,11 @@ static cJSON *linear(const struct invar_embedded *train, const struct invar_embe
                     result.fit.iterations, result.fit.gradient_norm, options->tolerance, options->iterations);
     cJSON *object = cJSON_CreateObject();
     probe_add_accuracy(object, &result.test);
+    if (!probe_add_groups(object, &result.test, test->index.data, settings, err)) {
+        cJSON_Delete(object);
+        object = NULL;
+        goto done;
+    }
     cJSON_AddNumberToObject(object, "l2", result.l2);
     if (result.held_out_count) {
         cJSON_AddNumberToObject(object, "held_out_count", (double)result.held_out_count);
@@ -83,6 +89,7 @@ static cJSON *linear(const struct invar_embedded *train, const struct invar_embe
     cJSON_AddNumberToObject(object, "iterations", (double)result.fit.iterations);
     cJSON_AddBoolToObject(object, "converged", result.fit.converged);
     cJSON_AddNumberToObject(object, "seconds", result.seconds);
+done:
     invar_probe_result_free(&result);
     return object;
 }
@@ -116,8 +123,9 @@ static bool train_labels_known(const struct invar_embedded *train, struct invar_
 }
 
 static cJSON *neighbours(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
-                         const struct invar_neighbours_options *options, struct invar_error *err)
+                         const struct probe_settings *settings, struct invar_error *err)
 {
+    const struct invar_neighbours_options *options = &settings->knn;
     struct invar_matrix train_features = features_of(train), test_features = features_of(test);
     int64_t found = 0, rows = test_features.rows;
     cJSON *object = NULL, *by_k = NULL;
@@ -142,6 +150,7 @@ static cJSON *neighbours(const struct invar_embedded *train, const struct invar_
             break;
         if (i == 0) {
             probe_add_accuracy(object, &accuracy);
+            ok = probe_add_groups(object, &accuracy, test->index.data, settings, err);
             cJSON_AddNumberToObject(object, "k", (double)k);
             cJSON_AddNumberToObject(object, "temperature", options->temperature);
         }
@@ -166,8 +175,8 @@ cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embe
                      const struct invar_dataset_info *info, const struct probe_settings *settings,
                      struct invar_error *err)
 {
-    cJSON *object = settings->method == PROBE_NEIGHBOURS ? neighbours(train, test, info->classes, &settings->knn, err)
-                                                         : linear(train, test, info->classes, &settings->linear, err);
+    cJSON *object = settings->method == PROBE_NEIGHBOURS ? neighbours(train, test, info->classes, settings, err)
+                                                         : linear(train, test, info->classes, settings, err);
     if (!object)
         return NULL;
     cli_run_add_data(info, object);
@@ -372,6 +381,7 @@ void probe_report_print(const struct probe_report *report, const struct probe_se
         print_training(result);
     }
     print_measures(report->results);
+    probe_groups_print(report->results);
     if (info->classes <= 100 && any_by_class(report->results))
         print_classes(report->results, info);
 }

@@ -27,15 +27,21 @@ static void add_state(cJSON *object, const char *name, const struct invar_sgd_pr
 }
 
 static cJSON *describe(const struct invar_sgd_probe_result *result, const struct invar_dataset_info *info,
-                       const struct probe_settings *settings)
+                       const struct probe_settings *settings, struct invar_error *err)
 {
+    const struct invar_accuracy *reported =
+        settings->sgd.report == INVAR_PROBE_BEST ? &result->best.test : &result->last.test;
     struct probe_settings used = *settings;
     cJSON *object = cJSON_CreateObject();
 
     used.sgd.batch = result->batch;
     if (used.sgd.views.augment == INVAR_PROBE_AUTO)
         used.sgd.views.augment = result->plain ? INVAR_PROBE_NONE : INVAR_PROBE_CROP_FLIP;
-    probe_add_accuracy(object, settings->sgd.report == INVAR_PROBE_BEST ? &result->best.test : &result->last.test);
+    probe_add_accuracy(object, reported);
+    if (!probe_add_groups(object, reported, reported->index, settings, err)) {
+        cJSON_Delete(object);
+        return NULL;
+    }
     add_state(object, "best", &result->best);
     add_state(object, "last", &result->last);
     cJSON_AddNumberToObject(object, "candidates", (double)result->candidates);
@@ -78,7 +84,7 @@ cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encode
     cli_release_interrupt();
     if (!ok)
         return NULL;
-    object = describe(&result, invar_dataset_info(run->dataset), settings);
+    object = describe(&result, invar_dataset_info(run->dataset), settings, err);
     invar_sgd_probe_result_free(&result);
     return object;
 }

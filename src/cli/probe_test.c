@@ -105,6 +105,12 @@ void cli_test_count(const struct cli_test *test, int64_t *labelled, int64_t *sam
     *samples = invar_dataset_info(test->dataset)->count[test->split];
 }
 
+const struct invar_dataset *cli_test_dataset(const struct cli_test *test, enum invar_split *split)
+{
+    *split = test->split;
+    return test->dataset;
+}
+
 struct cli_test *cli_test_open(const struct cli_run *run, const char *source, const char *label, bool drop,
                                struct invar_error *err)
 {

@@ -3,6 +3,7 @@
 #define INVAR_CLI_PROBE_TEST_H
 
 #include "cli/run.h"
+#include "invar/data.h"
 
 /**
  * Other data to be tested on: all of a source, or its own test split, with the classes of the training data by name
@@ -12,6 +13,8 @@
 struct cli_test *cli_test_open(const struct cli_run *run, const char *source, const char *label, bool drop,
                                struct invar_error *err);
 void cli_test_close(struct cli_test *test);
+/** The other data, and the split of them that is measured on. */
+const struct invar_dataset *cli_test_dataset(const struct cli_test *test, enum invar_split *split);
 /** Samples that are measured on, or were dropped with their class, and all of them, those without a label too. */
 void cli_test_count(const struct cli_test *test, int64_t *labelled, int64_t *samples);
 /** What cli_run_embed gives for the test split of a run with other test data. */

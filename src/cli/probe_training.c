@@ -200,7 +200,8 @@ bool probe_accuracy_of(const struct cli_run *run, const struct invar_encoder *en
         const struct invar_matrix scores = {INVAR_FLOAT32, z.features.shape[0], z.features.shape[1], z.features.data};
         ok = invar_accuracy_measure(&scores, z.labels.data, out, err) &&
              (split != INVAR_TEST ||
-              invar_accuracy_add_probabilities(out, &scores, INVAR_SCORES_LOGITS, z.labels.data, err));
+              (invar_accuracy_add_probabilities(out, &scores, INVAR_SCORES_LOGITS, z.labels.data, err) &&
+               invar_accuracy_add_index(out, z.index.data, err)));
     }
     invar_embedded_free(&z);
     return ok;

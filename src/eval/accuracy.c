@@ -24,6 +24,8 @@ void invar_accuracy_free(struct invar_accuracy *accuracy)
     invar_free(accuracy->per_class);
     invar_free(accuracy->confusion);
     invar_free(accuracy->predictions);
+    invar_free(accuracy->labels);
+    invar_free(accuracy->index);
     *accuracy = (struct invar_accuracy){0};
 }
 
@@ -67,7 +69,8 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
     result.per_class = invar_alloc((size_t)classes, sizeof *result.per_class, err);
     result.confusion = invar_alloc((size_t)classes, (size_t)classes * sizeof *result.confusion, err);
     result.predictions = invar_alloc((size_t)result.count, sizeof *result.predictions, err);
-    if (!result.per_class || !result.confusion || !result.predictions) {
+    result.labels = invar_alloc((size_t)result.count, sizeof *result.labels, err);
+    if (!result.per_class || !result.confusion || !result.predictions || !result.labels) {
         invar_accuracy_free(&result);
         return false;
     }
@@ -75,6 +78,7 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
         int rank = 0, predicted = predict(scores, i, labels[i], &rank);
         ++result.confusion[labels[i] * classes + predicted];
         result.predictions[i] = predicted;
+        result.labels[i] = labels[i];
         hits += rank == 0;
         hits5 += rank < 5;
     }
@@ -126,4 +130,15 @@ bool invar_accuracy_add_probabilities(struct invar_accuracy *accuracy, const str
     invar_auroc_free(&auroc);
     invar_free(p.data);
     return ok;
+}
+
+bool invar_accuracy_add_index(struct invar_accuracy *accuracy, const int64_t *index, struct invar_error *err)
+{
+    int64_t *copy = invar_alloc((size_t)accuracy->count, sizeof *copy, err);
+
+    for (int64_t i = 0; copy && i < accuracy->count; ++i)
+        copy[i] = index[i];
+    invar_free(accuracy->index);
+    accuracy->index = copy;
+    return copy != NULL;
 }

@@ -110,8 +110,9 @@ static bool measured_create(struct work *w, struct measured *part, enum invar_sp
         return false;
     part->embedded.features = rows.h[0];
     part->embedded.labels = rows.labels;
+    part->embedded.index = rows.index;
     part->rows = rows.rows;
-    rows.h[0] = rows.labels = (struct invar_array){0};
+    rows.h[0] = rows.labels = rows.index = (struct invar_array){0};
     embed_rows_free(&rows);
     part->rows -= invar_embedded_keep_labelled(&part->embedded);
     part->scores = invar_alloc((size_t)part->rows, (size_t)w->classes * sizeof(float), err);
@@ -293,7 +294,8 @@ static bool describe(struct work *w, int candidate, int64_t epoch, double accura
     bank_scores(&w->bank, candidate, w->test.embedded.features.data, w->test.rows, w->test.scores);
     return invar_accuracy_measure(&scores, w->test.embedded.labels.data, &out->test, err) &&
            invar_accuracy_add_probabilities(&out->test, &scores, INVAR_SCORES_LOGITS, w->test.embedded.labels.data,
-                                            err);
+                                            err) &&
+           invar_accuracy_add_index(&out->test, w->test.embedded.index.data, err);
 }
 
 static bool finish(struct work *w, struct invar_sgd_probe_result *out, struct invar_error *err)

@@ -79,14 +79,17 @@ static const char *keep_text(struct comparison *c, bool ok, struct invar_text *t
 }
 
 /* Data, samples, and the choices that change what a number of probe.json means. */
-static const char *probe_basis(struct comparison *c, const cJSON *result, struct invar_error *err)
+static const char *probe_basis(struct comparison *c, const cJSON *result, const char *name, struct invar_error *err)
 {
     static const char *const choices[] = {"test_count", "k", "temperature", "label", "hold_out", "labels", NULL};
     const char *data = text_in(result, "data");
     const char *test = text_in(cJSON_GetObjectItemCaseSensitive(result, "test"), "source");
+    const char *groups = text_in(cJSON_GetObjectItemCaseSensitive(result, "groups"), "column");
     struct invar_text text = {0};
     bool ok =
         invar_text_printf(&text, err, "%s", data ? data : "unknown data") && put_items(&text, result, choices, err);
+    if (ok && groups && strstr(name, ".groups."))
+        ok = invar_text_printf(&text, err, ", groups of %s", groups);
     if (ok && test)
         ok = invar_text_printf(&text, err, ", tested on %s", test);
     return keep_text(c, ok, &text, err);
@@ -165,7 +168,7 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
         out->identity = run->identity;
     } else if ((found = find_number(run->probe, name, "top1", &top))) {
         out->value = found->valuedouble;
-        out->basis = probe_basis(c, top, err);
+        out->basis = probe_basis(c, top, name, err);
         out->protocol = probe_protocol(c, top, err);
         out->identity = identity_in(top);
     } else if ((found = find_number(run->robustness, name, "error", &top))) {
@@ -200,7 +203,8 @@ static void describe(struct comparison_metric *metric, const struct comparison *
     static const char *const less[] = {"mCE",       "mrCE",          "CE",      "rCE",  "error", "cross_entropy",
                                        "objective", "gradient_norm", "seconds", "loss", "ece",   "mae",
                                        NULL};
-    static const char *const more[] = {"balanced_accuracy", "macro_f1", "auroc", "worst_group", "r2", "spearman", NULL};
+    static const char *const more[] = {"balanced_accuracy", "macro_f1", "auroc",    "worst_accuracy",
+                                       "mean_over_groups",  "r2",       "spearman", NULL};
     const struct own_name *own = find_own(metric->name);
     const char *dot = strrchr(metric->name, '.'), *last = dot ? dot + 1 : metric->name;
     const cJSON *top;

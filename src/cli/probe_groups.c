@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar probe --groups COLUMN: accuracy by the values of a column, and the worst of them. */
+#include "cli/probe.h"
+#include "cli/probe_test.h"
+#include "invar/memory.h"
+
+#include <inttypes.h>
+
+bool probe_groups_open(struct probe_groups *groups, const struct cli_run *run, const char *column,
+                       struct invar_error *err)
+{
+    enum invar_split split = INVAR_TEST;
+    const struct invar_dataset *dataset = run->test ? cli_test_dataset(run->test, &split) : run->dataset;
+    int64_t known = 0;
+
+    groups->column = column;
+    groups->split = split;
+    if (!invar_dataset_field(dataset, column, "--groups", &groups->field, err))
+        return false;
+    for (int64_t i = 0; i < invar_dataset_info(dataset)->count[split]; ++i)
+        known += groups->field.of[split][i] >= 0;
+    return known || invar_error_set(err, INVAR_ERROR_DATA,
+                                    "--groups %s: no test sample has a value of it; give a column that says something "
+                                    "of the test split",
+                                    column);
+}
+
+void probe_groups_close(struct probe_groups *groups)
+{
+    invar_field_free(&groups->field);
+}
+
+static void describe(cJSON *object, const struct probe_groups *groups, const struct invar_group_accuracy *measured,
+                     int64_t without)
+{
+    cJSON *item = cJSON_AddObjectToObject(object, "groups"), *each;
+    int64_t worst = 0;
+
+    for (int64_t g = 1; g < measured->count; ++g)
+        if (measured->accuracy[g] < measured->accuracy[worst])
+            worst = g;
+    cJSON_AddStringToObject(item, "column", groups->column);
+    cJSON_AddNumberToObject(item, "worst_accuracy", measured->worst);
+    cJSON_AddStringToObject(item, "worst", groups->field.value[measured->group[worst]]);
+    cJSON_AddNumberToObject(item, "worst_samples", (double)measured->samples[worst]);
+    cJSON_AddNumberToObject(item, "mean_over_groups", measured->mean);
+    if (without)
+        cJSON_AddNumberToObject(item, "without", (double)without);
+    each = cJSON_AddArrayToObject(item, "each");
+    for (int64_t g = 0; g < measured->count; ++g) {
+        cJSON *group = cJSON_CreateObject();
+        cJSON_AddStringToObject(group, "group", groups->field.value[measured->group[g]]);
+        cJSON_AddNumberToObject(group, "samples", (double)measured->samples[g]);
+        cJSON_AddNumberToObject(group, "accuracy", measured->accuracy[g]);
+        cJSON_AddItemToArray(each, group);
+    }
+}
+
+bool probe_add_groups(cJSON *object, const struct invar_accuracy *accuracy, const int64_t *index,
+                      const struct probe_settings *settings, struct invar_error *err)
+{
+    const struct probe_groups *groups = settings->groups;
+    struct invar_group_accuracy measured = {0};
+    int64_t *room, *predictions, *labels, *group, kept = 0;
+
+    if (!groups)
+        return true;
+    room = invar_alloc((size_t)accuracy->count, 3 * sizeof *room, err);
+    if (!room)
+        return false;
+    predictions = room;
+    labels = room + accuracy->count;
+    group = labels + accuracy->count;
+    for (int64_t i = 0; i < accuracy->count; ++i) {
+        const int64_t of = groups->field.of[groups->split][index[i]];
+        if (of < 0)
+            continue;
+        predictions[kept] = accuracy->predictions[i];
+        labels[kept] = accuracy->labels[i];
+        group[kept++] = of;
+    }
+    const bool ok = invar_group_accuracy_measure(predictions, labels, group, kept, &measured, err);
+    if (ok)
+        describe(object, groups, &measured, accuracy->count - kept);
+    invar_group_accuracy_free(&measured);
+    invar_free(room);
+    return ok;
+}
+
+/* ---- for people ---- */
+
+static const cJSON *groups_of(const cJSON *result)
+{
+    return cJSON_GetObjectItemCaseSensitive(result, "groups");
+}
+
+static double number(const cJSON *object, const char *name)
+{
+    return cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, name));
+}
+
+/* Of all results the groups are the same. */
+static void print_each(const cJSON *results, const cJSON *first)
+{
+    const cJSON *each = cJSON_GetObjectItemCaseSensitive(first, "each"), *result, *group;
+    int row = 0;
+
+    printf("%-20s %9s", "accuracy by group", "samples");
+    cJSON_ArrayForEach(result, results) printf(" %12.12s", result->string);
+    printf("\n");
+    cJSON_ArrayForEach(group, each)
+    {
+        printf("%-20.20s %9.0f", cJSON_GetObjectItemCaseSensitive(group, "group")->valuestring,
+               number(group, "samples"));
+        cJSON_ArrayForEach(result, results) printf(
+            " %12.4f",
+            number(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(groups_of(result), "each"), row), "accuracy"));
+        printf("\n");
+        ++row;
+    }
+}
+
+void probe_groups_print(const cJSON *results)
+{
+    const cJSON *first = results->child ? groups_of(results->child) : NULL, *result;
+
+    if (!first)
+        return;
+    printf("\n%-20s %9s %9s  of %s\n", "groups", "worst", "mean",
+           cJSON_GetObjectItemCaseSensitive(first, "column")->valuestring);
+    cJSON_ArrayForEach(result, results)
+    {
+        const cJSON *groups = groups_of(result);
+        printf("%-20s %9.4f %9.4f  worst: %s, %.0f samples\n", result->string, number(groups, "worst_accuracy"),
+               number(groups, "mean_over_groups"), cJSON_GetObjectItemCaseSensitive(groups, "worst")->valuestring,
+               number(groups, "worst_samples"));
+    }
+    if (cJSON_GetObjectItemCaseSensitive(first, "without"))
+        printf("%.0f test samples have no value of it and are left out here\n", number(first, "without"));
+    if (cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(first, "each")) <= 100)
+        print_each(results, first);
+}
