@@ -25,6 +25,10 @@ void invar_regression_free(struct invar_regression *regression);
  * finite, all values of one side equal. */
 bool invar_spearman(const double *a, const double *b, int64_t count, double *out, struct invar_error *err);
 
+/** Refuses targets that are not finite or beyond 1e100 (the row is named), and such that are all equal. what: "test
+ * samples", for messages. */
+bool invar_targets_check(const double *targets, int64_t count, const char *what, struct invar_error *err);
+
 struct invar_ridge_options {
     struct invar_real_list alpha; /**< strengths to choose from */
     int64_t folds;                /**< parts of the training rows, each of which is held out once */

@@ -20,6 +20,7 @@ struct arguments {
     bool drop_unknown, no_windows;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
+    struct cli_list data; /* of the assignments those of the data section, without "data." */
 };
 
 static void print_tables(FILE *stream)
@@ -74,7 +75,7 @@ static bool set_method(const struct arguments *arguments, struct probe_settings 
 
     if (!method)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "--method is \"%s\"; expected linear, neighbours, sgd, finetune or online",
+                               "--method is \"%s\"; expected linear, ridge, neighbours, sgd, finetune or online",
                                arguments->method);
     settings->method = (enum probe_method)(method - probe_methods);
     if (!arguments->preset)
@@ -107,6 +108,29 @@ static bool set_baselines(const struct arguments *arguments, const struct probe_
     return true;
 }
 
+static bool has_option(const struct invar_option *table, const char *assignment)
+{
+    const size_t length = strcspn(assignment, "=");
+
+    while (table->name && (strlen(table->name) != length || strncmp(table->name, assignment, length) != 0))
+        ++table;
+    return table->name != NULL;
+}
+
+/* Whether labels are classes or numbers is not known yet. */
+static bool set_linear(struct probe_settings *settings, const char *assignment, struct invar_error *err)
+{
+    const bool number = has_option(invar_ridge_option_table, assignment);
+    const bool class = has_option(invar_probe_option_table, assignment);
+
+    if (number && !class)
+        settings->for_numbers = assignment;
+    if (class && !number)
+        settings->for_classes = assignment;
+    return (!number || invar_options_set(invar_ridge_option_table, &settings->ridge, assignment, err)) &&
+           ((number && !class) || invar_options_set(invar_probe_option_table, &settings->linear, assignment, err));
+}
+
 static bool set_options(const struct arguments *arguments, struct probe_settings *settings, struct invar_error *err)
 {
     const struct invar_option *table;
@@ -123,7 +147,8 @@ static bool set_options(const struct arguments *arguments, struct probe_settings
             return false;
     settings->assignments = &arguments->assignments;
     for (int i = 0; i < arguments->assignments.count; ++i) {
-        if (!invar_options_set(table, object, arguments->assignments.item[i], err))
+        if (!(settings->method == PROBE_LINEAR ? set_linear(settings, arguments->assignments.item[i], err)
+                                               : invar_options_set(table, object, arguments->assignments.item[i], err)))
             return false;
         settings->held_out_given |= strncmp(arguments->assignments.item[i], "held_out=", 9) == 0;
     }
@@ -132,7 +157,7 @@ static bool set_options(const struct arguments *arguments, struct probe_settings
 
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err)
 {
-    if (info->classes < 2)
+    if (info->classes < 2 && !info->label_number)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s has %d classes; a probe needs labels of at least 2: choose other data with --data",
                                info->source, info->classes);
@@ -187,79 +212,20 @@ static bool embed(struct cli_run *run, const struct invar_encoder *encoder, cons
                                 invar_embed_input(run->dataset, INVAR_TEST, test, err)
                           : embed_both(run, encoder, train, test, err);
 
-    if (ok) {
+    if (ok && !invar_dataset_info(run->dataset)->label_number) {
         invar_embedded_keep_labelled(train);
         invar_embedded_keep_labelled(test);
     }
     return ok;
 }
 
-int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_split split)
-{
-    const int64_t *labels = invar_dataset_labels(dataset, split), count = invar_dataset_info(dataset)->count[split];
-    int64_t labelled = 0;
-
-    for (int64_t i = 0; i < count; ++i)
-        labelled += labels[i] >= 0;
-    return labelled;
-}
-
-/* Labelled samples, and all, of what is fitted on and of what is measured on. */
-struct label_counts {
-    int64_t labelled[2], samples[2];
-};
-
-static struct label_counts count_labels(const struct cli_run *run)
-{
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    struct label_counts counts;
-
-    for (int split = INVAR_TRAIN; split <= INVAR_TEST; ++split) {
-        counts.samples[split] = info->count[split];
-        counts.labelled[split] = probe_count_labelled(run->dataset, (enum invar_split)split);
-    }
-    if (run->test)
-        cli_test_count(run->test, &counts.labelled[INVAR_TEST], &counts.samples[INVAR_TEST]);
-    return counts;
-}
-
-/* What has no label trained the encoder and is left out here. */
-static bool tell_unlabelled(const struct cli_run *run, struct invar_error *err)
-{
-    const struct label_counts n = count_labels(run);
-
-    for (int split = INVAR_TRAIN; split <= INVAR_TEST; ++split)
-        if (!n.labelled[split])
-            return invar_error_set(
-                err, INVAR_ERROR_DATA,
-                "%s: none of the %lld %s samples has a label; a probe needs some in both splits: give "
-                "more labels, or another data.test_fraction or data.split_seed",
-                invar_dataset_info(run->dataset)->source, (long long)n.samples[split],
-                split == INVAR_TEST ? "test" : "training");
-    if (n.labelled[INVAR_TRAIN] < n.samples[INVAR_TRAIN] || n.labelled[INVAR_TEST] < n.samples[INVAR_TEST])
-        cli_message("%lld of %lld training and %lld of %lld test samples have a label; the others are left out",
-                    (long long)n.labelled[INVAR_TRAIN], (long long)n.samples[INVAR_TRAIN],
-                    (long long)n.labelled[INVAR_TEST], (long long)n.samples[INVAR_TEST]);
-    return true;
-}
-
-/* How many samples of each were left out for want of a label. */
-static void add_unlabelled(const struct cli_run *run, cJSON *result)
-{
-    const struct label_counts n = count_labels(run);
-    const double train = (double)(n.samples[INVAR_TRAIN] - n.labelled[INVAR_TRAIN]);
-    const double test = (double)(n.samples[INVAR_TEST] - n.labelled[INVAR_TEST]);
-
-    if (train > 0 || test > 0)
-        cJSON_AddItemToObject(result, "unlabelled", cJSON_CreateDoubleArray((double[]){train, test}, 2));
-}
-
 /* "linear", "neighbours_random", "random@20", "linear:speaker", "linear-speaker=theo", "lightly-knn_random" */
 static void make_key(char *key, size_t size, const char *baseline, const struct probe_settings *settings,
                      const struct probe_labels *labels)
 {
-    const bool all = strcmp(labels->text, "all") == 0, bare = settings->method == PROBE_LINEAR && baseline;
-    const char *method = settings->preset ? settings->preset->name : probe_methods[settings->method].name;
+    const enum probe_method named = settings->method == PROBE_RIDGE ? PROBE_LINEAR : settings->method;
+    const bool all = strcmp(labels->text, "all") == 0, bare = named == PROBE_LINEAR && baseline;
+    const char *method = settings->preset ? settings->preset->name : probe_methods[named].name;
 
     snprintf(key, size, "%s%s%s%s%s%s%s%s%s", bare ? "" : method, baseline && !bare ? "_" : "",
              baseline ? baseline : "", all ? "" : "@", all ? "" : labels->text, settings->label ? ":" : "",
@@ -271,8 +237,21 @@ static void make_key(char *key, size_t size, const char *baseline, const struct 
 struct subject {
     const char *baseline; /* NULL: the run */
     struct chosen chosen;
-    struct invar_embedded train, test; /* of methods on features */
+    struct invar_embedded train, test;    /* of methods on features */
+    double *train_targets, *test_targets; /* of labels that are numbers */
 };
+
+/* Rows with a target, where the label is a number. */
+static bool take_targets(const struct cli_run *run, struct subject *subject, struct invar_error *err)
+{
+    enum invar_split split = INVAR_TEST;
+    const struct invar_dataset *test = run->test ? cli_test_dataset(run->test, &split) : run->dataset;
+
+    return !invar_dataset_info(run->dataset)->label_number ||
+           (probe_keep_targets(&subject->train, invar_dataset_targets(run->dataset, INVAR_TRAIN),
+                               &subject->train_targets, err) &&
+            probe_keep_targets(&subject->test, invar_dataset_targets(test, split), &subject->test_targets, err));
+}
 
 static cJSON *measure_one(struct cli_run *run, const struct subject *subject, const struct probe_settings *settings,
                           const struct probe_labels *labels, struct invar_error *err)
@@ -280,6 +259,11 @@ static cJSON *measure_one(struct cli_run *run, const struct subject *subject, co
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     const bool few = labels->per_class > 0 || labels->fraction > 0;
 
+    const struct probe_numbers numbers = {&subject->train, &subject->test, subject->train_targets,
+                                          subject->test_targets};
+
+    if (info->label_number)
+        return probe_measure_number(&numbers, info, settings, err);
     if (settings->method == PROBE_SGD)
         return probe_measure_sgd(run, subject->chosen.encoder, settings, err);
     if (settings->method == PROBE_ONLINE)
@@ -293,10 +277,13 @@ static cJSON *measure_one(struct cli_run *run, const struct subject *subject, co
 static bool prepare(struct cli_run *run, const struct probe_settings *settings, struct subject *subject,
                     struct invar_error *err)
 {
-    const bool features = settings->method == PROBE_LINEAR || settings->method == PROBE_NEIGHBOURS;
+    const bool features =
+        settings->method == PROBE_LINEAR || settings->method == PROBE_RIDGE || settings->method == PROBE_NEIGHBOURS;
 
     return choose_encoder(run, subject->baseline, settings, &subject->chosen, err) &&
-           (!features || embed(run, subject->chosen.encoder, subject->baseline, &subject->train, &subject->test, err));
+           (!features ||
+            (embed(run, subject->chosen.encoder, subject->baseline, &subject->train, &subject->test, err) &&
+             take_targets(run, subject, err)));
 }
 
 static bool measure(struct cli_run *run, const struct probe_settings *settings, const char *baseline,
@@ -311,7 +298,7 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
         ok = result != NULL;
         if (!ok)
             break;
-        add_unlabelled(run, result);
+        probe_add_unlabelled(run, result);
         if (subject.chosen.supervised)
             probe_supervised_describe(subject.chosen.supervised, run->trained_in, result);
         if (subject.train.pooled || subject.test.pooled)
@@ -327,6 +314,8 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
     }
     invar_embedded_free(&subject.train);
     invar_embedded_free(&subject.test);
+    invar_free(subject.train_targets);
+    invar_free(subject.test_targets);
     chosen_free(&subject.chosen);
     return ok;
 }
@@ -353,11 +342,14 @@ static bool choose_windows(struct cli_run *run, const struct arguments *argument
 }
 
 /* Other labels, other splits than those of the data. */
-static bool choose_labels(struct cli_run *run, const struct probe_settings *settings, struct invar_error *err)
+static bool choose_labels(struct cli_run *run, const struct arguments *arguments, struct probe_settings *settings,
+                          struct invar_error *err)
 {
     return (!settings->label || invar_dataset_relabel(run->dataset, settings->label, "--label", err)) &&
            (!settings->hold_out || invar_dataset_hold_out(run->dataset, settings->hold_out, "--hold-out", err)) &&
-           probe_check_labels(invar_dataset_info(run->dataset), err);
+           probe_check_labels(invar_dataset_info(run->dataset), err) &&
+           probe_check_number(invar_dataset_info(run->dataset), settings, &arguments->baselines, arguments->groups,
+                              err);
 }
 
 /* Whether --label, --hold-out and --test go with the rest. */
@@ -371,7 +363,7 @@ static bool check_data(const struct arguments *arguments, const struct probe_set
     if (!arguments->test)
         return !arguments->drop_unknown ||
                invar_error_set(err, INVAR_ERROR_USAGE, "--drop-unknown is of --test SOURCE, which is missing");
-    if (settings->method != PROBE_LINEAR && settings->method != PROBE_NEIGHBOURS)
+    if (settings->method != PROBE_LINEAR && settings->method != PROBE_RIDGE && settings->method != PROBE_NEIGHBOURS)
         return invar_error_set(err, INVAR_ERROR_USAGE, "--test is of the methods linear and neighbours, not of %s",
                                probe_methods[settings->method].name);
     if (settings->hold_out)
@@ -438,7 +430,33 @@ static int show_results(struct cli_run *run, const struct arguments *arguments, 
     return status ? status : printed;
 }
 
-static int probe(const struct arguments *arguments)
+/* Moves assignments of the data section to a list of their own. */
+static bool split_assignments(struct arguments *arguments, struct invar_error *err)
+{
+    static const char *const allowed[] = {"label_kind=", "metadata="};
+    struct cli_list *list = &arguments->assignments;
+    int kept = 0;
+
+    for (int i = 0; i < list->count; ++i) {
+        const char *item = list->item[i];
+        if (strncmp(item, "data.", 5) != 0) {
+            list->item[kept++] = item;
+            continue;
+        }
+        if (strncmp(item + 5, allowed[0], strlen(allowed[0])) != 0 &&
+            strncmp(item + 5, allowed[1], strlen(allowed[1])) != 0)
+            return invar_error_set(
+                err, INVAR_ERROR_USAGE,
+                "%s: the data are as the run was trained on them; a probe changes data.label_kind and "
+                "data.metadata alone",
+                item);
+        arguments->data.item[arguments->data.count++] = item + 5;
+    }
+    list->count = kept;
+    return true;
+}
+
+static int probe(struct arguments *arguments)
 {
     struct invar_error err = {0};
     struct cli_run run = {0};
@@ -451,12 +469,13 @@ static int probe(const struct arguments *arguments)
     if (!report.results)
         invar_error_set(&err, INVAR_ERROR_MEMORY,
                         "there is not enough memory for the results; free some and try again");
-    const bool ready = report.results && set_options(arguments, &settings, &err) &&
-                       check_data(arguments, &settings, &err) && cli_run_merge(folder, "probe.json", NULL, &err) &&
-                       cli_run_open(&run, folder, arguments->source, NULL, arguments->threads, &err) &&
-                       choose_windows(&run, arguments) && choose_labels(&run, &settings, &err) &&
+    const bool ready = report.results && split_assignments(arguments, &err) &&
+                       set_options(arguments, &settings, &err) && check_data(arguments, &settings, &err) &&
+                       cli_run_merge(folder, "probe.json", NULL, &err) &&
+                       cli_run_open(&run, folder, arguments->source, &arguments->data, arguments->threads, &err) &&
+                       choose_windows(&run, arguments) && choose_labels(&run, arguments, &settings, &err) &&
                        open_test(&run, arguments, &err) && open_groups(&run, arguments, &groups, &settings, &err) &&
-                       tell_unlabelled(&run, &err);
+                       probe_tell_unlabelled(&run, &err);
     if (!ready || !measure_all(&run, arguments, &settings, &report, &err))
         status = cli_fail(&err);
     if (ready)
@@ -471,8 +490,9 @@ int invar_cli_probe(int argc, char **argv)
 {
     struct arguments arguments = {.draws = 5};
     const struct cli_option options[] = {
-        {"method", 0, "METHOD", "linear, neighbours, sgd, finetune or online (default: linear)", CLI_TEXT,
-         &arguments.method, 0, 0},
+        {"method", 0, "METHOD",
+         "linear, neighbours, sgd, finetune or online (default: linear; of a label that is a number ridge regression)",
+         CLI_TEXT, &arguments.method, 0, 0},
         {"preset", 0, "NAME", "the protocol of a paper or of other code, which sets the method and its options",
          CLI_TEXT, &arguments.preset, 0, 0},
         {"baseline", 0, "NAME",

@@ -4,6 +4,7 @@
 
 #include "cli/run.h"
 #include "invar/data.h"
+#include "invar/regression.h"
 #include "invar/sgd_probe.h"
 
 enum { PROBE_MAX_LABELS = 16 };
@@ -15,7 +16,15 @@ struct probe_labels {
     double fraction;
 };
 
-enum probe_method { PROBE_LINEAR, PROBE_NEIGHBOURS, PROBE_SGD, PROBE_FINETUNE, PROBE_ONLINE, PROBE_METHODS };
+enum probe_method {
+    PROBE_LINEAR,
+    PROBE_RIDGE, /**< what linear becomes where the label is a number */
+    PROBE_NEIGHBOURS,
+    PROBE_SGD,
+    PROBE_FINETUNE,
+    PROBE_ONLINE,
+    PROBE_METHODS
+};
 
 /** Fine-tuning: the encoder and a linear head trained on labels. */
 struct probe_finetune_options {
@@ -52,13 +61,15 @@ struct probe_settings {
     const struct probe_preset *preset;  /**< NULL: none */
     const struct cli_list *assignments; /**< KEY=VALUE as given, on top of a preset */
     struct invar_probe_options linear;  /**< of other methods: for the supervised baseline */
+    struct invar_ridge_options ridge;
     struct invar_neighbours_options knn;
     struct invar_sgd_probe_options sgd;
     struct probe_finetune_options finetune;
     int label_count;
     struct probe_labels labels[PROBE_MAX_LABELS];
-    int64_t draws;       /**< of few labels */
-    bool held_out_given; /**< else few labels have a default of their own */
+    int64_t draws;                         /**< of few labels */
+    bool held_out_given;                   /**< else few labels have a default of their own */
+    const char *for_classes, *for_numbers; /**< a KEY=VALUE of linear that is of one kind of label alone; NULL: none */
 };
 
 /** One method: where its options are, and what it can be asked for. */
@@ -93,7 +104,11 @@ struct probe_report {
 
 /** Samples of a split that have a label. */
 int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_split split);
-/** Refuses data without labels of two classes or without one of the splits. */
+/** Refuses data without any label in one of the splits; says how many have one where some lack it. */
+bool probe_tell_unlabelled(const struct cli_run *run, struct invar_error *err);
+/** Adds how many samples of each split were left out for want of a label, where there are such. */
+void probe_add_unlabelled(const struct cli_run *run, cJSON *result);
+/** Refuses data without labels of two classes, where they are no numbers, or without one of the splits. */
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
 /** Fractions as scikit-learn has them; auroc NAN: there is none. */
 struct probe_measures {
@@ -122,6 +137,25 @@ void probe_add_protocol(cJSON *object, const struct probe_settings *settings);
 cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embedded *test,
                      const struct invar_dataset_info *info, const struct probe_settings *settings,
                      struct invar_error *err);
+/** Adds data, counts, dimensions and classes. */
+void probe_add_data(cJSON *object, const struct invar_embedded *train, const struct invar_embedded *test,
+                    const struct invar_dataset_info *info);
+
+/** Features with labels that are numbers. */
+struct probe_numbers {
+    const struct invar_embedded *train, *test;
+    double *train_targets, *test_targets;
+};
+/** Of a label that is a number refuses what needs classes, and makes the method linear ridge; of classes refuses ridge
+ * and its options. */
+bool probe_check_number(const struct invar_dataset_info *info, struct probe_settings *settings,
+                        const struct cli_list *baselines, const char *groups, struct invar_error *err);
+/** Keeps the rows that have a target; out [rows], which the caller frees. targets: of all samples of the split. */
+bool probe_keep_targets(struct invar_embedded *embedded, const double *targets, double **out, struct invar_error *err);
+/** Ridge regression or neighbours' means as the JSON object of probe.json; NULL with err. */
+cJSON *probe_measure_number(const struct probe_numbers *numbers, const struct invar_dataset_info *info,
+                            const struct probe_settings *settings, struct invar_error *err);
+void probe_numbers_print(const cJSON *results);
 /** The linear probe by SGD of an encoder. */
 cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encoder,
                          const struct probe_settings *settings, struct invar_error *err);

@@ -8,12 +8,15 @@
 
 static const char *const all_baselines[] = {"random", "input", "supervised", NULL};
 static const char *const encoders[] = {"random", "supervised", NULL};
+static const char *const untrained_or_input[] = {"random", "input", NULL};
 static const char *const untrained[] = {"random", NULL};
 static const char *const none[] = {NULL};
 
 const struct probe_method_spec probe_methods[PROBE_METHODS] = {
     [PROBE_LINEAR] = {"linear", "logistic regression, fitted until it converges", invar_probe_option_table,
                       offsetof(struct probe_settings, linear), all_baselines, true},
+    [PROBE_RIDGE] = {"ridge", "of labels that are numbers, where it is what linear means: ridge regression",
+                     invar_ridge_option_table, offsetof(struct probe_settings, ridge), untrained_or_input, false},
     [PROBE_NEIGHBOURS] = {"neighbours", "nearest neighbours by cosine similarity", invar_neighbours_option_table,
                           offsetof(struct probe_settings, knn), all_baselines, false},
     [PROBE_SGD] = {"sgd", "a linear classifier by SGD on views drawn anew every epoch, as in papers",

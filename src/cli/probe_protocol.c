@@ -63,6 +63,9 @@ static const char *choices_of(const struct probe_settings *settings)
     switch (settings->method) {
     case PROBE_LINEAR:
         return settings->linear.l2.count > 1 ? "held-out training samples: the strength of the penalty" : "nothing";
+    case PROBE_RIDGE:
+        return settings->ridge.alpha.count > 1 ? "training samples, each held out once: the strength of the penalty"
+                                               : "nothing";
     case PROBE_SGD:
         return "held-out training samples: rate, penalty and best epoch";
     case PROBE_FINETUNE:

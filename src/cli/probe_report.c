@@ -171,6 +171,17 @@ done:
     return object;
 }
 
+void probe_add_data(cJSON *object, const struct invar_embedded *train, const struct invar_embedded *test,
+                    const struct invar_dataset_info *info)
+{
+    cli_run_add_data(info, object);
+    cJSON_AddNumberToObject(object, "train_count", (double)train->features.shape[0]);
+    cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
+    cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);
+    if (info->class_names)
+        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
+}
+
 cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embedded *test,
                      const struct invar_dataset_info *info, const struct probe_settings *settings,
                      struct invar_error *err)
@@ -179,12 +190,7 @@ cJSON *probe_measure(const struct invar_embedded *train, const struct invar_embe
                                                          : linear(train, test, info->classes, settings, err);
     if (!object)
         return NULL;
-    cli_run_add_data(info, object);
-    cJSON_AddNumberToObject(object, "train_count", (double)train->features.shape[0]);
-    cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
-    cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);
-    if (info->class_names)
-        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
+    probe_add_data(object, train, test, info);
     probe_add_protocol(object, settings);
     return object;
 }
@@ -358,14 +364,21 @@ void probe_report_print(const struct probe_report *report, const struct probe_se
     const cJSON *result = report->results->child;
     const char *all = cJSON_GetObjectItemCaseSensitive(result, "drawn_from") ? "drawn_from" : "train_count";
 
-    printf("%s: %.0f training and %.0f test samples of %d classes\n", info->source, number(result, all),
-           number(result, "test_count"), info->classes);
+    printf("%s: %.0f training and %.0f test samples ", info->source, number(result, all), number(result, "test_count"));
+    if (info->label_number)
+        printf("whose label%s%s is a number\n", info->table ? " " : "", info->table ? info->table->label : "");
+    else
+        printf("of %d classes\n", info->classes);
     if (settings->label)
         printf("label: %s\n", settings->label);
     if (settings->hold_out)
         printf("held out: fitted without %s, measured on it\n", settings->hold_out);
     print_protocol(result);
     printf("\n");
+    if (info->label_number) {
+        probe_numbers_print(report->results);
+        return;
+    }
     printf("%-20s %8s %18s %8s %6s\n", "", "top-1 %", "95 % interval", "top-5 %", "dim");
     cJSON_ArrayForEach(result, report->results)
     {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe RUN --test SOURCE: fitted on the training split of the run, scored on data of other origin. */
+#include "cli/probe.h"
 #include "cli/probe_test.h"
 #include "invar/data.h"
 #include "invar/memory.h"
@@ -39,6 +40,8 @@ static bool choose_split(struct cli_test *test, struct invar_error *err)
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
 
     test->split = info->count[INVAR_TEST] ? INVAR_TEST : INVAR_TRAIN;
+    if (info->label_number)
+        return true;
     if (info->classes < 1)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s has no labels; give test data with the class names of the training data",
@@ -82,6 +85,18 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
     char unknown[400], room[16];
 
+    if (info->label_number != own->label_number)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: its labels are %s, those of %s %s; give test data with labels of the same kind",
+                               test->source, info->label_number ? "numbers" : "classes", own->source,
+                               own->label_number ? "numbers" : "classes");
+    if (info->label_number) {
+        test->kept = probe_count_labelled(test->dataset, test->split);
+        return test->kept || invar_error_set(err, INVAR_ERROR_DATA,
+                                             "%s: none of its %" PRId64 " samples has a label; give test data with "
+                                             "labels",
+                                             test->source, info->count[test->split]);
+    }
     invar_classes_match(own, info, test->map);
     for (int c = 0; c < info->classes; ++c)
         *(test->map[c] < 0 ? &test->dropped : &test->kept) += test->count[c];

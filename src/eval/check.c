@@ -2,6 +2,7 @@
 /* What every measurement of representations asks of its features and labels. */
 #include "eval/softmax.h"
 #include "invar/memory.h"
+#include "invar/regression.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -128,7 +129,7 @@ bool labels_check_some(const int64_t *labels, int64_t count, int classes, const 
     return check_labels(labels, count, classes, what, true, true, err);
 }
 
-bool targets_check(const double *targets, int64_t count, const char *what, struct invar_error *err)
+bool invar_targets_check(const double *targets, int64_t count, const char *what, struct invar_error *err)
 {
     bool constant = true;
 

@@ -14,9 +14,6 @@ bool labels_check(const int64_t *labels, int64_t count, int classes, const char 
 /** The same where rows may lack a label (-1) and every class must have one. */
 bool labels_check_some(const int64_t *labels, int64_t count, int classes, const char *what, struct invar_error *err);
 
-/** Refuses targets that are not finite or beyond 1e100 (and names the row), and such that are all equal. */
-bool targets_check(const double *targets, int64_t count, const char *what, struct invar_error *err);
-
 double matrix_value(const struct invar_matrix *matrix, int64_t row, int64_t column);
 /** The factor that gives the matrix unit mean square over all entries; 1 for zeros. The same bits whatever the number
  * of threads. */

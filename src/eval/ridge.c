@@ -416,9 +416,9 @@ static bool check(const struct invar_matrix *train, const double *train_targets,
                                " of %s; both must come from the same encoder",
                                train->cols, invar_dtype_name(train->dtype), test->cols, invar_dtype_name(test->dtype));
     return matrix_check_finite(train, "training features", err) &&
-           targets_check(train_targets, train->rows, "training samples", err) &&
+           invar_targets_check(train_targets, train->rows, "training samples", err) &&
            (!test || (matrix_check_finite(test, "test features", err) &&
-                      targets_check(test_targets, test->rows, "test samples", err)));
+                      invar_targets_check(test_targets, test->rows, "test samples", err)));
 }
 
 bool invar_ridge_fit(const struct invar_matrix *train, const double *train_targets, const struct invar_matrix *test,

@@ -19,6 +19,7 @@ function tilesOf(r) {
   const add = (value, words) => tiles.push(el("div", {class: "tile"}, el("b", {}, value), el("span", {}, words)));
   const linear = r.probe && r.probe.linear;
   if (linear && isNumber(linear.top1)) add(percent(linear.top1), "linear probe, top-1" + (linear.interval ? `; 95 % interval ${linear.interval[0].toFixed(1)} to ${linear.interval[1].toFixed(1)}` : ""));
+  if (linear && isNumber(linear.r2)) add(linear.r2.toFixed(3), "linear probe, R²");
   if (isNumber(top1(r, "random"))) add(percent(top1(r, "random")), "the same encoder before training");
   if (isNumber(top1(r, "neighbours"))) add(percent(top1(r, "neighbours")), `nearest neighbours, k = ${r.probe.neighbours.k}`);
   if (r.robustness && isNumber(r.robustness.mean_error)) add(percent(r.robustness.mean_error), "mean error under corruption");
@@ -164,7 +165,7 @@ function confusion(r, result) {
 
 function probeSection() {
   const node = section("probe", "What a probe reads", "How well labels can be told from the frozen representation.");
-  const without = runs.filter(r => !r.probe || !Object.values(r.probe).some(p => p && isNumber(p.top1)));
+  const without = runs.filter(r => !r.probe || !Object.values(r.probe).some(p => p && (isNumber(p.top1) || isNumber(p.r2))));
   if (without.length) node.append(missing(without, "no probe was fitted yet: " + command("probe", without) + " does."));
   const found = runs.map((r, run) => ({r, run})).filter(({r}) => !without.includes(r));
   if (!found.length) return node;
@@ -175,6 +176,11 @@ function probeSection() {
       ...measures.map(([key]) => isNumber(p[key]) ? p[key].toFixed(4) : "–"),
       isNumber(p.train_count) ? String(p.train_count) : "–", isNumber(p.test_count) ? String(p.test_count) : "–",
       el("td", {class: "text"}, [p.data, p.label && "label " + p.label, p.hold_out && "held out " + p.hold_out, p.protocol && p.protocol.preset && "preset " + p.protocol.preset, p.converged === false && "not converged"].filter(Boolean).join(", "))]));
+  const numbers = found.flatMap(({r, run}) => Object.entries(r.probe).filter(([, p]) => p && isNumber(p.r2)).map(([key, p]) =>
+    [(several ? labels[run] + ": " : "") + (probeNames[key] || key), p.r2.toFixed(4), isNumber(p.mae) ? number(p.mae, 4) : "–", isNumber(p.spearman) ? p.spearman.toFixed(4) : "–", isNumber(p.alpha) ? String(p.alpha) : "–",
+      isNumber(p.train_count) ? String(p.train_count) : "–", isNumber(p.test_count) ? String(p.test_count) : "–", el("td", {class: "text"}, [p.data, p.hold_out && "held out " + p.hold_out].filter(Boolean).join(", "))]));
+  if (numbers.length) node.append(table("Numbers read from it on the test split", ["Regression", "R²", "MAE", "Spearman", "alpha", "Fitted on", "Tested on", "Data"], numbers));
+  if (!rows.length) return node;
   node.append(table("Accuracy of the classifiers on the test split", ["Classifier", "Top-1", "95 % interval", "Top-5", ...measures.map(([, title]) => title), "Fitted on", "Tested on", "Data"], rows));
   const figures = [];
   const main = r => r.probe.linear && r.probe.linear.per_class ? r.probe.linear : Object.values(r.probe).find(p => p && p.per_class);

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar probe where the label is a number: ridge regression and neighbours' means in the place of classifiers. */
+#include "cli/probe.h"
+#include "invar/memory.h"
+#include "invar/regression.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- what there is for numbers ---- */
+
+static bool needs_classes(const struct invar_dataset_info *info, const char *what, struct invar_error *err)
+{
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "%s: its label%s%s is a number, and %s needs classes: probe it with --method linear or "
+                           "neighbours, or take it for classes with data.label_kind=class",
+                           info->source, info->table && info->table->label[0] ? " " : "",
+                           info->table ? info->table->label : "", what);
+}
+
+bool probe_check_number(const struct invar_dataset_info *info, struct probe_settings *settings,
+                        const struct cli_list *baselines, const char *groups, struct invar_error *err)
+{
+    char what[128];
+
+    if (!info->label_number) {
+        if (settings->method == PROBE_RIDGE || settings->for_numbers)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: its labels are classes, and %s is of labels that are numbers: leave it out, or "
+                                   "take a column of numbers for what it is with data.label_kind=number",
+                                   info->source, settings->for_numbers ? settings->for_numbers : "--method ridge");
+        return true;
+    }
+    snprintf(what, sizeof what, "--%s %s", settings->preset ? "preset" : "method",
+             settings->preset ? settings->preset->name : probe_methods[settings->method].name);
+    if (settings->preset ||
+        (settings->method != PROBE_LINEAR && settings->method != PROBE_RIDGE && settings->method != PROBE_NEIGHBOURS))
+        return needs_classes(info, what, err);
+    for (int i = 0; i < baselines->count; ++i)
+        if (!strcmp(baselines->item[i], "supervised"))
+            return needs_classes(info, "--baseline supervised", err);
+    if (settings->label_count > 1 || strcmp(settings->labels[0].text, "all") != 0)
+        return needs_classes(info, "--labels, which draws by class,", err);
+    if (groups)
+        return needs_classes(info, "--groups, which is accuracy,", err);
+    if (settings->for_classes)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s is of labels that are classes, and the label of %s is a number, whose options are "
+                               "alpha, folds and seed: leave it out, or set data.label_kind=class",
+                               settings->for_classes, info->source);
+    if (settings->method == PROBE_LINEAR)
+        settings->method = PROBE_RIDGE;
+    return true;
+}
+
+/* ---- rows with a target ---- */
+
+bool probe_keep_targets(struct invar_embedded *embedded, const double *targets, double **out, struct invar_error *err)
+{
+    const size_t width = (size_t)embedded->features.shape[1] * invar_dtype_size(embedded->features.dtype);
+    int64_t *index = embedded->index.data, kept = 0;
+    char *features = embedded->features.data;
+
+    *out = invar_alloc((size_t)embedded->features.shape[0] + 1, sizeof **out, err);
+    if (!*out)
+        return false;
+    for (int64_t i = 0; i < embedded->features.shape[0]; ++i) {
+        const double target = targets[index[i]];
+        if (isnan(target))
+            continue;
+        if (kept < i)
+            memcpy(features + (size_t)kept * width, features + (size_t)i * width, width);
+        index[kept] = index[i];
+        (*out)[kept++] = target;
+    }
+    embedded->labels.shape[0] = embedded->index.shape[0] = embedded->features.shape[0] = kept;
+    return true;
+}
+
+/* ---- measuring ---- */
+
+static struct invar_matrix features_of(const struct invar_embedded *embedded)
+{
+    const struct invar_array *array = &embedded->features;
+    return (struct invar_matrix){array->dtype, array->shape[0], array->shape[1], array->data};
+}
+
+static void add_measures(cJSON *object, const struct invar_regression *measured)
+{
+    cJSON_AddNumberToObject(object, "r2", measured->r2);
+    cJSON_AddNumberToObject(object, "mae", measured->mae);
+    cJSON_AddNumberToObject(object, "mse", measured->mse);
+    if (isfinite(measured->spearman))
+        cJSON_AddNumberToObject(object, "spearman", measured->spearman);
+    else
+        cJSON_AddStringToObject(object, "spearman_absent", "all predictions are equal, so they have no ranks");
+}
+
+static cJSON *ridge(const struct probe_numbers *n, const struct invar_ridge_options *options, struct invar_error *err)
+{
+    const struct invar_matrix train = features_of(n->train), test = features_of(n->test);
+    struct invar_ridge_result result;
+    cJSON *object;
+
+    if (!invar_ridge_fit(&train, n->train_targets, &test, n->test_targets, options, &result, err))
+        return NULL;
+    object = cJSON_CreateObject();
+    add_measures(object, &result.test);
+    cJSON_AddNumberToObject(object, "alpha", result.alpha);
+    if (result.chosen)
+        cJSON_AddNumberToObject(object, "held_out_r2", result.held_out_r2);
+    cJSON_AddNumberToObject(object, "seconds", result.seconds);
+    invar_ridge_result_free(&result);
+    return object;
+}
+
+/* The means of the first k of the neighbours found, measured. */
+static bool average(const struct probe_numbers *n, const int64_t *index, const double *similarity, int64_t found,
+                    int64_t k, double temperature, struct invar_regression *out, struct invar_error *err)
+{
+    const int64_t rows = n->test->features.shape[0];
+    double *p = invar_alloc((size_t)rows, sizeof *p, err);
+    const struct invar_matrix predictions = {INVAR_FLOAT64, rows, 1, p};
+    const struct invar_matrix targets = {INVAR_FLOAT64, rows, 1, n->test_targets};
+
+    for (int64_t i = 0; p && i < rows; ++i)
+        p[i] = invar_neighbours_average(index + i * found, similarity + i * found, k, n->train_targets, temperature);
+    const bool ok = p && invar_regression_measure(&predictions, &targets, out, err);
+    invar_free(p);
+    return ok;
+}
+
+/* By every k of the options, the first of which is the result. */
+static cJSON *describe_neighbours(const struct probe_numbers *n, const struct invar_neighbours_options *options,
+                                  const int64_t *index, const double *similarity, int64_t found,
+                                  struct invar_error *err)
+{
+    cJSON *object = cJSON_CreateObject(), *by_k = cJSON_CreateObject();
+
+    for (int i = 0; i < options->k.count; ++i) {
+        const int64_t k = options->k.value[i] < found ? options->k.value[i] : found;
+        struct invar_regression measured;
+        char name[32];
+        if (!average(n, index, similarity, found, k, options->temperature, &measured, err)) {
+            cJSON_Delete(object);
+            cJSON_Delete(by_k);
+            return NULL;
+        }
+        if (i == 0) {
+            add_measures(object, &measured);
+            cJSON_AddNumberToObject(object, "k", (double)k);
+            cJSON_AddNumberToObject(object, "temperature", options->temperature);
+        }
+        snprintf(name, sizeof name, "%" PRId64, k);
+        cJSON_DeleteItemFromObjectCaseSensitive(by_k, name);
+        cJSON_AddNumberToObject(by_k, name, measured.r2);
+        invar_regression_free(&measured);
+    }
+    cJSON_AddItemToObject(object, "r2_by_k", by_k);
+    return object;
+}
+
+static cJSON *neighbours(const struct probe_numbers *n, const struct invar_neighbours_options *options,
+                         struct invar_error *err)
+{
+    const struct invar_matrix train = features_of(n->train), test = features_of(n->test);
+    const double started = cli_seconds();
+    int64_t found = 1, *index = NULL;
+    double *similarity = NULL;
+    cJSON *object = NULL;
+
+    for (int i = 0; i < options->k.count; ++i)
+        found = options->k.value[i] > found ? options->k.value[i] : found;
+    found = found < train.rows ? found : train.rows;
+    if (!invar_targets_check(n->train_targets, train.rows, "training samples", err) ||
+        !invar_targets_check(n->test_targets, test.rows, "test samples", err))
+        return NULL;
+    index = invar_alloc((size_t)test.rows, (size_t)found * sizeof *index, err);
+    similarity = invar_alloc((size_t)test.rows, (size_t)found * sizeof *similarity, err);
+    if (index && similarity && invar_neighbours_find(&train, &test, found, index, similarity, err))
+        object = describe_neighbours(n, options, index, similarity, found, err);
+    if (object)
+        cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
+    invar_free(index);
+    invar_free(similarity);
+    return object;
+}
+
+cJSON *probe_measure_number(const struct probe_numbers *numbers, const struct invar_dataset_info *info,
+                            const struct probe_settings *settings, struct invar_error *err)
+{
+    cJSON *object = settings->method == PROBE_NEIGHBOURS ? neighbours(numbers, &settings->knn, err)
+                                                         : ridge(numbers, &settings->ridge, err);
+
+    if (!object)
+        return NULL;
+    cJSON_AddStringToObject(object, "label_kind", "number");
+    probe_add_data(object, numbers->train, numbers->test, info);
+    probe_add_protocol(object, settings);
+    return object;
+}
+
+/* ---- for people ---- */
+
+static void print_number(const cJSON *result, const char *name)
+{
+    const cJSON *value = cJSON_GetObjectItemCaseSensitive(result, name);
+
+    if (cJSON_IsNumber(value))
+        printf(" %11.5g", value->valuedouble);
+    else
+        printf(" %11s", "none");
+}
+
+void probe_numbers_print(const cJSON *results)
+{
+    static const char *const names[] = {"r2", "mae", "spearman"};
+    const cJSON *result, *item;
+    char seconds[32];
+
+    printf("%-20s %11s %11s %11s %6s\n", "", "R2", "MAE", "Spearman", "dim");
+    cJSON_ArrayForEach(result, results)
+    {
+        const cJSON *alpha = cJSON_GetObjectItemCaseSensitive(result, "alpha");
+        const cJSON *held_out = cJSON_GetObjectItemCaseSensitive(result, "held_out_r2");
+        printf("%-20s", result->string);
+        for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+            print_number(result, names[i]);
+        printf(" %6.0f", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "dimensions")));
+        if (alpha)
+            printf("  alpha %g", alpha->valuedouble);
+        if (held_out)
+            printf(" (held out R2 %.4f)", held_out->valuedouble);
+        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(result, "r2_by_k"))
+            printf("  k %s: R2 %.4f", item->string, item->valuedouble);
+        printf("  %s\n", cli_duration(cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "seconds")),
+                                      seconds, sizeof seconds));
+    }
+    cJSON_ArrayForEach(result, results) if ((item = cJSON_GetObjectItemCaseSensitive(result, "spearman_absent")))
+        printf("%s: no Spearman: %s\n", result->string, item->valuestring);
+}
