@@ -176,6 +176,8 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
                          const struct probe_labels *labels, struct invar_error *err);
 /** Takes the result. */
 void probe_report_add(struct probe_report *report, const char *name, cJSON *result);
+/** What the label is called. */
+const char *probe_label_name(const struct invar_dataset_info *info, const struct probe_settings *settings);
 /** Text for people. */
 void probe_report_print(const struct probe_report *report, const struct probe_settings *settings,
                         const struct invar_dataset_info *info);

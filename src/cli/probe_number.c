@@ -10,13 +10,13 @@
 
 /* ---- what there is for numbers ---- */
 
-static bool needs_classes(const struct invar_dataset_info *info, const char *what, struct invar_error *err)
+static bool needs_classes(const struct invar_dataset_info *info, const struct probe_settings *settings,
+                          const char *what, struct invar_error *err)
 {
     return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s: its label%s%s is a number, and %s needs classes: probe it with --method linear or "
+                           "%s: its label %s is a number, and %s needs classes: probe it with --method linear or "
                            "neighbours, or take it for classes with data.label_kind=class",
-                           info->source, info->table && info->table->label[0] ? " " : "",
-                           info->table ? info->table->label : "", what);
+                           info->source, probe_label_name(info, settings), what);
 }
 
 bool probe_check_number(const struct invar_dataset_info *info, struct probe_settings *settings,
@@ -36,14 +36,14 @@ bool probe_check_number(const struct invar_dataset_info *info, struct probe_sett
              settings->preset ? settings->preset->name : probe_methods[settings->method].name);
     if (settings->preset ||
         (settings->method != PROBE_LINEAR && settings->method != PROBE_RIDGE && settings->method != PROBE_NEIGHBOURS))
-        return needs_classes(info, what, err);
+        return needs_classes(info, settings, what, err);
     for (int i = 0; i < baselines->count; ++i)
         if (!strcmp(baselines->item[i], "supervised"))
-            return needs_classes(info, "--baseline supervised", err);
+            return needs_classes(info, settings, "--baseline supervised", err);
     if (settings->label_count > 1 || strcmp(settings->labels[0].text, "all") != 0)
-        return needs_classes(info, "--labels, which draws by class,", err);
+        return needs_classes(info, settings, "--labels, which draws by class,", err);
     if (groups)
-        return needs_classes(info, "--groups, which is accuracy,", err);
+        return needs_classes(info, settings, "--groups, which is accuracy,", err);
     if (settings->for_classes)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s is of labels that are classes, and the label of %s is a number, whose options are "

@@ -358,6 +358,11 @@ static void print_protocol(const cJSON *result)
                differs->valuestring);
 }
 
+const char *probe_label_name(const struct invar_dataset_info *info, const struct probe_settings *settings)
+{
+    return settings->label ? settings->label : info->table ? info->table->label : "";
+}
+
 void probe_report_print(const struct probe_report *report, const struct probe_settings *settings,
                         const struct invar_dataset_info *info)
 {
@@ -366,7 +371,7 @@ void probe_report_print(const struct probe_report *report, const struct probe_se
 
     printf("%s: %.0f training and %.0f test samples ", info->source, number(result, all), number(result, "test_count"));
     if (info->label_number)
-        printf("whose label%s%s is a number\n", info->table ? " " : "", info->table ? info->table->label : "");
+        printf("whose label %s is a number\n", probe_label_name(info, settings));
     else
         printf("of %d classes\n", info->classes);
     if (settings->label)
