@@ -45,6 +45,9 @@ browser() {
     echo "$output"
     [ "$status" -eq 0 ]
     grep -q '^first/report.html: 1 run' <<<"$output"
+    page_says first/report.html 'runs[0]["machines"][0]["precision"] in ("float32", "bfloat16") and runs[0]["identity"].startswith("train=64 test=32")'
+    grep -q '"Trained on"' first/report.html
+    page_says first/report.html 'runs[0]["probe"]["linear"]["machine"]["threads"] >= 1'
     page_says first/report.html 'runs[0]["state"] == "finished" and runs[0]["probe"]["linear"]["top1"] >= 0'
     page_says first/report.html 'len(runs[0]["map"]["index"]) == 32 and len(runs[0]["map"]["tsne"]["x"]) == 32'
     page_says first/report.html 'runs[0]["views"]["columns"] == ["plain", "view 1", "view 2"]'
