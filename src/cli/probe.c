@@ -16,28 +16,13 @@ struct arguments {
     int64_t threads;
     const char *method, *preset, *source, *label, *hold_out;
     const char *groups;
-    const char *test; /* other data to be measured on */
+    const char *test; /* other data to be measured on; of features their test rows */
+    const char *test_labels;
     bool drop_unknown, no_windows;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
     struct cli_list data; /* of the assignments those of the data section, without "data." */
 };
-
-static void print_tables(FILE *stream)
-{
-    struct invar_text text = {0};
-
-    fprintf(stream, "Protocols (--preset; KEY=VALUE changes them):\n");
-    for (const struct probe_preset *p = probe_presets; p->name; ++p)
-        fprintf(stream, "  %-20s %s\n", p->name, p->help);
-    for (int i = 0; i < PROBE_METHODS; ++i) {
-        text.size = 0;
-        if (probe_methods[i].options->name && invar_options_describe(probe_methods[i].options, 2, &text, NULL))
-            fprintf(stream, "\nKEY=VALUE of --method %s (%s):\n%s", probe_methods[i].name, probe_methods[i].help,
-                    text.data);
-    }
-    invar_text_free(&text);
-}
 
 static bool known(const char *name, const char *const *names)
 {
@@ -194,6 +179,8 @@ static bool choose_encoder(struct cli_run *run, const char *baseline, const stru
                            struct chosen *out, struct invar_error *err)
 {
     out->encoder = run->encoder;
+    if (!run->encoder) /* features */
+        return true;
     if (baseline && !strcmp(baseline, "supervised")) {
         out->supervised = probe_supervised_train(run, settings, err);
         out->encoder = out->supervised ? out->supervised->encoder : NULL;
@@ -391,7 +378,7 @@ static bool keep_results(const struct cli_run *run, const cJSON *results, struct
     bool ok = true;
 
     cJSON_ArrayForEach(result, kept) ok = ok && (!cJSON_IsObject(result) || cli_run_add_machine(run, result, err));
-    ok = ok && cli_run_merge(run->folder, "probe.json", kept, err);
+    ok = ok && (!run->encoder || cli_run_merge(run->folder, "probe.json", kept, err));
     cJSON_Delete(kept);
     return ok;
 }
@@ -424,36 +411,77 @@ static int show_results(struct cli_run *run, const struct arguments *arguments, 
         cli_test_print(run);
         return status;
     }
-    cJSON_AddStringToObject(report->results, "run", arguments->runs.item[0]);
+    cJSON_AddStringToObject(report->results, run->encoder ? "run" : "features", arguments->runs.item[0]);
     const int printed = cli_print_json(report->results);
     report->results = NULL;
     return status ? status : printed;
 }
 
 /* Moves assignments of the data section to a list of their own. */
-static bool split_assignments(struct arguments *arguments, struct invar_error *err)
+static bool split_assignments(struct arguments *arguments, bool features, struct invar_error *err)
 {
     static const char *const allowed[] = {"label_kind=", "metadata="};
-    struct cli_list *list = &arguments->assignments;
-    int kept = 0;
 
-    for (int i = 0; i < list->count; ++i) {
-        const char *item = list->item[i];
-        if (strncmp(item, "data.", 5) != 0) {
-            list->item[kept++] = item;
-            continue;
-        }
-        if (strncmp(item + 5, allowed[0], strlen(allowed[0])) != 0 &&
-            strncmp(item + 5, allowed[1], strlen(allowed[1])) != 0)
+    cli_take_data(&arguments->assignments, &arguments->data);
+    for (int i = 0; !features && i < arguments->data.count; ++i) {
+        const char *item = arguments->data.item[i];
+        if (strncmp(item, allowed[0], strlen(allowed[0])) != 0 && strncmp(item, allowed[1], strlen(allowed[1])) != 0)
             return invar_error_set(
                 err, INVAR_ERROR_USAGE,
-                "%s: the data are as the run was trained on them; a probe changes data.label_kind and "
+                "data.%s: the data are as the run was trained on them; a probe changes data.label_kind and "
                 "data.metadata alone",
                 item);
-        arguments->data.item[arguments->data.count++] = item + 5;
     }
-    list->count = kept;
     return true;
+}
+
+/* What needs an encoder, of features that another program made; NULL: nothing. */
+static const char *needs_encoder(const struct arguments *arguments, const struct probe_settings *settings)
+{
+    const bool of_features =
+        settings->method == PROBE_LINEAR || settings->method == PROBE_RIDGE || settings->method == PROBE_NEIGHBOURS;
+
+    return !of_features                 ? probe_methods[settings->method].name
+           : arguments->baselines.count ? "--baseline"
+           : arguments->source          ? "--data"
+           : arguments->drop_unknown    ? "--drop-unknown"
+           : arguments->no_windows      ? "--no-windows"
+                                        : NULL;
+}
+
+static bool open_features(struct cli_run *run, const struct arguments *arguments, const char *labels,
+                          struct probe_settings *settings, struct invar_error *err)
+{
+    const struct cli_features features = {.file = arguments->runs.item[0],
+                                          .labels = labels,
+                                          .label = arguments->label,
+                                          .test = arguments->test,
+                                          .test_labels = arguments->test_labels,
+                                          .assignments = &arguments->data,
+                                          .draw_test = true};
+
+    settings->label = NULL; /* the column was chosen when the labels were read */
+    return probe_check_features(&features, needs_encoder(arguments, settings), err) &&
+           cli_run_open_features(run, &features, arguments->threads, err);
+}
+
+/* The run, or features in its place, with the labels that were asked for. */
+static bool open_data(struct cli_run *run, const struct arguments *arguments, const char *labels,
+                      struct probe_groups *groups, struct probe_settings *settings, struct invar_error *err)
+{
+    const char *folder = arguments->runs.item[0];
+
+    if (cli_is_features(folder))
+        return open_features(run, arguments, labels, settings, err) && choose_labels(run, arguments, settings, err) &&
+               open_groups(run, arguments, groups, settings, err);
+    if (labels || arguments->test_labels)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s %s: labels from a file are for features, FILE.npy; those of a run are in its data",
+                               labels ? "--labels" : "--test-labels", labels ? labels : arguments->test_labels);
+    return cli_run_merge(folder, "probe.json", NULL, err) &&
+           cli_run_open(run, folder, arguments->source, &arguments->data, arguments->threads, err) &&
+           choose_windows(run, arguments) && choose_labels(run, arguments, settings, err) &&
+           open_test(run, arguments, err) && open_groups(run, arguments, groups, settings, err);
 }
 
 static int probe(struct arguments *arguments)
@@ -463,18 +491,15 @@ static int probe(struct arguments *arguments)
     struct probe_report report = {.results = cJSON_CreateObject()};
     struct probe_settings settings = {.label = arguments->label, .hold_out = arguments->hold_out};
     struct probe_groups groups = {0};
-    const char *folder = arguments->runs.item[0];
+    const char *labels = cli_take_label_file(&arguments->labels);
     int status = CLI_DONE;
 
     if (!report.results)
         invar_error_set(&err, INVAR_ERROR_MEMORY,
                         "there is not enough memory for the results; free some and try again");
-    const bool ready = report.results && split_assignments(arguments, &err) &&
+    const bool ready = report.results && split_assignments(arguments, cli_is_features(arguments->runs.item[0]), &err) &&
                        set_options(arguments, &settings, &err) && check_data(arguments, &settings, &err) &&
-                       cli_run_merge(folder, "probe.json", NULL, &err) &&
-                       cli_run_open(&run, folder, arguments->source, &arguments->data, arguments->threads, &err) &&
-                       choose_windows(&run, arguments) && choose_labels(&run, arguments, &settings, &err) &&
-                       open_test(&run, arguments, &err) && open_groups(&run, arguments, &groups, &settings, &err) &&
+                       open_data(&run, arguments, labels, &groups, &settings, &err) &&
                        probe_tell_unlabelled(&run, &err);
     if (!ready || !measure_all(&run, arguments, &settings, &report, &err))
         status = cli_fail(&err);
@@ -499,9 +524,11 @@ int invar_cli_probe(int argc, char **argv)
          "the same on random (the encoder before training), input (the plain views) or supervised, as the method has "
          "them; repeatable",
          CLI_LIST, &arguments.baselines, 0, 0},
-        {"labels", 0, "N|P%",
-         "fit on few labels: N of every class, or P % of them; all: all of them (default); repeatable", CLI_LIST,
-         &arguments.labels, 0, 0},
+        {"labels", 0, "N|P%|FILE",
+         "fit on few labels: N of every class, or P % of them; all: all of them (default); repeatable. Of FILE.npy "
+         "also "
+         "its labels, FILE.npy or FILE.csv",
+         CLI_LIST, &arguments.labels, 0, 0},
         {"draws", 0, "N", "draws of few labels, whose mean is reported (default: 5)", CLI_INTEGER, &arguments.draws, 1,
          1000},
         {"label", 0, "FIELD", "probe another label of the same data: a field of data.pattern or a column of a table",
@@ -516,6 +543,8 @@ int invar_cli_probe(int argc, char **argv)
          &arguments.source, 0, 0},
         {"test", 0, "SOURCE", "measure on other data, whose classes have the same names, or some of them", CLI_TEXT,
          &arguments.test, 0, 0},
+        {"test-labels", 0, "FILE", "of FILE.npy: the labels of --test FILE.npy", CLI_TEXT, &arguments.test_labels, 0,
+         0},
         {"drop-unknown", 0, NULL, "of --test: leave out samples of classes that the training data lack", CLI_FLAG,
          &arguments.drop_unknown, 0, 0},
         {"no-windows", 0, NULL,
@@ -528,21 +557,24 @@ int invar_cli_probe(int argc, char **argv)
     };
     const struct cli_usage usage = {
         .verb = "probe",
-        .arguments = "RUN [--method linear|neighbours|sgd|finetune|online] [--preset NAME] [--baseline "
+        .arguments = "RUN|FILE.npy [--method linear|neighbours|sgd|finetune|online] [--preset NAME] [--baseline "
                      "random|input|supervised]\n"
-                     "             [--labels N|P%] [KEY=VALUE ...]",
-        .purpose = "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
-                   "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split; or "
-                   "the encoder trained further on\nthe labels. The results also go into RUN/probe.json with all "
-                   "settings; docs/evaluation.md has the protocols.\nThe baseline "
-                   "supervised trains the run's encoder on labels, from the start and for as many steps as the run\n"
-                   "had, and keeps the state that is best on a held-out tenth of the training split: it takes about as "
-                   "long as\nthe run, and is made anew every time.",
+                     "             [--labels N|P%|FILE] [KEY=VALUE ...]",
+        .purpose =
+            "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
+            "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split; or "
+            "the encoder trained further on\nthe labels. The results also go into RUN/probe.json with all "
+            "settings; docs/evaluation.md has the protocols.\nThe baseline "
+            "supervised trains the run's encoder on labels, from the start and for as many steps as the run\n"
+            "had, and keeps the state that is best on a held-out tenth of the training split: it takes about as "
+            "long as\nthe run, and is made anew every time. FILE.npy holds features that another program made, "
+            "one row a sample:\nprobes and neighbours of them as they are, with --labels FILE; data.KEY=VALUE as "
+            "for the source npy:FILE.",
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,
         .positional_maximum = 1,
-        .positional_name = "RUN",
+        .positional_name = "RUN or FILE.npy",
         .assignments = &arguments.assignments,
         .example = "  invar probe runs/quickstart --baseline random --baseline input\n"
                    "  invar probe runs/quickstart --labels 20 --labels 1% --baseline supervised\n"
@@ -550,8 +582,9 @@ int invar_cli_probe(int argc, char **argv)
                    "  invar probe runs/quickstart --method finetune --baseline random --labels 1%\n"
                    "  invar probe runs/quickstart --preset lightly-linear\n"
                    "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n"
-                   "  invar probe runs/quickstart --test images:photos\n",
-        .more = print_tables,
+                   "  invar probe runs/quickstart --test images:photos\n"
+                   "  invar probe features.npy --labels features.csv\n",
+        .more = probe_print_tables,
     };
     int status;
     if (!cli_parse(&usage, argc, argv, &status))

@@ -94,6 +94,10 @@ struct probe_preset {
 };
 /** Ended by one without a name. */
 extern const struct probe_preset probe_presets[];
+/** Presets, and the options of every method, for --help. */
+void probe_print_tables(FILE *stream);
+/** Refuses features without labels, and what needs an encoder (misfit: its name; NULL: nothing does). */
+bool probe_check_features(const struct cli_features *features, const char *misfit, struct invar_error *err);
 /** NULL with err, which names the nearest, where there is no such preset. */
 const struct probe_preset *probe_preset_find(const char *name, struct invar_error *err);
 

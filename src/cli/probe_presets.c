@@ -96,3 +96,35 @@ const struct probe_preset *probe_preset_find(const char *name, struct invar_erro
                     near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
     return NULL;
 }
+
+void probe_print_tables(FILE *stream)
+{
+    struct invar_text text = {0};
+
+    fprintf(stream, "Protocols (--preset; KEY=VALUE changes them):\n");
+    for (const struct probe_preset *p = probe_presets; p->name; ++p)
+        fprintf(stream, "  %-20s %s\n", p->name, p->help);
+    for (int i = 0; i < PROBE_METHODS; ++i) {
+        text.size = 0;
+        if (probe_methods[i].options->name && invar_options_describe(probe_methods[i].options, 2, &text, NULL))
+            fprintf(stream, "\nKEY=VALUE of --method %s (%s):\n%s", probe_methods[i].name, probe_methods[i].help,
+                    text.data);
+    }
+    invar_text_free(&text);
+}
+
+bool probe_check_features(const struct cli_features *features, const char *misfit, struct invar_error *err)
+{
+    if (misfit)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "%s is for runs: %s holds features, which linear probes, ridge regression and neighbours "
+            "are for",
+            misfit, features->file);
+    if (!features->labels)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: whose labels? --labels FILE.npy or --labels FILE.csv says, one for every row",
+                               features->file);
+    return !features->test || features->test_labels ||
+           invar_error_set(err, INVAR_ERROR_USAGE, "--test %s: whose labels? --test-labels FILE says", features->test);
+}
