@@ -9,8 +9,10 @@
 #include "invar/version.h"
 #include "report/run_series.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -195,6 +197,50 @@ static bool read_encoder(struct report_run *run, const char *path, struct invar_
     return !found.code || forgive(run, &found, err);
 }
 
+/* ---- a checkpoint, for what an encoder would say of a run that has none yet ---- */
+
+/* *newest: its name, "" where there is none. */
+static bool newest_checkpoint(const struct report_run *run, char newest[64], struct invar_error *err)
+{
+    long long best = -1, step;
+    int end = 0;
+    const struct dirent *entry;
+    DIR *stream = opendir(run->folder);
+
+    newest[0] = '\0';
+    while (stream && (errno = 0, entry = readdir(stream)))
+        if ((end = 0, sscanf(entry->d_name, "checkpoint-%lld.safetensors%n", &step, &end) == 1) && end > 0 &&
+            end < 64 && !entry->d_name[end] && step > best) {
+            best = step;
+            memcpy(newest, entry->d_name, (size_t)end + 1);
+        }
+    const int reason = errno;
+    if (stream)
+        closedir(stream);
+    return (stream && reason == 0) ||
+           invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", run->folder, strerror(reason));
+}
+
+/* A torn one says nothing, as training passes over it too; nor does one that training took away meanwhile. */
+static bool read_checkpoint(struct report_run *run, struct invar_error *err)
+{
+    char name[64], path[PATH_SIZE];
+    struct invar_error found = {0};
+
+    if (run->finished)
+        return true;
+    if (!newest_checkpoint(run, name, &found))
+        return forgive(run, &found, err);
+    if (!name[0])
+        return true;
+    if (!invar_path_join(path, sizeof path, run->folder, name, err))
+        return false;
+    run->checkpoint = header_metadata(path, &found);
+    run->machines = found.code ? NULL : read_machines(run->checkpoint, path, &found);
+    return (found.code != INVAR_ERROR_MEMORY && (found.code != INVAR_ERROR_FILE || !invar_path_exists(path))) ||
+           forgive(run, &found, err);
+}
+
 /* ---- the folder ---- */
 
 static const struct run_file {
@@ -253,7 +299,8 @@ static bool set_names(struct report_run *run, struct invar_error *err)
     run->name = invar_strdup(name && *name ? name : run->label, err);
     run->source = invar_strdup(source ? source : "", err);
     run->version = invar_strdup(version ? version : "", err);
-    const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.identity"));
+    const char *identity = cJSON_GetStringValue(
+        cJSON_GetObjectItemCaseSensitive(run->finished ? run->encoder : run->checkpoint, "invar.identity"));
     run->identity = invar_strdup(identity ? identity : "", err);
     return run->name && run->source && run->version && run->identity;
 }
@@ -323,7 +370,8 @@ struct report_run *report_run_read(const char *folder, struct invar_error *err)
         return NULL;
     run->folder = invar_strdup(folder, err);
     run->label = run->folder ? own_name(folder, err) : NULL;
-    if (run->label && read_files(run, err) && set_names(run, err) && check_results(run, err))
+    if (run->label && read_files(run, err) && read_checkpoint(run, err) && set_names(run, err) &&
+        check_results(run, err))
         return run;
     report_run_free(run);
     return NULL;
@@ -340,6 +388,7 @@ void report_run_free(struct report_run *run)
     report_series_free(run);
     cJSON_Delete(run->encoder);
     cJSON_Delete(run->machines);
+    cJSON_Delete(run->checkpoint);
     cJSON_Delete(run->probe);
     cJSON_Delete(run->robustness);
     cJSON_Delete(run->inspect);

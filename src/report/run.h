@@ -46,6 +46,7 @@ struct report_run {
     struct report_series *series; /**< in the order of first appearance; "step" is the first */
 
     cJSON *encoder;    /**< metadata of encoder.safetensors: texts by name */
+    cJSON *checkpoint; /**< of the newest checkpoint of a run that has no encoder yet, likewise; NULL: none */
     cJSON *machines;   /**< list of objects: what it was trained on (files.md); NULL: not known */
     cJSON *probe;      /**< probe.json; NULL: none */
     cJSON *robustness; /**< robustness.json; NULL: none */

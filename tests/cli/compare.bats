@@ -124,3 +124,15 @@ PYTHON
     "$invar" report tau0.2-1 --samples 0 2>/dev/null
     grep -q 'linear was measured on other data' tau0.2-1/report.html
 }
+
+@test "a run that has not ended says by its checkpoint what it goes on" {
+    "$invar" pretrain tau0.2-0/recipe.yaml --run wide --threads 2 2>/dev/null
+    rm wide/encoder.safetensors
+    COLUMNS=300 run --separate-stderr "$invar" compare tau0.2-0 wide
+    [ "$status" -eq 0 ]
+    grep -q 'not trained alike.*: threads 1 (tau0.2-0) and 2 (wide)' <<<"$output"
+    for checkpoint in wide/checkpoint-*; do echo torn >"$checkpoint"; done
+    run --separate-stderr "$invar" compare tau0.2-0 wide
+    [ "$status" -eq 0 ]
+    [[ "$output" != *alike* ]]
+}
