@@ -89,10 +89,10 @@ struct invar_data_options {
     char test[INVAR_TEXT_SIZE];  /**< tables and npy: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
     char labels[INVAR_TEXT_SIZE];      /**< npy: labels of its rows, FILE.npy or FILE.csv; empty: none */
     char test_labels[INVAR_TEXT_SIZE]; /**< npy: those of the rows of test */
-    char test_rows[INVAR_TEXT_SIZE]; /**< tables: last:N or every:K rows are the test split */
-    char separator[INVAR_TEXT_SIZE]; /**< of tables: one character or "tab"; empty: found */
-    int header;                      /**< auto | yes | no */
-    char missing[INVAR_TEXT_SIZE];   /**< markers of missing values */
+    char test_rows[INVAR_TEXT_SIZE];   /**< tables: last:N or every:K rows are the test split */
+    char separator[INVAR_TEXT_SIZE];   /**< of tables: one character or "tab"; empty: found */
+    int header;                        /**< auto | yes | no */
+    char missing[INVAR_TEXT_SIZE];     /**< markers of missing values */
     char categorical[INVAR_TEXT_SIZE], numeric[INVAR_TEXT_SIZE], ignore[INVAR_TEXT_SIZE]; /**< names of columns */
     int64_t categories;            /**< most frequent ones with a place of their own */
     char pattern[INVAR_TEXT_SIZE]; /**< clips: fields in the names of files, {digit}_{speaker}_{index} */
@@ -151,6 +151,9 @@ bool invar_data_identity_same(const char *before, const char *now, char *differe
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err);
 /** The same for data that an encoder is to see: columns is what its training data had as info.table->schema, so that
  * equal columns get equal numbers; a table with other columns is refused. NULL: as above. */
+/** Adds to the sentence of an error, where the source names a relative path at which nothing is, what such a path of a
+ * run is relative to; leaves other errors alone. */
+void invar_source_explain(const char *source, struct invar_error *err);
 struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
                                             struct invar_error *err);
 /** The same of npy:FILE with rows of numbers that are to be measured as they are: nothing is standardised, no column
@@ -218,8 +221,8 @@ struct invar_source_name {
     const char *name, *help;
 };
 const struct invar_source_name *invar_source_names(void);
-/** The kind of what a source ("csv:FILE") has; false where there is no source of that name. Reads nothing but the header
- * of an npy:FILE. */
+/** The kind of what a source ("csv:FILE") has; false where there is no source of that name. Reads nothing but the
+ * header of an npy:FILE. */
 bool invar_source_kind(const char *source, enum invar_data_kind *kind);
 /** "image", "table", "audio": metadata invar.data_kind of encoders. */
 const char *invar_data_kind_name(enum invar_data_kind kind);

@@ -105,8 +105,33 @@ static bool list_add(const struct cli_usage *usage, struct cli_list *list, const
     return true;
 }
 
+/* Shells replace ~/ at the beginning of a word alone, not in KEY=~/x, --option=~/x or csv:~/x. NULL: it is not there;
+ * the text is kept for as long as the process lives. */
+static const char *at_home(const char *text)
+{
+    static struct kept {
+        struct kept *next;
+        char text[];
+    } * all;
+    const char *home = getenv("HOME"), *tilde = strstr(text, "~/");
+    while (tilde && tilde > text && tilde[-1] != '=' && tilde[-1] != ':')
+        tilde = strstr(tilde + 1, "~/");
+    if (!tilde || !home || !*home)
+        return NULL;
+    const size_t before = (size_t)(tilde - text), size = strlen(text) + strlen(home);
+    struct kept *kept = malloc(sizeof *kept + size);
+    if (!kept)
+        return NULL;
+    snprintf(kept->text, size, "%.*s%s%s", (int)before, text, home, tilde + 1);
+    kept->next = all;
+    all = kept;
+    return kept->text;
+}
+
 static bool store(const struct cli_usage *usage, const struct cli_option *option, const char *value)
 {
+    const char *home = option->kind == CLI_TEXT || option->kind == CLI_LIST ? at_home(value) : NULL;
+    value = home ? home : value;
     switch (option->kind) {
     case CLI_FLAG:
         *(bool *)option->variable = true;
@@ -169,6 +194,8 @@ static bool is_assignment(const char *text)
 
 static bool read_other(const struct cli_usage *usage, const char *text)
 {
+    const char *home = at_home(text);
+    text = home ? home : text;
     if (usage->assignments && is_assignment(text)) {
         const char *value = strchr(text, '=');
         if (strcmp(value, "=null") == 0)

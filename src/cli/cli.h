@@ -61,7 +61,8 @@ struct cli_option {
 /** Lines that several verbs share. */
 #define CLI_OPTION_THREADS(variable)                                                                                   \
     {                                                                                                                  \
-        "threads", 0, "N", "threads to compute with (default: all cores)", CLI_INTEGER, (variable), 1, 4096            \
+        "threads", 0, "N", "threads to compute with (default: OMP_NUM_THREADS, or all cores)", CLI_INTEGER,            \
+            (variable), 1, 4096                                                                                        \
     }
 #define CLI_OPTION_JSON(variable)                                                                                      \
     {                                                                                                                  \
@@ -103,6 +104,14 @@ int cli_fail(const struct invar_error *err);
 /** Prints the object to standard output and deletes it; NULL (memory was short while building it) is a failure. Returns
  * an exit status. */
 int cli_print_json(cJSON *object);
+/** From here on standard output shows control characters (as \\u001b) instead of sending them. */
+void cli_guard_output(void);
+/** Standard output for bytes that are no text: as it was before cli_guard_output. */
+FILE *cli_raw_output(void);
+/** The text, with control characters shown. */
+void cli_put_safely(FILE *stream, const char *text);
+/** The name, or the beginning of a very long one and how long it is, in one of eight buffers in turn. */
+const char *cli_name(const char *name);
 /** "1.2 GiB"-like text for people, into out[size]; returns out. */
 const char *cli_bytes(double bytes, char *out, size_t size);
 /** "1 h 02 min", "3 min 05 s", "4.2 s" into out[size]; returns out. */

@@ -183,13 +183,13 @@ static void print_columns(const struct invar_table *table, int width)
            "missing:", "train", "test");
     for (int c = 0; c < table->count; ++c) {
         const struct invar_column *column = &table->column[c];
-        printf("  %-24s %-12s %10s %8" PRId64 " %8" PRId64, column->name, column_kinds[column->kind], "",
+        printf("  %-24s %-12s %10s %8" PRId64 " %8" PRId64, cli_name(column->name), column_kinds[column->kind], "",
                column->missing[INVAR_TRAIN], column->missing[INVAR_TEST]);
         if (column->kind == INVAR_COLUMN_NUMERIC)
             printf("   mean %.6g, deviation %.6g%s%s", column->mean, column->deviation,
                    column->read[0] ? "; read as " : "", column->read);
         for (int k = 0; k < column->categories && k < 6; ++k)
-            printf("%s%s", k ? ", " : "   ", column->category[k]);
+            printf("%s%s", k ? ", " : "   ", cli_name(column->category[k]));
         printf(column->categories > 6 ? ", ... (%d)\n" : "\n", column->categories);
     }
 }
@@ -200,7 +200,7 @@ static void print_label(const struct invar_dataset *dataset)
 
     if (!info->table->label[0])
         return;
-    printf("label      %s: %s", info->table->label, info->label_number ? "a number" : "classes");
+    printf("label      %s: %s", cli_name(info->table->label), info->label_number ? "a number" : "classes");
     printf(info->table->label_reason[0] ? " (%s)\n" : "\n", info->table->label_reason);
     for (int split = 0; info->label_number && split < 2; ++split) {
         const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
@@ -247,12 +247,12 @@ static void print_text(const struct invar_dataset *dataset, const int64_t *count
     if (info->classes)
         printf("classes    %d\n  %-24s %8s %8s\n", info->classes, "", "train", "test");
     for (int class = 0; class < info->classes; ++class)
-        printf("  %-24s %8" PRId64 " %8" PRId64 "\n", info->class_names ? info->class_names[class] : "",
+        printf("  %-24s %8" PRId64 " %8" PRId64 "\n", info->class_names ? cli_name(info->class_names[class]) : "",
                counts[2 * class], counts[2 * class + 1]);
     if (info->groups)
         printf("groups     %" PRId64 ", of %" PRId64 " (%s) to %" PRId64 " (%s) training samples\n", info->groups,
-               info->smallest_group.samples, info->smallest_group.name, info->largest_group.samples,
-               info->largest_group.name);
+               info->smallest_group.samples, cli_name(info->smallest_group.name), info->largest_group.samples,
+               cli_name(info->largest_group.name));
     if (!problems->count)
         printf("problems   none\n");
     for (int i = 0; i < problems->count; ++i)
@@ -345,7 +345,7 @@ static int print_json(const struct invar_dataset *dataset, const int64_t *counts
     cJSON *classes = cJSON_AddArrayToObject(root, "classes");
     for (int class = 0; class < info->classes; ++class) {
         cJSON *entry = cJSON_CreateObject();
-        cJSON_AddStringToObject(entry, "name", info->class_names ? info->class_names[class] : "");
+        cJSON_AddStringToObject(entry, "name", info->class_names ? cli_name(info->class_names[class]) : "");
         cJSON_AddNumberToObject(entry, "train", (double)counts[2 * class]);
         cJSON_AddNumberToObject(entry, "test", (double)counts[2 * class + 1]);
         cJSON_AddItemToArray(classes, entry);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of `invar embed`: the array or table of representations, which row is which sample, what was left out. */
 #include "cli/embed.h"
+#include "cli/cli.h"
 #include "invar/file.h"
 
 #include <inttypes.h>
@@ -99,8 +100,8 @@ static bool put_table(struct invar_writer *writer, const struct embed_table *tab
 static bool write_output(const struct embed_table *table, const struct embed_places *places, struct invar_error *err)
 {
     const bool stream = !strcmp(places->output, "-");
-    struct invar_writer *writer =
-        stream ? invar_writer_open_stream(stdout, "standard output", err) : invar_writer_open(places->output, err);
+    struct invar_writer *writer = stream ? invar_writer_open_stream(cli_raw_output(), "standard output", err)
+                                         : invar_writer_open(places->output, err);
     const bool ok = writer &&
                     (places->csv ? put_table(writer, table, true, err)
                                  : invar_npy_put(writer, &table->embedded->features, places->output, err)) &&

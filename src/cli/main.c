@@ -131,11 +131,13 @@ int main(int argc, char **argv)
         return CLI_FAILED;
     signal(SIGXFSZ, SIG_IGN); /* a file at its limit is an error of its writer, which has a sentence for it */
     spin_briefly(argv);
+    cli_guard_output();
     cli_log_start();
     json_begin();
     int status = run(argc, argv);
     errno = 0;
-    if ((fflush(stdout) || ferror(stdout)) && status == CLI_DONE) {
+    if ((fflush(stdout) || ferror(stdout) || fflush(cli_raw_output()) || ferror(cli_raw_output())) &&
+        status == CLI_DONE) {
         cli_message("the result cannot be written to standard output: %s", errno ? strerror(errno) : "output error");
         status = CLI_FAILED;
     }

@@ -5,9 +5,12 @@
 #include "invar/report.h"
 #include "invar/train.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PATH_SIZE 4096
 #define MAX_SHOWN_METRICS 4
@@ -28,6 +31,7 @@ struct session {
     struct invar_trainer *trainer;
     struct invar_metrics *metrics;
     struct invar_error metrics_error; /* why metrics could not be written; the run is stopped then */
+    bool made;                        /* folder, a new one */
     struct cli_progress progress;
     struct invar_record last; /* the last record that held metrics */
     int64_t pictured;         /* step of the last pictures of views; -1: none yet */
@@ -103,14 +107,18 @@ static void on_step(void *user, const struct invar_record *record)
     cli_progress_update(&session->progress, record->step, record->total_steps);
 }
 
-/** runs/NAME-1, or the first number that is free. */
-static bool choose_folder(const char *name, char *out, struct invar_error *err)
+/** Makes runs/NAME-1, or the first number that is free: of several that start at once each gets its own. */
+static bool make_run_folder(const char *name, char *out, struct invar_error *err)
 {
+    if (!invar_folder_create("runs", err))
+        return false;
     for (int number = 1; number < 1000000; ++number) {
         if (snprintf(out, PATH_SIZE, "runs/%s-%d", name, number) >= PATH_SIZE)
             break;
-        if (!invar_path_exists(out))
+        if (mkdir(out, 0777) == 0)
             return true;
+        if (errno != EEXIST)
+            return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be made: %s", out, strerror(errno));
     }
     return invar_error_set(err, INVAR_ERROR_FILE, "no free folder runs/%s-N was found; name one with --run DIR", name);
 }
@@ -126,7 +134,7 @@ static bool load_recipe(struct session *session, const struct arguments *argumen
     if (!session->recipe)
         return false;
     if (!arguments->run)
-        return choose_folder(session->recipe->name, session->folder, err);
+        return true;
     if (strlen(arguments->run) >= PATH_SIZE)
         return invar_error_set(err, INVAR_ERROR_USAGE, "--run: the path is longer than %d characters", PATH_SIZE - 1);
     strcpy(session->folder, arguments->run);
@@ -150,8 +158,15 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
     if (!session->device)
         return false;
     session->dataset = (arguments->dry_run ? invar_dataset_survey : invar_dataset_open)(&session->recipe->data, err);
+    if (!session->dataset && !arguments->recipe.count)
+        invar_source_explain(session->recipe->data.source, err);
     if (!session->dataset)
         return false;
+    if (!arguments->run && !arguments->dry_run) {
+        if (!make_run_folder(session->recipe->name, session->folder, err))
+            return false;
+        session->made = true;
+    }
     session->trainer = invar_trainer_create(session->recipe, session->dataset, session->device, &options, err);
     return session->trainer != NULL;
 }
@@ -319,6 +334,8 @@ static int run(const struct arguments *arguments)
         status = train(&session, arguments, &err);
     invar_metrics_close(session.metrics);
     invar_trainer_free(session.trainer);
+    if (session.made)
+        rmdir(session.folder); /* where nothing came of it; else it is not empty */
     invar_dataset_close(session.dataset);
     invar_device_close(session.device);
     invar_recipe_free(session.recipe);

@@ -6,9 +6,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define BAR_WIDTH 24
+#define USUAL_COLUMNS 80
+#define MESSAGE_SIZE 8192
 #define TERMINAL_INTERVAL 0.1
 #define PLAIN_INTERVAL 10.0
 
@@ -23,15 +26,19 @@ static void erase_bar(void)
 
 void cli_message(const char *format, ...)
 {
+    char text[MESSAGE_SIZE];
     va_list list;
     va_start(list, format);
+    const int length = vsnprintf(text, sizeof text, format, list);
+    va_end(list);
+    if (length >= (int)sizeof text)
+        memcpy(text + sizeof text - 4, "...", 4);
     flockfile(stderr);
     erase_bar();
     fputs("invar: ", stderr);
-    vfprintf(stderr, format, list);
+    cli_put_safely(stderr, text);
     fputc('\n', stderr);
     funlockfile(stderr);
-    va_end(list);
 }
 
 static void on_log(void *user, enum invar_log_level level, const char *message)
@@ -70,15 +77,38 @@ static void describe(const struct cli_progress *progress, double now, char *out,
              progress->note[0] ? "  " : "", progress->note);
 }
 
-static void draw_bar(const struct cli_progress *progress, const char *text)
+/* Columns of a terminal on which a line can be drawn anew; 0: there is none, or one that cannot. */
+static int terminal_columns(void)
 {
-    char bar[BAR_WIDTH + 1];
+    const char *kind = getenv("TERM");
+    struct winsize size;
+    if (!isatty(STDERR_FILENO) || !kind || !*kind || !strcmp(kind, "dumb"))
+        return 0;
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : USUAL_COLUMNS;
+}
+
+/* Cut to so many columns: a line that is broken by the terminal cannot be drawn anew. */
+static void cut_line(char *line, int columns)
+{
+    for (; *line; ++line)
+        if (((unsigned char)*line & 0xc0) != 0x80 && columns-- == 0) {
+            *line = 0;
+            return;
+        }
+}
+
+static void draw_bar(const struct cli_progress *progress, const char *text, int columns)
+{
+    char bar[BAR_WIDTH + 1], line[512];
     int64_t total = progress->total > 0 ? progress->total : 1;
     int filled = (int)(BAR_WIDTH * progress->done / total);
     for (int i = 0; i < BAR_WIDTH; ++i)
         bar[i] = i < filled ? '#' : '.';
     bar[BAR_WIDTH] = 0;
-    fprintf(stderr, "\r\033[K%s [%s] %s", progress->what, bar, text);
+    snprintf(line, sizeof line, "%s [%s] %s", progress->what, bar, text);
+    cut_line(line, columns - 1);
+    fputs("\r\033[K", stderr);
+    cli_put_safely(stderr, line);
     fflush(stderr);
     bar_on_screen = true;
 }
@@ -86,20 +116,23 @@ static void draw_bar(const struct cli_progress *progress, const char *text)
 void cli_progress_update(struct cli_progress *progress, int64_t done, int64_t total)
 {
     char text[320];
-    bool terminal = isatty(STDERR_FILENO);
+    const int columns = terminal_columns();
     double now = cli_seconds();
 
     progress->done = done;
     progress->total = total;
-    if (now - progress->shown < (terminal ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
+    if (now - progress->shown < (columns ? TERMINAL_INTERVAL : PLAIN_INTERVAL))
         return;
     progress->shown = now;
     describe(progress, now, text, sizeof text);
     flockfile(stderr);
-    if (terminal)
-        draw_bar(progress, text);
-    else
-        fprintf(stderr, "%s: %s\n", progress->what, text);
+    if (columns) {
+        draw_bar(progress, text, columns);
+    } else {
+        fprintf(stderr, "%s: ", progress->what);
+        cli_put_safely(stderr, text);
+        fputc('\n', stderr);
+    }
     funlockfile(stderr);
 }
 

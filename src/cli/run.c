@@ -72,6 +72,8 @@ bool cli_run_open(struct cli_run *run, const char *folder, const char *source, c
         return false;
     run->device = invar_device_open("cpu", (int)threads, err);
     run->dataset = run->device ? invar_dataset_open_as(&options, run->encoder->columns.data, err) : NULL;
+    if (run->device && !run->dataset && !source && err)
+        invar_source_explain(options.source, err);
     run->windows = run->dataset && invar_dataset_info(run->dataset)->kind == INVAR_DATA_AUDIO;
     return run->dataset != NULL;
 }

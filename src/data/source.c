@@ -250,3 +250,15 @@ void data_source_close(struct data_source *source)
     invar_free(source->line);
     *source = (struct data_source){0};
 }
+
+void invar_source_explain(const char *source, struct invar_error *err)
+{
+    const char *colon = strchr(source, ':'), *path = colon ? colon + 1 : "/";
+    const size_t used = strlen(err->message);
+
+    if (err->code == INVAR_ERROR_FILE && *path != '/' && !invar_path_exists(path))
+        snprintf(err->message + used, sizeof err->message - used,
+                 "; %.200s is relative to the folder in which the run was trained: start from there, or say where the "
+                 "data are now",
+                 source);
+}

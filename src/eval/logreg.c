@@ -107,7 +107,7 @@ static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t 
 }
 
 /* From problem->weight, where the gradient is known, to where L-BFGS stops; v [n]. */
-static void descend(struct problem *problem, double *v, int n)
+static bool descend(struct problem *problem, double *v, int n, struct invar_error *err)
 {
     int64_t count = problem->classes * (problem->cols + 1);
     size_t size = (size_t)count * sizeof *v;
@@ -126,11 +126,15 @@ static void descend(struct problem *problem, double *v, int n)
         problem->start_gradient[i] = problem->unit * v[i];
     problem->start_objective = problem->objective;
     memset(v, 0, (size_t)n * sizeof *v);
-    if (lbfgs(n, v, &value, evaluate, progress, problem, &parameter) == STOPPED)
-        return;
+    const int status = lbfgs(n, v, &value, evaluate, progress, problem, &parameter);
+    if (status == STOPPED)
+        return true;
+    if (status == LBFGSERR_OUTOFMEMORY)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the logistic regression");
     /* A line search failed and v went back to the last good point. */
     place_weight(problem, v);
     evaluate_weight(problem);
+    return true;
 }
 
 /* A constant added to the row of every class changes no probability: the bias is reported with sum 0. */
@@ -159,7 +163,8 @@ static bool minimise_in(struct problem *problem, const struct labelled_rows *row
         if (!metric_set(problem->metric, problem->weight, problem->l2, err))
             goto done;
         problem->round = 0;
-        descend(problem, v, n);
+        if (!descend(problem, v, n, err))
+            goto done;
         stuck = problem->round < ROUND && !(problem->norm < before / 2);
     }
     ok = true;

@@ -3,6 +3,7 @@
 #include "report/compare_parts.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { SPACE = 2 };
@@ -161,13 +162,22 @@ bool comparison_markdown(struct comparison *c, struct invar_text *out, struct in
 
 /* ---- CSV: one table; a row is a run, a mean, or a difference ---- */
 
+/* A text that spreadsheets would compute begins with an apostrophe, which says that it is text; numbers are numbers. */
+static bool is_formula(const char *text)
+{
+    char *end = NULL;
+    strtod(text, &end);
+    return *text && strchr("=+-@", *text) && (end == text || *end);
+}
+
 static bool put_field(struct invar_text *out, const char *text, struct invar_error *err)
 {
     if (out->size && out->data[out->size - 1] != '\n' && !invar_text_printf(out, err, ","))
         return false;
+    const char *mark = is_formula(text) ? "'" : "";
     if (!strpbrk(text, ",\"\n\r"))
-        return invar_text_printf(out, err, "%s", text);
-    bool ok = invar_text_printf(out, err, "\"");
+        return invar_text_printf(out, err, "%s%s", mark, text);
+    bool ok = invar_text_printf(out, err, "\"%s", mark);
     for (; ok && *text; ++text)
         ok = invar_text_printf(out, err, *text == '"' ? "\"\"" : "%c", *text);
     return ok && invar_text_printf(out, err, "\"");

@@ -67,6 +67,8 @@ static bool open_dataset(struct report_subject *subject, struct report_store *st
         store->options = wanted;
         store->columns = invar_strdup(columns ? columns : "", err);
         store->dataset = store->columns ? invar_dataset_open_as(&wanted, columns, err) : NULL;
+        if (store->columns && !store->dataset && !options->source && err)
+            invar_source_explain(wanted.source, err);
     }
     subject->dataset = store->dataset;
     return subject->dataset != NULL;

@@ -5,12 +5,23 @@
 
 #include <omp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Does oneDNN compute in bfloat16 here at all? Asked once: planning a probe costs more than remembering. */
 struct cpu_state {
     bool bfloat16;
 };
+
+/* What whoever starts the process says for OpenMP, its first number where it is a list, else every core. */
+static int usual_threads(void)
+{
+    const char *text = getenv("OMP_NUM_THREADS");
+    char *end = NULL;
+    const long number = text ? strtol(text, &end, 10) : 0;
+    const bool sound = text && end != text && (!*end || *end == ',') && number >= 1 && number <= 4096;
+    return sound ? (int)number : omp_get_num_procs();
+}
 
 static bool cpu_open(struct invar_device *device, struct invar_error *err)
 {
@@ -22,7 +33,7 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
         return false;
     }
     if (device->threads == 0)
-        device->threads = omp_get_num_procs();
+        device->threads = usual_threads();
     omp_set_num_threads(device->threads);
     omp_set_dynamic(0);
     state->bfloat16 = onednn_has_bfloat16(probe);
