@@ -24,13 +24,6 @@ static const struct own_name *find_own(const char *name)
     return NULL;
 }
 
-/* What an object stands for; of a probe of numbers, which has no top1, R2. */
-static const cJSON *leaf_of(const cJSON *object, const char *leaf)
-{
-    const cJSON *found = cJSON_GetObjectItemCaseSensitive(object, leaf);
-    return found || strcmp(leaf, "top1") != 0 ? found : cJSON_GetObjectItemCaseSensitive(object, "r2");
-}
-
 /* A number by its path, names joined with dots (a name may hold dots itself); an object stands for its `leaf`. *top:
  * the item of `object` that it is in. */
 static const cJSON *find_number(const cJSON *object, const char *path, const char *leaf, const cJSON **top)
@@ -44,7 +37,7 @@ static const cJSON *find_number(const cJSON *object, const char *path, const cha
         if (path[length] == '.')
             found = find_number(item, path + length + 1, leaf, top);
         else if (path[length] == '\0')
-            found = cJSON_IsObject(item) ? leaf_of(item, leaf) : item;
+            found = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, leaf) : item;
         *top = item;
         if (cJSON_IsNumber(found))
             return found;
@@ -223,9 +216,6 @@ static void describe(struct comparison_metric *metric, const struct comparison *
         if (found && (!strcmp(found->string, "top1") || !strcmp(found->string, "top5"))) {
             metric->unit = "%";
             metric->better = 1;
-        } else if (found && !strcmp(found->string, "r2")) {
-            metric->unit = strcmp(last, "r2") != 0 ? "R2" : "";
-            metric->better = 1;
         }
     }
     for (int i = 0; more[i] && !own; ++i)
@@ -265,13 +255,25 @@ static bool is_mean(const char *name)
     return !strncmp(name, "mean_error", 10) || !strncmp(name, "mCE", 3) || !strncmp(name, "mrCE", 4);
 }
 
+/* A classifier by its name, a regression by R2. */
+static bool add_result(struct comparison *c, const cJSON *item, struct invar_error *err)
+{
+    const char *name;
+
+    if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "top1")))
+        return add_metric(c, item->string, err);
+    if (!cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "r2")))
+        return true;
+    name = comparison_text_of(c, err, "%s.r2", item->string);
+    return name && add_metric(c, name, err);
+}
+
 /* Every classifier of probe.json, then the errors of robustness.json. */
 static bool add_results(struct comparison *c, struct invar_error *err)
 {
     for (int r = 0; r < c->run_count; ++r) {
         const cJSON *item;
-        cJSON_ArrayForEach(item, c->run[r]->probe) if (cJSON_IsNumber(leaf_of(item, "top1")) &&
-                                                       !add_metric(c, item->string, err)) return false;
+        cJSON_ArrayForEach(item, c->run[r]->probe) if (!add_result(c, item, err)) return false;
     }
     for (int r = 0; r < c->run_count; ++r) {
         const cJSON *results = c->run[r]->robustness, *item;

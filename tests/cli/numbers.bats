@@ -69,7 +69,7 @@ value() {
     run --separate-stderr "$invar" compare run other
     echo "$output"
     [ "$status" -eq 0 ]
-    [[ "$output" == *"linear, R2"* ]]
+    [[ "$output" == *"linear.r2"* ]]
     "$invar" compare run --metric linear.mae --metric linear.spearman --metric linear.alpha --json | json_object
     "$invar" report run 2>/dev/null
     grep -q '"spearman"' run/report.html
