@@ -98,3 +98,29 @@ changed() {
     cp kept.csv table.csv
     "$invar" pretrain --resume --run run --threads 1 training.steps=8 2>/dev/null
 }
+
+@test "a test table and a table of groups that moved are given by their options; changed ones are refused" {
+    rows() {
+        local i
+        echo a,b,class
+        for i in $(seq "$1"); do echo "$((i * 7 % 13)).5,$((i * 5 % 11)),c$((i % 2))"; done
+    }
+    rows 40 >train.csv
+    rows 17 >test.csv
+    "$invar" pretrain scarf-table data.source=csv:train.csv data.test=test.csv data.label=class training.batch=8 training.steps=2 \
+        --run run --threads 1 2>/dev/null
+    mkdir elsewhere
+    mv train.csv test.csv elsewhere
+    "$invar" pretrain --resume --run run --threads 1 training.steps=3 data.source=csv:elsewhere/train.csv data.test=elsewhere/test.csv 2>/dev/null
+    sed -i 3d elsewhere/test.csv
+    fails_with 1 "$invar" pretrain --resume --run run --threads 1 training.steps=4
+    says "the number of test samples (17, now 16)"
+
+    { echo own,group && for i in $(seq 64); do echo "$i,g$((i % 5))"; done; } >groups.csv
+    pretrain --run grouped data.metadata=groups.csv data.group=group terms.relic.groups=true training.epochs=1
+    mv groups.csv elsewhere
+    "$invar" pretrain --resume --run grouped --threads 1 data.metadata=elsewhere/groups.csv training.epochs=2 2>/dev/null
+    sed -i 's/^9,g./9,g0/' elsewhere/groups.csv
+    fails_with 1 "$invar" pretrain --resume --run grouped --threads 1 training.epochs=3
+    says "the refinement groups"
+}
