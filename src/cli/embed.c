@@ -144,6 +144,19 @@ static cJSON *left_out_json(const struct embed_table *table)
     return list;
 }
 
+/* Cells whose category training did not see, by column. */
+static cJSON *unseen_json(const struct invar_table *table)
+{
+    cJSON *object = cJSON_CreateObject();
+
+    for (int c = 0; c < table->count; ++c) {
+        const int64_t cells = table->column[c].unseen[INVAR_TRAIN] + table->column[c].unseen[INVAR_TEST];
+        if (cells)
+            cJSON_AddNumberToObject(object, table->column[c].name, (double)cells);
+    }
+    return object;
+}
+
 static int report_json(const struct cli_run *run, const struct embed_table *table, const char *split,
                        const struct embed_places *places)
 {
@@ -163,6 +176,8 @@ static int report_json(const struct cli_run *run, const struct embed_table *tabl
     cJSON_AddNumberToObject(root, "dimensions", (double)embedded->features.shape[1]);
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
     cJSON_AddItemToObject(root, "left_out", left_out_json(table));
+    if (info->table)
+        cJSON_AddItemToObject(root, "unseen", unseen_json(info->table));
     cJSON_AddNumberToObject(root, "pooled", (double)embedded->pooled);
     if (run->windows && invar_embed_window(info, run->encoder, &window, &hop)) {
         cJSON_AddNumberToObject(root, "window", (double)window);

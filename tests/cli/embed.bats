@@ -101,6 +101,11 @@ assert len(rows) == 18 and all(r["path"] == "shop.csv" for r in rows)
 assert all(text[int(r["line"]) - 1].startswith(r["label"] + ",") for r in rows)
 assert [int(r["line"]) for r in rows][:4] == [2, 5, 6, 9]
 PYTHON
+    sed 's/,z$/,new/' shop.csv >other.csv
+    "$invar" embed shop csv:other.csv -o other.npy --threads 1 --json 2>said | python3 -c '
+import json, sys
+assert json.load(sys.stdin)["unseen"] == {"note": 9}'
+    grep -q '"note" (9)' said
 }
 
 @test "what it will not write over" {
