@@ -173,7 +173,7 @@ static bool beside(char *out, size_t size, const char *path, const char *ending,
 }
 
 /* A list takes its name from -o, so what lies there may be anything: only an earlier list is replaced. */
-static bool check_own(const char *path, const char *head, struct invar_error *err)
+static bool is_own(const char *path, const char *head, bool *own, struct invar_error *err)
 {
     char start[sizeof rows_head] = "";
     const size_t length = strlen(head);
@@ -181,17 +181,34 @@ static bool check_own(const char *path, const char *head, struct invar_error *er
 
     if (!invar_path_find(path, &there, err))
         return false;
-    if (!there)
-        return true;
-    FILE *file = fopen(path, "rb");
-    const bool own = file && fread(start, 1, length, file) == length && memcmp(start, head, length) == 0;
+    FILE *file = there ? fopen(path, "rb") : NULL;
+    *own = !there || (file && fread(start, 1, length, file) == length && memcmp(start, head, length) == 0);
     if (file)
         fclose(file);
-    return own ||
-           invar_error_set(err, INVAR_ERROR_FILE,
-                           "%s: is there and no list of rows as `invar embed` writes it beside the array; move it "
-                           "away, or give another -o",
-                           path);
+    return true;
+}
+
+static bool check_own(const char *path, const char *head, struct invar_error *err)
+{
+    bool own;
+
+    return is_own(path, head, &own, err) &&
+           (own ||
+            invar_error_set(err, INVAR_ERROR_FILE,
+                            "%s: is there and no list as `invar embed` writes it beside the array; move it away, "
+                            "or give another -o",
+                            path));
+}
+
+/* FILE.csv, or FILE-rows.csv where that is taken, as by the table that is embedded. */
+static bool place_rows(struct embed_places *places, struct invar_error *err)
+{
+    bool own;
+
+    return beside(places->rows, sizeof places->rows, places->output, ".csv", err) &&
+           is_own(places->rows, rows_head, &own, err) &&
+           (own || (beside(places->rows, sizeof places->rows, places->output, "-rows.csv", err) &&
+                    check_own(places->rows, rows_head, err)));
 }
 
 /* The place of the data must not be written. */
@@ -218,9 +235,7 @@ bool embed_places_set(struct embed_places *places, const char *output, const cha
         return invar_error_set(err, INVAR_ERROR_USAGE, "--rows: the name is too long");
     if (rows)
         strcpy(places->rows, rows);
-    else if (!stream && !places->csv &&
-             (!beside(places->rows, sizeof places->rows, output, ".csv", err) ||
-              !check_own(places->rows, rows_head, err)))
+    else if (!stream && !places->csv && !place_rows(places, err))
         return false;
     if (!stream && (!beside(places->left_out, sizeof places->left_out, output, "-left-out.csv", err) ||
                     !check_own(places->left_out, left_out_head, err)))

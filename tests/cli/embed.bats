@@ -110,9 +110,13 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
 
 @test "what it will not write over" {
     echo mine >taken.csv
-    fails_with 1 "$invar" embed run idx:data -o taken.npy
-    says taken.csv "another -o"
+    run "$invar" embed run idx:data -o taken.npy
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"taken-rows.csv: which row is which sample"* ]]
     [ "$(cat taken.csv)" = mine ]
+    echo mine >taken-rows.csv
+    fails_with 1 "$invar" embed run idx:data -o taken.npy
+    says taken-rows.csv "another -o"
     printf 'x,y\n1,2\n' >own.csv
     fails_with 2 "$invar" embed run csv:own.csv -o own.csv
     says own.csv "the data themselves"
