@@ -13,6 +13,7 @@
 #include <strings.h>
 
 #define FILE_LIMIT ((size_t)2 << 30)
+#define TEXT_LIMIT ((size_t)15 << 28)
 #define MAX_COLUMNS 65536
 
 struct reading {
@@ -30,9 +31,7 @@ bool data_csv_room(void **items, size_t needed, size_t *capacity, size_t size, s
 {
     if (needed <= *capacity)
         return true;
-    size_t room = *capacity ? *capacity : 256;
-    while (room < needed)
-        room *= 2;
+    const size_t twice = *capacity * 2, room = needed > twice ? needed : twice;
     void *larger = invar_alloc(room, size, err);
     if (!larger)
         return false;
@@ -209,6 +208,34 @@ static bool ends_with(const char *text, const char *ending)
     return length >= end && strcasecmp(text + length - end, ending) == 0;
 }
 
+/* Places are numbers of 32 bits, and names of columns are added behind the text. */
+static size_t limit_of(const struct data_csv *csv)
+{
+    const size_t limit = csv->limit ? csv->limit / 2 : FILE_LIMIT; /* the text and a copy of it */
+    return limit < TEXT_LIMIT ? limit : TEXT_LIMIT;
+}
+
+/* Room for all cells and rows at once: no more than separators and ends of lines. */
+static bool reserve(struct data_csv *csv, const char *text, size_t size, struct invar_error *err)
+{
+    size_t cells = 2, lines = 2;
+
+    for (size_t i = 0; i < size; i++) {
+        const bool end = (text[i] == '\n' || text[i] == '\r') && i > 0 && text[i - 1] != '\n' && text[i - 1] != '\r';
+        lines += end;
+        cells += end || text[i] == csv->separator;
+    }
+    const double bytes = 2.0 * (double)size + (double)cells * sizeof *csv->cell + (double)lines * sizeof *csv->line;
+    if (bytes > (double)(csv->limit ? csv->limit : SIZE_MAX))
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: %zu MiB of text with up to %zu cells take %.0f MiB to read, more than "
+                               "data.memory_limit=%zu MiB: raise it, or data.memory=yes",
+                               csv->path, size >> 20, cells, bytes / (1 << 20), csv->limit >> 20);
+    return data_csv_room((void **)&csv->text, size + 2, &csv->text_capacity, 1, err) &&
+           data_csv_room((void **)&csv->cell, cells, &csv->cell_capacity, sizeof *csv->cell, err) &&
+           data_csv_room((void **)&csv->line, lines, &csv->line_capacity, sizeof *csv->line, err);
+}
+
 /* The whole of the text; *rows counts the header. */
 static bool read_text(struct data_csv *csv, const char *text, size_t size, char separator, bool preamble,
                       struct invar_error *err)
@@ -234,11 +261,11 @@ static bool read_text(struct data_csv *csv, const char *text, size_t size, char 
             return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", csv->path);
     }
     /* No more than the file: the NUL of a cell takes the place of its separator. */
-    if (!data_csv_room((void **)&csv->text, size + 2, &csv->text_capacity, 1, err))
+    csv->separator = separator ? separator : data_csv_find_separator(text, size);
+    if (!reserve(csv, text, size, err))
         return false;
     if (csv_init(&r.parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: memory to read it could not be had", csv->path);
-    csv->separator = separator ? separator : data_csv_find_separator(text, size);
     csv_set_delim(&r.parser, (unsigned char)csv->separator);
     ok = parse(&r, text, size);
     csv_free(&r.parser);
@@ -286,10 +313,13 @@ static void move_name(struct data_csv *csv)
 bool data_csv_read_rows(struct data_csv *csv, const char *path, char separator, bool preamble, struct invar_error *err)
 {
     struct invar_bytes bytes = {0};
+    struct invar_error why = {0};
 
     csv->path = path;
-    if (!invar_file_read(&bytes, path, FILE_LIMIT, err))
-        return false;
+    if (!invar_file_read(&bytes, path, limit_of(csv), &why))
+        return invar_error_set(err, why.code, "%s%s", why.message,
+                               csv->limit && strstr(why.message, "(unpacked)") ? ": half of data.memory_limit; raise it"
+                                                                               : "");
     bool ok = read_text(csv, (const char *)bytes.data, bytes.size, separator, preamble, err);
     invar_bytes_free(&bytes);
     if (ok && csv->short_header)

@@ -13,6 +13,7 @@
  */
 struct data_csv {
     const char *path; /**< borrowed, for messages */
+    size_t limit;     /**< bytes that reading may take, set before it; 0: 2 GiB */
     int columns;
     int64_t rows; /**< the header not counted */
     char separator;

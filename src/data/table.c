@@ -70,6 +70,7 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
     char separator;
 
     t->label[which] = -1;
+    csv->limit = data_memory_limit(o);
     if (!find_separator(o->separator, &separator, err) || !data_csv_read_as(csv, path, separator, o->header, err))
         return false;
     if (csv->rows == 0)

@@ -558,6 +558,37 @@ static void test_unique(void **state)
     invar_dataset_close(d);
 }
 
+/* What a table takes to read is held to data.memory_limit, whatever its size on disk. */
+static void test_memory(void **state)
+{
+    enum { ROWS = 60000 };
+    struct bytes plain = {0}, packed;
+    struct invar_data_options o = table_options("x,y\n1,2\n");
+
+    (void)state;
+    bytes_put(&plain, "a,b,c,d\n", 8);
+    for (int i = 0; i < ROWS; i++)
+        bytes_put(&plain, i % 2 ? "1,2,3,4\n" : "2,3,4,5\n", 8);
+    packed = bytes_gzip(&plain);
+    bytes_done(&plain);
+    assert_true(packed.size < 10000);
+    snprintf(o.source, sizeof o.source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
+    set(&o, "memory_limit=1");
+    refused(&o, NULL, INVAR_ERROR_DATA, "take 2 MiB to read, more than data.memory_limit=1 MiB");
+    set(&o, "memory=yes");
+    struct invar_dataset *d = open_as(&o, NULL);
+    assert_int_equal(invar_dataset_info(d)->count[INVAR_TRAIN], ROWS);
+    invar_dataset_close(d);
+    bytes_put(&plain, "a,b\n", 4);
+    for (int i = 0; i < ROWS; i++)
+        bytes_put(&plain, "1234567890,1234567890\n", 22);
+    packed = bytes_gzip(&plain);
+    bytes_done(&plain);
+    snprintf(o.source, sizeof o.source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
+    set(&o, "memory=auto");
+    refused(&o, NULL, INVAR_ERROR_FORMAT, "half of data.memory_limit; raise it");
+}
+
 /* A column that is left out as a number to predict, whatever the number of its values. */
 static void test_number_field(void **state)
 {
@@ -673,12 +704,13 @@ static void test_row_numbers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cell_forms),    cmocka_unit_test(test_form_travels), cmocka_unit_test(test_unique),
-        cmocka_unit_test(test_numbers),       cmocka_unit_test(test_forms),        cmocka_unit_test(test_kinds),
-        cmocka_unit_test(test_splits),        cmocka_unit_test(test_schema),       cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_label_limit),   cmocka_unit_test(test_fields),       cmocka_unit_test(test_unseen),
-        cmocka_unit_test(test_label_kind),    cmocka_unit_test(test_targets),      cmocka_unit_test(test_number_field),
-        cmocka_unit_test(test_equal_numbers), cmocka_unit_test(test_overflow),     cmocka_unit_test(test_row_numbers),
+        cmocka_unit_test(test_memory),       cmocka_unit_test(test_cell_forms),    cmocka_unit_test(test_form_travels),
+        cmocka_unit_test(test_unique),       cmocka_unit_test(test_numbers),       cmocka_unit_test(test_forms),
+        cmocka_unit_test(test_kinds),        cmocka_unit_test(test_splits),        cmocka_unit_test(test_schema),
+        cmocka_unit_test(test_refused),      cmocka_unit_test(test_label_limit),   cmocka_unit_test(test_fields),
+        cmocka_unit_test(test_unseen),       cmocka_unit_test(test_label_kind),    cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_number_field), cmocka_unit_test(test_equal_numbers), cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_row_numbers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
