@@ -111,7 +111,8 @@ static int report_text(const struct cli_run *run, const struct invar_embedded *e
             out == stdout ? places->output : "invar: standard output", embedded->features.shape[0],
             embedded->features.shape[1], info->source, split);
     if (places->labels)
-        fprintf(out, "%s: %" PRId64 " labels, int64\n", places->labels, embedded->labels.shape[0]);
+        fprintf(out, "%s: %" PRId64 " labels, %s\n", places->labels, embedded->labels.shape[0],
+                info->label_number ? "float64" : "int64");
     if (places->rows[0])
         fprintf(out, "%s: which row is which sample\n", places->rows);
     if (left_out && places->left_out[0])
@@ -301,8 +302,9 @@ int invar_cli_embed(int argc, char **argv)
         {"split", 0, "SPLIT",
          "train, test or all, which is train then test, of a table in the order of its file (default: all)", CLI_TEXT,
          &a.split, 0, 0},
-        {"labels", 0, "FILE.npy", "where the labels go: int64 [samples], -1 where there is none", CLI_TEXT, &a.labels,
-         0, 0},
+        {"labels", 0, "FILE.npy",
+         "where the labels go: int64 [samples], -1 where there is none; of labels that are numbers float64, NaN",
+         CLI_TEXT, &a.labels, 0, 0},
         {"normalise", 0, NULL, "divide every row by its length (a row of zeros stays)", CLI_FLAG, &a.normalise, 0, 0},
         {"windows", 0, NULL,
          "images larger than what the encoder sees: the mean over windows of that size, half a window apart, instead "

@@ -120,6 +120,24 @@ static bool write_rows(const struct embed_table *table, const char *path, struct
     return ok;
 }
 
+/* Classes as int64, numbers as float64. */
+static bool write_labels(const struct embed_table *table, const char *path, struct invar_error *err)
+{
+    const int64_t rows = table->embedded->labels.shape[0], *index = table->embedded->index.data;
+    struct invar_array numbers = {0};
+
+    if (!invar_dataset_info(table->dataset)->label_number)
+        return invar_npy_write(&table->embedded->labels, path, err);
+    bool ok = invar_array_alloc(&numbers, INVAR_FLOAT64, 1, &rows, err);
+    for (int64_t row = 0; ok && row < rows; ++row) {
+        const enum invar_split split = row < table->train_rows ? INVAR_TRAIN : INVAR_TEST;
+        ((double *)numbers.data)[row] = invar_dataset_targets(table->dataset, split)[index[row]];
+    }
+    ok = ok && invar_npy_write(&numbers, path, err);
+    invar_array_free(&numbers);
+    return ok;
+}
+
 /* One list for every call: that of an earlier one does not stay where nothing was left out now. */
 static bool write_left_out(const struct embed_table *table, const char *path, int64_t count, struct invar_error *err)
 {
@@ -148,8 +166,7 @@ bool embed_write(const struct embed_table *table, const struct embed_places *pla
     *left_out = 0;
     for (int64_t i = 0; invar_dataset_left_out(table->dataset, i, &one); ++i)
         *left_out += table->split[one.split];
-    return write_output(table, places, err) &&
-           (!places->labels || invar_npy_write(&table->embedded->labels, places->labels, err)) &&
+    return write_output(table, places, err) && (!places->labels || write_labels(table, places->labels, err)) &&
            (!places->rows[0] || write_rows(table, places->rows, err)) &&
            (!places->left_out[0] || write_left_out(table, places->left_out, *left_out, err));
 }

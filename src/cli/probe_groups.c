@@ -127,12 +127,13 @@ void probe_groups_print(const cJSON *results)
     if (!first)
         return;
     printf("\n%-20s %9s %9s  of %s\n", "groups", "worst", "mean",
-           cJSON_GetObjectItemCaseSensitive(first, "column")->valuestring);
+           cli_name(cJSON_GetObjectItemCaseSensitive(first, "column")->valuestring));
     cJSON_ArrayForEach(result, results)
     {
         const cJSON *groups = groups_of(result);
         printf("%-20s %9.4f %9.4f  worst: %s, %.0f samples\n", result->string, number(groups, "worst_accuracy"),
-               number(groups, "mean_over_groups"), cJSON_GetObjectItemCaseSensitive(groups, "worst")->valuestring,
+               number(groups, "mean_over_groups"),
+               cli_name(cJSON_GetObjectItemCaseSensitive(groups, "worst")->valuestring),
                number(groups, "worst_samples"));
     }
     if (cJSON_GetObjectItemCaseSensitive(first, "without"))

@@ -232,6 +232,9 @@ bool inspect_bound(struct inspect *in, struct invar_error *err)
 
     if (in->options->labelled < 1)
         return inspect_absent(out, "labelled is 0");
+    if (info->label_number)
+        return inspect_absent(out, "the label is a number, and the bound is of classes: data.label_kind=class makes "
+                                   "them");
     if (info->classes < 2)
         return inspect_absent(out, "the bound needs labels of two classes or more, which the data do not have");
     if (!inspect_has_pairs(in))

@@ -57,6 +57,8 @@ bool inspect_fisher(struct inspect *in, struct invar_error *err)
     struct invar_fisher fisher;
     struct invar_error why = {0};
 
+    if (invar_dataset_info(in->subject->dataset)->label_number)
+        return inspect_absent(out, "the label is a number, and these are of classes: data.label_kind=class makes them");
     if (invar_dataset_info(in->subject->dataset)->classes < 1)
         return inspect_absent(out, "the data have no labels");
     if (!invar_measure_fisher(&features, in->plain.labels.data, &fisher, &why))

@@ -52,8 +52,10 @@ bool invar_classifier_create(struct invar_trainer *t, struct invar_error *err)
     if (info->classes < 2)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s has %d classes; the online classifier needs labels of at least 2: choose labelled "
-                               "data, or set classifier.enabled=false",
-                               info->source, info->classes);
+                               "data%s, or set classifier.enabled=false",
+                               info->source, info->classes,
+                               info->label_number ? " (its label is a number, data.label_kind=class makes classes)"
+                                                  : "");
     return create_objective(t, err) && create_net(t, info->classes, err);
 }
 

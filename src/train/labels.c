@@ -13,9 +13,10 @@ bool invar_labels_create(struct invar_trainer *t, struct invar_error *err)
     if (!read && !t->classifier)
         return true;
     if (read && !info->assumed && info->classes < 2)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s has %d classes; a term that reads labels needs at least 2: choose labelled data",
-                               info->source, info->classes);
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s has %d classes; a term that reads labels needs at least 2: choose labelled data%s", info->source,
+            info->classes, info->label_number ? " (its label is a number, data.label_kind=class makes classes)" : "");
     if (read && !info->assumed && info->classes > width)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s has %d classes, but z has %lld columns, and cross_entropy reads one a class: set "

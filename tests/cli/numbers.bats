@@ -99,7 +99,26 @@ value() {
     run --separate-stderr "$invar" probe run --threads 1 --label kind alpha=1
     [ "$status" -eq 2 ]
     says alpha=1 classes data.label_kind=number
-    "$invar" inspect run --threads 1 >/dev/null 2>&1
+    "$invar" inspect run --threads 1 2>/dev/null >text
+    [ "$(grep -c 'the label is a number.*data.label_kind=class' text)" -eq 2 ]
+    for needs in classifier.enabled=true 'terms={cross_entropy: {}}'; do
+        run --separate-stderr "$invar" pretrain simclr-table data.source=csv:numbers.csv data.label=y data.ignore=kind \
+            training.steps=2 "$needs" --threads 1 --run refused
+        [ "$status" -ne 0 ]
+        says "its label is a number" data.label_kind=class
+    done
+}
+
+@test "embed writes numbers as labels, which probe the same elsewhere" {
+    "$invar" embed run csv:numbers.csv -o h.npy --labels y.npy --threads 1 >text 2>/dev/null
+    grep -q 'y.npy: 800 labels, float64' text
+    # the first row has none, the second begins with 10 (101.045)
+    [ "$(od -An -tf8 -j128 -N8 y.npy | tr -d ' ')" = nan ] || [ "$(od -An -tf8 -j128 -N8 y.npy | tr -d ' ')" = -nan ]
+    od -An -tf8 -j136 -N8 y.npy | grep -q '10[0-9]\.'
+    run --separate-stderr "$invar" probe h.npy --labels y.npy --threads 1
+    echo "$output $stderr"
+    [ "$status" -eq 0 ]
+    grep -Eq '^linear +0\.9' <<<"$output"
 }
 
 @test "a label of few whole numbers is a number where data.label_kind says so" {
