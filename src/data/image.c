@@ -3,6 +3,7 @@
 #include "data/image.h"
 
 #include "invar/memory.h"
+#include <math.h>
 #include <string.h>
 #include <turbojpeg.h>
 
@@ -130,11 +131,12 @@ bool data_image_convert(struct data_image *image, int channels, const char *name
 
 void data_image_narrow(struct data_image *image)
 {
-    const size_t count = data_image_bytes(image) / 2;
+    const size_t count = data_image_bytes(image) / image->unit;
     const uint16_t *wide = (const uint16_t *)(const void *)image->pixels;
+    const float *floats = (const float *)(const void *)image->pixels;
 
-    for (size_t i = 0; image->unit == 2 && i < count; i++)
-        image->pixels[i] = (uint8_t)((wide[i] + 128u) / 257u);
+    for (size_t i = 0; image->unit > 1 && i < count; i++)
+        image->pixels[i] = (uint8_t)(image->unit == 2 ? (wide[i] + 128u) / 257u : (unsigned)lrintf(255 * floats[i]));
     image->unit = 1;
 }
 
@@ -240,23 +242,46 @@ static bool is_jpeg(const uint8_t *bytes, size_t size)
     return size >= 3 && bytes[0] == 0xff && bytes[1] == 0xd8 && bytes[2] == 0xff;
 }
 
-int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size)
+static bool is_tiff(const uint8_t *bytes, size_t size)
+{
+    return size >= 4 && (memcmp(bytes, "II*\0", 4) == 0 || memcmp(bytes, "MM\0*", 4) == 0 ||
+                         memcmp(bytes, "II+\0", 4) == 0 || memcmp(bytes, "MM\0+", 4) == 0);
+}
+
+static bool is_webp(const uint8_t *bytes, size_t size)
+{
+    return size >= 12 && memcmp(bytes, "RIFF", 4) == 0 && memcmp(bytes + 8, "WEBP", 4) == 0;
+}
+
+int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size, struct invar_error *err)
 {
     if (is_png(bytes, size))
         return data_png_channels(bytes, size);
+    if (is_tiff(bytes, size))
+        return data_tiff_channels(bytes, size, err);
+    if (is_webp(bytes, size))
+        return 3;
     return is_jpeg(bytes, size) ? data_jpeg_channels(decoder, bytes, size) : 0;
 }
 
 static bool decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                    struct data_image *image, struct invar_error *err)
 {
+    static const struct {
+        bool (*is)(const uint8_t *bytes, size_t size);
+        bool (*decode)(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                       struct data_image *image, struct invar_error *err);
+    } formats[] = {{is_jpeg, data_jpeg_decode},
+                   {is_png, data_png_decode},
+                   {is_tiff, data_tiff_decode},
+                   {is_webp, data_webp_decode}};
+
     if (size == 0)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a JPEG or PNG image", name);
-    if (is_png(bytes, size))
-        return data_png_decode(decoder, bytes, size, name, channels, image, err);
-    if (is_jpeg(bytes, size))
-        return data_jpeg_decode(decoder, bytes, size, name, channels, image, err);
-    return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is neither a JPEG nor a PNG image", name);
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is empty, expected a JPEG, PNG, TIFF or WebP image", name);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (formats[i].is(bytes, size))
+            return formats[i].decode(decoder, bytes, size, name, channels, image, err);
+    return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is no JPEG, PNG, TIFF or WebP image", name);
 }
 
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,

@@ -34,7 +34,7 @@ size_t data_image_bytes(const struct data_image *image);
 /** In place: 1 to 3 channels replicates, 3 to 1 is the ITU-R 601 luma; needs the room of the wider. Other numbers are
  * refused with a sentence. */
 bool data_image_convert(struct data_image *image, int channels, const char *name, struct invar_error *err);
-/** 16 bits to 8, rounded. */
+/** 16 bits or floats to 8 bits, rounded. */
 void data_image_narrow(struct data_image *image);
 void data_image_free(struct data_image *image);
 
@@ -64,17 +64,22 @@ void data_decoder_free(struct data_decoder *decoder);
 /** Room for size bytes in decoder->file. */
 bool data_decoder_reserve(struct data_decoder *decoder, size_t size, struct invar_error *err);
 
-/** Channels that decoding would give by the header alone; 0: it says none. */
-int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size);
+/** Channels that decoding would give by the header alone; 0: it says none, and why in err. */
+int data_image_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size, struct invar_error *err);
+int data_tiff_channels(const uint8_t *bytes, size_t size, struct invar_error *err);
 int data_png_channels(const uint8_t *bytes, size_t size);
 int data_jpeg_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size);
-/** Decodes JPEG or PNG, told apart by content, to so many channels: 0 those of the file without opacity, 1 or 3
- * converted, 2 or 4 with opacity, others as the file has them. name is for messages. */
+/** Decodes JPEG, PNG, TIFF or WebP, told apart by content, to so many channels: 0 those of the file without opacity, 1
+ * or 3 converted, 2 or 4 with opacity, others as the file has them. name is for messages. */
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                        struct data_image *image, struct invar_error *err);
 /** The formats; bytes start with the format's signature. What they give has one, three or all of the file's channels,
  * with opacity where channels asks for it, and room for what is asked. */
 bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                      struct data_image *image, struct invar_error *err);
+bool data_tiff_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
+                      struct data_image *image, struct invar_error *err);
+bool data_webp_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                       struct data_image *image, struct invar_error *err);
 bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                      struct data_image *image, struct invar_error *err);

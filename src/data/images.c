@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The source `images`: a folder, or a tar of a folder, of JPEG and PNG files. */
+/* The source `images`: a folder, or a tar of a folder, of image files. */
 #include "data/layout.h"
 #include "data/tar.h"
 
@@ -103,7 +103,7 @@ static int channels_of(const struct data_source *source, int64_t item, struct da
                        struct invar_error *err)
 {
     size_t size;
-    return load(source, item, decoder, &size, err) ? data_image_channels(decoder, decoder->file, size) : 0;
+    return load(source, item, decoder, &size, err) ? data_image_channels(decoder, decoder->file, size, err) : 0;
 }
 
 static bool decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
@@ -122,7 +122,7 @@ static bool scan(struct images *images, const char *path, size_t limit, struct i
     struct stat info;
     if (stat(path, &info) != 0)
         return invar_error_set(err, INVAR_ERROR_FILE,
-                               "%s: %s; images:PATH needs a folder or a tar of folders of JPEG and PNG files", path,
+                               "%s: %s; images:PATH needs a folder or a tar of folders of image files", path,
                                strerror(errno));
     if (S_ISDIR(info.st_mode)) {
         images->folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -141,8 +141,8 @@ static bool scan(struct images *images, const char *path, size_t limit, struct i
 bool data_images_open(struct data_source *source, const char *path, const struct invar_data_options *options,
                       struct invar_error *err)
 {
-    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", NULL};
-    static const struct data_layout layout = {"image", ".jpg, .jpeg or .png", endings, false};
+    static const char *const endings[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", NULL};
+    static const struct data_layout layout = {"image", ".jpg, .png, .tif, .webp, ...", endings, false};
     struct images *images = invar_alloc(1, sizeof *images, err);
     if (!images)
         return false;

@@ -7,7 +7,7 @@
 
 /** What samples are called and how their files end. */
 struct data_layout {
-    const char *noun, *expected; /**< "image", ".jpg, .jpeg or .png" */
+    const char *noun, *expected; /**< "image", ".jpg, .png, .tif, .webp, ..." */
     const char *const *endings;  /**< NULL-ended */
     bool flat;                   /**< folders below train/ and test/ are no classes */
 };

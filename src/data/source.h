@@ -105,12 +105,13 @@ size_t data_memory_limit(const struct invar_data_options *options);
     X("cifar10", "DIR", INVAR_DATA_IMAGE, "CIFAR-10, binary version", data_cifar10_open)                               \
     X("cifar100", "DIR", INVAR_DATA_IMAGE, "CIFAR-100, binary version, fine labels", data_cifar100_open)               \
     X("images", "PATH", INVAR_DATA_IMAGE,                                                                              \
-      "folder or tar[.gz] of JPEG and PNG files, class = folder; train/ and test/ or val/ optional", data_images_open) \
+      "folder or tar[.gz] of JPEG, PNG, TIFF and WebP files, class = folder; train/ and test/ or val/ optional",       \
+      data_images_open)                                                                                                \
     X("csv", "FILE", INVAR_DATA_TABLE,                                                                                 \
       "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label", data_table_open)           \
     X("npy", "FILE", INVAR_DATA_TABLE,                                                                                 \
-      "NumPy array: images [N][C][H][W] or [N][H][W], or rows of numbers [N][d]; labels by data.labels=FILE", \
-      data_npy_open)                                                                                                    \
+      "NumPy array: images [N][C][H][W] or [N][H][W], or rows of numbers [N][d]; labels by data.labels=FILE",          \
+      data_npy_open)                                                                                                   \
     X("audio", "DIR", INVAR_DATA_AUDIO,                                                                                \
       "folder of WAV, FLAC and OGG files, class = folder, or by data.pattern; train/ and test/ optional",              \
       data_audio_open)

@@ -50,7 +50,7 @@ static void every_source_has_a_name_and_help(void **state)
     int count = 0;
     for (const struct invar_source_name *source = invar_source_names(); source->name; source++, count++)
         assert_true(*source->name && *source->help);
-    assert_int_equal(count, 7);
+    assert_int_equal(count, 8);
 }
 
 static void splits_every_class_by_seed(void **state)
@@ -166,7 +166,7 @@ static void unreadable_images_are_skipped_and_named(void **state)
         assert_int_equal(info->count[INVAR_TRAIN], 198);
         assert_int_equal(info->skipped, 2);
         assert_int_equal(warnings, 2);
-        assert_string_equal(info->first_skipped, "class-0/000.png: is neither a JPEG nor a PNG image");
+        assert_string_equal(info->first_skipped, "class-0/000.png: is no JPEG, PNG, TIFF or WebP image");
         assert_int_equal(invar_dataset_labels(dataset, INVAR_TRAIN)[99], 1);
         invar_dataset_close(dataset);
     }

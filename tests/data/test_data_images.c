@@ -103,7 +103,7 @@ static void refuses_folders_without_images(void **state)
     make_refused(&options, INVAR_ERROR_DATA, "holds no image");
     put_gray("cat/1.png", 1);
     assert_ok(invar_folder_create(test_path(folder, "dog"), &err), &err);
-    make_refused(&options, INVAR_ERROR_DATA, "class folder dog holds no .jpg, .jpeg or .png image");
+    make_refused(&options, INVAR_ERROR_DATA, "class folder dog holds no .jpg, .png, .tif, .webp, ... image");
     put("dog/readme.txt", (struct bytes){0});
     make_refused(&options, INVAR_ERROR_DATA, "class folder dog holds no");
     options = make_options("images", "/dev/null");
@@ -300,7 +300,7 @@ static void opacity_is_kept_when_asked_for(void **state)
                 struct invar_data_options options = make_options("images", folder);
                 for (int i = 0; i < 6 * samples; i++) {
                     narrow[i] = samples == 2 ? gray[i % 2] : colour[i % 4];
-                    one[i] = samples == 2 ? (uint16_t)(300 + i % 2) : wide[i % 4];
+                    one[i] = samples == 2 ? (uint16_t)(300 + (i & 1)) : wide[i % 4];
                 }
                 put("a/1.png", make_png_as(bits == 8 ? (void *)narrow : (void *)one, (size_t)(6 * samples * bits / 8),
                                            2, 3, samples == 2 ? 4 : 6, bits, NULL));
@@ -332,9 +332,9 @@ static void refuses_bad_images(void **state)
 {
     (void)state;
     struct bytes bytes = {0};
-    refuse_image(bytes, "a/1.jpg: is empty, expected a JPEG or PNG image");
+    refuse_image(bytes, "a/1.jpg: is empty, expected a JPEG, PNG, TIFF or WebP image");
     bytes_put(&bytes, "GIF89a, which is neither", 24);
-    refuse_image(bytes, "a/1.jpg: is neither a JPEG nor a PNG image");
+    refuse_image(bytes, "a/1.jpg: is no JPEG, PNG, TIFF or WebP image");
     for (int fraction = 1; fraction < 8; fraction++) {
         bytes = make_png(40, 40, 3, 7);
         bytes.size = bytes.size * (size_t)fraction / 8;

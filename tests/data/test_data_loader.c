@@ -188,7 +188,7 @@ static void bad_ones_are_replaced_by_the_next(void **state)
             }
             assert_int_equal(invar_dataset_info(dataset)->skipped, 3);
             assert_string_equal(invar_dataset_info(dataset)->first_skipped,
-                                "class-1/31.png: is empty, expected a JPEG or PNG image");
+                                "class-1/31.png: is empty, expected a JPEG, PNG, TIFF or WebP image");
         }
         bytes_write(&(struct bytes){0}, folder, "class-0/05.png");
         assert_ok(invar_loader_start(loader, order, 6, &err), &err);
