@@ -404,8 +404,9 @@ bool comparison_make(struct comparison *out, struct report_run *const *runs, int
         goto failed;
     memcpy(out->run, runs, (size_t)count * sizeof(struct report_run *));
     if (!note_problems(out, err) || !note_older(out, err) || !note_choices(out, err) || !note_data(out, err) ||
-        !comparison_machines(out, err) || !comparison_form_groups(out, err) || !comparison_measure(out, options, err) ||
-        !find_base(out, options->base, err) || !comparison_average(out, err) || !note_seeds(out, err) ||
+        !comparison_machines(out, err) || !comparison_labels(out, err) || !comparison_form_groups(out, err) ||
+        !comparison_measure(out, options, err) || !find_base(out, options->base, err) ||
+        !comparison_average(out, err) || !note_seeds(out, err) ||
         (options->sort && !sort_groups(out, options->sort, err)))
         goto failed;
     return true;

@@ -23,6 +23,8 @@ const char *comparison_apart(const struct comparison_value *value, const struct 
 bool comparison_form_groups(struct comparison *c, struct invar_error *err);
 /** In what machines differ, and a sentence for each of training and results where they do. */
 bool comparison_machines(struct comparison *c, struct invar_error *err);
+/** A sentence for every kind of data of which some samples have no label. */
+bool comparison_labels(struct comparison *c, struct invar_error *err);
 /** Means of the groups, and differences to the base. */
 bool comparison_average(struct comparison *c, struct invar_error *err);
 

@@ -71,7 +71,7 @@ probes() {
     ! grep -q 'samples without labels' inspect.txt
     grep -q 'training samples that the head was fitted on' inspect.txt
     "$invar" report run
-    "$invar" compare run | grep -q run
+    "$invar" compare run | grep -q "80 of 8000 training and 20 of 2000 test samples of csv:few.csv have a label"
 }
 
 @test "other test data: its own rows without a label are counted, and one without any label is refused" {
