@@ -39,10 +39,10 @@ void json_lost(void)
 
 bool json_whole(const char *what, struct invar_error *err)
 {
-    return !lost ||
-           invar_error_set(
-               err, INVAR_ERROR_MEMORY,
-               "%s: there is not enough memory for all of it, so nothing was written; free some and try again", what);
+    return !lost || invar_error_set(err, INVAR_ERROR_MEMORY,
+                                    "%s: there was not enough memory for all of it, so it is not complete and was not "
+                                    "stored; free some and try again",
+                                    what);
 }
 
 char *json_print(const cJSON *root, bool formatted, const char *what, struct invar_error *err)

@@ -134,7 +134,11 @@ int main(int argc, char **argv)
     cli_guard_output();
     cli_log_start();
     json_begin();
+    struct invar_error err = {0};
     int status = run(argc, argv);
+    /* What text is printed from is JSON, too, and who printed it need not have looked. */
+    if (status == CLI_DONE && !json_whole("what was printed", &err))
+        status = cli_fail(&err);
     errno = 0;
     if ((fflush(stdout) || ferror(stdout) || fflush(cli_raw_output()) || ferror(cli_raw_output())) &&
         status == CLI_DONE) {

@@ -399,13 +399,17 @@ static int show_results(struct cli_run *run, const struct arguments *arguments, 
 {
     struct invar_error err = {0};
 
+    if (!json_whole("the results", &err))
+        return status ? status : cli_fail(&err);
     if (!report->results->child)
-        return !status && !json_whole("the results", &err) ? cli_fail(&err) : status;
+        return status;
     cli_test_note(run, report->results);
     if (!keep_results(run, report->results, &err)) {
         const int failed = cli_fail(&err);
         status = status ? status : failed;
     }
+    if (!json_whole("the results", NULL)) /* said above */
+        return status;
     if (!arguments->json) {
         probe_report_print(report, settings, invar_dataset_info(run->dataset));
         cli_test_print(run);
