@@ -43,7 +43,7 @@ static bool set_labels(const struct arguments *arguments, struct probe_settings 
                                arguments->labels.count, PROBE_MAX_LABELS);
     if (arguments->labels.count && !method->few_labels)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "--labels is of the methods linear and finetune: leave out %s, which is %s",
+                               "--labels is of the methods linear, ridge and finetune: leave out %s, which is %s",
                                settings->preset ? "--preset" : "--method", method->name);
     if (arguments->labels.count && arguments->groups)
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -250,7 +250,8 @@ static cJSON *measure_one(struct cli_run *run, const struct subject *subject, co
                                           subject->test_targets};
 
     if (info->label_number)
-        return probe_measure_number(&numbers, info, settings, err);
+        return few ? probe_measure_number_few(&numbers, info, settings, labels, err)
+                   : probe_measure_number(&numbers, info, settings, err);
     if (settings->method == PROBE_SGD)
         return probe_measure_sgd(run, subject->chosen.encoder, settings, err);
     if (settings->method == PROBE_ONLINE)

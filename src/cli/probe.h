@@ -159,6 +159,12 @@ bool probe_keep_targets(struct invar_embedded *embedded, const double *targets, 
 /** Ridge regression or neighbours' means as the JSON object of probe.json; NULL with err. */
 cJSON *probe_measure_number(const struct probe_numbers *numbers, const struct invar_dataset_info *info,
                             const struct probe_settings *settings, struct invar_error *err);
+/** The same with few of the training rows, several draws of them: means, and the interval of R2. */
+cJSON *probe_measure_number_few(const struct probe_numbers *numbers, const struct invar_dataset_info *info,
+                                const struct probe_settings *settings, const struct probe_labels *labels,
+                                struct invar_error *err);
+/** Adds spearman, or why there is none (NAN). */
+void probe_add_spearman(cJSON *object, double spearman);
 void probe_numbers_print(const cJSON *results);
 /** The linear probe by SGD of an encoder. */
 cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encoder,

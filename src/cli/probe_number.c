@@ -40,8 +40,6 @@ bool probe_check_number(const struct invar_dataset_info *info, struct probe_sett
     for (int i = 0; i < baselines->count; ++i)
         if (!strcmp(baselines->item[i], "supervised"))
             return needs_classes(info, settings, "--baseline supervised", err);
-    if (settings->label_count > 1 || strcmp(settings->labels[0].text, "all") != 0)
-        return needs_classes(info, settings, "--labels, which draws by class,", err);
     if (groups)
         return needs_classes(info, settings, "--groups, which is accuracy,", err);
     if (settings->for_classes)
@@ -86,15 +84,20 @@ static struct invar_matrix features_of(const struct invar_embedded *embedded)
     return (struct invar_matrix){array->dtype, array->shape[0], array->shape[1], array->data};
 }
 
+void probe_add_spearman(cJSON *object, double spearman)
+{
+    if (isfinite(spearman))
+        cJSON_AddNumberToObject(object, "spearman", spearman);
+    else
+        cJSON_AddStringToObject(object, "spearman_absent", "all predictions are equal, so they have no ranks");
+}
+
 static void add_measures(cJSON *object, const struct invar_regression *measured)
 {
     cJSON_AddNumberToObject(object, "r2", measured->r2);
     cJSON_AddNumberToObject(object, "mae", measured->mae);
     cJSON_AddNumberToObject(object, "mse", measured->mse);
-    if (isfinite(measured->spearman))
-        cJSON_AddNumberToObject(object, "spearman", measured->spearman);
-    else
-        cJSON_AddStringToObject(object, "spearman_absent", "all predictions are equal, so they have no ranks");
+    probe_add_spearman(object, measured->spearman);
 }
 
 static cJSON *ridge(const struct probe_numbers *n, const struct invar_ridge_options *options, struct invar_error *err)
@@ -213,6 +216,19 @@ static void print_number(const cJSON *result, const char *name)
         printf(" %11s", "none");
 }
 
+static void print_draws(const cJSON *result)
+{
+    const cJSON *draws = cJSON_GetObjectItemCaseSensitive(result, "r2_by_draw");
+    const cJSON *interval = cJSON_GetObjectItemCaseSensitive(result, "interval");
+
+    if (draws)
+        printf("  mean of %d draws of %.0f labels", cJSON_GetArraySize(draws),
+               cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "train_count")));
+    if (interval)
+        printf(", 95 %% interval of R2 %.4f to %.4f", cJSON_GetArrayItem(interval, 0)->valuedouble,
+               cJSON_GetArrayItem(interval, 1)->valuedouble);
+}
+
 void probe_numbers_print(const cJSON *results)
 {
     static const char *const names[] = {"r2", "mae", "spearman"};
@@ -232,6 +248,7 @@ void probe_numbers_print(const cJSON *results)
             printf("  alpha %g", alpha->valuedouble);
         if (held_out)
             printf(" (held out R2 %.4f)", held_out->valuedouble);
+        print_draws(result);
         cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(result, "r2_by_k"))
             printf("  k %s: R2 %.4f", item->string, item->valuedouble);
         printf("  %s\n", cli_duration(cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "seconds")),

@@ -16,7 +16,7 @@ const struct probe_method_spec probe_methods[PROBE_METHODS] = {
     [PROBE_LINEAR] = {"linear", "logistic regression, fitted until it converges", invar_probe_option_table,
                       offsetof(struct probe_settings, linear), all_baselines, true},
     [PROBE_RIDGE] = {"ridge", "of labels that are numbers, where it is what linear means: ridge regression",
-                     invar_ridge_option_table, offsetof(struct probe_settings, ridge), untrained_or_input, false},
+                     invar_ridge_option_table, offsetof(struct probe_settings, ridge), untrained_or_input, true},
     [PROBE_NEIGHBOURS] = {"neighbours", "nearest neighbours by cosine similarity", invar_neighbours_option_table,
                           offsetof(struct probe_settings, knn), all_baselines, false},
     [PROBE_SGD] = {"sgd", "a linear classifier by SGD on views drawn anew every epoch, as in papers",

@@ -78,7 +78,7 @@ value() {
 
 @test "what needs classes is refused, and data.label_kind=class makes them" {
     for arguments in "--method sgd" "--method finetune" "--method online" "--preset lightly-knn" "--baseline supervised" \
-        "--labels 10" "--groups kind"; do
+        "--groups kind"; do
         # shellcheck disable=SC2086
         run --separate-stderr "$invar" probe run --threads 1 $arguments
         echo "$arguments: $status $stderr"
@@ -119,6 +119,29 @@ value() {
     echo "$output $stderr"
     [ "$status" -eq 0 ]
     grep -Eq '^linear +0\.9' <<<"$output"
+}
+
+@test "few labels: draws of rows, their mean and its interval" {
+    run --separate-stderr "$invar" probe run --threads 1 --labels 20 --labels 50% --labels 3 --labels all --baseline input
+    echo "$output $stderr"
+    [ "$status" -eq 0 ]
+    grep -Eq '^input@20 .*mean of 5 draws of 20 labels, 95 % interval of R2 [01]\.[0-9]+ to [01]\.[0-9]+' <<<"$output"
+    grep -Eq '^linear@50% .*mean of 5 draws of 240 labels' <<<"$output"
+    grep -Eq '^linear@3 .*mean of 5 draws of 3 labels' <<<"$output"
+    grep -Eq '^linear .*alpha' <<<"$output"
+    [[ "$output" == *"480 training and 120 test samples"* ]]
+    [ "$(grep -c '"r2_by_draw"' run/probe.json)" -eq 6 ]
+    json_object <run/probe.json
+    "$invar" compare run --metric linear@20.r2 --json | json_object
+    # all of the rows are no draw
+    "$invar" probe run --threads 1 --labels 480 --draws 2 --baseline input alpha=1 >/dev/null 2>&1
+    "$invar" probe run --threads 1 --baseline input alpha=1 >/dev/null 2>&1
+    awk -v a="$(value r2 input@480)" -v b="$(value r2 input)" 'BEGIN { d = a - b; exit !(a > 0.9 && d * d < 1e-20) }'
+    for labels in 481 1 0.1%; do
+        run --separate-stderr "$invar" probe run --threads 1 --labels $labels
+        [ "$status" -eq 1 ]
+        says "--labels $labels" "training samples"
+    done
 }
 
 @test "a label of few whole numbers is a number where data.label_kind says so" {
