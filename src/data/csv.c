@@ -14,6 +14,7 @@
 
 #define FILE_LIMIT ((size_t)2 << 30)
 #define TEXT_LIMIT ((size_t)15 << 28)
+#define MOST_DIGITS 900000000000000u /* ten times as much and a digit is still exact as a double */
 #define MAX_COLUMNS 65536
 
 struct reading {
@@ -436,34 +437,65 @@ int data_csv_column(const struct data_csv *csv, const char *name, const char *wh
 
 /* ---- numbers ---- */
 
+/* A decimal number as its digits and what power of ten they are of. */
+struct decimal {
+    uint64_t digits;
+    int power;
+    bool negative, exact; /* exact: digits and power hold all of it */
+};
+
+static const char *take_digits(const char *at, struct decimal *out, int *count, bool behind_point)
+{
+    for (; *at >= '0' && *at <= '9'; at++, ++*count) {
+        out->exact = out->exact && out->digits < MOST_DIGITS;
+        out->digits = out->exact ? out->digits * 10 + (uint64_t)(*at - '0') : 0;
+        out->power -= behind_point;
+    }
+    return at;
+}
+
 /* What strtod takes beyond decimal numbers (hexadecimal, inf, nan) is text here. */
-static bool is_number(const char *text, char point)
+static bool is_number(const char *text, char point, struct decimal *out)
 {
     const char *at = text + (*text == '+' || *text == '-');
-    size_t digits = strspn(at, "0123456789");
+    int count = 0;
 
-    at += digits;
-    if (*at == point) {
-        const size_t more = strspn(++at, "0123456789");
-        digits += more;
-        at += more;
-    }
-    if (digits > 0 && (*at == 'e' || *at == 'E')) {
+    *out = (struct decimal){.negative = *text == '-', .exact = true};
+    at = take_digits(at, out, &count, false);
+    if (*at == point)
+        at = take_digits(at + 1, out, &count, true);
+    if (count > 0 && (*at == 'e' || *at == 'E')) {
+        out->exact = false;
         at++;
         at += *at == '+' || *at == '-';
-        digits = strspn(at, "0123456789");
-        at += digits;
+        count = (int)strspn(at, "0123456789");
+        at += count;
     }
-    return digits > 0 && *at == '\0';
+    return count > 0 && *at == '\0';
+}
+
+/* The quotient of two numbers that a double holds is rounded as strtod rounds it. */
+static bool divide(const struct decimal *number, double *value)
+{
+    static const double tens[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
+
+    if (!number->exact || number->power < -15)
+        return false;
+    *value = (double)number->digits / tens[-number->power];
+    *value = number->negative ? -*value : *value;
+    return true;
 }
 
 bool data_csv_number(const struct data_csv *csv, const char *text, double *value)
 {
     char plain[64];
     const char *comma = csv->separator == ',' ? NULL : strchr(text, ',');
+    struct decimal number;
 
-    if (!is_number(text, comma ? ',' : '.'))
+    if (!is_number(text, comma ? ',' : '.', &number))
         return false;
+    if (divide(&number, value))
+        return true;
     if (comma) {
         if (strlen(text) >= sizeof plain)
             return false;

@@ -29,8 +29,10 @@ bool data_rules_make(struct data_rules *rules, const struct invar_data_options *
         !data_names_make(&rules->numeric, options->numeric, err) ||
         !data_names_make(&rules->ignore, options->ignore, err))
         return false;
-    for (int i = 0; i < rules->missing.count; i++)
+    for (int i = 0; i < rules->missing.count; i++) {
         rules->empty_missing = rules->empty_missing || strcmp(rules->missing.name[i], "empty") == 0;
+        rules->begins[(unsigned char)rules->missing.name[i][0]] = true;
+    }
     return true;
 }
 
@@ -46,6 +48,8 @@ bool data_rules_missing(const struct data_rules *rules, const char *text)
 {
     if (!*text)
         return rules->empty_missing;
+    if (!rules->begins[(unsigned char)*text])
+        return false;
     for (int i = 0; i < rules->missing.count; i++)
         if (strcmp(rules->missing.name[i], text) == 0)
             return true;

@@ -102,6 +102,7 @@ struct data_rules {
     const struct invar_data_options *options;
     struct data_names missing, categorical, numeric, ignore;
     bool empty_missing;
+    bool begins[256]; /**< by its first byte: whether a marker of missing values may be one */
 };
 bool data_rules_make(struct data_rules *rules, const struct invar_data_options *options, struct invar_error *err);
 void data_rules_free(struct data_rules *rules);

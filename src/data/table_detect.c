@@ -8,16 +8,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNIQUE 0.9 /* so many different texts a row, and more than FEW, only tell rows apart */
+#define BLOCK 64                /* columns looked at together, */
+#define BLOCK_NUMBERS (1 << 22) /* and at most so many numbers of them */
+#define UNIQUE 0.9              /* so many different texts a row, and more than FEW, only tell rows apart */
 #define FEW 20
 #define MOSTLY 0.9 /* a column of text with so many numbers is likely one of numbers with a marker in it */
+
+/* What stands in a column: how many numbers and texts, and the first row with a text or a number beyond all bounds. */
+struct found {
+    int64_t numbers, texts, first_text, too_large;
+};
 
 struct detecting {
     const struct data_csv *csv;
     const struct data_rules *rules;
     const uint8_t *split; /* [rows] */
     struct data_schema *schema;
-    double *values; /* [rows] of the column being looked at */
+    double *values; /* [rows] of the column being looked at, in the block */
+    int width;      /* columns of a block */
+    double *block;  /* [width][rows] */
+    struct found found[BLOCK];
 };
 
 static const char *header(const struct data_csv *csv, int column)
@@ -27,27 +37,41 @@ static const char *header(const struct data_csv *csv, int column)
 
 /* ---- numbers ---- */
 
-/* What stands in a column: how many numbers and texts, and the first row with a text or a number beyond all bounds. */
-struct found {
-    int64_t numbers, texts, first_text, too_large;
-};
+static void look_at(const struct detecting *d, int column, int64_t row, const struct data_form *form, double *value,
+                    struct found *found)
+{
+    const char *cell = data_csv_cell(d->csv, row, column);
+
+    *value = NAN;
+    if (data_rules_missing(d->rules, cell))
+        return;
+    if (!data_form_number(form, d->csv, cell, value)) {
+        found->first_text = found->texts++ == 0 ? row : found->first_text;
+        return;
+    }
+    found->numbers++;
+    if (!isfinite(*value) && found->too_large < 0)
+        found->too_large = row;
+}
 
 static void look(struct detecting *d, int column, const struct data_form *form, struct found *found)
 {
     *found = (struct found){.first_text = -1, .too_large = -1};
-    for (int64_t row = 0; row < d->csv->rows; row++) {
-        const char *cell = data_csv_cell(d->csv, row, column);
-        d->values[row] = NAN;
-        if (data_rules_missing(d->rules, cell))
-            continue;
-        if (!data_form_number(form, d->csv, cell, &d->values[row])) {
-            found->first_text = found->texts++ == 0 ? row : found->first_text;
-            continue;
-        }
-        found->numbers++;
-        if (!isfinite(d->values[row]) && found->too_large < 0)
-            found->too_large = row;
-    }
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        look_at(d, column, row, form, &d->values[row], found);
+}
+
+/* Several columns at once, row by row as they lie in memory, as plain numbers. */
+static void look_block(struct detecting *d, int first)
+{
+    const int end = first + d->width < d->csv->columns ? first + d->width : d->csv->columns;
+    const struct data_form plain = {0};
+
+    for (int c = first; c < end; c++)
+        d->found[c - first] = (struct found){.first_text = -1, .too_large = -1};
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        for (int c = first; c < end; c++)
+            look_at(d, c, row, &plain, &d->block[(int64_t)(c - first) * d->csv->rows + row], &d->found[c - first]);
 }
 
 static bool refuse_too_large(const struct detecting *d, int column, int64_t row, struct invar_error *err)
@@ -228,14 +252,12 @@ static bool read_form(struct detecting *d, int number, struct found *found)
     return true;
 }
 
-static bool detect_column(struct detecting *d, int number, struct invar_error *err)
+static bool detect_column(struct detecting *d, int number, struct found found, struct invar_error *err)
 {
     const char *name = header(d->csv, number);
     const bool categorical = data_names_match(&d->rules->categorical, name);
     const bool numeric = data_names_match(&d->rules->numeric, name);
     struct invar_column *column = &d->schema->column[d->schema->count++];
-    const struct data_form plain = {0};
-    struct found found;
 
     if (data_csv_column(d->csv, name, "which it has", err) < 0 || !(column->name = invar_strdup(name, err)))
         return false;
@@ -245,7 +267,6 @@ static bool detect_column(struct detecting *d, int number, struct invar_error *e
                                name);
     if (categorical)
         return categorise(d, number, column, err);
-    look(d, number, &plain, &found);
     if (found.texts > 0 && found.too_large < 0)
         read_form(d, number, &found);
     if (found.too_large >= 0 && found.texts == 0)
@@ -308,20 +329,27 @@ struct data_schema *data_schema_detect(const struct data_csv *csv, const struct 
     bool ok = false;
 
     d.schema = invar_alloc(1, sizeof *d.schema, err);
-    d.values = invar_alloc((size_t)csv->rows + 1, sizeof *d.values, err);
-    if (!d.schema || !d.values || !data_schema_reserve(d.schema, csv->columns, err) ||
+    while (d.width < BLOCK && (d.width + 1) * (csv->rows + 1) <= BLOCK_NUMBERS)
+        d.width++;
+    d.width += d.width == 0;
+    d.block = invar_alloc((size_t)d.width * (size_t)(csv->rows + 1), sizeof *d.block, err);
+    if (!d.schema || !d.block || !data_schema_reserve(d.schema, csv->columns, err) ||
         !check_names(csv, &rules->categorical, "categorical", err) ||
         !check_names(csv, &rules->numeric, "numeric", err) || !check_names(csv, &rules->ignore, "ignore", err))
         goto done;
-    for (int c = 0; c < csv->columns; c++)
+    for (int c = 0; c < csv->columns; c++) {
+        if (c % d.width == 0)
+            look_block(&d, c);
+        d.values = d.block + c % d.width * csv->rows;
         if (c != label && !data_names_match(&rules->ignore, header(csv, c)) && !only_numbers_rows(&d, c) &&
-            !detect_column(&d, c, err))
+            !detect_column(&d, c, d.found[c % d.width], err))
             goto done;
+    }
     d.schema->comma = data_csv_comma(csv);
     d.schema->label = invar_strdup(label >= 0 ? header(csv, label) : "", err);
     ok = d.schema->label && data_schema_arrange(d.schema, err);
 done:
-    invar_free(d.values);
+    invar_free(d.block);
     if (ok)
         return d.schema;
     data_schema_free(d.schema);

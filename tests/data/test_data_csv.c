@@ -4,6 +4,8 @@
 
 #include "data/csv.h"
 
+#include <math.h>
+
 static const char *write_text(const char *name, const char *text)
 {
     return test_file(folder, name, text, strlen(text));
@@ -245,6 +247,46 @@ static void test_unnamed(void **state)
     expect_names("a,,b\n1,1,x\n1,2,y\n", "a|c2|b", false);
 }
 
+/* Every bit is that of strtod, in whatever form. */
+static void test_numbers(void **state)
+{
+    const struct data_csv comma = {.separator = ','}, other = {.separator = ';'};
+    uint64_t seed = 88172645463325252u;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        char text[64];
+        double got, wanted;
+        seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+        const int digits = (int)(seed % 20), scale = (int)(seed / 32 % 25);
+        const double number = (double)(int64_t)seed / pow(10, scale);
+        if (i % 3)
+            snprintf(text, sizeof text, "%.*f", digits % 12, fmod(number, 1e12));
+        else
+            snprintf(text, sizeof text, i % 2 ? "%.*e" : "%.*g", digits, number);
+        wanted = strtod(text, NULL);
+        assert_true(data_csv_number(&comma, text, &got));
+        assert_memory_equal(&got, &wanted, sizeof got);
+        if (strchr(text, '.'))
+            *strchr(text, '.') = ',';
+        assert_true(data_csv_number(&other, text, &got));
+        assert_memory_equal(&got, &wanted, sizeof got);
+    }
+    static const char *const texts[] = {"",     "-",   "+",   ".",  "1.2.3", "e5", "1e",
+                                        "0x10", "inf", "nan", "1 ", " 1",    "1-", "--1"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        double got;
+        assert_false(data_csv_number(&comma, texts[i], &got));
+    }
+    static const char *const numbers[] = {
+        "-0", "+5", ".5", "5.", "0.1", "900000000000000", "9007199254740993", "0.000000000000001", "00012.50", "-.25"};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        double got, wanted = strtod(numbers[i], NULL);
+        assert_true(data_csv_number(&comma, numbers[i], &got));
+        assert_memory_equal(&got, &wanted, sizeof got);
+    }
+}
+
 static void expect_separator(const char *text, char separator)
 {
     assert_int_equal(data_csv_find_separator(text, strlen(text)), separator);
@@ -269,9 +311,10 @@ static void test_separators(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_preamble), cmocka_unit_test(test_preamble_lines), cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_lines),    cmocka_unit_test(test_refused),        cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_heads),    cmocka_unit_test(test_unnamed),        cmocka_unit_test(test_separators),
+        cmocka_unit_test(test_numbers),    cmocka_unit_test(test_preamble), cmocka_unit_test(test_preamble_lines),
+        cmocka_unit_test(test_forms),      cmocka_unit_test(test_lines),    cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_columns),    cmocka_unit_test(test_heads),    cmocka_unit_test(test_unnamed),
+        cmocka_unit_test(test_separators),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
