@@ -384,11 +384,9 @@ static struct invar_dataset *open_dataset(const struct invar_data_options *optio
         dataset->source.columns = columns;
         dataset->source.raw = raw;
     }
-    bool ok = dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err);
-    if (ok)
-        data_identity_names(dataset);
-    if (ok && data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
-        standardisation(dataset, err) && data_identity(dataset, err)) {
+    if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
+        data_identity_names(dataset, err) && data_hold(dataset, err) && number_samples(dataset, err) &&
+        measure_groups(dataset, err) && standardisation(dataset, err) && data_identity(dataset, err)) {
         compare_samples(dataset);
         point_rows(dataset);
         return dataset;

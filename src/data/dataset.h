@@ -101,7 +101,7 @@ static inline struct data_shape data_dataset_shape(const struct invar_dataset *d
     return dataset->shape ? dataset->shape[item] : all;
 }
 /** Names and sizes of files into the identity, while the source has its files. */
-void data_identity_names(struct invar_dataset *dataset);
+bool data_identity_names(struct invar_dataset *dataset, struct invar_error *err);
 /** info.identity, once samples are numbered. */
 bool data_identity(struct invar_dataset *dataset, struct invar_error *err);
 /** Fills info.mean and info.deviation. */

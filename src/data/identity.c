@@ -5,6 +5,7 @@
  */
 #include "data/dataset.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -39,7 +40,7 @@ static const char *relative(const struct invar_dataset *dataset, const char *nam
     return length && strncmp(name, root, length) == 0 ? name + length : name;
 }
 
-void data_identity_names(struct invar_dataset *dataset)
+bool data_identity_names(struct invar_dataset *dataset, struct invar_error *err)
 {
     const struct data_source *source = &dataset->source;
     struct data_identity *identity = &dataset->identity;
@@ -49,9 +50,13 @@ void data_identity_names(struct invar_dataset *dataset)
         struct stat status = {0};
         const char *name = source->name(source, i);
         identity->names = hash_text(identity->names, relative(dataset, name));
-        const int64_t bytes = stat(name, &status) == 0 ? (int64_t)status.st_size : -1;
+        const bool there = stat(name, &status) == 0;
+        if (!there && (errno == EIO || errno == ENOMEM)) /* members of a tar file are no files */
+            return invar_error_set(err, INVAR_ERROR_FILE, "%s: its size cannot be told: %s", name, strerror(errno));
+        const int64_t bytes = there ? (int64_t)status.st_size : -1;
         identity->bytes = invar_crc32(identity->bytes, &bytes, sizeof bytes);
     }
+    return true;
 }
 
 static uint32_t hash_contents(const struct invar_dataset *dataset)

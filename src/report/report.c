@@ -76,31 +76,34 @@ bool invar_report_in_training(const struct invar_report *report)
 /* ---- what a folder says ---- */
 
 /* Training holds a lock on its folder for as long as its process lives. */
-static bool locked(const char *folder)
+static bool find_lock(const char *folder, bool *locked, struct invar_error *err)
 {
     const int handle = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool taken = handle >= 0 && flock(handle, LOCK_SH | LOCK_NB) != 0;
 
-    if (handle >= 0)
-        close(handle);
-    return taken;
+    if (handle < 0)
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s", folder, strerror(errno));
+    *locked = flock(handle, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(handle);
+    return true;
 }
 
 /* When training first wrote: the seconds in the name of its first event file; 0 where there is none. */
-static double started(const char *folder)
+static bool find_start(const char *folder, double *first, struct invar_error *err)
 {
     static const char head[] = "events.out.tfevents.";
     DIR *stream = opendir(folder);
-    double first = 0;
 
-    for (struct dirent *entry; stream && (entry = readdir(stream));)
+    *first = 0;
+    for (struct dirent *entry; stream && (errno = 0, entry = readdir(stream));)
         if (strncmp(entry->d_name, head, sizeof head - 1) == 0) {
             const double seconds = strtod(entry->d_name + sizeof head - 1, NULL);
-            first = first > 0 ? fmin(first, seconds) : seconds;
+            *first = *first > 0 ? fmin(*first, seconds) : seconds;
         }
+    const int reason = errno;
     if (stream)
         closedir(stream);
-    return first;
+    return (stream && reason == 0) ||
+           invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", folder, strerror(reason));
 }
 
 /* The points of a series that are there, at most MOST_POINTS or so of them, the last one always. */
@@ -141,7 +144,7 @@ static void add_series(const struct report_run *run, cJSON *out)
             cJSON_AddItemToArray(all, series(run->series[k].name, step, run->series[k].value, run->rows));
 }
 
-static cJSON *describe(const struct report_run *run, const char *state)
+static cJSON *describe(const struct report_run *run, const char *state, double started)
 {
     cJSON *out = cJSON_CreateObject(), *settings = cJSON_AddObjectToObject(out, "settings");
     cJSON *problems = cJSON_AddArrayToObject(out, "problems");
@@ -159,7 +162,7 @@ static cJSON *describe(const struct report_run *run, const char *state)
         cJSON_AddNumberToObject(out, "seed", (double)run->seed);
     if (isfinite(run->seconds))
         cJSON_AddNumberToObject(out, "seconds", run->seconds);
-    cJSON_AddNumberToObject(out, "started", started(run->folder));
+    cJSON_AddNumberToObject(out, "started", started);
     for (int k = 0; k < run->setting_count; k++)
         cJSON_AddStringToObject(settings, run->setting[k].key, run->setting[k].value);
     for (int k = 0; k < run->problem_count; k++)
@@ -235,21 +238,22 @@ static bool compute(struct invar_report *report, int which, bool finished, struc
 static bool add_run(struct invar_report *report, int which, cJSON *runs, struct invar_error *err)
 {
     struct report_run *run = report_run_read(report->folder[which], err);
+    bool locked = false, ok;
+    double started;
 
     if (!run)
         return false;
-    const char *state = run->finished ? "finished" : locked(run->folder) ? "training" : "stopped";
-    report->in_training |= strcmp(state, "training") == 0;
-    if (!compute(report, which, run->finished, err)) {
-        report_run_free(run);
-        return false;
+    ok = (run->finished || find_lock(run->folder, &locked, err)) && find_start(run->folder, &started, err) &&
+         compute(report, which, run->finished, err);
+    if (ok) {
+        cJSON *object = describe(run, run->finished ? "finished" : locked ? "training" : "stopped", started);
+        report->in_training |= locked;
+        cJSON_AddItemToArray(runs, object);
+        cJSON_AddItemReferenceToObject(object, "views", report->computed[which].views);
+        cJSON_AddItemReferenceToObject(object, "map", report->computed[which].map);
     }
-    cJSON *object = describe(run, state);
-    cJSON_AddItemToArray(runs, object);
-    cJSON_AddItemReferenceToObject(object, "views", report->computed[which].views);
-    cJSON_AddItemReferenceToObject(object, "map", report->computed[which].map);
     report_run_free(run);
-    return true;
+    return ok;
 }
 
 static void add_time(cJSON *data)
