@@ -107,7 +107,8 @@ bool invar_measure_normality(const double *x, int64_t count, struct invar_normal
 
 /* ---- generalisation bound of a linear head [I6]: host matrices ---- */
 
-/** Features (samples, D) and labels 0 .. classes - 1. */
+/** Features (samples, D) and labels 0 .. classes - 1, or, with classes 0, targets in their place, which the head then
+ * predicts; it has no bias, so they are best centred. */
 struct invar_generalisation_data {
     int classes;
     struct invar_matrix plus, plus_plus; /**< (m, D): two views of the unlabelled samples */
@@ -116,6 +117,7 @@ struct invar_generalisation_data {
     const int64_t *y_labelled;
     struct invar_matrix test; /**< (tests, D) */
     const int64_t *y_test;
+    const double *t_unlabelled, *t_labelled, *t_test; /**< as y_..., of classes 0 alone */
 };
 struct invar_generalisation {
     double invariance;                      /**< I = mean |f+ - f++|, scales with f */
@@ -126,9 +128,9 @@ struct invar_generalisation {
     double sum_without_q;                   /**< invariance + both terms; Q(m, n, delta) is left out */
     double sum_scaled_without_q;            /**< the same with invariance_scaled */
     double test_error;                      /**< mean |w f - y| of that head over the test samples */
-    double test_accuracy;                   /**< percent, largest output of the head */
+    double test_accuracy;                   /**< percent, largest output of the head; NAN of targets */
     int64_t unlabelled_rank, labelled_rank; /**< of the features, to rounding */
-    double *head;                           /**< [classes][D] minimum-norm least squares, no bias */
+    double *head;                           /**< [classes, or 1][D] minimum-norm least squares, no bias */
 };
 /** Economy singular value decompositions; takes about 2 m D numbers. */
 bool invar_measure_generalisation(const struct invar_generalisation_data *data, struct invar_generalisation *out,

@@ -12,6 +12,7 @@
 #include <inttypes.h>
 #include <lapacke.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* features = u diag(s) v diag(size), by rows; only the first `rank` directions are above rounding */
@@ -89,24 +90,38 @@ done:
     return ok;
 }
 
-/* by [rank][classes] = U^T Y */
-static void project_labels(const struct decomposition *d, const int64_t *labels, int classes, double *by)
+/* Y: one-hot labels, or one column of targets. */
+struct wanted {
+    int cols;
+    const int64_t *labels; /* NULL: targets */
+    const double *targets;
+};
+
+static struct wanted wanted_of(const struct invar_generalisation_data *data, const int64_t *labels,
+                               const double *targets)
 {
-    memset(by, 0, (size_t)d->least * (size_t)classes * sizeof *by);
+    return data->classes ? (struct wanted){data->classes, labels, NULL} : (struct wanted){1, NULL, targets};
+}
+
+/* by [rank][columns of Y] = U^T Y */
+static void project_labels(const struct decomposition *d, const struct wanted *y, double *by)
+{
+    memset(by, 0, (size_t)d->least * (size_t)y->cols * sizeof *by);
     for (int64_t i = 0; i < d->rows; ++i)
         for (int64_t k = 0; k < d->rank; ++k)
-            by[k * classes + labels[i]] += d->u[i * d->least + k];
+            by[k * y->cols + (y->labels ? y->labels[i] : 0)] +=
+                d->u[i * d->least + k] * (y->labels ? 1 : y->targets[i]);
 }
 
 /* |Y - U U^T Y|_F */
-static double residual_norm(const struct decomposition *d, const int64_t *labels, int classes, const double *by,
-                            double *row)
+static double residual_norm(const struct decomposition *d, const struct wanted *y, const double *by, double *row)
 {
+    const int classes = y->cols;
     double sum = 0;
 
     for (int64_t i = 0; i < d->rows; ++i) {
         memset(row, 0, (size_t)classes * sizeof *row);
-        row[labels[i]] = 1;
+        row[y->labels ? y->labels[i] : 0] = y->labels ? 1 : y->targets[i];
         if (d->rank)
             cblas_dgemv(CblasRowMajor, CblasTrans, d->rank, classes, -1, by, classes, d->u + i * d->least, 1, 1, row,
                         1);
@@ -132,9 +147,10 @@ static void fit_head(const struct decomposition *d, int classes, const double *b
  * Decomposes, and gives |P Y|, the rank, and the head on request. The first two do not depend on the scale of a column;
  * nor does the head, unless several solve the problem: the shortest of them is that of the features as they are.
  */
-static bool measure_part(const struct invar_matrix *features, const int64_t *labels, int classes, const char *what,
-                         double *norm, int64_t *rank, double *head, struct invar_error *err)
+static bool measure_part(const struct invar_matrix *features, const struct wanted *y, const char *what, double *norm,
+                         int64_t *rank, double *head, struct invar_error *err)
 {
+    const int classes = y->cols;
     struct decomposition d;
     double *by = NULL, *row = NULL;
     bool ok = decompose(features, what, true, &d, err);
@@ -145,14 +161,14 @@ static bool measure_part(const struct invar_matrix *features, const int64_t *lab
         ok = by && row;
     }
     if (ok) {
-        project_labels(&d, labels, classes, by);
-        *norm = residual_norm(&d, labels, classes, by, row);
+        project_labels(&d, y, by);
+        *norm = residual_norm(&d, y, by, row);
         *rank = d.rank;
         if (head && d.rank < d.cols) {
             decomposition_free(&d);
             ok = decompose(features, what, false, &d, err);
             if (ok)
-                project_labels(&d, labels, classes, by);
+                project_labels(&d, y, by);
         }
         if (head && ok)
             fit_head(&d, classes, by, head);
@@ -179,7 +195,7 @@ static void measure_invariance(const struct invar_generalisation_data *data, dou
             difference[j] = matrix_value(&data->plus, i, j) - matrix_value(&data->plus_plus, i, j);
             square += difference[j] * difference[j];
         }
-        for (int c = 0; c < data->classes; ++c)
+        for (int c = 0; c < (data->classes ? data->classes : 1); ++c)
             scaled += pow(apply_head(out->head, c, difference, cols), 2);
         out->invariance += sqrt(square) / (double)m;
         out->invariance_scaled += sqrt(scaled) / (double)m;
@@ -189,14 +205,18 @@ static void measure_invariance(const struct invar_generalisation_data *data, dou
 static void measure_test(const struct invar_generalisation_data *data, double *x, struct invar_generalisation *out)
 {
     const int64_t tests = data->test.rows, cols = data->test.cols;
+    const struct wanted y = wanted_of(data, data->y_test, data->t_test);
 
+    if (!y.labels)
+        out->test_accuracy = NAN;
     for (int64_t i = 0; i < tests; ++i) {
         double square = 0, largest = -INFINITY;
         int best = 0;
         for (int64_t j = 0; j < cols; ++j)
             x[j] = matrix_value(&data->test, i, j);
-        for (int c = 0; c < data->classes; ++c) {
-            const double score = apply_head(out->head, c, x, cols), error = score - (data->y_test[i] == c);
+        for (int c = 0; c < y.cols; ++c) {
+            const double score = apply_head(out->head, c, x, cols);
+            const double error = score - (y.labels ? y.labels[i] == c : y.targets[i]);
             square += error * error;
             if (score > largest) {
                 largest = score;
@@ -204,12 +224,23 @@ static void measure_test(const struct invar_generalisation_data *data, double *x
             }
         }
         out->test_error += sqrt(square) / (double)tests;
-        out->test_accuracy += 100 * (double)(data->y_test[i] == best) / (double)tests;
+        if (y.labels)
+            out->test_accuracy += 100 * (double)(y.labels[i] == best) / (double)tests;
     }
 }
 
-static bool check_part(const struct invar_matrix *features, const int64_t *labels, int64_t cols, int classes,
-                       const char *what, struct invar_error *err)
+static bool check_targets(const double *targets, int64_t count, const char *what, struct invar_error *err)
+{
+    const struct invar_matrix matrix = {INVAR_FLOAT64, count, 1, (void *)targets};
+    char name[96];
+
+    snprintf(name, sizeof name, "targets of the %s", what);
+    return matrix_check_finite(&matrix, name, err);
+}
+
+/* y NULL: second views. */
+static bool check_part(const struct invar_matrix *features, const struct wanted *y, int64_t cols, const char *what,
+                       struct invar_error *err)
 {
     if (!matrix_check(features, what, err) || !matrix_check_finite(features, what, err))
         return false;
@@ -218,20 +249,27 @@ static bool check_part(const struct invar_matrix *features, const int64_t *label
                                "the %s are %" PRId64 " x %" PRId64 "; expected %" PRId64
                                " columns, as in the others, and at most %d rows",
                                what, features->rows, features->cols, cols, INT32_MAX);
-    return !labels || labels_check(labels, features->rows, classes, what, false, err);
+    if (!y)
+        return true;
+    return y->labels ? labels_check(y->labels, features->rows, y->cols, what, false, err)
+                     : check_targets(y->targets, features->rows, what, err);
 }
 
 static bool check(const struct invar_generalisation_data *data, struct invar_error *err)
 {
     const int64_t cols = data->plus.cols;
 
-    if (data->classes < 2)
+    const struct wanted unlabelled = wanted_of(data, data->y_unlabelled, data->t_unlabelled);
+    const struct wanted labelled = wanted_of(data, data->y_labelled, data->t_labelled);
+    const struct wanted test = wanted_of(data, data->y_test, data->t_test);
+
+    if (data->classes == 1 || data->classes < 0 || (!data->classes && !data->t_labelled))
         return invar_error_set(err, INVAR_ERROR_DATA, "the generalisation bound needs at least 2 classes, not %d",
                                data->classes);
-    if (!check_part(&data->plus, data->y_unlabelled, cols, data->classes, "unlabelled features", err) ||
-        !check_part(&data->plus_plus, NULL, cols, data->classes, "second views of the unlabelled features", err) ||
-        !check_part(&data->labelled, data->y_labelled, cols, data->classes, "labelled features", err) ||
-        !check_part(&data->test, data->y_test, cols, data->classes, "test features", err))
+    if (!check_part(&data->plus, &unlabelled, cols, "unlabelled features", err) ||
+        !check_part(&data->plus_plus, NULL, cols, "second views of the unlabelled features", err) ||
+        !check_part(&data->labelled, &labelled, cols, "labelled features", err) ||
+        !check_part(&data->test, &test, cols, "test features", err))
         return false;
     if (data->plus.rows != data->plus_plus.rows)
         return invar_error_set(err, INVAR_ERROR_DATA,
@@ -244,6 +282,8 @@ static bool check(const struct invar_generalisation_data *data, struct invar_err
 bool invar_measure_generalisation(const struct invar_generalisation_data *data, struct invar_generalisation *out,
                                   struct invar_error *err)
 {
+    const struct wanted unlabelled = wanted_of(data, data->y_unlabelled, data->t_unlabelled);
+    const struct wanted labelled = wanted_of(data, data->y_labelled, data->t_labelled);
     double *row = NULL;
     bool ok = false;
 
@@ -251,12 +291,12 @@ bool invar_measure_generalisation(const struct invar_generalisation_data *data, 
     if (!check(data, err))
         return false;
     row = invar_alloc((size_t)data->plus.cols, sizeof *row, err);
-    out->head = invar_alloc((size_t)data->classes, (size_t)data->plus.cols * sizeof *out->head, err);
+    out->head = invar_alloc((size_t)labelled.cols, (size_t)data->plus.cols * sizeof *out->head, err);
     if (!row || !out->head ||
-        !measure_part(&data->plus, data->y_unlabelled, data->classes, "unlabelled features", &out->unlabelled_norm,
-                      &out->unlabelled_rank, NULL, err) ||
-        !measure_part(&data->labelled, data->y_labelled, data->classes, "labelled features", &out->labelled_norm,
-                      &out->labelled_rank, out->head, err))
+        !measure_part(&data->plus, &unlabelled, "unlabelled features", &out->unlabelled_norm, &out->unlabelled_rank,
+                      NULL, err) ||
+        !measure_part(&data->labelled, &labelled, "labelled features", &out->labelled_norm, &out->labelled_rank,
+                      out->head, err))
         goto done;
     measure_invariance(data, row, out);
     measure_test(data, row, out);

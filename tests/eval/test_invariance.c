@@ -311,7 +311,14 @@ static int generalisation(const struct views *v, int raw, double *out)
 {
     struct invar_matrix half = v->z, rest = v->other;
     half.rows = rest.rows = N; /* all, so that any order of the samples is the same set */
-    const struct invar_generalisation_data data = {5, v->z, v->other, v->labels, half, v->labels, rest, v->labels};
+    const struct invar_generalisation_data data = {.classes = 5,
+                                                   .plus = v->z,
+                                                   .plus_plus = v->other,
+                                                   .y_unlabelled = v->labels,
+                                                   .labelled = half,
+                                                   .y_labelled = v->labels,
+                                                   .test = rest,
+                                                   .y_test = v->labels};
     struct invar_generalisation found;
     struct invar_error err = {0};
     assert_ok(invar_measure_generalisation(&data, &found, &err), &err);

@@ -309,6 +309,56 @@ static void bound_of_collapsed_features(void **state)
     invar_generalisation_free(&out);
 }
 
+/* Targets that are the columns of one-hot labels: the squares of their norms add up to that of the labels, and their
+ * heads are its rows; twice the target is twice of everything. */
+static void bound_of_targets(void **state)
+{
+    struct invar_error err = {0};
+    struct bound b;
+    struct invar_generalisation all, one, twice;
+    double t[M], unlabelled = 0, labelled = 0, error = 0;
+
+    (void)state;
+    make_bound(&b);
+    assert_ok(invar_measure_generalisation(&b.data, &all, &err), &err);
+    b.data.classes = 0;
+    b.data.t_unlabelled = b.data.t_labelled = b.data.t_test = t;
+    for (int c = 0; c < 3; c++) {
+        for (int i = 0; i < M; i++)
+            t[i] = b.y[i] == c;
+        assert_ok(invar_measure_generalisation(&b.data, &one, &err), &err);
+        unlabelled += one.unlabelled_norm * one.unlabelled_norm;
+        labelled += one.labelled_norm * one.labelled_norm;
+        for (int j = 0; j < DIMENSIONS; j++)
+            assert_near(one.head[j], all.head[c * DIMENSIONS + j], 1e-12);
+        error = 0;
+        for (int i = 0; i < TESTS; i++) {
+            double score = -t[i];
+            for (int j = 0; j < DIMENSIONS; j++)
+                score += one.head[j] * b.test[i * DIMENSIONS + j];
+            error += fabs(score) / TESTS;
+        }
+        assert_near(one.test_error, error, 1e-12);
+        assert_true(isnan(one.test_accuracy));
+        for (int i = 0; i < M; i++)
+            t[i] *= 2;
+        assert_ok(invar_measure_generalisation(&b.data, &twice, &err), &err);
+        assert_near(twice.test_error, 2 * one.test_error, 1e-12);
+        assert_near(twice.labelled_term, 2 * one.labelled_term, 1e-12);
+        assert_near(twice.invariance_scaled, 2 * one.invariance_scaled, 1e-12);
+        invar_generalisation_free(&one);
+        invar_generalisation_free(&twice);
+    }
+    assert_near(sqrt(unlabelled), all.unlabelled_norm, 1e-12);
+    assert_near(sqrt(labelled), all.labelled_norm, 1e-12);
+    invar_generalisation_free(&all);
+    t[4] = NAN;
+    assert_refused(invar_measure_generalisation(&b.data, &one, &err), &err, INVAR_ERROR_NUMERIC,
+                   "row 4 of the targets");
+    b.data.t_labelled = NULL;
+    assert_refused(invar_measure_generalisation(&b.data, &one, &err), &err, INVAR_ERROR_DATA, "2 classes");
+}
+
 static void bound_of_bad_input(void **state)
 {
     struct invar_error err = {0};
@@ -349,6 +399,7 @@ int main(void)
         cmocka_unit_test(normality_of_bad_samples),
         cmocka_unit_test(bound_with_few_samples_and_scaled_features),
         cmocka_unit_test(bound_of_collapsed_features),
+        cmocka_unit_test(bound_of_targets),
         cmocka_unit_test(bound_of_bad_input),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
