@@ -38,6 +38,9 @@ bool invar_file_write(const char *path, const void *data, size_t size, struct in
 bool invar_folder_create(const char *path, struct invar_error *err);
 /** *there: whether something is at path; false (with err) where that cannot be told, as on a disk that fails. */
 bool invar_path_find(const char *path, bool *there, struct invar_error *err);
+/** Refuses (one sentence) what is no regular file: reading a pipe that lies in a folder of files would wait for ever.
+ */
+bool invar_path_is_file(const char *path, struct invar_error *err);
 /** false only where nothing is there. What cannot be asked about counts as there, so that who opens it next says why.
  */
 bool invar_path_exists(const char *path);

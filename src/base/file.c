@@ -193,6 +193,14 @@ bool invar_path_find(const char *path, bool *there, struct invar_error *err)
            invar_error_set(err, INVAR_ERROR_FILE, "%s: it cannot be told whether it exists: %s", path, strerror(errno));
 }
 
+bool invar_path_is_file(const char *path, struct invar_error *err)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
+    return S_ISREG(status.st_mode) || invar_error_set(err, INVAR_ERROR_FILE, "%s: is no regular file", path);
+}
+
 bool invar_path_exists(const char *path)
 {
     bool there;

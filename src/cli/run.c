@@ -260,7 +260,7 @@ static cJSON *read_results(const char *path, struct invar_error *err)
             invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for %s", path);
         return root;
     }
-    if (!invar_file_read(&bytes, path, largest_result, err))
+    if (!invar_path_is_file(path, err) || !invar_file_read(&bytes, path, largest_result, err))
         return NULL;
     root = json_parse((const char *)bytes.data, bytes.size, JSON_MOST_VALUES, path, advice, err);
     invar_bytes_free(&bytes);

@@ -346,6 +346,12 @@ static bool read_files(struct report_run *run, struct invar_error *err)
         if (!there)
             continue;
         is_run |= files[i].makes_run;
+        struct invar_error found = {0};
+        if (!invar_path_is_file(path, &found)) {
+            if (!forgive(run, &found, err))
+                return false;
+            continue;
+        }
         if (!files[i].read(run, path, err))
             return false;
     }

@@ -136,3 +136,20 @@ PYTHON
     [ "$status" -eq 0 ]
     [[ "$output" != *alike* ]]
 }
+
+@test "a pipe among the files of a run is passed over with a sentence, not waited for" {
+    cd "$BATS_TEST_TMPDIR"
+    tiny_run
+    for file in metrics.jsonl probe.json recipe.yaml; do
+        cp -r run other
+        rm -f "other/$file"
+        mkfifo "other/$file"
+        run timeout 60 "$invar" compare other
+        [ "$status" -eq 0 ]
+        grep -q "$file: is no regular file" < <(tr -s '\n ' ' ' <<<"$output")
+        rm -r other
+    done
+    mkfifo run/probe.json
+    fails_with 1 timeout 60 "$invar" probe run --threads 1
+    says "run/probe.json: is no regular file"
+}
