@@ -54,14 +54,63 @@ pretrain() {
     pretrain dae-table --run run
     cut -d, -f1-3 my.csv | awk -F, '{ print $3 "," $1 "," $2 }' >new.csv
     "$invar" embed run csv:my.csv -o whole.npy --threads 1
-    "$invar" embed run csv:new.csv -o new.npy --threads 1
-    cmp whole.npy new.npy
+    "$invar" embed run csv:new.csv -o rows.npy --threads 1
+    cmp whole.npy rows.npy
     sed 's/^colour/shade/' new.csv >other.csv
     fails_with 1 "$invar" embed run csv:other.csv -o no.npy --threads 1
     says '"colour"' '"shade"'
     fails_with 1 "$invar" probe run --data audio:clips
     says table audio:clips audio
     [ ! -e no.npy ]
+}
+
+@test "20,000 columns are read, trained on and embedded" {
+    awk 'BEGIN {
+        for (c = 0; c < 20000; c++) printf "g%d,", c
+        print "y"
+        for (r = 0; r < 40; r++) {
+            for (c = 0; c < 20000; c++) printf "%d,", (r * (1 + c % 97) + c * 13) % 101
+            print r % 2 ? "a" : "b"
+        }
+    }' >wide.csv
+    run --separate-stderr "$invar" data csv:wide.csv label=y
+    [ "$status" -eq 0 ]
+    grep -q "^columns    20000, as 20000 numbers a row" <<<"$output"
+    "$invar" pretrain scarf-table --threads 1 data.source=csv:wide.csv data.label=y training.steps=2 training.batch=16 \
+        'encoder.widths=[8]' 'projector.hidden=[8]' --run run
+    "$invar" embed run csv:wide.csv -o rows.npy --threads 1
+    [ -s rows.npy ]
+}
+
+@test "a label that is a number, and cells as people write them: told, trained on, read again the same" {
+    {
+        echo "# exported on Monday"
+        echo "day,share,price,id"
+        for i in $(seq 1 60); do
+            printf '2024-0%d-%02d,%d.5%%,"$1,%03d.25",n%d\n' $((i / 28 + 1)) $((i % 28 + 1)) $((i * 7 % 50)) $((i * 13 % 1000)) "$i"
+        done
+    } >money.csv
+    run --separate-stderr "$invar" data csv:money.csv label=price
+    [ "$status" -eq 0 ]
+    grep -q "^label      price: a number (60 different numbers in 60 labelled rows, read as numbers such as \$1,234.5)" <<<"$output"
+    grep -q "day .*read as dates, in days since 1970-01-01" <<<"$output"
+    grep -q "share .*read as numbers such as 1,234.5%" <<<"$output"
+    grep -q "^problem .*another text in nearly every row, which teaches nothing: ignore=id leaves it out" <<<"$output"
+    grep -q '"label_kind":[[:space:]]*"number"' <<<"$("$invar" data csv:money.csv label=price --json)"
+    run "$invar" data csv:money.csv label=price label_kind=class
+    grep -q "^label      price: classes (data.label_kind says so)" <<<"$output"
+    fails_with 1 "$invar" data csv:money.csv label=id label_kind=number
+    says 'line 3: "n1" in the label column "id" is no number'
+
+    "$invar" pretrain simclr-table --threads 1 data.source=csv:money.csv data.label=price data.ignore=id training.steps=2 \
+        training.batch=16 'encoder.widths=[8]' 'projector.hidden=[8]' --run run
+    "$invar" embed run csv:money.csv -o whole.npy --threads 1
+    cut -d, -f1,2 money.csv | sed 's/2024-\(..\)-\(..\)/2024-\1-\2T00:00Z/' >plain.csv
+    "$invar" embed run csv:plain.csv -o rows.npy --threads 1
+    cmp whole.npy rows.npy
+    sed -i '3s/%//' plain.csv
+    fails_with 1 "$invar" embed run csv:plain.csv -o no.npy --threads 1
+    says 'column "share"'
 }
 
 @test "a resumed run of VIME ends in the same bits" {

@@ -154,6 +154,25 @@ static const struct head {
     {"a\tb\n1\t2\n", true},                                    /* tabs */
     {"1e3,b\n5,x\n6,y\n7,x\n8,y\n", true},                     /* a number beyond its column */
     {"date,price\n2024-01-01,5\n2024-01-02,6\n", true},
+    {"#,Name,Type\n1,Bulbasaur,Grass\n2,Ivysaur,Grass\n3,Charmander,Fire\n", true}, /* a name is # */
+    {"item,price\ni1,\"$1,200\"\ni2,\"$1,300\"\ni1,\"$900\"\n", true},              /* currencies */
+    {"share,y\n5%,no\n7%,yes\n9%,no\n", true},                                      /* per cent */
+    {"timestamp,value\n2024-01-01 00:00:00,5.5\n2024-01-01 00:01:00,6.5\n", true},
+    {",,a,b\n0,0,1.5,2.5\n0,1,1.2,3.5\n1,0,2.5,3.1\n", true},           /* pandas, two levels of index */
+    {",open,close\n2024-01-01,5.5,5.25\n2024-01-02,5.25,5.75\n", true}, /* pandas, index of dates */
+    {"\"\";\"a\";\"b\"\n\"1\";1,5;2\n\"2\";2,5;3\n", true},             /* R's write.csv2 */
+    {"label,1x1,1x2,1x3\n5,0,0,255\n0,0,18,3\n4,0,0,7\n", true},        /* pixels */
+    {"gene,s1,s2\nBRCA1,5.5,6.1\nTP53,0.1,3.2\n", true},                /* genes */
+    {"Age (years), Fare in $ ,Class\n22, 7.25 ,no\n38, 71.28 ,yes\n", true},
+    {"flag,ok\nTrue,FALSE\nFalse,TRUE\nTrue,TRUE\n", true},
+    {"a;b;;\r\n1;1,5;;\r\n2;2,5;;\r\n", true},                 /* Excel, empty columns */
+    {"\"a\",\"b\"\n\"1.5\",\"2.5\"\n\"3.5\",\"4.5\"\n", true}, /* all in quotes */
+    {"x\n1.5\n2.5\n", true},                                   /* one column */
+    {"1.5\n2.5\n0.5\n", false},
+    {"True,FALSE\nFalse,TRUE\nTrue,TRUE\nFalse,FALSE\n", false},
+    {"\"1.5\",\"2.5\"\n\"3.5\",\"4.5\"\n\"0.5\",\"3.5\"\n", false},
+    {"1\t0.5\t0.7\n2\t0.1\t0.9\n1\t0.2\t0.3\n", false}, /* the class first, tabs */
+    {"2596,51,3,258,0,5\n2590,56,2,212,1,5\n2804,139,9,268,0,2\n2785,155,18,242,1,2\n", false},
     {"5.1,3.5,1.4,setosa\n4.9,3,1.4,setosa\n7,3.2,4.7,versicolor\n6.4,3.2,4.5,versicolor\n", false}, /* iris */
     {"1,2\n3,4\n", false},
     {"1,2,3\n4,5,6\n7,8,9\n", false}, /* every row rises */
