@@ -171,7 +171,7 @@ static int report_json(const struct cli_run *run, const struct embed_table *tabl
         cJSON_AddStringToObject(root, "labels", places->labels);
     if (places->rows[0])
         cJSON_AddStringToObject(root, "rows_file", places->rows);
-    cJSON_AddStringToObject(root, "data", info->source);
+    cli_run_add_data(info, root);
     cJSON_AddStringToObject(root, "split", split);
     cJSON_AddNumberToObject(root, "rows", (double)embedded->features.shape[0]);
     cJSON_AddNumberToObject(root, "dimensions", (double)embedded->features.shape[1]);

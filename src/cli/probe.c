@@ -143,9 +143,10 @@ static bool set_options(const struct arguments *arguments, struct probe_settings
 bool probe_check_labels(const struct invar_dataset_info *info, struct invar_error *err)
 {
     if (info->classes < 2 && !info->label_number)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s has %d classes; a probe needs labels of at least 2: choose other data with --data",
-                               info->source, info->classes);
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s has %d class%s; a probe needs labels of at least 2: give other labels, or other data with --data",
+            info->source, info->classes, info->classes == 1 ? "" : "es");
     if (!info->count[INVAR_TRAIN] || !info->count[INVAR_TEST])
         return invar_error_set(
             err, INVAR_ERROR_DATA,
