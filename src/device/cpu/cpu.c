@@ -11,6 +11,7 @@
 /* Does oneDNN compute in bfloat16 here at all? Asked once: planning a probe costs more than remembering. */
 struct cpu_state {
     bool bfloat16;
+    bool emulates; /* plan_emulate.c */
 };
 
 /* What whoever starts the process says for OpenMP, its first number where it is a list, else every core. */
@@ -37,14 +38,20 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     omp_set_num_threads(device->threads);
     omp_set_dynamic(0);
     state->bfloat16 = onednn_has_bfloat16(probe);
+    const char *emulate = getenv("INVAR_EMULATE_BFLOAT16");
+    state->emulates = !state->bfloat16 && emulate && strcmp(emulate, "1") == 0;
     onednn_free(probe);
     device->state = state;
     invar_processor_name(device->processor, sizeof device->processor);
-    snprintf(device->instruction_set, sizeof device->instruction_set, "%s", onednn_instruction_set());
+    snprintf(device->instruction_set, sizeof device->instruction_set, "%s%s", onednn_instruction_set(),
+             state->emulates ? ", emulated" : "");
     char library[96];
     onednn_describe(library, sizeof library);
     snprintf(device->description, sizeof device->description, "cpu, %d thread%s, %s%s", device->threads,
-             device->threads == 1 ? "" : "s", library, state->bfloat16 ? "" : ", no bfloat16");
+             device->threads == 1 ? "" : "s", library,
+             state->bfloat16   ? ""
+             : state->emulates ? ", bfloat16 emulated"
+                               : ", no bfloat16");
     return true;
 }
 
@@ -59,7 +66,7 @@ static bool cpu_precision(const struct invar_device *device, enum invar_precisio
     const struct cpu_state *state = device->state;
     if (wanted == INVAR_PRECISION_AUTO)
         wanted = state->bfloat16 && onednn_native_bfloat16() ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32;
-    if (wanted == INVAR_PRECISION_BFLOAT16 && !state->bfloat16)
+    if (wanted == INVAR_PRECISION_BFLOAT16 && !state->bfloat16 && !state->emulates)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "precision bfloat16: this processor cannot (%s); it needs AVX-512; use float32 or auto",
                                device->description);
@@ -96,7 +103,7 @@ static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision pr
     const int64_t dims[] = {n, n};
     if (!cpu_precision(device, precision, &used, err))
         return false;
-    bool half = used == INVAR_PRECISION_BFLOAT16;
+    bool half = used == INVAR_PRECISION_BFLOAT16 && ((struct cpu_state *)device->state)->bfloat16;
     o = onednn_create(err);
     if (!o)
         return false;

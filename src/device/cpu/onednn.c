@@ -171,6 +171,16 @@ enum invar_dtype onednn_layout_dtype(const struct layout *layout)
     return type == dnnl_bf16 ? INVAR_BFLOAT16 : INVAR_FLOAT32;
 }
 
+int onednn_layout_rank(const struct layout *layout)
+{
+#if VERSION3
+    int32_t rank = 0;
+    return dnnl_memory_desc_query(layout->desc, dnnl_query_ndims_s32, &rank) == dnnl_success ? rank : 0;
+#else
+    return layout->desc.ndims;
+#endif
+}
+
 /* ---- memory and execution ---- */
 
 dnnl_memory_t onednn_memory(struct onednn *o, const struct layout *layout, void *data, struct invar_error *err)

@@ -31,6 +31,7 @@ const struct layout *onednn_layout_rows(struct onednn *o, const struct layout *w
                                         struct invar_error *err);
 bool onednn_layout_equal(const struct layout *a, const struct layout *b);
 enum invar_dtype onednn_layout_dtype(const struct layout *layout);
+int onednn_layout_rank(const struct layout *layout);
 
 /** A compiled primitive and the layouts it works in (NULL where it has no such operand). */
 struct kernel {

@@ -98,7 +98,8 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
     plan->onednn = onednn_create(err);
     if (!plan->layers || !plan->onednn || !invar_device_precision(weights->device, options->precision, &precision, err))
         goto failed;
-    plan->activation = precision == INVAR_PRECISION_BFLOAT16 ? INVAR_BFLOAT16 : INVAR_FLOAT32;
+    plan->emulates = precision == INVAR_PRECISION_BFLOAT16 && !onednn_has_bfloat16(plan->onednn);
+    plan->activation = precision == INVAR_PRECISION_BFLOAT16 && !plan->emulates ? INVAR_BFLOAT16 : INVAR_FLOAT32;
     for (int i = 0; i < plan->net->layer_count; i++)
         plan->layers[i].gradient.buffer = -1;
     plan->input = plan_buffer_fixed(plan, NULL, true, err);
@@ -151,7 +152,8 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
         const struct operation *op = &plan->operations[i];
         if (op->run)
             op->run(plan, op);
-        else if (!onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err))
+        else if (plan->emulates ? !plan_emulate(plan, op, err)
+                                : !onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err))
             return false;
         if (!profile)
             continue;

@@ -92,6 +92,7 @@ struct cpu_plan {
     struct invar_plan_options options;
     struct onednn *onednn;
     enum invar_dtype activation; /* of maps; vectors are float32 */
+    bool emulates;               /* float32 rounded as bfloat16 would be */
     struct layer_state *layers;
 
     struct buffer *buffers;
@@ -143,6 +144,9 @@ void *plan_data(const struct cpu_plan *plan, const struct operation *op, int ope
 bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *err);  /* plan_forward.c */
 bool plan_backward_layer(struct cpu_plan *plan, int layer, struct invar_error *err); /* plan_backward.c */
 bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err);                   /* plan_memory.c */
+
+/** Runs an operation of oneDNN with bfloat16 emulated (plan_emulate.c). */
+bool plan_emulate(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err);
 
 /* ---- plan_norm.c: batch norm by groups of rows ---- */
 
