@@ -120,6 +120,10 @@ struct invar_dataset_info {
     bool assumed;              /**< the source was not found: what the options say of it (invar_dataset_survey) */
     int64_t skipped;           /**< unreadable samples left out (so far) */
     const char *first_skipped; /**< its name and why, or NULL */
+    int64_t other_files;       /**< of a folder or archive, left out as they do not end as samples do */
+    const char *other_endings; /**< "3 .gif, 1 .txt" */
+    int64_t closed_folders;    /**< of it, left out as they cannot be listed */
+    const char *first_closed;  /**< one of them, and why */
     int64_t turned;            /**< images (so far) whose file says that they are not upright: turned, or left as they
                                   lie with data.orientation=ignore */
     bool ignores_orientation;  /**< that option */

@@ -150,6 +150,9 @@ static void find_problems(const struct invar_dataset *dataset, const int64_t *co
     if (info->skipped)
         add_problem(out, "%" PRId64 " unreadable samples are left out, the first is %s", info->skipped,
                     info->first_skipped ? info->first_skipped : "not known");
+    if (info->closed_folders)
+        add_problem(out, "%" PRId64 " folders cannot be listed and are left out, the first is %s", info->closed_folders,
+                    cli_name(info->first_closed));
     if (clips->silent)
         add_problem(out, "%" PRId64 " clips are silent: they train, but say nothing", clips->silent);
     if (!info->count[INVAR_TEST])
@@ -236,6 +239,8 @@ static void print_text(const struct invar_dataset *dataset, const int64_t *count
     printf("source     %s\n", info->source);
     printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
            info->in_memory ? ", held in memory" : "");
+    if (info->other_files)
+        printf("left out   %" PRId64 " files by their ending: %s\n", info->other_files, cli_name(info->other_endings));
     if (info->table) {
         print_columns(info->table, info->channels);
         print_label(dataset);
@@ -363,6 +368,12 @@ static int print_json(const struct invar_dataset *dataset, const int64_t *counts
         cJSON_AddItemToObject(root, "deviation", cJSON_CreateFloatArray(info->deviation, info->channels));
     }
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
+    if (info->kind != INVAR_DATA_TABLE) {
+        cJSON *others = cJSON_AddObjectToObject(root, "other_files");
+        cJSON_AddNumberToObject(others, "count", (double)info->other_files);
+        cJSON_AddStringToObject(others, "endings", info->other_endings);
+        cJSON_AddNumberToObject(root, "closed_folders", (double)info->closed_folders);
+    }
     if (info->kind == INVAR_DATA_IMAGE)
         cJSON_AddNumberToObject(root, "turned", (double)info->turned);
     cJSON *list = cJSON_AddArrayToObject(root, "problems");

@@ -273,6 +273,7 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
     int size = dataset->source.kind == INVAR_DATA_IMAGE ? (int)dataset->options.size : 0;
     info->source = dataset->options.source;
     info->kind = dataset->source.kind;
+    data_beside_describe(&dataset->source.beside, info);
     info->ignores_orientation = dataset->options.orientation == DATA_ORIENTATION_IGNORE;
     info->rank = info->kind == INVAR_DATA_TABLE ? 1 : 3;
     info->height = size ? size : dataset->height;

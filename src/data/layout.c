@@ -20,7 +20,7 @@ struct part {
     int classes;
 };
 
-static bool is_sample(const struct data_layout *layout, const char *path)
+bool data_layout_is_sample(const struct data_layout *layout, const char *path)
 {
     size_t length = strlen(path);
     for (const char *const *ending = layout->endings; *ending; ending++) {
@@ -84,27 +84,6 @@ static void look_through(const struct data_list *list, char *folder, size_t room
         snprintf(folder, room, "%s", inner);
 }
 
-/* What was left out of the list, and what ends otherwise than samples do. */
-static void mention_left_out(const struct data_list *list, const char *root, const struct data_layout *layout)
-{
-    long long others = 0;
-    const char *first = NULL;
-    for (size_t i = 0; i < list->count; i++) {
-        const char *path = data_list_path(list, i);
-        if (list->entry[i].folder || is_sample(layout, path))
-            continue;
-        first = others++ == 0 ? path : first;
-    }
-    if (list->system[0])
-        invar_log(INVAR_LOG_WARNING, "%s: left out, as systems leave them behind: %s", root, list->system);
-    if (list->unlistable)
-        invar_log(INVAR_LOG_WARNING, "%s: %lld folders cannot be listed and are left out, the first is %s", root,
-                  list->unlistable, list->first_unlistable);
-    if (others)
-        invar_log(INVAR_LOG_INFO, "%s: %lld files that do not end in %s are left out, the first is %s", root, others,
-                  layout->expected, first);
-}
-
 static bool part_alloc(struct part *part, size_t entries, struct invar_error *err)
 {
     part->sample = invar_alloc(entries + 1, sizeof *part->sample, err);
@@ -129,7 +108,7 @@ static void part_read(struct part *part, const struct data_list *list, const str
         const char *rest = below(data_list_path(list, i), part->folder);
         if (!rest)
             continue;
-        bool sample = !list->entry[i].folder && is_sample(layout, rest);
+        bool sample = !list->entry[i].folder && data_layout_is_sample(layout, rest);
         bool in_class = !layout->flat && (list->entry[i].folder || strchr(rest, '/'));
         if (in_class && (part->classes == 0 || !same_name(part->name[part->classes - 1], rest)))
             part->name[part->classes++] = rest;
@@ -227,7 +206,7 @@ static void mention_unused(const struct data_list *list, const char *root, const
 {
     size_t samples = 0;
     for (size_t i = 0; i < list->count; i++)
-        samples += !list->entry[i].folder && is_sample(layout, data_list_path(list, i));
+        samples += !list->entry[i].folder && data_layout_is_sample(layout, data_list_path(list, i));
     if (samples > used)
         invar_log(INVAR_LOG_WARNING,
                   "%s: has a folder of training samples, so %zu %ss outside of train/ and test/ (or val/) are not used",
@@ -254,7 +233,7 @@ bool data_layout_read(struct data_source *source, const struct data_list *list, 
     bool ok = false;
 
     source->has_test = split && has_test;
-    mention_left_out(list, root, layout);
+    data_beside_read(&source->beside, list, root, layout);
     if (!part_alloc(&train, list->count, err) || !part_alloc(&test, list->count, err))
         goto done;
     part_read(&train, list, layout);

@@ -23,6 +23,11 @@ struct data_layout {
  */
 bool data_layout_read(struct data_source *source, const struct data_list *list, const char *root,
                       const struct data_layout *layout, size_t **items, struct invar_error *err);
+/** Whether a path ends as samples do. */
+bool data_layout_is_sample(const struct data_layout *layout, const char *path);
+/** Counts what the list of a source has beside samples, and says so in the log. */
+void data_beside_read(struct data_beside *out, const struct data_list *list, const char *root,
+                      const struct data_layout *layout);
 /** Cuts the folder that everything in an archive stands in, where there is one. */
 void data_layout_strip(struct data_list *list);
 

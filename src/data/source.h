@@ -17,6 +17,16 @@ enum { DATA_LABEL_AUTO, DATA_LABEL_NUMBER, DATA_LABEL_CLASS };
 /** Values of the option data.orientation. */
 enum { DATA_ORIENTATION_APPLY, DATA_ORIENTATION_IGNORE };
 
+/** What lies beside the samples of a folder or archive and is left out. */
+struct data_beside {
+    int64_t files;          /**< that do not end as samples do */
+    char endings[256];      /**< "3 .gif, 1 .txt" */
+    int64_t folders;        /**< that cannot be listed */
+    char first_folder[256]; /**< and why */
+    char systems[128];      /**< folders that systems leave behind */
+};
+void data_beside_describe(const struct data_beside *beside, struct invar_dataset_info *info);
+
 /**
  * What a source turned its files into: numbered items, each with a split, a label and pixels. Filled by the source's
  * open function, which may leave it half filled on failure; data_source_close accepts that.
@@ -31,6 +41,7 @@ struct data_source {
     int classes;        /**< 0 without labels */
     char **class_names; /**< [classes] */
     struct data_fields fields;
+    struct data_beside beside;
     int rate; /**< of waveforms, in samples a second */
 
     /* Sources that read their files whole: item i is pixels[i], all of one shape; float32 where they are no images. */

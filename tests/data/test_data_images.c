@@ -436,6 +436,37 @@ static void folders_of_systems_are_no_classes(void **state)
     }
 }
 
+/* A format that is not read is noticed by its ending. */
+static void other_endings_are_counted(void **state)
+{
+    (void)state;
+    char many[32];
+    put_gray("a/0.png", 1);
+    struct invar_data_options options = make_options("images", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->other_files, 0);
+    invar_dataset_close(dataset);
+    for (int i = 0; i < 3; i++) {
+        snprintf(many, sizeof many, "a/%d.%s", i, i ? "GIF" : "gif");
+        put(many, (struct bytes){0});
+    }
+    put("a/notes.txt", (struct bytes){0});
+    put("a.b/README", (struct bytes){0});
+    put("a.b/1.png", make_png(4, 4, 1, 3));
+    dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->other_files, 5);
+    assert_string_equal(invar_dataset_info(dataset)->other_endings, "3 .gif, 1 .txt, 1 no ending");
+    invar_dataset_close(dataset);
+    for (int i = 0; i < 200; i++) {
+        snprintf(many, sizeof many, "a/1.e%d", i);
+        put(many, (struct bytes){0});
+    }
+    dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->other_files, 205);
+    assert_non_null(strstr(invar_dataset_info(dataset)->other_endings, " others, 3 .gif"));
+    invar_dataset_close(dataset);
+}
+
 /* A link that leads to itself cannot be looked at: one unreadable image, not the end of all. */
 static void entries_that_cannot_be_looked_at_are_counted(void **state)
 {
@@ -520,6 +551,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stray_bytes_in_a_jpeg_cost_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_have_many_names, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_of_systems_are_no_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(other_endings_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(entries_that_cannot_be_looked_at_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(sixteen_bits_are_read_truly, setup, teardown),
         cmocka_unit_test_setup_teardown(depths_may_differ, setup, teardown),
