@@ -34,11 +34,6 @@ static bool is_product(enum work work)
            work == WORK_LINEAR;
 }
 
-static bool is_operand(int id)
-{
-    return id == DNNL_ARG_SRC || id == DNNL_ARG_WEIGHTS || id == DNNL_ARG_DIFF_DST;
-}
-
 /* Would the output of a layer be bfloat16? Convolutions make such maps, and what reads one keeps its type. */
 static bool is_narrow(const struct cpu_plan *plan, int number)
 {
@@ -62,14 +57,25 @@ static bool is_map(const struct cpu_plan *plan, const struct operation *op, cons
     return operand->id == DNNL_ARG_DST && is_narrow(plan, op->layer);
 }
 
+/* Operands of products that are not rounded already, as narrow maps are. */
+static bool is_wide_operand(const struct cpu_plan *plan, const struct operation *op, const struct operand *operand)
+{
+    const struct invar_layer *layer = &plan->net->layers[op->layer];
+
+    if (!is_product(op->work))
+        return false;
+    return operand->id == DNNL_ARG_WEIGHTS || (operand->id == DNNL_ARG_SRC && !is_narrow(plan, layer->input[0])) ||
+           (operand->id == DNNL_ARG_DIFF_DST && !is_narrow(plan, op->layer));
+}
+
 bool plan_emulate(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err)
 {
     float *kept[MAX_OPERANDS] = {0};
     bool ok = true;
 
-    for (int k = 0; ok && is_product(op->work) && k < op->operand_count; k++) {
+    for (int k = 0; ok && k < op->operand_count; k++) {
         const struct operand *operand = &op->operands[k];
-        if (!is_operand(operand->id))
+        if (!is_wide_operand(plan, op, operand))
             continue;
         kept[k] = invar_alloc(operand->layout->bytes, 1, err);
         ok = kept[k] != NULL;
