@@ -558,33 +558,36 @@ static void test_unique(void **state)
     invar_dataset_close(d);
 }
 
+/* A gzipped table of a header and many rows, one after the other. */
+static void repeat_rows(struct invar_data_options *o, const char *header, const char *row, const char *other, int rows)
+{
+    const size_t first = strlen(header), each = strlen(row);
+    struct bytes plain = {0}, packed;
+
+    memcpy(bytes_grow(&plain, first + (size_t)rows * each), header, first);
+    for (int i = 0; i < rows; i++)
+        memcpy(plain.data + first + (size_t)i * each, i % 2 ? row : other, each);
+    packed = bytes_gzip(&plain);
+    bytes_done(&plain);
+    assert_true(packed.size < 10000);
+    snprintf(o->source, sizeof o->source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
+}
+
 /* What a table takes to read is held to data.memory_limit, whatever its size on disk. */
 static void test_memory(void **state)
 {
     enum { ROWS = 60000 };
-    struct bytes plain = {0}, packed;
     struct invar_data_options o = table_options("x,y\n1,2\n");
 
     (void)state;
-    bytes_put(&plain, "a,b,c,d\n", 8);
-    for (int i = 0; i < ROWS; i++)
-        bytes_put(&plain, i % 2 ? "1,2,3,4\n" : "2,3,4,5\n", 8);
-    packed = bytes_gzip(&plain);
-    bytes_done(&plain);
-    assert_true(packed.size < 10000);
-    snprintf(o.source, sizeof o.source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
+    repeat_rows(&o, "a,b,c,d\n", "1,2,3,4\n", "2,3,4,5\n", ROWS);
     set(&o, "memory_limit=1");
     refused(&o, NULL, INVAR_ERROR_DATA, "take 2 MiB to read, more than data.memory_limit=1 MiB");
     set(&o, "memory=yes");
     struct invar_dataset *d = open_as(&o, NULL);
     assert_int_equal(invar_dataset_info(d)->count[INVAR_TRAIN], ROWS);
     invar_dataset_close(d);
-    bytes_put(&plain, "a,b\n", 4);
-    for (int i = 0; i < ROWS; i++)
-        bytes_put(&plain, "1234567890,1234567890\n", 22);
-    packed = bytes_gzip(&plain);
-    bytes_done(&plain);
-    snprintf(o.source, sizeof o.source, "csv:%s", bytes_write(&packed, folder, "t.csv.gz"));
+    repeat_rows(&o, "a,b\n", "1234567890,1234567890\n", "0234567890,1234567890\n", ROWS);
     set(&o, "memory=auto");
     refused(&o, NULL, INVAR_ERROR_FORMAT, "half of data.memory_limit; raise it");
 }
