@@ -2,7 +2,8 @@
 /*
  * Counts allocations. Every allocator of the C library is replaced by one that counts, by caller: our own code may not
  * allocate at all where a test says so; oneDNN, OpenBLAS and OpenMP take work space inside some of their calls, which
- * is theirs to decide, but it must all be given back. Include it in one file of a program.
+ * is theirs to decide, but it must all be given back. The allocation of a chosen number can be made to fail. Include it
+ * in one file of a program.
  */
 #ifndef INVAR_TESTS_COUNT_ALLOCATIONS_H
 #define INVAR_TESTS_COUNT_ALLOCATIONS_H
@@ -24,9 +25,11 @@
 #endif
 #endif
 
-__attribute__((unused)) static long allocations_own;             /* allocations of anything but the three libraries */
+/* volatile: the compiler believes that malloc changes nothing of ours */
+__attribute__((unused)) static volatile long allocations_own;    /* allocations of anything but the three libraries */
 __attribute__((unused)) static const char *allocations_by = "?"; /* the file that the last of those came from */
-__attribute__((unused)) static long allocations_live;            /* blocks taken and not given back, of all */
+__attribute__((unused)) static volatile long allocations_fail;   /* this one of allocations_own fails; 0: none */
+__attribute__((unused)) static volatile long allocations_live;   /* blocks taken and not given back, of all */
 
 #if COUNTS_ALLOCATIONS
 /* glibc's own names of its allocator. */
@@ -54,37 +57,39 @@ static bool is_linker(const char *file)
     return strstr(file, "/ld-linux") || strstr(file, "/ld.so");
 }
 
-static void count_one(void *caller)
+/* False: this one is to fail. */
+static bool count_one(void *caller)
 {
     Dl_info info = {0};
     const char *file = dladdr(caller, &info) && info.dli_fname ? info.dli_fname : "?";
 
     if (is_linker(file))
-        return;
+        return true;
+    if (!is_library(file)) {
+        allocations_by = file;
+        if (__atomic_add_fetch(&allocations_own, 1, __ATOMIC_RELAXED) == allocations_fail)
+            return false;
+    }
     __atomic_fetch_add(&allocations_live, 1, __ATOMIC_RELAXED);
-    if (is_library(file))
-        return;
-    __atomic_fetch_add(&allocations_own, 1, __ATOMIC_RELAXED);
-    allocations_by = file;
+    return true;
 }
 
 #define COUNT() count_one(__builtin_return_address(0))
 
 void *malloc(size_t size)
 {
-    COUNT();
-    return __libc_malloc(size);
+    return COUNT() ? __libc_malloc(size) : NULL;
 }
 
 void *calloc(size_t count, size_t size)
 {
-    COUNT();
-    return __libc_calloc(count, size);
+    return COUNT() ? __libc_calloc(count, size) : NULL;
 }
 
 void *realloc(void *memory, size_t size)
 {
-    COUNT();
+    if (!COUNT())
+        return NULL;
     if (memory)
         __atomic_fetch_sub(&allocations_live, 1, __ATOMIC_RELAXED);
     return __libc_realloc(memory, size);
@@ -92,19 +97,18 @@ void *realloc(void *memory, size_t size)
 
 void *memalign(size_t alignment, size_t size)
 {
-    COUNT();
-    return __libc_memalign(alignment, size);
+    return COUNT() ? __libc_memalign(alignment, size) : NULL;
 }
 
 void *aligned_alloc(size_t alignment, size_t size)
 {
-    COUNT();
-    return __libc_memalign(alignment, size);
+    return COUNT() ? __libc_memalign(alignment, size) : NULL;
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    COUNT();
+    if (!COUNT())
+        return ENOMEM;
     *out = __libc_memalign(alignment, size);
     return *out ? 0 : ENOMEM;
 }

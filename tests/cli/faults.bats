@@ -73,3 +73,17 @@ failing() {
         cmp again/projector.safetensors whole/projector.safetensors
     done
 }
+
+@test "rows and events are on the disk before the checkpoint of their step" {
+    seen=
+    for k in 1 2 3 4 5 6 7 8; do
+        rm -rf run
+        failing "fsync:$k" pretrain tiny.yaml --threads 1 --run run training.epochs=1 training.checkpoint_interval=1 \
+            >out.txt 2>err.txt && continue
+        if grep -q 'run/\(metrics.jsonl\|events[^:]*\): cannot be written' err.txt; then
+            seen=$seen$(sed -n 's/.*run\/\(metrics\|events\).*/\1 /p' err.txt)
+            [ -z "$(ls run/checkpoint-* 2>/dev/null)" ] || [ "$(ls run/checkpoint-* | wc -l)" -lt "$(wc -l <run/metrics.jsonl)" ]
+        fi
+    done
+    [[ "$seen" == *metrics* && "$seen" == *events* ]]
+}
