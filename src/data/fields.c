@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fields: text about every item, as numbers of distinct values, and conditions on them. */
 #include "data/fields.h"
+#include "data/list.h"
 
 #include "invar/memory.h"
 #include "invar/options.h"
@@ -32,7 +33,7 @@ void data_fields_free(struct data_fields *fields)
 }
 
 struct cell {
-    const char *text;
+    char *text; /* in form C */
     int64_t item;
 };
 
@@ -52,8 +53,11 @@ bool data_field_fill(struct data_field *field, const char *name, const char *con
     field->value = invar_alloc((size_t)items + 1, sizeof *field->value, err);
     if (!cells || !field->name || !field->of || !field->value)
         goto done;
-    for (int64_t i = 0; i < items; i++)
-        cells[i] = (struct cell){text[i], i};
+    for (int64_t i = 0; i < items; i++) {
+        cells[i] = (struct cell){data_nfc(text[i], strlen(text[i]), err), i};
+        if (!cells[i].text)
+            goto done;
+    }
     qsort(cells, (size_t)items, sizeof *cells, in_order);
     for (int64_t i = 0; i < items; i++) {
         if (i == 0 || strcmp(cells[i].text, cells[i - 1].text) != 0) {
@@ -67,6 +71,8 @@ bool data_field_fill(struct data_field *field, const char *name, const char *con
     field->items = items;
     ok = true;
 done:
+    for (int64_t i = 0; cells && i < items; i++)
+        invar_free(cells[i].text);
     invar_free(cells);
     return ok;
 }
@@ -140,21 +146,18 @@ static bool read_range(const char *item, size_t length, long long *low, long lon
 static bool choose(struct data_condition *condition, const char *item, size_t length)
 {
     const struct data_field *field = condition->field;
-    char text[INVAR_TEXT_SIZE];
     long long low = 0, high = 0, number;
     bool range = read_range(item, length, &low, &high), any = false;
 
-    if (length >= sizeof text)
-        return false;
-    memcpy(text, item, length);
-    text[length] = '\0';
+    char *text = data_nfc(item, length, NULL);
     for (int v = 0; v < field->values; v++) {
         const char *value = field->value[v];
         bool meets = range ? whole_number(value, strlen(value), &number) && number >= low && number <= high
-                           : data_value_same(value, text);
+                           : text && data_value_same(value, text);
         condition->chosen[v] = condition->chosen[v] || meets;
         any = any || meets;
     }
+    invar_free(text);
     return any;
 }
 

@@ -5,6 +5,7 @@
 #include "invar/log.h"
 #include "invar/memory.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -15,7 +16,7 @@ struct part {
     int *class_of;        /* [count], -1 */
     size_t count, loose;  /* samples; those outside of class folders */
     size_t loose_example; /* the first of these, a list entry */
-    const char **name;    /* of classes, not ended by NUL but by '/' or NUL */
+    char **name;          /* of classes, in form C */
     size_t *class_samples;
     int classes;
 };
@@ -95,34 +96,109 @@ static bool part_alloc(struct part *part, size_t entries, struct invar_error *er
 
 static void part_free(struct part *part)
 {
+    for (int c = 0; part->name && c < part->classes; c++)
+        invar_free(part->name[c]);
     invar_free(part->sample);
     invar_free(part->class_of);
     invar_free(part->name);
     invar_free(part->class_samples);
 }
 
-/* The list is sorted, so what belongs to a class stands together. */
-static void part_read(struct part *part, const struct data_list *list, const struct data_layout *layout)
+static bool is_ascii(const char *text)
 {
+    while (*text > 0)
+        text++;
+    return !*text;
+}
+
+/* The number of the class whose folder `path` begins with, a new one where there is none of that name yet: two folders
+ * may have one name that is written in two ways. -1: memory is short. */
+static int enter_class(struct part *part, const char *path, struct invar_error *err)
+{
+    char *name = data_nfc(path, strcspn(path, "/"), err);
+
+    if (!name)
+        return -1;
+    for (int c = 0; !is_ascii(name) && c < part->classes; c++)
+        if (strcmp(part->name[c], name) == 0) {
+            invar_free(name);
+            return c;
+        }
+    part->name[part->classes] = name;
+    return part->classes++;
+}
+
+static int by_name(const void *left, const void *right)
+{
+    return strcmp(**(char **const *)left, **(char **const *)right);
+}
+
+/* Classes in the order of their names as they are written now, which may be another than that of the folders. */
+static bool order_classes(struct part *part, struct invar_error *err)
+{
+    const size_t count = (size_t)part->classes;
+    char ***order = invar_alloc(count + 1, sizeof *order, err), **names = invar_alloc(count + 1, sizeof *names, err);
+    size_t *samples = invar_alloc(count + 1, sizeof *samples, err);
+    int *rank = invar_alloc(count + 1, sizeof *rank, err);
+    const bool ok = order && names && samples && rank;
+
+    for (size_t c = 0; ok && c < count; c++)
+        order[c] = &part->name[c];
+    if (ok)
+        qsort(order, count, sizeof *order, by_name);
+    for (size_t c = 0; ok && c < count; c++) {
+        const size_t old = (size_t)(order[c] - part->name);
+        rank[old] = (int)c;
+        names[c] = part->name[old];
+        samples[c] = part->class_samples[old];
+    }
+    for (size_t i = 0; ok && i < part->count; i++)
+        if (part->class_of[i] >= 0)
+            part->class_of[i] = rank[part->class_of[i]];
+    for (size_t c = 0; ok && c < count; c++) {
+        part->name[c] = names[c];
+        part->class_samples[c] = samples[c];
+    }
+    invar_free(order);
+    invar_free(names);
+    invar_free(samples);
+    invar_free(rank);
+    return ok;
+}
+
+/* The list is sorted, so what belongs to a folder stands together. */
+static bool part_read(struct part *part, const struct data_list *list, const struct data_layout *layout,
+                      struct invar_error *err)
+{
+    const char *entered = NULL;
+    bool ascii = true;
+    int class = -1;
+
     for (size_t i = 0; i < list->count; i++) {
         const char *rest = below(data_list_path(list, i), part->folder);
         if (!rest)
             continue;
         bool sample = !list->entry[i].folder && data_layout_is_sample(layout, rest);
         bool in_class = !layout->flat && (list->entry[i].folder || strchr(rest, '/'));
-        if (in_class && (part->classes == 0 || !same_name(part->name[part->classes - 1], rest)))
-            part->name[part->classes++] = rest;
+        if (in_class && (!entered || !same_name(entered, rest))) {
+            class = enter_class(part, rest, err);
+            if (class < 0)
+                return false;
+            ascii = ascii && is_ascii(part->name[class]);
+            entered = rest;
+        }
         if (!sample)
             continue;
         part->sample[part->count] = i;
-        part->class_of[part->count++] = in_class ? part->classes - 1 : -1;
+        part->class_of[part->count++] = in_class ? class : -1;
         if (in_class) {
-            part->class_samples[part->classes - 1]++;
+            part->class_samples[class]++;
         } else {
             if (part->loose++ == 0)
                 part->loose_example = i;
         }
     }
+    return ascii || order_classes(part, err);
 }
 
 /* A part whose samples all lie outside of class folders has no classes, whatever empty folders stand beside them. */
@@ -134,7 +210,8 @@ static bool part_check(struct part *part, const struct data_list *list, const ch
         return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: holds no %s, expected %s files", root, slash,
                                part->folder, layout->noun, layout->expected);
     if (part->loose == part->count) {
-        part->classes = 0;
+        while (part->classes > 0)
+            invar_free(part->name[--part->classes]);
         return true;
     }
     if (part->loose)
@@ -143,9 +220,8 @@ static bool part_check(struct part *part, const struct data_list *list, const ch
                                layout->noun, data_list_path(list, part->loose_example));
     for (int c = 0; c < part->classes; c++)
         if (part->class_samples[c] == 0)
-            return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: class folder %.*s holds no %s %s; fill or remove it",
-                                   root, slash, part->folder, (int)strcspn(part->name[c], "/"), part->name[c],
-                                   layout->expected, layout->noun);
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: class folder %s holds no %s %s; fill or remove it",
+                                   root, slash, part->folder, part->name[c], layout->expected, layout->noun);
     return true;
 }
 
@@ -166,11 +242,9 @@ static bool take_classes(struct data_source *source, const struct part *part, st
         return false;
     source->classes = part->classes;
     for (int c = 0; c < part->classes; c++) {
-        char *copy = invar_strdup(part->name[c], err);
-        if (!copy)
+        source->class_names[c] = invar_strdup(part->name[c], err);
+        if (!source->class_names[c])
             return false;
-        copy[strcspn(copy, "/")] = '\0';
-        source->class_names[c] = copy;
     }
     return true;
 }
@@ -194,8 +268,8 @@ static bool match_classes(const struct part *train, const struct part *test, con
     for (int c = 0; c < test->classes; c++) {
         label_of[c] = train->classes ? find_class(train, test->name[c]) : c;
         if (label_of[c] < 0)
-            return invar_error_set(err, INVAR_ERROR_DATA, "%s: class folder %s/%.*s has no counterpart in %s/", root,
-                                   test->folder, (int)strcspn(test->name[c], "/"), test->name[c], train->folder);
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s: class folder %s/%s has no counterpart in %s/", root,
+                                   test->folder, test->name[c], train->folder);
     }
     return true;
 }
@@ -236,12 +310,11 @@ bool data_layout_read(struct data_source *source, const struct data_list *list, 
     data_beside_read(&source->beside, list, root, layout);
     if (!part_alloc(&train, list->count, err) || !part_alloc(&test, list->count, err))
         goto done;
-    part_read(&train, list, layout);
-    if (!part_check(&train, list, root, layout, err))
+    if (!part_read(&train, list, layout, err) || !part_check(&train, list, root, layout, err))
         goto done;
     if (source->has_test) {
-        part_read(&test, list, layout);
-        label_of = invar_alloc((size_t)test.classes + 1, sizeof *label_of, err);
+        const bool read = part_read(&test, list, layout, err);
+        label_of = read ? invar_alloc((size_t)test.classes + 1, sizeof *label_of, err) : NULL;
         if (!label_of || !part_check(&test, list, root, layout, err) ||
             !match_classes(&train, &test, root, label_of, err))
             goto done;

@@ -37,6 +37,10 @@ static inline const char *data_list_path(const struct data_list *list, size_t i)
 void data_list_sort(struct data_list *list);
 void data_list_free(struct data_list *list);
 
+/** A copy of text[length] in Unicode's form C, so that names that look alike are equal; bytes that are no UTF-8 stay.
+ * Freed by invar_free; NULL: memory is short. */
+char *data_nfc(const char *text, size_t length, struct invar_error *err);
+
 /** Everything below a folder, hidden files left out, links followed. */
 bool data_folder_list(struct data_list *list, const char *root, struct invar_error *err);
 

@@ -436,6 +436,35 @@ static void folders_of_systems_are_no_classes(void **state)
     }
 }
 
+/* One name written with composed and with decomposed letters is one class, in one order, in either split. */
+static void composed_and_decomposed_names_are_one_class(void **state)
+{
+    (void)state;
+    put_gray("train/e\xcc\x81te\xcc\x81/1.png", 1);
+    put_gray("train/\xc3\xa9t\xc3\xa9/2.png", 2);
+    put_gray("train/f/3.png", 3);
+    put_gray("train/\xff/4.png", 4); /* no UTF-8 */
+    put_gray("test/e\xcc\x81t\xc3\xa9/5.png", 5);
+    struct invar_sample train[4], test;
+    struct invar_data_options options = make_options("images", folder);
+    struct invar_dataset *dataset = make_open(&options);
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    assert_int_equal(info->classes, 3);
+    assert_string_equal(info->class_names[0], "f");
+    assert_string_equal(info->class_names[1], "\xc3\xa9t\xc3\xa9");
+    assert_string_equal(info->class_names[2], "\xff");
+    struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, train, 4);
+    struct invar_loader *other = make_load(dataset, INVAR_TEST, &test, 1);
+    for (int i = 0; i < 4; i++) {
+        const int value = pixel(&train[i], 0, 0, 0);
+        assert_int_equal(train[i].label, value < 3 ? 1 : value == 3 ? 0 : 2);
+    }
+    assert_int_equal(test.label, 1);
+    invar_loader_free(loader);
+    invar_loader_free(other);
+    invar_dataset_close(dataset);
+}
+
 /* A format that is not read is noticed by its ending. */
 static void other_endings_are_counted(void **state)
 {
@@ -551,6 +580,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(stray_bytes_in_a_jpeg_cost_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(splits_have_many_names, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_of_systems_are_no_classes, setup, teardown),
+        cmocka_unit_test_setup_teardown(composed_and_decomposed_names_are_one_class, setup, teardown),
         cmocka_unit_test_setup_teardown(other_endings_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(entries_that_cannot_be_looked_at_are_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(sixteen_bits_are_read_truly, setup, teardown),
