@@ -108,8 +108,13 @@ bool data_source_open(struct data_source *source, const struct invar_data_option
             return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"",
                                    options->source, name, *arguments[i] ? ":" : "", arguments[i]);
         source->kind = kinds[i];
-        return check_labels(options, err) && open_functions[i](source, path, options, err) &&
-               check_naming(source, options, err);
+        if (!check_labels(options, err) || !data_instead_archive(path, err))
+            return false;
+        if (!open_functions[i](source, path, options, err)) {
+            data_instead_folder(name, path, err);
+            return false;
+        }
+        return check_naming(source, options, err);
     }
     return unknown(name, err);
 }

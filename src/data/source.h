@@ -80,6 +80,10 @@ void data_source_close(struct data_source *source);
 /** Frees the files and whatever decodes them, once no item will be decoded any more. Labels and names stay, those of
  * items too. */
 void data_source_release(struct data_source *source);
+/** False with a sentence where the path is an archive that no source reads. */
+bool data_instead_archive(const char *path, struct invar_error *err);
+/** Adds to an error of opening source:path what the folder holds that another source reads, where it does. */
+void data_instead_folder(const char *source, const char *path, struct invar_error *err);
 /** One item as an image of so many channels (0: those it has). Reentrant with one decoder a thread. */
 bool data_source_decode(const struct data_source *source, int64_t item, int channels, struct data_decoder *decoder,
                         struct data_image *image, struct invar_error *err);
