@@ -116,9 +116,20 @@ static void standardise(struct fit *f)
 /* Standardised numbers of a block: out[rows][cols]. */
 static void load(const struct fit *f, int64_t row, int64_t rows, int64_t column, int64_t cols, double *out)
 {
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = 0; j < cols; ++j)
-            out[i * cols + j] = scaled(f, f->index[row + i], column + j);
+    const double *mean = f->mean + column, *inverse = f->inverse + column;
+
+    for (int64_t i = 0; i < rows; ++i, out += cols) {
+        const int64_t at = f->index[row + i] * f->x->cols + column;
+        if (f->x->dtype == INVAR_FLOAT32) {
+            const float *x = (const float *)f->x->data + at;
+            for (int64_t j = 0; j < cols; ++j)
+                out[j] = ((double)x[j] - mean[j]) * inverse[j];
+        } else {
+            const double *x = (const double *)f->x->data + at;
+            for (int64_t j = 0; j < cols; ++j)
+                out[j] = (x[j] - mean[j]) * inverse[j];
+        }
+    }
 }
 
 /* The part of Z^T Z, or of Z Z^T, whose rows begin at p and columns at q. room: two blocks. */
@@ -227,16 +238,17 @@ static bool solve_all(const struct fit *f, struct invar_error *err)
 static void fill_weights(const struct fit *f)
 {
 #pragma omp parallel for schedule(static)
-    for (int64_t first = 0; first < f->x->cols; first += COLUMNS)
-        for (int s = 0; s < f->strengths; ++s) {
-            const int64_t last = least(first + COLUMNS, f->x->cols);
-            double *weight = f->weight + s * f->x->cols;
-            for (int64_t j = first; !f->dual && j < last; ++j)
-                weight[j] = f->solution[s * f->size + j];
-            for (int64_t i = 0; f->dual && i < f->count; ++i)
-                for (int64_t j = first; j < last; ++j)
-                    weight[j] += scaled(f, f->index[i], j) * f->solution[s * f->size + i];
+    for (int64_t first = 0; first < f->x->cols; first += COLUMNS) {
+        const int64_t cols = least(COLUMNS, f->x->cols - first);
+        double z[COLUMNS];
+        for (int s = 0; !f->dual && s < f->strengths; ++s)
+            memcpy(f->weight + s * f->x->cols + first, f->solution + s * f->size + first, (size_t)cols * sizeof *z);
+        for (int64_t i = 0; f->dual && i < f->count; ++i) {
+            load(f, i, 1, first, cols, z);
+            for (int s = 0; s < f->strengths; ++s)
+                cblas_daxpy((int)cols, f->solution[s * f->size + i], z, 1, f->weight + s * f->x->cols + first, 1);
         }
+    }
 }
 
 /* Fits the rows of index at every strength. A zeroed fit may be freed. */
@@ -268,16 +280,21 @@ static int stronger(const void *a, const void *b)
 }
 
 /* Predictions for rows that the fit did not see: out[strengths][rows of x], at their places. */
-static void predict_rows(const struct fit *f, const int64_t *index, int64_t count, double *out)
+static void predict_rows(struct fit *f, const int64_t *index, int64_t count, double *out)
 {
+    f->index = index;
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; ++i)
-        for (int s = 0; s < f->strengths; ++s) {
-            double sum = f->y_mean;
-            for (int64_t j = 0; j < f->x->cols; ++j)
-                sum += scaled(f, index[i], j) * f->weight[s * f->x->cols + j];
-            out[s * f->x->rows + index[i]] = sum;
+    for (int64_t i = 0; i < count; ++i) {
+        double z[BLOCK];
+        for (int s = 0; s < f->strengths; ++s)
+            out[s * f->x->rows + index[i]] = f->y_mean;
+        for (int64_t first = 0; first < f->x->cols; first += BLOCK) {
+            const int64_t cols = least(BLOCK, f->x->cols - first);
+            load(f, i, 1, first, cols, z);
+            for (int s = 0; s < f->strengths; ++s)
+                out[s * f->x->rows + index[i]] += cblas_ddot((int)cols, z, 1, f->weight + s * f->x->cols + first, 1);
         }
+    }
 }
 
 /* order [rows]: shuffled; rows[..]: room for those that are fitted. */
