@@ -204,6 +204,8 @@ def regression(check, random, draw):
     p = y + random.normal(size=y.shape) * y.std()
     if draw % 2:
         y, p = np.round(y, 1), np.round(p, 1)
+    if (y.max(axis=0) <= y.min(axis=0)).any():  # scikit-learn divides by what rounding leaves of the mean
+        y, p = y + np.arange(rows)[:, None], p + np.arange(rows)[:, None]
     result = Regression()
     check.call("invar_regression_measure", ctypes.byref(matrix(p)), ctypes.byref(matrix(y)), ctypes.byref(result))
     check.near("R2", result.r2, metrics.r2_score(y, p))
