@@ -141,6 +141,21 @@ static void find_column_problems(const struct invar_table *table, struct problem
                     unique, unique > 1 ? "s" : "", unique > 1 ? "have" : "has", names, unique > 1 ? "them" : "it");
 }
 
+/* 16 bits of which few are used, say: what views add to values is measured by the whole range. */
+static void find_narrow_range(const struct invar_dataset_info *info, struct problems *out)
+{
+    float widest = 0;
+
+    for (int c = 0; c < info->channels && c < 16; ++c)
+        widest = fmaxf(widest, info->deviation[c]);
+    if (info->kind == INVAR_DATA_IMAGE && widest < 0.004f)
+        add_problem(
+            out,
+            "values vary by %.2g of 0 to 1 alone, less than views change them: spread them over the range of their "
+            "type, alike in all files, or train with views.jitter=0 views.gain=0 views.offset=0",
+            (double)widest);
+}
+
 static void find_problems(const struct invar_dataset *dataset, const int64_t *counts, const struct data_clips *clips,
                           struct problems *out)
 {
@@ -153,6 +168,7 @@ static void find_problems(const struct invar_dataset *dataset, const int64_t *co
     if (info->closed_folders)
         add_problem(out, "%" PRId64 " folders cannot be listed and are left out, the first is %s", info->closed_folders,
                     cli_name(info->first_closed));
+    find_narrow_range(info, out);
     if (clips->silent)
         add_problem(out, "%" PRId64 " clips are silent: they train, but say nothing", clips->silent);
     if (!info->count[INVAR_TEST])

@@ -70,6 +70,16 @@ make_images() {
     done
 }
 
+@test "files of other endings are counted" {
+    make_images photos 4
+    touch photos/class-0/{a.gif,b.GIF,notes.txt}
+    run --separate-stderr "$invar" data images:photos
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"left out   3 files by their ending: 2 .gif, 1 .txt"* ]]
+    run --separate-stderr "$invar" data images:photos --json
+    [[ "$output" == *'"endings":'*'"2 .gif, 1 .txt"'* ]]
+}
+
 @test "a class folder without images" {
     make_images photos 4
     mkdir photos/empty
