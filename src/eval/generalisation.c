@@ -70,11 +70,16 @@ static bool decompose(const struct invar_matrix *features, const char *what, boo
         for (int64_t j = 0; j < features->cols; ++j)
             x[i * features->cols + j] = matrix_value(features, i, j) / d->size[j];
     /* By columns x is its transpose v s u^T, so that u^T by columns is u by rows. */
-    if (LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', d->cols, d->rows, x, d->cols, d->s, turned, d->cols, d->u, d->least)) {
-        invar_error_set(err, INVAR_ERROR_NUMERIC,
-                        "the %s have no singular value decomposition: their values are too "
-                        "large, or memory is short",
-                        what);
+    const lapack_int info =
+        LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', d->cols, d->rows, x, d->cols, d->s, turned, d->cols, d->u, d->least);
+    if (info) {
+        const bool starved = info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR;
+        if (starved)
+            invar_error_set(err, INVAR_ERROR_MEMORY,
+                            "there is not enough memory for the singular value decomposition of the %s", what);
+        else
+            invar_error_set(err, INVAR_ERROR_NUMERIC,
+                            "the %s have no singular value decomposition: their values are too large", what);
         goto done;
     }
     for (int64_t j = 0; j < features->cols; ++j)
