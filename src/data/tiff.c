@@ -6,6 +6,7 @@
 #include "data/image.h"
 
 #include "invar/memory.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <tiffio.h>
@@ -82,17 +83,19 @@ __attribute__((format(printf, 4, 0))) static int keep_warning(TIFF *tiff, void *
     return 1;
 }
 
-/* A complaint about memory is one of the machine, unless it is that the file asks for too much. */
+/* What malloc failed at is the machine's, whatever libtiff makes of it, and so is a complaint about memory unless it is
+ * that the file asks for too much. errno is 0 since the file was opened. */
 static bool refuse(const struct memory *m, const char *name, struct invar_error *err)
 {
     const char *why = m->message[0] ? m->message : "it ends before the pixels";
-    if ((strstr(why, "emory") || strstr(why, "o space")) && !strstr(why, "beyond"))
+    if (errno == ENOMEM || ((strstr(why, "emory") || strstr(why, "o space")) && !strstr(why, "beyond")))
         return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: no memory to decode it", name);
     return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is not a whole TIFF image: %s", name, why);
 }
 
 static TIFF *open_memory(struct memory *m, const char *name, struct invar_error *err)
 {
+    errno = 0;
     TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
     TIFF *tiff = NULL;
 
