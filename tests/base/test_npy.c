@@ -100,7 +100,7 @@ static void refuses_what_it_does_not_read(void **state)
         const char *header, *message;
     } cases[] = {
         {"{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }", "'>f4'"},
-        {"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "'|O'"},
+        {"{'descr': '|O', 'fortran_order': False, 'shape': (1,), }", "holds Python objects"},
         {"{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (1,), }", "records"},
         {"{'descr': '<f4', 'fortran_order': True, 'shape': (1, 1), }", "Fortran"},
         {"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1, 1, 1, 1, 1, 1), }", "dimensions"},
