@@ -241,6 +241,18 @@ static bool check_apart(const char *path, const char *option, const char *source
                            path);
 }
 
+/* A place that cannot be written is said before hours of work, not after them. */
+static bool check_writable(const char *path, struct invar_error *err)
+{
+    struct stat status;
+
+    if (!path || !path[0] || !strcmp(path, "-") || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
+        return true;
+    struct invar_writer *writer = invar_writer_open(path, err);
+    invar_writer_close(writer);
+    return writer != NULL;
+}
+
 bool embed_places_set(struct embed_places *places, const char *output, const char *labels, const char *rows,
                       const char *format, const char *source, struct invar_error *err)
 {
@@ -258,5 +270,6 @@ bool embed_places_set(struct embed_places *places, const char *output, const cha
                     !check_own(places->left_out, left_out_head, err)))
         return false;
     return check_apart(output, "-o", source, err) && check_apart(labels, "--labels", source, err) &&
-           check_apart(places->rows, "--rows", source, err);
+           check_apart(places->rows, "--rows", source, err) && check_writable(output, err) &&
+           check_writable(labels, err) && check_writable(places->rows, err);
 }

@@ -123,6 +123,8 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
     fails_with 2 "$invar" embed run csv:own.csv -o rows.npy --rows ./own.csv
     says own.csv
     [ "$(wc -l <own.csv)" -eq 2 ]
+    fails_with 1 "$invar" embed run idx:nothing -o nowhere/a.npy # said before the data are looked at
+    says nowhere/a.npy
     fails_with 2 "$invar" embed run idx:data -o - --json
     says --json "-o -"
     fails_with 2 "$invar" embed run idx:data -o a.npy --format parquet
