@@ -96,12 +96,12 @@ class Check:
     """Calls of the library, and comparisons that are counted."""
 
     def __init__(self, library):
-        self.library = ctypes.CDLL(str(library))
+        self.shared = ctypes.CDLL(str(library))
         self.compared, self.wrong = {}, 0
 
     def call(self, name, *arguments):
         error = Error()
-        function = getattr(self.library, name)
+        function = getattr(self.shared, name)
         function.restype = ctypes.c_bool
         if not function(*arguments, ctypes.byref(error)):
             sys.exit(f"{name}: {error.message.decode()}")
@@ -252,7 +252,7 @@ def neighbours(check, random, draw):
     index, similarity = np.empty((len(test), k), dtype=np.int64), np.empty((len(test), k))
     check.call("invar_neighbours_find", ctypes.byref(matrix(train)), ctypes.byref(matrix(test)), ctypes.c_int64(k),
                pointer(index), pointer(similarity))
-    average = check.library.invar_neighbours_average
+    average = check.shared.invar_neighbours_average
     average.restype = ctypes.c_double
     ours = [average(pointer(index[i]), pointer(similarity[i]), ctypes.c_int64(k), pointer(y),
                     ctypes.c_double(temperature)) for i in range(len(test))]
@@ -299,12 +299,12 @@ def live(check, invar):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--library", type=pathlib.Path, default="build/libinvar.so")
+    parser.add_argument("--library", dest="so", type=pathlib.Path, default="build/libinvar.so")
     parser.add_argument("--invar", type=pathlib.Path, default="build/invar")
     parser.add_argument("--draws", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    check = Check(arguments.library.resolve())
+    check = Check(arguments.so.resolve())
     random = np.random.default_rng(arguments.seed)
     for draw in range(arguments.draws):
         draw_classes(check, random, draw)
