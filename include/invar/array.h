@@ -35,6 +35,8 @@ bool invar_array_alloc(struct invar_array *out, enum invar_dtype dtype, int rank
 /** Frees data and clears the struct; a zeroed struct is accepted. */
 void invar_array_free(struct invar_array *array);
 int64_t invar_array_count(const struct invar_array *array);
+/** Number i of an array of any type, in C order. */
+double invar_array_at(const struct invar_array *array, int64_t i);
 /** A new float32 or float64 copy of an array of any type. */
 bool invar_array_convert(struct invar_array *out, const struct invar_array *in, enum invar_dtype dtype,
                          struct invar_error *err);

@@ -58,7 +58,7 @@ int64_t invar_array_count(const struct invar_array *array)
     return count;
 }
 
-static double element(const struct invar_array *array, int64_t i)
+double invar_array_at(const struct invar_array *array, int64_t i)
 {
     switch (array->dtype) {
     case INVAR_FLOAT32:
@@ -92,9 +92,9 @@ bool invar_array_convert(struct invar_array *out, const struct invar_array *in, 
     int64_t count = invar_array_count(in);
     for (int64_t i = 0; i < count; i++) {
         if (dtype == INVAR_FLOAT32)
-            ((float *)array.data)[i] = (float)element(in, i);
+            ((float *)array.data)[i] = (float)invar_array_at(in, i);
         else
-            ((double *)array.data)[i] = element(in, i);
+            ((double *)array.data)[i] = invar_array_at(in, i);
     }
     *out = array;
     return true;

@@ -107,26 +107,6 @@ static bool read_arrays(struct arrays *a, struct invar_error *err)
                            a->part[0].path, invar_dtype_name(first->dtype), shape_text(first, one, sizeof one));
 }
 
-/* Number i of an array, as a double. */
-static double at(const struct invar_array *array, int64_t i)
-{
-    switch (array->dtype) {
-    case INVAR_FLOAT32:
-        return (double)((const float *)array->data)[i];
-    case INVAR_FLOAT64:
-        return ((const double *)array->data)[i];
-    case INVAR_INT64:
-        return (double)((const int64_t *)array->data)[i];
-    case INVAR_UINT8:
-        return (double)((const uint8_t *)array->data)[i];
-    case INVAR_UINT16:
-        return (double)((const uint16_t *)array->data)[i];
-    case INVAR_BFLOAT16:
-    default:
-        return NAN;
-    }
-}
-
 /* ---- labels ---- */
 
 static bool count_differs(const char *labels, int64_t count, const struct part *part, struct invar_error *err)
@@ -163,7 +143,7 @@ static bool labels_of_array(struct arrays *a, int which, struct invar_error *err
         goto done;
     strcpy(text, "label");
     for (int64_t i = 0; i < count; i++) {
-        const double value = at(&labels, i);
+        const double value = invar_array_at(&labels, i);
         const bool whole = labels.dtype == INVAR_INT64;
         if (isinf(value)) {
             invar_error_set(err, INVAR_ERROR_DATA, "%s: label %" PRId64 " is infinite; a missing one is NaN",
@@ -318,7 +298,7 @@ static bool check_range(const struct part *part, struct invar_error *err)
     int64_t bad = 0;
 
     for (int64_t i = 0; i < count; i++) {
-        const double value = at(&part->array, i);
+        const double value = invar_array_at(&part->array, i);
         bad += !isfinite(value);
         least = value < least ? value : least;
         most = value > most ? value : most;
@@ -345,7 +325,7 @@ static void interleave(const struct invar_array *array, int64_t channels, int64_
             for (int64_t p = 0; p < pixels; p++) {
                 const int64_t from = (i * channels + c) * pixels + p, to = (i * pixels + p) * channels + c;
                 if (unit == sizeof(float))
-                    floats[to] = (float)at(array, from);
+                    floats[to] = (float)invar_array_at(array, from);
                 else
                     memcpy(out + (size_t)to * unit, (const uint8_t *)array->data + (size_t)from * unit, unit);
             }
@@ -397,7 +377,8 @@ static double value_at(const struct arrays *a, int64_t i, int64_t c)
 {
     const int64_t first = a->part[0].array.shape[0], cols = a->part[0].array.rank > 1 ? a->part[0].array.shape[1] : 1;
 
-    return i < first ? at(&a->part[0].array, i * cols + c) : at(&a->part[1].array, (i - first) * cols + c);
+    return i < first ? invar_array_at(&a->part[0].array, i * cols + c)
+                     : invar_array_at(&a->part[1].array, (i - first) * cols + c);
 }
 
 /* NaN is a missing value; of features that are measured as they are nothing may be missing. */
