@@ -225,8 +225,8 @@ struct invar_source_name {
     const char *name, *help;
 };
 const struct invar_source_name *invar_source_names(void);
-/** The kind of what a source ("csv:FILE") has; false where there is no source of that name. Reads nothing but the
- * header of an npy:FILE. */
+/** The kind of what a source ("csv:FILE") has; false where there is no source of that name, or an npy:FILE, of which it
+ * reads the header, cannot be read. */
 bool invar_source_kind(const char *source, enum invar_data_kind *kind);
 /** "image", "table", "audio": metadata invar.data_kind of encoders. */
 const char *invar_data_kind_name(enum invar_data_kind kind);

@@ -269,6 +269,10 @@ bool embed_places_set(struct embed_places *places, const char *output, const cha
     if (!stream && (!beside(places->left_out, sizeof places->left_out, output, "-left-out.csv", err) ||
                     !check_own(places->left_out, left_out_head, err)))
         return false;
+    if (labels && (!strcmp(labels, output) || !strcmp(labels, places->rows)))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "--labels: %s is written already, by -o or as its list", labels);
+    if (!strcmp(output, places->rows))
+        return invar_error_set(err, INVAR_ERROR_USAGE, "--rows: %s is where -o writes; choose another place", output);
     return check_apart(output, "-o", source, err) && check_apart(labels, "--labels", source, err) &&
            check_apart(places->rows, "--rows", source, err) && check_writable(output, err) &&
            check_writable(labels, err) && check_writable(places->rows, err);

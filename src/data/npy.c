@@ -28,12 +28,15 @@ struct arrays {
     struct data_schema *schema;
 };
 
-enum invar_data_kind data_npy_kind(const char *path)
+bool data_npy_kind(const char *path, enum invar_data_kind *kind)
 {
     struct invar_array header;
     struct invar_error err = {0};
 
-    return invar_npy_describe(&header, path, &err) && header.rank > 2 ? INVAR_DATA_IMAGE : INVAR_DATA_TABLE;
+    if (!invar_npy_describe(&header, path, &err))
+        return false;
+    *kind = header.rank > 2 ? INVAR_DATA_IMAGE : INVAR_DATA_TABLE;
+    return true;
 }
 
 static const char *shape_text(const struct invar_array *array, char *out, size_t size)

@@ -37,9 +37,8 @@ bool invar_source_kind(const char *source, enum invar_data_kind *kind)
     const size_t length = strcspn(source, ":");
     for (size_t i = 0; bare_names[i]; i++)
         if (strlen(bare_names[i]) == length && memcmp(bare_names[i], source, length) == 0) {
-            *kind =
-                open_functions[i] == data_npy_open && source[length] ? data_npy_kind(source + length + 1) : kinds[i];
-            return true;
+            *kind = kinds[i];
+            return open_functions[i] != data_npy_open || !source[length] || data_npy_kind(source + length + 1, kind);
         }
     return false;
 }

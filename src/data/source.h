@@ -136,7 +136,7 @@ size_t data_memory_limit(const struct invar_data_options *options);
               struct invar_error *err);
 DATA_SOURCES(DATA_DECLARE)
 #undef DATA_DECLARE
-/** What an array has, by its header; that of tables where it cannot be read, as opening it says why. */
-enum invar_data_kind data_npy_kind(const char *path);
+/** What an array has, by its header; false where it cannot be read, as opening it says. */
+bool data_npy_kind(const char *path, enum invar_data_kind *kind);
 
 #endif
