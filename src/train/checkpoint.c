@@ -208,26 +208,34 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
 }
 
 /* Keeps this checkpoint and the good one before it; others are older, or damaged. */
-static void prune(const struct invar_trainer *t, int64_t before)
+static bool prune(const struct invar_trainer *t, int64_t before, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
     const struct dirent *entry;
     DIR *dir = opendir(t->folder);
+    bool ok = true;
 
     if (!dir)
-        return;
-    while ((entry = readdir(dir))) {
+        return cannot_list(t, errno, err);
+    while (errno = 0, ok && (entry = readdir(dir))) {
         int64_t step = step_of(entry->d_name);
-        if (step >= 0 && step != t->step && step != before && invar_folder_path(t, entry->d_name, path, NULL))
-            unlink(path);
+        if (step < 0 || step == t->step || step == before)
+            continue;
+        ok = invar_folder_path(t, entry->d_name, path, err) &&
+             (unlink(path) == 0 || errno == ENOENT ||
+              invar_error_set(err, INVAR_ERROR_FILE, "%s: is no longer needed and cannot be removed: %s", path,
+                              strerror(errno)));
     }
+    const int reason = ok ? errno : 0;
     closedir(dir);
+    return ok && (reason == 0 || cannot_list(t, reason, err));
 }
 
 bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_safetensors *file = NULL;
     char name[64], path[INVAR_PATH_SIZE];
+    const int64_t before = t->saved;
     bool ok = false;
 
     if (!invar_nonfinite_check_weights(t, err) ||
@@ -242,9 +250,8 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
             goto done;
     if (!invar_safetensors_write(file, path, err))
         goto done;
-    prune(t, t->saved);
     t->saved = t->step;
-    ok = true;
+    ok = prune(t, before, err);
 done:
     invar_safetensors_free(file);
     return ok;
@@ -315,6 +322,14 @@ static bool find_projector(const struct invar_trainer *t, bool *missing, struct 
     return true;
 }
 
+/* A run that ended as it could not remove older checkpoints does so when it goes on. */
+static bool prune_again(const struct invar_trainer *t, struct invar_error *err)
+{
+    int64_t before;
+
+    return t->saved != t->step || (newest_below(t, t->step, &before, err) && prune(t, before, err));
+}
+
 bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
     /* A run of another length than before may have been stopped between its last checkpoint and its files. */
@@ -322,6 +337,8 @@ bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 
     bool missing;
 
+    if (!prune_again(t, err))
+        return false;
     if (t->nets[INVAR_NET_PROJECTOR].net && !find_projector(t, &missing, err))
         return false;
     if (t->nets[INVAR_NET_PROJECTOR].net && (!written || missing) &&

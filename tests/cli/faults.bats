@@ -87,3 +87,29 @@ failing() {
     done
     [[ "$seen" == *metrics* && "$seen" == *events* ]]
 }
+
+@test "older checkpoints that cannot be removed are said, and go when the run goes on" {
+    "$invar" pretrain tiny.yaml --threads 1 --run whole training.epochs=1 training.checkpoint_interval=1 >out.txt 2>&1
+    ls whole | sed '/tfevents/d' >whole.txt
+    [ "$(grep -c checkpoint whole.txt)" -eq 2 ]
+    failed=0
+    for fault in unlink opendir readdir; do
+        for k in $(seq 1 30); do
+            rm -rf run
+            status=0
+            failing "$fault:$k" pretrain tiny.yaml --threads 1 --run run training.epochs=1 \
+                training.checkpoint_interval=1 >out.txt 2>err.txt || status=$?
+            if [ $status -eq 0 ]; then
+                ls run | sed '/tfevents/d' | diff - whole.txt
+                continue
+            fi
+            grep -qE "^invar: run[/:].*: (Input/output error|Too many open files|No space left|Permission denied)" err.txt || { cat err.txt; false; }
+            [ -e run/recipe.yaml ] || continue
+            failed=$((failed + 1))
+            "$invar" pretrain tiny.yaml --threads 1 --run run --resume training.epochs=1 \
+                training.checkpoint_interval=1 >out.txt 2>&1
+            ls run | sed '/tfevents/d' | diff - whole.txt
+        done
+    done
+    [ $failed -ge 3 ]
+}

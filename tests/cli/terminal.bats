@@ -58,7 +58,7 @@ plain() {
 }
 
 @test "a bar is as wide as the terminal, and there is none where the terminal cannot" {
-    command -v script >/dev/null || skip "no script(1)"
+    script -qec true /dev/null >/dev/null 2>&1 </dev/null || skip "no script(1), or no terminal for it"
     tiny_data
     bar="stty cols 40; '$invar' pretrain tiny.yaml --threads 1 --run"
     TERM=xterm script -qec "$bar one training.epochs=30" wide.txt >/dev/null </dev/null
