@@ -401,30 +401,51 @@ static bool check_values(const struct arrays *a, int64_t cols, struct invar_erro
     return true;
 }
 
-/* Mean and deviation of the training rows, in two passes. */
-static void measure_column(const struct arrays *a, int64_t c, struct invar_column *column)
+/* Mean and deviation of the training rows, in two passes in the order of the rows. A column whose values are all equal
+ * is constant whatever rounding makes of its mean. */
+static bool measure_columns(const struct arrays *a, int64_t cols, struct invar_column *column, struct invar_error *err)
 {
+    struct counts {
+        int64_t values, missing;
+        double least, most, sum, squares;
+    } *counts = invar_alloc((size_t)cols, sizeof *counts, err);
     const struct data_source *source = a->source;
-    int64_t count = 0, missing = 0;
-    double sum = 0, squares = 0;
 
-    for (int64_t i = 0; i < source->count; i++) {
-        const double value = value_at(a, i, c);
-        if (source->split[i] != INVAR_TRAIN)
-            continue;
-        count += !isnan(value);
-        missing += isnan(value);
-        sum += isnan(value) ? 0 : value;
+    if (!counts)
+        return false;
+    for (int64_t c = 0; c < cols; c++) {
+        counts[c].least = INFINITY;
+        counts[c].most = -INFINITY;
     }
-    column->mean = count ? sum / (double)count : 0;
-    for (int64_t i = 0; i < source->count; i++) {
-        const double value = value_at(a, i, c) - column->mean;
-        if (source->split[i] == INVAR_TRAIN && !isnan(value))
-            squares += value * value;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = 0; i < source->count; i++)
+            for (int64_t c = 0; source->split[i] == INVAR_TRAIN && c < cols; c++) {
+                const double value = value_at(a, i, c), from_mean = value - column[c].mean;
+                if (isnan(value)) {
+                    counts[c].missing += pass == 0;
+                } else if (pass == 0) {
+                    counts[c].values++;
+                    counts[c].sum += value;
+                    counts[c].least = fmin(counts[c].least, value);
+                    counts[c].most = fmax(counts[c].most, value);
+                } else {
+                    counts[c].squares += from_mean * from_mean;
+                }
+            }
+        for (int64_t c = 0; c < cols; c++) {
+            const double n = counts[c].values ? (double)counts[c].values : 1;
+            column[c].mean = counts[c].sum / n;
+            column[c].deviation = sqrt(counts[c].squares / n);
+        }
     }
-    column->deviation = count ? sqrt(squares / (double)count) : 0;
-    column->indicator = missing > 0;
-    column->kind = column->deviation > 0 && isfinite(column->deviation) ? INVAR_COLUMN_NUMERIC : INVAR_COLUMN_CONSTANT;
+    for (int64_t c = 0; c < cols; c++) {
+        const bool varies =
+            counts[c].least < counts[c].most && column[c].deviation > 0 && isfinite(column[c].deviation);
+        column[c].indicator = counts[c].missing > 0;
+        column[c].kind = varies ? INVAR_COLUMN_NUMERIC : INVAR_COLUMN_CONSTANT;
+    }
+    invar_free(counts);
+    return true;
 }
 
 static bool find_columns(struct arrays *a, int64_t cols, struct invar_error *err)
@@ -435,18 +456,17 @@ static bool find_columns(struct arrays *a, int64_t cols, struct invar_error *err
     if (!schema || !data_schema_reserve(schema, (int)cols, err) || !(schema->label = invar_strdup(a->label.name, err)))
         return false;
     for (int64_t c = 0; c < cols; c++) {
-        struct invar_column *column = &schema->column[c];
         char name[24];
         snprintf(name, sizeof name, "x%" PRId64, c);
-        if (!(column->name = invar_strdup(name, err)))
+        schema->column[c] = (struct invar_column){.kind = INVAR_COLUMN_NUMERIC, .deviation = 1};
+        if (!(schema->column[c].name = invar_strdup(name, err)))
             return false;
         schema->count++;
-        if (a->source->raw)
-            *column = (struct invar_column){.kind = INVAR_COLUMN_NUMERIC, .name = column->name, .deviation = 1};
-        else
-            measure_column(a, c, column);
-        constant += column->kind == INVAR_COLUMN_CONSTANT;
     }
+    if (!a->source->raw && !measure_columns(a, cols, schema->column, err))
+        return false;
+    for (int64_t c = 0; c < cols; c++)
+        constant += schema->column[c].kind == INVAR_COLUMN_CONSTANT;
     if (constant)
         invar_log(INVAR_LOG_WARNING,
                   "%s: %d of %" PRId64 " columns are the same in every training row and are left out", a->part[0].path,

@@ -152,6 +152,23 @@ static void rows_are_a_table(void **state)
     invar_dataset_close(dataset);
 }
 
+/* Ten times 0.1 do not sum to 1: equal values are constant all the same. */
+static void equal_values_are_constant(void **state)
+{
+    (void)state;
+    double x[10][2];
+    for (int r = 0; r < 10; r++) {
+        x[r][0] = 0.1;
+        x[r][1] = r;
+    }
+    save("x.npy", INVAR_FLOAT64, 2, (int64_t[]){10, 2}, x);
+    struct invar_data_options options = options_of("x.npy", NULL);
+    struct invar_dataset *dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->table->column[0].kind, INVAR_COLUMN_CONSTANT);
+    assert_int_equal(invar_dataset_info(dataset)->channels, 1);
+    invar_dataset_close(dataset);
+}
+
 static void labels_of_arrays(void **state)
 {
     (void)state;
@@ -269,6 +286,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(images_of_every_type, setup, teardown),
         cmocka_unit_test_setup_teardown(rows_are_a_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(equal_values_are_constant, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_arrays, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
