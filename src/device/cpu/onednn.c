@@ -181,6 +181,58 @@ int onednn_layout_rank(const struct layout *layout)
 #endif
 }
 
+/* Sizes, padded sizes, strides and the block of channels of a layout; false where it is blocked in another way. */
+static bool blocking(const struct layout *layout, int rank, const dnnl_dim_t **padded, const dnnl_dim_t **strides,
+                     int64_t *block)
+{
+#if VERSION3
+    const dnnl_dims_t *sizes = NULL, *steps = NULL, *blocks = NULL, *axes = NULL;
+    dnnl_format_kind_t kind = dnnl_format_kind_undef;
+    int inner = 0;
+    if (dnnl_memory_desc_query(layout->desc, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked ||
+        dnnl_memory_desc_query(layout->desc, dnnl_query_padded_dims, &sizes) != dnnl_success ||
+        dnnl_memory_desc_query(layout->desc, dnnl_query_strides, &steps) != dnnl_success ||
+        dnnl_memory_desc_query(layout->desc, dnnl_query_inner_nblks_s32, &inner) != dnnl_success ||
+        dnnl_memory_desc_query(layout->desc, dnnl_query_inner_blks, &blocks) != dnnl_success ||
+        dnnl_memory_desc_query(layout->desc, dnnl_query_inner_idxs, &axes) != dnnl_success)
+        return false;
+    const dnnl_dim_t *inner_blocks = *blocks, *inner_axes = *axes;
+    *padded = *sizes;
+    *strides = *steps;
+#else
+    if (layout->desc.format_kind != dnnl_blocked)
+        return false;
+    const int inner = layout->desc.format_desc.blocking.inner_nblks;
+    const dnnl_dim_t *inner_blocks = layout->desc.format_desc.blocking.inner_blks;
+    const dnnl_dim_t *inner_axes = layout->desc.format_desc.blocking.inner_idxs;
+    *padded = layout->desc.padded_dims;
+    *strides = layout->desc.format_desc.blocking.strides;
+#endif
+    if (inner > 1 || (inner == 1 && (inner_axes[0] != 1 || rank != 4)))
+        return false;
+    *block = inner ? inner_blocks[0] : 1;
+    return true;
+}
+
+bool onednn_layout_form(const struct layout *layout, struct form *out)
+{
+    const int rank = onednn_layout_rank(layout);
+    const dnnl_dim_t *size = NULL, *stride = NULL;
+    int64_t block = 1;
+    if ((rank != 4 && rank != 2) || !blocking(layout, rank, &size, &stride, &block))
+        return false;
+    const int64_t height = rank == 4 ? size[2] : 1, width = rank == 4 ? size[3] : 1;
+    *out = (struct form){size[0], size[1] / block, height * width, block};
+    const bool last = block == 1 && stride[1] == 1 && (rank == 2 || stride[3] == size[1] || height * width == 1);
+    if (last)
+        *out = (struct form){size[0], 1, height * width, size[1]};
+    /* a stride along one step alone may be anything */
+    const bool pixels =
+        rank == 2 || ((width == 1 || stride[3] == out->width) && (height == 1 || stride[2] == width * out->width));
+    const bool blocks = last || out->blocks == 1 || stride[1] == out->pixels * out->width;
+    return pixels && blocks && (out->rows == 1 || stride[0] == out->blocks * out->pixels * out->width);
+}
+
 /* ---- memory and execution ---- */
 
 dnnl_memory_t onednn_memory(struct onednn *o, const struct layout *layout, void *data, struct invar_error *err)

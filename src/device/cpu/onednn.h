@@ -33,6 +33,14 @@ bool onednn_layout_equal(const struct layout *a, const struct layout *b);
 enum invar_dtype onednn_layout_dtype(const struct layout *layout);
 int onednn_layout_rank(const struct layout *layout);
 
+/** A map or a batch of vectors as [rows][blocks][pixels][width], channel = block * width + place: nChw8c and nChw16c
+ * (padded to whole blocks), channels-last and vectors (one block), plain maps (width 1). */
+struct form {
+    int64_t rows, blocks, pixels, width;
+};
+/** False where it lies in another way. */
+bool onednn_layout_form(const struct layout *layout, struct form *out);
+
 /** A compiled primitive and the layouts it works in (NULL where it has no such operand). */
 struct kernel {
     dnnl_primitive_desc_t pd;
