@@ -109,6 +109,9 @@ struct invar_shape invar_net_output(const struct invar_net *net);
 struct invar_shape invar_net_input(const struct invar_net *net);
 /** Multiply-adds of one forward pass of one sample (convolutions and products only). */
 int64_t invar_net_operations(const struct invar_net *net);
+/** The same where 3x3 convolutions of stride 1 are done by Winograd's F(4x4, 3x3), 36 multiply-adds of a pair of
+ * channels for a tile of 16 outputs, border tiles whole; its transforms do not count. A bound for what computes so. */
+int64_t invar_net_winograd_operations(const struct invar_net *net);
 /** Initial values: parameters[trained_count], statistics[statistic_count] (mean 0, variance 1). stream tells nets of
  * one run apart. */
 void invar_net_initialise(const struct invar_net *net, uint64_t seed, uint64_t stream, float *parameters,

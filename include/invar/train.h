@@ -211,12 +211,13 @@ int invar_trainer_profile(const struct invar_trainer *trainer, struct invar_prof
 struct invar_trainer_plan {
     int64_t parameters, encoder_parameters;
     double operations_per_step; /**< floating-point, of convolutions and products: forward, backward, target network */
-    double encoder_operations;  /**< multiply-adds of the encoder's forward pass of one view */
-    size_t workspace_bytes;     /**< activations, their gradients, scratch */
-    size_t weight_bytes;        /**< parameters, their gradients, running statistics, reordered copies */
-    size_t state_bytes;         /**< of the optimiser */
-    size_t input_bytes;         /**< views, plain inputs and masks, on the host and on the device */
-    size_t term_bytes;          /**< about: work space of the terms */
+    double winograd_operations_per_step; /**< the same by Winograd's F(4x4, 3x3): invar_net_winograd_operations */
+    double encoder_operations;           /**< multiply-adds of the encoder's forward pass of one view */
+    size_t workspace_bytes;              /**< activations, their gradients, scratch */
+    size_t weight_bytes;                 /**< parameters, their gradients, running statistics, reordered copies */
+    size_t state_bytes;                  /**< of the optimiser */
+    size_t input_bytes;                  /**< views, plain inputs and masks, on the host and on the device */
+    size_t term_bytes;                   /**< about: work space of the terms */
 };
 bool invar_trainer_describe(const struct invar_trainer *trainer, struct invar_trainer_plan *out,
                             struct invar_error *err);

@@ -367,6 +367,22 @@ int64_t invar_net_operations(const struct invar_net *net)
     return total;
 }
 
+int64_t invar_net_winograd_operations(const struct invar_net *net)
+{
+    int64_t total = invar_net_operations(net);
+    for (int i = 0; i < net->layer_count; i++) {
+        const struct invar_layer *layer = &net->layers[i];
+        if (layer->kind != INVAR_LAYER_CONV2D || layer->kernel != 3 || layer->stride != 1)
+            continue;
+        const int64_t pairs = net->parameters[layer->parameter[0]].count / 9;
+        const int64_t direct = 9 * layer->shape.height * layer->shape.width;
+        const int64_t tiles = ((layer->shape.height + 3) / 4) * ((layer->shape.width + 3) / 4);
+        if (36 * tiles < direct)
+            total -= pairs * (direct - 36 * tiles);
+    }
+    return total;
+}
+
 static void parameter_initialise(const struct invar_parameter *parameter, struct invar_random random, float *values)
 {
     double fan_out = (double)parameter->shape[0];

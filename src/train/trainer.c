@@ -259,13 +259,20 @@ static void describe_plan(const struct invar_plan *plan, struct invar_trainer_pl
     out->weight_bytes += memory.weights;
 }
 
+/* So many forward passes of a sample. */
+static void describe_operations(const struct invar_net *net, double passes, struct invar_trainer_plan *out)
+{
+    out->operations_per_step += 2 * passes * (double)invar_net_operations(net);
+    out->winograd_operations_per_step += 2 * passes * (double)invar_net_winograd_operations(net);
+}
+
 static void describe_local(const struct invar_trainer *t, struct invar_trainer_plan *out)
 {
     const struct invar_chain_local *local = &t->local;
 
     if (!local->plan)
         return;
-    out->operations_per_step += 6 * (double)invar_net_operations(local->net) * (double)(t->rows - t->global_rows);
+    describe_operations(local->net, 3 * (double)(t->rows - t->global_rows), out);
     out->weight_bytes += (size_t)(local->net->trained_count + local->net->statistic_count) * sizeof(float);
     out->workspace_bytes += (size_t)(t->rows * t->nets[INVAR_NET_ENCODER].width) * sizeof(float);
     describe_plan(local->plan, out);
@@ -281,9 +288,10 @@ bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
         const int64_t rows = i == INVAR_NET_ENCODER || i == INVAR_NET_CLASSIFIER ? t->global_rows
                              : i == INVAR_NET_GENERATOR ? t->batch * t->recipe->adversary.views.count
                                                         : t->rows;
-        const double forward = 2 * (double)invar_net_operations(n->net) * (double)rows;
+        /* forward, and backward where there is one; the target network forward */
+        const double passes = (n->buffer_count || i != INVAR_NET_GENERATOR ? 3 : 1) * (double)rows;
         out->parameters += n->net->trained_count;
-        out->operations_per_step += (n->buffer_count || i != INVAR_NET_GENERATOR ? 3 : 1) * forward;
+        describe_operations(n->net, passes, out);
         if (n->output_gradient)
             out->workspace_bytes += (size_t)(rows * n->width) * sizeof(float);
         if (i == INVAR_NET_ENCODER) {
@@ -294,7 +302,7 @@ bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
         describe_plan(n->plan, out);
         out->state_bytes += (size_t)(n->buffer_count * n->net->trained_count) * sizeof(float);
         if (n->target_plan) {
-            out->operations_per_step += 2 * (double)invar_net_operations(n->net) * (double)t->global_rows;
+            describe_operations(n->net, (double)t->global_rows, out);
             describe_weights(n->target_weights, out);
             describe_plan(n->target_plan, out);
         }

@@ -19,6 +19,29 @@ setup() {
     [ -z "$(find tmp -mindepth 1)" ] # the random images are gone
 }
 
+@test "recipes for tables and clips get such data" {
+    mkdir tmp
+    for words in 'simclr-table encoder.widths=[8] projector.hidden=[8]' 'simclr-audio encoder.widths=[4] training.batch=8'; do
+        # shellcheck disable=SC2086
+        TMPDIR=$PWD/tmp "$invar" bench $words --steps 1 --precision float32 --threads 1 --json >result.json
+        json_object <result.json
+        grep -q '"fraction_of_winograd_bound"' result.json
+    done
+    [ -z "$(find tmp -mindepth 1)" ]
+}
+
+@test "steps on request" {
+    printf 'go\ngo\n' | "$invar" bench simclr-table encoder.widths='[8]' --steps 2 --wait --precision float32 --threads 1 \
+        --json >result.json
+    grep -q '^{"parameters": ' result.json
+    [ "$(grep -c '^{"steps": 2, "seconds": ' result.json)" = 2 ]
+    sed '1,3d' result.json | json_object
+    run -2 --separate-stderr "$invar" bench simclr-table encoder.widths='[8]' --wait --precision float32 --json </dev/null
+    [[ $stderr = *"standard input"* ]]
+    fails_with 2 "$invar" bench --wait
+    says --precision
+}
+
 @test "a precision that is none" {
     fails_with 2 "$invar" bench --precision float16
     says float16

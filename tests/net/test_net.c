@@ -134,6 +134,25 @@ static void test_inputs(void **state)
             }
 }
 
+/* 3x3 of stride 1 alone, whole tiles of 4x4, and no more than the direct form where a map is small. */
+static void test_winograd_operations(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_net *net = invar_net_create((struct invar_shape){3, 2, 9, 8}, &err);
+    assert_non_null(net);
+    int at = invar_net_conv2d(net, 0, "a", 5, 3, 1, 1, false, INVAR_INIT_KAIMING_FAN_OUT, &err); /* 3 x 2 tiles */
+    at = invar_net_conv2d(net, at, "b", 7, 3, 2, 1, false, INVAR_INIT_KAIMING_FAN_OUT, &err);    /* to 5 x 4 */
+    at = invar_net_conv2d(net, at, "c", 7, 1, 1, 0, false, INVAR_INIT_KAIMING_FAN_OUT, &err);
+    at = invar_net_conv2d(net, at, "d", 3, 3, 5, 1, false, INVAR_INIT_KAIMING_FAN_OUT, &err); /* to 1 x 1 */
+    at = invar_net_conv2d(net, at, "e", 3, 3, 1, 1, false, INVAR_INIT_KAIMING_FAN_OUT, &err);
+    assert_true(at > 0);
+    const int64_t rest = 5 * 7 * 9 * 20 + 7 * 7 * 20 + 7 * 3 * 9 + 3 * 3 * 9;
+    assert_int_equal(invar_net_operations(net), 2 * 5 * 9 * 72 + rest);
+    assert_int_equal(invar_net_winograd_operations(net), 2 * 5 * 36 * 6 + rest);
+    invar_net_free(net);
+}
+
 /* Where the strides halve a map of odd sides, as torch rounds it. */
 static void test_shapes(void **state)
 {
@@ -431,17 +450,12 @@ static void test_streams(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_counts),
-        cmocka_unit_test(test_inputs),
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_refused_options),
-        cmocka_unit_test(test_refused_inputs),
-        cmocka_unit_test(test_refused_layers),
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_initial_convolutions),
-        cmocka_unit_test(test_initial_linear),
-        cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_counts),
+        cmocka_unit_test(test_inputs),         cmocka_unit_test(test_winograd_operations),
+        cmocka_unit_test(test_shapes),         cmocka_unit_test(test_refused_options),
+        cmocka_unit_test(test_refused_inputs), cmocka_unit_test(test_refused_layers),
+        cmocka_unit_test(test_heads),          cmocka_unit_test(test_initial_convolutions),
+        cmocka_unit_test(test_initial_linear), cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
