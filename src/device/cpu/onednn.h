@@ -64,6 +64,17 @@ struct kernel *onednn_convolution(struct onednn *o, enum pass pass, const struct
 struct kernel *onednn_inner_product(struct onednn *o, enum pass pass, const struct layout *src,
                                     const struct layout *weights, const struct layout *bias, const struct layout *dst,
                                     const struct kernel *hint, struct invar_error *err);
+/** Forward passes with more behind them at once: what dst holds is added, then ReLU. */
+struct onednn_after {
+    bool sum, relu;
+};
+struct kernel *onednn_convolution_after(struct onednn *o, enum pass pass, const struct layout *src,
+                                        const struct layout *weights, const struct layout *bias,
+                                        const struct layout *dst, const struct window *window,
+                                        struct onednn_after after, struct invar_error *err);
+struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, const struct layout *src,
+                                          const struct layout *weights, const struct layout *bias,
+                                          const struct layout *dst, struct onednn_after after, struct invar_error *err);
 /** global: with given (running) statistics; relu: fused. */
 struct kernel *onednn_batchnorm(struct onednn *o, enum pass pass, const struct layout *src, double epsilon, bool global,
                                 bool relu, const struct kernel *hint, struct invar_error *err);

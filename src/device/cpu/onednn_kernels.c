@@ -291,8 +291,26 @@ struct kernel *onednn_relu(struct onednn *o, enum pass pass, const struct layout
 #endif
 }
 
-/* Attributes with a ReLU after the operation. */
-static bool relu_attributes(dnnl_primitive_attr_t *out, struct invar_error *err)
+static dnnl_status_t append_relu(dnnl_post_ops_t after)
+{
+#if VERSION3
+    return dnnl_post_ops_append_eltwise(after, dnnl_eltwise_relu, 0, 0);
+#else
+    return dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0);
+#endif
+}
+
+static dnnl_status_t append_sum(dnnl_post_ops_t after)
+{
+#if VERSION3
+    return dnnl_post_ops_append_sum(after, 1, 0, dnnl_data_type_undef);
+#else
+    return dnnl_post_ops_append_sum(after, 1);
+#endif
+}
+
+/* Attributes with a sum and a ReLU after the operation. */
+static bool after_attributes(dnnl_primitive_attr_t *out, struct onednn_after wanted, struct invar_error *err)
 {
     dnnl_post_ops_t after = NULL;
     *out = NULL;
@@ -300,15 +318,41 @@ static bool relu_attributes(dnnl_primitive_attr_t *out, struct invar_error *err)
         onednn_check(dnnl_primitive_attr_create(out), "make attributes", err) &&
         onednn_check(dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user), "set attributes", err) &&
         onednn_check(dnnl_post_ops_create(&after), "make attributes", err) &&
-#if VERSION3
-        onednn_check(dnnl_post_ops_append_eltwise(after, dnnl_eltwise_relu, 0, 0), "fuse ReLU", err) &&
-#else
-        onednn_check(dnnl_post_ops_append_eltwise(after, 1, dnnl_eltwise_relu, 0, 0), "fuse ReLU", err) &&
-#endif
+        (!wanted.sum || onednn_check(append_sum(after), "fuse a sum", err)) &&
+        (!wanted.relu || onednn_check(append_relu(after), "fuse ReLU", err)) &&
         onednn_check(dnnl_primitive_attr_set_post_ops(*out, after), "set attributes", err);
     if (after)
         dnnl_post_ops_destroy(after);
     return ok;
+}
+
+struct kernel *onednn_convolution_after(struct onednn *o, enum pass pass, const struct layout *src,
+                                        const struct layout *weights, const struct layout *bias,
+                                        const struct layout *dst, const struct window *window,
+                                        struct onednn_after after, struct invar_error *err)
+{
+    dnnl_primitive_attr_t plain = o->attributes;
+    struct kernel *kernel = NULL;
+    if (after_attributes(&o->attributes, after, err))
+        kernel = onednn_convolution(o, pass, src, weights, bias, dst, window, NULL, err);
+    if (o->attributes)
+        dnnl_primitive_attr_destroy(o->attributes);
+    o->attributes = plain;
+    return kernel;
+}
+
+struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, const struct layout *src,
+                                          const struct layout *weights, const struct layout *bias,
+                                          const struct layout *dst, struct onednn_after after, struct invar_error *err)
+{
+    dnnl_primitive_attr_t plain = o->attributes;
+    struct kernel *kernel = NULL;
+    if (after_attributes(&o->attributes, after, err))
+        kernel = onednn_inner_product(o, pass, src, weights, bias, dst, NULL, err);
+    if (o->attributes)
+        dnnl_primitive_attr_destroy(o->attributes);
+    o->attributes = plain;
+    return kernel;
 }
 
 struct kernel *onednn_add(struct onednn *o, const struct layout *data, bool relu, struct invar_error *err)
@@ -316,7 +360,7 @@ struct kernel *onednn_add(struct onednn *o, const struct layout *data, bool relu
     dnnl_primitive_attr_t fused = NULL;
     struct kernel *kernel = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    if (relu && !relu_attributes(&fused, err))
+    if (relu && !after_attributes(&fused, (struct onednn_after){.relu = true}, err))
         goto done;
     dnnl_primitive_attr_t attributes = relu ? fused : o->attributes;
 #if VERSION3
