@@ -109,7 +109,7 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
     count_consumers(plan);
     mark_gradients(plan);
     if (!build_forward(plan, err) || (options->mode == INVAR_PLAN_TRAINING && !build_backward(plan, err)) ||
-        !plan_lay_out(plan, err) || (!weights->device->planning && !bind(plan, err)))
+        !plan_prepare(plan, err) || !plan_lay_out(plan, err) || (!weights->device->planning && !bind(plan, err)))
         goto failed;
     return &plan->base;
 failed:
@@ -126,6 +126,7 @@ void invar_cpu_plan_free(struct invar_plan *base)
     invar_free(plan->operations);
     invar_free(plan->bindings);
     invar_free(plan->workspace);
+    invar_free(plan->seen);
     invar_free(plan);
 }
 
@@ -150,6 +151,8 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
     double time = profile ? omp_get_wtime() : 0.0;
     for (int i = first; i < end; i++) {
         const struct operation *op = &plan->operations[i];
+        if (op->prepares && plan->prepared)
+            continue;
         if (op->run)
             op->run(plan, op);
         else if (plan->emulates ? !plan_emulate(plan, op, err)
@@ -168,7 +171,9 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
 bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct invar_error *err)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
+    plan->prepared = plan_is_prepared(plan);
     plan->ready = point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
+    plan->prepared = plan->ready;
     return plan->ready;
 }
 
@@ -198,7 +203,7 @@ const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
     return (const float *)(const void *)plan->buffers[plan->input_gradient.buffer].data;
 }
 
-static bool all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
+bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
 {
     if (dtype == INVAR_BFLOAT16) {
         const uint16_t *x = data;
@@ -222,16 +227,20 @@ const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
     const char *input = plan->buffers[plan->input].data;
     if (!input)
         return NULL;
-    if (!all_finite(input, plan->layers[0].out.layout->bytes, INVAR_FLOAT32))
+    if (!plan_all_finite(input, plan->layers[0].out.layout->bytes, INVAR_FLOAT32))
         return plan->net->layers[0].name;
+    plan->prepared = false;
     for (int i = 0; i < plan->forward_count; i++) {
         const struct operation *op = &plan->operations[i];
         if (!run(plan, i, i + 1, NULL))
             return NULL;
+        const int damaged = plan_fold_nonfinite(plan, op);
+        if (damaged >= 0)
+            return plan->net->layers[damaged].name;
         if (op->output < 0 || !op->operands[op->output].layout)
             continue;
         const struct layout *layout = op->operands[op->output].layout;
-        if (!all_finite(plan_data(plan, op, op->output), layout->bytes, onednn_layout_dtype(layout)))
+        if (!plan_all_finite(plan_data(plan, op, op->output), layout->bytes, onednn_layout_dtype(layout)))
             return plan->net->layers[op->layer].name;
     }
     return NULL;

@@ -29,6 +29,7 @@ struct buffer {
     bool fixed;      /* data is given, not laid out */
     bool constant;   /* never written in place */
     bool pinned;     /* lives to the end */
+    bool kept;       /* lives from one call to the next */
     size_t offset;
     char *data;
 };
@@ -51,7 +52,8 @@ struct operation {
     void (*run)(const struct cpu_plan *plan, const struct operation *op); /* ... one of ours */
     struct operand operands[MAX_OPERANDS];
     int operand_count;
-    int output; /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
+    int output;    /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
+    bool prepares; /* what it makes depends on the weights alone and is kept while they stay */
     int64_t rows, cols, groups;
     int64_t stride; /* numbers from one row of channel statistics to the next */
     double number;
@@ -75,6 +77,7 @@ struct layer_state {
     size_t workspace_stride;
     int consumers;
     bool fused;          /* this ReLU is done by the layer before it */
+    bool folded;         /* computed with the convolution or linear layer before it (plan_fold.c) */
     bool needs_gradient; /* something before it, or the input's caller, wants one */
 };
 
@@ -101,6 +104,8 @@ struct cpu_plan {
     int operation_count, operation_capacity;
     int forward_count; /* operations before this one are the forward pass */
     bool ready;        /* a forward pass has run, and its backward pass has not */
+    bool prepared;     /* what is kept belongs to the weights in `seen` */
+    float *seen;       /* [trained_count + statistic_count]; NULL where nothing is kept */
     int input, output_gradient;
     struct value output, input_gradient;
     struct binding *bindings;
@@ -139,11 +144,34 @@ bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, s
 struct window plan_window(const struct cpu_plan *plan, int layer);
 /** Says that oneDNN has no kernel for a layer. */
 bool plan_no_kernel(const struct cpu_plan *plan, int layer, struct invar_error *err);
+bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype);
 void *plan_data(const struct cpu_plan *plan, const struct operation *op, int operand);
 
 bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *err);  /* plan_forward.c */
 bool plan_backward_layer(struct cpu_plan *plan, int layer, struct invar_error *err); /* plan_backward.c */
 bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err);                   /* plan_memory.c */
+
+/* ---- plan_fold.c: what is computed with a convolution or linear layer at once ---- */
+
+struct folded {
+    struct value weights, bias; /* plain float32, those of a norm multiplied in; bias.layout NULL: none */
+    struct value sum;           /* added to the result, which is written over it; layout NULL: none */
+    bool relu;                  /* last of all */
+    int norm, add, last; /* layers that are computed with it, -1: none; the last is `layer` itself or a ReLU too */
+};
+/** Chooses (beyond weights and bias in inference alone), and adds the operation that makes weights and bias. */
+bool plan_fold(struct cpu_plan *plan, int layer, struct folded *out, struct invar_error *err);
+/** Where the kernel cannot write over the summand: without it and what follows. */
+void plan_fold_without_sum(struct cpu_plan *plan, int layer, struct folded *folded);
+/** The layers taken in have their output: that of `layer`. */
+void plan_fold_done(struct cpu_plan *plan, int layer, const struct folded *folded);
+/** The layer whose weights an operation just run found, or made, not finite; -1: none. A ReLU done at once may hide
+ * what comes of them. */
+int plan_fold_nonfinite(const struct cpu_plan *plan, const struct operation *op);
+/** In inference, operations on weights run once for the same weights: marks them and what they leave. */
+bool plan_prepare(struct cpu_plan *plan, struct invar_error *err);
+/** Before a forward pass: whether what is kept belongs to the weights as they are; notes them where not. */
+bool plan_is_prepared(struct cpu_plan *plan);
 
 /** Runs an operation of oneDNN with bfloat16 emulated (plan_emulate.c). */
 bool plan_emulate(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err);

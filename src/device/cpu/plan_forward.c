@@ -25,47 +25,51 @@ static bool may_overwrite(const struct cpu_plan *plan, int source)
     return state->consumers == 1 && !plan->buffers[state->out.buffer].constant && !read_again && !alias;
 }
 
-/* Weights (converted to the kernel's layout at every call: they change between calls) and bias. */
-static bool add_weights(struct cpu_plan *plan, int layer, const struct kernel *kernel, struct value *weights,
-                        struct value *bias, struct invar_error *err)
+/* Weights in the kernel's layout: converted at every call where they change between calls (plan_prepare). */
+static bool add_weights(struct cpu_plan *plan, int layer, const struct kernel *kernel, struct value plain,
+                        struct value *weights, struct invar_error *err)
 {
-    struct value plain;
-    *bias = (struct value){-1, NULL};
-    if (!plan_parameter(plan, layer, 0, false, &plain, err) ||
-        !plan_convert(plan, WORK_WEIGHT_REORDER, layer, plain, kernel->weights, weights, err))
+    if (!plan_convert(plan, WORK_WEIGHT_REORDER, layer, plain, kernel->weights, weights, err))
         return false;
     plan->weight_bytes += weights->buffer == plain.buffer ? 0 : kernel->weights->bytes;
-    return plan->net->layers[layer].parameter[1] < 0 || plan_parameter(plan, layer, 1, false, bias, err);
+    return true;
 }
 
 static bool run_weighted(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
-                         struct invar_error *err)
+                         const struct folded *folded, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[layer];
-    struct value weights, bias;
+    struct value weights;
     if (!kernel)
         return plan_no_kernel(plan, layer, err);
     state->forward = kernel;
+    state->out = folded->sum;
     if (!plan_convert(plan, WORK_REORDER, layer, input_state(plan, layer, 0)->out, kernel->src, &state->in, err) ||
-        !add_weights(plan, layer, kernel, &weights, &bias, err) || !plan_value(plan, kernel->dst, &state->out, err))
+        !add_weights(plan, layer, kernel, folded->weights, &weights, err) ||
+        (!folded->sum.layout && !plan_value(plan, kernel->dst, &state->out, err)))
         return false;
     struct operation *op = plan_operation(plan, work, layer, kernel, err);
     if (!op)
         return false;
     plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
     plan_operand(op, DNNL_ARG_WEIGHTS, weights.buffer, 0, weights.layout);
-    if (bias.layout)
-        plan_operand(op, DNNL_ARG_BIAS, bias.buffer, 0, bias.layout);
+    if (folded->bias.layout)
+        plan_operand(op, DNNL_ARG_BIAS, folded->bias.buffer, 0, folded->bias.layout);
     op->output = op->operand_count;
     plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
+    plan_fold_done(plan, layer, folded);
     return true;
 }
 
-static const struct layout *bias_layout(struct cpu_plan *plan, const struct invar_layer *layer, struct invar_error *err)
+static struct onednn_after after(const struct folded *folded)
 {
-    return layer->parameter[1] < 0
-               ? NULL
-               : onednn_layout(plan->onednn, INVAR_FLOAT32, 1, &layer->shape.channels, LAYOUT_PLAIN, err);
+    return (struct onednn_after){.sum = folded->sum.layout != NULL, .relu = folded->relu};
+}
+
+/* Can the kernel, if there is one, write over the summand? */
+static bool takes_sum(const struct kernel *kernel, const struct folded *folded)
+{
+    return !folded->sum.layout || (kernel && onednn_layout_equal(kernel->dst, folded->sum.layout));
 }
 
 static bool convolution(struct cpu_plan *plan, int number, struct invar_error *err)
@@ -73,16 +77,22 @@ static bool convolution(struct cpu_plan *plan, int number, struct invar_error *e
     const struct invar_layer *layer = &plan->net->layers[number];
     struct onednn *o = plan->onednn;
     const struct window window = plan_window(plan, number);
+    struct folded folded;
     const struct layout *src =
         plan_layout(plan, plan->net->layers[layer->input[0]].shape, plan->activation, LAYOUT_ANY, err);
     const struct layout *dst = plan_layout(plan, layer->shape, plan->activation, LAYOUT_ANY, err);
     const struct layout *weights =
         onednn_layout(o, plan->activation, 4, plan->net->parameters[layer->parameter[0]].shape, LAYOUT_ANY, err);
-    const struct layout *bias = bias_layout(plan, layer, err);
-    if (!src || !dst || !weights || (layer->parameter[1] >= 0 && !bias))
+    if (!src || !dst || !weights || !plan_fold(plan, number, &folded, err))
         return false;
-    return run_weighted(plan, WORK_CONV_FORWARD, number,
-                        onednn_convolution(o, forward_pass(plan), src, weights, bias, dst, &window, NULL, err), err);
+    const struct kernel *kernel = onednn_convolution_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst,
+                                                           &window, after(&folded), err);
+    if (!takes_sum(kernel, &folded)) {
+        plan_fold_without_sum(plan, number, &folded);
+        kernel = onednn_convolution_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst, &window,
+                                          after(&folded), err);
+    }
+    return run_weighted(plan, WORK_CONV_FORWARD, number, kernel, &folded, err);
 }
 
 /* Vectors and their products are float32 outside; inside, bfloat16 operands where the plan says so. In float32 the
@@ -92,17 +102,23 @@ static bool linear(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
     struct onednn *o = plan->onednn;
+    struct folded folded;
     enum layout_format format = plan->activation == INVAR_BFLOAT16 ? LAYOUT_ANY : LAYOUT_PLAIN;
     const struct layout *src =
         plan_layout(plan, plan->net->layers[layer->input[0]].shape, plan->activation, LAYOUT_PLAIN, err);
     const struct layout *dst = plan_layout(plan, layer->shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
     const struct layout *weights =
         onednn_layout(o, plan->activation, 2, plan->net->parameters[layer->parameter[0]].shape, format, err);
-    const struct layout *bias = bias_layout(plan, layer, err);
-    if (!src || !dst || !weights || (layer->parameter[1] >= 0 && !bias))
+    if (!src || !dst || !weights || !plan_fold(plan, number, &folded, err))
         return false;
-    return run_weighted(plan, WORK_LINEAR, number,
-                        onednn_inner_product(o, forward_pass(plan), src, weights, bias, dst, NULL, err), err);
+    const struct kernel *kernel =
+        onednn_inner_product_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst, after(&folded), err);
+    if (!takes_sum(kernel, &folded)) {
+        plan_fold_without_sum(plan, number, &folded);
+        kernel = onednn_inner_product_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst,
+                                            after(&folded), err);
+    }
+    return run_weighted(plan, WORK_LINEAR, number, kernel, &folded, err);
 }
 
 static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
@@ -290,6 +306,8 @@ bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *er
     const struct invar_net *net = plan->net;
     bool relu_follows = layer + 1 < net->layer_count && net->layers[layer + 1].kind == INVAR_LAYER_RELU &&
                         net->layers[layer + 1].input[0] == layer && plan->layers[layer].consumers == 1;
+    if (plan->layers[layer].folded)
+        return true;
     switch (net->layers[layer].kind) {
     case INVAR_LAYER_INPUT: {
         struct value *out = &plan->layers[layer].out;

@@ -28,6 +28,11 @@ static void lifetimes(struct cpu_plan *plan)
         if (plan->buffers[i].pinned || (plan->options.repeat && plan->buffers[i].first < plan->forward_count &&
                                         plan->buffers[i].last >= plan->forward_count))
             plan->buffers[i].last = plan->operation_count;
+    for (int i = 0; i < plan->buffer_count; i++)
+        if (plan->buffers[i].kept) {
+            plan->buffers[i].first = 0;
+            plan->buffers[i].last = plan->operation_count;
+        }
 }
 
 static int larger_first(const void *a, const void *b)
