@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Representations of a data set: views, standardised as the encoder was trained, through inference plans. */
 #include "eval/embed.h"
+#include "eval/pooling.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
 
@@ -104,90 +105,15 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
     return true;
 }
 
-/* What windows of samples go through. */
-struct pooling {
-    bool on;
-    struct windows windows;
-    float *views; /* [WINDOWS_BATCH][C*H*W] */
-    double *mean; /* [h_cols] */
-};
-
-static void pooling_close(struct pooling *pooling)
-{
-    windows_close(&pooling->windows);
-    invar_free(pooling->views);
-    invar_free(pooling->mean);
-}
-
-static bool pooling_open(struct pooling *pooling, const struct embed_work *work, const struct pass *pass,
-                         const struct runner *runner, const struct invar_dataset_info *info, struct invar_error *err)
-{
-    if (!work->windows || !work->encoder || pass->drawn || info->kind == INVAR_DATA_TABLE)
-        return true;
-    pooling->on = windows_open(&pooling->windows, info, err);
-    pooling->views = invar_alloc(WINDOWS_BATCH, (size_t)pass->view_size * sizeof(float), err);
-    pooling->mean = invar_alloc((size_t)runner->h_cols, sizeof *pooling->mean, err);
-    return pooling->on && pooling->views && pooling->mean;
-}
-
-/* Row `to` of h becomes the mean over the windows of a sample. */
-static bool pool(struct pooling *pooling, const struct pass *pass, struct runner *runner,
-                 const struct invar_sample *sample, int64_t to, struct invar_array *h, struct invar_error *err)
-{
-    const int64_t count = windows_count(&pooling->windows, sample), cols = runner->h_cols;
-    struct invar_sample cut[WINDOWS_BATCH];
-
-    memset(pooling->mean, 0, (size_t)cols * sizeof *pooling->mean);
-    for (int64_t first = 0; first < count; first += WINDOWS_BATCH) {
-        const int64_t got = count - first < WINDOWS_BATCH ? count - first : WINDOWS_BATCH;
-        windows_cut(&pooling->windows, sample, first, got, cut);
-        if (!invar_view_maker_plain(pass->maker, cut, got, pooling->views, err) ||
-            !runner_run(runner, pooling->views, got, err))
-            return false;
-        for (int64_t i = 0; i < got; ++i)
-            for (int64_t j = 0; j < cols; ++j)
-                pooling->mean[j] += (double)runner->h[i * cols + j];
-    }
-    for (int64_t j = 0; j < cols; ++j) {
-        const double mean = pooling->mean[j] / (double)count;
-        ((float *)h->data)[to * cols + j] = (float)mean;
-        if (!isfinite(mean))
-            return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "the representation of a window of %s sample %" PRId64
-                                   " holds NaN or Inf; the weights of the encoder are too large or the sample is "
-                                   "damaged",
-                                   pass->split == INVAR_TRAIN ? "training" : "test", sample->index);
-    }
-    return true;
-}
-
-static bool pool_batch(struct pooling *pooling, const struct pass *pass, struct runner *runner, int64_t got,
-                       struct embed_rows *out, struct invar_error *err)
-{
-    int64_t row = out->rows;
-
-    for (int64_t i = 0; pooling->on && i < got; ++i) {
-        if (!pass_is_own(pass, i))
-            continue;
-        if (windows_count(&pooling->windows, &pass->samples[i]) > 1) {
-            if (!pool(pooling, pass, runner, &pass->samples[i], row, &out->h[0], err))
-                return false;
-            ++out->pooled;
-        }
-        ++row;
-    }
-    return true;
-}
-
 static bool embed_batch(const struct embed_work *work, struct pass *pass, struct runner *runner,
                         struct pooling *pooling, int64_t got, struct embed_rows *out, struct invar_error *err)
 {
-    for (int v = 0; v < (pass->drawn ? 2 : 1); ++v)
+    if (pooling->on && !pooling_batch(pooling, pass, runner, got, out, err))
+        return false;
+    for (int v = 0; !pooling->on && v < (pass->drawn ? 2 : 1); ++v)
         if ((work->encoder && !runner_run(runner, pass->views + v * got * pass->view_size, got, err)) ||
             !keep_view(work, pass, got, v, runner, out, err))
             return false;
-    if (!pool_batch(pooling, pass, runner, got, out, err))
-        return false;
     for (int64_t i = 0; i < got; ++i)
         out->rows += pass_is_own(pass, i);
     pass->done += got;
@@ -199,15 +125,17 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
     struct invar_dataset_info info = *invar_dataset_info(work->dataset);
     struct pass pass = {0};
     struct runner runner = {0};
-    struct pooling pooling = {0};
+    struct pooling pooling = {.on = work->windows && work->encoder && info.kind != INVAR_DATA_TABLE};
+    struct pass_options options = work->pass;
     struct embed_rows result = {0};
     int64_t got = 0;
     bool ok = false;
 
+    options.bare = pooling.on;
     if ((work->encoder && !runner_views(work->encoder, invar_dataset_info(work->dataset), &info, err)) ||
-        !pass_open(&pass, work->dataset, &work->pass, &info, err) ||
+        !pass_open(&pass, work->dataset, &options, &info, err) ||
         (work->encoder && !runner_open(&runner, work->device, work->encoder, work->projector, work->precision, err)) ||
-        !rows_alloc(work, &pass, &runner, &result, err) || !pooling_open(&pooling, work, &pass, &runner, &info, err))
+        !rows_alloc(work, &pass, &runner, &result, err) || (pooling.on && !pooling_open(&pooling, &runner, &info, err)))
         goto done;
     do {
         if (!pass_next(&pass, &got, err) || !embed_batch(work, &pass, &runner, &pooling, got, &result, err))

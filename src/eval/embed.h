@@ -4,7 +4,6 @@
 
 #include "eval/pass.h"
 #include "eval/runner.h"
-#include "eval/windows.h"
 
 /** What became of the samples of a pass that could be read: one row each, in its order. A zeroed one may be freed. */
 struct embed_rows {
@@ -29,7 +28,8 @@ struct embed_work {
     enum invar_precision precision;
     int64_t input_stride; /**< 0: no inputs are kept */
     bool features;        /**< without an encoder: the plain views are h */
-    bool windows;         /**< h of a sample larger than what the encoder sees is the mean over its windows */
+    bool windows;         /**< h of a sample larger than what the encoder sees is the mean over its windows; of plain
+                             views, without a projector and inputs */
     void (*progress)(void *user, int64_t done, int64_t total);
     void *user;
 };

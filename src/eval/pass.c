@@ -31,6 +31,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
 
     *pass = (struct pass){.split = options->split,
                           .drawn = options->draw != NULL,
+                          .bare = options->bare,
                           .perturber = options->perturber,
                           .seed = options->seed,
                           .epoch = options->epoch,
@@ -84,7 +85,7 @@ bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err)
 {
     if (!invar_loader_next(pass->loader, pass->samples, got, err))
         return false;
-    if (*got == 0)
+    if (*got == 0 || pass->bare)
         return true;
     return pass->drawn ? draw(pass, *got, err)
                        : invar_view_maker_plain(pass->maker, pass->samples, *got, pass->views, err);

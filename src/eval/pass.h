@@ -16,13 +16,14 @@ struct pass_options {
     const struct invar_view_options *draw; /**< the first two views of it; NULL: the plain view alone */
     struct invar_perturber *perturber;     /**< of drawn views; NULL: none */
     bool single;                           /**< of drawn views the first alone */
+    bool bare;                             /**< samples alone: `views` is the caller's to fill */
     uint64_t seed, epoch;                  /**< of the draws */
 };
 
 /** Samples of a split that pass by in batches, as views. */
 struct pass {
     enum invar_split split;
-    bool drawn;
+    bool drawn, bare;
     struct invar_perturber *perturber; /**< borrowed */
     uint64_t seed, epoch;
     int64_t *order; /**< [total] */
@@ -40,7 +41,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
 void pass_close(struct pass *pass);
 /** Starts over with another order, as long as the first, and draws of another epoch. */
 bool pass_restart(struct pass *pass, const int64_t *order, uint64_t epoch, struct invar_error *err);
-/** The next views; *got 0 at the end. The caller adds *got to done once it is through with them. */
+/** The next samples and their views; *got 0 at the end. The caller adds *got to done once it is through with them. */
 bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err);
 /** Is sample i of the batch the one that was asked for? The loader puts another in the place of an unreadable one. */
 bool pass_is_own(const struct pass *pass, int64_t i);

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { WINDOWS = 256, ALIGNMENT = 4 };
+
 bool windows_open(struct windows *windows, const struct invar_dataset_info *info, struct invar_error *err)
 {
     const bool clips = info->kind == INVAR_DATA_AUDIO;
@@ -17,9 +19,14 @@ bool windows_open(struct windows *windows, const struct invar_dataset_info *info
     windows->hop[1] = windows->width > 1 ? windows->width / 2 : 1;
     if (clips)
         return true;
-    windows->each = (size_t)(windows->height * windows->width * info->channels) * sizeof(float);
-    windows->room = invar_alloc(WINDOWS_BATCH, windows->each, err);
+    windows->bytes = WINDOWS * (size_t)(windows->height * windows->width * info->channels);
+    windows->room = invar_alloc(windows->bytes, 1, err);
     return windows->room != NULL;
+}
+
+void windows_clear(struct windows *windows)
+{
+    windows->used = 0;
 }
 
 void windows_close(struct windows *windows)
@@ -46,24 +53,28 @@ static int64_t start(int64_t number, int64_t size, int64_t window, int64_t hop)
     return number * hop < size - window ? number * hop : size - window;
 }
 
-void windows_cut(struct windows *windows, const struct invar_sample *sample, int64_t first, int64_t count,
-                 struct invar_sample *out)
+bool windows_cut(struct windows *windows, const struct invar_sample *sample, int64_t number, struct invar_sample *out)
 {
     const int64_t columns = along(sample->width, windows->width, windows->hop[1]);
+    const int64_t top = start(number / columns, sample->height, windows->height, windows->hop[0]);
+    const int64_t left = start(number % columns, sample->width, windows->width, windows->hop[1]);
     const size_t pixel = invar_dtype_size(sample->dtype) * (size_t)sample->channels;
-    const size_t line = (size_t)windows->width * pixel;
-    const uint8_t *data = sample->data;
+    const size_t line = (size_t)windows->width * pixel, size = line * (size_t)windows->height;
+    const uint8_t *from = (const uint8_t *)sample->data + (size_t)(top * sample->width + left) * pixel;
 
-    for (int64_t i = 0; i < count; ++i) {
-        const int64_t top = start((first + i) / columns, sample->height, windows->height, windows->hop[0]);
-        const int64_t left = start((first + i) % columns, sample->width, windows->width, windows->hop[1]);
-        const uint8_t *from = data + (size_t)(top * sample->width + left) * pixel;
-        uint8_t *to = windows->room ? windows->room + (size_t)i * windows->each : NULL;
-        out[i] = *sample;
-        out[i].height = (int)windows->height;
-        out[i].width = (int)windows->width;
-        out[i].data = to ? to : from; /* clips lie in one piece */
-        for (int64_t y = 0; to && y < windows->height; ++y)
-            memcpy(to + (size_t)y * line, from + (size_t)(y * sample->width) * pixel, line);
-    }
+    *out = *sample;
+    out->height = (int)windows->height;
+    out->width = (int)windows->width;
+    out->data = from;
+    if (!windows->room) /* clips lie in one piece */
+        return true;
+    if (size > windows->bytes - windows->used)
+        return false;
+    uint8_t *to = windows->room + windows->used;
+    for (int64_t y = 0; y < windows->height; ++y)
+        memcpy(to + (size_t)y * line, from + (size_t)(y * sample->width) * pixel, line);
+    windows->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    windows->used = windows->used < windows->bytes ? windows->used : windows->bytes;
+    out->data = to;
+    return true;
 }

@@ -202,46 +202,52 @@ static struct invar_dataset *open_pixels(const char *folder, const uint8_t *pixe
     return make_open(&options);
 }
 
-/* 5 x 3 windows of 8 x 8 pixels, 4 apart, the last ones flush with the end, against the same as images of their own. */
+/* 5 x 3 windows of 8 x 8 pixels, 4 apart, the last ones flush with the end, against the same as images of their own: of
+   so many images that windows of one lie in two batches of the encoder. */
 static void test_windows(void **state)
 {
     (void)state;
-    enum { HEIGHT = 15, WIDTH = 24, ROWS = 3, COLUMNS = 5, WINDOWS = ROWS * COLUMNS };
+    enum { IMAGES = 40, HEIGHT = 15, WIDTH = 24, ROWS = 3, COLUMNS = 5, WINDOWS = ROWS * COLUMNS };
     static const int top[ROWS] = {0, 4, 7}, left[COLUMNS] = {0, 4, 8, 12, 16};
-    uint8_t image[HEIGHT * WIDTH], cut[WINDOWS][SIDE * SIDE];
+    static uint8_t image[IMAGES][HEIGHT * WIDTH], cut[IMAGES][WINDOWS][SIDE * SIDE];
     char *folder[2] = {test_folder_create(), test_folder_create()};
     struct invar_error err = {0};
     struct invar_device *device = invar_device_open("cpu", 1, &err);
     struct invar_encoder *encoder = make_encoder(1);
     struct invar_embedded pooled = {0};
 
-    for (int i = 0; i < HEIGHT * WIDTH; ++i)
-        image[i] = (uint8_t)(i * i % 251);
-    for (int w = 0; w < WINDOWS; ++w)
-        for (int y = 0; y < SIDE; ++y)
-            memcpy(&cut[w][y * SIDE], image + (top[w / COLUMNS] + y) * WIDTH + left[w % COLUMNS], SIDE);
-    struct invar_dataset *whole = open_pixels(folder[0], image, 1, HEIGHT, WIDTH);
-    struct invar_dataset *parts = open_pixels(folder[1], cut[0], WINDOWS, SIDE, SIDE);
+    for (int n = 0; n < IMAGES; ++n) {
+        for (int i = 0; i < HEIGHT * WIDTH; ++i)
+            image[n][i] = (uint8_t)((n + i) * (n + i) % 251);
+        for (int w = 0; w < WINDOWS; ++w)
+            for (int y = 0; y < SIDE; ++y)
+                memcpy(&cut[n][w][y * SIDE], image[n] + (top[w / COLUMNS] + y) * WIDTH + left[w % COLUMNS], SIDE);
+    }
+    struct invar_dataset *whole = open_pixels(folder[0], image[0], IMAGES, HEIGHT, WIDTH);
+    struct invar_dataset *parts = open_pixels(folder[1], cut[0][0], IMAGES * WINDOWS, SIDE, SIDE);
     const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32, .windows = true};
     assert_ok(invar_embed(device, encoder, whole, INVAR_TRAIN, &options, &pooled, &err), &err);
     struct invar_embedded each = embed(1, encoder, parts, INVAR_TRAIN), plain = embed(1, encoder, whole, INVAR_TRAIN);
-    assert_int_equal(pooled.pooled, 1);
+    assert_int_equal(pooled.pooled, IMAGES);
     assert_int_equal(plain.pooled, 0);
+    assert_memory_equal(pooled.labels.data, plain.labels.data, IMAGES * sizeof(int64_t));
+    assert_memory_equal(pooled.index.data, plain.index.data, IMAGES * sizeof(int64_t));
     const int64_t cols = pooled.features.shape[1];
     double difference = 0;
-    for (int64_t j = 0; j < cols; ++j) {
-        double mean = 0;
-        for (int w = 0; w < WINDOWS; ++w)
-            mean += (double)((const float *)each.features.data)[w * cols + j] / WINDOWS;
-        assert_near(((const float *)pooled.features.data)[j], mean, 1e-5);
-        difference += fabs(mean - (double)((const float *)plain.features.data)[j]);
-    }
-    assert_true(difference > 1e-3);
+    for (int64_t n = 0; n < IMAGES; ++n)
+        for (int64_t j = 0; j < cols; ++j) {
+            double mean = 0;
+            for (int64_t w = 0; w < WINDOWS; ++w)
+                mean += (double)((const float *)each.features.data)[(n * WINDOWS + w) * cols + j] / WINDOWS;
+            assert_near(((const float *)pooled.features.data)[n * cols + j], mean, 1e-5);
+            difference += fabs(mean - (double)((const float *)plain.features.data)[n * cols + j]);
+        }
+    assert_true(difference > 1e-3 * IMAGES);
     invar_embedded_free(&pooled);
     invar_embedded_free(&plain);
     assert_ok(invar_embed(device, encoder, parts, INVAR_TRAIN, &options, &pooled, &err), &err);
     assert_int_equal(pooled.pooled, 0);
-    assert_memory_equal(pooled.features.data, each.features.data, (size_t)(WINDOWS * cols) * sizeof(float));
+    assert_memory_equal(pooled.features.data, each.features.data, (size_t)(IMAGES * WINDOWS * cols) * sizeof(float));
     invar_embedded_free(&pooled);
     invar_embedded_free(&each);
     invar_dataset_close(whole);
