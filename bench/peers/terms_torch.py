@@ -20,7 +20,7 @@ import torch
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2] / "tests/peers"), str(pathlib.Path(__file__).parent)]
 import loss_torch  # noqa: E402
-import relic_step  # noqa: E402
+import losses  # noqa: E402
 
 
 def off_diagonal_squares(c):
@@ -64,7 +64,7 @@ def barlow_by_rows(inputs, options, _):
 
 
 def relic_once(inputs, options, _):
-    return {"loss": relic_step.relic(inputs["z1"], inputs["z2"], options["tau"], 1.0)}
+    return {"loss": losses.relic(inputs["z1"], inputs["z2"], options["tau"], 1.0)}
 
 
 def forms(term, options, fewer_rows):
