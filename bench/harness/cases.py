@@ -53,8 +53,8 @@ def find(words):
     return [case for case in CASES if not words or case.name in words or case.part in words]
 
 
-def commands(case, precision, threads, python, invar):
-    """(name, command) of everyone who takes part; invar comes first."""
+def commands(case, precision, threads, python, invar, modes):
+    """(name, command) of everyone who takes part; invar comes first. modes: some of the case's, by commas, or None."""
     peers = os.path.join(os.path.dirname(__file__), "..", "peers")
     name, common = case.peer or case.name, ["--threads", str(threads)]
     if case.part == "embed":
@@ -67,5 +67,7 @@ def commands(case, precision, threads, python, invar):
         yield "invar", [invar, "bench", *case.recipe, f"training.batch={case.batch}", "--steps", str(case.units),
                         "--precision", precision, "--wait", "--json", *common]
     for mode in case.modes:
+        if modes and mode not in modes.split(","):
+            continue
         yield ("ONNX Runtime" if mode == "onnx" else f"PyTorch {mode}"), [python, script, name, "--mode", mode, *common,
                                                                           *extra]

@@ -27,6 +27,7 @@ def parse():
     p.add_argument("--rounds", type=int, default=5, help="default: 5")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
     p.add_argument("--precision", choices=["float32", "bfloat16"], help="default: all that the processor has")
+    p.add_argument("--peers", metavar="MODE,..", help="eager, channels-last, compiled, onnx (default: all that a case has)")
     p.add_argument("--beside", action="store_true", help="with one other busy process beside each")
     p.add_argument("--build", default=str(ROOT / "build"), help="folder of the command to measure (default: build)")
     p.add_argument("--alone", metavar="COMMAND", default="", help="a round is measured while COMMAND runs a command: "
@@ -74,7 +75,7 @@ def has_bfloat16():
 def start(case, precision, a, environment):
     """Everyone who can take part, warmed up, and why others cannot."""
     contenders, missing = [], []
-    for name, command in cases.commands(case, precision, a.threads, sys.executable, f"{a.build}/invar"):
+    for name, command in cases.commands(case, precision, a.threads, sys.executable, f"{a.build}/invar", a.peers):
         print(f"bench: {case.name} {precision}: {name} starts", file=sys.stderr)
         try:
             contenders.append(Contender(name, command, environment))
