@@ -1,10 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake --install build: the command, the library in both forms, the headers, a pkg-config file.
+# cmake --install build: the command, the library in both forms, the headers, a pkg-config file, and the oneDNN of the build
+# folder where it has one.
 include(GNUInstallDirs)
 install(TARGETS invar_static invar_shared
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(TARGET invar)
     install(TARGETS invar RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+set(DNNL_LINK -ldnnl)
+if(DNNL_IN_BUILD)
+    file(GLOB DNNL_FILES ${DNNL_FOLDER}/lib/libdnnl.so*)
+    install(FILES ${DNNL_FILES} DESTINATION ${CMAKE_INSTALL_LIBDIR}/invar)
+    install(FILES ${DNNL_FOLDER}/LICENSE.txt DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/invar RENAME LICENSE.oneDNN OPTIONAL)
+    set_target_properties(invar_shared PROPERTIES INSTALL_RPATH "$ORIGIN/invar")
+    if(TARGET invar)
+        file(RELATIVE_PATH DNNL_UP "/prefix/${CMAKE_INSTALL_BINDIR}" "/prefix/${CMAKE_INSTALL_LIBDIR}/invar")
+        set_target_properties(invar PROPERTIES INSTALL_RPATH "$ORIGIN/${DNNL_UP}")
+    endif()
+    set(DNNL_LINK "-L\${libdir}/invar -ldnnl")
 endif()
 install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 # Relative, so that the file is right under any --prefix.

@@ -73,7 +73,41 @@ stand_in() {
     INVAR_SKIP_SETUP=1 "$root/scripts/setup.sh"
 }
 
-@test "quickstart and check refuse arguments that they do not know" {
+# wheels CODE: python3 downloads nothing, exits with that code, and leaves empty files with the names of wheels
+wheels() {
+    stand_in python3 "echo \"\$*\" >>\"\$CALLS\"
+        case \"\$*\" in *' pip download '*)
+            while [ \"\$1\" != -d ]; do shift; done
+            touch \"\$2/onednn_cpu_gomp-2023.2.0-py2.py3-none-manylinux1_x86_64.whl\"
+            touch \"\$2/onednn_devel_cpu_gomp-2023.2.0-py2.py3-none-manylinux1_x86_64.whl\"
+            exit $1 ;;
+        esac"
+}
+
+@test "oneDNN 3 that cannot be downloaded, or is not what its sums say, ends in a sentence and leaves nothing" {
+    stand_in dpkg-query 'printf installed'
+    wheels 1
+    run "$root/scripts/setup.sh" --onednn3 build
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"pip could not download onednn-cpu-gomp"* ]]
+    wheels 0
+    run "$root/scripts/setup.sh" --onednn3 build
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"have not the SHA-256 sums"* ]]
+    [ -z "$(ls build)" ]
+}
+
+@test "oneDNN 3 that is there already is not fetched again" {
+    stand_in dpkg-query 'printf installed'
+    wheels 1
+    mkdir -p build/onednn3
+    sed -n '/^sums="/,/"$/ { s/^sums="//; s/"$//; p }' "$root/scripts/setup.sh" >build/onednn3/wheels.sha256
+    run "$root/scripts/setup.sh" --onednn3 build
+    [ "$status" -eq 0 ]
+    ! grep -q ' download ' calls
+}
+
+@test "quickstart, check and setup.sh refuse arguments that they do not know" {
     for script in quickstart check; do
         run "$root/$script" --no-such
         [ "$status" -eq 2 ]
@@ -81,4 +115,7 @@ stand_in() {
         run "$root/$script" --help
         [ "$status" -eq 0 ]
     done
+    run "$root/scripts/setup.sh" --no-such
+    [ "$status" -eq 2 ]
+    [[ "$output" == usage:* ]]
 }
