@@ -80,6 +80,8 @@ struct kernel *onednn_batchnorm(struct onednn *o, enum pass pass, const struct l
                                 bool relu, const struct kernel *hint, struct invar_error *err);
 struct kernel *onednn_layernorm(struct onednn *o, enum pass pass, const struct layout *src, double epsilon,
                                 const struct kernel *hint, struct invar_error *err);
+/** Does this backward pass of a norm count the shift among its inputs? None needs it, but each wants what it counts. */
+bool onednn_norm_reads_shift(const struct kernel *kernel);
 struct kernel *onednn_pool(struct onednn *o, enum pass pass, bool maximum, const struct layout *src,
                            const struct layout *dst, const struct window *window, const struct kernel *hint,
                            struct invar_error *err);

@@ -208,6 +208,15 @@ struct kernel *onednn_layernorm(struct onednn *o, enum pass pass, const struct l
 #endif
 }
 
+bool onednn_norm_reads_shift(const struct kernel *kernel)
+{
+    /* source, mean, variance, scale, gradient; what was below zero before a fused ReLU */
+    const int others = 5 + (kernel->workspace != NULL);
+    int inputs = 0;
+    return dnnl_primitive_desc_query(kernel->pd, dnnl_query_num_of_inputs_s32, 0, &inputs) == dnnl_success &&
+           inputs > others;
+}
+
 struct kernel *onednn_pool(struct onednn *o, enum pass pass, bool maximum, const struct layout *src,
                            const struct layout *dst, const struct window *window, const struct kernel *hint,
                            struct invar_error *err)

@@ -290,7 +290,8 @@ static bool layernorm_backward(struct cpu_plan *plan, int number, struct value g
     plan_operand(op, DNNL_ARG_MEAN, state->statistics, 0, one);
     plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, rows, one);
     plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
-    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout); /* 2.6 wants it, 3.x ignores it */
+    if (onednn_norm_reads_shift(kernel))
+        plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout);
     plan_operand(op, DNNL_ARG_DIFF_DST, gradient.buffer, 0, gradient.layout);
     plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
     plan_operand(op, DNNL_ARG_DIFF_SCALE, diff_scale.buffer, 0, diff_scale.layout);

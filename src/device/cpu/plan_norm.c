@@ -178,7 +178,8 @@ static bool group_backward(struct cpu_plan *plan, int number, int64_t group, con
     plan_operand(op, DNNL_ARG_MEAN, state->statistics, pair, channels);
     plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, pair + bytes, channels);
     plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
-    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout); /* 2.6 wants it, 3.x ignores it */
+    if (onednn_norm_reads_shift(kernel))
+        plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout);
     plan_operand(op, DNNL_ARG_DIFF_DST, gradient.buffer, at, rows);
     plan_operand(op, DNNL_ARG_DIFF_SRC, out.buffer, at, rows);
     plan_operand(op, DNNL_ARG_DIFF_SCALE, sums, pair, channels);
