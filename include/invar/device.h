@@ -31,6 +31,9 @@ bool invar_device_is_planning(const struct invar_device *device);
 void invar_device_close(struct invar_device *device);
 /** "cpu". */
 const char *invar_device_name(const struct invar_device *device);
+/** The library that computes on the device of that name, and the instruction set it takes: "oneDNN 2.6.3, AVX2". No
+ * device is opened; for a name that is unknown the text is empty. */
+void invar_device_library(const char *name, char *out, size_t size);
 /** At least 1: what 0 became. */
 int invar_device_threads(const struct invar_device *device);
 /** One line: processor, instruction set, library version. */

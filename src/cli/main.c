@@ -2,6 +2,7 @@
 /* The command: finds the verb in the table and runs it. */
 #include "cli/cli.h"
 #include "base/json.h"
+#include "invar/device.h"
 #include "invar/options.h"
 #include "invar/version.h"
 
@@ -44,7 +45,7 @@ static void print_help(FILE *stream)
     for (const struct verb *verb = verbs; verb->name; ++verb)
         fprintf(stream, "  %-10s %s\n", verb->name, verb->help);
     fprintf(stream, "\n  --help     this text; `invar VERB --help` explains a verb\n"
-                    "  --version  the version\n\n"
+                    "  --version  the version, and the library that computes\n\n"
                     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n");
 }
 
@@ -74,7 +75,9 @@ static int run(int argc, char **argv)
         return CLI_DONE;
     }
     if (!strcmp(argv[1], "--version")) {
-        printf("invar %s\n", INVAR_VERSION);
+        char library[96];
+        invar_device_library("cpu", library, sizeof library);
+        printf("invar %s (%s)\n", INVAR_VERSION, library);
         return CLI_DONE;
     }
     for (const struct verb *verb = verbs; verb->name; ++verb)

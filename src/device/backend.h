@@ -7,6 +7,8 @@
 
 struct invar_backend {
     const char *name;
+    /** As invar_device_library. */
+    void (*library)(char *out, size_t size);
     /** Fills device->state and the texts of device. */
     bool (*open)(struct invar_device *device, struct invar_error *err);
     void (*close)(struct invar_device *device);

@@ -8,12 +8,17 @@
 
 static const struct invar_backend *const backends[] = {&invar_backend_cpu, NULL};
 
-static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
+static const struct invar_backend *find_backend(const char *name)
 {
-    const struct invar_backend *backend = NULL;
     for (int i = 0; backends[i]; i++)
         if (strcmp(backends[i]->name, name) == 0)
-            backend = backends[i];
+            return backends[i];
+    return NULL;
+}
+
+static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
+{
+    const struct invar_backend *backend = find_backend(name);
     if (!backend) {
         invar_error_set(err, INVAR_ERROR_USAGE, "device \"%s\": this build knows only the device cpu", name);
         return NULL;
@@ -60,6 +65,15 @@ void invar_device_close(struct invar_device *device)
 const char *invar_device_name(const struct invar_device *device)
 {
     return device->backend->name;
+}
+
+void invar_device_library(const char *name, char *out, size_t size)
+{
+    const struct invar_backend *backend = find_backend(name);
+    if (backend)
+        backend->library(out, size);
+    else if (size > 0)
+        out[0] = '\0';
 }
 
 int invar_device_threads(const struct invar_device *device)

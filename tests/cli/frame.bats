@@ -20,10 +20,10 @@ verbs() {
     [ "$(verbs | wc -l)" -ge 1 ]
 }
 
-@test "--version is one line" {
+@test "--version is one line, which says what computes" {
     run "$invar" --version
     [ "$status" -eq 0 ]
-    [[ "$output" =~ ^invar\ [0-9]+\.[0-9]+\.[0-9]+$ ]]
+    [[ "$output" =~ ^invar\ [0-9]+\.[0-9]+\.[0-9]+\ \(oneDNN\ [23]\.[0-9]+\.[0-9]+,\ [A-Z0-9_]+\)$ ]]
 }
 
 @test "every verb explains itself with usage, options and an example" {

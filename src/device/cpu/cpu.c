@@ -145,6 +145,7 @@ done:
 
 const struct invar_backend invar_backend_cpu = {
     .name = "cpu",
+    .library = onednn_describe,
     .open = cpu_open,
     .close = cpu_close,
     .precision = cpu_precision,
