@@ -117,12 +117,20 @@ enum invar_plan_mode {
     INVAR_PLAN_INFERENCE, /* running statistics */
 };
 
+/** How convolutions are computed: with fewer multiplications where that is faster (3x3 of stride 1, by Winograd's
+ * F(4x4, 3x3), whose rounding errors in float32 are up to some four times as large), or never, or wherever it can be.
+ */
+enum invar_convolution { INVAR_CONVOLUTION_AUTO, INVAR_CONVOLUTION_DIRECT, INVAR_CONVOLUTION_WINOGRAD };
+/** "auto", "direct", "winograd". */
+const char *invar_convolution_name(enum invar_convolution convolution);
+
 struct invar_plan_options {
     int64_t batch; /* rows in a call: all views together, at most 2^20 */
     int64_t
         groups; /* batch statistics are taken over batch / groups consecutive rows (one group a view); divides batch */
     int64_t running_groups; /* running statistics are taken over the first groups, this many; 0: over all */
     enum invar_precision precision;
+    enum invar_convolution convolution;
     enum invar_plan_mode mode;
     bool input_gradient; /* backward also gives the gradient of the input; training mode only */
     bool repeat;         /* a forward pass may be followed by several backward passes, at the price of memory */

@@ -55,6 +55,13 @@ const char *invar_precision_name(enum invar_precision precision)
     return names[precision];
 }
 
+const char *invar_convolution_name(enum invar_convolution convolution)
+{
+    static const char *const names[] = {"auto", "direct", "winograd"};
+
+    return names[convolution];
+}
+
 bool invar_device_machine(const struct invar_device *device, enum invar_precision wanted, struct invar_machine *out,
                           struct invar_error *err)
 {

@@ -172,6 +172,9 @@ static inline struct outcome planned_pass(const struct planned *p, struct invar_
     return o;
 }
 
+/** How the convolutions of planned_plan's plans are computed. */
+static enum invar_convolution planned_convolution = INVAR_CONVOLUTION_AUTO;
+
 static inline struct invar_plan *planned_plan(const struct planned *p, enum invar_plan_mode mode, int64_t groups,
                                               enum invar_precision precision)
 {
@@ -179,6 +182,7 @@ static inline struct invar_plan *planned_plan(const struct planned *p, enum inva
     const struct invar_plan_options options = {.batch = p->batch,
                                                .groups = groups,
                                                .precision = precision,
+                                               .convolution = planned_convolution,
                                                .mode = mode,
                                                .input_gradient = mode == INVAR_PLAN_TRAINING};
     struct invar_plan *plan = invar_plan_create(p->weights, &options, &err);

@@ -248,6 +248,7 @@ static void test_backward_again(void **state)
         const struct invar_plan_options options = {.batch = p.batch,
                                                    .groups = 1,
                                                    .precision = INVAR_PRECISION_FLOAT32,
+                                                   .convolution = planned_convolution,
                                                    .mode = INVAR_PLAN_TRAINING,
                                                    .input_gradient = true,
                                                    .repeat = true};
@@ -393,7 +394,8 @@ static void test_find_nonfinite(void **state)
     planned_close(&q);
 }
 
-int main(void)
+/* Everything once more with each way to compute a convolution. */
+static int run_all(const char *name, enum invar_convolution convolution)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences),     cmocka_unit_test(test_differences_can_fail),
@@ -403,5 +405,13 @@ int main(void)
         cmocka_unit_test(test_threads),         cmocka_unit_test(test_find_nonfinite),
         cmocka_unit_test(test_upsample_values),
     };
-    return cmocka_run_group_tests(tests, open_device, close_device);
+    planned_convolution = convolution;
+    return cmocka_run_group_tests_name(name, tests, open_device, close_device);
+}
+
+int main(void)
+{
+    return run_all("convolution: auto", INVAR_CONVOLUTION_AUTO) +
+           run_all("convolution: direct", INVAR_CONVOLUTION_DIRECT) +
+           run_all("convolution: winograd", INVAR_CONVOLUTION_WINOGRAD);
 }

@@ -118,6 +118,8 @@ const struct layout *onednn_layout(struct onednn *o, enum invar_dtype dtype, int
     static const dnnl_format_tag_t plain[] = {dnnl_format_tag_undef, dnnl_a, dnnl_ab, dnnl_abc, dnnl_abcd};
     dnnl_format_tag_t tag = format == LAYOUT_ANY            ? dnnl_format_tag_any
                             : format == LAYOUT_CHANNEL_LAST ? dnnl_acdb
+                            : format == LAYOUT_BLOCKED_8    ? dnnl_aBcd8b
+                            : format == LAYOUT_BLOCKED_16   ? dnnl_aBcd16b
                                                             : plain[rank];
     dnnl_data_type_t type = dtype == INVAR_BFLOAT16 ? dnnl_bf16 : dnnl_f32;
     dnnl_dims_t sizes = {0};

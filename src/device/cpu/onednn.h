@@ -22,6 +22,8 @@ enum layout_format {
     LAYOUT_ANY,          /* the kernel chooses */
     LAYOUT_PLAIN,        /* C order: [N][C][H][W], [O][I][KH][KW], [N][C] */
     LAYOUT_CHANNEL_LAST, /* [N][H][W][C]: vectors as maps of one pixel */
+    LAYOUT_BLOCKED_8,    /* [N][C / 8][H][W][8], the last block padded with zeros */
+    LAYOUT_BLOCKED_16,   /* [N][C / 16][H][W][16] */
 };
 
 const struct layout *onednn_layout(struct onednn *o, enum invar_dtype dtype, int rank, const int64_t *dims,

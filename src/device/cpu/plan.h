@@ -6,6 +6,7 @@
 
 #include "device/backend.h"
 #include "device/cpu/onednn.h"
+#include "device/cpu/winograd.h"
 
 enum work {
     WORK_CONV_FORWARD,
@@ -57,6 +58,8 @@ struct operation {
     int64_t rows, cols, groups;
     int64_t stride; /* numbers from one row of channel statistics to the next */
     double number;
+    struct winograd winograd;
+    bool transposed, sum, relu; /* Winograd's: weights that are; what is done with the product */
     dnnl_exec_arg_t args[MAX_OPERANDS];
 };
 
@@ -76,6 +79,7 @@ struct layer_state {
     int workspace;  /* buffer: [groups][workspace_stride] bytes */
     size_t workspace_stride;
     int consumers;
+    bool winograd;       /* this convolution is Winograd's */
     bool fused;          /* this ReLU is done by the layer before it */
     bool folded;         /* computed with the convolution or linear layer before it (plan_fold.c) */
     bool needs_gradient; /* something before it, or the input's caller, wants one */
@@ -182,6 +186,16 @@ bool plan_batchnorm_forward(struct cpu_plan *plan, int layer, struct invar_error
 /** in_place: the gradient of the output may be overwritten. */
 bool plan_batchnorm_backward(struct cpu_plan *plan, int layer, struct value gradient, bool in_place, struct value *out,
                              struct invar_error *err);
+
+/* ---- plan_winograd.c ---- */
+
+/** Is the layer a convolution that Winograd's kernels run, and shall they? */
+bool plan_winograd_takes(const struct cpu_plan *plan, int layer);
+bool plan_winograd_forward(struct cpu_plan *plan, int layer, struct invar_error *err);
+bool plan_winograd_backward_weights(struct cpu_plan *plan, int layer, struct value gradient, struct invar_error *err);
+/** out: the gradient of the layer's input. */
+bool plan_winograd_backward_data(struct cpu_plan *plan, int layer, struct value gradient, struct value *out,
+                                 struct invar_error *err);
 
 /* ---- plan_rows.c: our own operations on vectors ---- */
 

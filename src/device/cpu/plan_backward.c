@@ -136,10 +136,22 @@ static bool data_backward(struct cpu_plan *plan, int layer, const struct weighte
     return contribute(plan, layer, plan->net->layers[layer].input[0], made, err);
 }
 
+static bool winograd_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
+{
+    const int source = plan->net->layers[number].input[0];
+    struct value made;
+    if (!plan_winograd_backward_weights(plan, number, gradient, err))
+        return false;
+    return !plan->layers[source].needs_gradient || (plan_winograd_backward_data(plan, number, gradient, &made, err) &&
+                                                    contribute(plan, number, source, made, err));
+}
+
 static bool weighted_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
     const struct invar_parameter *weight = &plan->net->parameters[layer->parameter[0]];
+    if (plan->layers[number].winograd)
+        return winograd_backward(plan, number, gradient, err);
     bool convolution = layer->kind == INVAR_LAYER_CONV2D;
     struct invar_shape in = plan->net->layers[layer->input[0]].shape;
     enum layout_format map = convolution ? LAYOUT_ANY : LAYOUT_PLAIN;

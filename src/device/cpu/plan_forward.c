@@ -76,6 +76,8 @@ static bool convolution(struct cpu_plan *plan, int number, struct invar_error *e
 {
     const struct invar_layer *layer = &plan->net->layers[number];
     struct onednn *o = plan->onednn;
+    if (plan_winograd_takes(plan, number))
+        return plan_winograd_forward(plan, number, err);
     const struct window window = plan_window(plan, number);
     struct folded folded;
     const struct layout *src =

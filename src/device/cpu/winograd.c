@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Winograd's convolution over blocks of tiles, shared out over threads. */
+#include "device/cpu/isa.h"
+#include "device/cpu/winograd_private.h"
+
+#include <omp.h>
+
+#define ALIGNMENT 16 /* numbers */
+
+/* A block of tiles stays within a core's own cache as far as it can; where the weights do not fit any cache, more tiles
+   share what is read of them. */
+#define OWN_CACHE (400 << 10)
+#define SHARED_CACHE (12 << 20)
+#define TILES_OF_LARGE_WEIGHTS 64
+#define LEAST_TILES 16
+
+const struct winograd_kernels *winograd_kernels(enum invar_dtype maps)
+{
+    const enum isa isa = cpu_isa();
+    if (maps == INVAR_BFLOAT16)
+        return isa >= ISA_AVX512 ? &winograd_avx512_maps : NULL;
+    return isa >= ISA_AVX512 ? &winograd_avx512 : isa >= ISA_AVX2 ? &winograd_avx2 : NULL;
+}
+
+int winograd_lanes(const struct winograd_kernels *kernels)
+{
+    return kernels->lanes;
+}
+
+static int64_t minimum(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t maximum(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static int64_t round_up(int64_t count, int64_t unit)
+{
+    return (count + unit - 1) / unit * unit;
+}
+
+static int64_t channels_padded(const struct winograd *w, int64_t channels)
+{
+    return winograd_blocks(w, channels) * w->kernels->lanes;
+}
+
+size_t winograd_weight_bytes(const struct winograd *w)
+{
+    return (size_t)(WINOGRAD_POINTS * channels_padded(w, w->in) * channels_padded(w, w->out)) * sizeof(float);
+}
+
+/* Tiles that one thread takes at a time in a forward pass; every thread shall have some. */
+static int64_t forward_room(const struct winograd *w)
+{
+    const int64_t channels = channels_padded(w, w->in) + channels_padded(w, w->out);
+    int64_t room = OWN_CACHE / ((int64_t)sizeof(float) * WINOGRAD_POINTS * channels);
+    if (winograd_weight_bytes(w) > SHARED_CACHE)
+        room = maximum(room, TILES_OF_LARGE_WEIGHTS);
+    room = minimum(maximum(room, LEAST_TILES), maximum(winograd_tiles(w) / w->threads, 1));
+    return round_up(room, w->kernels->rows);
+}
+
+static int64_t forward_numbers(const struct winograd *w)
+{
+    const int64_t channels = channels_padded(w, w->in) + channels_padded(w, w->out);
+    return round_up(WINOGRAD_POINTS * forward_room(w) * channels, ALIGNMENT);
+}
+
+size_t winograd_scratch_bytes(const struct winograd *w)
+{
+    return (size_t)(w->threads * forward_numbers(w)) * sizeof(float);
+}
+
+void winograd_weights(const struct winograd *w, const float *plain, bool transposed, float *transformed)
+{
+    const int64_t blocks = winograd_blocks(w, w->out);
+#pragma omp parallel for schedule(dynamic) num_threads(w->threads)
+    for (int64_t block = 0; block < blocks; block++)
+        w->kernels->weights(w, plain, transposed, block, transformed);
+}
+
+static void forward_block(const struct winograd *w, const void *x, const float *u, int64_t first, int64_t count,
+                          const struct winograd_after *after, void *y, float *scratch)
+{
+    const int64_t room = forward_room(w), in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    const int64_t blocks = winograd_blocks(w, w->out);
+    float *v = scratch, *m = v + WINOGRAD_POINTS * room * in;
+    w->kernels->read(w, x, first, count, room, 0, winograd_blocks(w, w->in), v);
+    for (int64_t point = 0; point < WINOGRAD_POINTS; point++)
+        w->kernels->product(w, v + point * room * in, u + point * in * out, room, 0, blocks, m + point * room * out);
+    w->kernels->write(w, m, first, count, room, after, y);
+}
+
+void winograd_forward(const struct winograd *w, const void *x, const float *transformed,
+                      const struct winograd_after *after, void *y, float *scratch)
+{
+    const int64_t tiles = winograd_tiles(w), room = forward_room(w), blocks = (tiles + room - 1) / room;
+    const int64_t numbers = forward_numbers(w);
+#pragma omp parallel for schedule(dynamic) num_threads(w->threads)
+    for (int64_t block = 0; block < blocks; block++)
+        forward_block(w, x, transformed, block * room, minimum(room, tiles - block * room), after, y,
+                      scratch + omp_get_thread_num() * numbers);
+}
+
+/* ---- backward to the weights: a block of tiles for all threads, which share out first its transforms, then the
+   products; every number of the result is summed in the order of the tiles ---- */
+
+static int64_t gradient_room(const struct winograd *w)
+{
+    const int64_t channels = channels_padded(w, w->in) + channels_padded(w, w->out);
+    const int64_t fits = SHARED_CACHE / ((int64_t)sizeof(float) * WINOGRAD_POINTS * channels);
+    return minimum(round_up(minimum(maximum(fits, 128), 256), w->kernels->rows),
+                   round_up(winograd_tiles(w), w->kernels->rows));
+}
+
+size_t winograd_gradient_bytes(const struct winograd *w)
+{
+    const int64_t in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    return (size_t)(WINOGRAD_POINTS * (gradient_room(w) * (in + out) + in * out)) * sizeof(float);
+}
+
+/* One block of channels of x or of the output's gradient. */
+static void read_share(const struct winograd *w, const void *x, const void *dy, int64_t first, int64_t count,
+                       int64_t room, int64_t share, float *v, float *g)
+{
+    const int64_t in = winograd_blocks(w, w->in);
+    if (share < in)
+        w->kernels->read(w, x, first, count, room, share, 1, v);
+    else
+        w->kernels->read_gradient(w, dy, first, count, room, share - in, 1, g);
+}
+
+void winograd_backward_weights(const struct winograd *w, const void *x, const void *dy, float *gradient, float *scratch)
+{
+    const int64_t tiles = winograd_tiles(w), room = gradient_room(w);
+    const int64_t in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    const int64_t in_blocks = winograd_blocks(w, w->in), out_blocks = winograd_blocks(w, w->out);
+    float *v = scratch, *g = v + WINOGRAD_POINTS * room * in, *du = g + WINOGRAD_POINTS * room * out;
+#pragma omp parallel num_threads(w->threads)
+    {
+        for (int64_t first = 0; first < tiles; first += room) {
+            const int64_t count = minimum(room, tiles - first);
+#pragma omp for schedule(dynamic)
+            for (int64_t share = 0; share < in_blocks + out_blocks; share++)
+                read_share(w, x, dy, first, count, room, share, v, g);
+#pragma omp for schedule(dynamic)
+            for (int64_t point = 0; point < WINOGRAD_POINTS; point++)
+                w->kernels->product_tiles(w, v + point * room * in, g + point * room * out, count, room, 0, out_blocks,
+                                          first > 0, du + point * in * out);
+        }
+#pragma omp for schedule(dynamic)
+        for (int64_t block = 0; block < out_blocks; block++)
+            w->kernels->weights_gradient(w, du, block, gradient);
+    }
+}

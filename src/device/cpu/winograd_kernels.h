@@ -1,0 +1,472 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernels of winograd_private.h for one instruction set and one type of map: included by the file that is compiled
+   for it, after NAME, MAP_BFLOAT16, LANES (numbers in a vector), ROWS and COLUMNS (of a register tile). */
+#include "device/cpu/winograd_private.h"
+
+#include <string.h>
+
+/* Vectors may be wider than the registers (tests compute the kernels of one processor on another); they are passed to
+   inlined functions alone. */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+#define INLINE static inline __attribute__((always_inline))
+#define UNROLL _Pragma("GCC unroll 16")
+
+typedef float vector __attribute__((vector_size(4 * LANES)));
+typedef double doubles __attribute__((vector_size(8 * LANES)));
+typedef int32_t integers __attribute__((vector_size(4 * LANES)));
+
+INLINE vector load(const float *p)
+{
+    vector v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void store(float *p, vector v)
+{
+    memcpy(p, &v, sizeof v);
+}
+
+#if MAP_BFLOAT16
+
+typedef uint16_t map_number;
+typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+
+INLINE vector map_load(const map_number *p)
+{
+    halves h;
+    memcpy(&h, p, sizeof h);
+    return (vector)(__builtin_convertvector(h, words) << 16);
+}
+
+/* To nearest, ties to even; a NaN stays one. */
+INLINE void map_store(map_number *p, vector v)
+{
+    const words bits = (words)v, nan = (words)(v != v);
+    const words rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+    const halves h = __builtin_convertvector((rounded & ~nan) | (0x7fc0 & nan), halves);
+    memcpy(p, &h, sizeof h);
+}
+
+#else
+
+typedef float map_number;
+
+INLINE vector map_load(const map_number *p)
+{
+    return load(p);
+}
+
+INLINE void map_store(map_number *p, vector v)
+{
+    store(p, v);
+}
+
+#endif
+
+/* ---- the transforms in one dimension; a and b are the points ---- */
+
+#define A1 0.625f
+#define B1 1.5f
+#define A2 (A1 * A1)
+#define B2 (B1 * B1)
+#define A3 (A2 * A1)
+#define B3 (B2 * B1)
+/* 1 / product of the differences to the other points */
+#define AT_0 (1 / (A2 * B2))
+#define AT_A (1 / (2 * A2 * (A2 - B2)))
+#define AT_B (1 / (2 * B2 * (B2 - A2)))
+
+/* B^T x */
+INLINE void input_transform(vector r[6], const vector x[6])
+{
+    const vector even_a = x[4] - B2 * x[2], odd_a = x[3] - B2 * x[1];
+    const vector even_b = x[4] - A2 * x[2], odd_b = x[3] - A2 * x[1];
+    r[0] = (x[4] - (A2 + B2) * x[2]) + (A2 * B2) * x[0];
+    r[1] = even_a + A1 * odd_a;
+    r[2] = even_a - A1 * odd_a;
+    r[3] = even_b + B1 * odd_b;
+    r[4] = even_b - B1 * odd_b;
+    r[5] = (x[5] - (A2 + B2) * x[3]) + (A2 * B2) * x[1];
+}
+
+/* A^T m */
+INLINE void output_transform(vector y[4], const vector m[6])
+{
+    const vector sum_a = m[1] + m[2], difference_a = m[1] - m[2];
+    const vector sum_b = m[3] + m[4], difference_b = m[3] - m[4];
+    y[0] = (m[0] + sum_a) + sum_b;
+    y[1] = A1 * difference_a + B1 * difference_b;
+    y[2] = A2 * sum_a + B2 * sum_b;
+    y[3] = (m[5] + A3 * difference_a) + B3 * difference_b;
+}
+
+/* A y */
+INLINE void gradient_transform(vector r[6], const vector y[4])
+{
+    const vector even_a = y[0] + A2 * y[2], odd_a = A1 * y[1] + A3 * y[3];
+    const vector even_b = y[0] + B2 * y[2], odd_b = B1 * y[1] + B3 * y[3];
+    r[0] = y[0];
+    r[1] = even_a + odd_a;
+    r[2] = even_a - odd_a;
+    r[3] = even_b + odd_b;
+    r[4] = even_b - odd_b;
+    r[5] = y[3];
+}
+
+/* G w; in double, for it is little work and its rounding would be in every product. */
+INLINE void weight_transform(doubles r[6], const doubles w[3])
+{
+    const double a = (double)A1, b = (double)B1, at_0 = 1 / (a * a * b * b);
+    const double at_a = 1 / (2 * a * a * (a * a - b * b)), at_b = 1 / (2 * b * b * (b * b - a * a));
+    const doubles even_a = w[0] + a * a * w[2], odd_a = a * w[1];
+    const doubles even_b = w[0] + b * b * w[2], odd_b = b * w[1];
+    r[0] = at_0 * w[0];
+    r[1] = at_a * (even_a + odd_a);
+    r[2] = at_a * (even_a - odd_a);
+    r[3] = at_b * (even_b + odd_b);
+    r[4] = at_b * (even_b - odd_b);
+    r[5] = w[2];
+}
+
+/* G^T u */
+INLINE void weight_gradient_transform(vector w[3], const vector u[6])
+{
+    const vector sum_a = AT_A * (u[1] + u[2]), sum_b = AT_B * (u[3] + u[4]);
+    w[0] = (AT_0 * u[0] + sum_a) + sum_b;
+    w[1] = (AT_A * A1) * (u[1] - u[2]) + (AT_B * B1) * (u[3] - u[4]);
+    w[2] = (A2 * sum_a + B2 * sum_b) + u[5];
+}
+
+/* ---- tiles ---- */
+
+struct tile {
+    int64_t at;        /* of its first output, in numbers from the start of the map */
+    int64_t top, left; /* of its first output, in pixels */
+};
+
+INLINE struct tile find_tile(const struct winograd *w, const struct winograd_strides *s, int64_t number)
+{
+    const int64_t across = (w->width + 3) / 4, in_image = (w->height + 3) / 4 * across;
+    const int64_t image = number / in_image, rest = number % in_image;
+    const int64_t top = rest / across * 4, left = rest % across * 4;
+    return (struct tile){image * s->image + top * s->row + left * s->pixel, top, left};
+}
+
+/* x[size][size] whose first pixel is `before` pixels before the tile's; outside the map it is 0. */
+INLINE void load_pixels(const struct winograd *w, const struct winograd_strides *s, const struct tile *tile,
+                        const map_number *x, int size, int before, vector *out)
+{
+    const int64_t top = tile->top - before, left = tile->left - before;
+    x += tile->at - before * (s->row + s->pixel);
+    if (top >= 0 && left >= 0 && top + size <= w->height && left + size <= w->width) {
+        UNROLL
+        for (int i = 0; i < size; i++)
+            UNROLL
+        for (int j = 0; j < size; j++)
+            out[i * size + j] = map_load(x + i * s->row + j * s->pixel);
+        return;
+    }
+    for (int i = 0; i < size; i++)
+        for (int j = 0; j < size; j++) {
+            const bool inside = top + i >= 0 && top + i < w->height && left + j >= 0 && left + j < w->width;
+            out[i * size + j] = inside ? map_load(x + i * s->row + j * s->pixel) : (vector){0};
+        }
+}
+
+static void read_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
+                       int64_t block, int64_t blocks, float *v)
+{
+    const int64_t all = winograd_blocks(w, w->in), point = all * room * LANES;
+    for (int64_t b = block; b < block + blocks; b++)
+        for (int64_t t = 0; t < count; t++) {
+            const struct tile tile = find_tile(w, &w->read, first + t);
+            float *to = v + (b * room + t) * LANES;
+            vector x[36], half[36];
+            load_pixels(w, &w->read, &tile, (const map_number *)map + b * w->read.block, 6, 1, x);
+            UNROLL
+            for (int j = 0; j < 6; j++) {
+                const vector column[6] = {x[j], x[6 + j], x[12 + j], x[18 + j], x[24 + j], x[30 + j]};
+                vector r[6];
+                input_transform(r, column);
+                UNROLL
+                for (int i = 0; i < 6; i++)
+                    half[i * 6 + j] = r[i];
+            }
+            UNROLL
+            for (int i = 0; i < 6; i++) {
+                vector r[6];
+                input_transform(r, half + i * 6);
+                UNROLL
+                for (int j = 0; j < 6; j++)
+                    store(to + (i * 6 + j) * point, r[j]);
+            }
+        }
+}
+
+static void read_gradient_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
+                                int64_t block, int64_t blocks, float *g)
+{
+    const int64_t all = winograd_blocks(w, w->out), point = all * room * LANES;
+    for (int64_t b = block; b < block + blocks; b++)
+        for (int64_t t = 0; t < count; t++) {
+            const struct tile tile = find_tile(w, &w->written, first + t);
+            float *to = g + (b * room + t) * LANES;
+            vector y[16], half[24];
+            load_pixels(w, &w->written, &tile, (const map_number *)map + b * w->written.block, 4, 0, y);
+            UNROLL
+            for (int j = 0; j < 4; j++) {
+                const vector column[4] = {y[j], y[4 + j], y[8 + j], y[12 + j]};
+                vector r[6];
+                gradient_transform(r, column);
+                UNROLL
+                for (int i = 0; i < 6; i++)
+                    half[i * 4 + j] = r[i];
+            }
+            UNROLL
+            for (int i = 0; i < 6; i++) {
+                vector r[6];
+                gradient_transform(r, half + i * 4);
+                UNROLL
+                for (int j = 0; j < 6; j++)
+                    store(to + (i * 6 + j) * point, r[j]);
+            }
+        }
+}
+
+/* The pixels of a tile that lie within the map. */
+INLINE void write_pixels(const struct winograd *w, const struct tile *tile, const vector *y, vector bias,
+                         const map_number *sum, bool relu, map_number *out)
+{
+    const int64_t rows = w->height - tile->top < 4 ? w->height - tile->top : 4;
+    const int64_t columns = w->width - tile->left < 4 ? w->width - tile->left : 4;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < columns; j++) {
+            const int64_t at = tile->at + i * w->written.row + j * w->written.pixel;
+            vector v = y[i * 4 + j] + bias;
+            if (sum)
+                v += map_load(sum + at);
+            if (relu)
+                v = (vector)((integers)v & ~(integers)(v < 0)); /* keeps NaN */
+            map_store(out + at, v);
+        }
+}
+
+INLINE vector load_bias(const float *bias, int64_t channels)
+{
+    float part[LANES] = {0};
+    if (bias)
+        memcpy(part, bias, (size_t)(channels < LANES ? channels : LANES) * sizeof *bias);
+    return load(part);
+}
+
+static void write_tiles(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
+                        const struct winograd_after *after, void *y)
+{
+    const int64_t blocks = winograd_blocks(w, w->out), point = blocks * room * LANES;
+    for (int64_t b = 0; b < blocks; b++) {
+        const int64_t channel = b * LANES, offset = b * w->written.block;
+        const vector bias = load_bias(after->bias ? after->bias + channel : NULL, w->out - channel);
+        const map_number *sum = after->sum ? (const map_number *)after->sum + offset : NULL;
+        for (int64_t t = 0; t < count; t++) {
+            const struct tile tile = find_tile(w, &w->written, first + t);
+            const float *from = m + (b * room + t) * LANES;
+            vector half[24], out[16];
+            UNROLL
+            for (int j = 0; j < 6; j++) {
+                vector column[6], r[4];
+                UNROLL
+                for (int i = 0; i < 6; i++)
+                    column[i] = load(from + (i * 6 + j) * point);
+                output_transform(r, column);
+                UNROLL
+                for (int i = 0; i < 4; i++)
+                    half[i * 6 + j] = r[i];
+            }
+            UNROLL
+            for (int i = 0; i < 4; i++)
+                output_transform(out + i * 4, half + i * 6);
+            write_pixels(w, &tile, out, bias, sum, after->relu, (map_number *)y + offset);
+        }
+    }
+}
+
+/* ---- products: ROWS items times up to COLUMNS blocks in registers ---- */
+
+/* A sum in float32 errs by the length of its chain, so chains are short: so many channels, or the tiles of a block, and
+   then their sums. It is also what stays in the first cache. */
+#define CHAIN 32
+
+INLINE void add_up(vector s[ROWS][COLUMNS], int columns, bool add, float *c, int64_t c_block)
+{
+    UNROLL
+    for (int i = 0; i < ROWS; i++)
+        UNROLL
+    for (int j = 0; j < columns; j++) {
+        float *to = c + j * c_block + i * LANES;
+        store(to, add ? load(to) + s[i][j] : s[i][j]);
+    }
+}
+
+/* c[ROWS][columns] (+)= a[depth blocks of LANES][ROWS] b[columns][depth]: a's items lie LANES apart within a block. */
+INLINE void multiply(const float *a, int64_t a_block, const float *b, int64_t b_block, int64_t depth, int columns,
+                     bool add, float *c, int64_t c_block)
+{
+    vector s[ROWS][COLUMNS] = {{{0}}};
+    for (int64_t k = 0; k < depth; k++, a += a_block)
+        for (int l = 0; l < LANES; l++, b += LANES) {
+            vector column[COLUMNS];
+            UNROLL
+            for (int j = 0; j < columns; j++)
+                column[j] = load(b + j * b_block);
+            UNROLL
+            for (int i = 0; i < ROWS; i++)
+                UNROLL
+            for (int j = 0; j < columns; j++)
+                s[i][j] += a[i * LANES + l] * column[j];
+        }
+    add_up(s, columns, add, c, c_block);
+}
+
+/* c[ROWS][columns] (+)= sum over items a[item][ROWS] b[item][columns]. */
+INLINE void multiply_tiles(const float *a, const float *b, int64_t b_block, int64_t items, int columns, bool add,
+                           float *c, int64_t c_block)
+{
+    vector s[ROWS][COLUMNS] = {{{0}}};
+    for (int64_t t = 0; t < items; t++, a += LANES, b += LANES) {
+        vector column[COLUMNS];
+        UNROLL
+        for (int j = 0; j < columns; j++)
+            column[j] = load(b + j * b_block);
+        UNROLL
+        for (int i = 0; i < ROWS; i++)
+            UNROLL
+        for (int j = 0; j < columns; j++)
+            s[i][j] += a[i] * column[j];
+    }
+    add_up(s, columns, add, c, c_block);
+}
+
+INLINE void product_columns(const float *v, const float *u, int64_t room, int64_t depth, int columns, float *m)
+{
+    const int64_t block = room * LANES, b_block = depth * LANES * LANES, step = CHAIN / LANES;
+    for (int64_t k = 0; k < depth; k += step)
+        for (int64_t t = 0; t < room; t += ROWS)
+            multiply(v + k * block + t * LANES, block, u + k * LANES * LANES, b_block,
+                     depth - k < step ? depth - k : step, columns, k > 0, m + t * LANES, block);
+}
+
+static void product(const struct winograd *w, const float *v, const float *u, int64_t room, int64_t block,
+                    int64_t blocks, float *m)
+{
+    const int64_t depth = winograd_blocks(w, w->in), end = block + blocks;
+    for (int64_t b = block; b < end; b += COLUMNS) {
+        const float *from = u + b * depth * LANES * LANES;
+        float *to = m + b * room * LANES;
+        if (end - b >= 3)
+            product_columns(v, from, room, depth, 3, to);
+        else if (end - b == 2)
+            product_columns(v, from, room, depth, 2, to);
+        else
+            product_columns(v, from, room, depth, 1, to);
+    }
+}
+
+INLINE void product_tile_columns(const float *v, const float *g, int64_t count, int64_t room, int64_t depth,
+                                 int columns, bool add, float *du)
+{
+    const int64_t block = room * LANES, c_block = depth * LANES * LANES;
+    for (int64_t k = 0; k < depth; k++)
+        for (int l = 0; l < LANES; l += ROWS)
+            multiply_tiles(v + k * block + l, g, block, count, columns, add, du + (k * LANES + l) * LANES, c_block);
+}
+
+static void product_tiles(const struct winograd *w, const float *v, const float *g, int64_t count, int64_t room,
+                          int64_t block, int64_t blocks, bool add, float *du)
+{
+    const int64_t depth = winograd_blocks(w, w->in), end = block + blocks;
+    for (int64_t b = block; b < end; b += COLUMNS) {
+        const float *from = g + b * room * LANES;
+        float *to = du + b * depth * LANES * LANES;
+        if (end - b >= 3)
+            product_tile_columns(v, from, count, room, depth, 3, add, to);
+        else if (end - b == 2)
+            product_tile_columns(v, from, count, room, depth, 2, add, to);
+        else
+            product_tile_columns(v, from, count, room, depth, 1, add, to);
+    }
+}
+
+/* ---- weights ---- */
+
+/* The place of weight [out][in] in what the caller has: [out][in][9], or [in][out][9]. */
+INLINE int64_t weight_place(const struct winograd *w, bool transposed, int64_t out, int64_t in)
+{
+    return (transposed ? in * w->out + out : out * w->in + in) * 9;
+}
+
+static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u)
+{
+    const int64_t depth = winograd_blocks(w, w->in) * LANES, point = winograd_blocks(w, w->out) * depth * LANES;
+    for (int64_t k = 0; k < depth; k++) {
+        float part[9][LANES] = {{0}};
+        doubles g[9], half[18];
+        for (int l = 0; l < LANES && block * LANES + l < w->out && k < w->in; l++) {
+            const float *from = plain + weight_place(w, transposed, block * LANES + l, k);
+            for (int i = 0; i < 9; i++)
+                part[i][l] = from[transposed ? 8 - i : i];
+        }
+        for (int i = 0; i < 9; i++)
+            g[i] = __builtin_convertvector(load(part[i]), doubles);
+        for (int j = 0; j < 3; j++) {
+            const doubles column[3] = {g[j], g[3 + j], g[6 + j]};
+            doubles r[6];
+            weight_transform(r, column);
+            for (int i = 0; i < 6; i++)
+                half[i * 3 + j] = r[i];
+        }
+        for (int i = 0; i < 6; i++) {
+            doubles r[6];
+            weight_transform(r, half + i * 3);
+            for (int j = 0; j < 6; j++)
+                store(u + (i * 6 + j) * point + (block * depth + k) * LANES, __builtin_convertvector(r[j], vector));
+        }
+    }
+}
+
+static void transform_weights_gradient(const struct winograd *w, const float *du, int64_t block, float *gradient)
+{
+    const int64_t depth = winograd_blocks(w, w->in) * LANES, point = winograd_blocks(w, w->out) * depth * LANES;
+    for (int64_t k = 0; k < w->in; k++) {
+        const float *from = du + (block * depth + k) * LANES;
+        vector half[18], g[9];
+        for (int j = 0; j < 6; j++) {
+            vector column[6], r[3];
+            for (int i = 0; i < 6; i++)
+                column[i] = load(from + (i * 6 + j) * point);
+            weight_gradient_transform(r, column);
+            for (int i = 0; i < 3; i++)
+                half[i * 6 + j] = r[i];
+        }
+        for (int i = 0; i < 3; i++)
+            weight_gradient_transform(g + i * 3, half + i * 6);
+        for (int l = 0; l < LANES && block * LANES + l < w->out; l++)
+            for (int i = 0; i < 9; i++)
+                gradient[weight_place(w, false, block * LANES + l, k) + i] = g[i][l];
+    }
+}
+
+const struct winograd_kernels NAME = {
+    .lanes = LANES,
+    .rows = ROWS,
+    .columns = COLUMNS,
+    .read = read_tiles,
+    .read_gradient = read_gradient_tiles,
+    .write = write_tiles,
+    .product = product,
+    .product_tiles = product_tiles,
+    .weights = transform_weights,
+    .weights_gradient = transform_weights_gradient,
+};

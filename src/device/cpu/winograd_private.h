@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the driver (winograd.c) and the kernels of each instruction set (winograd_*.c) know of each other. */
+#ifndef INVAR_SRC_DEVICE_CPU_WINOGRAD_PRIVATE_H
+#define INVAR_SRC_DEVICE_CPU_WINOGRAD_PRIVATE_H
+
+#include "device/cpu/winograd.h"
+
+#define WINOGRAD_POINTS 36
+
+/*
+ * All transformed tensors lie as [point][block of channels][item][lane], the item being a tile or a channel:
+ *
+ *     v (of x), m (products), g (of the output's gradient)   [36][blocks][tiles][lanes]
+ *     u (of weights), du (of their gradient)                 [36][blocks of out][in, padded][lanes]
+ */
+struct winograd_kernels {
+    int lanes;
+    int rows;    /* items of one register tile: the number of tiles of a block is a multiple */
+    int columns; /* blocks of one register tile, at most */
+
+    /** v <- B^T x B of tiles [first, first + count) and blocks [block, block + blocks); v has room for `room` tiles. */
+    void (*read)(const struct winograd *w, const void *x, int64_t first, int64_t count, int64_t room, int64_t block,
+                 int64_t blocks, float *v);
+    /** g <- A dy A^T of the same. */
+    void (*read_gradient)(const struct winograd *w, const void *dy, int64_t first, int64_t count, int64_t room,
+                          int64_t block, int64_t blocks, float *g);
+    /** y <- A^T m A, then what comes after. */
+    void (*write)(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
+                  const struct winograd_after *after, void *y);
+    /** m <- v u at one point and blocks [block, block + blocks) of the output, all tiles. */
+    void (*product)(const struct winograd *w, const float *v, const float *u, int64_t room, int64_t block,
+                    int64_t blocks, float *m);
+    /** du <- v^T g, or du + v^T g, at one point and blocks of the output, over `count` tiles. */
+    void (*product_tiles)(const struct winograd *w, const float *v, const float *g, int64_t count, int64_t room,
+                          int64_t block, int64_t blocks, bool add, float *du);
+    /** Weights of one block of the output: u <- G w G^T. */
+    void (*weights)(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u);
+    /** gradient <- G^T du G of one block of the output. */
+    void (*weights_gradient)(const struct winograd *w, const float *du, int64_t block, float *gradient);
+};
+
+static inline int64_t winograd_blocks(const struct winograd *w, int64_t channels)
+{
+    return (channels + w->kernels->lanes - 1) / w->kernels->lanes;
+}
+
+static inline int64_t winograd_tiles(const struct winograd *w)
+{
+    return w->batch * ((w->height + 3) / 4) * ((w->width + 3) / 4);
+}
+
+extern const struct winograd_kernels winograd_avx2, winograd_avx512, winograd_avx512_maps;
+
+#endif
