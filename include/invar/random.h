@@ -40,6 +40,8 @@ float invar_random_range(struct invar_random *random, float low, float high);
 uint32_t invar_random_below(struct invar_random *random, uint32_t bound);
 /** Standard normal (Box-Muller, one value a call). */
 float invar_random_normal(struct invar_random *random);
+/** The same numbers as count calls of invar_random_normal, in a fraction of the time. */
+void invar_random_normals(struct invar_random *random, float *out, int64_t count);
 /** Fisher-Yates on order[count], count < 2^32. */
 void invar_random_shuffle(struct invar_random *random, int64_t *order, int64_t count);
 

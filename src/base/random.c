@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "invar/random.h"
+
+#include "base/elementary.h"
+
 #include <Random123/philox.h>
 #include <math.h>
 
 #define BLOCK_WORDS 4u
+#define LANES 8 /* blocks that are made side by side */
 
 static philox4x32_ctr_t philox(const uint32_t counter[4], const uint32_t key[2])
 {
@@ -64,12 +68,66 @@ uint32_t invar_random_below(struct invar_random *random, uint32_t bound)
     return (uint32_t)(product >> 32);
 }
 
+/* Box-Muller. The radius in (0, 1], with all 32 bits where it matters: the tail reaches 6.6 deviations. */
+INVAR_INLINE float normal_of(uint32_t radius, uint32_t angle)
+{
+    const float r = ((float)radius + 1.0f) * 0x1p-32f, turns = (float)(angle >> 8) * 0x1p-24f;
+    return sqrtf(-2.0f * invar_log_f32(r)) * invar_cos_turns_f32(turns);
+}
+
 float invar_random_normal(struct invar_random *random)
 {
-    /* In (0, 1], with all 32 bits where it matters: the tail reaches 6.6 deviations. */
-    float radius = ((float)invar_random_bits(random) + 1.0f) * 0x1p-32f;
-    float angle = invar_random_uniform(random) * 6.28318530717958648f;
-    return sqrtf(-2.0f * logf(radius)) * cosf(angle);
+    const uint32_t radius = invar_random_bits(random);
+    return normal_of(radius, invar_random_bits(random));
+}
+
+/* One round of Philox for a pair of words and its key. */
+INVAR_INLINE void philox_round(uint32_t word[4][LANES], const uint32_t key[2])
+{
+    for (int l = 0; l < LANES; l++) {
+        const uint64_t first = (uint64_t)0xd2511f53u * word[0][l], second = (uint64_t)0xcd9e8d57u * word[2][l];
+        word[0][l] = (uint32_t)(second >> 32) ^ word[1][l] ^ key[0];
+        word[1][l] = (uint32_t)second;
+        word[2][l] = (uint32_t)(first >> 32) ^ word[3][l] ^ key[1];
+        word[3][l] = (uint32_t)first;
+    }
+}
+
+/* What 2 * LANES calls of invar_random_normal give from the beginning of a block on. */
+INVAR_CLONES static void normals_of_blocks(const struct invar_random *random, float *out)
+{
+    uint32_t word[4][LANES], key[2] = {random->key[0], random->key[1]};
+    float normal[2][LANES];
+
+    for (int l = 0; l < LANES; l++) {
+        word[0][l] = random->counter[0] + (uint32_t)l;
+        for (int w = 1; w < 4; w++)
+            word[w][l] = random->counter[w];
+    }
+    for (int i = 0; i < 10; i++) {
+        philox_round(word, key);
+        key[0] += 0x9e3779b9u;
+        key[1] += 0xbb67ae85u;
+    }
+    for (int half = 0; half < 2; half++)
+        for (int l = 0; l < LANES; l++)
+            normal[half][l] = normal_of(word[2 * half][l], word[2 * half + 1][l]);
+    for (int l = 0; l < LANES; l++) {
+        out[2 * l] = normal[0][l];
+        out[2 * l + 1] = normal[1][l];
+    }
+}
+
+void invar_random_normals(struct invar_random *random, float *out, int64_t count)
+{
+    int64_t i = 0;
+
+    while (i < count && random->used < BLOCK_WORDS)
+        out[i++] = invar_random_normal(random);
+    for (; count - i >= 2 * LANES; i += 2 * LANES, random->counter[0] += LANES)
+        normals_of_blocks(random, out + i);
+    for (; i < count; i++)
+        out[i] = invar_random_normal(random);
 }
 
 void invar_random_shuffle(struct invar_random *random, int64_t *order, int64_t count)

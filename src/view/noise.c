@@ -31,8 +31,7 @@ static void apply(const struct view_job *job)
     const float deviation = (float)sqrt(power * pow(10, -(double)job->params->noise_snr / 10));
 
     if (deviation > 0.0f)
-        for (int64_t i = 0; i < job->workspace->span; i++)
-            wave[i] += deviation * invar_random_normal(&random);
+        view_add_normals(&random, deviation, wave, (size_t)job->workspace->span);
 }
 
 const struct view_operation view_noise = {"noise", 18, draw, applies, apply};

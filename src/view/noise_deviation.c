@@ -7,6 +7,20 @@
 
 #include "view/view.h"
 
+#define CHUNK 512
+
+void view_add_normals(struct invar_random *random, float deviation, float *x, size_t count)
+{
+    float normal[CHUNK];
+
+    for (size_t from = 0; from < count; from += CHUNK) {
+        const size_t size = count - from < CHUNK ? count - from : CHUNK;
+        invar_random_normals(random, normal, (int64_t)size);
+        for (size_t i = 0; i < size; i++)
+            x[from + i] += deviation * normal[i];
+    }
+}
+
 static void draw(struct invar_view_params *params, const struct invar_view_options *options,
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
@@ -27,8 +41,7 @@ static void apply(const struct view_job *job)
     const size_t numbers = table ? 0 : view_pixels(job) * (size_t)job->output->channels;
     struct invar_random random = view_keyed(job->params->noise_deviation_key);
 
-    for (size_t i = 0; i < numbers; i++)
-        job->image[i] += job->params->noise_deviation * invar_random_normal(&random);
+    view_add_normals(&random, job->params->noise_deviation, job->image, numbers);
     for (int c = 0; table && c < table->count; c++)
         if (table->column[c].kind == INVAR_COLUMN_NUMERIC)
             job->image[table->column[c].first] += job->params->noise_deviation * invar_random_normal(&random);

@@ -138,8 +138,7 @@ static void fill_input(struct invar_perturbation *p, const struct invar_perturbe
         float *out = p->host + row * wide;
         for (int64_t j = 0; j < clean; j++)
             out[j] = view->clean[i * o->dim + j];
-        for (int64_t j = clean; j < wide; j++)
-            out[j] = invar_random_normal(&random);
+        invar_random_normals(&random, out + clean, wide - clean);
     }
     invar_device_upload(p->device, p->input, p->host, (size_t)(p->rows * wide) * sizeof(float));
 }

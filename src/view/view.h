@@ -102,6 +102,9 @@ struct invar_random view_keyed(const uint32_t key[2]);
 /** Changes the places of a column to value[places], or to 0 where value is NULL, and notes in the mask what differs. */
 void view_column_set(const struct view_job *job, const struct invar_column *column, const float *value);
 
+/** x[count] += deviation times standard normals. */
+void view_add_normals(struct invar_random *random, float deviation, float *x, size_t count);
+
 /** The number of the random stream of an operation (below 32) for one view, so that neither shifts another's draws. */
 uint32_t view_stream(uint32_t operation, int view);
 

@@ -120,6 +120,43 @@ static void normal_moments(void **state)
     assert_near((double)beyond / COUNT, 0.0026998, 5 * sqrt(0.0027 / COUNT));
 }
 
+/* Bit for bit, whatever the count and wherever in a block the stream stands. */
+static void normals_are_those_of_single_calls(void **state)
+{
+    (void)state;
+    enum { MOST = 70 };
+    for (int skip = 0; skip < 4; skip++)
+        for (int count = 0; count <= MOST; count++) {
+            struct invar_random one = invar_random_stream(6, INVAR_RANDOM_TEST, 0, (uint64_t)count, 0), many;
+            float expected[MOST], got[MOST + 1];
+            one.counter[0] = UINT32_MAX - 3; /* the number of the block wraps around */
+            for (int k = 0; k < skip; k++)
+                invar_random_bits(&one);
+            many = one;
+            for (int i = 0; i < count; i++)
+                expected[i] = invar_random_normal(&one);
+            got[count] = 77;
+            invar_random_normals(&many, got, count);
+            assert_memory_equal(got, expected, (size_t)count * sizeof *got);
+            assert_true(got[count] == 77);
+            assert_int_equal(invar_random_bits(&one), invar_random_bits(&many));
+        }
+}
+
+/* Box-Muller in double from the same bits. */
+static void normals_are_accurate(void **state)
+{
+    (void)state;
+    struct invar_random random = invar_random_stream(4, INVAR_RANDOM_TEST, 0, 0, 0);
+    for (int i = 0; i < 200000; i++) {
+        struct invar_random bits = random;
+        const double radius = ((double)((float)invar_random_bits(&bits) + 1.0f)) * 0x1p-32;
+        const double length = sqrt(-2 * log(radius)), turns = (double)(invar_random_bits(&bits) >> 8) * 0x1p-24;
+        const double expected = length * cos(2 * M_PI * turns);
+        assert_near((double)invar_random_normal(&random), expected, 3e-7 * length + 1e-12);
+    }
+}
+
 static void below_is_unbiased(void **state)
 {
     (void)state;
@@ -191,6 +228,8 @@ int main(void)
         cmocka_unit_test(draws_do_not_depend_on_order),
         cmocka_unit_test(uniform_and_range),
         cmocka_unit_test(normal_moments),
+        cmocka_unit_test(normals_are_those_of_single_calls),
+        cmocka_unit_test(normals_are_accurate),
         cmocka_unit_test(below_is_unbiased),
         cmocka_unit_test(shuffle_is_uniform),
         cmocka_unit_test(shuffle_keeps_every_element),
