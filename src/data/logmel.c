@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Log-mel spectrograms, `LOGMEL`: KissFFT makes the spectra, a sparse filter bank the bands. */
+/* Log-mel spectrograms, `LOGMEL`, of several frames at once: spectra, and a sparse filter bank that makes bands. */
 #include "invar/logmel.h"
 
+#include "base/elementary.h"
+#include "data/transform.h"
 #include "invar/memory.h"
-#include <kiss_fftr.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,13 +18,11 @@ struct band {
 
 struct invar_logmel {
     struct invar_logmel_options options;
-    kiss_fftr_cfg plan;
-    float *window;          /* [n_fft] */
-    float *frame;           /* [n_fft] */
-    kiss_fft_cpx *spectrum; /* [n_fft / 2 + 1] */
-    float *power;           /* [n_fft / 2 + 1] */
-    struct band *bands;     /* [mels] */
-    float *weights;         /* of all bands: every frequency lies in two at most */
+    struct data_transform *transform;
+    float *window;      /* [n_fft] */
+    float *power;       /* [n_fft / 2 + 1][DATA_LANES] */
+    struct band *bands; /* [mels] */
+    float *weights;     /* of all bands: every frequency lies in two at most */
 };
 
 static double mel_of(double frequency)
@@ -97,36 +96,26 @@ struct invar_logmel *invar_logmel_create(const struct invar_logmel_options *opti
     size_t size = (size_t)options->n_fft, bins = size / 2 + 1;
     l->options = *options;
     l->window = invar_alloc(size, sizeof *l->window, err);
-    l->frame = invar_alloc(size, sizeof *l->frame, err);
-    l->spectrum = invar_alloc(bins, sizeof *l->spectrum, err);
-    l->power = invar_alloc(bins, sizeof *l->power, err);
+    l->power = invar_alloc(bins, DATA_LANES * sizeof *l->power, err);
     l->bands = invar_alloc((size_t)options->mels, sizeof *l->bands, err);
     l->weights = invar_alloc(2 * bins, sizeof *l->weights, err);
-    if (!l->window || !l->frame || !l->spectrum || !l->power || !l->bands || !l->weights)
-        goto failed;
-    l->plan = kiss_fftr_alloc((int)options->n_fft, 0, NULL, NULL);
-    if (!l->plan) {
-        invar_error_set(err, INVAR_ERROR_MEMORY, "there is no memory for a transform of n_fft=%lld samples",
-                        (long long)options->n_fft);
-        goto failed;
+    l->transform = data_transform_create(options->n_fft, err);
+    if (!l->window || !l->power || !l->bands || !l->weights || !l->transform) {
+        invar_logmel_free(l);
+        return NULL;
     }
     for (size_t i = 0; i < size; i++)
         l->window[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * (double)i / (double)size));
     make_bands(l);
     return l;
-failed:
-    invar_logmel_free(l);
-    return NULL;
 }
 
 void invar_logmel_free(struct invar_logmel *l)
 {
     if (!l)
         return;
-    kiss_fftr_free(l->plan);
+    data_transform_free(l->transform);
     invar_free(l->window);
-    invar_free(l->frame);
-    invar_free(l->spectrum);
     invar_free(l->power);
     invar_free(l->bands);
     invar_free(l->weights);
@@ -160,15 +149,29 @@ void invar_logmel_window(const float *clip, int64_t samples, int64_t start, int6
         memcpy(out + (from - start), clip + from, (size_t)(to - from) * sizeof *out);
 }
 
-static void transform(struct invar_logmel *l, const float *signal)
+/* Frames number t .. t + DATA_LANES - 1 under the window; the last one again where there are no more. */
+static void load(struct invar_logmel *l, const float *signal, int64_t t, int64_t frames)
 {
-    const int64_t size = l->options.n_fft;
+    const float *from[DATA_LANES];
 
-    for (int64_t i = 0; i < size; i++)
-        l->frame[i] = l->window[i] * signal[i];
-    kiss_fftr(l->plan, l->frame, l->spectrum);
-    for (int64_t k = 0; k <= size / 2; k++)
-        l->power[k] = l->spectrum[k].r * l->spectrum[k].r + l->spectrum[k].i * l->spectrum[k].i;
+    for (int k = 0; k < DATA_LANES; k++)
+        from[k] = signal + (t + k < frames ? t + k : frames - 1) * l->options.hop;
+    for (int64_t i = 0; i < l->options.n_fft; i++) {
+        float *place = data_transform_place(l->transform, i);
+        for (int k = 0; k < DATA_LANES; k++)
+            place[k] = l->window[i] * from[k][i];
+    }
+}
+
+INVAR_CLONES static void log_band(const struct band *band, const float *power, float out[DATA_LANES])
+{
+    float sum[DATA_LANES] = {0};
+
+    for (int64_t k = 0; k < band->count; k++)
+        for (int i = 0; i < DATA_LANES; i++)
+            sum[i] += band->weight[k] * power[(band->first + k) * DATA_LANES + i];
+    for (int i = 0; i < DATA_LANES; i++)
+        out[i] = invar_log_f32(sum[i] + OFFSET);
 }
 
 void invar_logmel_apply(struct invar_logmel *l, const float *signal, int64_t samples, int64_t frame_stride,
@@ -176,14 +179,15 @@ void invar_logmel_apply(struct invar_logmel *l, const float *signal, int64_t sam
 {
     const int64_t frames = invar_logmel_frames(&l->options, samples);
 
-    for (int64_t t = 0; t < frames; t++) {
-        transform(l, signal + t * l->options.hop);
+    for (int64_t t = 0; t < frames; t += DATA_LANES) {
+        const int64_t some = frames - t < DATA_LANES ? frames - t : DATA_LANES;
+        load(l, signal, t, frames);
+        data_transform_power(l->transform, l->power);
         for (int64_t m = 0; m < l->options.mels; m++) {
-            const struct band *band = &l->bands[m];
-            float sum = 0;
-            for (int64_t k = 0; k < band->count; k++)
-                sum += band->weight[k] * l->power[band->first + k];
-            out[t * frame_stride + m * mel_stride] = logf(sum + OFFSET);
+            float value[DATA_LANES];
+            log_band(&l->bands[m], l->power, value);
+            for (int64_t k = 0; k < some; k++)
+                out[(t + k) * frame_stride + m * mel_stride] = value[k];
         }
     }
 }
