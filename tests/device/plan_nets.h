@@ -37,6 +37,18 @@ static inline struct invar_net *small_blocks(struct invar_error *err)
                            (struct invar_shape){3, 1, 7, 11}, err);
 }
 
+/* One channel at stride 2, and channels that are no whole vectors: the kernels of gray maps, and what is beside them.
+ */
+static inline struct invar_net *small_gray(struct invar_error *err)
+{
+    return planned_encoder("{kind: small-resnet, widths: [24, 8]}", (struct invar_shape){3, 1, 8, 9}, err);
+}
+
+static inline struct invar_net *small_gray_padded(struct invar_error *err)
+{
+    return planned_encoder("{kind: small-resnet, widths: [12, 8]}", (struct invar_shape){3, 1, 9, 8}, err);
+}
+
 static inline struct invar_net *mlp(struct invar_error *err)
 {
     return planned_encoder("{kind: mlp, widths: [20, 7]}", (struct invar_shape){3, 2, 3, 4}, err);
@@ -163,6 +175,8 @@ static const struct {
     {"maps made larger", upsampled, 4},
     {"cnn generator", cnn_generator, 4},
     {"mlp generator", mlp_generator, 12},
+    {"small-resnet of gray maps", small_gray, 38},
+    {"small-resnet of gray maps, [12, 8]", small_gray_padded, 4},
 };
 #define NET_COUNT ((int)(sizeof nets / sizeof *nets))
 

@@ -197,6 +197,11 @@ bool plan_winograd_backward_weights(struct cpu_plan *plan, int layer, struct val
 bool plan_winograd_backward_data(struct cpu_plan *plan, int layer, struct value gradient, struct value *out,
                                  struct invar_error *err);
 
+/* ---- plan_gray.c ---- */
+
+/** The gradient of the weights of a convolution of one channel; taken: false where it is not one that this makes. */
+bool plan_gray_weights(struct cpu_plan *plan, int layer, struct value gradient, bool *taken, struct invar_error *err);
+
 /* ---- plan_rows.c: our own operations on vectors ---- */
 
 void rows_l2normalise(const struct cpu_plan *plan, const struct operation *op);

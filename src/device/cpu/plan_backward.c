@@ -171,7 +171,9 @@ static bool weighted_backward(struct cpu_plan *plan, int number, struct value gr
         w.bias = onednn_layout(plan->onednn, INVAR_FLOAT32, 1, &layer->shape.channels, LAYOUT_PLAIN, err);
     if (!w.src || !w.weights || !w.weights_gradient || !w.dst || (layer->parameter[1] >= 0 && !w.bias))
         return false;
-    if (!weights_backward(plan, number, &w, gradient, err))
+    bool taken = false;
+    if (!plan_gray_weights(plan, number, gradient, &taken, err) ||
+        (!taken && !weights_backward(plan, number, &w, gradient, err)))
         return false;
     if (!plan->layers[layer->input[0]].needs_gradient)
         return true;
