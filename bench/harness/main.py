@@ -30,8 +30,8 @@ def parse():
     p.add_argument("--peers", metavar="MODE,..", help="eager, channels-last, compiled, onnx (default: all that a case has)")
     p.add_argument("--beside", action="store_true", help="with one other busy process beside each")
     p.add_argument("--build", default=str(ROOT / "build"), help="folder of the command to measure (default: build)")
-    p.add_argument("--alone", metavar="COMMAND", default="", help="a round is measured while COMMAND runs a command: "
-                   "'flock FILE' lets measurements that share a machine take turns")
+    p.add_argument("--alone", metavar="COMMAND", default="", help="the rounds of a case are measured while COMMAND "
+                   "runs a command: 'flock FILE' lets measurements that share a machine take turns")
     p.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="write to bench/results (default)")
     p.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return p.parse_args()
@@ -60,10 +60,12 @@ def busy(wanted):
             process.wait()
 
 
-def commit():
+def commit(build):
+    """Of the sources, and where another build is measured, its name."""
+    other = "" if pathlib.Path(build).resolve() == ROOT / "build" else f" (build {pathlib.Path(build).name})"
     done = subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=ROOT, capture_output=True,
                           text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    return (done.stdout.strip() or "unknown") + other
 
 
 def has_bfloat16():
@@ -97,12 +99,12 @@ def measure(case, precision, a, environment):
     contenders, missing = start(case, precision, a, environment)
     try:
         same_net(contenders)
-        for _ in range(a.rounds):
-            with alone(a.alone), busy(a.beside):
-                for c in contenders:
-                    c.measure(case.units, case.samples)
-        for c in contenders:
-            with alone(a.alone):
+        with alone(a.alone):
+            with busy(a.beside):
+                for _ in range(a.rounds):
+                    for c in contenders:
+                        c.measure(case.units, case.samples)
+            for c in contenders:
                 c.finish()
     except Failed as why:
         raise SystemExit(f"bench: {why}") from None
@@ -115,7 +117,7 @@ def measure(case, precision, a, environment):
 def result_of(case, precision, a, contenders, missing):
     ours = contenders[0].final
     result = {"case": case.name, "part": case.part, "what": case.what, "precision": precision, "beside": a.beside,
-              "rounds": a.rounds, "commit": commit(), "missing": missing,
+              "rounds": a.rounds, "commit": commit(a.build), "missing": missing,
               "versions": sorted({c.ready["version"] for c in contenders if "version" in c.ready}), "programs": []}
     for c in contenders:
         memory = c.final.get(precision, c.final)
@@ -138,7 +140,8 @@ def machine(a, environment):
 
 def main():
     a = parse()
-    environment = os.environ | {"OMP_NUM_THREADS": str(a.threads)}
+    # PyTorch compiles within its process, so that no helpers of one stay beside what is measured next.
+    environment = os.environ | {"OMP_NUM_THREADS": str(a.threads), "TORCHINDUCTOR_COMPILE_THREADS": "1"}
     words = [word for word in a.cases if word != "terms"]
     wanted = cases.find(words) if words or not a.cases else []
     described = machine(a, environment)
