@@ -35,11 +35,11 @@ CASES = [
     Case("small", "table", "aplr-table: MLP and generator, 16 columns, 256 samples in 2 views", 100, 256,
          ["aplr-table"], ["eager", "compiled"]),
     Case("small", "audio", "simclr-audio: small ResNet, log-mel 40x64, 64 clips in 2 views", 30, 64, ["simclr-audio"]),
-    Case("embed", "embed-resnet18", "inference, ResNet-18 (small stem), 3x32x32", 1024,
+    Case("embed", "embed-resnet18", "inference, ResNet-18 (small stem), 3x32x32", 512,
          modes=[*STEP_MODES, "onnx"], peer="resnet18", precisions=("float32",)),
     Case("embed", "embed-quickstart", "inference, small ResNet of the quickstart, 1x28x28", 16384,
          modes=[*STEP_MODES, "onnx"], peer="quickstart", precisions=("float32",)),
-    Case("embed", "robustness-resnet18", "gaussian noise, then inference, ResNet-18 (small stem), 3x32x32", 1024,
+    Case("embed", "robustness-resnet18", "gaussian noise, then inference, ResNet-18 (small stem), 3x32x32", 512,
          peer="resnet18", precisions=("float32",), corrupt=True),
 ]
 

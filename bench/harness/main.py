@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""invar beside every peer, in turn: each is a process that is made and warmed up once and then works when asked, one at a
-time; a round asks all of them. Prints medians, spread and ratios, and keeps them in bench/results.
+"""invar beside every peer, in turn: each is a process that is made and warmed up once and then works when asked, one at
+a time; a round asks all of them. Prints medians, spread and ratios, and keeps them in bench/results.
 """
 import argparse
 import contextlib
@@ -27,12 +27,14 @@ def parse():
     p.add_argument("--rounds", type=int, default=5, help="default: 5")
     p.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
     p.add_argument("--precision", choices=["float32", "bfloat16"], help="default: all that the processor has")
-    p.add_argument("--peers", metavar="MODE,..", help="eager, channels-last, compiled, onnx (default: all that a case has)")
+    p.add_argument("--peers", metavar="MODE,..",
+                   help="eager, channels-last, compiled, onnx (default: all that a case has)")
     p.add_argument("--beside", action="store_true", help="with one other busy process beside each")
     p.add_argument("--build", default=str(ROOT / "build"), help="folder of the command to measure (default: build)")
     p.add_argument("--alone", metavar="COMMAND", default="", help="the rounds of a case are measured while COMMAND "
                    "runs a command: 'flock FILE' lets measurements that share a machine take turns")
-    p.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True, help="write to bench/results (default)")
+    p.add_argument("--keep", action=argparse.BooleanOptionalAction, default=True,
+                   help="write to bench/results (default)")
     p.add_argument("--json", action="store_true", help="print one JSON object instead of text")
     return p.parse_args()
 
@@ -132,8 +134,8 @@ def result_of(case, precision, a, contenders, missing):
 
 def machine(a, environment):
     """What invar says of this machine, by the shortest of its steps."""
-    command = [f"{a.build}/invar", "bench", "simclr-table", "training.batch=64", "--steps", "1", "--precision", "float32",
-               "--threads", str(a.threads), "--json"]
+    command = [f"{a.build}/invar", "bench", "simclr-table", "training.batch=64", "--steps", "1", "--precision",
+               "float32", "--threads", str(a.threads), "--json"]
     said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout)
     return {"device": said["device"]} | {k: said["float32"][k] for k in ("processor", "instruction_set", "threads")}
 

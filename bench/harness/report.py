@@ -47,8 +47,8 @@ def text_of(result):
         lines.append(f"  invar / {result['best_peer']}: {result['ratio']:.2f} ({low:.2f} to {high:.2f}){memory}")
     if "fraction_of_peak" in result:
         lines.append(f"  invar: {100 * result['fraction_of_peak']:.0f} % of a matrix product's "
-                     f"{result['matrix_peak_flops'] / 1e9:.0f} GFLOP/s, {100 * result['fraction_of_winograd_bound']:.0f} % "
-                     "of its bound by Winograd's F(4x4, 3x3)")
+                     f"{result['matrix_peak_flops'] / 1e9:.0f} GFLOP/s, "
+                     f"{100 * result['fraction_of_winograd_bound']:.0f} % of its bound by Winograd's F(4x4, 3x3)")
         where = sorted(result["seconds_by_work"].items(), key=lambda item: -item[1])
         parts = [f"{name} {100 * s / result['step_s']:.0f}" for name, s in where if s > 0.01 * result["step_s"]]
         lines.append(f"  percent of its step: {', '.join(parts)}")

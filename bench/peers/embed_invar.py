@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""`invar embed` (or, with --corrupt, `invar robustness`) of a run on noise, served to bench/run: speed depends neither on
-weights nor on pixels. What does not depend on the number of images is left out: of embed, as the difference of two
+"""`invar embed` (or, with --corrupt, `invar robustness`) of a run on noise, served to bench/run: speed depends neither
+on weights nor on pixels. What does not depend on the number of images is left out: of embed, as the difference of two
 commands; of robustness, the probe.
 """
 import argparse
@@ -18,7 +18,8 @@ from serve import serve
 
 FEW = 256
 DATA = {"resnet18": (32, 3), "quickstart": (28, 1)}
-ENCODERS = {"resnet18": "{kind: resnet18, stem: small}", "quickstart": "{kind: small-resnet, widths: [16, 32, 128], pool: 2}"}
+ENCODERS = {"resnet18": "{kind: resnet18, stem: small}",
+            "quickstart": "{kind: small-resnet, widths: [16, 32, 128], pool: 2}"}
 RECIPE = """
 data: {{source: "idx:{folder}", channels: {channels}}}
 encoder: {encoder}

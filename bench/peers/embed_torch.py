@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Inference of an encoder in PyTorch or ONNX Runtime: uint8 in memory, standardised, in batches of 256; served to bench/run.
+"""Inference of an encoder in PyTorch or ONNX Runtime: uint8 in memory, standardised, in batches of 256; served to
+bench/run.
 
-Modes: eager; channels-last; compiled (channels-last, frozen: norms folded into weights); onnx: the model in ONNX Runtime.
+Modes: eager; channels-last; compiled (channels-last, frozen: norms folded into weights); onnx: in ONNX Runtime.
 With --corrupt, Gaussian noise at severity 3 comes before every batch (one of the cheapest corruptions, vectorised), to
 compare with `invar robustness`. An export to ONNX is a process of its own, so that memory is the runtime's alone.
 """

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How a program that is measured speaks with bench/run: it is made and warmed up, prints a line of JSON, and answers every
-line of standard input, a number of units of work, with {"units": N, "seconds": S}; at the end of input it says its memory.
-`invar bench --wait` does the same.
+"""How a program that is measured speaks with bench/run: it is made and warmed up, prints a line of JSON, and answers
+every line of standard input, a number of units of work, with {"units": N, "seconds": S}; at the end of input it says
+its memory. `invar bench --wait` does the same.
 """
 import json
 import os

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""A training step of a case of bench/run in PyTorch, end to end: batch, views, nets, loss, optimiser; served to bench/run.
+"""A training step of a case in PyTorch, end to end: batch, views, nets, loss, optimiser; served to bench/run.
 
 The data are tensors in memory. Modes: eager; channels-last; compiled (channels-last, forward and loss as one graph).
 """

@@ -49,7 +49,7 @@ def blend(x, other, factor):
 
 
 class Images:
-    """Crop, flip, jitter (0.8; 0.4 0.4 0.2 0.1), grayscale 0.2, standardised; of one channel brightness and contrast alone."""
+    """Crop, flip, jitter (0.8; 0.4 0.4 0.2 0.1), grayscale 0.2, standardised; of one channel brightness and contrast."""
 
     def __init__(self, channels, side, area):
         count = max(64, min(4096, 2**24 // (channels * side * side)))
