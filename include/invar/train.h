@@ -83,6 +83,10 @@ struct invar_training_options {
     double collapse_deviation;   /**< warn when the deviation of norm-free z falls below */
     double collapse_rank;        /**< warn when effective rank falls below */
 };
+/** The `device:` section: how the device computes. */
+struct invar_compute_options {
+    int convolution; /**< auto | direct | winograd */
+};
 
 /** A recipe, fully resolved and checked. */
 struct invar_recipe {
@@ -100,6 +104,7 @@ struct invar_recipe {
     void *optimiser_options;
     struct invar_optimiser_options rate;
     struct invar_training_options training;
+    struct invar_compute_options device;
     char init[INVAR_TEXT_SIZE]; /**< safetensors to start from, or empty */
 };
 

@@ -61,6 +61,7 @@ static bool create_generator(struct invar_trainer *t, struct invar_shape sample,
         .batch = t->batch * o->views.count,
         .groups = o->views.count,
         .precision = (enum invar_precision)t->recipe->training.precision,
+        .convolution = (enum invar_convolution)t->recipe->device.convolution,
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
     };
     n->plan = n->weights ? invar_plan_create(n->weights, &plan, err) : NULL;

@@ -115,6 +115,7 @@ static bool create_plans(struct invar_trainer *t, int which, struct invar_error 
         .running_groups = t->global_views,
         .precision =
             which == INVAR_NET_ENCODER ? (enum invar_precision)t->recipe->training.precision : INVAR_PRECISION_FLOAT32,
+        .convolution = (enum invar_convolution)t->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
         .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(t->recipe),
         .repeat = invar_adversary_apart(t->recipe),

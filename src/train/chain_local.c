@@ -40,6 +40,7 @@ bool invar_local_create(struct invar_trainer *t, struct invar_error *err)
         .batch = local_rows(t),
         .groups = t->views - t->global_views,
         .precision = (enum invar_precision)t->recipe->training.precision,
+        .convolution = (enum invar_convolution)t->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
         .repeat = invar_adversary_apart(t->recipe),
         .profile = t->options.profile,

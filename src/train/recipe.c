@@ -172,6 +172,7 @@ static bool read_all(const struct invar_node *root, const char *name_or_path, st
            read_section(root, "classifier", invar_classifier_option_table, &recipe->classifier, err) &&
            read_terms(root, recipe, err) && read_optimiser(root, recipe, err) &&
            read_section(root, "training", invar_training_option_table, &recipe->training, err) &&
+           read_section(root, "device", invar_compute_option_table, &recipe->device, err) &&
            invar_recipe_check(recipe, invar_node_origin(root), err);
 }
 

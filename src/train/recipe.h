@@ -11,6 +11,7 @@ extern const struct invar_option invar_adversary_option_table[];
 extern const struct invar_option invar_classifier_option_table[];
 extern const struct invar_option invar_rate_option_table[]; /* struct invar_optimiser_options */
 extern const struct invar_option invar_training_option_table[];
+extern const struct invar_option invar_compute_option_table[];
 
 /** The names of the sections that are mappings, in the order in which they are written; NULL-ended. */
 extern const char *const invar_recipe_sections[];

@@ -102,9 +102,17 @@ const struct invar_option invar_training_option_table[] = {
     {0},
 };
 
+#define COMPUTE(name) offsetof(struct invar_compute_options, name)
+const struct invar_option invar_compute_option_table[] = {
+    {"convolution", INVAR_OPTION_CHOICE, COMPUTE(convolution), "auto", 0, 0, "auto|direct|winograd",
+     "of 3x3 kernels and stride 1 in training: winograd takes a quarter of the multiplications and rounds up to some "
+     "four times as coarsely (in float32); auto: that, where there are 16 channels or more"},
+    {0},
+};
+
 const char *const invar_recipe_sections[] = {
-    "data",      "views",      "encoder", "projector", "predictor", "target",
-    "adversary", "classifier", "terms",   "optimiser", "training",  NULL,
+    "data",       "views", "encoder",   "projector", "predictor", "target", "adversary",
+    "classifier", "terms", "optimiser", "training",  "device",    NULL,
 };
 
 static int table_length(const struct invar_option *table)

@@ -29,7 +29,8 @@ bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *ou
            write_section("classifier", NULL, invar_classifier_option_table, &recipe->classifier, out, err) &&
            invar_text_printf(out, err, "terms:\n") && invar_objective_write(recipe->objective, 2, out, err) &&
            write_optimiser(recipe, out, err) &&
-           write_section("training", NULL, invar_training_option_table, &recipe->training, out, err);
+           write_section("training", NULL, invar_training_option_table, &recipe->training, out, err) &&
+           write_section("device", NULL, invar_compute_option_table, &recipe->device, out, err);
 }
 
 /* ---- schema ---- */
@@ -104,5 +105,6 @@ bool invar_recipe_schema(struct invar_text *out, struct invar_error *err)
            describe_section("classifier", "a linear classifier on h that is trained beside the encoder on labels",
                             invar_classifier_option_table, out, err) &&
            describe_terms(out, err) && describe_optimisers(out, err) &&
-           describe_section("training", "the run", invar_training_option_table, out, err);
+           describe_section("training", "the run", invar_training_option_table, out, err) &&
+           describe_section("device", "how it is computed", invar_compute_option_table, out, err);
 }
