@@ -5,8 +5,6 @@
 
 #include <omp.h>
 
-#define ALIGNMENT 16 /* numbers */
-
 /* A block of tiles stays within a core's own cache as far as it can; where the weights do not fit any cache, more tiles
    share what is read of them. */
 #define OWN_CACHE (400 << 10)
@@ -49,7 +47,8 @@ static int64_t channels_padded(const struct winograd *w, int64_t channels)
 
 size_t winograd_weight_bytes(const struct winograd *w)
 {
-    return (size_t)(WINOGRAD_POINTS * channels_padded(w, w->in) * channels_padded(w, w->out)) * sizeof(float);
+    return (size_t)(WINOGRAD_POINTS * winograd_plane(channels_padded(w, w->in) * channels_padded(w, w->out))) *
+           sizeof(float);
 }
 
 /* Tiles that one thread takes at a time in a forward pass; every thread shall have some. */
@@ -65,8 +64,9 @@ static int64_t forward_room(const struct winograd *w)
 
 static int64_t forward_numbers(const struct winograd *w)
 {
-    const int64_t channels = channels_padded(w, w->in) + channels_padded(w, w->out);
-    return round_up(WINOGRAD_POINTS * forward_room(w) * channels, ALIGNMENT);
+    const int64_t room = forward_room(w);
+    return WINOGRAD_POINTS *
+           (winograd_plane(room * channels_padded(w, w->in)) + winograd_plane(room * channels_padded(w, w->out)));
 }
 
 size_t winograd_scratch_bytes(const struct winograd *w)
@@ -86,11 +86,12 @@ static void forward_block(const struct winograd *w, const void *x, const float *
                           const struct winograd_after *after, void *y, float *scratch)
 {
     const int64_t room = forward_room(w), in = channels_padded(w, w->in), out = channels_padded(w, w->out);
-    const int64_t blocks = winograd_blocks(w, w->out);
-    float *v = scratch, *m = v + WINOGRAD_POINTS * room * in;
+    const int64_t blocks = winograd_blocks(w, w->out), u_plane = winograd_plane(in * out);
+    const int64_t v_plane = winograd_plane(room * in), m_plane = winograd_plane(room * out);
+    float *v = scratch, *m = v + WINOGRAD_POINTS * v_plane;
     w->kernels->read(w, x, first, count, room, 0, winograd_blocks(w, w->in), v);
     for (int64_t point = 0; point < WINOGRAD_POINTS; point++)
-        w->kernels->product(w, v + point * room * in, u + point * in * out, room, 0, blocks, m + point * room * out);
+        w->kernels->product(w, v + point * v_plane, u + point * u_plane, room, 0, blocks, m + point * m_plane);
     w->kernels->write(w, m, first, count, room, after, y);
 }
 
@@ -118,8 +119,9 @@ static int64_t gradient_room(const struct winograd *w)
 
 size_t winograd_gradient_bytes(const struct winograd *w)
 {
-    const int64_t in = channels_padded(w, w->in), out = channels_padded(w, w->out);
-    return (size_t)(WINOGRAD_POINTS * (gradient_room(w) * (in + out) + in * out)) * sizeof(float);
+    const int64_t room = gradient_room(w), in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    const int64_t planes = winograd_plane(room * in) + winograd_plane(room * out) + winograd_plane(in * out);
+    return (size_t)(WINOGRAD_POINTS * planes) * sizeof(float);
 }
 
 /* One block of channels of x or of the output's gradient. */
@@ -138,7 +140,9 @@ void winograd_backward_weights(const struct winograd *w, const void *x, const vo
     const int64_t tiles = winograd_tiles(w), room = gradient_room(w);
     const int64_t in = channels_padded(w, w->in), out = channels_padded(w, w->out);
     const int64_t in_blocks = winograd_blocks(w, w->in), out_blocks = winograd_blocks(w, w->out);
-    float *v = scratch, *g = v + WINOGRAD_POINTS * room * in, *du = g + WINOGRAD_POINTS * room * out;
+    const int64_t v_plane = winograd_plane(room * in), g_plane = winograd_plane(room * out);
+    const int64_t u_plane = winograd_plane(in * out);
+    float *v = scratch, *g = v + WINOGRAD_POINTS * v_plane, *du = g + WINOGRAD_POINTS * g_plane;
 #pragma omp parallel num_threads(w->threads)
     {
         for (int64_t first = 0; first < tiles; first += room) {
@@ -148,8 +152,8 @@ void winograd_backward_weights(const struct winograd *w, const void *x, const vo
                 read_share(w, x, dy, first, count, room, share, v, g);
 #pragma omp for schedule(dynamic)
             for (int64_t point = 0; point < WINOGRAD_POINTS; point++)
-                w->kernels->product_tiles(w, v + point * room * in, g + point * room * out, count, room, 0, out_blocks,
-                                          first > 0, du + point * in * out);
+                w->kernels->product_tiles(w, v + point * v_plane, g + point * g_plane, count, room, 0, out_blocks,
+                                          first > 0, du + point * u_plane);
         }
 #pragma omp for schedule(dynamic)
         for (int64_t block = 0; block < out_blocks; block++)

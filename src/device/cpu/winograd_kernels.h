@@ -145,44 +145,68 @@ INLINE void weight_gradient_transform(vector w[3], const vector u[6])
 struct tile {
     int64_t at;        /* of its first output, in numbers from the start of the map */
     int64_t top, left; /* of its first output, in pixels */
+    int64_t image;
 };
+
+INLINE struct tile place_tile(const struct winograd_strides *s, int64_t image, int64_t top, int64_t left)
+{
+    return (struct tile){image * s->image + top * s->row + left * s->pixel, top, left, image};
+}
 
 INLINE struct tile find_tile(const struct winograd *w, const struct winograd_strides *s, int64_t number)
 {
     const int64_t across = (w->width + 3) / 4, in_image = (w->height + 3) / 4 * across;
-    const int64_t image = number / in_image, rest = number % in_image;
-    const int64_t top = rest / across * 4, left = rest % across * 4;
-    return (struct tile){image * s->image + top * s->row + left * s->pixel, top, left};
+    const int64_t rest = number % in_image;
+    return place_tile(s, number / in_image, rest / across * 4, rest % across * 4);
 }
+
+/* Divisions would take as long as a transform. */
+INLINE struct tile next_tile(const struct winograd *w, const struct winograd_strides *s, struct tile tile)
+{
+    if (tile.left + 4 < w->width)
+        return place_tile(s, tile.image, tile.top, tile.left + 4);
+    if (tile.top + 4 < w->height)
+        return place_tile(s, tile.image, tile.top + 4, 0);
+    return place_tile(s, tile.image + 1, 0, 0);
+}
+
+static const map_number no_pixel[LANES];
 
 /* x[size][size] whose first pixel is `before` pixels before the tile's; outside the map it is 0. */
 INLINE void load_pixels(const struct winograd *w, const struct winograd_strides *s, const struct tile *tile,
                         const map_number *x, int size, int before, vector *out)
 {
-    const int64_t top = tile->top - before, left = tile->left - before;
-    x += tile->at - before * (s->row + s->pixel);
+    const int64_t top = tile->top - before, left = tile->left - before, row = s->row, pixel = s->pixel;
+    x += tile->at - before * (row + pixel);
     if (top >= 0 && left >= 0 && top + size <= w->height && left + size <= w->width) {
         UNROLL
         for (int i = 0; i < size; i++)
             UNROLL
         for (int j = 0; j < size; j++)
-            out[i * size + j] = map_load(x + i * s->row + j * s->pixel);
+            out[i * size + j] = map_load(x + i * row + j * pixel);
         return;
     }
-    for (int i = 0; i < size; i++)
-        for (int j = 0; j < size; j++) {
-            const bool inside = top + i >= 0 && top + i < w->height && left + j >= 0 && left + j < w->width;
-            out[i * size + j] = inside ? map_load(x + i * s->row + j * s->pixel) : (vector){0};
-        }
+    bool inside[6];
+    UNROLL
+    for (int j = 0; j < size; j++)
+        inside[j] = left + j >= 0 && left + j < w->width;
+    UNROLL
+    for (int i = 0; i < size; i++) {
+        const bool row_inside = top + i >= 0 && top + i < w->height;
+        UNROLL
+        for (int j = 0; j < size; j++)
+            out[i * size + j] = map_load(row_inside && inside[j] ? x + i * row + j * pixel : no_pixel);
+    }
 }
 
 static void read_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                        int64_t block, int64_t blocks, float *v)
 {
-    const int64_t all = winograd_blocks(w, w->in), point = all * room * LANES;
-    for (int64_t b = block; b < block + blocks; b++)
-        for (int64_t t = 0; t < count; t++) {
-            const struct tile tile = find_tile(w, &w->read, first + t);
+    const int64_t all = winograd_blocks(w, w->in), point = winograd_plane(all * room * LANES);
+    const struct tile start = find_tile(w, &w->read, first);
+    for (int64_t b = block; b < block + blocks; b++) {
+        struct tile tile = start;
+        for (int64_t t = 0; t < count; t++, tile = next_tile(w, &w->read, tile)) {
             float *to = v + (b * room + t) * LANES;
             vector x[36], half[36];
             load_pixels(w, &w->read, &tile, (const map_number *)map + b * w->read.block, 6, 1, x);
@@ -204,15 +228,17 @@ static void read_tiles(const struct winograd *w, const void *map, int64_t first,
                     store(to + (i * 6 + j) * point, r[j]);
             }
         }
+    }
 }
 
 static void read_gradient_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                                 int64_t block, int64_t blocks, float *g)
 {
-    const int64_t all = winograd_blocks(w, w->out), point = all * room * LANES;
-    for (int64_t b = block; b < block + blocks; b++)
-        for (int64_t t = 0; t < count; t++) {
-            const struct tile tile = find_tile(w, &w->written, first + t);
+    const int64_t all = winograd_blocks(w, w->out), point = winograd_plane(all * room * LANES);
+    const struct tile start = find_tile(w, &w->written, first);
+    for (int64_t b = block; b < block + blocks; b++) {
+        struct tile tile = start;
+        for (int64_t t = 0; t < count; t++, tile = next_tile(w, &w->written, tile)) {
             float *to = g + (b * room + t) * LANES;
             vector y[16], half[24];
             load_pixels(w, &w->written, &tile, (const map_number *)map + b * w->written.block, 4, 0, y);
@@ -234,24 +260,29 @@ static void read_gradient_tiles(const struct winograd *w, const void *map, int64
                     store(to + (i * 6 + j) * point, r[j]);
             }
         }
+    }
 }
 
 /* The pixels of a tile that lie within the map. */
 INLINE void write_pixels(const struct winograd *w, const struct tile *tile, const vector *y, vector bias,
                          const map_number *sum, bool relu, map_number *out)
 {
-    const int64_t rows = w->height - tile->top < 4 ? w->height - tile->top : 4;
-    const int64_t columns = w->width - tile->left < 4 ? w->width - tile->left : 4;
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < columns; j++) {
-            const int64_t at = tile->at + i * w->written.row + j * w->written.pixel;
-            vector v = y[i * 4 + j] + bias;
-            if (sum)
-                v += map_load(sum + at);
-            if (relu)
-                v = (vector)((integers)v & ~(integers)(v < 0)); /* keeps NaN */
-            map_store(out + at, v);
-        }
+    const int64_t rows = w->height - tile->top, columns = w->width - tile->left;
+    const int64_t row = w->written.row, pixel = w->written.pixel;
+    UNROLL
+    for (int i = 0; i < 4; i++)
+        UNROLL
+    for (int j = 0; j < 4; j++) {
+        const int64_t at = tile->at + i * row + j * pixel;
+        vector v = y[i * 4 + j] + bias;
+        if (i >= rows || j >= columns)
+            continue;
+        if (sum)
+            v += map_load(sum + at);
+        if (relu)
+            v = (vector)((integers)v & ~(integers)(v < 0)); /* keeps NaN */
+        map_store(out + at, v);
+    }
 }
 
 INLINE vector load_bias(const float *bias, int64_t channels)
@@ -265,13 +296,14 @@ INLINE vector load_bias(const float *bias, int64_t channels)
 static void write_tiles(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
                         const struct winograd_after *after, void *y)
 {
-    const int64_t blocks = winograd_blocks(w, w->out), point = blocks * room * LANES;
+    const int64_t blocks = winograd_blocks(w, w->out), point = winograd_plane(blocks * room * LANES);
+    const struct tile start = find_tile(w, &w->written, first);
     for (int64_t b = 0; b < blocks; b++) {
         const int64_t channel = b * LANES, offset = b * w->written.block;
         const vector bias = load_bias(after->bias ? after->bias + channel : NULL, w->out - channel);
         const map_number *sum = after->sum ? (const map_number *)after->sum + offset : NULL;
-        for (int64_t t = 0; t < count; t++) {
-            const struct tile tile = find_tile(w, &w->written, first + t);
+        struct tile tile = start;
+        for (int64_t t = 0; t < count; t++, tile = next_tile(w, &w->written, tile)) {
             const float *from = m + (b * room + t) * LANES;
             vector half[24], out[16];
             UNROLL
@@ -409,7 +441,8 @@ INLINE int64_t weight_place(const struct winograd *w, bool transposed, int64_t o
 
 static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u)
 {
-    const int64_t depth = winograd_blocks(w, w->in) * LANES, point = winograd_blocks(w, w->out) * depth * LANES;
+    const int64_t depth = winograd_blocks(w, w->in) * LANES,
+                  point = winograd_plane(winograd_blocks(w, w->out) * depth * LANES);
     for (int64_t k = 0; k < depth; k++) {
         float part[9][LANES] = {{0}};
         doubles g[9], half[18];
@@ -438,7 +471,8 @@ static void transform_weights(const struct winograd *w, const float *plain, bool
 
 static void transform_weights_gradient(const struct winograd *w, const float *du, int64_t block, float *gradient)
 {
-    const int64_t depth = winograd_blocks(w, w->in) * LANES, point = winograd_blocks(w, w->out) * depth * LANES;
+    const int64_t depth = winograd_blocks(w, w->in) * LANES,
+                  point = winograd_plane(winograd_blocks(w, w->out) * depth * LANES);
     for (int64_t k = 0; k < w->in; k++) {
         const float *from = du + (block * depth + k) * LANES;
         vector half[18], g[9];

@@ -12,6 +12,8 @@
  *
  *     v (of x), m (products), g (of the output's gradient)   [36][blocks][tiles][lanes]
  *     u (of weights), du (of their gradient)                 [36][blocks of out][in, padded][lanes]
+ *
+ * with winograd_plane numbers from point to point.
  */
 struct winograd_kernels {
     int lanes;
@@ -42,6 +44,13 @@ struct winograd_kernels {
 static inline int64_t winograd_blocks(const struct winograd *w, int64_t channels)
 {
     return (channels + w->kernels->lanes - 1) / w->kernels->lanes;
+}
+
+/* Numbers from one point of a transformed tensor to the next: an odd number of cache lines, so that the 36 places that
+ * a tile is written to are not in one set of the cache. */
+static inline int64_t winograd_plane(int64_t numbers)
+{
+    return ((numbers + 15) / 16 | 1) * 16;
 }
 
 static inline int64_t winograd_tiles(const struct winograd *w)
