@@ -129,6 +129,8 @@ static cJSON *series(const char *name, const double *step, const double *value, 
     if (points) {
         cJSON_AddItemToObject(out, "step", json_reals(points, kept, 2));
         cJSON_AddItemToObject(out, "value", json_reals(points + 1, kept, 2));
+    } else {
+        json_lost();
     }
     invar_free(points);
     return out;
