@@ -58,7 +58,7 @@ target_link_libraries(DNNL::dnnl INTERFACE ${DNNL_LIBRARY})
 if(NOT DNNL_INCLUDE IN_LIST CMAKE_C_IMPLICIT_INCLUDE_DIRECTORIES)
     target_include_directories(DNNL::dnnl SYSTEM INTERFACE ${DNNL_INCLUDE})
 endif()
-# What is built finds it by the path that CMake writes in; what is installed, too, but takes one in the build folder along
-# (install.cmake).
+# What is built finds it by the path that CMake writes in, and so does what is installed, which takes one in the build
+# folder along (install.cmake).
 cmake_path(IS_PREFIX CMAKE_BINARY_DIR "${DNNL_LIBRARY}" NORMALIZE DNNL_IN_BUILD)
 set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the Debian packages that building, running and testing invar need, and only those that are missing.
 #   scripts/setup.sh
-#   scripts/setup.sh --onednn3 [BUILD]   also puts oneDNN 3 (Debian has 2.6) into BUILD/onednn3, where CMake looks for it;
-#                                        BUILD is build/ where none is given
+#   scripts/setup.sh --onednn3 [BUILD]   also puts oneDNN 3 (Debian has 2.6) into BUILD/onednn3, where CMake looks for
+#                                        it; BUILD is build/ where none is given
 # INVAR_SKIP_SETUP=1 goes on without looking for packages (another system on which everything is there by other means);
 # INVAR_OS_RELEASE names another file than /etc/os-release, for tests.
 set -eu
