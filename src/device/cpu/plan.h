@@ -80,6 +80,7 @@ struct layer_state {
     size_t workspace_stride;
     int consumers;
     bool winograd;       /* this convolution is Winograd's */
+    bool strided;        /* this convolution reads pixels that were taken out before (plan_strided.c) */
     bool fused;          /* this ReLU is done by the layer before it */
     bool folded;         /* computed with the convolution or linear layer before it (plan_fold.c) */
     bool needs_gradient; /* something before it, or the input's caller, wants one */
@@ -196,6 +197,18 @@ bool plan_winograd_backward_weights(struct cpu_plan *plan, int layer, struct val
 /** out: the gradient of the layer's input. */
 bool plan_winograd_backward_data(struct cpu_plan *plan, int layer, struct value gradient, struct value *out,
                                  struct invar_error *err);
+
+/* ---- plan_strided.c ---- */
+
+/** Decides (state->strided) with the kernel that a 1x1 convolution with a stride would have. */
+void plan_strided_choose(struct cpu_plan *plan, int layer, const struct kernel *direct);
+/** What a convolution's kernel is made for: its input's shape and the layer's window, or those of the pixels taken. */
+struct invar_shape plan_strided_shape(const struct cpu_plan *plan, int layer);
+struct window plan_strided_window(const struct cpu_plan *plan, int layer);
+/** The input as the convolution reads it. */
+bool plan_strided_take(struct cpu_plan *plan, int layer, struct value *in, struct invar_error *err);
+/** From the gradient of what it read to that of its input. */
+bool plan_strided_spread(struct cpu_plan *plan, int layer, struct value *gradient, struct invar_error *err);
 
 /* ---- plan_gray.c ---- */
 

@@ -133,7 +133,8 @@ static bool data_backward(struct cpu_plan *plan, int layer, const struct weighte
     plan_operand(op, DNNL_ARG_DIFF_DST, dst.buffer, 0, dst.layout);
     plan_operand(op, DNNL_ARG_WEIGHTS, weights.buffer, 0, weights.layout);
     plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
-    return contribute(plan, layer, plan->net->layers[layer].input[0], made, err);
+    return plan_strided_spread(plan, layer, &made, err) &&
+           contribute(plan, layer, plan->net->layers[layer].input[0], made, err);
 }
 
 static bool winograd_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
@@ -153,7 +154,7 @@ static bool weighted_backward(struct cpu_plan *plan, int number, struct value gr
     if (plan->layers[number].winograd)
         return winograd_backward(plan, number, gradient, err);
     bool convolution = layer->kind == INVAR_LAYER_CONV2D;
-    struct invar_shape in = plan->net->layers[layer->input[0]].shape;
+    struct invar_shape in = plan_strided_shape(plan, number);
     enum layout_format map = convolution ? LAYOUT_ANY : LAYOUT_PLAIN;
     bool any = convolution || plan->activation == INVAR_BFLOAT16;
     enum layout_format format = any ? LAYOUT_ANY : LAYOUT_PLAIN;
@@ -161,7 +162,7 @@ static bool weighted_backward(struct cpu_plan *plan, int number, struct value gr
         .data_work = convolution ? WORK_CONV_BACKWARD_DATA : WORK_LINEAR,
         .weights_work = convolution ? WORK_CONV_BACKWARD_WEIGHTS : WORK_LINEAR,
         .convolution = convolution,
-        .window = plan_window(plan, number),
+        .window = plan_strided_window(plan, number),
         .src = plan_layout(plan, in, plan->activation, map, err),
         .weights = onednn_layout(plan->onednn, plan->activation, weight->rank, weight->shape, format, err),
         .weights_gradient = onednn_layout(plan->onednn, INVAR_FLOAT32, weight->rank, weight->shape, format, err),

@@ -39,12 +39,13 @@ static bool run_weighted(struct cpu_plan *plan, enum work work, int layer, const
                          const struct folded *folded, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[layer];
-    struct value weights;
+    struct value weights, in;
     if (!kernel)
         return plan_no_kernel(plan, layer, err);
     state->forward = kernel;
     state->out = folded->sum;
-    if (!plan_convert(plan, WORK_REORDER, layer, input_state(plan, layer, 0)->out, kernel->src, &state->in, err) ||
+    if (!plan_strided_take(plan, layer, &in, err) ||
+        !plan_convert(plan, WORK_REORDER, layer, in, kernel->src, &state->in, err) ||
         !add_weights(plan, layer, kernel, folded->weights, &weights, err) ||
         (!folded->sum.layout && !plan_value(plan, kernel->dst, &state->out, err)))
         return false;
@@ -72,20 +73,37 @@ static bool takes_sum(const struct kernel *kernel, const struct folded *folded)
     return !folded->sum.layout || (kernel && onednn_layout_equal(kernel->dst, folded->sum.layout));
 }
 
+static bool choose_strided(struct cpu_plan *plan, int number, const struct layout *src, const struct layout *weights,
+                           const struct layout *dst, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    const struct window window = plan_window(plan, number);
+    struct invar_error own = {0};
+    if (layer->kernel > 1 || layer->stride == 1)
+        return true;
+    plan_strided_choose(
+        plan, number,
+        onednn_convolution(plan->onednn, forward_pass(plan), src, weights, NULL, dst, &window, NULL, &own));
+    return own.code == INVAR_OK || invar_error_set(err, own.code, "%s", own.message);
+}
+
 static bool convolution(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
     struct onednn *o = plan->onednn;
     if (plan_winograd_takes(plan, number))
         return plan_winograd_forward(plan, number, err);
-    const struct window window = plan_window(plan, number);
     struct folded folded;
     const struct layout *src =
         plan_layout(plan, plan->net->layers[layer->input[0]].shape, plan->activation, LAYOUT_ANY, err);
     const struct layout *dst = plan_layout(plan, layer->shape, plan->activation, LAYOUT_ANY, err);
     const struct layout *weights =
         onednn_layout(o, plan->activation, 4, plan->net->parameters[layer->parameter[0]].shape, LAYOUT_ANY, err);
-    if (!src || !dst || !weights || !plan_fold(plan, number, &folded, err))
+    if (!src || !dst || !weights || !choose_strided(plan, number, src, weights, dst, err))
+        return false;
+    const struct window window = plan_strided_window(plan, number);
+    src = plan_layout(plan, plan_strided_shape(plan, number), plan->activation, LAYOUT_ANY, err);
+    if (!src || !plan_fold(plan, number, &folded, err))
         return false;
     const struct kernel *kernel = onednn_convolution_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst,
                                                            &window, after(&folded), err);
