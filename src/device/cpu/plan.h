@@ -80,6 +80,7 @@ struct layer_state {
     size_t workspace_stride;
     int consumers;
     bool winograd;       /* this convolution is Winograd's */
+    bool averaged;       /* this pool is ours (plan_pool.c) */
     bool strided;        /* this convolution reads pixels that were taken out before (plan_strided.c) */
     bool fused;          /* this ReLU is done by the layer before it */
     bool folded;         /* computed with the convolution or linear layer before it (plan_fold.c) */
@@ -141,6 +142,9 @@ bool plan_convert(struct cpu_plan *plan, enum work work, int layer, struct value
 /** Layout of a layer's output, or of any sample shape, for the whole batch. */
 const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape, enum invar_dtype dtype,
                                  enum layout_format format, struct invar_error *err);
+/** The same kind of layout for a map of another size: plain where it is of no kind that onednn_layout_form knows. */
+const struct layout *plan_layout_alike(struct cpu_plan *plan, const struct layout *layout, struct invar_shape shape,
+                                       struct invar_error *err);
 /** Parameter `slot` of a layer as a fixed tensor: values, or gradients where asked; running statistics for slots 2
  * and 3. */
 bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, struct value *out,
@@ -209,6 +213,13 @@ struct window plan_strided_window(const struct cpu_plan *plan, int layer);
 bool plan_strided_take(struct cpu_plan *plan, int layer, struct value *in, struct invar_error *err);
 /** From the gradient of what it read to that of its input. */
 bool plan_strided_spread(struct cpu_plan *plan, int layer, struct value *gradient, struct invar_error *err);
+
+/* ---- plan_pool.c ---- */
+
+/** An average over windows of a map in whole vectors; taken: false where it is another. */
+bool plan_average_forward(struct cpu_plan *plan, int layer, bool *taken, struct invar_error *err);
+bool plan_average_backward(struct cpu_plan *plan, int layer, struct value gradient, struct value *out,
+                           struct invar_error *err);
 
 /* ---- plan_gray.c ---- */
 

@@ -216,6 +216,9 @@ static bool pool_backward(struct cpu_plan *plan, int number, struct value gradie
     bool maximum = layer->kind == INVAR_LAYER_MAXPOOL;
     struct window window = plan_window(plan, number);
     struct value g, made;
+    if (state->averaged)
+        return plan_average_backward(plan, number, gradient, &made, err) &&
+               contribute(plan, number, layer->input[0], made, err);
     const struct kernel *kernel = onednn_pool(plan->onednn, PASS_BACKWARD, maximum, state->in.layout, state->out.layout,
                                               &window, state->forward, err);
     if (!kernel)

@@ -96,6 +96,18 @@ const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape
     return onednn_layout(plan->onednn, dtype, shape.rank == 3 ? 4 : 2, dims, format, err);
 }
 
+const struct layout *plan_layout_alike(struct cpu_plan *plan, const struct layout *layout, struct invar_shape shape,
+                                       struct invar_error *err)
+{
+    struct form form;
+    const bool known = onednn_layout_form(layout, &form);
+    const enum layout_format format = !known || form.width == 1 ? LAYOUT_PLAIN
+                                      : form.width == 8         ? LAYOUT_BLOCKED_8
+                                      : form.width == 16        ? LAYOUT_BLOCKED_16
+                                                                : LAYOUT_CHANNEL_LAST;
+    return plan_layout(plan, shape, onednn_layout_dtype(layout), format, err);
+}
+
 bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, struct value *out,
                     struct invar_error *err)
 {

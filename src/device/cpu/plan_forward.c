@@ -214,6 +214,11 @@ static bool pool(struct cpu_plan *plan, int number, struct invar_error *err)
     struct layer_state *state = &plan->layers[number];
     bool maximum = layer->kind == INVAR_LAYER_MAXPOOL;
     struct window window = plan_window(plan, number);
+    bool taken = false;
+    if (!plan_average_forward(plan, number, &taken, err))
+        return false;
+    if (taken)
+        return true;
     state->in = input_state(plan, number, 0)->out;
     const struct layout *dst = plan_layout(plan, layer->shape, onednn_layout_dtype(state->in.layout), LAYOUT_ANY, err);
     if (!dst)

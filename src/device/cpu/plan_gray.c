@@ -17,7 +17,7 @@
 #define EIGHT 8
 #define LARGEST_MAP (128 * 128) /* each part has a copy of one with its border */
 
-typedef float eight __attribute__((vector_size(EIGHT * sizeof(float)), aligned(sizeof(float))));
+typedef float eight __attribute__((vector_size(EIGHT * sizeof(float)), aligned(sizeof(float)), may_alias));
 
 static int64_t border_size(const struct invar_layer *layer, struct invar_shape in)
 {
@@ -42,7 +42,7 @@ INVAR_CLONES static void add_map(const float *map, int64_t wide, int64_t stride,
     for (int64_t y = 0; y < out.height; y++) {
         const float *row = map + y * stride * wide;
         for (int64_t x = 0; x < out.width; x++, row += stride, gradient += step) {
-            const eight g = *(const eight *)(const void *)gradient;
+            const eight g = *(const eight *)gradient;
 #pragma GCC unroll 9
             for (int t = 0; t < TAPS; t++)
                 acc[t] += row[t / 3 * wide + t % 3] * g;

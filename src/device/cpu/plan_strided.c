@@ -80,24 +80,11 @@ static void spread_pixels(const struct cpu_plan *plan, const struct operation *o
     }
 }
 
-/* The same kind of layout for a map of another size. */
-static const struct layout *alike(struct cpu_plan *plan, const struct layout *layout, struct invar_shape shape,
-                                  struct invar_error *err)
-{
-    struct form form;
-    const bool known = onednn_layout_form(layout, &form);
-    const enum layout_format format = !known || form.width == 1                          ? LAYOUT_PLAIN
-                                      : form.width == shape.channels && form.blocks == 1 ? LAYOUT_CHANNEL_LAST
-                                      : form.width == 16                                 ? LAYOUT_BLOCKED_16
-                                                                                         : LAYOUT_BLOCKED_8;
-    return plan_layout(plan, shape, onednn_layout_dtype(layout), format, err);
-}
-
 static bool move(struct cpu_plan *plan, int number, struct value from, struct invar_shape shape,
                  void (*run)(const struct cpu_plan *plan, const struct operation *op), struct value *to,
                  struct invar_error *err)
 {
-    const struct layout *layout = alike(plan, from.layout, shape, err);
+    const struct layout *layout = plan_layout_alike(plan, from.layout, shape, err);
     struct form form, other;
     if (!layout || !plan_value(plan, layout, to, err))
         return false;
