@@ -163,13 +163,12 @@ static void load(struct invar_logmel *l, const float *signal, int64_t t, int64_t
     }
 }
 
-INVAR_CLONES static void log_band(const struct band *band, const float *power, float out[DATA_LANES])
+INVAR_CLONES static void log_band(const struct band *band, const data_lanes *power, float out[DATA_LANES])
 {
-    float sum[DATA_LANES] = {0};
+    data_lanes sum = {0};
 
     for (int64_t k = 0; k < band->count; k++)
-        for (int i = 0; i < DATA_LANES; i++)
-            sum[i] += band->weight[k] * power[(band->first + k) * DATA_LANES + i];
+        sum += band->weight[k] * power[band->first + k];
     for (int i = 0; i < DATA_LANES; i++)
         out[i] = invar_log_f32(sum[i] + OFFSET);
 }
@@ -185,7 +184,7 @@ void invar_logmel_apply(struct invar_logmel *l, const float *signal, int64_t sam
         data_transform_power(l->transform, l->power);
         for (int64_t m = 0; m < l->options.mels; m++) {
             float value[DATA_LANES];
-            log_band(&l->bands[m], l->power, value);
+            log_band(&l->bands[m], (const data_lanes *)l->power, value);
             for (int64_t k = 0; k < some; k++)
                 out[(t + k) * frame_stride + m * mel_stride] = value[k];
         }

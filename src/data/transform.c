@@ -14,6 +14,8 @@
 #define LANES DATA_LANES
 #define MAX_STAGES 32
 
+typedef data_lanes lanes;
+
 /* Complex numbers by parts, [count][LANES] each. */
 struct parts {
     float *re, *im;
@@ -27,10 +29,10 @@ struct data_transform {
     struct parts from, to;
 };
 
-static bool parts_create(struct parts *parts, size_t count, size_t lanes, struct invar_error *err)
+static bool parts_create(struct parts *parts, size_t count, size_t width, struct invar_error *err)
 {
-    parts->re = invar_alloc(count, lanes * sizeof(float), err);
-    parts->im = parts->re ? invar_alloc(count, lanes * sizeof(float), err) : NULL;
+    parts->re = invar_alloc(count, width * sizeof(float), err);
+    parts->im = parts->re ? invar_alloc(count, width * sizeof(float), err) : NULL;
     return parts->im != NULL;
 }
 
@@ -95,58 +97,44 @@ float *data_transform_place(struct data_transform *t, int64_t i)
 /* One stage: n numbers stand at distance s; number q + s (k + m j) goes into q + s (p k + i), m = n / p. */
 struct stage {
     const float *root_re, *root_im;
-    const float *re, *im;
-    float *to_re, *to_im;
+    const lanes *re, *im;
+    lanes *to_re, *to_im;
     int64_t s, m;
 };
 
 /* to = w (re + i im) */
-INVAR_INLINE void put(const struct stage *g, int64_t to, int64_t w, const float *re, const float *im)
+INVAR_INLINE void put(const struct stage *g, int64_t to, int64_t w, const lanes *re, const lanes *im)
 {
     const float c = g->root_re[w], d = g->root_im[w];
 
-    for (int l = 0; l < LANES; l++) {
-        g->to_re[to * LANES + l] = c * re[l] - d * im[l];
-        g->to_im[to * LANES + l] = c * im[l] + d * re[l];
-    }
+    g->to_re[to] = c * *re - d * *im;
+    g->to_im[to] = c * *im + d * *re;
 }
 
 INVAR_INLINE void butterfly_2(const struct stage *g, int64_t k, int64_t q)
 {
-    const int64_t a = (q + g->s * k) * LANES, b = a + g->s * g->m * LANES;
-    float re[2][LANES], im[2][LANES];
+    const int64_t a = q + g->s * k, b = a + g->s * g->m;
+    const lanes re[2] = {g->re[a] + g->re[b], g->re[a] - g->re[b]};
+    const lanes im[2] = {g->im[a] + g->im[b], g->im[a] - g->im[b]};
 
-    for (int l = 0; l < LANES; l++) {
-        re[0][l] = g->re[a + l] + g->re[b + l];
-        im[0][l] = g->im[a + l] + g->im[b + l];
-        re[1][l] = g->re[a + l] - g->re[b + l];
-        im[1][l] = g->im[a + l] - g->im[b + l];
-    }
-    for (int i = 0; i < 2; i++)
-        put(g, q + g->s * (2 * k + i), i * k * g->s, re[i], im[i]);
+    put(g, q + g->s * 2 * k, 0, &re[0], &im[0]);
+    put(g, q + g->s * (2 * k + 1), k * g->s, &re[1], &im[1]);
 }
 
 INVAR_INLINE void butterfly_4(const struct stage *g, int64_t k, int64_t q)
 {
-    const int64_t apart = g->s * g->m * LANES, a = (q + g->s * k) * LANES, b = a + apart, c = b + apart, d = c + apart;
-    float re[4][LANES], im[4][LANES];
+    const int64_t apart = g->s * g->m, a = q + g->s * k, b = a + apart, c = b + apart, d = c + apart;
+    const lanes sum_re = g->re[a] + g->re[c], sum_im = g->im[a] + g->im[c];
+    const lanes less_re = g->re[a] - g->re[c], less_im = g->im[a] - g->im[c];
+    const lanes other_re = g->re[b] + g->re[d], other_im = g->im[b] + g->im[d];
+    const lanes away_re = g->re[b] - g->re[d], away_im = g->im[b] - g->im[d];
+    const lanes re[4] = {sum_re + other_re, less_re + away_im, sum_re - other_re, less_re - away_im};
+    const lanes im[4] = {sum_im + other_im, less_im - away_re, sum_im - other_im, less_im + away_re};
 
-    for (int l = 0; l < LANES; l++) {
-        const float sum_re = g->re[a + l] + g->re[c + l], sum_im = g->im[a + l] + g->im[c + l];
-        const float less_re = g->re[a + l] - g->re[c + l], less_im = g->im[a + l] - g->im[c + l];
-        const float other_re = g->re[b + l] + g->re[d + l], other_im = g->im[b + l] + g->im[d + l];
-        const float away_re = g->re[b + l] - g->re[d + l], away_im = g->im[b + l] - g->im[d + l];
-        re[0][l] = sum_re + other_re;
-        im[0][l] = sum_im + other_im;
-        re[1][l] = less_re + away_im;
-        im[1][l] = less_im - away_re;
-        re[2][l] = sum_re - other_re;
-        im[2][l] = sum_im - other_im;
-        re[3][l] = less_re - away_im;
-        im[3][l] = less_im + away_re;
-    }
-    for (int i = 0; i < 4; i++)
-        put(g, q + g->s * (4 * k + i), i * k * g->s, re[i], im[i]);
+    put(g, q + g->s * 4 * k, 0, &re[0], &im[0]);
+    put(g, q + g->s * (4 * k + 1), k * g->s, &re[1], &im[1]);
+    put(g, q + g->s * (4 * k + 2), 2 * k * g->s, &re[2], &im[2]);
+    put(g, q + g->s * (4 * k + 3), 3 * k * g->s, &re[3], &im[3]);
 }
 
 /* Any radix, in p^2 steps. */
@@ -155,16 +143,14 @@ INVAR_INLINE void butterfly(const struct stage *g, int64_t p, int64_t k, int64_t
     const int64_t between = g->s * g->m; /* of numbers, and of the roots of order p */
 
     for (int64_t i = 0; i < p; i++) {
-        float re[LANES] = {0}, im[LANES] = {0};
+        lanes re = {0}, im = {0};
         for (int64_t j = 0; j < p; j++) {
-            const int64_t at = (q + g->s * k + between * j) * LANES, w = i * j % p * between;
+            const int64_t at = q + g->s * k + between * j, w = i * j % p * between;
             const float c = g->root_re[w], d = g->root_im[w];
-            for (int l = 0; l < LANES; l++) {
-                re[l] += c * g->re[at + l] - d * g->im[at + l];
-                im[l] += c * g->im[at + l] + d * g->re[at + l];
-            }
+            re += c * g->re[at] - d * g->im[at];
+            im += c * g->im[at] + d * g->re[at];
         }
-        put(g, q + g->s * (p * k + i), i * k * g->s, re, im);
+        put(g, q + g->s * (p * k + i), i * k * g->s, &re, &im);
     }
 }
 
@@ -188,10 +174,10 @@ static void transform(struct data_transform *t)
         const struct parts swap = t->from;
         const struct stage g = {.root_re = t->root.re,
                                 .root_im = t->root.im,
-                                .re = t->from.re,
-                                .im = t->from.im,
-                                .to_re = t->to.re,
-                                .to_im = t->to.im,
+                                .re = (const lanes *)t->from.re,
+                                .im = (const lanes *)t->from.im,
+                                .to_re = (lanes *)t->to.re,
+                                .to_im = (lanes *)t->to.im,
                                 .s = s,
                                 .m = t->half / s / t->radix[i]};
         run(&g, t->radix[i]);
@@ -203,22 +189,20 @@ static void transform(struct data_transform *t)
 
 /* X_k = E_k + e^(-2 pi i k / size) O_k, of even and odd numbers: E = (Z_k + Z*_(half - k)) / 2, O = (Z_k - Z*_(half -
  * k)) / 2i. */
-INVAR_CLONES static void powers(const float *re, const float *im, const struct parts *twist, int64_t half, float *power)
+INVAR_CLONES static void powers(const lanes *re, const lanes *im, const struct parts *twist, int64_t half, lanes *power)
 {
     for (int64_t k = 0; k <= half; k++) {
-        const int64_t a = k % half * LANES, b = (half - k) % half * LANES;
-        const float c = twist->re[k], d = twist->im[k];
-        for (int l = 0; l < LANES; l++) {
-            const float even_re = 0.5f * (re[a + l] + re[b + l]), even_im = 0.5f * (im[a + l] - im[b + l]);
-            const float odd_re = 0.5f * (im[a + l] + im[b + l]), odd_im = 0.5f * (re[b + l] - re[a + l]);
-            const float x = even_re + (c * odd_re - d * odd_im), y = even_im + (c * odd_im + d * odd_re);
-            power[k * LANES + l] = x * x + y * y;
-        }
+        const int64_t a = k % half, b = (half - k) % half;
+        const float c = 0.5f * twist->re[k], d = 0.5f * twist->im[k];
+        const lanes even_re = 0.5f * (re[a] + re[b]), even_im = 0.5f * (im[a] - im[b]);
+        const lanes odd_re = im[a] + im[b], odd_im = re[b] - re[a];
+        const lanes x = even_re + (c * odd_re - d * odd_im), y = even_im + (c * odd_im + d * odd_re);
+        power[k] = x * x + y * y;
     }
 }
 
 void data_transform_power(struct data_transform *t, float *power)
 {
     transform(t);
-    powers(t->from.re, t->from.im, &t->twist, t->half, power);
+    powers((const lanes *)t->from.re, (const lanes *)t->from.im, &t->twist, t->half, (lanes *)power);
 }

@@ -7,6 +7,9 @@
 
 #define DATA_LANES 8 /* signals that are transformed side by side */
 
+/** One number of each, as one vector: in loops over them compilers would have to fear that what is written is read. */
+typedef float data_lanes __attribute__((vector_size(DATA_LANES * sizeof(float)), aligned(sizeof(float)), may_alias));
+
 /** The discrete Fourier transform of DATA_LANES real signals at once: number i of signal l, and power k, stand at
  * [i][l], so that every step of the transform is one of whole vectors. One thread at a time may use it. */
 struct data_transform;
