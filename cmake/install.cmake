@@ -2,8 +2,15 @@
 # cmake --install build: the command, the library in both forms, the headers, a pkg-config file, and the oneDNN of the build
 # folder where it has one.
 include(GNUInstallDirs)
-install(TARGETS invar_static invar_shared
-    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS invar_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS invar_shared EXPORT invar-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+# find_package(invar) gives invar::invar, the shared library.
+set_target_properties(invar_shared PROPERTIES EXPORT_NAME invar)
+install(EXPORT invar-targets NAMESPACE invar:: FILE invar-config.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/invar-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/invar-config-version.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
 if(TARGET invar)
     install(TARGETS invar RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
@@ -20,6 +27,10 @@ if(DNNL_IN_BUILD)
     set(DNNL_LINK "-L\${libdir}/invar -ldnnl")
 endif()
 install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+# The libraries that libinvar.a itself calls, which are shared ones: theirs come along.
+list(TRANSFORM OPENBLAS_LIBRARY_DIRS PREPEND -L OUTPUT_VARIABLE OPENBLAS_LINK)
+list(JOIN OPENBLAS_LINK " " OPENBLAS_LINK)
+string(APPEND OPENBLAS_LINK " -lopenblas")
 # Relative, so that the file is right under any --prefix.
 file(RELATIVE_PATH INVAR_PC_UP "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/invar.pc.in ${CMAKE_BINARY_DIR}/invar.pc @ONLY)

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum invar_dtype { INVAR_FLOAT32, INVAR_FLOAT64, INVAR_INT64, INVAR_UINT8, INVAR_BFLOAT16, INVAR_UINT16 };
 
 size_t invar_dtype_size(enum invar_dtype dtype);
@@ -54,5 +58,9 @@ struct invar_writer;
 /** The same bytes to a writer that is open (file.h); path is for messages. */
 bool invar_npy_put(struct invar_writer *writer, const struct invar_array *array, const char *path,
                    struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

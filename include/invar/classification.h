@@ -4,6 +4,10 @@
 
 #include "invar/array.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* How good predicted classes and their probabilities are. All values are fractions, 0 to 1; docs/evaluation.md has the
  * definitions, which are those of scikit-learn ([PM2], [PM3]), of Guo et al. ([PM4]) and of WILDS ([PM5]). */
 
@@ -77,5 +81,9 @@ struct invar_group_accuracy {
 bool invar_group_accuracy_measure(const int64_t *predictions, const int64_t *labels, const int64_t *groups,
                                   int64_t count, struct invar_group_accuracy *out, struct invar_error *err);
 void invar_group_accuracy_free(struct invar_group_accuracy *accuracy);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

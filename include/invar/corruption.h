@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * The 15 common image corruptions and the 4 extra ones of Hendrycks and Dietterich (ICLR 2019) at five severities:
  * docs/evaluation.md, "Corruptions", has what is specific to this implementation.
@@ -85,5 +89,9 @@ void invar_corruption_scratch_free(struct invar_corruption_scratch *scratch);
 bool invar_corrupt(const struct invar_corruption_spec *spec, const struct invar_corruption_options *options,
                    const struct invar_corruption_image *in, uint64_t index, uint8_t *out,
                    struct invar_corruption_scratch *scratch, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "invar/logmel.h"
 #include "invar/options.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum invar_split { INVAR_TRAIN, INVAR_TEST };
 
 /** What samples are, and with it what views can be made of them. */
@@ -247,5 +251,9 @@ bool invar_loader_start(struct invar_loader *loader, const int64_t *order, int64
  * nothing for sets in memory. */
 bool invar_loader_next(struct invar_loader *loader, struct invar_sample *samples, int64_t *got,
                        struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

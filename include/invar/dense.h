@@ -6,6 +6,10 @@
 #include "invar/device.h"
 #include "invar/memory.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Dense operations of a device: what terms and measurements are made of. Matrices are device memory, all of one call
  * float32 or all float64; what a call reduces to a number is accumulated in double and comes back on the host. Shapes
@@ -180,5 +184,9 @@ bool invar_dense_singular_values(struct invar_device *device, struct invar_scrat
  */
 bool invar_dense_left_vectors(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                               double *values, const struct invar_matrix *u, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include "invar/memory.h"
 #include "invar/net.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * A device offers memory, dense operations and plan execution. Everything above speaks to this header, never to oneDNN
  * or CUDA. Pointers called "device" point into memory of the device (for cpu: plain memory).
@@ -184,5 +188,9 @@ int invar_plan_profile(const struct invar_plan *plan, struct invar_profile_entry
  * bench`. */
 bool invar_device_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
                               struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

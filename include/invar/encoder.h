@@ -5,6 +5,10 @@
 #include "invar/net.h"
 #include "invar/safetensors.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** A trained (or initial) encoder on the host, with all that is needed to feed it: what encoder.safetensors holds. */
 struct invar_encoder {
     char kind[64];                 /**< name in the encoder table, "resnet18" */
@@ -61,5 +65,9 @@ bool invar_net_store(const struct invar_net *net, const float *parameters, const
                      struct invar_safetensors *file, struct invar_error *err);
 bool invar_net_restore(const struct invar_net *net, float *parameters, float *statistics, const char *prefix,
                        const struct invar_safetensors *file, const char *path, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdbool.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** What kind of failure it was; the command turns USAGE into exit status 2, every other into 1. */
 enum invar_error_code {
     INVAR_OK = 0,
@@ -36,5 +40,9 @@ bool invar_error_set(struct invar_error *err, enum invar_error_code code, const 
 
 /** Back to INVAR_OK and an empty message. */
 void invar_error_clear(struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include "invar/device.h"
 #include "invar/encoder.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Measurements of frozen representations: docs/evaluation.md has the protocol and its constants. */
 
 /** The samples of one split that could be read, in the order of the split. */
@@ -179,5 +183,9 @@ void invar_neighbours_vote(const int64_t *index, const double *similarity, int64
 bool invar_neighbours(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                       int classes, int64_t k, double temperature, int64_t *predictions, double *scores,
                       struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

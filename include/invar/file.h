@@ -6,6 +6,10 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** A whole file in memory, ending in an extra NUL that size does not count. gzip is undone when the content starts as
  * gzip does. */
 struct invar_bytes {
@@ -49,5 +53,9 @@ bool invar_path_join(char *out, size_t size, const char *folder, const char *nam
 
 /** CRC-32 (zlib's) of a block, continuing from seed (0 to begin). */
 uint32_t invar_crc32(uint32_t seed, const void *data, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

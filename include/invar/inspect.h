@@ -8,6 +8,10 @@
 #include "invar/perturber.h"
 #include "invar/view.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What the numbers of measure.h say about a trained encoder: information, geometry, classes, the Gaussian assumption
  * and the generalisation bound, each with its unit and a line that explains it. docs/evaluation.md has the protocol.
@@ -113,5 +117,9 @@ const struct invar_finding *invar_inspection_find(const struct invar_inspection 
 /** A series by its name; NULL where there is none. */
 const struct invar_series *invar_inspection_series(const struct invar_inspection *inspection,
                                                    enum invar_inspect_section section, const char *name);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -2,6 +2,10 @@
 #ifndef INVAR_LOG_H
 #define INVAR_LOG_H
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum invar_log_level { INVAR_LOG_DEBUG, INVAR_LOG_INFO, INVAR_LOG_WARNING };
 
 typedef void (*invar_log_sink)(void *user, enum invar_log_level level, const char *message);
@@ -11,5 +15,9 @@ typedef void (*invar_log_sink)(void *user, enum invar_log_level level, const cha
 void invar_log_set_sink(invar_log_sink sink, void *user);
 
 void invar_log(enum invar_log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

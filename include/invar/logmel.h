@@ -5,6 +5,10 @@
 #include "invar/error.h"
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /**
  * Log-mel spectrograms (`LOGMEL`, tests/golden/README.md): frame t is samples [t * hop, t * hop + n_fft) under a
  * periodic Hann window, nothing centred or padded; power |X_k|²; triangles of peak 1 between mels + 2 points equally
@@ -38,5 +42,9 @@ void invar_logmel_window(const float *clip, int64_t samples, int64_t start, int6
  * [frames][mels], (1, frames) makes [mels][frames]. */
 void invar_logmel_apply(struct invar_logmel *logmel, const float *signal, int64_t samples, int64_t frame_stride,
                         int64_t mel_stride, float *out);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

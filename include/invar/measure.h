@@ -5,6 +5,10 @@
 #include "invar/array.h"
 #include "invar/device.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Numbers that explain embeddings and representations, beside the three of objective.h: information, geometry, classes
  * and the generalisation bound. All are computed in float64 whatever the type of what they measure. A row that holds
@@ -136,5 +140,9 @@ struct invar_generalisation {
 bool invar_measure_generalisation(const struct invar_generalisation_data *data, struct invar_generalisation *out,
                                   struct invar_error *err);
 void invar_generalisation_free(struct invar_generalisation *generalisation);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** count * size bytes, zeroed, aligned to 64; NULL with err set on overflow or when memory is short. Free with
  * invar_free. */
 void *invar_alloc(size_t count, size_t size, struct invar_error *err);
@@ -36,5 +40,9 @@ void *invar_scratch_take(struct invar_scratch *scratch, size_t count, size_t siz
 void invar_scratch_reset(struct invar_scratch *scratch);
 /** Bytes taken since the last reset. */
 size_t invar_scratch_used(const struct invar_scratch *scratch);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

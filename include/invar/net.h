@@ -4,6 +4,10 @@
 
 #include "invar/options.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * A net is a declared graph of layers with named parameters (names as torchvision has them). It knows nothing of
  * devices: a plan (device.h) runs it. Layers are numbered in the order of declaration; layer 0 is the input; the last
@@ -172,5 +176,9 @@ struct invar_head_options {
 extern const struct invar_option invar_head_option_table[];
 /** input: how many features come in. Free with invar_net_free. */
 struct invar_net *invar_head_build(const struct invar_head_options *options, int64_t input, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

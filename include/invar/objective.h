@@ -6,6 +6,10 @@
 #include "invar/device.h"
 #include "invar/view.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * A term is one summand of an objective: embeddings in, a scalar and the gradient of the embeddings out. objectives.md
  * 2 to 5.
@@ -168,5 +172,9 @@ bool invar_measure_effective_rank(struct invar_device *device, struct invar_scra
 /** Singular values of z (descending, [min(N, d)]) and eigenvalues of C(z) (descending, [d]); either may be NULL. */
 bool invar_measure_spectrum(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
                             double *singular, double *covariance, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -6,6 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Options come from one place. A component declares a struct and one table of its fields: name, type, default, range,
  * and help stand together; the recipe reader, KEY=VALUE on the command line, `invar recipes schema`, error messages and
@@ -106,5 +110,9 @@ bool invar_options_describe(const struct invar_option *table, int indent, struct
 /** The known name nearest to a mistyped one (edit distance at most 3 and under half its length), or NULL. names is
  * NULL-ended. */
 const char *invar_nearest_name(const char *name, const char *const *names);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

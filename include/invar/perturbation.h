@@ -6,6 +6,10 @@
 #include "invar/dense.h"
 #include "invar/device.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * Adversarial views [A1]: x~ = x + delta, where delta lies on the sphere of an L_p ball and its direction comes from a
  * plan that is handed over, or is noise. What plan that is, and what its gradient is of, is not known here.
@@ -66,5 +70,9 @@ const float *invar_perturbation_delta(const struct invar_perturbation *perturbat
 double invar_perturbation_rms(const struct invar_perturbation *perturbation);
 /** Bytes on host and device. */
 size_t invar_perturbation_bytes(const struct invar_perturbation *perturbation);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -5,6 +5,10 @@
 #include "invar/encoder.h"
 #include "invar/perturbation.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * The adversary of a finished run, at rest: it perturbs samples as it did in training [A1], with the weights and
  * running statistics that its generator ended with.
@@ -46,5 +50,9 @@ bool invar_perturber_show(struct invar_perturber *perturber, const struct invar_
                           struct invar_dataset *dataset, enum invar_split split, int64_t most, uint64_t seed,
                           struct invar_perturbed *out, struct invar_error *err);
 void invar_perturbed_free(struct invar_perturbed *perturbed);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** What a draw is for; part of the key, so that no two uses share numbers. Append only: the order is part of "same
  * seed, same bits". */
 enum invar_random_purpose {
@@ -44,5 +48,9 @@ float invar_random_normal(struct invar_random *random);
 void invar_random_normals(struct invar_random *random, float *out, int64_t count);
 /** Fisher-Yates on order[count], count < 2^32. */
 void invar_random_shuffle(struct invar_random *random, int64_t *order, int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

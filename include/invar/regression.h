@@ -5,6 +5,10 @@
 #include "invar/array.h"
 #include "invar/options.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Labels that are numbers: how good predicted ones are, and linear and neighbour regression on frozen representations.
  * docs/evaluation.md has the definitions, which are those of scikit-learn and SciPy ([PM1]). */
 
@@ -64,5 +68,9 @@ void invar_ridge_result_free(struct invar_ridge_result *result);
  * exp(similarity / temperature); temperature INFINITY: all alike. */
 double invar_neighbours_average(const int64_t *index, const double *similarity, int64_t k, const double *train_targets,
                                 double temperature);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

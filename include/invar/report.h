@@ -6,6 +6,10 @@
 #include "invar/error.h"
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** An 8-bit PNG of pixels[height][width][channels], channels 1 (gray) or 3; written beside its place and renamed. */
 bool invar_picture_write(const char *path, const uint8_t *pixels, int height, int width, int channels,
                          struct invar_error *err);
@@ -87,5 +91,9 @@ bool invar_report_write(struct invar_report *report, const char *path, int64_t r
 /** Was one of the runs in training when the report was last written? */
 bool invar_report_in_training(const struct invar_report *report);
 void invar_report_free(struct invar_report *report);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 #include "invar/device.h"
 #include "invar/encoder.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Errors of a frozen encoder and a linear classifier under corruption ([E1]), and on data of other origin:
  * docs/evaluation.md, "Robustness". */
 
@@ -90,5 +94,9 @@ double invar_alexnet_error(const char *corruption);
  * without names have numbers as names.
  */
 void invar_classes_match(const struct invar_dataset_info *own, const struct invar_dataset_info *other, int *map);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -4,6 +4,10 @@
 
 #include "invar/array.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /** A safetensors file: named arrays and string metadata, in memory. Types F32, F64, I64, U8, BF16; F16 is
  * read as float32. */
 struct invar_safetensors;
@@ -34,5 +38,9 @@ bool invar_safetensors_read(struct invar_safetensors **out, const char *path, st
 /** Header sorted by name, data aligned to their type (widest types first), deterministic bytes for equal content;
  * written beside its place and renamed. */
 bool invar_safetensors_write(const struct invar_safetensors *file, const char *path, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

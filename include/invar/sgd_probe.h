@@ -7,6 +7,10 @@
 
 #include <signal.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * The linear probe as papers and other code train it: stochastic gradient descent with momentum on views of the
  * training samples that are drawn anew in every epoch, the encoder frozen. docs/evaluation.md has the protocol.
@@ -83,5 +87,9 @@ struct invar_sgd_probe_result {
 bool invar_sgd_probe(const struct invar_sgd_probe_work *work, const struct invar_sgd_probe_options *options,
                      struct invar_sgd_probe_result *out, struct invar_error *err);
 void invar_sgd_probe_result_free(struct invar_sgd_probe_result *result);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

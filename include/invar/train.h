@@ -10,6 +10,10 @@
 
 #include <signal.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* ---- optimisers: one file each and one line in the table ---- */
 
 struct invar_optimiser_spec {
@@ -226,5 +230,9 @@ struct invar_trainer_plan {
 };
 bool invar_trainer_describe(const struct invar_trainer *trainer, struct invar_trainer_plan *out,
                             struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

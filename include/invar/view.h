@@ -4,6 +4,10 @@
 
 #include "invar/data.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /*
  * What the network sees of a sample. The parameters of a view are drawn (counter-based: a function of seed, epoch,
  * sample index and view) apart from their application, so that every device and any number of threads makes the same
@@ -141,5 +145,9 @@ const struct invar_view_drawn *invar_view_maker_drawn(const struct invar_view_ma
 /** out[count][channels][height][width], plain views. */
 bool invar_view_maker_plain(struct invar_view_maker *maker, const struct invar_sample *samples, int64_t count,
                             float *out, struct invar_error *err);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif
