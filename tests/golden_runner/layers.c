@@ -125,11 +125,12 @@ static bool give_parameters(struct golden_case *c, const struct invar_weights *w
 }
 
 static bool run_plan(struct golden_case *c, struct invar_weights *weights, const struct invar_matrix *x,
-                     const struct invar_matrix *dy, struct invar_error *err)
+                     const struct invar_matrix *dy, enum invar_convolution convolution, struct invar_error *err)
 {
     const struct invar_plan_options options = {.batch = x->rows,
                                                .groups = 1,
                                                .precision = INVAR_PRECISION_FLOAT32,
+                                               .convolution = convolution,
                                                .mode = INVAR_PLAN_TRAINING,
                                                .input_gradient = true};
     const int64_t x_count = x->rows * x->cols, y_count = dy->rows * dy->cols;
@@ -169,7 +170,10 @@ static bool run_layer(struct golden_case *c, struct invar_error *err)
     if (!net || build(c, net, err) < 0)
         goto done;
     weights = invar_weights_create(c->device, net, true, err);
-    ok = weights && upload_parameters(c, weights) && run_plan(c, weights, &x, &dy, err);
+    ok = weights != NULL;
+    /* each way to compute a convolution, from the same parameters and running statistics */
+    for (int way = INVAR_CONVOLUTION_AUTO; ok && way <= INVAR_CONVOLUTION_WINOGRAD; way++)
+        ok = upload_parameters(c, weights) && run_plan(c, weights, &x, &dy, (enum invar_convolution)way, err);
 done:
     invar_weights_free(weights);
     invar_net_free(net);
