@@ -119,7 +119,7 @@ def measure(case, precision, a, environment):
 def result_of(case, precision, a, contenders, missing):
     ours = contenders[0].final
     result = {"case": case.name, "part": case.part, "what": case.what, "precision": precision, "beside": a.beside,
-              "rounds": a.rounds, "commit": commit(a.build), "missing": missing,
+              "rounds": a.rounds, "commit": a.commit, "missing": missing,
               "versions": sorted({c.ready["version"] for c in contenders if "version" in c.ready}), "programs": []}
     for c in contenders:
         memory = c.final.get(precision, c.final)
@@ -147,6 +147,7 @@ def main():
     words = [word for word in a.cases if word != "terms"]
     wanted = cases.find(words) if words or not a.cases else []
     described = machine(a, environment)
+    a.commit = commit(a.build)
     results = []
     for case in wanted:
         for precision in case.precisions:
