@@ -123,6 +123,8 @@ static int report_text(const struct cli_run *run, const struct invar_embedded *e
     say_windows(run, embedded->pooled, windows, sizeof windows);
     if (windows[0])
         fprintf(out, "%s\n", windows);
+    if (run->bfloat16)
+        fprintf(out, "computed in bfloat16\n");
     return CLI_DONE;
 }
 
@@ -173,6 +175,8 @@ static int report_json(const struct cli_run *run, const struct embed_table *tabl
         cJSON_AddStringToObject(root, "rows_file", places->rows);
     cli_run_add_data(info, root);
     cJSON_AddStringToObject(root, "split", split);
+    cJSON_AddStringToObject(root, "precision",
+                            invar_precision_name(run->bfloat16 ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32));
     cJSON_AddNumberToObject(root, "rows", (double)embedded->features.shape[0]);
     cJSON_AddNumberToObject(root, "dimensions", (double)embedded->features.shape[1]);
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
@@ -227,7 +231,7 @@ static int report_projector(const struct cli_run *run, const char *folder, int64
 struct arguments {
     bool json, normalise, windows, no_windows;
     int64_t threads;
-    const char *output, *labels, *rows, *format, *split, *projector;
+    const char *output, *labels, *rows, *format, *split, *projector, *precision;
     struct cli_list positionals, assignments;
 };
 
@@ -242,6 +246,8 @@ static const char *find_misuse(const struct arguments *a)
         return "--format is neither npy nor csv";
     if (a->output && !strcmp(a->output, "-") && a->json)
         return "--json and -o - both write to standard output; give -o a file";
+    if (strcmp(a->precision, "float32") != 0 && strcmp(a->precision, "bfloat16") != 0)
+        return "--precision is neither float32 nor bfloat16";
     if (a->windows && a->no_windows)
         return "--windows and --no-windows contradict each other";
     return NULL;
@@ -279,6 +285,7 @@ static int run_embed(struct arguments *a)
         keep_order(&a->assignments);
     const bool ok = (!a->output || embed_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
                     cli_run_open(&run, a->positionals.item[0], source, &a->assignments, a->threads, &err);
+    run.bfloat16 = !strcmp(a->precision, "bfloat16");
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;
     if (!ok || (a->projector && !write_projector(&run, a->projector, a->split, &projected, &err)))
@@ -291,7 +298,7 @@ static int run_embed(struct arguments *a)
 
 int invar_cli_embed(int argc, char **argv)
 {
-    struct arguments a = {.split = "all"};
+    struct arguments a = {.split = "all", .precision = "float32"};
     const struct cli_option options[] = {
         {"output", 'o', "FILE",
          "where the representations go: FILE.npy, float32 [samples][features], with the list FILE.csv beside it; "
@@ -312,6 +319,9 @@ int invar_cli_embed(int argc, char **argv)
          "the image resized (clips: so by default)",
          CLI_FLAG, &a.windows, 0, 0},
         {"no-windows", 0, NULL, "longer clips: their beginning alone", CLI_FLAG, &a.no_windows, 0, 0},
+        {"precision", 0, "NAME",
+         "float32 or, where the processor computes in it, bfloat16; what is written is float32 (default: float32)",
+         CLI_TEXT, &a.precision, 0, 0},
         {"projector", 0, "DIR",
          "files of TensorBoard's embedding projector, of up to 10000 samples of the test split (--split train: of the "
          "training split); -o is not needed then",

@@ -193,7 +193,8 @@ bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enu
     if (run->test && split == INVAR_TEST)
         return cli_test_embed(run, encoder, out, err);
     cli_progress_start(&progress, split == INVAR_TRAIN ? "embedding train" : "embedding test", "samples");
-    const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32,
+    const struct invar_embed_options options = {.precision =
+                                                    run->bfloat16 ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32,
                                                 .windows = run->windows,
                                                 .progress = cli_progress_callback,
                                                 .user = &progress};

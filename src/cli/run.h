@@ -16,6 +16,7 @@ struct cli_run {
     struct cli_test *test;           /**< test samples come from it; NULL: from dataset */
     enum invar_precision trained_in; /**< of what was trained here on labels; AUTO: nothing yet */
     bool windows;                    /**< cli_run_embed takes means over windows */
+    bool bfloat16;                   /**< and computes in it, not in float32 */
 };
 
 /**

@@ -137,3 +137,28 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
     says npy csv
     fails_with 2 "$invar" embed run idx:data -o a.npy --windows --no-windows
 }
+
+@test "bfloat16 on request: near float32, or a sentence where the processor has none" {
+    "$invar" embed run idx:data -o single.npy
+    fails_with 2 "$invar" embed run idx:data -o half.npy --precision float16
+    says --precision bfloat16
+    if ! "$invar" embed run idx:data -o half.npy --precision bfloat16; then
+        fails_with 2 "$invar" embed run idx:data -o half.npy --precision bfloat16
+        says "precision bfloat16" "processor"
+        [ ! -e half.npy ]
+    fi
+    INVAR_EMULATE_BFLOAT16=1 "$invar" embed run idx:data -o half.npy --precision bfloat16 --json | grep -q '"precision": *"bfloat16"'
+    python3 - <<'PYTHON'
+import struct
+def read(name):
+    with open(name, "rb") as f:
+        assert f.read(8) == b"\x93NUMPY\x01\x00"
+        header = f.read(struct.unpack("<H", f.read(2))[0])
+        assert b"<f4" in header
+        data = f.read()
+    return struct.unpack("<%df" % (len(data) // 4), data)
+a, b = read("single.npy"), read("half.npy")
+error = sum((x - y) ** 2 for x, y in zip(a, b)) / sum(x * x for x in a)
+assert len(a) == len(b) and 0 < error < 0.02 ** 2, error
+PYTHON
+}

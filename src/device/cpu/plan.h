@@ -174,8 +174,8 @@ bool plan_fold(struct cpu_plan *plan, int layer, struct folded *out, struct inva
 void plan_fold_without_sum(struct cpu_plan *plan, int layer, struct folded *folded);
 /** The layers taken in have their output: that of `layer`. */
 void plan_fold_done(struct cpu_plan *plan, int layer, const struct folded *folded);
-/** The layer whose weights an operation just run found, or made, not finite; -1: none. A ReLU done at once may hide
- * what comes of them. */
+/** The layer whose weights are not finite, or were made so by the operation just run; -1: none. A ReLU done at once may
+ * hide what comes of them. */
 int plan_fold_nonfinite(const struct cpu_plan *plan, const struct operation *op);
 /** In inference, operations on weights run once for the same weights: marks them and what they leave. */
 bool plan_prepare(struct cpu_plan *plan, struct invar_error *err);

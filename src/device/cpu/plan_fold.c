@@ -150,25 +150,28 @@ static bool is_finite(const struct cpu_plan *plan, const struct operation *op, i
     return plan_all_finite(plan_data(plan, op, operand), (size_t)count * sizeof(float), INVAR_FLOAT32);
 }
 
-static int norm_nonfinite(const struct cpu_plan *plan, const struct operation *op)
+static bool parameters_finite(const struct cpu_plan *plan, int layer)
 {
-    const int64_t count = op->rows * op->cols;
-    if (!is_finite(plan, op, WEIGHTS, count) || (op->operand_count > BIAS && !is_finite(plan, op, BIAS, op->rows)))
-        return op->layer;
-    return is_finite(plan, op, OUT_WEIGHTS, count) && is_finite(plan, op, OUT_BIAS, op->rows) ? -1 : (int)op->groups;
+    for (int slot = 0; slot < 2; slot++) {
+        const int number = plan->net->layers[layer].parameter[slot];
+        const struct invar_parameter *p = number < 0 ? NULL : &plan->net->parameters[number];
+        if (p &&
+            !plan_all_finite(plan->weights->parameters + p->offset, (size_t)p->count * sizeof(float), INVAR_FLOAT32))
+            return false;
+    }
+    return true;
 }
 
 int plan_fold_nonfinite(const struct cpu_plan *plan, const struct operation *op)
 {
-    if (op->run == fold_norm)
-        return norm_nonfinite(plan, op);
-    for (int k = 0; plan->options.mode == INVAR_PLAN_INFERENCE && op->kernel && k < op->operand_count; k++) {
-        const struct operand *operand = &op->operands[k];
-        if ((operand->id == DNNL_ARG_WEIGHTS || operand->id == DNNL_ARG_BIAS) &&
-            !plan_all_finite(plan_data(plan, op, k), operand->layout->bytes, onednn_layout_dtype(operand->layout)))
-            return op->layer;
-    }
-    return -1;
+    const bool folds = op->run == fold_norm;
+    if (plan->options.mode != INVAR_PLAN_INFERENCE)
+        return -1;
+    if ((folds || op->work == WORK_CONV_FORWARD || op->work == WORK_LINEAR) && !parameters_finite(plan, op->layer))
+        return op->layer;
+    return !folds || (is_finite(plan, op, OUT_WEIGHTS, op->rows * op->cols) && is_finite(plan, op, OUT_BIAS, op->rows))
+               ? -1
+               : (int)op->groups;
 }
 
 /* ---- once for the same weights ---- */
