@@ -147,7 +147,7 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
         says "precision bfloat16" "processor"
         [ ! -e half.npy ]
     fi
-    INVAR_EMULATE_BFLOAT16=1 "$invar" embed run idx:data -o half.npy --precision bfloat16 --json | grep -q '"precision": *"bfloat16"'
+    INVAR_EMULATE_BFLOAT16=1 "$invar" embed run idx:data -o half.npy --precision bfloat16 --json | grep -q '"precision":[[:space:]]*"bfloat16"'
     python3 - <<'PYTHON'
 import struct
 def read(name):

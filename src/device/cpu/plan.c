@@ -249,7 +249,7 @@ const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
 void invar_cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memory *out)
 {
     const struct cpu_plan *plan = (const struct cpu_plan *)base;
-    *out = (struct invar_plan_memory){.workspace = plan->workspace_bytes,
+    *out = (struct invar_plan_memory){.workspace = plan->workspace_bytes - plan->kept_bytes,
                                       .weights = plan->weight_bytes,
                                       .primitives = onednn_kernel_count(plan->onednn),
                                       .reorders = plan->reorders};

@@ -119,6 +119,7 @@ struct cpu_plan {
 
     char *workspace;
     size_t workspace_bytes, weight_bytes;
+    size_t kept_bytes; /* of the workspace: weights that inference keeps */
     int64_t reorders;
     double seconds[WORK_COUNT];
     int64_t calls[WORK_COUNT];

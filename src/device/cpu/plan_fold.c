@@ -196,6 +196,14 @@ static size_t number_count(const struct cpu_plan *plan)
     return (size_t)(plan->net->trained_count + plan->net->statistic_count);
 }
 
+static size_t kept_bytes(struct cpu_plan *plan)
+{
+    plan->kept_bytes = 0;
+    for (int b = 0; b < plan->buffer_count; b++)
+        plan->kept_bytes += plan->buffers[b].kept ? plan->buffers[b].bytes : 0;
+    return plan->kept_bytes;
+}
+
 bool plan_prepare(struct cpu_plan *plan, struct invar_error *err)
 {
     bool any = false;
@@ -206,7 +214,7 @@ bool plan_prepare(struct cpu_plan *plan, struct invar_error *err)
     if (!any)
         return true;
     keep_what_they_leave(plan);
-    plan->weight_bytes += number_count(plan) * sizeof(float);
+    plan->weight_bytes = number_count(plan) * sizeof(float) + kept_bytes(plan);
     if (!plan->base.device->planning)
         plan->seen = invar_alloc(number_count(plan), sizeof(float), err);
     return plan->seen || plan->base.device->planning;
