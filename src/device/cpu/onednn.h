@@ -53,6 +53,9 @@ struct kernel {
 
 enum pass { PASS_TRAINING, PASS_INFERENCE, PASS_BACKWARD_DATA, PASS_BACKWARD_WEIGHTS, PASS_BACKWARD };
 
+/** Is it written for no instruction set, and slow? */
+bool onednn_is_reference(const struct kernel *kernel);
+
 /*
  * Makers. For backward passes `hint` is the kernel of the forward pass. NULL with err set when oneDNN fails; NULL with
  * err untouched when it merely has no such kernel (the caller may have another way).

@@ -3,6 +3,8 @@
 #include "device/cpu/onednn_private.h"
 #include "invar/memory.h"
 
+#include <string.h>
+
 /* Layout of one operand as the kernel wants it; NULL where there is none. */
 static bool operand(struct onednn *o, const struct kernel *kernel, dnnl_query_t query, const struct layout **out,
                     struct invar_error *err)
@@ -51,6 +53,11 @@ static struct kernel *kernel_make(struct onednn *o, dnnl_primitive_desc_t pd, dn
               operand(o, kernel, dnnl_query_workspace_md, &kernel->workspace, err) &&
               operand(o, kernel, dnnl_query_scratchpad_md, &kernel->scratchpad, err);
     return ok ? kernel : NULL;
+}
+
+bool onednn_is_reference(const struct kernel *kernel)
+{
+    return strncmp(kernel->implementation, "ref", 3) == 0 || strncmp(kernel->implementation, "gemm", 4) == 0;
 }
 
 static dnnl_prop_kind_t forward_kind(enum pass pass)
