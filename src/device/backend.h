@@ -51,8 +51,8 @@ struct invar_device {
     int threads;
     bool planning; /* nothing made here has memory, and nothing runs */
     char description[160];
-    char processor[64], instruction_set[32]; /* as in struct invar_machine */
-    void *state;                             /* the backend's */
+    char processor[64], library[32], instruction_set[32]; /* as in struct invar_machine */
+    void *state;                                          /* the backend's */
 };
 
 /** Every backend's plan begins with this. */

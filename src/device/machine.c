@@ -71,13 +71,16 @@ bool invar_device_machine(const struct invar_device *device, enum invar_precisio
         return false;
     *out = (struct invar_machine){.precision = invar_precision_name(used), .threads = device->threads};
     memcpy(out->processor, device->processor, sizeof out->processor);
+    memcpy(out->library, device->library, sizeof out->library);
     memcpy(out->instruction_set, device->instruction_set, sizeof out->instruction_set);
     return true;
 }
 
 bool invar_machine_write(const struct invar_machine *machine, struct invar_text *out, struct invar_error *err)
 {
-    return invar_text_printf(
-        out, err, "{\"processor\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\", \"threads\": %d}",
-        machine->processor, machine->instruction_set, machine->precision, machine->threads);
+    return invar_text_printf(out, err,
+                             "{\"processor\": \"%s\", \"library\": \"%s\", \"instruction_set\": \"%s\", \"precision\": "
+                             "\"%s\", \"threads\": %d}",
+                             machine->processor, machine->library, machine->instruction_set, machine->precision,
+                             machine->threads);
 }

@@ -48,7 +48,7 @@ struct comparison {
     const char **key; /**< options in which the groups differ */
     struct comparison_machines {
         int count;
-        const char *field[4]; /**< "processor", "instruction_set", "precision", "threads" */
+        const char *field[5]; /**< "processor", "library", "instruction_set", "precision", "threads" */
     } trained, measured;      /**< in what machines differ, of training and of results */
     int note_count;
     const char **note; /**< sentences: what is missing, what cannot be compared, what the numbers cannot say */

@@ -422,8 +422,10 @@ static bool is_other_machine(const struct invar_trainer *t, const struct invar_s
 
     if (!before || !*before || !invar_device_machine(t->device, precision, &machine, NULL))
         return false;
-    return invar_text_printf(now, NULL, "\"processor\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\"",
-                             machine.processor, machine.instruction_set, machine.precision) &&
+    return invar_text_printf(
+               now, NULL,
+               "\"processor\": \"%s\", \"library\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\"",
+               machine.processor, machine.library, machine.instruction_set, machine.precision) &&
            !strstr(before, now->data);
 }
 
@@ -436,10 +438,11 @@ static void warn_of_changes(const struct invar_trainer *t, const struct invar_sa
     struct invar_text now = {0};
 
     if (is_other_machine(t, file, &now))
-        invar_log(INVAR_LOG_WARNING,
-                  "the run goes on on another processor, instruction set or precision than so far (now %s): its result "
-                  "will differ from an uninterrupted run",
-                  now.data);
+        invar_log(
+            INVAR_LOG_WARNING,
+            "the run goes on on another processor, library, instruction set or precision than so far (now %s): its "
+            "result will differ from an uninterrupted run",
+            now.data);
     invar_text_free(&now);
     if (threads != invar_device_threads(t->device))
         invar_log(INVAR_LOG_WARNING,

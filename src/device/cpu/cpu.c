@@ -43,6 +43,7 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     onednn_free(probe);
     device->state = state;
     invar_processor_name(device->processor, sizeof device->processor);
+    onednn_version(device->library, sizeof device->library);
     snprintf(device->instruction_set, sizeof device->instruction_set, "%s%s", onednn_instruction_set(),
              state->emulates ? ", emulated" : "");
     char library[96];

@@ -313,9 +313,15 @@ const char *onednn_instruction_set(void)
     return "no vector instructions";
 }
 
-void onednn_describe(char *out, size_t size)
+void onednn_version(char *out, size_t size)
 {
     const dnnl_version_t *version = dnnl_version();
-    snprintf(out, size, "oneDNN %d.%d.%d, %s", version->major, version->minor, version->patch,
-             onednn_instruction_set());
+    snprintf(out, size, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+}
+
+void onednn_describe(char *out, size_t size)
+{
+    char version[64];
+    onednn_version(version, sizeof version);
+    snprintf(out, size, "%s, %s", version, onednn_instruction_set());
 }

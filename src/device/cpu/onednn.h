@@ -114,6 +114,8 @@ bool onednn_execute(struct onednn *o, const struct kernel *kernel, const dnnl_ex
 bool onednn_has_bfloat16(struct onednn *o);
 bool onednn_native_bfloat16(void);
 /** "oneDNN 2.6.3, AVX2". */
+/** "oneDNN 2.6.3" */
+void onednn_version(char *out, size_t size);
 void onednn_describe(char *out, size_t size);
 /** What oneDNN uses of this processor, under the names that ONEDNN_MAX_CPU_ISA takes. */
 const char *onednn_instruction_set(void);
