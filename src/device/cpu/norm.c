@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Batch norm: maps cut into tiles, tiles among threads, sums of tiles put together in double in the order of tiles. */
+#include "device/cpu/isa.h"
+#include "device/cpu/norm_tile.h"
+
+#include <math.h>
+
+#define TILE 8192        /* numbers, about: half a first-level cache, since sums read twice */
+#define SMALL 16384      /* numbers for which threads do not pay */
+#define TABLE_CHANNELS 8 /* of sums put together at once */
+#define STREAM (4 << 20) /* bytes from which on what is written will not be in the cache when it is read */
+
+static const struct norm_kernels *kernels(void)
+{
+#if defined __x86_64__
+    switch (cpu_isa()) {
+    case ISA_AVX512BF16:
+    case ISA_AVX512:
+        return &norm_avx512;
+    case ISA_AVX2:
+        return &norm_avx2;
+    case ISA_SSE:
+        break;
+    }
+#endif
+    return &norm_sse;
+}
+
+/* How a map is cut: where all channels lie side by side, a group is one run of pixels. Tiles follow each other as in
+   memory. */
+struct tiling {
+    int64_t groups, rows, pixels; /* rows of a group, pixels of a row */
+    int64_t blocks, width, stride;
+    int64_t tile_rows, tile_pixels;
+    int64_t down, along; /* tiles of a group, of a row */
+    int64_t count;
+};
+
+static int64_t ceiling(int64_t a, int64_t b)
+{
+    return (a + b - 1) / b;
+}
+
+static int64_t at_least(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+static struct tiling tiling(const struct norm_shape *s)
+{
+    struct tiling t = {
+        s->groups, s->form.rows / s->groups, s->form.pixels, s->form.blocks, s->form.width, s->stride, 1, 1, 1, 1, 1};
+    if (t.blocks == 1) {
+        t.pixels *= t.rows;
+        t.rows = 1;
+    }
+    const int64_t pixels = at_least(TILE / t.width, 64); /* of a tile: few would leave many sums */
+    t.tile_pixels = ceiling(t.pixels, ceiling(t.pixels, pixels));
+    t.along = ceiling(t.pixels, t.tile_pixels);
+    const int64_t rows = t.along > 1 ? 1 : at_least(pixels / t.pixels, 1);
+    t.tile_rows = ceiling(t.rows, ceiling(t.rows, rows));
+    t.down = ceiling(t.rows, t.tile_rows);
+    t.count = t.groups * t.down * t.blocks * t.along;
+    return t;
+}
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Tile number i, its group, and where its channels begin. */
+static struct norm_tile tile_at(const struct tiling *t, int64_t i, int64_t *group, int64_t *channel)
+{
+    const int64_t along = i % t->along, block = i / t->along % t->blocks;
+    const int64_t down = i / t->along / t->blocks % t->down;
+    const int64_t row = t->pixels * t->width * t->blocks; /* numbers */
+    *group = i / t->along / t->blocks / t->down;
+    *channel = block * t->width;
+    return (struct norm_tile){.offset = (*group * t->rows + down * t->tile_rows) * row +
+                                        (block * t->pixels + along * t->tile_pixels) * t->width,
+                              .runs = smaller(t->tile_rows, t->rows - down * t->tile_rows),
+                              .run_stride = row,
+                              .pixels = smaller(t->tile_pixels, t->pixels - along * t->tile_pixels),
+                              .width = t->width,
+                              .stride = t->stride};
+}
+
+/* Numbers of x that a group has of each channel. */
+static double count_of(const struct tiling *t)
+{
+    return (double)(t->rows * t->pixels);
+}
+
+static int64_t numbers(const struct tiling *t)
+{
+    return t->groups * t->rows * t->pixels * t->blocks * t->width;
+}
+
+size_t norm_statistics_bytes(const struct norm_shape *shape)
+{
+    return (size_t)(shape->groups * NORM_ROWS * shape->stride) * sizeof(float);
+}
+
+/* Two numbers a tile and channel, and coefficients [groups][2][stride] for norm_backward. */
+size_t norm_scratch_bytes(const struct norm_shape *shape)
+{
+    const struct tiling t = tiling(shape);
+    return (size_t)(t.count * 2 * t.width + t.groups * 2 * t.stride) * sizeof(double);
+}
+
+/* ---- putting tiles together ---- */
+
+/* Part number `part` of the channels of all groups: up to TABLE_CHANNELS of one block. */
+struct part {
+    int64_t group, block, first, channels;
+};
+
+static int64_t parts_of(const struct tiling *t)
+{
+    return t->groups * t->blocks * ceiling(t->width, TABLE_CHANNELS);
+}
+
+static struct part part_at(const struct tiling *t, int64_t i)
+{
+    const int64_t slices = ceiling(t->width, TABLE_CHANNELS), first = i % slices * TABLE_CHANNELS;
+    return (struct part){i / slices / t->blocks, i / slices % t->blocks, first,
+                         smaller(TABLE_CHANNELS, t->width - first)};
+}
+
+/* Sum of both numbers of each tile, the first times `weighted` ? the tile's size : 1. */
+static void add_tiles(const struct tiling *t, const struct part *p, const double *table, bool weighted,
+                      double a[TABLE_CHANNELS], double b[TABLE_CHANNELS])
+{
+    for (int64_t k = 0; k < t->down * t->along; k++) {
+        const int64_t down = k / t->along, along = k % t->along;
+        int64_t group, channel;
+        const int64_t i = ((p->group * t->down + down) * t->blocks + p->block) * t->along + along;
+        const struct norm_tile tile = tile_at(t, i, &group, &channel);
+        const double *of = table + i * 2 * t->width + p->first;
+        const double size = weighted ? (double)(tile.runs * tile.pixels) : 1.0;
+        for (int64_t j = 0; j < p->channels; j++) {
+            a[j] += size * of[j];
+            b[j] += of[t->width + j];
+        }
+    }
+}
+
+/* The squares around each tile's mean, and those of the tiles' means around the whole one. */
+static void add_means(const struct tiling *t, const struct part *p, const double *table,
+                      const double mean[TABLE_CHANNELS], double squares[TABLE_CHANNELS])
+{
+    for (int64_t k = 0; k < t->down * t->along; k++) {
+        const int64_t down = k / t->along, along = k % t->along;
+        int64_t group, channel;
+        const int64_t i = ((p->group * t->down + down) * t->blocks + p->block) * t->along + along;
+        const struct norm_tile tile = tile_at(t, i, &group, &channel);
+        const double *of = table + i * 2 * t->width + p->first, size = (double)(tile.runs * tile.pixels);
+        for (int64_t j = 0; j < p->channels; j++)
+            squares[j] += size * (of[j] - mean[j]) * (of[j] - mean[j]);
+    }
+}
+
+static void finish_statistics(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                              const struct norm_parameters *parameters, const double *table, float *statistics)
+{
+    double mean[TABLE_CHANNELS] = {0}, squares[TABLE_CHANNELS] = {0};
+    float *of = statistics + p->group * NORM_ROWS * s->stride + p->block * t->width + p->first;
+    add_tiles(t, p, table, true, mean, squares);
+    for (int64_t j = 0; j < p->channels; j++)
+        mean[j] /= count_of(t);
+    add_means(t, p, table, mean, squares);
+    for (int64_t j = 0; j < p->channels; j++) {
+        const int64_t channel = p->block * t->width + p->first + j;
+        const bool real = channel < s->channels;
+        const double variance = squares[j] < 0 ? 0 : squares[j] / count_of(t); /* NaN stays */
+        const double inverse = 1.0 / sqrt(variance + parameters->epsilon);
+        of[NORM_MEAN * s->stride + j] = real ? (float)mean[j] : 0.0f;
+        of[NORM_VARIANCE * s->stride + j] = real ? (float)variance : 0.0f;
+        of[NORM_INVERSE * s->stride + j] = real ? (float)inverse : 0.0f;
+        of[NORM_FACTOR * s->stride + j] = real ? (float)(inverse * (double)parameters->scale[channel]) : 0.0f;
+        of[NORM_SHIFT * s->stride + j] = real ? parameters->shift[channel] : 0.0f;
+    }
+}
+
+void norm_statistics(const struct norm_shape *shape, const void *x, const struct norm_parameters *p, float *statistics,
+                     double *scratch)
+{
+    const struct norm_kernels *k = kernels();
+    const struct tiling t = tiling(shape);
+#pragma omp parallel if (numbers(&t) > SMALL)
+    {
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < t.count; i++) {
+            int64_t group, channel;
+            const struct norm_tile tile = tile_at(&t, i, &group, &channel);
+            k->moments(&tile, shape->half, x, scratch + i * 2 * t.width);
+        }
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < parts_of(&t); i++) {
+            const struct part part = part_at(&t, i);
+            finish_statistics(shape, &t, &part, p, scratch, statistics);
+        }
+    }
+}
+
+/* ---- maps ---- */
+
+static const float *at_group(const struct norm_shape *shape, const float *statistics, int64_t group, int64_t channel)
+{
+    return statistics ? statistics + group * NORM_ROWS * shape->stride + channel : NULL;
+}
+
+static size_t map_bytes(const struct norm_shape *shape, const struct tiling *t)
+{
+    return (size_t)numbers(t) * (shape->half ? sizeof(uint16_t) : sizeof(float));
+}
+
+/* From the last tile to the first: what was read last is read first, while it is in the cache. */
+void norm_apply(const struct norm_shape *shape, const struct norm_term *terms, int count, void *y)
+{
+    const struct norm_kernels *k = kernels();
+    const struct tiling t = tiling(shape);
+    bool stream = map_bytes(shape, &t) >= STREAM;
+    for (int i = 0; i < count; i++)
+        stream = stream && terms[i].x != y;
+#pragma omp parallel for schedule(static) if (numbers(&t) > SMALL)
+    for (int64_t i = t.count - 1; i >= 0; i--) {
+        int64_t group, channel;
+        const struct norm_tile tile = tile_at(&t, i, &group, &channel);
+        struct norm_term here[NORM_TERMS];
+        for (int n = 0; n < count; n++) {
+            here[n] = terms[n];
+            here[n].statistics = at_group(shape, terms[n].statistics, group, channel);
+        }
+        k->apply(&tile, shape->half, here, count, y, stream);
+    }
+}
+
+/* dx = factor (dy - mean(dy) - xhat mean(dy xhat)) with xhat = (x - mean) inverse. Leaves the gradients of scale and
+   shift of this group in place of the part's first tile. */
+static void finish_sums(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                        const float *statistics, double *table, float *coefficients)
+{
+    double a[TABLE_CHANNELS] = {0}, b[TABLE_CHANNELS] = {0};
+    const int64_t channel = p->block * t->width + p->first;
+    const float *of = at_group(s, statistics, p->group, channel);
+    float *out = coefficients + p->group * 2 * s->stride + channel;
+    double *first = table + (p->group * t->down * t->blocks + p->block) * t->along * 2 * t->width + p->first;
+    add_tiles(t, p, table, false, a, b);
+    for (int64_t j = 0; j < p->channels; j++) {
+        const double inverse = (double)of[NORM_INVERSE * s->stride + j];
+        const double factor = (double)of[NORM_FACTOR * s->stride + j];
+        out[j] = (float)(factor * a[j] / count_of(t));
+        out[s->stride + j] = (float)(factor * inverse * inverse * b[j] / count_of(t));
+        first[j] = a[j];
+        first[t->width + j] = inverse * b[j];
+    }
+}
+
+static void add_groups(const struct norm_shape *s, const struct tiling *t, const double *table, float *scale,
+                       float *shift)
+{
+    for (int64_t channel = 0; channel < s->channels; channel++) {
+        const int64_t block = channel / t->width, place = channel % t->width;
+        double a = 0.0, b = 0.0;
+        for (int64_t group = 0; group < t->groups; group++) {
+            const double *first = table + (group * t->down * t->blocks + block) * t->along * 2 * t->width + place;
+            a += first[0];
+            b += first[t->width];
+        }
+        shift[channel] = (float)a;
+        scale[channel] = (float)b;
+    }
+}
+
+void norm_backward(const struct norm_shape *shape, const void *x, const float *statistics, bool relu, const void *dy,
+                   void *dx, float *scale_gradient, float *shift_gradient, double *scratch)
+{
+    const struct norm_kernels *k = kernels();
+    const struct tiling t = tiling(shape);
+    const bool stream = dx != dy && dx != x && map_bytes(shape, &t) >= STREAM;
+    float *coefficients = (float *)(void *)(scratch + t.count * 2 * t.width);
+#pragma omp parallel if (numbers(&t) > SMALL)
+    {
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < t.count; i++) {
+            int64_t group, channel;
+            const struct norm_tile tile = tile_at(&t, i, &group, &channel);
+            k->sums(&tile, shape->half, x, at_group(shape, statistics, group, channel), relu, dy,
+                    scratch + i * 2 * t.width);
+        }
+#pragma omp for schedule(static)
+        for (int64_t i = 0; i < parts_of(&t); i++) {
+            const struct part part = part_at(&t, i);
+            finish_sums(shape, &t, &part, statistics, scratch, coefficients);
+        }
+#pragma omp single nowait
+        add_groups(shape, &t, scratch, scale_gradient, shift_gradient);
+#pragma omp for schedule(static)
+        for (int64_t i = t.count - 1; i >= 0; i--) {
+            int64_t group, channel;
+            const struct norm_tile tile = tile_at(&t, i, &group, &channel);
+            k->gradient(&tile, shape->half, x, at_group(shape, statistics, group, channel), relu,
+                        coefficients + group * 2 * shape->stride + channel, dy, dx, stream);
+        }
+    }
+}

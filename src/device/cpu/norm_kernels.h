@@ -1,0 +1,481 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Batch norm of one tile, for vectors of LANES numbers: norm_sse.c, norm_avx2.c and norm_avx512.c include this and
+ * export the table NORM_TABLE. Where a block of channels is one vector (nChw8c, nChw16c) the numbers of a channel stay
+ * in registers along the pixels; else a pixel's channels are taken one vector after the other.
+ */
+#include "base/clones.h"
+#include "device/cpu/norm_tile.h"
+
+#include <stdint.h>
+#include <string.h>
+#if defined __x86_64__
+#include <immintrin.h>
+#endif
+
+typedef float vec __attribute__((vector_size(LANES * 4)));
+typedef float vec_at __attribute__((vector_size(LANES * 4), aligned(4)));
+typedef uint32_t bits __attribute__((vector_size(LANES * 4)));
+typedef uint16_t half __attribute__((vector_size(LANES * 2)));
+typedef uint16_t half_at __attribute__((vector_size(LANES * 2), aligned(2)));
+
+/* ---- what the instruction sets call by different names ---- */
+
+#if LANES == 16 && defined __AVX512F__
+INVAR_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+INVAR_INLINE vec vec_max(vec a, vec b)
+{
+    return _mm512_max_ps(a, b);
+}
+INVAR_INLINE void vec_stream(float *to, vec x)
+{
+    _mm512_stream_ps(to, x);
+}
+INVAR_INLINE void half_stream(uint16_t *to, half x)
+{
+    _mm256_stream_si256((__m256i *)(void *)to, (__m256i)x);
+}
+#define HAS_STREAM
+#elif LANES == 8 && defined __AVX2__
+INVAR_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+    return _mm256_fmadd_ps(a, b, c);
+}
+INVAR_INLINE vec vec_max(vec a, vec b)
+{
+    return _mm256_max_ps(a, b);
+}
+INVAR_INLINE void vec_stream(float *to, vec x)
+{
+    _mm256_stream_ps(to, x);
+}
+INVAR_INLINE void half_stream(uint16_t *to, half x)
+{
+    _mm_stream_si128((__m128i *)(void *)to, (__m128i)x);
+}
+#define HAS_STREAM
+#else
+INVAR_INLINE vec vec_fma(vec a, vec b, vec c)
+{
+    return a * b + c;
+}
+/* b where either is not a number */
+INVAR_INLINE vec vec_max(vec a, vec b)
+{
+    const bits first = (bits)(a > b);
+    return (vec)(((bits)a & first) | ((bits)b & ~first));
+}
+#endif
+
+/* ---- memory: float32 or bfloat16, whole vectors or the last few channels ---- */
+
+INVAR_INLINE bits round_bits(vec x)
+{
+    const bits raw = (bits)x, number = (bits)(x == x);
+    return ((raw + 0x7fffu + ((raw >> 16) & 1u)) & number) | ((raw | 0x400000u) & ~number);
+}
+
+INVAR_INLINE vec rounded(vec x)
+{
+    return (vec)(round_bits(x) & 0xffff0000u);
+}
+
+INVAR_INLINE vec load(const void *x, int64_t at, int lanes, bool narrow)
+{
+    if (narrow) {
+        half h = {0};
+        if (lanes == LANES)
+            h = *(const half_at *)(const void *)((const uint16_t *)x + at);
+        else
+            memcpy(&h, (const uint16_t *)x + at, (size_t)lanes * sizeof(uint16_t));
+        return (vec)(__builtin_convertvector(h, bits) << 16);
+    }
+    if (lanes == LANES)
+        return *(const vec_at *)(const void *)((const float *)x + at);
+    vec v = {0};
+    memcpy(&v, (const float *)x + at, (size_t)lanes * sizeof(float));
+    return v;
+}
+
+INVAR_INLINE void store(void *y, int64_t at, vec v, int lanes, bool narrow, bool stream)
+{
+#ifndef HAS_STREAM
+    stream = false;
+#endif
+    if (narrow) {
+        const half h = __builtin_convertvector(round_bits(v) >> 16, half);
+        uint16_t *to = (uint16_t *)y + at;
+#ifdef HAS_STREAM
+        if (stream)
+            half_stream(to, h);
+#endif
+        if (!stream && lanes == LANES)
+            *(half_at *)(void *)to = h;
+        else if (!stream)
+            memcpy(to, &h, (size_t)lanes * sizeof *to);
+        return;
+    }
+    float *to = (float *)y + at;
+#ifdef HAS_STREAM
+    if (stream)
+        vec_stream(to, v);
+#endif
+    if (!stream && lanes == LANES)
+        *(vec_at *)(void *)to = v;
+    else if (!stream)
+        memcpy(to, &v, (size_t)lanes * sizeof *to);
+}
+
+INVAR_INLINE void fence(bool stream)
+{
+#ifdef HAS_STREAM
+    if (stream)
+        _mm_sfence();
+#else
+    (void)stream;
+#endif
+}
+
+/* ---- sums over a tile ---- */
+
+/* Sums side by side, for the adder's latency: of neighbouring vectors of channels, or of pixels of one vector. */
+#define SUMS 4
+
+/* Where sum number k reads, `pixel` pixels into a run. */
+INVAR_INLINE int64_t place(const struct norm_tile *tile, int64_t run, int64_t pixel, int64_t channel, int k, int across)
+{
+    return tile->offset + run * tile->run_stride + (pixel + k / across) * tile->width + channel + k % across * LANES;
+}
+
+INVAR_INLINE void fold(vec s[SUMS], int across)
+{
+    if (across == 1)
+        s[0] = (s[0] + s[1]) + (s[2] + s[3]);
+}
+
+struct channels {
+    int64_t first;
+    int lanes, across; /* constants, both */
+};
+
+/* Calls f(k, at) for every vector of the tile, with the sum k that it belongs to. */
+#define EACH_VECTOR(tile, c, f)                                                                                        \
+    for (int64_t run = 0; run < (tile)->runs; run++) {                                                                 \
+        int64_t pixel = 0;                                                                                             \
+        for (; pixel + SUMS / (c).across <= (tile)->pixels; pixel += SUMS / (c).across)                                \
+            for (int k = 0; k < SUMS; k++)                                                                             \
+                f(k, place(tile, run, pixel, (c).first, k, (c).across));                                               \
+        for (; pixel < (tile)->pixels; pixel++)                                                                        \
+            for (int k = 0; k < (c).across; k++)                                                                       \
+                f(k, place(tile, run, pixel, (c).first, k, (c).across));                                               \
+    }
+
+/* The first `lanes` numbers of both into out [2][width]. */
+INVAR_INLINE void put(vec a, vec b, int lanes, const struct norm_tile *tile, int64_t channel, double *out)
+{
+    float first[LANES], second[LANES];
+    memcpy(first, &a, sizeof first);
+    memcpy(second, &b, sizeof second);
+    for (int i = 0; i < lanes; i++) {
+        out[channel + i] = (double)first[i];
+        out[channel + tile->width + i] = (double)second[i];
+    }
+}
+
+INVAR_INLINE void moments_of(const struct norm_tile *tile, struct channels c, bool narrow, const void *x, double *out)
+{
+    vec sum[SUMS] = {{0}}, mean[SUMS], first[SUMS] = {{0}}, second[SUMS] = {{0}};
+    const double count = (double)(tile->runs * tile->pixels);
+#define ADD(k, at) sum[k] += load(x, at, c.lanes, narrow)
+    EACH_VECTOR(tile, c, ADD)
+#undef ADD
+    fold(sum, c.across);
+    for (int k = 0; k < SUMS; k++)
+        mean[k] = sum[k % c.across] * (float)(1.0 / count);
+#define ADD(k, at)                                                                                                     \
+    do {                                                                                                               \
+        const vec d = load(x, at, c.lanes, narrow) - mean[k];                                                          \
+        first[k] += d;                                                                                                 \
+        second[k] = vec_fma(d, d, second[k]);                                                                          \
+    } while (0)
+    EACH_VECTOR(tile, c, ADD)
+#undef ADD
+    fold(first, c.across);
+    fold(second, c.across);
+    /* what the rounded mean leaves is put right in double */
+    for (int k = 0; k < c.across; k++) {
+        const int64_t channel = c.first + k * LANES;
+        float around[LANES];
+        memcpy(around, &mean[k], sizeof around);
+        put(first[k], second[k], c.lanes, tile, channel, out);
+        for (int i = 0; i < c.lanes; i++) {
+            const double rest = out[channel + i];
+            out[channel + i] = (double)around[i] + rest / count;
+            out[channel + tile->width + i] -= rest * rest / count;
+        }
+    }
+}
+
+/* Statistics of one vector of channels. */
+struct norm_vector {
+    vec mean, factor, shift;
+};
+
+INVAR_INLINE struct norm_vector norm_vector(const float *statistics, int64_t stride, int64_t channel, int lanes)
+{
+    return (struct norm_vector){load(statistics + NORM_MEAN * stride, channel, lanes, false),
+                                load(statistics + NORM_FACTOR * stride, channel, lanes, false),
+                                load(statistics + NORM_SHIFT * stride, channel, lanes, false)};
+}
+
+/* The one way to y: what is computed again has the same bits. */
+INVAR_INLINE vec normed(vec x, const struct norm_vector *n)
+{
+    return vec_fma(x - n->mean, n->factor, n->shift);
+}
+
+/* dy where ReLU let y through. */
+INVAR_INLINE vec passed(vec dy, vec x, const struct norm_vector *n, bool relu)
+{
+    return relu ? (vec)((bits)dy & (bits)(normed(x, n) > 0.0f)) : dy;
+}
+
+INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool narrow, const void *x,
+                          const float *statistics, bool relu, const void *dy, double *out)
+{
+    struct norm_vector n[SUMS];
+    vec first[SUMS] = {{0}}, second[SUMS] = {{0}};
+    for (int k = 0; k < c.across; k++)
+        n[k] = norm_vector(statistics, tile->stride, c.first + k * LANES, c.lanes);
+#define ADD(k, at)                                                                                                     \
+    do {                                                                                                               \
+        const vec v = load(x, at, c.lanes, narrow);                                                                    \
+        const vec g = passed(load(dy, at, c.lanes, narrow), v, &n[k % c.across], relu);                                \
+        first[k] += g;                                                                                                 \
+        second[k] = vec_fma(g, v - n[k % c.across].mean, second[k]);                                                   \
+    } while (0)
+    EACH_VECTOR(tile, c, ADD)
+#undef ADD
+    fold(first, c.across);
+    fold(second, c.across);
+    for (int k = 0; k < c.across; k++)
+        put(first[k], second[k], c.lanes, tile, c.first + k * LANES, out);
+}
+
+/* Calls OF(tile, channels, ..) with constants: for SUMS vectors at once, for one, for what is left of one. */
+#define EACH_CHANNEL(OF, tile, ...)                                                                                    \
+    do {                                                                                                               \
+        int64_t at = 0;                                                                                                \
+        for (; at + SUMS * LANES <= (tile)->width; at += SUMS * LANES)                                                 \
+            OF(tile, ((struct channels){at, LANES, SUMS}), __VA_ARGS__);                                               \
+        for (; at + LANES <= (tile)->width; at += LANES)                                                               \
+            OF(tile, ((struct channels){at, LANES, 1}), __VA_ARGS__);                                                  \
+        if (at < (tile)->width)                                                                                        \
+            OF(tile, ((struct channels){at, (int)(((tile)->width - at) % LANES), 1}), __VA_ARGS__);                    \
+    } while (0)
+
+static void moments(const struct norm_tile *tile, bool narrow, const void *x, double *out)
+{
+    if (narrow)
+        EACH_CHANNEL(moments_of, tile, true, x, out);
+    else
+        EACH_CHANNEL(moments_of, tile, false, x, out);
+}
+
+static void sums(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics, bool relu,
+                 const void *dy, double *out)
+{
+    if (narrow && relu)
+        EACH_CHANNEL(sums_of, tile, true, x, statistics, true, dy, out);
+    else if (narrow)
+        EACH_CHANNEL(sums_of, tile, true, x, statistics, false, dy, out);
+    else if (relu)
+        EACH_CHANNEL(sums_of, tile, false, x, statistics, true, dy, out);
+    else
+        EACH_CHANNEL(sums_of, tile, false, x, statistics, false, dy, out);
+}
+
+/* ---- maps from maps ---- */
+
+/* Adds a term to the sum so far; n: its statistics, if it is a norm. */
+INVAR_INLINE vec term_added(const struct norm_term *term, const struct norm_vector *n, vec sum, bool first, int64_t at,
+                            int lanes, bool narrow)
+{
+    vec v = load(term->x, at, lanes, narrow);
+    if (term->statistics)
+        v = normed(v, n);
+    v = first ? v : sum + v;
+    if (term->relu)
+        v = vec_max((vec){0}, v);
+    return term->rounded ? rounded(v) : v;
+}
+
+/* One vector a pixel: its numbers stay in registers. */
+INVAR_INLINE void apply_block(const struct norm_tile *tile, bool narrow, const struct norm_term *given, int count,
+                              void *y, bool stream)
+{
+    struct norm_vector n[NORM_TERMS];
+    struct norm_term terms[NORM_TERMS];
+    memcpy(terms, given, (size_t)count * sizeof *terms);
+    for (int i = 0; i < count; i++)
+        n[i] = terms[i].statistics ? norm_vector(terms[i].statistics, tile->stride, 0, LANES)
+                                   : (struct norm_vector){{0}, {0}, {0}};
+    for (int64_t run = 0; run < tile->runs; run++) {
+        const int64_t begin = tile->offset + run * tile->run_stride, end = begin + tile->pixels * LANES;
+        for (int64_t at = begin; at < end; at += LANES) {
+            vec v = {0};
+            for (int i = 0; i < count; i++)
+                v = term_added(&terms[i], &n[i], v, i == 0, at, LANES, narrow);
+            store(y, at, v, LANES, narrow, stream);
+        }
+    }
+}
+
+INVAR_INLINE void apply_channels(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count,
+                                 int64_t begin, int64_t channel, int lanes, void *y)
+{
+    vec v = {0};
+    for (int i = 0; i < count; i++) {
+        struct norm_vector n = {{0}, {0}, {0}};
+        if (terms[i].statistics)
+            n = norm_vector(terms[i].statistics, tile->stride, channel, lanes);
+        v = term_added(&terms[i], &n, v, i == 0, begin + channel, lanes, narrow);
+    }
+    store(y, begin + channel, v, lanes, narrow, false);
+}
+
+INVAR_INLINE void apply_pixels(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count,
+                               void *y)
+{
+    for (int64_t run = 0; run < tile->runs; run++)
+        for (int64_t pixel = 0; pixel < tile->pixels; pixel++) {
+            const int64_t begin = tile->offset + run * tile->run_stride + pixel * tile->width;
+            int64_t channel = 0;
+            for (; channel + LANES <= tile->width; channel += LANES)
+                apply_channels(tile, narrow, terms, count, begin, channel, LANES, y);
+            if (channel < tile->width)
+                apply_channels(tile, narrow, terms, count, begin, channel, (int)((tile->width - channel) % LANES), y);
+        }
+}
+
+INVAR_INLINE void apply_count(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count,
+                              void *y, bool stream)
+{
+    if (tile->width == LANES)
+        apply_block(tile, narrow, terms, count, y, stream);
+    else
+        apply_pixels(tile, narrow, terms, count, y);
+}
+
+INVAR_INLINE void apply_typed(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count,
+                              void *y, bool stream)
+{
+    if (count == 1)
+        apply_count(tile, narrow, terms, 1, y, stream);
+    else if (count == 2)
+        apply_count(tile, narrow, terms, 2, y, stream);
+    else if (count == 3)
+        apply_count(tile, narrow, terms, 3, y, stream);
+    else
+        apply_count(tile, narrow, terms, 4, y, stream);
+}
+
+static void apply(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count, void *y,
+                  bool stream)
+{
+    stream = stream && tile->width == LANES;
+    if (narrow && stream)
+        apply_typed(tile, true, terms, count, y, true);
+    else if (narrow)
+        apply_typed(tile, true, terms, count, y, false);
+    else if (stream)
+        apply_typed(tile, false, terms, count, y, true);
+    else
+        apply_typed(tile, false, terms, count, y, false);
+    fence(stream);
+}
+
+struct gradient_vector {
+    struct norm_vector n;
+    vec constant, along;
+};
+
+INVAR_INLINE struct gradient_vector gradient_vector(const struct norm_tile *tile, const float *statistics,
+                                                    const float *coefficients, int64_t channel, int lanes)
+{
+    return (struct gradient_vector){norm_vector(statistics, tile->stride, channel, lanes),
+                                    load(coefficients, channel, lanes, false),
+                                    load(coefficients + tile->stride, channel, lanes, false)};
+}
+
+INVAR_INLINE vec gradient_at(const struct gradient_vector *k, const void *x, const void *dy, int64_t at, int lanes,
+                             bool narrow, bool relu)
+{
+    const vec v = load(x, at, lanes, narrow), g = passed(load(dy, at, lanes, narrow), v, &k->n, relu);
+    return vec_fma(k->n.factor, g, -vec_fma(v - k->n.mean, k->along, k->constant));
+}
+
+INVAR_INLINE void gradient_block(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics,
+                                 bool relu, const float *coefficients, const void *dy, void *dx, bool stream)
+{
+    const struct gradient_vector k = gradient_vector(tile, statistics, coefficients, 0, LANES);
+    for (int64_t run = 0; run < tile->runs; run++) {
+        const int64_t begin = tile->offset + run * tile->run_stride, end = begin + tile->pixels * LANES;
+        for (int64_t at = begin; at < end; at += LANES)
+            store(dx, at, gradient_at(&k, x, dy, at, LANES, narrow, relu), LANES, narrow, stream);
+    }
+}
+
+INVAR_INLINE void gradient_channels(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics,
+                                    bool relu, const float *coefficients, int64_t begin, int64_t channel, int lanes,
+                                    const void *dy, void *dx)
+{
+    const struct gradient_vector k = gradient_vector(tile, statistics, coefficients, channel, lanes);
+    store(dx, begin + channel, gradient_at(&k, x, dy, begin + channel, lanes, narrow, relu), lanes, narrow, false);
+}
+
+INVAR_INLINE void gradient_pixels(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics,
+                                  bool relu, const float *coefficients, const void *dy, void *dx)
+{
+    for (int64_t run = 0; run < tile->runs; run++)
+        for (int64_t pixel = 0; pixel < tile->pixels; pixel++) {
+            const int64_t begin = tile->offset + run * tile->run_stride + pixel * tile->width;
+            int64_t channel = 0;
+            for (; channel + LANES <= tile->width; channel += LANES)
+                gradient_channels(tile, narrow, x, statistics, relu, coefficients, begin, channel, LANES, dy, dx);
+            if (channel < tile->width)
+                gradient_channels(tile, narrow, x, statistics, relu, coefficients, begin, channel,
+                                  (int)((tile->width - channel) % LANES), dy, dx);
+        }
+}
+
+INVAR_INLINE void gradient_typed(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics,
+                                 bool relu, const float *coefficients, const void *dy, void *dx, bool stream)
+{
+    if (tile->width != LANES)
+        gradient_pixels(tile, narrow, x, statistics, relu, coefficients, dy, dx);
+    else if (stream)
+        gradient_block(tile, narrow, x, statistics, relu, coefficients, dy, dx, true);
+    else
+        gradient_block(tile, narrow, x, statistics, relu, coefficients, dy, dx, false);
+}
+
+static void gradient(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics, bool relu,
+                     const float *coefficients, const void *dy, void *dx, bool stream)
+{
+    stream = stream && tile->width == LANES;
+    if (narrow && relu)
+        gradient_typed(tile, true, x, statistics, true, coefficients, dy, dx, stream);
+    else if (narrow)
+        gradient_typed(tile, true, x, statistics, false, coefficients, dy, dx, stream);
+    else if (relu)
+        gradient_typed(tile, false, x, statistics, true, coefficients, dy, dx, stream);
+    else
+        gradient_typed(tile, false, x, statistics, false, coefficients, dy, dx, stream);
+    fence(stream);
+}
+
+const struct norm_kernels NORM_TABLE = {moments, apply, sums, gradient, LANES};
