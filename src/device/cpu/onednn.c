@@ -134,28 +134,6 @@ const struct layout *onednn_layout(struct onednn *o, enum invar_dtype dtype, int
     return onednn_check(status, "describe a tensor", err) ? onednn_layout_keep(o, desc, err) : NULL;
 }
 
-const struct layout *onednn_layout_rows(struct onednn *o, const struct layout *whole, int64_t rows,
-                                        struct invar_error *err)
-{
-    dnnl_dims_t sizes = {0}, offsets = {0};
-    dnnl_memory_desc_t desc;
-#if VERSION3
-    const dnnl_dims_t *dims = NULL;
-    int rank = 0;
-    if (!onednn_check(dnnl_memory_desc_query(whole->desc, dnnl_query_ndims_s32, &rank), "read a tensor's rank", err) ||
-        !onednn_check(dnnl_memory_desc_query(whole->desc, dnnl_query_dims, &dims), "read a tensor's shape", err))
-        return NULL;
-    memcpy(sizes, *dims, sizeof sizes);
-    sizes[0] = rows;
-    dnnl_status_t status = dnnl_memory_desc_create_submemory(&desc, whole->desc, sizes, offsets);
-#else
-    memcpy(sizes, whole->desc.dims, sizeof sizes);
-    sizes[0] = rows;
-    dnnl_status_t status = dnnl_memory_desc_init_submemory(&desc, &whole->desc, sizes, offsets);
-#endif
-    return onednn_check(status, "take rows of a tensor", err) ? onednn_layout_keep(o, desc, err) : NULL;
-}
-
 bool onednn_layout_equal(const struct layout *a, const struct layout *b)
 {
     return a == b || dnnl_memory_desc_equal(onednn_desc(a), onednn_desc(b));

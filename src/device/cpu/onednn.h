@@ -28,9 +28,6 @@ enum layout_format {
 
 const struct layout *onednn_layout(struct onednn *o, enum invar_dtype dtype, int rank, const int64_t *dims,
                                    enum layout_format format, struct invar_error *err);
-/** The first `rows` rows of a layout: what one group of a batch looks like. */
-const struct layout *onednn_layout_rows(struct onednn *o, const struct layout *whole, int64_t rows,
-                                        struct invar_error *err);
 bool onednn_layout_equal(const struct layout *a, const struct layout *b);
 enum invar_dtype onednn_layout_dtype(const struct layout *layout);
 int onednn_layout_rank(const struct layout *layout);
@@ -80,9 +77,9 @@ struct kernel *onednn_convolution_after(struct onednn *o, enum pass pass, const 
 struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, const struct layout *src,
                                           const struct layout *weights, const struct layout *bias,
                                           const struct layout *dst, struct onednn_after after, struct invar_error *err);
-/** global: with given (running) statistics; relu: fused. */
-struct kernel *onednn_batchnorm(struct onednn *o, enum pass pass, const struct layout *src, double epsilon, bool global,
-                                bool relu, const struct kernel *hint, struct invar_error *err);
+/** In inference, with given (running) statistics; relu: fused. */
+struct kernel *onednn_batchnorm(struct onednn *o, const struct layout *src, double epsilon, bool relu,
+                                struct invar_error *err);
 struct kernel *onednn_layernorm(struct onednn *o, enum pass pass, const struct layout *src, double epsilon,
                                 const struct kernel *hint, struct invar_error *err);
 /** Does this backward pass of a norm count the shift among its inputs? None needs it, but each wants what it counts. */

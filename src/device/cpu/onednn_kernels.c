@@ -153,36 +153,23 @@ struct kernel *onednn_inner_product(struct onednn *o, enum pass pass, const stru
 #endif
 }
 
-struct kernel *onednn_batchnorm(struct onednn *o, enum pass pass, const struct layout *src, double epsilon, bool global,
-                                bool relu, const struct kernel *hint, struct invar_error *err)
+struct kernel *onednn_batchnorm(struct onednn *o, const struct layout *src, double epsilon, bool relu,
+                                struct invar_error *err)
 {
-    unsigned flags = (unsigned)dnnl_use_scale | (unsigned)dnnl_use_shift;
-    if (global)
-        flags |= (unsigned)dnnl_use_global_stats;
+    unsigned flags = (unsigned)dnnl_use_scale | (unsigned)dnnl_use_shift | (unsigned)dnnl_use_global_stats;
     if (relu)
         flags |= (unsigned)dnnl_fuse_norm_relu;
 #if VERSION3
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_status_t status;
-    if (pass == PASS_BACKWARD)
-        status = dnnl_batch_normalization_backward_primitive_desc_create(
-            &pd, o->engine, dnnl_backward, onednn_desc(src), onednn_desc(src), onednn_desc(src), (float)epsilon, flags,
-            hint->pd, o->attributes);
-    else
-        status = dnnl_batch_normalization_forward_primitive_desc_create(&pd, o->engine, forward_kind(pass),
-                                                                        onednn_desc(src), onednn_desc(src),
-                                                                        (float)epsilon, flags, o->attributes);
+    dnnl_status_t status =
+        dnnl_batch_normalization_forward_primitive_desc_create(&pd, o->engine, dnnl_forward_inference, onednn_desc(src),
+                                                               onednn_desc(src), (float)epsilon, flags, o->attributes);
     return kernel_make(o, pd, status, err);
 #else
     dnnl_batch_normalization_desc_t desc;
-    dnnl_status_t status;
-    if (pass == PASS_BACKWARD)
-        status = dnnl_batch_normalization_backward_desc_init(&desc, dnnl_backward, onednn_desc(src), onednn_desc(src),
-                                                             (float)epsilon, flags);
-    else
-        status = dnnl_batch_normalization_forward_desc_init(&desc, forward_kind(pass), onednn_desc(src), (float)epsilon,
-                                                            flags);
-    return from_desc(o, status, &desc, hint, err);
+    dnnl_status_t status = dnnl_batch_normalization_forward_desc_init(&desc, dnnl_forward_inference, onednn_desc(src),
+                                                                      (float)epsilon, flags);
+    return from_desc(o, status, &desc, NULL, err);
 #endif
 }
 

@@ -33,7 +33,8 @@ static bool build_forward(struct cpu_plan *plan, struct invar_error *err)
         if (!plan_forward_layer(plan, i, err))
             return false;
     const struct layout *plain = plan_layout(plan, plan->net->layers[last].shape, INVAR_FLOAT32, LAYOUT_PLAIN, err);
-    if (!plain || !plan_convert(plan, WORK_REORDER, last, plan->layers[last].out, plain, &plan->output, err))
+    if (!plain || !plan_make(plan, last, err) ||
+        !plan_convert(plan, WORK_REORDER, last, plan->layers[last].out, plain, &plan->output, err))
         return false;
     plan->buffers[plan->output.buffer].pinned = true;
     plan->forward_count = plan->operation_count;
@@ -43,6 +44,7 @@ static bool build_forward(struct cpu_plan *plan, struct invar_error *err)
 static bool build_backward(struct cpu_plan *plan, struct invar_error *err)
 {
     int last = plan->net->layer_count - 1;
+    plan_forget_made(plan);
     plan->layers[last].gradient = (struct value){plan->output_gradient, plan->output.layout};
     for (int i = last; i >= 0; i--)
         if (!plan_backward_layer(plan, i, err))
@@ -144,6 +146,14 @@ static bool point(struct cpu_plan *plan, int buffer, const float *data, struct i
     return true;
 }
 
+bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err)
+{
+    if (!op->run)
+        return onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err);
+    op->run(plan, op);
+    return true;
+}
+
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
     omp_set_num_threads(plan->base.device->threads); /* another device may have been opened, or another thread calls */
@@ -153,10 +163,7 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
         const struct operation *op = &plan->operations[i];
         if (op->prepares && plan->prepared)
             continue;
-        if (op->run)
-            op->run(plan, op);
-        else if (plan->emulates ? !plan_emulate(plan, op, err)
-                                : !onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err))
+        if (plan->emulates ? !plan_emulate(plan, op, err) : !plan_run(plan, op, err))
             return false;
         if (!profile)
             continue;
@@ -264,6 +271,7 @@ int invar_cpu_plan_profile(const struct invar_plan *base, struct invar_profile_e
         [WORK_LINEAR] = "linear",
         [WORK_NORM_FORWARD] = "norm forward",
         [WORK_NORM_BACKWARD] = "norm backward",
+        [WORK_NORM_AGAIN] = "maps made again",
         [WORK_ELEMENTWISE] = "add and relu",
         [WORK_POOL] = "pool",
         [WORK_WEIGHT_REORDER] = "weight reorder",

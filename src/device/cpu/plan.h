@@ -5,6 +5,7 @@
 #define INVAR_SRC_DEVICE_CPU_PLAN_H
 
 #include "device/backend.h"
+#include "device/cpu/norm.h"
 #include "device/cpu/onednn.h"
 #include "device/cpu/winograd.h"
 
@@ -15,6 +16,7 @@ enum work {
     WORK_LINEAR,
     WORK_NORM_FORWARD,
     WORK_NORM_BACKWARD,
+    WORK_NORM_AGAIN,
     WORK_ELEMENTWISE,
     WORK_POOL,
     WORK_WEIGHT_REORDER,
@@ -56,7 +58,6 @@ struct operation {
     int output;    /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
     bool prepares; /* what it makes depends on the weights alone and is kept while they stay */
     int64_t rows, cols, groups;
-    int64_t stride; /* numbers from one row of channel statistics to the next */
     double number;
     struct winograd winograd;
     bool transposed, sum, relu; /* Winograd's: weights that are; what is done with the product */
@@ -69,20 +70,29 @@ struct value {
     const struct layout *layout;
 };
 
+/* A summand of an output that is made where it is read (plan_defer.c): a norm, or the output of a layer. */
+struct term {
+    int source;
+    int norm; /* -1: the output of `source` */
+    bool relu, rounded;
+};
+
 /* What a layer's forward pass leaves for its backward pass. */
 struct layer_state {
     struct value out;
     struct value in;       /* input as the kernel read it */
     struct value gradient; /* of the output; buffer -1 until a consumer gave one */
+    struct term terms[NORM_TERMS];
+    int term_count; /* 0: the output is what the layer's operation wrote; else out.buffer is -1 until it is made */
+    int base;       /* layer whose output is all terms but the last, -1: none */
     const struct kernel *forward;
-    int statistics; /* buffer: [groups][mean, variance][C] */
-    int workspace;  /* buffer: [groups][workspace_stride] bytes */
-    size_t workspace_stride;
+    int statistics; /* buffer of a norm */
+    int workspace;  /* buffer */
     int consumers;
     bool winograd;       /* this convolution is Winograd's */
     bool averaged;       /* this pool is ours (plan_pool.c) */
     bool strided;        /* this convolution reads pixels that were taken out before (plan_strided.c) */
-    bool fused;          /* this ReLU is done by the layer before it */
+    bool fused;          /* this ReLU is done with the layer before it; this norm's gradient is that of its ReLU */
     bool folded;         /* computed with the convolution or linear layer before it (plan_fold.c) */
     bool needs_gradient; /* something before it, or the input's caller, wants one */
 };
@@ -183,12 +193,33 @@ bool plan_prepare(struct cpu_plan *plan, struct invar_error *err);
 /** Before a forward pass: whether what is kept belongs to the weights as they are; notes them where not. */
 bool plan_is_prepared(struct cpu_plan *plan);
 
-/** Runs an operation of oneDNN with bfloat16 emulated (plan_emulate.c). */
+/** Runs an operation. */
+bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err);
+/** The same with bfloat16 emulated (plan_emulate.c). */
 bool plan_emulate(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err);
+
+/* ---- plan_defer.c: outputs that are made where they are read ---- */
+
+/** The output of a norm is of this kind, once its input and statistics are there. */
+void plan_defer_norm(struct cpu_plan *plan, int norm);
+/** That of a ReLU or a sum where it can be: false or *deferred false where it is not. */
+bool plan_defer_relu(struct cpu_plan *plan, int relu);
+bool plan_defer_add(struct cpu_plan *plan, int add, bool *deferred, struct invar_error *err);
+/** The output of a layer is in memory for the operations that come. */
+bool plan_make(struct cpu_plan *plan, int layer, struct invar_error *err);
+/** The same for what a layer reads, in the backward pass. */
+bool plan_make_input(struct cpu_plan *plan, int layer, struct invar_error *err);
+/** The backward pass begins: maps are made once more for it. */
+void plan_forget_made(struct cpu_plan *plan);
 
 /* ---- plan_norm.c: batch norm by groups of rows ---- */
 
-bool plan_batchnorm_forward(struct cpu_plan *plan, int layer, struct invar_error *err);
+/** The input of a norm is in memory for the operations that come. */
+bool plan_norm_input(struct cpu_plan *plan, int norm, struct invar_error *err);
+/** The operation that makes the sum of terms, on behalf of a layer. */
+bool plan_norm_apply(struct cpu_plan *plan, int layer, const struct term *terms, int count, struct value out,
+                     struct invar_error *err);
+bool plan_batchnorm_forward(struct cpu_plan *plan, int layer, bool relu_follows, struct invar_error *err);
 /** in_place: the gradient of the output may be overwritten. */
 bool plan_batchnorm_backward(struct cpu_plan *plan, int layer, struct value gradient, bool in_place, struct value *out,
                              struct invar_error *err);
@@ -231,7 +262,5 @@ bool plan_gray_weights(struct cpu_plan *plan, int layer, struct value gradient, 
 
 void rows_l2normalise(const struct cpu_plan *plan, const struct operation *op);
 void rows_l2normalise_backward(const struct cpu_plan *plan, const struct operation *op);
-void rows_running_statistics(const struct cpu_plan *plan, const struct operation *op);
-void rows_sum_groups(const struct cpu_plan *plan, const struct operation *op);
 
 #endif

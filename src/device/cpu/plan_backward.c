@@ -209,6 +209,8 @@ static bool relu_backward(struct cpu_plan *plan, int number, struct value gradie
     struct value g, made;
     if (state->fused && plan->net->layers[source].kind == INVAR_LAYER_BATCHNORM)
         return contribute(plan, number, source, gradient, err);
+    if (!plan_make(plan, number, err))
+        return false;
     if (!plan_convert(plan, WORK_REORDER, number, gradient, state->out.layout, &g, err))
         return false;
     const struct kernel *kernel = onednn_relu(plan->onednn, PASS_BACKWARD, state->out.layout, state->forward, err);
@@ -340,7 +342,7 @@ static bool batchnorm_backward(struct cpu_plan *plan, int number, struct value g
     if (!plan_convert(plan, WORK_REORDER, number, gradient, plan->layers[number].in.layout, &g, err))
         return false;
     bool in_place = exclusive(plan, number, number, g.buffer);
-    return plan_batchnorm_backward(plan, number, g, in_place, &made, err) &&
+    return plan_norm_input(plan, number, err) && plan_batchnorm_backward(plan, number, g, in_place, &made, err) &&
            contribute(plan, number, plan->net->layers[number].input[0], made, err);
 }
 
@@ -350,6 +352,9 @@ bool plan_backward_layer(struct cpu_plan *plan, int number, struct invar_error *
     struct value gradient = plan->layers[number].gradient;
     if (gradient.buffer < 0 || !plan->layers[number].needs_gradient)
         return true;
+    const bool reads_input = layer->kind == INVAR_LAYER_CONV2D || layer->kind == INVAR_LAYER_LINEAR;
+    if (reads_input && !plan_make_input(plan, number, err))
+        return false;
     switch (layer->kind) {
     case INVAR_LAYER_INPUT:
         return true;

@@ -84,7 +84,7 @@ bool plan_emulate(const struct cpu_plan *plan, const struct operation *op, struc
             round_all(plan_data(plan, op, k), operand->layout->bytes / sizeof(float));
         }
     }
-    ok = ok && onednn_execute(plan->onednn, op->kernel, op->args, op->operand_count, err);
+    ok = ok && plan_run(plan, op, err);
     for (int k = 0; k < op->operand_count; k++) {
         const struct operand *operand = &op->operands[k];
         if (kept[k])

@@ -150,6 +150,15 @@ static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
         state->out = input->out;
         return true;
     }
+    if (plan_defer_relu(plan, number)) {
+        if (state->fused)
+            return true;
+        state->forward = onednn_relu(plan->onednn, forward_pass(plan), state->out.layout, NULL, err);
+        return state->forward || plan_no_kernel(plan, number, err);
+    }
+    if (!plan_make(plan, plan->net->layers[number].input[0], err))
+        return false;
+    state->in = input->out;
     state->forward = onednn_relu(plan->onednn, forward_pass(plan), state->in.layout, NULL, err);
     if (!state->forward)
         return plan_no_kernel(plan, number, err);
@@ -180,6 +189,13 @@ static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct inv
     const struct invar_layer *layer = &plan->net->layers[number];
     struct layer_state *state = &plan->layers[number];
     int first = layer->input[0], second = layer->input[1];
+    bool deferred;
+    if (!plan_defer_add(plan, number, &deferred, err))
+        return false;
+    if (deferred)
+        return true;
+    if (!plan_make(plan, first, err) || !plan_make(plan, second, err))
+        return false;
     if (!may_overwrite(plan, first) && may_overwrite(plan, second)) {
         first = layer->input[1];
         second = layer->input[0];
@@ -331,8 +347,12 @@ bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *er
     const struct invar_net *net = plan->net;
     bool relu_follows = layer + 1 < net->layer_count && net->layers[layer + 1].kind == INVAR_LAYER_RELU &&
                         net->layers[layer + 1].input[0] == layer && plan->layers[layer].consumers == 1;
+    const enum invar_layer_kind kind = net->layers[layer].kind;
     if (plan->layers[layer].folded)
         return true;
+    if (kind != INVAR_LAYER_INPUT && kind != INVAR_LAYER_RELU && kind != INVAR_LAYER_ADD &&
+        !plan_make(plan, net->layers[layer].input[0], err))
+        return false;
     switch (net->layers[layer].kind) {
     case INVAR_LAYER_INPUT: {
         struct value *out = &plan->layers[layer].out;
@@ -343,12 +363,7 @@ bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *er
     case INVAR_LAYER_CONV2D:
         return convolution(plan, layer, err);
     case INVAR_LAYER_BATCHNORM:
-        plan->layers[layer].fused = relu_follows;
-        if (!plan_batchnorm_forward(plan, layer, err))
-            return false;
-        if (relu_follows)
-            plan->layers[layer + 1].fused = plan->layers[layer].fused;
-        return true;
+        return plan_batchnorm_forward(plan, layer, relu_follows, err);
     case INVAR_LAYER_RELU:
         return relu(plan, layer, err);
     case INVAR_LAYER_MAXPOOL:

@@ -1,11 +1,192 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Batch norm over groups of rows: one kernel for batch / groups rows, run once a group, so that every view of a batch
-   has its own statistics while convolutions see all views at once. ReLU is fused where oneDNN can. */
+/* Batch norm over groups of rows: every view of a batch has its own statistics while convolutions see all views at
+   once. With statistics of the batch the kernels are ours (norm.h), and the output is made where it is read
+   (plan_defer.c); with running ones, in inference, what is not part of the layer before (plan_fold.c) is oneDNN's. */
 #include "device/cpu/plan.h"
 
-#define ALIGNMENT 64
+/* What the operand x of a term is, in its id. */
+enum { TERM = 0x1000, TERM_NORM = 1, TERM_RELU = 2, TERM_ROUNDED = 4 };
 
-/* Vectors go through batch norm as maps of one pixel. */
+/* ---- what runs ---- */
+
+static bool shape_of(const struct cpu_plan *plan, int layer, const struct layout *layout, struct norm_shape *out)
+{
+    const int64_t channels = plan->net->layers[layer].shape.channels;
+    *out = (struct norm_shape){.groups = plan->options.groups,
+                               .channels = channels,
+                               .stride = (channels + 15) / 16 * 16,
+                               .half = onednn_layout_dtype(layout) == INVAR_BFLOAT16};
+    return onednn_layout_form(layout, &out->form);
+}
+
+/* running <- (1 - momentum) running + momentum batch value, group after group. The variance of the batch is the biased
+   one, the running variance takes the unbiased. */
+static void running_statistics(const struct cpu_plan *plan, const struct operation *op, const struct norm_shape *shape,
+                               const float *statistics, float *mean, float *variance)
+{
+    const double momentum = plan->net->layers[op->layer].momentum;
+    const int64_t rows = shape->form.rows / shape->groups * shape->form.pixels;
+    const float take = (float)momentum, keep = (float)(1.0 - momentum);
+    const float unbiased = rows > 1 ? (float)((double)rows / (double)(rows - 1)) : 1.0f;
+    for (int64_t group = 0; group < op->groups; group++) {
+        const float *m = statistics + (group * NORM_ROWS + NORM_MEAN) * shape->stride;
+        const float *v = statistics + (group * NORM_ROWS + NORM_VARIANCE) * shape->stride;
+        for (int64_t j = 0; j < shape->channels; j++) {
+            mean[j] = keep * mean[j] + take * m[j];
+            variance[j] = keep * variance[j] + take * unbiased * v[j];
+        }
+    }
+}
+
+static void run_statistics(const struct cpu_plan *plan, const struct operation *op)
+{
+    const struct norm_parameters parameters = {plan_data(plan, op, 1), plan_data(plan, op, 2),
+                                               plan->net->layers[op->layer].epsilon};
+    float *statistics = plan_data(plan, op, 3);
+    struct norm_shape shape;
+    if (!shape_of(plan, op->layer, op->operands[0].layout, &shape))
+        return;
+    norm_statistics(&shape, plan_data(plan, op, 0), &parameters, statistics, plan_data(plan, op, 4));
+    running_statistics(plan, op, &shape, statistics, plan_data(plan, op, 5), plan_data(plan, op, 6));
+}
+
+static void run_apply(const struct cpu_plan *plan, const struct operation *op)
+{
+    struct norm_term terms[NORM_TERMS] = {{0}};
+    struct norm_shape shape;
+    int count = 0;
+    if (!shape_of(plan, op->layer, op->operands[op->output].layout, &shape))
+        return;
+    for (int k = 0; k < op->output; k++) {
+        const int id = op->operands[k].id;
+        struct norm_term *term = &terms[count++];
+        *term = (struct norm_term){
+            .x = plan_data(plan, op, k), .relu = (id & TERM_RELU) != 0, .rounded = (id & TERM_ROUNDED) != 0};
+        if (id & TERM_NORM)
+            term->statistics = plan_data(plan, op, ++k);
+    }
+    norm_apply(&shape, terms, count, plan_data(plan, op, op->output));
+}
+
+static void run_backward(const struct cpu_plan *plan, const struct operation *op)
+{
+    struct norm_shape shape;
+    if (shape_of(plan, op->layer, op->operands[0].layout, &shape))
+        norm_backward(&shape, plan_data(plan, op, 0), plan_data(plan, op, 1), plan->layers[op->layer].fused,
+                      plan_data(plan, op, 2), plan_data(plan, op, 3), plan_data(plan, op, 4), plan_data(plan, op, 5),
+                      plan_data(plan, op, 6));
+}
+
+/* ---- with statistics of the batch ---- */
+
+bool plan_norm_input(struct cpu_plan *plan, int norm, struct invar_error *err)
+{
+    const int source = plan->net->layers[norm].input[0];
+    struct layer_state *state = &plan->layers[norm];
+    if (plan->layers[source].term_count == 0)
+        return true;
+    return plan_make(plan, source, err) &&
+           plan_convert(plan, WORK_REORDER, norm, plan->layers[source].out, state->in.layout, &state->in, err);
+}
+
+/* The input, channels last where it lies in no way that our kernels know. */
+static bool known_input(struct cpu_plan *plan, int number, struct norm_shape *shape, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    const struct value from = plan->layers[plan->net->layers[number].input[0]].out;
+    state->in = from;
+    if (shape_of(plan, number, from.layout, shape))
+        return true;
+    const struct layout *known =
+        plan_layout(plan, plan->net->layers[number].shape, onednn_layout_dtype(from.layout), LAYOUT_CHANNEL_LAST, err);
+    return known && plan_convert(plan, WORK_REORDER, number, from, known, &state->in, err) &&
+           (shape_of(plan, number, known, shape) || plan_no_kernel(plan, number, err));
+}
+
+static bool statistics(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    struct value parameter[4];
+    struct norm_shape shape;
+    if (!known_input(plan, number, &shape, err))
+        return false;
+    const int scratch = plan_buffer(plan, norm_scratch_bytes(&shape), err);
+    state->statistics = plan_buffer(plan, norm_statistics_bytes(&shape), err);
+    if (scratch < 0 || state->statistics < 0)
+        return false;
+    for (int slot = 0; slot < 4; slot++)
+        if (!plan_parameter(plan, number, slot, false, &parameter[slot], err))
+            return false;
+    struct operation *op = plan_operation(plan, WORK_NORM_FORWARD, number, NULL, err);
+    if (!op)
+        return false;
+    op->run = run_statistics;
+    op->groups = plan->options.running_groups ? plan->options.running_groups : plan->options.groups;
+    plan_operand(op, 0, state->in.buffer, 0, state->in.layout);
+    plan_operand(op, 0, parameter[0].buffer, 0, NULL);
+    plan_operand(op, 0, parameter[1].buffer, 0, NULL);
+    plan_operand(op, 0, state->statistics, 0, NULL);
+    plan_operand(op, 0, scratch, 0, NULL);
+    plan_operand(op, 0, parameter[2].buffer, 0, NULL);
+    plan_operand(op, 0, parameter[3].buffer, 0, NULL);
+    plan_defer_norm(plan, number);
+    return true;
+}
+
+bool plan_norm_apply(struct cpu_plan *plan, int layer, const struct term *terms, int count, struct value out,
+                     struct invar_error *err)
+{
+    const bool again = plan->forward_count > 0;
+    const int norm = terms[count - 1].norm; /* what is not finite, is by its parameters */
+    struct operation *op =
+        plan_operation(plan, again ? WORK_NORM_AGAIN : WORK_NORM_FORWARD, norm >= 0 ? norm : layer, NULL, err);
+    if (!op)
+        return false;
+    op->run = run_apply;
+    for (int i = 0; i < count; i++) {
+        const struct term *term = &terms[i];
+        const struct value x = term->norm >= 0 ? plan->layers[term->norm].in : plan->layers[term->source].out;
+        const int id = TERM | (term->norm >= 0 ? TERM_NORM : 0) | (term->relu ? TERM_RELU : 0) |
+                       (term->rounded ? TERM_ROUNDED : 0);
+        plan_operand(op, id, x.buffer, 0, NULL);
+        if (term->norm >= 0)
+            plan_operand(op, 0, plan->layers[term->norm].statistics, 0, NULL);
+    }
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, out.buffer, 0, out.layout);
+    return true;
+}
+
+bool plan_batchnorm_backward(struct cpu_plan *plan, int number, struct value gradient, bool in_place, struct value *out,
+                             struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    struct value scale, shift;
+    struct norm_shape shape;
+    *out = gradient;
+    if (!shape_of(plan, number, state->in.layout, &shape))
+        return plan_no_kernel(plan, number, err);
+    const int scratch = plan_buffer(plan, norm_scratch_bytes(&shape), err);
+    if (scratch < 0 || (!in_place && !plan_value(plan, state->in.layout, out, err)) ||
+        !plan_parameter(plan, number, 0, true, &scale, err) || !plan_parameter(plan, number, 1, true, &shift, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_NORM_BACKWARD, number, NULL, err);
+    if (!op)
+        return false;
+    op->run = run_backward;
+    plan_operand(op, 0, state->in.buffer, 0, state->in.layout);
+    plan_operand(op, 0, state->statistics, 0, NULL);
+    plan_operand(op, DNNL_ARG_DIFF_DST, gradient.buffer, 0, gradient.layout);
+    plan_operand(op, DNNL_ARG_DIFF_SRC, out->buffer, 0, out->layout);
+    plan_operand(op, 0, scale.buffer, 0, NULL);
+    plan_operand(op, 0, shift.buffer, 0, NULL);
+    plan_operand(op, 0, scratch, 0, NULL);
+    return true;
+}
+
+/* ---- with running statistics ---- */
+
+/* Vectors go through oneDNN's batch norm as maps of one pixel. */
 static const struct layout *norm_layout(struct cpu_plan *plan, int layer, const struct layout *layout,
                                         struct invar_error *err)
 {
@@ -16,214 +197,56 @@ static const struct layout *norm_layout(struct cpu_plan *plan, int layer, const 
     return plan_layout(plan, shape, INVAR_FLOAT32, LAYOUT_CHANNEL_LAST, err);
 }
 
-/* Room for one number a channel. oneDNN works on whole vectors of channels, and so may write up to 15 numbers more than
-   there are channels. */
-static int64_t channel_stride(const struct cpu_plan *plan, int layer)
-{
-    return (plan->net->layers[layer].shape.channels + 15) / 16 * 16;
-}
-
-static size_t channel_bytes(const struct cpu_plan *plan, int layer)
-{
-    return (size_t)channel_stride(plan, layer) * sizeof(float);
-}
-
-static const struct layout *channel_layout(struct cpu_plan *plan, int layer, struct invar_error *err)
-{
-    return onednn_layout(plan->onednn, INVAR_FLOAT32, 1, &plan->net->layers[layer].shape.channels, LAYOUT_PLAIN, err);
-}
-
-/* running <- (1 - momentum) running + momentum batch value, group after group. */
-static bool running_statistics(struct cpu_plan *plan, int number, struct invar_error *err)
-{
-    const struct invar_layer *layer = &plan->net->layers[number];
-    struct value mean, variance;
-    if (!plan_parameter(plan, number, 2, false, &mean, err) || !plan_parameter(plan, number, 3, false, &variance, err))
-        return false;
-    struct operation *op = plan_operation(plan, WORK_NORM_FORWARD, number, NULL, err);
-    if (!op)
-        return false;
-    op->run = rows_running_statistics;
-    op->rows = plan->options.batch / plan->options.groups * layer->shape.height * layer->shape.width;
-    op->cols = layer->shape.channels;
-    op->stride = channel_stride(plan, number);
-    op->groups = plan->options.running_groups ? plan->options.running_groups : plan->options.groups;
-    op->number = layer->momentum;
-    plan_operand(op, 0, plan->layers[number].statistics, 0, NULL);
-    plan_operand(op, 0, mean.buffer, 0, NULL);
-    plan_operand(op, 0, variance.buffer, 0, NULL);
-    return true;
-}
-
-/* Running statistics as given ones, for inference. */
-static bool inference(struct cpu_plan *plan, int number, const struct layout *layout, struct value scale,
-                      struct value shift, struct invar_error *err)
-{
-    struct layer_state *state = &plan->layers[number];
-    struct value mean, variance;
-    if (!plan_parameter(plan, number, 2, false, &mean, err) || !plan_parameter(plan, number, 3, false, &variance, err))
-        return false;
-    struct operation *op = plan_operation(plan, WORK_NORM_FORWARD, number, state->forward, err);
-    if (!op)
-        return false;
-    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, layout);
-    plan_operand(op, DNNL_ARG_MEAN, mean.buffer, 0, mean.layout);
-    plan_operand(op, DNNL_ARG_VARIANCE, variance.buffer, 0, variance.layout);
-    plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
-    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout);
-    op->output = op->operand_count;
-    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, layout);
-    return true;
-}
-
-static bool group_forward(struct cpu_plan *plan, int number, int64_t group, const struct layout *rows,
-                          struct value scale, struct value shift, struct invar_error *err)
-{
-    struct layer_state *state = &plan->layers[number];
-    const struct layout *channels = channel_layout(plan, number, err);
-    size_t at = (size_t)group * (state->in.layout->bytes / (size_t)plan->options.groups);
-    size_t statistics = (size_t)group * 2 * channel_bytes(plan, number);
-    struct operation *op = plan_operation(plan, WORK_NORM_FORWARD, number, state->forward, err);
-    if (!channels || !op)
-        return false;
-    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, at, rows);
-    plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
-    plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout);
-    plan_operand(op, DNNL_ARG_MEAN, state->statistics, statistics, channels);
-    plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, statistics + channel_bytes(plan, number), channels);
-    if (state->forward->workspace)
-        plan_operand(op, DNNL_ARG_WORKSPACE, state->workspace, (size_t)group * state->workspace_stride,
-                     state->forward->workspace);
-    op->output = op->operand_count;
-    plan_operand(op, DNNL_ARG_DST, state->out.buffer, at, rows);
-    return true;
-}
-
-/* Fused with ReLU where that was asked for (state->fused) and exists; state->fused says what it became. */
-static const struct kernel *forward_kernel(struct cpu_plan *plan, int number, const struct layout *layout,
+/* Fused with ReLU where that was asked for and exists; *relu says what it became. */
+static const struct kernel *running_kernel(struct cpu_plan *plan, int number, const struct layout *layout, bool *relu,
                                            struct invar_error *err)
 {
-    struct layer_state *state = &plan->layers[number];
-    /* Statistics of the batch are outputs in training mode only, so a target network's plan uses that mode too. */
-    bool global = plan->options.mode == INVAR_PLAN_INFERENCE;
-    enum pass pass = global ? PASS_INFERENCE : PASS_TRAINING;
-    double epsilon = plan->net->layers[number].epsilon;
+    const double epsilon = plan->net->layers[number].epsilon;
     const struct kernel *kernel = NULL;
-    if (state->fused)
-        kernel = onednn_batchnorm(plan->onednn, pass, layout, epsilon, global, true, NULL, err);
-    if (!kernel) {
-        state->fused = false;
-        kernel = onednn_batchnorm(plan->onednn, pass, layout, epsilon, global, false, NULL, err);
-    }
+    if (*relu)
+        kernel = onednn_batchnorm(plan->onednn, layout, epsilon, true, err);
+    *relu = kernel != NULL;
+    if (!kernel)
+        kernel = onednn_batchnorm(plan->onednn, layout, epsilon, false, err);
     if (!kernel)
         plan_no_kernel(plan, number, err);
     return kernel;
 }
 
-bool plan_batchnorm_forward(struct cpu_plan *plan, int number, struct invar_error *err)
+static bool running(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
 {
+    static const int ids[] = {DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE};
     struct layer_state *state = &plan->layers[number];
-    struct value scale, shift;
-    int source = plan->net->layers[number].input[0];
-    bool training = plan->options.mode == INVAR_PLAN_TRAINING;
-    state->in = plan->layers[source].out;
-    const struct layout *whole = norm_layout(plan, number, state->in.layout, err);
-    const struct layout *rows =
-        whole ? onednn_layout_rows(plan->onednn, whole, plan->options.batch / plan->options.groups, err) : NULL;
-    if (!rows || !plan_parameter(plan, number, 0, false, &scale, err) ||
-        !plan_parameter(plan, number, 1, false, &shift, err))
-        return false;
-    state->forward = forward_kernel(plan, number, plan->options.mode == INVAR_PLAN_INFERENCE ? whole : rows, err);
+    struct value parameter[4];
+    const int source = plan->net->layers[number].input[0];
+    const bool alias = plan->net->layers[source].kind == INVAR_LAYER_FLATTEN; /* of a map that others may read */
+    state->in = state->out = plan->layers[source].out;
+    const struct layout *layout = norm_layout(plan, number, state->in.layout, err);
+    state->fused = relu_follows;
+    state->forward = layout ? running_kernel(plan, number, layout, &state->fused, err) : NULL;
     if (!state->forward)
         return false;
-    bool alias = plan->net->layers[source].kind == INVAR_LAYER_FLATTEN; /* of a map that others may read */
-    bool in_place =
-        !training && !alias && plan->layers[source].consumers == 1 && !plan->buffers[state->in.buffer].constant;
-    if (in_place)
-        state->out = state->in;
-    else if (!plan_value(plan, state->in.layout, &state->out, err))
+    if (relu_follows)
+        plan->layers[number + 1].fused = state->fused;
+    if ((alias || plan->layers[source].consumers > 1 || plan->buffers[state->in.buffer].constant) &&
+        !plan_value(plan, state->in.layout, &state->out, err))
         return false;
-    if (plan->options.mode == INVAR_PLAN_INFERENCE)
-        return inference(plan, number, whole, scale, shift, err);
-    size_t groups = (size_t)plan->options.groups;
-    state->statistics = plan_buffer(plan, groups * 2 * channel_bytes(plan, number), err);
-    if (state->forward->workspace) {
-        state->workspace_stride = (state->forward->workspace->bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        state->workspace = plan_buffer(plan, groups * state->workspace_stride, err);
-    }
-    if (state->statistics < 0 || state->workspace < 0)
-        return false;
-    for (int64_t group = 0; group < plan->options.groups; group++)
-        if (!group_forward(plan, number, group, rows, scale, shift, err))
+    for (int slot = 0; slot < 4; slot++)
+        if (!plan_parameter(plan, number, slot, false, &parameter[slot], err))
             return false;
-    return running_statistics(plan, number, err);
-}
-
-static bool group_backward(struct cpu_plan *plan, int number, int64_t group, const struct kernel *kernel,
-                           const struct layout *rows, struct value gradient, struct value out, int sums,
-                           struct invar_error *err)
-{
-    struct layer_state *state = &plan->layers[number];
-    const struct layout *channels = channel_layout(plan, number, err);
-    size_t at = (size_t)group * (state->in.layout->bytes / (size_t)plan->options.groups);
-    size_t bytes = channel_bytes(plan, number), pair = (size_t)group * 2 * bytes;
-    struct value scale, shift;
-    if (!channels || !plan_parameter(plan, number, 0, false, &scale, err) ||
-        !plan_parameter(plan, number, 1, false, &shift, err))
-        return false;
-    struct operation *op = plan_operation(plan, WORK_NORM_BACKWARD, number, kernel, err);
+    struct operation *op = plan_operation(plan, WORK_NORM_FORWARD, number, state->forward, err);
     if (!op)
         return false;
-    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, at, rows);
-    plan_operand(op, DNNL_ARG_MEAN, state->statistics, pair, channels);
-    plan_operand(op, DNNL_ARG_VARIANCE, state->statistics, pair + bytes, channels);
-    plan_operand(op, DNNL_ARG_SCALE, scale.buffer, 0, scale.layout);
-    if (onednn_norm_reads_shift(kernel))
-        plan_operand(op, DNNL_ARG_SHIFT, shift.buffer, 0, shift.layout);
-    plan_operand(op, DNNL_ARG_DIFF_DST, gradient.buffer, at, rows);
-    plan_operand(op, DNNL_ARG_DIFF_SRC, out.buffer, at, rows);
-    plan_operand(op, DNNL_ARG_DIFF_SCALE, sums, pair, channels);
-    plan_operand(op, DNNL_ARG_DIFF_SHIFT, sums, pair + bytes, channels);
-    if (state->forward->workspace)
-        plan_operand(op, DNNL_ARG_WORKSPACE, state->workspace, (size_t)group * state->workspace_stride,
-                     state->forward->workspace);
+    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, layout);
+    for (int slot = 0; slot < 4; slot++)
+        plan_operand(op, ids[slot], parameter[slot].buffer, 0, parameter[slot].layout);
+    op->output = op->operand_count;
+    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, layout);
     return true;
 }
 
-bool plan_batchnorm_backward(struct cpu_plan *plan, int number, struct value gradient, bool in_place, struct value *out,
-                             struct invar_error *err)
+bool plan_batchnorm_forward(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
 {
-    struct layer_state *state = &plan->layers[number];
-    const struct layout *whole = norm_layout(plan, number, state->in.layout, err);
-    const struct layout *rows =
-        whole ? onednn_layout_rows(plan->onednn, whole, plan->options.batch / plan->options.groups, err) : NULL;
-    const struct kernel *kernel =
-        rows ? onednn_batchnorm(plan->onednn, PASS_BACKWARD, rows, plan->net->layers[number].epsilon, false,
-                                state->fused, state->forward, err)
-             : NULL;
-    if (!kernel)
-        return plan_no_kernel(plan, number, err);
-    int sums = plan_buffer(plan, (size_t)plan->options.groups * 2 * channel_bytes(plan, number), err);
-    struct value scale, shift;
-    if (in_place)
-        *out = gradient;
-    else if (!plan_value(plan, state->in.layout, out, err))
-        return false;
-    if (sums < 0 || !plan_parameter(plan, number, 0, true, &scale, err) ||
-        !plan_parameter(plan, number, 1, true, &shift, err))
-        return false;
-    for (int64_t group = 0; group < plan->options.groups; group++)
-        if (!group_backward(plan, number, group, kernel, rows, gradient, *out, sums, err))
-            return false;
-    struct operation *op = plan_operation(plan, WORK_NORM_BACKWARD, number, NULL, err);
-    if (!op)
-        return false;
-    op->run = rows_sum_groups;
-    op->groups = plan->options.groups;
-    op->cols = plan->net->layers[number].shape.channels;
-    op->stride = channel_stride(plan, number);
-    plan_operand(op, 0, sums, 0, NULL);
-    plan_operand(op, 0, scale.buffer, 0, NULL);
-    plan_operand(op, 0, shift.buffer, 0, NULL);
-    return true;
+    return plan->options.mode == INVAR_PLAN_INFERENCE ? running(plan, number, relu_follows, err)
+                                                      : statistics(plan, number, err);
 }

@@ -42,35 +42,3 @@ void rows_l2normalise_backward(const struct cpu_plan *plan, const struct operati
             dx[i * cols + j] = (dy[i * cols + j] - y[i * cols + j] * along) * scale;
     }
 }
-
-/* The variance of the batch is the biased one, the running variance takes the unbiased. */
-void rows_running_statistics(const struct cpu_plan *plan, const struct operation *op)
-{
-    const float *batch = plan_data(plan, op, 0); /* [groups][mean, variance][stride] */
-    float *mean = plan_data(plan, op, 1), *variance = plan_data(plan, op, 2);
-    float take = (float)op->number, keep = (float)(1.0 - op->number);
-    float unbiased = op->rows > 1 ? (float)((double)op->rows / (double)(op->rows - 1)) : 1.0f;
-    for (int64_t group = 0; group < op->groups; group++) {
-        const float *m = batch + group * 2 * op->stride, *v = m + op->stride;
-        for (int64_t j = 0; j < op->cols; j++) {
-            mean[j] = keep * mean[j] + take * m[j];
-            variance[j] = keep * variance[j] + take * unbiased * v[j];
-        }
-    }
-}
-
-/* Gradients of scale and shift: the sum over groups. */
-void rows_sum_groups(const struct cpu_plan *plan, const struct operation *op)
-{
-    const float *sums = plan_data(plan, op, 0); /* [groups][scale, shift][stride] */
-    float *scale = plan_data(plan, op, 1), *shift = plan_data(plan, op, 2);
-    for (int64_t j = 0; j < op->cols; j++) {
-        float a = 0.0f, b = 0.0f;
-        for (int64_t group = 0; group < op->groups; group++) {
-            a += sums[group * 2 * op->stride + j];
-            b += sums[(group * 2 + 1) * op->stride + j];
-        }
-        scale[j] = a;
-        shift[j] = b;
-    }
-}
