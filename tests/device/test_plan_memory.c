@@ -37,7 +37,7 @@ static void test_memory(void **state)
     (void)state;
     printf("all outputs %zu; workspace: training %zu, forward %zu, inference %zu; reorders %lld\n", all,
            training.workspace, forward.workspace, inference.workspace, (long long)training.reorders);
-    assert_true(training.workspace < all);
+    assert_true(training.workspace < all / 2); /* outputs of convolutions alone are kept, a third of all */
     assert_true(forward.workspace < all / 4);
     /* where the prepared weights are kept as well */
     assert_true(inference.workspace < all / 4 + inference.weights);

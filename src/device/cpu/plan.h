@@ -57,7 +57,7 @@ struct operation {
     int operand_count;
     int output;    /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
     bool prepares; /* what it makes depends on the weights alone and is kept while they stay */
-    int64_t rows, cols, groups;
+    int64_t rows, cols, groups, stride;
     double number;
     struct winograd winograd;
     bool transposed, sum, relu; /* Winograd's: weights that are; what is done with the product */
