@@ -329,7 +329,7 @@ static void write_tiles(const struct winograd *w, const float *m, int64_t first,
 
 /* A sum in float32 errs by the length of its chain, so chains are short: so many channels, or the tiles of a block, and
    then their sums. It is also what stays in the first cache. */
-#define CHAIN 32
+#define CHAIN 16
 
 INLINE void add_up(vector s[ROWS][COLUMNS], int columns, bool add, float *c, int64_t c_block)
 {
