@@ -37,7 +37,7 @@ void invar_device_close(struct invar_device *device);
 const char *invar_device_name(const struct invar_device *device);
 /** The library that computes on the device of that name, and the instruction set it takes: "oneDNN 2.6.3, AVX2". No
  * device is opened; for a name that is unknown the text is empty. */
-void invar_device_library(const char *name, char *out, size_t size);
+void invar_device_engine(const char *name, char *out, size_t size);
 /** At least 1: what 0 became. */
 int invar_device_threads(const struct invar_device *device);
 /** One line: processor, instruction set, library version. */
@@ -49,7 +49,7 @@ bool invar_device_precision(const struct invar_device *device, enum invar_precis
 /** What computes, as runs and results record it: the same recipe differs in rounding where one of these does. */
 struct invar_machine {
     char processor[64];       /**< the name that it gives itself: "AMD EPYC 7B13 64-Core Processor" */
-    char library[32];         /**< that computes: "oneDNN 2.6.3" */
+    char engine[32];          /**< that computes: "oneDNN 2.6.3" */
     char instruction_set[32]; /**< that is used, as ONEDNN_MAX_CPU_ISA names it: "AVX2", "AVX512_CORE_BF16" */
     const char *precision;    /**< of activations: "float32" or "bfloat16" */
     int threads;
@@ -57,7 +57,7 @@ struct invar_machine {
 /** Of work in the precision `wanted`, which is refused as invar_device_precision does. */
 bool invar_device_machine(const struct invar_device *device, enum invar_precision wanted, struct invar_machine *out,
                           struct invar_error *err);
-/** Appends {"processor": "...", "library": "...", "instruction_set": "...", "precision": "...", "threads": 2}. */
+/** Appends {"processor": "...", "engine": "...", "instruction_set": "...", "precision": "...", "threads": 2}. */
 bool invar_machine_write(const struct invar_machine *machine, struct invar_text *out, struct invar_error *err);
 
 /** Device memory, zeroed, aligned to 64; NULL with err set where it cannot be had. Give it back (NULL is accepted) to

@@ -75,9 +75,9 @@ static int run(int argc, char **argv)
         return CLI_DONE;
     }
     if (!strcmp(argv[1], "--version")) {
-        char library[96];
-        invar_device_library("cpu", library, sizeof library);
-        printf("invar %s (%s)\n", INVAR_VERSION, library);
+        char engine[96];
+        invar_device_engine("cpu", engine, sizeof engine);
+        printf("invar %s (%s)\n", INVAR_VERSION, engine);
         return CLI_DONE;
     }
     for (const struct verb *verb = verbs; verb->name; ++verb)

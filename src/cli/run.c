@@ -312,7 +312,7 @@ bool cli_run_add_machine(const struct cli_run *run, cJSON *result, struct invar_
     cJSON_DeleteItemFromObjectCaseSensitive(result, "machine");
     cJSON *object = cJSON_AddObjectToObject(result, "machine");
     cJSON_AddStringToObject(object, "processor", machine.processor);
-    cJSON_AddStringToObject(object, "library", machine.library);
+    cJSON_AddStringToObject(object, "engine", machine.engine);
     cJSON_AddStringToObject(object, "instruction_set", machine.instruction_set);
     cJSON_AddStringToObject(object, "precision", machine.precision);
     cJSON_AddNumberToObject(object, "threads", machine.threads);

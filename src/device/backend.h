@@ -7,8 +7,8 @@
 
 struct invar_backend {
     const char *name;
-    /** As invar_device_library. */
-    void (*library)(char *out, size_t size);
+    /** As invar_device_engine. */
+    void (*engine)(char *out, size_t size);
     /** Fills device->state and the texts of device. */
     bool (*open)(struct invar_device *device, struct invar_error *err);
     void (*close)(struct invar_device *device);
@@ -51,8 +51,8 @@ struct invar_device {
     int threads;
     bool planning; /* nothing made here has memory, and nothing runs */
     char description[160];
-    char processor[64], library[32], instruction_set[32]; /* as in struct invar_machine */
-    void *state;                                          /* the backend's */
+    char processor[64], engine[32], instruction_set[32]; /* as in struct invar_machine */
+    void *state;                                         /* the backend's */
 };
 
 /** Every backend's plan begins with this. */

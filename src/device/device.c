@@ -67,11 +67,11 @@ const char *invar_device_name(const struct invar_device *device)
     return device->backend->name;
 }
 
-void invar_device_library(const char *name, char *out, size_t size)
+void invar_device_engine(const char *name, char *out, size_t size)
 {
     const struct invar_backend *backend = find_backend(name);
     if (backend)
-        backend->library(out, size);
+        backend->engine(out, size);
     else if (size > 0)
         out[0] = '\0';
 }

@@ -71,7 +71,7 @@ bool invar_device_machine(const struct invar_device *device, enum invar_precisio
         return false;
     *out = (struct invar_machine){.precision = invar_precision_name(used), .threads = device->threads};
     memcpy(out->processor, device->processor, sizeof out->processor);
-    memcpy(out->library, device->library, sizeof out->library);
+    memcpy(out->engine, device->engine, sizeof out->engine);
     memcpy(out->instruction_set, device->instruction_set, sizeof out->instruction_set);
     return true;
 }
@@ -79,8 +79,8 @@ bool invar_device_machine(const struct invar_device *device, enum invar_precisio
 bool invar_machine_write(const struct invar_machine *machine, struct invar_text *out, struct invar_error *err)
 {
     return invar_text_printf(out, err,
-                             "{\"processor\": \"%s\", \"library\": \"%s\", \"instruction_set\": \"%s\", \"precision\": "
+                             "{\"processor\": \"%s\", \"engine\": \"%s\", \"instruction_set\": \"%s\", \"precision\": "
                              "\"%s\", \"threads\": %d}",
-                             machine->processor, machine->library, machine->instruction_set, machine->precision,
+                             machine->processor, machine->engine, machine->instruction_set, machine->precision,
                              machine->threads);
 }

@@ -10,7 +10,7 @@ enum { MOST_MACHINES = 64 };
 static const struct {
     const char *key, *shown;
 } fields[] = {{"processor", "processor"},
-              {"library", "library"},
+              {"engine", "library"},
               {"instruction_set", "instruction set"},
               {"precision", "precision"},
               {"threads", "threads"}};

@@ -424,8 +424,8 @@ static bool is_other_machine(const struct invar_trainer *t, const struct invar_s
         return false;
     return invar_text_printf(
                now, NULL,
-               "\"processor\": \"%s\", \"library\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\"",
-               machine.processor, machine.library, machine.instruction_set, machine.precision) &&
+               "\"processor\": \"%s\", \"engine\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\"",
+               machine.processor, machine.engine, machine.instruction_set, machine.precision) &&
            !strstr(before, now->data);
 }
 

@@ -21,7 +21,7 @@ static void test_machine(void **state)
     assert_int_equal(machine.threads, 3);
     assert_true(strlen(machine.processor) > 0 && machine.processor[strlen(machine.processor) - 1] != ' ');
     assert_null(strpbrk(machine.processor, "\"\\\n"));
-    assert_non_null(strstr(invar_device_describe(device), machine.library));
+    assert_non_null(strstr(invar_device_describe(device), machine.engine));
     assert_non_null(strstr(invar_device_describe(device), machine.instruction_set));
     assert_ok(invar_device_machine(device, INVAR_PRECISION_FLOAT32, &machine, &err), &err);
     assert_string_equal(machine.precision, "float32");
@@ -30,11 +30,11 @@ static void test_machine(void **state)
         assert_refused(invar_device_machine(device, INVAR_PRECISION_BFLOAT16, &machine, &err), &err, INVAR_ERROR_USAGE,
                        "precision bfloat16");
     strcpy(machine.processor, "P");
-    strcpy(machine.library, "L 1.2");
+    strcpy(machine.engine, "L 1.2");
     strcpy(machine.instruction_set, "AVX2");
     machine.precision = "float32";
     assert_ok(invar_machine_write(&machine, &text, &err), &err);
-    assert_string_equal(text.data, "{\"processor\": \"P\", \"library\": \"L 1.2\", \"instruction_set\": \"AVX2\", "
+    assert_string_equal(text.data, "{\"processor\": \"P\", \"engine\": \"L 1.2\", \"instruction_set\": \"AVX2\", "
                                    "\"precision\": \"float32\", \"threads\": 3}");
     invar_text_free(&text);
     invar_device_close(device);

@@ -43,13 +43,13 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     onednn_free(probe);
     device->state = state;
     invar_processor_name(device->processor, sizeof device->processor);
-    onednn_version(device->library, sizeof device->library);
+    onednn_version(device->engine, sizeof device->engine);
     snprintf(device->instruction_set, sizeof device->instruction_set, "%s%s", onednn_instruction_set(),
              state->emulates ? ", emulated" : "");
-    char library[96];
-    onednn_describe(library, sizeof library);
+    char engine[96];
+    onednn_describe(engine, sizeof engine);
     snprintf(device->description, sizeof device->description, "cpu, %d thread%s, %s%s", device->threads,
-             device->threads == 1 ? "" : "s", library,
+             device->threads == 1 ? "" : "s", engine,
              state->bfloat16   ? ""
              : state->emulates ? ", bfloat16 emulated"
                                : ", no bfloat16");
@@ -146,7 +146,7 @@ done:
 
 const struct invar_backend invar_backend_cpu = {
     .name = "cpu",
-    .library = onednn_describe,
+    .engine = onednn_describe,
     .open = cpu_open,
     .close = cpu_close,
     .precision = cpu_precision,

@@ -7,7 +7,7 @@ const objective = r => [...new Set(Object.keys(r.settings).filter(k => k.startsW
   .map(t => { const w = setting(r, `terms.${t}.weight`); return w && w !== "1" ? `${w} × ${t}` : t; }).join(" + ");
 const encoder = r => [setting(r, "encoder.kind"), setting(r, "encoder.widths"), setting(r, "encoder.width") && "width " + setting(r, "encoder.width")].filter(Boolean).join(" ");
 const steps = r => { const s = series(r, "loss") || r.series[0]; return s && s.step.length ? s.step[s.step.length - 1] : undefined; };
-const machineText = m => [m.processor, m.library, m.instruction_set, m.precision, isNumber(m.threads) && `${m.threads} thread${m.threads === 1 ? "" : "s"}`].filter(Boolean).join(", ");
+const machineText = m => [m.processor, m.engine, m.instruction_set, m.precision, isNumber(m.threads) && `${m.threads} thread${m.threads === 1 ? "" : "s"}`].filter(Boolean).join(", ");
 const machinesText = (list, joint) => [...new Set(list.filter(Boolean).map(machineText))].join(joint);
 const measuredOn = r => machinesText([...Object.values(r.probe || {}), r.robustness, r.inspect].map(x => x && x.machine), "; ");
 const repeat = r => `invar pretrain ${folderOf(Object.assign({}, r, {folder: r.folder + "/recipe.yaml"}))} --run NEW`;
