@@ -80,7 +80,7 @@ INLINE void map_store(map_number *p, vector v)
 #define AT_B (1 / (2 * B2 * (B2 - A2)))
 
 /* B^T x */
-INLINE void input_transform(vector r[6], const vector x[6])
+INLINE void input_transform(vector r[6], const vector *x)
 {
     const vector even_a = x[4] - B2 * x[2], odd_a = x[3] - B2 * x[1];
     const vector even_b = x[4] - A2 * x[2], odd_b = x[3] - A2 * x[1];
@@ -104,7 +104,7 @@ INLINE void output_transform(vector y[4], const vector m[6])
 }
 
 /* A y */
-INLINE void gradient_transform(vector r[6], const vector y[4])
+INLINE void gradient_transform(vector r[6], const vector *y)
 {
     const vector even_a = y[0] + A2 * y[2], odd_a = A1 * y[1] + A3 * y[3];
     const vector even_b = y[0] + B2 * y[2], odd_b = B1 * y[1] + B3 * y[3];
@@ -199,68 +199,66 @@ INLINE void load_pixels(const struct winograd *w, const struct winograd_strides 
     }
 }
 
+/* What a map's tiles of size x size become, by a transform in one dimension from `size` to 6. */
+struct reading {
+    const struct winograd_strides *strides;
+    int64_t channels;
+    int size, before;
+    void (*transform)(vector r[6], const vector *x);
+};
+
+/* to[36] <- T x T^T. */
+INLINE void transform_tile(const struct reading *how, const vector *x, float *to, int64_t point)
+{
+    vector half[36];
+    UNROLL
+    for (int j = 0; j < how->size; j++) {
+        vector column[6], r[6];
+        UNROLL
+        for (int i = 0; i < how->size; i++)
+            column[i] = x[i * how->size + j];
+        how->transform(r, column);
+        UNROLL
+        for (int i = 0; i < 6; i++)
+            half[i * how->size + j] = r[i];
+    }
+    UNROLL
+    for (int i = 0; i < 6; i++) {
+        vector r[6];
+        how->transform(r, half + i * how->size);
+        UNROLL
+        for (int j = 0; j < 6; j++)
+            store(to + (i * 6 + j) * point, r[j]);
+    }
+}
+
+INLINE void transform_tiles(const struct winograd *w, const struct reading *how, const map_number *map, int64_t first,
+                            int64_t count, int64_t room, int64_t block, int64_t blocks, float *out)
+{
+    const int64_t point = winograd_plane(winograd_blocks(w, how->channels) * room * LANES);
+    const struct tile start = find_tile(w, how->strides, first);
+    for (int64_t b = block; b < block + blocks; b++) {
+        struct tile tile = start;
+        for (int64_t t = 0; t < count; t++, tile = next_tile(w, how->strides, tile)) {
+            vector x[36];
+            load_pixels(w, how->strides, &tile, map + b * how->strides->block, how->size, how->before, x);
+            transform_tile(how, x, out + (b * room + t) * LANES, point);
+        }
+    }
+}
+
 static void read_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                        int64_t block, int64_t blocks, float *v)
 {
-    const int64_t all = winograd_blocks(w, w->in), point = winograd_plane(all * room * LANES);
-    const struct tile start = find_tile(w, &w->read, first);
-    for (int64_t b = block; b < block + blocks; b++) {
-        struct tile tile = start;
-        for (int64_t t = 0; t < count; t++, tile = next_tile(w, &w->read, tile)) {
-            float *to = v + (b * room + t) * LANES;
-            vector x[36], half[36];
-            load_pixels(w, &w->read, &tile, (const map_number *)map + b * w->read.block, 6, 1, x);
-            UNROLL
-            for (int j = 0; j < 6; j++) {
-                const vector column[6] = {x[j], x[6 + j], x[12 + j], x[18 + j], x[24 + j], x[30 + j]};
-                vector r[6];
-                input_transform(r, column);
-                UNROLL
-                for (int i = 0; i < 6; i++)
-                    half[i * 6 + j] = r[i];
-            }
-            UNROLL
-            for (int i = 0; i < 6; i++) {
-                vector r[6];
-                input_transform(r, half + i * 6);
-                UNROLL
-                for (int j = 0; j < 6; j++)
-                    store(to + (i * 6 + j) * point, r[j]);
-            }
-        }
-    }
+    const struct reading how = {&w->read, w->in, 6, 1, input_transform};
+    transform_tiles(w, &how, map, first, count, room, block, blocks, v);
 }
 
 static void read_gradient_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                                 int64_t block, int64_t blocks, float *g)
 {
-    const int64_t all = winograd_blocks(w, w->out), point = winograd_plane(all * room * LANES);
-    const struct tile start = find_tile(w, &w->written, first);
-    for (int64_t b = block; b < block + blocks; b++) {
-        struct tile tile = start;
-        for (int64_t t = 0; t < count; t++, tile = next_tile(w, &w->written, tile)) {
-            float *to = g + (b * room + t) * LANES;
-            vector y[16], half[24];
-            load_pixels(w, &w->written, &tile, (const map_number *)map + b * w->written.block, 4, 0, y);
-            UNROLL
-            for (int j = 0; j < 4; j++) {
-                const vector column[4] = {y[j], y[4 + j], y[8 + j], y[12 + j]};
-                vector r[6];
-                gradient_transform(r, column);
-                UNROLL
-                for (int i = 0; i < 6; i++)
-                    half[i * 4 + j] = r[i];
-            }
-            UNROLL
-            for (int i = 0; i < 6; i++) {
-                vector r[6];
-                gradient_transform(r, half + i * 4);
-                UNROLL
-                for (int j = 0; j < 6; j++)
-                    store(to + (i * 6 + j) * point, r[j]);
-            }
-        }
-    }
+    const struct reading how = {&w->written, w->out, 4, 0, gradient_transform};
+    transform_tiles(w, &how, map, first, count, room, block, blocks, g);
 }
 
 /* The pixels of a tile that lie within the map. */
