@@ -363,11 +363,8 @@ static int64_t read_number(const struct invar_safetensors *file, const char *key
 static bool restore(struct invar_trainer *t, const struct invar_safetensors *file, const char *path, int64_t step,
                     struct invar_error *err)
 {
-    const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
-    bool length, place;
-
-    if (!recipe || !invar_folder_compare(t, recipe, &length, &place, NULL) || read_number(file, "invar.step") != step)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: belongs to another run", path);
+    if (read_number(file, "invar.step") != step)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is that of another step", path);
     for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
             return false;
@@ -402,13 +399,17 @@ static bool check_identity(const struct invar_trainer *t, const struct invar_saf
 }
 
 /* What is no damage of the checkpoint but asked for otherwise: other data, another length. */
-static bool admit(struct invar_trainer *t, const struct invar_safetensors *file, int64_t step, struct invar_error *err)
+static bool admit(struct invar_trainer *t, const struct invar_safetensors *file, const char *path, int64_t step,
+                  struct invar_error *err)
 {
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
     bool length, place;
 
     if (!recipe || !invar_folder_compare(t, recipe, &length, &place, NULL))
-        return true;
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: was written under other settings than recipe.yaml beside it has: put recipe.yaml "
+                               "back as it was, or give another --run",
+                               path);
     return check_identity(t, file, place, err) && invar_length_restore(t, file, step, length, err);
 }
 
@@ -474,7 +475,7 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
         if (!invar_folder_path(t, name, path, err))
             return false;
         const bool whole = invar_safetensors_read(&file, path, &damage);
-        if (whole && !admit(t, file, step, err)) {
+        if (whole && !admit(t, file, path, step, err)) {
             invar_safetensors_free(file);
             return false;
         }

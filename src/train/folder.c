@@ -3,6 +3,7 @@
  * The run folder. recipe.yaml comes first, then checkpoints, projector.safetensors, last encoder.safetensors; each
  * appears whole or not at all, so that a run that was killed between any two of them can go on.
  */
+#include "train/recipe.h"
 #include "train/trainer.h"
 
 #include "invar/file.h"
@@ -85,8 +86,8 @@ static bool may_differ(const char *section, const char *there, const char *here,
     return of_length || of_place;
 }
 
-bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
-                          struct invar_error *err)
+static bool compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
+                    struct invar_error *err)
 {
     const char *here = t->recipe_text.data, *section = "";
     int line = 1;
@@ -109,6 +110,21 @@ bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool
         there += a + 1;
         here += b + 1;
     }
+}
+
+/* A recipe of an earlier version lacks the options that came since: they have their defaults. One that cannot be read
+   is compared as it is. */
+bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
+                          struct invar_error *err)
+{
+    struct invar_recipe *recipe = invar_recipe_parse(there, "recipe.yaml", NULL);
+    struct invar_text whole = {0};
+    const bool complete = recipe && invar_recipe_write(recipe, &whole, NULL);
+    const bool same = compare(t, complete ? whole.data : there, length, place, err);
+
+    invar_text_free(&whole);
+    invar_recipe_free(recipe);
+    return same;
 }
 
 /* Two processes in one folder would overwrite each other's checkpoints. The lock goes with the process, however it

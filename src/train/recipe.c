@@ -176,23 +176,34 @@ static bool read_all(const struct invar_node *root, const char *name_or_path, st
            invar_recipe_check(recipe, invar_node_origin(root), err);
 }
 
+static struct invar_recipe *from_node(const struct invar_node *root, const char *name_or_path, struct invar_error *err)
+{
+    struct invar_recipe *recipe = invar_alloc(1, sizeof *recipe, err);
+
+    if (recipe && read_all(root, name_or_path, recipe, err))
+        return recipe;
+    invar_recipe_free(recipe);
+    return NULL;
+}
+
 struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *const *overrides, int override_count,
                                        struct invar_error *err)
 {
-    struct invar_recipe *recipe = NULL, *result = NULL;
     struct invar_node *root = read_document(name_or_path, err);
+    struct invar_recipe *recipe =
+        root && invar_recipe_override(root, overrides, override_count, err) ? from_node(root, name_or_path, err) : NULL;
 
-    if (!root || !invar_recipe_override(root, overrides, override_count, err))
-        goto done;
-    recipe = invar_alloc(1, sizeof *recipe, err);
-    if (!recipe || !read_all(root, name_or_path, recipe, err))
-        goto done;
-    result = recipe;
-    recipe = NULL;
-done:
-    invar_recipe_free(recipe);
     invar_node_free(root);
-    return result;
+    return recipe;
+}
+
+struct invar_recipe *invar_recipe_parse(const char *text, const char *name, struct invar_error *err)
+{
+    struct invar_node *root = invar_node_parse(text, strlen(text), name, err);
+    struct invar_recipe *recipe = root ? from_node(root, name, err) : NULL;
+
+    invar_node_free(root);
+    return recipe;
 }
 
 void invar_recipe_free(struct invar_recipe *recipe)

@@ -19,6 +19,9 @@ extern const char *const invar_recipe_sections[];
 /** Recipes embedded at build time (cmake/EmbedRecipes.cmake); ended by a NULL name. */
 extern const struct invar_recipe_name invar_recipe_shipped[];
 
+/** A recipe from its text; `name` is what messages call it. */
+struct invar_recipe *invar_recipe_parse(const char *text, const char *name, struct invar_error *err);
+
 /** Applies overrides to the document; another kind of encoder or optimiser drops the file's options
  * of it. */
 bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);

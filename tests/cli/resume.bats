@@ -124,3 +124,21 @@ changed() {
     fails_with 1 "$invar" pretrain --resume --run grouped --threads 1 training.epochs=3
     says "the refinement groups"
 }
+
+@test "a run of an earlier version, whose recipe lacks a section that came since, goes on to the same bits" {
+    local constant=(training.warmup=0 training.final_ratio=1)
+    pretrain --run whole training.epochs=3 "${constant[@]}"
+    pretrain --run parts training.epochs=2 "${constant[@]}"
+    sed -i '/^device:/,$d' parts/recipe.yaml
+    "$invar" pretrain --resume --run parts --threads 1 training.epochs=3 2>/dev/null
+    cmp whole/encoder.safetensors parts/encoder.safetensors
+}
+
+@test "a recipe.yaml that was edited does not make its checkpoints those of another run, which would go" {
+    pretrain --run run training.epochs=2
+    sed -i 's/convolution: auto/convolution: direct/' run/recipe.yaml
+    sha256sum run/* >before
+    fails_with 2 "$invar" pretrain --resume --run run --threads 1 training.epochs=3
+    says "was written under other settings than recipe.yaml beside it has" "put recipe.yaml back"
+    sha256sum run/* | diff before -
+}
