@@ -142,9 +142,9 @@ void folder_sync_of(const char *path)
     char folder[PATH_MAX];
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/')
-        --length;
+        length--;
     while (length > 0 && path[length - 1] != '/')
-        --length;
+        length--;
     if (length >= sizeof folder)
         return;
     snprintf(folder, sizeof folder, "%.*s", length ? (int)length : 1, length ? path : ".");

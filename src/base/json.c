@@ -64,10 +64,10 @@ static size_t count_values(const char *text, size_t size)
 {
     size_t count = 1;
     bool quoted = false;
-    for (size_t i = 0; i < size; ++i) {
+    for (size_t i = 0; i < size; i++) {
         const char c = text[i];
         if (quoted && c == '\\')
-            ++i;
+            i++;
         else if (c == '"')
             quoted = !quoted;
         else if (!quoted)
@@ -91,7 +91,7 @@ cJSON *json_parse(const char *text, size_t size, size_t most, const char *what, 
     const bool starved = lost;
     lost = before;
     while (root && end < text + size && *end && strchr(" \t\r\n", *end))
-        ++end;
+        end++;
     if (root && end == text + size)
         return root;
     cJSON_Delete(root);

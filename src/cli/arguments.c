@@ -5,7 +5,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,7 @@ static void print_option(FILE *stream, const struct cli_option *option)
 static void print_usage(FILE *stream, const struct cli_usage *usage)
 {
     fprintf(stream, "usage: invar %s %s\n\n%s\n\noptions:\n", usage->verb, usage->arguments, usage->purpose);
-    for (const struct cli_option *option = usage->options; option->name; ++option)
+    for (const struct cli_option *option = usage->options; option->name; option++)
         print_option(stream, option);
     fprintf(stream, "  %-22s %s\n", "-h, --help", "this text");
     if (usage->more) {
@@ -50,15 +49,15 @@ int cli_wrong_usage(const struct cli_usage *usage, const char *format, ...)
 /** Long options match name[0..length), short ones their letter. */
 static const struct cli_option *find_long(const struct cli_usage *usage, const char *name, size_t length)
 {
-    for (const struct cli_option *option = usage->options; option->name; ++option)
-        if (strlen(option->name) == length && !strncmp(option->name, name, length))
+    for (const struct cli_option *option = usage->options; option->name; option++)
+        if (strlen(option->name) == length && strncmp(option->name, name, length) == 0)
             return option;
     return NULL;
 }
 
 static const struct cli_option *find_short(const struct cli_usage *usage, char letter)
 {
-    for (const struct cli_option *option = usage->options; option->name; ++option)
+    for (const struct cli_option *option = usage->options; option->name; option++)
         if (option->letter == letter)
             return option;
     return NULL;
@@ -70,7 +69,7 @@ static int unknown_option(const struct cli_usage *usage, const char *argument)
     char word[64];
     int count = 0;
     const char *start = argument + strspn(argument, "-");
-    for (const struct cli_option *option = usage->options; option->name && count < MAX_OPTIONS; ++option)
+    for (const struct cli_option *option = usage->options; option->name && count < MAX_OPTIONS; option++)
         names[count++] = option->name;
     names[count++] = "help";
     names[count] = NULL;
@@ -87,8 +86,8 @@ static bool read_integer(const struct cli_usage *usage, const struct cli_option 
     errno = 0;
     long long value = strtoll(text, &end, 10);
     if (end == text || *end || errno || value < option->minimum || value > option->maximum) {
-        cli_wrong_usage(usage, "--%s: `%s` was given, expected a whole number from %" PRId64 " to %" PRId64,
-                        option->name, text, option->minimum, option->maximum);
+        cli_wrong_usage(usage, "--%s: `%s` was given, expected a whole number from %lld to %lld", option->name, text,
+                        (long long)option->minimum, (long long)option->maximum);
         return false;
     }
     *(int64_t *)option->variable = value;
@@ -188,7 +187,7 @@ static bool is_assignment(const char *text)
     if (!isalpha((unsigned char)text[0]))
         return false;
     while (isalnum((unsigned char)text[length]) || text[length] == '_' || text[length] == '.')
-        ++length;
+        length++;
     return text[length] == '=';
 }
 
@@ -211,8 +210,8 @@ static bool read_other(const struct cli_usage *usage, const char *text)
 
 static bool wants_help(int argc, char **argv)
 {
-    for (int i = 1; i < argc && strcmp(argv[i], "--"); ++i)
-        if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
+    for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
             return true;
     return false;
 }
@@ -227,8 +226,8 @@ bool cli_parse(const struct cli_usage *usage, int argc, char **argv, int *status
         return false;
     }
     *status = CLI_USAGE;
-    for (int i = 1; i < argc; ++i) {
-        if (!options_end && !strcmp(argv[i], "--")) {
+    for (int i = 1; i < argc; i++) {
+        if (!options_end && strcmp(argv[i], "--") == 0) {
             options_end = true;
         } else if (!options_end && argv[i][0] == '-' && argv[i][1]) {
             if (!read_option(usage, argc, argv, &i))

@@ -32,7 +32,7 @@ static int output_width(void)
 static bool split_metrics(char **lists, int count, const char **names, int *name_count)
 {
     *name_count = 0;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         char *rest = NULL;
         for (char *name = strtok_r(lists[i], ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
             if (*name_count == MAX_METRICS)
@@ -47,18 +47,18 @@ static int print(const struct arguments *arguments, struct comparison *compariso
 {
     struct invar_text text = {0};
     bool ok;
-    if (!strcmp(arguments->format, "json"))
+    if (strcmp(arguments->format, "json") == 0)
         return cli_print_json(comparison_json(comparison));
-    if (!strcmp(arguments->format, "csv"))
+    if (strcmp(arguments->format, "csv") == 0)
         ok = comparison_csv(comparison, &text, err);
-    else if (!strcmp(arguments->format, "markdown"))
+    else if (strcmp(arguments->format, "markdown") == 0)
         ok = comparison_markdown(comparison, &text, err);
     else
         ok = comparison_text(comparison, output_width(), &text, err);
     if (ok)
         fputs(text.data, stdout);
-    if (ok && !strcmp(arguments->format, "csv"))
-        for (int i = 0; i < comparison->note_count; ++i)
+    if (ok && strcmp(arguments->format, "csv") == 0)
+        for (int i = 0; i < comparison->note_count; i++)
             cli_message("%s", comparison->note[i]);
     invar_text_free(&text);
     return ok ? CLI_DONE : cli_fail(err);
@@ -73,13 +73,13 @@ static int compare(const struct arguments *arguments, const char *const *metrics
     int status = CLI_DONE, count = 0;
 
     while (count < arguments->runs.count && (runs[count] = report_run_read(arguments->runs.item[count], &err)))
-        ++count;
+        count++;
     if (count < arguments->runs.count || !comparison_make(&comparison, runs, count, &options, &err))
         status = cli_fail(&err);
     else
         status = print(arguments, &comparison, &err);
     comparison_free(&comparison);
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         report_run_free(runs[i]);
     return status;
 }
@@ -87,8 +87,8 @@ static int compare(const struct arguments *arguments, const char *const *metrics
 static bool known_format(const char *format)
 {
     static const char *const formats[] = {"text", "csv", "markdown", "json"};
-    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; ++i)
-        if (!strcmp(format, formats[i]))
+    for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++)
+        if (strcmp(format, formats[i]) == 0)
             return true;
     return false;
 }
@@ -137,14 +137,14 @@ int invar_cli_compare(int argc, char **argv)
     if (!known_format(arguments.format))
         return cli_wrong_usage(&usage, "--format is \"%s\"; expected text, csv, markdown or json", arguments.format);
     while (copied < arguments.metrics.count && (lists[copied] = invar_strdup(arguments.metrics.item[copied], &err)))
-        ++copied;
+        copied++;
     if (copied < arguments.metrics.count)
         status = cli_fail(&err);
     else if (!split_metrics(lists, copied, metrics, &metric_count))
         status = cli_wrong_usage(&usage, "--metric names more than %d numbers", MAX_METRICS);
     else
         status = compare(&arguments, metrics, metric_count);
-    for (int i = 0; i < copied; ++i)
+    for (int i = 0; i < copied; i++)
         invar_free(lists[i]);
     return status;
 }

@@ -3,7 +3,6 @@
 #include "cli/data.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -19,7 +18,7 @@ static void print_sources(FILE *stream)
 {
     struct invar_text text = {0};
     fprintf(stream, "sources:\n");
-    for (const struct invar_source_name *source = invar_source_names(); source->name; ++source)
+    for (const struct invar_source_name *source = invar_source_names(); source->name; source++)
         fprintf(stream, "  %-22s %s\n", source->name, source->help);
     if (invar_options_describe(invar_data_option_table, 2, &text, NULL))
         fprintf(stream, "\nKEY=VALUE, as in the data section of a recipe:\n%s", text.data);
@@ -44,7 +43,7 @@ static bool read_split(struct invar_dataset *dataset, enum invar_split split, st
     order = invar_alloc((size_t)count, sizeof *order, err);
     if (!order)
         goto done;
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         order[i] = i;
     loader = invar_loader_create(dataset, split, BATCH, err);
     if (!loader || !invar_loader_start(loader, order, count, err))
@@ -52,7 +51,7 @@ static bool read_split(struct invar_dataset *dataset, enum invar_split split, st
     for (int64_t read = 0, got = 1; got; read += got) {
         if (!invar_loader_next(loader, samples, &got, err))
             goto done;
-        for (int64_t i = 0; i < got && samples[i].kind == INVAR_DATA_AUDIO; ++i)
+        for (int64_t i = 0; i < got && samples[i].kind == INVAR_DATA_AUDIO; i++)
             data_clips_add(clips, invar_dataset_info(dataset), &samples[i]);
         cli_progress_update(&progress, read + got, count);
     }
@@ -77,7 +76,7 @@ static struct data_numbers measure_numbers(const struct invar_dataset *dataset, 
     struct data_numbers numbers = {.least = INFINITY, .most = -INFINITY};
     double squares = 0;
 
-    for (int64_t i = 0; targets && i < count; ++i) {
+    for (int64_t i = 0; targets && i < count; i++) {
         if (isnan(targets[i]))
             continue;
         const double step = targets[i] - numbers.mean;
@@ -94,9 +93,9 @@ static void count_labels(const struct invar_dataset *dataset, enum invar_split s
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
     const int64_t *labels = invar_dataset_labels(dataset, split);
-    for (int64_t i = 0; labels && i < info->count[split]; ++i)
+    for (int64_t i = 0; labels && i < info->count[split]; i++)
         if (labels[i] >= 0 && labels[i] < info->classes)
-            ++counts[2 * labels[i] + split];
+            counts[2 * labels[i] + split]++;
 }
 
 static void add_problem(struct problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -112,7 +111,7 @@ static void add_problem(struct problems *problems, const char *format, ...)
 
 static void find_number_problems(const struct invar_dataset *dataset, struct problems *out)
 {
-    for (int split = 0; split < 2; ++split) {
+    for (int split = 0; split < 2; split++) {
         const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
         const char *name = split == INVAR_TRAIN ? "training" : "test";
         if (invar_dataset_info(dataset)->count[split] && !numbers.labelled)
@@ -128,7 +127,7 @@ static void find_column_problems(const struct invar_table *table, struct problem
     char names[200] = "";
     int unique = 0;
 
-    for (int c = 0; c < table->count; ++c) {
+    for (int c = 0; c < table->count; c++) {
         const size_t used = strlen(names);
         if (!table->column[c].unique)
             continue;
@@ -146,7 +145,7 @@ static void find_narrow_range(const struct invar_dataset_info *info, struct prob
 {
     float widest = 0;
 
-    for (int c = 0; c < info->channels && c < 16; ++c)
+    for (int c = 0; c < info->channels && c < 16; c++)
         widest = fmaxf(widest, info->deviation[c]);
     if (info->kind == INVAR_DATA_IMAGE && widest < 0.004f)
         add_problem(
@@ -163,14 +162,14 @@ static void find_problems(const struct invar_dataset *dataset, const int64_t *co
     int empty[2] = {0, 0};
     out->count = 0;
     if (info->skipped)
-        add_problem(out, "%" PRId64 " unreadable samples are left out, the first is %s", info->skipped,
+        add_problem(out, "%lld unreadable samples are left out, the first is %s", (long long)info->skipped,
                     info->first_skipped ? info->first_skipped : "not known");
     if (info->closed_folders)
-        add_problem(out, "%" PRId64 " folders cannot be listed and are left out, the first is %s", info->closed_folders,
-                    cli_name(info->first_closed));
+        add_problem(out, "%lld folders cannot be listed and are left out, the first is %s",
+                    (long long)info->closed_folders, cli_name(info->first_closed));
     find_narrow_range(info, out);
     if (clips->silent)
-        add_problem(out, "%" PRId64 " clips are silent: they train, but say nothing", clips->silent);
+        add_problem(out, "%lld clips are silent: they train, but say nothing", (long long)clips->silent);
     if (!info->count[INVAR_TEST])
         add_problem(out, "there is no test split: set test_fraction to have one drawn");
     if (info->table)
@@ -183,8 +182,8 @@ static void find_problems(const struct invar_dataset *dataset, const int64_t *co
         add_problem(out, info->classes || info->label_number
                              ? "some samples have no label: they train, but are not probed"
                              : "there are no labels: it trains, but cannot be probed");
-    for (int class = 0; class < info->classes; ++class)
-        for (int split = 0; split < 2; ++split)
+    for (int class = 0; class < info->classes; class ++)
+        for (int split = 0; split < 2; split++)
             empty[split] += info->count[split] && !counts[2 * class + split];
     if (empty[0])
         add_problem(out, "%d of %d classes have no training sample", empty[0], info->classes);
@@ -200,14 +199,14 @@ static void print_columns(const struct invar_table *table, int width)
 {
     printf("columns    %d, as %d numbers a row\n  %-24s %-12s %10s %8s %8s\n", table->count, width, "", "",
            "missing:", "train", "test");
-    for (int c = 0; c < table->count; ++c) {
+    for (int c = 0; c < table->count; c++) {
         const struct invar_column *column = &table->column[c];
-        printf("  %-24s %-12s %10s %8" PRId64 " %8" PRId64, cli_name(column->name), column_kinds[column->kind], "",
-               column->missing[INVAR_TRAIN], column->missing[INVAR_TEST]);
+        printf("  %-24s %-12s %10s %8lld %8lld", cli_name(column->name), column_kinds[column->kind], "",
+               (long long)column->missing[INVAR_TRAIN], (long long)column->missing[INVAR_TEST]);
         if (column->kind == INVAR_COLUMN_NUMERIC)
             printf("   mean %.6g, deviation %.6g%s%s", column->mean, column->deviation,
                    column->read[0] ? "; read as " : "", column->read);
-        for (int k = 0; k < column->categories && k < 6; ++k)
+        for (int k = 0; k < column->categories && k < 6; k++)
             printf("%s%s", k ? ", " : "   ", cli_name(column->category[k]));
         printf(column->categories > 6 ? ", ... (%d)\n" : "\n", column->categories);
     }
@@ -221,12 +220,12 @@ static void print_label(const struct invar_dataset *dataset)
         return;
     printf("label      %s: %s", cli_name(info->table->label), info->label_number ? "a number" : "classes");
     printf(info->table->label_reason[0] ? " (%s)\n" : "\n", info->table->label_reason);
-    for (int split = 0; info->label_number && split < 2; ++split) {
+    for (int split = 0; info->label_number && split < 2; split++) {
         const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
         if (numbers.labelled)
-            printf("  %-24s %8" PRId64 " from %.6g to %.6g, mean %.6g, deviation %.6g\n",
-                   split == INVAR_TRAIN ? "train" : "test", numbers.labelled, numbers.least, numbers.most, numbers.mean,
-                   numbers.deviation);
+            printf("  %-24s %8lld from %.6g to %.6g, mean %.6g, deviation %.6g\n",
+                   split == INVAR_TRAIN ? "train" : "test", (long long)numbers.labelled, numbers.least, numbers.most,
+                   numbers.mean, numbers.deviation);
     }
 }
 
@@ -235,14 +234,14 @@ static void print_shape(const struct invar_dataset_info *info)
     printf("shape      %d x %d, %d channel%s%s\n", info->height, info->width, info->channels,
            info->channels == 1 ? "" : "s", info->varying ? " (samples differ in size and are resized)" : "");
     if (info->turned)
-        printf("turned     %" PRId64 " images %s\n", info->turned,
+        printf("turned     %lld images %s\n", (long long)info->turned,
                info->ignores_orientation ? "are not upright by their EXIF orientation and left so"
                                          : "turned as their EXIF orientation says");
     printf("mean      ");
-    for (int channel = 0; channel < info->channels; ++channel)
+    for (int channel = 0; channel < info->channels; channel++)
         printf(" %.4f", (double)info->mean[channel]);
     printf("\ndeviation ");
-    for (int channel = 0; channel < info->channels; ++channel)
+    for (int channel = 0; channel < info->channels; channel++)
         printf(" %.4f", (double)info->deviation[channel]);
     printf("   (training split, values in 0..1)\n");
 }
@@ -253,10 +252,11 @@ static void print_text(const struct invar_dataset *dataset, const int64_t *count
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
 
     printf("source     %s\n", info->source);
-    printf("samples    %" PRId64 " train, %" PRId64 " test%s\n", info->count[0], info->count[1],
+    printf("samples    %lld train, %lld test%s\n", (long long)info->count[0], (long long)info->count[1],
            info->in_memory ? ", held in memory" : "");
     if (info->other_files)
-        printf("left out   %" PRId64 " files by their ending: %s\n", info->other_files, cli_name(info->other_endings));
+        printf("left out   %lld files by their ending: %s\n", (long long)info->other_files,
+               cli_name(info->other_endings));
     if (info->table) {
         print_columns(info->table, info->channels);
         print_label(dataset);
@@ -267,16 +267,16 @@ static void print_text(const struct invar_dataset *dataset, const int64_t *count
     }
     if (info->classes)
         printf("classes    %d\n  %-24s %8s %8s\n", info->classes, "", "train", "test");
-    for (int class = 0; class < info->classes; ++class)
-        printf("  %-24s %8" PRId64 " %8" PRId64 "\n", info->class_names ? cli_name(info->class_names[class]) : "",
-               counts[2 * class], counts[2 * class + 1]);
+    for (int class = 0; class < info->classes; class ++)
+        printf("  %-24s %8lld %8lld\n", info->class_names ? cli_name(info->class_names[class]) : "",
+               (long long)(counts[2 * class]), (long long)(counts[2 * class + 1]));
     if (info->groups)
-        printf("groups     %" PRId64 ", of %" PRId64 " (%s) to %" PRId64 " (%s) training samples\n", info->groups,
-               info->smallest_group.samples, cli_name(info->smallest_group.name), info->largest_group.samples,
-               cli_name(info->largest_group.name));
+        printf("groups     %lld, of %lld (%s) to %lld (%s) training samples\n", (long long)info->groups,
+               (long long)info->smallest_group.samples, cli_name(info->smallest_group.name),
+               (long long)info->largest_group.samples, cli_name(info->largest_group.name));
     if (!problems->count)
         printf("problems   none\n");
-    for (int i = 0; i < problems->count; ++i)
+    for (int i = 0; i < problems->count; i++)
         printf("problem    %s\n", problems->text[i]);
 }
 
@@ -298,7 +298,7 @@ static void add_groups(cJSON *root, const struct invar_dataset_info *info)
 static void add_columns(cJSON *root, const struct invar_table *table)
 {
     cJSON *columns = cJSON_AddArrayToObject(root, "columns");
-    for (int c = 0; c < table->count; ++c) {
+    for (int c = 0; c < table->count; c++) {
         const struct invar_column *column = &table->column[c];
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddItemToArray(columns, entry);
@@ -334,7 +334,7 @@ static void add_label(cJSON *root, const struct invar_dataset *dataset)
     if (!info->label_number)
         return;
     cJSON *object = cJSON_AddObjectToObject(root, "label_numbers");
-    for (int split = 0; split < 2; ++split) {
+    for (int split = 0; split < 2; split++) {
         const struct data_numbers numbers = measure_numbers(dataset, (enum invar_split)split);
         cJSON *entry = cJSON_AddObjectToObject(object, names[split]);
         cJSON_AddNumberToObject(entry, "count", (double)numbers.labelled);
@@ -364,7 +364,7 @@ static int print_json(const struct invar_dataset *dataset, const int64_t *counts
     cJSON_AddBoolToObject(root, "labelled", info->labelled);
     cJSON_AddBoolToObject(root, "in_memory", info->in_memory);
     cJSON *classes = cJSON_AddArrayToObject(root, "classes");
-    for (int class = 0; class < info->classes; ++class) {
+    for (int class = 0; class < info->classes; class ++) {
         cJSON *entry = cJSON_CreateObject();
         cJSON_AddStringToObject(entry, "name", info->class_names ? cli_name(info->class_names[class]) : "");
         cJSON_AddNumberToObject(entry, "train", (double)counts[2 * class]);
@@ -393,7 +393,7 @@ static int print_json(const struct invar_dataset *dataset, const int64_t *counts
     if (info->kind == INVAR_DATA_IMAGE)
         cJSON_AddNumberToObject(root, "turned", (double)info->turned);
     cJSON *list = cJSON_AddArrayToObject(root, "problems");
-    for (int i = 0; i < problems->count; ++i)
+    for (int i = 0; i < problems->count; i++)
         cJSON_AddItemToArray(list, cJSON_CreateString(problems->text[i]));
     return cli_print_json(root);
 }
@@ -449,7 +449,7 @@ int invar_cli_data(int argc, char **argv)
         return status;
     invar_options_default(invar_data_option_table, &data);
     data.bad_limit = 1; /* what training would stop at is what this verb is to find and count */
-    for (int i = 0; i < assignments.count; ++i)
+    for (int i = 0; i < assignments.count; i++)
         if (!invar_options_set(invar_data_option_table, &data, assignments.item[i], &err))
             return cli_fail(&err);
     if (strlen(sources.item[0]) >= sizeof data.source)

@@ -9,7 +9,7 @@
 static bool is_silent(const struct invar_sample *clip)
 {
     const float *wave = clip->data;
-    for (int i = 0; i < clip->width; ++i)
+    for (int i = 0; i < clip->width; i++)
         if (!(fabsf(wave[i]) <= SILENCE))
             return false;
     return true;
@@ -23,7 +23,7 @@ void data_clips_add(struct data_clips *clips, const struct invar_dataset_info *i
     clips->longest = clips->longest > seconds ? clips->longest : seconds;
     clips->total += seconds;
     clips->silent += is_silent(clip);
-    ++clips->count;
+    clips->count++;
 }
 
 static double span_of(const struct invar_dataset_info *info)

@@ -4,7 +4,6 @@
 #include "invar/data.h"
 #include "report/projector.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -37,10 +36,10 @@ static bool append(struct invar_array *whole, const struct invar_array *part, st
 static bool embed(struct cli_run *run, const char *split, struct invar_embedded *out, int64_t *train_rows,
                   struct invar_error *err)
 {
-    bool all = !strcmp(split, "all");
+    bool all = strcmp(split, "all") == 0;
     int64_t tests = invar_dataset_info(run->dataset)->count[INVAR_TEST];
     struct invar_embedded rest = {0};
-    enum invar_split first = !strcmp(split, "test") ? INVAR_TEST : INVAR_TRAIN;
+    enum invar_split first = strcmp(split, "test") == 0 ? INVAR_TEST : INVAR_TRAIN;
     if (!cli_run_embed(run, run->encoder, first, out, err))
         return false;
     *train_rows = first == INVAR_TRAIN ? out->features.shape[0] : 0;
@@ -58,12 +57,12 @@ static bool normalise_rows(struct invar_array *features)
 {
     const int64_t rows = features->shape[0], cols = features->shape[1];
 
-    for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t i = 0; i < rows; i++) {
         float *row = (float *)features->data + i * cols;
         double squares = 0;
-        for (int64_t j = 0; j < cols; ++j)
+        for (int64_t j = 0; j < cols; j++)
             squares += (double)row[j] * (double)row[j];
-        for (int64_t j = 0; squares > 0 && j < cols; ++j)
+        for (int64_t j = 0; squares > 0 && j < cols; j++)
             row[j] = (float)((double)row[j] / sqrt(squares));
     }
     return true;
@@ -92,11 +91,11 @@ static void say_windows(const struct cli_run *run, int64_t pooled, char *out, si
     if (!pooled || !invar_embed_window(info, run->encoder, &window, &hop))
         return;
     if (info->kind == INVAR_DATA_AUDIO)
-        snprintf(out, size, "%" PRId64 " clips are means over windows of %.3g s, %.3g s apart", pooled,
+        snprintf(out, size, "%lld clips are means over windows of %.3g s, %.3g s apart", (long long)pooled,
                  (double)window / info->logmel.rate, (double)hop / info->logmel.rate);
     else
-        snprintf(out, size, "%" PRId64 " images are means over windows of %" PRId64 " pixels, %" PRId64 " apart",
-                 pooled, window, hop);
+        snprintf(out, size, "%lld images are means over windows of %lld pixels, %lld apart", (long long)pooled,
+                 (long long)window, (long long)hop);
 }
 
 /* For people; of an array on standard output, on standard error. */
@@ -104,22 +103,22 @@ static int report_text(const struct cli_run *run, const struct invar_embedded *e
                        const struct embed_places *places, int64_t left_out)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    FILE *out = strcmp(places->output, "-") ? stdout : stderr;
+    FILE *out = strcmp(places->output, "-") != 0 ? stdout : stderr;
     char windows[160];
 
-    fprintf(out, "%s: %" PRId64 " samples x %" PRId64 " features, float32, from %s (%s)\n",
-            out == stdout ? places->output : "invar: standard output", embedded->features.shape[0],
-            embedded->features.shape[1], info->source, split);
+    fprintf(out, "%s: %lld samples x %lld features, float32, from %s (%s)\n",
+            out == stdout ? places->output : "invar: standard output", (long long)embedded->features.shape[0],
+            (long long)embedded->features.shape[1], info->source, split);
     if (places->labels)
-        fprintf(out, "%s: %" PRId64 " labels, %s\n", places->labels, embedded->labels.shape[0],
+        fprintf(out, "%s: %lld labels, %s\n", places->labels, (long long)embedded->labels.shape[0],
                 info->label_number ? "float64" : "int64");
     if (places->rows[0])
         fprintf(out, "%s: which row is which sample\n", places->rows);
     if (left_out && places->left_out[0])
-        fprintf(out, "%s: %" PRId64 " samples that cannot be read and are left out, and why\n", places->left_out,
-                left_out);
+        fprintf(out, "%s: %lld samples that cannot be read and are left out, and why\n", places->left_out,
+                (long long)left_out);
     else if (left_out)
-        fprintf(out, "invar: %" PRId64 " samples cannot be read and are left out\n", left_out);
+        fprintf(out, "invar: %lld samples cannot be read and are left out\n", (long long)left_out);
     say_windows(run, embedded->pooled, windows, sizeof windows);
     if (windows[0])
         fprintf(out, "%s\n", windows);
@@ -133,7 +132,7 @@ static cJSON *left_out_json(const struct embed_table *table)
     cJSON *list = cJSON_CreateArray();
     struct invar_left_out one;
 
-    for (int64_t i = 0; invar_dataset_left_out(table->dataset, i, &one); ++i) {
+    for (int64_t i = 0; invar_dataset_left_out(table->dataset, i, &one); i++) {
         if (!table->split[one.split])
             continue;
         cJSON *item = cJSON_CreateObject();
@@ -152,7 +151,7 @@ static cJSON *unseen_json(const struct invar_table *table)
 {
     cJSON *object = cJSON_CreateObject();
 
-    for (int c = 0; c < table->count; ++c) {
+    for (int c = 0; c < table->count; c++) {
         const int64_t cells = table->column[c].unseen[INVAR_TRAIN] + table->column[c].unseen[INVAR_TEST];
         if (cells)
             cJSON_AddNumberToObject(object, table->column[c].name, (double)cells);
@@ -200,7 +199,7 @@ static bool write_projector(const struct cli_run *run, const char *folder, const
 {
     struct cli_progress progress;
     const bool tests = strcmp(split, "train") != 0 &&
-                       (!strcmp(split, "test") || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
+                       (strcmp(split, "test") == 0 || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
     const struct projector_subject subject = {.device = run->device,
                                               .encoder = run->encoder,
                                               .dataset = run->dataset,
@@ -218,7 +217,7 @@ static bool write_projector(const struct cli_run *run, const char *folder, const
 static int report_projector(const struct cli_run *run, const char *folder, int64_t samples, bool json)
 {
     if (!json) {
-        printf("%s: %" PRId64 " samples for the projector of `tensorboard --logdir %s`\n", folder, samples, folder);
+        printf("%s: %lld samples for the projector of `tensorboard --logdir %s`\n", folder, (long long)samples, folder);
         return CLI_DONE;
     }
     cJSON *root = cJSON_CreateObject();
@@ -244,7 +243,7 @@ static const char *find_misuse(const struct arguments *a)
         return "--split is none of train, test and all";
     if (a->format && strcmp(a->format, "npy") != 0 && strcmp(a->format, "csv") != 0)
         return "--format is neither npy nor csv";
-    if (a->output && !strcmp(a->output, "-") && a->json)
+    if (a->output && strcmp(a->output, "-") == 0 && a->json)
         return "--json and -o - both write to standard output; give -o a file";
     if (strcmp(a->precision, "float32") != 0 && strcmp(a->precision, "bfloat16") != 0)
         return "--precision is neither float32 nor bfloat16";
@@ -281,11 +280,11 @@ static int run_embed(struct arguments *a)
     int64_t projected = 0;
     int status;
 
-    if (!strcmp(a->split, "all") && !strncmp(source, "csv:", 4))
+    if (strcmp(a->split, "all") == 0 && strncmp(source, "csv:", 4) == 0)
         keep_order(&a->assignments);
     const bool ok = (!a->output || embed_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
                     cli_run_open(&run, a->positionals.item[0], source, &a->assignments, a->threads, &err);
-    run.bfloat16 = !strcmp(a->precision, "bfloat16");
+    run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;
     if (!ok || (a->projector && !write_projector(&run, a->projector, a->split, &projected, &err)))

@@ -4,7 +4,6 @@
 #include "cli/cli.h"
 #include "invar/file.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +23,7 @@ static bool put_text(struct invar_writer *writer, const char *text, struct invar
     if (!strpbrk(text, ",\"\r\n") && (!length || (text[0] != ' ' && text[length - 1] != ' ')))
         return invar_writer_put(writer, text, length, err);
     ok = invar_writer_put(writer, "\"", 1, err);
-    for (const char *at = text; ok && *at; ++at)
+    for (const char *at = text; ok && *at; at++)
         ok = invar_writer_put(writer, at, 1, err) && (*at != '"' || invar_writer_put(writer, at, 1, err));
     return ok && invar_writer_put(writer, "\"", 1, err);
 }
@@ -36,10 +35,10 @@ static bool put_origin(struct invar_writer *writer, enum invar_split split, cons
     char line[24] = "";
 
     if (origin->line)
-        snprintf(line, sizeof line, "%" PRId64, origin->line);
+        snprintf(line, sizeof line, "%lld", (long long)origin->line);
     return invar_writer_printf(writer, err, "%s,", split == INVAR_TRAIN ? "train" : "test") &&
            (!origin->path || put_text(writer, origin->path, err)) &&
-           invar_writer_printf(writer, err, ",%s,%" PRId64 ",", line, origin->item);
+           invar_writer_printf(writer, err, ",%s,%lld,", line, (long long)origin->item);
 }
 
 static bool put_label(struct invar_writer *writer, const struct embed_table *table, enum invar_split split, int64_t row,
@@ -55,7 +54,7 @@ static bool put_label(struct invar_writer *writer, const struct embed_table *tab
     if (label < 0)
         return true;
     return info->class_names ? put_text(writer, info->class_names[label], err)
-                             : invar_writer_printf(writer, err, "%" PRId64, label);
+                             : invar_writer_printf(writer, err, "%lld", (long long)label);
 }
 
 static bool put_row(struct invar_writer *writer, const struct embed_table *table, int64_t row, struct invar_error *err)
@@ -64,7 +63,7 @@ static bool put_row(struct invar_writer *writer, const struct embed_table *table
     const int64_t index = ((const int64_t *)table->embedded->index.data)[row];
     const struct invar_origin origin = invar_dataset_origin(table->dataset, split, index);
 
-    return invar_writer_printf(writer, err, "%" PRId64 ",", row) && put_origin(writer, split, &origin, err) &&
+    return invar_writer_printf(writer, err, "%lld,", (long long)row) && put_origin(writer, split, &origin, err) &&
            put_label(writer, table, split, row, err);
 }
 
@@ -75,7 +74,7 @@ static bool put_numbers(struct invar_writer *writer, const struct invar_array *f
     const float *number = (const float *)features->data + row * cols;
     bool ok = true;
 
-    for (int64_t j = 0; ok && j < cols; ++j)
+    for (int64_t j = 0; ok && j < cols; j++)
         ok = invar_writer_printf(writer, err, ",%.9g", (double)number[j]);
     return ok;
 }
@@ -86,10 +85,10 @@ static bool put_table(struct invar_writer *writer, const struct embed_table *tab
     const struct invar_array *features = &table->embedded->features;
     bool ok = invar_writer_printf(writer, err, "%s", rows_head);
 
-    for (int64_t j = 0; ok && numbers && j < features->shape[1]; ++j)
-        ok = invar_writer_printf(writer, err, ",h%" PRId64, j);
+    for (int64_t j = 0; ok && numbers && j < features->shape[1]; j++)
+        ok = invar_writer_printf(writer, err, ",h%lld", (long long)j);
     ok = ok && invar_writer_put(writer, "\n", 1, err);
-    for (int64_t row = 0; ok && row < features->shape[0]; ++row)
+    for (int64_t row = 0; ok && row < features->shape[0]; row++)
         ok = put_row(writer, table, row, err) && (!numbers || put_numbers(writer, features, row, err)) &&
              invar_writer_put(writer, "\n", 1, err);
     return ok;
@@ -99,7 +98,7 @@ static bool put_table(struct invar_writer *writer, const struct embed_table *tab
 
 static bool write_output(const struct embed_table *table, const struct embed_places *places, struct invar_error *err)
 {
-    const bool stream = !strcmp(places->output, "-");
+    const bool stream = strcmp(places->output, "-") == 0;
     struct invar_writer *writer = stream ? invar_writer_open_stream(cli_raw_output(), "standard output", err)
                                          : invar_writer_open(places->output, err);
     const bool ok = writer &&
@@ -129,7 +128,7 @@ static bool write_labels(const struct embed_table *table, const char *path, stru
     if (!invar_dataset_info(table->dataset)->label_number)
         return invar_npy_write(&table->embedded->labels, path, err);
     bool ok = invar_array_alloc(&numbers, INVAR_FLOAT64, 1, &rows, err);
-    for (int64_t row = 0; ok && row < rows; ++row) {
+    for (int64_t row = 0; ok && row < rows; row++) {
         const enum invar_split split = row < table->train_rows ? INVAR_TRAIN : INVAR_TEST;
         ((double *)numbers.data)[row] = invar_dataset_targets(table->dataset, split)[index[row]];
     }
@@ -149,7 +148,7 @@ static bool write_left_out(const struct embed_table *table, const char *path, in
     }
     struct invar_writer *writer = invar_writer_open(path, err);
     bool ok = writer && invar_writer_printf(writer, err, "%s\n", left_out_head);
-    for (int64_t i = 0; ok && invar_dataset_left_out(table->dataset, i, &one); ++i)
+    for (int64_t i = 0; ok && invar_dataset_left_out(table->dataset, i, &one); i++)
         if (table->split[one.split])
             ok = put_origin(writer, one.split, &one.origin, err) && put_text(writer, one.why, err) &&
                  invar_writer_put(writer, "\n", 1, err);
@@ -164,7 +163,7 @@ bool embed_write(const struct embed_table *table, const struct embed_places *pla
     struct invar_left_out one;
 
     *left_out = 0;
-    for (int64_t i = 0; invar_dataset_left_out(table->dataset, i, &one); ++i)
+    for (int64_t i = 0; invar_dataset_left_out(table->dataset, i, &one); i++)
         *left_out += table->split[one.split];
     return write_output(table, places, err) && (!places->labels || write_labels(table, places->labels, err)) &&
            (!places->rows[0] || write_rows(table, places->rows, err)) &&
@@ -246,7 +245,7 @@ static bool check_writable(const char *path, struct invar_error *err)
 {
     struct stat status;
 
-    if (!path || !path[0] || !strcmp(path, "-") || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
+    if (!path || !path[0] || strcmp(path, "-") == 0 || (stat(path, &status) == 0 && !S_ISREG(status.st_mode)))
         return true;
     struct invar_writer *writer = invar_writer_open(path, err);
     invar_writer_close(writer);
@@ -256,10 +255,10 @@ static bool check_writable(const char *path, struct invar_error *err)
 bool embed_places_set(struct embed_places *places, const char *output, const char *labels, const char *rows,
                       const char *format, const char *source, struct invar_error *err)
 {
-    const bool stream = !strcmp(output, "-");
+    const bool stream = strcmp(output, "-") == 0;
 
     *places = (struct embed_places){.output = output, .labels = labels};
-    places->csv = format ? !strcmp(format, "csv") : ends(output, ".csv");
+    places->csv = format ? strcmp(format, "csv") == 0 : ends(output, ".csv");
     if (rows && strlen(rows) >= sizeof places->rows)
         return invar_error_set(err, INVAR_ERROR_USAGE, "--rows: the name is too long");
     if (rows)
@@ -269,9 +268,9 @@ bool embed_places_set(struct embed_places *places, const char *output, const cha
     if (!stream && (!beside(places->left_out, sizeof places->left_out, output, "-left-out.csv", err) ||
                     !check_own(places->left_out, left_out_head, err)))
         return false;
-    if (labels && (!strcmp(labels, output) || !strcmp(labels, places->rows)))
+    if (labels && (strcmp(labels, output) == 0 || strcmp(labels, places->rows) == 0))
         return invar_error_set(err, INVAR_ERROR_USAGE, "--labels: %s is written already, by -o or as its list", labels);
-    if (!strcmp(output, places->rows))
+    if (strcmp(output, places->rows) == 0)
         return invar_error_set(err, INVAR_ERROR_USAGE, "--rows: %s is where -o writes; choose another place", output);
     return check_apart(output, "-o", source, err) && check_apart(labels, "--labels", source, err) &&
            check_apart(places->rows, "--rows", source, err) && check_writable(output, err) &&

@@ -31,7 +31,7 @@ static bool put_safely(FILE *stream, struct guard *guard, unsigned char c)
             return false;
     }
     if (follows) {
-        --guard->awaited;
+        guard->awaited--;
         return putc(c, stream) != EOF;
     }
     guard->first = c;
@@ -46,14 +46,14 @@ static bool put_safely(FILE *stream, struct guard *guard, unsigned char c)
 void cli_put_safely(FILE *stream, const char *text)
 {
     struct guard guard = {0};
-    for (; *text; ++text)
+    for (; *text; text++)
         put_safely(stream, &guard, (unsigned char)*text);
 }
 
 /* 0 is failure here */
 static ssize_t on_write(void *cookie, const char *data, size_t size)
 {
-    for (size_t i = 0; i < size; ++i)
+    for (size_t i = 0; i < size; i++)
         if (!put_safely(raw, cookie, (unsigned char)data[i]))
             return 0;
     return fflush(raw) ? 0 : (ssize_t)size;
@@ -82,7 +82,7 @@ FILE *cli_raw_output(void)
 static int whole_characters(const char *name, int length)
 {
     while (length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80)
-        --length;
+        length--;
     return length;
 }
 

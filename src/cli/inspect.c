@@ -333,7 +333,7 @@ int invar_cli_inspect(int argc, char **argv)
     if (features)
         cli_take_data(&arguments.assignments, &arguments.data);
     invar_options_default(invar_inspect_option_table, &arguments.options);
-    for (int i = 0; i < arguments.assignments.count; ++i)
+    for (int i = 0; i < arguments.assignments.count; i++)
         if (!invar_options_set(invar_inspect_option_table, &arguments.options, arguments.assignments.item[i], &err))
             return cli_fail(&err);
     return arguments.samples ? show_samples(&arguments) : inspect(&arguments);

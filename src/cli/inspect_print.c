@@ -25,7 +25,7 @@ static void add_series(cJSON *section, const struct invar_series *series)
 {
     cJSON *item = cJSON_AddObjectToObject(section, series->name);
     cJSON *values = cJSON_AddArrayToObject(item, "values");
-    for (int64_t i = 0; i < series->count; ++i)
+    for (int64_t i = 0; i < series->count; i++)
         cJSON_AddItemToArray(values, json_number(series->value[i]));
     cJSON_AddStringToObject(item, "unit", series->unit);
     cJSON_AddStringToObject(item, "says", series->says);
@@ -34,7 +34,7 @@ static void add_series(cJSON *section, const struct invar_series *series)
 static void add_options(cJSON *results, const struct invar_inspect_options *options)
 {
     cJSON *item = cJSON_AddObjectToObject(results, "options");
-    for (const struct invar_option *o = invar_inspect_option_table; o->name; ++o) {
+    for (const struct invar_option *o = invar_inspect_option_table; o->name; o++) {
         const char *at = (const char *)options + o->offset;
         if (o->kind == INVAR_OPTION_INT) {
             int64_t value;
@@ -63,18 +63,18 @@ void inspect_to_json(const struct invar_inspection *inspection, const struct inv
     if (inspection->perturbed[0])
         cJSON_AddStringToObject(results, "perturbed", inspection->perturbed);
     add_options(results, options);
-    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s) {
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++) {
         const struct invar_findings *findings = &inspection->section[s];
         cJSON *section = cJSON_AddObjectToObject(results, findings->name);
         if (!findings->present)
             cJSON_AddStringToObject(section, "absent", findings->absent);
-        for (int i = 0; findings->present && i < findings->count; ++i)
+        for (int i = 0; findings->present && i < findings->count; i++)
             add_finding(section, &findings->finding[i]);
-        for (int i = 0; findings->present && i < findings->series_count; ++i)
+        for (int i = 0; findings->present && i < findings->series_count; i++)
             add_series(section, &findings->series[i]);
     }
     cJSON *warnings = cJSON_AddArrayToObject(results, "warnings");
-    for (int i = 0; i < inspection->warning_count; ++i) {
+    for (int i = 0; i < inspection->warning_count; i++) {
         cJSON *warning = cJSON_CreateObject();
         cJSON_AddStringToObject(warning, "collapse", inspection->warning[i].name);
         cJSON_AddStringToObject(warning, "says", inspection->warning[i].says);
@@ -89,7 +89,7 @@ enum { BAR = 30, DECADES = 6 };
 static void print_bar(double share)
 {
     const int length = share > 0 ? (int)lround(fmin(share, 1) * BAR) : 0;
-    for (int i = 0; i < length; ++i)
+    for (int i = 0; i < length; i++)
         putchar('#');
     putchar('\n');
 }
@@ -125,10 +125,10 @@ static void print_histogram(const struct invar_series *edges, const struct invar
 {
     double most = 1;
 
-    for (int64_t i = 0; i < counts->count; ++i)
+    for (int64_t i = 0; i < counts->count; i++)
         most = fmax(most, counts->value[i]);
     printf("histogram: ordered pairs of classes by ratio\n");
-    for (int64_t i = 0; i < counts->count; ++i) {
+    for (int64_t i = 0; i < counts->count; i++) {
         printf("  %9.3g ..%9.3g %6.0f  ", edges->value[i], edges->value[i + 1], counts->value[i]);
         print_bar(counts->value[i] / most);
     }
@@ -143,14 +143,14 @@ static void print_noise(const struct invar_inspection *inspection)
     const struct invar_series *nearest = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, "nearest");
     enum { COLUMNS = sizeof columns / sizeof *columns };
 
-    for (int c = 0; c < COLUMNS; ++c) {
+    for (int c = 0; c < COLUMNS; c++) {
         series[c] = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, columns[c][0]);
         if (series[c])
             printf("%10s", columns[c][1]);
     }
     putchar('\n');
-    for (int64_t i = 0; series[0] && i < series[0]->count; ++i) {
-        for (int c = 0; c < COLUMNS; ++c)
+    for (int64_t i = 0; series[0] && i < series[0]->count; i++) {
+        for (int c = 0; c < COLUMNS; c++)
             if (series[c])
                 printf("%10.3g", series[c]->value[i]);
         putchar('\n');
@@ -185,11 +185,11 @@ static void print_section(const struct invar_inspection *inspection, enum invar_
         printf("%s\n", section->absent);
         return;
     }
-    for (int i = 0; i < section->count; ++i)
+    for (int i = 0; i < section->count; i++)
         print_finding(&section->finding[i]);
     if (eigenvalues)
         print_spectrum(eigenvalues);
-    for (int i = 0; which == INVAR_INSPECT_CORRELATION && i < section->series_count; ++i)
+    for (int i = 0; which == INVAR_INSPECT_CORRELATION && i < section->series_count; i++)
         print_correlations(&section->series[i]);
     if (edges && counts)
         print_histogram(edges, counts);
@@ -199,10 +199,10 @@ static void print_section(const struct invar_inspection *inspection, enum invar_
 
 void inspect_print(const struct invar_inspection *inspection)
 {
-    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s)
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++)
         print_section(inspection, (enum invar_inspect_section)s);
     printf("\n[collapse]\n");
-    for (int i = 0; i < inspection->warning_count; ++i)
+    for (int i = 0; i < inspection->warning_count; i++)
         printf("WARNING %s collapse: %s\n", inspection->warning[i].name, inspection->warning[i].says);
     if (!inspection->warning_count)
         printf("none: deviation, effective rank and spread of directions are above their limits\n");

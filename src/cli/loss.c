@@ -4,7 +4,6 @@
 #include "invar/file.h"
 #include "invar/objective.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #define MAX_INPUTS 64
@@ -31,7 +30,7 @@ struct loss_run {
 static void print_terms(FILE *stream)
 {
     fprintf(stream, "terms, their inputs and KEY=VALUE options:\n");
-    for (const struct invar_term_spec *const *term = invar_term_list(); *term; ++term) {
+    for (const struct invar_term_spec *const *term = invar_term_list(); *term; term++) {
         struct invar_text text = {0};
         fprintf(stream, "  %-10s %s\n", (*term)->name, (*term)->help);
         if (invar_options_describe((*term)->options, 4, &text, NULL))
@@ -48,8 +47,8 @@ static bool has_option(const struct invar_term_spec *term, const char *assignmen
 {
     const size_t length = strcspn(assignment, "=");
 
-    for (const struct invar_option *option = term->options; option->name; ++option)
-        if (strlen(option->name) == length && !strncmp(option->name, assignment, length))
+    for (const struct invar_option *option = term->options; option->name; option++)
+        if (strlen(option->name) == length && strncmp(option->name, assignment, length) == 0)
             return true;
     return false;
 }
@@ -70,7 +69,7 @@ static int find_beside(const char *name)
 {
     int which = 0;
     while (which < BESIDE && strcmp(beside[which].name, name) != 0)
-        ++which;
+        which++;
     return which;
 }
 
@@ -126,8 +125,8 @@ static bool read_matrix(struct loss_run *run, struct invar_device *device, const
     }
     const int64_t count = invar_array_count(&stored);
     if (count == 0) {
-        invar_error_set(err, INVAR_ERROR_DATA, "%s: is empty (%" PRId64 " x %" PRId64 "); expected at least one number",
-                        path, stored.shape[0], stored.rank == 2 ? stored.shape[1] : 1);
+        invar_error_set(err, INVAR_ERROR_DATA, "%s: is empty (%lld x %lld); expected at least one number", path,
+                        (long long)stored.shape[0], (long long)(stored.rank == 2 ? stored.shape[1] : 1));
         goto done;
     }
     if (!invar_array_convert(&values, &stored, run->dtype, err))
@@ -188,16 +187,15 @@ static bool check_beside(const struct loss_run *run, struct invar_error *err)
     const unsigned roles = run->term->roles(run->options);
     const int64_t rows = run->input_count ? run->in.by[run->inputs[0].role][run->inputs[0].view].rows : 0;
 
-    for (int which = 0; which < BESIDE; ++which) {
+    for (int which = 0; which < BESIDE; which++) {
         const struct invar_array *array = &run->beside[which];
         if (array->data && !(roles & beside[which].role))
             return invar_error_set(err, INVAR_ERROR_USAGE, "%s does not read %s with these options: %s",
                                    run->term->name, beside[which].name,
                                    which == GROUPS ? "set groups=true" : "leave it out");
         if (array->data && array->shape[0] != rows)
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s holds %" PRId64 " ids for %" PRId64 " samples: give one id a sample",
-                                   beside[which].name, array->shape[0], rows);
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s holds %lld ids for %lld samples: give one id a sample",
+                                   beside[which].name, (long long)array->shape[0], (long long)rows);
     }
     return true;
 }
@@ -207,16 +205,16 @@ static bool set_up(struct loss_run *run, struct invar_device *device, const stru
                    const struct cli_list *assignments, struct invar_error *err)
 {
     invar_options_default(run->term->options, run->options);
-    for (int i = 0; i < assignments->count; ++i)
+    for (int i = 0; i < assignments->count; i++)
         if (!is_input(run->term, assignments->item[i]) &&
             !invar_options_set(run->term->options, run->options, assignments->item[i], err))
             return false;
     if (inputs->count + assignments->count > MAX_INPUTS)
         return invar_error_set(err, INVAR_ERROR_USAGE, "more than %d inputs and options", MAX_INPUTS);
-    for (int i = 0; i < inputs->count; ++i)
+    for (int i = 0; i < inputs->count; i++)
         if (!read_input(run, device, inputs->item[i], err))
             return false;
-    for (int i = 0; i < assignments->count; ++i)
+    for (int i = 0; i < assignments->count; i++)
         if (is_input(run->term, assignments->item[i]) && !read_input(run, device, assignments->item[i], err))
             return false;
     return check_beside(run, err) && run->term->check(run->options, &run->in, err);
@@ -227,7 +225,7 @@ static bool write_gradients(const struct loss_run *run, struct invar_device *dev
 {
     if (!invar_folder_create(folder, err))
         return false;
-    for (int i = 0; i < run->input_count; ++i) {
+    for (int i = 0; i < run->input_count; i++) {
         const struct loss_input *input = &run->inputs[i];
         const struct invar_matrix *dx = &run->gradient.by[input->role][input->view];
         struct invar_array out = {0};
@@ -253,7 +251,7 @@ static int print_value(const struct invar_term_value *value, bool json)
     if (json) {
         cJSON *object = cJSON_CreateObject();
         bool ok = cJSON_AddNumberToObject(object, "loss", value->loss);
-        for (int i = 0; i < value->count; ++i)
+        for (int i = 0; i < value->count; i++)
             ok = cJSON_AddNumberToObject(object, value->part[i].name, value->part[i].value) && ok;
         if (!ok) {
             cJSON_Delete(object);
@@ -262,18 +260,18 @@ static int print_value(const struct invar_term_value *value, bool json)
         return cli_print_json(object);
     }
     printf("%-14s %.17g\n", "loss", value->loss);
-    for (int i = 0; i < value->count; ++i)
+    for (int i = 0; i < value->count; i++)
         printf("%-14s %.17g\n", value->part[i].name, value->part[i].value);
     return CLI_DONE;
 }
 
 static void loss_run_free(struct loss_run *run, struct invar_device *device)
 {
-    for (int i = 0; i < run->input_count; ++i) {
+    for (int i = 0; i < run->input_count; i++) {
         invar_device_free(device, run->in.by[run->inputs[i].role][run->inputs[i].view].data);
         invar_device_free(device, run->gradient.by[run->inputs[i].role][run->inputs[i].view].data);
     }
-    for (int which = 0; which < BESIDE; ++which)
+    for (int which = 0; which < BESIDE; which++)
         invar_array_free(&run->beside[which]);
     invar_free(run->options);
 }

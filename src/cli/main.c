@@ -42,7 +42,7 @@ static void print_help(FILE *stream)
             "invar learns representations without labels: it trains an encoder whose output stays the same under\n"
             "changes that do not matter.\n\n"
             "usage: invar VERB [ARGUMENTS]\n\n");
-    for (const struct verb *verb = verbs; verb->name; ++verb)
+    for (const struct verb *verb = verbs; verb->name; verb++)
         fprintf(stream, "  %-10s %s\n", verb->name, verb->help);
     fprintf(stream, "\n  --help     this text; `invar VERB --help` explains a verb\n"
                     "  --version  the version, and the library that computes\n\n"
@@ -53,7 +53,7 @@ static int unknown_verb(const char *name)
 {
     const char *names[sizeof verbs / sizeof verbs[0]];
     int count = 0;
-    for (const struct verb *verb = verbs; verb->name; ++verb)
+    for (const struct verb *verb = verbs; verb->name; verb++)
         names[count++] = verb->name;
     names[count] = NULL;
     const char *nearest = invar_nearest_name(name, names);
@@ -70,18 +70,18 @@ static int run(int argc, char **argv)
         print_help(stderr);
         return CLI_USAGE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
         return CLI_DONE;
     }
-    if (!strcmp(argv[1], "--version")) {
+    if (strcmp(argv[1], "--version") == 0) {
         char engine[96];
         invar_device_engine("cpu", engine, sizeof engine);
         printf("invar %s (%s)\n", INVAR_VERSION, engine);
         return CLI_DONE;
     }
-    for (const struct verb *verb = verbs; verb->name; ++verb)
-        if (!strcmp(argv[1], verb->name))
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (strcmp(argv[1], verb->name) == 0)
             return verb->run(argc - 1, argv + 1);
     return unknown_verb(argv[1]);
 }
@@ -122,7 +122,7 @@ __attribute__((section(".preinit_array"), used)) static void (*const before_libr
    places are taken by what can be neither read nor written, so that output which nobody gets still fails. */
 static bool hold_standard_descriptors(void)
 {
-    for (int number = STDIN_FILENO; number <= STDERR_FILENO; ++number)
+    for (int number = STDIN_FILENO; number <= STDERR_FILENO; number++)
         if (fcntl(number, F_GETFD) < 0 && open("/dev/null", number == STDIN_FILENO ? O_WRONLY : O_RDONLY) != number)
             return false;
     return true;

@@ -40,7 +40,7 @@ const char *cli_bytes(double bytes, char *out, size_t size)
     size_t unit = 0;
     while (bytes >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
         bytes /= 1024;
-        ++unit;
+        unit++;
     }
     snprintf(out, size, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
     return out;
@@ -95,7 +95,7 @@ void cli_release_interrupt(void)
 {
     if (cli_stop)
         return;
-    for (int i = 0; i < REQUESTS; ++i)
+    for (int i = 0; i < REQUESTS; i++)
         if (caught[i])
             signal(requests[i], SIG_DFL);
 }
@@ -105,7 +105,7 @@ void cli_catch_interrupt(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
     sigemptyset(&action.sa_mask);
-    for (int i = 0; i < REQUESTS; ++i)
+    for (int i = 0; i < REQUESTS; i++)
         if (sigaction(requests[i], NULL, &before) == 0 && (requests[i] != SIGHUP || before.sa_handler != SIG_IGN))
             caught[i] = sigaction(requests[i], &action, NULL) == 0;
 }

@@ -6,7 +6,6 @@
 #include "invar/train.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,7 +44,7 @@ static void keep_record(struct session *session, const struct invar_record *reco
     struct cli_progress *progress = &session->progress;
     size_t used = 0;
     session->last = *record;
-    for (int i = 0; i < record->count && i < MAX_SHOWN_METRICS; ++i) {
+    for (int i = 0; i < record->count && i < MAX_SHOWN_METRICS; i++) {
         int written = snprintf(progress->note + used, sizeof progress->note - used, "%s%s %.4g", i ? "  " : "",
                                record->metric[i].name, record->metric[i].value);
         if (written < 0 || (size_t)written >= sizeof progress->note - used)
@@ -58,7 +57,7 @@ static void write_metrics(struct session *session, const struct invar_record *re
 {
     const char *names[INVAR_MAX_METRICS];
     double values[INVAR_MAX_METRICS];
-    for (int i = 0; i < record->count; ++i) {
+    for (int i = 0; i < record->count; i++) {
         names[i] = record->metric[i].name;
         values[i] = record->metric[i].value;
     }
@@ -112,7 +111,7 @@ static bool make_run_folder(const char *name, char *out, struct invar_error *err
 {
     if (!invar_folder_create("runs", err))
         return false;
-    for (int number = 1; number < 1000000; ++number) {
+    for (int number = 1; number < 1000000; number++) {
         if (snprintf(out, PATH_SIZE, "runs/%s-%d", name, number) >= PATH_SIZE)
             break;
         if (mkdir(out, 0777) == 0)
@@ -262,10 +261,10 @@ static int print_plan(const struct session *session, bool json)
     if (json)
         return print_plan_json(&d);
     printf("device        %s\n", invar_device_describe(session->device));
-    printf("data          %" PRId64 " samples of %d x %d x %d%s\n", d.info->count[INVAR_TRAIN], d.info->channels,
+    printf("data          %lld samples of %d x %d x %d%s\n", (long long)d.info->count[INVAR_TRAIN], d.info->channels,
            d.info->height, d.info->width, d.info->assumed ? ", assumed: the source is not there" : "");
-    printf("parameters    %" PRId64 ", encoder %" PRId64 "\n", d.plan.parameters, d.plan.encoder_parameters);
-    printf("steps         %" PRId64 " of %.0f samples x %.0f views\n", d.steps, d.batch, d.views);
+    printf("parameters    %lld, encoder %lld\n", (long long)d.plan.parameters, (long long)d.plan.encoder_parameters);
+    printf("steps         %lld of %.0f samples x %.0f views\n", (long long)d.steps, d.batch, d.views);
     printf("operations    %.5g GFLOP a sample, %.5g GFLOP a step; encoder %.4g G multiply-adds a view, forward\n",
            d.plan.operations_per_step / d.batch / 1e9, d.plan.operations_per_step / 1e9,
            d.plan.encoder_operations / 1e9);
@@ -291,13 +290,13 @@ static int print_result(const struct session *session, double seconds, bool json
         cJSON_AddNumberToObject(root, "steps", (double)invar_trainer_steps_done(session->trainer));
         cJSON_AddNumberToObject(root, "seconds", seconds);
         cJSON *metrics = cJSON_AddObjectToObject(root, "metrics");
-        for (int i = 0; i < last->count; ++i)
+        for (int i = 0; i < last->count; i++)
             cJSON_AddNumberToObject(metrics, last->metric[i].name, last->metric[i].value);
         return cli_print_json(root);
     }
-    printf("%s: %" PRId64 " steps in %s\n", session->folder, invar_trainer_steps_done(session->trainer),
+    printf("%s: %lld steps in %s\n", session->folder, (long long)invar_trainer_steps_done(session->trainer),
            cli_duration(seconds, text, sizeof text));
-    for (int i = 0; i < last->count; ++i)
+    for (int i = 0; i < last->count; i++)
         printf("  %-24s %.6g\n", last->metric[i].name, last->metric[i].value);
     return CLI_DONE;
 }

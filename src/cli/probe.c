@@ -27,7 +27,7 @@ struct arguments {
 static bool known(const char *name, const char *const *names)
 {
     while (*names && strcmp(name, *names) != 0)
-        ++names;
+        names++;
     return *names != NULL;
 }
 
@@ -48,7 +48,7 @@ static bool set_labels(const struct arguments *arguments, struct probe_settings 
     if (arguments->labels.count && arguments->groups)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "--groups is of all labels, --labels of some of them: give one of the two");
-    for (int i = 0; i < arguments->labels.count; ++i)
+    for (int i = 0; i < arguments->labels.count; i++)
         if (!probe_labels_read(&settings->labels[i], arguments->labels.item[i], err))
             return false;
     return true;
@@ -80,7 +80,7 @@ static bool set_baselines(const struct arguments *arguments, const struct probe_
 {
     const struct probe_method_spec *method = &probe_methods[settings->method];
 
-    for (int i = 0; i < arguments->baselines.count; ++i) {
+    for (int i = 0; i < arguments->baselines.count; i++) {
         const char *name = arguments->baselines.item[i];
         if (!known(name, baselines))
             return invar_error_set(err, INVAR_ERROR_USAGE, "--baseline is \"%s\"; expected random, input or supervised",
@@ -98,7 +98,7 @@ static bool has_option(const struct invar_option *table, const char *assignment)
     const size_t length = strcspn(assignment, "=");
 
     while (table->name && (strlen(table->name) != length || strncmp(table->name, assignment, length) != 0))
-        ++table;
+        table++;
     return table->name != NULL;
 }
 
@@ -123,15 +123,15 @@ static bool set_options(const struct arguments *arguments, struct probe_settings
 
     if (!set_method(arguments, settings, err))
         return false;
-    for (int i = 0; i < PROBE_METHODS; ++i)
+    for (int i = 0; i < PROBE_METHODS; i++)
         invar_options_default(probe_methods[i].options, (char *)settings + probe_methods[i].offset);
     table = probe_methods[settings->method].options;
     object = (char *)settings + probe_methods[settings->method].offset;
-    for (int i = 0; settings->preset && settings->preset->settings[i]; ++i)
+    for (int i = 0; settings->preset && settings->preset->settings[i]; i++)
         if (!invar_options_set(table, object, settings->preset->settings[i], err))
             return false;
     settings->assignments = &arguments->assignments;
-    for (int i = 0; i < arguments->assignments.count; ++i) {
+    for (int i = 0; i < arguments->assignments.count; i++) {
         if (!(settings->method == PROBE_LINEAR ? set_linear(settings, arguments->assignments.item[i], err)
                                                : invar_options_set(table, object, arguments->assignments.item[i], err)))
             return false;
@@ -182,10 +182,10 @@ static bool choose_encoder(struct cli_run *run, const char *baseline, const stru
     out->encoder = run->encoder;
     if (!run->encoder) /* features */
         return true;
-    if (baseline && !strcmp(baseline, "supervised")) {
+    if (baseline && strcmp(baseline, "supervised") == 0) {
         out->supervised = probe_supervised_train(run, settings, err);
         out->encoder = out->supervised ? out->supervised->encoder : NULL;
-    } else if (baseline && !strcmp(baseline, "random")) {
+    } else if (baseline && strcmp(baseline, "random") == 0) {
         out->random = cli_run_random_encoder(run, err);
         out->encoder = out->random;
     }
@@ -195,7 +195,7 @@ static bool choose_encoder(struct cli_run *run, const char *baseline, const stru
 static bool embed(struct cli_run *run, const struct invar_encoder *encoder, const char *baseline,
                   struct invar_embedded *train, struct invar_embedded *test, struct invar_error *err)
 {
-    const bool input = baseline && !strcmp(baseline, "input");
+    const bool input = baseline && strcmp(baseline, "input") == 0;
     const bool ok = input ? invar_embed_input(run->dataset, INVAR_TRAIN, train, err) &&
                                 invar_embed_input(run->dataset, INVAR_TEST, test, err)
                           : embed_both(run, encoder, train, test, err);
@@ -281,7 +281,7 @@ static bool measure(struct cli_run *run, const struct probe_settings *settings, 
     struct subject subject = {.baseline = baseline};
     bool ok = prepare(run, settings, &subject, err);
 
-    for (int i = 0; ok && i < settings->label_count; ++i) {
+    for (int i = 0; ok && i < settings->label_count; i++) {
         cJSON *result = measure_one(run, &subject, settings, &settings->labels[i], err);
         char key[256];
         ok = result != NULL;
@@ -314,9 +314,9 @@ static bool measure_all(struct cli_run *run, const struct arguments *arguments, 
 {
     if (!measure(run, settings, NULL, report, err))
         return false;
-    for (const char *const *name = baselines; *name; ++name)
-        for (int i = 0; i < arguments->baselines.count; ++i)
-            if (!strcmp(arguments->baselines.item[i], *name)) {
+    for (const char *const *name = baselines; *name; name++)
+        for (int i = 0; i < arguments->baselines.count; i++)
+            if (strcmp(arguments->baselines.item[i], *name) == 0) {
                 if (!measure(run, settings, *name, report, err))
                     return false;
                 break;
@@ -358,8 +358,8 @@ static bool check_data(const struct arguments *arguments, const struct probe_set
     if (settings->hold_out)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "--test and --hold-out both say what is measured on: leave out one of them");
-    for (int i = 0; i < arguments->baselines.count; ++i)
-        if (!strcmp(arguments->baselines.item[i], "input"))
+    for (int i = 0; i < arguments->baselines.count; i++)
+        if (strcmp(arguments->baselines.item[i], "input") == 0)
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "--test has no baseline input; it has random and supervised");
     return true;
@@ -429,7 +429,7 @@ static bool split_assignments(struct arguments *arguments, bool features, struct
     static const char *const allowed[] = {"label_kind=", "metadata="};
 
     cli_take_data(&arguments->assignments, &arguments->data);
-    for (int i = 0; !features && i < arguments->data.count; ++i) {
+    for (int i = 0; !features && i < arguments->data.count; i++) {
         const char *item = arguments->data.item[i];
         if (strncmp(item, allowed[0], strlen(allowed[0])) != 0 && strncmp(item, allowed[1], strlen(allowed[1])) != 0)
             return invar_error_set(

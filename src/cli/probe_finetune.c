@@ -6,7 +6,6 @@
 #include "invar/file.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -195,7 +194,7 @@ static bool train_draws(struct cli_run *run, bool random, const struct probe_set
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
 
-    for (int64_t draw = 0; draw < settings->draws; ++draw) {
+    for (int64_t draw = 0; draw < settings->draws; draw++) {
         const struct invar_label_draw how = {
             .per_class = few->per_class, .fraction = few->fraction, .seed = settings->finetune.seed, .draw = 1 + draw};
         struct probe_training *s;

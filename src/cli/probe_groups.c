@@ -4,8 +4,6 @@
 #include "cli/probe_test.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
-
 bool probe_groups_open(struct probe_groups *groups, const struct cli_run *run, const char *column,
                        struct invar_error *err)
 {
@@ -17,7 +15,7 @@ bool probe_groups_open(struct probe_groups *groups, const struct cli_run *run, c
     groups->split = split;
     if (!invar_dataset_field(dataset, column, "--groups", &groups->field, err))
         return false;
-    for (int64_t i = 0; i < invar_dataset_info(dataset)->count[split]; ++i)
+    for (int64_t i = 0; i < invar_dataset_info(dataset)->count[split]; i++)
         known += groups->field.of[split][i] >= 0;
     return known || invar_error_set(err, INVAR_ERROR_DATA,
                                     "--groups %s: no test sample has a value of it; give a column that says something "
@@ -36,7 +34,7 @@ static void describe(cJSON *object, const struct probe_groups *groups, const str
     cJSON *item = cJSON_AddObjectToObject(object, "groups"), *each;
     int64_t worst = 0;
 
-    for (int64_t g = 1; g < measured->count; ++g)
+    for (int64_t g = 1; g < measured->count; g++)
         if (measured->accuracy[g] < measured->accuracy[worst])
             worst = g;
     cJSON_AddStringToObject(item, "column", groups->column);
@@ -47,7 +45,7 @@ static void describe(cJSON *object, const struct probe_groups *groups, const str
     if (without)
         cJSON_AddNumberToObject(item, "without", (double)without);
     each = cJSON_AddArrayToObject(item, "each");
-    for (int64_t g = 0; g < measured->count; ++g) {
+    for (int64_t g = 0; g < measured->count; g++) {
         cJSON *group = cJSON_CreateObject();
         cJSON_AddStringToObject(group, "group", groups->field.value[measured->group[g]]);
         cJSON_AddNumberToObject(group, "samples", (double)measured->samples[g]);
@@ -71,7 +69,7 @@ bool probe_add_groups(cJSON *object, const struct invar_accuracy *accuracy, cons
     predictions = room;
     labels = room + accuracy->count;
     group = labels + accuracy->count;
-    for (int64_t i = 0; i < accuracy->count; ++i) {
+    for (int64_t i = 0; i < accuracy->count; i++) {
         const int64_t of = groups->field.of[groups->split][index[i]];
         if (of < 0)
             continue;
@@ -116,7 +114,7 @@ static void print_each(const cJSON *results, const cJSON *first)
             " %12.4f",
             number(cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(groups_of(result), "each"), row), "accuracy"));
         printf("\n");
-        ++row;
+        row++;
     }
 }
 

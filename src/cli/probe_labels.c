@@ -3,7 +3,6 @@
 #include "cli/probe.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +38,7 @@ static void take_rows(const struct invar_embedded *from, const int64_t *index, i
 {
     const size_t bytes = (size_t)features->cols * sizeof(float);
 
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         memcpy((char *)features->data + (size_t)i * bytes, (const char *)from->features.data + (size_t)index[i] * bytes,
                bytes);
         labels[i] = ((const int64_t *)from->labels.data)[index[i]];
@@ -60,7 +59,7 @@ static bool fit_draw(const struct invar_matrix *features, const int64_t *labels,
     struct invar_probe_options once = *options;
     double chosen[SPLITS];
 
-    for (int split = 0; options->l2.count > 1 && split < SPLITS; ++split) {
+    for (int split = 0; options->l2.count > 1 && split < SPLITS; split++) {
         once.seed = options->seed + split;
         if (!invar_probe_fit(features, labels, NULL, NULL, classes, &once, out, err))
             return false;
@@ -99,7 +98,7 @@ static bool measure_draws(const struct invar_embedded *train, const struct invar
     features.data = invar_alloc((size_t)rows, (size_t)cols * sizeof(float), err);
     if (!index || !labels || !features.data)
         goto done;
-    for (int64_t draw = 0; draw < settings->draws; ++draw) {
+    for (int64_t draw = 0; draw < settings->draws; draw++) {
         const struct invar_label_draw how = {
             .per_class = few->per_class, .fraction = few->fraction, .seed = options.seed, .draw = 1 + draw};
         struct invar_probe_result result;
@@ -127,9 +126,9 @@ void probe_add_interval(cJSON *object, const double *top1, int64_t draws)
 {
     double mean = 0, squares = 0;
 
-    for (int64_t i = 0; i < draws; ++i)
+    for (int64_t i = 0; i < draws; i++)
         mean += top1[i] / (double)draws;
-    for (int64_t i = 0; i < draws; ++i)
+    for (int64_t i = 0; i < draws; i++)
         squares += (top1[i] - mean) * (top1[i] - mean);
     cJSON_AddNumberToObject(object, "top1", mean);
     if (draws > 1) {
@@ -152,8 +151,8 @@ cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_
     if (!draws.top1 || !draws.l2 || !measure_draws(train, test, info->classes, settings, labels, &draws, err))
         goto done;
     if (draws.unconverged)
-        cli_message("warning: %" PRId64 " of %" PRId64 " probes with few labels did not converge; raise iterations",
-                    draws.unconverged, settings->draws);
+        cli_message("warning: %lld of %lld probes with few labels did not converge; raise iterations",
+                    (long long)draws.unconverged, (long long)settings->draws);
     object = cJSON_CreateObject();
     probe_add_interval(object, draws.top1, settings->draws);
     probe_add_measures(object, &draws.mean);

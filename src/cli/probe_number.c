@@ -4,7 +4,6 @@
 #include "invar/memory.h"
 #include "invar/regression.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -37,8 +36,8 @@ bool probe_check_number(const struct invar_dataset_info *info, struct probe_sett
     if (settings->preset ||
         (settings->method != PROBE_LINEAR && settings->method != PROBE_RIDGE && settings->method != PROBE_NEIGHBOURS))
         return needs_classes(info, settings, what, err);
-    for (int i = 0; i < baselines->count; ++i)
-        if (!strcmp(baselines->item[i], "supervised"))
+    for (int i = 0; i < baselines->count; i++)
+        if (strcmp(baselines->item[i], "supervised") == 0)
             return needs_classes(info, settings, "--baseline supervised", err);
     if (groups)
         return needs_classes(info, settings, "--groups, which is accuracy,", err);
@@ -63,7 +62,7 @@ bool probe_keep_targets(struct invar_embedded *embedded, const double *targets, 
     *out = invar_alloc((size_t)embedded->features.shape[0] + 1, sizeof **out, err);
     if (!*out)
         return false;
-    for (int64_t i = 0; i < embedded->features.shape[0]; ++i) {
+    for (int64_t i = 0; i < embedded->features.shape[0]; i++) {
         const double target = targets[index[i]];
         if (isnan(target))
             continue;
@@ -127,7 +126,7 @@ static bool average(const struct probe_numbers *n, const int64_t *index, const d
     const struct invar_matrix predictions = {INVAR_FLOAT64, rows, 1, p};
     const struct invar_matrix targets = {INVAR_FLOAT64, rows, 1, n->test_targets};
 
-    for (int64_t i = 0; p && i < rows; ++i)
+    for (int64_t i = 0; p && i < rows; i++)
         p[i] = invar_neighbours_average(index + i * found, similarity + i * found, k, n->train_targets, temperature);
     const bool ok = p && invar_regression_measure(&predictions, &targets, out, err);
     invar_free(p);
@@ -141,7 +140,7 @@ static cJSON *describe_neighbours(const struct probe_numbers *n, const struct in
 {
     cJSON *object = cJSON_CreateObject(), *by_k = cJSON_CreateObject();
 
-    for (int i = 0; i < options->k.count; ++i) {
+    for (int i = 0; i < options->k.count; i++) {
         const int64_t k = options->k.value[i] < found ? options->k.value[i] : found;
         struct invar_regression measured;
         char name[32];
@@ -155,7 +154,7 @@ static cJSON *describe_neighbours(const struct probe_numbers *n, const struct in
             cJSON_AddNumberToObject(object, "k", (double)k);
             cJSON_AddNumberToObject(object, "temperature", options->temperature);
         }
-        snprintf(name, sizeof name, "%" PRId64, k);
+        snprintf(name, sizeof name, "%lld", (long long)k);
         cJSON_DeleteItemFromObjectCaseSensitive(by_k, name);
         cJSON_AddNumberToObject(by_k, name, measured.r2);
         invar_regression_free(&measured);
@@ -173,7 +172,7 @@ static cJSON *neighbours(const struct probe_numbers *n, const struct invar_neigh
     double *similarity = NULL;
     cJSON *object = NULL;
 
-    for (int i = 0; i < options->k.count; ++i)
+    for (int i = 0; i < options->k.count; i++)
         found = options->k.value[i] > found ? options->k.value[i] : found;
     found = found < train.rows ? found : train.rows;
     if (!invar_targets_check(n->train_targets, train.rows, "training samples", err) ||
@@ -241,7 +240,7 @@ void probe_numbers_print(const cJSON *results)
         const cJSON *alpha = cJSON_GetObjectItemCaseSensitive(result, "alpha");
         const cJSON *held_out = cJSON_GetObjectItemCaseSensitive(result, "held_out_r2");
         printf("%-20s", result->string);
-        for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             print_number(result, names[i]);
         printf(" %6.0f", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "dimensions")));
         if (alpha)

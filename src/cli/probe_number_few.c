@@ -4,7 +4,6 @@
 #include "invar/memory.h"
 #include "invar/random.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -21,14 +20,14 @@ static bool count_rows(const struct probe_labels *few, int64_t rows, int64_t *ou
 
     if (few->per_class > rows)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "--labels %s: %" PRId64 " training samples have a label: ask for so many or less, or "
+                               "--labels %s: %lld training samples have a label: ask for so many or less, or "
                                "for all",
-                               few->text, rows);
+                               few->text, (long long)rows);
     *out = part;
-    return part >= 2 || invar_error_set(err, INVAR_ERROR_DATA,
-                                        "--labels %s of %" PRId64 " training samples is %" PRId64
-                                        "; a regression needs 2 at least: ask for more",
-                                        few->text, rows, part);
+    return part >= 2 ||
+           invar_error_set(err, INVAR_ERROR_DATA,
+                           "--labels %s of %lld training samples is %lld; a regression needs 2 at least: ask for more",
+                           few->text, (long long)rows, (long long)part);
 }
 
 /* The first rows of a shuffled order. */
@@ -40,10 +39,10 @@ static void take_rows(const struct probe_numbers *n, const struct probe_settings
     struct invar_random random =
         invar_random_stream((uint64_t)settings->ridge.seed, INVAR_RANDOM_SPLIT, 2 + (uint64_t)draw, 0, 0);
 
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; i++)
         order[i] = i;
     invar_random_shuffle(&random, order, rows);
-    for (int64_t i = 0; i < features->rows; ++i) {
+    for (int64_t i = 0; i < features->rows; i++) {
         memcpy((char *)features->data + (size_t)i * width,
                (const char *)n->train->features.data + (size_t)order[i] * width, width);
         targets[i] = n->train_targets[order[i]];
@@ -64,7 +63,7 @@ static bool measure_draws(const struct probe_numbers *n, const struct probe_sett
     if (options.folds > out->used)
         options.folds = out->used;
     features.data = invar_alloc((size_t)out->used, (size_t)cols * sizeof(float), err);
-    for (int64_t draw = 0; ok && features.data && draw < settings->draws; ++draw) {
+    for (int64_t draw = 0; ok && features.data && draw < settings->draws; draw++) {
         struct invar_ridge_result result;
         take_rows(n, settings, draw, order, &features, targets);
         ok = invar_ridge_fit(&features, targets, &test, n->test_targets, &options, &result, err);
@@ -88,9 +87,9 @@ static void add_mean(cJSON *object, const double *r2, int64_t draws)
 {
     double mean = 0, squares = 0;
 
-    for (int64_t i = 0; i < draws; ++i)
+    for (int64_t i = 0; i < draws; i++)
         mean += r2[i] / (double)draws;
-    for (int64_t i = 0; i < draws; ++i)
+    for (int64_t i = 0; i < draws; i++)
         squares += (r2[i] - mean) * (r2[i] - mean);
     cJSON_AddNumberToObject(object, "r2", mean);
     if (draws > 1) {

@@ -3,8 +3,6 @@
 #include "cli/probe.h"
 #include "invar/file.h"
 
-#include <inttypes.h>
-
 enum { PATH_SIZE = 4096 };
 
 /* It has no options; a table may not be empty of a struct. */
@@ -29,10 +27,10 @@ static struct invar_head *read_classifier(const struct cli_run *run, struct inva
     head = invar_head_read(path, err);
     if (head && (invar_net_input(head->net).channels != width || head->options.output != info->classes)) {
         invar_error_set(err, INVAR_ERROR_DATA,
-                        "%s: reads %" PRId64 " numbers and tells %" PRId64 " classes apart, where the encoder gives "
-                        "%" PRId64 " and %s has %d: expected that of the run, and the data it was trained on",
-                        path, invar_net_input(head->net).channels, head->options.output, width, info->source,
-                        info->classes);
+                        "%s: reads %lld numbers and tells %lld classes apart, where the encoder gives "
+                        "%lld and %s has %d: expected that of the run, and the data it was trained on",
+                        path, (long long)invar_net_input(head->net).channels, (long long)head->options.output,
+                        (long long)width, info->source, info->classes);
         invar_head_free(head);
         head = NULL;
     }

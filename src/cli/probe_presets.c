@@ -29,8 +29,8 @@ const struct probe_method_spec probe_methods[PROBE_METHODS] = {
 
 const struct probe_method_spec *probe_method_find(const char *name)
 {
-    for (int i = 0; i < PROBE_METHODS; ++i)
-        if (!strcmp(probe_methods[i].name, name))
+    for (int i = 0; i < PROBE_METHODS; i++)
+        if (strcmp(probe_methods[i].name, name) == 0)
             return &probe_methods[i];
     return NULL;
 }
@@ -85,8 +85,8 @@ const struct probe_preset *probe_preset_find(const char *name, struct invar_erro
     const char *near;
     int count = 0;
 
-    for (const struct probe_preset *p = probe_presets; p->name; ++p) {
-        if (!strcmp(p->name, name))
+    for (const struct probe_preset *p = probe_presets; p->name; p++) {
+        if (strcmp(p->name, name) == 0)
             return p;
         names[count++] = p->name;
     }
@@ -102,9 +102,9 @@ void probe_print_tables(FILE *stream)
     struct invar_text text = {0};
 
     fprintf(stream, "Protocols (--preset; KEY=VALUE changes them):\n");
-    for (const struct probe_preset *p = probe_presets; p->name; ++p)
+    for (const struct probe_preset *p = probe_presets; p->name; p++)
         fprintf(stream, "  %-20s %s\n", p->name, p->help);
-    for (int i = 0; i < PROBE_METHODS; ++i) {
+    for (int i = 0; i < PROBE_METHODS; i++) {
         text.size = 0;
         if (probe_methods[i].options->name && invar_options_describe(probe_methods[i].options, 2, &text, NULL))
             fprintf(stream, "\nKEY=VALUE of --method %s (%s):\n%s", probe_methods[i].name, probe_methods[i].help,

@@ -8,7 +8,7 @@ static cJSON *integers(const struct invar_int_list *list)
 {
     cJSON *array = cJSON_CreateArray();
 
-    for (int i = 0; i < list->count; ++i)
+    for (int i = 0; i < list->count; i++)
         cJSON_AddItemToArray(array, cJSON_CreateNumber((double)list->value[i]));
     return array;
 }
@@ -18,7 +18,7 @@ static cJSON *choice(const char *choices, int number)
 {
     char text[INVAR_TEXT_SIZE];
 
-    for (; number > 0; --number)
+    for (; number > 0; number--)
         choices = strchr(choices, '|') + 1;
     snprintf(text, sizeof text, "%.*s", (int)strcspn(choices, "|"), choices);
     return cJSON_CreateString(text);
@@ -94,6 +94,6 @@ void probe_add_protocol(cJSON *object, const struct probe_settings *settings)
     cJSON_AddStringToObject(protocol, "chosen_on", choices_of(settings));
     cJSON_AddBoolToObject(protocol, "chosen_on_test", chosen_on_test(settings));
     options = cJSON_AddObjectToObject(protocol, "options");
-    for (const struct invar_option *o = method->options; o->name; ++o)
+    for (const struct invar_option *o = method->options; o->name; o++)
         cJSON_AddItemToObject(options, o->name, option_value(o, values));
 }

@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -49,9 +48,9 @@ void probe_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy)
     probe_add_measures(object, &measures);
     cJSON_AddItemToObject(object, "per_class", cJSON_CreateDoubleArray(accuracy->per_class, classes));
     cJSON *confusion = cJSON_AddArrayToObject(object, "confusion");
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         cJSON *row = cJSON_CreateArray();
-        for (int k = 0; k < classes; ++k)
+        for (int k = 0; k < classes; k++)
             cJSON_AddItemToArray(row, cJSON_CreateNumber((double)accuracy->confusion[c * classes + k]));
         cJSON_AddItemToArray(confusion, row);
     }
@@ -67,10 +66,10 @@ static cJSON *linear(const struct invar_embedded *train, const struct invar_embe
                          &result, err))
         return NULL;
     if (!result.fit.converged)
-        cli_message("warning: the probe stopped after %" PRId64
-                    " iterations with a gradient of %.1e, above %.1e; raise "
-                    "iterations=%" PRId64,
-                    result.fit.iterations, result.fit.gradient_norm, options->tolerance, options->iterations);
+        cli_message("warning: the probe stopped after %lld iterations with a gradient of %.1e, above %.1e; raise "
+                    "iterations=%lld",
+                    (long long)result.fit.iterations, result.fit.gradient_norm, options->tolerance,
+                    (long long)options->iterations);
     cJSON *object = cJSON_CreateObject();
     probe_add_accuracy(object, &result.test);
     if (!probe_add_groups(object, &result.test, test->index.data, settings, err)) {
@@ -103,7 +102,7 @@ static bool vote(const int64_t *index, const double *similarity, int64_t found, 
     struct invar_matrix scores = {INVAR_FLOAT64, rows, classes, NULL};
     double *data = invar_alloc((size_t)rows, (size_t)classes * sizeof *data, err);
     scores.data = data;
-    for (int64_t i = 0; data && i < rows; ++i)
+    for (int64_t i = 0; data && i < rows; i++)
         invar_neighbours_vote(index + i * found, similarity + i * found, k, train->labels.data, classes, temperature,
                               data + i * classes);
     bool ok = data && invar_accuracy_measure(&scores, test->labels.data, out, err) &&
@@ -115,10 +114,10 @@ static bool vote(const int64_t *index, const double *similarity, int64_t found, 
 static bool train_labels_known(const struct invar_embedded *train, struct invar_error *err)
 {
     const int64_t *labels = train->labels.data;
-    for (int64_t i = 0; i < train->labels.shape[0]; ++i)
+    for (int64_t i = 0; i < train->labels.shape[0]; i++)
         if (labels[i] < 0)
             return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "row %" PRId64 " of the training samples has no label; every row needs one", i);
+                                   "row %lld of the training samples has no label; every row needs one", (long long)i);
     return true;
 }
 
@@ -130,7 +129,7 @@ static cJSON *neighbours(const struct invar_embedded *train, const struct invar_
     int64_t found = 0, rows = test_features.rows;
     cJSON *object = NULL, *by_k = NULL;
     double started = cli_seconds();
-    for (int i = 0; i < options->k.count; ++i)
+    for (int i = 0; i < options->k.count; i++)
         found = options->k.value[i] > found ? options->k.value[i] : found;
     found = found < train_features.rows ? found : train_features.rows;
     int64_t *index = invar_alloc((size_t)rows, (size_t)(found + 1) * sizeof *index, err);
@@ -141,7 +140,7 @@ static cJSON *neighbours(const struct invar_embedded *train, const struct invar_
         goto done;
     object = cJSON_CreateObject();
     by_k = cJSON_CreateObject();
-    for (int i = 0; ok && i < options->k.count; ++i) {
+    for (int i = 0; ok && i < options->k.count; i++) {
         struct invar_accuracy accuracy;
         int64_t k = options->k.value[i] < found ? options->k.value[i] : found;
         char name[32];
@@ -154,7 +153,7 @@ static cJSON *neighbours(const struct invar_embedded *train, const struct invar_
             cJSON_AddNumberToObject(object, "k", (double)k);
             cJSON_AddNumberToObject(object, "temperature", options->temperature);
         }
-        snprintf(name, sizeof name, "%" PRId64, k);
+        snprintf(name, sizeof name, "%lld", (long long)k);
         cJSON_DeleteItemFromObjectCaseSensitive(by_k, name);
         cJSON_AddNumberToObject(by_k, name, accuracy.top1);
         invar_accuracy_free(&accuracy);
@@ -224,7 +223,7 @@ static void print_states(const cJSON *result)
 {
     static const char *const names[] = {"best", "last"};
 
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < 2; i++) {
         const cJSON *state = cJSON_GetObjectItemCaseSensitive(result, names[i]);
         const bool epochs = cJSON_GetObjectItemCaseSensitive(state, "epoch");
         printf("%s %s %s %.0f: %.2f %%", i ? ";" : " ", names[i], epochs ? "epoch" : "step",
@@ -269,7 +268,7 @@ static void print_classes(const cJSON *results, const struct invar_dataset_info 
         printf(" %12.12s", baseline ? baseline + 1 : result->string);
     }
     printf("\n");
-    for (int c = 0; c < info->classes; ++c) {
+    for (int c = 0; c < info->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%d", c);
         printf("%-24.24s", info->class_names ? info->class_names[c] : name);
@@ -314,7 +313,7 @@ static void print_measures(const cJSON *results)
     cJSON_ArrayForEach(result, results)
     {
         printf("%-20s", result->string);
-        for (size_t i = 0; i < sizeof names / sizeof *names; ++i)
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
             print_fraction(result, names[i]);
         printf("\n");
         if (!absent)

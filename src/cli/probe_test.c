@@ -6,7 +6,6 @@
 #include "invar/memory.h"
 #include "invar/robustness.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 struct cli_test {
@@ -50,10 +49,10 @@ static bool choose_split(struct cli_test *test, struct invar_error *err)
     test->count = invar_alloc((size_t)info->classes, sizeof *test->count, err);
     if (!test->map || !test->count)
         return false;
-    for (int64_t i = 0; i < info->count[test->split]; ++i) {
+    for (int64_t i = 0; i < info->count[test->split]; i++) {
         const int64_t label = invar_dataset_labels(test->dataset, test->split)[i];
         if (label >= 0)
-            ++test->count[label];
+            test->count[label]++;
     }
     return true;
 }
@@ -66,11 +65,11 @@ static int list_unknown(const struct cli_test *test, char *out, size_t size)
     int unknown = 0;
 
     out[0] = '\0';
-    for (int c = 0; c < info->classes; ++c) {
+    for (int c = 0; c < info->classes; c++) {
         char room[16];
         if (test->map[c] >= 0 || !test->count[c])
             continue;
-        ++unknown;
+        unknown++;
         if (length < size)
             length += (size_t)snprintf(out + length, size - length, "%s%.40s", length ? ", " : "",
                                        class_name(info, c, room, sizeof room));
@@ -93,12 +92,12 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
     if (info->label_number) {
         test->kept = probe_count_labelled(test->dataset, test->split);
         return test->kept || invar_error_set(err, INVAR_ERROR_DATA,
-                                             "%s: none of its %" PRId64 " samples has a label; give test data with "
+                                             "%s: none of its %lld samples has a label; give test data with "
                                              "labels",
-                                             test->source, info->count[test->split]);
+                                             test->source, (long long)info->count[test->split]);
     }
     invar_classes_match(own, info, test->map);
-    for (int c = 0; c < info->classes; ++c)
+    for (int c = 0; c < info->classes; c++)
         *(test->map[c] < 0 ? &test->dropped : &test->kept) += test->count[c];
     if (list_unknown(test, unknown, sizeof unknown) && !drop)
         return invar_error_set(err, INVAR_ERROR_DATA,
@@ -107,8 +106,8 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
                                test->source, own->source, unknown, class_name(own, 0, room, sizeof room));
     if (test->kept + test->dropped == 0)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s: none of its %" PRId64 " samples has a label; give test data with labels",
-                               test->source, info->count[test->split]);
+                               "%s: none of its %lld samples has a label; give test data with labels", test->source,
+                               (long long)info->count[test->split]);
     return test->kept || invar_error_set(err, INVAR_ERROR_DATA,
                                          "%s has no test samples of a class of %s; give data with its class names",
                                          test->source, own->source);
@@ -149,13 +148,13 @@ static void translate(const struct cli_test *test, struct invar_embedded *embedd
     float *features = embedded->features.data;
     const int64_t cols = embedded->features.shape[1];
 
-    for (int64_t i = 0; i < embedded->labels.shape[0]; ++i) {
+    for (int64_t i = 0; i < embedded->labels.shape[0]; i++) {
         if (labels[i] >= 0 && test->map[labels[i]] < 0)
             continue;
         labels[kept] = labels[i] < 0 ? -1 : test->map[labels[i]];
         index[kept] = index[i];
         memmove(features + kept * cols, features + i * cols, (size_t)cols * sizeof *features);
-        ++kept;
+        kept++;
     }
     embedded->labels.shape[0] = embedded->index.shape[0] = embedded->features.shape[0] = kept;
 }
@@ -192,7 +191,7 @@ static cJSON *describe(const struct cli_test *test, const struct invar_dataset_i
     cJSON_AddNumberToObject(object, "dropped", (double)test->dropped);
     mapping = cJSON_AddObjectToObject(object, "mapping");
     dropped = cJSON_AddArrayToObject(object, "dropped_classes");
-    for (int c = 0; c < info->classes; ++c) {
+    for (int c = 0; c < info->classes; c++) {
         char room[2][16];
         const char *name = class_name(info, c, room[0], sizeof room[0]);
         if (test->map[c] >= 0)
@@ -207,7 +206,7 @@ void cli_test_note(const struct cli_run *run, cJSON *results)
 {
     cJSON *item = results->child, *next;
 
-    for (int left = run->test ? cJSON_GetArraySize(results) : 0; left > 0; --left, item = next) {
+    for (int left = run->test ? cJSON_GetArraySize(results) : 0; left > 0; left--, item = next) {
         char key[INVAR_TEXT_SIZE + 256];
         next = item->next;
         snprintf(key, sizeof key, "%s->%s", item->string, run->test->source);
@@ -225,12 +224,12 @@ void cli_test_print(const struct cli_run *run)
     if (!test)
         return;
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
-    printf("\nmeasured on %s (%s): %" PRId64 " samples", test->source,
-           test->split == INVAR_TEST ? "its test split" : "all of it", test->kept);
+    printf("\nmeasured on %s (%s): %lld samples", test->source,
+           test->split == INVAR_TEST ? "its test split" : "all of it", (long long)test->kept);
     if (test->dropped)
-        printf(", %" PRId64 " of other classes dropped", test->dropped);
+        printf(", %lld of other classes dropped", (long long)test->dropped);
     printf("\n");
-    for (int c = 0; c < info->classes; ++c)
+    for (int c = 0; c < info->classes; c++)
         if (test->count[c])
             printf("  %s -> %s\n", class_name(info, c, room[0], sizeof room[0]),
                    test->map[c] < 0 ? "dropped" : class_name(own, test->map[c], room[1], sizeof room[1]));

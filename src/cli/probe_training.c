@@ -5,7 +5,6 @@
 #include "invar/file.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 enum { PATH_SIZE = 4096, MAX_OVERRIDES = 32 };
@@ -62,8 +61,8 @@ struct invar_recipe *probe_training_recipe(const struct cli_run *run, const char
     snprintf(head, sizeof head, "projector={hidden: [], output: %d, last_bias: true}",
              invar_dataset_info(run->dataset)->classes);
     while (all[used])
-        ++used;
-    for (int i = 0; i < count; ++i)
+        used++;
+    for (int i = 0; i < count; i++)
         all[used++] = overrides[i];
     if (!invar_path_join(path, sizeof path, run->folder, "recipe.yaml", err))
         return NULL;
@@ -84,26 +83,26 @@ static bool draw_held_out(struct probe_training *s, const struct cli_run *run, s
     s->index = invar_alloc((size_t)given + 1, sizeof *s->index, err);
     if (!labels || !labelled || !s->index)
         goto done;
-    for (int64_t i = 0; i < given; ++i) {
+    for (int64_t i = 0; i < given; i++) {
         const int64_t sample = samples ? samples[i] : i;
         if (all[sample] < 0)
             continue;
         labels[count] = all[sample];
         labelled[count] = sample;
         s->index[count] = count;
-        ++count;
+        count++;
     }
     if (!s->plan.on_test && !invar_draw_labelled(labels, count, info->classes, &how, s->index, &s->held_out, err))
         goto done;
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         s->index[i] = labelled[s->index[i]];
     s->trained_on = count - s->held_out;
     ok = (s->trained_on > 1 && (s->held_out > 0 || s->plan.on_test)) ||
          invar_error_set(err, INVAR_ERROR_DATA,
-                         "of %" PRId64 " labelled samples %" PRId64
-                         " would be held out, which leaves too little to train on or to choose by: give more labels a "
+                         "of %lld labelled samples %lld would be held out, which leaves too little to train on or to "
+                         "choose by: give more labels a "
                          "class, or another held_out",
-                         count, s->held_out);
+                         (long long)count, (long long)s->held_out);
 done:
     invar_free(labels);
     invar_free(labelled);
@@ -143,9 +142,9 @@ static bool fit_head(struct probe_training *s, const struct cli_run *run, const 
     }
     if (ok) { /* a linear head has its weight [classes][width], then its bias */
         const int64_t weights = classes * probe.dimensions;
-        for (int64_t i = 0; i < weights; ++i)
+        for (int64_t i = 0; i < weights; i++)
             head->parameters[i] = (float)probe.weight[i];
-        for (int c = 0; c < classes; ++c)
+        for (int c = 0; c < classes; c++)
             head->parameters[weights + c] = (float)probe.bias[c];
         invar_trainer_replace(s->trainer);
     }
@@ -183,7 +182,7 @@ static void copy_state(struct kept *kept, struct invar_encoder *encoder, struct 
                  {kept->head, head->parameters, head->net->trained_count},
                  {kept->head_statistics, head->statistics, head->net->statistic_count}};
 
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; ++i)
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         memcpy(back ? parts[i].present : parts[i].kept, back ? parts[i].kept : parts[i].present,
                (size_t)parts[i].count * sizeof(float));
 }
@@ -242,12 +241,12 @@ static bool train(struct probe_training *s, struct kept *kept, const struct cli_
     /* A fresh head says nothing; one that was fitted is the state to do better than. */
     if (s->plan.probe_head && !look(s, kept, run, 0, err))
         return false;
-    for (int64_t step = 1; step <= total && (!s->plan.patience || worse < s->plan.patience); ++step) {
+    for (int64_t step = 1; step <= total && (!s->plan.patience || worse < s->plan.patience); step++) {
         if (cli_stop)
-            return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
-                                   "interrupted after step %" PRId64 " of %" PRId64
-                                   " of the %s, which is lost; probe.json has what was measured before",
-                                   step - 1, total, s->plan.what);
+            return invar_error_set(
+                err, INVAR_ERROR_INTERRUPTED,
+                "interrupted after step %lld of %lld of the %s, which is lost; probe.json has what was measured before",
+                (long long)(step - 1), (long long)total, s->plan.what);
         if (!invar_trainer_step(s->trainer, &record, err))
             return false;
         if (step * looks / total != (step - 1) * looks / total) {

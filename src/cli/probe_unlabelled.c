@@ -11,7 +11,7 @@ int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_spl
     const double *targets = invar_dataset_targets(dataset, split);
     int64_t labelled = 0;
 
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         labelled += targets ? !isnan(targets[i]) : labels[i] >= 0;
     return labelled;
 }
@@ -26,7 +26,7 @@ static struct label_counts count_labels(const struct cli_run *run)
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     struct label_counts counts;
 
-    for (int split = INVAR_TRAIN; split <= INVAR_TEST; ++split) {
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
         counts.samples[split] = info->count[split];
         counts.labelled[split] = probe_count_labelled(run->dataset, (enum invar_split)split);
     }
@@ -39,7 +39,7 @@ bool probe_tell_unlabelled(const struct cli_run *run, struct invar_error *err)
 {
     const struct label_counts n = count_labels(run);
 
-    for (int split = INVAR_TRAIN; split <= INVAR_TEST; ++split)
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++)
         if (!n.labelled[split])
             return invar_error_set(
                 err, INVAR_ERROR_DATA,

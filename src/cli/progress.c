@@ -82,7 +82,7 @@ static int terminal_columns(void)
 {
     const char *kind = getenv("TERM");
     struct winsize size;
-    if (!isatty(STDERR_FILENO) || !kind || !*kind || !strcmp(kind, "dumb"))
+    if (!isatty(STDERR_FILENO) || !kind || !*kind || strcmp(kind, "dumb") == 0)
         return 0;
     return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : USUAL_COLUMNS;
 }
@@ -90,7 +90,7 @@ static int terminal_columns(void)
 /* Cut to so many columns: a line that is broken by the terminal cannot be drawn anew. */
 static void cut_line(char *line, int columns)
 {
-    for (; *line; ++line)
+    for (; *line; line++)
         if (((unsigned char)*line & 0xc0) != 0x80 && columns-- == 0) {
             *line = 0;
             return;
@@ -102,7 +102,7 @@ static void draw_bar(const struct cli_progress *progress, const char *text, int 
     char bar[BAR_WIDTH + 1], line[512];
     int64_t total = progress->total > 0 ? progress->total : 1;
     int filled = (int)(BAR_WIDTH * progress->done / total);
-    for (int i = 0; i < BAR_WIDTH; ++i)
+    for (int i = 0; i < BAR_WIDTH; i++)
         bar[i] = i < filled ? '#' : '.';
     bar[BAR_WIDTH] = 0;
     snprintf(line, sizeof line, "%s [%s] %s", progress->what, bar, text);

@@ -9,7 +9,7 @@ static int list(bool json)
 {
     cJSON *root = json ? cJSON_CreateObject() : NULL;
     cJSON *recipes = json ? cJSON_AddArrayToObject(root, "recipes") : NULL;
-    for (const struct invar_recipe_name *recipe = invar_recipe_names(); recipe->name; ++recipe) {
+    for (const struct invar_recipe_name *recipe = invar_recipe_names(); recipe->name; recipe++) {
         if (json) {
             cJSON *entry = cJSON_CreateObject();
             cJSON_AddStringToObject(entry, "name", recipe->name);
@@ -41,8 +41,8 @@ static int show(const char *name, const struct cli_list *assignments, bool resol
     int status;
 
     if (!resolved && !assignments->count)
-        for (const struct invar_recipe_name *known = invar_recipe_names(); known->name; ++known)
-            if (!strcmp(known->name, name))
+        for (const struct invar_recipe_name *known = invar_recipe_names(); known->name; known++)
+            if (strcmp(known->name, name) == 0)
                 return print_text("recipe", known->text, json);
     recipe = invar_recipe_load(name, assignments->item, assignments->count, &err);
     if (!recipe || !invar_recipe_write(recipe, &text, &err))
@@ -89,16 +89,16 @@ int invar_cli_recipes(int argc, char **argv)
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
     const char *what = words.count ? words.item[0] : "list";
-    if (!strcmp(what, "show")) {
+    if (strcmp(what, "show") == 0) {
         if (words.count < 2)
             return cli_wrong_usage(&usage, "show needs the name of a recipe or the path of a YAML file after it");
         return show(words.item[1], &assignments, resolved, json);
     }
     if (words.count > 1 || assignments.count)
         return cli_wrong_usage(&usage, "%s takes no further argument", what);
-    if (!strcmp(what, "list"))
+    if (strcmp(what, "list") == 0)
         return list(json);
-    if (!strcmp(what, "schema"))
+    if (strcmp(what, "schema") == 0)
         return schema(json);
     return cli_wrong_usage(&usage, "`%s` was given, expected list, show or schema", what);
 }

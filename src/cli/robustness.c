@@ -9,7 +9,6 @@
 #include "invar/file.h"
 #include "invar/version.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +47,7 @@ static int place_in(const char *const *names, const char *name)
 {
     int i = 0;
     while (names[i] && strcmp(names[i], name) != 0)
-        ++i;
+        i++;
     return names[i] ? i : -1;
 }
 
@@ -59,7 +58,7 @@ static bool each_word(const struct cli_list *list, struct robustness_plan *plan,
                       bool (*take)(struct robustness_plan *plan, const char *word, struct invar_error *err),
                       struct invar_error *err)
 {
-    for (int i = 0; i < list->count; ++i)
+    for (int i = 0; i < list->count; i++)
         for (const char *word = list->item[i]; word;) {
             const char *comma = strchr(word, ',');
             const size_t length = comma ? (size_t)(comma - word) : strlen(word);
@@ -85,12 +84,12 @@ static bool take_corruption(struct robustness_plan *plan, const char *word, stru
 
     if (!spec)
         return false;
-    for (int i = 0; i < invar_corruption_count(); ++i) {
+    for (int i = 0; i < invar_corruption_count(); i++) {
         chosen[i] = invar_corruption_at(i) == spec;
-        for (int k = 0; k < plan->corruption_count; ++k)
+        for (int k = 0; k < plan->corruption_count; k++)
             chosen[i] = chosen[i] || plan->corruptions[k] == invar_corruption_at(i);
     }
-    for (int i = 0; i < invar_corruption_count(); ++i)
+    for (int i = 0; i < invar_corruption_count(); i++)
         if (chosen[i])
             plan->corruptions[kept++] = invar_corruption_at(i);
     plan->corruption_count = kept;
@@ -105,11 +104,11 @@ static bool take_severity(struct robustness_plan *plan, const char *word, struct
     if (!word[0] || word[1] || severity < 1 || severity > INVAR_CORRUPTION_SEVERITIES)
         return invar_error_set(err, INVAR_ERROR_USAGE, "--severity is \"%s\"; expected 1 to %d, or several as in 1,3,5",
                                word, INVAR_CORRUPTION_SEVERITIES);
-    for (int i = 0; i < plan->severity_count; ++i)
+    for (int i = 0; i < plan->severity_count; i++)
         chosen[plan->severities[i] - 1] = true;
     chosen[severity - 1] = true;
     plan->severity_count = 0;
-    for (int i = 0; i < INVAR_CORRUPTION_SEVERITIES; ++i)
+    for (int i = 0; i < INVAR_CORRUPTION_SEVERITIES; i++)
         if (chosen[i])
             plan->severities[plan->severity_count++] = i + 1;
     return true;
@@ -122,9 +121,9 @@ static bool choose_cells(struct robustness *r, struct invar_error *err)
     if (!each_word(&r->arguments->corruptions, plan, take_corruption, err) ||
         !each_word(&r->arguments->severities, plan, take_severity, err))
         return false;
-    for (int i = 0; !r->arguments->corruptions.count && i < invar_corruption_count(); ++i)
+    for (int i = 0; !r->arguments->corruptions.count && i < invar_corruption_count(); i++)
         plan->corruptions[plan->corruption_count++] = invar_corruption_at(i);
-    for (int i = 0; !r->arguments->severities.count && i < INVAR_CORRUPTION_SEVERITIES; ++i)
+    for (int i = 0; !r->arguments->severities.count && i < INVAR_CORRUPTION_SEVERITIES; i++)
         plan->severities[plan->severity_count++] = i + 1;
     return true;
 }
@@ -133,8 +132,8 @@ static int make_cells(const struct robustness_plan *plan, struct invar_robustnes
 {
     int count = 0;
 
-    for (int c = 0; c < plan->corruption_count; ++c)
-        for (int s = 0; s < plan->severity_count; ++s)
+    for (int c = 0; c < plan->corruption_count; c++)
+        for (int s = 0; s < plan->severity_count; s++)
             cells[count++] = (struct invar_robustness_cell){plan->corruptions[c], plan->severities[s], 0, 0};
     return count;
 }
@@ -156,7 +155,7 @@ static bool complete_plan(struct robustness *r, struct invar_error *err)
     plan->width = (int)input.width;
     plan->channels = info->channels;
     plan->options.table = invar_corruption_table_used(plan->options.table, plan->height, plan->width);
-    for (int i = 0; i < plan->corruption_count; ++i)
+    for (int i = 0; i < plan->corruption_count; i++)
         frost |= strcmp(plan->corruptions[i]->name, "frost") == 0;
     if (frost && !plan->from) {
         plan->pictures = invar_frost_create(plan->frost, err);
@@ -177,7 +176,7 @@ static bool prepare(struct robustness *r, struct invar_error *err)
     r->plan.options = (struct invar_robustness_options){
         .table = (enum invar_corruption_table)table_of(a->table), .seed = (uint64_t)a->seed, .limit = a->limit};
     invar_options_default(invar_probe_option_table, &r->settings.linear);
-    for (int i = 0; i < a->assignments.count; ++i)
+    for (int i = 0; i < a->assignments.count; i++)
         if (!invar_options_set(invar_probe_option_table, &r->settings.linear, a->assignments.item[i], err))
             return false;
     return choose_cells(r, err) && cli_run_merge(a->runs.item[0], "robustness.json", NULL, err) &&
@@ -207,10 +206,10 @@ static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder,
     }
     invar_embedded_free(&train);
     if (ok && !out->fit.converged)
-        cli_message(
-            "warning: the probe stopped after %" PRId64 " iterations with a gradient of %.1e, above %.1e; raise "
-            "iterations=%" PRId64,
-            out->fit.iterations, out->fit.gradient_norm, r->settings.linear.tolerance, r->settings.linear.iterations);
+        cli_message("warning: the probe stopped after %lld iterations with a gradient of %.1e, above %.1e; raise "
+                    "iterations=%lld",
+                    (long long)out->fit.iterations, out->fit.gradient_norm, r->settings.linear.tolerance,
+                    (long long)r->settings.linear.iterations);
     return ok;
 }
 
@@ -269,7 +268,7 @@ static bool measure(struct robustness *r, const struct invar_encoder *encoder, c
         const double seconds = cli_seconds() - fitted;
         int64_t images = clean.count;
         result.clean = 100 * (double)clean.wrong / (double)clean.count;
-        for (int i = 0; i < count; ++i) {
+        for (int i = 0; i < count; i++) {
             result.error[i] = 100 * (double)cells[i].wrong / (double)cells[i].count;
             images += cells[i].count;
         }
@@ -323,8 +322,8 @@ static bool measure_all(struct robustness *r, struct invar_error *err)
         return false;
     if (r->arguments->baselines.count)
         r->baselines = cJSON_AddObjectToObject(r->results, "baselines");
-    for (const char *const *name = baselines; *name; ++name)
-        for (int i = 0; i < r->arguments->baselines.count; ++i)
+    for (const char *const *name = baselines; *name; name++)
+        for (int i = 0; i < r->arguments->baselines.count; i++)
             if (strcmp(r->arguments->baselines.item[i], *name) == 0) {
                 if (!measure_baseline(r, *name, err))
                     return false;
@@ -374,16 +373,16 @@ static void print_text(const struct robustness *r)
     const struct robustness_plan *plan = &r->plan;
     const cJSON *item;
 
-    printf("%s: %" PRId64 " test images of %d x %d x %d; errors in %%\n", plan->data, plan->images, plan->height,
+    printf("%s: %lld test images of %d x %d x %d; errors in %%\n", plan->data, (long long)plan->images, plan->height,
            plan->width, plan->channels);
     if (plan->from)
         printf("corrupted images: those of %s\n", plan->from);
     else
-        printf("corrupted by the parameters %s, seed %" PRIu64 ", frost: %s\n",
+        printf("corrupted by the parameters %s, seed %llu, frost: %s\n",
                plan->options.table == INVAR_CORRUPTION_SCALED ? "between those for 32 and 224 pixels"
                : plan->options.table == INVAR_CORRUPTION_32   ? "for 32 pixels"
                                                               : "for 224 pixels",
-               plan->options.seed,
+               (unsigned long long)plan->options.seed,
                plan->frost ? plan->frost : "synthetic pictures (not comparable with published numbers)");
     if (r->reference.name)
         printf("reference: %s, %.2f on clean images\n", r->reference.name, robustness_reference_clean(&r->reference));
@@ -441,7 +440,7 @@ static void print_tables(FILE *stream)
     struct invar_text text = {0};
 
     fprintf(stream, "corruptions:\n");
-    for (int i = 0; i < invar_corruption_count(); ++i) {
+    for (int i = 0; i < invar_corruption_count(); i++) {
         const struct invar_corruption_spec *spec = invar_corruption_at(i);
         fprintf(stream, "  %-18s %-8s %s%s\n", spec->name, spec->family, spec->help, spec->extra ? " (extra)" : "");
     }
@@ -502,7 +501,7 @@ int invar_cli_robustness(int argc, char **argv)
         return status;
     if (table_of(arguments.table) < 0)
         return cli_wrong_usage(&usage, "--table is \"%s\"; expected auto, 32, 224 or scaled", arguments.table);
-    for (int i = 0; i < arguments.baselines.count; ++i)
+    for (int i = 0; i < arguments.baselines.count; i++)
         if (place_in(baselines, arguments.baselines.item[i]) < 0)
             return cli_wrong_usage(&usage, "--baseline is \"%s\"; expected random or supervised",
                                    arguments.baselines.item[i]);

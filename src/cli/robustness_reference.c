@@ -3,7 +3,6 @@
 #include "cli/robustness.h"
 #include "invar/file.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -102,7 +101,7 @@ static bool same_protocol(const struct robustness_reference *r, const struct rob
     const cJSON *theirs = get(r->root, "protocol");
     bool ok = mine != NULL;
 
-    for (size_t i = 0; ok && i < sizeof keys / sizeof *keys; ++i) {
+    for (size_t i = 0; ok && i < sizeof keys / sizeof *keys; i++) {
         const cJSON *a = get(mine, keys[i]), *b = get(theirs, keys[i]);
         char room[2][64];
         if (a ? !cJSON_Compare(a, b, true) : b != NULL)
@@ -126,7 +125,7 @@ static int place_of(const struct robustness_reference *r, int severity)
     {
         if (cJSON_IsNumber(item) && item->valuedouble == severity)
             return place;
-        ++place;
+        place++;
     }
     return -1;
 }
@@ -134,8 +133,8 @@ static int place_of(const struct robustness_reference *r, int severity)
 static bool has_all(const struct robustness_reference *r, const struct robustness_plan *plan, const char *folder,
                     struct invar_error *err)
 {
-    for (int c = 0; c < plan->corruption_count; ++c)
-        for (int s = 0; s < plan->severity_count; ++s) {
+    for (int c = 0; c < plan->corruption_count; c++)
+        for (int s = 0; s < plan->severity_count; s++) {
             const char *name = plan->corruptions[c]->name;
             const cJSON *list = get(get(get(r->results, "corruptions"), name), "error");
             const int place = place_of(r, plan->severities[s]);
@@ -177,7 +176,7 @@ void robustness_reference_errors(const struct robustness_reference *r, const str
 {
     const cJSON *list = get(get(get(r->results, "corruptions"), corruption), "error");
 
-    for (int s = 0; s < plan->severity_count; ++s)
+    for (int s = 0; s < plan->severity_count; s++)
         error[s] = r->alexnet ? invar_alexnet_error(corruption)
                               : cJSON_GetArrayItem(list, place_of(r, plan->severities[s]))->valuedouble;
 }

@@ -2,7 +2,6 @@
 /* Errors under corruption as JSON and as text. */
 #include "cli/robustness.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -38,7 +37,7 @@ static double mean(const double *value, int count)
 {
     double sum = 0;
 
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         sum += value[i];
     return sum / count;
 }
@@ -70,7 +69,7 @@ void robustness_add(cJSON *object, const struct robustness_plan *plan, const str
     int known = 0;
 
     add_number(clean, "error", result->clean);
-    for (int c = 0; c < plan->corruption_count; ++c) {
+    for (int c = 0; c < plan->corruption_count; c++) {
         const struct invar_corruption_spec *spec = plan->corruptions[c];
         const double *error = result->error + c * plan->severity_count;
         double theirs[INVAR_CORRUPTION_SEVERITIES], ce = NAN, rce = NAN;
@@ -91,10 +90,10 @@ void robustness_add(cJSON *object, const struct robustness_plan *plan, const str
             sums->error += mean(error, plan->severity_count);
             sums->ce += ce;
             sums->rce += rce;
-            ++sums->count;
+            sums->count++;
         }
     }
-    for (int i = 0; i < invar_corruption_count(); ++i)
+    for (int i = 0; i < invar_corruption_count(); i++)
         known += !invar_corruption_at(i)->extra;
     if (benchmark.count == known)
         add_means(object, "", &benchmark);
@@ -145,7 +144,7 @@ void robustness_print(const cJSON *object, const struct robustness_plan *plan, c
 
     cJSON_ArrayForEach(item, get(object, "corruptions")) reference |= get(item, "CE") || get(item, "rCE");
     printf("\n%-24s %7s", title, "mean");
-    for (int s = 0; s < plan->severity_count; ++s)
+    for (int s = 0; s < plan->severity_count; s++)
         printf(" %7d", plan->severities[s]);
     printf("%s\n%-24s", reference ? "    CE %   rCE %" : "", "clean");
     print_number(get(object, "clean"), "error");

@@ -32,19 +32,19 @@ static bool read_images(struct images *images, struct cli_run *run, const struct
     invar_options_default(invar_view_option_table, &options);
     info.height = plan->height;
     info.width = plan->width;
-    for (int c = 0; c < 16; ++c) {
+    for (int c = 0; c < 16; c++) {
         info.mean[c] = 0;
         info.deviation[c] = 1;
     }
     images->count = info.count[INVAR_TEST] < PICTURES ? (int)info.count[INVAR_TEST] : PICTURES;
-    for (int i = 0; i < images->count; ++i)
+    for (int i = 0; i < images->count; i++)
         images->index[i] = i * info.count[INVAR_TEST] / images->count;
     maker = loader && views ? invar_view_maker_create(&options, &info, err) : NULL;
     if (!maker || !invar_loader_start(loader, images->index, images->count, err) ||
         !invar_loader_next(loader, samples, &got, err) || !invar_view_maker_plain(maker, samples, got, views, err))
         goto done;
     images->clean = invar_alloc(PICTURES, (size_t)size, err);
-    for (int64_t i = 0; images->clean && i < got * size; ++i) {
+    for (int64_t i = 0; images->clean && i < got * size; i++) {
         const int64_t place = i % size, pixel = place / plan->channels, c = place % plan->channels;
         images->clean[i] = (uint8_t)lrintf(255 * views[i - place + c * plane + pixel]);
     }
@@ -66,7 +66,7 @@ bool robustness_show(struct cli_run *run, const struct robustness_plan *plan, co
     struct images images = {0};
     bool ok = read_images(&images, run, plan, err);
 
-    for (int i = 0; ok && i < images.count; ++i) {
+    for (int i = 0; ok && i < images.count; i++) {
         image[i] =
             (struct invar_corruption_image){images.clean + (size_t)i * size, plan->height, plan->width, plan->channels};
         index[i] = (uint64_t)images.index[i];

@@ -7,7 +7,6 @@
 #include "invar/file.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +41,7 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
         if (input.rank == 3 && input.channels <= 16)
             out->channels = input.channels;
     }
-    for (int i = 0; assignments && i < assignments->count; ++i)
+    for (int i = 0; assignments && i < assignments->count; i++)
         if (!invar_options_set(invar_data_option_table, out, assignments->item[i], err))
             goto done;
     ok = true;
@@ -96,9 +95,9 @@ const char *cli_take_label_file(struct cli_list *labels)
     const char *file = NULL;
     int kept = 0;
 
-    for (int i = 0; i < labels->count; ++i) {
+    for (int i = 0; i < labels->count; i++) {
         bool is_file = false;
-        for (size_t e = 0; e < sizeof endings / sizeof *endings; ++e)
+        for (size_t e = 0; e < sizeof endings / sizeof *endings; e++)
             is_file = is_file || ends(labels->item[i], endings[e]);
         if (is_file)
             file = labels->item[i];
@@ -113,7 +112,7 @@ void cli_take_data(struct cli_list *assignments, struct cli_list *data)
 {
     int kept = 0;
 
-    for (int i = 0; i < assignments->count; ++i) {
+    for (int i = 0; i < assignments->count; i++) {
         if (strncmp(assignments->item[i], "data.", 5) == 0)
             data->item[data->count++] = assignments->item[i] + 5;
         else
@@ -149,7 +148,7 @@ bool cli_run_open_features(struct cli_run *run, const struct cli_features *featu
         !set_text(options.test, features->test, "--test", err) ||
         !set_text(options.test_labels, features->test_labels, "--test-labels", err))
         return false;
-    for (int i = 0; features->assignments && i < features->assignments->count; ++i)
+    for (int i = 0; features->assignments && i < features->assignments->count; i++)
         if (!invar_options_set(invar_data_option_table, &options, features->assignments->item[i], err))
             return false;
     run->device = invar_device_open("cpu", (int)threads, err);
@@ -168,7 +167,7 @@ struct invar_dataset *cli_run_other(const struct cli_run *run, const char *sourc
     options.test_fraction = 0;
     if (invar_source_kind(source, &kind) && kind == INVAR_DATA_IMAGE) {
         options.mean.count = options.deviation.count = (int)invar_net_input(encoder->net).channels;
-        for (int c = 0; c < options.mean.count && c < 16; ++c) {
+        for (int c = 0; c < options.mean.count && c < 16; c++) {
             options.mean.value[c] = (double)encoder->mean[c];
             options.deviation.value[c] = (double)encoder->deviation[c];
         }

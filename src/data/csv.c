@@ -446,7 +446,7 @@ struct decimal {
 
 static const char *take_digits(const char *at, struct decimal *out, int *count, bool behind_point)
 {
-    for (; *at >= '0' && *at <= '9'; at++, ++*count) {
+    for (; *at >= '0' && *at <= '9'; at++, (*count)++) {
         out->exact = out->exact && out->digits < MOST_DIGITS;
         out->digits = out->exact ? out->digits * 10 + (uint64_t)(*at - '0') : 0;
         out->power -= behind_point;

@@ -156,7 +156,7 @@ static const char *take_name(const char *at, char separator, const char **name, 
         end = strchr(at, separator);
         *length = end ? (size_t)(end - at) : strlen(at);
         while (*length > 0 && (*name)[*length - 1] == ' ')
-            --*length;
+            (*length)--;
     }
     return end ? end + 1 : NULL;
 }

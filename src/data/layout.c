@@ -56,7 +56,7 @@ static const char *const test_names[] = {"test",  "testing",    "seg_test", "tes
  * (seg_train/seg_train). False: there is none. */
 static bool find_split(const struct data_list *list, const char *const *names, size_t *rank, char *folder, size_t room)
 {
-    for (*rank = 0; names[*rank]; ++*rank) {
+    for (*rank = 0; names[*rank]; (*rank)++) {
         const size_t length = strlen(names[*rank]);
         for (size_t i = 0; i < list->count; i++) {
             const char *path = data_list_path(list, i);

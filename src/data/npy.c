@@ -8,7 +8,6 @@
 #include "invar/array.h"
 #include "invar/log.h"
 #include "invar/memory.h"
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -45,7 +44,7 @@ static const char *shape_text(const struct invar_array *array, char *out, size_t
 
     out[0] = '\0';
     for (int i = 0; i < array->rank && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "[%" PRId64 "]", array->shape[i]);
+        used += (size_t)snprintf(out + used, size - used, "[%lld]", (long long)array->shape[i]);
     return out;
 }
 
@@ -71,8 +70,8 @@ static bool check_shape(const struct invar_array *header, const char *path, stru
                                "2)), channels first",
                                path, shape);
     if (header->rank == 4 && header->shape[1] > 16)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: has images of %" PRId64 " channels, at most 16 are read",
-                               path, header->shape[1]);
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: has images of %lld channels, at most 16 are read", path,
+                               (long long)header->shape[1]);
     return data_image_check(header->shape[header->rank - 2], header->shape[header->rank - 1], path, err);
 }
 
@@ -85,8 +84,8 @@ static bool read_array(struct arrays *a, struct part *part, struct invar_error *
     const double bytes = (double)invar_array_count(&header) * (double)invar_dtype_size(header.dtype);
     if (bytes > (double)data_memory_limit(a->options))
         return invar_error_set(err, INVAR_ERROR_MEMORY,
-                               "%s: its %.0f MiB are more than data.memory_limit=%" PRId64 " MiB: raise it", part->path,
-                               bytes / (1 << 20), a->options->memory_limit);
+                               "%s: its %.0f MiB are more than data.memory_limit=%lld MiB: raise it", part->path,
+                               bytes / (1 << 20), (long long)a->options->memory_limit);
     return invar_npy_read(&part->array, part->path, err);
 }
 
@@ -115,9 +114,9 @@ static bool read_arrays(struct arrays *a, struct invar_error *err)
 static bool count_differs(const char *labels, int64_t count, const struct part *part, struct invar_error *err)
 {
     return invar_error_set(err, INVAR_ERROR_DATA,
-                           "%s: has %" PRId64 " labels for the %" PRId64 " rows of %s; expected one for every row, in "
+                           "%s: has %lld labels for the %lld rows of %s; expected one for every row, in "
                            "their order",
-                           labels, count, part->array.shape[0], part->path);
+                           labels, (long long)count, (long long)part->array.shape[0], part->path);
 }
 
 /* Numbers as the cells of a table, so that one rule says what labels are: whole numbers below 0 and NaN are none. */
@@ -149,8 +148,8 @@ static bool labels_of_array(struct arrays *a, int which, struct invar_error *err
         const double value = invar_array_at(&labels, i);
         const bool whole = labels.dtype == INVAR_INT64;
         if (isinf(value)) {
-            invar_error_set(err, INVAR_ERROR_DATA, "%s: label %" PRId64 " is infinite; a missing one is NaN",
-                            part->labels_path, i);
+            invar_error_set(err, INVAR_ERROR_DATA, "%s: label %lld is infinite; a missing one is NaN",
+                            part->labels_path, (long long)i);
             goto done;
         }
         if (!isnan(value) && !(whole && value < 0))
@@ -184,10 +183,10 @@ static bool check_order(const struct data_csv *csv, const struct part *part, str
         double number;
         if (!data_csv_number(csv, data_csv_cell(csv, i, row), &number) || !(number == (double)i))
             return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s, line %" PRId64 ": the column row is \"%s\" where %" PRId64
-                                   " is expected: labels "
+                                   "%s, line %lld: the column row is \"%s\" where %lld is expected: labels "
                                    "stand in the order of the rows of %s",
-                                   csv->path, data_csv_line(csv, i), data_csv_cell(csv, i, row), i, part->path);
+                                   csv->path, (long long)data_csv_line(csv, i), data_csv_cell(csv, i, row),
+                                   (long long)i, part->path);
     }
     return true;
 }
@@ -273,8 +272,8 @@ static bool split_by_list(struct arrays *a, bool *found, struct invar_error *err
         const bool test = strcmp(cell, "test") == 0;
         if (!test && strcmp(cell, "train") != 0)
             return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s, line %" PRId64 ": the column split is \"%s\", expected train or test",
-                                   csv->path, data_csv_line(csv, i), cell);
+                                   "%s, line %lld: the column split is \"%s\", expected train or test", csv->path,
+                                   (long long)data_csv_line(csv, i), cell);
         a->source->split[i] = test ? INVAR_TEST : INVAR_TRAIN;
         tests += test;
     }
@@ -307,8 +306,8 @@ static bool check_range(const struct part *part, struct invar_error *err)
         most = value > most ? value : most;
     }
     if (bad)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: %" PRId64 " of its values are NaN or infinite", part->path,
-                               bad);
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: %lld of its values are NaN or infinite", part->path,
+                               (long long)bad);
     return (least >= 0 && most <= 1) ||
            invar_error_set(
                err, INVAR_ERROR_DATA,
@@ -393,9 +392,9 @@ static bool check_values(const struct arrays *a, int64_t cols, struct invar_erro
             const int64_t first = a->part[0].array.shape[0];
             if (isfinite((float)value) || (isnan(value) && !a->source->raw))
                 continue;
-            return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s: number %" PRId64 " of row %" PRId64 " is %g, expected %s",
-                                   a->part[i >= first].path, c, i < first ? i : i - first, value,
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s: number %lld of row %lld is %g, expected %s",
+                                   a->part[i >= first].path, (long long)c, (long long)(i < first ? i : i - first),
+                                   value,
                                    a->source->raw ? "finite float32" : "finite float32, or NaN where it is missing");
         }
     return true;
@@ -457,7 +456,7 @@ static bool find_columns(struct arrays *a, int64_t cols, struct invar_error *err
         return false;
     for (int64_t c = 0; c < cols; c++) {
         char name[24];
-        snprintf(name, sizeof name, "x%" PRId64, c);
+        snprintf(name, sizeof name, "x%lld", (long long)c);
         schema->column[c] = (struct invar_column){.kind = INVAR_COLUMN_NUMERIC, .deviation = 1};
         if (!(schema->column[c].name = invar_strdup(name, err)))
             return false;
@@ -468,9 +467,8 @@ static bool find_columns(struct arrays *a, int64_t cols, struct invar_error *err
     for (int64_t c = 0; c < cols; c++)
         constant += schema->column[c].kind == INVAR_COLUMN_CONSTANT;
     if (constant)
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: %d of %" PRId64 " columns are the same in every training row and are left out", a->part[0].path,
-                  constant, cols);
+        invar_log(INVAR_LOG_WARNING, "%s: %d of %lld columns are the same in every training row and are left out",
+                  a->part[0].path, constant, (long long)cols);
     return data_schema_keep_label(schema, &a->label, a->source, err) && data_schema_arrange(schema, err);
 }
 
@@ -481,12 +479,12 @@ static bool check_columns(const struct arrays *a, int64_t cols, struct invar_err
 
     for (int64_t c = 0; same && c < cols; c++) {
         char name[24];
-        snprintf(name, sizeof name, "x%" PRId64, c);
+        snprintf(name, sizeof name, "x%lld", (long long)c);
         same = strcmp(a->schema->column[c].name, name) == 0;
     }
     return same || invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s: has columns x0 to x%" PRId64 ", the training data had %d from \"%s\" to \"%s\"",
-                                   a->part[0].path, cols - 1, a->schema->count, a->schema->column[0].name,
+                                   "%s: has columns x0 to x%lld, the training data had %d from \"%s\" to \"%s\"",
+                                   a->part[0].path, (long long)(cols - 1), a->schema->count, a->schema->column[0].name,
                                    a->schema->column[a->schema->count - 1].name);
 }
 
@@ -511,8 +509,8 @@ static bool take_rows(struct arrays *a, struct invar_error *err)
     const int64_t cols = first->rank > 1 ? first->shape[1] : 1;
 
     if (cols > 65536)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: has rows of %" PRId64 " numbers, at most 65536 are read",
-                               a->part[0].path, cols);
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s: has rows of %lld numbers, at most 65536 are read",
+                               a->part[0].path, (long long)cols);
     if (!check_values(a, cols, err) || !(a->schema ? check_columns(a, cols, err) : find_columns(a, cols, err)))
         return false;
     const size_t width = (size_t)a->schema->width;

@@ -212,7 +212,7 @@ static bool categorise(struct detecting *d, int number, struct invar_column *col
         int64_t *count = data_words_add(&words, cell, err);
         if (!count)
             goto done;
-        ++*count;
+        (*count)++;
     }
     if (words.count == 0)
         ok = constant(column, d->csv->path, "has no value in any training row");

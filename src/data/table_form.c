@@ -179,7 +179,7 @@ static bool read_body(const char *text, char thousands, char decimal, double *va
 static bool digits(const char **at, int count, int least, int most, int *out)
 {
     *out = 0;
-    for (int i = 0; i < count; i++, ++*at) {
+    for (int i = 0; i < count; i++, (*at)++) {
         if (**at < '0' || **at > '9')
             return false;
         *out = *out * 10 + (**at - '0');

@@ -180,7 +180,7 @@ static bool read_strings(const cJSON *array, char ***texts, int *count, struct i
     {
         if (!cJSON_IsString(item) || !((*texts)[*count] = invar_strdup(item->valuestring, err)))
             return false;
-        ++*count;
+        (*count)++;
     }
     return true;
 }

@@ -4,7 +4,6 @@
 #include "invar/eval.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high)
@@ -34,7 +33,7 @@ static int predict(const struct invar_matrix *scores, int64_t row, int64_t label
 {
     int best = 0, before = 0, classes = (int)scores->cols;
     double own = matrix_value(scores, row, label);
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         double score = matrix_value(scores, row, c);
         if (score > matrix_value(scores, row, best))
             best = c;
@@ -74,18 +73,18 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
         invar_accuracy_free(&result);
         return false;
     }
-    for (int64_t i = 0; i < scores->rows; ++i) {
+    for (int64_t i = 0; i < scores->rows; i++) {
         int rank = 0, predicted = predict(scores, i, labels[i], &rank);
-        ++result.confusion[labels[i] * classes + predicted];
+        result.confusion[labels[i] * classes + predicted]++;
         result.predictions[i] = predicted;
         result.labels[i] = labels[i];
         hits += rank == 0;
         hits5 += rank < 5;
     }
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         const int64_t *row = result.confusion + (int64_t)c * classes;
         int64_t samples = 0;
-        for (int k = 0; k < classes; ++k)
+        for (int k = 0; k < classes; k++)
             samples += row[k];
         result.per_class[c] = samples ? 100 * (double)row[c] / (double)samples : 0;
     }
@@ -104,7 +103,7 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
 
 static bool several_classes(const int64_t *labels, int64_t count)
 {
-    for (int64_t i = 1; i < count; ++i)
+    for (int64_t i = 1; i < count; i++)
         if (labels[i] != labels[0])
             return true;
     return false;
@@ -136,7 +135,7 @@ bool invar_accuracy_add_index(struct invar_accuracy *accuracy, const int64_t *in
 {
     int64_t *copy = invar_alloc((size_t)accuracy->count, sizeof *copy, err);
 
-    for (int64_t i = 0; copy && i < accuracy->count; ++i)
+    for (int64_t i = 0; copy && i < accuracy->count; i++)
         copy[i] = index[i];
     invar_free(accuracy->index);
     accuracy->index = copy;

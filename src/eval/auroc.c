@@ -4,7 +4,6 @@
 #include "invar/classification.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <omp.h>
 #include <stdlib.h>
 
@@ -29,7 +28,7 @@ static double area(struct scored *sample, int64_t count)
     qsort(sample, (size_t)count, sizeof *sample, by_score);
     for (int64_t i = 0, end; i < count; i = end) {
         int64_t positive = 0;
-        for (end = i; end < count && !(sample[end].score > sample[i].score); ++end)
+        for (end = i; end < count && !(sample[end].score > sample[i].score); end++)
             positive += sample[end].positive;
         const int64_t negative = end - i - positive;
         wins += (double)positive * (2 * (double)negatives + (double)negative);
@@ -49,9 +48,9 @@ static bool find_classes(const int64_t *labels, int64_t count, int classes, stru
     out->label = invar_alloc((size_t)classes, sizeof *out->label, err);
     out->each = invar_alloc((size_t)classes, sizeof *out->each, err);
     const bool ok = samples && out->label && out->each;
-    for (int64_t i = 0; ok && i < count; ++i)
-        ++samples[labels[i]];
-    for (int c = 0; ok && c < classes; ++c) {
+    for (int64_t i = 0; ok && i < count; i++)
+        samples[labels[i]]++;
+    for (int c = 0; ok && c < classes; c++) {
         if (samples[c] == count)
             only = c;
         else if (samples[c])
@@ -59,10 +58,10 @@ static bool find_classes(const int64_t *labels, int64_t count, int classes, stru
     }
     invar_free(samples);
     if (ok && !out->count)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "all %" PRId64 " test samples are of the class %" PRId64
-                               ": AUROC needs samples of two classes at least",
-                               count, only);
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "all %lld test samples are of the class %lld: AUROC needs samples of two classes at least",
+            (long long)count, (long long)only);
     return ok;
 }
 
@@ -84,13 +83,13 @@ static bool measure_each(const struct invar_matrix *scores, const int64_t *label
     if (!room)
         return false;
 #pragma omp parallel for schedule(static) num_threads(threads)
-    for (int k = 0; k < out->count; ++k) {
+    for (int k = 0; k < out->count; k++) {
         struct scored *sample = room + omp_get_thread_num() * scores->rows;
-        for (int64_t i = 0; i < scores->rows; ++i)
+        for (int64_t i = 0; i < scores->rows; i++)
             sample[i] = (struct scored){matrix_value(scores, i, out->label[k]), labels[i] == out->label[k]};
         out->each[k] = area(sample, scores->rows);
     }
-    for (int k = 0; k < out->count; ++k)
+    for (int k = 0; k < out->count; k++)
         out->mean += out->each[k] / out->count;
     invar_free(room);
     return true;

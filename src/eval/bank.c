@@ -27,11 +27,11 @@ static void initialise(struct bank *bank, uint64_t seed)
     const float limit = (float)(1 / sqrt((double)bank->cols));
     struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_INIT, 0, 0, 0);
 
-    for (int64_t i = 0; i < weights; ++i)
+    for (int64_t i = 0; i < weights; i++)
         bank->weight[i] = invar_random_range(&random, -limit, limit);
-    for (int c = 0; c < bank->classes; ++c)
+    for (int c = 0; c < bank->classes; c++)
         bank->bias[c] = invar_random_range(&random, -limit, limit);
-    for (int h = 1; h < bank->count; ++h) {
+    for (int h = 1; h < bank->count; h++) {
         memcpy(bank->weight + h * weights, bank->weight, (size_t)weights * sizeof(float));
         memcpy(bank->bias + h * bank->classes, bank->bias, (size_t)bank->classes * sizeof(float));
     }
@@ -65,13 +65,13 @@ static bool softmax_gradient(float *score, int classes, int64_t label, float sca
 {
     float largest = score[0], sum = 0;
 
-    for (int c = 1; c < classes; ++c)
+    for (int c = 1; c < classes; c++)
         largest = score[c] > largest ? score[c] : largest;
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         score[c] = expf(score[c] - largest);
         sum += score[c];
     }
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         score[c] = (score[c] / sum - (c == label ? 1.0F : 0.0F)) * scale;
     return isfinite(largest) && isfinite(sum);
 }
@@ -83,15 +83,15 @@ static bool differentiate(struct bank *bank, const int64_t *labels, const bool *
     int64_t seen = 0;
     bool finite = true;
 
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; i++)
         seen += !held[i];
 #pragma omp parallel for schedule(static) reduction(&& : finite)
-    for (int64_t i = 0; i < rows; ++i)
-        for (int h = 0; h < bank->count; ++h) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int h = 0; h < bank->count; h++) {
             float *score = bank->scores + i * width + (int64_t)h * bank->classes;
             const bool left_out = bank->head[h].partial && held[i];
             const int64_t count = bank->head[h].partial ? seen : rows;
-            for (int c = 0; c < bank->classes; ++c)
+            for (int c = 0; c < bank->classes; c++)
                 score[c] += bank->bias[h * bank->classes + c];
             finite = softmax_gradient(score, bank->classes, labels[i], left_out ? 0 : 1 / (float)count) && finite;
         }
@@ -103,7 +103,7 @@ static void update(const struct bank *bank, float *p, const float *gradient, flo
 {
     const float momentum = (float)bank->momentum, rate = (float)lr, l2 = (float)decay;
 
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         const float g = gradient[i] + l2 * p[i];
         past[i] = bank->started ? momentum * past[i] + g : g;
         p[i] -= rate * (bank->nesterov ? g + momentum * past[i] : past[i]);
@@ -125,11 +125,11 @@ bool bank_step(struct bank *bank, const float *features, const int64_t *labels, 
     cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, width, cols, (int)rows, 1, bank->scores, width, features, cols,
                 0, bank->gradient, cols);
     memset(bank->bias_gradient, 0, (size_t)width * sizeof(float));
-    for (int64_t i = 0; i < rows; ++i)
-        for (int j = 0; j < width; ++j)
+    for (int64_t i = 0; i < rows; i++)
+        for (int j = 0; j < width; j++)
             bank->bias_gradient[j] += bank->scores[i * width + j];
 #pragma omp parallel for schedule(static)
-    for (int h = 0; h < bank->count; ++h) {
+    for (int h = 0; h < bank->count; h++) {
         const int64_t at = h * weights, bias = (int64_t)h * bank->classes;
         const struct bank_head *head = &bank->head[h];
         update(bank, bank->weight + at, bank->gradient + at, bank->past + at, weights, head->lr, head->l2);
@@ -144,7 +144,7 @@ void bank_scores(const struct bank *bank, int which, const float *features, int6
     const int classes = bank->classes, cols = (int)bank->cols;
     const float *bias = bank->bias + (int64_t)which * classes;
 
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; i++)
         memcpy(out + i * classes, bias, (size_t)classes * sizeof *bias);
     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, classes, cols, 1, features, cols,
                 bank->weight + (int64_t)which * classes * bank->cols, cols, 1, out, classes);

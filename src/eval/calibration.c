@@ -4,7 +4,6 @@
 #include "invar/classification.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 /* ---- probabilities ---- */
@@ -13,11 +12,11 @@ static void softmax(const struct invar_matrix *scores, int64_t row, double *out)
 {
     double most = -INFINITY, sum = 0;
 
-    for (int64_t c = 0; c < scores->cols; ++c)
+    for (int64_t c = 0; c < scores->cols; c++)
         most = fmax(most, matrix_value(scores, row, c));
-    for (int64_t c = 0; c < scores->cols; ++c)
+    for (int64_t c = 0; c < scores->cols; c++)
         sum += out[c] = exp(matrix_value(scores, row, c) - most);
-    for (int64_t c = 0; c < scores->cols; ++c)
+    for (int64_t c = 0; c < scores->cols; c++)
         out[c] /= sum;
 }
 
@@ -26,13 +25,13 @@ static int64_t share(const struct invar_matrix *scores, int64_t row, double *out
 {
     double sum = 0;
 
-    for (int64_t c = 0; c < scores->cols; ++c) {
+    for (int64_t c = 0; c < scores->cols; c++) {
         const double vote = matrix_value(scores, row, c);
         if (!(vote >= 0))
             return c;
         sum += vote;
     }
-    for (int64_t c = 0; c < scores->cols; ++c)
+    for (int64_t c = 0; c < scores->cols; c++)
         out[c] = sum > 0 ? matrix_value(scores, row, c) / sum : 1 / (double)scores->cols;
     return -1;
 }
@@ -42,7 +41,7 @@ bool invar_probabilities(const struct invar_matrix *scores, enum invar_score_kin
 {
     if (!matrix_check(scores, "scores", err) || !matrix_check_finite(scores, "scores", err))
         return false;
-    for (int64_t i = 0; i < scores->rows; ++i) {
+    for (int64_t i = 0; i < scores->rows; i++) {
         double *row = out + i * scores->cols;
         if (kind == INVAR_SCORES_LOGITS) {
             softmax(scores, i, row);
@@ -51,8 +50,8 @@ bool invar_probabilities(const struct invar_matrix *scores, enum invar_score_kin
         const int64_t negative = share(scores, i, row);
         if (negative >= 0)
             return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "row %" PRId64 " of the votes holds %g (column %" PRId64 "); expected 0 or more", i,
-                                   matrix_value(scores, i, negative), negative);
+                                   "row %lld of the votes holds %g (column %lld); expected 0 or more", (long long)i,
+                                   matrix_value(scores, i, negative), (long long)negative);
     }
     return true;
 }
@@ -71,20 +70,19 @@ void invar_calibration_free(struct invar_calibration *calibration)
 
 static bool check_rows(const struct invar_matrix *p, struct invar_error *err)
 {
-    for (int64_t i = 0; i < p->rows; ++i) {
+    for (int64_t i = 0; i < p->rows; i++) {
         double sum = 0;
         bool within = true;
-        for (int64_t c = 0; c < p->cols; ++c) {
+        for (int64_t c = 0; c < p->cols; c++) {
             const double value = matrix_value(p, i, c);
             within = within && value >= 0 && value <= 1;
             sum += value;
         }
         if (!within || !(fabs(sum - 1) <= 1e-3))
             return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "row %" PRId64
-                                   " of the probabilities has the sum %g%s; expected numbers from 0 to 1 "
+                                   "row %lld of the probabilities has the sum %g%s; expected numbers from 0 to 1 "
                                    "with the sum 1",
-                                   i, sum, within ? "" : " and numbers outside 0 to 1");
+                                   (long long)i, sum, within ? "" : " and numbers outside 0 to 1");
     }
     return true;
 }
@@ -96,26 +94,26 @@ static int bin_of(double p, int bins)
 
     b = b < bins ? b : bins - 1;
     while (b > 0 && p <= (double)b / bins)
-        --b;
+        b--;
     while (b < bins - 1 && p > (double)(b + 1) / bins)
-        ++b;
+        b++;
     return b;
 }
 
 static void fill_bins(const struct invar_matrix *p, const int64_t *labels, struct invar_calibration *out)
 {
-    for (int64_t i = 0; i < p->rows; ++i) {
+    for (int64_t i = 0; i < p->rows; i++) {
         int64_t best = 0;
-        for (int64_t c = 1; c < p->cols; ++c)
+        for (int64_t c = 1; c < p->cols; c++)
             if (matrix_value(p, i, c) > matrix_value(p, i, best))
                 best = c;
         const double confidence = matrix_value(p, i, best);
         const int b = bin_of(confidence, out->bins);
-        ++out->count[b];
+        out->count[b]++;
         out->accuracy[b] += best == labels[i];
         out->confidence[b] += confidence;
     }
-    for (int b = 0; b < out->bins; ++b) {
+    for (int b = 0; b < out->bins; b++) {
         const double n = (double)out->count[b];
         if (!out->count[b])
             continue;

@@ -4,7 +4,6 @@
 #include "invar/memory.h"
 #include "invar/regression.h"
 
-#include <inttypes.h>
 #include <math.h>
 
 /* Squares of larger values would overflow; no representation is that large. */
@@ -16,13 +15,12 @@ bool matrix_check(const struct invar_matrix *matrix, const char *what, struct in
         return invar_error_set(err, INVAR_ERROR_DATA, "the %s are %s; they must be float32 or float64", what,
                                invar_dtype_name(matrix->dtype));
     if (matrix->cols > 1 << 24)
-        return invar_error_set(err, INVAR_ERROR_DATA, "the %s have %" PRId64 " columns; at most %d are possible", what,
-                               matrix->cols, 1 << 24);
+        return invar_error_set(err, INVAR_ERROR_DATA, "the %s have %lld columns; at most %d are possible", what,
+                               (long long)matrix->cols, 1 << 24);
     if (matrix->rows < 1 || matrix->cols < 1)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the %s are empty (%" PRId64 " rows of %" PRId64
-                               " values); at least one of each is needed",
-                               what, matrix->rows, matrix->cols);
+                               "the %s are empty (%lld rows of %lld values); at least one of each is needed", what,
+                               (long long)matrix->rows, (long long)matrix->cols);
     return true;
 }
 
@@ -38,7 +36,7 @@ static int64_t find_nonfinite(const struct invar_matrix *matrix, int64_t row)
 {
     int64_t j = 0;
     while (j < matrix->cols && fabs(matrix_value(matrix, row, j)) <= largest)
-        ++j;
+        j++;
     return j;
 }
 
@@ -46,15 +44,15 @@ bool matrix_check_finite(const struct invar_matrix *matrix, const char *what, st
 {
     int64_t first = matrix->rows;
 #pragma omp parallel for schedule(static) reduction(min : first)
-    for (int64_t i = 0; i < matrix->rows; ++i)
+    for (int64_t i = 0; i < matrix->rows; i++)
         if (i < first && find_nonfinite(matrix, i) < matrix->cols)
             first = i;
     if (first == matrix->rows)
         return true;
     return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                           "row %" PRId64 " of the %s holds NaN, Inf or a value beyond 1e100 (column %" PRId64
-                           "); every value must be finite: find out what made it, or leave the row out",
-                           first, what, find_nonfinite(matrix, first));
+                           "row %lld of the %s holds NaN, Inf or a value beyond 1e100 (column %lld); every value must "
+                           "be finite: find out what made it, or leave the row out",
+                           (long long)first, what, (long long)find_nonfinite(matrix, first));
 }
 
 double matrix_scale(const struct invar_matrix *matrix)
@@ -62,17 +60,17 @@ double matrix_scale(const struct invar_matrix *matrix)
     enum { CHUNKS = 64 };
     double part[CHUNKS] = {0}, sum = 0;
 #pragma omp parallel for schedule(static)
-    for (int chunk = 0; chunk < CHUNKS; ++chunk) {
+    for (int chunk = 0; chunk < CHUNKS; chunk++) {
         int64_t first = matrix->rows * chunk / CHUNKS, last = matrix->rows * (chunk + 1) / CHUNKS;
         double square = 0;
-        for (int64_t i = first; i < last; ++i)
-            for (int64_t j = 0; j < matrix->cols; ++j) {
+        for (int64_t i = first; i < last; i++)
+            for (int64_t j = 0; j < matrix->cols; j++) {
                 double x = matrix_value(matrix, i, j);
                 square += x * x;
             }
         part[chunk] = square;
     }
-    for (int chunk = 0; chunk < CHUNKS; ++chunk)
+    for (int chunk = 0; chunk < CHUNKS; chunk++)
         sum += part[chunk];
     return sum > 0 ? sqrt((double)matrix->rows * (double)matrix->cols / sum) : 1;
 }
@@ -89,23 +87,22 @@ static bool check_labels(const int64_t *labels, int64_t count, int classes, cons
     samples = invar_alloc((size_t)classes, sizeof *samples, err);
     if (!samples)
         return false;
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         if (labels[i] == -1 && missing)
             continue;
         if (labels[i] == -1) {
-            invar_error_set(err, INVAR_ERROR_DATA, "row %" PRId64 " of the %s has no label; every row needs one", i,
+            invar_error_set(err, INVAR_ERROR_DATA, "row %lld of the %s has no label; every row needs one", (long long)i,
                             what);
             goto done;
         }
         if (labels[i] < 0 || labels[i] >= classes) {
-            invar_error_set(err, INVAR_ERROR_DATA,
-                            "row %" PRId64 " of the %s has the label %" PRId64 "; expected 0 to %d", i, what, labels[i],
-                            classes - 1);
+            invar_error_set(err, INVAR_ERROR_DATA, "row %lld of the %s has the label %lld; expected 0 to %d",
+                            (long long)i, what, (long long)labels[i], classes - 1);
             goto done;
         }
-        ++samples[labels[i]];
+        samples[labels[i]]++;
     }
-    for (int c = 0; every_class && c < classes; ++c)
+    for (int c = 0; every_class && c < classes; c++)
         if (!samples[c]) {
             invar_error_set(err, INVAR_ERROR_DATA,
                             "no row of the %s has the label %d; every class 0 to %d needs at least one", what, c,
@@ -133,16 +130,16 @@ bool invar_targets_check(const double *targets, int64_t count, const char *what,
 {
     bool constant = true;
 
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         if (!(fabs(targets[i]) <= largest))
             return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "row %" PRId64 " of the %s has the target %g; expected a finite number", i, what,
+                                   "row %lld of the %s has the target %g; expected a finite number", (long long)i, what,
                                    targets[i]);
         constant = constant && !(targets[i] > targets[0] || targets[i] < targets[0]);
     }
-    return !constant || invar_error_set(err, INVAR_ERROR_DATA,
-                                        "all %" PRId64
-                                        " %s have the same target, %g: there is nothing to predict; give a label that "
-                                        "varies in both splits",
-                                        count, what, count ? targets[0] : 0);
+    return !constant ||
+           invar_error_set(err, INVAR_ERROR_DATA,
+                           "all %lld %s have the same target, %g: there is nothing to predict; give a label that "
+                           "varies in both splits",
+                           (long long)count, what, count ? targets[0] : 0);
 }

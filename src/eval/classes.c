@@ -25,11 +25,11 @@ static bool alike(const char *a, const char *b)
 {
     bool any = false;
 
-    for (;; ++a, ++b) {
+    for (;; a++, b++) {
         while (*a && !counts(*a))
-            ++a;
+            a++;
         while (*b && !counts(*b))
-            ++b;
+            b++;
         if (tolower((unsigned char)*a) != tolower((unsigned char)*b))
             return false;
         if (!*a)
@@ -43,13 +43,13 @@ static int find(const struct invar_dataset_info *own, const char *name)
     char room[16];
     int found = -1, found_count = 0;
 
-    for (int c = 0; c < own->classes; ++c) {
+    for (int c = 0; c < own->classes; c++) {
         const char *mine = name_of(own, c, room, sizeof room);
         if (strcmp(mine, name) == 0)
             return c;
         if (alike(mine, name)) {
             found = c;
-            ++found_count;
+            found_count++;
         }
     }
     return found_count == 1 ? found : -1;
@@ -59,6 +59,6 @@ void invar_classes_match(const struct invar_dataset_info *own, const struct inva
 {
     char room[16];
 
-    for (int c = 0; c < other->classes; ++c)
+    for (int c = 0; c < other->classes; c++)
         map[c] = find(own, name_of(other, c, room, sizeof room));
 }

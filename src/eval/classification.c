@@ -4,16 +4,15 @@
 #include "eval/check.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 bool invar_predict(const struct invar_matrix *scores, int64_t *predictions, struct invar_error *err)
 {
     if (!matrix_check(scores, "scores", err) || !matrix_check_finite(scores, "scores", err))
         return false;
-    for (int64_t i = 0; i < scores->rows; ++i) {
+    for (int64_t i = 0; i < scores->rows; i++) {
         int64_t best = 0;
-        for (int64_t c = 1; c < scores->cols; ++c)
+        for (int64_t c = 1; c < scores->cols; c++)
             if (matrix_value(scores, i, c) > matrix_value(scores, i, best))
                 best = c;
         predictions[i] = best;
@@ -39,10 +38,10 @@ static void measure_classes(struct invar_classification *c)
     int64_t hits = 0;
     int labelled = 0, seen = 0;
 
-    for (int k = 0; k < c->classes; ++k) {
+    for (int k = 0; k < c->classes; k++) {
         const int64_t hit = c->confusion[(int64_t)k * c->classes + k];
         int64_t labels = 0, predictions = 0;
-        for (int j = 0; j < c->classes; ++j) {
+        for (int j = 0; j < c->classes; j++) {
             labels += c->confusion[(int64_t)k * c->classes + j];
             predictions += c->confusion[(int64_t)j * c->classes + k];
         }
@@ -76,8 +75,8 @@ bool invar_classification_measure(const int64_t *predictions, const int64_t *lab
         invar_classification_free(&result);
         return false;
     }
-    for (int64_t i = 0; i < count; ++i)
-        ++result.confusion[labels[i] * classes + predictions[i]];
+    for (int64_t i = 0; i < count; i++)
+        result.confusion[labels[i] * classes + predictions[i]]++;
     measure_classes(&result);
     *out = result;
     return true;
@@ -116,7 +115,7 @@ static void measure_groups(const struct member *member, int64_t count, struct in
     for (int64_t i = 0, end; i < count; i = end) {
         const int64_t g = out->count++;
         int64_t own = 0;
-        for (end = i; end < count && member[end].group == member[i].group; ++end)
+        for (end = i; end < count && member[end].group == member[i].group; end++)
             own += member[end].hit;
         out->group[g] = member[i].group;
         out->samples[g] = end - i;
@@ -144,7 +143,7 @@ bool invar_group_accuracy_measure(const int64_t *predictions, const int64_t *lab
     result.accuracy = invar_alloc((size_t)count, sizeof *result.accuracy, err);
     const bool ok = member && result.group && result.samples && result.accuracy;
     if (ok) {
-        for (int64_t i = 0; i < count; ++i)
+        for (int64_t i = 0; i < count; i++)
             member[i] = (struct member){groups[i], predictions[i] == labels[i]};
         qsort(member, (size_t)count, sizeof *member, by_group);
         measure_groups(member, count, &result);

@@ -4,7 +4,6 @@
 #include "invar/eval.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 
@@ -16,10 +15,10 @@ bool classified_open(struct classified *c, struct invar_device *device, const st
     if (!runner_open(&c->runner, device, encoder, NULL, INVAR_PRECISION_FLOAT32, err))
         return false;
     if (c->runner.h_cols != classifier->dimensions)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the classifier takes %" PRId64 " features and the encoder gives %" PRId64
-                               ": they belong to different runs",
-                               classifier->dimensions, c->runner.h_cols);
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "the classifier takes %lld features and the encoder gives %lld: they belong to different runs",
+            (long long)classifier->dimensions, (long long)c->runner.h_cols);
     c->scores = invar_alloc(RUNNER_BATCH, (size_t)classifier->classes * sizeof *c->scores, err);
     return c->scores != NULL;
 }
@@ -41,7 +40,7 @@ static int predict(const float *scores, int classes)
 {
     int best = 0;
 
-    for (int k = 0; k < classes; ++k) {
+    for (int k = 0; k < classes; k++) {
         if (!isfinite(scores[k]))
             return -1;
         if (scores[k] > scores[best])
@@ -58,14 +57,14 @@ static bool refuse(const struct invar_robustness_cell *cell, int64_t index, int6
     if (cell->corruption)
         snprintf(under, sizeof under, "under %s at severity %d", cell->corruption->name, cell->severity);
     if (predicted < 0)
-        return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                               "the representation of test image %" PRId64
-                               " %s holds NaN or Inf; the weights of the encoder are too large",
-                               index, under);
+        return invar_error_set(
+            err, INVAR_ERROR_NUMERIC,
+            "the representation of test image %lld %s holds NaN or Inf; the weights of the encoder are too large",
+            (long long)index, under);
     return invar_error_set(err, INVAR_ERROR_DATA,
-                           "test image %" PRId64 " has %s%" PRId64
-                           "; an error can be counted only where every test image has a label of the training data",
-                           index, label < 0 ? "no label: " : "the label ", label);
+                           "test image %lld has %s%lld; an error can be counted only where every test image has a "
+                           "label of the training data",
+                           (long long)index, label < 0 ? "no label: " : "the label ", (long long)label);
 }
 
 bool classified_run(struct classified *c, const float *views, int64_t count, const int64_t *labels,
@@ -77,7 +76,7 @@ bool classified_run(struct classified *c, const float *views, int64_t count, con
     if (!runner_run(&c->runner, views, count, err) ||
         !invar_logreg_scores(&features, c->classifier->weight, c->classifier->bias, classes, c->scores, err))
         return false;
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         const int predicted = predict(c->scores + i * classes, classes);
         if (predicted < 0 || labels[i] < 0 || labels[i] >= classes)
             return refuse(cell, index[i], labels[i], predicted, err);
@@ -86,7 +85,6 @@ bool classified_run(struct classified *c, const float *views, int64_t count, con
     cell->count += count;
     c->done += count;
     return !c->options->progress || c->options->progress(c->options->user, c->done, c->total) ||
-           invar_error_set(err, INVAR_ERROR_INTERRUPTED,
-                           "interrupted after %" PRId64 " of %" PRId64 " images; nothing was written", c->done,
-                           c->total);
+           invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted after %lld of %lld images; nothing was written",
+                           (long long)c->done, (long long)c->total);
 }

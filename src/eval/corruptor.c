@@ -76,7 +76,7 @@ static bool fill(struct worker *worker, int64_t number, int64_t piece, struct in
     const int64_t count = rest < c->batch ? rest : c->batch;
     float *views = c->slot[number % SLOTS].views;
 
-    for (int64_t i = piece * PIECE; i < (piece + 1) * PIECE && i < count; ++i)
+    for (int64_t i = piece * PIECE; i < (piece + 1) * PIECE && i < count; i++)
         if (!corrupt(worker, cell, first + i, views + i * c->image_size, err))
             return false;
     return true;
@@ -102,7 +102,7 @@ static void *run(void *argument)
         }
         const int64_t number = c->next / c->pieces, piece = c->next % c->pieces;
         struct invar_error err = {0};
-        ++c->next;
+        c->next++;
         pthread_mutex_unlock(&c->lock);
         const bool ok = fill(worker, number, piece, &err);
         pthread_mutex_lock(&c->lock);
@@ -121,7 +121,7 @@ static void output_make(struct invar_view_output *output, const struct invar_dat
 {
     *output = (struct invar_view_output){
         .kind = info->kind, .height = info->height, .width = info->width, .channels = info->channels};
-    for (int i = 0; i < 16; ++i) {
+    for (int i = 0; i < 16; i++) {
         output->mean[i] = info->mean[i];
         output->deviation[i] = info->deviation[i] > 1e-6F ? info->deviation[i] : 1;
     }
@@ -138,7 +138,7 @@ static bool worker_start(struct corruptor *c, struct worker *worker, struct inva
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
         return invar_error_set(err, INVAR_ERROR_MEMORY, "corrupting thread %d of %d cannot be started; lower --threads",
                                c->threads + 1, c->worker_count);
-    ++c->threads;
+    c->threads++;
     return true;
 }
 
@@ -163,11 +163,11 @@ struct corruptor *corruptor_create(const struct invar_robustness_cell *cells, in
     c->worker_count = omp_get_max_threads();
     c->workers = invar_alloc((size_t)c->worker_count, sizeof *c->workers, err);
     ok = c->workers != NULL;
-    for (int i = 0; ok && i < SLOTS; ++i) {
+    for (int i = 0; ok && i < SLOTS; i++) {
         c->slot[i].views = invar_alloc((size_t)batch, (size_t)c->image_size * sizeof(float), err);
         ok = c->slot[i].views != NULL;
     }
-    for (int i = 0; ok && i < c->worker_count; ++i)
+    for (int i = 0; ok && i < c->worker_count; i++)
         ok = worker_start(c, &c->workers[i], err);
     if (ok)
         return c;
@@ -183,14 +183,14 @@ void corruptor_free(struct corruptor *c)
     c->stop = true;
     pthread_cond_broadcast(&c->work);
     pthread_mutex_unlock(&c->lock);
-    for (int i = 0; i < c->threads; ++i)
+    for (int i = 0; i < c->threads; i++)
         pthread_join(c->workers[i].thread, NULL);
-    for (int i = 0; c->workers && i < c->worker_count; ++i) {
+    for (int i = 0; c->workers && i < c->worker_count; i++) {
         invar_corruption_scratch_free(c->workers[i].scratch);
         invar_view_workspace_free(c->workers[i].workspace);
         invar_free(c->workers[i].pixels);
     }
-    for (int i = 0; i < SLOTS; ++i)
+    for (int i = 0; i < SLOTS; i++)
         invar_free(c->slot[i].views);
     pthread_cond_destroy(&c->work);
     pthread_cond_destroy(&c->done);
@@ -206,7 +206,7 @@ void corruptor_start(struct corruptor *c, const struct corruptor_images *images)
     c->batches = (images->count + c->batch - 1) / c->batch;
     c->pieces = (c->batch + PIECE - 1) / PIECE;
     c->next = c->taken = c->lent = 0;
-    for (int i = 0; i < SLOTS; ++i)
+    for (int i = 0; i < SLOTS; i++)
         c->slot[i].left = c->pieces;
     pthread_cond_broadcast(&c->work);
     pthread_mutex_unlock(&c->lock);
@@ -219,7 +219,7 @@ bool corruptor_next(struct corruptor *c, struct corruptor_batch *batch, struct i
 
     pthread_mutex_lock(&c->lock);
     *batch = (struct corruptor_batch){0};
-    for (; c->lent < c->taken; ++c->lent)
+    for (; c->lent < c->taken; c->lent++)
         c->slot[c->lent % SLOTS].left = c->pieces;
     pthread_cond_broadcast(&c->work);
     slot = &c->slot[c->taken % SLOTS];
@@ -229,7 +229,7 @@ bool corruptor_next(struct corruptor *c, struct corruptor_batch *batch, struct i
         const int64_t first = c->taken % c->batches * c->batch, rest = c->images.count - first;
         *batch = (struct corruptor_batch){(int)(c->taken / c->batches), first, rest < c->batch ? rest : c->batch,
                                           slot->views};
-        ++c->taken;
+        c->taken++;
     }
     ok = !c->failed;
     if (!ok)

@@ -5,7 +5,6 @@
 #include "invar/memory.h"
 #include "invar/random.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -14,9 +13,9 @@ static void hold_out_quota(double fraction, int classes, int64_t *quota)
 {
     int64_t total = 0;
 
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         total += llround(fraction * (double)quota[c]) && quota[c] > 1;
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         const int64_t part = total ? llround(fraction * (double)quota[c]) : 1;
         quota[c] = part < quota[c] ? part : quota[c] > 0 ? quota[c] - 1 : 0;
     }
@@ -27,16 +26,16 @@ static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *
 {
     int64_t largest = 0;
 
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         largest = quota[c] > largest ? quota[c] : largest;
     if (how->per_class > largest)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%" PRId64 " labels a class are asked for, but the largest class has %" PRId64
-                               " samples: ask for %" PRId64 " or less, or for all",
-                               how->per_class, largest, largest);
+                               "%lld labels a class are asked for, but the largest class has %lld samples: ask for "
+                               "%lld or less, or for all",
+                               (long long)how->per_class, (long long)largest, (long long)largest);
     if (how->hold_out)
         hold_out_quota(how->fraction, classes, quota);
-    for (int c = 0; !how->hold_out && c < classes; ++c) {
+    for (int c = 0; !how->hold_out && c < classes; c++) {
         const int64_t most = quota[c] > 1 && how->fraction < 1 ? quota[c] - 1 : quota[c];
         const int64_t part = llround(how->fraction * (double)quota[c]);
         if (how->per_class == 0)
@@ -62,23 +61,23 @@ bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, cons
     taken = invar_alloc((size_t)count, sizeof *taken, err);
     if (!quota || !taken)
         goto done;
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         index[i] = i;
         if (labels[i] < 0)
             continue;
-        ++quota[labels[i]];
-        ++labelled;
+        quota[labels[i]]++;
+        labelled++;
     }
     if (!set_quota(how, classes, quota, err))
         goto done;
     invar_random_shuffle(&random, index, count);
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         if (labels[index[i]] >= 0 && quota[labels[index[i]]] > 0) {
             --quota[labels[index[i]]];
             taken[index[i]] = true;
-            ++*drawn;
+            (*drawn)++;
         }
-    for (int64_t i = 0, next = 0; i < count; ++i)
+    for (int64_t i = 0, next = 0; i < count; i++)
         index[taken[i] ? next++ : labels[i] >= 0 ? *drawn + rest++ : labelled + none++] = i;
     ok = true;
 done:

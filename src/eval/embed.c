@@ -5,7 +5,6 @@
 #include "invar/eval.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -23,7 +22,7 @@ void embed_rows_free(struct embed_rows *rows)
     invar_array_free(&rows->labels);
     invar_array_free(&rows->index);
     invar_array_free(&rows->input);
-    for (int v = 0; v < PASS_MAX_VIEWS; ++v) {
+    for (int v = 0; v < PASS_MAX_VIEWS; v++) {
         invar_array_free(&rows->h[v]);
         invar_array_free(&rows->z[v]);
     }
@@ -44,7 +43,7 @@ static bool rows_alloc(const struct embed_work *work, const struct pass *pass, c
          !matrix_alloc(&out->input, (pass->total - 1) / work->input_stride + 1, pass->view_size, err)))
         return false;
     const int64_t cols = work->encoder ? runner->h_cols : pass->view_size;
-    for (int v = 0; (work->encoder || work->features) && v < (pass->drawn ? 2 : 1); ++v)
+    for (int v = 0; (work->encoder || work->features) && v < (pass->drawn ? 2 : 1); v++)
         if (!matrix_alloc(&out->h[v], pass->total, cols, err) ||
             (work->projector && !matrix_alloc(&out->z[v], pass->total, runner->z_cols, err)))
             return false;
@@ -56,7 +55,7 @@ static void rows_cut(const struct embed_work *work, struct embed_rows *out)
     out->labels.shape[0] = out->index.shape[0] = out->rows;
     if (work->input_stride)
         out->input.shape[0] = out->rows ? (out->rows - 1) / work->input_stride + 1 : 0;
-    for (int v = 0; v < PASS_MAX_VIEWS; ++v)
+    for (int v = 0; v < PASS_MAX_VIEWS; v++)
         out->h[v].shape[0] = out->z[v].shape[0] = out->rows;
 }
 
@@ -67,7 +66,7 @@ static bool keep_row(struct invar_array *array, int64_t to, const float *batch, 
     const float *row = batch + i * cols;
 
     memcpy((float *)array->data + to * cols, row, (size_t)cols * sizeof *row);
-    for (int64_t j = 0; j < cols; ++j)
+    for (int64_t j = 0; j < cols; j++)
         if (!isfinite(row[j]))
             return false;
     return true;
@@ -75,10 +74,10 @@ static bool keep_row(struct invar_array *array, int64_t to, const float *batch, 
 
 static bool not_finite(const struct pass *pass, int64_t i, const char *what, struct invar_error *err)
 {
-    return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                           "the %s of %s sample %" PRId64
-                           " holds NaN or Inf; the weights of the encoder are too large or the sample is damaged",
-                           what, pass->split == INVAR_TRAIN ? "training" : "test", pass->samples[i].index);
+    return invar_error_set(
+        err, INVAR_ERROR_NUMERIC,
+        "the %s of %s sample %lld holds NaN or Inf; the weights of the encoder are too large or the sample is damaged",
+        what, pass->split == INVAR_TRAIN ? "training" : "test", (long long)pass->samples[i].index);
 }
 
 /* One view of a batch; the rows of samples that were not asked for are left out. */
@@ -89,7 +88,7 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
     const float *h = work->encoder ? runner->h : pass->views + v * got * pass->view_size;
     int64_t row = out->rows;
 
-    for (int64_t i = 0; i < got; ++i) {
+    for (int64_t i = 0; i < got; i++) {
         if (!pass_is_own(pass, i))
             continue;
         if (out->h[v].data && !keep_row(&out->h[v], row, h, i))
@@ -100,7 +99,7 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
             return not_finite(pass, i, "input", err);
         ((int64_t *)out->labels.data)[row] = pass->samples[i].label;
         ((int64_t *)out->index.data)[row] = pass->samples[i].index;
-        ++row;
+        row++;
     }
     return true;
 }
@@ -110,11 +109,11 @@ static bool embed_batch(const struct embed_work *work, struct pass *pass, struct
 {
     if (pooling->on && !pooling_batch(pooling, pass, runner, got, out, err))
         return false;
-    for (int v = 0; !pooling->on && v < (pass->drawn ? 2 : 1); ++v)
+    for (int v = 0; !pooling->on && v < (pass->drawn ? 2 : 1); v++)
         if ((work->encoder && !runner_run(runner, pass->views + v * got * pass->view_size, got, err)) ||
             !keep_view(work, pass, got, v, runner, out, err))
             return false;
-    for (int64_t i = 0; i < got; ++i)
+    for (int64_t i = 0; i < got; i++)
         out->rows += pass_is_own(pass, i);
     pass->done += got;
     return true;
@@ -174,7 +173,7 @@ int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded)
     int64_t *labels = embedded->labels.data, *index = embedded->index.data, kept = 0;
     char *features = embedded->features.data;
 
-    for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t i = 0; i < rows; i++) {
         if (labels[i] < 0)
             continue;
         if (kept < i)

@@ -4,7 +4,6 @@
 #include "invar/memory.h"
 #include "invar/random.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -28,7 +27,7 @@ void feed_close(struct feed *feed)
 static bool find_labelled(struct feed *feed, const int64_t *labels, int64_t count, struct invar_error *err)
 {
     feed->labelled = invar_alloc((size_t)count + 1, sizeof *feed->labelled, err);
-    for (int64_t i = 0; feed->labelled && i < count; ++i)
+    for (int64_t i = 0; feed->labelled && i < count; i++)
         if (labels[i] >= 0)
             feed->labelled[feed->count++] = i;
     return feed->labelled != NULL;
@@ -84,7 +83,7 @@ bool feed_epoch(struct feed *feed, int64_t epoch, struct invar_error *err)
 {
     struct invar_random random = invar_random_stream(feed->seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
 
-    for (int64_t i = 0; i < feed->count; ++i)
+    for (int64_t i = 0; i < feed->count; i++)
         feed->order[i] = feed->labelled[i];
     invar_random_shuffle(&random, feed->order, feed->count);
     feed->next = feed->got = feed->used = 0;
@@ -95,7 +94,7 @@ static bool next_plain(struct feed *feed, int64_t *got)
 {
     const size_t width = (size_t)feed->cols * sizeof(float);
 
-    for (*got = 0; *got < feed->batch && feed->next < feed->count; ++*got) {
+    for (*got = 0; *got < feed->batch && feed->next < feed->count; (*got)++) {
         const int64_t row = feed->order[feed->next++];
         memcpy((char *)feed->features + (size_t)*got * width, (const char *)feed->rows.h[0].data + (size_t)row * width,
                width);
@@ -119,13 +118,13 @@ static bool take(struct feed *feed, int64_t to, int64_t i, struct invar_error *e
     float *row = feed->features + to * feed->cols;
 
     memcpy(row, feed->runner.h + i * feed->cols, (size_t)feed->cols * sizeof *row);
-    for (int64_t j = 0; j < feed->cols; ++j)
+    for (int64_t j = 0; j < feed->cols; j++)
         if (!isfinite(row[j]))
             return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "the representation of training sample %" PRId64
-                                   " holds NaN or Inf; the weights of the encoder are too large or the sample is "
+                                   "the representation of training sample %lld holds NaN or Inf; the weights of the "
+                                   "encoder are too large or the sample is "
                                    "damaged",
-                                   feed->pass.samples[i].index);
+                                   (long long)feed->pass.samples[i].index);
     feed->labels[to] = feed->pass.samples[i].label;
     feed->index[to] = feed->pass.samples[i].index;
     return true;

@@ -68,7 +68,7 @@ const struct invar_finding *invar_inspection_find(const struct invar_inspection 
 {
     const struct invar_findings *s = &inspection->section[section];
 
-    for (int i = 0; i < s->count; ++i)
+    for (int i = 0; i < s->count; i++)
         if (strcmp(s->finding[i].name, name) == 0)
             return &s->finding[i];
     return NULL;
@@ -79,7 +79,7 @@ const struct invar_series *invar_inspection_series(const struct invar_inspection
 {
     const struct invar_findings *s = &inspection->section[section];
 
-    for (int i = 0; i < s->series_count; ++i)
+    for (int i = 0; i < s->series_count; i++)
         if (strcmp(s->series[i].name, name) == 0)
             return &s->series[i];
     return NULL;
@@ -89,8 +89,8 @@ void invar_inspection_free(struct invar_inspection *inspection)
 {
     if (!inspection)
         return;
-    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s)
-        for (int i = 0; i < inspection->section[s].series_count; ++i)
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++)
+        for (int i = 0; i < inspection->section[s].series_count; i++)
             invar_free(inspection->section[s].series[i].value);
     invar_free(inspection);
 }

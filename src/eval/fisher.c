@@ -49,11 +49,11 @@ static bool find_ids(struct classes *classes, const int64_t *labels, int64_t row
     classes->ids = invar_alloc((size_t)rows, sizeof *classes->ids, err);
     if (!classes->ids)
         return false;
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; i++)
         if (labels[i] >= 0)
             classes->ids[kept++] = labels[i];
     qsort(classes->ids, (size_t)kept, sizeof *classes->ids, compare_ids);
-    for (int64_t i = 0; i < kept; ++i)
+    for (int64_t i = 0; i < kept; i++)
         if (!i || classes->ids[i] != classes->ids[classes->count - 1])
             classes->ids[classes->count++] = classes->ids[i];
     return true;
@@ -69,20 +69,20 @@ static bool measure_classes(struct classes *classes, const struct invar_matrix *
     classes->scatter = invar_alloc(count, sizeof *classes->scatter, err);
     if (!classes->members || !classes->means || !classes->scatter)
         return false;
-    for (int64_t i = 0; i < features->rows; ++i) {
+    for (int64_t i = 0; i < features->rows; i++) {
         const int64_t k = class_of(classes, labels[i]);
         if (k < 0)
             continue;
-        ++classes->members[k];
-        for (int64_t j = 0; j < cols; ++j)
+        classes->members[k]++;
+        for (int64_t j = 0; j < cols; j++)
             classes->means[k * cols + j] += matrix_value(features, i, j);
     }
-    for (int64_t k = 0; k < classes->count; ++k)
-        for (int64_t j = 0; j < cols; ++j)
+    for (int64_t k = 0; k < classes->count; k++)
+        for (int64_t j = 0; j < cols; j++)
             classes->means[k * cols + j] /= (double)classes->members[k];
-    for (int64_t i = 0; i < features->rows; ++i) {
+    for (int64_t i = 0; i < features->rows; i++) {
         const int64_t k = class_of(classes, labels[i]);
-        for (int64_t j = 0; k >= 0 && j < cols; ++j) {
+        for (int64_t j = 0; k >= 0 && j < cols; j++) {
             const double difference = matrix_value(features, i, j) - classes->means[k * cols + j];
             classes->scatter[k] += difference * difference;
         }
@@ -94,7 +94,7 @@ static bool measure_classes(struct classes *classes, const struct invar_matrix *
 static bool is_collapsed(const struct classes *classes, int64_t k, int64_t cols)
 {
     double square = 0;
-    for (int64_t j = 0; j < cols; ++j)
+    for (int64_t j = 0; j < cols; j++)
         square += classes->means[k * cols + j] * classes->means[k * cols + j];
     return !(classes->scatter[k] > 1e-28 * (double)classes->members[k] * square);
 }
@@ -103,17 +103,17 @@ static bool is_collapsed(const struct classes *classes, int64_t k, int64_t cols)
 static void leave_out(struct classes *classes, int64_t cols, struct invar_fisher *out)
 {
     int64_t kept = 0;
-    for (int64_t k = 0; k < classes->count; ++k) {
+    for (int64_t k = 0; k < classes->count; k++) {
         if (classes->members[k] < 2) {
-            ++out->single;
+            out->single++;
         } else if (is_collapsed(classes, k, cols)) {
-            ++out->collapsed;
+            out->collapsed++;
         } else {
             classes->ids[kept] = classes->ids[k];
             classes->members[kept] = classes->members[k];
             classes->scatter[kept] = classes->scatter[k];
             memmove(classes->means + kept * cols, classes->means + k * cols, (size_t)cols * sizeof *classes->means);
-            ++kept;
+            kept++;
         }
     }
     classes->count = kept;
@@ -133,7 +133,7 @@ static bool summarise(struct invar_fisher *out, struct invar_error *err)
     double *sorted = invar_alloc((size_t)count, sizeof *sorted, err);
     if (!sorted)
         return false;
-    for (int64_t i = 0, at = 0; i < n * n; ++i)
+    for (int64_t i = 0, at = 0; i < n * n; i++)
         if (i / n != i % n)
             sorted[at++] = out->ratios[i];
     qsort(sorted, (size_t)count, sizeof *sorted, compare_reals);
@@ -163,10 +163,10 @@ static bool fill_ratios(const struct classes *classes, int64_t cols, struct inva
     if (!out->ids || !out->ratios)
         return false;
     memcpy(out->ids, classes->ids, (size_t)n * sizeof *out->ids);
-    for (int64_t k = 0; k < n; ++k)
-        for (int64_t l = 0; l < n; ++l) {
+    for (int64_t k = 0; k < n; k++)
+        for (int64_t l = 0; l < n; l++) {
             double square = 0;
-            for (int64_t j = 0; j < cols; ++j) {
+            for (int64_t j = 0; j < cols; j++) {
                 const double difference = classes->means[k * cols + j] - classes->means[l * cols + j];
                 square += difference * difference;
             }
@@ -184,7 +184,7 @@ bool invar_measure_fisher(const struct invar_matrix *features, const int64_t *la
     if (!matrix_check(features, "features", err) || !matrix_check_finite(features, "features", err) ||
         !find_ids(&classes, labels, features->rows, err) || !measure_classes(&classes, features, labels, err))
         goto done;
-    for (int64_t i = 0; i < features->rows; ++i)
+    for (int64_t i = 0; i < features->rows; i++)
         out->skipped += labels[i] < 0;
     leave_out(&classes, features->cols, out);
     ok = fill_ratios(&classes, features->cols, out, err);

@@ -9,7 +9,6 @@
 
 #include <cblas.h>
 #include <float.h>
-#include <inttypes.h>
 #include <lapacke.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,11 +34,11 @@ static void decomposition_free(struct decomposition *d)
 /* The lengths of the columns, 1 of one that is 0. */
 static void measure_columns(const struct invar_matrix *x, double *size)
 {
-    for (int64_t j = 0; j < x->cols; ++j) {
+    for (int64_t j = 0; j < x->cols; j++) {
         double largest = 0, sum = 0;
-        for (int64_t i = 0; i < x->rows; ++i)
+        for (int64_t i = 0; i < x->rows; i++)
             largest = fmax(largest, fabs(matrix_value(x, i, j)));
-        for (int64_t i = 0; i < x->rows && largest > 0; ++i)
+        for (int64_t i = 0; i < x->rows && largest > 0; i++)
             sum += pow(matrix_value(x, i, j) / largest, 2);
         size[j] = largest > 0 ? largest * sqrt(sum) : 1;
     }
@@ -62,12 +61,12 @@ static bool decompose(const struct invar_matrix *features, const char *what, boo
     d->size = invar_alloc((size_t)features->cols, sizeof *d->size, err);
     if (!x || !turned || !d->u || !d->v || !d->s || !d->size)
         goto done;
-    for (int64_t j = 0; j < features->cols; ++j)
+    for (int64_t j = 0; j < features->cols; j++)
         d->size[j] = 1;
     if (scaled)
         measure_columns(features, d->size);
-    for (int64_t i = 0; i < features->rows; ++i)
-        for (int64_t j = 0; j < features->cols; ++j)
+    for (int64_t i = 0; i < features->rows; i++)
+        for (int64_t j = 0; j < features->cols; j++)
             x[i * features->cols + j] = matrix_value(features, i, j) / d->size[j];
     /* By columns x is its transpose v s u^T, so that u^T by columns is u by rows. */
     const lapack_int info =
@@ -82,12 +81,12 @@ static bool decompose(const struct invar_matrix *features, const char *what, boo
                             "the %s have no singular value decomposition: their values are too large", what);
         goto done;
     }
-    for (int64_t j = 0; j < features->cols; ++j)
-        for (int64_t k = 0; k < least; ++k)
+    for (int64_t j = 0; j < features->cols; j++)
+        for (int64_t k = 0; k < least; k++)
             d->v[j * least + k] = turned[k * features->cols + j];
     const double larger = (double)(features->rows > features->cols ? features->rows : features->cols);
     while (d->rank < d->least && d->s[d->rank] > larger * DBL_EPSILON * d->s[0])
-        ++d->rank;
+        d->rank++;
     ok = true;
 done:
     invar_free(x);
@@ -112,8 +111,8 @@ static struct wanted wanted_of(const struct invar_generalisation_data *data, con
 static void project_labels(const struct decomposition *d, const struct wanted *y, double *by)
 {
     memset(by, 0, (size_t)d->least * (size_t)y->cols * sizeof *by);
-    for (int64_t i = 0; i < d->rows; ++i)
-        for (int64_t k = 0; k < d->rank; ++k)
+    for (int64_t i = 0; i < d->rows; i++)
+        for (int64_t k = 0; k < d->rank; k++)
             by[k * y->cols + (y->labels ? y->labels[i] : 0)] +=
                 d->u[i * d->least + k] * (y->labels ? 1 : y->targets[i]);
 }
@@ -124,13 +123,13 @@ static double residual_norm(const struct decomposition *d, const struct wanted *
     const int classes = y->cols;
     double sum = 0;
 
-    for (int64_t i = 0; i < d->rows; ++i) {
+    for (int64_t i = 0; i < d->rows; i++) {
         memset(row, 0, (size_t)classes * sizeof *row);
         row[y->labels ? y->labels[i] : 0] = y->labels ? 1 : y->targets[i];
         if (d->rank)
             cblas_dgemv(CblasRowMajor, CblasTrans, d->rank, classes, -1, by, classes, d->u + i * d->least, 1, 1, row,
                         1);
-        for (int c = 0; c < classes; ++c)
+        for (int c = 0; c < classes; c++)
             sum += row[c] * row[c];
     }
     return sqrt(sum);
@@ -139,10 +138,10 @@ static double residual_norm(const struct decomposition *d, const struct wanted *
 /* head [classes][D] = (V S^+ U^T Y)^T */
 static void fit_head(const struct decomposition *d, int classes, const double *by, double *head)
 {
-    for (int c = 0; c < classes; ++c)
-        for (int64_t j = 0; j < d->cols; ++j) {
+    for (int c = 0; c < classes; c++)
+        for (int64_t j = 0; j < d->cols; j++) {
             double sum = 0;
-            for (int64_t k = 0; k < d->rank; ++k)
+            for (int64_t k = 0; k < d->rank; k++)
                 sum += d->v[j * d->least + k] / d->s[k] * by[k * classes + c];
             head[(int64_t)c * d->cols + j] = sum / d->size[j];
         }
@@ -194,13 +193,13 @@ static void measure_invariance(const struct invar_generalisation_data *data, dou
 {
     const int64_t m = data->plus.rows, cols = data->plus.cols;
 
-    for (int64_t i = 0; i < m; ++i) {
+    for (int64_t i = 0; i < m; i++) {
         double square = 0, scaled = 0;
-        for (int64_t j = 0; j < cols; ++j) {
+        for (int64_t j = 0; j < cols; j++) {
             difference[j] = matrix_value(&data->plus, i, j) - matrix_value(&data->plus_plus, i, j);
             square += difference[j] * difference[j];
         }
-        for (int c = 0; c < (data->classes ? data->classes : 1); ++c)
+        for (int c = 0; c < (data->classes ? data->classes : 1); c++)
             scaled += pow(apply_head(out->head, c, difference, cols), 2);
         out->invariance += sqrt(square) / (double)m;
         out->invariance_scaled += sqrt(scaled) / (double)m;
@@ -214,12 +213,12 @@ static void measure_test(const struct invar_generalisation_data *data, double *x
 
     if (!y.labels)
         out->test_accuracy = NAN;
-    for (int64_t i = 0; i < tests; ++i) {
+    for (int64_t i = 0; i < tests; i++) {
         double square = 0, largest = -INFINITY;
         int best = 0;
-        for (int64_t j = 0; j < cols; ++j)
+        for (int64_t j = 0; j < cols; j++)
             x[j] = matrix_value(&data->test, i, j);
-        for (int c = 0; c < y.cols; ++c) {
+        for (int c = 0; c < y.cols; c++) {
             const double score = apply_head(out->head, c, x, cols);
             const double error = score - (y.labels ? y.labels[i] == c : y.targets[i]);
             square += error * error;
@@ -251,9 +250,8 @@ static bool check_part(const struct invar_matrix *features, const struct wanted 
         return false;
     if (features->cols != cols || features->rows > INT32_MAX)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the %s are %" PRId64 " x %" PRId64 "; expected %" PRId64
-                               " columns, as in the others, and at most %d rows",
-                               what, features->rows, features->cols, cols, INT32_MAX);
+                               "the %s are %lld x %lld; expected %lld columns, as in the others, and at most %d rows",
+                               what, (long long)features->rows, (long long)features->cols, (long long)cols, INT32_MAX);
     if (!y)
         return true;
     return y->labels ? labels_check(y->labels, features->rows, y->cols, what, false, err)
@@ -278,9 +276,8 @@ static bool check(const struct invar_generalisation_data *data, struct invar_err
         return false;
     if (data->plus.rows != data->plus_plus.rows)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the generalisation bound needs two views of the same samples, not %" PRId64
-                               " and %" PRId64 " rows",
-                               data->plus.rows, data->plus_plus.rows);
+                               "the generalisation bound needs two views of the same samples, not %lld and %lld rows",
+                               (long long)data->plus.rows, (long long)data->plus_plus.rows);
     return true;
 }
 

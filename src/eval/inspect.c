@@ -38,7 +38,7 @@ int64_t *inspect_spaced(int64_t total, int64_t wanted, int64_t *count, struct in
 {
     *count = total < wanted ? total : wanted;
     int64_t *order = invar_alloc((size_t)*count + 1, sizeof *order, err);
-    for (int64_t i = 0; order && i < *count; ++i)
+    for (int64_t i = 0; order && i < *count; i++)
         order[i] = i * total / *count;
     return order;
 }
@@ -166,7 +166,7 @@ static void name_sections(struct invar_inspection *out)
         {"noise", "normality of the outputs where noise N(0, s^2) is added to an input"},
         {"bound", "generalisation bound of a least-squares head on h, without Q(m, n, delta)"},
     };
-    for (int s = 0; s < INVAR_INSPECT_SECTIONS; ++s) {
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++) {
         out->section[s].name = names[s][0];
         out->section[s].title = names[s][1];
     }
@@ -180,7 +180,7 @@ static bool measure(struct inspect *in, struct invar_error *err)
     if (!take_samples(in, err))
         return false;
     out->samples = in->plain.rows;
-    for (int64_t i = 0; i < in->plain.rows; ++i)
+    for (int64_t i = 0; i < in->plain.rows; i++)
         out->labelled += ((const int64_t *)in->plain.labels.data)[i] >= 0;
     out->h_width = in->plain.h[0].shape[1];
     out->z_width = subject->projector ? in->plain.z[0].shape[1] : 0;
@@ -197,7 +197,7 @@ static bool measure(struct inspect *in, struct invar_error *err)
 
 static bool check_levels(const struct invar_real_list *levels, struct invar_error *err)
 {
-    for (int i = 0; i < levels->count; ++i)
+    for (int i = 0; i < levels->count; i++)
         if (!(levels->value[i] > (i ? levels->value[i - 1] : 0)))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "noise_levels: %g is not above the level before it; give them in ascending order",

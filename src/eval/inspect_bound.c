@@ -26,7 +26,7 @@ static void share(const int64_t *count, int classes, int64_t total, int64_t n, i
 {
     int64_t before = 0, given = 0;
 
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         before += count[c];
         const int64_t upto = (int64_t)llround((double)n * (double)before / (double)total);
         quota[c] = upto - given;
@@ -40,15 +40,15 @@ enum { UNUSED, LABELLED, UNLABELLED };
 static void assign(const int64_t *shuffled, const int64_t *labels, int64_t count, int64_t *quota, int64_t unlabelled,
                    unsigned char *part)
 {
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         const int64_t sample = shuffled[i], label = labels[sample];
         if (label < 0)
             continue;
         if (quota[label] > 0) {
-            --quota[label];
+            quota[label]--;
             part[sample] = LABELLED;
         } else if (unlabelled > 0) {
-            --unlabelled;
+            unlabelled--;
             part[sample] = UNLABELLED;
         }
     }
@@ -58,7 +58,7 @@ static int64_t collect(const unsigned char *part, int64_t count, unsigned char w
 {
     int64_t found = 0;
 
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         if (part[i] == wanted)
             out[found++] = i;
     return found;
@@ -71,7 +71,7 @@ static int64_t *take_labels(const struct inspect *in, int64_t total, struct inva
     const double *targets = invar_dataset_targets(in->subject->dataset, INVAR_TRAIN);
     int64_t *out = invar_alloc((size_t)total + 1, sizeof *out, err);
 
-    for (int64_t i = 0; out && i < total; ++i)
+    for (int64_t i = 0; out && i < total; i++)
         out[i] = !targets ? labels[i] : isnan(targets[i]) ? -1 : 0;
     return out;
 }
@@ -93,10 +93,10 @@ static bool draw_samples(const struct inspect *in, struct draw *draw, struct inv
     draw->unlabelled = invar_alloc((size_t)total + 1, sizeof *draw->unlabelled, err);
     const bool ok = labels && shuffled && count && quota && part && draw->labelled && draw->unlabelled;
     if (ok) {
-        for (int64_t i = 0; i < total; ++i) {
+        for (int64_t i = 0; i < total; i++) {
             shuffled[i] = i;
             if (labels[i] >= 0)
-                ++count[labels[i]], ++known;
+                count[labels[i]]++, known++;
         }
         invar_random_shuffle(&random, shuffled, total);
         /* Half of a small split is left for the pairs. */
@@ -173,7 +173,7 @@ static bool take_labelled(const struct embed_rows *rows, const double *targets, 
     memcpy(out->features.data, h->data, size);
     memcpy(out->labels.data, rows->labels.data, (size_t)rows->rows * sizeof(int64_t));
     labels = out->labels.data;
-    for (int64_t i = 0; targets && i < rows->rows; ++i) {
+    for (int64_t i = 0; targets && i < rows->rows; i++) {
         labels[i] = isnan(targets[index[i]]) ? -1 : 0;
         if (labels[i] == 0)
             (*taken)[kept++] = targets[index[i]];
@@ -200,7 +200,7 @@ static bool pick(const double *all, const struct embed_rows *rows, double **out,
     const int64_t *index = rows->index.data;
 
     *out = invar_alloc((size_t)rows->rows + 1, sizeof **out, err);
-    for (int64_t i = 0; *out && i < rows->rows; ++i)
+    for (int64_t i = 0; *out && i < rows->rows; i++)
         (*out)[i] = all[index[i]];
     return *out != NULL;
 }
@@ -209,16 +209,16 @@ static void standardise(struct targets *t, int64_t unlabelled, int64_t labelled,
 {
     double mean = 0, square = 0, deviation;
 
-    for (int64_t i = 0; i < labelled; ++i)
+    for (int64_t i = 0; i < labelled; i++)
         mean += t->labelled[i] / (double)labelled;
-    for (int64_t i = 0; i < labelled; ++i)
+    for (int64_t i = 0; i < labelled; i++)
         square += (t->labelled[i] - mean) * (t->labelled[i] - mean) / (double)labelled;
     deviation = square > 0 ? sqrt(square) : 1;
-    for (int64_t i = 0; i < unlabelled; ++i)
+    for (int64_t i = 0; i < unlabelled; i++)
         t->unlabelled[i] = (t->unlabelled[i] - mean) / deviation;
-    for (int64_t i = 0; i < labelled; ++i)
+    for (int64_t i = 0; i < labelled; i++)
         t->labelled[i] = (t->labelled[i] - mean) / deviation;
-    for (int64_t i = 0; i < test; ++i)
+    for (int64_t i = 0; i < test; i++)
         t->test[i] = (t->test[i] - mean) / deviation;
 }
 

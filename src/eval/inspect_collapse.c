@@ -22,7 +22,7 @@ static void warn(struct inspect *in, const char *kind, double value, const char 
 
     if (in->out->warning_count == INVAR_MAX_WARNINGS)
         return;
-    ++in->out->warning_count;
+    in->out->warning_count++;
     *warning = (struct invar_finding){.name = kind, .unit = "", .known = true, .value = value};
     snprintf(warning->says, sizeof warning->says, "%s", says);
 }

@@ -29,7 +29,7 @@ static void add_numbers(struct invar_findings *out, const struct shared *names, 
     int64_t half = 0;
 
     while (half < c->count && values[half] >= 0.5)
-        ++half;
+        half++;
     snprintf(says, sizeof says, "HGR [A6]: sum of the canonical correlations of two views; at most %lld here",
              (long long)c->count);
     inspect_add(out, names->hgr, "correlations", c->sum, says);
@@ -72,7 +72,7 @@ static bool measure(struct inspect *in, const struct invar_array *views, const s
         return true;
     double *series = inspect_add_series(out, names->correlations, "correlation",
                                         "canonical correlations of two views, descending", correlation.count, err);
-    for (int64_t k = 0; series && k < correlation.count; ++k)
+    for (int64_t k = 0; series && k < correlation.count; k++)
         series[k] = values[k];
     return series != NULL;
 }

@@ -20,13 +20,13 @@ static bool add_histogram(struct invar_findings *out, const struct invar_fisher 
         edges ? inspect_add_series(out, "counts", "pairs", "ordered pairs of classes in each bin", BINS, err) : NULL;
     if (!counts)
         return false;
-    for (int64_t i = 0; i < n * n; ++i)
+    for (int64_t i = 0; i < n * n; i++)
         if (i / n != i % n && fisher->ratios[i] > 0 && fisher->ratios[i] < low)
             low = fisher->ratios[i];
     const double width = low > 0 ? log(fisher->max / low) / BINS : 0;
-    for (int b = 0; b <= BINS; ++b)
+    for (int b = 0; b <= BINS; b++)
         edges[b] = b < BINS ? low * exp(b * width) : fisher->max;
-    for (int64_t i = 0; i < n * n; ++i) {
+    for (int64_t i = 0; i < n * n; i++) {
         if (i / n == i % n)
             continue;
         const double at = width > 0 && fisher->ratios[i] > low ? log(fisher->ratios[i] / low) / width : 0;

@@ -38,7 +38,7 @@ static bool room(struct noise *n, struct invar_error *err)
     n->noisy = invar_alloc(RUNNER_BATCH, (size_t)n->size * sizeof *n->noisy, err);
     if (!n->noise || !n->noisy)
         return false;
-    for (int s = 0; s < n->spaces; ++s) {
+    for (int s = 0; s < n->spaces; s++) {
         const size_t tests = (size_t)(n->samples * n->width[s]);
         n->output[s] = invar_alloc((size_t)n->width[s], (size_t)n->draws * sizeof(double), err);
         n->p[s] = invar_alloc((size_t)n->levels, tests * sizeof(double), err);
@@ -54,7 +54,7 @@ static void room_free(struct noise *n)
     runner_close(&n->runner);
     invar_free(n->noise);
     invar_free(n->noisy);
-    for (int s = 0; s < SPACES; ++s) {
+    for (int s = 0; s < SPACES; s++) {
         invar_free(n->output[s]);
         invar_free(n->p[s]);
         invar_free(n->tested[s]);
@@ -64,10 +64,10 @@ static void room_free(struct noise *n)
 /* The same noise at every level but for its size, so that levels differ by nothing else. */
 static void draw(struct noise *n, int64_t sample, int64_t first, int64_t count)
 {
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         struct invar_random random = invar_random_stream((uint64_t)n->in->options->seed, INVAR_RANDOM_NOISE,
                                                          (uint64_t)(first + i), (uint64_t)sample, 0);
-        for (int64_t j = 0; j < n->size; ++j)
+        for (int64_t j = 0; j < n->size; j++)
             n->noise[i * n->size + j] = invar_random_normal(&random);
     }
 }
@@ -76,21 +76,21 @@ static void keep_outputs(struct noise *n, int64_t first, int64_t count)
 {
     const float *const outputs[] = {n->runner.h, n->runner.z};
 
-    for (int s = 0; s < n->spaces; ++s)
-        for (int64_t i = 0; i < count; ++i)
-            for (int64_t j = 0; j < n->width[s]; ++j)
+    for (int s = 0; s < n->spaces; s++)
+        for (int64_t i = 0; i < count; i++)
+            for (int64_t j = 0; j < n->width[s]; j++)
                 n->output[s][j * n->draws + first + i] = (double)outputs[s][i * n->width[s] + j];
 }
 
 /* Outputs that do not vary at all (behind a ReLU) are not tested. */
 static bool test_outputs(struct noise *n, int level, int64_t sample, struct invar_error *err)
 {
-    for (int s = 0; s < n->spaces; ++s)
-        for (int64_t j = 0; j < n->width[s]; ++j) {
+    for (int s = 0; s < n->spaces; s++)
+        for (int64_t j = 0; j < n->width[s]; j++) {
             const double *x = n->output[s] + j * n->draws;
             struct invar_normality normality;
             struct invar_error why = {0};
-            for (int64_t i = 0; i < n->draws; ++i)
+            for (int64_t i = 0; i < n->draws; i++)
                 if (!isfinite(x[i]))
                     return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                            "the outputs for sample %lld with noise of level %g hold NaN or Inf",
@@ -105,13 +105,13 @@ static bool test_outputs(struct noise *n, int level, int64_t sample, struct inva
 
 static bool test_input(struct noise *n, const float *input, int64_t sample, struct invar_error *err)
 {
-    for (int level = 0; level < n->levels; ++level) {
+    for (int level = 0; level < n->levels; level++) {
         const float s = (float)n->in->options->noise_levels.value[level];
         for (int64_t first = 0; first < n->draws; first += RUNNER_BATCH) {
             const int64_t left = n->draws - first, count = left < RUNNER_BATCH ? left : RUNNER_BATCH;
             if (level == 0 || n->draws > RUNNER_BATCH)
                 draw(n, sample, first, count);
-            for (int64_t i = 0; i < count * n->size; ++i)
+            for (int64_t i = 0; i < count * n->size; i++)
                 n->noisy[i] = input[i % n->size] + s * n->noise[i];
             if (!runner_run(&n->runner, n->noisy, count, err))
                 return false;
@@ -142,11 +142,11 @@ static bool add_table(struct noise *n, int s, struct table *t, struct invar_erro
 
 static void fill_table(const struct noise *n, int s, struct table *t)
 {
-    for (int level = 0; level < n->levels; ++level) {
+    for (int level = 0; level < n->levels; level++) {
         const int64_t all = n->samples * n->width[s], tested = n->tested[s][level];
         double *p = n->p[s] + level * all;
         int64_t normal = 0;
-        for (int64_t i = 0; i < tested; ++i)
+        for (int64_t i = 0; i < tested; i++)
             normal += p[i] >= significance;
         inspect_sort(p, tested);
         t->fraction[level] = tested ? (double)normal / (double)tested : NAN;
@@ -160,7 +160,7 @@ static double normal_level(const struct noise *n, const struct table *t)
 {
     double level = 0;
 
-    for (int i = 0; i < n->levels && t->fraction[i] >= mostly; ++i)
+    for (int i = 0; i < n->levels && t->fraction[i] >= mostly; i++)
         level = n->in->options->noise_levels.value[i];
     return level;
 }
@@ -198,9 +198,9 @@ static bool add_distances(struct noise *n, struct invar_error *err)
 
     if (ok) {
         inspect_sort(distance, rows);
-        for (int i = 0; i < 6; ++i)
+        for (int i = 0; i < 6; i++)
             at[i] = inspect_quantile(distance, rows, quantiles[i]);
-        for (int i = 0; i < n->levels; ++i)
+        for (int i = 0; i < n->levels; i++)
             mixed[i] = erfc(at[3] / (2 * n->in->options->noise_levels.value[i]) / sqrt(2)) / 2;
         inspect_add(out, "nearest_median", "pixel deviations", at[3],
                     "median distance of an input to the nearest other one of the samples");
@@ -221,7 +221,7 @@ static bool report(struct noise *n, struct invar_error *err)
     if (!levels)
         return false;
     memcpy(levels, n->in->options->noise_levels.value, (size_t)n->levels * sizeof *levels);
-    for (int s = 0; s < n->spaces; ++s) {
+    for (int s = 0; s < n->spaces; s++) {
         if (!add_table(n, s, &tables[s], err))
             return false;
         fill_table(n, s, &tables[s]);
@@ -255,7 +255,7 @@ bool inspect_noise(struct inspect *in, struct invar_error *err)
     if (!runner_open(&n.runner, subject->device, subject->encoder, subject->projector, INVAR_PRECISION_FLOAT32, err) ||
         !room(&n, err))
         goto done;
-    for (int64_t i = 0; i < n.samples; ++i) {
+    for (int64_t i = 0; i < n.samples; i++) {
         const int64_t row = i * rows / n.samples;
         if (!test_input(&n, (const float *)in->plain.input.data + row * n.size,
                         ((const int64_t *)in->plain.index.data)[row * in->input_stride], err))

@@ -73,18 +73,18 @@ static bool direction_spread(const struct invar_array *array, double *spread, st
 
     if (!mean)
         return false;
-    for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t i = 0; i < rows; i++) {
         double length = 0;
-        for (int64_t j = 0; j < cols; ++j)
+        for (int64_t j = 0; j < cols; j++)
             length += (double)x[i * cols + j] * (double)x[i * cols + j];
         length = fmax(sqrt(length), 1e-12);
-        for (int64_t j = 0; j < cols; ++j) {
+        for (int64_t j = 0; j < cols; j++) {
             const double unit = (double)x[i * cols + j] / length;
             mean[j] += unit / (double)rows;
             ones += unit * unit / (double)rows;
         }
     }
-    for (int64_t j = 0; j < cols; ++j)
+    for (int64_t j = 0; j < cols; j++)
         square += mean[j] * mean[j];
     *spread = sqrt(fmax(ones - square, 0) * (double)rows / (double)(rows > 1 ? rows - 1 : 1));
     invar_free(mean);
@@ -104,7 +104,7 @@ static bool add_spectrum(struct space *s, struct invar_error *err)
         !invar_measure_effective_rank(s->device, s->in->scratch, &s->x[PLAIN], &rank, err) ||
         !invar_measure_spectrum(s->device, s->in->scratch, &s->x[PLAIN], NULL, eigenvalues, err))
         return false;
-    for (int64_t i = 0; i < d; ++i)
+    for (int64_t i = 0; i < d; i++)
         total += eigenvalues[i];
     while (needed < d && part < 0.99 * total)
         part += eigenvalues[needed++];
@@ -177,7 +177,7 @@ static bool add_entropies(struct space *s, struct invar_error *err)
     snprintf(says, sizeof says, "deviation of the Gaussians of PairDist: %s",
              s->in->options->sigma > 0 ? "as given" : "root of a tenth of the total variance");
     inspect_add(s->out, "sigma", "units", s->sigma, says);
-    for (int i = 0; i < ESTIMATORS; ++i) {
+    for (int i = 0; i < ESTIMATORS; i++) {
         const struct estimator *e = &estimators[i];
         struct invar_error why = {0};
         double value;
@@ -250,7 +250,7 @@ static bool add_information(struct space *s, struct invar_error *err)
                     "the same with the variance of q fitted to the pairs instead of 1");
     else
         inspect_add_unknown(s->out, "expected_log_q_fitted", "nats", "the two views coincide to rounding");
-    for (int i = 0; i < ESTIMATORS; ++i)
+    for (int i = 0; i < ESTIMATORS; i++)
         if (!add_bound(s, &estimators[i], log_q, variance, err))
             return false;
     return true;
@@ -275,7 +275,7 @@ bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct 
     inspect_progress(in, what, 3, 4);
     ok = ok && (!s.views || add_information(&s, err));
     inspect_progress(in, what, 4, 4);
-    for (int i = 0; i < MATRICES; ++i)
+    for (int i = 0; i < MATRICES; i++)
         invar_device_free(s.device, s.x[i].data);
     return ok;
 }

@@ -4,7 +4,6 @@
 #include "invar/memory.h"
 
 #include <cblas.h>
-#include <inttypes.h>
 #include <lbfgs.h>
 #include <math.h>
 #include <string.h>
@@ -38,10 +37,10 @@ static void evaluate_weight(struct problem *problem)
     int64_t stride = problem->cols + 1;
     double square = 0, norm = 0;
     problem->cross_entropy = softmax_loss_evaluate(problem->loss, problem->weight, problem->gradient);
-    for (int c = 0; c < problem->classes; ++c) {
+    for (int c = 0; c < problem->classes; c++) {
         const double *w = problem->weight + c * stride;
         double *g = problem->gradient + c * stride;
-        for (int64_t j = 0; j < problem->cols; ++j) {
+        for (int64_t j = 0; j < problem->cols; j++) {
             square += w[j] * w[j];
             g[j] += problem->l2 * w[j];
             norm = fmax(norm, problem->scale * fabs(g[j]));
@@ -56,10 +55,10 @@ static void evaluate_weight(struct problem *problem)
 static void place_weight(struct problem *problem, const double *v)
 {
     int64_t count = problem->classes * (problem->cols + 1);
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         problem->weight[i] = problem->unit * v[i];
     metric_leave(problem->metric, problem->weight);
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         problem->weight[i] += problem->start[i];
 }
 
@@ -69,7 +68,7 @@ static double descent(const struct problem *problem, const double *v, double *gr
 {
     int64_t count = problem->classes * (problem->cols + 1);
     double slope = 0, limit = problem->rounding * fabs(problem->start_objective);
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         gradient[i] *= problem->unit;
         slope += (gradient[i] + problem->start_gradient[i]) / 2 * v[i];
     }
@@ -102,7 +101,7 @@ static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t 
 {
     struct problem *problem = user;
     (void)v, (void)gradient, (void)value, (void)vnorm, (void)gnorm, (void)step, (void)n, (void)k, (void)evaluations;
-    ++problem->iterations;
+    problem->iterations++;
     return ++problem->round >= ROUND || finished(problem) ? STOPPED : 0;
 }
 
@@ -119,10 +118,10 @@ static bool descend(struct problem *problem, double *v, int n, struct invar_erro
     memcpy(problem->start, problem->weight, size);
     memcpy(v, problem->gradient, size);
     metric_pull(problem->metric, v);
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         square += v[i] * v[i];
     problem->unit = square > 0 ? sqrt(square) : 1;
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         problem->start_gradient[i] = problem->unit * v[i];
     problem->start_objective = problem->objective;
     memset(v, 0, (size_t)n * sizeof *v);
@@ -141,9 +140,9 @@ static bool descend(struct problem *problem, double *v, int n, struct invar_erro
 static void centre_bias(double *weight, int classes, int64_t cols)
 {
     double mean = 0;
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         mean += weight[c * (cols + 1) + cols] / classes;
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         weight[c * (cols + 1) + cols] -= mean;
 }
 
@@ -190,7 +189,7 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
                               .weight = weight};
     if (parameters > 1 << 30)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%" PRId64 " features for %d classes are more weights than the probe can fit", cols,
+                               "%lld features for %d classes are more weights than the probe can fit", (long long)cols,
                                classes);
     double *v = invar_alloc((size_t)n, sizeof *v, err);
     problem.gradient = invar_alloc((size_t)parameters, sizeof *problem.gradient, err);
@@ -205,9 +204,8 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metri
         goto done;
     if (!isfinite(problem.objective)) {
         invar_error_set(err, INVAR_ERROR_NUMERIC,
-                        "the logistic regression overflowed (%" PRId64
-                        " features, penalty %g); scale the features down",
-                        cols, options->l2);
+                        "the logistic regression overflowed (%lld features, penalty %g); scale the features down",
+                        (long long)cols, options->l2);
         goto done;
     }
     centre_bias(weight, classes, cols);
@@ -227,7 +225,7 @@ done:
 
 static void pack(double *packed, const double *weight, const double *bias, int classes, int64_t cols)
 {
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         memcpy(packed + c * (cols + 1), weight + c * cols, (size_t)cols * sizeof *packed);
         packed[c * (cols + 1) + cols] = bias[c];
     }
@@ -256,7 +254,7 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
     pack(packed, weight, bias, classes, cols);
     if (!logreg_minimise(&rows, classes, metric, 1, options, packed, result, err))
         goto done;
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         memcpy(weight + c * cols, packed + c * (cols + 1), (size_t)cols * sizeof *weight);
         bias[c] = packed[c * (cols + 1) + cols];
     }
@@ -281,11 +279,11 @@ static void score_block(const struct invar_matrix *features, int64_t first, int 
         double *scores = scratch;
         cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1,
                     (const double *)features->data + first * cols, cols, weight, cols, 0, scores, classes);
-        for (int i = 0; i < n * classes; ++i)
+        for (int i = 0; i < n * classes; i++)
             out[i] = (float)(scores[i] + bias[i % classes]);
         return;
     }
-    for (int i = 0; i < n * classes; ++i)
+    for (int i = 0; i < n * classes; i++)
         out[i] = (float)((double)out[i] + bias[i % classes]);
 }
 
@@ -302,7 +300,7 @@ bool invar_logreg_scores(const struct invar_matrix *features, const double *weig
     narrow = single ? invar_alloc((size_t)count, sizeof *narrow, err) : NULL;
     if (!scratch || (single && !narrow))
         goto done;
-    for (int64_t i = 0; single && i < count; ++i)
+    for (int64_t i = 0; single && i < count; i++)
         narrow[i] = (float)weight[i];
     for (int64_t first = 0; first < features->rows; first += SCORE_ROWS) {
         int n = (int)(features->rows - first < SCORE_ROWS ? features->rows - first : SCORE_ROWS);

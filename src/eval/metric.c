@@ -41,7 +41,7 @@ void metric_free(struct metric *metric)
 {
     if (!metric)
         return;
-    for (int t = 0; metric->moments && t < metric->places; ++t) {
+    for (int t = 0; metric->moments && t < metric->places; t++) {
         invar_free(metric->moments[t].rows);
         invar_free(metric->moments[t].sum);
     }
@@ -64,10 +64,10 @@ static void gather(const struct metric *metric, const struct invar_matrix *featu
 {
     int64_t cols = features->cols;
 #pragma omp parallel for schedule(static)
-    for (int i = 0; i < metric->samples; ++i) {
+    for (int i = 0; i < metric->samples; i++) {
         float *row = metric->sample + (int64_t)i * metric->n;
         int64_t from = (int64_t)i * features->rows / metric->samples;
-        for (int64_t j = 0; j < cols; ++j)
+        for (int64_t j = 0; j < cols; j++)
             row[j] = (float)(metric->scale * matrix_value(features, from, j));
         row[cols] = 1;
     }
@@ -80,7 +80,7 @@ static float curvature(const struct metric *metric, int i, int block)
     float sum = 0;
     if (metric->blocks > 1)
         return value[block];
-    for (int c = 0; c < metric->classes; ++c)
+    for (int c = 0; c < metric->classes; c++)
         sum += value[c];
     return sum / (float)metric->classes;
 }
@@ -95,17 +95,17 @@ static double find_moments(const struct metric *metric, int block, int first, in
     memset(moments->sum, 0, block_size(metric) * sizeof(float));
     for (; first < last; first += BLOCK_ROWS) {
         int count = last - first < BLOCK_ROWS ? last - first : BLOCK_ROWS;
-        for (int i = 0; i < count; ++i) {
+        for (int i = 0; i < count; i++) {
             float q = block < 0 ? 1 : curvature(metric, first + i, block), root = sqrtf(q);
             const float *from = metric->sample + (int64_t)(first + i) * n;
             total += (double)q;
-            for (int j = 0; j < n; ++j)
+            for (int j = 0; j < n; j++)
                 moments->rows[(int64_t)i * n + j] = root * from[j];
         }
         if (metric->full)
             cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, n, count, share, moments->rows, n, 1, moments->sum, n);
         else
-            for (int j = 0; j < n; ++j)
+            for (int j = 0; j < n; j++)
                 moments->sum[j] += share * cblas_sdot(count, moments->rows + j, n, moments->rows + j, n);
     }
     return total / metric->samples;
@@ -117,11 +117,11 @@ static void find_plain(struct metric *metric)
 {
     int parts = metric->blocks > 1 ? PARTS : 1;
 #pragma omp parallel for schedule(static) if (parts > 1)
-    for (int p = 0; p < parts; ++p)
+    for (int p = 0; p < parts; p++)
         find_moments(metric, -1, metric->samples / parts * p,
                      p == parts - 1 ? metric->samples : metric->samples / parts * (p + 1), &metric->moments[p]);
-    for (int p = 0; p < parts; ++p)
-        for (size_t i = 0; i < block_size(metric); ++i)
+    for (int p = 0; p < parts; p++)
+        for (size_t i = 0; i < block_size(metric); i++)
             metric->plain[i] += metric->moments[p].sum[i];
 }
 
@@ -130,7 +130,7 @@ static bool moments_create(struct metric *metric, struct invar_error *err)
     int wanted = omp_get_max_threads() > PARTS ? omp_get_max_threads() : PARTS;
     metric->places = metric->blocks > 1 ? wanted : 1;
     metric->moments = invar_alloc((size_t)metric->places, sizeof *metric->moments, err);
-    for (int t = 0; metric->moments && t < metric->places; ++t) {
+    for (int t = 0; metric->moments && t < metric->places; t++) {
         metric->moments[t].rows = invar_alloc(BLOCK_ROWS, (size_t)metric->n * sizeof(float), err);
         metric->moments[t].sum = invar_alloc(block_size(metric), sizeof(float), err);
         if (!metric->moments[t].rows || !metric->moments[t].sum)
@@ -173,19 +173,19 @@ struct metric *metric_create(const struct invar_matrix *features, int classes, d
 static void curve_row(float *value, int classes)
 {
     float top = value[0], sum = 0;
-    for (int c = 1; c < classes; ++c)
+    for (int c = 1; c < classes; c++)
         top = fmaxf(top, value[c]);
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         sum += value[c] = expf(value[c] - top);
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         value[c] = value[c] / sum * (1 - value[c] / sum);
 }
 
 static void find_curvature(struct metric *metric, const double *weight)
 {
     int n = metric->n, classes = metric->classes;
-    for (int c = 0; c < classes; ++c)
-        for (int j = 0; j < n; ++j) {
+    for (int c = 0; c < classes; c++)
+        for (int j = 0; j < n; j++) {
             int64_t at = (int64_t)c * n + j;
             metric->weight[at] = (float)(j < n - 1 ? weight[at] / metric->scale : weight[at]);
         }
@@ -195,7 +195,7 @@ static void find_curvature(struct metric *metric, const double *weight)
         float *values = metric->curvature + (int64_t)first * classes;
         cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, classes, n, 1, metric->sample + (int64_t)first * n,
                     n, metric->weight, n, 0, values, classes);
-        for (int i = 0; i < count; ++i)
+        for (int i = 0; i < count; i++)
             curve_row(values + (int64_t)i * classes, classes);
     }
 }
@@ -205,12 +205,12 @@ static bool factorise(const struct metric *metric, const float *moments, double 
     int n = metric->n;
     int64_t step = metric->full ? n + 1 : 1;
     for (double extra = ridge; extra < 10; extra *= 10) {
-        for (size_t i = 0; i < block_size(metric); ++i)
+        for (size_t i = 0; i < block_size(metric); i++)
             factor[i] = (1 - blend) * (double)moments[i] + blend * mean * (double)metric->plain[i];
-        for (int j = 0; j < n; ++j)
+        for (int j = 0; j < n; j++)
             factor[j * step] += mean * extra + (j < n - 1 ? penalty : 0);
         if (!metric->full) {
-            for (int j = 0; j < n; ++j)
+            for (int j = 0; j < n; j++)
                 factor[j] = sqrt(factor[j]);
             return true;
         }
@@ -229,7 +229,7 @@ bool metric_set(struct metric *metric, const double *weight, double l2, struct i
     find_curvature(metric, weight);
     /* OpenBLAS computes with one thread inside a parallel region, and with all of them on a single block. */
 #pragma omp parallel for schedule(dynamic) num_threads(threads) reduction(&& : ok) if (metric->blocks > 1)
-    for (int b = 0; b < metric->blocks; ++b) {
+    for (int b = 0; b < metric->blocks; b++) {
         struct moments *moments = &metric->moments[omp_get_thread_num()];
         /* A class that is told apart with certainty still needs a factor. */
         double mean = 1e-6 + find_moments(metric, b, 0, metric->samples, moments);
@@ -248,7 +248,7 @@ bool metric_set(struct metric *metric, const double *weight, double l2, struct i
 
 static void scale_row(const struct metric *metric, double *row, double factor)
 {
-    for (int j = 0; j < metric->n - 1; ++j)
+    for (int j = 0; j < metric->n - 1; j++)
         row[j] *= factor;
 }
 
@@ -265,14 +265,14 @@ static void solve(const struct metric *metric, int c, bool transposed, double *r
         cblas_dtrsv(CblasRowMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, metric->n, factor,
                     metric->n, row, 1);
     else
-        for (int j = 0; j < metric->n; ++j)
+        for (int j = 0; j < metric->n; j++)
             row[j] /= factor[j];
 }
 
 void metric_leave(const struct metric *metric, double *weight)
 {
 #pragma omp parallel for schedule(static)
-    for (int c = 0; c < metric->classes; ++c) {
+    for (int c = 0; c < metric->classes; c++) {
         double *row = weight + (int64_t)c * metric->n;
         solve(metric, c, true, row);
         scale_row(metric, row, metric->scale);
@@ -282,7 +282,7 @@ void metric_leave(const struct metric *metric, double *weight)
 void metric_pull(const struct metric *metric, double *gradient)
 {
 #pragma omp parallel for schedule(static)
-    for (int c = 0; c < metric->classes; ++c) {
+    for (int c = 0; c < metric->classes; c++) {
         double *row = gradient + (int64_t)c * metric->n;
         scale_row(metric, row, metric->scale);
         solve(metric, c, false, row);

@@ -17,8 +17,8 @@ struct nearest {
 /* Less the mean, so that squares of distances lose no digits to those of the rows. */
 static void load(const struct nearest *n, int64_t from, int64_t count, double *out)
 {
-    for (int64_t i = 0; i < count; ++i)
-        for (int64_t j = 0; j < n->cols; ++j)
+    for (int64_t i = 0; i < count; i++)
+        for (int64_t j = 0; j < n->cols; j++)
             out[i * n->cols + j] = (double)n->x[(from + i) * n->cols + j] - n->mean[j];
 }
 
@@ -29,13 +29,13 @@ static int64_t block_size(const struct nearest *n, int64_t from)
 
 static void prepare(struct nearest *n)
 {
-    for (int64_t i = 0; i < n->rows; ++i)
-        for (int64_t j = 0; j < n->cols; ++j)
+    for (int64_t i = 0; i < n->rows; i++)
+        for (int64_t j = 0; j < n->cols; j++)
             n->mean[j] += (double)n->x[i * n->cols + j] / (double)n->rows;
     for (int64_t from = 0; from < n->rows; from += BLOCK) {
         const int64_t count = block_size(n, from);
         load(n, from, count, n->a);
-        for (int64_t i = 0; i < count; ++i)
+        for (int64_t i = 0; i < count; i++)
             n->squares[from + i] = cblas_ddot((int)n->cols, n->a + i * n->cols, 1, n->a + i * n->cols, 1);
     }
 }
@@ -47,8 +47,8 @@ static void compare(const struct nearest *n, int64_t p, int64_t q, double *dista
 
     cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)cols, (int)n->cols, 1, n->a, (int)n->cols,
                 n->b, (int)n->cols, 0, n->product, BLOCK);
-    for (int64_t i = 0; i < rows; ++i)
-        for (int64_t j = p == q ? i + 1 : 0; j < cols; ++j) {
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = p == q ? i + 1 : 0; j < cols; j++) {
             const double square = fmax(n->squares[p + i] + n->squares[q + j] - 2 * n->product[i * BLOCK + j], 0);
             distance[p + i] = fmin(distance[p + i], square);
             distance[q + j] = fmin(distance[q + j], square);
@@ -68,7 +68,7 @@ bool inspect_nearest(const struct invar_array *x, double *distance, struct invar
     if (!n.mean || !n.squares || !n.a || !n.b || !n.product)
         goto done;
     prepare(&n);
-    for (int64_t i = 0; i < n.rows; ++i)
+    for (int64_t i = 0; i < n.rows; i++)
         distance[i] = INFINITY;
     for (int64_t p = 0; p < n.rows; p += BLOCK) {
         load(&n, p, block_size(&n, p), n.a);
@@ -77,7 +77,7 @@ bool inspect_nearest(const struct invar_array *x, double *distance, struct invar
             compare(&n, p, q, distance);
         }
     }
-    for (int64_t i = 0; i < n.rows; ++i)
+    for (int64_t i = 0; i < n.rows; i++)
         distance[i] = sqrt(distance[i]);
     ok = true;
 done:

@@ -6,7 +6,6 @@
 #include "invar/regression.h"
 
 #include <cblas.h>
-#include <inttypes.h>
 #include <math.h>
 #include <omp.h>
 #include <stddef.h>
@@ -56,7 +55,7 @@ static void sift(struct neighbour *heap, int64_t count)
         if (next >= count)
             return;
         if (next + 1 < count && farther(heap[next + 1], heap[next]))
-            ++next;
+            next++;
         if (!farther(heap[next], heap[at]))
             return;
         struct neighbour swap = heap[at];
@@ -72,9 +71,9 @@ static bool inverse_norms(const struct invar_matrix *matrix, double **out, struc
     if (!inverse)
         return false;
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < matrix->rows; ++i) {
+    for (int64_t i = 0; i < matrix->rows; i++) {
         double sum = 0;
-        for (int64_t j = 0; j < matrix->cols; ++j) {
+        for (int64_t j = 0; j < matrix->cols; j++) {
             double x = matrix_value(matrix, i, j);
             sum += x * x;
         }
@@ -103,14 +102,14 @@ static void search_block(const struct search *search, int64_t test, int tests, v
                          struct neighbour *nearest)
 {
     bool single = search->train->dtype == INVAR_FLOAT32;
-    for (int64_t i = 0; i < tests * search->k; ++i)
+    for (int64_t i = 0; i < tests * search->k; i++)
         nearest[i] = (struct neighbour){-INFINITY, INT64_MAX};
     for (int64_t train = 0; train < search->train->rows; train += TRAIN_ROWS) {
         int64_t rest = search->train->rows - train;
         int trains = (int)(rest < TRAIN_ROWS ? rest : TRAIN_ROWS);
         multiply(search, test, tests, train, trains, products);
-        for (int i = 0; i < tests; ++i)
-            for (int j = 0; j < trains; ++j) {
+        for (int i = 0; i < tests; i++)
+            for (int j = 0; j < trains; j++) {
                 int64_t at = (int64_t)i * trains + j;
                 double product = single ? (double)((const float *)products)[at] : ((const double *)products)[at];
                 struct neighbour one = {product * search->test_inverse[test + i] * search->train_inverse[train + j],
@@ -121,7 +120,7 @@ static void search_block(const struct search *search, int64_t test, int tests, v
                 }
             }
     }
-    for (int i = 0; i < tests; ++i)
+    for (int i = 0; i < tests; i++)
         qsort(nearest + i * search->k, (size_t)search->k, sizeof *nearest, compare);
 }
 
@@ -140,7 +139,7 @@ static bool search_all(const struct search *search, int64_t *index, double *simi
             int tests = (int)(rest < TEST_ROWS ? rest : TEST_ROWS);
             struct neighbour *mine = nearest + thread * TEST_ROWS * k;
             search_block(search, test, tests, products + thread * product_size, mine);
-            for (int64_t i = 0; i < tests * search->k; ++i) {
+            for (int64_t i = 0; i < tests * search->k; i++) {
                 index[test * search->k + i] = mine[i].index;
                 similarity[test * search->k + i] = mine[i].similarity;
             }
@@ -161,13 +160,14 @@ bool invar_neighbours_find(const struct invar_matrix *train, const struct invar_
         return false;
     if (train->cols != test->cols || train->dtype != test->dtype)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the training features have %" PRId64 " columns of %s, the test features %" PRId64
-                               " of %s; both must come from the same encoder",
-                               train->cols, invar_dtype_name(train->dtype), test->cols, invar_dtype_name(test->dtype));
+                               "the training features have %lld columns of %s, the test features %lld of %s; both must "
+                               "come from the same encoder",
+                               (long long)train->cols, invar_dtype_name(train->dtype), (long long)test->cols,
+                               invar_dtype_name(test->dtype));
     if (k < 1 || k > train->rows)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%" PRId64 " neighbours asked for; expected 1 to %" PRId64 ", the training samples", k,
-                               train->rows);
+                               "%lld neighbours asked for; expected 1 to %lld, the training samples", (long long)k,
+                               (long long)train->rows);
     ok = inverse_norms(train, &search.train_inverse, err) && inverse_norms(test, &search.test_inverse, err) &&
          search_all(&search, index, similarity, err);
     invar_free(search.train_inverse);
@@ -179,7 +179,7 @@ void invar_neighbours_vote(const int64_t *index, const double *similarity, int64
                            int classes, double temperature, double *scores)
 {
     memset(scores, 0, (size_t)classes * sizeof *scores);
-    for (int64_t i = 0; i < k; ++i)
+    for (int64_t i = 0; i < k; i++)
         scores[train_labels[index[i]]] += exp(similarity[i] / temperature);
 }
 
@@ -188,7 +188,7 @@ double invar_neighbours_average(const int64_t *index, const double *similarity, 
 {
     double sum = 0, weights = 0;
 
-    for (int64_t i = 0; i < k; ++i) { /* from the nearest one's, as the exponential of a similarity may be infinite */
+    for (int64_t i = 0; i < k; i++) { /* from the nearest one's, as the exponential of a similarity may be infinite */
         const double weight = exp((similarity[i] - similarity[0]) / temperature);
         sum += weight * train_targets[index[i]];
         weights += weight;
@@ -213,11 +213,11 @@ bool invar_neighbours(const struct invar_matrix *train, const int64_t *train_lab
     own = invar_alloc((size_t)classes, sizeof *own, err);
     if (!index || !similarity || !own || !invar_neighbours_find(train, test, k, index, similarity, err))
         goto done;
-    for (int64_t i = 0; i < test->rows; ++i) {
+    for (int64_t i = 0; i < test->rows; i++) {
         double *row = scores ? scores + i * classes : own;
         int best = 0;
         invar_neighbours_vote(index + i * k, similarity + i * k, k, train_labels, classes, temperature, row);
-        for (int c = 1; c < classes; ++c)
+        for (int c = 1; c < classes; c++)
             if (row[c] > row[best])
                 best = c;
         predictions[i] = best;

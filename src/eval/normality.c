@@ -35,7 +35,7 @@ bool invar_measure_normality(const double *x, int64_t count, struct invar_normal
     if (count < 8)
         return invar_error_set(err, INVAR_ERROR_DATA, "the test of normality needs at least 8 values, not %lld",
                                (long long)count);
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         if (!isfinite(x[i]))
             return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                    "value %lld of the sample is NaN or Inf; the test of normality needs finite ones",
@@ -43,7 +43,7 @@ bool invar_measure_normality(const double *x, int64_t count, struct invar_normal
         mean += x[i] / n;
         largest = fmax(largest, fabs(x[i]));
     }
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         const double d = x[i] - mean;
         m2 += d * d / n;
         m3 += d * d * d / n;

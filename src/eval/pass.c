@@ -18,7 +18,7 @@ void pass_close(struct pass *pass)
 static bool make_order(struct pass *pass, const struct pass_options *options, struct invar_error *err)
 {
     pass->order = invar_alloc((size_t)pass->total, sizeof *pass->order, err);
-    for (int64_t i = 0; pass->order && i < pass->total; ++i)
+    for (int64_t i = 0; pass->order && i < pass->total; i++)
         pass->order[i] = options->order ? options->order[i] : i;
     return pass->order != NULL;
 }
@@ -65,7 +65,7 @@ static bool draw(struct pass *pass, int64_t got, struct invar_error *err)
 {
     if (!invar_view_maker_batch(pass->maker, pass->samples, got, pass->seed, pass->epoch, pass->views, err))
         return false;
-    for (int v = 0; pass->perturber && v < PASS_MAX_VIEWS; ++v)
+    for (int v = 0; pass->perturber && v < PASS_MAX_VIEWS; v++)
         if (invar_perturber_has(pass->perturber, v) &&
             !invar_perturber_apply(pass->perturber, v, pass->samples, got, pass->seed, pass->epoch,
                                    pass->views + v * got * pass->view_size, err))

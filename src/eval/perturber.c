@@ -92,7 +92,7 @@ static bool create_perturbation(struct invar_perturber *p, const struct invar_pe
     if (!invar_perturbation_mask(info, &mask, err))
         return false;
     options.mask = mask;
-    for (int64_t j = 0; j < p->dim; ++j)
+    for (int64_t j = 0; j < p->dim; j++)
         p->coordinates += !mask || mask[j];
     p->perturbation = invar_perturbation_create(p->device, p->plan, &options, err);
     invar_free(mask);
@@ -130,7 +130,7 @@ failed:
 
 bool invar_perturber_has(const struct invar_perturber *p, int view)
 {
-    for (int k = 0; k < p->views.count; ++k)
+    for (int k = 0; k < p->views.count; k++)
         if (p->views.value[k] == view)
             return true;
     return false;
@@ -149,7 +149,7 @@ bool invar_perturber_apply(struct invar_perturber *p, int view, const struct inv
 
     for (int64_t done = 0; done < count; done += p->batch) {
         const int64_t got = count - done < p->batch ? count - done : p->batch;
-        for (int64_t i = 0; i < p->batch; ++i) {
+        for (int64_t i = 0; i < p->batch; i++) {
             const int64_t from = done + (i < got ? i : 0);
             p->samples[i] = samples[from];
             memcpy(p->clean + i * p->dim, x + from * p->dim, row);
@@ -181,7 +181,7 @@ static bool keep(const struct invar_perturber *p, const struct pass *pass, int64
         !invar_array_alloc(&out->clean, INVAR_FLOAT32, 2, shape, err) ||
         !invar_array_alloc(&out->perturbed, INVAR_FLOAT32, 2, shape, err))
         return false;
-    for (int64_t i = 0; i < rows; ++i)
+    for (int64_t i = 0; i < rows; i++)
         ((int64_t *)out->index.data)[i] = pass->samples[i].index;
     memcpy(out->clean.data, pass->views, (size_t)(rows * p->dim) * sizeof(float));
     memcpy(out->perturbed.data, pass->views, (size_t)(rows * p->dim) * sizeof(float));
@@ -193,7 +193,7 @@ static double rms(const struct invar_perturber *p, const struct invar_perturbed 
     const float *clean = out->clean.data, *perturbed = out->perturbed.data;
     double squares = 0;
 
-    for (int64_t i = 0; i < invar_array_count(&out->clean); ++i)
+    for (int64_t i = 0; i < invar_array_count(&out->clean); i++)
         squares += ((double)perturbed[i] - (double)clean[i]) * ((double)perturbed[i] - (double)clean[i]);
     return sqrt(squares / (double)(out->clean.shape[0] * p->coordinates));
 }

@@ -4,7 +4,6 @@
 #include "eval/pooling.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -32,20 +31,20 @@ static bool finish(struct pooling *pooling, const struct pass *pass, const struc
     const int64_t cols = out->h[0].shape[1];
     float *row = (float *)out->h[0].data + pooling->row * cols;
 
-    for (int64_t j = 0; j < cols; ++j) {
+    for (int64_t j = 0; j < cols; j++) {
         row[j] = (float)(pooling->sum[j] / (double)pooling->done);
         if (!isfinite(row[j]))
             return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "the representation of %s%s sample %" PRId64
-                                   " holds NaN or Inf; the weights of the encoder are too large or the sample is "
+                                   "the representation of %s%s sample %lld holds NaN or Inf; the weights of the "
+                                   "encoder are too large or the sample is "
                                    "damaged",
                                    pooling->done > 1 ? "a window of " : "",
-                                   pass->split == INVAR_TRAIN ? "training" : "test", sample->index);
+                                   pass->split == INVAR_TRAIN ? "training" : "test", (long long)sample->index);
     }
     ((int64_t *)out->labels.data)[pooling->row] = sample->label;
     ((int64_t *)out->index.data)[pooling->row] = sample->index;
     out->pooled += pooling->done > 1;
-    ++pooling->row;
+    pooling->row++;
     pooling->done = 0;
     memset(pooling->sum, 0, (size_t)cols * sizeof *pooling->sum);
     return true;
@@ -60,8 +59,8 @@ static bool run(struct pooling *pooling, struct pass *pass, struct runner *runne
     if (count && (!invar_view_maker_plain(pass->maker, pooling->cut, count, pass->views, err) ||
                   !runner_run(runner, pass->views, count, err)))
         return false;
-    for (int64_t i = 0; i < count; ++i) {
-        for (int64_t j = 0; j < cols; ++j)
+    for (int64_t i = 0; i < count; i++) {
+        for (int64_t j = 0; j < cols; j++)
             pooling->sum[j] += (double)runner->h[i * cols + j];
         if (++pooling->done == pooling->count[i] && !finish(pooling, pass, &pooling->cut[i], out, err))
             return false;
@@ -88,10 +87,10 @@ bool pooling_batch(struct pooling *pooling, struct pass *pass, struct runner *ru
                    struct embed_rows *out, struct invar_error *err)
 {
     pooling->row = out->rows;
-    for (int64_t i = 0; i < got; ++i) {
+    for (int64_t i = 0; i < got; i++) {
         const struct invar_sample *sample = &pass->samples[i];
         const int64_t count = pass_is_own(pass, i) ? windows_count(&pooling->windows, sample) : 0;
-        for (int64_t w = 0; w < count; ++w)
+        for (int64_t w = 0; w < count; w++)
             if (!add(pooling, sample, w, count) &&
                 (!run(pooling, pass, runner, out, err) || !add(pooling, sample, w, count)))
                 return false;

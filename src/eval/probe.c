@@ -6,7 +6,6 @@
 #include "invar/memory.h"
 #include "invar/random.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -50,7 +49,7 @@ static double seconds_now(void)
 /* [classes][D + 1], the bias last, into weight [classes][D] and bias [classes]. */
 static void unpack(const double *packed, int classes, int64_t cols, double *weight, double *bias)
 {
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         memcpy(weight + c * cols, packed + c * (cols + 1), (size_t)cols * sizeof *weight);
         bias[c] = packed[c * (cols + 1) + cols];
     }
@@ -119,16 +118,16 @@ static bool held_out_draw(struct held_out *part, const struct probe *probe, stru
     bool ok = order && quota && part->index;
     if (ok) {
         struct invar_random random = invar_random_stream((uint64_t)probe->options->seed, INVAR_RANDOM_SPLIT, 0, 0, 0);
-        for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t i = 0; i < rows; i++) {
             order[i] = i;
-            ++quota[probe->labels[i]];
+            quota[probe->labels[i]]++;
         }
-        for (int c = 0; c < probe->classes; ++c) {
+        for (int c = 0; c < probe->classes; c++) {
             int64_t wanted = llround(probe->options->held_out * (double)quota[c]);
             quota[c] = wanted < quota[c] ? wanted : quota[c] - 1;
         }
         invar_random_shuffle(&random, order, rows);
-        for (int64_t i = 0; i < rows; ++i) {
+        for (int64_t i = 0; i < rows; i++) {
             if (quota[probe->labels[order[i]]]-- > 0)
                 part->index[rows - 1 - held++] = order[i];
             else
@@ -150,16 +149,16 @@ static bool held_out_create(struct held_out *part, const struct probe *probe, st
         return false;
     if (!part->count)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%" PRId64 " training samples of %d classes are too few to hold out a fraction of %g; "
+                               "%lld training samples of %d classes are too few to hold out a fraction of %g; "
                                "give one strength (l2=VALUE) or more samples",
-                               train->rows, probe->classes, probe->options->held_out);
+                               (long long)train->rows, probe->classes, probe->options->held_out);
     part->features = *train;
     part->features.rows = part->count;
     part->features.data = invar_alloc((size_t)part->count, bytes, err);
     part->labels = invar_alloc((size_t)part->count, sizeof *part->labels, err);
     if (!part->features.data || !part->labels)
         return false;
-    for (int64_t i = 0; i < part->count; ++i) {
+    for (int64_t i = 0; i < part->count; i++) {
         int64_t row = part->index[part->fit_count + i];
         memcpy((char *)part->features.data + (size_t)i * bytes, (const char *)train->data + (size_t)row * bytes, bytes);
         part->labels[i] = probe->labels[row];
@@ -196,21 +195,21 @@ static bool choose(struct probe *probe, struct invar_probe_result *out, struct i
     qsort(list.value, (size_t)list.count, sizeof list.value[0], stronger);
     struct labelled_rows rows = {probe->train, probe->labels, part.index, part.fit_count};
     out->held_out_top1 = -1;
-    for (int i = 0, worse = 0; i < list.count && worse < PATIENCE; ++i) {
+    for (int i = 0, worse = 0; i < list.count && worse < PATIENCE; i++) {
         struct invar_accuracy accuracy;
         struct invar_logreg_result result;
         if (!fit(probe, &rows, list.value[i], weight, &result, err) ||
             !measure(probe, weight, &part.features, part.labels, &accuracy, err))
             goto done;
-        invar_log(INVAR_LOG_DEBUG, "probe: l2 %g: held-out top-1 %.2f %%, %" PRId64 " iterations, gradient %.1e",
-                  list.value[i], accuracy.top1, result.iterations, result.gradient_norm);
+        invar_log(INVAR_LOG_DEBUG, "probe: l2 %g: held-out top-1 %.2f %%, %lld iterations, gradient %.1e",
+                  list.value[i], accuracy.top1, (long long)result.iterations, result.gradient_norm);
         if (accuracy.top1 > out->held_out_top1) {
             out->held_out_top1 = accuracy.top1;
             out->l2 = list.value[i];
             memcpy(probe->weight, weight, size * sizeof *weight);
             worse = 0;
         } else {
-            ++worse;
+            worse++;
         }
         invar_accuracy_free(&accuracy);
     }
@@ -237,9 +236,10 @@ static bool check(const struct invar_matrix *train, const int64_t *train_labels,
         return true;
     if (train->cols != test->cols || train->dtype != test->dtype)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the training features have %" PRId64 " columns of %s, the test features %" PRId64
-                               " of %s; both must come from the same encoder",
-                               train->cols, invar_dtype_name(train->dtype), test->cols, invar_dtype_name(test->dtype));
+                               "the training features have %lld columns of %s, the test features %lld of %s; both must "
+                               "come from the same encoder",
+                               (long long)train->cols, invar_dtype_name(train->dtype), (long long)test->cols,
+                               invar_dtype_name(test->dtype));
     return labels_check(test_labels, test->rows, classes, "test samples", false, err) &&
            matrix_check_finite(test, "test features", err);
 }

@@ -31,7 +31,7 @@ static void one_of_run(const struct invar_view_options *run, struct invar_view_o
     for (struct invar_real_list *const *list =
              (struct invar_real_list *const[]){&views->blur, &views->solarise, &views->blank, &views->noise_deviation,
                                                NULL};
-         *list; ++list)
+         *list; list++)
         (*list)->count = 1;
 }
 

@@ -4,7 +4,6 @@
 #include "eval/check.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -25,13 +24,13 @@ static int by_value(const void *a, const void *b)
 /* Twice the ranks, less count + 1, which is their mean: whole numbers. False where all values are equal. */
 static bool centred_ranks(const double *value, int64_t count, struct ranked *room, double *out)
 {
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         room[i] = (struct ranked){value[i], i};
     qsort(room, (size_t)count, sizeof *room, by_value);
     for (int64_t i = 0, end; i < count; i = end) {
-        for (end = i; end < count && !(room[end].value > room[i].value); ++end)
+        for (end = i; end < count && !(room[end].value > room[i].value); end++)
             ;
-        for (int64_t k = i; k < end; ++k)
+        for (int64_t k = i; k < end; k++)
             out[room[k].at] = (double)(i + end - count);
     }
     return room[count - 1].value > room[0].value;
@@ -47,7 +46,7 @@ static bool spearman(const double *a, const double *b, int64_t count, double *ou
 
     *out = NAN;
     if (ok && centred_ranks(a, count, room, x) && centred_ranks(b, count, room, y)) {
-        for (int64_t i = 0; i < count; ++i) {
+        for (int64_t i = 0; i < count; i++) {
             xx += x[i] * x[i];
             yy += y[i] * y[i];
             xy += x[i] * y[i];
@@ -63,17 +62,17 @@ static bool spearman(const double *a, const double *b, int64_t count, double *ou
 bool invar_spearman(const double *a, const double *b, int64_t count, double *out, struct invar_error *err)
 {
     if (count < 2)
-        return invar_error_set(err, INVAR_ERROR_DATA, "ranks of %" PRId64 " values are compared; expected 2 or more",
-                               count);
+        return invar_error_set(err, INVAR_ERROR_DATA, "ranks of %lld values are compared; expected 2 or more",
+                               (long long)count);
     const struct invar_matrix first = {INVAR_FLOAT64, count, 1, (void *)a},
                               second = {INVAR_FLOAT64, count, 1, (void *)b};
     if (!matrix_check_finite(&first, "first values", err) || !matrix_check_finite(&second, "second values", err) ||
         !spearman(a, b, count, out, err))
         return false;
     return !isnan(*out) || invar_error_set(err, INVAR_ERROR_DATA,
-                                           "all %" PRId64 " values of one side are equal, so they have no ranks to "
+                                           "all %lld values of one side are equal, so they have no ranks to "
                                            "compare",
-                                           count);
+                                           (long long)count);
 }
 
 /* ---- all measures ---- */
@@ -88,7 +87,7 @@ void invar_regression_free(struct invar_regression *regression)
 
 static void copy_column(const struct invar_matrix *matrix, int64_t column, double *out)
 {
-    for (int64_t i = 0; i < matrix->rows; ++i)
+    for (int64_t i = 0; i < matrix->rows; i++)
         out[i] = matrix_value(matrix, i, column);
 }
 
@@ -97,9 +96,9 @@ static double r2_of(const double *p, const double *y, int64_t count)
     double mean = 0, residual = 0, total = 0;
     bool constant = true;
 
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         mean += y[i] / (double)count;
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         residual += (y[i] - p[i]) * (y[i] - p[i]);
         total += (y[i] - mean) * (y[i] - mean);
         constant = constant && !(y[i] > y[0] || y[i] < y[0]);
@@ -117,7 +116,7 @@ static bool measure_targets(const struct invar_matrix *predictions, const struct
     int64_t ranked = 0;
     double sum = 0;
 
-    for (int64_t t = 0; t < targets->cols; ++t) {
+    for (int64_t t = 0; t < targets->cols; t++) {
         double rho;
         copy_column(predictions, t, p);
         copy_column(targets, t, y);
@@ -125,7 +124,7 @@ static bool measure_targets(const struct invar_matrix *predictions, const struct
             return false;
         out->r2_each[t] = r2_of(p, y, targets->rows);
         out->r2 += out->r2_each[t] / (double)targets->cols;
-        for (int64_t i = 0; i < targets->rows; ++i) {
+        for (int64_t i = 0; i < targets->rows; i++) {
             out->mse += (y[i] - p[i]) * (y[i] - p[i]) / entries;
             out->mae += fabs(y[i] - p[i]) / entries;
         }
@@ -146,9 +145,9 @@ bool invar_regression_measure(const struct invar_matrix *predictions, const stru
         return false;
     if (predictions->rows != targets->rows || predictions->cols != targets->cols)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%" PRId64 " x %" PRId64 " predictions and %" PRId64 " x %" PRId64
-                               " targets; both must have the same shape",
-                               predictions->rows, predictions->cols, targets->rows, targets->cols);
+                               "%lld x %lld predictions and %lld x %lld targets; both must have the same shape",
+                               (long long)predictions->rows, (long long)predictions->cols, (long long)targets->rows,
+                               (long long)targets->cols);
     if (!matrix_check_finite(predictions, "predictions", err) || !matrix_check_finite(targets, "targets", err))
         return false;
     p = invar_alloc((size_t)targets->rows, sizeof *p, err);

@@ -8,7 +8,6 @@
 #include "invar/regression.h"
 
 #include <cblas.h>
-#include <inttypes.h>
 #include <lapacke.h>
 #include <math.h>
 #include <omp.h>
@@ -84,17 +83,17 @@ static void scale_columns(const struct fit *f, int64_t first, int64_t last)
     double variance[COLUMNS] = {0};
     const double n = (double)f->count;
 
-    for (int64_t i = 0; i < f->count; ++i)
-        for (int64_t j = first; j < last; ++j)
+    for (int64_t i = 0; i < f->count; i++)
+        for (int64_t j = first; j < last; j++)
             f->mean[j] += matrix_value(f->x, f->index[i], j);
-    for (int64_t j = first; j < last; ++j)
+    for (int64_t j = first; j < last; j++)
         f->mean[j] /= n;
-    for (int64_t i = 0; i < f->count; ++i)
-        for (int64_t j = first; j < last; ++j) {
+    for (int64_t i = 0; i < f->count; i++)
+        for (int64_t j = first; j < last; j++) {
             const double d = matrix_value(f->x, f->index[i], j) - f->mean[j];
             variance[j - first] += d * d / n;
         }
-    for (int64_t j = first; j < last; ++j) { /* what rounding of the mean alone would leave is no variance */
+    for (int64_t j = first; j < last; j++) { /* what rounding of the mean alone would leave is no variance */
         const double rounding = n * fabs(f->mean[j]) * 0x1p-52;
         const double v = variance[j - first];
         f->inverse[j] = v > n * 0x1p-52 * v + rounding * rounding ? 1 / sqrt(v) : 0;
@@ -106,7 +105,7 @@ static void standardise(struct fit *f)
 #pragma omp parallel for schedule(static)
     for (int64_t first = 0; first < f->x->cols; first += COLUMNS)
         scale_columns(f, first, least(first + COLUMNS, f->x->cols));
-    for (int64_t i = 0; i < f->count; ++i)
+    for (int64_t i = 0; i < f->count; i++)
         f->y_mean += f->y[f->index[i]];
     f->y_mean /= (double)f->count;
 }
@@ -118,15 +117,15 @@ static void load(const struct fit *f, int64_t row, int64_t rows, int64_t column,
 {
     const double *mean = f->mean + column, *inverse = f->inverse + column;
 
-    for (int64_t i = 0; i < rows; ++i, out += cols) {
+    for (int64_t i = 0; i < rows; i++, out += cols) {
         const int64_t at = f->index[row + i] * f->x->cols + column;
         if (f->x->dtype == INVAR_FLOAT32) {
             const float *x = (const float *)f->x->data + at;
-            for (int64_t j = 0; j < cols; ++j)
+            for (int64_t j = 0; j < cols; j++)
                 out[j] = ((double)x[j] - mean[j]) * inverse[j];
         } else {
             const double *x = (const double *)f->x->data + at;
-            for (int64_t j = 0; j < cols; ++j)
+            for (int64_t j = 0; j < cols; j++)
                 out[j] = (x[j] - mean[j]) * inverse[j];
         }
     }
@@ -161,10 +160,10 @@ static void fill_right(const struct fit *f)
 #pragma omp parallel for schedule(static)
     for (int64_t first = 0; first < f->size; first += COLUMNS) {
         const int64_t last = least(first + COLUMNS, f->size);
-        for (int64_t j = first; f->dual && j < last; ++j)
+        for (int64_t j = first; f->dual && j < last; j++)
             f->right[j] = f->y[f->index[j]] - f->y_mean;
-        for (int64_t i = 0; !f->dual && i < f->count; ++i)
-            for (int64_t j = first; j < last; ++j)
+        for (int64_t i = 0; !f->dual && i < f->count; i++)
+            for (int64_t j = first; j < last; j++)
                 f->right[j] += scaled(f, f->index[i], j) * (f->y[f->index[i]] - f->y_mean);
     }
 }
@@ -178,10 +177,10 @@ static bool form(struct fit *f, struct invar_error *err)
     if (!room)
         return false;
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
-    for (int64_t tile = 0; tile < tiles; ++tile) {
+    for (int64_t tile = 0; tile < tiles; tile++) {
         int64_t p = 0;
         while ((p + 1) * (p + 2) / 2 <= tile)
-            ++p;
+            p++;
         multiply_tile(f, p * BLOCK, (tile - p * (p + 1) / 2) * BLOCK,
                       room + (int64_t)omp_get_thread_num() * 2 * BLOCK * BLOCK);
     }
@@ -196,7 +195,7 @@ static bool solve(const struct fit *f, int strength, double *copy)
     const int64_t n = f->size;
     double *solution = f->solution + strength * n;
 
-    for (int64_t i = 0; i < n; ++i) {
+    for (int64_t i = 0; i < n; i++) {
         memcpy(copy + i * n, f->normal + i * n, (size_t)(i + 1) * sizeof *copy);
         copy[i * n + i] += f->alpha[strength];
     }
@@ -241,11 +240,11 @@ static void fill_weights(const struct fit *f)
     for (int64_t first = 0; first < f->x->cols; first += COLUMNS) {
         const int64_t cols = least(COLUMNS, f->x->cols - first);
         double z[COLUMNS];
-        for (int s = 0; !f->dual && s < f->strengths; ++s)
+        for (int s = 0; !f->dual && s < f->strengths; s++)
             memcpy(f->weight + s * f->x->cols + first, f->solution + s * f->size + first, (size_t)cols * sizeof *z);
-        for (int64_t i = 0; f->dual && i < f->count; ++i) {
+        for (int64_t i = 0; f->dual && i < f->count; i++) {
             load(f, i, 1, first, cols, z);
-            for (int s = 0; s < f->strengths; ++s)
+            for (int s = 0; s < f->strengths; s++)
                 cblas_daxpy((int)cols, f->solution[s * f->size + i], z, 1, f->weight + s * f->x->cols + first, 1);
         }
     }
@@ -284,14 +283,14 @@ static void predict_rows(struct fit *f, const int64_t *index, int64_t count, dou
 {
     f->index = index;
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         double z[BLOCK];
-        for (int s = 0; s < f->strengths; ++s)
+        for (int s = 0; s < f->strengths; s++)
             out[s * f->x->rows + index[i]] = f->y_mean;
         for (int64_t first = 0; first < f->x->cols; first += BLOCK) {
             const int64_t cols = least(BLOCK, f->x->cols - first);
             load(f, i, 1, first, cols, z);
-            for (int s = 0; s < f->strengths; ++s)
+            for (int s = 0; s < f->strengths; s++)
                 out[s * f->x->rows + index[i]] += cblas_ddot((int)cols, z, 1, f->weight + s * f->x->cols + first, 1);
         }
     }
@@ -325,7 +324,7 @@ static bool pick(const struct invar_matrix *x, const double *y, const struct inv
     const struct invar_matrix targets = {INVAR_FLOAT64, x->rows, 1, (void *)y};
     double best = INFINITY;
 
-    for (int s = 0; s < options->alpha.count; ++s) {
+    for (int s = 0; s < options->alpha.count; s++) {
         const struct invar_matrix p = {INVAR_FLOAT64, x->rows, 1, (void *)(predictions + s * x->rows)};
         struct invar_regression measured;
         if (!invar_regression_measure(&p, &targets, &measured, err))
@@ -351,11 +350,11 @@ static bool choose(const struct invar_matrix *x, const double *y, const struct i
     double *predictions = invar_alloc((size_t)options->alpha.count, (size_t)x->rows * sizeof *predictions, err);
     bool ok = order && rows && predictions;
 
-    for (int64_t i = 0; ok && i < x->rows; ++i)
+    for (int64_t i = 0; ok && i < x->rows; i++)
         order[i] = i;
     if (ok)
         invar_random_shuffle(&random, order, x->rows);
-    for (int64_t fold = 0; ok && fold < options->folds; ++fold)
+    for (int64_t fold = 0; ok && fold < options->folds; fold++)
         ok = predict_fold(x, y, options, fold, order, rows, predictions, err);
     ok = ok && pick(x, y, options, predictions, out, err);
     invar_free(order);
@@ -377,12 +376,12 @@ static bool fit_all(const struct invar_matrix *x, const double *y, struct invar_
     out->weight = invar_alloc((size_t)x->cols, sizeof *out->weight, err);
     if (!rows || !out->weight)
         goto done;
-    for (int64_t i = 0; i < x->rows; ++i)
+    for (int64_t i = 0; i < x->rows; i++)
         rows[i] = i;
     if (!fit_rows(&f, err))
         goto done;
     out->bias = f.y_mean;
-    for (int64_t j = 0; j < x->cols; ++j) {
+    for (int64_t j = 0; j < x->cols; j++) {
         out->weight[j] = f.weight[j] * f.inverse[j];
         out->bias -= out->weight[j] * f.mean[j];
     }
@@ -403,9 +402,9 @@ static bool measure(const struct invar_matrix *x, const double *y, struct invar_
     if (!out->predictions)
         return false;
 #pragma omp parallel for schedule(static)
-    for (int64_t i = 0; i < x->rows; ++i) {
+    for (int64_t i = 0; i < x->rows; i++) {
         double sum = out->bias;
-        for (int64_t j = 0; j < x->cols; ++j)
+        for (int64_t j = 0; j < x->cols; j++)
             sum += out->weight[j] * matrix_value(x, i, j);
         out->predictions[i] = sum;
     }
@@ -424,14 +423,15 @@ static bool check(const struct invar_matrix *train, const double *train_targets,
         return invar_error_set(err, INVAR_ERROR_USAGE, "alpha is empty; give at least one strength of the penalty");
     if (train->rows < needed)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%" PRId64 " training samples have a target, and %" PRId64
-                               " are needed: give more, fewer folds, or one strength (alpha=VALUE)",
-                               train->rows, needed);
+                               "%lld training samples have a target, and %lld are needed: give more, fewer folds, or "
+                               "one strength (alpha=VALUE)",
+                               (long long)train->rows, (long long)needed);
     if (test && (train->cols != test->cols || train->dtype != test->dtype))
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the training features have %" PRId64 " columns of %s, the test features %" PRId64
-                               " of %s; both must come from the same encoder",
-                               train->cols, invar_dtype_name(train->dtype), test->cols, invar_dtype_name(test->dtype));
+                               "the training features have %lld columns of %s, the test features %lld of %s; both must "
+                               "come from the same encoder",
+                               (long long)train->cols, invar_dtype_name(train->dtype), (long long)test->cols,
+                               invar_dtype_name(test->dtype));
     return matrix_check_finite(train, "training features", err) &&
            invar_targets_check(train_targets, train->rows, "training samples", err) &&
            (!test || (matrix_check_finite(test, "test features", err) &&

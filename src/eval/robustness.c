@@ -32,7 +32,7 @@ static const struct {
 
 double invar_alexnet_error(const char *corruption)
 {
-    for (size_t i = 0; i < sizeof alexnet / sizeof *alexnet; ++i)
+    for (size_t i = 0; i < sizeof alexnet / sizeof *alexnet; i++)
         if (strcmp(alexnet[i].corruption, corruption) == 0)
             return alexnet[i].error;
     return NAN;
@@ -43,7 +43,7 @@ double invar_relative_corruption_error(const double *error, double clean, const 
 {
     double above = 0, reference_above = 0;
 
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         above += error[i] - clean;
         reference_above += reference[i] - reference_clean;
     }

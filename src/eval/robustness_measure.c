@@ -34,7 +34,7 @@ static bool try_cells(const struct invar_robustness_options *options, const stru
     const struct invar_corruption_image image = {pixels, views->height, views->width, views->channels};
     bool ok = scratch && pixels;
 
-    for (int i = 0; ok && i < count; ++i) {
+    for (int i = 0; ok && i < count; i++) {
         const struct invar_corruption_options how = {
             .severity = cells[i].severity, .table = options->table, .seed = options->seed, .frost = options->frost};
         if (i == 0 || cells[i].corruption != cells[i - 1].corruption)
@@ -70,7 +70,7 @@ bool invar_robustness_check(const struct invar_encoder *encoder, const struct in
 static bool make_order(struct measurement *m, int64_t wanted, int64_t count, struct invar_error *err)
 {
     m->order = invar_alloc((size_t)wanted, sizeof *m->order, err);
-    for (int64_t i = 0; m->order && i < wanted; ++i)
+    for (int64_t i = 0; m->order && i < wanted; i++)
         m->order[i] = classified_spread(i, wanted, count);
     return m->order != NULL;
 }
@@ -123,9 +123,9 @@ static void to_pixels(const struct measurement *m, const float *view, uint8_t *p
     const int channels = m->info.channels;
     const int64_t plane = m->image_size / channels;
 
-    for (int c = 0; c < channels; ++c) {
+    for (int c = 0; c < channels; c++) {
         const float deviation = m->info.deviation[c] > 1e-6F ? m->info.deviation[c] : 1, mean = m->info.mean[c];
-        for (int64_t i = 0; i < plane; ++i) {
+        for (int64_t i = 0; i < plane; i++) {
             const float value = 255 * (view[c * plane + i] * deviation + mean);
             pixels[i * channels + c] = (uint8_t)lrintf(value > 0 ? value < 255 ? value : 255 : 0);
         }
@@ -145,7 +145,7 @@ static bool read_block(struct measurement *m, struct invar_robustness_cell *clea
             return false;
         if (got == 0)
             return true;
-        for (int64_t i = 0; i < got; ++i) {
+        for (int64_t i = 0; i < got; i++) {
             float *view = m->pass.views + i * m->image_size;
             if (!pass_is_own(&m->pass, i))
                 continue;
@@ -153,9 +153,9 @@ static bool read_block(struct measurement *m, struct invar_robustness_cell *clea
             m->index[*count] = m->pass.samples[i].index;
             m->labels[*count] = m->pass.samples[i].label;
             if (*count - first < i)
-                for (int64_t k = 0; k < m->image_size; ++k)
+                for (int64_t k = 0; k < m->image_size; k++)
                     m->pass.views[(*count - first) * m->image_size + k] = view[k];
-            ++*count;
+            (*count)++;
         }
         m->pass.done += got;
         if (*count > first && !classified_run(&m->classified, m->pass.views, *count - first, m->labels + first,
@@ -192,7 +192,7 @@ bool invar_robustness_measure(struct invar_device *device, const struct invar_en
     int64_t got = 0;
     bool ok = false;
 
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         cells[i].count = cells[i].wrong = 0;
     *clean = (struct invar_robustness_cell){0};
     if (!invar_robustness_check(encoder, invar_dataset_info(dataset), options, cells, count, err) ||

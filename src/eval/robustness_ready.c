@@ -5,7 +5,6 @@
 #include "invar/file.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,10 +59,10 @@ static bool check_labels(const struct invar_array *labels, const char *path, int
 {
     return (labels->rank == 1 && (labels->dtype == INVAR_INT64 || labels->dtype == INVAR_UINT8) &&
             (labels->shape[0] == count || labels->shape[0] == count / SEVERITIES)) ||
-           invar_error_set(err, INVAR_ERROR_FORMAT,
-                           "%s: expected whole numbers, one for each of the %" PRId64
-                           " images of a corruption or of its first severity",
-                           path, count);
+           invar_error_set(
+               err, INVAR_ERROR_FORMAT,
+               "%s: expected whole numbers, one for each of the %lld images of a corruption or of its first severity",
+               path, (long long)count);
 }
 
 /* NAME.npy, as images of the channels of the encoder. */
@@ -87,9 +86,9 @@ static bool read_images(const struct ready *r, struct arrays *a, const char *nam
     const int64_t channels = images->rank == 4 ? shape[3] : 1, wanted = invar_net_input(r->encoder->net).channels;
     if (channels != wanted)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s: has images of %" PRId64 " channels, the encoder takes %" PRId64
-                               "; choose corrupted images of the kind that it was trained on",
-                               path, channels, wanted);
+                               "%s: has images of %lld channels, the encoder takes %lld; choose corrupted images of "
+                               "the kind that it was trained on",
+                               path, (long long)channels, (long long)wanted);
     return check_labels(&a->labels, labels, shape[0], err);
 }
 
@@ -118,7 +117,7 @@ static bool take_views(struct arrays *a, const int64_t *index, int64_t count, in
     const int64_t *shape = a->images.shape, channels = a->images.rank == 4 ? shape[3] : 1;
     const int64_t size = shape[1] * shape[2] * channels;
 
-    for (int64_t i = 0; i < count; ++i) {
+    for (int64_t i = 0; i < count; i++) {
         labels[i] = label_of(&a->labels, index[i] % a->labels.shape[0]);
         a->samples[i] = (struct invar_sample){.kind = INVAR_DATA_IMAGE,
                                               .dtype = INVAR_UINT8,
@@ -142,7 +141,7 @@ static bool array_cell(struct ready *r, struct arrays *a, struct invar_robustnes
     expect(r, wanted);
     for (int64_t first = 0; first < wanted; first += RUNNER_BATCH) {
         const int64_t got = wanted - first < RUNNER_BATCH ? wanted - first : RUNNER_BATCH;
-        for (int64_t i = 0; i < got; ++i)
+        for (int64_t i = 0; i < got; i++)
             index[i] = start + classified_spread(first + i, wanted, each);
         if (!take_views(a, index, got, labels, err) ||
             !classified_run(&r->classified, a->views, got, labels, index, cell, err))
@@ -158,7 +157,7 @@ static bool run_arrays(struct ready *r, struct invar_robustness_cell *cells, int
     struct arrays arrays = {0};
     bool ok = invar_npy_read(&arrays.labels, labels, err) && make_views(r, &arrays, err);
 
-    for (int i = 0; ok && i < count; ++i) {
+    for (int i = 0; ok && i < count; i++) {
         if (cells[i].corruption != present)
             ok = read_images(r, &arrays, cells[i].corruption->name, err);
         present = cells[i].corruption;
@@ -190,7 +189,7 @@ static struct invar_dataset *open_cell(const struct ready *r, const struct invar
     options.test_fraction = 0;
     options.memory = 2; /* no: each image is seen once */
     options.mean.count = options.deviation.count = (int)input.channels;
-    for (int c = 0; c < (int)input.channels; ++c) {
+    for (int c = 0; c < (int)input.channels; c++) {
         options.mean.value[c] = (double)r->encoder->mean[c];
         options.deviation.value[c] = (double)r->encoder->deviation[c];
     }
@@ -202,7 +201,7 @@ static bool match(const struct ready *r, const struct invar_dataset *dataset, in
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
 
     invar_classes_match(r->own, info, map);
-    for (int c = 0; c < info->classes; ++c)
+    for (int c = 0; c < info->classes; c++)
         if (map[c] < 0)
             return invar_error_set(err, INVAR_ERROR_DATA,
                                    "%s: its class \"%s\" is none of the training data, whose classes are %s, ..; "
@@ -217,7 +216,7 @@ static int64_t gather(struct pass *pass, int64_t got, const int *map, int64_t *l
 {
     int64_t count = 0;
 
-    for (int64_t i = 0; i < got; ++i) {
+    for (int64_t i = 0; i < got; i++) {
         if (!pass_is_own(pass, i))
             continue;
         memmove(pass->views + count * pass->view_size, pass->views + i * pass->view_size,
@@ -239,7 +238,7 @@ static bool pass_cell(struct ready *r, struct invar_dataset *dataset, const int 
     const struct pass_options options = {.split = INVAR_TRAIN, .order = order, .count = wanted};
     bool ok = order != NULL;
 
-    for (int64_t i = 0; ok && i < wanted; ++i)
+    for (int64_t i = 0; ok && i < wanted; i++)
         order[i] = classified_spread(i, wanted, images);
     ok = ok && runner_views(r->encoder, invar_dataset_info(dataset), &info, err) &&
          pass_open(&pass, dataset, &options, &info, err);
@@ -283,7 +282,7 @@ bool invar_robustness_ready(struct invar_device *device, const struct invar_enco
                                "%s: there is no such folder; give that of CIFAR-10-C (NAME.npy, labels.npy) or "
                                "ImageNet-C (NAME/SEVERITY/CLASS)",
                                folder);
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         cells[i].count = cells[i].wrong = 0;
     if (!invar_path_join(labels, sizeof labels, folder, "labels.npy", err) ||
         !classified_open(&r.classified, device, encoder, classifier, options, 0, err))
@@ -292,7 +291,7 @@ bool invar_robustness_ready(struct invar_device *device, const struct invar_enco
         ok = run_arrays(&r, cells, count, labels, err);
     } else {
         ok = true;
-        for (int i = 0; ok && i < count; ++i)
+        for (int i = 0; ok && i < count; i++)
             ok = folder_cell(&r, &cells[i], err);
     }
 done:

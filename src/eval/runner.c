@@ -3,13 +3,12 @@
 #include "eval/runner.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 void runner_close(struct runner *runner)
 {
-    for (int i = 0; i < 2; ++i) {
+    for (int i = 0; i < 2; i++) {
         invar_plan_free(runner->plan[i]);
         invar_weights_free(runner->weights[i]);
     }
@@ -29,10 +28,10 @@ static int64_t shape_size(struct invar_shape shape)
 static bool weights_are_finite(const struct invar_net *net, const float *parameters, const float *statistics,
                                const char *what, struct invar_error *err)
 {
-    for (int i = 0; i < net->parameter_count; ++i) {
+    for (int i = 0; i < net->parameter_count; i++) {
         const struct invar_parameter *parameter = &net->parameters[i];
         const float *base = parameter->role == INVAR_PARAMETER_STATISTIC ? statistics : parameters;
-        for (int64_t j = 0; j < parameter->count; ++j)
+        for (int64_t j = 0; j < parameter->count; j++)
             if (!isfinite(base[parameter->offset + j]))
                 return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                        "the array %s of the %s holds NaN or Inf; its training went wrong or the file "
@@ -65,10 +64,10 @@ static bool check_width(const struct runner *runner, const struct invar_head *pr
 {
     const int64_t width = invar_net_input(projector->net).channels;
     return width == runner->h_cols ||
-           invar_error_set(err, INVAR_ERROR_DATA,
-                           "the projector takes %" PRId64 " features and the encoder gives %" PRId64
-                           ": they belong to different runs",
-                           width, runner->h_cols);
+           invar_error_set(
+               err, INVAR_ERROR_DATA,
+               "the projector takes %lld features and the encoder gives %lld: they belong to different runs",
+               (long long)width, (long long)runner->h_cols);
 }
 
 bool runner_open(struct runner *runner, struct invar_device *device, const struct invar_encoder *encoder,
@@ -137,9 +136,9 @@ bool runner_views(const struct invar_encoder *encoder, const struct invar_datase
         return true;
     if (input.rank != 3 || data->rank != 3 || input.channels != data->channels)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "the encoder takes %" PRId64 " channels, %s has %d; set channels=%" PRId64
-                               " for the data or take an encoder trained on such data",
-                               input.channels, data->source, data->channels, input.channels);
+                               "the encoder takes %lld channels, %s has %d; set channels=%lld for the data or take an "
+                               "encoder trained on such data",
+                               (long long)input.channels, data->source, data->channels, (long long)input.channels);
     out->height = (int)input.height;
     out->width = (int)input.width;
     memcpy(out->mean, encoder->mean, sizeof out->mean);

@@ -6,7 +6,6 @@
 #include "invar/log.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <time.h>
@@ -137,7 +136,7 @@ static bool hold_out(struct work *w, struct invar_error *err)
     if (!invar_draw_labelled(invar_dataset_labels(w->given->dataset, INVAR_TRAIN), count, w->classes, &how, index,
                              &w->held_count, err))
         goto done;
-    for (int64_t i = 0; i < w->held_count; ++i)
+    for (int64_t i = 0; i < w->held_count; i++)
         w->held[index[i]] = true;
     ok = measured_create(w, &w->held_out, INVAR_TRAIN, index, w->held_count, "held-out samples", err);
 done:
@@ -157,7 +156,7 @@ static bool create_bank(struct work *w, struct invar_error *err)
     head = invar_alloc((size_t)(w->candidates * twice), sizeof *head, err);
     if (!head)
         return false;
-    for (int i = 0; i < w->candidates * twice; ++i)
+    for (int i = 0; i < w->candidates * twice; i++)
         head[i] = (struct bank_head){.l2 = o->l2.value[i % w->candidates % o->l2.count], .partial = i >= w->candidates};
     ok = bank_create(&w->bank, w->candidates * twice, head, w->classes, w->feed.cols, w->feed.batch, (uint64_t)o->seed,
                      err);
@@ -185,7 +184,7 @@ static double schedule(const struct work *w, int64_t step)
         return (double)step / (double)warmup;
     if (o->schedule == INVAR_PROBE_COSINE && w->total > warmup)
         return (1 + cos(acos(-1.0) * (double)(step - warmup) / (double)(w->total - warmup))) / 2;
-    for (int i = 0; o->schedule == INVAR_PROBE_STEP && i < o->milestones.count; ++i)
+    for (int i = 0; o->schedule == INVAR_PROBE_STEP && i < o->milestones.count; i++)
         factor *= epoch >= o->milestones.value[i] ? o->gamma : 1;
     return factor;
 }
@@ -194,7 +193,7 @@ static void set_rates(struct work *w, int64_t step)
 {
     const double scale = w->options->lr_scaling ? (double)w->feed.batch / 256 : 1, factor = schedule(w, step);
 
-    for (int i = 0; i < w->bank.count; ++i)
+    for (int i = 0; i < w->bank.count; i++)
         w->bank.head[i].lr = candidate_rate(w, i % w->candidates) * scale * factor;
 }
 
@@ -205,10 +204,10 @@ static double top1(struct work *w, int which, struct measured *part)
     int64_t hits = 0;
 
     bank_scores(&w->bank, which, part->embedded.features.data, part->rows, part->scores);
-    for (int64_t i = 0; i < part->rows; ++i) {
+    for (int64_t i = 0; i < part->rows; i++) {
         const float *score = part->scores + i * w->classes;
         int best = 0;
-        for (int c = 1; c < w->classes; ++c)
+        for (int c = 1; c < w->classes; c++)
             best = score[c] > score[best] ? c : best;
         hits += best == labels[i];
     }
@@ -221,7 +220,7 @@ static void look(struct work *w, int64_t epoch)
     const bool test = w->options->choose == INVAR_PROBE_TEST;
 
     w->last_top1 = -1;
-    for (int i = 0; i < w->candidates; ++i) {
+    for (int i = 0; i < w->candidates; i++) {
         const double accuracy = top1(w, test ? i : i + w->candidates, test ? &w->test : &w->held_out);
         if (accuracy > w->last_top1) {
             w->last_top1 = accuracy;
@@ -234,7 +233,7 @@ static void look(struct work *w, int64_t epoch)
         w->best_epoch = epoch;
         bank_copy(&w->bank, w->best_candidate, w->best, false);
     }
-    invar_log(INVAR_LOG_DEBUG, "sgd probe: epoch %" PRId64 ": %s top-1 %.2f %% with lr %g, l2 %g", epoch,
+    invar_log(INVAR_LOG_DEBUG, "sgd probe: epoch %lld: %s top-1 %.2f %% with lr %g, l2 %g", (long long)epoch,
               test ? "test" : "held-out", w->last_top1, candidate_rate(w, w->last_candidate),
               w->options->l2.value[w->last_candidate % w->options->l2.count]);
 }
@@ -245,19 +244,19 @@ static bool train_epoch(struct work *w, bool *held, int64_t epoch, struct invar_
 
     if (!feed_epoch(&w->feed, epoch, err))
         return false;
-    for (int64_t i = 0; i < w->steps_per_epoch; ++i) {
+    for (int64_t i = 0; i < w->steps_per_epoch; i++) {
         const int64_t step = epoch * w->steps_per_epoch + i;
         int64_t got = 0;
         if (given->stop && *given->stop)
-            return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
-                                   "interrupted in epoch %" PRId64 " of %" PRId64
-                                   " of the classifier, which is lost; what was measured before stays",
-                                   epoch + 1, w->options->epochs);
+            return invar_error_set(
+                err, INVAR_ERROR_INTERRUPTED,
+                "interrupted in epoch %lld of %lld of the classifier, which is lost; what was measured before stays",
+                (long long)(epoch + 1), (long long)w->options->epochs);
         if (!feed_next(&w->feed, &got, err))
             return false;
         if (!got) /* unreadable samples */
             break;
-        for (int64_t j = 0; j < got; ++j)
+        for (int64_t j = 0; j < got; j++)
             held[j] = w->held[w->feed.index[j]];
         set_rates(w, step);
         if (!bank_step(&w->bank, w->feed.features, w->feed.labels, held, got, err))
@@ -274,7 +273,7 @@ static bool train(struct work *w, struct invar_error *err)
     bool *held = invar_alloc((size_t)w->feed.batch, sizeof *held, err);
     bool ok = held != NULL;
 
-    for (int64_t epoch = 0; ok && epoch < w->options->epochs; ++epoch)
+    for (int64_t epoch = 0; ok && epoch < w->options->epochs; epoch++)
         ok = train_epoch(w, held, epoch, err);
     invar_free(held);
     return ok;
@@ -320,9 +319,8 @@ static bool check(const struct invar_sgd_probe_options *o, struct invar_error *e
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s is empty; give at least one value",
                                o->lr.count < 1 ? "lr" : "l2");
     if (o->warmup >= o->epochs)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "warmup=%" PRId64 " leaves none of %" PRId64 " epochs: give fewer", o->warmup,
-                               o->epochs);
+        return invar_error_set(err, INVAR_ERROR_USAGE, "warmup=%lld leaves none of %lld epochs: give fewer",
+                               (long long)o->warmup, (long long)o->epochs);
     return true;
 }
 

@@ -41,7 +41,7 @@ void softmax_loss_free(struct softmax_loss *loss)
 {
     if (!loss)
         return;
-    for (int t = 0; loss->blocks && t < loss->threads; ++t) {
+    for (int t = 0; loss->blocks && t < loss->threads; t++) {
         invar_free(loss->blocks[t].rows);
         invar_free(loss->blocks[t].logits);
         invar_free(loss->blocks[t].gradient);
@@ -87,7 +87,7 @@ struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int c
     loss->loss = invar_alloc((size_t)loss->chunks, sizeof(double), err);
     loss->blocks = invar_alloc((size_t)loss->threads, sizeof *loss->blocks, err);
     bool ok = loss->weight && loss->gradient && loss->loss && loss->blocks;
-    for (int t = 0; ok && t < loss->threads; ++t)
+    for (int t = 0; ok && t < loss->threads; t++)
         ok = block_create(&loss->blocks[t], loss, err);
     if (ok)
         return loss;
@@ -102,11 +102,11 @@ static const void *block_rows(const struct softmax_loss *loss, struct block *blo
     size_t bytes = (size_t)loss->cols * loss->size;
     if (!loss->rows.index && !loss->convert)
         return data + (size_t)first * bytes;
-    for (int i = 0; i < n; ++i) {
+    for (int i = 0; i < n; i++) {
         int64_t row = loss->rows.index ? loss->rows.index[first + i] : first + i;
         const float *from = (const float *)loss->rows.features->data + row * loss->cols;
         if (loss->convert)
-            for (int64_t j = 0; j < loss->cols; ++j)
+            for (int64_t j = 0; j < loss->cols; j++)
                 ((double *)block->rows)[i * loss->cols + j] = (double)from[j];
         else
             memcpy((char *)block->rows + (size_t)i * bytes, data + (size_t)row * bytes, bytes);
@@ -118,12 +118,12 @@ static const void *block_rows(const struct softmax_loss *loss, struct block *blo
 static double softmax_row(double *values, int classes, int64_t label)
 {
     double top = values[0], sum = 0, own = values[label];
-    for (int c = 1; c < classes; ++c)
+    for (int c = 1; c < classes; c++)
         if (values[c] > top)
             top = values[c];
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         sum += values[c] = exp(values[c] - top);
-    for (int c = 0; c < classes; ++c)
+    for (int c = 0; c < classes; c++)
         values[c] /= sum;
     values[label] -= 1;
     return top + log(sum) - own;
@@ -136,14 +136,14 @@ static double softmax_block(const struct softmax_loss *loss, struct block *block
     int classes = loss->classes;
     int64_t stride = loss->cols + 1;
     double total = 0;
-    for (int i = 0; i < n; ++i) {
+    for (int i = 0; i < n; i++) {
         int64_t row = loss->rows.index ? loss->rows.index[first + i] : first + i;
         float *f = (float *)block->logits + i * classes;
         double *d = (double *)block->logits + i * classes;
-        for (int c = 0; c < classes; ++c)
+        for (int c = 0; c < classes; c++)
             block->values[c] = (loss->single ? (double)f[c] : d[c]) + weight[c * stride + loss->cols];
         total += softmax_row(block->values, classes, loss->rows.labels[row]);
-        for (int c = 0; c < classes; ++c) {
+        for (int c = 0; c < classes; c++) {
             gradient[c * stride + loss->cols] += block->values[c];
             if (loss->single)
                 f[c] = (float)block->values[c];
@@ -177,11 +177,11 @@ static void multiply_gradient(const struct softmax_loss *loss, const struct bloc
     else
         cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, classes, cols, n, 1, block->logits, classes, rows, cols, 0,
                     block->gradient, cols);
-    for (int c = 0; c < classes; ++c) {
+    for (int c = 0; c < classes; c++) {
         double *to = gradient + c * (loss->cols + 1);
         const float *f = (const float *)block->gradient + c * loss->cols;
         const double *d = (const double *)block->gradient + c * loss->cols;
-        for (int64_t j = 0; j < loss->cols; ++j)
+        for (int64_t j = 0; j < loss->cols; j++)
             to[j] += loss->single ? (double)f[j] : d[j];
     }
 }
@@ -211,8 +211,8 @@ double softmax_loss_evaluate(struct softmax_loss *loss, const double *weight, do
 {
     int64_t stride = loss->cols + 1, parameters = loss->classes * stride;
     double scale = 1 / (double)loss->rows.count, total = 0;
-    for (int c = 0; c < loss->classes; ++c)
-        for (int64_t j = 0; j < loss->cols; ++j) {
+    for (int c = 0; c < loss->classes; c++)
+        for (int64_t j = 0; j < loss->cols; j++) {
             int64_t at = c * loss->cols + j;
             if (loss->single)
                 ((float *)loss->weight)[at] = (float)weight[c * stride + j];
@@ -221,12 +221,12 @@ double softmax_loss_evaluate(struct softmax_loss *loss, const double *weight, do
         }
         /* OpenBLAS computes with one thread inside a parallel region. */
 #pragma omp parallel for schedule(dynamic) num_threads(loss->threads)
-    for (int chunk = 0; chunk < loss->chunks; ++chunk)
+    for (int chunk = 0; chunk < loss->chunks; chunk++)
         evaluate_chunk(loss, weight, chunk, &loss->blocks[omp_get_thread_num()]);
     memset(gradient, 0, (size_t)parameters * sizeof *gradient);
-    for (int chunk = 0; chunk < loss->chunks; ++chunk) {
+    for (int chunk = 0; chunk < loss->chunks; chunk++) {
         total += loss->loss[chunk];
-        for (int64_t j = 0; j < parameters; ++j)
+        for (int64_t j = 0; j < parameters; j++)
             gradient[j] += loss->gradient[chunk * parameters + j] * scale;
     }
     return total * scale;

@@ -71,7 +71,7 @@ bool windows_cut(struct windows *windows, const struct invar_sample *sample, int
     if (size > windows->bytes - windows->used)
         return false;
     uint8_t *to = windows->room + windows->used;
-    for (int64_t y = 0; y < windows->height; ++y)
+    for (int64_t y = 0; y < windows->height; y++)
         memcpy(to + (size_t)y * line, from + (size_t)(y * sample->width) * pixel, line);
     windows->used += (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     windows->used = windows->used < windows->bytes ? windows->used : windows->bytes;

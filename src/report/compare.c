@@ -83,7 +83,7 @@ static bool by_seed_read(struct comparison *c, const struct comparison_group *gr
 {
     out->count = 0;
     out->first = NULL;
-    for (int r = 0; r < group->run_count; ++r) {
+    for (int r = 0; r < group->run_count; r++) {
         const struct report_run *run = c->run[group->run[r]];
         const struct comparison_value *value = &c->value[group->run[r]][metric];
         int at = 0;
@@ -101,7 +101,7 @@ static bool by_seed_read(struct comparison *c, const struct comparison_group *gr
             continue;
         }
         while (at < out->count && (out->seed[at] != run->seed || run->seed < 0))
-            ++at;
+            at++;
         if (at == out->count) {
             out->seed[out->count++] = run->seed;
             out->sum[at] = 0;
@@ -123,11 +123,11 @@ static struct comparison_mean mean_of(const double *value, int count)
 {
     struct comparison_mean out = {.n = count, .mean = NAN, .half = NAN};
     double sum = 0, squares = 0;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         sum += value[i];
     if (count > 0)
         out.mean = sum / count;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         squares += (value[i] - out.mean) * (value[i] - out.mean);
     if (count > 1)
         out.half = invar_student_95(count - 1) * sqrt(squares / (count - 1) / count);
@@ -141,11 +141,11 @@ static bool average(struct comparison *c, struct comparison_group *group, int me
     int shared = 0;
     if (!by_seed_read(c, group, metric, own, err))
         return false;
-    for (int i = 0; i < own->count; ++i)
+    for (int i = 0; i < own->count; i++)
         work[i] = seed_mean(own, i);
     group->mean[metric] = mean_of(work, own->count);
-    for (int i = 0; i < own->count; ++i)
-        for (int k = 0; k < base->count; ++k)
+    for (int i = 0; i < own->count; i++)
+        for (int k = 0; k < base->count; k++)
             if (own->seed[i] >= 0 && own->seed[i] == base->seed[k] && comparison_alike(own->first, base->first))
                 work[shared++] = seed_mean(own, i) - seed_mean(base, k);
     group->difference[metric] = mean_of(work, shared);
@@ -177,7 +177,7 @@ static bool average_group(struct comparison *c, struct comparison_group *group, 
     struct by_seed own = {0};
     struct unlike unlike = {0};
     bool ok = by_seed_make(c, group, &own, err);
-    for (int m = 0; ok && m < c->metric_count; ++m) {
+    for (int m = 0; ok && m < c->metric_count; m++) {
         const int notes = c->note_count;
         ok = by_seed_read(c, &c->group[c->base], m, base, err);
         c->note_count = notes; /* the base says its own once, as a group */
@@ -200,7 +200,7 @@ bool comparison_average(struct comparison *c, struct invar_error *err)
     double *work = comparison_take(c, c->run_count, sizeof *work, err);
     if (!work || !by_seed_make(c, base_group, &base, err))
         return false;
-    for (int g = 0; g < c->group_count; ++g) {
+    for (int g = 0; g < c->group_count; g++) {
         struct comparison_group *group = &c->group[g];
         group->mean = comparison_take(c, c->metric_count, sizeof *group->mean, err);
         group->difference = comparison_take(c, c->metric_count, sizeof *group->difference, err);
@@ -219,18 +219,18 @@ bool comparison_clear(const struct comparison_mean *mean)
 
 static bool is_name_of(const char *text, const struct report_run *run)
 {
-    return !strcmp(text, run->folder) || !strcmp(text, run->label) || !strcmp(text, run->name);
+    return strcmp(text, run->folder) == 0 || strcmp(text, run->label) == 0 || strcmp(text, run->name) == 0;
 }
 
 static bool find_base(struct comparison *c, const char *text, struct invar_error *err)
 {
-    for (int g = 0; text && g < c->group_count; ++g)
-        if (!strcmp(text, c->group[g].name)) {
+    for (int g = 0; text && g < c->group_count; g++)
+        if (strcmp(text, c->group[g].name) == 0) {
             c->base = g;
             return true;
         }
-    for (int g = 0; text && g < c->group_count; ++g)
-        for (int r = 0; r < c->group[g].run_count; ++r)
+    for (int g = 0; text && g < c->group_count; g++)
+        for (int r = 0; r < c->group[g].run_count; r++)
             if (is_name_of(text, c->run[c->group[g].run[r]])) {
                 c->base = g;
                 return true;
@@ -262,18 +262,18 @@ static bool sort_groups(struct comparison *c, const char *name, struct invar_err
     if (!run || !value)
         return false;
     while (strcmp(c->metric[metric].name, name) != 0) /* comparison_measure made sure that it is there */
-        ++metric;
-    for (int i = 1; i < c->group_count; ++i) {
+        metric++;
+    for (int i = 1; i < c->group_count; i++) {
         const struct comparison_group moved = c->group[i];
         int at = i;
-        for (; at > 0 && behind(c, metric, &c->group[at - 1], &moved); --at)
+        for (; at > 0 && behind(c, metric, &c->group[at - 1], &moved); at--)
             c->group[at] = c->group[at - 1];
         c->group[at] = moved;
     }
-    for (int g = 0; g < c->group_count; ++g) {
+    for (int g = 0; g < c->group_count; g++) {
         if (c->group[g].name == base)
             c->base = g;
-        for (int r = 0; r < c->group[g].run_count; ++r) {
+        for (int r = 0; r < c->group[g].run_count; r++) {
             run[count] = c->run[c->group[g].run[r]];
             value[count] = c->value[c->group[g].run[r]];
             c->group[g].run[r] = count++;
@@ -289,10 +289,10 @@ static bool sort_groups(struct comparison *c, const char *name, struct invar_err
 static bool note_seeds(struct comparison *c, struct invar_error *err)
 {
     int most = 0, shared = 0;
-    for (int g = 0; g < c->group_count; ++g) {
+    for (int g = 0; g < c->group_count; g++) {
         const struct comparison_group *group = &c->group[g];
-        for (int i = 0; i < group->run_count; ++i)
-            for (int k = 0; k < i; ++k)
+        for (int i = 0; i < group->run_count; i++)
+            for (int k = 0; k < i; k++)
                 if (c->run[group->run[i]]->seed >= 0 && c->run[group->run[i]]->seed == c->run[group->run[k]]->seed) {
                     if (!comparison_note(c, err,
                                          "%s and %s have the same seed and the same recipe: their mean counts "
@@ -301,7 +301,7 @@ static bool note_seeds(struct comparison *c, struct invar_error *err)
                         return false;
                     k = i;
                 }
-        for (int m = 0; m < c->metric_count; ++m) {
+        for (int m = 0; m < c->metric_count; m++) {
             most = group->mean[m].n > most ? group->mean[m].n : most;
             if (g != c->base && group->difference[m].n > shared)
                 shared = group->difference[m].n;
@@ -321,11 +321,11 @@ static bool note_seeds(struct comparison *c, struct invar_error *err)
 static bool note_problems(struct comparison *c, struct invar_error *err)
 {
     bool any_robust = false;
-    for (int r = 0; r < c->run_count; ++r)
+    for (int r = 0; r < c->run_count; r++)
         any_robust |= c->run[r]->robustness != NULL;
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         const struct report_run *run = c->run[r];
-        for (int i = 0; i < run->problem_count; ++i)
+        for (int i = 0; i < run->problem_count; i++)
             if (!comparison_note(c, err, "%s", run->problem[i]))
                 return false;
         if (!run->finished &&
@@ -348,7 +348,7 @@ static bool note_problems(struct comparison *c, struct invar_error *err)
 static bool note_older(struct comparison *c, struct invar_error *err)
 {
     int older = 0, most = 0;
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         older += c->run[r]->defaulted > 0;
         most = c->run[r]->defaulted > most ? c->run[r]->defaulted : most;
     }
@@ -361,7 +361,7 @@ static bool note_older(struct comparison *c, struct invar_error *err)
 /* Presets of other codes may choose on the test split; whoever reads the table is to know. */
 static bool note_choices(struct comparison *c, struct invar_error *err)
 {
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         const cJSON *result;
         cJSON_ArrayForEach(result, c->run[r]->probe)
         {
@@ -379,14 +379,14 @@ static bool note_data(struct comparison *c, struct invar_error *err)
 {
     char difference[256];
 
-    for (int r = 1; r < c->run_count; ++r)
+    for (int r = 1; r < c->run_count; r++)
         if (strcmp(c->run[r]->source, c->run[0]->source) == 0 &&
             !invar_data_identity_same(c->run[0]->identity, c->run[r]->identity, difference, sizeof difference))
             return comparison_note(c, err,
                                    "%s had other contents when %s was trained than when %s was: they differ in %s: "
                                    "numbers of different data are no comparison of methods",
                                    c->run[r]->source, c->run[r]->folder, c->run[0]->folder, difference);
-    for (int r = 1; r < c->run_count; ++r)
+    for (int r = 1; r < c->run_count; r++)
         if (strcmp(c->run[r]->source, c->run[0]->source) != 0)
             return comparison_note(c, err,
                                    "the runs are of different data (%s and %s): numbers of different data are "

@@ -7,13 +7,13 @@
 
 static bool is_identity(const char *key)
 {
-    return !strcmp(key, "training.seed") || !strcmp(key, "name");
+    return strcmp(key, "training.seed") == 0 || strcmp(key, "name") == 0;
 }
 
 /* Recipes of one version have their options in one order, so the place in the other is the place to look first. */
 static const char *value_of(const struct report_run *run, const char *key, int likely)
 {
-    if (likely < run->setting_count && !strcmp(run->setting[likely].key, key))
+    if (likely < run->setting_count && strcmp(run->setting[likely].key, key) == 0)
         return run->setting[likely].value;
     return report_run_setting(run, key);
 }
@@ -21,7 +21,7 @@ static const char *value_of(const struct report_run *run, const char *key, int l
 /* Every option of a has the same value in b. */
 static bool covered(const struct report_run *a, const struct report_run *b)
 {
-    for (int i = 0; i < a->setting_count; ++i) {
+    for (int i = 0; i < a->setting_count; i++) {
         const char *other = value_of(b, a->setting[i].key, i);
         if (!is_identity(a->setting[i].key) && (!other || strcmp(other, a->setting[i].value) != 0))
             return false;
@@ -38,7 +38,7 @@ static bool add_to_group(struct comparison *c, int run, struct invar_error *err)
 {
     int g = 0;
     while (g < c->group_count && !same_but_seed(c->run[c->group[g].run[0]], c->run[run]))
-        ++g;
+        g++;
     struct comparison_group *group = &c->group[g];
     if (g == c->group_count) {
         group->run = comparison_take(c, c->run_count, sizeof *group->run, err);
@@ -63,8 +63,8 @@ const char *comparison_setting(const struct comparison *c, int group, const char
 
 static bool is_listed(const struct comparison *c, const char *key)
 {
-    for (int k = 0; k < c->key_count; ++k)
-        if (!strcmp(c->key[k], key))
+    for (int k = 0; k < c->key_count; k++)
+        if (strcmp(c->key[k], key) == 0)
             return true;
     return false;
 }
@@ -73,14 +73,14 @@ static bool is_listed(const struct comparison *c, const char *key)
 static bool find_keys(struct comparison *c, struct invar_error *err)
 {
     int capacity = 0;
-    for (int g = 0; g < c->group_count; ++g)
+    for (int g = 0; g < c->group_count; g++)
         capacity += first_run(c, g)->setting_count;
     c->key = comparison_take(c, capacity, sizeof *c->key, err);
-    for (int g = 0; c->key && g < c->group_count; ++g)
-        for (int i = 0; i < first_run(c, g)->setting_count; ++i) {
+    for (int g = 0; c->key && g < c->group_count; g++)
+        for (int i = 0; i < first_run(c, g)->setting_count; i++) {
             const struct report_setting *setting = &first_run(c, g)->setting[i];
             bool differs = false;
-            for (int other = 0; other < c->group_count && !differs; ++other) {
+            for (int other = 0; other < c->group_count && !differs; other++) {
                 const char *value = value_of(first_run(c, other), setting->key, i);
                 differs = first_run(c, other)->recipe && (!value || strcmp(value, setting->value) != 0);
             }
@@ -99,16 +99,17 @@ static bool name_group(struct comparison *c, int group, struct invar_error *err)
     int count = 0, twins = 0;
     bool ok = invar_text_printf(&text, err, "%s", name);
 
-    for (int k = 0; ok && k < c->key_count; ++k) {
+    for (int k = 0; ok && k < c->key_count; k++) {
         const char *own = comparison_setting(c, group, c->key[k]), *dot = strrchr(c->key[k], '.');
         bool differs = false;
-        for (int g = 0; g < c->group_count; ++g)
-            differs |= !strcmp(first_run(c, g)->name, name) && strcmp(comparison_setting(c, g, c->key[k]), own) != 0;
+        for (int g = 0; g < c->group_count; g++)
+            differs |=
+                strcmp(first_run(c, g)->name, name) == 0 && strcmp(comparison_setting(c, g, c->key[k]), own) != 0;
         if (differs && ++count <= FEW)
             ok = invar_text_printf(&text, err, " %s=%s", dot ? dot + 1 : c->key[k], own);
     }
-    for (int g = 0; g < c->group_count; ++g)
-        twins += !strcmp(first_run(c, g)->name, name);
+    for (int g = 0; g < c->group_count; g++)
+        twins += strcmp(first_run(c, g)->name, name) == 0;
     if (ok && count > FEW && twins > 1)
         ok = invar_text_printf(&text, err, " ... (%s)", first_run(c, group)->label);
     else if (ok && count == 0 && twins > 1) /* runs without a recipe */
@@ -123,12 +124,12 @@ bool comparison_form_groups(struct comparison *c, struct invar_error *err)
     c->group = comparison_take(c, c->run_count, sizeof *c->group, err);
     if (!c->group)
         return false;
-    for (int r = 0; r < c->run_count; ++r)
+    for (int r = 0; r < c->run_count; r++)
         if (!add_to_group(c, r, err))
             return false;
     if (!find_keys(c, err))
         return false;
-    for (int g = 0; g < c->group_count; ++g)
+    for (int g = 0; g < c->group_count; g++)
         if (!name_group(c, g, err))
             return false;
     return true;

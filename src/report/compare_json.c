@@ -25,7 +25,7 @@ static void add_mean(cJSON *object, const char *name, const struct comparison_me
 static void add_metrics(const struct comparison *c, cJSON *root)
 {
     cJSON *metrics = cJSON_AddArrayToObject(root, "metrics");
-    for (int m = 0; m < c->metric_count; ++m) {
+    for (int m = 0; m < c->metric_count; m++) {
         cJSON *metric = cJSON_CreateObject();
         cJSON_AddStringToObject(metric, "name", c->metric[m].name);
         cJSON_AddStringToObject(metric, "unit", c->metric[m].unit);
@@ -52,7 +52,7 @@ static void add_run(const struct comparison *c, int r, const char *group, cJSON 
     if (run->machines)
         cJSON_AddItemToObject(object, "machine", cJSON_Duplicate(run->machines, true));
     values = cJSON_AddObjectToObject(object, "values");
-    for (int m = 0; m < c->metric_count; ++m)
+    for (int m = 0; m < c->metric_count; m++)
         add_number(values, c->metric[m].name, c->value[r][m].value);
     cJSON_AddItemToArray(runs, object);
 }
@@ -63,14 +63,14 @@ static void add_group(const struct comparison *c, int g, cJSON *groups)
     cJSON *object = cJSON_CreateObject(), *runs, *options, *means, *differences;
     cJSON_AddStringToObject(object, "name", group->name);
     runs = cJSON_AddArrayToObject(object, "runs");
-    for (int r = 0; r < group->run_count; ++r)
+    for (int r = 0; r < group->run_count; r++)
         cJSON_AddItemToArray(runs, cJSON_CreateString(c->run[group->run[r]]->folder));
     options = cJSON_AddObjectToObject(object, "options");
-    for (int k = 0; k < c->key_count; ++k)
+    for (int k = 0; k < c->key_count; k++)
         cJSON_AddStringToObject(options, c->key[k], comparison_setting(c, g, c->key[k]));
     means = cJSON_AddObjectToObject(object, "means");
     differences = g == c->base ? NULL : cJSON_AddObjectToObject(object, "differences");
-    for (int m = 0; m < c->metric_count; ++m) {
+    for (int m = 0; m < c->metric_count; m++) {
         add_mean(means, c->metric[m].name, &group->mean[m]);
         if (differences)
             add_mean(differences, c->metric[m].name, &group->difference[m]);
@@ -83,7 +83,7 @@ static void add_machines(cJSON *root, const char *name, const struct comparison_
 {
     cJSON *fields = cJSON_AddArrayToObject(root, name);
 
-    for (int i = 0; i < machines->count; ++i)
+    for (int i = 0; i < machines->count; i++)
         cJSON_AddItemToArray(fields, cJSON_CreateString(machines->field[i]));
 }
 
@@ -94,15 +94,15 @@ cJSON *comparison_json(struct comparison *c)
     add_metrics(c, root);
     runs = cJSON_AddArrayToObject(root, "runs");
     groups = cJSON_AddArrayToObject(root, "groups");
-    for (int g = 0; g < c->group_count; ++g) {
-        for (int r = 0; r < c->group[g].run_count; ++r)
+    for (int g = 0; g < c->group_count; g++) {
+        for (int r = 0; r < c->group[g].run_count; r++)
             add_run(c, c->group[g].run[r], c->group[g].name, runs);
         add_group(c, g, groups);
     }
     add_machines(root, "trained_differs", &c->trained);
     add_machines(root, "measured_differs", &c->measured);
     notes = cJSON_AddArrayToObject(root, "notes");
-    for (int i = 0; i < c->note_count; ++i)
+    for (int i = 0; i < c->note_count; i++)
         cJSON_AddItemToArray(notes, cJSON_CreateString(c->note[i]));
     return root;
 }

@@ -30,13 +30,13 @@ bool comparison_labels(struct comparison *c, struct invar_error *err)
 {
     const char **text = comparison_take(c, c->run_count + 1, sizeof *text, err);
 
-    for (int r = 0; text && r < c->run_count; ++r) {
+    for (int r = 0; text && r < c->run_count; r++) {
         int k = 0;
         text[r] = describe(c, c->run[r]->probe, err);
         if (!text[r])
             return false;
         while (k < r && strcmp(text[k], text[r]) != 0)
-            ++k;
+            k++;
         if (*text[r] && k == r && !comparison_note(c, err, "%s, and probes are of those", text[r]))
             return false;
     }

@@ -33,13 +33,13 @@ static const char *values_of(struct comparison *c, int run, bool measured, const
     const int count = report_run_machines(c->run[run], measured, machine, MOST_MACHINES);
     int distinct = 0;
 
-    for (int i = 0; all && i < count; ++i) {
+    for (int i = 0; all && i < count; i++) {
         const char *value = value_of(c, machine[i], key, err);
         int k = 0;
         if (!value)
             return NULL;
         while (k < distinct && strcmp(seen[k], value) != 0)
-            ++k;
+            k++;
         if (!*value || k < distinct)
             continue;
         seen[distinct++] = value;
@@ -54,13 +54,13 @@ static const char *describe(struct comparison *c, bool measured, int field, stru
     const char **value = comparison_take(c, c->run_count, sizeof *value, err), *text = fields[field].shown;
     int distinct = 0;
 
-    for (int r = 0; value && r < c->run_count; ++r) {
+    for (int r = 0; value && r < c->run_count; r++) {
         int k = 0;
         value[r] = values_of(c, r, measured, fields[field].key, err);
         if (!value[r])
             return NULL;
         while (k < r && strcmp(value[k], value[r]) != 0)
-            ++k;
+            k++;
         if (!*value[r] || k < r)
             continue;
         text = comparison_text_of(c, err, "%s%s %s (%s)", text, distinct++ ? " and" : "", value[r],
@@ -76,7 +76,7 @@ static bool compare_machines(struct comparison *c, bool measured, struct compari
 {
     const char *all = "";
 
-    for (int f = 0; f < FIELDS; ++f) {
+    for (int f = 0; f < FIELDS; f++) {
         const char *text = describe(c, measured, f, err);
         if (!text)
             return false;

@@ -18,8 +18,8 @@ static const struct own_name {
 
 static const struct own_name *find_own(const char *name)
 {
-    for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; ++i)
-        if (!strcmp(own_names[i].name, name))
+    for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; i++)
+        if (strcmp(own_names[i].name, name) == 0)
             return &own_names[i];
     return NULL;
 }
@@ -65,7 +65,7 @@ static bool put_item(struct invar_text *out, const cJSON *item, struct invar_err
 static bool put_items(struct invar_text *out, const cJSON *object, const char *const *names, struct invar_error *err)
 {
     bool ok = true;
-    for (; ok && *names; ++names)
+    for (; ok && *names; names++)
         ok = put_item(out, cJSON_GetObjectItemCaseSensitive(object, *names), err);
     return ok;
 }
@@ -103,7 +103,7 @@ static const char *probe_protocol(struct comparison *c, const cJSON *result, str
     bool ok = invar_text_printf(&text, err, "%s", text_in(protocol, "method") ? text_in(protocol, "method") : "");
     item = cJSON_GetObjectItemCaseSensitive(protocol, "options");
     for (item = item ? item->child : NULL; ok && item; item = item->next)
-        ok = !strcmp(item->string, "seed") || put_item(&text, item, err);
+        ok = strcmp(item->string, "seed") == 0 || put_item(&text, item, err);
     return keep_text(c, ok, &text, err);
 }
 
@@ -125,7 +125,8 @@ static const char *robustness_basis(struct comparison *c, const cJSON *results, 
 
 bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b)
 {
-    return !strcmp(a->basis, b->basis) && (!*a->protocol || !*b->protocol || !strcmp(a->protocol, b->protocol)) &&
+    return strcmp(a->basis, b->basis) == 0 &&
+           (!*a->protocol || !*b->protocol || strcmp(a->protocol, b->protocol) == 0) &&
            invar_data_identity_same(a->identity, b->identity, NULL, 0);
 }
 
@@ -191,8 +192,8 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
 
 static bool is_listed(const struct comparison *c, const char *name)
 {
-    for (int m = 0; m < c->metric_count; ++m)
-        if (!strcmp(c->metric[m].name, name))
+    for (int m = 0; m < c->metric_count; m++)
+        if (strcmp(c->metric[m].name, name) == 0)
             return true;
     return false;
 }
@@ -211,24 +212,24 @@ static void describe(struct comparison_metric *metric, const struct comparison *
 
     metric->unit = own ? own->unit : "";
     metric->better = own ? own->better : 0;
-    for (int r = 0; r < c->run_count && !own; ++r) {
+    for (int r = 0; r < c->run_count && !own; r++) {
         const cJSON *found = find_number(c->run[r]->probe, metric->name, "top1", &top);
-        if (found && (!strcmp(found->string, "top1") || !strcmp(found->string, "top5"))) {
+        if (found && (strcmp(found->string, "top1") == 0 || strcmp(found->string, "top5") == 0)) {
             metric->unit = "%";
             metric->better = 1;
         }
     }
-    for (int i = 0; more[i] && !own; ++i)
-        if (!strcmp(last, more[i]))
+    for (int i = 0; more[i] && !own; i++)
+        if (strcmp(last, more[i]) == 0)
             metric->better = 1;
-    if (!strcmp(metric->name, "clean"))
+    if (strcmp(metric->name, "clean") == 0)
         last = "error";
-    for (int i = 0; less[i] && !own; ++i)
-        if (!strncmp(metric->name, "loss", 4) || !strncmp(last, less[i], strlen(less[i]))) {
+    for (int i = 0; less[i] && !own; i++)
+        if (strncmp(metric->name, "loss", 4) == 0 || strncmp(last, less[i], strlen(less[i])) == 0) {
             metric->better = -1;
             if (strstr("mCE mrCE CE rCE error mean_error", less[i]))
                 metric->unit = "%";
-            if (!strcmp(less[i], "seconds"))
+            if (strcmp(less[i], "seconds") == 0)
                 metric->unit = "s";
         }
 }
@@ -252,7 +253,7 @@ static bool add_metric(struct comparison *c, const char *name, struct invar_erro
 /* mean_error, mCE and mrCE, of the benchmark's corruptions and (_19) of all. */
 static bool is_mean(const char *name)
 {
-    return !strncmp(name, "mean_error", 10) || !strncmp(name, "mCE", 3) || !strncmp(name, "mrCE", 4);
+    return strncmp(name, "mean_error", 10) == 0 || strncmp(name, "mCE", 3) == 0 || strncmp(name, "mrCE", 4) == 0;
 }
 
 /* A classifier by its name, a regression by R2. */
@@ -271,11 +272,11 @@ static bool add_result(struct comparison *c, const cJSON *item, struct invar_err
 /* Every classifier of probe.json, then the errors of robustness.json. */
 static bool add_results(struct comparison *c, struct invar_error *err)
 {
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         const cJSON *item;
         cJSON_ArrayForEach(item, c->run[r]->probe) if (!add_result(c, item, err)) return false;
     }
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         const cJSON *results = c->run[r]->robustness, *item;
         const cJSON *clean = cJSON_GetObjectItemCaseSensitive(results, "clean");
         if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(clean, "error")) && !add_metric(c, "clean.error", err))
@@ -290,7 +291,7 @@ static bool any_has(struct comparison *c, const char *name, bool *out, struct in
 {
     struct comparison_value value;
     *out = false;
-    for (int r = 0; r < c->run_count && !*out; ++r) {
+    for (int r = 0; r < c->run_count && !*out; r++) {
         if (!look_up(c, c->run[r], name, &value, err))
             return false;
         *out = !isnan(value.value);
@@ -303,7 +304,7 @@ static bool add_usual(struct comparison *c, struct invar_error *err)
     bool there;
     if (!add_results(c, err))
         return false;
-    for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; ++i)
+    for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; i++)
         if (!any_has(c, own_names[i].name, &there, err) || (there && !add_metric(c, own_names[i].name, err)))
             return false;
     return true;
@@ -317,7 +318,7 @@ static bool refuse(struct comparison *c, const char *option, const char *name, s
     c->metric_count = 0;
     if (!add_usual(c, err))
         return false;
-    for (int m = 0; m < c->metric_count && used < sizeof known; ++m)
+    for (int m = 0; m < c->metric_count && used < sizeof known; m++)
         used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", m ? ", " : "", c->metric[m].name);
     return invar_error_set(
         err, INVAR_ERROR_USAGE,
@@ -340,12 +341,12 @@ static void set_decimals(struct comparison *c, int m)
 {
     struct comparison_metric *metric = &c->metric[m];
     double largest = 0;
-    for (int r = 0; r < c->run_count; ++r)
+    for (int r = 0; r < c->run_count; r++)
         if (fabs(c->value[r][m].value) > largest)
             largest = fabs(c->value[r][m].value);
-    if (!strcmp(metric->unit, "%"))
+    if (strcmp(metric->unit, "%") == 0)
         metric->decimals = 2;
-    else if (!strcmp(metric->unit, "s"))
+    else if (strcmp(metric->unit, "s") == 0)
         metric->decimals = largest >= 100 ? 0 : 1;
     else
         metric->decimals = largest >= 1e6 || largest < 0.01 ? -1 : largest >= 1000 ? 0 : largest >= 10 ? 2 : 4;
@@ -357,22 +358,22 @@ bool comparison_measure(struct comparison *c, const struct comparison_options *o
     c->value = comparison_take(c, c->run_count, sizeof *c->value, err);
     if (!c->metric || !c->value)
         return false;
-    for (int i = 0; i < options->metric_count; ++i)
+    for (int i = 0; i < options->metric_count; i++)
         if (!add_asked(c, "--metric", options->metric[i], err))
             return false;
     if (!options->metric_count && !add_usual(c, err))
         return false;
     if (options->sort && !add_asked(c, "--sort", options->sort, err))
         return false;
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         c->value[r] = comparison_take(c, c->metric_count, sizeof **c->value, err);
         if (!c->value[r])
             return false;
-        for (int m = 0; m < c->metric_count; ++m)
+        for (int m = 0; m < c->metric_count; m++)
             if (!look_up(c, c->run[r], c->metric[m].name, &c->value[r][m], err))
                 return false;
     }
-    for (int m = 0; m < c->metric_count; ++m)
+    for (int m = 0; m < c->metric_count; m++)
         set_decimals(c, m);
     return true;
 }

@@ -12,7 +12,7 @@ enum { SPACE = 2 };
 static int width_of(const char *text)
 {
     int width = 0;
-    for (; *text; ++text)
+    for (; *text; text++)
         width += ((unsigned char)*text & 0xc0) != 0x80;
     return width;
 }
@@ -20,7 +20,7 @@ static int width_of(const char *text)
 static int column_width(const struct comparison_table *table, int column)
 {
     int width = width_of(table->heading[column]);
-    for (int row = 0; row < table->rows; ++row) {
+    for (int row = 0; row < table->rows; row++) {
         const int own = width_of(table->cell[row * table->columns + column]);
         width = own > width ? own : width;
     }
@@ -73,18 +73,18 @@ static bool put_table(struct invar_text *out, const struct comparison_table *tab
     int names = 0;
     if ((out->size && !invar_text_printf(out, err, "\n")) || !put_words(out, table->title, "", "", width, err))
         return false;
-    for (int column = 0; column < table->left; ++column)
+    for (int column = 0; column < table->left; column++)
         names += column_width(table, column) + (column ? SPACE : 0);
     for (int first = table->left, end; first < table->columns; first = end) {
         int used = names;
-        for (end = first; end < table->columns; ++end) {
+        for (end = first; end < table->columns; end++) {
             used += SPACE + column_width(table, end);
             if (used > width && end > first)
                 break;
         }
         if (first > table->left && !invar_text_printf(out, err, "\n"))
             return false;
-        for (int row = -1; row < table->rows; ++row)
+        for (int row = -1; row < table->rows; row++)
             if (!put_line(out, table, row, first, end, err))
                 return false;
     }
@@ -97,10 +97,10 @@ bool comparison_text(struct comparison *c, int width, struct invar_text *out, st
     int count;
     if (!comparison_tables(c, &tables, &count, err))
         return false;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         if (!put_table(out, &tables[i], width, err))
             return false;
-    for (int i = 0; i < c->note_count; ++i)
+    for (int i = 0; i < c->note_count; i++)
         if ((i == 0 && !invar_text_printf(out, err, "\n")) || !put_words(out, c->note[i], "- ", "  ", width, err))
             return false;
     return true;
@@ -110,7 +110,7 @@ bool comparison_text(struct comparison *c, int width, struct invar_text *out, st
 
 static bool put_escaped(struct invar_text *out, const char *text, struct invar_error *err)
 {
-    for (; *text; ++text)
+    for (; *text; text++)
         if (!invar_text_printf(out, err, strchr("|*_<`\\", *text) ? "\\%c" : "%c", *text))
             return false;
     return true;
@@ -120,7 +120,7 @@ static bool put_markdown_line(struct invar_text *out, const struct comparison_ta
                               struct invar_error *err)
 {
     const char **cell = row < 0 ? table->heading : table->cell + row * table->columns;
-    for (int column = 0; column < table->columns; ++column)
+    for (int column = 0; column < table->columns; column++)
         if (!invar_text_printf(out, err, "| ") || !put_escaped(out, cell[column], err) ||
             !invar_text_printf(out, err, " "))
             return false;
@@ -132,12 +132,12 @@ static bool put_markdown(struct invar_text *out, const struct comparison_table *
     if (!invar_text_printf(out, err, "%s**", out->size ? "\n" : "") || !put_escaped(out, table->title, err) ||
         !invar_text_printf(out, err, "**\n\n") || !put_markdown_line(out, table, -1, err))
         return false;
-    for (int column = 0; column < table->columns; ++column)
+    for (int column = 0; column < table->columns; column++)
         if (!invar_text_printf(out, err, column < table->left ? "| --- " : "| ---: "))
             return false;
     if (!invar_text_printf(out, err, "|\n"))
         return false;
-    for (int row = 0; row < table->rows; ++row)
+    for (int row = 0; row < table->rows; row++)
         if (!put_markdown_line(out, table, row, err))
             return false;
     return !table->foot || (invar_text_printf(out, err, "\n") && put_escaped(out, table->foot, err) &&
@@ -150,10 +150,10 @@ bool comparison_markdown(struct comparison *c, struct invar_text *out, struct in
     int count;
     if (!comparison_tables(c, &tables, &count, err))
         return false;
-    for (int i = 0; i < count; ++i)
+    for (int i = 0; i < count; i++)
         if (!put_markdown(out, &tables[i], err))
             return false;
-    for (int i = 0; i < c->note_count; ++i)
+    for (int i = 0; i < c->note_count; i++)
         if (!invar_text_printf(out, err, "%s- ", i ? "" : "\n") || !put_escaped(out, c->note[i], err) ||
             !invar_text_printf(out, err, "\n"))
             return false;
@@ -178,7 +178,7 @@ static bool put_field(struct invar_text *out, const char *text, struct invar_err
     if (!strpbrk(text, ",\"\n\r"))
         return invar_text_printf(out, err, "%s%s", mark, text);
     bool ok = invar_text_printf(out, err, "\"%s", mark);
-    for (; ok && *text; ++text)
+    for (; ok && *text; text++)
         ok = invar_text_printf(out, err, *text == '"' ? "\"\"" : "%c", *text);
     return ok && invar_text_printf(out, err, "\"");
 }
@@ -192,21 +192,21 @@ static bool put_csv_heading(struct comparison *c, struct invar_text *out, struct
 {
     bool ok = put_field(out, "kind", err) && put_field(out, "group", err) && put_field(out, "run", err) &&
               put_field(out, "seed", err);
-    for (int m = 0; ok && m < c->metric_count; ++m) {
+    for (int m = 0; ok && m < c->metric_count; m++) {
         static const char *const parts[] = {"%s", "%s low", "%s high", "%s n"};
-        for (int i = 0; ok && i < 4; ++i) {
+        for (int i = 0; ok && i < 4; i++) {
             const char *heading = comparison_text_of(c, err, parts[i], c->metric[m].name);
             ok = heading && put_field(out, heading, err);
         }
     }
-    for (int k = 0; ok && k < c->key_count; ++k)
+    for (int k = 0; ok && k < c->key_count; k++)
         ok = put_field(out, c->key[k], err);
     return ok && invar_text_printf(out, err, "\n");
 }
 
 static bool put_csv_settings(const struct comparison *c, int group, struct invar_text *out, struct invar_error *err)
 {
-    for (int k = 0; k < c->key_count; ++k)
+    for (int k = 0; k < c->key_count; k++)
         if (!put_field(out, comparison_setting(c, group, c->key[k]), err))
             return false;
     return invar_text_printf(out, err, "\n");
@@ -218,7 +218,7 @@ static bool put_csv_run(const struct comparison *c, int group, int r, struct inv
               put_field(out, c->run[r]->folder, err) &&
               (c->run[r]->seed < 0 ? invar_text_printf(out, err, ",")
                                    : invar_text_printf(out, err, ",%lld", (long long)c->run[r]->seed));
-    for (int m = 0; ok && m < c->metric_count; ++m)
+    for (int m = 0; ok && m < c->metric_count; m++)
         ok = put_double(out, c->value[r][m].value, err) && invar_text_printf(out, err, ",,,");
     return ok && put_csv_settings(c, group, out, err);
 }
@@ -229,7 +229,7 @@ static bool put_csv_mean(const struct comparison *c, int group, bool difference,
     const struct comparison_mean *mean = difference ? c->group[group].difference : c->group[group].mean;
     bool ok = put_field(out, difference ? "difference" : "mean", err) && put_field(out, c->group[group].name, err) &&
               invar_text_printf(out, err, ",,");
-    for (int m = 0; ok && m < c->metric_count; ++m)
+    for (int m = 0; ok && m < c->metric_count; m++)
         ok = put_double(out, mean[m].mean, err) && put_double(out, mean[m].mean - mean[m].half, err) &&
              put_double(out, mean[m].mean + mean[m].half, err) && invar_text_printf(out, err, ",%d", mean[m].n);
     return ok && put_csv_settings(c, group, out, err);
@@ -238,12 +238,12 @@ static bool put_csv_mean(const struct comparison *c, int group, bool difference,
 bool comparison_csv(struct comparison *c, struct invar_text *out, struct invar_error *err)
 {
     bool ok = put_csv_heading(c, out, err);
-    for (int g = 0; ok && g < c->group_count; ++g)
-        for (int r = 0; ok && r < c->group[g].run_count; ++r)
+    for (int g = 0; ok && g < c->group_count; g++)
+        for (int r = 0; ok && r < c->group[g].run_count; r++)
             ok = put_csv_run(c, g, c->group[g].run[r], out, err);
-    for (int g = 0; ok && g < c->group_count; ++g)
+    for (int g = 0; ok && g < c->group_count; g++)
         ok = put_csv_mean(c, g, false, out, err);
-    for (int g = 0; ok && g < c->group_count; ++g)
+    for (int g = 0; ok && g < c->group_count; g++)
         ok = g == c->base || put_csv_mean(c, g, true, out, err);
     return ok;
 }

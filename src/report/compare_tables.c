@@ -28,7 +28,7 @@ bool comparison_table_make(struct comparison *c, struct comparison_table *out, c
     *out = (struct comparison_table){.rows = rows, .columns = columns, .title = title, .left = left};
     out->heading = comparison_take(c, columns, sizeof *out->heading, err);
     out->cell = comparison_take(c, rows * columns, sizeof *out->cell, err);
-    for (int i = 0; out->cell && i < rows * columns; ++i)
+    for (int i = 0; out->cell && i < rows * columns; i++)
         out->cell[i] = "";
     return out->heading && out->cell;
 }
@@ -43,7 +43,7 @@ static bool metric_table(struct comparison *c, struct comparison_table *out, con
         return false;
     out->heading[0] = first;
     out->heading[1] = second;
-    for (int m = 0; m < c->metric_count; ++m) {
+    for (int m = 0; m < c->metric_count; m++) {
         comparison_heading(heading, sizeof heading, &c->metric[m]);
         out->heading[NAMES + m] = comparison_text_of(c, err, "%s", heading);
         if (!out->heading[NAMES + m])
@@ -54,8 +54,8 @@ static bool metric_table(struct comparison *c, struct comparison_table *out, con
 
 const char *comparison_run_name(const struct comparison *c, int run)
 {
-    for (int other = 0; other < c->run_count; ++other)
-        if (other != run && !strcmp(c->run[other]->label, c->run[run]->label))
+    for (int other = 0; other < c->run_count; other++)
+        if (other != run && strcmp(c->run[other]->label, c->run[run]->label) == 0)
             return c->run[run]->folder;
     return c->run[run]->label;
 }
@@ -64,12 +64,12 @@ static bool run_table(struct comparison *c, struct comparison_table *out, struct
 {
     if (!metric_table(c, out, "runs", c->run_count, "run", "seed", err))
         return false;
-    for (int r = 0; r < c->run_count; ++r) {
+    for (int r = 0; r < c->run_count; r++) {
         const char **cell = out->cell + r * out->columns;
         const long long seed = (long long)c->run[r]->seed;
         cell[0] = comparison_run_name(c, r);
         cell[1] = seed >= 0 ? comparison_text_of(c, err, "%lld", seed) : "-";
-        for (int m = 0; m < c->metric_count; ++m) {
+        for (int m = 0; m < c->metric_count; m++) {
             char number[32];
             comparison_number(number, &c->metric[m], c->value[r][m].value, false);
             cell[2 + m] = comparison_text_of(c, err, "%s", number[0] ? number : "-");
@@ -100,11 +100,11 @@ static bool mean_row(struct comparison *c, const struct comparison_group *group,
 {
     const struct comparison_mean *mean = difference ? group->difference : group->mean;
     int n = 0;
-    for (int m = 0; m < c->metric_count; ++m)
+    for (int m = 0; m < c->metric_count; m++)
         n = mean[m].n > n ? mean[m].n : n;
     cell[0] = group->name;
     cell[1] = comparison_text_of(c, err, "%d", n);
-    for (int m = 0; m < c->metric_count; ++m) {
+    for (int m = 0; m < c->metric_count; m++) {
         cell[2 + m] = mean_text(c, m, &mean[m], difference, n, err);
         if (!cell[2 + m])
             return false;
@@ -117,7 +117,7 @@ static bool mean_table(struct comparison *c, struct comparison_table *out, struc
     if (!metric_table(c, out, "means over seeds, with the 95 % interval (Student's t)", c->group_count, "group", "n",
                       err))
         return false;
-    for (int g = 0; g < c->group_count; ++g)
+    for (int g = 0; g < c->group_count; g++)
         if (!mean_row(c, &c->group[g], false, out->cell + g * out->columns, err))
             return false;
     return true;
@@ -130,12 +130,12 @@ static bool difference_table(struct comparison *c, struct comparison_table *out,
         comparison_text_of(c, err, "differences to %s, seed by seed, with the 95 %% interval", c->group[c->base].name);
     if (!title || !metric_table(c, out, title, c->group_count - 1, "group", "n", err))
         return false;
-    for (int g = 0, row = 0; g < c->group_count; ++g) {
+    for (int g = 0, row = 0; g < c->group_count; g++) {
         if (g == c->base)
             continue;
         if (!mean_row(c, &c->group[g], true, out->cell + row++ * out->columns, err))
             return false;
-        for (int m = 0; m < c->metric_count; ++m)
+        for (int m = 0; m < c->metric_count; m++)
             any |= comparison_clear(&c->group[g].difference[m]);
     }
     if (any)
@@ -148,7 +148,7 @@ static size_t term_length(const char *key)
 {
     static const char terms[] = "terms.";
     const size_t before = sizeof terms - 1;
-    return strncmp(key, terms, before) ? 0 : before + strcspn(key + before, ".");
+    return strncmp(key, terms, before) != 0 ? 0 : before + strcspn(key + before, ".");
 }
 
 /* Options of a term that one group alone has say no more than that it has the term. */
@@ -157,7 +157,7 @@ static bool is_shown(const struct comparison *c, const char *key)
     const char *first = NULL;
     if (!term_length(key))
         return true;
-    for (int g = 0; g < c->group_count; ++g) {
+    for (int g = 0; g < c->group_count; g++) {
         const char *value = report_run_setting(c->run[c->group[g].run[0]], key);
         if (value && first && strcmp(value, first) != 0)
             return true;
@@ -171,10 +171,10 @@ static const char *terms_of(struct comparison *c, int group, struct invar_error 
 {
     const struct report_run *run = c->run[c->group[group].run[0]];
     const char *last = NULL, *out = "";
-    for (int i = 0; out && i < run->setting_count; ++i) {
+    for (int i = 0; out && i < run->setting_count; i++) {
         const char *key = run->setting[i].key;
         const size_t length = term_length(key), before = sizeof "terms." - 1;
-        if (!length || (last && !strncmp(key, last, length) && term_length(last) == length))
+        if (!length || (last && strncmp(key, last, length) == 0 && term_length(last) == length))
             continue;
         out = comparison_text_of(c, err, "%s%s%.*s", out, *out ? " + " : "", (int)(length - before), key + before);
         last = key;
@@ -189,7 +189,7 @@ static bool option_table(struct comparison *c, struct comparison_table *out, str
         return false;
     out->heading[0] = "option";
     out->cell[0] = "terms";
-    for (int g = 0; g < c->group_count; ++g) {
+    for (int g = 0; g < c->group_count; g++) {
         out->heading[1 + g] = c->group[g].name;
         out->cell[1 + g] = terms_of(c, g, err);
         if (!out->cell[1 + g])
@@ -197,12 +197,12 @@ static bool option_table(struct comparison *c, struct comparison_table *out, str
         terms_differ |= strcmp(out->cell[1 + g], out->cell[1]) != 0;
     }
     out->rows = terms_differ;
-    for (int k = 0; k < c->key_count; ++k) {
+    for (int k = 0; k < c->key_count; k++) {
         if (!is_shown(c, c->key[k]))
             continue;
         const char **cell = out->cell + out->rows++ * out->columns;
         cell[0] = c->key[k];
-        for (int g = 0; g < c->group_count; ++g)
+        for (int g = 0; g < c->group_count; g++)
             cell[1 + g] = *comparison_setting(c, g, c->key[k]) ? comparison_setting(c, g, c->key[k]) : "\"\"";
     }
     return true;

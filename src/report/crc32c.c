@@ -5,9 +5,9 @@ uint32_t crc32c(const void *data, size_t size)
 {
     const unsigned char *byte = data;
     uint32_t crc = 0xffffffffU;
-    for (size_t i = 0; i < size; ++i) {
+    for (size_t i = 0; i < size; i++) {
         crc ^= byte[i];
-        for (int bit = 0; bit < 8; ++bit)
+        for (int bit = 0; bit < 8; bit++)
             crc = (crc >> 1) ^ (0x82f63b78U & (0U - (crc & 1U)));
     }
     return ~crc;

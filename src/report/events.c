@@ -33,7 +33,7 @@ static double wall_time(void)
 
 static void put_little_endian(unsigned char *out, uint64_t value, int bytes)
 {
-    for (int i = 0; i < bytes; ++i)
+    for (int i = 0; i < bytes; i++)
         out[i] = (unsigned char)(value >> (8 * i));
 }
 
@@ -88,7 +88,7 @@ static bool open_new(struct event_file *file, const char *folder, struct invar_e
     char host[256] = "";
     if (gethostname(host, sizeof host - 1) || !host[0])
         strcpy(host, "localhost");
-    for (int i = 0; i < MAX_NAMES && !file->stream; ++i) {
+    for (int i = 0; i < MAX_NAMES && !file->stream; i++) {
         char suffix[16] = "";
         if (i)
             snprintf(suffix, sizeof suffix, ".%d", i);
@@ -159,7 +159,7 @@ bool event_file_write(struct event_file *file, int64_t step, const char *const *
     Invar__Summary summary = INVAR__SUMMARY__INIT;
     if (!reserve_values(file, count, err))
         return false;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         if (!isfinite(values[i]))
             continue;
         Invar__Value *value = &file->values[summary.n_value];
@@ -200,7 +200,7 @@ static void set_value(Invar__Setting *out, char *text)
     if (end != text && !*end && isfinite(number)) {
         out->kind_case = INVAR__SETTING__KIND_NUMBER_VALUE;
         out->number_value = number;
-    } else if (!strcmp(text, "true") || !strcmp(text, "false")) {
+    } else if (strcmp(text, "true") == 0 || strcmp(text, "false") == 0) {
         out->kind_case = INVAR__SETTING__KIND_BOOL_VALUE;
         out->bool_value = text[0] == 't';
     } else {
@@ -222,7 +222,7 @@ static bool pack_settings(const char *group, const struct report_setting *settin
     out->data = NULL;
     if (!entries || !values || !start.hparams)
         goto done;
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         invar__entry__init(&entries[i]);
         invar__setting__init(&values[i]);
         set_value(&values[i], settings[i].value);

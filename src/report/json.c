@@ -5,7 +5,6 @@
 #include "invar/memory.h"
 #include "invar/options.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -54,7 +53,7 @@ cJSON *json_integers(const int64_t *value, int64_t count)
     bool ok = invar_text_printf(&text, NULL, "[");
 
     for (int64_t i = 0; ok && i < count; i++)
-        ok = invar_text_printf(&text, NULL, "%s%" PRId64, i ? "," : "", value[i]);
+        ok = invar_text_printf(&text, NULL, "%s%lld", i ? "," : "", (long long)value[i]);
     return raw(&text, ok);
 }
 

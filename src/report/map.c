@@ -12,7 +12,6 @@
 #include "report/subject.h"
 #include "report/tsne.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -268,8 +267,8 @@ cJSON *report_map(const struct report_subject *subject, const struct invar_repor
     tsne.seed = options->seed;
     m.wanted = subject->info.count[m.split] < options->samples ? subject->info.count[m.split] : options->samples;
     if (m.wanted < 2) {
-        invar_error_set(err, INVAR_ERROR_DATA, "%s has %" PRId64 " samples to show; a map needs 2 or more",
-                        subject->info.source, m.wanted);
+        invar_error_set(err, INVAR_ERROR_DATA, "%s has %lld samples to show; a map needs 2 or more",
+                        subject->info.source, (long long)m.wanted);
         return NULL;
     }
     if (!embed(&m, options, err) || !pca_map(subject->device, m.h, m.rows, m.cols, COMPONENTS, m.scores, m.share, err))

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,7 +45,7 @@ static bool is_torn(const char *line, size_t size)
     const size_t length = size < sizeof beginning - 1 ? size : sizeof beginning - 1;
     size_t zeros = 0;
     while (zeros < size && line[zeros] == 0)
-        ++zeros;
+        zeros++;
     return zeros == size || memcmp(line, beginning, length) == 0;
 }
 
@@ -57,7 +56,7 @@ static bool bytes_to_keep(const char *path, const struct invar_bytes *bytes, int
 {
     const char *text = (const char *)bytes->data;
     size_t at = 0;
-    for (int64_t number = 1; at < bytes->size; ++number) {
+    for (int64_t number = 1; at < bytes->size; number++) {
         const char *end = memchr(text + at, '\n', bytes->size - at);
         size_t size = end ? (size_t)(end - text) - at : bytes->size - at;
         int64_t step = -1;
@@ -65,9 +64,9 @@ static bool bytes_to_keep(const char *path, const struct invar_bytes *bytes, int
             return false;
         if (step < 0 && (end || !is_torn(text + at, size)))
             return invar_error_set(err, INVAR_ERROR_FORMAT,
-                                   "%s: line %" PRId64 " is no metrics line (a JSON object with a step); move the file "
+                                   "%s: line %lld is no metrics line (a JSON object with a step); move the file "
                                    "away to go on without it",
-                                   path, number);
+                                   path, (long long)number);
         if (step < 0 || step > from_step)
             break;
         at += size + 1;
@@ -93,7 +92,7 @@ static bool cut(const char *path, int descriptor, size_t size, int64_t from_step
                         path);
     else if (bytes_to_keep(path, &bytes, from_step, &keep, err))
         ok = keep == size || ftruncate(descriptor, (off_t)keep) == 0 ||
-             invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be cut after step %" PRId64 ": %s", path, from_step,
+             invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be cut after step %lld: %s", path, (long long)from_step,
                              strerror(errno));
     invar_bytes_free(&bytes);
     return ok;
@@ -173,7 +172,7 @@ static void put_number(FILE *stream, double value)
 static void put_name(FILE *stream, const char *name)
 {
     fputc('"', stream);
-    for (; *name; ++name) {
+    for (; *name; name++) {
         if (*name == '"' || *name == '\\')
             fprintf(stream, "\\%c", *name);
         else if ((unsigned char)*name < 0x20)
@@ -189,9 +188,9 @@ bool invar_metrics_write(struct invar_metrics *metrics, int64_t step, double epo
 {
     FILE *stream = metrics->stream;
     errno = 0;
-    fprintf(stream, "{\"step\":%" PRId64 ",\"epoch\":", step);
+    fprintf(stream, "{\"step\":%lld,\"epoch\":", (long long)step);
     put_number(stream, epoch);
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         fputc(',', stream);
         put_name(stream, names[i]);
         put_number(stream, values[i]);
@@ -218,10 +217,10 @@ bool invar_metrics_settings(struct invar_metrics *metrics, const char *recipe, s
     struct invar_node *root = invar_node_parse(recipe, strlen(recipe), "recipe", err);
     bool ok = root && report_settings_add(&settings, &count, &capacity, root, err);
 
-    for (int i = 0; ok && i < count; ++i) {
-        if (!strcmp(settings[i].key, "name"))
+    for (int i = 0; ok && i < count; i++) {
+        if (strcmp(settings[i].key, "name") == 0)
             name = settings[i].value;
-        if (!strcmp(settings[i].key, "training.seed"))
+        if (strcmp(settings[i].key, "training.seed") == 0)
             continue;
         sum = invar_crc32(sum, settings[i].key, strlen(settings[i].key));
         sum = invar_crc32(sum, settings[i].value, strlen(settings[i].value));

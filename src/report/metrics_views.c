@@ -46,7 +46,7 @@ static bool write_sheet(const struct sheet *s, const char *tag, struct invar_sha
     if (!pixels)
         return false;
     memset(pixels, 255, bytes);
-    for (int i = 0; i < s->count; ++i) {
+    for (int i = 0; i < s->count; i++) {
         const int64_t at = (int64_t)(i / columns * (high + GAP)) * width + i % columns * (wide + GAP);
         picture_draw(&s->shades, s->values + i * size, (int)shape.height, (int)shape.width,
                      pixels + at * s->shades.channels, high, wide, width);
@@ -82,7 +82,7 @@ bool invar_metrics_views(struct invar_metrics *metrics, struct invar_trainer *tr
     sheet.shades = picture_shades_of(info, sheet.values, sheet.count * size);
     if (!write_sheet(&sheet, "views/clean", shape, err))
         goto done;
-    for (int view = 0; view < views; ++view) {
+    for (int view = 0; view < views; view++) {
         const bool local = invar_trainer_view_shape(trainer, view).height != shape.height;
         char tag[64];
         if (view >= MOST_GLOBAL && !local)

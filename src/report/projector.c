@@ -8,7 +8,6 @@
 #include "invar/memory.h"
 #include "report/picture.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -77,7 +76,7 @@ static bool projector_open(struct projector *p, const char *folder, struct invar
     p->order = invar_alloc((size_t)p->wanted, sizeof *p->order, err);
     if (!p->order)
         return false;
-    for (int64_t i = 0; i < p->wanted; ++i)
+    for (int64_t i = 0; i < p->wanted; i++)
         p->order[i] = i * count / p->wanted;
     const struct pass_options options = {.split = s->split, .order = p->order, .count = p->wanted};
     if (!invar_embed_accepts(s->encoder, info->kind, info->source, err) ||
@@ -100,11 +99,11 @@ static bool put_label(struct projector *p, const struct invar_sample *sample, st
     if (sample->label >= 0 && sample->label < info->classes && info->class_names)
         snprintf(name, sizeof name, "%s", info->class_names[sample->label]);
     else if (sample->label >= 0)
-        snprintf(name, sizeof name, "%" PRId64, (int64_t)sample->label);
-    for (char *c = name; *c; ++c)
+        snprintf(name, sizeof name, "%lld", (long long)sample->label);
+    for (char *c = name; *c; c++)
         if ((unsigned char)*c < 0x20)
             *c = ' ';
-    return invar_writer_printf(p->metadata, err, "%s\t%" PRId64 "\n", name, (int64_t)sample->index);
+    return invar_writer_printf(p->metadata, err, "%s\t%lld\n", name, (long long)sample->index);
 }
 
 static void put_tile(struct projector *p, const float *x)
@@ -122,16 +121,16 @@ static bool put_batch(struct projector *p, int64_t got, struct invar_error *err)
 
     if (p->rows == 0)
         p->shades = picture_shades_of(&p->info, p->pass.views, got * size);
-    for (int64_t i = 0; i < got; ++i) {
+    for (int64_t i = 0; i < got; i++) {
         const float *h = p->runner.h + i * cols;
         if (!pass_is_own(&p->pass, i))
             continue;
-        for (int64_t j = 0; j < cols; ++j)
+        for (int64_t j = 0; j < cols; j++)
             if (!isfinite(h[j]))
                 return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                       "the representation of sample %" PRId64 " holds NaN or Inf, so it has no place "
+                                       "the representation of sample %lld holds NaN or Inf, so it has no place "
                                        "in a projection",
-                                       (int64_t)p->pass.samples[i].index);
+                                       (long long)p->pass.samples[i].index);
         if (!invar_writer_put(p->tensors, h, (size_t)cols * sizeof *h, err) || !put_label(p, &p->pass.samples[i], err))
             return false;
         if (p->sprite)
@@ -171,7 +170,7 @@ static bool write_sprite(const struct projector *p, const char *folder, struct i
 static bool put_quoted(struct invar_text *out, const char *text, struct invar_error *err)
 {
     bool ok = invar_text_printf(out, err, "\"");
-    for (; ok && *text; ++text)
+    for (; ok && *text; text++)
         ok = (unsigned char)*text < 0x20 || *text == '"' || *text == '\\'
                  ? invar_text_printf(out, err, "\\%03o", (unsigned)(unsigned char)*text)
                  : invar_text_printf(out, err, "%c", *text);
@@ -185,9 +184,9 @@ static bool write_config(const struct projector *p, const char *folder, struct i
     bool ok = invar_text_printf(&text, err, "embeddings {\n  tensor_name: ") &&
               put_quoted(&text, p->subject->name, err) &&
               invar_text_printf(&text, err,
-                                "\n  tensor_path: \"tensors.bytes\"\n  tensor_shape: %" PRId64
-                                "\n  tensor_shape: %" PRId64 "\n  metadata_path: \"metadata.tsv\"\n",
-                                p->rows, p->runner.h_cols);
+                                "\n  tensor_path: \"tensors.bytes\"\n  tensor_shape: %lld\n  tensor_shape: %lld\n  "
+                                "metadata_path: \"metadata.tsv\"\n",
+                                (long long)p->rows, (long long)p->runner.h_cols);
     if (ok && p->sprite)
         ok = invar_text_printf(&text, err,
                                "  sprite {\n    image_path: \"sprite.png\"\n    single_image_dim: %d\n    "

@@ -56,7 +56,7 @@ static struct invar_node *complete(const char *path, struct invar_error *err)
 static int count_options(const struct invar_node *node)
 {
     int count = 0;
-    for (int i = 0; i < invar_node_count(node); ++i) {
+    for (int i = 0; i < invar_node_count(node); i++) {
         const struct invar_node *child = invar_node_child(node, i);
         count += invar_node_is_mapping(child) ? count_options(child) : 1;
     }
@@ -144,7 +144,7 @@ static cJSON *header_metadata(const char *path, struct invar_error *err)
 
     if (!stream || fread(size_bytes, 1, sizeof size_bytes, stream) != sizeof size_bytes)
         goto done;
-    for (int i = 0; i < 8; ++i)
+    for (int i = 0; i < 8; i++)
         size |= (uint64_t)size_bytes[i] << (8 * i);
     if (size > largest_header)
         goto done;
@@ -258,8 +258,8 @@ static char *own_name(const char *folder, struct invar_error *err)
 {
     size_t end = strlen(folder), start;
     while (end > 1 && folder[end - 1] == '/')
-        --end;
-    for (start = end; start > 0 && folder[start - 1] != '/'; --start)
+        end--;
+    for (start = end; start > 0 && folder[start - 1] != '/'; start--)
         ;
     char *name = invar_strdup(folder + start, err);
     if (name && end - start > 0)
@@ -338,7 +338,7 @@ static bool read_files(struct report_run *run, struct invar_error *err)
 {
     char path[PATH_SIZE];
     bool is_run = false, there;
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; ++i) {
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (!invar_path_join(path, sizeof path, run->folder, files[i].name, err))
             return false;
         if (!invar_path_find(path, &there, err))
@@ -387,7 +387,7 @@ void report_run_free(struct report_run *run)
 {
     if (!run)
         return;
-    for (int i = 0; i < run->problem_count; ++i)
+    for (int i = 0; i < run->problem_count; i++)
         invar_free(run->problem[i]);
     report_settings_free(run->setting, run->setting_count);
     invar_free(run->problem);
@@ -433,8 +433,8 @@ int report_run_machines(const struct report_run *run, bool measured, const cJSON
 
 const double *report_run_series(const struct report_run *run, const char *name)
 {
-    for (int i = 0; i < run->series_count; ++i)
-        if (!strcmp(run->series[i].name, name))
+    for (int i = 0; i < run->series_count; i++)
+        if (strcmp(run->series[i].name, name) == 0)
             return run->series[i].value;
     return NULL;
 }
@@ -442,7 +442,7 @@ const double *report_run_series(const struct report_run *run, const char *name)
 double report_run_last(const struct report_run *run, const char *name)
 {
     const double *value = report_run_series(run, name);
-    for (int64_t i = value ? run->rows : 0; i > 0; --i)
+    for (int64_t i = value ? run->rows : 0; i > 0; i--)
         if (isfinite(value[i - 1]))
             return value[i - 1];
     return NAN;
@@ -450,15 +450,15 @@ double report_run_last(const struct report_run *run, const char *name)
 
 const char *report_run_setting(const struct report_run *run, const char *key)
 {
-    for (int i = 0; i < run->setting_count; ++i)
-        if (!strcmp(run->setting[i].key, key))
+    for (int i = 0; i < run->setting_count; i++)
+        if (strcmp(run->setting[i].key, key) == 0)
             return run->setting[i].value;
     return NULL;
 }
 
 double report_number(const cJSON *object, const char *const *names)
 {
-    for (; object && *names; ++names)
+    for (; object && *names; names++)
         object = cJSON_GetObjectItemCaseSensitive(object, *names);
     return cJSON_IsNumber(object) ? object->valuedouble : NAN;
 }

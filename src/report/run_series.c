@@ -5,7 +5,6 @@
 #include "invar/file.h"
 #include "invar/memory.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -20,14 +19,14 @@ static bool check_cells(int64_t keys, int64_t rows, struct invar_error *err)
 {
     return keys * rows <= most_cells ||
            invar_error_set(err, INVAR_ERROR_FORMAT,
-                           "has more than %" PRId64 " numbers before it (keys x lines), the most that are read",
-                           most_cells);
+                           "has more than %lld numbers before it (keys x lines), the most that are read",
+                           (long long)most_cells);
 }
 
 static double *resized(const double *old, int64_t rows, int64_t capacity, struct invar_error *err)
 {
     double *value = invar_alloc((size_t)capacity, sizeof *value, err);
-    for (int64_t i = 0; value && i < capacity; ++i)
+    for (int64_t i = 0; value && i < capacity; i++)
         value[i] = i < rows ? old[i] : (double)NAN;
     return value;
 }
@@ -41,7 +40,7 @@ static bool reserve_row(struct report_run *run, struct invar_error *err)
         return false;
     const int64_t most = most_cells / (run->series_count > 0 ? run->series_count : 1);
     const int64_t wanted = run->rows > 0 ? 2 * run->rows : FIRST_ROWS, capacity = wanted < most ? wanted : most;
-    for (int i = 0; i < run->series_count; ++i) {
+    for (int i = 0; i < run->series_count; i++) {
         double *value = resized(run->series[i].value, run->rows, capacity, err);
         if (!value)
             return false;
@@ -57,8 +56,8 @@ static struct report_series *column(struct report_run *run, const char *name, st
 {
     struct report_series series = {0};
     void *items = run->series;
-    for (int i = 0; i < run->series_count; ++i)
-        if (!strcmp(run->series[i].name, name))
+    for (int i = 0; i < run->series_count; i++)
+        if (strcmp(run->series[i].name, name) == 0)
             return &run->series[i];
     if (run->series_count == MAX_SERIES) {
         invar_error_set(err, INVAR_ERROR_FORMAT, "has more than %d keys with those before it; metrics have some dozens",
@@ -88,7 +87,7 @@ static bool add_numbers(struct report_run *run, const cJSON *object, struct inva
         else if (cJSON_IsNumber(item))
             return false;
     }
-    ++run->rows;
+    run->rows++;
     return true;
 }
 
@@ -123,7 +122,7 @@ bool report_series_read(struct report_run *run, const char *path, struct invar_e
     if (!invar_file_read(&bytes, path, limit_of(path), err))
         return false;
     const char *text = (const char *)bytes.data, *end = text + bytes.size;
-    for (int64_t number = 1; ok && text < end; ++number) {
+    for (int64_t number = 1; ok && text < end; number++) {
         const char *line_end = memchr(text, '\n', (size_t)(end - text));
         struct invar_error why = {0};
         if (!line_end)
@@ -132,8 +131,8 @@ bool report_series_read(struct report_run *run, const char *path, struct invar_e
         if (!ok && why.code == INVAR_ERROR_MEMORY)
             invar_error_set(err, why.code, "%s", why.message);
         else if (!ok)
-            invar_error_set(err, INVAR_ERROR_FORMAT, "%s: line %" PRId64 " %s, so the curves end before it", path,
-                            number, why.message);
+            invar_error_set(err, INVAR_ERROR_FORMAT, "%s: line %lld %s, so the curves end before it", path,
+                            (long long)number, why.message);
         text = line_end + 1;
     }
     invar_bytes_free(&bytes);
@@ -142,7 +141,7 @@ bool report_series_read(struct report_run *run, const char *path, struct invar_e
 
 void report_series_free(struct report_run *run)
 {
-    for (int i = 0; i < run->series_count; ++i) {
+    for (int i = 0; i < run->series_count; i++) {
         invar_free(run->series[i].name);
         invar_free(run->series[i].value);
     }

@@ -15,7 +15,7 @@ static bool put_text(const struct invar_node *node, struct invar_text *out, stru
     if (scalar)
         return invar_text_printf(out, err, "%s", scalar);
     bool ok = invar_text_printf(out, err, "[");
-    for (int i = 0; ok && i < invar_node_count(node); ++i)
+    for (int i = 0; ok && i < invar_node_count(node); i++)
         ok = (i == 0 || invar_text_printf(out, err, ", ")) && put_text(invar_node_child(node, i), out, err);
     return ok && invar_text_printf(out, err, "]");
 }
@@ -41,7 +41,7 @@ static bool add_one(const struct list *list, const char *key, const struct invar
 static bool add_all(const struct list *list, const char *prefix, const struct invar_node *node, struct invar_error *err)
 {
     bool ok = true;
-    for (int i = 0; ok && i < invar_node_count(node); ++i) {
+    for (int i = 0; ok && i < invar_node_count(node); i++) {
         const struct invar_node *child = invar_node_child(node, i);
         struct invar_text key = {0};
         ok = invar_text_printf(&key, err, "%s%s%s", prefix, *prefix ? "." : "", invar_node_key(node, i)) &&
@@ -60,7 +60,7 @@ bool report_settings_add(struct report_setting **settings, int *count, int *capa
 
 void report_settings_free(struct report_setting *settings, int count)
 {
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         invar_free(settings[i].key);
         invar_free(settings[i].value);
     }

@@ -10,7 +10,6 @@
 #include "invar/random.h"
 
 #include <float.h>
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
@@ -244,7 +243,8 @@ bool tsne_map(const float *points, int64_t rows, int64_t cols, const float *star
     bool ok = false;
 
     if (rows < 4)
-        return invar_error_set(err, INVAR_ERROR_DATA, "a t-SNE map needs 4 samples or more, there are %" PRId64, rows);
+        return invar_error_set(err, INVAR_ERROR_DATA, "a t-SNE map needs 4 samples or more, there are %lld",
+                               (long long)rows);
     if (!all_finite(points, rows * cols) || !all_finite(start, 2 * rows))
         return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                "the points of a t-SNE map hold NaN or Inf; expected finite numbers");

@@ -61,7 +61,7 @@ static void test_printed_and_parsed(void **state)
     json_begin();
     assert_null(json_parse("{\"a\":[1,2,3]}", 13, 4, "x.json", ", so", &err));
     assert_string_equal(err.message, "x.json: has more than 4 values, the most that are expected here, so");
-    for (size_t i = 0; i < sizeof torn / sizeof torn[0]; ++i) {
+    for (size_t i = 0; i < sizeof torn / sizeof torn[0]; i++) {
         invar_error_clear(&err);
         assert_null(json_parse(torn[i], strlen(torn[i]), 9, "x.json", "", &err));
         assert_string_equal(err.message, "x.json: is torn or no JSON");

@@ -27,9 +27,9 @@ static uint32_t noise(void)
 static void draw(uint8_t *pixels, int side, int channels, int class, int classes)
 {
     const int edge = side / 3, place = (side - edge) * class / classes;
-    for (int y = 0; y < side; ++y)
-        for (int x = 0; x < side; ++x)
-            for (int c = 0; c < channels; ++c) {
+    for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++)
+            for (int c = 0; c < channels; c++) {
                 const int inside = x >= place && x < place + edge && y >= place && y < place + edge;
                 pixels[(y * side + x) * channels + c] = (uint8_t)((noise() >> 1) + (inside ? 128u : 0u));
             }
@@ -67,7 +67,7 @@ static void write_idx(const char *folder, const char *split, int count, int side
     put_big_endian(images, (uint32_t)side);
     put_big_endian(labels, 0x801);
     put_big_endian(labels, (uint32_t)count);
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         draw(pixels, side, 1, i % classes, classes);
         fwrite(pixels, 1, (size_t)(side * side), images);
         fputc(i % classes, labels);
@@ -99,17 +99,17 @@ static void write_png(const char *folder, int number, int side, int class, int c
 static void write_images(const char *folder, int classes, int per_class, int side)
 {
     char path[4096];
-    for (int class = 0; class < classes; ++class) {
+    for (int class = 0; class < classes; class ++) {
         snprintf(path, sizeof path, "%s/class-%d", folder, class);
         mkdir(path, 0777);
-        for (int i = 0; i < per_class; ++i)
+        for (int i = 0; i < per_class; i++)
             write_png(path, i, side, class, classes);
     }
 }
 
 static void put_little_endian(FILE *file, uint32_t value, int bytes)
 {
-    for (int i = 0; i < bytes; ++i)
+    for (int i = 0; i < bytes; i++)
         fputc((int)(value >> 8 * i & 255u), file);
 }
 
@@ -130,7 +130,7 @@ static void write_wav(const char *folder, const char *name, int class, int speak
     put_little_endian(file, 16, 2);
     fputs("data", file);
     put_little_endian(file, (uint32_t)(2 * samples), 4);
-    for (int i = 0; i < samples; ++i)
+    for (int i = 0; i < samples; i++)
         put_little_endian(file, (uint32_t)((i % period < period / 2 ? level : -level) + (int)noise()) & 0xffffu, 2);
     fclose(file);
 }
@@ -139,9 +139,9 @@ static void write_clips(const char *folder, int classes, int speakers, int each)
 {
     static const char *const names[] = {"ann", "bob", "cid"};
     char name[64];
-    for (int class = 0; class < classes; ++class)
-        for (int speaker = 0; speaker < speakers && speaker < 3; ++speaker)
-            for (int i = 0; i < each; ++i) {
+    for (int class = 0; class < classes; class ++)
+        for (int speaker = 0; speaker < speakers && speaker < 3; speaker++)
+            for (int i = 0; i < each; i++) {
                 snprintf(name, sizeof name, "%d_%s_%d.wav", class, names[speaker], i);
                 write_wav(folder, name, class, speaker, 900 + 50 * i);
             }
@@ -149,18 +149,18 @@ static void write_clips(const char *folder, int classes, int speakers, int each)
 
 int main(int argc, char **argv)
 {
-    if (argc == 7 && !strcmp(argv[1], "idx") && atoi(argv[5]) <= MAX_SIDE) {
+    if (argc == 7 && strcmp(argv[1], "idx") == 0 && atoi(argv[5]) <= MAX_SIDE) {
         mkdir(argv[2], 0777);
         write_idx(argv[2], "train", atoi(argv[3]), atoi(argv[5]), atoi(argv[6]));
         write_idx(argv[2], "t10k", atoi(argv[4]), atoi(argv[5]), atoi(argv[6]));
         return 0;
     }
-    if (argc == 6 && !strcmp(argv[1], "images") && atoi(argv[5]) <= MAX_SIDE) {
+    if (argc == 6 && strcmp(argv[1], "images") == 0 && atoi(argv[5]) <= MAX_SIDE) {
         mkdir(argv[2], 0777);
         write_images(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
         return 0;
     }
-    if (argc == 6 && !strcmp(argv[1], "clips")) {
+    if (argc == 6 && strcmp(argv[1], "clips") == 0) {
         mkdir(argv[2], 0777);
         write_clips(argv[2], atoi(argv[3]), atoi(argv[4]), atoi(argv[5]));
         return 0;

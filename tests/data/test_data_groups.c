@@ -249,7 +249,7 @@ static void test_refused_names(void **state)
 static void count_warning(void *user, enum invar_log_level level, const char *message)
 {
     if (level == INVAR_LOG_WARNING && strstr(message, "2 rows name no sample, the first stands in line 3: \"cat\""))
-        ++*(int *)user;
+        (*(int *)user)++;
 }
 
 static void test_rows_without_a_sample(void **state)

@@ -17,9 +17,9 @@ static void make_data(struct data *data, uint64_t seed)
 {
     struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_TEST, 0, 0, 0);
 
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         data->labels[i] = i % (CLASSES - 1);
-        for (int c = 0; c < CLASSES; ++c)
+        for (int c = 0; c < CLASSES; c++)
             data->scores[i * CLASSES + c] = round(2 * ((double)invar_random_normal(&random) + (c == data->labels[i])));
     }
 }
@@ -32,7 +32,7 @@ static struct invar_matrix matrix_of(double *scores, int64_t rows, int64_t cols)
 static void test_auroc_counts_pairs(void **state)
 {
     (void)state;
-    for (uint64_t seed = 1; seed <= 5; ++seed) {
+    for (uint64_t seed = 1; seed <= 5; seed++) {
         struct invar_error err = {0};
         struct invar_auroc auroc;
         struct data data;
@@ -41,15 +41,15 @@ static void test_auroc_counts_pairs(void **state)
         const struct invar_matrix scores = matrix_of(data.scores, ROWS, CLASSES);
         assert_ok(invar_auroc_measure(&scores, data.labels, &auroc, &err), &err);
         assert_int_equal(auroc.count, CLASSES - 1);
-        for (int c = 0; c < CLASSES - 1; ++c) {
+        for (int c = 0; c < CLASSES - 1; c++) {
             double wins = 0, pairs = 0;
-            for (int i = 0; i < ROWS; ++i)
-                for (int j = 0; j < ROWS; ++j) {
+            for (int i = 0; i < ROWS; i++)
+                for (int j = 0; j < ROWS; j++) {
                     if (data.labels[i] != c || data.labels[j] == c)
                         continue;
                     const double a = data.scores[i * CLASSES + c], b = data.scores[j * CLASSES + c];
                     wins += a > b ? 1 : a < b ? 0 : 0.5;
-                    ++pairs;
+                    pairs++;
                 }
             assert_int_equal(auroc.label[c], c);
             assert_near(auroc.each[c], wins / pairs, 1e-14);
@@ -116,8 +116,8 @@ static void test_predictions_of_equal_scores(void **state)
 static void test_borders_of_bins(void **state)
 {
     (void)state;
-    for (int bins = 1; bins <= 40; ++bins)
-        for (int b = (bins + 1) / 2; b <= bins; ++b) {
+    for (int bins = 1; bins <= 40; bins++)
+        for (int b = (bins + 1) / 2; b <= bins; b++) {
             struct invar_error err = {0};
             struct invar_calibration result;
             const double p = (double)b / bins;
@@ -176,7 +176,7 @@ static void test_groups(void **state)
 static void test_nan(void **state)
 {
     (void)state;
-    for (int place = 0; place < 6; ++place) {
+    for (int place = 0; place < 6; place++) {
         struct invar_error err = {0};
         double scores[] = {0.5, 0.5, 0.25, 0.75, 1, 0}, out[6];
         const int64_t labels[] = {0, 1, 0};

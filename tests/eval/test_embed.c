@@ -63,13 +63,13 @@ static void test_batches(void **state)
     assert_int_equal(train.features.shape[0], COUNT);
     assert_int_equal(train.labels.shape[0], COUNT);
     assert_int_equal(test.features.shape[0], TESTS);
-    for (int i = 0; i + 256 < COUNT; ++i)
+    for (int i = 0; i + 256 < COUNT; i++)
         assert_memory_equal(a + i * cols, a + (i + 256) * cols, (size_t)cols * sizeof *a);
     assert_memory_not_equal(a, a + cols, (size_t)cols * sizeof *a);
-    for (int i = 0; i < TESTS; ++i)
-        for (int64_t j = 0; j < cols; ++j)
+    for (int i = 0; i < TESTS; i++)
+        for (int64_t j = 0; j < cols; j++)
             assert_near(b[i * cols + j], a[(100 + i) * cols + j], 1e-5);
-    for (int i = 0; i < COUNT; ++i)
+    for (int i = 0; i < COUNT; i++)
         assert_int_equal(((int64_t *)train.labels.data)[i], i % 3);
     invar_embedded_free(&train);
     invar_embedded_free(&test);
@@ -108,8 +108,8 @@ static void test_input(void **state)
     assert_ok(invar_embed_input(dataset, INVAR_TEST, &input, &err), &err);
     assert_int_equal(input.features.shape[0], TESTS);
     assert_int_equal(input.features.shape[1], SIDE * SIDE);
-    for (int i = 0; i < TESTS; ++i)
-        for (int j = 0; j < SIDE * SIDE; ++j)
+    for (int i = 0; i < TESTS; i++)
+        for (int j = 0; j < SIDE * SIDE; j++)
             assert_near(((float *)input.features.data)[i * SIDE * SIDE + j],
                         ((double)(100 + i) / 255 - (double)info->mean[0]) / (double)info->deviation[0], 1e-5);
     invar_embedded_free(&input);
@@ -124,8 +124,8 @@ static void unreadable(const char *memory)
     struct invar_error err = {0};
     struct invar_embedded input = {0};
     char *folder = test_folder_create(), name[64];
-    for (int c = 0; c < 2; ++c)
-        for (int i = 0; i < PER_CLASS; ++i) {
+    for (int c = 0; c < 2; c++)
+        for (int i = 0; i < PER_CLASS; i++) {
             struct bytes bytes = make_png(SIDE, SIDE, 1, 100 * c + i);
             if (c == 0 && i == BAD)
                 bytes.size /= 2;
@@ -143,7 +143,7 @@ static void unreadable(const char *memory)
     assert_ok(invar_embed_input(dataset, INVAR_TRAIN, &input, &err), &err);
     assert_int_equal(input.features.shape[0], 2 * PER_CLASS - 1);
     assert_int_equal(input.labels.shape[0], 2 * PER_CLASS - 1);
-    for (int i = 0; i < 2 * PER_CLASS - 1; ++i) {
+    for (int i = 0; i < 2 * PER_CLASS - 1; i++) {
         int value = i < BAD ? i : i < PER_CLASS - 1 ? i + 1 : 100 + i - (PER_CLASS - 1);
         assert_int_equal(((int64_t *)input.labels.data)[i], value >= 100);
         assert_near(((float *)input.features.data)[i * SIDE * SIDE],
@@ -216,11 +216,11 @@ static void test_windows(void **state)
     struct invar_encoder *encoder = make_encoder(1);
     struct invar_embedded pooled = {0};
 
-    for (int n = 0; n < IMAGES; ++n) {
-        for (int i = 0; i < HEIGHT * WIDTH; ++i)
+    for (int n = 0; n < IMAGES; n++) {
+        for (int i = 0; i < HEIGHT * WIDTH; i++)
             image[n][i] = (uint8_t)((n + i) * (n + i) % 251);
-        for (int w = 0; w < WINDOWS; ++w)
-            for (int y = 0; y < SIDE; ++y)
+        for (int w = 0; w < WINDOWS; w++)
+            for (int y = 0; y < SIDE; y++)
                 memcpy(&cut[n][w][y * SIDE], image[n] + (top[w / COLUMNS] + y) * WIDTH + left[w % COLUMNS], SIDE);
     }
     struct invar_dataset *whole = open_pixels(folder[0], image[0], IMAGES, HEIGHT, WIDTH);
@@ -234,10 +234,10 @@ static void test_windows(void **state)
     assert_memory_equal(pooled.index.data, plain.index.data, IMAGES * sizeof(int64_t));
     const int64_t cols = pooled.features.shape[1];
     double difference = 0;
-    for (int64_t n = 0; n < IMAGES; ++n)
-        for (int64_t j = 0; j < cols; ++j) {
+    for (int64_t n = 0; n < IMAGES; n++)
+        for (int64_t j = 0; j < cols; j++) {
             double mean = 0;
-            for (int64_t w = 0; w < WINDOWS; ++w)
+            for (int64_t w = 0; w < WINDOWS; w++)
                 mean += (double)((const float *)each.features.data)[(n * WINDOWS + w) * cols + j] / WINDOWS;
             assert_near(((const float *)pooled.features.data)[n * cols + j], mean, 1e-5);
             difference += fabs(mean - (double)((const float *)plain.features.data)[n * cols + j]);

@@ -16,11 +16,11 @@ static void test_bounds_add_up(void **state)
     assert_int_equal(i->samples, TESTS);
     assert_int_equal(i->h_width, H);
     assert_int_equal(i->z_width, Z);
-    for (int s = 0; s < 2; ++s) {
+    for (int s = 0; s < 2; s++) {
         const double d = s ? Z : H, log_q = value(i, spaces[s], "expected_log_q");
         const double sigma = value(i, spaces[s], "sigma");
         const double variance = (-2 * log_q - d * log(2 * M_PI)) / d;
-        for (int k = 0; k < 4; ++k) {
+        for (int k = 0; k < 4; k++) {
             char entropy[64], bound[64], fitted[64];
             snprintf(entropy, sizeof entropy, "view_entropy_%s", names[k]);
             snprintf(bound, sizeof bound, "bound_%s", names[k]);
@@ -40,7 +40,7 @@ static void test_bounds_add_up(void **state)
         assert_true(value(i, spaces[s], "pairdist_information_upper") < log(TESTS));
         const struct invar_series *spectrum = invar_inspection_series(i, spaces[s], "eigenvalues");
         double total = 0;
-        for (int64_t j = 0; j < spectrum->count; ++j)
+        for (int64_t j = 0; j < spectrum->count; j++)
             total += spectrum->value[j];
         assert_near(sigma * sigma, total / 10, 1e-9);
         const double spread = value(i, spaces[s], "direction_spread");
@@ -60,10 +60,10 @@ static void test_equal_views(void **state)
     bench_open(&b, false);
     make_plain(&b);
     struct invar_inspection *i = inspect(&b);
-    for (int s = 0; s < 2; ++s) {
+    for (int s = 0; s < 2; s++) {
         assert_near(value(i, spaces[s], "alignment"), 0, 1e-9);
         assert_near(value(i, spaces[s], "expected_log_q"), -(s ? Z : H) / 2.0 * log(2 * M_PI), 1e-6);
-        for (int k = 0; k < 4; ++k) {
+        for (int k = 0; k < 4; k++) {
             char plain[64], drawn[64];
             snprintf(plain, sizeof plain, "entropy_%s", names[k]);
             snprintf(drawn, sizeof drawn, "view_entropy_%s", names[k]);
@@ -89,10 +89,10 @@ static void test_scale_free(void **state)
     (void)state;
     bench_open(&b, false);
     struct invar_inspection *before = inspect(&b);
-    for (int64_t k = 0; k < b.projector->net->trained_count; ++k)
+    for (int64_t k = 0; k < b.projector->net->trained_count; k++)
         b.projector->parameters[k] *= 10;
     struct invar_inspection *after = inspect(&b);
-    for (size_t k = 0; k < sizeof same / sizeof *same; ++k)
+    for (size_t k = 0; k < sizeof same / sizeof *same; k++)
         assert_near(value(after, INVAR_INSPECT_EMBEDDING, same[k]), value(before, INVAR_INSPECT_EMBEDDING, same[k]),
                     1e-4);
     assert_near(value(after, INVAR_INSPECT_EMBEDDING, "sigma"), 10 * value(before, INVAR_INSPECT_EMBEDDING, "sigma"),
@@ -117,7 +117,7 @@ static void test_many_views(void **state)
     b.views.local_size = SIDE / 2;
     b.views.blur = b.views.solarise = (struct invar_real_list){5, {0, 0, 1, 1, 1}};
     struct invar_inspection *many = inspect(&b);
-    for (int s = 0; s < 2; ++s)
+    for (int s = 0; s < 2; s++)
         assert_near(value(many, spaces[s], "alignment"), value(two, spaces[s], "alignment"), 0);
     invar_inspection_free(two);
     invar_inspection_free(many);
@@ -135,7 +135,7 @@ static void test_fisher(void **state)
     const struct invar_series *edges = invar_inspection_series(i, INVAR_INSPECT_FISHER, "edges");
     const struct invar_series *counts = invar_inspection_series(i, INVAR_INSPECT_FISHER, "counts");
     double pairs = 0;
-    for (int64_t k = 0; k < counts->count; ++k)
+    for (int64_t k = 0; k < counts->count; k++)
         pairs += counts->value[k];
     assert_near(pairs, 4 * 3, 0);
     assert_true(counts->value[0] > 0 && counts->value[counts->count - 1] > 0);
@@ -162,8 +162,8 @@ static void test_linear_outputs_are_normal(void **state)
     bench_open(&b, false);
     add_noise(&b);
     struct invar_inspection *i = inspect(&b);
-    for (int level = 0; level < 3; ++level)
-        for (int s = 0; s < 2; ++s) {
+    for (int level = 0; level < 3; level++)
+        for (int s = 0; s < 2; s++) {
             const char *const names[][3] = {{"h_normal", "h_median_p", "h_constant"},
                                             {"z_normal", "z_median_p", "z_constant"}};
             assert_true(invar_inspection_series(i, INVAR_INSPECT_NOISE, names[s][0])->value[level] >= 0.85);
@@ -208,11 +208,11 @@ static void test_nearest_distances(void **state)
     assert_ok(invar_embed_input(b.dataset, INVAR_TEST, &input, &err), &err);
     const double scale = (double)invar_dataset_info(b.dataset)->deviation[0] / (double)b.encoder->deviation[0];
     const float *x = input.features.data;
-    for (int k = 0; k < TESTS; ++k) {
+    for (int k = 0; k < TESTS; k++) {
         nearest[k] = INFINITY;
-        for (int l = 0; l < TESTS; ++l) {
+        for (int l = 0; l < TESTS; l++) {
             double square = 0;
-            for (int j = 0; j < INPUT; ++j)
+            for (int j = 0; j < INPUT; j++)
                 square += pow(scale * ((double)x[k * INPUT + j] - (double)x[l * INPUT + j]), 2);
             if (k != l)
                 nearest[k] = fmin(nearest[k], sqrt(square));
@@ -264,7 +264,7 @@ static void test_bound_of_a_head(void **state)
 
 static bool warned(const struct invar_inspection *inspection, const char *kind, const char *text)
 {
-    for (int i = 0; i < inspection->warning_count; ++i)
+    for (int i = 0; i < inspection->warning_count; i++)
         if (strcmp(inspection->warning[i].name, kind) == 0 && strstr(inspection->warning[i].says, text))
             return true;
     return false;
@@ -274,10 +274,10 @@ static bool warned(const struct invar_inspection *inspection, const char *kind, 
 static void set_projector(struct bench *b, double scale, bool one_direction, float bias)
 {
     struct invar_head *fresh = projector_create();
-    for (int j = 0; j < Z; ++j)
-        for (int k = 0; k < H; ++k)
+    for (int j = 0; j < Z; j++)
+        for (int k = 0; k < H; k++)
             b->projector->parameters[j * H + k] = (float)scale * fresh->parameters[(one_direction ? 0 : j * H) + k];
-    for (int j = 0; j < Z; ++j)
+    for (int j = 0; j < Z; j++)
         b->projector->parameters[Z * H + j] = one_direction ? 0 : bias;
     invar_head_free(fresh);
 }
@@ -378,7 +378,7 @@ static void test_refusals(void **state)
     b.options.noise_levels = (struct invar_real_list){2, {1, 1}};
     assert_refused(invar_inspect(&b.subject, &b.options, &err), &err, INVAR_ERROR_USAGE, "noise_levels");
     b.options.noise_levels = (struct invar_real_list){1, {1}};
-    for (int k = 0; k < Z * H; ++k)
+    for (int k = 0; k < Z * H; k++)
         b.projector->parameters[k] = 3e38F;
     assert_refused(invar_inspect(&b.subject, &b.options, &err), &err, INVAR_ERROR_NUMERIC,
                    "embedding z of test sample 0");

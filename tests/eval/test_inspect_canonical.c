@@ -19,7 +19,7 @@ static void test_correlations(void **state)
     double sum = 0;
     assert_int_equal(h->count, H);
     assert_int_equal(z->count, Z);
-    for (int64_t k = 0; k < h->count; ++k) {
+    for (int64_t k = 0; k < h->count; k++) {
         sum += h->value[k];
         assert_true(k == 0 || h->value[k] <= h->value[k - 1]);
     }
@@ -50,9 +50,9 @@ static void test_scaled_outputs(void **state)
     struct invar_inspection *i = inspect(&b);
     const double before = value(i, s, "h_hgr");
     invar_inspection_free(i);
-    for (int64_t j = 0; j < H; ++j) {
+    for (int64_t j = 0; j < H; j++) {
         const float scale = (float)ldexp(1, (int)(j * 40 / (H - 1)) - 20);
-        for (int64_t k = 0; k < INPUT; ++k)
+        for (int64_t k = 0; k < INPUT; k++)
             b.encoder->parameters[j * INPUT + k] *= scale;
         b.encoder->parameters[H * INPUT + j] *= scale;
     }

@@ -59,9 +59,9 @@ enum { ROWS = 700, COLS = 6, CLASSES = 3 };
 static void make_data(double *features, int64_t *labels, double distance, uint64_t seed)
 {
     struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_TEST, 0, 0, 0);
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         labels[i] = (int64_t)invar_random_below(&random, CLASSES);
-        for (int j = 0; j < COLS; ++j)
+        for (int j = 0; j < COLS; j++)
             features[i * COLS + j] = (double)invar_random_normal(&random) + (labels[i] == j ? distance : 0);
     }
 }
@@ -86,24 +86,24 @@ static void test_stationary(void **state)
     const double l2 = 0.02;
     struct fitted fit = fit_made(features, labels, l2, 500, 1e-9);
     double gradient[CLASSES][COLS + 1] = {{0}}, sum_bias = 0;
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         double p[CLASSES], sum = 0;
-        for (int c = 0; c < CLASSES; ++c) {
+        for (int c = 0; c < CLASSES; c++) {
             p[c] = fit.bias[c];
-            for (int j = 0; j < COLS; ++j)
+            for (int j = 0; j < COLS; j++)
                 p[c] += fit.weight[c * COLS + j] * features[i * COLS + j];
             sum += p[c] = exp(p[c]);
         }
-        for (int c = 0; c < CLASSES; ++c) {
+        for (int c = 0; c < CLASSES; c++) {
             double d = (p[c] / sum - (labels[i] == c)) / ROWS;
-            for (int j = 0; j < COLS; ++j)
+            for (int j = 0; j < COLS; j++)
                 gradient[c][j] += d * features[i * COLS + j];
             gradient[c][COLS] += d;
         }
     }
     assert_true(fit.result.converged);
-    for (int c = 0; c < CLASSES; ++c) {
-        for (int j = 0; j < COLS; ++j)
+    for (int c = 0; c < CLASSES; c++) {
+        for (int j = 0; j < COLS; j++)
             assert_near(gradient[c][j] + l2 * fit.weight[c * COLS + j], 0, 1e-8);
         assert_near(gradient[c][COLS], 0, 1e-8);
         sum_bias += fit.bias[c];
@@ -120,7 +120,7 @@ static void test_separable(void **state)
     make_data(features, labels, 40, 4);
     struct fitted free_fit = fit_made(features, labels, 0, 50, 0);
     assert_true(isfinite(free_fit.result.objective) && free_fit.result.cross_entropy < 1e-3);
-    for (int i = 0; i < CLASSES * COLS; ++i)
+    for (int i = 0; i < CLASSES * COLS; i++)
         assert_true(isfinite(free_fit.weight[i]));
     struct fitted fit = fit_made(features, labels, 1e-3, 500, 1e-8);
     assert_true(fit.result.converged);
@@ -146,7 +146,7 @@ static void test_degenerate_columns(void **state)
     static double features[ROWS * COLS];
     static int64_t labels[ROWS];
     make_data(features, labels, 2, 6);
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         features[i * COLS + 3] = 0;
         features[i * COLS + 4] = features[i * COLS];
         features[i * COLS + 5] = 7;
@@ -156,7 +156,7 @@ static void test_degenerate_columns(void **state)
     assert_near(fit.weight[3], 0, 1e-9);
     assert_near(fit.weight[0], fit.weight[4], 1e-3);
     double objective = fit.result.objective;
-    for (int i = 0; i < ROWS * COLS; ++i)
+    for (int i = 0; i < ROWS * COLS; i++)
         features[i] *= 1e20;
     fit = fit_made(features, labels, 1e-4 * 1e40, 500, 1e12);
     assert_near(fit.result.objective, objective, 1e-6);
@@ -167,7 +167,7 @@ static void test_all_zero_features(void **state)
     (void)state;
     static double features[ROWS * COLS];
     static int64_t labels[ROWS];
-    for (int i = 0; i < ROWS; ++i)
+    for (int i = 0; i < ROWS; i++)
         labels[i] = i % 7 == 0 ? 0 : i % 7 < 3 ? 1 : 2;
     struct fitted fit = fit_made(features, labels, 0.1, 200, 1e-9);
     assert_near(fit.bias[1] - fit.bias[0], log(2), 1e-6);

@@ -49,25 +49,25 @@ static void test_blocks_against_sorting(void **state)
     static double train[TRAIN * COLS], test[TEST * COLS], similarity[TEST * K];
     static int64_t index[TEST * K];
     struct invar_random random = invar_random_stream(11, INVAR_RANDOM_TEST, 0, 0, 0);
-    for (int i = 0; i < TRAIN * COLS; ++i)
+    for (int i = 0; i < TRAIN * COLS; i++)
         train[i] = (double)invar_random_normal(&random);
-    for (int i = 0; i < TEST * COLS; ++i)
+    for (int i = 0; i < TEST * COLS; i++)
         test[i] = (double)invar_random_normal(&random);
     struct invar_matrix a = {INVAR_FLOAT64, TRAIN, COLS, train}, b = {INVAR_FLOAT64, TEST, COLS, test};
     assert_ok(invar_neighbours_find(&a, &b, K, index, similarity, &err), &err);
-    for (int t = 0; t < TEST; ++t) {
-        for (int n = 0; n < K; ++n) {
+    for (int t = 0; t < TEST; t++) {
+        for (int n = 0; n < K; n++) {
             const double *x = test + t * COLS, *y = train + index[t * K + n] * COLS;
             double xy = 0, xx = 0, yy = 0;
-            for (int j = 0; j < COLS; ++j)
+            for (int j = 0; j < COLS; j++)
                 xy += x[j] * y[j], xx += x[j] * x[j], yy += y[j] * y[j];
             assert_near(similarity[t * K + n], xy / sqrt(xx * yy), 1e-12);
             assert_true(n == 0 || similarity[t * K + n] <= similarity[t * K + n - 1]);
         }
         int nearer = 0;
-        for (int i = 0; i < TRAIN; ++i) {
+        for (int i = 0; i < TRAIN; i++) {
             double xy = 0, xx = 0, yy = 0;
-            for (int j = 0; j < COLS; ++j) {
+            for (int j = 0; j < COLS; j++) {
                 double x = test[t * COLS + j], y = train[i * COLS + j];
                 xy += x * y, xx += x * x, yy += y * y;
             }

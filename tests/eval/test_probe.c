@@ -42,7 +42,7 @@ static void test_accuracy(void **state)
     assert_near(accuracy.top5, 80, 1e-12);
     assert_true(accuracy.low < 40 && accuracy.high > 40);
     int64_t sum = 0;
-    for (int i = 0; i < 49; ++i)
+    for (int i = 0; i < 49; i++)
         sum += accuracy.confusion[i];
     assert_int_equal(sum, 5);
     assert_int_equal(accuracy.confusion[5 * 7 + 2], 1);
@@ -78,9 +78,9 @@ struct data {
 
 static void make_split(float *features, int64_t *labels, int count, float distance, struct invar_random *random)
 {
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         labels[i] = i % CLASSES;
-        for (int j = 0; j < COLS; ++j)
+        for (int j = 0; j < COLS; j++)
             features[i * COLS + j] = invar_random_normal(random) + (labels[i] == j ? distance : 0);
     }
 }
@@ -140,9 +140,9 @@ static void test_probe_ignores_unit(void **state)
     make_data(&data, 1.5F);
     assert_ok(probe(&data, &options, &result, &err), &err);
     assert_true(result.test.top1 > 50 && result.test.top1 < 95);
-    for (int i = 0; i < TRAIN * COLS; ++i)
+    for (int i = 0; i < TRAIN * COLS; i++)
         data.train[i] *= 1024;
-    for (int i = 0; i < TEST * COLS; ++i)
+    for (int i = 0; i < TEST * COLS; i++)
         data.test[i] *= 1024;
     assert_ok(probe(&data, &options, &scaled, &err), &err);
     assert_near(scaled.l2, result.l2, 0);
@@ -205,7 +205,7 @@ static void test_probe_refusals(void **state)
     data.test_labels[17] = -1;
     assert_refused(probe(&data, &options, &result, &err), &err, INVAR_ERROR_DATA, "row 17 of the test samples has no");
     data.test_labels[17] = 0;
-    for (int i = 0; i < TRAIN; ++i)
+    for (int i = 0; i < TRAIN; i++)
         data.train_labels[i] = i % 3;
     assert_refused(probe(&data, &options, &result, &err), &err, INVAR_ERROR_DATA, "has the label 3");
     make_data(&data, 3);
@@ -225,19 +225,19 @@ static void test_draws_by_class(void **state)
     int64_t labels[COUNT], index[COUNT], again[COUNT], drawn, others;
     struct invar_label_draw how = {.per_class = BY_CLASS, .seed = 5, .draw = 1};
     (void)state;
-    for (int i = 0; i < COUNT; ++i)
+    for (int i = 0; i < COUNT; i++)
         labels[i] = i < 60 ? 0 : i < 95 ? 1 : 2; /* 60, 35, 5 */
     assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, index, &drawn, &err), &err);
     assert_int_equal(drawn, 3 * BY_CLASS);
     int seen[COUNT] = {0}, of[3] = {0};
-    for (int i = 0; i < COUNT; ++i) {
-        ++seen[index[i]];
+    for (int i = 0; i < COUNT; i++) {
+        seen[index[i]]++;
         of[labels[index[i]]] += i < drawn;
         assert_true(i == 0 || i == drawn || index[i] > index[i - 1]);
     }
-    for (int i = 0; i < COUNT; ++i)
+    for (int i = 0; i < COUNT; i++)
         assert_int_equal(seen[i], 1);
-    for (int c = 0; c < 3; ++c)
+    for (int c = 0; c < 3; c++)
         assert_int_equal(of[c], BY_CLASS);
     assert_ok(invar_draw_labelled(labels, COUNT, 3, &how, again, &drawn, &err), &err);
     assert_memory_equal(index, again, sizeof index);

@@ -19,7 +19,7 @@ static struct invar_matrix column(const double *values, int64_t rows)
 static double rank_of(const double *value, int64_t count, int64_t at)
 {
     double rank = 0.5;
-    for (int64_t i = 0; i < count; ++i)
+    for (int64_t i = 0; i < count; i++)
         rank += value[i] < value[at] ? 1 : value[i] > value[at] ? 0 : 0.5;
     return rank;
 }
@@ -33,12 +33,12 @@ static void test_spearman_counts_ranks(void **state)
 
     for (int ties = 1; ties <= 40; ties += 13) {
         double a[COUNT], b[COUNT], cubed[COUNT], aa = 0, bb = 0, ab = 0, rho, again;
-        for (int i = 0; i < COUNT; ++i) {
+        for (int i = 0; i < COUNT; i++) {
             a[i] = round(ties * (double)invar_random_normal(&random));
             b[i] = round(a[i] + ties * (double)invar_random_normal(&random));
             cubed[i] = 7 + b[i] * b[i] * b[i];
         }
-        for (int i = 0; i < COUNT; ++i) {
+        for (int i = 0; i < COUNT; i++) {
             const double x = rank_of(a, COUNT, i) - (COUNT + 1) / 2.0, y = rank_of(b, COUNT, i) - (COUNT + 1) / 2.0;
             aa += x * x;
             bb += y * y;
@@ -86,7 +86,7 @@ static void test_measures(void **state)
     assert_ok(invar_regression_measure(&targets, &targets, &result, &err), &err);
     assert_near(result.r2, 1, 0);
     invar_regression_free(&result);
-    for (int i = 0; i < 4; ++i) {
+    for (int i = 0; i < 4; i++) {
         const double kept = p[i];
         p[i] = i % 2 ? (double)NAN : -(double)INFINITY;
         assert_refused(invar_regression_measure(&predictions, &targets, &result, &err), &err, INVAR_ERROR_NUMERIC,
@@ -127,9 +127,9 @@ static void make_data(struct data *d, int64_t rows, int64_t cols)
 
     d->rows = rows;
     d->cols = cols;
-    for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t i = 0; i < rows; i++) {
         d->y[i] = 50 + (double)invar_random_normal(&random);
-        for (int64_t j = 0; j < cols; ++j) {
+        for (int64_t j = 0; j < cols; j++) {
             const double z = (double)invar_random_normal(&random);
             d->x[i * cols + j] = j == 1 ? 0.1 : (double)(1 + j % 7) * z + (double)(j % 5);
             d->y[i] += j % 10 ? 0 : z;
@@ -177,18 +177,18 @@ static void check_solution(const struct data *d, const struct invar_ridge_result
 {
     double sum = 0, *residual = invar_alloc((size_t)d->rows, sizeof *residual, NULL);
 
-    for (int64_t i = 0; i < d->rows; ++i) {
+    for (int64_t i = 0; i < d->rows; i++) {
         residual[i] = d->y[i] - result->bias;
-        for (int64_t j = 0; j < d->cols; ++j)
+        for (int64_t j = 0; j < d->cols; j++)
             residual[i] -= result->weight[j] * d->x[i * d->cols + j];
         sum += residual[i];
     }
     assert_near(sum, 0, 1e-7);
-    for (int64_t j = 0; j < d->cols; ++j) {
+    for (int64_t j = 0; j < d->cols; j++) {
         double mean = 0, variance = 0, product = 0;
-        for (int64_t i = 0; i < d->rows; ++i)
+        for (int64_t i = 0; i < d->rows; i++)
             mean += d->x[i * d->cols + j] / (double)d->rows;
-        for (int64_t i = 0; i < d->rows; ++i) {
+        for (int64_t i = 0; i < d->rows; i++) {
             variance += (d->x[i * d->cols + j] - mean) * (d->x[i * d->cols + j] - mean) / (double)d->rows;
             product += (d->x[i * d->cols + j] - mean) * residual[i];
         }
@@ -206,8 +206,8 @@ static void test_ridge_meets_its_equations(void **state)
     static const int64_t shapes[][2] = {{900, 40}, {300, 300}, {600, 520}, {60, 700}, {2, 3}};
     static const double alphas[] = {1e-3, 1, 1e4};
 
-    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; ++s)
-        for (size_t a = 0; a < sizeof alphas / sizeof *alphas; ++a) {
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
+        for (size_t a = 0; a < sizeof alphas / sizeof *alphas; a++) {
             struct invar_error err = {0};
             struct invar_ridge_result result;
             const struct invar_ridge_options options = options_of(alphas[a]);
@@ -228,11 +228,11 @@ static void test_ridge_of_scaled_columns(void **state)
     const struct invar_ridge_options options = options_of(0);
     double *plain = invar_alloc(400, sizeof *plain, NULL), alpha = 0, r2 = 0;
 
-    for (int k = 0; k < 6; ++k) {
+    for (int k = 0; k < 6; k++) {
         struct invar_error err = {0};
         struct invar_ridge_result result;
         make_data(d, 400, 30);
-        for (int64_t i = 0; i < d->rows * d->cols; ++i)
+        for (int64_t i = 0; i < d->rows * d->cols; i++)
             d->x[i] = d->x[i] * scale[(i % d->cols + k) % 3] + shift[k % 2] * (double)(i % d->cols % 2);
         const struct invar_matrix x = features_of(d);
         assert_ok(invar_ridge_fit(&x, d->y, &x, d->y, &options, &result, &err), &err);
@@ -244,7 +244,7 @@ static void test_ridge_of_scaled_columns(void **state)
         }
         assert_near(result.alpha, alpha, 0);
         assert_near(result.held_out_r2, r2, 1e-6);
-        for (int i = 0; i < 400; ++i)
+        for (int i = 0; i < 400; i++)
             assert_near(result.predictions[i], plain[i], 1e-6);
         invar_ridge_result_free(&result);
     }
@@ -257,7 +257,7 @@ static void test_ridge_is_the_same_on_any_number_of_threads(void **state)
     static const int64_t shapes[][2] = {{800, 300}, {200, 600}};
     const int before = omp_get_max_threads();
 
-    for (int s = 0; s < 2; ++s) {
+    for (int s = 0; s < 2; s++) {
         double weight[700];
         const struct invar_ridge_options options = options_of(0);
         make_data(d, shapes[s][0], shapes[s][1]);
@@ -286,7 +286,7 @@ static void test_ridge_chooses(void **state)
 
     make_data(d, 500, 20);
     const struct invar_matrix x = features_of(d);
-    for (int i = 0; i < 500; ++i)
+    for (int i = 0; i < 500; i++)
         d->y[i] = 3 * d->x[i * 20 + 4] - d->x[i * 20 + 7];
     assert_ok(invar_ridge_fit(&x, d->y, &x, d->y, &options, &result, &err), &err);
     assert_near(result.alpha, 1e-3, 0);
@@ -295,7 +295,7 @@ static void test_ridge_chooses(void **state)
     assert_near(result.weight[4], 3, 1e-4);
     invar_ridge_result_free(&result);
     struct invar_random random = invar_random_stream(9, INVAR_RANDOM_TEST, 0, 0, 0);
-    for (int i = 0; i < 500; ++i)
+    for (int i = 0; i < 500; i++)
         d->y[i] = (double)invar_random_normal(&random);
     assert_ok(invar_ridge_fit(&x, d->y, NULL, NULL, &options, &result, &err), &err);
     assert_true(result.alpha >= 1e3);
@@ -316,7 +316,7 @@ static void test_ridge_refusals(void **state)
     assert_refused(invar_ridge_fit(&x, d->y, NULL, NULL, &options, &result, &err), &err, INVAR_ERROR_DATA, "row 7");
     d->y[7] = kept;
     double same[50];
-    for (int i = 0; i < 50; ++i)
+    for (int i = 0; i < 50; i++)
         same[i] = 0.1;
     assert_refused(invar_ridge_fit(&x, same, NULL, NULL, &options, &result, &err), &err, INVAR_ERROR_DATA,
                    "all 50 training samples have the same target, 0.1");

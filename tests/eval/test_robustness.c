@@ -25,7 +25,7 @@ static void write_split(const char *folder, const char *split, uint32_t count, u
     struct bytes bytes = make_idx_images(count, SIDE, SIDE, 0);
     struct invar_random random = invar_random_stream(7, INVAR_RANDOM_TEST, 0, count, 0);
     char name[64];
-    for (size_t i = 16; i < bytes.size; ++i)
+    for (size_t i = 16; i < bytes.size; i++)
         bytes.data[i] = (uint8_t)(invar_random_bits(&random) >> (24 + i / 997 % 3));
     if (pixels)
         memcpy(pixels, bytes.data + 16, bytes.size - 16);
@@ -58,7 +58,7 @@ static void make_bed(struct bed *bed, int tests, int threads)
     struct invar_shape out = invar_net_output(bed->encoder->net);
     int64_t cols = out.rank == 3 ? out.channels * out.height * out.width : out.channels;
     assert_true(cols <= MAX_COLS);
-    for (int64_t i = 0; i < CLASSES * cols; ++i)
+    for (int64_t i = 0; i < CLASSES * cols; i++)
         bed->weight[i] = (double)invar_random_normal(&random);
     bed->classifier = (struct invar_classifier){CLASSES, cols, bed->weight, bed->bias};
     invar_node_free(section);
@@ -83,7 +83,7 @@ enum { CELLS = 15 };
 static void make_cells(struct invar_robustness_cell *cells)
 {
     static const char *const names[] = {"gaussian_noise", "contrast", "fog"};
-    for (int i = 0; i < CELLS; ++i)
+    for (int i = 0; i < CELLS; i++)
         cells[i] = (struct invar_robustness_cell){invar_corruption_find(names[i / 5], NULL), i % 5 + 1, 77, 77};
 }
 
@@ -116,7 +116,7 @@ static void test_alexnet(void **state)
 {
     (void)state;
     double benchmark = 0, extra = 0;
-    for (int i = 0; i < invar_corruption_count(); ++i) {
+    for (int i = 0; i < invar_corruption_count(); i++) {
         const struct invar_corruption_spec *spec = invar_corruption_at(i);
         *(spec->extra ? &extra : &benchmark) += invar_alexnet_error(spec->name);
     }
@@ -137,11 +137,11 @@ static void write_arrays(const struct bed *bed, const char *folder, struct invar
     assert_ok(scratch, &err);
     assert_ok(invar_array_alloc(&images, INVAR_UINT8, 3, (int64_t[]){5 * bed->tests, SIDE, SIDE}, &err), &err);
     assert_ok(invar_array_alloc(&classes, INVAR_INT64, 1, (int64_t[]){labels * bed->tests}, &err), &err);
-    for (int i = 0; i < labels * bed->tests; ++i)
+    for (int i = 0; i < labels * bed->tests; i++)
         ((int64_t *)classes.data)[i] = i % bed->tests % CLASSES;
     for (int c = 0; c < CELLS; c += 5) {
         char name[64];
-        for (int i = 0; i < 5 * bed->tests; ++i) {
+        for (int i = 0; i < 5 * bed->tests; i++) {
             const int image = i % bed->tests;
             const struct invar_corruption_options options = {
                 .severity = i / bed->tests + 1, .table = INVAR_CORRUPTION_32, .seed = 9};
@@ -161,7 +161,7 @@ static void write_arrays(const struct bed *bed, const char *folder, struct invar
 
 static void assert_cells(const struct invar_robustness_cell *a, const struct invar_robustness_cell *b, int count)
 {
-    for (int i = 0; i < count; ++i) {
+    for (int i = 0; i < count; i++) {
         assert_int_equal(a[i].count, b[i].count);
         assert_int_equal(a[i].wrong, b[i].wrong);
     }
@@ -284,7 +284,7 @@ static void write_folders(const struct bed *bed, const char *folder, const char 
     struct invar_corruption_scratch *scratch = invar_corruption_scratch_create(&err);
     const struct invar_corruption_options options = {.severity = 2, .table = INVAR_CORRUPTION_32, .seed = 9};
     uint8_t out[SIDE * SIDE];
-    for (int i = 0; i < bed->tests; ++i) {
+    for (int i = 0; i < bed->tests; i++) {
         const struct invar_corruption_image in = {bed->pixels + (size_t)i * SIDE * SIDE, SIDE, SIDE, 1};
         char path[128];
         assert_ok(
@@ -341,7 +341,7 @@ static void refuse_arrays(struct bed *bed, int64_t rows, int channels, int64_t l
     make_cells(cells);
     assert_ok(invar_array_alloc(&images, INVAR_UINT8, 4, (int64_t[]){rows, 4, 4, channels}, &err), &err);
     assert_ok(invar_array_alloc(&classes, INVAR_INT64, 1, &labels, &err), &err);
-    for (int64_t i = 0; i < labels; ++i)
+    for (int64_t i = 0; i < labels; i++)
         ((int64_t *)classes.data)[i] = CLASSES;
     assert_ok(invar_npy_write(&images, test_path(bed->folder, "gaussian_noise.npy"), &err), &err);
     assert_ok(invar_npy_write(&classes, test_path(bed->folder, "labels.npy"), &err), &err);
@@ -422,7 +422,7 @@ static void test_classes(void **state)
     const struct invar_dataset_info c = {.classes = 3, .class_names = digits};
     int map[8];
     invar_classes_match(&a, &b, map);
-    for (int i = 0; i < 8; ++i)
+    for (int i = 0; i < 8; i++)
         assert_int_equal(map[i], expected[i]);
     invar_classes_match(&numbers, &c, map);
     assert_int_equal(map[0], 2);

@@ -18,10 +18,10 @@ static struct rows make_rows(void)
 {
     struct invar_random random = invar_random_stream(5, INVAR_RANDOM_TEST, 0, 0, 0);
     struct rows rows;
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         rows.labels[i] = i % CLASSES;
         rows.held[i] = i % 7 == 0;
-        for (int j = 0; j < COLS; ++j)
+        for (int j = 0; j < COLS; j++)
             rows.features[i * COLS + j] = invar_random_normal(&random) + (rows.labels[i] == j ? 1 : 0);
     }
     return rows;
@@ -37,27 +37,27 @@ static void slow_gradient(const struct slow *slow, const struct rows *rows, bool
 {
     int seen = 0;
     memset(out, 0, sizeof(double) * CLASSES * (COLS + 1));
-    for (int i = 0; i < ROWS; ++i)
+    for (int i = 0; i < ROWS; i++)
         seen += !(partial && rows->held[i]);
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         double score[CLASSES], sum = 0;
         if (partial && rows->held[i])
             continue;
-        for (int c = 0; c < CLASSES; ++c) {
+        for (int c = 0; c < CLASSES; c++) {
             score[c] = slow->p[c][COLS];
-            for (int j = 0; j < COLS; ++j)
+            for (int j = 0; j < COLS; j++)
                 score[c] += slow->p[c][j] * (double)rows->features[i * COLS + j];
             sum += exp(score[c]);
         }
-        for (int c = 0; c < CLASSES; ++c) {
+        for (int c = 0; c < CLASSES; c++) {
             const double d = (exp(score[c]) / sum - (c == rows->labels[i])) / seen;
-            for (int j = 0; j < COLS; ++j)
+            for (int j = 0; j < COLS; j++)
                 out[c][j] += d * (double)rows->features[i * COLS + j];
             out[c][COLS] += d;
         }
     }
-    for (int c = 0; c < CLASSES; ++c)
-        for (int j = 0; j < COLS; ++j)
+    for (int c = 0; c < CLASSES; c++)
+        for (int j = 0; j < COLS; j++)
             out[c][j] += l2 * slow->p[c][j];
 }
 
@@ -66,8 +66,8 @@ static void slow_step(struct slow *slow, const struct rows *rows, const struct b
 {
     double g[CLASSES][COLS + 1];
     slow_gradient(slow, rows, head->partial, head->l2, g);
-    for (int c = 0; c < CLASSES; ++c)
-        for (int j = 0; j <= COLS; ++j) {
+    for (int c = 0; c < CLASSES; c++)
+        for (int j = 0; j <= COLS; j++) {
             slow->past[c][j] = first ? g[c][j] : 0.9 * slow->past[c][j] + g[c][j];
             slow->p[c][j] -= head->lr * (nesterov ? g[c][j] + 0.9 * slow->past[c][j] : slow->past[c][j]);
         }
@@ -84,21 +84,21 @@ static void check_steps(bool nesterov)
     assert_ok(bank_create(&bank, HEADS, head, CLASSES, COLS, ROWS, 3, &err), &err);
     bank.momentum = 0.9;
     bank.nesterov = nesterov;
-    for (int h = 0; h < HEADS; ++h) {
+    for (int h = 0; h < HEADS; h++) {
         bank_copy(&bank, h, copy, false);
-        for (int c = 0; c < CLASSES; ++c)
-            for (int j = 0; j <= COLS; ++j)
+        for (int c = 0; c < CLASSES; c++)
+            for (int j = 0; j <= COLS; j++)
                 slow[h].p[c][j] = (double)copy[j < COLS ? c * COLS + j : CLASSES * COLS + c];
     }
-    for (int step = 0; step < 6; ++step) {
+    for (int step = 0; step < 6; step++) {
         assert_ok(bank_step(&bank, rows.features, rows.labels, rows.held, ROWS, &err), &err);
-        for (int h = 0; h < HEADS; ++h)
+        for (int h = 0; h < HEADS; h++)
             slow_step(&slow[h], &rows, &head[h], nesterov, step == 0);
     }
-    for (int h = 0; h < HEADS; ++h) {
+    for (int h = 0; h < HEADS; h++) {
         bank_copy(&bank, h, copy, false);
-        for (int c = 0; c < CLASSES; ++c)
-            for (int j = 0; j <= COLS; ++j)
+        for (int c = 0; c < CLASSES; c++)
+            for (int j = 0; j <= COLS; j++)
                 assert_near(copy[j < COLS ? c * COLS + j : CLASSES * COLS + c], slow[h].p[c][j], 1e-5);
     }
     bank_free(&bank);
@@ -126,11 +126,11 @@ static void test_minimum(void **state)
     (void)state;
     assert_ok(bank_create(&bank, 1, &head, CLASSES, COLS, ROWS, 3, &err), &err);
     bank.momentum = 0.9;
-    for (int step = 0; step < 3000; ++step)
+    for (int step = 0; step < 3000; step++)
         assert_ok(bank_step(&bank, rows.features, rows.labels, rows.held, ROWS, &err), &err);
     bank_copy(&bank, 0, copy, false);
     assert_ok(invar_logreg_fit(&features, rows.labels, CLASSES, &options, weight, bias, &result, &err), &err);
-    for (int i = 0; i < CLASSES * COLS; ++i)
+    for (int i = 0; i < CLASSES * COLS; i++)
         assert_near(copy[i], weight[i], 1e-3);
     bank_free(&bank);
 }
@@ -145,7 +145,7 @@ static void test_diverges(void **state)
     (void)state;
     assert_ok(bank_create(&bank, 1, &head, CLASSES, COLS, ROWS, 3, &err), &err);
     bank.momentum = 0.9;
-    for (int step = 0; ok && step < 100; ++step)
+    for (int step = 0; ok && step < 100; step++)
         ok = bank_step(&bank, rows.features, rows.labels, rows.held, ROWS, &err);
     assert_refused(ok, &err, INVAR_ERROR_NUMERIC, "rate is too large");
     bank_free(&bank);
@@ -170,8 +170,8 @@ static struct bytes make_images(int count)
     struct bytes out = make_idx_images(0, SIDE, SIDE, 0);
     struct invar_random random = invar_random_stream(9, INVAR_RANDOM_TEST, 0, (uint64_t)count, 0);
     out.data[7] = (unsigned char)count;
-    for (int i = 0; i < count; ++i)
-        for (int p = 0; p < SIDE * SIDE; ++p)
+    for (int i = 0; i < count; i++)
+        for (int p = 0; p < SIDE * SIDE; p++)
             bytes_fill(&out, 60 * (i % 3) + (int)invar_random_below(&random, 100), 1);
     return out;
 }

@@ -82,7 +82,7 @@ static void test_linear(void **state)
         assert_near(result.fit.cross_entropy, number(expected, "cross_entropy"), 1e-4);
         assert_near(result.test.top1, number(expected, "top1"), 0.1);
         invar_probe_result_free(&result);
-        ++seen;
+        seen++;
     }
     assert_int_equal(seen, 3);
 }
@@ -102,11 +102,11 @@ static void test_neighbours(void **state)
                                    (int64_t)number(expected, "k"), number(expected, "temperature"), predictions, NULL,
                                    &err),
                   &err);
-        for (int64_t i = 0; i < test.rows; ++i)
+        for (int64_t i = 0; i < test.rows; i++)
             hits += predictions[i] == ((const int64_t *)f->test_labels.data)[i];
         assert_near(100 * (double)hits / (double)test.rows, number(expected, "top1"), 0.1);
         invar_free(predictions);
-        ++seen;
+        seen++;
     }
     assert_int_equal(seen, 3);
 }

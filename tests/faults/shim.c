@@ -56,14 +56,14 @@ static _Thread_local int depth;
 static int add_object(struct dl_phdr_info *info, size_t size, void *user)
 {
     (void)size, (void)user;
-    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; ++i)
+    for (size_t i = 0; i < sizeof strangers / sizeof strangers[0]; i++)
         if (strstr(info->dlpi_name, strangers[i]))
             return 0;
-    for (int i = 0; i < info->dlpi_phnum && range_count < MAX_RANGES; ++i)
+    for (int i = 0; i < info->dlpi_phnum && range_count < MAX_RANGES; i++)
         if (info->dlpi_phdr[i].p_type == PT_LOAD && info->dlpi_phdr[i].p_flags & PF_X) {
             ranges[range_count].begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
             ranges[range_count].end = ranges[range_count].begin + info->dlpi_phdr[i].p_memsz;
-            ++range_count;
+            range_count++;
         }
     return 0;
 }
@@ -73,7 +73,7 @@ bool shim_counts(const void *caller)
     const uintptr_t at = (uintptr_t)caller;
     if (!atomic_load_explicit(&armed, memory_order_relaxed) || depth)
         return false;
-    for (int i = 0; i < range_count; ++i)
+    for (int i = 0; i < range_count; i++)
         if (at >= ranges[i].begin && at < ranges[i].end)
             return true;
     return false;
@@ -84,10 +84,10 @@ static void note_failure(const char *name)
     void *frames[MAX_FRAMES];
     if (log_descriptor < 0)
         return;
-    ++depth;
+    depth++;
     dprintf(log_descriptor, "failed %s\n", name);
     backtrace_symbols_fd(frames, backtrace(frames, MAX_FRAMES), log_descriptor);
-    --depth;
+    depth--;
 }
 
 /* The way to this call: its frames by their places in what was loaded, a recursion once. */
@@ -96,9 +96,9 @@ static uint64_t hash_of_frames(void)
     void *frames[MAX_FRAMES];
     uint64_t hash = 14695981039346656037u, before = 0;
     const int count = backtrace(frames, MAX_FRAMES);
-    for (int f = 0; f < count; ++f) {
+    for (int f = 0; f < count; f++) {
         uint64_t place = 0;
-        for (int i = 0; i < range_count && !place; ++i)
+        for (int i = 0; i < range_count && !place; i++)
             if ((uintptr_t)frames[f] >= ranges[i].begin && (uintptr_t)frames[f] < ranges[i].end)
                 place = ((uint64_t)i << 48) + ((uintptr_t)frames[f] - ranges[i].begin);
         if (place && place != before)
@@ -110,9 +110,9 @@ static uint64_t hash_of_frames(void)
 
 static void note_site(enum shim_kind kind, long long number)
 {
-    ++depth;
+    depth++;
     fprintf(site_log, "site %s %lld %016llx\n", kind_names[kind], number, (unsigned long long)hash_of_frames());
-    --depth;
+    depth--;
 }
 
 bool shim_fails(enum shim_kind kind, const void *caller, const char *name, int reason)
@@ -146,8 +146,8 @@ static int errno_of(const char *name)
         int value;
     } known[] = {{"EIO", EIO},     {"ENOSPC", ENOSPC}, {"EMFILE", EMFILE}, {"EACCES", EACCES},
                  {"EINTR", EINTR}, {"ENOMEM", ENOMEM}, {"EROFS", EROFS}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; ++i)
-        if (!strcmp(name, known[i].name))
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+        if (strcmp(name, known[i].name) == 0)
             return known[i].value;
     return 0;
 }
@@ -164,7 +164,7 @@ static void read_wish(const char *text)
     first = strtoll(number + 1, &end, 10);
     if (*end == '+') {
         for_ever = true;
-        ++end;
+        end++;
     }
     if (*end == ':' && (wanted_errno = errno_of(end + 1)) != 0)
         end = strchr(end, 0);
@@ -183,7 +183,7 @@ static int counted_main(int argc, char **argv, char **environment)
     (void)backtrace(frames, 4); /* loads what it needs */
     if (log)
         log_descriptor = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-    if (wish && !strcmp(wish, "sites") && log)
+    if (wish && strcmp(wish, "sites") == 0 && log)
         site_log = fopen(log, "ae");
     else if (wish && *wish)
         read_wish(wish);
@@ -196,7 +196,7 @@ __attribute__((destructor)) static void tell_counts(void)
     atomic_store(&armed, false);
     if (site_log)
         fclose(site_log);
-    for (int kind = 0; kind < 2 && log_descriptor >= 0; ++kind)
+    for (int kind = 0; kind < 2 && log_descriptor >= 0; kind++)
         dprintf(log_descriptor, "count %s %lld\n", kind_names[kind], atomic_load(&counts[kind]));
 }
 

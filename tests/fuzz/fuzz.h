@@ -7,7 +7,6 @@
 
 #include "invar/error.h"
 #include "invar/random.h"
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,14 +118,15 @@ static inline int fuzz_run(const char *name, const struct fuzz_input *seeds, uin
         struct invar_error err = {0};
         bool ok = target(&input, path, &err);
         if (ok ? err.code != INVAR_OK : err.code == INVAR_OK || !err.message[0] || err.code == INVAR_ERROR_MEMORY) {
-            fprintf(stderr, "%s: FUZZ_SEED=%" PRIu64 ", round %" PRIu64 ": %s with code %d and message \"%s\"\n", name,
-                    seed, round, ok ? "accepted" : "refused", (int)err.code, err.message);
+            fprintf(stderr, "%s: FUZZ_SEED=%llu, round %llu: %s with code %d and message \"%s\"\n", name,
+                    (unsigned long long)seed, (unsigned long long)round, ok ? "accepted" : "refused", (int)err.code,
+                    err.message);
             return 1;
         }
         accepted += ok;
     }
     close(descriptor);
-    printf("%s: %" PRIu64 " inputs, %" PRIu64 " of them accepted\n", name, round, accepted);
+    printf("%s: %llu inputs, %llu of them accepted\n", name, (unsigned long long)round, (unsigned long long)accepted);
     /* Both must happen, or the fuzzer only scratches the surface. */
     return accepted > 0 && accepted < round ? 0 : 1;
 }

@@ -2,7 +2,6 @@
 /* A case folder in memory, and the comparison of results with it. */
 #include "golden_runner/golden.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -233,7 +232,7 @@ void golden_give(struct golden_case *c, const char *name, bool gradient, double 
     const int64_t expected_count = result->scalar ? 1 : invar_array_count(&result->array);
     const double *expected = result->scalar ? &result->value : result->array.data;
     if (count != expected_count || (!result->scalar && result->array.dtype != INVAR_FLOAT64)) {
-        golden_fail(c, "%s has %" PRId64 " real numbers, expected %" PRId64, name, count, expected_count);
+        golden_fail(c, "%s has %lld real numbers, expected %lld", name, (long long)count, (long long)expected_count);
         return;
     }
     if (tolerance <= 0)

@@ -110,7 +110,7 @@ static void give_gradients(struct golden_case *c, const struct invar_term_spec *
         cJSON_ArrayForEach(constant, cJSON_GetObjectItemCaseSensitive(c->json, "no_gradient"))
         {
             if (strcmp(constant->valuestring, c->inputs[i].name) == 0 &&
-                (bytes[0] || memcmp(bytes, bytes + 1, size - 1)))
+                (bytes[0] || memcmp(bytes, bytes + 1, size - 1) != 0))
                 golden_fail(c, "%s is a constant but received a gradient", c->inputs[i].name);
         }
     }

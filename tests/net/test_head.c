@@ -22,7 +22,7 @@ static struct invar_head *head_create(const struct invar_head_options *options)
     head->parameters = invar_alloc((size_t)head->net->trained_count, sizeof(float), &err);
     head->statistics = invar_alloc((size_t)head->net->statistic_count + 1, sizeof(float), &err);
     invar_net_initialise(head->net, 3, 1, head->parameters, head->statistics);
-    for (int64_t i = 0; i < head->net->statistic_count; ++i)
+    for (int64_t i = 0; i < head->net->statistic_count; i++)
         head->statistics[i] += (float)i;
     snprintf(head->recipe, sizeof head->recipe, "some recipe");
     return head;
@@ -64,12 +64,12 @@ static void write_changed(const struct invar_head *head, const char *path, const
     struct invar_safetensors *file = NULL, *changed = invar_safetensors_create(&err);
     assert_ok(invar_head_write(head, path, &err), &err);
     assert_ok(invar_safetensors_read(&file, path, &err), &err);
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 3; i++) {
         const char *kept = strcmp(keys[i], key) == 0 ? value : invar_safetensors_metadata(file, keys[i]);
         if (kept)
             assert_ok(invar_safetensors_set_metadata(changed, keys[i], kept, &err), &err);
     }
-    for (int i = 0; i < invar_safetensors_count(file); ++i) {
+    for (int i = 0; i < invar_safetensors_count(file); i++) {
         const char *name = invar_safetensors_name(file, i);
         assert_ok(invar_safetensors_add(changed, name, invar_safetensors_get(file, name), &err), &err);
     }
@@ -94,7 +94,7 @@ static void test_refusals(void **state)
     char *folder = test_folder_create();
     const char *path = test_path(folder, "projector.safetensors");
     struct invar_head *head = head_create(&deep);
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; ++i) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         write_changed(head, path, cases[i].key, cases[i].value);
         assert_refused(invar_head_read(path, &err), &err, INVAR_ERROR_FORMAT, cases[i].says);
     }

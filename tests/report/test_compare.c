@@ -26,7 +26,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct fixture *f = *state;
-    for (int i = 0; i < f->count; ++i)
+    for (int i = 0; i < f->count; i++)
         report_run_free(f->run[i]);
     test_folder_remove(f->folder);
     free(f);
@@ -43,7 +43,7 @@ static void add_run(struct fixture *f, const char *label, const char *base, int 
     const char *all[8] = {seed_text};
     int count = 1;
     snprintf(seed_text, sizeof seed_text, "training.seed=%d", seed);
-    for (; settings && *settings; ++settings)
+    for (; settings && *settings; settings++)
         all[count++] = *settings;
     snprintf(folder, sizeof folder, "%.400s/%.100s", f->folder, label);
     assert_ok(invar_folder_create(folder, &err), &err);
@@ -78,7 +78,7 @@ static struct comparison compare(const struct fixture *f, const struct compariso
 
 static bool has_note(const struct comparison *c, const char *text)
 {
-    for (int i = 0; i < c->note_count; ++i)
+    for (int i = 0; i < c->note_count; i++)
         if (strstr(c->note[i], text))
             return true;
     return false;
@@ -86,8 +86,8 @@ static bool has_note(const struct comparison *c, const char *text)
 
 static int metric_at(const struct comparison *c, const char *name)
 {
-    for (int m = 0; m < c->metric_count; ++m)
-        if (!strcmp(c->metric[m].name, name))
+    for (int m = 0; m < c->metric_count; m++)
+        if (strcmp(c->metric[m].name, name) == 0)
             return m;
     fail_msg("no metric %s", name);
     return -1;
@@ -103,7 +103,7 @@ static void test_student(void **state)
     } known[] = {{1, 12.7062047362},   {2, 4.3026527297},     {3, 3.1824463053},  {4, 2.7764451052},
                  {5, 2.5705818356},    {9, 2.2621571628},     {30, 2.0422724563}, {99, 1.9842169516},
                  {1000, 1.9623390808}, {100000, 1.9599639845}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; ++i)
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         assert_near(invar_student_95(known[i].degrees), known[i].point, 1e-9);
     assert_true(isnan(invar_student_95(0)));
 }
@@ -115,7 +115,7 @@ static void test_means_and_differences(void **state)
     const char *const other[] = {"terms.ntxent.tau=0.5", NULL};
     const double first[] = {80, 82, 87}, second[] = {90, 84, 70};
     const int seeds[] = {2, 1, 3};
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 3; i++) {
         char label[16];
         snprintf(label, sizeof label, "a%d", i);
         add_run(f, label, "simclr-fashion-mnist", i, NULL, linear(first[i], "d"));
@@ -232,7 +232,7 @@ static void test_protocols(void **state)
     const char *const protocols[] = {
         "\"protocol\":{\"method\":\"linear\",\"options\":{\"l2\":[1],\"seed\":1}},",
         "\"protocol\":{\"method\":\"linear\",\"chosen_on_test\":true,\"options\":{\"l2\":[2]}},", ""};
-    for (int i = 0; i < 3; ++i) {
+    for (int i = 0; i < 3; i++) {
         char probe[256];
         snprintf(probe, sizeof probe, "{\"linear\":{\"top1\":%d,%s\"data\":\"d\"}}", 80 + i, protocols[i]);
         add_run(f, recipes[i], recipes[i], 0, NULL, probe);
@@ -267,7 +267,7 @@ static void test_robustness(void **state)
     assert_near(c.value[0][metric_at(&c, "mrCE_19")].value, 60, 0);
     assert_int_equal(c.metric[metric_at(&c, "mCE")].better, -1);
     assert_string_equal(c.metric[metric_at(&c, "clean.error")].unit, "%");
-    for (int m = 0; m < c.metric_count; ++m)
+    for (int m = 0; m < c.metric_count; m++)
         assert_string_not_equal(c.metric[m].name, "format");
     assert_true(has_note(&c, "b has no robustness.json"));
     comparison_free(&c);
@@ -286,7 +286,7 @@ static void test_formats(void **state)
     struct invar_error err = {0};
     const char *const recipes[] = {"simclr-fashion-mnist", "relic-fashion-mnist", "byol-fashion-mnist",
                                    "vicreg-logdet-fashion-mnist"};
-    for (int i = 0; i < 8; ++i) {
+    for (int i = 0; i < 8; i++) {
         char label[32];
         snprintf(label, sizeof label, "%s%d", i == 3 ? "odd|,\"" : "run-", i);
         add_run(f, label, recipes[i / 2], i % 2, NULL, linear(80 + i + 0.25 * (i % 2), "d"));

@@ -17,7 +17,7 @@ static void write_steps(const char *folder, int64_t from, int64_t first, int64_t
     struct invar_error err = {0};
     struct invar_metrics *metrics = invar_metrics_open(folder, from, &err);
     assert_ok(metrics, &err);
-    for (int64_t step = first; step <= last; ++step) {
+    for (int64_t step = first; step <= last; step++) {
         double values[] = {1.0 / (double)step, 0.1 + 0.2 * (double)step, step == 2 ? NAN : 1e-300};
         assert_ok(invar_metrics_write(metrics, step, (double)step / 10, names, values, 3, &err), &err);
     }
@@ -40,7 +40,7 @@ static void test_numbers_read_back(void **state)
     char *folder = test_folder_create();
     write_steps(folder, 0, 1, 3);
     char *text = contents(folder), *line = text;
-    for (int64_t step = 1; step <= 3; ++step) {
+    for (int64_t step = 1; step <= 3; step++) {
         cJSON *object = cJSON_Parse(line);
         assert_non_null(object);
         assert_true(cJSON_GetObjectItem(object, "step")->valuedouble == (double)step);
@@ -127,7 +127,7 @@ static void test_full_disk(void **state)
     tight.rlim_cur = 256;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
-    for (int64_t step = 1; ok && step < 100; ++step)
+    for (int64_t step = 1; ok && step < 100; step++)
         ok = invar_metrics_write(metrics, step, 0, names, &value, 1, &err);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
     assert_false(ok);
@@ -141,7 +141,7 @@ static void test_full_disk(void **state)
 static uint64_t little_endian(const unsigned char *bytes, int count)
 {
     uint64_t value = 0;
-    for (int i = count - 1; i >= 0; --i)
+    for (int i = count - 1; i >= 0; i--)
         value = value << 8 | bytes[i];
     return value;
 }
@@ -234,9 +234,9 @@ static void test_events(void **state)
             continue;
         struct invar_bytes bytes;
         assert_ok(invar_file_read(&bytes, test_path(folder, entry->d_name), 1 << 20, &err), &err);
-        ++files;
+        files++;
         size_t at = 0;
-        for (int record = 0; at < bytes.size; ++record) {
+        for (int record = 0; at < bytes.size; record++) {
             size_t size = (size_t)little_endian(bytes.data + at, 8);
             assert_int_equal(little_endian(bytes.data + at + 8, 4), crc32c_mask(crc32c(bytes.data + at, 8)));
             assert_int_equal(little_endian(bytes.data + at + 12 + size, 4),
@@ -246,7 +246,7 @@ static void test_events(void **state)
             if (record == 0) {
                 assert_string_equal(event.version, "brain.Event:2");
             } else {
-                ++events;
+                events++;
                 scalars += event.count;
                 assert_int_equal(event.count, event.step == 2 ? 2 : 3);
                 assert_string_equal(event.scalar[1].tag, names[1]);

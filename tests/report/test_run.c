@@ -117,7 +117,7 @@ static void test_torn_files(void **state)
         {"encoder.safetensors", "", "torn or was not written by invar"},
         {"encoder.safetensors", "\377\377\377\377\377\377\377\377{}", "torn or was not written by invar"},
     };
-    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; ++i) {
+    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
         char *folder = test_folder_create();
         put(folder, "recipe.yaml", recipe);
         put(folder, "metrics.jsonl", "{\"step\":1,\"loss\":4}\n");
@@ -213,9 +213,9 @@ static void test_metrics_have_a_budget(void **state)
     char *folder = test_folder_create();
     put(folder, "recipe.yaml", recipe);
     assert_ok(invar_text_printf(&text, &err, "{\"step\":1"), &err);
-    for (int i = 0; i < KEYS; ++i)
+    for (int i = 0; i < KEYS; i++)
         assert_ok(invar_text_printf(&text, &err, ",\"k%d\":%d", i, i), &err);
-    for (int i = 0; i < LINES; ++i)
+    for (int i = 0; i < LINES; i++)
         assert_ok(invar_text_printf(&text, &err, "%s", i ? "{\"step\":2}\n" : "}\n"), &err);
     put(folder, "metrics.jsonl", text.data);
     struct report_run *run = read_run(folder);

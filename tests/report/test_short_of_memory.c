@@ -43,9 +43,9 @@ static void test_logistic_regression(void **state)
     int64_t labels[ROWS];
     struct invar_logreg_options options;
     struct invar_error err = {0};
-    for (int i = 0; i < ROWS; ++i) {
+    for (int i = 0; i < ROWS; i++) {
         labels[i] = i % CLASSES;
-        for (int c = 0; c < COLS; ++c)
+        for (int c = 0; c < COLS; c++)
             data[i * COLS + c] = sin(1.7 * i + c) + (c == 0 ? 0.3 * (double)labels[i] : 0);
     }
     const struct invar_matrix features = {.dtype = INVAR_FLOAT64, .rows = ROWS, .cols = COLS, .data = data};

@@ -21,7 +21,7 @@ static int stage_of(const struct invar_net *net, const char *name)
 
     invar_net_stages(net, stage);
     for (int i = 0; i < net->parameter_count; i++)
-        if (!strcmp(net->parameters[i].name, name))
+        if (strcmp(net->parameters[i].name, name) == 0)
             found = stage[i];
     free(stage);
     return found;
