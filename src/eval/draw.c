@@ -73,7 +73,7 @@ bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, cons
     invar_random_shuffle(&random, index, count);
     for (int64_t i = 0; i < count; i++)
         if (labels[index[i]] >= 0 && quota[labels[index[i]]] > 0) {
-            --quota[labels[index[i]]];
+            quota[labels[index[i]]]--;
             taken[index[i]] = true;
             (*drawn)++;
         }
