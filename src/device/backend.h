@@ -3,6 +3,8 @@
 #ifndef INVAR_SRC_DEVICE_BACKEND_H
 #define INVAR_SRC_DEVICE_BACKEND_H
 
+#include "device/dense.h"
+
 #include "invar/device.h"
 
 struct invar_backend {
@@ -44,6 +46,8 @@ struct invar_backend {
     int (*plan_profile)(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity);
     bool (*matrix_peak)(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
                         struct invar_error *err);
+
+    struct dense_entries dense; /* dense.h */
 };
 
 struct invar_device {

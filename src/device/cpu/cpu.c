@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cpu backend: plain memory, OpenMP threads, oneDNN plans. */
 #include "device/cpu/cpu.h"
+#include "device/cpu/dense.h"
 #include "device/cpu/onednn.h"
 
 #include <omp.h>
@@ -144,6 +145,10 @@ done:
     return ok;
 }
 
+#define ENTRY(name, parameters, arguments) .name = cpu_dense_##name,
+#define ANSWER_ENTRY(type, name, parameters, arguments) .name = cpu_dense_##name,
+#define LEFT(name, parameters, arguments)
+
 const struct invar_backend invar_backend_cpu = {
     .name = "cpu",
     .engine = onednn_describe,
@@ -172,4 +177,5 @@ const struct invar_backend invar_backend_cpu = {
     .plan_memory = invar_cpu_plan_memory,
     .plan_profile = invar_cpu_plan_profile,
     .matrix_peak = cpu_matrix_peak,
+    .dense = {DENSE_LIST(ENTRY, ANSWER_ENTRY, LEFT)},
 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Elements, rows and columns of dense.h on the processor: OpenMP over rows, one kernel text for both types. */
-#include "invar/dense.h"
+#include "device/cpu/dense.h"
 
 #include "base/clones.h"
 
@@ -78,21 +78,7 @@ static int64_t count_of(const struct invar_matrix *x)
     return x->rows * x->cols;
 }
 
-bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
-                      struct invar_matrix *out, struct invar_error *err)
-{
-    size_t count;
-    if (!invar_size_multiply((size_t)rows, (size_t)cols, &count))
-        return invar_error_set(err, INVAR_ERROR_MEMORY, "a matrix of %lld x %lld numbers is too large", (long long)rows,
-                               (long long)cols);
-    void *data = invar_scratch_take(scratch, count, invar_dtype_size(dtype), err);
-    if (!data)
-        return false;
-    *out = (struct invar_matrix){.dtype = dtype, .rows = rows, .cols = cols, .data = data};
-    return true;
-}
-
-void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x)
+void cpu_dense_zero(struct invar_device *device, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
     const int64_t bytes = count_of(x) * (int64_t)invar_dtype_size(x->dtype);
@@ -140,7 +126,7 @@ static void widen_all(int threads, const float *x, double *y, int64_t count)
     }
 }
 
-void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to)
+void cpu_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to)
 {
     const int threads = invar_device_threads(device);
     if (from->dtype == to->dtype)
@@ -151,7 +137,7 @@ void invar_dense_copy(struct invar_device *device, const struct invar_matrix *fr
         narrow_all(threads, 1, false, from->data, to->data, count_of(from));
 }
 
-void invar_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x)
+void cpu_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -160,8 +146,8 @@ void invar_dense_scale(struct invar_device *device, double factor, const struct 
         scale_f64(threads, factor, x->data, count_of(x));
 }
 
-void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
-                     const struct invar_matrix *y)
+void cpu_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
+                   const struct invar_matrix *y)
 {
     const int threads = invar_device_threads(device);
     if (x->dtype != y->dtype)
@@ -172,8 +158,8 @@ void invar_dense_add(struct invar_device *device, double scale, const struct inv
         add_f64(threads, scale, x->data, y->data, count_of(x));
 }
 
-void invar_dense_transpose(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
-                           bool add)
+void cpu_dense_transpose(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                         bool add)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -182,7 +168,7 @@ void invar_dense_transpose(struct invar_device *device, const struct invar_matri
         transpose_f64(threads, x->data, y->data, x->rows, x->cols, add);
 }
 
-void invar_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x)
+void cpu_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -191,15 +177,15 @@ void invar_dense_symmetrise(struct invar_device *device, const struct invar_matr
         symmetrise_f64(threads, x->data, x->rows);
 }
 
-double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b)
+double cpu_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b)
 {
     const int threads = invar_device_threads(device);
     return is_f32(a) ? dot_f32(threads, a->data, b->data, count_of(a))
                      : dot_f64(threads, a->data, b->data, count_of(a));
 }
 
-double invar_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
-                            double scale, const struct invar_matrix *da, const struct invar_matrix *db)
+double cpu_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                          double scale, const struct invar_matrix *da, const struct invar_matrix *db)
 {
     const int threads = invar_device_threads(device);
     void *by_a = da ? da->data : NULL, *by_b = db ? db->data : NULL;
@@ -207,14 +193,14 @@ double invar_dense_distance(struct invar_device *device, const struct invar_matr
                      : distance_f64(threads, a->data, b->data, scale, by_a, by_b, count_of(a));
 }
 
-void invar_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out)
+void cpu_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out)
 {
     (void)device;
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
         out[i] = is_f32(x) ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
 }
 
-void invar_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values)
+void cpu_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values)
 {
     (void)device;
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
@@ -224,8 +210,8 @@ void invar_dense_set_diagonal(struct invar_device *device, const struct invar_ma
             ((double *)x->data)[at] = values[i];
 }
 
-void invar_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
-                           double *lengths)
+void cpu_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                         double *lengths)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -234,8 +220,8 @@ void invar_dense_normalise(struct invar_device *device, const struct invar_matri
         normalise_f64(threads, x->data, y->data, lengths, x->rows, x->cols);
 }
 
-void invar_dense_normalise_backward(struct invar_device *device, const struct invar_matrix *y, const double *lengths,
-                                    const struct invar_matrix *dy, double scale, const struct invar_matrix *dx)
+void cpu_dense_normalise_backward(struct invar_device *device, const struct invar_matrix *y, const double *lengths,
+                                  const struct invar_matrix *dy, double scale, const struct invar_matrix *dx)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(y))
@@ -244,9 +230,9 @@ void invar_dense_normalise_backward(struct invar_device *device, const struct in
         normalise_backward_f64(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
 }
 
-bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
-                          const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
-                          double *divergence, struct invar_error *err)
+bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
+                        const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
+                        double *divergence, struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
     const size_t parts = (size_t)threads * (size_t)how->count;
@@ -268,8 +254,8 @@ bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scr
     return true;
 }
 
-bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
-                             int64_t count, int64_t *index, int64_t *groups, struct invar_error *err)
+bool cpu_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
+                           int64_t count, int64_t *index, int64_t *groups, struct invar_error *err)
 {
     size_t slots = 2;
     int64_t known = 0;
@@ -296,8 +282,8 @@ bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *
     return true;
 }
 
-bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                       const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err)
+bool cpu_dense_group(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                     const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
     double *sums = invar_scratch_take(scratch, (size_t)threads * (size_t)x->cols, sizeof(double), err);
@@ -310,8 +296,8 @@ bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratc
     return true;
 }
 
-void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix *grouped,
-                         const struct invar_matrix *gradient, const int64_t *group, const struct invar_matrix *x)
+void cpu_dense_ungroup(struct invar_device *device, const struct invar_matrix *grouped,
+                       const struct invar_matrix *gradient, const int64_t *group, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -320,7 +306,7 @@ void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix 
         ungroup_f64(threads, grouped->data, gradient->data, group, x->data, x->rows, x->cols, grouped->cols);
 }
 
-void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y)
+void cpu_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -329,7 +315,7 @@ void invar_dense_centre(struct invar_device *device, const struct invar_matrix *
         centre_f64(threads, x->data, y->data, x->rows, x->cols);
 }
 
-void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares)
+void cpu_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -338,8 +324,8 @@ void invar_dense_moments(struct invar_device *device, const struct invar_matrix 
         moments_f64(threads, x->data, mean, squares, x->rows, x->cols);
 }
 
-void invar_dense_column_products(struct invar_device *device, const struct invar_matrix *x,
-                                 const struct invar_matrix *y, double *products)
+void cpu_dense_column_products(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                               double *products)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -348,8 +334,8 @@ void invar_dense_column_products(struct invar_device *device, const struct invar
         column_products_f64(threads, x->data, y->data, products, x->rows, x->cols);
 }
 
-void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
-                             const double *factor, const struct invar_matrix *y, bool add)
+void cpu_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
+                           const double *factor, const struct invar_matrix *y, bool add)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(x))
@@ -358,9 +344,9 @@ void invar_dense_standardise(struct invar_device *device, const struct invar_mat
         standardise_f64(threads, x->data, mean, factor, y->data, add, x->rows, x->cols);
 }
 
-void invar_dense_standardise_backward(struct invar_device *device, const struct invar_matrix *y, const double *factor,
-                                      double divisor, const struct invar_matrix *dy, double scale,
-                                      const struct invar_matrix *dx)
+void cpu_dense_standardise_backward(struct invar_device *device, const struct invar_matrix *y, const double *factor,
+                                    double divisor, const struct invar_matrix *dy, double scale,
+                                    const struct invar_matrix *dx)
 {
     const int threads = invar_device_threads(device);
     if (is_f32(y))
@@ -404,8 +390,8 @@ INVAR_CLONES static void pair_gradient_row(double *row, const double *inverse, i
     row[i] = -sum;
 }
 
-bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
-                             const struct invar_matrix *gram, double scale, double *out, struct invar_error *err)
+bool cpu_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *gram,
+                           double scale, double *out, struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
     const int64_t n = gram->rows;
@@ -415,7 +401,7 @@ bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *
     double *inverse = invar_scratch_take(scratch, (size_t)n, sizeof *inverse, err);
     if (!squares || !inverse)
         return false;
-    invar_dense_diagonal(device, gram, squares);
+    cpu_dense_diagonal(device, gram, squares);
 #pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
     for (int64_t i = 0; i < n; i++)
         inverse[i] = 1 / pair_row(x + i * n, squares, i, n, scale);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Products and factorisations of dense.h on the processor: OpenBLAS and LAPACK; nothing else includes their headers. */
-#include "invar/dense.h"
+#include "device/cpu/dense.h"
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -38,9 +38,9 @@ static void product_block(bool transpose_a, bool transpose_b, double scale, cons
 
 /* Threads take a block each and OpenBLAS, inside a parallel region, one thread: its own threads allocate at every call.
  */
-void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
-                         const struct invar_matrix *a, const struct invar_matrix *b, double keep,
-                         const struct invar_matrix *c)
+void cpu_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
+                       const struct invar_matrix *a, const struct invar_matrix *b, double keep,
+                       const struct invar_matrix *c)
 {
     const int64_t inner = transpose_a ? a->rows : a->cols;
     const bool by_rows = c->rows >= c->cols, worth = (double)c->rows * (double)c->cols * (double)inner > SMALL_PRODUCT;
@@ -85,8 +85,8 @@ MIRROR(double)
 
 /* Threads take strips of the upper triangle to and fro, as the strips get shorter: 0 1 2 2 1 0 0 1 2. Every thread has
  * its strips from the first call on, since one that came late would allocate then. */
-void invar_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
-                      const struct invar_matrix *c)
+void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                    const struct invar_matrix *c)
 {
     const int64_t n = c->rows, inner = transpose ? a->rows : a->cols, height = strip_height(n);
     const int threads = (double)n * (double)n * (double)inner > SMALL_PRODUCT ? invar_device_threads(device) : 1;
@@ -106,13 +106,7 @@ void invar_dense_gram(struct invar_device *device, bool transpose, double scale,
         }
 }
 
-void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
-                            const struct invar_matrix *c)
-{
-    invar_dense_gram(device, true, 1.0 / (double)(centred->rows - 1), centred, c);
-}
-
-bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err)
+bool cpu_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err)
 {
     const int64_t n = a->rows;
     double *x = a->data;
@@ -133,8 +127,8 @@ bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix
 }
 
 /* Each thread solves for columns (or, from the right, rows) of its own. */
-void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, bool right,
-                                const struct invar_matrix *b)
+void cpu_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, bool right,
+                              const struct invar_matrix *b)
 {
     const int n = (int)l->rows, cols = (int)b->cols;
     const int64_t length = right ? b->rows : b->cols;
@@ -158,8 +152,8 @@ void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_
     }
 }
 
-void invar_dense_triangular_solve(struct invar_device *device, const struct invar_matrix *l, bool transpose,
-                                  const struct invar_matrix *b)
+void cpu_dense_triangular_solve(struct invar_device *device, const struct invar_matrix *l, bool transpose,
+                                const struct invar_matrix *b)
 {
     const int n = (int)l->rows;
     const bool worth = (double)n * (double)b->rows * (double)n > SMALL_PRODUCT;
@@ -219,15 +213,15 @@ static bool decompose_alone(struct invar_scratch *scratch, const struct invar_ma
     return ok;
 }
 
-bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
-                                 const struct invar_matrix *x, double *values, struct invar_error *err)
+bool cpu_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                               double *values, struct invar_error *err)
 {
     (void)device;
     return decompose_alone(scratch, x, values, NULL, err);
 }
 
-bool invar_dense_left_vectors(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                              double *values, const struct invar_matrix *u, struct invar_error *err)
+bool cpu_dense_left_vectors(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                            double *values, const struct invar_matrix *u, struct invar_error *err)
 {
     (void)device;
     return decompose_alone(scratch, x, values, u->data, err);

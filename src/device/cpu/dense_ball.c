@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows onto the sphere of an L_p ball [A1], and back. A row is one thread's and its sums are in double. */
-#include "invar/dense.h"
+#include "device/cpu/dense.h"
 
 #include <math.h>
 
@@ -49,8 +49,8 @@ static double norm_of(enum invar_ball ball, const struct invar_matrix *x, int64_
     return isnan(sum) ? sum : ball == INVAR_BALL_1 ? sum : ball == INVAR_BALL_2 ? sqrt(sum) : largest;
 }
 
-void invar_dense_project(struct invar_device *device, enum invar_ball ball, double eps, const struct invar_matrix *raw,
-                         const uint8_t *mask, const struct invar_matrix *delta, double *norms)
+void cpu_dense_project(struct invar_device *device, enum invar_ball ball, double eps, const struct invar_matrix *raw,
+                       const uint8_t *mask, const struct invar_matrix *delta, double *norms)
 {
     const double length = radius(ball, eps, mask, raw->cols);
     const int64_t cols = raw->cols;
@@ -93,9 +93,9 @@ static void project_backward_row(enum invar_ball ball, double length, const stru
     }
 }
 
-void invar_dense_project_backward(struct invar_device *device, enum invar_ball ball, double eps,
-                                  const struct invar_matrix *raw, const uint8_t *mask, const double *norms,
-                                  const struct invar_matrix *upstream, double scale, const struct invar_matrix *out)
+void cpu_dense_project_backward(struct invar_device *device, enum invar_ball ball, double eps,
+                                const struct invar_matrix *raw, const uint8_t *mask, const double *norms,
+                                const struct invar_matrix *upstream, double scale, const struct invar_matrix *out)
 {
     const double length = radius(ball, eps, mask, raw->cols);
 

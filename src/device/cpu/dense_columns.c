@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Some columns of a matrix against another matrix of that width: what reconstructions are compared by. */
-#include "invar/dense.h"
+#include "device/cpu/dense.h"
 
 #include <math.h>
 
@@ -77,16 +77,16 @@ static const struct invar_matrix *wanted(const struct invar_matrix *dz)
     return dz && dz->data ? dz : NULL;
 }
 
-double invar_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
-                                    const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
-                                    const struct invar_matrix *dz)
+double cpu_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                  const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
+                                  const struct invar_matrix *dz)
 {
     const struct job job = {z, x, mask, wanted(dz), first, scale, square_row};
     return run(device, &job);
 }
 
-double invar_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
-                                     const struct invar_matrix *m, double scale, const struct invar_matrix *dz)
+double cpu_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                   const struct invar_matrix *m, double scale, const struct invar_matrix *dz)
 {
     const struct job job = {z, m, NULL, wanted(dz), first, scale, bernoulli_row};
     return run(device, &job);

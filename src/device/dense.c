@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The dense operations of dense.h, passed on to the backend of their device. */
+#include "device/backend.h"
+
+bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
+                      struct invar_matrix *out, struct invar_error *err)
+{
+    size_t count;
+    if (!invar_size_multiply((size_t)rows, (size_t)cols, &count))
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "a matrix of %lld x %lld numbers is too large", (long long)rows,
+                               (long long)cols);
+    void *data = invar_scratch_take(scratch, count, invar_dtype_size(dtype), err);
+    if (!data)
+        return false;
+    *out = (struct invar_matrix){.dtype = dtype, .rows = rows, .cols = cols, .data = data};
+    return true;
+}
+
+static void default_covariance(struct invar_device *device, const struct invar_matrix *centred,
+                               const struct invar_matrix *c)
+{
+    invar_dense_gram(device, true, 1.0 / (double)(centred->rows - 1), centred, c);
+}
+
+#define PASS_ON(name, parameters, arguments)                                                                           \
+    void invar_dense_##name parameters                                                                                 \
+    {                                                                                                                  \
+        device->backend->dense.name arguments;                                                                         \
+    }
+#define PASS_ON_ANSWER(type, name, parameters, arguments)                                                              \
+    type invar_dense_##name parameters                                                                                 \
+    {                                                                                                                  \
+        return device->backend->dense.name arguments;                                                                  \
+    }
+#define PASS_ON_OR_DEFAULT(name, parameters, arguments)                                                                \
+    void invar_dense_##name parameters                                                                                 \
+    {                                                                                                                  \
+        (device->backend->dense.name ? device->backend->dense.name : default_##name) arguments;                        \
+    }
+DENSE_LIST(PASS_ON, PASS_ON_ANSWER, PASS_ON_OR_DEFAULT)

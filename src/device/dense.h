@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dense operations of a device, one line each. The functions of invar/dense.h, the entries of a backend, and
+ * whatever stands between the two are made from this list: DO(name, parameters, arguments) for what only computes,
+ * ANSWER(type, name, ...) for what answers, DEFAULT(name, ...) for what a backend may leave to a default in dense.c.
+ */
+#ifndef INVAR_SRC_DEVICE_DENSE_H
+#define INVAR_SRC_DEVICE_DENSE_H
+
+#include "invar/dense.h"
+
+/* parameters that many have */
+#define DENSE_AT struct invar_device *device
+#define DENSE_IN const struct invar_matrix
+
+/* clang-format off */
+#define DENSE_LIST(DO, ANSWER, DEFAULT)                                                                                \
+    DO(zero, (DENSE_AT, DENSE_IN *x), (device, x))                                                                     \
+    DO(copy, (DENSE_AT, DENSE_IN *from, DENSE_IN *to), (device, from, to))                                             \
+    DO(scale, (DENSE_AT, double factor, DENSE_IN *x), (device, factor, x))                                             \
+    DO(add, (DENSE_AT, double scale, DENSE_IN *x, DENSE_IN *y), (device, scale, x, y))                                 \
+    DO(transpose, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, bool add), (device, x, y, add))                                 \
+    DO(symmetrise, (DENSE_AT, DENSE_IN *x), (device, x))                                                               \
+    ANSWER(double, dot, (DENSE_AT, DENSE_IN *a, DENSE_IN *b), (device, a, b))                                          \
+    ANSWER(double, distance, (DENSE_AT, DENSE_IN *a, DENSE_IN *b, double scale, DENSE_IN *da, DENSE_IN *db),           \
+        (device, a, b, scale, da, db))                                                                                 \
+    DO(diagonal, (DENSE_AT, DENSE_IN *x, double *out), (device, x, out))                                               \
+    DO(set_diagonal, (DENSE_AT, DENSE_IN *x, const double *values), (device, x, values))                               \
+    DO(product, (DENSE_AT, bool transpose_a, bool transpose_b, double scale, DENSE_IN *a, DENSE_IN *b, double          \
+        keep, DENSE_IN *c), (device, transpose_a, transpose_b, scale, a, b, keep, c))                                  \
+    DO(gram, (DENSE_AT, bool transpose, double scale, DENSE_IN *a, DENSE_IN *c), (device, transpose, scale, a,         \
+        c))                                                                                                            \
+    DO(normalise, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, double *lengths), (device, x, y, lengths))                      \
+    DO(normalise_backward, (DENSE_AT, DENSE_IN *y, const double *lengths, DENSE_IN *dy, double scale, DENSE_IN         \
+        *dx), (device, y, lengths, dy, scale, dx))                                                                     \
+    ANSWER(bool, contrast, (DENSE_AT, struct invar_scratch *scratch, const struct invar_dense_contrast *how,           \
+        DENSE_IN *logits, double *contrast, double *divergence, struct invar_error *err), (device, scratch, how,       \
+        logits, contrast, divergence, err))                                                                            \
+    ANSWER(bool, group_index, (DENSE_AT, struct invar_scratch *scratch, const int64_t *ids, int64_t count,             \
+        int64_t *index, int64_t *groups, struct invar_error *err), (device, scratch, ids, count, index, groups,        \
+        err))                                                                                                          \
+    ANSWER(bool, group, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, const int64_t *group, DENSE_IN          \
+        *grouped, struct invar_error *err), (device, scratch, x, group, grouped, err))                                 \
+    DO(ungroup, (DENSE_AT, DENSE_IN *grouped, DENSE_IN *gradient, const int64_t *group, DENSE_IN *x), (device,         \
+        grouped, gradient, group, x))                                                                                  \
+    DO(project, (DENSE_AT, enum invar_ball ball, double eps, DENSE_IN *raw, const uint8_t *mask, DENSE_IN              \
+        *delta, double *norms), (device, ball, eps, raw, mask, delta, norms))                                          \
+    DO(project_backward, (DENSE_AT, enum invar_ball ball, double eps, DENSE_IN *raw, const uint8_t *mask, const        \
+        double *norms, DENSE_IN *upstream, double scale, DENSE_IN *out), (device, ball, eps, raw, mask, norms,         \
+        upstream, scale, out))                                                                                         \
+    DO(centre, (DENSE_AT, DENSE_IN *x, DENSE_IN *y), (device, x, y))                                                   \
+    DO(moments, (DENSE_AT, DENSE_IN *x, double *mean, double *squares), (device, x, mean, squares))                    \
+    DO(column_products, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, double *products), (device, x, y, products))              \
+    DO(standardise, (DENSE_AT, DENSE_IN *x, const double *mean, const double *factor, DENSE_IN *y, bool add),          \
+        (device, x, mean, factor, y, add))                                                                             \
+    DO(standardise_backward, (DENSE_AT, DENSE_IN *y, const double *factor, double divisor, DENSE_IN *dy, double        \
+        scale, DENSE_IN *dx), (device, y, factor, divisor, dy, scale, dx))                                             \
+    ANSWER(double, columns_distance, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *x, DENSE_IN *mask, double        \
+        scale, DENSE_IN *dz), (device, z, first, x, mask, scale, dz))                                                  \
+    ANSWER(double, columns_bernoulli, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *m, double scale, DENSE_IN       \
+        *dz), (device, z, first, m, scale, dz))                                                                        \
+    ANSWER(bool, pair_kernel, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *gram, double scale, double           \
+        *out, struct invar_error *err), (device, scratch, gram, scale, out, err))                                      \
+    ANSWER(bool, cholesky, (DENSE_AT, DENSE_IN *a, struct invar_error *err), (device, a, err))                         \
+    DO(cholesky_solve, (DENSE_AT, DENSE_IN *l, bool right, DENSE_IN *b), (device, l, right, b))                        \
+    DO(triangular_solve, (DENSE_AT, DENSE_IN *l, bool transpose, DENSE_IN *b), (device, l, transpose, b))              \
+    ANSWER(bool, singular_values, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, struct        \
+        invar_error *err), (device, scratch, x, values, err))                                                          \
+    ANSWER(bool, left_vectors, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, DENSE_IN         \
+        *u, struct invar_error *err), (device, scratch, x, values, u, err))                                            \
+    DEFAULT(covariance, (DENSE_AT, DENSE_IN *centred, DENSE_IN *c), (device, centred, c))
+/* clang-format on */
+
+#define DENSE_ENTRY(name, parameters, arguments) void(*name) parameters;
+#define DENSE_ANSWER_ENTRY(type, name, parameters, arguments) type(*name) parameters;
+/** What a backend has of them; an entry with a default may be NULL. */
+struct dense_entries {
+    DENSE_LIST(DENSE_ENTRY, DENSE_ANSWER_ENTRY, DENSE_ENTRY)
+};
+
+#endif
