@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Many linear classifiers on the same batches: one product for the scores of all, one for all gradients. */
+#include "base/linear.h"
 #include "eval/bank.h"
 #include "invar/memory.h"
 #include "invar/random.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -116,14 +116,12 @@ bool bank_step(struct bank *bank, const float *features, const int64_t *labels, 
     const int width = bank->count * bank->classes, cols = (int)bank->cols;
     const int64_t weights = bank->classes * bank->cols;
 
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, width, cols, 1, features, cols, bank->weight, cols,
-                0, bank->scores, width);
+    linear_rows(INVAR_FLOAT32, (int)rows, width, cols, features, bank->weight, 0, bank->scores, width);
     if (!differentiate(bank, labels, held, rows))
         return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                "the scores of the classifier are not finite: its rate is too large for these features; "
                                "give smaller ones with lr=");
-    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, width, cols, (int)rows, 1, bank->scores, width, features, cols,
-                0, bank->gradient, cols);
+    linear_columns(INVAR_FLOAT32, width, cols, (int)rows, bank->scores, features, 0, bank->gradient, cols);
     memset(bank->bias_gradient, 0, (size_t)width * sizeof(float));
     for (int64_t i = 0; i < rows; i++)
         for (int j = 0; j < width; j++)
@@ -146,8 +144,8 @@ void bank_scores(const struct bank *bank, int which, const float *features, int6
 
     for (int64_t i = 0; i < rows; i++)
         memcpy(out + i * classes, bias, (size_t)classes * sizeof *bias);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, classes, cols, 1, features, cols,
-                bank->weight + (int64_t)which * classes * bank->cols, cols, 1, out, classes);
+    linear_rows(INVAR_FLOAT32, (int)rows, classes, cols, features, bank->weight + (int64_t)which * classes * bank->cols,
+                1, out, classes);
 }
 
 void bank_copy(struct bank *bank, int which, float *out, bool back)

@@ -3,13 +3,12 @@
  * The generalisation bound of a minimum-norm linear head [I6]. P Y is the residual Y - U U^T Y, U an orthonormal basis
  * of the feature columns from an economy decomposition: |P Y| from a difference of squares would lose what is small.
  */
+#include "base/linear.h"
 #include "eval/check.h"
 #include "invar/measure.h"
 #include "invar/memory.h"
 
-#include <cblas.h>
 #include <float.h>
-#include <lapacke.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -68,12 +67,9 @@ static bool decompose(const struct invar_matrix *features, const char *what, boo
     for (int64_t i = 0; i < features->rows; i++)
         for (int64_t j = 0; j < features->cols; j++)
             x[i * features->cols + j] = matrix_value(features, i, j) / d->size[j];
-    /* By columns x is its transpose v s u^T, so that u^T by columns is u by rows. */
-    const lapack_int info =
-        LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'S', d->cols, d->rows, x, d->cols, d->s, turned, d->cols, d->u, d->least);
-    if (info) {
-        const bool starved = info == LAPACK_WORK_MEMORY_ERROR || info == LAPACK_TRANSPOSE_MEMORY_ERROR;
-        if (starved)
+    const enum linear_outcome outcome = linear_decompose(d->rows, d->cols, x, d->s, d->u, turned);
+    if (outcome != LINEAR_DONE) {
+        if (outcome == LINEAR_NO_MEMORY)
             invar_error_set(err, INVAR_ERROR_MEMORY,
                             "there is not enough memory for the singular value decomposition of the %s", what);
         else
@@ -127,8 +123,7 @@ static double residual_norm(const struct decomposition *d, const struct wanted *
         memset(row, 0, (size_t)classes * sizeof *row);
         row[y->labels ? y->labels[i] : 0] = y->labels ? 1 : y->targets[i];
         if (d->rank)
-            cblas_dgemv(CblasRowMajor, CblasTrans, d->rank, classes, -1, by, classes, d->u + i * d->least, 1, 1, row,
-                        1);
+            linear_subtract(d->rank, classes, by, d->u + i * d->least, row);
         for (int c = 0; c < classes; c++)
             sum += row[c] * row[c];
     }
@@ -185,7 +180,7 @@ static bool measure_part(const struct invar_matrix *features, const struct wante
 
 static double apply_head(const double *head, int64_t c, const double *x, int64_t cols)
 {
-    return cblas_ddot((int)cols, head + c * cols, 1, x, 1);
+    return linear_dot(cols, head + c * cols, x);
 }
 
 static void measure_invariance(const struct invar_generalisation_data *data, double *difference,

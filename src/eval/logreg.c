@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Multinomial logistic regression (`PROBE`) by L-BFGS (liblbfgs) in the metric of metric.h. */
 #include "eval/logreg.h"
+
+#include "base/linear.h"
 #include "invar/memory.h"
 
-#include <cblas.h>
 #include <lbfgs.h>
 #include <math.h>
 #include <string.h>
@@ -273,12 +274,12 @@ static void score_block(const struct invar_matrix *features, int64_t first, int 
 {
     int cols = (int)features->cols;
     if (features->dtype == INVAR_FLOAT32) {
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1,
-                    (const float *)features->data + first * cols, cols, weight, cols, 0, out, classes);
+        linear_rows(INVAR_FLOAT32, n, classes, cols, (const float *)features->data + first * cols, weight, 0, out,
+                    classes);
     } else {
         double *scores = scratch;
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1,
-                    (const double *)features->data + first * cols, cols, weight, cols, 0, scores, classes);
+        linear_rows(INVAR_FLOAT64, n, classes, cols, (const double *)features->data + first * cols, weight, 0, scores,
+                    classes);
         for (int i = 0; i < n * classes; i++)
             out[i] = (float)(scores[i] + bias[i % classes]);
         return;

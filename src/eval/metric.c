@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "eval/metric.h"
+
+#include "base/linear.h"
 #include "invar/memory.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -103,10 +103,10 @@ static double find_moments(const struct metric *metric, int block, int first, in
                 moments->rows[(int64_t)i * n + j] = root * from[j];
         }
         if (metric->full)
-            cblas_ssyrk(CblasRowMajor, CblasLower, CblasTrans, n, count, share, moments->rows, n, 1, moments->sum, n);
+            linear_gram(n, count, share, moments->rows, moments->sum);
         else
             for (int j = 0; j < n; j++)
-                moments->sum[j] += share * cblas_sdot(count, moments->rows + j, n, moments->rows + j, n);
+                moments->sum[j] += share * linear_column_squares(count, moments->rows + j, n);
     }
     return total / metric->samples;
 }
@@ -193,8 +193,8 @@ static void find_curvature(struct metric *metric, const double *weight)
     for (int first = 0; first < metric->samples; first += BLOCK_ROWS) {
         int rest = metric->samples - first, count = rest < BLOCK_ROWS ? rest : BLOCK_ROWS;
         float *values = metric->curvature + (int64_t)first * classes;
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, count, classes, n, 1, metric->sample + (int64_t)first * n,
-                    n, metric->weight, n, 0, values, classes);
+        linear_rows(INVAR_FLOAT32, count, classes, n, metric->sample + (int64_t)first * n, metric->weight, 0, values,
+                    classes);
         for (int i = 0; i < count; i++)
             curve_row(values + (int64_t)i * classes, classes);
     }
@@ -214,8 +214,7 @@ static bool factorise(const struct metric *metric, const float *moments, double 
                 factor[j] = sqrt(factor[j]);
             return true;
         }
-        /* Lower by rows is upper by columns, which LAPACK takes without a copy. */
-        if (LAPACKE_dpotrf(LAPACK_COL_MAJOR, 'U', n, factor, n) == 0)
+        if (linear_factor(n, factor))
             return true;
     }
     return false;
@@ -262,8 +261,7 @@ static void solve(const struct metric *metric, int c, bool transposed, double *r
 {
     const double *factor = block_of(metric, c);
     if (metric->full)
-        cblas_dtrsv(CblasRowMajor, CblasLower, transposed ? CblasTrans : CblasNoTrans, CblasNonUnit, metric->n, factor,
-                    metric->n, row, 1);
+        linear_triangular(metric->n, factor, transposed, row);
     else
         for (int j = 0; j < metric->n; j++)
             row[j] /= factor[j];

@@ -2,7 +2,8 @@
 /* Distances from every row to the nearest other one, from products of blocks of rows in float64. */
 #include "eval/inspect.h"
 
-#include <cblas.h>
+#include "base/linear.h"
+
 #include <math.h>
 
 enum { BLOCK = 256 };
@@ -36,7 +37,7 @@ static void prepare(struct nearest *n)
         const int64_t count = block_size(n, from);
         load(n, from, count, n->a);
         for (int64_t i = 0; i < count; i++)
-            n->squares[from + i] = cblas_ddot((int)n->cols, n->a + i * n->cols, 1, n->a + i * n->cols, 1);
+            n->squares[from + i] = linear_dot(n->cols, n->a + i * n->cols, n->a + i * n->cols);
     }
 }
 
@@ -45,8 +46,7 @@ static void compare(const struct nearest *n, int64_t p, int64_t q, double *dista
 {
     const int64_t rows = block_size(n, p), cols = block_size(n, q);
 
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)cols, (int)n->cols, 1, n->a, (int)n->cols,
-                n->b, (int)n->cols, 0, n->product, BLOCK);
+    linear_rows(INVAR_FLOAT64, (int)rows, (int)cols, (int)n->cols, n->a, n->b, 0, n->product, BLOCK);
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = p == q ? i + 1 : 0; j < cols; j++) {
             const double square = fmax(n->squares[p + i] + n->squares[q + j] - 2 * n->product[i * BLOCK + j], 0);

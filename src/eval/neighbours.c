@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nearest neighbours by cosine similarity (`KNN`), over blocks of the similarity matrix that stay in the cache. */
+#include "base/linear.h"
 #include "eval/check.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
 #include "invar/regression.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <omp.h>
 #include <stddef.h>
@@ -86,15 +86,10 @@ static bool inverse_norms(const struct invar_matrix *matrix, double **out, struc
 /* products [tests][trains] of two blocks, in the precision of the features. */
 static void multiply(const struct search *search, int64_t test, int tests, int64_t train, int trains, void *products)
 {
-    int cols = (int)search->train->cols;
-    if (search->train->dtype == INVAR_FLOAT32)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, tests, trains, cols, 1,
-                    (const float *)search->test->data + test * cols, cols,
-                    (const float *)search->train->data + train * cols, cols, 0, products, trains);
-    else
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, tests, trains, cols, 1,
-                    (const double *)search->test->data + test * cols, cols,
-                    (const double *)search->train->data + train * cols, cols, 0, products, trains);
+    const enum invar_dtype dtype = search->train->dtype;
+    const int64_t cols = search->train->cols, bytes = cols * (int64_t)invar_dtype_size(dtype);
+    linear_rows(dtype, tests, trains, (int)cols, (const char *)search->test->data + test * bytes,
+                (const char *)search->train->data + train * bytes, 0, products, trains);
 }
 
 /* Neighbours of a block of test rows, nearest first, into nearest[tests][k]. */

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ridge regression in float64 through the normal equations of the smaller side: columns, or rows where they are fewer.
  * Work is cut the same way whatever the number of threads, and BLAS runs inside of it on one, so that bits agree. */
+#include "base/linear.h"
 #include "eval/check.h"
 #include "invar/log.h"
 #include "invar/memory.h"
 #include "invar/random.h"
 #include "invar/regression.h"
 
-#include <cblas.h>
-#include <lapacke.h>
 #include <math.h>
 #include <omp.h>
 #include <stddef.h>
@@ -143,13 +142,11 @@ static void multiply_tile(const struct fit *f, int64_t p, int64_t q, double *roo
         if (f->dual) {
             load(f, p, height, k, depth, a);
             load(f, q, width, k, depth, b);
-            cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)height, (int)width, (int)depth, 1, a, (int)depth,
-                        b, (int)depth, 1, out, (int)f->size);
+            linear_rows(INVAR_FLOAT64, (int)height, (int)width, (int)depth, a, b, 1, out, (int)f->size);
         } else {
             load(f, k, depth, p, height, a);
             load(f, k, depth, q, width, b);
-            cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (int)height, (int)width, (int)depth, 1, a, (int)height,
-                        b, (int)width, 1, out, (int)f->size);
+            linear_columns(INVAR_FLOAT64, (int)height, (int)width, (int)depth, a, b, 1, out, (int)f->size);
         }
     }
 }
@@ -200,10 +197,10 @@ static bool solve(const struct fit *f, int strength, double *copy)
         copy[i * n + i] += f->alpha[strength];
     }
     memcpy(solution, f->right, (size_t)n * sizeof *solution);
-    /* the lower triangle by rows is the upper one by columns */
-    return LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, copy, (lapack_int)n) == 0 &&
-           LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, 1, copy, (lapack_int)n, solution, (lapack_int)n) ==
-               0;
+    if (!linear_factor((int)n, copy))
+        return false;
+    linear_solve((int)n, copy, solution);
+    return true;
 }
 
 static bool solve_all(const struct fit *f, struct invar_error *err)
@@ -245,7 +242,7 @@ static void fill_weights(const struct fit *f)
         for (int64_t i = 0; f->dual && i < f->count; i++) {
             load(f, i, 1, first, cols, z);
             for (int s = 0; s < f->strengths; s++)
-                cblas_daxpy((int)cols, f->solution[s * f->size + i], z, 1, f->weight + s * f->x->cols + first, 1);
+                linear_add(cols, f->solution[s * f->size + i], z, f->weight + s * f->x->cols + first);
         }
     }
 }
@@ -291,7 +288,7 @@ static void predict_rows(struct fit *f, const int64_t *index, int64_t count, dou
             const int64_t cols = least(BLOCK, f->x->cols - first);
             load(f, i, 1, first, cols, z);
             for (int s = 0; s < f->strengths; s++)
-                out[s * f->x->rows + index[i]] += cblas_ddot((int)cols, z, 1, f->weight + s * f->x->cols + first, 1);
+                out[s * f->x->rows + index[i]] += linear_dot(cols, z, f->weight + s * f->x->cols + first);
         }
     }
 }

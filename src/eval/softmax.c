@@ -5,9 +5,10 @@
  * block gradients are double.
  */
 #include "eval/softmax.h"
+
+#include "base/linear.h"
 #include "invar/memory.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -157,13 +158,8 @@ static double softmax_block(const struct softmax_loss *loss, struct block *block
 /* logits = X W^T */
 static void multiply_logits(const struct softmax_loss *loss, const struct block *block, const void *rows, int n)
 {
-    int cols = (int)loss->cols, classes = loss->classes;
-    if (loss->single)
-        cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1, rows, cols, loss->weight, cols, 0,
-                    block->logits, classes);
-    else
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, classes, cols, 1, rows, cols, loss->weight, cols, 0,
-                    block->logits, classes);
+    linear_rows(loss->single ? INVAR_FLOAT32 : INVAR_FLOAT64, n, loss->classes, (int)loss->cols, rows, loss->weight, 0,
+                block->logits, loss->classes);
 }
 
 /* gradient += (P - Y)^T X */
@@ -171,12 +167,8 @@ static void multiply_gradient(const struct softmax_loss *loss, const struct bloc
                               double *gradient)
 {
     int cols = (int)loss->cols, classes = loss->classes;
-    if (loss->single)
-        cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, classes, cols, n, 1, block->logits, classes, rows, cols, 0,
-                    block->gradient, cols);
-    else
-        cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, classes, cols, n, 1, block->logits, classes, rows, cols, 0,
-                    block->gradient, cols);
+    linear_columns(loss->single ? INVAR_FLOAT32 : INVAR_FLOAT64, classes, cols, n, block->logits, rows, 0,
+                   block->gradient, cols);
     for (int c = 0; c < classes; c++) {
         double *to = gradient + c * (loss->cols + 1);
         const float *f = (const float *)block->gradient + c * loss->cols;
