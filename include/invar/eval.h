@@ -6,6 +6,7 @@
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
+#include "invar/watch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,8 +35,8 @@ struct invar_embed_options {
      * windows of that size, half a window apart, the last flush with the end. Else the plain view alone: the beginning
      * of a clip, an image resized. */
     bool windows;
-    void (*progress)(void *user, int64_t done, int64_t total); /**< called now and then; may be NULL */
-    void *user;
+    const char *what;                /**< what watch calls it; NULL: "embedding train" or "embedding test" */
+    const struct invar_watch *watch; /**< may be NULL */
 };
 /** Samples of clips and of images that a window of an encoder spans, and how far windows are apart: along the clip, or
  * along the width. False for tables. */

@@ -7,6 +7,7 @@
 #include "invar/encoder.h"
 #include "invar/perturber.h"
 #include "invar/view.h"
+#include "invar/watch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -45,13 +46,11 @@ struct invar_inspect_subject {
     const char *no_projector;               /**< why not, a sentence; may be NULL where there is one */
     const struct invar_view_options *views; /**< the first two global ones are drawn; NULL: nothing about views */
     struct invar_perturber *perturber;      /**< perturbs those of them that it is for; NULL: none */
-    double logdet_beta;         /**< of the LogDet term on raw z that the encoder was trained with; 0: none */
-    double logdet_share;        /**< r of invar_objective_logdet_share; 0: not known */
-    const double *probe_error;  /**< percent, of a linear probe on h, to stand beside the correlations; or NULL */
-    const char *no_probe_error; /**< why not, a sentence; may be NULL where there is one */
-    /** Called now and then; may be NULL. what: "views", a constant. */
-    void (*progress)(void *user, const char *what, int64_t done, int64_t total);
-    void *user;
+    double logdet_beta;              /**< of the LogDet term on raw z that the encoder was trained with; 0: none */
+    double logdet_share;             /**< r of invar_objective_logdet_share; 0: not known */
+    const double *probe_error;       /**< percent, of a linear probe on h, to stand beside the correlations; or NULL */
+    const char *no_probe_error;      /**< why not, a sentence; may be NULL where there is one */
+    const struct invar_watch *watch; /**< may be NULL */
 };
 
 #define INVAR_FINDING_TEXT 512

@@ -32,5 +32,6 @@
 #include "invar/train.h"
 #include "invar/version.h"
 #include "invar/view.h"
+#include "invar/watch.h"
 
 #endif

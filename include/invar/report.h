@@ -4,6 +4,7 @@
 
 #include "invar/corruption.h"
 #include "invar/error.h"
+#include "invar/watch.h"
 #include <stdint.h>
 
 #ifdef __cplusplus
@@ -72,9 +73,7 @@ struct invar_report_options {
     int64_t samples; /**< of the embedding map; 0: no data are opened, so that there are neither views nor map */
     uint64_t seed;   /**< of t-SNE */
     int64_t threads; /**< 0: all cores */
-    /** Called now and then; may be NULL. what: "embedding map", a constant. */
-    void (*progress)(void *user, const char *what, int64_t done, int64_t total);
-    void *user;
+    const struct invar_watch *watch; /**< may be NULL */
 };
 
 struct invar_report;

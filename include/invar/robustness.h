@@ -6,6 +6,7 @@
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
+#include "invar/watch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,10 +37,7 @@ struct invar_robustness_options {
     uint64_t seed;
     const struct invar_frost *frost; /**< NULL: synthetic pictures */
     int64_t limit;                   /**< so many images of the test split, evenly spread; 0: all of them */
-    /** done of total corrupted images; called after every batch, false stops with INVAR_ERROR_INTERRUPTED. NULL: none.
-     */
-    bool (*progress)(void *user, int64_t done, int64_t total);
-    void *user;
+    const struct invar_watch *watch; /**< told after every batch of corrupted images; may be NULL */
 };
 
 /**
@@ -66,7 +64,7 @@ bool invar_robustness_measure(struct invar_device *device, const struct invar_en
  * The same on corrupted images that lie ready in a folder: arrays NAME.npy, uint8 [5 N][H][W][C] or [5 N][H][W], the
  * severities one after the other, beside labels.npy of 5 N or N classes by number (CIFAR-10-C); or files
  * NAME/SEVERITY/CLASS/IMAGE, classes by name (ImageNet-C). info is of the data that the classifier was fitted on.
- * Of the options only limit and progress count.
+ * Of the options only limit and watch count.
  */
 bool invar_robustness_ready(struct invar_device *device, const struct invar_encoder *encoder,
                             const struct invar_dataset_info *info, const char *folder,

@@ -4,8 +4,7 @@
 
 #include "invar/eval.h"
 #include "invar/view.h"
-
-#include <signal.h>
+#include "invar/watch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -57,10 +56,7 @@ struct invar_sgd_probe_work {
     const struct invar_encoder *encoder;
     struct invar_dataset *dataset;
     const struct invar_view_options *run; /**< views of the run; NULL: not known */
-    volatile sig_atomic_t *stop;          /**< non-zero: give up with INVAR_ERROR_INTERRUPTED; may be NULL */
-    /** After every batch and at the end of every epoch; held_out is percent, below 0 before the first. May be NULL. */
-    void (*progress)(void *user, int64_t step, int64_t steps, double held_out);
-    void *user;
+    const struct invar_watch *watch;      /**< told after every batch, with the best accuracy so far; may be NULL */
 };
 
 /** The classifier after one of the epochs. */

@@ -8,8 +8,6 @@
 #include "invar/objective.h"
 #include "invar/view.h"
 
-#include <signal.h>
-
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -147,15 +145,14 @@ struct invar_record {
 };
 
 struct invar_trainer_options {
-    const char *folder;          /**< run folder; NULL: nothing is written (dry run, benchmarks) */
-    bool resume;                 /**< go on from the last good checkpoint of the folder; another training.epochs or
-                                    training.steps then makes the run longer or shorter, and the data may have moved */
-    bool accept_data;            /**< go on though the data are not those of the checkpoint */
-    volatile sig_atomic_t *stop; /**< set to non-zero (signal handler) to save and return INVAR_ERROR_INTERRUPTED, to a
-                                    negative number (report) to return so at once without saving; may be NULL */
-    void (*report)(
-        void *user,
-        const struct invar_record *record); /**< every step; record->count is 0 on steps that are not logged */
+    const char *folder; /**< run folder; NULL: nothing is written (dry run, benchmarks) */
+    bool resume;        /**< go on from the last good checkpoint of the folder; another training.epochs or
+                           training.steps then makes the run longer or shorter, and the data may have moved */
+    bool accept_data;   /**< go on though the data are not those of the checkpoint */
+    /** Every step, whose record->count is 0 where it is not logged; may be NULL. False ends the run: with
+     * INVAR_ERROR_INTERRUPTED in err a checkpoint is saved first and the error says where (the last step counts as
+     * done all the same); any other error is that of the run, without a checkpoint of the step */
+    bool (*report)(void *user, const struct invar_record *record, struct invar_error *err);
     /** Called before a checkpoint is written, so that what tells of its steps reaches the disk first; false with err:
      * there is no checkpoint, and the run ends with that error. May be NULL */
     bool (*before_checkpoint)(void *user, struct invar_error *err);

@@ -4,6 +4,7 @@
 
 #include "invar/error.h"
 #include "invar/eval.h"
+#include "invar/watch.h"
 #include <cjson/cJSON.h>
 #include <signal.h>
 #include <stdint.h>
@@ -141,8 +142,9 @@ struct cli_progress {
 void cli_progress_start(struct cli_progress *progress, const char *what, const char *unit);
 /** Shows it when it is time to; rate, remaining and note are those set in the struct. */
 void cli_progress_update(struct cli_progress *progress, int64_t done, int64_t total);
-/** The same with the signature that invar_embed calls; user is a struct cli_progress. */
-void cli_progress_callback(void *user, int64_t done, int64_t total);
+/** Tells a struct cli_progress, user, as a watch of the library does: a new bar for every stretch. False after Ctrl-C,
+ * once cli_catch_interrupt was called. */
+bool cli_told(void *user, const struct invar_progress *progress);
 /** Removes the bar. */
 void cli_progress_end(struct cli_progress *progress);
 

@@ -197,7 +197,8 @@ enum { PROJECTED = 10000 };
 static bool write_projector(const struct cli_run *run, const char *folder, const char *split, int64_t *samples,
                             struct invar_error *err)
 {
-    struct cli_progress progress;
+    struct cli_progress progress = {0};
+    const struct invar_watch watch = {cli_told, &progress};
     const bool tests = strcmp(split, "train") != 0 &&
                        (strcmp(split, "test") == 0 || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
     const struct projector_subject subject = {.device = run->device,
@@ -206,9 +207,7 @@ static bool write_projector(const struct cli_run *run, const char *folder, const
                                               .split = tests ? INVAR_TEST : INVAR_TRAIN,
                                               .name = run->folder,
                                               .most_samples = PROJECTED,
-                                              .progress = cli_progress_callback,
-                                              .user = &progress};
-    cli_progress_start(&progress, "projector", "samples");
+                                              .watch = &watch};
     const bool ok = report_projector_write(folder, &subject, samples, err);
     cli_progress_end(&progress);
     return ok;

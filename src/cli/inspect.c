@@ -28,18 +28,6 @@ static void print_table(FILE *stream)
     invar_text_free(&text);
 }
 
-/* One bar for each stretch of work. */
-static void on_progress(void *user, const char *what, int64_t done, int64_t total)
-{
-    struct cli_progress *progress = user;
-    if (!progress->what || strcmp(progress->what, what) != 0) {
-        if (progress->what)
-            cli_progress_end(progress);
-        cli_progress_start(progress, what, "items");
-    }
-    cli_progress_update(progress, done, total);
-}
-
 /* Everything that is read from the folder of the run beside the encoder. */
 struct beside {
     struct inspect_recipe recipe;
@@ -110,6 +98,7 @@ static bool measure(const struct arguments *arguments, struct cli_run *run, stru
 {
     const enum invar_split split = strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST;
     struct cli_progress progress = {0};
+    const struct invar_watch watch = {cli_told, &progress};
     const struct invar_inspect_subject subject = {
         .device = run->device,
         .dataset = run->dataset,
@@ -124,8 +113,7 @@ static bool measure(const struct arguments *arguments, struct cli_run *run, stru
         .logdet_share = beside->recipe.logdet_share,
         .probe_error = beside->probe_error >= 0 ? &beside->probe_error : NULL,
         .no_probe_error = beside->no_probe_error,
-        .progress = on_progress,
-        .user = &progress,
+        .watch = &watch,
     };
     if (run->encoder && !beside->recipe.found)
         cli_message("warning: %s/recipe.yaml: there is no such file, so nothing is said about views", run->folder);

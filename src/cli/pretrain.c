@@ -29,8 +29,7 @@ struct session {
     struct invar_dataset *dataset;
     struct invar_trainer *trainer;
     struct invar_metrics *metrics;
-    struct invar_error metrics_error; /* why metrics could not be written; the run is stopped then */
-    bool made;                        /* folder, a new one */
+    bool made; /* folder, a new one */
     struct cli_progress progress;
     struct invar_record last; /* the last record that held metrics */
     int64_t pictured;         /* step of the last pictures of views; -1: none yet */
@@ -53,7 +52,7 @@ static void keep_record(struct session *session, const struct invar_record *reco
     }
 }
 
-static void write_metrics(struct session *session, const struct invar_record *record)
+static bool write_metrics(struct session *session, const struct invar_record *record, struct invar_error *err)
 {
     const char *names[INVAR_MAX_METRICS];
     double values[INVAR_MAX_METRICS];
@@ -61,20 +60,16 @@ static void write_metrics(struct session *session, const struct invar_record *re
         names[i] = record->metric[i].name;
         values[i] = record->metric[i].value;
     }
-    if (!invar_metrics_write(session->metrics, record->step, record->epoch, names, values, record->count,
-                             &session->metrics_error))
-        cli_stop = -1; /* no checkpoint is to be ahead of its row */
+    return invar_metrics_write(session->metrics, record->step, record->epoch, names, values, record->count, err);
 }
 
-static void write_views(struct session *session, const struct invar_record *record)
+static bool write_views(struct session *session, const struct invar_record *record, struct invar_error *err)
 {
     if (session->pictured >= 0 && (record->step - session->pictured) * PICTURES < record->total_steps)
-        return;
+        return true;
     session->pictured = record->step;
-    if (!session->metrics_error.code &&
-        !invar_metrics_views(session->metrics, session->trainer, invar_dataset_info(session->dataset),
-                             session->recipe->training.batch, record->step, &session->metrics_error))
-        cli_stop = -1;
+    return invar_metrics_views(session->metrics, session->trainer, invar_dataset_info(session->dataset),
+                               session->recipe->training.batch, record->step, err);
 }
 
 static bool write_settings(struct session *session, struct invar_error *err)
@@ -93,17 +88,18 @@ static bool on_checkpoint(void *user, struct invar_error *err)
     return invar_metrics_sync(session->metrics, err);
 }
 
-static void on_step(void *user, const struct invar_record *record)
+static bool on_step(void *user, const struct invar_record *record, struct invar_error *err)
 {
     struct session *session = user;
     session->progress.rate = record->samples_per_s;
     session->progress.remaining = record->remaining_s;
     if (record->count) {
         keep_record(session, record);
-        write_metrics(session, record);
-        write_views(session, record);
+        if (!write_metrics(session, record, err) || !write_views(session, record, err))
+            return false;
     }
     cli_progress_update(&session->progress, record->step, record->total_steps);
+    return !cli_stop || invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted");
 }
 
 /** Makes runs/NAME-1, or the first number that is free: of several that start at once each gets its own. */
@@ -144,7 +140,6 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
 {
     struct invar_trainer_options options = {.resume = arguments->resume,
                                             .accept_data = arguments->accept_data,
-                                            .stop = &cli_stop,
                                             .report = on_step,
                                             .before_checkpoint = on_checkpoint,
                                             .user = session};
@@ -314,8 +309,6 @@ static int train(struct session *session, const struct arguments *arguments, str
     cli_progress_start(&session->progress, "training", "samples");
     ok = invar_trainer_run(session->trainer, err);
     cli_progress_end(&session->progress);
-    if (session->metrics_error.code)
-        return cli_fail(&session->metrics_error);
     return ok ? print_result(session, cli_seconds() - started, arguments->json) : cli_fail(err);
 }
 

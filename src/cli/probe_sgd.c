@@ -3,15 +3,6 @@
 #include "cli/inspect.h"
 #include "cli/probe.h"
 
-static void show(void *user, int64_t step, int64_t steps, double held_out)
-{
-    struct cli_progress *progress = user;
-
-    if (held_out >= 0)
-        snprintf(progress->note, sizeof progress->note, "best %.2f %%", held_out);
-    cli_progress_update(progress, step, steps);
-}
-
 static void add_state(cJSON *object, const char *name, const struct invar_sgd_probe_state *state)
 {
     cJSON *item = cJSON_AddObjectToObject(object, name);
@@ -62,15 +53,12 @@ static cJSON *describe(const struct invar_sgd_probe_result *result, const struct
 cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encoder,
                          const struct probe_settings *settings, struct invar_error *err)
 {
-    struct cli_progress progress;
+    struct cli_progress progress = {0};
+    const struct invar_watch watch = {cli_told, &progress};
     struct inspect_recipe recipe;
     struct invar_sgd_probe_result result;
-    struct invar_sgd_probe_work work = {.device = run->device,
-                                        .encoder = encoder,
-                                        .dataset = run->dataset,
-                                        .stop = &cli_stop,
-                                        .progress = show,
-                                        .user = &progress};
+    struct invar_sgd_probe_work work = {
+        .device = run->device, .encoder = encoder, .dataset = run->dataset, .watch = &watch};
     cJSON *object;
     bool ok;
 
@@ -78,7 +66,6 @@ cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encode
         return NULL;
     work.run = recipe.found ? &recipe.views : NULL;
     cli_catch_interrupt();
-    cli_progress_start(&progress, "linear probe by SGD", "steps");
     ok = invar_sgd_probe(&work, &settings->sgd, &result, err);
     cli_progress_end(&progress);
     cli_release_interrupt();

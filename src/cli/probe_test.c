@@ -163,14 +163,12 @@ bool cli_test_embed(const struct cli_run *run, const struct invar_encoder *encod
                     struct invar_error *err)
 {
     const struct cli_test *test = run->test;
-    struct cli_progress progress;
+    struct cli_progress progress = {0};
+    const struct invar_watch watch = {cli_told, &progress};
     bool ok;
 
-    cli_progress_start(&progress, "embedding other test", "samples");
-    const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32,
-                                                .windows = run->windows,
-                                                .progress = cli_progress_callback,
-                                                .user = &progress};
+    const struct invar_embed_options options = {
+        .precision = INVAR_PRECISION_FLOAT32, .windows = run->windows, .what = "embedding other test", .watch = &watch};
     ok = invar_embed(run->device, encoder, test->dataset, test->split, &options, out, err);
     cli_progress_end(&progress);
     if (ok)

@@ -136,9 +136,22 @@ void cli_progress_update(struct cli_progress *progress, int64_t done, int64_t to
     funlockfile(stderr);
 }
 
-void cli_progress_callback(void *user, int64_t done, int64_t total)
+bool cli_told(void *user, const struct invar_progress *told)
 {
-    cli_progress_update(user, done, total);
+    struct cli_progress *progress = user;
+
+    if (!progress->what || strcmp(progress->what, told->what) != 0) {
+        if (progress->what)
+            cli_progress_end(progress);
+        cli_progress_start(progress, told->what, told->unit);
+    }
+    snprintf(progress->note, sizeof progress->note, "%s", told->note ? told->note : "");
+    cli_progress_update(progress, told->done, told->total);
+    if (told->done == told->total) {
+        cli_progress_end(progress);
+        *progress = (struct cli_progress){0};
+    }
+    return !cli_stop;
 }
 
 void cli_progress_end(struct cli_progress *progress)

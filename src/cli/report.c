@@ -18,17 +18,11 @@ struct arguments {
     struct cli_list runs, assignments;
 };
 
-static void on_progress(void *user, const char *what, int64_t done, int64_t total)
+/* What Ctrl-C ends is the waiting, not a page that is being written. */
+static bool told(void *user, const struct invar_progress *progress)
 {
-    struct cli_progress *progress = user;
-
-    if (!progress->what)
-        cli_progress_start(progress, what, "samples");
-    cli_progress_update(progress, done, total);
-    if (done == total) {
-        cli_progress_end(progress);
-        *progress = (struct cli_progress){0};
-    }
+    cli_told(user, progress);
+    return true;
 }
 
 static int say(const struct arguments *arguments, const char *path, bool in_training)
@@ -82,14 +76,14 @@ static bool watch(struct invar_report *report, const struct arguments *arguments
 static int write_report(const struct arguments *arguments, const char *path)
 {
     struct cli_progress progress = {0};
+    const struct invar_watch shown = {told, &progress};
     const struct invar_report_options options = {.source = arguments->source,
                                                  .settings = arguments->assignments.item,
                                                  .setting_count = arguments->assignments.count,
                                                  .samples = arguments->samples,
                                                  .seed = (uint64_t)arguments->seed,
                                                  .threads = arguments->threads,
-                                                 .progress = on_progress,
-                                                 .user = &progress};
+                                                 .watch = &shown};
     struct invar_error err = {0};
     struct invar_report *report = invar_report_create(arguments->runs.item, arguments->runs.count, &options, &err);
     bool ok = report && invar_report_write(report, path, arguments->watch ? arguments->interval : 0, &err);

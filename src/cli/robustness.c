@@ -31,6 +31,7 @@ struct robustness {
     struct robustness_reference reference;
     struct probe_settings settings; /* of the probe */
     struct cli_progress progress;
+    struct invar_watch watch; /* shows it */
     cJSON *results, *baselines;
 };
 
@@ -185,12 +186,6 @@ static bool prepare(struct robustness *r, struct invar_error *err)
 
 /* ---- measuring ---- */
 
-static bool on_progress(void *user, int64_t done, int64_t total)
-{
-    cli_progress_update(user, done, total);
-    return !cli_stop;
-}
-
 /* The probe on clean representations of the training split. */
 static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder, struct invar_probe_result *out,
                       struct invar_error *err)
@@ -220,10 +215,8 @@ static bool measure_cells(struct robustness *r, const struct invar_encoder *enco
     struct robustness_plan *plan = &r->plan;
     bool ok;
 
-    plan->options.progress = on_progress;
-    plan->options.user = &r->progress;
+    plan->options.watch = &r->watch;
     cli_catch_interrupt();
-    cli_progress_start(&r->progress, plan->from ? "reading corrupted" : "corrupting", "images");
     ok = invar_robustness_measure(r->run.device, encoder, r->run.dataset, classifier, &plan->options, cells,
                                   plan->from ? 0 : count, clean, err) &&
          (!plan->from || invar_robustness_ready(r->run.device, encoder, invar_dataset_info(r->run.dataset), plan->from,
@@ -411,7 +404,7 @@ static int show(struct robustness *r)
 
 static int robustness(const struct arguments *arguments)
 {
-    struct robustness r = {.arguments = arguments};
+    struct robustness r = {.arguments = arguments, .watch = {cli_told, &r.progress}};
     struct invar_error err = {0};
     int status = CLI_DONE;
 

@@ -186,17 +186,16 @@ void cli_run_close(struct cli_run *run)
 bool cli_run_embed(struct cli_run *run, const struct invar_encoder *encoder, enum invar_split split,
                    struct invar_embedded *out, struct invar_error *err)
 {
-    struct cli_progress progress;
+    struct cli_progress progress = {0};
+    const struct invar_watch watch = {cli_told, &progress};
     if (!run->encoder)
         return invar_embed_input(run->dataset, split, out, err);
     if (run->test && split == INVAR_TEST)
         return cli_test_embed(run, encoder, out, err);
-    cli_progress_start(&progress, split == INVAR_TRAIN ? "embedding train" : "embedding test", "samples");
     const struct invar_embed_options options = {.precision =
                                                     run->bfloat16 ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32,
                                                 .windows = run->windows,
-                                                .progress = cli_progress_callback,
-                                                .user = &progress};
+                                                .watch = &watch};
     bool ok = invar_embed(run->device, encoder, run->dataset, split, &options, out, err);
     cli_progress_end(&progress);
     return ok;

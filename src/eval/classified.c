@@ -84,7 +84,6 @@ bool classified_run(struct classified *c, const float *views, int64_t count, con
     }
     cell->count += count;
     c->done += count;
-    return !c->options->progress || c->options->progress(c->options->user, c->done, c->total) ||
-           invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted after %lld of %lld images; nothing was written",
-                           (long long)c->done, (long long)c->total);
+    return invar_watch_tell(c->options->watch,
+                            &(struct invar_progress){"corrupted images", "images", c->done, c->total, NULL}, err);
 }

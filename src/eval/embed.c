@@ -139,8 +139,9 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
     do {
         if (!pass_next(&pass, &got, err) || !embed_batch(work, &pass, &runner, &pooling, got, &result, err))
             goto done;
-        if (work->progress)
-            work->progress(work->user, pass.done, pass.total);
+        if (!invar_watch_tell(work->watch, &(struct invar_progress){work->what, "samples", pass.done, pass.total, NULL},
+                              err))
+            goto done;
     } while (got);
     rows_cut(work, &result);
     *out = result;
@@ -205,8 +206,10 @@ bool invar_embed(struct invar_device *device, const struct invar_encoder *encode
                                     .pass = {.split = split},
                                     .precision = options->precision,
                                     .windows = options->windows,
-                                    .progress = options->progress,
-                                    .user = options->user};
+                                    .what = options->what          ? options->what
+                                            : split == INVAR_TRAIN ? "embedding train"
+                                                                   : "embedding test",
+                                    .watch = options->watch};
     struct embed_rows rows;
 
     if (!embed_run(&work, &rows, err))

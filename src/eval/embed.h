@@ -4,6 +4,7 @@
 
 #include "eval/pass.h"
 #include "eval/runner.h"
+#include "invar/watch.h"
 
 /** What became of the samples of a pass that could be read: one row each, in its order. A zeroed one may be freed. */
 struct embed_rows {
@@ -18,7 +19,7 @@ struct embed_rows {
 void embed_rows_free(struct embed_rows *rows);
 
 /** Samples through encoder and projector (may be NULL); encoder NULL: the inputs alone. A representation that is not
- * finite is an error that names its sample. progress may be NULL. */
+ * finite is an error that names its sample. watch may be NULL. */
 struct embed_work {
     struct invar_device *device;
     const struct invar_encoder *encoder;
@@ -30,8 +31,8 @@ struct embed_work {
     bool features;        /**< without an encoder: the plain views are h */
     bool windows;         /**< h of a sample larger than what the encoder sees is the mean over its windows; of plain
                              views, without a projector and inputs */
-    void (*progress)(void *user, int64_t done, int64_t total);
-    void *user;
+    const char *what;     /**< what watch calls it */
+    const struct invar_watch *watch;
 };
 bool embed_run(const struct embed_work *work, struct embed_rows *out, struct invar_error *err);
 

@@ -57,10 +57,9 @@ bool inspect_is_finding(const struct invar_error *err)
     return err->code == INVAR_ERROR_NUMERIC || err->code == INVAR_ERROR_DATA;
 }
 
-void inspect_progress(const struct inspect *in, const char *what, int64_t done, int64_t total)
+bool inspect_tell(const struct inspect *in, const char *what, int64_t done, int64_t total, struct invar_error *err)
 {
-    if (in->subject->progress)
-        in->subject->progress(in->subject->user, what, done, total);
+    return invar_watch_tell(in->subject->watch, &(struct invar_progress){what, "items", done, total, NULL}, err);
 }
 
 const struct invar_finding *invar_inspection_find(const struct invar_inspection *inspection,

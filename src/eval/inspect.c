@@ -43,21 +43,9 @@ int64_t *inspect_spaced(int64_t total, int64_t wanted, int64_t *count, struct in
     return order;
 }
 
-struct told {
-    const struct inspect *in;
-    const char *what;
-};
-
-static void tell(void *user, int64_t done, int64_t total)
-{
-    const struct told *told = user;
-    inspect_progress(told->in, told->what, done, total);
-}
-
 bool inspect_embed(struct inspect *in, const char *what, const struct pass_options *pass, int64_t input_stride,
                    bool projector, struct embed_rows *out, struct invar_error *err)
 {
-    struct told told = {in, what};
     const struct embed_work work = {.device = in->subject->device,
                                     .encoder = in->subject->encoder,
                                     .projector = projector ? in->subject->projector : NULL,
@@ -66,8 +54,8 @@ bool inspect_embed(struct inspect *in, const char *what, const struct pass_optio
                                     .precision = INVAR_PRECISION_FLOAT32,
                                     .input_stride = input_stride,
                                     .features = !in->subject->encoder,
-                                    .progress = tell,
-                                    .user = &told};
+                                    .what = what,
+                                    .watch = in->subject->watch};
     return embed_run(&work, out, err);
 }
 
@@ -80,14 +68,13 @@ bool inspect_has_pairs(const struct inspect *in)
 static bool join_pairs(const struct inspect *in, const char *what, const struct pass_options *pass,
                        struct embed_rows *out, struct invar_error *err)
 {
-    struct told told = {in, what};
     struct embed_rows second = {0};
     struct embed_work work = {.device = in->subject->device,
                               .dataset = in->subject->dataset,
                               .pass = *pass,
                               .features = true,
-                              .progress = tell,
-                              .user = &told};
+                              .what = what,
+                              .watch = in->subject->watch};
     bool ok = embed_run(&work, out, err);
 
     work.dataset = in->subject->pair;

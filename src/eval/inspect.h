@@ -30,7 +30,7 @@ double *inspect_add_series(struct invar_findings *section, const char *name, con
 bool inspect_absent(struct invar_findings *section, const char *why);
 /** What the data do not allow is a finding; any other failure ends the inspection. */
 bool inspect_is_finding(const struct invar_error *err);
-void inspect_progress(const struct inspect *in, const char *what, int64_t done, int64_t total);
+bool inspect_tell(const struct inspect *in, const char *what, int64_t done, int64_t total, struct invar_error *err);
 
 /** At most `wanted` of `total`, evenly spaced; free with invar_free. */
 int64_t *inspect_spaced(int64_t total, int64_t wanted, int64_t *count, struct invar_error *err);

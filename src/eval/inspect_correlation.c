@@ -98,13 +98,11 @@ bool inspect_correlation(struct inspect *in, struct invar_error *err)
     if (in->drawn.rows < 1)
         return inspect_absent(&in->out->section[INVAR_INSPECT_CORRELATION],
                               "the views of the run are not known, so there are no two of them to compare");
-    inspect_progress(in, "correlations", 0, stages);
-    if (!measure(in, in->drawn.h, &h, err))
+    if (!inspect_tell(in, "correlations", 0, stages, err) || !measure(in, in->drawn.h, &h, err) ||
+        !inspect_tell(in, "correlations", 1, stages, err) ||
+        (in->subject->projector && !measure(in, in->drawn.z, &z, err)) ||
+        !inspect_tell(in, "correlations", stages, stages, err))
         return false;
-    inspect_progress(in, "correlations", 1, stages);
-    if (in->subject->projector && !measure(in, in->drawn.z, &z, err))
-        return false;
-    inspect_progress(in, "correlations", stages, stages);
     add_probe_error(in);
     return true;
 }

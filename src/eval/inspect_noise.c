@@ -258,9 +258,9 @@ bool inspect_noise(struct inspect *in, struct invar_error *err)
     for (int64_t i = 0; i < n.samples; i++) {
         const int64_t row = i * rows / n.samples;
         if (!test_input(&n, (const float *)in->plain.input.data + row * n.size,
-                        ((const int64_t *)in->plain.index.data)[row * in->input_stride], err))
+                        ((const int64_t *)in->plain.index.data)[row * in->input_stride], err) ||
+            !inspect_tell(in, "noisy inputs", i + 1, n.samples, err))
             goto done;
-        inspect_progress(in, "noisy inputs", i + 1, n.samples);
     }
     ok = report(&n, err);
 done:

@@ -264,17 +264,11 @@ bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct 
         .in = in, .out = &in->out->section[which], .device = in->subject->device, .views = in->drawn.rows > 0};
     const char *what = z ? "numbers of z" : "numbers of h";
 
-    inspect_progress(in, what, 0, 4);
-    bool ok = upload(&s, PLAIN, &plain[0], err) &&
+    bool ok = inspect_tell(in, what, 0, 4, err) && upload(&s, PLAIN, &plain[0], err) &&
               (!s.views || (upload(&s, FIRST, &drawn[0], err) && upload(&s, SECOND, &drawn[1], err))) &&
-              add_spectrum(&s, err);
-    inspect_progress(in, what, 1, 4);
-    ok = ok && add_geometry(&s, &plain[0], err);
-    inspect_progress(in, what, 2, 4);
-    ok = ok && add_entropies(&s, err);
-    inspect_progress(in, what, 3, 4);
-    ok = ok && (!s.views || add_information(&s, err));
-    inspect_progress(in, what, 4, 4);
+              add_spectrum(&s, err) && inspect_tell(in, what, 1, 4, err) && add_geometry(&s, &plain[0], err) &&
+              inspect_tell(in, what, 2, 4, err) && add_entropies(&s, err) && inspect_tell(in, what, 3, 4, err) &&
+              (!s.views || add_information(&s, err)) && inspect_tell(in, what, 4, 4, err);
     for (int i = 0; i < MATRICES; i++)
         invar_device_free(s.device, s.x[i].data);
     return ok;

@@ -7,6 +7,7 @@
 #include "invar/memory.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -238,20 +239,23 @@ static void look(struct work *w, int64_t epoch)
               w->options->l2.value[w->last_candidate % w->options->l2.count]);
 }
 
+static bool tell(const struct work *w, int64_t step, struct invar_error *err)
+{
+    char best[64];
+    const struct invar_progress progress = {"linear probe by SGD", "steps", step, w->total,
+                                            w->best_top1 >= 0 ? best : NULL};
+
+    snprintf(best, sizeof best, "best %.2f %%", w->best_top1);
+    return invar_watch_tell(w->given->watch, &progress, err);
+}
+
 static bool train_epoch(struct work *w, bool *held, int64_t epoch, struct invar_error *err)
 {
-    const struct invar_sgd_probe_work *given = w->given;
-
     if (!feed_epoch(&w->feed, epoch, err))
         return false;
     for (int64_t i = 0; i < w->steps_per_epoch; i++) {
         const int64_t step = epoch * w->steps_per_epoch + i;
         int64_t got = 0;
-        if (given->stop && *given->stop)
-            return invar_error_set(
-                err, INVAR_ERROR_INTERRUPTED,
-                "interrupted in epoch %lld of %lld of the classifier, which is lost; what was measured before stays",
-                (long long)(epoch + 1), (long long)w->options->epochs);
         if (!feed_next(&w->feed, &got, err))
             return false;
         if (!got) /* unreadable samples */
@@ -261,8 +265,8 @@ static bool train_epoch(struct work *w, bool *held, int64_t epoch, struct invar_
         set_rates(w, step);
         if (!bank_step(&w->bank, w->feed.features, w->feed.labels, held, got, err))
             return false;
-        if (given->progress)
-            given->progress(given->user, step + 1, w->total, w->best_top1);
+        if (!tell(w, step + 1, err))
+            return false;
     }
     look(w, epoch + 1);
     return true;

@@ -171,8 +171,9 @@ static bool embed(struct map *m, const struct invar_report_options *options, str
             !keep(m, &pass, runner.h, got, err))
             goto done;
         pass.done += got;
-        if (options->progress)
-            options->progress(options->user, "embedding map", pass.done, pass.total);
+        if (!invar_watch_tell(options->watch,
+                              &(struct invar_progress){"embedding map", "samples", pass.done, pass.total, NULL}, err))
+            goto done;
     } while (got);
     ok = true;
 done:

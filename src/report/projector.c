@@ -149,8 +149,9 @@ static bool put_all(struct projector *p, struct invar_error *err)
             !put_batch(p, got, err))
             return false;
         p->pass.done += got;
-        if (p->subject->progress)
-            p->subject->progress(p->subject->user, p->pass.done, p->pass.total);
+        if (!invar_watch_tell(p->subject->watch,
+                              &(struct invar_progress){"projector", "samples", p->pass.done, p->pass.total, NULL}, err))
+            return false;
     } while (got);
     return p->rows > 0 ||
            invar_error_set(err, INVAR_ERROR_DATA, "%s: none of the samples could be read", p->info.source);

@@ -5,6 +5,7 @@
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
+#include "invar/watch.h"
 
 /** What TensorBoard's embedding projector is to show. Everything is borrowed. */
 struct projector_subject {
@@ -12,10 +13,9 @@ struct projector_subject {
     const struct invar_encoder *encoder;
     struct invar_dataset *dataset;
     enum invar_split split;
-    const char *name;                                          /**< of the embedding */
-    int64_t most_samples;                                      /**< evenly spaced ones where there are more */
-    void (*progress)(void *user, int64_t done, int64_t total); /**< may be NULL */
-    void *user;
+    const char *name;                /**< of the embedding */
+    int64_t most_samples;            /**< evenly spaced ones where there are more */
+    const struct invar_watch *watch; /**< may be NULL */
 };
 
 /**

@@ -104,16 +104,13 @@ bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
     struct invar_record record;
 
     while (t->step < t->total) {
-        if (t->options.stop && *t->options.stop)
-            return interrupted(t, err);
+        struct invar_error why = {0};
         if (!invar_trainer_step(t, &record, err))
             return false;
-        if (t->options.report)
-            t->options.report(t->options.user, &record);
-        if (t->options.stop && *t->options.stop < 0)
-            return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
-                                   "stopped after step %lld of %lld without a checkpoint of it", (long long)t->step,
-                                   (long long)t->total);
+        if (t->options.report && !t->options.report(t->options.user, &record, &why) &&
+            (why.code != INVAR_ERROR_INTERRUPTED || t->step < t->total))
+            return why.code == INVAR_ERROR_INTERRUPTED ? interrupted(t, err)
+                                                       : invar_error_set(err, why.code, "%s", why.message);
         if (t->folder && checkpoint_due(t) && !invar_checkpoint_write(t, err))
             return false;
     }

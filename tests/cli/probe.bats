@@ -134,7 +134,7 @@ setup() {
     sed -i 's/epochs: .*/epochs: 100000/' run/recipe.yaml
     interrupted_after 5 "$invar" probe run --threads 1 --baseline supervised 2>stderr && status=0 || status=$?
     [ "$status" -eq 130 ]
-    grep -q 'interrupted after step' stderr
+    grep -q 'interrupted after' stderr
     json_object <run/probe.json
     grep -q '"linear":' run/probe.json
     ! grep -q '"supervised":' run/probe.json

@@ -250,9 +250,9 @@ static void test_clean_is_the_probe(void **state)
 }
 
 /* Stops after the third report. */
-static bool stop_soon(void *user, int64_t done, int64_t total)
+static bool stop_soon(void *user, const struct invar_progress *progress)
 {
-    assert_true(done <= total);
+    assert_true(progress->done <= progress->total);
     return --*(int *)user > 0;
 }
 
@@ -263,11 +263,11 @@ static void test_stop(void **state)
     struct invar_robustness_cell cells[CELLS], clean;
     struct invar_robustness_options options = plain_options();
     int left = 3;
+    const struct invar_watch watch = {stop_soon, &left};
     struct bed bed;
     make_bed(&bed, TESTS, 2);
     make_cells(cells);
-    options.progress = stop_soon;
-    options.user = &left;
+    options.watch = &watch;
     assert_refused(invar_robustness_measure(bed.device, bed.encoder, bed.dataset, &bed.classifier, &options, cells,
                                             CELLS, &clean, &err),
                    &err, INVAR_ERROR_INTERRUPTED, "interrupted after");

@@ -273,9 +273,16 @@ static void test_candidates_do_not_meet(void **state)
     invar_sgd_probe_result_free(&alone);
 }
 
+static bool never(void *user, const struct invar_progress *progress)
+{
+    (void)user;
+    (void)progress;
+    return false;
+}
+
 static void test_refused(void **state)
 {
-    static volatile sig_atomic_t stop = 1;
+    const struct invar_watch watch = {.told = never};
     const struct whole *w = *state;
     struct invar_sgd_probe_options options = w->options;
     struct invar_sgd_probe_work work = w->work;
@@ -289,8 +296,9 @@ static void test_refused(void **state)
     options = w->options;
     options.lr.count = 0;
     assert_refused(invar_sgd_probe(&work, &options, &result, &err), &err, INVAR_ERROR_USAGE, "lr is empty");
-    work.stop = &stop;
-    assert_refused(invar_sgd_probe(&work, &w->options, &result, &err), &err, INVAR_ERROR_INTERRUPTED, "epoch 1 of 20");
+    work.watch = &watch;
+    assert_refused(invar_sgd_probe(&work, &w->options, &result, &err), &err, INVAR_ERROR_INTERRUPTED,
+                   "interrupted after 1 of");
 }
 
 int main(void)

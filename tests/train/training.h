@@ -9,6 +9,8 @@
 #include "invar/random.h"
 #include "invar/train.h"
 
+#include <signal.h>
+
 #define TRAINING_SIDE 8
 
 static inline void training_big_endian(unsigned char *out, uint32_t value)
@@ -100,8 +102,11 @@ struct training {
     struct invar_recipe *recipe;
     struct invar_dataset *dataset;
     struct invar_device *device;
-    int threads;    /* 0 at training_open: one, which is quick where cores are busy */
-    bool no_device; /* the test opens its own */
+    int threads;                 /* 0 at training_open: one, which is quick where cores are busy */
+    bool no_device;              /* the test opens its own */
+    volatile sig_atomic_t *stop; /* the run ends where it is set; of the last training_start, like what follows */
+    void (*report)(void *, const struct invar_record *);
+    void *user;
 };
 
 /** t: zeroed but for threads and no_device. */
@@ -142,14 +147,27 @@ static inline void training_close(struct training *t)
     test_folder_remove(t->folder);
 }
 
+/* Hands a record on, and ends the run where the test has set its flag. */
+static inline bool training_report(void *user, const struct invar_record *record, struct invar_error *err)
+{
+    const struct training *t = user;
+
+    if (t->report)
+        t->report(t->user, record);
+    return !t->stop || !*t->stop || invar_error_set(err, INVAR_ERROR_INTERRUPTED, "the test ends the run");
+}
+
 /** A trainer of the run `name`; NULL with err set where it is refused. */
 static inline struct invar_trainer *training_start(struct training *t, const char *name, bool resume,
                                                    volatile sig_atomic_t *stop,
                                                    void (*report)(void *, const struct invar_record *), void *user,
                                                    struct invar_error *err)
 {
+    t->stop = stop;
+    t->report = report;
+    t->user = user;
     struct invar_trainer_options options = {
-        .folder = test_path(t->folder, name), .resume = resume, .stop = stop, .report = report, .user = user};
+        .folder = test_path(t->folder, name), .resume = resume, .report = training_report, .user = t};
 
     return invar_trainer_create(t->recipe, t->dataset, t->device, &options, err);
 }
