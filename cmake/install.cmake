@@ -5,12 +5,9 @@ include(GNUInstallDirs)
 install(TARGETS invar_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS invar_shared EXPORT invar-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-# find_package(invar) gives invar::invar, the shared library.
 set_target_properties(invar_shared PROPERTIES EXPORT_NAME invar)
-install(EXPORT invar-targets NAMESPACE invar:: FILE invar-config.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
-include(CMakePackageConfigHelpers)
-write_basic_package_version_file(${CMAKE_BINARY_DIR}/invar-config-version.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/invar-config-version.cmake DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
+set(INVAR_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/invar)
+install(EXPORT invar-targets NAMESPACE invar:: FILE invar-targets.cmake DESTINATION ${INVAR_CMAKE_FOLDER})
 if(TARGET invar)
     install(TARGETS invar RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
@@ -30,7 +27,13 @@ install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MA
 # The libraries that libinvar.a itself calls, which are shared ones: theirs come along.
 list(TRANSFORM OPENBLAS_LIBRARY_DIRS PREPEND -L OUTPUT_VARIABLE OPENBLAS_LINK)
 list(JOIN OPENBLAS_LINK " " OPENBLAS_LINK)
-string(APPEND OPENBLAS_LINK " -lopenblas")
+set(INVAR_PRIVATE_LIBS "${DNNL_LINK} -lyaml -lcjson -lz -lturbojpeg -lspng -ltiff -lwebp -lexif -lsndfile -lsoxr \
+-llapacke ${OPENBLAS_LINK} -lopenblas -lprotobuf-c -llbfgs -lcsv -lunistring -fopenmp -lm -lpthread")
+include(CMakePackageConfigHelpers)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/invar-config-version.cmake COMPATIBILITY SameMinorVersion)
+configure_file(cmake/invar-config.cmake.in ${CMAKE_BINARY_DIR}/invar-config.cmake @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/invar-config.cmake ${CMAKE_BINARY_DIR}/invar-config-version.cmake
+    DESTINATION ${INVAR_CMAKE_FOLDER})
 # Relative, so that the file is right under any --prefix.
 file(RELATIVE_PATH INVAR_PC_UP "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/invar.pc.in ${CMAKE_BINARY_DIR}/invar.pc @ONLY)

@@ -157,11 +157,11 @@ bool invar_data_identity_same(const char *before, const char *now, char *differe
  * labels leave out the samples that were found unreadable here.
  */
 struct invar_dataset *invar_dataset_open(const struct invar_data_options *options, struct invar_error *err);
-/** The same for data that an encoder is to see: columns is what its training data had as info.table->schema, so that
- * equal columns get equal numbers; a table with other columns is refused. NULL: as above. */
 /** Adds to the sentence of an error, where the source names a relative path at which nothing is, what such a path of a
  * run is relative to; leaves other errors alone. */
 void invar_source_explain(const char *source, struct invar_error *err);
+/** The same for data that an encoder is to see: columns is what its training data had as info.table->schema, so that
+ * equal columns get equal numbers; a table with other columns is refused. NULL: as above. */
 struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
                                             struct invar_error *err);
 /** The same of npy:FILE with rows of numbers that are to be measured as they are: nothing is standardised, no column

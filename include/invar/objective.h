@@ -94,11 +94,18 @@ struct invar_term_spec {
     bool (*evaluate)(struct invar_device *device, struct invar_scratch *scratch, const void *options,
                      const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
                      struct invar_term_value *out, struct invar_error *err);
-    /** Slow, obvious, double precision, written apart from evaluate; only tests call it. in is float64. */
+    /** Slow, obvious, double precision, written apart from evaluate; only tests call it. in is float64. NULL: none. */
     bool (*reference)(const void *options, const struct invar_embeddings *in, struct invar_term_value *out);
 };
 const struct invar_term_spec *invar_term_find(const char *name, struct invar_error *err);
 const struct invar_term_spec *const *invar_term_list(void); /* NULL-ended */
+/**
+ * Adds a term of the program's own: recipes, invar_term_find and invar_term_list know it from then on
+ * (examples/own_term.c). It is borrowed for good; call before other threads use the library. Adding it again changes
+ * nothing. Refused: a name that is taken, a term that lacks name, help, options, roles, check or evaluate, one more
+ * than 63 terms in all.
+ */
+bool invar_term_add(const struct invar_term_spec *term, struct invar_error *err);
 /** Where the input file NAME of a term goes: "z2" is role Z, view 1; "z" alone is view 0. False for a name it has not.
  */
 bool invar_term_find_input(const struct invar_term_spec *term, const char *name, enum invar_role *role, int *view);

@@ -8,26 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct invar_term_spec *const terms[] = {
-    &invar_term_relic,
-    &invar_term_ntxent,
-    &invar_term_byol,
-    &invar_term_barlow,
-    &invar_term_vicreg,
-    &invar_term_invariance,
-    &invar_term_variance,
-    &invar_term_covariance,
-    &invar_term_entropy_invariance,
-    &invar_term_logdet,
-    &invar_term_pairdist,
-    &invar_term_imix,
-    &invar_term_cross_entropy,
-    &invar_term_reconstruction,
-    &invar_term_orthonormality,
-    &invar_term_aplr,
-    &invar_term_denoising,
-    &invar_term_vime,
-    NULL,
+/* The program's own follow, and a NULL ends them all. */
+static const struct invar_term_spec *terms[64] = {
+    &invar_term_relic,         &invar_term_ntxent,         &invar_term_byol,
+    &invar_term_barlow,        &invar_term_vicreg,         &invar_term_invariance,
+    &invar_term_variance,      &invar_term_covariance,     &invar_term_entropy_invariance,
+    &invar_term_logdet,        &invar_term_pairdist,       &invar_term_imix,
+    &invar_term_cross_entropy, &invar_term_reconstruction, &invar_term_orthonormality,
+    &invar_term_aplr,          &invar_term_denoising,      &invar_term_vime,
 };
 
 static const struct {
@@ -51,7 +39,7 @@ const struct invar_term_spec *const *invar_term_list(void)
 const struct invar_term_spec *invar_term_find(const char *name, struct invar_error *err)
 {
     const char *names[sizeof terms / sizeof *terms] = {NULL};
-    char known[256] = "";
+    char known[1024] = "";
 
     for (int i = 0; terms[i]; i++) {
         if (strcmp(terms[i]->name, name) == 0)
@@ -65,6 +53,27 @@ const struct invar_term_spec *invar_term_find(const char *name, struct invar_err
     else
         invar_error_set(err, INVAR_ERROR_USAGE, "there is no term %s: the terms are %s", name, known);
     return NULL;
+}
+
+bool invar_term_add(const struct invar_term_spec *term, struct invar_error *err)
+{
+    const int room = sizeof terms / sizeof *terms - 1;
+    int count = 0;
+
+    if (!term->name || !term->help || !term->options || !term->roles || !term->check || !term->evaluate)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "the term %s lacks a part: give name, help, options, roles, check and evaluate",
+                               term->name ? term->name : "without a name");
+    for (; terms[count]; count++)
+        if (strcmp(terms[count]->name, term->name) == 0)
+            return terms[count] == term ||
+                   invar_error_set(err, INVAR_ERROR_USAGE, "there is a term %s already: give this one another name",
+                                   term->name);
+    if (count == room)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s would be one term more than the %d that there is room for",
+                               term->name, room);
+    terms[count] = term;
+    return true;
 }
 
 /* "2" is view 1; nothing is view 0 */

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # libinvar as another program finds it: installed, by pkg-config and by CMake, shared and static, from C and from C++.
+# Each example is built by one of these ways and run.
 load common
 
 setup_file()
@@ -10,11 +11,9 @@ setup_file()
     PKG_CONFIG_PATH="$(dirname "$(find "$PREFIX" -name invar.pc)")"
     LD_LIBRARY_PATH="$(dirname "$(find "$PREFIX" -name libinvar.so)")"
     export PKG_CONFIG_PATH LD_LIBRARY_PATH
-    awk 'BEGIN {
-        print "a,b,kind"
-        for (i = 0; i < 300; i++)
-            printf "%d.%d,%d.%d,%s\n", i % 3, i * 7 % 10, 2 - i % 3, i * 3 % 10, substr("xyz", i % 3 + 1, 1)
-    }' >"$BATS_FILE_TMPDIR/table.csv"
+    table >"$BATS_FILE_TMPDIR/table.csv"
+    sanitized || example train && "$BATS_FILE_TMPDIR/train" "$BATS_FILE_TMPDIR/table.csv" kind "$BATS_FILE_TMPDIR/run" \
+        >"$BATS_FILE_TMPDIR/train.txt"
 }
 
 setup()
@@ -28,65 +27,112 @@ sanitized()
     grep -q '^INVAR_SANITIZE:BOOL=ON' "$INVAR_BUILD/CMakeCache.txt"
 }
 
-compile() { # COMPILER SOURCE FLAGS..
-    local compiler=$1 source=$2
-    shift 2
-    # shellcheck disable=SC2046
-    "$compiler" -Wall -Wextra -Wpedantic -Werror "$source" $(pkg-config --cflags invar) "$@" -o program
+table()
+{
+    awk 'BEGIN {
+        print "a,b,kind"
+        for (i = 0; i < 300; i++)
+            printf "%d.%d,%d.%d,%s\n", i % 3, i * 7 % 10, 2 - i % 3, i * 3 % 10, substr("xyz", i % 3 + 1, 1)
+    }'
 }
 
-@test "the example trains, embeds and probes a table, shared" {
+compile() { # COMPILER SOURCE PROGRAM LIBRARIES..
+    local compiler=$1 source=$BATS_TEST_DIRNAME/../../examples/$2 program=$3
+    shift 3
     # shellcheck disable=SC2046
-    compile cc "$BATS_TEST_DIRNAME/../../examples/table.c" $(pkg-config --libs invar)
-    run ./program "$BATS_FILE_TMPDIR/table.csv" kind run
+    "$compiler" -Wall -Wextra -Wpedantic -Werror "$source" $(pkg-config --cflags invar) "$@" -o "$program"
+}
+
+example() { # NAME: built in the folder of the file, with the shared library
+    # shellcheck disable=SC2046
+    compile cc "$1.c" "$BATS_FILE_TMPDIR/$1" $(pkg-config --libs invar)
+}
+
+@test "a program of at most 50 lines trains, embeds and probes a table" {
+    [ "$(wc -l <"$BATS_TEST_DIRNAME/../../examples/train.c")" -le 50 ]
+    cat "$BATS_FILE_TMPDIR/train.txt"
+    grep -qE '^top-1 [0-9.]+ % \([0-9.]+ - [0-9.]+\)$' "$BATS_FILE_TMPDIR/train.txt"
+    [ -f "$BATS_FILE_TMPDIR/run/encoder.safetensors" ]
+}
+
+@test "an encoder that a run left embeds data" {
+    example embed
+    run "$BATS_FILE_TMPDIR/embed" "$BATS_FILE_TMPDIR/run/encoder.safetensors" "csv:$BATS_FILE_TMPDIR/table.csv" h.npy
     echo "$output"
     [ "$status" -eq 0 ]
-    [[ "$output" == *"numbers a row, top-1 "*" of 60 test rows"* ]]
-    [ -f run/encoder.safetensors ]
+    [ "$output" = "h.npy: 240 rows of 256 numbers" ]
+    "$invar" embed "$BATS_FILE_TMPDIR/run" "csv:$BATS_FILE_TMPDIR/table.csv" -o same.npy --split train 2>/dev/null
+    cmp h.npy same.npy
+}
+
+@test "features of whatever origin are probed" {
+    example probe
+    for split in train test; do
+        "$invar" embed "$BATS_FILE_TMPDIR/run" "csv:$BATS_FILE_TMPDIR/table.csv" -o $split.npy --split $split \
+            --labels $split-labels.npy 2>/dev/null
+    done
+    run "$BATS_FILE_TMPDIR/probe" train.npy train-labels.npy test.npy test-labels.npy
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ "$output" == "linear "*" %, of 60 rows" ]]
+    run "$BATS_FILE_TMPDIR/probe" train.npy test-labels.npy test.npy test-labels.npy
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"expected features [N][D] and int64 labels [N]" ]]
+}
+
+@test "a term of one's own trains, and is written into the recipe of the run" {
+    example own_term
+    run "$BATS_FILE_TMPDIR/own_term" "$BATS_FILE_TMPDIR/table.csv" run
+    echo "$output"
+    [ "$status" -eq 0 ]
+    first=$(sed -n '1s/.*nearness //p' <<<"$output")
+    last=$(sed -n '$s/.*nearness //p' <<<"$output")
+    awk -v first="$first" -v last="$last" 'BEGIN { exit !(last < first / 2) }'
+    grep -A 2 '^  nearness:' run/recipe.yaml | grep -q 'margin: 0.01'
+    run "$invar" pretrain run/recipe.yaml --run again
+    [ "$status" -eq 2 ]
+    [[ "$output" == *"there is no term nearness"* ]]
 }
 
 @test "what is wrong comes back as a sentence, and the library prints nothing" {
-    # shellcheck disable=SC2046
-    compile cc "$BATS_TEST_DIRNAME/../../examples/table.c" $(pkg-config --libs invar)
-    run ./program nowhere.csv kind run
+    run "$BATS_FILE_TMPDIR/train" nowhere.csv kind run
     [ "$status" -eq 1 ]
-    [[ "$output" == "table: "*"nowhere.csv: cannot be opened: No such file or directory" ]]
+    [[ "$output" == "train: "*"nowhere.csv: cannot be opened: No such file or directory" ]]
 }
 
 @test "the static library links with what pkg-config --static names" {
     # shellcheck disable=SC2046
-    compile cc "$BATS_TEST_DIRNAME/../../examples/table.c" "$(pkg-config --variable=libdir invar)/libinvar.a" \
+    compile cc probe.c program "$(pkg-config --variable=libdir invar)/libinvar.a" \
         $(pkg-config --static --libs invar | sed 's/-linvar//')
     run env -u LD_LIBRARY_PATH ./program
     [ "$status" -eq 2 ]
-    [ "$output" = "usage: table FILE.csv LABEL FOLDER" ]
+    [[ "$output" == usage:* ]]
 }
 
-@test "a C++ program links, and CMake finds the package" {
+@test "CMake finds the package: C++ and C, shared and static" {
     command -v c++ >/dev/null || skip "no C++ compiler"
-    cat >program.cpp <<'END'
-#include <invar/invar.h>
-#include <cstdio>
-#include <cstring>
-int main()
-{
-    invar_error err = {};
-    invar_recipe *recipe = invar_recipe_load("no-such-recipe", nullptr, 0, &err);
-    std::puts(err.message);
-    return recipe != nullptr || std::strcmp(invar_version(), INVAR_VERSION) != 0;
-}
-END
-    cat >CMakeLists.txt <<'END'
+    cat >CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.25)
-project(program LANGUAGES CXX)
+project(program LANGUAGES C CXX)
 find_package(invar 0.1 REQUIRED)
-add_executable(program program.cpp)
-target_link_libraries(program PRIVATE invar::invar)
+add_executable(shared $root/examples/program.cpp)
+target_link_libraries(shared PRIVATE invar::invar)
+add_executable(static $root/examples/program.cpp)
+target_link_libraries(static PRIVATE invar::static)
+add_executable(embed $root/examples/embed.c)
+target_link_libraries(embed PRIVATE invar::static)
 END
     cmake -B build -DCMAKE_PREFIX_PATH="$PREFIX" >/dev/null
     cmake --build build >/dev/null
-    run build/program
-    echo "$output"
-    [ "$status" -eq 0 ]
-    [[ "$output" == *no-such-recipe* ]]
+    for program in shared static; do
+        run build/$program
+        echo "$output"
+        [ "$status" -eq 0 ]
+        [ "${lines[0]}" = "cpu: 25" ]
+        [[ "${lines[1]}" == *no_such* ]]
+    done
+    ldd build/shared | grep -q libinvar
+    ! ldd build/static | grep -q libinvar
+    run build/embed
+    [ "$status" -eq 2 ]
 }
