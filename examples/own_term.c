@@ -65,12 +65,14 @@ static const struct invar_term_spec nearness = {
     .evaluate = nearness_evaluate,
 };
 
-static void report(void *user, const struct invar_record *record)
+/* False would end the training. */
+static bool report(void *user, const struct invar_record *record, struct invar_error *err)
 {
-    (void)user;
+    (void)user, (void)err;
     for (int i = 0; i < record->count; i++)
         if (strcmp(record->metric[i].name, "loss/nearness") == 0)
             printf("step %lld: nearness %.4f\n", (long long)record->step, record->metric[i].value);
+    return true;
 }
 
 int main(int argc, char **argv)
