@@ -18,6 +18,10 @@
 #include "invar/error.h"
 #include "invar/file.h"
 
+/** Once in a test program: the components that it tests, as "source.csv source.npy". scripts/check-components reads
+ * them from the program and compares them with the tables of the library (docs/adding.md). */
+#define TEST_COVERS(names) __attribute__((used, section(".covers"))) static const char test_covers[] = names
+
 /** A call that must succeed; on failure the test fails with its message. */
 #define assert_ok(call, err)                                                                                           \
     do {                                                                                                               \

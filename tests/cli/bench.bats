@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar bench on a small encoder.
+# covers: verb.bench
 bats_require_minimum_version 1.5.0
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar compare on tiny runs: every format, what is missing, and what it refuses.
+# covers: verb.compare
 bats_require_minimum_version 1.5.0
 
 setup_file() {

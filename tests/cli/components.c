@@ -1,20 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* components: every registered component, one line each: its kind and its name. */
+/* components: every component that the tables of the library hold, one line each, KIND.NAME. */
 #include "invar/invar.h"
 
 #include <stdio.h>
 
+static void print_options(const char *kind, const struct invar_option *table)
+{
+    for (; table->name; table++)
+        printf("%s.%s\n", kind, table->name);
+}
+
 int main(void)
 {
     for (const struct invar_source_name *source = invar_source_names(); source->name; source++)
-        printf("source %s\n", source->name);
+        printf("source.%s\n", source->name);
+    print_options("view", invar_view_option_table);
     for (const struct invar_encoder_spec *const *encoder = invar_encoder_list(); *encoder; encoder++)
-        printf("encoder %s\n", (*encoder)->name);
+        printf("encoder.%s\n", (*encoder)->name);
+    for (const struct invar_generator_spec *const *generator = invar_generator_list(); *generator; generator++)
+        printf("generator.%s\n", (*generator)->name);
     for (const struct invar_term_spec *const *term = invar_term_list(); *term; term++)
-        printf("term %s\n", (*term)->name);
+        printf("term.%s\n", (*term)->name);
     for (const struct invar_optimiser_spec *const *optimiser = invar_optimiser_list(); *optimiser; optimiser++)
-        printf("optimiser %s\n", (*optimiser)->name);
+        printf("optimiser.%s\n", (*optimiser)->name);
+    for (int i = 0; i < invar_corruption_count(); i++)
+        printf("corruption.%s\n", invar_corruption_at(i)->name);
     for (const struct invar_recipe_name *recipe = invar_recipe_names(); recipe->name; recipe++)
-        printf("recipe %s\n", recipe->name);
+        printf("recipe.%s\n", recipe->name);
     return 0;
 }

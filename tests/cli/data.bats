@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar data on good, incomplete, corrupt and foreign sources.
+# covers: verb.data
 bats_require_minimum_version 1.5.0
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar embed: which row is which sample, what was left out, tables and streams.
+# covers: verb.embed
 
 bats_require_minimum_version 1.5.0
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar loss: values, gradients, and what it refuses.
+# covers: verb.loss
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -132,7 +133,7 @@ good() {
 @test "NaN and Inf in any input of any term are reported, not computed with" {
     local term names name inputs beside tried bad width
     local nan='\0\0\0\0\0\0\0370\0177' infinity='\0\0\0\0\0\0\0360\0377'
-    for term in $("$build/tests/components" | sed -n 's/^term //p'); do
+    for term in $("$build/tests/components" | sed -n 's/^term[.]//p'); do
         tried=
         beside=()
         case $term in

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar pretrain on a few tiny images: what a run leaves behind, resuming, and everything that may stand in its way.
+# covers: verb.pretrain
 bats_require_minimum_version 1.5.0
 
 setup() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar probe and invar embed on a tiny run: what they print, what they leave behind, and what they refuse.
+# covers: verb.probe
 bats_require_minimum_version 1.5.0
 
 setup_file() {

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar recipes: what ships loads, and what a recipe may not say is refused with one sentence, exit 2.
+# covers: verb.recipes
 bats_require_minimum_version 1.5.0
 
 setup() {

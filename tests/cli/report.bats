@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar report: the page of a run, of one in training, of several; and the page as Chromium shows it.
+# covers: verb.report section.what section.curves section.views section.probe section.robustness section.spectrum section.map
 bats_require_minimum_version 1.5.0
 
 setup_file() {
@@ -174,7 +175,7 @@ PYTHON
 
 @test "Chromium shows it: charts, cards, no error, no request" {
     "$invar" report first >log
-    browser first/report.html --map --charts 8
+    browser first/report.html --map --charts 8 --sections "what curves views probe robustness spectrum map"
     browser first/report.html --map --charts 8 --dark --width 390 --height 800
 }
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar robustness on a tiny run: what it prints, what it leaves behind, and what it refuses.
+# covers: verb.robustness
 bats_require_minimum_version 1.5.0
 
 setup_file() {

@@ -8,6 +8,8 @@
 
 #include <sndfile.h>
 
+TEST_COVERS("source.audio");
+
 /* A sine of 440 Hz and 0.5 in channel 0, silence in the others. */
 static void put_sound(const char *name, int format, int rate, int channels, int frames, float level)
 {

@@ -3,6 +3,8 @@
 #include "data/make.h"
 #include "folder.h"
 
+TEST_COVERS("source.cifar10 source.cifar100");
+
 /* Three planes: 10 * label + row, the same + 1, the same + 2. */
 static void put_record(struct bytes *file, int coarse, int label)
 {

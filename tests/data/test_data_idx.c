@@ -3,6 +3,8 @@
 #include "data/make.h"
 #include "folder.h"
 
+TEST_COVERS("source.idx");
+
 static void write_train(uint32_t count, int classes)
 {
     struct bytes images = make_idx_images(count, 4, 3, 10), labels = make_idx_labels(count, classes);

@@ -8,6 +8,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+TEST_COVERS("source.images");
+
 static void put(const char *name, struct bytes content)
 {
     bytes_write(&content, folder, name);

@@ -3,6 +3,8 @@
 #include "data/make.h"
 #include "folder.h"
 
+TEST_COVERS("source.npy");
+
 static char *place(const char *name)
 {
     static char path[4][4096];

@@ -5,6 +5,8 @@
 #include "invar/classification.h"
 #include "invar/random.h"
 
+TEST_COVERS("measure.auroc measure.calibration measure.classification measure.group_accuracy");
+
 enum { ROWS = 200, CLASSES = 5 };
 
 struct data {

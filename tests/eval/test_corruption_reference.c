@@ -8,6 +8,12 @@
 #include "invar/corruption.h"
 #include "invar/random.h"
 
+TEST_COVERS("corruption.gaussian_noise corruption.shot_noise corruption.impulse_noise "
+            "corruption.defocus_blur corruption.glass_blur corruption.motion_blur corruption.zoom_blur "
+            "corruption.snow corruption.fog corruption.brightness corruption.contrast "
+            "corruption.elastic_transform corruption.pixelate corruption.jpeg_compression "
+            "corruption.speckle_noise corruption.gaussian_blur corruption.spatter corruption.saturate");
+
 #define FOLDER "tests/eval/corruptions"
 #define SEED 20240607
 #define INDEX 3

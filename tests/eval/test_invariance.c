@@ -12,6 +12,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+TEST_COVERS("measure.correlation");
+
 enum { N = 40, D = 6, MOST = 3 };
 
 /* ---- the changes ---- */

@@ -2,6 +2,9 @@
 /* Measurements on known matrices, on bad input, and each against another way to the same number. */
 #include "measuring.h"
 
+TEST_COVERS("measure.alignment measure.entropy measure.fisher measure.generalisation measure.information "
+            "measure.logdet_in_nats measure.normality measure.uniformity");
+
 static const enum invar_entropy_estimator estimators[] = {
     INVAR_ENTROPY_GAUSSIAN, INVAR_ENTROPY_LOGDET, INVAR_ENTROPY_PAIRDIST_KL, INVAR_ENTROPY_PAIRDIST_BHATTACHARYYA};
 

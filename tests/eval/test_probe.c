@@ -5,6 +5,8 @@
 #include "invar/options.h"
 #include "invar/random.h"
 
+TEST_COVERS("measure.accuracy");
+
 static void test_wilson(void **state)
 {
     (void)state;

@@ -8,6 +8,8 @@
 
 #include <omp.h>
 
+TEST_COVERS("measure.regression");
+
 static struct invar_matrix column(const double *values, int64_t rows)
 {
     return (struct invar_matrix){INVAR_FLOAT64, rows, 1, (void *)values};

@@ -6,6 +6,8 @@
 #include "invar/random.h"
 #include "invar/robustness.h"
 
+TEST_COVERS("measure.robustness");
+
 enum { TRAIN = 12, TESTS = 300, SIDE = 12, CLASSES = 3, MAX_COLS = 64 };
 
 /* An encoder with a classifier of random weights, on small gray images of noise. */

@@ -5,6 +5,8 @@
 #include "invar/encoder.h"
 #include "invar/memory.h"
 
+TEST_COVERS("encoder.small-resnet encoder.mlp");
+
 static const struct invar_shape input = {3, 3, 12, 10};
 
 static struct invar_encoder *create_for(const char *text, struct invar_shape shape, uint64_t seed)

@@ -4,6 +4,8 @@
 
 #include "invar/net.h"
 
+TEST_COVERS("generator.cnn generator.mlp");
+
 static int64_t elements(struct invar_shape shape)
 {
     return shape.channels * shape.height * shape.width;

@@ -7,6 +7,8 @@
 
 #include <limits.h>
 
+TEST_COVERS("encoder.resnet34");
+
 static const struct invar_shape imagenet = {3, 3, 224, 224};
 
 /* The net of `kind` with options in YAML ("{stem: small}"), or NULL with err set. */

@@ -5,6 +5,8 @@
 #include "invar/encoder.h"
 #include "invar/memory.h"
 
+TEST_COVERS("encoder.resnet18 encoder.resnet50");
+
 static struct invar_encoder *create(const char *text)
 {
     struct invar_error err = {0};

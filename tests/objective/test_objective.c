@@ -4,6 +4,8 @@
 
 #include "invar/invar.h"
 
+TEST_COVERS("measure.deviation measure.effective_rank measure.spectrum");
+
 static struct invar_device *device;
 static struct invar_scratch *scratch;
 static struct invar_array z[2];

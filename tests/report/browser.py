@@ -3,8 +3,8 @@
 """Opens the pages of `invar report` in Debian's Chromium, from file://, and looks: charts drawn, a card under the
 pointer and under the arrow keys, no error on the console, no request to anywhere, names as text.
 
-    browser.py FILE.html [--runs N] [--charts N] [--map] [--text WORDS] [--no-text WORDS] [--width N] [--height N] [--dark]
-               [--shot FILE.png [--scroll ID] [--hover] [--whole]] [--print FILE.pdf]
+    browser.py FILE.html [--runs N] [--charts N] [--map] [--sections "ID .."] [--text WORDS] [--no-text WORDS]
+               [--width N] [--height N] [--dark] [--shot FILE.png [--scroll ID] [--hover] [--whole]] [--print FILE.pdf]
 
 Speaks the DevTools protocol through Chromium's own pipe; needs nothing but Python. Exit status 77: no Chromium."""
 import argparse
@@ -227,6 +227,8 @@ def check(browser, options):
     look_at_order(browser)
     has_map = look_at_map(browser)
     expect(has_map or not options.map, "there is no map")
+    sections = browser.look('[...document.querySelectorAll("section")].map(s => s.id).join(" ")')
+    expect(options.sections in (None, sections), f"the sections {sections}, expected {options.sections}")
     text = browser.look("document.body.innerText")
     for words in options.text:
         expect(words in text, f"the page does not say: {words}")
@@ -268,6 +270,7 @@ def main():
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--charts", type=int, default=4)
     parser.add_argument("--map", action="store_true")
+    parser.add_argument("--sections")
     parser.add_argument("--text", action="append", default=[])
     parser.add_argument("--no-text", action="append", default=[])
     parser.add_argument("--width", type=int, default=1280)

@@ -7,6 +7,8 @@
 
 #include <cjson/cJSON.h>
 
+TEST_COVERS("optimiser.sgd optimiser.adam optimiser.adamw optimiser.lars");
+
 #define MOST 4
 
 struct fixture {

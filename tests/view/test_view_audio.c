@@ -6,6 +6,9 @@
 
 #include <omp.h>
 
+TEST_COVERS("view.time_crop view.time_shift view.loudness view.background view.background_snr view.noise "
+            "view.noise_snr view.time_masks view.time_mask view.frequency_masks view.frequency_mask");
+
 enum { RATE = 8000, MELS = 20, FRAMES = 16, N_FFT = 256, HOP = 80, SPAN = N_FFT + (FRAMES - 1) * HOP };
 enum { LONG = 3 * SPAN, SHORT = SPAN / 2, COUNT = 6, IMAGE = MELS * FRAMES };
 

@@ -2,6 +2,10 @@
 /* Drawn parameters: what they depend on, their probabilities, ranges and distributions. All seeds are fixed. */
 #include "subject.h"
 
+TEST_COVERS("view.count view.crop view.crop_aspect view.flip view.jitter view.brightness view.contrast view.saturation "
+            "view.hue view.grayscale view.blur view.blur_sigma view.solarise view.gain view.offset "
+            "view.local view.local_crop");
+
 #define DRAWS 20000
 #define SEED 11
 

@@ -5,6 +5,8 @@
 #include <omp.h>
 #include <stdatomic.h>
 
+TEST_COVERS("view.local_size view.mix view.mix_share view.mix_alpha");
+
 #define COUNT 37
 #define SIDE 32
 #define CHANNELS 3

@@ -2,6 +2,8 @@
 /* Every operation against a slow obvious reference in double precision, written from its definition. */
 #include "subject.h"
 
+TEST_COVERS("view.interpolation view.blur_kernel view.solarise_threshold");
+
 #define TOLERANCE 1e-5
 #define LARGE (48 * 48 * 5)
 

@@ -7,6 +7,8 @@
 
 #include <omp.h>
 
+TEST_COVERS("view.corrupt view.blank view.noise_deviation");
+
 #define ROWS 400
 #define SEED 5
 
