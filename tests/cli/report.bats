@@ -175,7 +175,7 @@ PYTHON
 
 @test "Chromium shows it: charts, cards, no error, no request" {
     "$invar" report first >log
-    browser first/report.html --map --charts 8 --sections "what curves views probe robustness spectrum map"
+    browser first/report.html --map --charts 8 --sections "what curves views map probe robustness spectrum"
     browser first/report.html --map --charts 8 --dark --width 390 --height 800
 }
 
