@@ -27,8 +27,8 @@ install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MA
 # The libraries that libinvar.a itself calls, which are shared ones: theirs come along.
 list(TRANSFORM OPENBLAS_LIBRARY_DIRS PREPEND -L OUTPUT_VARIABLE OPENBLAS_LINK)
 list(JOIN OPENBLAS_LINK " " OPENBLAS_LINK)
-set(INVAR_PRIVATE_LIBS "${DNNL_LINK} -lyaml -lcjson -lz -lturbojpeg -lspng -ltiff -lwebp -lexif -lsndfile -lsoxr \
--llapacke ${OPENBLAS_LINK} -lopenblas -lprotobuf-c -llbfgs -lcsv -lunistring -fopenmp -lm -lpthread")
+set(INVAR_PRIVATE_LIBS "${DNNL_LINK} -lyaml -lcjson -lz ${INVAR_PART_LINK} -llapacke ${OPENBLAS_LINK} \
+-lopenblas -llbfgs -lcsv -lunistring -fopenmp -lm -lpthread")
 include(CMakePackageConfigHelpers)
 write_basic_package_version_file(${CMAKE_BINARY_DIR}/invar-config-version.cmake COMPATIBILITY SameMinorVersion)
 configure_file(cmake/invar-config.cmake.in ${CMAKE_BINARY_DIR}/invar-config.cmake @ONLY)

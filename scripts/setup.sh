@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs the Debian packages that building, running and testing invar need, and only those that are missing.
+# Installs the Debian packages that building and running invar need, and only those that are missing.
 #   scripts/setup.sh
+#   scripts/setup.sh --tests             also those that its tests need
 #   scripts/setup.sh --onednn3 [BUILD]   also puts oneDNN 3 (Debian has 2.6) into BUILD/onednn3, where CMake looks for
 #                                        it; BUILD is build/ where none is given
 # INVAR_SKIP_SETUP=1 goes on without looking for packages (another system on which everything is there by other means);
@@ -11,14 +12,16 @@ set -eu
 packages="build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev
     librandom123-dev libyaml-dev libcjson-dev libturbojpeg0-dev libspng-dev libexif-dev libtiff-dev libwebp-dev zlib1g-dev
     liblbfgs-dev libcsv-dev libunistring-dev libsndfile1-dev libsoxr-dev libjs-chart.js
-    libprotobuf-c-dev protobuf-c-compiler libcmocka-dev bats python3 python3-numpy valgrind chromium dataset-fashion-mnist"
+    libprotobuf-c-dev protobuf-c-compiler dataset-fashion-mnist"
+tests="libcmocka-dev bats python3 python3-numpy valgrind chromium"
 
 onednn3=
 case "$#:${1:-}" in
 0:) ;;
+1:--tests) packages="$packages $tests" ;;
 [12]:--onednn3) onednn3=${2:-$(dirname "$(readlink -f "$0")")/../build}/onednn3 ;;
 *)
-    echo "usage: scripts/setup.sh [--onednn3 [BUILD]]" >&2
+    echo "usage: scripts/setup.sh [--tests | --onednn3 [BUILD]]" >&2
     exit 2
     ;;
 esac

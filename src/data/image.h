@@ -61,6 +61,8 @@ struct data_decoder {
 };
 /** A zeroed decoder is ready for use. */
 void data_decoder_free(struct data_decoder *decoder);
+/** TurboJPEG's handle; NULL is accepted. */
+void data_jpeg_free(void *jpeg);
 /** Room for size bytes in decoder->file. */
 bool data_decoder_reserve(struct data_decoder *decoder, size_t size, struct invar_error *err);
 

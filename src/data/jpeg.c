@@ -32,6 +32,12 @@ static bool read_header(struct data_decoder *decoder, const uint8_t *bytes, size
            is_harmless(decoder);
 }
 
+void data_jpeg_free(void *jpeg)
+{
+    if (jpeg)
+        tjDestroy(jpeg);
+}
+
 int data_jpeg_channels(struct data_decoder *decoder, const uint8_t *bytes, size_t size)
 {
     int width, height, space = 0;

@@ -132,7 +132,7 @@ END
         [[ "${lines[1]}" == *no_such* ]]
     done
     ldd build/shared | grep -q libinvar
-    ! ldd build/static | grep -q libinvar
+    if ldd build/static | grep libinvar; then return 1; fi
     run build/embed
     [ "$status" -eq 2 ]
 }
