@@ -81,11 +81,11 @@ static const struct timed {
     {"covariance", "covariance", "{}", correlation_products},
     {"vicreg", "vicreg", "{}", correlation_products},
     {"logdet", "logdet", "{\"beta\": 10}", logdet_products},
-    {"pairdist kl", "pairdist", "{\"distance\": \"kl\", \"sigma\": 0.45, \"normalize\": true}", pairdist_products},
-    {"pairdist bhattacharyya", "pairdist", "{\"distance\": \"bhattacharyya\", \"sigma\": 0.45, \"normalize\": true}",
+    {"pairdist kl", "pairdist", "{\"distance\": \"kl\", \"sigma\": 0.45, \"normalise\": true}", pairdist_products},
+    {"pairdist bhattacharyya", "pairdist", "{\"distance\": \"bhattacharyya\", \"sigma\": 0.45, \"normalise\": true}",
      pairdist_products},
     {"pairdist chernoff", "pairdist",
-     "{\"distance\": \"chernoff\", \"chernoff_alpha\": 0.2, \"sigma\": 0.45, \"normalize\": true}", pairdist_products},
+     "{\"distance\": \"chernoff\", \"chernoff_alpha\": 0.2, \"sigma\": 0.45, \"normalise\": true}", pairdist_products},
     {"entropy_invariance", "entropy_invariance", "{\"beta\": 10}", logdet_products},
 };
 

@@ -36,6 +36,7 @@ enum invar_option_kind {
     INVAR_OPTION_CHOICE,    /**< int, the index into choices */
     INVAR_OPTION_INT_LIST,  /**< struct invar_int_list; a single integer is accepted as a list of one */
     INVAR_OPTION_REAL_LIST, /**< struct invar_real_list; a single number is accepted as a list of one */
+    INVAR_OPTION_RENAMED,   /**< no field: a former name of the option that choices names, see INVAR_RENAMED */
 };
 
 struct invar_option {
@@ -47,6 +48,13 @@ struct invar_option {
     const char *choices;     /**< "kl|euclidean", for INVAR_OPTION_CHOICE */
     const char *help;        /**< one line, with unit */
 };
+
+/** A line of a table: the option `name` was called `former` until the last version. That is still read, with a warning,
+ * and never written, listed or suggested. */
+#define INVAR_RENAMED(former, name)                                                                                    \
+    {                                                                                                                  \
+        former, INVAR_OPTION_RENAMED, 0, NULL, 0, 0, name, NULL                                                        \
+    }
 
 /* ---- a settings document (YAML), with the line of every key for messages ---- */
 

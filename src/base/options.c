@@ -2,6 +2,7 @@
 /* Tables of options: defaults, and settings read into a struct. */
 #include "base/options.h"
 #include "base/node.h"
+#include "invar/log.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -23,6 +24,15 @@ const char *option_choice(const char *choices, int i, int *length)
             return choices;
         choices = end ? end + 1 : NULL;
     }
+    return NULL;
+}
+
+const struct invar_option *option_find(const struct invar_option *table, const char *key, size_t length)
+{
+    for (const struct invar_option *option = table; option->name; option++)
+        if (strlen(option->name) == length && strncmp(option->name, key, length) == 0)
+            return option->kind == INVAR_OPTION_RENAMED ? option_find(table, option->choices, strlen(option->choices))
+                                                        : option;
     return NULL;
 }
 
@@ -175,6 +185,8 @@ static bool set_field(const struct invar_option *option, void *object, const str
         return parse_int_list(option, node, field);
     case INVAR_OPTION_REAL_LIST:
         return parse_real_list(option, node, field);
+    case INVAR_OPTION_RENAMED:
+        break;
     }
     return false;
 }
@@ -217,7 +229,7 @@ static bool set_default(const struct invar_option *option, void *object)
 void invar_options_default(const struct invar_option *table, void *object)
 {
     for (; table->name; table++) {
-        bool ok = set_default(table, object);
+        bool ok = table->kind == INVAR_OPTION_RENAMED || set_default(table, object);
         assert(ok && "the default in an option table is what the option accepts");
         (void)ok;
     }
@@ -258,7 +270,8 @@ static void collect_names(const struct invar_option *table, const char *const *i
 {
     int count = 0;
     for (; table->name && count < NAMES_LIMIT; table++)
-        names[count++] = table->name;
+        if (table->kind != INVAR_OPTION_RENAMED)
+            names[count++] = table->name;
     for (; ignored && *ignored && count < NAMES_LIMIT; ignored++)
         names[count++] = *ignored;
     names[count] = NULL;
@@ -293,13 +306,42 @@ static bool is_ignored(const char *key, const char *const *ignored)
     return false;
 }
 
+static void warn_of_former_name(const struct invar_option *option, const struct invar_node *node, const char *key,
+                                const char *path)
+{
+    char where[NODE_WHERE_SIZE];
+    node_where(where, node);
+    invar_log(INVAR_LOG_WARNING,
+              "%s: %s%s%s is called %s now: write that, the next version does not know the former name", where, path,
+              *path ? "." : "", key, option->name);
+}
+
 static bool read_key(const struct invar_option *table, void *object, const struct invar_node *node, const char *key,
                      const char *path, const char *const *ignored, struct invar_error *err)
 {
-    for (const struct invar_option *option = table; option->name; option++)
-        if (strcmp(option->name, key) == 0)
-            return set_field(option, object, node) || refuse_value(option, node, path, err);
-    return is_ignored(key, ignored) || refuse_key(table, ignored, node, key, path, err);
+    const struct invar_option *option = option_find(table, key, strlen(key));
+    if (!option)
+        return is_ignored(key, ignored) || refuse_key(table, ignored, node, key, path, err);
+    if (strcmp(option->name, key) != 0)
+        warn_of_former_name(option, node, key, path);
+    return set_field(option, object, node) || refuse_value(option, node, path, err);
+}
+
+/* A document that names one option twice, by both its names, is refused as one with a doubled key is. What the command
+ * line adds comes last, and holds. */
+static bool check_former_names(const struct invar_option *table, const struct invar_node *mapping, const char *path,
+                               struct invar_error *err)
+{
+    for (int i = 0; i < mapping->count; i++) {
+        const char *key = mapping->children[i].key;
+        const struct invar_option *option = option_find(table, key, strlen(key));
+        const struct invar_node *other = option ? invar_node_get(mapping, option->name) : NULL;
+        if (other && other != mapping->children[i].node && other->line && mapping->children[i].node->line)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s:%d: %s%s%s is called %s now, which is given too: leave one", other->origin,
+                                   mapping->children[i].node->line, path, *path ? "." : "", key, option->name);
+    }
+    return true;
 }
 
 bool invar_options_read(const struct invar_option *table, void *object, const struct invar_node *mapping,
@@ -315,6 +357,8 @@ bool invar_options_read(const struct invar_option *table, void *object, const st
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s: expected a section of keys and values, found %s", where,
                                *path ? path : "the document", found);
     }
+    if (!check_former_names(table, mapping, path, err))
+        return false;
     for (int i = 0; i < mapping->count; i++)
         if (!read_key(table, object, mapping->children[i].node, mapping->children[i].key, path, ignored, err))
             return false;
@@ -327,10 +371,9 @@ static void reset(const struct invar_option *table, void *object, const char *as
     const char *equals = strchr(assignment, '=');
     if (!equals || strcmp(equals, "=null") != 0)
         return;
-    for (; table->name; table++)
-        if (strlen(table->name) == (size_t)(equals - assignment) &&
-            strncmp(table->name, assignment, (size_t)(equals - assignment)) == 0)
-            set_default(table, object);
+    const struct invar_option *option = option_find(table, assignment, (size_t)(equals - assignment));
+    if (option)
+        set_default(option, object);
 }
 
 bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err)

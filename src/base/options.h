@@ -9,6 +9,9 @@
 /** What an option accepts, in words: "an integer from 1 to 10", "one of kl, euclidean". */
 void option_expected(char out[OPTION_EXPECTED_SIZE], const struct invar_option *option);
 
+/** The option that a key of a settings document means, also by a former name; NULL: none. */
+const struct invar_option *option_find(const struct invar_option *table, const char *key, size_t length);
+
 /** The i-th of "a|b|c" and its length; NULL past the last. */
 const char *option_choice(const char *choices, int i, int *length);
 

@@ -71,6 +71,9 @@ void option_expected(char out[OPTION_EXPECTED_SIZE], const struct invar_option *
     case INVAR_OPTION_REAL_LIST:
         snprintf(out, OPTION_EXPECTED_SIZE, "at most %d numbers%s", INVAR_LIST_SIZE, range);
         break;
+    case INVAR_OPTION_RENAMED:
+        *out = '\0';
+        break;
     }
 }
 
@@ -200,6 +203,8 @@ static bool write_value(const struct invar_option *option, const void *field, st
         return write_int_list(field, out, err);
     case INVAR_OPTION_REAL_LIST:
         return write_real_list(option, field, out, err);
+    case INVAR_OPTION_RENAMED:
+        break;
     }
     return false;
 }
@@ -208,8 +213,9 @@ bool invar_options_write(const struct invar_option *table, const void *object, i
                          struct invar_error *err)
 {
     for (; table->name; table++)
-        if (!invar_text_printf(out, err, "%*s%s: ", indent, "", table->name) ||
-            !write_value(table, (const char *)object + table->offset, out, err) || !invar_text_printf(out, err, "\n"))
+        if (table->kind != INVAR_OPTION_RENAMED &&
+            (!invar_text_printf(out, err, "%*s%s: ", indent, "", table->name) ||
+             !write_value(table, (const char *)object + table->offset, out, err) || !invar_text_printf(out, err, "\n")))
             return false;
     return true;
 }
@@ -219,6 +225,8 @@ bool invar_options_describe(const struct invar_option *table, int indent, struct
 {
     char expected[OPTION_EXPECTED_SIZE];
     for (; table->name; table++) {
+        if (table->kind == INVAR_OPTION_RENAMED)
+            continue;
         int width = COMMENT_COLUMN - indent - (int)strlen(table->name) - 2;
         option_expected(expected, table);
         if (!invar_text_printf(out, err, "%*s%s: %-*s # %s; %s\n", indent, "", table->name, width > 0 ? width : 0,

@@ -27,15 +27,21 @@ static bool is(const struct invar_node *mapping, const char *key, const char *wo
     return text && strcmp(text, word) == 0;
 }
 
+/* By that name, and by the one of the version before. */
+static bool is_normalised(const struct invar_node *term)
+{
+    return is(term, "normalise", "true") || is(term, "normalize", "true");
+}
+
 /* LogDet's beta, where it sees the scale of z; norm(z) has none to lose. */
 static double read_beta(const struct invar_node *terms)
 {
     const struct invar_node *logdet = invar_node_get(terms, "logdet");
     const struct invar_node *both = invar_node_get(terms, "entropy_invariance");
 
-    if (logdet && !is(logdet, "normalize", "true"))
+    if (logdet && !is_normalised(logdet))
         return number(logdet, "beta", 0);
-    return both && is(both, "entropy", "logdet") && !is(both, "normalize", "true") ? number(both, "beta", 0) : 0;
+    return both && is(both, "entropy", "logdet") && !is_normalised(both) ? number(both, "beta", 0) : 0;
 }
 
 /* r by the rule of training: by the terms themselves, the number of views and the width of z. */

@@ -7,15 +7,16 @@
 
 struct byol_options {
     int64_t views;
-    bool normalize, normalise_pairs;
+    bool normalise, normalise_pairs;
 };
 
 #define AT(field) offsetof(struct byol_options, field)
 static const struct invar_option byol_table[] = {
     {"views", INVAR_OPTION_INT, AT(views), "0", 0, INVAR_MAX_VIEWS, NULL, "views a sample; 0: as many as there are"},
-    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "true", 0, 0, NULL,
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "true", 0, 0, NULL,
      "norm() of p and t; a pair is then 2 - 2 cos, as in the paper and solo-learn (lightly's -cos / 2 a pair is a "
      "quarter of it less a constant)"},
+    INVAR_RENAMED("normalize", "normalise"),
     {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
      "divide by the number of ordered pairs of views; the paper and solo-learn add the two up"},
     {0},
@@ -73,10 +74,10 @@ static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scr
     double sum = 0;
 
     for (int v = 0; v < in->views; v++)
-        if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalize,
+        if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalise,
                              invar_term_wanted(gradient, INVAR_ROLE_Q, v), &q[v], err) ||
             (v < targets &&
-             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalize, NULL, &t[v], err)))
+             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalise, NULL, &t[v], err)))
             return false;
     for (int l = 0; l < in->views; l++)
         for (int k = 0; k < targets; k++)
@@ -101,7 +102,7 @@ static bool byol_reference(const void *options, const struct invar_embeddings *i
                 for (int64_t j = 0; j < p->cols; j++) {
                     const double a = invar_reference_at(p, i, j), b = invar_reference_at(t, i, j);
                     const double apart =
-                        o->normalize ? a / invar_reference_length(p, i) - b / invar_reference_length(t, i) : a - b;
+                        o->normalise ? a / invar_reference_length(p, i) - b / invar_reference_length(t, i) : a - b;
                     sum += apart * apart;
                 }
         }

@@ -5,13 +5,13 @@
  */
 #include "objective/entropy.h"
 
-bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalize, bool gradient,
+bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise, bool gradient,
                         struct invar_entropy_room *room, struct invar_error *err)
 {
-    *room = (struct invar_entropy_room){.normalize = normalize};
+    *room = (struct invar_entropy_room){.normalise = normalise};
     if (!invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->centred, err))
         return false;
-    if (!normalize)
+    if (!normalise)
         return true;
     room->lengths = invar_scratch_take(scratch, (size_t)x->rows, sizeof *room->lengths, err);
     return room->lengths && invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->unit, err) &&
@@ -21,10 +21,10 @@ bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix
 void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,
                         const struct invar_matrix *x)
 {
-    const struct invar_matrix *wide = room->normalize ? &room->unit : &room->centred;
+    const struct invar_matrix *wide = room->normalise ? &room->unit : &room->centred;
 
     invar_dense_copy(device, x, wide);
-    if (room->normalize)
+    if (room->normalise)
         invar_dense_normalise(device, wide, wide, room->lengths);
     invar_dense_centre(device, wide, &room->centred);
 }
@@ -32,7 +32,7 @@ void invar_entropy_load(struct invar_device *device, const struct invar_entropy_
 void invar_entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
                          const struct invar_matrix *by_centred, const struct invar_matrix *dx)
 {
-    if (!room->normalize) {
+    if (!room->normalise) {
         invar_dense_add(device, weight, by_centred, dx);
         return;
     }

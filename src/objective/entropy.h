@@ -7,15 +7,15 @@
 
 /** Room for one view; the next one uses it again. */
 struct invar_entropy_room {
-    bool normalize;
+    bool normalise;
     struct invar_matrix centred; /* (N, d) float64 */
-    /* with normalize alone */
+    /* with normalise alone */
     struct invar_matrix unit;  /* (N, d) float64: norm(z) */
     struct invar_matrix spare; /* (N, d) float64, where a gradient is wanted */
     double *lengths;
 };
 /** Takes the room for matrices like x, with that of a gradient on request. */
-bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalize, bool gradient,
+bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise, bool gradient,
                         struct invar_entropy_room *room, struct invar_error *err);
 /** Fills room->centred from x. */
 void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,

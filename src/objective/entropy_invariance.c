@@ -9,7 +9,7 @@ enum { DIVIDE_AUTO, DIVIDE_NONE, DIVIDE_D };
 struct entropy_invariance_options {
     int entropy, divide_by;
     double weight_entropy, weight_invariance;
-    bool normalize;
+    bool normalise;
     struct invar_logdet_options logdet;
     struct invar_pairdist_options pairdist;
     struct invar_invariance_options invariance;
@@ -23,15 +23,17 @@ static const struct invar_option entropy_invariance_table[] = {
      "of the invariance part; VICReg's 25 collapses beside a LogDet of beta 10"},
     {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "auto", 0, 0, "auto|none|d",
      "of the entropies; auto: d for logdet, none for pairdist"},
-    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL, "norm() of z before the entropies"},
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL, "norm() of z before the entropies"},
+    INVAR_RENAMED("normalize", "normalise"),
     {"beta", INVAR_OPTION_REAL, AT(logdet.beta), "1", 1e-9, 1e9, NULL, "of logdet"},
     {"distance", INVAR_OPTION_CHOICE, AT(pairdist.distance), "kl", 0, 0, "kl|bhattacharyya|chernoff", "of pairdist"},
     {"sigma", INVAR_OPTION_REAL, AT(pairdist.sigma), "1", 1e-9, 1e9, NULL, "of pairdist"},
     {"chernoff_alpha", INVAR_OPTION_REAL, AT(pairdist.chernoff_alpha), "0.5", 1e-9, 1 - 1e-9, NULL, "of pairdist"},
     {"invariance_divide_by", INVAR_OPTION_CHOICE, AT(invariance.divide_by), "nd", 0, 0, "nd|n",
      "nd: mean over samples and dimensions; n: per vector"},
-    {"invariance_normalize", INVAR_OPTION_BOOL, AT(invariance.normalize), "false", 0, 0, NULL,
+    {"invariance_normalise", INVAR_OPTION_BOOL, AT(invariance.normalise), "false", 0, 0, NULL,
      "norm() of z in the invariance part"},
+    INVAR_RENAMED("invariance_normalize", "invariance_normalise"),
     {0},
 };
 
@@ -70,7 +72,7 @@ static const struct invar_term_spec *entropy_term(const struct entropy_invarianc
 
     *logdet = o->logdet;
     *pairdist = o->pairdist;
-    logdet->normalize = pairdist->normalize = o->normalize;
+    logdet->normalise = pairdist->normalise = o->normalise;
     logdet->divide_by = pairdist->divide_by = divide_by;
     *options = o->entropy == ENTROPY_LOGDET ? (const void *)logdet : (const void *)pairdist;
     return o->entropy == ENTROPY_LOGDET ? &invar_term_logdet : &invar_term_pairdist;

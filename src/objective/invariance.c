@@ -11,7 +11,8 @@ static const struct invar_option invariance_table[] = {
      "nd: mean over samples and dimensions, as in the codes of the authors, solo-learn and lightly; n: mean over "
      "samples "
      "of the sum over dimensions, as VICReg's paper has it"},
-    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL, "norm() of z first; VICReg has none"},
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL, "norm() of z first; VICReg has none"},
+    INVAR_RENAMED("normalize", "normalise"),
     {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
      "with more than two views: divide by the number of unordered pairs"},
     {0},
@@ -52,7 +53,7 @@ static bool invariance_evaluate(struct invar_device *device, struct invar_scratc
     double sum = 0;
 
     for (int v = 0; v < in->views; v++)
-        if (!invar_unit_take(device, scratch, &z[v], o->normalize, invar_term_wanted(gradient, INVAR_ROLE_Z, v),
+        if (!invar_unit_take(device, scratch, &z[v], o->normalise, invar_term_wanted(gradient, INVAR_ROLE_Z, v),
                              &unit[v], err))
             return false;
     for (int a = 0; a < in->views; a++)
@@ -76,8 +77,8 @@ static bool invariance_reference(const void *options, const struct invar_embeddi
             for (int64_t i = 0; i < x->rows; i++)
                 for (int64_t j = 0; j < x->cols; j++) {
                     const double apart =
-                        invar_reference_at(x, i, j) / (o->normalize ? invar_reference_length(x, i) : 1) -
-                        invar_reference_at(y, i, j) / (o->normalize ? invar_reference_length(y, i) : 1);
+                        invar_reference_at(x, i, j) / (o->normalise ? invar_reference_length(x, i) : 1) -
+                        invar_reference_at(y, i, j) / (o->normalise ? invar_reference_length(y, i) : 1);
                     sum += apart * apart;
                 }
         }

@@ -17,8 +17,9 @@ static const struct invar_option logdet_table[] = {
      "embeddings tend to collapse"},
     {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "d", 0, 0, "none|d",
      "d: the loss does not grow with the width of z; none: the measurement in nats"},
-    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL,
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL,
      "norm() of z first; true beside SimCLR or BYOL, whose own terms do so"},
+    INVAR_RENAMED("normalize", "normalise"),
     {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value and parts: sum as in [I2]"},
     {0},
 };
@@ -48,7 +49,7 @@ static bool take_work(struct invar_scratch *scratch, const struct invar_logdet_o
 
     *w = (struct work){0};
     w->diagonal = invar_scratch_take(scratch, (size_t)least, sizeof *w->diagonal, err);
-    return w->diagonal && invar_entropy_take(scratch, z, o->normalize, gradient, &w->room, err) &&
+    return w->diagonal && invar_entropy_take(scratch, z, o->normalise, gradient, &w->room, err) &&
            invar_dense_take(scratch, INVAR_FLOAT64, least, least, &w->c, err);
 }
 
@@ -165,7 +166,7 @@ static bool logdet_reference(const void *options, const struct invar_embeddings 
         const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < d; j++)
-                x[i * d + j] = invar_reference_at(z, i, j) / (o->normalize ? invar_reference_length(z, i) : 1);
+                x[i * d + j] = invar_reference_at(z, i, j) / (o->normalise ? invar_reference_length(z, i) : 1);
         for (int64_t j = 0; j < d; j++) {
             double mean = 0;
             for (int64_t i = 0; i < n; i++)

@@ -57,7 +57,7 @@ static double pairs(const struct slopes *s, bool mean)
 
 static double entropy_of_logdet(const struct invar_objective *o, int i, const struct slopes *s)
 {
-    if (flag(o, i, "normalize"))
+    if (flag(o, i, "normalise"))
         return 0;
     return -invar_objective_weight(o, i) * real(o, i, "beta") * (chosen(o, i, "over_views", "sum") ? s->views : 1) *
            (chosen(o, i, "divide_by", "none") ? s->d : 1);
@@ -65,7 +65,7 @@ static double entropy_of_logdet(const struct invar_objective *o, int i, const st
 
 static double entropy_of_both(const struct invar_objective *o, int i, const struct slopes *s)
 {
-    if (flag(o, i, "normalize") || !chosen(o, i, "entropy", "logdet"))
+    if (flag(o, i, "normalise") || !chosen(o, i, "entropy", "logdet"))
         return 0;
     return invar_objective_weight(o, i) * real(o, i, "weight_entropy") * real(o, i, "beta") * s->views *
            (chosen(o, i, "divide_by", "none") ? s->d : 1);
@@ -73,7 +73,7 @@ static double entropy_of_both(const struct invar_objective *o, int i, const stru
 
 static double invariance_of_both(const struct invar_objective *o, int i, const struct slopes *s)
 {
-    if (flag(o, i, "invariance_normalize"))
+    if (flag(o, i, "invariance_normalise"))
         return 0;
     return invar_objective_weight(o, i) * real(o, i, "weight_invariance") * pairs(s, false) *
            (chosen(o, i, "invariance_divide_by", "n") ? s->d : 1);
@@ -81,7 +81,7 @@ static double invariance_of_both(const struct invar_objective *o, int i, const s
 
 static double invariance_alone(const struct invar_objective *o, int i, const struct slopes *s)
 {
-    if (flag(o, i, "normalize"))
+    if (flag(o, i, "normalise"))
         return 0;
     return invar_objective_weight(o, i) * pairs(s, flag(o, i, "normalise_pairs")) *
            (chosen(o, i, "divide_by", "n") ? s->d : 1);

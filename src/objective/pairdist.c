@@ -17,12 +17,13 @@ static const struct invar_option pairdist_table[] = {
     {"distance", INVAR_OPTION_CHOICE, AT(distance), "kl", 0, 0, "kl|bhattacharyya|chernoff",
      "kl: an upper bound of the mixture's entropy; bhattacharyya, chernoff: lower bounds"},
     {"sigma", INVAR_OPTION_REAL, AT(sigma), "1", 1e-9, 1e9, NULL,
-     "deviation of every Gaussian, in units of z; with normalize a root of 0.2 works"},
+     "deviation of every Gaussian, in units of z; with normalise a root of 0.2 works"},
     {"chernoff_alpha", INVAR_OPTION_REAL, AT(chernoff_alpha), "0.5", 1e-9, 1 - 1e-9, NULL,
      "of the Chernoff distance; 0.5 is Bhattacharyya's"},
     {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "none", 0, 0, "none|d", "of the loss; none: nats"},
-    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "false", 0, 0, NULL,
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL,
      "norm() of z first, so that a fixed sigma keeps its meaning"},
+    INVAR_RENAMED("normalize", "normalise"),
     {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value and parts: sum as in [I2]"},
     {0},
 };
@@ -92,7 +93,7 @@ static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch 
     struct invar_matrix gram;
     double sum = 0;
 
-    if (!invar_entropy_take(scratch, &z[0], o->normalize, gradient != NULL, &room, err) ||
+    if (!invar_entropy_take(scratch, &z[0], o->normalise, gradient != NULL, &room, err) ||
         !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err) ||
         (gradient && !take_gradient_room(scratch, &gram, &room.centred, z[0].dtype, &back, err)))
         return false;
@@ -123,8 +124,8 @@ static double reference_distance(const struct invar_pairdist_options *o, const s
     double sum = 0;
 
     for (int64_t j = 0; j < z->cols; j++)
-        sum += pow(invar_reference_at(z, i, j) / (o->normalize ? invar_reference_length(z, i) : 1) -
-                       invar_reference_at(z, k, j) / (o->normalize ? invar_reference_length(z, k) : 1),
+        sum += pow(invar_reference_at(z, i, j) / (o->normalise ? invar_reference_length(z, i) : 1) -
+                       invar_reference_at(z, k, j) / (o->normalise ? invar_reference_length(z, k) : 1),
                    2);
     return distance_scale(o) * sum;
 }

@@ -17,7 +17,7 @@ enum { STOP_NONE, STOP_FIRST };
 
 struct relic_options {
     int64_t views;
-    bool target, normalize;
+    bool target, normalise;
     double tau, alpha;
     int pairs;
     bool normalise_pairs;
@@ -30,7 +30,8 @@ static const struct invar_option relic_table[] = {
     {"views", INVAR_OPTION_INT, AT(views), "0", 0, INVAR_MAX_VIEWS, NULL, "views a sample; 0: as many as there are"},
     {"target", INVAR_OPTION_BOOL, AT(target), "false", 0, 0, NULL,
      "contrast the online output q with a target network's t (constants); false: h = f, both are z"},
-    {"normalize", INVAR_OPTION_BOOL, AT(normalize), "true", 0, 0, NULL, "norm() of embeddings before their products"},
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "true", 0, 0, NULL, "norm() of embeddings before their products"},
+    INVAR_RENAMED("normalize", "normalise"),
     {"tau", INVAR_OPTION_REAL, AT(tau), "0.1", 1e-4, 1e4, NULL, "temperature"},
     {"alpha", INVAR_OPTION_REAL, AT(alpha), "1", 0, 1e6, NULL, "weight of the invariance part"},
     {"pairs", INVAR_OPTION_CHOICE, AT(pairs), "all", 0, 0, "all|adjacent",
@@ -111,10 +112,10 @@ static bool take_logits(struct invar_device *device, struct invar_scratch *scrat
     const int64_t n = in->by[online][0].rows;
 
     for (int l = 0; l < w->views; l++)
-        if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalize, invar_term_wanted(gradient, online, l),
+        if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalise, invar_term_wanted(gradient, online, l),
                              &w->q[l], err) ||
             (o->target && l < w->targets &&
-             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalize, NULL, &w->own_t[l], err)))
+             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalise, NULL, &w->own_t[l], err)))
             return false;
     w->t = o->target ? w->own_t : w->q;
     for (int l = 0; l < w->views; l++)
@@ -259,11 +260,11 @@ static double reference_log_p(const struct relic_options *o, const struct invar_
 {
     const struct invar_matrix *q = &in->by[online_role(o)][l];
     const struct invar_matrix *t = &in->by[o->target ? INVAR_ROLE_T : INVAR_ROLE_Z][k];
-    const double own = invar_reference_dot(q, i, t, c, o->normalize) / o->tau;
+    const double own = invar_reference_dot(q, i, t, c, o->normalise) / o->tau;
     double all = 0, group = 0;
 
     for (int64_t j = 0; j < q->rows; j++) {
-        const double e = exp(invar_reference_dot(q, i, t, j, o->normalize) / o->tau - own);
+        const double e = exp(invar_reference_dot(q, i, t, j, o->normalise) / o->tau - own);
         all += e;
         if (o->groups ? in->groups[j] == in->groups[c] : j == c)
             group += e;

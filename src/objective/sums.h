@@ -11,7 +11,7 @@ enum { INVAR_OVER_VIEWS_SUM, INVAR_OVER_VIEWS_MEAN };
 
 struct invar_invariance_options {
     int divide_by;
-    bool normalize, normalise_pairs;
+    bool normalise, normalise_pairs;
 };
 
 struct invar_variance_options {
@@ -28,7 +28,7 @@ enum { INVAR_ENTROPY_DIVIDE_NONE, INVAR_ENTROPY_DIVIDE_D };
 struct invar_logdet_options {
     double beta;
     int divide_by;
-    bool normalize;
+    bool normalise;
     int over_views;
 };
 
@@ -36,7 +36,7 @@ struct invar_pairdist_options {
     int distance;
     double sigma, chernoff_alpha;
     int divide_by;
-    bool normalize;
+    bool normalise;
     int over_views;
 };
 

@@ -2,6 +2,7 @@
 #include "count_allocations.h"
 #include "test.h"
 
+#include "invar/log.h"
 #include "invar/options.h"
 
 struct settings {
@@ -16,6 +17,7 @@ struct settings {
 
 static const struct invar_option table[] = {
     {"steps", INVAR_OPTION_INT, offsetof(struct settings, steps), "100", 1, 1000, NULL, "number of steps"},
+    INVAR_RENAMED("iterations", "steps"),
     {"rate", INVAR_OPTION_REAL, offsetof(struct settings, rate), "0.2", 0, 10, NULL, "learning rate"},
     {"nesterov", INVAR_OPTION_BOOL, offsetof(struct settings, nesterov), "true", 0, 0, NULL, "look ahead"},
     {"name", INVAR_OPTION_TEXT, offsetof(struct settings, name), "\"\"", 0, 0, NULL, "what to call it"},
@@ -442,6 +444,73 @@ static void nearest_names(void **state)
     assert_null(invar_nearest_name(huge, names));
 }
 
+/* ---- former names ---- */
+
+static char warned[256];
+
+static void keep_warning(void *user, enum invar_log_level level, const char *message)
+{
+    (void)user;
+    if (level == INVAR_LOG_WARNING)
+        snprintf(warned, sizeof warned, "%s", message);
+}
+
+static void former_names_are_read_with_a_warning(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct settings s = defaults();
+    invar_log_set_sink(keep_warning, NULL);
+    assert_ok(read_text(&s, "rate: 1\niterations: 7\n", "training", &err), &err);
+    assert_int_equal(s.steps, 7);
+    assert_string_equal(warned, "r.yaml:2: training.iterations is called steps now: write that, the next version does "
+                                "not know the former name");
+    *warned = '\0';
+    assert_ok(read_text(&s, "steps: 8\n", "", &err), &err);
+    assert_string_equal(warned, "");
+    assert_ok(invar_options_set(table, &s, "iterations=9", &err), &err);
+    assert_int_equal(s.steps, 9);
+    assert_non_null(strstr(warned, "command line: iterations is called steps now"));
+    assert_ok(invar_options_set(table, &s, "iterations=null", &err), &err);
+    assert_int_equal(s.steps, 100);
+    assert_refused(read_text(&s, "iterations: 0\n", "", &err), &err, INVAR_ERROR_USAGE,
+                   "steps: expected an integer from 1 to 1000, found 0");
+    invar_log_set_sink(NULL, NULL);
+}
+
+/* In one document both names are one key twice; what the command line adds to a file holds, by whichever name. */
+static void both_names_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *override;
+    } cases[] = {{"steps: 7", "iterations=8"}, {"iterations: 7", "steps=8"}, {"iterations: 7", "iterations=8"}};
+    struct invar_error err = {0};
+    struct settings s = defaults();
+    assert_refused(read_text(&s, "iterations: 7\nrate: 1\nsteps: 8\n", "a", &err), &err, INVAR_ERROR_USAGE,
+                   "r.yaml:1: a.iterations is called steps now, which is given too: leave one");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct invar_node *node = invar_node_parse(cases[i].text, strlen(cases[i].text), "r.yaml", &err);
+        assert_ok(node && invar_node_override(node, cases[i].override, &err), &err);
+        assert_ok(invar_options_read(table, &s, node, "", NULL, &err), &err);
+        assert_int_equal(s.steps, 8);
+        invar_node_free(node);
+    }
+}
+
+static void former_names_are_not_shown(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_text text = {0};
+    struct settings s = defaults();
+    assert_ok(invar_options_write(table, &s, 0, &text, &err) && invar_options_describe(table, 0, &text, &err), &err);
+    assert_null(strstr(text.data, "iterations"));
+    assert_refused(read_text(&s, "x: 1\n", "", &err), &err, INVAR_ERROR_USAGE, "known are: steps, rate, ");
+    assert_refused(read_text(&s, "iteration: 1\n", "", &err), &err, INVAR_ERROR_USAGE, "is not a known key; known are");
+    invar_text_free(&text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -460,6 +529,9 @@ int main(void)
         cmocka_unit_test(numbers_take_the_fewest_digits),
         cmocka_unit_test(the_table_describes_itself),
         cmocka_unit_test(nearest_names),
+        cmocka_unit_test(former_names_are_read_with_a_warning),
+        cmocka_unit_test(both_names_at_once),
+        cmocka_unit_test(former_names_are_not_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,8 @@
 static void print_options(const char *kind, const struct invar_option *table)
 {
     for (; table->name; table++)
-        printf("%s.%s\n", kind, table->name);
+        if (table->kind != INVAR_OPTION_RENAMED)
+            printf("%s.%s\n", kind, table->name);
 }
 
 int main(void)

@@ -202,7 +202,7 @@ section() {
 @test "LogDet's share is the one that training warns of, whatever the number of views" {
     for views in 2 3; do
         "$invar" pretrain tiny.yaml --threads 1 --run "share$views" training.epochs=1 views.count=$views \
-            "terms={logdet: {weight: -1, beta: 0.5, normalize: false}, invariance: {weight: 1, normalize: false}}" 2>stderr.txt
+            "terms={logdet: {weight: -1, beta: 0.5, normalise: false}, invariance: {weight: 1, normalise: false}}" 2>stderr.txt
         r=$(sed -n "s/.*LogDet's share r is \([0-9.e+-]*\), .*/\1/p" stderr.txt)
         [ -n "$r" ]
         "$invar" inspect "share$views" --threads 1 collapse_deviation=100 | grep -F "LogDet's share r is $r, and"

@@ -13,7 +13,7 @@ from make_reverse import (absolute, centred, cholesky, concat, constant, covaria
 def relic(x, o):  # [R1]-[R3]
     q, t = (views(x, "q"), views(x, "t")) if o["target"] else (views(x, "z"), views(x, "z"))
     t = [constant(v) for v in t] if o["target"] else t
-    if o["normalize"]:
+    if o["normalise"]:
         q, t = [norm(v) for v in q], [norm(v) for v in t]
     n = q[0].shape[0]
     own, groups = np.arange(n), None

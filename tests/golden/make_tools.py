@@ -90,7 +90,7 @@ def linear(x, o):
     return {"y": y + x["bias"] if o["bias"] else y}
 
 
-def l2normalize(x, o):
+def l2normalise(x, o):
     return {"y": x["x"] / length(x["x"], o["eps"])}
 
 

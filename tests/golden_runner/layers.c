@@ -62,8 +62,8 @@ static int build(struct golden_case *c, struct invar_net *net, struct invar_erro
         return invar_net_avgpool(net, 0, 1, err);
     if (strcmp(term, "linear") == 0)
         return invar_net_linear(net, 0, "layer", width_of(c, "weight"), golden_flag(c, "bias"), err);
-    golden_fixed(c, "eps", strcmp(term, "l2normalize") == 0 ? "1e-12" : "1e-5");
-    if (strcmp(term, "l2normalize") == 0)
+    golden_fixed(c, "eps", strcmp(term, "l2normalise") == 0 ? "1e-12" : "1e-5");
+    if (strcmp(term, "l2normalise") == 0)
         return invar_net_l2normalise(net, 0, err);
     if (strcmp(term, "layernorm") == 0)
         return invar_net_layernorm(net, 0, "layer", err);
@@ -215,7 +215,7 @@ const struct golden_kind golden_layers[] = {
     {"maxpool", GOLDEN_F32, run_layer},
     {"gap", GOLDEN_F32, run_layer},
     {"linear", GOLDEN_F32, run_layer},
-    {"l2normalize", GOLDEN_F32, run_layer},
+    {"l2normalise", GOLDEN_F32, run_layer},
     {"layernorm", GOLDEN_F32, run_layer},
     {"basic_block", GOLDEN_F32, run_layer},
     {"softmax_ce", GOLDEN_F32 | GOLDEN_F64, run_softmax_ce},

@@ -139,7 +139,7 @@ static bool run_alignment_uniformity(struct golden_case *c, struct invar_error *
               invar_measure_uniformity(c->device, scratch, &z1, t, of_1 ? &by_z1 : NULL, &uniformity1, err) &&
               invar_measure_uniformity(c->device, scratch, &z2, t, of_2 ? &by_z2 : NULL, &uniformity2, err);
 
-    golden_fixed(c, "normalize", "true");
+    golden_fixed(c, "normalise", "true");
     golden_fixed(c, "alignment_exponent", "2");
     if (!of_alignment && !of_1 && !of_2)
         golden_fail(c, "gradient_of must be alignment, uniformity_z1 or uniformity_z2, not %s", of);

@@ -50,9 +50,9 @@ static const struct large_term terms[] = {
     {"covariance", "", plain_covariance, false, false},
     {"logdet", "beta: 10", plain_logdet, false, false},
     {"logdet", "beta: 10", plain_logdet_narrow, true, false},
-    {"pairdist", "normalize: true, sigma: 0.45", plain_pairdist_kl, false, false},
-    {"pairdist", "normalize: true, sigma: 0.3, distance: bhattacharyya", plain_pairdist_bhattacharyya, false, false},
-    {"pairdist", "normalize: true, sigma: 0.3, distance: chernoff, chernoff_alpha: 0.2", plain_pairdist_chernoff, false,
+    {"pairdist", "normalise: true, sigma: 0.45", plain_pairdist_kl, false, false},
+    {"pairdist", "normalise: true, sigma: 0.3, distance: bhattacharyya", plain_pairdist_bhattacharyya, false, false},
+    {"pairdist", "normalise: true, sigma: 0.3, distance: chernoff, chernoff_alpha: 0.2", plain_pairdist_chernoff, false,
      false},
     {"vicreg", "", NULL, false, false},
     {"aplr", "", NULL, false, false},
@@ -163,7 +163,7 @@ static void the_gradient_of_all_is_their_slope(void **state)
 {
     static const char sum[] = "relic: {tau: 0.2}\nntxent: {weight: 2}\nbyol: {}\nbarlow: {weight: 0.01}\n"
                               "vicreg: {}\nlogdet: {weight: -3, beta: 10}\n"
-                              "pairdist: {weight: -5, normalize: true, sigma: 0.45}\n";
+                              "pairdist: {weight: -5, normalise: true, sigma: 0.45}\n";
     const double step = 1e-5;
     struct inputs x;
 

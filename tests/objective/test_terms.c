@@ -207,11 +207,11 @@ static void collapsed_embeddings_have_an_entropy(void **state)
     static const char *const yaml[] = {"logdet: {}",
                                        "logdet: {beta: 1e-9}",
                                        "logdet: {beta: 1e9, divide_by: none}",
-                                       "logdet: {normalize: true}",
-                                       "logdet: {normalize: true, beta: 1e9}",
+                                       "logdet: {normalise: true}",
+                                       "logdet: {normalise: true, beta: 1e9}",
                                        "entropy_invariance: {weight_invariance: 0, beta: 1e9}",
                                        "pairdist: {}",
-                                       "pairdist: {normalize: true, sigma: 1e-3}",
+                                       "pairdist: {normalise: true, sigma: 1e-3}",
                                        "pairdist: {sigma: 1e-9}",
                                        "pairdist: {sigma: 1e9, distance: bhattacharyya}"};
     static const int64_t shapes[][2] = {{8, 64}, {64, 8}, {2, 300}, {33, 33}, {2, 1}};
@@ -404,7 +404,7 @@ static void values_that_are_not_finite_are_reported(void **state)
                                              "vicreg:",
                                              "logdet:",
                                              "pairdist:",
-                                             "pairdist: {normalize: true}",
+                                             "pairdist: {normalise: true}",
                                              "entropy_invariance:",
                                              NULL};
     static const double bad[] = {(double)NAN, (double)INFINITY};

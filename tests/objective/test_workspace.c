@@ -17,7 +17,7 @@ static const char *const objectives[] = {
     "vicreg: {}",
     "logdet: {}\ninvariance: {}",
     "pairdist: {sigma: 2}",
-    "entropy_invariance: {entropy: pairdist, normalize: true}",
+    "entropy_invariance: {entropy: pairdist, normalise: true}",
     "reconstruction: {}\northonormality: {both: true}",
     "reconstruction: {whiten: true}",
     "denoising: {}",

@@ -44,7 +44,7 @@ def relic(inputs, options, groups):
     views = len([name for name in inputs if name[0] in "zq"])
     online = "q" if options.get("target") else "z"
     target = "t" if options.get("target") else "z"
-    unit = normalise if options.get("normalize", True) else (lambda x: x)
+    unit = normalise if options.get("normalise", True) else (lambda x: x)
     q = [unit(inputs[f"{online}{v + 1}"]) for v in range(views)]
     t = [unit(inputs[f"{target}{v + 1}"]) for v in range(views)]
     n = len(q[0])
@@ -89,7 +89,7 @@ def over_views(values, options, key="over_views", default="sum"):
 
 
 def byol(inputs, options, _):
-    unit = normalise if options.get("normalize", True) else (lambda x: x)
+    unit = normalise if options.get("normalise", True) else (lambda x: x)
     p, t = [[unit(x) for x in views_of(inputs, letter)] for letter in "pt"]
     pairs = [(l, k) for l in range(len(p)) for k in range(len(p)) if l != k]
     loss = sum(((p[l] - t[k]) ** 2).sum(dim=1).mean() for l, k in pairs)
@@ -117,7 +117,7 @@ def barlow(inputs, options, _):
 
 
 def invariance(inputs, options, _):
-    unit = normalise if options.get("normalize") else (lambda x: x)
+    unit = normalise if options.get("normalise") else (lambda x: x)
     pairs = list(itertools.combinations([unit(z) for z in views_of(inputs, "z")], 2))
     size = len(pairs[0][0]) if options.get("divide_by", "nd") == "n" else pairs[0][0].numel()
     loss = sum(((a - b) ** 2).sum() / size for a, b in pairs)
@@ -153,7 +153,7 @@ def log_determinant(z, beta):
 
 
 def logdet_nats(z, options):
-    return log_determinant(normalise(z) if options.get("normalize") else z, options.get("beta", 1.0)) / 2
+    return log_determinant(normalise(z) if options.get("normalise") else z, options.get("beta", 1.0)) / 2
 
 
 def squared_distances(z):
@@ -162,7 +162,7 @@ def squared_distances(z):
 
 def pairdist_nats(z, options):
     """Without H(Z|C)."""
-    z = normalise(z) if options.get("normalize") else z
+    z = normalise(z) if options.get("normalise") else z
     alpha = options.get("chernoff_alpha", 0.5)
     factor = {"kl": 1 / 2, "bhattacharyya": 1 / 8, "chernoff": alpha * (1 - alpha) / 2}[options.get("distance", "kl")]
     apart = squared_distances(z) * factor / options.get("sigma", 1.0) ** 2
@@ -192,7 +192,7 @@ def entropy_invariance(inputs, options, _):
     by_d = divide_by == "d" or (divide_by == "auto" and estimator == "logdet")
     nats = logdet_nats if estimator == "logdet" else pairdist_nats
     parts = {f"entropy_z{v + 1}": nats(x, options) / (x.shape[1] if by_d else 1) for v, x in enumerate(z)}
-    own = {"divide_by": options.get("invariance_divide_by", "nd"), "normalize": options.get("invariance_normalize")}
+    own = {"divide_by": options.get("invariance_divide_by", "nd"), "normalise": options.get("invariance_normalise")}
     distance = invariance(inputs, own, _)["loss"]
     loss = options.get("weight_invariance", 1) * distance - options.get("weight_entropy", 1) * sum(parts.values())
     return {"loss": loss, "invariance": distance} | parts
@@ -249,28 +249,28 @@ def draw_options(term, rng):
     """Roles, number of views and options of a random case. sigma None: in units of the size of z, which draw knows."""
     flag = lambda: rng.random() < 0.3
     views = rng.choice([2, 2, 3])
-    entropy = {"beta": rng.choice([0.1, 1, 10, 100]), "normalize": flag(), "over_views": rng.choice(["sum", "mean"])}
+    entropy = {"beta": rng.choice([0.1, 1, 10, 100]), "normalise": flag(), "over_views": rng.choice(["sum", "mean"])}
     kernel = {"distance": rng.choice(["kl", "bhattacharyya", "chernoff"]), "chernoff_alpha": rng.choice([0.2, 0.5])}
     hinge = {"gamma": rng.choice([1, 1.4, 3]), "eps": rng.choice([1e-4, 0.1])}
     own = {
         "ntxent": (["z"], 2, {"tau": rng.choice([0.1, 0.2, 0.5, 1.0])}),
-        "byol": (["p", "t"], views, {"normalize": not flag(), "normalise_pairs": flag()}),
+        "byol": (["p", "t"], views, {"normalise": not flag(), "normalise_pairs": flag()}),
         "barlow": (["z"], views, {"lambda_offdiag": rng.choice([0, 0.0051, 1]), "eps": rng.choice([1e-5, 0.1]),
                                   "variance": rng.choice(["biased", "unbiased"]), "normalise_pairs": flag(),
                                   "correlation_divisor": rng.choice(["N", "N-1"])}),
         "vicreg": (["z"], views, hinge | {"lambda": rng.choice([0, 25]), "mu": rng.choice([1, 25]), "nu": 1,
                                           "variance_over_views": rng.choice(["sum", "mean"]),
                                           "divide_by": rng.choice(["n", "nd"])}),
-        "invariance": (["z"], views, {"divide_by": rng.choice(["n", "nd"]), "normalize": flag(),
+        "invariance": (["z"], views, {"divide_by": rng.choice(["n", "nd"]), "normalise": flag(),
                                       "normalise_pairs": flag()}),
         "variance": (["z"], rng.choice([1, 2, 3]), hinge | {"over_views": rng.choice(["sum", "mean"])}),
         "covariance": (["z"], rng.choice([1, 2, 3]), {"over_views": rng.choice(["sum", "mean"])}),
         "logdet": (["z"], rng.choice([1, 2, 3]), entropy | {"divide_by": rng.choice(["d", "none"])}),
-        "pairdist": (["z"], rng.choice([1, 2, 3]), kernel | {"normalize": flag(), "sigma": None,
+        "pairdist": (["z"], rng.choice([1, 2, 3]), kernel | {"normalise": flag(), "sigma": None,
                                                              "divide_by": rng.choice(["d", "none"])}),
         "entropy_invariance": (["z"], views, kernel | {
             "entropy": rng.choice(["logdet", "pairdist"]), "beta": entropy["beta"], "sigma": None,
-            "normalize": flag(), "invariance_normalize": flag(), "weight_invariance": rng.choice([0, 1, 25]),
+            "normalise": flag(), "invariance_normalise": flag(), "weight_invariance": rng.choice([0, 1, 25]),
             "divide_by": rng.choice(["auto", "d", "none"]), "invariance_divide_by": rng.choice(["n", "nd"])}),
     }
     return own[term]
@@ -282,7 +282,7 @@ def draw_relic(rng, d):
                "target": rng.random() < 0.5, "invariance": rng.choice(["kl", "kl", "euclidean"]),
                "kl_stop_gradient": rng.choice(["none", "first"]), "groups": rng.random() < 0.3}
     if rng.random() < 0.2:
-        options |= {"normalize": False, "tau": float(d)}
+        options |= {"normalise": False, "tau": float(d)}
     roles = (["q", "t"] if options["target"] else ["z"]) + (["h"] if options["invariance"] == "euclidean" else [])
     return roles, rng.choice([2, 2, 3, 4]), options
 
@@ -295,7 +295,7 @@ def draw(rng):
         n = max(n, 8)  # two standardised rows are signs, whose gradient is made of eps alone
     roles, views, options = draw_relic(rng, d) if term == "relic" else draw_options(term, rng)
     if "sigma" in options:
-        options["sigma"] = rng.choice([0.5, 1]) if options["normalize"] else rng.choice([0.5, 1]) * d**0.5
+        options["sigma"] = rng.choice([0.5, 1]) if options["normalise"] else rng.choice([0.5, 1]) * d**0.5
     numbers = np.random.default_rng(rng.getrandbits(32))
     arrays = {}
     for role in roles:

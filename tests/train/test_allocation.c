@@ -86,7 +86,7 @@ static void test_terms(void **state)
             "encoder={kind: mlp, widths: [32, 16]}",
             "target.enabled=true",
             "target.momentum=0.8",
-            "terms={byol: {}, barlow: {}, vicreg: {}, entropy_invariance: {normalize: true}, ntxent: {}, "
+            "terms={byol: {}, barlow: {}, vicreg: {}, entropy_invariance: {normalise: true}, ntxent: {}, "
             "logdet: {weight: -1}, pairdist: {weight: -1}}",
             "predictor.hidden=[16]",
             widths[i][0],
