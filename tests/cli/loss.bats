@@ -188,3 +188,14 @@ good() {
     fails_with 1 "$invar" loss cross_entropy "${logits[@]}" --in "labels=$golden/knn_k5/labels.npy"
     says labels "one id a sample"
 }
+
+@test "a former name of an option is read, with a warning" {
+    local z="z=$golden/logdet_tall/z.npy"
+    "$invar" loss logdet --in "$z" normalise=true >now
+    run --separate-stderr "$invar" loss logdet --in "$z" normalize=true
+    echo "$output$stderr"
+    [ "$status" -eq 0 ]
+    [ "$output" = "$(cat now)" ]
+    [[ "$stderr" == *"normalize is called normalise now"* ]]
+    ! "$invar" loss logdet --help | grep normalize
+}
