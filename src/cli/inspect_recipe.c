@@ -27,10 +27,9 @@ static bool is(const struct invar_node *mapping, const char *key, const char *wo
     return text && strcmp(text, word) == 0;
 }
 
-/* By that name, and by the one of the version before. */
 static bool is_normalised(const struct invar_node *term)
 {
-    return is(term, "normalise", "true") || is(term, "normalize", "true");
+    return is(term, "normalise", "true") || is(term, "normalize", "true"); /* its former name */
 }
 
 /* LogDet's beta, where it sees the scale of z; norm(z) has none to lose. */

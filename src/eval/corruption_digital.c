@@ -23,7 +23,7 @@ static bool contrast(struct corruption_work *work, struct invar_error *err)
     return true;
 }
 
-/* A channel is V (1 - S w) with w = (V - channel) / (max - min), which does not change with S; the hue of a grey pixel
+/* A channel is V (1 - S w) with w = (V - channel) / (max - min), which does not change with S; the hue of a gray pixel
  * is red. */
 static bool saturate(struct corruption_work *work, struct invar_error *err)
 {

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define BLOCK 32              /* floats that are summed at a time */
-#define NEGLIGIBLE 1e-8       /* a weight that moves nothing by as much as 10^-5 grey levels */
+#define NEGLIGIBLE 1e-8       /* a weight that moves nothing by as much as 10^-5 gray levels */
 #define LEAST_BEYOND 0x1p-13f /* see corruption_bytes */
 
 typedef float lanes __attribute__((vector_size(32)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Multinomial logistic regression (`PROBE`) by L-BFGS (liblbfgs) in the metric of metric.h. */
+/* Multinomial logistic regression (`PROBE`) by L-BFGS (liblbfgs) under the preconditioner of preconditioner.h. */
 #include "eval/logreg.h"
 
 #include "base/linear.h"
@@ -9,14 +9,14 @@
 #include <math.h>
 #include <string.h>
 
-/* Iterations until the metric is taken anew. */
+/* Iterations until the preconditioner is taken anew. */
 enum { MEMORY = 12, ROUND = 30 };
 /* What `progress` returns to stop, and lbfgs passes on. */
 enum { STOPPED = 1 };
 
 struct problem {
     struct softmax_loss *loss;
-    struct metric *metric;
+    struct preconditioner *preconditioner;
     const struct invar_logreg_options *options;
     int classes;
     int64_t cols;
@@ -29,7 +29,7 @@ struct problem {
     double unit;      /* liblbfgs tries a first step of length 1 in v: this makes it the Newton-like one */
     double *gradient; /* the same */
     double cross_entropy, objective, norm;
-    int64_t iterations, round; /* in all, and since the metric was taken */
+    int64_t iterations, round; /* in all, and since the preconditioner was taken */
 };
 
 /* Value and gradient at problem->weight; leaves the gradient by weight, and its largest entry on scaled features. */
@@ -58,7 +58,7 @@ static void place_weight(struct problem *problem, const double *v)
     int64_t count = problem->classes * (problem->cols + 1);
     for (int64_t i = 0; i < count; i++)
         problem->weight[i] = problem->unit * v[i];
-    metric_leave(problem->metric, problem->weight);
+    preconditioner_leave(problem->preconditioner, problem->weight);
     for (int64_t i = 0; i < count; i++)
         problem->weight[i] += problem->start[i];
 }
@@ -86,7 +86,7 @@ static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloat
     evaluate_weight(problem);
     memset(gradient, 0, (size_t)n * sizeof *gradient);
     memcpy(gradient, problem->gradient, size);
-    metric_pull(problem->metric, gradient);
+    preconditioner_pull(problem->preconditioner, gradient);
     return descent(problem, v, gradient);
 }
 
@@ -118,7 +118,7 @@ static bool descend(struct problem *problem, double *v, int n, struct invar_erro
     parameter.epsilon = 0; /* `progress` decides */
     memcpy(problem->start, problem->weight, size);
     memcpy(v, problem->gradient, size);
-    metric_pull(problem->metric, v);
+    preconditioner_pull(problem->preconditioner, v);
     for (int64_t i = 0; i < count; i++)
         square += v[i] * v[i];
     problem->unit = square > 0 ? sqrt(square) : 1;
@@ -160,7 +160,7 @@ static bool minimise_in(struct problem *problem, const struct labelled_rows *row
     evaluate_weight(problem);
     while (!stuck && !finished(problem)) {
         double before = problem->norm;
-        if (!metric_set(problem->metric, problem->weight, problem->l2, err))
+        if (!preconditioner_set(problem->preconditioner, problem->weight, problem->l2, err))
             goto done;
         problem->round = 0;
         if (!descend(problem, v, n, err))
@@ -174,14 +174,14 @@ done:
     return ok;
 }
 
-bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metric *metric, double scale,
+bool logreg_minimise(const struct labelled_rows *rows, int classes, struct preconditioner *preconditioner, double scale,
                      const struct invar_logreg_options *options, double *weight, struct invar_logreg_result *result,
                      struct invar_error *err)
 {
     bool ok = false;
     int64_t cols = rows->features->cols, parameters = classes * (cols + 1);
     int n = (int)((parameters + 15) / 16 * 16); /* liblbfgs built with SSE2 wants whole vectors */
-    struct problem problem = {.metric = metric,
+    struct problem problem = {.preconditioner = preconditioner,
                               .options = options,
                               .classes = classes,
                               .cols = cols,
@@ -238,7 +238,7 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
 {
     bool ok = false;
     double *packed = NULL;
-    struct metric *metric = NULL;
+    struct preconditioner *preconditioner = NULL;
     struct labelled_rows rows = {.features = features, .labels = labels, .count = features->rows};
     if (!matrix_check(features, "training features", err) || !matrix_check_finite(features, "training features", err) ||
         !labels_check(labels, features->rows, classes, "training features", true, err))
@@ -249,11 +249,11 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
                                options->l2, options->tolerance);
     int64_t cols = features->cols;
     packed = invar_alloc((size_t)classes, (size_t)(cols + 1) * sizeof *packed, err);
-    metric = metric_create(features, classes, matrix_scale(features), err);
-    if (!packed || !metric)
+    preconditioner = preconditioner_create(features, classes, matrix_scale(features), err);
+    if (!packed || !preconditioner)
         goto done;
     pack(packed, weight, bias, classes, cols);
-    if (!logreg_minimise(&rows, classes, metric, 1, options, packed, result, err))
+    if (!logreg_minimise(&rows, classes, preconditioner, 1, options, packed, result, err))
         goto done;
     for (int c = 0; c < classes; c++) {
         memcpy(weight + c * cols, packed + c * (cols + 1), (size_t)cols * sizeof *weight);
@@ -261,7 +261,7 @@ bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels
     }
     ok = true;
 done:
-    metric_free(metric);
+    preconditioner_free(preconditioner);
     invar_free(packed);
     return ok;
 }

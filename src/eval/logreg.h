@@ -2,15 +2,15 @@
 #ifndef INVAR_EVAL_LOGREG_H
 #define INVAR_EVAL_LOGREG_H
 
-#include "eval/metric.h"
+#include "eval/preconditioner.h"
 #include "eval/softmax.h"
 #include "invar/eval.h"
 
 /**
- * invar_logreg_fit on some rows (already checked) with a metric that may serve several fits. weight [classes][D + 1],
- * the bias last. The penalty, the tolerance and the reported gradient refer to features multiplied by `scale`.
+ * invar_logreg_fit on some rows (already checked) with a preconditioner that may serve several fits. weight [classes][D
+ * + 1], the bias last. The penalty, the tolerance and the reported gradient refer to features multiplied by `scale`.
  */
-bool logreg_minimise(const struct labelled_rows *rows, int classes, struct metric *metric, double scale,
+bool logreg_minimise(const struct labelled_rows *rows, int classes, struct preconditioner *preconditioner, double scale,
                      const struct invar_logreg_options *options, double *weight, struct invar_logreg_result *result,
                      struct invar_error *err);
 

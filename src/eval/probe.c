@@ -34,9 +34,9 @@ struct probe {
     const int64_t *labels;
     const struct invar_probe_options *options;
     int classes;
-    double scale;          /* of the features, to unit mean square */
-    struct metric *metric; /* of all training rows */
-    double *weight;        /* [classes][D + 1] */
+    double scale;                          /* of the features, to unit mean square */
+    struct preconditioner *preconditioner; /* of all training rows */
+    double *weight;                        /* [classes][D + 1] */
 };
 
 static double seconds_now(void)
@@ -179,7 +179,7 @@ static bool fit(const struct probe *probe, const struct labelled_rows *rows, dou
 {
     struct invar_logreg_options options = {
         .l2 = l2, .iterations = probe->options->iterations, .tolerance = probe->options->tolerance};
-    return logreg_minimise(rows, probe->classes, probe->metric, probe->scale, &options, weight, result, err);
+    return logreg_minimise(rows, probe->classes, probe->preconditioner, probe->scale, &options, weight, result, err);
 }
 
 /* From the strongest to the weakest, each started from the one before; the stronger of equals wins. */
@@ -256,9 +256,9 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
     if (!check(train, train_labels, test, test_labels, classes, options, err))
         return false;
     probe.scale = matrix_scale(train);
-    probe.metric = metric_create(train, classes, probe.scale, err);
+    probe.preconditioner = preconditioner_create(train, classes, probe.scale, err);
     probe.weight = invar_alloc((size_t)classes, (size_t)(train->cols + 1) * sizeof *probe.weight, err);
-    if (!probe.metric || !probe.weight || (options->l2.count > 1 && !choose(&probe, &result, err)) ||
+    if (!probe.preconditioner || !probe.weight || (options->l2.count > 1 && !choose(&probe, &result, err)) ||
         !fit(&probe, &rows, result.l2, probe.weight, &result.fit, err) ||
         !unpack_new(probe.weight, classes, train->cols, &result.weight, &result.bias, err) ||
         (test && !measure_with(classes, result.weight, result.bias, test, test_labels, true, &result.test, err)))
@@ -272,7 +272,7 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
 done:
     if (!ok)
         invar_probe_result_free(&result);
-    metric_free(probe.metric);
+    preconditioner_free(probe.preconditioner);
     invar_free(probe.weight);
     return ok;
 }

@@ -304,7 +304,7 @@ static void frost_from_a_folder(void **state)
     test_folder_remove(folder);
 }
 
-/* The synthetic pictures against figures of the original's: mean and deviation of R, G, B, autocorrelation of grey at
+/* The synthetic pictures against figures of the original's: mean and deviation of R, G, B, autocorrelation of gray at
  * 1, 2, 4, .. 64 pixels. */
 static void synthetic_frost(void **state)
 {
@@ -327,8 +327,8 @@ static void synthetic_frost(void **state)
         assert_int_equal(p.height, figures[n].height);
         assert_int_equal(p.width, figures[n].width);
         const int count = p.height * p.width;
-        double *grey = malloc((size_t)count * sizeof *grey), mean = 0, variance = 0;
-        assert_non_null(grey);
+        double *gray = malloc((size_t)count * sizeof *gray), mean = 0, variance = 0;
+        assert_non_null(gray);
         for (int c = 0; c < 3; c++) {
             double sum = 0, square = 0;
             for (int i = 0; i < count; i++)
@@ -339,27 +339,27 @@ static void synthetic_frost(void **state)
             assert_true(fabs(sqrt(square / count) - figures[n].deviation[c]) <= 3.5);
         }
         for (int i = 0; i < count; i++) {
-            grey[i] = 0.299 * p.pixels[3 * i] + 0.587 * p.pixels[3 * i + 1] + 0.114 * p.pixels[3 * i + 2];
-            mean += grey[i] / count;
+            gray[i] = 0.299 * p.pixels[3 * i] + 0.587 * p.pixels[3 * i + 1] + 0.114 * p.pixels[3 * i + 2];
+            mean += gray[i] / count;
         }
         for (int i = 0; i < count; i++)
-            variance += pow(grey[i] - mean, 2) / count;
+            variance += pow(gray[i] - mean, 2) / count;
         for (int k = 0, lag = 1; k < 7; k++, lag *= 2) {
             double across = 0, down = 0;
             for (int y = 0; y < p.height; y++)
                 for (int x = 0; x < p.width; x++) {
-                    const double own = grey[y * p.width + x] - mean;
+                    const double own = gray[y * p.width + x] - mean;
                     if (x + lag < p.width)
-                        across += own * (grey[y * p.width + x + lag] - mean);
+                        across += own * (gray[y * p.width + x + lag] - mean);
                     if (y + lag < p.height)
-                        down += own * (grey[(y + lag) * p.width + x] - mean);
+                        down += own * (gray[(y + lag) * p.width + x] - mean);
                 }
             across /= (double)p.height * (p.width - lag) * variance;
             down /= (double)p.width * (p.height - lag) * variance;
             if (!(fabs((across + down) / 2 - figures[n].correlation[k]) <= 0.1))
                 fail_msg("texture %d: autocorrelation at %d is %.3f", n, lag, (across + down) / 2);
         }
-        free(grey);
+        free(gray);
         invar_free(p.pixels);
     }
 }

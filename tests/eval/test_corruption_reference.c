@@ -18,7 +18,7 @@ TEST_COVERS("corruption.gaussian_noise corruption.shot_noise corruption.impulse_
 #define SEED 20240607
 #define INDEX 3
 
-/* Greatest difference in grey levels, and the share of values that may differ at all, in percent: where float32 and
+/* Greatest difference in gray levels, and the share of values that may differ at all, in percent: where float32 and
  * float64 lie on either side of a whole number, the fraction is dropped differently. Most of it is where weights of
  * about 10^-5 take a value just below one. */
 static const struct {
