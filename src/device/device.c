@@ -16,6 +16,8 @@ static const struct invar_backend *find_backend(const char *name)
     return NULL;
 }
 
+/* A planning device answers what a recipe would take (--dry-run) on a machine that has not got it: it allocates a byte
+ * for everything, and copies and computes nothing. */
 static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
 {
     const struct invar_backend *backend = find_backend(name);
@@ -188,6 +190,8 @@ struct invar_weights *invar_weights_create(struct invar_device *device, const st
     return NULL;
 }
 
+/* Nets that share weights are the same layers for another size of input (local views): statistics and gradients are
+ * their own, but a parameter must stand at the same offset in both. */
 static bool same_parameter(const struct invar_parameter *a, const struct invar_parameter *b)
 {
     bool same = strcmp(a->name, b->name) == 0 && a->role == b->role && a->rank == b->rank && a->offset == b->offset;
@@ -240,6 +244,7 @@ void invar_weights_free(struct invar_weights *weights)
     invar_free(weights);
 }
 
+/* What every backend would have to refuse is refused here, once. */
 struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                      struct invar_error *err)
 {

@@ -20,7 +20,8 @@ static int compare_reals(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* All classes of the data, before any is left out. */
+/* All classes of the data, before any is left out. Ids may be any numbers, of gaps and of 10^12 too: they are found by
+ * bisection in the sorted list, not by index. */
 struct classes {
     int64_t count;
     int64_t *ids;     /* [count] ascending */
@@ -59,6 +60,8 @@ static bool find_ids(struct classes *classes, const int64_t *labels, int64_t row
     return true;
 }
 
+/* Two passes: sum |f|^2 - n |mean|^2 loses all its digits where features lie far from the origin beside their spread,
+ * which is what a collapse looks like. */
 static bool measure_classes(struct classes *classes, const struct invar_matrix *features, const int64_t *labels,
                             struct invar_error *err)
 {

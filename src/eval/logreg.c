@@ -9,7 +9,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Iterations until the preconditioner is taken anew. */
+/* Iterations until the preconditioner is taken anew. A preconditioner taken at the start of a fit fits badly where the
+ * probabilities have become sharp; taken in every iteration it would cost more than it saves. MEMORY pairs of L-BFGS
+ * are lost each time: 30 iterations make up for them. */
 enum { MEMORY = 12, ROUND = 30 };
 /* What `progress` returns to stop, and lbfgs passes on. */
 enum { STOPPED = 1 };
@@ -32,7 +34,9 @@ struct problem {
     int64_t iterations, round; /* in all, and since the preconditioner was taken */
 };
 
-/* Value and gradient at problem->weight; leaves the gradient by weight, and its largest entry on scaled features. */
+/* Value and gradient at problem->weight; leaves the gradient by weight, and its largest entry on scaled features. The
+ * norm that ends the fit is the largest entry and not a length, so that the tolerance means the same for ten features
+ * and ten thousand; it is taken on scaled features, so that it does not depend on their unit either. */
 static void evaluate_weight(struct problem *problem)
 {
     int64_t stride = problem->cols + 1;
@@ -76,6 +80,7 @@ static double descent(const struct problem *problem, const double *v, double *gr
     return fabs(slope) < limit ? slope : problem->objective - problem->start_objective;
 }
 
+/* The tail of v, up to whole vectors, has no gradient and so stays 0. */
 static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloatval_t *gradient, const int n,
                                 const lbfgsfloatval_t step)
 {
@@ -90,6 +95,8 @@ static lbfgsfloatval_t evaluate(void *user, const lbfgsfloatval_t *v, lbfgsfloat
     return descent(problem, v, gradient);
 }
 
+/* Where the objective is not finite the norm is infinite: the fit goes on to the limit of iterations and says that it
+ * did not converge. */
 static bool finished(const struct problem *problem)
 {
     return problem->norm <= problem->options->tolerance || problem->iterations >= problem->options->iterations;
@@ -121,6 +128,8 @@ static bool descend(struct problem *problem, double *v, int n, struct invar_erro
     preconditioner_pull(problem->preconditioner, v);
     for (int64_t i = 0; i < count; i++)
         square += v[i] * v[i];
+    /* liblbfgs scales its first step to length 1 whatever the gradient: in units of the gradient's own length that is
+     * the step of Newton's method with the preconditioner for a Hessian. */
     problem->unit = square > 0 ? sqrt(square) : 1;
     for (int64_t i = 0; i < count; i++)
         problem->start_gradient[i] = problem->unit * v[i];
@@ -224,6 +233,7 @@ done:
     return ok;
 }
 
+/* Row by class with the bias behind its weights: one contiguous vector for L-BFGS, one product for the scores. */
 static void pack(double *packed, const double *weight, const double *bias, int classes, int64_t cols)
 {
     for (int c = 0; c < classes; c++) {

@@ -21,6 +21,9 @@ const struct invar_option invar_neighbours_option_table[] = {
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
+/* A block of similarities, 128 x 2048 floats, is a megabyte: it stays in the second cache from the product that makes
+ * it to the heaps that read it. The whole matrix of 10,000 x 60,000 would be 2.4 GB, written and read once for nothing.
+ */
 enum { TEST_ROWS = 128, TRAIN_ROWS = 2048 };
 
 struct neighbour {
@@ -65,6 +68,7 @@ static void sift(struct neighbour *heap, int64_t count)
     }
 }
 
+/* Rows are not normalised in place: the features belong to the caller, and a copy would double the memory. */
 static bool inverse_norms(const struct invar_matrix *matrix, double **out, struct invar_error *err)
 {
     double *inverse = invar_alloc((size_t)matrix->rows, sizeof *inverse, err);
@@ -92,7 +96,9 @@ static void multiply(const struct search *search, int64_t test, int tests, int64
                 (const char *)search->train->data + train * bytes, 0, products, trains);
 }
 
-/* Neighbours of a block of test rows, nearest first, into nearest[tests][k]. */
+/* Neighbours of a block of test rows, nearest first, into nearest[tests][k]. A heap of the k best and its root, the
+ * farthest, to compare with: nearly every training row is turned away by one comparison once the heap is full of near
+ * ones. */
 static void search_block(const struct search *search, int64_t test, int tests, void *products,
                          struct neighbour *nearest)
 {
@@ -119,6 +125,8 @@ static void search_block(const struct search *search, int64_t test, int tests, v
         qsort(nearest + i * search->k, (size_t)search->k, sizeof *nearest, compare);
 }
 
+/* A thread has blocks of test rows to itself and a total order decides among equals, so that neither the number of
+ * threads nor who comes first changes a result. */
 static bool search_all(const struct search *search, int64_t *index, double *similarity, struct invar_error *err)
 {
     size_t threads = (size_t)omp_get_max_threads(), k = (size_t)search->k;

@@ -54,12 +54,16 @@ void preconditioner_free(struct preconditioner *pc)
     invar_free(pc);
 }
 
+/* Where columns are too many for a square block its diagonal still takes out the scale of every feature, which is most
+ * of what makes the plain problem slow. */
 static size_t block_size(const struct preconditioner *pc)
 {
     size_t n = (size_t)pc->n;
     return pc->full ? n * n : n;
 }
 
+/* The sample is every k-th row and not a draw: a fit needs no seed then, and repeats to the bit. Data sorted by class
+ * are no danger, as a regular subset goes through all of them. */
 static void gather(const struct preconditioner *pc, const struct invar_matrix *features)
 {
     int64_t cols = features->cols;
@@ -125,6 +129,7 @@ static void find_plain(struct preconditioner *pc)
             pc->plain[i] += pc->moments[p].sum[i];
 }
 
+/* Room for the moments of one block a thread, made once: a round takes them again for every class. */
 static bool moments_create(struct preconditioner *pc, struct invar_error *err)
 {
     int wanted = omp_get_max_threads() > PARTS ? omp_get_max_threads() : PARTS;
@@ -169,7 +174,8 @@ struct preconditioner *preconditioner_create(const struct invar_matrix *features
 
 /* ---- at given weights ---- */
 
-/* Logits of one sample to p (1 - p). */
+/* Logits of one sample to p (1 - p). In float: curvature only shapes the steps, and an error in it costs iterations,
+ * never accuracy. */
 static void curve_row(float *value, int classes)
 {
     float top = value[0], sum = 0;
@@ -199,6 +205,8 @@ static void find_curvature(struct preconditioner *pc, const double *weight)
     }
 }
 
+/* Features that repeat each other leave the block singular to rounding, whatever the penalty: then the diagonal is
+ * raised tenfold until the factor exists. The larger it is, the more the steps are those of plain L-BFGS. */
 static bool factorise(const struct preconditioner *pc, const float *moments, double mean, double penalty,
                       double *factor)
 {
@@ -222,6 +230,7 @@ static bool factorise(const struct preconditioner *pc, const float *moments, dou
 
 bool preconditioner_set(struct preconditioner *pc, const double *weight, double l2, struct invar_error *err)
 {
+    /* The penalty acts on weights of unscaled features; on those of scaled ones it is this. */
     double penalty = l2 * pc->scale * pc->scale;
     int threads = omp_get_max_threads() < pc->places ? omp_get_max_threads() : pc->places;
     bool ok = true;

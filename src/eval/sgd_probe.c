@@ -44,7 +44,9 @@ const struct invar_option invar_sgd_probe_option_table[] = {
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
-/* A split seen plainly, on which classifiers are measured. */
+/* A split seen plainly, on which classifiers are measured. Plain views are embedded once: the encoder is frozen, so
+ * that measuring after every epoch costs products alone. Training samples are seen anew under drawn views, and are what
+ * takes the time. */
 struct measured {
     struct invar_embedded embedded;
     float *scores; /* [rows][classes] */
@@ -119,6 +121,8 @@ static bool measured_create(struct work *w, struct measured *part, enum invar_sp
     return part->scores && labels_check(part->embedded.labels.data, part->rows, w->classes, what, false, err);
 }
 
+/* Choosing where one reports would make the result better than it is; so rate, penalty and epoch are chosen on training
+ * samples that a second set of classifiers is not trained on. choose=test is there to repeat published protocols. */
 static bool hold_out(struct work *w, struct invar_error *err)
 {
     const int64_t count = invar_dataset_info(w->given->dataset)->count[INVAR_TRAIN];
@@ -147,6 +151,9 @@ done:
 
 /* ---- the classifiers ---- */
 
+/* All candidates learn side by side from the same batches: the encoder's pass, by far the
+ * largest cost, is shared. With a held-out part every candidate is there twice, as what is chosen must not have seen it
+ * and what is reported may have. */
 static bool create_bank(struct work *w, struct invar_error *err)
 {
     const struct invar_sgd_probe_options *o = w->options;
@@ -174,7 +181,8 @@ static double candidate_rate(const struct work *w, int candidate)
     return w->options->lr.value[candidate / w->options->l2.count];
 }
 
-/* The peak times this. */
+/* The peak times this. Warm-up and cosine go by the step and not by the epoch, so that runs of few epochs have a smooth
+ * rate too. */
 static double schedule(const struct work *w, int64_t step)
 {
     const struct invar_sgd_probe_options *o = w->options;
@@ -249,6 +257,8 @@ static bool tell(const struct work *w, int64_t step, struct invar_error *err)
     return invar_watch_tell(w->given->watch, &progress, err);
 }
 
+/* Held-out samples go through the encoder with the others, which keeps the batches of both sets of classifiers the
+ * same; those that must not learn from them skip them in bank_step. */
 static bool train_epoch(struct work *w, bool *held, int64_t epoch, struct invar_error *err)
 {
     if (!feed_epoch(&w->feed, epoch, err))

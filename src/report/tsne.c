@@ -13,9 +13,15 @@
 #include <math.h>
 #include <string.h>
 
+/* Early exaggeration lets clusters form while points can still pass through each other. The start is tiny, so that the
+ * first steps see all pairs as near and the long-range order comes from the principal components; the noise breaks ties
+ * of rows that coincide, which no force would ever part. A gain is bounded from below, or a direction that once
+ * oscillated would stand still for ever. */
 static const double exaggeration = 12, start_deviation = 1e-4, start_noise = 1e-6;
 static const float least_gain = 0.01F;
 
+/* Float for what is rows x rows or read in the inner loop, where the memory bandwidth decides; double for sums over all
+ * rows, whose rounding would otherwise grow with their number. */
 struct tsne {
     int64_t rows;
     float *affinity;        /* [rows][rows] P, symmetric, sums to 1 */
@@ -65,6 +71,8 @@ static void distances(const float *points, int64_t rows, int64_t cols, int64_t i
 /* Turns the squared distances of row i into probabilities of that perplexity: bisection on the width of the kernel. */
 static void neighbourhood(float *row, int64_t rows, int64_t i, double perplexity)
 {
+    /* The least distance is taken off all of them: it cancels in the probabilities, and without it exp underflows to 0
+     * for every neighbour where the data are far apart, so that the sum is 0 and nothing can be divided by it. */
     const double wanted = log(perplexity);
     double beta = 1, low = 0, high = INFINITY, least = INFINITY, sum = 0, mean = 0;
 
@@ -80,6 +88,8 @@ static void neighbourhood(float *row, int64_t rows, int64_t i, double perplexity
             row[j] = j == i ? 0 : (float)(1 / (double)(rows - 1));
         return;
     }
+    /* The right width is of the order of the mean distance whatever the unit of the data: bisection from there takes a
+     * few rounds, and from 1 dozens where features are in the thousands. */
     beta = 1 / mean;
     for (int round = 0; round < 100; round++) {
         double weighted = 0;
@@ -105,6 +115,8 @@ static void neighbourhood(float *row, int64_t rows, int64_t i, double perplexity
         row[j] = j == i ? 0 : (float)(exp(-beta * ((double)row[j] - least)) / sum);
 }
 
+/* P is made symmetric, so that a far outlier, which nobody counts as a neighbour, is still pulled by those that it
+ * counts itself: otherwise it would drift off and stretch the map. */
 static void affinities(struct tsne *t, const float *points, int64_t cols, double perplexity)
 {
     const int64_t rows = t->rows;
@@ -123,6 +135,7 @@ static void affinities(struct tsne *t, const float *points, int64_t cols, double
         }
 }
 
+/* Both axes take the scale of the first, so that the start keeps the shape of the principal plane. */
 static void begin(struct tsne *t, const float *start, uint64_t seed)
 {
     double sum = 0, squares = 0;
@@ -165,6 +178,8 @@ static void forces(struct tsne *t, int64_t i)
     t->mass[i] = (double)mass - 1; /* itself */
 }
 
+/* A step that goes on in the direction of the last one may grow, one that turns back shrinks (Jacobs 1988): the
+ * gradient has the sign of what is descended, so that equal signs of gradient and step mean a turn. */
 static void move(float *place, float *step, float *gain, double gradient, double momentum, double rate)
 {
     *gain = (gradient > 0) == (*step > 0) ? fmaxf(*gain * 0.8F, least_gain) : *gain + 0.2F;
@@ -189,6 +204,8 @@ static void centre(float *x, int64_t rows)
         x[i] -= (float)(sum / (double)rows);
 }
 
+/* A rate in proportion to the rows keeps the steps of one point the same in small maps and large ones (Belkina et al.
+ * 2019); below 50 small maps would not unfold in the iterations there are. */
 static void descend(struct tsne *t, int64_t iterations)
 {
     const int64_t early = iterations / 3 < 250 ? iterations / 3 : 250;

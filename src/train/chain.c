@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+/* A recipe may have no projector or no predictor: a role then reads the output of the last net before it that is there,
+ * so that terms need not know which nets a recipe has. */
 int invar_chain_source(const struct invar_trainer *t, enum invar_role role)
 {
     int last = role == INVAR_ROLE_H   ? INVAR_NET_ENCODER
@@ -34,6 +36,7 @@ static void set_role(struct invar_trainer *t, enum invar_role role, const float 
     }
 }
 
+/* The target network sees the global views alone, whose rows come first in the input and so need no copy. */
 static bool forward_target(struct invar_trainer *t, struct invar_error *err)
 {
     const float *x = t->input; /* it begins with the global views */
@@ -75,6 +78,8 @@ bool invar_chain_forward(struct invar_trainer *t, struct invar_error *err)
     return true;
 }
 
+/* Net by net from the last: what terms say of a net's own output (output_gradient) and what the net behind it passes
+ * back are added before the net's own pass, so that an output that both a term and a head read gets both. */
 bool invar_chain_backward(struct invar_trainer *t, struct invar_error *err)
 {
     double clock = invar_trainer_clock();
@@ -110,6 +115,8 @@ static void update_target(struct invar_trainer *t)
     }
 }
 
+/* The norm is of all nets together, as the papers clip; looked at before anything is updated, so that a step that is
+ * not finite leaves the weights as they were and the last checkpoint good. */
 bool invar_chain_update(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_recipe *r = t->recipe;

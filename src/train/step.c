@@ -18,6 +18,8 @@ static bool start_epoch(struct invar_trainer *t, int64_t epoch, struct invar_err
     return invar_loader_start(t->loader, t->order + seen, t->steps_per_epoch * t->batch - seen, err);
 }
 
+/* Data, then views, then the adversary's perturbation: each reads what the one before it made. The clock is read
+ * between them, as which of them is the bottleneck is the first question of a slow run. */
 static bool make_batch(struct invar_trainer *t, struct invar_error *err)
 {
     int64_t epoch = t->step / t->steps_per_epoch, got = 0;
@@ -54,6 +56,10 @@ static bool evaluate(struct invar_trainer *t, struct invar_error *err)
     return ok || invar_nonfinite_explain(t, &own, err);
 }
 
+/* The order is data flow. Where an adversary ascends some terms alone, their gradient goes through the nets first, for
+ * the perturbation's sake; the backward pass of the whole objective then writes over what that left in the gradients of
+ * the nets. The classifier comes last: it reads h of this step's forward pass, and nothing of the encoder depends on
+ * it. */
 bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
     double begin = invar_trainer_clock(), clock;
@@ -84,6 +90,7 @@ static bool checkpoint_due(const struct invar_trainer *t)
     return t->step == t->total || t->step % (interval > 0 ? interval : t->steps_per_epoch) == 0;
 }
 
+/* Ctrl-C loses nothing: what was done since the last checkpoint is saved first. */
 static bool interrupted(struct invar_trainer *t, struct invar_error *err)
 {
     char name[64];
@@ -99,6 +106,7 @@ static bool interrupted(struct invar_trainer *t, struct invar_error *err)
                            (long long)t->total, t->folder, name);
 }
 
+/* An interruption after the last step is none: the run is whole, and what is left is to write its results. */
 bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_record record;

@@ -7,6 +7,8 @@
 #include <omp.h>
 #include <string.h>
 
+/* An output that one layer alone reads may be overwritten by it, folded into it, or never be written at all
+ * (plan_defer.c, plan_fold.c); with two readers it has to stay. */
 static void count_consumers(struct cpu_plan *plan)
 {
     for (int i = 0; i < plan->net->layer_count; i++)
@@ -15,6 +17,8 @@ static void count_consumers(struct cpu_plan *plan)
                 plan->layers[plan->net->layers[i].input[k]].consumers++;
 }
 
+/* A gradient that no parameter is behind is not computed: of the first convolution's input it would be the most
+ * expensive one of the whole net, and only an adversary asks for it. */
 static void mark_gradients(struct cpu_plan *plan)
 {
     for (int i = 0; i < plan->net->layer_count; i++) {
@@ -26,6 +30,8 @@ static void mark_gradients(struct cpu_plan *plan)
     }
 }
 
+/* The output is plain float32 whatever the layers compute in: terms and heads read it as rows, and a reorder of one
+ * small matrix is cheaper than a second form of all of them. It is pinned, as the caller reads it after the pass. */
 static bool build_forward(struct cpu_plan *plan, struct invar_error *err)
 {
     int last = plan->net->layer_count - 1;
@@ -41,6 +47,9 @@ static bool build_forward(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
+/* From the last layer to the first, so that the gradient of an output is complete, from all that read it, before the
+ * layer that made it is reached. What the forward pass makes where it is read is forgotten first: the backward pass
+ * makes it anew, or keeps it, by its own rules. */
 static bool build_backward(struct cpu_plan *plan, struct invar_error *err)
 {
     int last = plan->net->layer_count - 1;
@@ -84,6 +93,8 @@ static bool bind(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
+/* What can fail for want of memory or of a kernel fails here: a pass allocates nothing and chooses nothing. A plan on a
+ * planning device stops before memory is bound, and answers what it would take. */
 struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                          struct invar_error *err)
 {
@@ -132,6 +143,8 @@ void invar_cpu_plan_free(struct invar_plan *base)
     invar_free(plan);
 }
 
+/* The caller's input moves from call to call (a batch, a slice of one): the memory objects over it are pointed at the
+ * new place, which is cheaper than copying it into the workspace. */
 static bool point(struct cpu_plan *plan, int buffer, const float *data, struct invar_error *err)
 {
     union {
@@ -154,6 +167,8 @@ bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct in
     return true;
 }
 
+/* Operations run in order, in one stream: their order is also what the layout of memory relies on. Threads are set in
+ * each pass, as OpenMP keeps their number by calling thread and not by device. */
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
     omp_set_num_threads(plan->base.device->threads); /* another device may have been opened, or another thread calls */
@@ -210,6 +225,7 @@ const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
     return (const float *)(const void *)plan->buffers[plan->input_gradient.buffer].data;
 }
 
+/* By the exponent's bits for bfloat16: all ones are NaN and infinity, whatever the mantissa. */
 bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
 {
     if (dtype == INVAR_BFLOAT16) {

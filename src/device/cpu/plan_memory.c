@@ -12,6 +12,9 @@ static size_t aligned(size_t bytes)
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 }
 
+/* A buffer lives from the first operation that touches it to the last. Pinned ones are read by the caller after the
+ * pass; with options.repeat activations outlive the backward pass, which may then run again; kept ones are the prepared
+ * weights of inference, made in the first pass and read in all. */
 static void lifetimes(struct cpu_plan *plan)
 {
     for (int i = 0; i < plan->operation_count; i++) {
@@ -35,6 +38,7 @@ static void lifetimes(struct cpu_plan *plan)
         }
 }
 
+/* Ties go by address, that is by the order of creation, so that the same net always has the same layout. */
 static int larger_first(const void *a, const void *b)
 {
     const struct buffer *x = *(struct buffer *const *)a, *y = *(struct buffer *const *)b;
@@ -51,7 +55,8 @@ static int lower_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-/* Puts order[count] at the lowest gap between those of order[0 .. count-1] that live at the same time. */
+/* Puts order[count] at the lowest gap between those of order[0 .. count-1] that live at the same time. Greedy, as the
+ * best layout of all is a search that no net is worth. */
 static void place(struct buffer *const *order, int count, struct buffer **alive)
 {
     struct buffer *buffer = order[count];
