@@ -8,7 +8,7 @@ setup_file() {
     load common
     cd "$BATS_FILE_TMPDIR"
     "$build/tests/make_data" clips clips 3 3 8
-    "$invar" pretrain simclr-audio data.source=audio:clips 'data.pattern={digit}_{speaker}_{index}' data.label=digit \
+    "$invar" pretrain simclr-audio training.precision=float32 data.source=audio:clips 'data.pattern={digit}_{speaker}_{index}' data.label=digit \
         data.test=index=0..1 data.mels=16 data.frames=12 encoder.widths='[4, 8]' training.steps=6 training.batch=16 \
         --run run --threads 1 >/dev/null 2>&1
 }

@@ -91,7 +91,7 @@ PYTHON
         echo kind,size,note
         for i in 1 2 3 4 5 6 7 8 9; do printf 'a,%d,"x\ny%d"\n\nb,%d,z\n' $i $((i % 3)) $((10 - i)); done
     } >shop.csv
-    "$invar" pretrain simclr-table data.source=csv:shop.csv data.label=kind training.steps=2 training.batch=8 --run shop \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:shop.csv data.label=kind training.steps=2 training.batch=8 --run shop \
         --threads 1 >/dev/null 2>&1
     "$invar" embed shop csv:shop.csv -o rows.npy --threads 1
     python3 - <<'PYTHON'

@@ -15,7 +15,7 @@ setup_file() {
             printf "%.4f,%.4f,%.4f,%.4f,%s\n", s + rand(), s - rand(), rand(), k + 2 * rand(), label
         }
     }' >few.csv
-    "$invar" pretrain simclr-table data.source=csv:few.csv data.label=y training.steps=20 training.batch=256 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:few.csv data.label=y training.steps=20 training.batch=256 \
         classifier.enabled=true --threads 1 --run run 2>stderr.txt
 }
 
@@ -46,7 +46,7 @@ probes() {
 }
 
 @test "a batch without any label has no figure of the online classifier" {
-    "$invar" pretrain simclr-table data.source=csv:few.csv data.label=y training.steps=12 training.batch=8 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:few.csv data.label=y training.steps=12 training.batch=8 \
         training.log_interval=1 classifier.enabled=true --threads 1 --run small
     [ "$(wc -l <small/metrics.jsonl)" -eq 12 ]
     with=$(grep -c '"classifier/top1"' small/metrics.jsonl || true)
@@ -90,7 +90,7 @@ probes() {
 
 @test "no label at all in a split is refused with a sentence" {
     { echo a,b,y && for i in $(seq 40); do echo "$i,$((i * i % 7)),$([ "$i" -lt 9 ] && echo "k$((i % 2))")"; done; } >none.csv
-    "$invar" pretrain simclr-table data.source=csv:none.csv data.label=y data.test_rows=last:10 training.steps=2 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:none.csv data.label=y data.test_rows=last:10 training.steps=2 \
         training.batch=8 --threads 1 --run none
     fails_with 1 "$invar" probe none --threads 1
     says "none of the 10 test samples has a label" data.test_fraction

@@ -11,7 +11,7 @@ setup_file() {
         OFS = ","; srand(6); print "a,b,c,kind,y"
         for (i = 0; i < 800; i++) { a = rand(); b = rand(); print a, b, rand(), i % 3, i % 4 ? 100 + 3 * a - 2 * b + 0.01 * rand() : "" }
     }' >numbers.csv
-    "$invar" pretrain simclr-table data.source=csv:numbers.csv data.label=y data.ignore=kind training.steps=10 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:numbers.csv data.label=y data.ignore=kind training.steps=10 \
         training.batch=64 --threads 1 --run run 2>pretrain.txt
 }
 
@@ -104,7 +104,7 @@ value() {
     grep -Eq '^test_error +[0-9.]+ length .* y in deviations of the label' text
     [ "$(grep -c test_accuracy text || true)" -eq 0 ]
     for needs in classifier.enabled=true 'terms={cross_entropy: {}}'; do
-        run --separate-stderr "$invar" pretrain simclr-table data.source=csv:numbers.csv data.label=y data.ignore=kind \
+        run --separate-stderr "$invar" pretrain simclr-table training.precision=float32 data.source=csv:numbers.csv data.label=y data.ignore=kind \
             training.steps=2 "$needs" --threads 1 --run refused
         [ "$status" -ne 0 ]
         says "its label is a number" data.label_kind=class
@@ -148,7 +148,7 @@ value() {
 
 @test "a label of few whole numbers is a number where data.label_kind says so" {
     awk 'BEGIN { OFS = ","; srand(2); print "a,b,grade"; for (i = 0; i < 200; i++) { a = rand(); print a, rand(), 1 + int(5 * a) } }' >grades.csv
-    "$invar" pretrain simclr-table data.source=csv:grades.csv data.label=grade training.steps=3 training.batch=32 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:grades.csv data.label=grade training.steps=3 training.batch=32 \
         --threads 1 --run grades 2>/dev/null
     "$invar" probe grades --threads 1 --baseline input >text
     grep -q 'of 5 classes' text
@@ -159,7 +159,7 @@ value() {
 
 @test "constant targets, and none in a split, are refused with a sentence" {
     awk 'BEGIN { OFS = ","; srand(2); print "a,b,y"; for (i = 0; i < 90; i++) print rand(), rand(), i < 60 ? i / 7 : 2.5 }' >constant.csv
-    "$invar" pretrain simclr-table data.source=csv:constant.csv data.label=y data.test_rows=last:30 training.steps=2 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:constant.csv data.label=y data.test_rows=last:30 training.steps=2 \
         training.batch=16 --threads 1 --run constant 2>/dev/null
     for method in linear neighbours; do
         run --separate-stderr "$invar" probe constant --threads 1 --method $method
@@ -167,7 +167,7 @@ value() {
         says "all 30 test samples have the same target, 2.5"
     done
     sed 's/,2\.5$/,/' constant.csv >none.csv
-    "$invar" pretrain simclr-table data.source=csv:none.csv data.label=y data.test_rows=last:30 training.steps=2 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:none.csv data.label=y data.test_rows=last:30 training.steps=2 \
         training.batch=16 --threads 1 --run none 2>/dev/null
     run --separate-stderr "$invar" probe none --threads 1
     [ "$status" -eq 1 ]

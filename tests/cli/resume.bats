@@ -86,7 +86,7 @@ changed() {
         echo a,b,class
         for i in $(seq 40); do echo "$((i * 7 % 13)).5,$((i * 5 % 11)),c$((i % 2))"; done
     } >table.csv
-    "$invar" pretrain scarf-table data.source=csv:table.csv data.label=class training.batch=8 training.steps=4 --run run --threads 1 2>/dev/null
+    "$invar" pretrain scarf-table training.precision=float32 data.source=csv:table.csv data.label=class training.batch=8 training.steps=4 --run run --threads 1 2>/dev/null
     cp table.csv kept.csv
     for change in 's/^7.5,5,/7.5,6,/' '20d' 's/^\(.*\),\(.*\),\(.*\)$/\1,\2,1,\3/'; do
         sed "$change" kept.csv >table.csv
@@ -107,7 +107,7 @@ changed() {
     }
     rows 40 >train.csv
     rows 17 >test.csv
-    "$invar" pretrain scarf-table data.source=csv:train.csv data.test=test.csv data.label=class training.batch=8 training.steps=2 \
+    "$invar" pretrain scarf-table training.precision=float32 data.source=csv:train.csv data.test=test.csv data.label=class training.batch=8 training.steps=2 \
         --run run --threads 1 2>/dev/null
     mkdir elsewhere
     mv train.csv test.csv elsewhere

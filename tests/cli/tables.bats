@@ -76,7 +76,7 @@ pretrain() {
     run --separate-stderr "$invar" data csv:wide.csv label=y
     [ "$status" -eq 0 ]
     grep -q "^columns    20000, as 20000 numbers a row" <<<"$output"
-    "$invar" pretrain scarf-table --threads 1 data.source=csv:wide.csv data.label=y training.steps=2 training.batch=16 \
+    "$invar" pretrain scarf-table training.precision=float32 --threads 1 data.source=csv:wide.csv data.label=y training.steps=2 training.batch=16 \
         'encoder.widths=[8]' 'projector.hidden=[8]' --run run
     "$invar" embed run csv:wide.csv -o rows.npy --threads 1
     [ -s rows.npy ]
@@ -102,7 +102,7 @@ pretrain() {
     fails_with 1 "$invar" data csv:money.csv label=id label_kind=number
     says 'line 3: "n1" in the label column "id" is no number'
 
-    "$invar" pretrain simclr-table --threads 1 data.source=csv:money.csv data.label=price data.ignore=id training.steps=2 \
+    "$invar" pretrain simclr-table training.precision=float32 --threads 1 data.source=csv:money.csv data.label=price data.ignore=id training.steps=2 \
         training.batch=16 'encoder.widths=[8]' 'projector.hidden=[8]' --run run
     "$invar" embed run csv:money.csv -o whole.npy --threads 1
     cut -d, -f1,2 money.csv | sed 's/2024-\(..\)-\(..\)/2024-\1-\2T00:00Z/' >plain.csv

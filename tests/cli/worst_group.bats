@@ -11,7 +11,7 @@ setup_file() {
         OFS = ","; srand(4); print "a,b,site,y"
         for (i = 0; i < 300; i++) { k = int(rand() * 2); s = (k ? 1 : -1) * (i % 3 ? 1 : -1); print s * (1 + rand()), rand(), i % 3 ? "near" : "far", k ? "up" : "down" }
     }' >sites.csv
-    "$invar" pretrain simclr-table data.source=csv:sites.csv data.label=y data.ignore=site data.test_rows=last:100 \
+    "$invar" pretrain simclr-table training.precision=float32 data.source=csv:sites.csv data.label=y data.ignore=site data.test_rows=last:100 \
         training.steps=5 training.batch=32 classifier.enabled=true --threads 1 --run run 2>/dev/null
 }
 
