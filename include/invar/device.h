@@ -21,8 +21,9 @@ const char *invar_precision_name(enum invar_precision precision);
 
 struct invar_device;
 
-/** name: "cpu" ("cuda" later); threads 0: OMP_NUM_THREADS, or all cores. NULL with err set for another name or threads
- * outside 0 to 4096. Close with invar_device_close, after all that was made on it. */
+/** name: "cpu" ("cuda" later); threads 0: OMP_NUM_THREADS, or all cores. Work on it has so many for the length of a
+ * call; the calling thread's own number of OpenMP threads stays. NULL with err set for another name or threads outside
+ * 0 to 4096. Close with invar_device_close, after all that was made on it. */
 struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err);
 /**
  * The same device for planning alone: weights and plans made on it have their sizes and layouts but no memory, so that

@@ -5,6 +5,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <omp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -136,7 +137,11 @@ static bool store(const struct cli_usage *usage, const struct cli_option *option
         *(bool *)option->variable = true;
         return true;
     case CLI_INTEGER:
-        return read_integer(usage, option, value);
+        if (!read_integer(usage, option, value))
+            return false;
+        if (strcmp(option->name, "threads") == 0 && *(int64_t *)option->variable > 0)
+            omp_set_num_threads((int)*(int64_t *)option->variable); /* what computes without a device has it, too */
+        return true;
     case CLI_TEXT:
         *(const char **)option->variable = value;
         return true;

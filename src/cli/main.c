@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <omp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,7 @@ int main(int argc, char **argv)
     cli_guard_output();
     cli_log_start();
     json_begin();
+    omp_set_dynamic(0);
     struct invar_error err = {0};
     int status = run(argc, argv);
     /* What text is printed from is JSON, too, and who printed it need not have looked. */

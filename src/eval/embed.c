@@ -4,6 +4,7 @@
 #include "eval/pooling.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <string.h>
@@ -200,6 +201,7 @@ bool invar_embed(struct invar_device *device, const struct invar_encoder *encode
                  enum invar_split split, const struct invar_embed_options *options, struct invar_embedded *out,
                  struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(device));
     const struct embed_work work = {.device = device,
                                     .encoder = encoder,
                                     .dataset = dataset,
@@ -222,6 +224,7 @@ bool invar_embed_head(struct invar_device *device, const struct invar_encoder *e
                       struct invar_dataset *dataset, enum invar_split split, const int64_t *order, int64_t count,
                       struct invar_embedded *out, struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(device));
     const struct embed_work work = {.device = device,
                                     .encoder = encoder,
                                     .projector = head,

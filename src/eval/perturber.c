@@ -6,6 +6,7 @@
 #include "eval/runner.h"
 #include "invar/memory.h"
 #include "invar/safetensors.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -202,6 +203,7 @@ bool invar_perturber_show(struct invar_perturber *p, const struct invar_encoder 
                           enum invar_split split, int64_t most, uint64_t seed, struct invar_perturbed *out,
                           struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(p->device));
     const struct pass_options options = {.split = split};
     struct invar_dataset_info info;
     struct pass pass = {0};

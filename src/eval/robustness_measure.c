@@ -7,6 +7,7 @@
 #include "eval/corruptor.h"
 #include "eval/pass.h"
 #include "invar/memory.h"
+#include "base/threads.h"
 
 #include <math.h>
 
@@ -188,6 +189,7 @@ bool invar_robustness_measure(struct invar_device *device, const struct invar_en
                               const struct invar_robustness_options *options, struct invar_robustness_cell *cells,
                               int count, struct invar_robustness_cell *clean, struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(device));
     struct measurement m = {0};
     int64_t got = 0;
     bool ok = false;

@@ -4,6 +4,7 @@
 #include "eval/pass.h"
 #include "invar/file.h"
 #include "invar/memory.h"
+#include "base/threads.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -273,6 +274,7 @@ bool invar_robustness_ready(struct invar_device *device, const struct invar_enco
                             const struct invar_classifier *classifier, const struct invar_robustness_options *options,
                             struct invar_robustness_cell *cells, int count, struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(device));
     struct ready r = {.folder = folder, .encoder = encoder, .own = info, .options = options, .cells_left = count};
     char labels[PATH_SIZE];
     bool ok = false;

@@ -5,6 +5,7 @@
 #include "eval/feed.h"
 #include "invar/log.h"
 #include "invar/memory.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -341,6 +342,7 @@ static bool check(const struct invar_sgd_probe_options *o, struct invar_error *e
 bool invar_sgd_probe(const struct invar_sgd_probe_work *work, const struct invar_sgd_probe_options *options,
                      struct invar_sgd_probe_result *out, struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(work->device));
     const struct invar_dataset_info *info = invar_dataset_info(work->dataset);
     const double started = seconds_now();
     struct invar_sgd_probe_result result = {0};

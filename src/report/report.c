@@ -2,6 +2,7 @@
 /* `invar report`: what run folders hold, and what is computed from their encoders and data, as the data of one page. */
 #include "invar/report.h"
 #include "base/json.h"
+#include "base/threads.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
@@ -280,6 +281,8 @@ static void make_title(const cJSON *runs, int count, char *out, size_t size)
 
 bool invar_report_write(struct invar_report *report, const char *path, int64_t reload, struct invar_error *err)
 {
+    const int64_t threads = report->options->threads;
+    THREADS_FOR(threads > 0 ? (int)threads : omp_get_max_threads());
     json_begin();
     cJSON *data = cJSON_CreateObject(), *runs = cJSON_AddArrayToObject(data, "runs");
     char title[256];

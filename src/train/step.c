@@ -3,6 +3,7 @@
 #include "train/trainer.h"
 
 #include "invar/random.h"
+#include "base/threads.h"
 
 /* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. */
 static bool start_epoch(struct invar_trainer *t, int64_t epoch, struct invar_error *err)
@@ -62,6 +63,7 @@ static bool evaluate(struct invar_trainer *t, struct invar_error *err)
  * it. */
 bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(t->device));
     double begin = invar_trainer_clock(), clock;
 
     if (t->step >= t->total)

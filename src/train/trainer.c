@@ -4,6 +4,7 @@
 #include "train/trainer.h"
 
 #include "invar/file.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <string.h>
@@ -179,6 +180,7 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
                                            struct invar_device *device, const struct invar_trainer_options *options,
                                            struct invar_error *err)
 {
+    THREADS_FOR(invar_device_threads(device));
     struct invar_trainer *t = invar_alloc(1, sizeof *t, err);
     bool resuming = false;
 

@@ -3,6 +3,7 @@
 #include "device/cpu/cpu.h"
 #include "device/cpu/dense.h"
 #include "device/cpu/onednn.h"
+#include "base/threads.h"
 
 #include <omp.h>
 #include <stdio.h>
@@ -36,8 +37,6 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     }
     if (device->threads == 0)
         device->threads = usual_threads();
-    omp_set_num_threads(device->threads);
-    omp_set_dynamic(0);
     state->bfloat16 = onednn_has_bfloat16(probe);
     const char *emulate = getenv("INVAR_EMULATE_BFLOAT16");
     state->emulates = !state->bfloat16 && emulate && strcmp(emulate, "1") == 0;
@@ -98,6 +97,7 @@ static void cpu_copy(struct invar_device *device, void *to, const void *from, si
 static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
                             struct invar_error *err)
 {
+    THREADS_FOR(device->threads);
     enum invar_precision used = INVAR_PRECISION_FLOAT32;
     struct onednn *o = NULL;
     void *data[3] = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Products and factorisations of dense.h on the processor: OpenBLAS and LAPACK; nothing else includes their headers. */
 #include "device/cpu/dense.h"
+#include "base/threads.h"
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -8,13 +9,6 @@
 
 #define SMALL_PRODUCT 1e5 /* multiply-adds below which OpenBLAS starts no threads of its own */
 #define MIRROR_TILE 64    /* columns that are copied to rows at a time */
-
-static void use_threads(struct invar_device *device)
-{
-    const int threads = invar_device_threads(device);
-    if (openblas_get_num_threads() != threads)
-        openblas_set_num_threads(threads);
-}
 
 /* one block of c, rows x cols of it from (row, col) */
 static void product_block(bool transpose_a, bool transpose_b, double scale, const struct invar_matrix *a,
@@ -47,7 +41,7 @@ void cpu_dense_product(struct invar_device *device, bool transpose_a, bool trans
     const int64_t length = by_rows ? c->rows : c->cols;
     const int threads = worth ? invar_device_threads(device) : 1;
 
-    use_threads(device);
+    THREADS_FOR(invar_device_threads(device)); /* OpenBLAS reads it */
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int i = 0; i < threads; i++) {
         const int64_t from = length * i / threads, count = length * (i + 1) / threads - from;
@@ -91,7 +85,7 @@ void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, c
     const int64_t n = c->rows, inner = transpose ? a->rows : a->cols, height = strip_height(n);
     const int threads = (double)n * (double)n * (double)inner > SMALL_PRODUCT ? invar_device_threads(device) : 1;
 
-    use_threads(device);
+    THREADS_FOR(invar_device_threads(device));
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int me = 0; me < threads; me++)
         for (int64_t row = 0, turn = 0; row < n; row += height, turn = (turn + 1) % (2 * threads)) {
@@ -111,7 +105,7 @@ bool cpu_dense_cholesky(struct invar_device *device, const struct invar_matrix *
     const int64_t n = a->rows;
     double *x = a->data;
 
-    use_threads(device);
+    THREADS_FOR(invar_device_threads(device));
     /* the upper triangle by columns is the lower one by rows */
     const lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, x, (lapack_int)n);
     for (int64_t i = 0; i < n; i++) {
@@ -135,7 +129,7 @@ void cpu_dense_cholesky_solve(struct invar_device *device, const struct invar_ma
     const bool worth = (double)n * (double)b->rows * (double)b->cols > SMALL_PRODUCT;
     const int threads = worth ? invar_device_threads(device) : 1;
 
-    use_threads(device);
+    THREADS_FOR(invar_device_threads(device));
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int i = 0; i < threads; i++) {
         const int64_t from = length * i / threads;
@@ -159,7 +153,7 @@ void cpu_dense_triangular_solve(struct invar_device *device, const struct invar_
     const bool worth = (double)n * (double)b->rows * (double)n > SMALL_PRODUCT;
     const int threads = worth ? invar_device_threads(device) : 1;
 
-    use_threads(device);
+    THREADS_FOR(invar_device_threads(device));
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int i = 0; i < threads; i++) {
         const int64_t from = b->rows * i / threads, count = b->rows * (i + 1) / threads - from;
@@ -205,12 +199,8 @@ static bool decompose(struct invar_scratch *scratch, const struct invar_matrix *
 static bool decompose_alone(struct invar_scratch *scratch, const struct invar_matrix *x, double *values, double *u,
                             struct invar_error *err)
 {
-    const int threads = openblas_get_num_threads();
-
-    openblas_set_num_threads(1);
-    const bool ok = decompose(scratch, x, values, u, err);
-    openblas_set_num_threads(threads);
-    return ok;
+    THREADS_FOR(1);
+    return decompose(scratch, x, values, u, err);
 }
 
 bool cpu_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,

@@ -2,6 +2,7 @@
 /* Making a plan from its parts, and running it. */
 #include "device/cpu/plan.h"
 #include "device/cpu/cpu.h"
+#include "base/threads.h"
 
 #include <math.h>
 #include <omp.h>
@@ -98,11 +99,11 @@ static bool bind(struct cpu_plan *plan, struct invar_error *err)
 struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                          struct invar_error *err)
 {
+    THREADS_FOR(weights->device->threads);
     struct cpu_plan *plan = invar_alloc(1, sizeof *plan, err);
     enum invar_precision precision = INVAR_PRECISION_FLOAT32;
     if (!plan)
         return NULL;
-    omp_set_num_threads(weights->device->threads);
     plan->base.device = weights->device;
     plan->weights = weights;
     plan->net = weights->net;
@@ -171,7 +172,7 @@ bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct in
  * each pass, as OpenMP keeps their number by calling thread and not by device. */
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
-    omp_set_num_threads(plan->base.device->threads); /* another device may have been opened, or another thread calls */
+    THREADS_FOR(plan->base.device->threads);
     const bool profile = plan->options.profile;
     double time = profile ? omp_get_wtime() : 0.0;
     for (int i = first; i < end; i++) {
