@@ -28,6 +28,9 @@ struct invar_watch {
  * INVAR_ERROR_INTERRUPTED and a sentence that says how far the work was. */
 bool invar_watch_tell(const struct invar_watch *watch, const struct invar_progress *progress, struct invar_error *err);
 
+/** Seconds of a clock that only goes forward. */
+double invar_seconds(void);
+
 #ifdef __cplusplus
 }
 #endif

@@ -107,9 +107,9 @@ static bool time_steps(struct invar_trainer *trainer, const struct request *requ
     if (ok && request->wait)
         print_ready(out);
     for (int64_t steps; ok && (steps = await(request, out->steps)) > 0; out->steps += steps) {
-        const double start = cli_seconds();
+        const double start = invar_seconds();
         ok = run_steps(trainer, steps, &progress, err);
-        const double seconds = cli_seconds() - start;
+        const double seconds = invar_seconds() - start;
         out->seconds += seconds;
         if (ok && request->wait)
             print_steps(steps, seconds);

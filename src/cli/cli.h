@@ -105,6 +105,9 @@ int cli_fail(const struct invar_error *err);
 /** Prints the object to standard output and deletes it; NULL (memory was short while building it) is a failure. Returns
  * an exit status. */
 int cli_print_json(cJSON *object);
+struct invar_results;
+/** Prints all of them with NAME: VALUE added. Returns an exit status. */
+int cli_print_results(struct invar_results *results, const char *name, const char *value);
 /** From here on standard output shows control characters (as \\u001b) instead of sending them. */
 void cli_guard_output(void);
 /** Standard output for bytes that are no text: as it was before cli_guard_output. */
@@ -117,8 +120,6 @@ const char *cli_name(const char *name);
 const char *cli_bytes(double bytes, char *out, size_t size);
 /** "1 h 02 min", "3 min 05 s", "4.2 s" into out[size]; returns out. */
 const char *cli_duration(double seconds, char *out, size_t size);
-/** Seconds of a clock that only goes forward. */
-double cli_seconds(void);
 
 /* ---- interruption ---- */
 
@@ -134,7 +135,7 @@ void cli_release_interrupt(void);
 /** A bar with rate and remaining time on a terminal, a plain line every ten seconds elsewhere. */
 struct cli_progress {
     const char *what, *unit; /**< "embedding train", "samples" */
-    double started, shown;   /**< cli_seconds */
+    double started, shown;   /**< invar_seconds */
     int64_t done, total;
     double rate, remaining; /**< units and seconds; negative: taken from the clock */
     char note[160];         /**< appended, e.g. "loss 4.21" */

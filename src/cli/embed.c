@@ -3,6 +3,7 @@
 #include "cli/embed.h"
 #include "invar/data.h"
 #include "report/projector.h"
+#include "run/results.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,20 +34,21 @@ static bool append(struct invar_array *whole, const struct invar_array *part, st
 }
 
 /* split: "train", "test", or "all" for the training samples, so many rows, followed by the test samples. */
-static bool embed(struct cli_run *run, const char *split, struct invar_embedded *out, int64_t *train_rows,
+static bool embed(struct invar_run *run, const char *split, struct invar_embedded *out, int64_t *train_rows,
                   struct invar_error *err)
 {
     bool all = strcmp(split, "all") == 0;
     int64_t tests = invar_dataset_info(run->dataset)->count[INVAR_TEST];
     struct invar_embedded rest = {0};
     enum invar_split first = strcmp(split, "test") == 0 ? INVAR_TEST : INVAR_TRAIN;
-    if (!cli_run_embed(run, run->encoder, first, out, err))
+    if (!invar_run_embed(run, run->encoder, first, out, err))
         return false;
     *train_rows = first == INVAR_TRAIN ? out->features.shape[0] : 0;
     if (!all || !tests)
         return true;
-    bool ok = cli_run_embed(run, run->encoder, INVAR_TEST, &rest, err) && append(&out->features, &rest.features, err) &&
-              append(&out->labels, &rest.labels, err) && append(&out->index, &rest.index, err);
+    bool ok = invar_run_embed(run, run->encoder, INVAR_TEST, &rest, err) &&
+              append(&out->features, &rest.features, err) && append(&out->labels, &rest.labels, err) &&
+              append(&out->index, &rest.index, err);
     out->pooled += rest.pooled;
     invar_embedded_free(&rest);
     return ok;
@@ -82,7 +84,7 @@ static void keep_order(struct cli_list *assignments)
 }
 
 /* Of clips the unit is a second, of images a pixel. */
-static void say_windows(const struct cli_run *run, int64_t pooled, char *out, size_t size)
+static void say_windows(const struct invar_run *run, int64_t pooled, char *out, size_t size)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     int64_t window, hop;
@@ -99,7 +101,7 @@ static void say_windows(const struct cli_run *run, int64_t pooled, char *out, si
 }
 
 /* For people; of an array on standard output, on standard error. */
-static int report_text(const struct cli_run *run, const struct invar_embedded *embedded, const char *split,
+static int report_text(const struct invar_run *run, const struct invar_embedded *embedded, const char *split,
                        const struct embed_places *places, int64_t left_out)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
@@ -159,7 +161,7 @@ static cJSON *unseen_json(const struct invar_table *table)
     return object;
 }
 
-static int report_json(const struct cli_run *run, const struct embed_table *table, const char *split,
+static int report_json(const struct invar_run *run, const struct embed_table *table, const char *split,
                        const struct embed_places *places)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
@@ -172,7 +174,7 @@ static int report_json(const struct cli_run *run, const struct embed_table *tabl
         cJSON_AddStringToObject(root, "labels", places->labels);
     if (places->rows[0])
         cJSON_AddStringToObject(root, "rows_file", places->rows);
-    cli_run_add_data(info, root);
+    run_add_data(info, root);
     cJSON_AddStringToObject(root, "split", split);
     cJSON_AddStringToObject(root, "precision",
                             invar_precision_name(run->bfloat16 ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32));
@@ -194,11 +196,9 @@ static int report_json(const struct cli_run *run, const struct embed_table *tabl
 enum { PROJECTED = 10000 };
 
 /* The files of TensorBoard's embedding projector, of the test split unless training samples are asked for or alone. */
-static bool write_projector(const struct cli_run *run, const char *folder, const char *split, int64_t *samples,
+static bool write_projector(const struct invar_run *run, const char *folder, const char *split, int64_t *samples,
                             struct invar_error *err)
 {
-    struct cli_progress progress = {0};
-    const struct invar_watch watch = {cli_told, &progress};
     const bool tests = strcmp(split, "train") != 0 &&
                        (strcmp(split, "test") == 0 || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
     const struct projector_subject subject = {.device = run->device,
@@ -207,13 +207,11 @@ static bool write_projector(const struct cli_run *run, const char *folder, const
                                               .split = tests ? INVAR_TEST : INVAR_TRAIN,
                                               .name = run->folder,
                                               .most_samples = PROJECTED,
-                                              .watch = &watch};
-    const bool ok = report_projector_write(folder, &subject, samples, err);
-    cli_progress_end(&progress);
-    return ok;
+                                              .watch = run->watch};
+    return report_projector_write(folder, &subject, samples, err);
 }
 
-static int report_projector(const struct cli_run *run, const char *folder, int64_t samples, bool json)
+static int report_projector(const struct invar_run *run, const char *folder, int64_t samples, bool json)
 {
     if (!json) {
         printf("%s: %lld samples for the projector of `tensorboard --logdir %s`\n", folder, (long long)samples, folder);
@@ -251,7 +249,7 @@ static const char *find_misuse(const struct arguments *a)
     return NULL;
 }
 
-static int write_all(const struct arguments *a, struct cli_run *run, const struct embed_places *places)
+static int write_all(const struct arguments *a, struct invar_run *run, const struct embed_places *places)
 {
     const bool test = strcmp(a->split, "train") != 0, train = strcmp(a->split, "test") != 0;
     struct invar_error err = {0};
@@ -274,15 +272,22 @@ static int run_embed(struct arguments *a)
 {
     const char *source = a->positionals.item[1];
     struct invar_error err = {0};
-    struct cli_run run = {0};
+    struct invar_run run = {0};
     struct embed_places places = {0};
+    struct cli_progress progress = {0};
+    const struct invar_watch watch = {cli_told, &progress};
     int64_t projected = 0;
     int status;
 
     if (strcmp(a->split, "all") == 0 && strncmp(source, "csv:", 4) == 0)
         keep_order(&a->assignments);
+    const struct invar_run_options how = {.source = source,
+                                          .settings = a->assignments.item,
+                                          .setting_count = a->assignments.count,
+                                          .threads = a->threads,
+                                          .watch = &watch};
     const bool ok = (!a->output || embed_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
-                    cli_run_open(&run, a->positionals.item[0], source, &a->assignments, a->threads, &err);
+                    invar_run_open(&run, a->positionals.item[0], &how, &err);
     run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;
@@ -290,7 +295,7 @@ static int run_embed(struct arguments *a)
         status = cli_fail(&err);
     else
         status = a->output ? write_all(a, &run, &places) : report_projector(&run, a->projector, projected, a->json);
-    cli_run_close(&run);
+    invar_run_close(&run);
     return status;
 }
 

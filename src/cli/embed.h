@@ -2,7 +2,8 @@
 #ifndef INVAR_CLI_EMBED_H
 #define INVAR_CLI_EMBED_H
 
-#include "cli/run.h"
+#include "cli/cli.h"
+#include "invar/run.h"
 
 /** What is written about representations: which row is which sample, and what was left out. */
 struct embed_table {

@@ -1,88 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An inspection as JSON and as text. */
+/* An inspection as text for people. */
 #include "cli/inspect.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-/* ---- JSON ---- */
-
-static cJSON *json_number(double value)
-{
-    return isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull();
-}
-
-static void add_finding(cJSON *section, const struct invar_finding *finding)
-{
-    cJSON *item = cJSON_AddObjectToObject(section, finding->name);
-    cJSON_AddItemToObject(item, "value", finding->known ? json_number(finding->value) : cJSON_CreateNull());
-    cJSON_AddStringToObject(item, "unit", finding->unit);
-    cJSON_AddStringToObject(item, "says", finding->says);
-}
-
-static void add_series(cJSON *section, const struct invar_series *series)
-{
-    cJSON *item = cJSON_AddObjectToObject(section, series->name);
-    cJSON *values = cJSON_AddArrayToObject(item, "values");
-    for (int64_t i = 0; i < series->count; i++)
-        cJSON_AddItemToArray(values, json_number(series->value[i]));
-    cJSON_AddStringToObject(item, "unit", series->unit);
-    cJSON_AddStringToObject(item, "says", series->says);
-}
-
-static void add_options(cJSON *results, const struct invar_inspect_options *options)
-{
-    cJSON *item = cJSON_AddObjectToObject(results, "options");
-    for (const struct invar_option *o = invar_inspect_option_table; o->name; o++) {
-        const char *at = (const char *)options + o->offset;
-        if (o->kind == INVAR_OPTION_INT) {
-            int64_t value;
-            memcpy(&value, at, sizeof value);
-            cJSON_AddNumberToObject(item, o->name, (double)value);
-        } else if (o->kind == INVAR_OPTION_REAL) {
-            double value;
-            memcpy(&value, at, sizeof value);
-            cJSON_AddNumberToObject(item, o->name, value);
-        } else {
-            struct invar_real_list list;
-            memcpy(&list, at, sizeof list);
-            cJSON_AddItemToObject(item, o->name, cJSON_CreateDoubleArray(list.value, list.count));
-        }
-    }
-}
-
-void inspect_to_json(const struct invar_inspection *inspection, const struct invar_inspect_options *options,
-                     cJSON *results)
-{
-    cJSON_AddNumberToObject(results, "samples", (double)inspection->samples);
-    cJSON_AddNumberToObject(results, "labelled", (double)inspection->labelled);
-    cJSON_AddNumberToObject(results, "h_width", (double)inspection->h_width);
-    cJSON_AddItemToObject(results, "z_width",
-                          inspection->z_width ? cJSON_CreateNumber((double)inspection->z_width) : cJSON_CreateNull());
-    if (inspection->perturbed[0])
-        cJSON_AddStringToObject(results, "perturbed", inspection->perturbed);
-    add_options(results, options);
-    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++) {
-        const struct invar_findings *findings = &inspection->section[s];
-        cJSON *section = cJSON_AddObjectToObject(results, findings->name);
-        if (!findings->present)
-            cJSON_AddStringToObject(section, "absent", findings->absent);
-        for (int i = 0; findings->present && i < findings->count; i++)
-            add_finding(section, &findings->finding[i]);
-        for (int i = 0; findings->present && i < findings->series_count; i++)
-            add_series(section, &findings->series[i]);
-    }
-    cJSON *warnings = cJSON_AddArrayToObject(results, "warnings");
-    for (int i = 0; i < inspection->warning_count; i++) {
-        cJSON *warning = cJSON_CreateObject();
-        cJSON_AddStringToObject(warning, "collapse", inspection->warning[i].name);
-        cJSON_AddStringToObject(warning, "says", inspection->warning[i].says);
-        cJSON_AddItemToArray(warnings, warning);
-    }
-}
-
-/* ---- text ---- */
 
 enum { BAR = 30, DECADES = 6 };
 

@@ -2,6 +2,7 @@
 /* Results, failures and interruption as a terminal wants them. */
 #include "cli/cli.h"
 #include "base/json.h"
+#include "run/results.h"
 
 #include <math.h>
 #include <time.h>
@@ -34,6 +35,20 @@ int cli_print_json(cJSON *object)
     return text ? CLI_DONE : CLI_FAILED;
 }
 
+int cli_print_results(struct invar_results *results, const char *name, const char *value)
+{
+    struct invar_error err = {0};
+
+    cJSON_AddStringToObject(results->root, name, value);
+    char *text = json_print(results->root, true, "the JSON text", &err);
+    if (text)
+        puts(text);
+    else
+        cli_fail(&err);
+    cJSON_free(text);
+    return text ? CLI_DONE : CLI_FAILED;
+}
+
 const char *cli_bytes(double bytes, char *out, size_t size)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
@@ -60,13 +75,6 @@ const char *cli_duration(double seconds, char *out, size_t size)
             snprintf(out, size, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
     }
     return out;
-}
-
-double cli_seconds(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 /* A second signal meets the default action, so a run that hangs can still be ended; one that follows the

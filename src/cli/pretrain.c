@@ -3,7 +3,7 @@
 #include "cli/cli.h"
 #include "invar/file.h"
 #include "invar/report.h"
-#include "invar/train.h"
+#include "invar/run.h"
 
 #include <errno.h>
 #include <math.h>
@@ -120,12 +120,11 @@ static bool make_run_folder(const char *name, char *out, struct invar_error *err
 
 static bool load_recipe(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
-    char stored[PATH_SIZE];
-    const char *name = arguments->recipe.count ? arguments->recipe.item[0] : stored;
+    const struct cli_list *changed = &arguments->assignments;
 
-    if (!arguments->recipe.count && !invar_path_join(stored, sizeof stored, arguments->run, "recipe.yaml", err))
-        return false;
-    session->recipe = invar_recipe_load(name, arguments->assignments.item, arguments->assignments.count, err);
+    session->recipe = arguments->recipe.count
+                          ? invar_recipe_load(arguments->recipe.item[0], changed->item, changed->count, err)
+                          : invar_run_recipe(arguments->run, changed->item, changed->count, err);
     if (!session->recipe)
         return false;
     if (!arguments->run)
@@ -298,7 +297,7 @@ static int print_result(const struct session *session, double seconds, bool json
 
 static int train(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
-    const double started = cli_seconds();
+    const double started = invar_seconds();
     bool ok;
 
     session->metrics = invar_metrics_open(session->folder, invar_trainer_steps_done(session->trainer), err);
@@ -309,7 +308,7 @@ static int train(struct session *session, const struct arguments *arguments, str
     cli_progress_start(&session->progress, "training", "samples");
     ok = invar_trainer_run(session->trainer, err);
     cli_progress_end(&session->progress);
-    return ok ? print_result(session, cli_seconds() - started, arguments->json) : cli_fail(err);
+    return ok ? print_result(session, invar_seconds() - started, arguments->json) : cli_fail(err);
 }
 
 static int run(const struct arguments *arguments)

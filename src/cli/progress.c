@@ -59,7 +59,7 @@ void cli_progress_start(struct cli_progress *progress, const char *what, const c
     memset(progress, 0, sizeof *progress);
     progress->what = what;
     progress->unit = unit;
-    progress->started = progress->shown = cli_seconds();
+    progress->started = progress->shown = invar_seconds();
     progress->rate = progress->remaining = -1;
 }
 
@@ -117,7 +117,7 @@ void cli_progress_update(struct cli_progress *progress, int64_t done, int64_t to
 {
     char text[320];
     const int columns = terminal_columns();
-    double now = cli_seconds();
+    double now = invar_seconds();
 
     progress->done = done;
     progress->total = total;

@@ -51,10 +51,10 @@ static int say(const struct arguments *arguments, const char *path, bool in_trai
 /* Sleeps in short pieces, so that Ctrl-C is heard at once. */
 static void wait_for(int64_t seconds)
 {
-    const double end = cli_seconds() + (double)seconds;
+    const double end = invar_seconds() + (double)seconds;
     const struct timespec piece = {.tv_nsec = 100000000};
 
-    while (!cli_stop && cli_seconds() < end)
+    while (!cli_stop && invar_seconds() < end)
         nanosleep(&piece, NULL);
 }
 

@@ -5,12 +5,12 @@
 #include "invar/log.h"
 #include "invar/memory.h"
 #include "invar/random.h"
+#include "invar/watch.h"
 
 #include <math.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FIELD(name) offsetof(struct invar_probe_options, name)
 const struct invar_option invar_probe_option_table[] = {
@@ -38,13 +38,6 @@ struct probe {
     struct preconditioner *preconditioner; /* of all training rows */
     double *weight;                        /* [classes][D + 1] */
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 /* [classes][D + 1], the bias last, into weight [classes][D] and bias [classes]. */
 static void unpack(const double *packed, int classes, int64_t cols, double *weight, double *bias)
@@ -249,7 +242,7 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
                      struct invar_probe_result *out, struct invar_error *err)
 {
     bool ok = false;
-    double started = seconds_now();
+    double started = invar_seconds();
     struct invar_probe_result result = {.l2 = options->l2.value[0]};
     struct probe probe = {.train = train, .labels = train_labels, .options = options, .classes = classes};
     struct labelled_rows rows = {train, train_labels, NULL, train->rows};
@@ -266,7 +259,7 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
     result.train_count = train->rows;
     result.test_count = test ? test->rows : 0;
     result.dimensions = train->cols;
-    result.seconds = seconds_now() - started;
+    result.seconds = invar_seconds() - started;
     *out = result;
     ok = true;
 done:

@@ -7,13 +7,13 @@
 #include "invar/memory.h"
 #include "invar/random.h"
 #include "invar/regression.h"
+#include "invar/watch.h"
 
 #include <math.h>
 #include <omp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define FIELD(name) offsetof(struct invar_ridge_options, name)
 const struct invar_option invar_ridge_option_table[] = {
@@ -46,13 +46,6 @@ struct fit {
     double *solution;    /* [strengths][size] */
     double *weight;      /* [strengths][cols], of standardised features */
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void fit_free(struct fit *f)
 {
@@ -439,7 +432,7 @@ bool invar_ridge_fit(const struct invar_matrix *train, const double *train_targe
                      const double *test_targets, const struct invar_ridge_options *options,
                      struct invar_ridge_result *out, struct invar_error *err)
 {
-    const double started = seconds_now();
+    const double started = invar_seconds();
     struct invar_ridge_options sorted = *options;
     struct invar_ridge_result result = {.train_count = train->rows, .dimensions = train->cols};
 
@@ -452,7 +445,7 @@ bool invar_ridge_fit(const struct invar_matrix *train, const double *train_targe
         invar_ridge_result_free(&result);
         return false;
     }
-    result.seconds = seconds_now() - started;
+    result.seconds = invar_seconds() - started;
     *out = result;
     return true;
 }

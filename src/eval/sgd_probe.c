@@ -6,11 +6,11 @@
 #include "invar/log.h"
 #include "invar/memory.h"
 #include "base/threads.h"
+#include "invar/watch.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define FIELD(name) offsetof(struct invar_sgd_probe_options, name)
 const struct invar_option invar_sgd_probe_option_table[] = {
@@ -72,13 +72,6 @@ struct work {
     int best_candidate, last_candidate;
     int64_t best_epoch;
 };
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
 
 static void measured_free(struct measured *part)
 {
@@ -344,7 +337,7 @@ bool invar_sgd_probe(const struct invar_sgd_probe_work *work, const struct invar
 {
     THREADS_FOR(invar_device_threads(work->device));
     const struct invar_dataset_info *info = invar_dataset_info(work->dataset);
-    const double started = seconds_now();
+    const double started = invar_seconds();
     struct invar_sgd_probe_result result = {0};
     struct work w = {.given = work,
                      .options = options,
@@ -361,7 +354,7 @@ bool invar_sgd_probe(const struct invar_sgd_probe_work *work, const struct invar
     w.total = w.steps_per_epoch * options->epochs;
     if (!create_bank(&w, err) || !train(&w, err) || !finish(&w, &result, err))
         goto done;
-    result.seconds = seconds_now() - started;
+    result.seconds = invar_seconds() - started;
     *out = result;
     result = (struct invar_sgd_probe_result){0};
     ok = true;

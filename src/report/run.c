@@ -5,9 +5,9 @@
 #include "invar/data.h"
 #include "invar/file.h"
 #include "invar/memory.h"
-#include "invar/train.h"
 #include "invar/version.h"
 #include "report/run_series.h"
+#include "run/recipe.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -41,13 +41,13 @@ static bool forgive(struct report_run *run, const struct invar_error *found, str
 /* ---- recipe.yaml ---- */
 
 /* The recipe as this version resolves it: with the defaults of options that it lacks. NULL: it cannot be read so. */
-static struct invar_node *complete(const char *path, struct invar_error *err)
+static struct invar_node *complete(const char *folder, struct invar_error *err)
 {
-    struct invar_recipe *recipe = invar_recipe_load(path, NULL, 0, err);
+    struct invar_recipe *recipe = invar_run_recipe(folder, NULL, 0, err);
     struct invar_text text = {0};
     struct invar_node *node = NULL;
     if (recipe && invar_recipe_write(recipe, &text, err))
-        node = invar_node_parse(text.data, text.size, path, err);
+        node = invar_node_parse(text.data, text.size, folder, err);
     invar_text_free(&text);
     invar_recipe_free(recipe);
     return node;
@@ -64,10 +64,10 @@ static int count_options(const struct invar_node *node)
 }
 
 /* Keeps what this version makes of the recipe, so that runs of older versions have the same options. */
-static bool use_completed(struct report_run *run, const char *path, struct invar_error *err)
+static bool use_completed(struct report_run *run, struct invar_error *err)
 {
     struct invar_error found = {0};
-    struct invar_node *completed = complete(path, &found);
+    struct invar_node *completed = complete(run->folder, &found);
     if (!completed)
         return forgive(run, &found, err);
     run->defaulted = count_options(completed) - count_options(run->recipe);
@@ -79,7 +79,7 @@ static bool use_completed(struct report_run *run, const char *path, struct invar
 static bool read_recipe(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
-    run->recipe = invar_node_read(path, &found);
+    run->recipe = run_recipe_node(run->folder, &found);
     if (!run->recipe)
         return forgive(run, &found, err);
     if (!invar_node_is_mapping(run->recipe)) {
@@ -89,7 +89,7 @@ static bool read_recipe(struct report_run *run, const char *path, struct invar_e
                         path);
         return forgive(run, &found, err);
     }
-    return use_completed(run, path, err) &&
+    return use_completed(run, err) &&
            report_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err);
 }
 

@@ -2,6 +2,7 @@
 /* A run opened for a report: its recipe, its encoder where it is there, its data. */
 #include "report/subject.h"
 #include "eval/runner.h"
+#include "invar/run.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 
@@ -77,16 +78,15 @@ static bool open_dataset(struct report_subject *subject, struct report_store *st
 bool report_subject_open(struct report_subject *subject, struct report_store *store, const char *folder,
                          const struct invar_report_options *options, struct invar_error *err)
 {
-    char recipe[PATH_SIZE], encoder[PATH_SIZE];
+    char encoder[PATH_SIZE];
 
     *subject = (struct report_subject){.folder = folder};
-    if (!invar_path_join(recipe, sizeof recipe, folder, "recipe.yaml", err) ||
-        !invar_path_join(encoder, sizeof encoder, folder, "encoder.safetensors", err))
+    if (!invar_path_join(encoder, sizeof encoder, folder, "encoder.safetensors", err))
         return false;
     if (!store->device && !(store->device = invar_device_open("cpu", (int)options->threads, err)))
         return false;
     subject->device = store->device;
-    subject->recipe = invar_recipe_load(recipe, NULL, 0, err);
+    subject->recipe = invar_run_recipe(folder, NULL, 0, err);
     if (!subject->recipe)
         return false;
     if (invar_path_exists(encoder) && !(subject->encoder = invar_encoder_read(encoder, err)))

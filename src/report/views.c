@@ -3,19 +3,18 @@
  * What the network sees: the first samples of the training's first epoch, plain, under the views that the recipe draws,
  * and under those that its adversary perturbs.
  */
-#include "invar/file.h"
 #include "invar/memory.h"
-#include "invar/perturber.h"
 #include "invar/random.h"
 #include "report/json.h"
 #include "report/picture.h"
 #include "report/subject.h"
+#include "run/recipe.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_SIZE = 4096, PICTURES = 8, TABLE_ROWS = 3, TABLE_PLACES = 40 };
+enum { PICTURES = 8, TABLE_ROWS = 3, TABLE_PLACES = 40 };
 
 struct views {
     const struct report_subject *subject;
@@ -107,25 +106,15 @@ static bool perturb(struct views *v, struct invar_error *err)
     const struct invar_adversary_options *o = &s->recipe->adversary;
     const size_t floats = (size_t)(o->views.count * v->count * v->size);
     struct invar_perturber *perturber = NULL;
-    char generator[PATH_SIZE];
     bool ok = false;
 
     if (!s->encoder)
         return invar_error_set(err, INVAR_ERROR_FILE, "the generator is written when training ends");
-    if (!invar_path_join(generator, sizeof generator, s->folder, "generator.safetensors", err))
-        return false;
-    const struct invar_perturber_options options = {
-        .kind = o->kind,
-        .file = generator,
-        .build = {.widths = o->widths, .noise = o->noise, .blocks = o->blocks},
-        .eps = o->eps,
-        .ball = (enum invar_ball)o->p,
-        .views = o->views,
-        .batch = v->count,
-    };
     v->perturbed = invar_alloc(floats, sizeof(float), err);
     v->added = invar_alloc(floats, sizeof(float), err);
-    perturber = v->perturbed && v->added ? invar_perturber_open(s->device, s->encoder, &s->info, &options, err) : NULL;
+    perturber = v->perturbed && v->added
+                    ? run_perturber_open(s->folder, s->recipe, s->device, s->encoder, &s->info, v->count, err)
+                    : NULL;
     ok = perturber != NULL;
     for (int k = 0; ok && k < o->views.count; k++)
         ok = perturb_view(v, perturber, o->views.value[k], k, err);

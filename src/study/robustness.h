@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef INVAR_CLI_ROBUSTNESS_H
-#define INVAR_CLI_ROBUSTNESS_H
+#ifndef INVAR_STUDY_ROBUSTNESS_H
+#define INVAR_STUDY_ROBUSTNESS_H
 
-#include "cli/run.h"
 #include "invar/robustness.h"
+#include "invar/study.h"
+#include "run/results.h"
 
 enum { ROBUSTNESS_MAX_CELLS = 64 * INVAR_CORRUPTION_SEVERITIES, ROBUSTNESS_FORMAT = 1 };
 
@@ -49,11 +50,8 @@ cJSON *robustness_protocol(const struct robustness_plan *plan);
 /** Adds "clean", "corruptions", and the means over the 15 and over all 19 where these are all there. */
 void robustness_add(cJSON *object, const struct robustness_plan *plan, const struct robustness_result *result,
                     const struct robustness_reference *reference);
-/** Text for people: what robustness_add has made of one encoder, called title. */
-void robustness_print(const cJSON *object, const struct robustness_plan *plan, const char *title);
-
-/** A PNG of two test images: a row a corruption, and across, for each of them, clean and the severities. */
-bool robustness_show(struct cli_run *run, const struct robustness_plan *plan, const char *path,
-                     struct invar_error *err);
+/** The plan of a request on the data of a run. False with err; free its pictures in either case. */
+bool study_robustness_plan(const struct invar_robustness_request *request, const struct invar_run *run,
+                           struct robustness_plan *plan, struct invar_error *err);
 
 #endif

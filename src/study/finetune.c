@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Fine-tuning: the run's encoder and a linear head trained on labels, stages near the input more slowly. */
-#include "cli/inspect.h"
-#include "cli/probe.h"
-#include "cli/probe_training.h"
+#include "study/study.h"
+#include "run/recipe.h"
+#include "study/training.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 
+#include <stdio.h>
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -13,8 +14,8 @@
 /* Of few labels a tenth would be too few to stop by. */
 #define HELD_OUT_OF_FEW 0.25
 
-#define FIELD(name) offsetof(struct probe_finetune_options, name)
-const struct invar_option probe_finetune_option_table[] = {
+#define FIELD(name) offsetof(struct study_finetune_options, name)
+const struct invar_option study_finetune_option_table[] = {
     {"epochs", INVAR_OPTION_REAL, FIELD(epochs), "10", 1e-6, 1e6, NULL, "passes over the labelled samples"},
     {"minimum_steps", INVAR_OPTION_INT, FIELD(minimum_steps), "200", 1, 1e9, NULL,
      "at least so many steps, however few labels there are"},
@@ -50,19 +51,19 @@ const struct invar_option probe_finetune_option_table[] = {
 };
 
 /* The run's own weights as what training starts from. */
-static bool start_from_run(const struct cli_run *run, struct invar_recipe *recipe, struct invar_error *err)
+static bool start_from_run(const struct invar_run *run, struct invar_recipe *recipe, struct invar_error *err)
 {
     return invar_path_join(recipe->init, sizeof recipe->init, run->folder, "encoder.safetensors", err);
 }
 
-static bool set_views(const struct cli_run *run, struct probe_finetune_options *o, struct invar_recipe *recipe,
+static bool set_views(const struct invar_run *run, struct study_finetune_options *o, struct invar_recipe *recipe,
                       struct invar_error *err)
 {
-    struct inspect_recipe read;
+    struct run_recipe read;
     struct invar_view_options views;
     bool plain;
 
-    if (!inspect_recipe_read(run->folder, &read, err) ||
+    if (!run_recipe_read(run->folder, &read, err) ||
         !invar_probe_views_resolve(&o->views, invar_dataset_info(run->dataset), read.found ? &read.views : NULL, &views,
                                    &plain, err))
         return false;
@@ -73,8 +74,8 @@ static bool set_views(const struct cli_run *run, struct probe_finetune_options *
 }
 
 /* The recipe of one training; *o becomes what is used. count: labelled samples. */
-static struct invar_recipe *make_recipe(const struct cli_run *run, bool random, int64_t count,
-                                        struct probe_finetune_options *o, struct invar_error *err)
+static struct invar_recipe *make_recipe(const struct invar_run *run, bool random, int64_t count,
+                                        struct study_finetune_options *o, struct invar_error *err)
 {
     char lr[64], decay[64], kind[64], extra[64];
     const char *overrides[] = {kind, lr, decay, extra};
@@ -85,7 +86,7 @@ static struct invar_recipe *make_recipe(const struct cli_run *run, bool random, 
     snprintf(lr, sizeof lr, "optimiser.lr=%.17g", o->lr);
     snprintf(decay, sizeof decay, "optimiser.weight_decay=%.17g", o->weight_decay);
     snprintf(extra, sizeof extra, "optimiser.lr_scaling=%s", o->lr_scaling ? "linear" : "none");
-    recipe = probe_training_recipe(run, overrides, sizeof overrides / sizeof *overrides, err);
+    recipe = study_training_recipe(run, overrides, sizeof overrides / sizeof *overrides, err);
     if (!recipe)
         return NULL;
     training = &recipe->training;
@@ -108,10 +109,10 @@ static struct invar_recipe *make_recipe(const struct cli_run *run, bool random, 
     return recipe;
 }
 
-static struct probe_training *train(struct cli_run *run, bool random, struct probe_finetune_options *o,
+static struct study_training *train(struct invar_run *run, bool random, struct study_finetune_options *o,
                                     const int64_t *samples, int64_t count, struct invar_error *err)
 {
-    const struct probe_training_plan plan = {.what = "fine-tuning",
+    const struct study_training_plan plan = {.what = "fine-tuning",
                                              .samples = samples,
                                              .count = count,
                                              .held_out = o->held_out,
@@ -121,19 +122,19 @@ static struct probe_training *train(struct cli_run *run, bool random, struct pro
                                              .patience = o->patience,
                                              .layer_decay = o->layer_decay,
                                              .probe_head = o->head == 0};
-    const int64_t all = probe_count_labelled(run->dataset, INVAR_TRAIN);
+    const int64_t all = invar_run_labelled(run->dataset, INVAR_TRAIN);
     struct invar_recipe *recipe = make_recipe(run, random, samples ? count : all, o, err);
 
-    return recipe ? probe_training_run(run, recipe, &plan, err) : NULL;
+    return recipe ? study_training_run(run, recipe, &plan, err) : NULL;
 }
 
-static const struct probe_training_state *reported(const struct probe_training *s,
-                                                   const struct probe_finetune_options *o)
+static const struct study_training_state *reported(const struct study_training *s,
+                                                   const struct study_finetune_options *o)
 {
     return o->report == INVAR_PROBE_BEST ? &s->best : &s->last;
 }
 
-static void add_state(cJSON *object, const char *name, const struct probe_training_state *state, bool on_test)
+static void add_state(cJSON *object, const char *name, const struct study_training_state *state, bool on_test)
 {
     cJSON *item = cJSON_AddObjectToObject(object, name);
 
@@ -145,30 +146,30 @@ static void add_state(cJSON *object, const char *name, const struct probe_traini
         cJSON_AddNumberToObject(item, "held_out_top1", state->held_out_top1);
 }
 
-static void add_data(cJSON *object, const struct cli_run *run, int64_t train_count)
+static void add_data(cJSON *object, const struct invar_run *run, int64_t train_count)
 {
     cJSON_AddStringToObject(object, "precision", invar_precision_name(run->trained_in));
-    cli_run_add_data(invar_dataset_info(run->dataset), object);
+    run_add_data(invar_dataset_info(run->dataset), object);
     cJSON_AddNumberToObject(object, "train_count", (double)train_count);
-    cJSON_AddNumberToObject(object, "test_count", (double)probe_count_labelled(run->dataset, INVAR_TEST));
+    cJSON_AddNumberToObject(object, "test_count", (double)invar_run_labelled(run->dataset, INVAR_TEST));
 }
 
-static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_settings *settings,
+static cJSON *measure_all(struct invar_run *run, bool random, const struct study_settings *settings,
                           struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    struct probe_settings used = *settings;
-    struct probe_finetune_options *o = &used.finetune;
-    struct probe_training *s = train(run, random, o, NULL, 0, err);
+    struct study_settings used = *settings;
+    struct study_finetune_options *o = &used.finetune;
+    struct study_training *s = train(run, random, o, NULL, 0, err);
     cJSON *object;
 
     if (!s)
         return NULL;
     object = cJSON_CreateObject();
-    probe_add_accuracy(object, &reported(s, o)->test);
-    if (!probe_add_groups(object, &reported(s, o)->test, reported(s, o)->test.index, settings, err)) {
+    study_add_accuracy(object, &reported(s, o)->test);
+    if (!study_add_groups(object, &reported(s, o)->test, reported(s, o)->test.index, settings, err)) {
         cJSON_Delete(object);
-        probe_training_free(s);
+        study_training_free(s);
         return NULL;
     }
     add_state(object, "best", &s->best, o->choose == INVAR_PROBE_TEST);
@@ -177,19 +178,19 @@ static cJSON *measure_all(struct cli_run *run, bool random, const struct probe_s
     if (s->held_out)
         cJSON_AddNumberToObject(object, "held_out_count", (double)s->held_out);
     cJSON_AddNumberToObject(object, "seconds", s->seconds);
-    add_data(object, run, probe_count_labelled(run->dataset, INVAR_TRAIN));
-    cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
+    add_data(object, run, invar_run_labelled(run->dataset, INVAR_TRAIN));
+    cJSON_AddNumberToObject(object, "dimensions", (double)invar_run_width(run));
     if (info->class_names)
         cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
-    probe_add_protocol(object, &used);
-    probe_training_free(s);
+    study_add_protocol(object, &used);
+    study_training_free(s);
     return object;
 }
 
 /* Trains on every draw; top1 and last [draws], of the reported and of the last step. */
-static bool train_draws(struct cli_run *run, bool random, const struct probe_settings *settings,
-                        const struct probe_labels *few, struct probe_finetune_options *used, int64_t *index,
-                        double *top1, double *last, struct probe_measures *mean, int64_t *drawn,
+static bool train_draws(struct invar_run *run, bool random, const struct study_settings *settings,
+                        const struct study_labels *few, struct study_finetune_options *used, int64_t *index,
+                        double *top1, double *last, struct study_measures *mean, int64_t *drawn,
                         struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
@@ -197,7 +198,7 @@ static bool train_draws(struct cli_run *run, bool random, const struct probe_set
     for (int64_t draw = 0; draw < settings->draws; draw++) {
         const struct invar_label_draw how = {
             .per_class = few->per_class, .fraction = few->fraction, .seed = settings->finetune.seed, .draw = 1 + draw};
-        struct probe_training *s;
+        struct study_training *s;
         *used = settings->finetune;
         if (!settings->held_out_given)
             used->held_out = HELD_OUT_OF_FEW;
@@ -209,38 +210,38 @@ static bool train_draws(struct cli_run *run, bool random, const struct probe_set
             return false;
         top1[draw] = reported(s, used)->test.top1;
         last[draw] = s->last.test.top1;
-        probe_measures_average(mean, &reported(s, used)->test, settings->draws);
-        probe_training_free(s);
+        study_measures_average(mean, &reported(s, used)->test, settings->draws);
+        study_training_free(s);
     }
     return true;
 }
 
-static cJSON *measure_few(struct cli_run *run, bool random, const struct probe_settings *settings,
-                          const struct probe_labels *labels, struct invar_error *err)
+static cJSON *measure_few(struct invar_run *run, bool random, const struct study_settings *settings,
+                          const struct study_labels *labels, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    const double started = cli_seconds();
-    struct probe_settings used = *settings;
+    const double started = invar_seconds();
+    struct study_settings used = *settings;
     double *top1 = invar_alloc((size_t)settings->draws, sizeof *top1, err);
     double *last = invar_alloc((size_t)settings->draws, sizeof *last, err);
     int64_t *index = invar_alloc((size_t)info->count[INVAR_TRAIN], sizeof *index, err), drawn = 0;
-    struct probe_measures mean = {0};
+    struct study_measures mean = {0};
     cJSON *object = NULL;
 
     if (!top1 || !last || !index ||
         !train_draws(run, random, settings, labels, &used.finetune, index, top1, last, &mean, &drawn, err))
         goto done;
     object = cJSON_CreateObject();
-    probe_add_interval(object, top1, settings->draws);
-    probe_add_measures(object, &mean);
+    study_add_interval(object, top1, settings->draws);
+    study_add_measures(object, &mean);
     cJSON_AddStringToObject(object, "labels", labels->text);
     cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
     cJSON_AddItemToObject(object, "last_top1_by_draw", cJSON_CreateDoubleArray(last, (int)settings->draws));
-    cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
+    cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
     add_data(object, run, drawn);
-    cJSON_AddNumberToObject(object, "drawn_from", (double)probe_count_labelled(run->dataset, INVAR_TRAIN));
-    cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
-    probe_add_protocol(object, &used);
+    cJSON_AddNumberToObject(object, "drawn_from", (double)invar_run_labelled(run->dataset, INVAR_TRAIN));
+    cJSON_AddNumberToObject(object, "dimensions", (double)invar_run_width(run));
+    study_add_protocol(object, &used);
 done:
     invar_free(top1);
     invar_free(last);
@@ -248,10 +249,10 @@ done:
     return object;
 }
 
-cJSON *probe_measure_finetune(struct cli_run *run, bool random, const struct probe_settings *settings,
-                              const struct probe_labels *labels, struct invar_error *err)
+cJSON *study_measure_finetune(struct invar_run *run, bool random, const struct study_settings *settings,
+                              const struct study_labels *labels, struct invar_error *err)
 {
-    struct probe_settings own = *settings;
+    struct study_settings own = *settings;
     const bool few = labels->per_class > 0 || labels->fraction > 0;
 
     if (random) /* nothing was learned that later layers should keep */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* invar robustness RUN --show FILE: what the corruptions look like. */
-#include "cli/robustness.h"
+/* What the corruptions look like. */
+#include "report/robustness_show.h"
+#include "invar/log.h"
 #include "invar/memory.h"
 #include "invar/report.h"
 #include "invar/view.h"
@@ -16,7 +17,7 @@ struct images {
 };
 
 /* Test images, evenly spread, at the size that the encoder sees. */
-static bool read_images(struct images *images, struct cli_run *run, const struct robustness_plan *plan,
+static bool read_images(struct images *images, struct invar_run *run, const struct robustness_plan *plan,
                         struct invar_error *err)
 {
     struct invar_dataset_info info = *invar_dataset_info(run->dataset);
@@ -56,7 +57,7 @@ done:
     return ok;
 }
 
-bool robustness_show(struct cli_run *run, const struct robustness_plan *plan, const char *path, struct invar_error *err)
+static bool draw(struct invar_run *run, const struct robustness_plan *plan, const char *path, struct invar_error *err)
 {
     const size_t size = (size_t)plan->height * (size_t)plan->width * (size_t)plan->channels;
     const struct invar_corruption_options how = {
@@ -80,5 +81,18 @@ bool robustness_show(struct cli_run *run, const struct robustness_plan *plan, co
                                                  .severity_count = plan->severity_count};
     ok = ok && invar_corruption_sheet_write(path, &sheet, &how, err);
     invar_free(images.clean);
+    return ok;
+}
+
+bool report_robustness_show(struct invar_run *run, const struct invar_robustness_request *request, const char *path,
+                            struct invar_error *err)
+{
+    struct robustness_plan plan;
+    const bool ok = study_robustness_plan(request, run, &plan, err) && draw(run, &plan, path, err);
+
+    if (ok)
+        invar_log(INVAR_LOG_INFO, "%s: two test images under %d corruptions at %d severities", path,
+                  plan.corruption_count, plan.severity_count);
+    invar_frost_free(plan.pictures);
     return ok;
 }

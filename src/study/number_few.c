@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ridge regression with few labels: several draws of rows, the mean of what they give and how sure it is. */
-#include "cli/probe.h"
+#include "study/study.h"
 #include "invar/memory.h"
 #include "invar/random.h"
 
@@ -14,24 +14,24 @@ struct draws {
     int64_t used; /* rows of a draw */
 };
 
-static bool count_rows(const struct probe_labels *few, int64_t rows, int64_t *out, struct invar_error *err)
+static bool count_rows(const struct study_labels *few, int64_t rows, int64_t *out, struct invar_error *err)
 {
     const int64_t part = few->per_class > 0 ? few->per_class : llround(few->fraction * (double)rows);
 
     if (few->per_class > rows)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "--labels %s: %lld training samples have a label: ask for so many or less, or "
+                               "labels %s: %lld training samples have a label: ask for so many or less, or "
                                "for all",
                                few->text, (long long)rows);
     *out = part;
     return part >= 2 ||
            invar_error_set(err, INVAR_ERROR_DATA,
-                           "--labels %s of %lld training samples is %lld; a regression needs 2 at least: ask for more",
+                           "labels %s of %lld training samples is %lld; a regression needs 2 at least: ask for more",
                            few->text, (long long)rows, (long long)part);
 }
 
 /* The first rows of a shuffled order. */
-static void take_rows(const struct probe_numbers *n, const struct probe_settings *settings, int64_t draw,
+static void take_rows(const struct study_numbers *n, const struct study_settings *settings, int64_t draw,
                       int64_t *order, const struct invar_matrix *features, double *targets)
 {
     const int64_t rows = n->train->features.shape[0];
@@ -49,7 +49,7 @@ static void take_rows(const struct probe_numbers *n, const struct probe_settings
     }
 }
 
-static bool measure_draws(const struct probe_numbers *n, const struct probe_settings *settings, struct draws *out,
+static bool measure_draws(const struct study_numbers *n, const struct study_settings *settings, struct draws *out,
                           struct invar_error *err)
 {
     const int64_t rows = n->train->features.shape[0], cols = n->train->features.shape[1];
@@ -99,11 +99,11 @@ static void add_mean(cJSON *object, const double *r2, int64_t draws)
     }
 }
 
-cJSON *probe_measure_number_few(const struct probe_numbers *numbers, const struct invar_dataset_info *info,
-                                const struct probe_settings *settings, const struct probe_labels *labels,
+cJSON *study_measure_number_few(const struct study_numbers *numbers, const struct invar_dataset_info *info,
+                                const struct study_settings *settings, const struct study_labels *labels,
                                 struct invar_error *err)
 {
-    const double started = cli_seconds();
+    const double started = invar_seconds();
     struct draws draws = {.r2 = invar_alloc((size_t)settings->draws, sizeof *draws.r2, err),
                           .alpha = invar_alloc((size_t)settings->draws, sizeof *draws.alpha, err)};
     cJSON *object = NULL;
@@ -115,16 +115,16 @@ cJSON *probe_measure_number_few(const struct probe_numbers *numbers, const struc
     add_mean(object, draws.r2, settings->draws);
     cJSON_AddNumberToObject(object, "mae", draws.mae);
     cJSON_AddNumberToObject(object, "mse", draws.mse);
-    probe_add_spearman(object, draws.spearman);
+    study_add_spearman(object, draws.spearman);
     cJSON_AddStringToObject(object, "label_kind", "number");
     cJSON_AddStringToObject(object, "labels", labels->text);
     cJSON_AddItemToObject(object, "r2_by_draw", cJSON_CreateDoubleArray(draws.r2, (int)settings->draws));
     cJSON_AddItemToObject(object, "alpha_by_draw", cJSON_CreateDoubleArray(draws.alpha, (int)settings->draws));
-    cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
-    probe_add_data(object, numbers->train, numbers->test, info);
+    cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
+    study_add_data(object, numbers->train, numbers->test, info);
     cJSON_AddNumberToObject(object, "drawn_from", (double)numbers->train->features.shape[0]);
     cJSON_ReplaceItemInObjectCaseSensitive(object, "train_count", cJSON_CreateNumber((double)draws.used));
-    probe_add_protocol(object, settings);
+    study_add_protocol(object, settings);
 done:
     invar_free(draws.r2);
     invar_free(draws.alpha);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Training on labels with a look at a held-out part now and then: training, which knows no evaluation, and evaluation,
  * which knows no training, joined. */
-#include "cli/probe_training.h"
-#include "invar/file.h"
+#include "study/training.h"
 #include "invar/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
-enum { PATH_SIZE = 4096, MAX_OVERRIDES = 32 };
+enum { MAX_OVERRIDES = 32 };
 
 /* The penalty of a fitted head where there is nothing to choose it by. */
 #define SINGLE_L2 0.01
@@ -17,7 +17,7 @@ struct kept {
     float *encoder, *encoder_statistics, *head, *head_statistics;
 };
 
-void probe_training_free(struct probe_training *s)
+void study_training_free(struct study_training *s)
 {
     if (!s)
         return;
@@ -38,10 +38,10 @@ static void kept_free(struct kept *kept)
 }
 
 /* Values of other samples would make labels wrong. */
-struct invar_recipe *probe_training_recipe(const struct cli_run *run, const char *const *overrides, int count,
+struct invar_recipe *study_training_recipe(const struct invar_run *run, const char *const *overrides, int count,
                                            struct invar_error *err)
 {
-    char path[PATH_SIZE], head[128];
+    char head[128];
     const char *all[MAX_OVERRIDES] = {head,
                                       "terms={cross_entropy: {}}",
                                       "predictor=null",
@@ -64,13 +64,11 @@ struct invar_recipe *probe_training_recipe(const struct cli_run *run, const char
         used++;
     for (int i = 0; i < count; i++)
         all[used++] = overrides[i];
-    if (!invar_path_join(path, sizeof path, run->folder, "recipe.yaml", err))
-        return NULL;
-    return invar_recipe_load(path, all, used, err);
+    return invar_run_recipe(run->folder, all, used, err);
 }
 
 /* Which of the samples are held out and which are trained on. */
-static bool draw_held_out(struct probe_training *s, const struct cli_run *run, struct invar_error *err)
+static bool draw_held_out(struct study_training *s, const struct invar_run *run, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     const int64_t *all = invar_dataset_labels(run->dataset, INVAR_TRAIN), *samples = s->plan.samples;
@@ -111,7 +109,7 @@ done:
 
 /* Strengths of the penalty: as the linear probe chooses them, but where less than one sample a class would be held out
  * there may be none to choose by. */
-static struct invar_probe_options head_options(const struct probe_training *s, int classes)
+static struct invar_probe_options head_options(const struct study_training *s, int classes)
 {
     struct invar_probe_options options;
 
@@ -126,7 +124,7 @@ static struct invar_probe_options head_options(const struct probe_training *s, i
 }
 
 /* The linear probe of the encoder as it is, of the samples that are trained on, becomes the head. */
-static bool fit_head(struct probe_training *s, const struct cli_run *run, const struct invar_encoder *encoder,
+static bool fit_head(struct study_training *s, const struct invar_run *run, const struct invar_encoder *encoder,
                      struct invar_head *head, struct invar_error *err)
 {
     const int classes = invar_dataset_info(run->dataset)->classes;
@@ -153,7 +151,7 @@ static bool fit_head(struct probe_training *s, const struct cli_run *run, const 
     return ok;
 }
 
-static bool start(struct probe_training *s, struct kept *kept, struct cli_run *run, struct invar_error *err)
+static bool start(struct study_training *s, struct kept *kept, struct invar_run *run, struct invar_error *err)
 {
     const struct invar_trainer_options options = {
         .samples = s->index + s->held_out, .sample_count = s->trained_on, .layer_decay = s->plan.layer_decay};
@@ -187,7 +185,7 @@ static void copy_state(struct kept *kept, struct invar_encoder *encoder, struct 
                (size_t)parts[i].count * sizeof(float));
 }
 
-bool probe_accuracy_of(const struct cli_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
+bool study_accuracy_of(const struct invar_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
                        enum invar_split split, const int64_t *order, int64_t count, struct invar_accuracy *out,
                        struct invar_error *err)
 {
@@ -207,7 +205,7 @@ bool probe_accuracy_of(const struct cli_run *run, const struct invar_encoder *en
 }
 
 /* Measures the present state where the choice is made, and keeps it where it is the best so far. */
-static bool look(struct probe_training *s, struct kept *kept, const struct cli_run *run, int64_t step,
+static bool look(struct study_training *s, struct kept *kept, const struct invar_run *run, int64_t step,
                  struct invar_error *err)
 {
     const bool test = s->plan.on_test;
@@ -216,7 +214,7 @@ static bool look(struct probe_training *s, struct kept *kept, const struct cli_r
     struct invar_accuracy accuracy;
 
     if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
-        !probe_accuracy_of(run, encoder, head, test ? INVAR_TEST : INVAR_TRAIN, test ? NULL : s->index, s->held_out,
+        !study_accuracy_of(run, encoder, head, test ? INVAR_TEST : INVAR_TRAIN, test ? NULL : s->index, s->held_out,
                            &accuracy, err))
         return false;
     s->last.step = step;
@@ -230,8 +228,18 @@ static bool look(struct probe_training *s, struct kept *kept, const struct cli_r
     return true;
 }
 
-static bool train(struct probe_training *s, struct kept *kept, const struct cli_run *run, struct cli_progress *progress,
-                  struct invar_error *err)
+static bool tell(const struct study_training *s, const struct invar_run *run, int64_t step, int64_t total,
+                 struct invar_error *err)
+{
+    char best[64];
+    const struct invar_progress progress = {s->plan.what, "steps", step, total,
+                                            s->best.held_out_top1 >= 0 ? best : NULL};
+
+    snprintf(best, sizeof best, "%s %.2f %%", s->plan.on_test ? "test" : "held out", s->best.held_out_top1);
+    return invar_watch_tell(run->watch, &progress, err);
+}
+
+static bool train(struct study_training *s, struct kept *kept, const struct invar_run *run, struct invar_error *err)
 {
     const int64_t total = invar_trainer_steps_total(s->trainer);
     const int64_t looks = s->plan.looks < total ? s->plan.looks : total;
@@ -242,46 +250,39 @@ static bool train(struct probe_training *s, struct kept *kept, const struct cli_
     if (s->plan.probe_head && !look(s, kept, run, 0, err))
         return false;
     for (int64_t step = 1; step <= total && (!s->plan.patience || worse < s->plan.patience); step++) {
-        if (cli_stop)
-            return invar_error_set(
-                err, INVAR_ERROR_INTERRUPTED,
-                "interrupted after step %lld of %lld of the %s, which is lost; probe.json has what was measured before",
-                (long long)(step - 1), (long long)total, s->plan.what);
         if (!invar_trainer_step(s->trainer, &record, err))
             return false;
         if (step * looks / total != (step - 1) * looks / total) {
             if (!look(s, kept, run, step, err))
                 return false;
             worse = s->best.step == step ? 0 : worse + 1;
-            snprintf(progress->note, sizeof progress->note, "%s %.2f %%", s->plan.on_test ? "test" : "held out",
-                     s->best.held_out_top1);
         }
-        cli_progress_update(progress, step, total);
+        if (!tell(s, run, step, total, err))
+            return false;
     }
     return true;
 }
 
 /* Both states on the test split; the best one stays in the trainer's host copies. */
-static bool finish(struct probe_training *s, struct kept *kept, const struct cli_run *run, struct invar_error *err)
+static bool finish(struct study_training *s, struct kept *kept, const struct invar_run *run, struct invar_error *err)
 {
     struct invar_encoder *encoder;
     struct invar_head *head;
 
     if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
-        !probe_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->last.test, err))
+        !study_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->last.test, err))
         return false;
     copy_state(kept, encoder, head, true);
     s->encoder = encoder;
-    return probe_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->best.test, err);
+    return study_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->best.test, err);
 }
 
-struct probe_training *probe_training_run(struct cli_run *run, struct invar_recipe *recipe,
-                                          const struct probe_training_plan *plan, struct invar_error *err)
+struct study_training *study_training_run(struct invar_run *run, struct invar_recipe *recipe,
+                                          const struct study_training_plan *plan, struct invar_error *err)
 {
-    const double started = cli_seconds();
-    struct cli_progress progress = {0};
+    const double started = invar_seconds();
     struct kept kept = {0};
-    struct probe_training *s = invar_alloc(1, sizeof *s, err);
+    struct study_training *s = invar_alloc(1, sizeof *s, err);
     bool ok = false;
 
     if (!s) {
@@ -298,17 +299,13 @@ struct probe_training *probe_training_run(struct cli_run *run, struct invar_reci
         recipe->training.batch = s->trained_on;
     if (!start(s, &kept, run, err))
         goto done;
-    cli_catch_interrupt();
-    cli_progress_start(&progress, plan->what, "steps");
-    ok = train(s, &kept, run, &progress, err);
-    cli_progress_end(&progress);
-    cli_release_interrupt();
+    ok = train(s, &kept, run, err);
     ok = ok && finish(s, &kept, run, err);
-    s->seconds = cli_seconds() - started;
+    s->seconds = invar_seconds() - started;
 done:
     kept_free(&kept);
     if (!ok) {
-        probe_training_free(s);
+        study_training_free(s);
         return NULL;
     }
     return s;

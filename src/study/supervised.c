@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The supervised baseline: the run's encoder from its start, on labels, for the steps of the run. */
-#include "cli/probe.h"
-#include "cli/probe_training.h"
+#include "study/study.h"
+#include "study/training.h"
 
 enum { LOOKS = 20 /* at the held-out part */ };
 
-struct probe_training *probe_supervised_train(struct cli_run *run, const struct probe_settings *settings,
+struct study_training *study_supervised_train(struct invar_run *run, const struct study_settings *settings,
                                               struct invar_error *err)
 {
-    const struct probe_training_plan plan = {.what = "supervised baseline",
+    const struct study_training_plan plan = {.what = "supervised baseline",
                                              .held_out = settings->linear.held_out,
                                              .seed = settings->linear.seed,
                                              .looks = LOOKS};
-    struct invar_recipe *recipe = probe_training_recipe(run, NULL, 0, err);
+    struct invar_recipe *recipe = study_training_recipe(run, NULL, 0, err);
 
-    return recipe ? probe_training_run(run, recipe, &plan, err) : NULL;
+    return recipe ? study_training_run(run, recipe, &plan, err) : NULL;
 }
 
-void probe_supervised_describe(const struct probe_training *s, enum invar_precision precision, cJSON *result)
+void study_supervised_describe(const struct study_training *s, enum invar_precision precision, cJSON *result)
 {
     cJSON *training = cJSON_AddObjectToObject(result, "training");
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The linear probe with few labels: several draws of them, the mean accuracy and how sure it is. */
-#include "cli/probe.h"
+#include "study/study.h"
+#include "invar/log.h"
 #include "invar/memory.h"
 
 #include <math.h>
@@ -12,13 +13,13 @@
 #define HELD_OUT 0.5
 enum { SPLITS = 5 };
 
-bool probe_labels_read(struct probe_labels *out, const char *text, struct invar_error *err)
+bool study_labels_read(struct study_labels *out, const char *text, struct invar_error *err)
 {
     char *end = NULL;
     const double value = strtod(text, &end);
     const bool percent = end != text && strcmp(end, "%") == 0;
 
-    *out = (struct probe_labels){.text = text};
+    *out = (struct study_labels){.text = text};
     if (strcmp(text, "all") == 0)
         return true;
     if (percent && value > 0 && value < 100)
@@ -27,7 +28,7 @@ bool probe_labels_read(struct probe_labels *out, const char *text, struct invar_
         out->per_class = (int64_t)value;
     else
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "--labels is \"%s\"; expected labels of every class (20), a part of them (1%%) or all",
+                               "labels is \"%s\"; expected labels of every class (20), a part of them (1%%) or all",
                                text);
     return true;
 }
@@ -76,13 +77,13 @@ static bool fit_draw(const struct invar_matrix *features, const int64_t *labels,
 /* What several draws gave. */
 struct draws {
     double *top1, *l2;          /* [draws] */
-    struct probe_measures mean; /* of them */
+    struct study_measures mean; /* of them */
     int64_t used;               /* labels of a draw */
     int64_t unconverged;
 };
 
 static bool measure_draws(const struct invar_embedded *train, const struct invar_embedded *test, int classes,
-                          const struct probe_settings *settings, const struct probe_labels *few, struct draws *out,
+                          const struct study_settings *settings, const struct study_labels *few, struct draws *out,
                           struct invar_error *err)
 {
     const int64_t rows = train->features.shape[0], cols = train->features.shape[1];
@@ -110,7 +111,7 @@ static bool measure_draws(const struct invar_embedded *train, const struct invar
             goto done;
         out->top1[draw] = result.test.top1;
         out->l2[draw] = result.l2;
-        probe_measures_average(&out->mean, &result.test, settings->draws);
+        study_measures_average(&out->mean, &result.test, settings->draws);
         out->unconverged += !result.fit.converged;
         invar_probe_result_free(&result);
     }
@@ -122,7 +123,7 @@ done:
     return ok;
 }
 
-void probe_add_interval(cJSON *object, const double *top1, int64_t draws)
+void study_add_interval(cJSON *object, const double *top1, int64_t draws)
 {
     double mean = 0, squares = 0;
 
@@ -138,37 +139,37 @@ void probe_add_interval(cJSON *object, const double *top1, int64_t draws)
     }
 }
 
-cJSON *probe_measure_few(const struct invar_embedded *train, const struct invar_embedded *test,
-                         const struct invar_dataset_info *info, const struct probe_settings *settings,
-                         const struct probe_labels *labels, struct invar_error *err)
+cJSON *study_measure_few(const struct invar_embedded *train, const struct invar_embedded *test,
+                         const struct invar_dataset_info *info, const struct study_settings *settings,
+                         const struct study_labels *labels, struct invar_error *err)
 {
-    const double started = cli_seconds();
+    const double started = invar_seconds();
     struct draws draws = {.top1 = invar_alloc((size_t)settings->draws, sizeof *draws.top1, err),
                           .l2 = invar_alloc((size_t)settings->draws, sizeof *draws.l2, err)};
-    struct probe_settings used = *settings;
+    struct study_settings used = *settings;
     cJSON *object = NULL;
 
     if (!draws.top1 || !draws.l2 || !measure_draws(train, test, info->classes, settings, labels, &draws, err))
         goto done;
     if (draws.unconverged)
-        cli_message("warning: %lld of %lld probes with few labels did not converge; raise iterations",
-                    (long long)draws.unconverged, (long long)settings->draws);
+        invar_log(INVAR_LOG_WARNING, "%lld of %lld probes with few labels did not converge; raise iterations",
+                  (long long)draws.unconverged, (long long)settings->draws);
     object = cJSON_CreateObject();
-    probe_add_interval(object, draws.top1, settings->draws);
-    probe_add_measures(object, &draws.mean);
+    study_add_interval(object, draws.top1, settings->draws);
+    study_add_measures(object, &draws.mean);
     cJSON_AddStringToObject(object, "labels", labels->text);
     cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(draws.top1, (int)settings->draws));
     cJSON_AddItemToObject(object, "l2_by_draw", cJSON_CreateDoubleArray(draws.l2, (int)settings->draws));
     cJSON_AddBoolToObject(object, "converged", draws.unconverged == 0);
-    cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
-    cli_run_add_data(info, object);
+    cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
+    run_add_data(info, object);
     cJSON_AddNumberToObject(object, "train_count", (double)draws.used);
     cJSON_AddNumberToObject(object, "drawn_from", (double)train->features.shape[0]);
     cJSON_AddNumberToObject(object, "test_count", (double)test->features.shape[0]);
     cJSON_AddNumberToObject(object, "dimensions", (double)train->features.shape[1]);
     if (!settings->held_out_given)
         used.linear.held_out = HELD_OUT;
-    probe_add_protocol(object, &used);
+    study_add_protocol(object, &used);
 done:
     invar_free(draws.top1);
     invar_free(draws.l2);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors under corruption as JSON and as text. */
-#include "cli/robustness.h"
+/* Errors under corruption as results. */
+#include "study/robustness.h"
 
+#include <stdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -99,69 +100,4 @@ void robustness_add(cJSON *object, const struct robustness_plan *plan, const str
         add_means(object, "", &benchmark);
     if (all.count == invar_corruption_count())
         add_means(object, "_19", &all);
-}
-
-/* ---- text ---- */
-
-static const cJSON *get(const cJSON *object, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
-static void print_number(const cJSON *object, const char *name)
-{
-    const cJSON *item = get(object, name);
-
-    if (cJSON_IsNumber(item))
-        printf(" %7.2f", item->valuedouble);
-    else
-        printf(" %7s", "none");
-}
-
-static void print_means(const cJSON *object, const struct robustness_plan *plan, const char *suffix, const char *title,
-                        bool reference)
-{
-    char name[3][32];
-
-    snprintf(name[0], sizeof name[0], "mean_error%s", suffix);
-    snprintf(name[1], sizeof name[1], "mCE%s", suffix);
-    snprintf(name[2], sizeof name[2], "mrCE%s", suffix);
-    printf("%-24s", title);
-    print_number(object, name[0]);
-    if (reference) {
-        printf("%*s", 8 * plan->severity_count, "");
-        print_number(object, name[1]);
-        print_number(object, name[2]);
-        printf("  (mCE%s, mrCE%s)", suffix, suffix);
-    }
-    printf("\n");
-}
-
-void robustness_print(const cJSON *object, const struct robustness_plan *plan, const char *title)
-{
-    const cJSON *item, *value;
-    bool reference = false;
-
-    cJSON_ArrayForEach(item, get(object, "corruptions")) reference |= get(item, "CE") || get(item, "rCE");
-    printf("\n%-24s %7s", title, "mean");
-    for (int s = 0; s < plan->severity_count; s++)
-        printf(" %7d", plan->severities[s]);
-    printf("%s\n%-24s", reference ? "    CE %   rCE %" : "", "clean");
-    print_number(get(object, "clean"), "error");
-    printf("\n");
-    cJSON_ArrayForEach(item, get(object, "corruptions"))
-    {
-        char name[64];
-        snprintf(name, sizeof name, "%s%s", item->string, cJSON_IsTrue(get(item, "extra")) ? " (extra)" : "");
-        printf("%-24s", name);
-        print_number(item, "mean_error");
-        cJSON_ArrayForEach(value, get(item, "error")) printf(" %7.2f", value->valuedouble);
-        if (reference) {
-            print_number(item, "CE");
-            print_number(item, "rCE");
-        }
-        printf("\n");
-    }
-    print_means(object, plan, "", "mean over the 15", reference);
-    print_means(object, plan, "_19", "mean over all 19", reference);
 }

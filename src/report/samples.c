@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* invar inspect RUN --samples FILE: clean samples, what the run's adversary adds, and the sum. */
-#include "cli/samples.h"
-#include "cli/adversary.h"
+/* Clean samples, what the run's adversary adds, and the sum. */
+#include "report/samples.h"
 #include "invar/file.h"
+#include "invar/log.h"
 #include "invar/report.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { PATH_SIZE = 4096, PICTURES = 10, TABLE_ROWS = 4, LEAST_SIDE = 84, GAP = 4 };
@@ -47,7 +48,7 @@ static void draw(const struct picture *p, const struct samples *s, const float *
 }
 
 /* How values become shades: images as they were, spectrograms from the least to the largest of them. */
-static void shades(const struct samples *s, const struct cli_run *run, double *gain, double *offset)
+static void shades(const struct samples *s, const struct invar_run *run, double *gain, double *offset)
 {
     double least = INFINITY, most = -INFINITY;
 
@@ -62,7 +63,8 @@ static void shades(const struct samples *s, const struct cli_run *run, double *g
     }
 }
 
-static bool write_picture(const struct samples *s, const struct cli_run *run, const char *path, struct invar_error *err)
+static bool write_picture(const struct samples *s, const struct invar_run *run, const char *path,
+                          struct invar_error *err)
 {
     const int side = (int)(s->shape.height < s->shape.width ? s->shape.height : s->shape.width);
     const bool upside_down = invar_dataset_info(run->dataset)->kind == INVAR_DATA_AUDIO;
@@ -89,16 +91,17 @@ static bool write_picture(const struct samples *s, const struct cli_run *run, co
     }
     const bool ok = invar_picture_write(path, p.pixels, p.height, p.width, p.channels, err);
     if (ok)
-        cli_message("%s: %d samples; from the top: clean, perturbation (gray is 0, black and white -%.3g and %.3g in "
-                    "units of the standardised input, RMS %.3g), perturbed",
-                    path, (int)s->count, largest, largest, s->of.rms);
+        invar_log(INVAR_LOG_INFO,
+                  "%s: %d samples; from the top: clean, perturbation (gray is 0, black and white -%.3g and %.3g in "
+                  "units of the standardised input, RMS %.3g), perturbed",
+                  path, (int)s->count, largest, largest, s->of.rms);
     invar_free(p.pixels);
     return ok;
 }
 
 /* ---- tables ---- */
 
-static bool write_table(const struct samples *s, const struct cli_run *run, const char *path, struct invar_error *err)
+static bool write_table(const struct samples *s, const struct invar_run *run, const char *path, struct invar_error *err)
 {
     const struct invar_table *table = invar_dataset_info(run->dataset)->table;
     const int64_t *index = s->of.index.data;
@@ -118,17 +121,17 @@ static bool write_table(const struct samples *s, const struct cli_run *run, cons
     ok = ok && invar_writer_commit(writer, err);
     invar_writer_close(writer);
     if (ok)
-        cli_message("%s: %d samples, numbers standardised, RMS of the perturbation %.3g", path, (int)s->count,
-                    s->of.rms);
+        invar_log(INVAR_LOG_INFO, "%s: %d samples, numbers standardised, RMS of the perturbation %.3g", path,
+                  (int)s->count, s->of.rms);
     return ok;
 }
 
 /* The samples, and what was added to each number of them. */
-static bool take(struct samples *s, struct cli_run *run, enum invar_split split, struct invar_error *err)
+static bool take(struct samples *s, struct invar_run *run, enum invar_split split, struct invar_error *err)
 {
     const int64_t most = s->shape.rank == 3 ? PICTURES : TABLE_ROWS;
     uint64_t seed = 0;
-    struct invar_perturber *perturber = cli_adversary_open(run, most, &seed, err);
+    struct invar_perturber *perturber = invar_run_perturber(run, most, &seed, err);
     const bool ok =
         perturber && invar_perturber_show(perturber, run->encoder, run->dataset, split, most, seed, &s->of, err);
 
@@ -145,7 +148,7 @@ static bool take(struct samples *s, struct cli_run *run, enum invar_split split,
     return s->delta != NULL;
 }
 
-bool cli_samples_write(struct cli_run *run, enum invar_split split, const char *path, struct invar_error *err)
+bool report_samples_write(struct invar_run *run, enum invar_split split, const char *path, struct invar_error *err)
 {
     struct samples s = {.shape = invar_net_input(run->encoder->net)};
     const bool ok = take(&s, run, split, err) &&

@@ -1,59 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe where the label is a number: ridge regression and neighbours' means in the place of classifiers. */
-#include "cli/probe.h"
+#include "study/study.h"
 #include "invar/memory.h"
 #include "invar/regression.h"
 
+#include <stdio.h>
 #include <math.h>
 #include <string.h>
 
 /* ---- what there is for numbers ---- */
 
-static bool needs_classes(const struct invar_dataset_info *info, const struct probe_settings *settings,
+static bool needs_classes(const struct invar_dataset_info *info, const struct study_settings *settings,
                           const char *what, struct invar_error *err)
 {
     return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s: its label %s is a number, and %s needs classes: probe it with --method linear or "
+                           "%s: its label %s is a number, and %s needs classes: probe it with method linear or "
                            "neighbours, or take it for classes with data.label_kind=class",
-                           info->source, probe_label_name(info, settings), what);
+                           info->source, study_label_name(info, settings), what);
 }
 
-bool probe_check_number(const struct invar_dataset_info *info, struct probe_settings *settings,
-                        const struct cli_list *baselines, const char *groups, struct invar_error *err)
+bool study_check_number(const struct invar_dataset_info *info, struct study_settings *settings,
+                        const struct invar_probe_request *request, struct invar_error *err)
 {
     char what[128];
 
     if (!info->label_number) {
-        if (settings->method == PROBE_RIDGE || settings->for_numbers)
+        if (settings->method == STUDY_RIDGE || settings->for_numbers)
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: its labels are classes, and %s is of labels that are numbers: leave it out, or "
                                    "take a column of numbers for what it is with data.label_kind=number",
-                                   info->source, settings->for_numbers ? settings->for_numbers : "--method ridge");
+                                   info->source, settings->for_numbers ? settings->for_numbers : "method ridge");
         return true;
     }
     snprintf(what, sizeof what, "--%s %s", settings->preset ? "preset" : "method",
-             settings->preset ? settings->preset->name : probe_methods[settings->method].name);
+             settings->preset ? settings->preset->name : study_methods[settings->method].name);
     if (settings->preset ||
-        (settings->method != PROBE_LINEAR && settings->method != PROBE_RIDGE && settings->method != PROBE_NEIGHBOURS))
+        (settings->method != STUDY_LINEAR && settings->method != STUDY_RIDGE && settings->method != STUDY_NEIGHBOURS))
         return needs_classes(info, settings, what, err);
-    for (int i = 0; i < baselines->count; i++)
-        if (strcmp(baselines->item[i], "supervised") == 0)
-            return needs_classes(info, settings, "--baseline supervised", err);
-    if (groups)
-        return needs_classes(info, settings, "--groups, which is accuracy,", err);
+    for (int i = 0; i < request->baseline_count; i++)
+        if (strcmp(request->baselines[i], "supervised") == 0)
+            return needs_classes(info, settings, "baseline supervised", err);
+    if (request->groups)
+        return needs_classes(info, settings, "groups, which is accuracy,", err);
     if (settings->for_classes)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s is of labels that are classes, and the label of %s is a number, whose options are "
                                "alpha, folds and seed: leave it out, or set data.label_kind=class",
                                settings->for_classes, info->source);
-    if (settings->method == PROBE_LINEAR)
-        settings->method = PROBE_RIDGE;
+    if (settings->method == STUDY_LINEAR)
+        settings->method = STUDY_RIDGE;
     return true;
 }
 
 /* ---- rows with a target ---- */
 
-bool probe_keep_targets(struct invar_embedded *embedded, const double *targets, double **out, struct invar_error *err)
+bool study_keep_targets(struct invar_embedded *embedded, const double *targets, double **out, struct invar_error *err)
 {
     const size_t width = (size_t)embedded->features.shape[1] * invar_dtype_size(embedded->features.dtype);
     int64_t *index = embedded->index.data, kept = 0;
@@ -83,7 +84,7 @@ static struct invar_matrix features_of(const struct invar_embedded *embedded)
     return (struct invar_matrix){array->dtype, array->shape[0], array->shape[1], array->data};
 }
 
-void probe_add_spearman(cJSON *object, double spearman)
+void study_add_spearman(cJSON *object, double spearman)
 {
     if (isfinite(spearman))
         cJSON_AddNumberToObject(object, "spearman", spearman);
@@ -96,10 +97,10 @@ static void add_measures(cJSON *object, const struct invar_regression *measured)
     cJSON_AddNumberToObject(object, "r2", measured->r2);
     cJSON_AddNumberToObject(object, "mae", measured->mae);
     cJSON_AddNumberToObject(object, "mse", measured->mse);
-    probe_add_spearman(object, measured->spearman);
+    study_add_spearman(object, measured->spearman);
 }
 
-static cJSON *ridge(const struct probe_numbers *n, const struct invar_ridge_options *options, struct invar_error *err)
+static cJSON *ridge(const struct study_numbers *n, const struct invar_ridge_options *options, struct invar_error *err)
 {
     const struct invar_matrix train = features_of(n->train), test = features_of(n->test);
     struct invar_ridge_result result;
@@ -118,7 +119,7 @@ static cJSON *ridge(const struct probe_numbers *n, const struct invar_ridge_opti
 }
 
 /* The means of the first k of the neighbours found, measured. */
-static bool average(const struct probe_numbers *n, const int64_t *index, const double *similarity, int64_t found,
+static bool average(const struct study_numbers *n, const int64_t *index, const double *similarity, int64_t found,
                     int64_t k, double temperature, struct invar_regression *out, struct invar_error *err)
 {
     const int64_t rows = n->test->features.shape[0];
@@ -134,7 +135,7 @@ static bool average(const struct probe_numbers *n, const int64_t *index, const d
 }
 
 /* By every k of the options, the first of which is the result. */
-static cJSON *describe_neighbours(const struct probe_numbers *n, const struct invar_neighbours_options *options,
+static cJSON *describe_neighbours(const struct study_numbers *n, const struct invar_neighbours_options *options,
                                   const int64_t *index, const double *similarity, int64_t found,
                                   struct invar_error *err)
 {
@@ -163,11 +164,11 @@ static cJSON *describe_neighbours(const struct probe_numbers *n, const struct in
     return object;
 }
 
-static cJSON *neighbours(const struct probe_numbers *n, const struct invar_neighbours_options *options,
+static cJSON *neighbours(const struct study_numbers *n, const struct invar_neighbours_options *options,
                          struct invar_error *err)
 {
     const struct invar_matrix train = features_of(n->train), test = features_of(n->test);
-    const double started = cli_seconds();
+    const double started = invar_seconds();
     int64_t found = 1, *index = NULL;
     double *similarity = NULL;
     cJSON *object = NULL;
@@ -183,76 +184,22 @@ static cJSON *neighbours(const struct probe_numbers *n, const struct invar_neigh
     if (index && similarity && invar_neighbours_find(&train, &test, found, index, similarity, err))
         object = describe_neighbours(n, options, index, similarity, found, err);
     if (object)
-        cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
+        cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
     invar_free(index);
     invar_free(similarity);
     return object;
 }
 
-cJSON *probe_measure_number(const struct probe_numbers *numbers, const struct invar_dataset_info *info,
-                            const struct probe_settings *settings, struct invar_error *err)
+cJSON *study_measure_number(const struct study_numbers *numbers, const struct invar_dataset_info *info,
+                            const struct study_settings *settings, struct invar_error *err)
 {
-    cJSON *object = settings->method == PROBE_NEIGHBOURS ? neighbours(numbers, &settings->knn, err)
+    cJSON *object = settings->method == STUDY_NEIGHBOURS ? neighbours(numbers, &settings->knn, err)
                                                          : ridge(numbers, &settings->ridge, err);
 
     if (!object)
         return NULL;
     cJSON_AddStringToObject(object, "label_kind", "number");
-    probe_add_data(object, numbers->train, numbers->test, info);
-    probe_add_protocol(object, settings);
+    study_add_data(object, numbers->train, numbers->test, info);
+    study_add_protocol(object, settings);
     return object;
-}
-
-/* ---- for people ---- */
-
-static void print_number(const cJSON *result, const char *name)
-{
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(result, name);
-
-    if (cJSON_IsNumber(value))
-        printf(" %11.5g", value->valuedouble);
-    else
-        printf(" %11s", "none");
-}
-
-static void print_draws(const cJSON *result)
-{
-    const cJSON *draws = cJSON_GetObjectItemCaseSensitive(result, "r2_by_draw");
-    const cJSON *interval = cJSON_GetObjectItemCaseSensitive(result, "interval");
-
-    if (draws)
-        printf("  mean of %d draws of %.0f labels", cJSON_GetArraySize(draws),
-               cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "train_count")));
-    if (interval)
-        printf(", 95 %% interval of R2 %.4f to %.4f", cJSON_GetArrayItem(interval, 0)->valuedouble,
-               cJSON_GetArrayItem(interval, 1)->valuedouble);
-}
-
-void probe_numbers_print(const cJSON *results)
-{
-    static const char *const names[] = {"r2", "mae", "spearman"};
-    const cJSON *result, *item;
-    char seconds[32];
-
-    printf("%-20s %11s %11s %11s %6s\n", "", "R2", "MAE", "Spearman", "dim");
-    cJSON_ArrayForEach(result, results)
-    {
-        const cJSON *alpha = cJSON_GetObjectItemCaseSensitive(result, "alpha");
-        const cJSON *held_out = cJSON_GetObjectItemCaseSensitive(result, "held_out_r2");
-        printf("%-20s", result->string);
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            print_number(result, names[i]);
-        printf(" %6.0f", cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "dimensions")));
-        if (alpha)
-            printf("  alpha %g", alpha->valuedouble);
-        if (held_out)
-            printf(" (held out R2 %.4f)", held_out->valuedouble);
-        print_draws(result);
-        cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(result, "r2_by_k"))
-            printf("  k %s: R2 %.4f", item->string, item->valuedouble);
-        printf("  %s\n", cli_duration(cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(result, "seconds")),
-                                      seconds, sizeof seconds));
-    }
-    cJSON_ArrayForEach(result, results) if ((item = cJSON_GetObjectItemCaseSensitive(result, "spearman_absent")))
-        printf("%s: no Spearman: %s\n", result->string, item->valuestring);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* invar probe --method sgd: the linear probe by SGD as a result of probe.json. */
-#include "cli/inspect.h"
-#include "cli/probe.h"
+/* The linear probe by SGD as a result of probe.json. */
+#include "study/study.h"
+#include "run/recipe.h"
 
 static void add_state(cJSON *object, const char *name, const struct invar_sgd_probe_state *state)
 {
@@ -18,18 +18,18 @@ static void add_state(cJSON *object, const char *name, const struct invar_sgd_pr
 }
 
 static cJSON *describe(const struct invar_sgd_probe_result *result, const struct invar_dataset_info *info,
-                       const struct probe_settings *settings, struct invar_error *err)
+                       const struct study_settings *settings, struct invar_error *err)
 {
     const struct invar_accuracy *reported =
         settings->sgd.report == INVAR_PROBE_BEST ? &result->best.test : &result->last.test;
-    struct probe_settings used = *settings;
+    struct study_settings used = *settings;
     cJSON *object = cJSON_CreateObject();
 
     used.sgd.batch = result->batch;
     if (used.sgd.views.augment == INVAR_PROBE_AUTO)
         used.sgd.views.augment = result->plain ? INVAR_PROBE_NONE : INVAR_PROBE_CROP_FLIP;
-    probe_add_accuracy(object, reported);
-    if (!probe_add_groups(object, reported, reported->index, settings, err)) {
+    study_add_accuracy(object, reported);
+    if (!study_add_groups(object, reported, reported->index, settings, err)) {
         cJSON_Delete(object);
         return NULL;
     }
@@ -40,35 +40,30 @@ static cJSON *describe(const struct invar_sgd_probe_result *result, const struct
     if (result->held_out_count)
         cJSON_AddNumberToObject(object, "held_out_count", (double)result->held_out_count);
     cJSON_AddNumberToObject(object, "seconds", result->seconds);
-    cli_run_add_data(info, object);
+    run_add_data(info, object);
     cJSON_AddNumberToObject(object, "train_count", (double)result->train_count);
     cJSON_AddNumberToObject(object, "test_count", (double)result->test_count);
     cJSON_AddNumberToObject(object, "dimensions", (double)result->dimensions);
     if (info->class_names)
         cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
-    probe_add_protocol(object, &used);
+    study_add_protocol(object, &used);
     return object;
 }
 
-cJSON *probe_measure_sgd(struct cli_run *run, const struct invar_encoder *encoder,
-                         const struct probe_settings *settings, struct invar_error *err)
+cJSON *study_measure_sgd(const struct invar_run *run, const struct invar_encoder *encoder,
+                         const struct study_settings *settings, struct invar_error *err)
 {
-    struct cli_progress progress = {0};
-    const struct invar_watch watch = {cli_told, &progress};
-    struct inspect_recipe recipe;
+    struct run_recipe recipe;
     struct invar_sgd_probe_result result;
     struct invar_sgd_probe_work work = {
-        .device = run->device, .encoder = encoder, .dataset = run->dataset, .watch = &watch};
+        .device = run->device, .encoder = encoder, .dataset = run->dataset, .watch = run->watch};
     cJSON *object;
     bool ok;
 
-    if (!inspect_recipe_read(run->folder, &recipe, err))
+    if (!run_recipe_read(run->folder, &recipe, err))
         return NULL;
     work.run = recipe.found ? &recipe.views : NULL;
-    cli_catch_interrupt();
     ok = invar_sgd_probe(&work, &settings->sgd, &result, err);
-    cli_progress_end(&progress);
-    cli_release_interrupt();
     if (!ok)
         return NULL;
     object = describe(&result, invar_dataset_info(run->dataset), settings, err);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What an inspection takes from the resolved recipe of a run. */
-#include "cli/inspect.h"
+/* The one place that opens the recipe of a run, and what those who measure take from it. */
+#include "run/recipe.h"
 #include "invar/file.h"
 #include "invar/objective.h"
 
@@ -9,6 +9,23 @@
 #include <string.h>
 
 enum { PATH_SIZE = 4096 };
+
+struct invar_recipe *invar_run_recipe(const char *folder, const char *const *settings, int count,
+                                      struct invar_error *err)
+{
+    char path[PATH_SIZE];
+
+    return invar_path_join(path, sizeof path, folder, "recipe.yaml", err)
+               ? invar_recipe_load(path, settings, count, err)
+               : NULL;
+}
+
+struct invar_node *run_recipe_node(const char *folder, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+
+    return invar_path_join(path, sizeof path, folder, "recipe.yaml", err) ? invar_node_read(path, err) : NULL;
+}
 
 /* A number of a mapping; fallback where there is none. */
 static double number(const struct invar_node *mapping, const char *key, double fallback)
@@ -44,7 +61,7 @@ static double read_beta(const struct invar_node *terms)
 }
 
 /* r by the rule of training: by the terms themselves, the number of views and the width of z. */
-static bool read_share(const struct invar_node *terms, const struct inspect_recipe *recipe, int64_t width, double *r,
+static bool read_share(const struct invar_node *terms, const struct run_recipe *recipe, int64_t width, double *r,
                        struct invar_error *err)
 {
     struct invar_logdet_share share;
@@ -57,16 +74,16 @@ static bool read_share(const struct invar_node *terms, const struct inspect_reci
     return !terms || objective;
 }
 
-bool inspect_recipe_read(const char *folder, struct inspect_recipe *out, struct invar_error *err)
+bool run_recipe_read(const char *folder, struct run_recipe *out, struct invar_error *err)
 {
     char path[PATH_SIZE];
 
-    *out = (struct inspect_recipe){0};
+    *out = (struct run_recipe){0};
     if (!invar_path_join(path, sizeof path, folder, "recipe.yaml", err))
         return false;
     if (!invar_path_exists(path))
         return true;
-    struct invar_node *root = invar_node_read(path, err);
+    struct invar_node *root = run_recipe_node(folder, err);
     if (!root)
         return false;
     invar_options_default(invar_view_option_table, &out->views);

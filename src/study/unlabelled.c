@@ -1,41 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has no label trained the encoder, is left out of a probe, and is counted. */
-#include "cli/probe.h"
-#include "cli/probe_test.h"
-
-#include <math.h>
-
-int64_t probe_count_labelled(const struct invar_dataset *dataset, enum invar_split split)
-{
-    const int64_t *labels = invar_dataset_labels(dataset, split), count = invar_dataset_info(dataset)->count[split];
-    const double *targets = invar_dataset_targets(dataset, split);
-    int64_t labelled = 0;
-
-    for (int64_t i = 0; i < count; i++)
-        labelled += targets ? !isnan(targets[i]) : labels[i] >= 0;
-    return labelled;
-}
+#include "study/study.h"
+#include "invar/log.h"
 
 /* Labelled samples, and all, of what is fitted on and of what is measured on. */
 struct label_counts {
     int64_t labelled[2], samples[2];
 };
 
-static struct label_counts count_labels(const struct cli_run *run)
+static struct label_counts count_labels(const struct invar_run *run)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     struct label_counts counts;
 
     for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++) {
         counts.samples[split] = info->count[split];
-        counts.labelled[split] = probe_count_labelled(run->dataset, (enum invar_split)split);
+        counts.labelled[split] = invar_run_labelled(run->dataset, (enum invar_split)split);
     }
     if (run->test)
-        cli_test_count(run->test, &counts.labelled[INVAR_TEST], &counts.samples[INVAR_TEST]);
+        run_test_count(run->test, &counts.labelled[INVAR_TEST], &counts.samples[INVAR_TEST]);
     return counts;
 }
 
-bool probe_tell_unlabelled(const struct cli_run *run, struct invar_error *err)
+bool study_tell_unlabelled(const struct invar_run *run, struct invar_error *err)
 {
     const struct label_counts n = count_labels(run);
 
@@ -48,13 +35,14 @@ bool probe_tell_unlabelled(const struct cli_run *run, struct invar_error *err)
                 invar_dataset_info(run->dataset)->source, (long long)n.samples[split],
                 split == INVAR_TEST ? "test" : "training");
     if (n.labelled[INVAR_TRAIN] < n.samples[INVAR_TRAIN] || n.labelled[INVAR_TEST] < n.samples[INVAR_TEST])
-        cli_message("%lld of %lld training and %lld of %lld test samples have a label; the others are left out",
-                    (long long)n.labelled[INVAR_TRAIN], (long long)n.samples[INVAR_TRAIN],
-                    (long long)n.labelled[INVAR_TEST], (long long)n.samples[INVAR_TEST]);
+        invar_log(INVAR_LOG_INFO,
+                  "%lld of %lld training and %lld of %lld test samples have a label; the others are left out",
+                  (long long)n.labelled[INVAR_TRAIN], (long long)n.samples[INVAR_TRAIN],
+                  (long long)n.labelled[INVAR_TEST], (long long)n.samples[INVAR_TEST]);
     return true;
 }
 
-void probe_add_unlabelled(const struct cli_run *run, cJSON *result)
+void study_add_unlabelled(const struct invar_run *run, cJSON *result)
 {
     const struct label_counts n = count_labels(run);
     const double train = (double)(n.samples[INVAR_TRAIN] - n.labelled[INVAR_TRAIN]);

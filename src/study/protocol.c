@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a result says about how it came about. */
-#include "cli/probe.h"
+#include "study/study.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static cJSON *integers(const struct invar_int_list *list)
@@ -47,37 +48,37 @@ static cJSON *option_value(const struct invar_option *o, const void *object)
     }
 }
 
-static bool chosen_on_test(const struct probe_settings *settings)
+static bool chosen_on_test(const struct study_settings *settings)
 {
-    return (settings->method == PROBE_SGD && settings->sgd.choose == INVAR_PROBE_TEST) ||
-           (settings->method == PROBE_FINETUNE && settings->finetune.choose == INVAR_PROBE_TEST);
+    return (settings->method == STUDY_SGD && settings->sgd.choose == INVAR_PROBE_TEST) ||
+           (settings->method == STUDY_FINETUNE && settings->finetune.choose == INVAR_PROBE_TEST);
 }
 
 /* On which samples something was chosen, and what. */
-static const char *choices_of(const struct probe_settings *settings)
+static const char *choices_of(const struct study_settings *settings)
 {
     if (chosen_on_test(settings))
-        return settings->method == PROBE_SGD ? "the test split: best epoch, and rate and penalty where there are "
+        return settings->method == STUDY_SGD ? "the test split: best epoch, and rate and penalty where there are "
                                                "several; chosen there, they are better than they are"
                                              : "the test split: best step; chosen there, it is better than it is";
     switch (settings->method) {
-    case PROBE_LINEAR:
+    case STUDY_LINEAR:
         return settings->linear.l2.count > 1 ? "held-out training samples: the strength of the penalty" : "nothing";
-    case PROBE_RIDGE:
+    case STUDY_RIDGE:
         return settings->ridge.alpha.count > 1 ? "training samples, each held out once: the strength of the penalty"
                                                : "nothing";
-    case PROBE_SGD:
+    case STUDY_SGD:
         return "held-out training samples: rate, penalty and best epoch";
-    case PROBE_FINETUNE:
+    case STUDY_FINETUNE:
         return "held-out training samples: best step, and when to stop";
     default:
         return "nothing";
     }
 }
 
-void probe_add_protocol(cJSON *object, const struct probe_settings *settings)
+void study_add_protocol(cJSON *object, const struct study_settings *settings)
 {
-    const struct probe_method_spec *method = &probe_methods[settings->method];
+    const struct study_method_spec *method = &study_methods[settings->method];
     const char *values = (const char *)settings + method->offset;
     cJSON *protocol = cJSON_AddObjectToObject(object, "protocol"), *options;
 
@@ -87,9 +88,8 @@ void probe_add_protocol(cJSON *object, const struct probe_settings *settings)
         cJSON_AddStringToObject(protocol, "source", settings->preset->source);
         if (settings->preset->differs)
             cJSON_AddStringToObject(protocol, "differs", settings->preset->differs);
-        if (settings->assignments->count)
-            cJSON_AddItemToObject(protocol, "changed",
-                                  cJSON_CreateStringArray(settings->assignments->item, settings->assignments->count));
+        if (settings->given_count)
+            cJSON_AddItemToObject(protocol, "changed", cJSON_CreateStringArray(settings->given, settings->given_count));
     }
     cJSON_AddStringToObject(protocol, "chosen_on", choices_of(settings));
     cJSON_AddBoolToObject(protocol, "chosen_on_test", chosen_on_test(settings));

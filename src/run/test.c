@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* invar probe RUN --test SOURCE: fitted on the training split of the run, scored on data of other origin. */
-#include "cli/probe.h"
-#include "cli/probe_test.h"
+/* Other data to be tested on: fitted on the training split of the run, scored on data of other origin. */
+#include "run/test.h"
+#include "run/results.h"
 #include "invar/data.h"
 #include "invar/memory.h"
 #include "invar/robustness.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-struct cli_test {
+struct invar_run_test {
     const char *source; /* as given */
     struct invar_dataset *dataset;
     enum invar_split split;
@@ -17,7 +19,7 @@ struct cli_test {
     int64_t kept, dropped;
 };
 
-void cli_test_close(struct cli_test *test)
+void run_test_close(struct invar_run_test *test)
 {
     if (!test)
         return;
@@ -33,8 +35,19 @@ static const char *class_name(const struct invar_dataset_info *info, int class, 
     return info->class_names ? info->class_names[class] : room;
 }
 
+int64_t invar_run_labelled(const struct invar_dataset *dataset, enum invar_split split)
+{
+    const int64_t *labels = invar_dataset_labels(dataset, split), count = invar_dataset_info(dataset)->count[split];
+    const double *targets = invar_dataset_targets(dataset, split);
+    int64_t labelled = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        labelled += targets ? !isnan(targets[i]) : labels[i] >= 0;
+    return labelled;
+}
+
 /* Its own test split where it has one, else all of it. */
-static bool choose_split(struct cli_test *test, struct invar_error *err)
+static bool choose_split(struct invar_run_test *test, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
 
@@ -58,7 +71,7 @@ static bool choose_split(struct cli_test *test, struct invar_error *err)
 }
 
 /* Classes with samples that the training data lack, as a list for people. */
-static int list_unknown(const struct cli_test *test, char *out, size_t size)
+static int list_unknown(const struct invar_run_test *test, char *out, size_t size)
 {
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
     size_t length = 0;
@@ -79,7 +92,7 @@ static int list_unknown(const struct cli_test *test, char *out, size_t size)
     return unknown;
 }
 
-static bool match(struct cli_test *test, const struct invar_dataset_info *own, bool drop, struct invar_error *err)
+static bool match(struct invar_run_test *test, const struct invar_dataset_info *own, bool drop, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
     char unknown[400], room[16];
@@ -90,7 +103,7 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
                                test->source, info->label_number ? "numbers" : "classes", own->source,
                                own->label_number ? "numbers" : "classes");
     if (info->label_number) {
-        test->kept = probe_count_labelled(test->dataset, test->split);
+        test->kept = invar_run_labelled(test->dataset, test->split);
         return test->kept || invar_error_set(err, INVAR_ERROR_DATA,
                                              "%s: none of its %lld samples has a label; give test data with "
                                              "labels",
@@ -102,7 +115,7 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
     if (list_unknown(test, unknown, sizeof unknown) && !drop)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s has classes that %s lacks (%s); its classes are %s, ..: rename them, or leave their "
-                               "samples out with --drop-unknown",
+                               "samples out with drop-unknown",
                                test->source, own->source, unknown, class_name(own, 0, room, sizeof room));
     if (test->kept + test->dropped == 0)
         return invar_error_set(err, INVAR_ERROR_DATA,
@@ -113,36 +126,38 @@ static bool match(struct cli_test *test, const struct invar_dataset_info *own, b
                                          test->source, own->source);
 }
 
-void cli_test_count(const struct cli_test *test, int64_t *labelled, int64_t *samples)
+void run_test_count(const struct invar_run_test *test, int64_t *labelled, int64_t *samples)
 {
     *labelled = test->kept + test->dropped;
     *samples = invar_dataset_info(test->dataset)->count[test->split];
 }
 
-const struct invar_dataset *cli_test_dataset(const struct cli_test *test, enum invar_split *split)
+const struct invar_dataset *invar_run_tested(const struct invar_run *run, enum invar_split *split)
 {
-    *split = test->split;
-    return test->dataset;
+    *split = run->test ? run->test->split : INVAR_TEST;
+    return run->test ? run->test->dataset : run->dataset;
 }
 
-struct cli_test *cli_test_open(const struct cli_run *run, const char *source, const char *label, bool drop,
-                               struct invar_error *err)
+bool invar_run_test_open(struct invar_run *run, const char *source, const char *label, bool drop,
+                         struct invar_error *err)
 {
-    struct cli_test *test = invar_alloc(1, sizeof *test, err);
+    struct invar_run_test *test = invar_alloc(1, sizeof *test, err);
 
     if (!test)
-        return NULL;
+        return false;
     test->source = source;
-    test->dataset = cli_run_other(run, source, err);
-    if (test->dataset && (!label || invar_dataset_relabel(test->dataset, label, "--label", err)) &&
-        choose_split(test, err) && match(test, invar_dataset_info(run->dataset), drop, err))
-        return test;
-    cli_test_close(test);
-    return NULL;
+    test->dataset = invar_run_other(run, source, err);
+    if (!test->dataset || (label && !invar_dataset_relabel(test->dataset, label, "label", err)) ||
+        !choose_split(test, err) || !match(test, invar_dataset_info(run->dataset), drop, err)) {
+        run_test_close(test);
+        return false;
+    }
+    run->test = test;
+    return true;
 }
 
 /* Labels become those of the training data; samples of dropped classes go. */
-static void translate(const struct cli_test *test, struct invar_embedded *embedded)
+static void translate(const struct invar_run_test *test, struct invar_embedded *embedded)
 {
     int64_t *labels = embedded->labels.data, *index = embedded->index.data, kept = 0;
     float *features = embedded->features.data;
@@ -159,26 +174,24 @@ static void translate(const struct cli_test *test, struct invar_embedded *embedd
     embedded->labels.shape[0] = embedded->index.shape[0] = embedded->features.shape[0] = kept;
 }
 
-bool cli_test_embed(const struct cli_run *run, const struct invar_encoder *encoder, struct invar_embedded *out,
+bool run_test_embed(const struct invar_run *run, const struct invar_encoder *encoder, struct invar_embedded *out,
                     struct invar_error *err)
 {
-    const struct cli_test *test = run->test;
-    struct cli_progress progress = {0};
-    const struct invar_watch watch = {cli_told, &progress};
-    bool ok;
+    const struct invar_run_test *test = run->test;
+    const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32,
+                                                .windows = run->windows,
+                                                .what = "embedding other test",
+                                                .watch = run->watch};
 
-    const struct invar_embed_options options = {
-        .precision = INVAR_PRECISION_FLOAT32, .windows = run->windows, .what = "embedding other test", .watch = &watch};
-    ok = invar_embed(run->device, encoder, test->dataset, test->split, &options, out, err);
-    cli_progress_end(&progress);
-    if (ok)
-        translate(test, out);
-    return ok;
+    if (!invar_embed(run->device, encoder, test->dataset, test->split, &options, out, err))
+        return false;
+    translate(test, out);
+    return true;
 }
 
 /* ---- what is said of it ---- */
 
-static cJSON *describe(const struct cli_test *test, const struct invar_dataset_info *own)
+static cJSON *describe(const struct invar_run_test *test, const struct invar_dataset_info *own)
 {
     const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
     cJSON *object = cJSON_CreateObject(), *mapping, *dropped;
@@ -200,7 +213,7 @@ static cJSON *describe(const struct cli_test *test, const struct invar_dataset_i
     return object;
 }
 
-void cli_test_note(const struct cli_run *run, cJSON *results)
+void run_test_note(const struct invar_run *run, cJSON *results)
 {
     cJSON *item = results->child, *next;
 
@@ -211,24 +224,4 @@ void cli_test_note(const struct cli_run *run, cJSON *results)
         cJSON_AddItemToObject(item, "test", describe(run->test, invar_dataset_info(run->dataset)));
         cJSON_AddItemToObject(results, key, cJSON_DetachItemViaPointer(results, item));
     }
-}
-
-void cli_test_print(const struct cli_run *run)
-{
-    const struct invar_dataset_info *own = invar_dataset_info(run->dataset);
-    const struct cli_test *test = run->test;
-    char room[2][16];
-
-    if (!test)
-        return;
-    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
-    printf("\nmeasured on %s (%s): %lld samples", test->source,
-           test->split == INVAR_TEST ? "its test split" : "all of it", (long long)test->kept);
-    if (test->dropped)
-        printf(", %lld of other classes dropped", (long long)test->dropped);
-    printf("\n");
-    for (int c = 0; c < info->classes; c++)
-        if (test->count[c])
-            printf("  %s -> %s\n", class_name(info, c, room[0], sizeof room[0]),
-                   test->map[c] < 0 ? "dropped" : class_name(own, test->map[c], room[1], sizeof room[1]));
 }

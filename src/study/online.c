@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* invar probe --method online: the classifier that was trained beside the encoder, as pretraining left it. */
-#include "cli/probe.h"
+/* invar probe method online: the classifier that was trained beside the encoder, as pretraining left it. */
+#include "study/study.h"
 #include "invar/file.h"
 
 enum { PATH_SIZE = 4096 };
 
 /* It has no options; a table may not be empty of a struct. */
-const struct invar_option probe_online_option_table[] = {{0}};
+const struct invar_option study_online_option_table[] = {{0}};
 
-static struct invar_head *read_classifier(const struct cli_run *run, struct invar_error *err)
+static struct invar_head *read_classifier(const struct invar_run *run, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    const int64_t width = cli_run_width(run);
+    const int64_t width = invar_run_width(run);
     struct invar_head *head = NULL;
     char path[PATH_SIZE];
 
@@ -20,7 +20,7 @@ static struct invar_head *read_classifier(const struct cli_run *run, struct inva
     if (!invar_path_exists(path)) {
         invar_error_set(err, INVAR_ERROR_USAGE,
                         "%s: there is no such file; the online classifier is trained beside the encoder: "
-                        "`invar pretrain` with classifier.enabled=true makes it, --method sgd trains one afterwards",
+                        "`invar pretrain` with classifier.enabled=true makes it, method sgd trains one afterwards",
                         path);
         return NULL;
     }
@@ -37,26 +37,26 @@ static struct invar_head *read_classifier(const struct cli_run *run, struct inva
     return head;
 }
 
-cJSON *probe_measure_online(const struct cli_run *run, const struct probe_settings *settings, struct invar_error *err)
+cJSON *study_measure_online(const struct invar_run *run, const struct study_settings *settings, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    const double started = cli_seconds();
+    const double started = invar_seconds();
     struct invar_head *head = read_classifier(run, err);
     struct invar_accuracy accuracy = {0};
     cJSON *object = NULL;
 
-    if (head && probe_accuracy_of(run, run->encoder, head, INVAR_TEST, NULL, 0, &accuracy, err)) {
+    if (head && study_accuracy_of(run, run->encoder, head, INVAR_TEST, NULL, 0, &accuracy, err)) {
         object = cJSON_CreateObject();
-        probe_add_accuracy(object, &accuracy);
-        cJSON_AddNumberToObject(object, "seconds", cli_seconds() - started);
-        cli_run_add_data(info, object);
-        cJSON_AddNumberToObject(object, "train_count", (double)probe_count_labelled(run->dataset, INVAR_TRAIN));
-        cJSON_AddNumberToObject(object, "test_count", (double)probe_count_labelled(run->dataset, INVAR_TEST));
-        cJSON_AddNumberToObject(object, "dimensions", (double)cli_run_width(run));
+        study_add_accuracy(object, &accuracy);
+        cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
+        run_add_data(info, object);
+        cJSON_AddNumberToObject(object, "train_count", (double)invar_run_labelled(run->dataset, INVAR_TRAIN));
+        cJSON_AddNumberToObject(object, "test_count", (double)invar_run_labelled(run->dataset, INVAR_TEST));
+        cJSON_AddNumberToObject(object, "dimensions", (double)invar_run_width(run));
         if (info->class_names)
             cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
-        probe_add_protocol(object, settings);
-        if (!probe_add_groups(object, &accuracy, accuracy.index, settings, err)) {
+        study_add_protocol(object, settings);
+        if (!study_add_groups(object, &accuracy, accuracy.index, settings, err)) {
             cJSON_Delete(object);
             object = NULL;
         }

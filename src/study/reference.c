@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What errors under corruption are divided by: AlexNet's, or those of another run measured in the same way. */
-#include "cli/robustness.h"
+#include "study/robustness.h"
 #include "invar/file.h"
 
+#include <stdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -29,7 +30,7 @@ static bool check_alexnet(const struct robustness_plan *plan, struct invar_error
             plan->width, plan->height);
     if (plan->severity_count < INVAR_CORRUPTION_SEVERITIES)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "AlexNet's errors are known as means over the five severities: leave out --severity, or "
+                               "AlexNet's errors are known as means over the five severities: leave out severity, or "
                                "name a run as the reference");
     return true;
 }
@@ -69,7 +70,7 @@ static bool find_results(struct robustness_reference *r, const char *folder, con
     r->results = *baseline ? get(get(r->root, "baselines"), baseline) : r->root;
     if (!r->results)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s/robustness.json lacks the baseline %s: `invar robustness %s --baseline %s` measures "
+                               "%s/robustness.json lacks the baseline %s: `invar robustness %s baseline %s` measures "
                                "it",
                                folder, baseline, folder, baseline);
     if (!cJSON_IsNumber(get(get(r->results, "clean"), "error")) || !cJSON_IsObject(get(r->results, "corruptions")))
@@ -141,7 +142,7 @@ static bool has_all(const struct robustness_reference *r, const struct robustnes
             if (place < 0 || !cJSON_IsNumber(cJSON_GetArrayItem(list, place)))
                 return invar_error_set(err, INVAR_ERROR_DATA,
                                        "the reference %s lacks %s at severity %d: measure it there too, or choose what "
-                                       "it has with --corruption and --severity",
+                                       "it has with corruption and severity",
                                        folder, name, plan->severities[s]);
         }
     return true;
@@ -161,7 +162,7 @@ bool robustness_reference_open(struct robustness_reference *out, const char *nam
     baseline = split_name(name, folder, sizeof folder, err);
     if (!baseline)
         return false;
-    out->root = cli_run_results(folder, "robustness.json", err);
+    out->root = run_results_read(folder, "robustness.json", err);
     return out->root && find_results(out, folder, baseline, err) && same_protocol(out, plan, folder, err) &&
            has_all(out, plan, folder, err);
 }

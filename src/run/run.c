@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A finished run, opened for measuring. */
+#include "run/test.h"
+#include "invar/data.h"
+#include "invar/file.h"
+#include "invar/memory.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { PATH_SIZE = 4096 };
+
+/* The data section that the run was trained with, then the source that was asked for, then KEY=VALUE. */
+static bool data_options(struct invar_data_options *out, const struct invar_encoder *encoder, const char *source,
+                         const struct invar_run_options *how, struct invar_error *err)
+{
+    bool ok = false;
+    const char *text = encoder->source.data ? encoder->source.data : "";
+    struct invar_shape input = invar_net_input(encoder->net);
+    struct invar_node *node = invar_node_parse(text, strlen(text), "encoder.safetensors", err);
+    invar_options_default(invar_data_option_table, out);
+    if (!node || !invar_options_read(invar_data_option_table, out, node, "data", NULL, err))
+        goto done;
+    if (source) {
+        enum invar_data_kind kind;
+        if (invar_source_kind(source, &kind) && !invar_embed_accepts(encoder, kind, source, err))
+            goto done;
+        if (strlen(source) >= sizeof out->source) {
+            invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
+                            sizeof out->source - 1);
+            goto done;
+        }
+        if (strcmp(out->source, source) != 0)
+            out->test[0] = out->test_rows[0] = '\0'; /* they are about the source of the run */
+        strcpy(out->source, source);
+        if (input.rank == 3 && input.height == input.width)
+            out->size = input.height;
+        if (input.rank == 3 && input.channels <= 16)
+            out->channels = input.channels;
+    }
+    for (int i = 0; how && i < how->setting_count; i++)
+        if (!invar_options_set(invar_data_option_table, out, how->settings[i], err))
+            goto done;
+    ok = true;
+done:
+    invar_node_free(node);
+    return ok;
+}
+
+bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *how,
+                    struct invar_error *err)
+{
+    char path[PATH_SIZE];
+    struct invar_data_options options;
+    *run = (struct invar_run){.folder = folder, .watch = how->watch};
+    if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err))
+        return false;
+    bool there;
+    if (!invar_path_find(path, &there, err))
+        return false;
+    if (!there)
+        return invar_error_set(err, INVAR_ERROR_FILE,
+                               "%s: there is no such file; give the folder of a run that has finished (`invar pretrain "
+                               "RECIPE --run DIR --resume` goes on with one that has not)",
+                               path);
+    run->encoder = invar_encoder_read(path, err);
+    if (!run->encoder || !data_options(&options, run->encoder, how->source, how, err))
+        return false;
+    run->device = invar_device_open("cpu", (int)how->threads, err);
+    run->dataset = run->device ? invar_dataset_open_as(&options, run->encoder->columns.data, err) : NULL;
+    if (run->device && !run->dataset && !how->source && err)
+        invar_source_explain(options.source, err);
+    run->windows = run->dataset && invar_dataset_info(run->dataset)->kind == INVAR_DATA_AUDIO;
+    return run->dataset != NULL;
+}
+
+static bool set_text(char *out, const char *text, const char *what, struct invar_error *err)
+{
+    if (!text)
+        return true;
+    if (strlen(text) >= INVAR_TEXT_SIZE)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: is longer than %d characters", what, INVAR_TEXT_SIZE - 1);
+    strcpy(out, text);
+    return true;
+}
+
+bool invar_run_open_features(struct invar_run *run, const struct invar_run_features *features,
+                             const struct invar_run_options *how, struct invar_error *err)
+{
+    struct invar_data_options options;
+    char source[INVAR_TEXT_SIZE + 8];
+
+    *run = (struct invar_run){.folder = features->file, .watch = how->watch};
+    invar_options_default(invar_data_option_table, &options);
+    snprintf(source, sizeof source, "npy:%s", features->file);
+    if (!features->draw_test)
+        options.test_fraction = 0;
+    if (!set_text(options.source, source, "the name of the features", err) ||
+        !set_text(options.labels, features->labels, "labels", err) ||
+        !set_text(options.label, features->label, "label", err) ||
+        !set_text(options.test, features->test, "test", err) ||
+        !set_text(options.test_labels, features->test_labels, "test-labels", err))
+        return false;
+    for (int i = 0; i < how->setting_count; i++)
+        if (!invar_options_set(invar_data_option_table, &options, how->settings[i], err))
+            return false;
+    run->device = invar_device_open("cpu", (int)how->threads, err);
+    run->dataset = run->device ? invar_dataset_open_features(&options, err) : NULL;
+    return run->dataset != NULL;
+}
+
+struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, struct invar_error *err)
+{
+    const struct invar_encoder *encoder = run->encoder;
+    struct invar_data_options options;
+    enum invar_data_kind kind;
+
+    if (!data_options(&options, encoder, source, NULL, err))
+        return NULL;
+    options.test_fraction = 0;
+    if (invar_source_kind(source, &kind) && kind == INVAR_DATA_IMAGE) {
+        options.mean.count = options.deviation.count = (int)invar_net_input(encoder->net).channels;
+        for (int c = 0; c < options.mean.count && c < 16; c++) {
+            options.mean.value[c] = (double)encoder->mean[c];
+            options.deviation.value[c] = (double)encoder->deviation[c];
+        }
+    }
+    return invar_dataset_open_as(&options, encoder->columns.data, err);
+}
+
+void invar_run_close(struct invar_run *run)
+{
+    run_test_close(run->test);
+    invar_dataset_close(run->dataset);
+    invar_device_close(run->device);
+    invar_encoder_free(run->encoder);
+}
+
+bool invar_run_embed(const struct invar_run *run, const struct invar_encoder *encoder, enum invar_split split,
+                     struct invar_embedded *out, struct invar_error *err)
+{
+    const struct invar_embed_options options = {.precision =
+                                                    run->bfloat16 ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32,
+                                                .windows = run->windows,
+                                                .watch = run->watch};
+
+    if (!run->encoder)
+        return invar_embed_input(run->dataset, split, out, err);
+    if (run->test && split == INVAR_TEST)
+        return run_test_embed(run, encoder, out, err);
+    return invar_embed(run->device, encoder, run->dataset, split, &options, out, err);
+}
+
+struct invar_encoder *invar_run_random_encoder(const struct invar_run *run, struct invar_error *err)
+{
+    const struct invar_encoder *trained = run->encoder;
+    struct invar_encoder *encoder = NULL;
+    struct invar_text text = {0};
+    struct invar_node *section = NULL;
+    struct invar_recipe *recipe = invar_run_recipe(run->folder, NULL, 0, err);
+
+    if (!recipe || !invar_text_printf(&text, err, "kind: %s\n%s", trained->kind,
+                                      trained->options.data ? trained->options.data : ""))
+        goto done;
+    section = invar_node_parse(text.data, text.size, "encoder.safetensors", err);
+    encoder = section
+                  ? invar_encoder_create(section, invar_net_input(trained->net), (uint64_t)recipe->training.seed, err)
+                  : NULL;
+    if (encoder) {
+        memcpy(encoder->mean, trained->mean, sizeof encoder->mean);
+        memcpy(encoder->deviation, trained->deviation, sizeof encoder->deviation);
+    }
+done:
+    invar_node_free(section);
+    invar_text_free(&text);
+    invar_recipe_free(recipe);
+    return encoder;
+}
+
+int64_t invar_run_width(const struct invar_run *run)
+{
+    const struct invar_shape shape = invar_net_output(run->encoder->net);
+
+    return shape.channels * (shape.rank == 3 ? shape.height * shape.width : 1);
+}

@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Errors of a run's probe, and of baselines, under the common image corruptions. */
+#include "study/robustness.h"
+#include "invar/file.h"
+#include "invar/log.h"
+#include "invar/version.h"
+#include "study/study.h"
+#include "study/training.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const baselines[] = {"random", "supervised", NULL};
+enum { NAME_SIZE = 64 };
+
+/* One evaluation from its request to what is written. */
+struct robustness {
+    const struct invar_robustness_request *request;
+    struct invar_run *run;
+    struct robustness_plan plan;
+    struct robustness_reference reference;
+    struct study_settings settings; /* of the probe */
+    cJSON *results, *baselines;
+};
+
+/* -1: there is none of that name. */
+static int table_of(const char *name)
+{
+    for (int table = 0; invar_corruption_table_name(table); table++)
+        if (strcmp(invar_corruption_table_name(table), name) == 0)
+            return table;
+    return -1;
+}
+
+static int place_in(const char *const *names, const char *name)
+{
+    int i = 0;
+    while (names[i] && strcmp(names[i], name) != 0)
+        i++;
+    return names[i] ? i : -1;
+}
+
+/* ---- what is measured ---- */
+
+/* Calls take for every word of lists such as "fog,snow". */
+static bool each_word(const char *const *list, int count, struct robustness_plan *plan,
+                      bool (*take)(struct robustness_plan *plan, const char *word, struct invar_error *err),
+                      struct invar_error *err)
+{
+    for (int i = 0; i < count; i++)
+        for (const char *word = list[i]; word;) {
+            const char *comma = strchr(word, ',');
+            const size_t length = comma ? (size_t)(comma - word) : strlen(word);
+            char text[NAME_SIZE];
+            if (length >= sizeof text)
+                return invar_error_set(err, INVAR_ERROR_USAGE, "\"%s\" is no list of names with commas between them",
+                                       list[i]);
+            memcpy(text, word, length);
+            text[length] = '\0';
+            if (!take(plan, text, err))
+                return false;
+            word = comma ? comma + 1 : NULL;
+        }
+    return true;
+}
+
+/* Both lists are kept in their natural order, each entry once. */
+static bool take_corruption(struct robustness_plan *plan, const char *word, struct invar_error *err)
+{
+    const struct invar_corruption_spec *spec = invar_corruption_find(word, err);
+    int kept = 0;
+    bool chosen[ROBUSTNESS_MAX_CELLS] = {false};
+
+    if (!spec)
+        return false;
+    for (int i = 0; i < invar_corruption_count(); i++) {
+        chosen[i] = invar_corruption_at(i) == spec;
+        for (int k = 0; k < plan->corruption_count; k++)
+            chosen[i] = chosen[i] || plan->corruptions[k] == invar_corruption_at(i);
+    }
+    for (int i = 0; i < invar_corruption_count(); i++)
+        if (chosen[i])
+            plan->corruptions[kept++] = invar_corruption_at(i);
+    plan->corruption_count = kept;
+    return true;
+}
+
+static bool take_severity(struct robustness_plan *plan, const char *word, struct invar_error *err)
+{
+    bool chosen[INVAR_CORRUPTION_SEVERITIES] = {false};
+    const int severity = word[0] - '0';
+
+    if (!word[0] || word[1] || severity < 1 || severity > INVAR_CORRUPTION_SEVERITIES)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "severity is \"%s\"; expected 1 to %d, or several as in 1,3,5",
+                               word, INVAR_CORRUPTION_SEVERITIES);
+    for (int i = 0; i < plan->severity_count; i++)
+        chosen[plan->severities[i] - 1] = true;
+    chosen[severity - 1] = true;
+    plan->severity_count = 0;
+    for (int i = 0; i < INVAR_CORRUPTION_SEVERITIES; i++)
+        if (chosen[i])
+            plan->severities[plan->severity_count++] = i + 1;
+    return true;
+}
+
+static bool choose_cells(const struct invar_robustness_request *request, struct robustness_plan *plan,
+                         struct invar_error *err)
+{
+    if (!each_word(request->corruptions, request->corruption_count, plan, take_corruption, err) ||
+        !each_word(request->severities, request->severity_count, plan, take_severity, err))
+        return false;
+    for (int i = 0; !request->corruption_count && i < invar_corruption_count(); i++)
+        plan->corruptions[plan->corruption_count++] = invar_corruption_at(i);
+    for (int i = 0; !request->severity_count && i < INVAR_CORRUPTION_SEVERITIES; i++)
+        plan->severities[plan->severity_count++] = i + 1;
+    return true;
+}
+
+static int make_cells(const struct robustness_plan *plan, struct invar_robustness_cell *cells)
+{
+    int count = 0;
+
+    for (int c = 0; c < plan->corruption_count; c++)
+        for (int s = 0; s < plan->severity_count; s++)
+            cells[count++] = (struct invar_robustness_cell){plan->corruptions[c], plan->severities[s], 0, 0};
+    return count;
+}
+
+/* What the data say: sizes, numbers, the table; and the pictures of frost where they are needed. */
+static bool complete_plan(const struct invar_run *run, struct robustness_plan *plan, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const struct invar_shape input = invar_net_input(run->encoder->net);
+    struct invar_robustness_cell cells[ROBUSTNESS_MAX_CELLS];
+    bool frost = false;
+
+    plan->data = info->source;
+    plan->images = info->count[INVAR_TEST];
+    if (plan->options.limit && plan->options.limit < plan->images)
+        plan->images = plan->options.limit;
+    plan->height = (int)input.height;
+    plan->width = (int)input.width;
+    plan->channels = info->channels;
+    plan->options.table = invar_corruption_table_used(plan->options.table, plan->height, plan->width);
+    for (int i = 0; i < plan->corruption_count; i++)
+        frost |= strcmp(plan->corruptions[i]->name, "frost") == 0;
+    if (frost && !plan->from) {
+        plan->pictures = invar_frost_create(plan->frost, err);
+        if (!plan->pictures)
+            return false;
+        plan->options.frost = plan->pictures;
+    }
+    return invar_robustness_check(run->encoder, info, &plan->options, cells, plan->from ? 0 : make_cells(plan, cells),
+                                  err);
+}
+
+bool study_robustness_plan(const struct invar_robustness_request *request, const struct invar_run *run,
+                           struct robustness_plan *plan, struct invar_error *err)
+{
+    const int table = table_of(request->table ? request->table : "auto");
+
+    *plan = (struct robustness_plan){.from = request->from, .frost = request->frost};
+    if (table < 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "table is \"%s\"; expected auto, 32, 224 or scaled",
+                               request->table);
+    plan->options = (struct invar_robustness_options){.table = (enum invar_corruption_table)table,
+                                                      .seed = (uint64_t)request->seed,
+                                                      .limit = request->limit,
+                                                      .watch = run->watch};
+    return choose_cells(request, plan, err) && complete_plan(run, plan, err);
+}
+
+static bool prepare(struct robustness *r, struct invar_error *err)
+{
+    const struct invar_robustness_request *request = r->request;
+
+    for (int i = 0; i < request->baseline_count; i++)
+        if (place_in(baselines, request->baselines[i]) < 0)
+            return invar_error_set(err, INVAR_ERROR_USAGE, "baseline is \"%s\"; expected random or supervised",
+                                   request->baselines[i]);
+    invar_options_default(invar_probe_option_table, &r->settings.linear);
+    for (int i = 0; i < request->setting_count; i++)
+        if (!invar_options_set(invar_probe_option_table, &r->settings.linear, request->settings[i], err))
+            return false;
+    return study_robustness_plan(request, r->run, &r->plan, err) &&
+           run_results_merge(r->run->folder, "robustness.json", NULL, err) &&
+           study_check_labels(invar_dataset_info(r->run->dataset), err) &&
+           robustness_reference_open(&r->reference, request->reference, &r->plan, err);
+}
+
+/* ---- measuring ---- */
+
+/* The probe on clean representations of the training split. */
+static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder, struct invar_probe_result *out,
+                      struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(r->run->dataset);
+    struct invar_embedded train = {0};
+    bool ok = invar_run_embed(r->run, encoder, INVAR_TRAIN, &train, err);
+
+    if (ok) {
+        const struct invar_matrix features = {INVAR_FLOAT32, train.features.shape[0], train.features.shape[1],
+                                              train.features.data};
+        ok = invar_probe_fit(&features, train.labels.data, NULL, NULL, info->classes, &r->settings.linear, out, err);
+    }
+    invar_embedded_free(&train);
+    if (ok && !out->fit.converged)
+        invar_log(INVAR_LOG_WARNING,
+                  "the probe stopped after %lld iterations with a gradient of %.1e, above %.1e; raise "
+                  "iterations=%lld",
+                  (long long)out->fit.iterations, out->fit.gradient_norm, r->settings.linear.tolerance,
+                  (long long)r->settings.linear.iterations);
+    return ok;
+}
+
+static bool measure_cells(struct robustness *r, const struct invar_encoder *encoder,
+                          const struct invar_classifier *classifier, struct invar_robustness_cell *cells, int count,
+                          struct invar_robustness_cell *clean, struct invar_error *err)
+{
+    struct robustness_plan *plan = &r->plan;
+    return invar_robustness_measure(r->run->device, encoder, r->run->dataset, classifier, &plan->options, cells,
+                                    plan->from ? 0 : count, clean, err) &&
+           (!plan->from || invar_robustness_ready(r->run->device, encoder, invar_dataset_info(r->run->dataset),
+                                                  plan->from, classifier, &plan->options, cells, count, err));
+}
+
+static void add_probe(const struct robustness *r, const struct invar_probe_result *probe, cJSON *object)
+{
+    cJSON *item = cJSON_AddObjectToObject(object, "probe");
+
+    cJSON_AddNumberToObject(item, "train_count", (double)probe->train_count);
+    cJSON_AddNumberToObject(item, "l2", probe->l2);
+    if (probe->held_out_count) {
+        cJSON_AddStringToObject(item, "chosen_on", "held-out part of the training split");
+        cJSON_AddNumberToObject(item, "held_out_count", (double)probe->held_out_count);
+        cJSON_AddNumberToObject(item, "held_out_top1", probe->held_out_top1);
+        cJSON_AddNumberToObject(item, "seed", (double)r->settings.linear.seed);
+    }
+    cJSON_AddBoolToObject(item, "converged", probe->fit.converged);
+}
+
+/* Errors of one encoder, into object. */
+static bool measure(struct robustness *r, const struct invar_encoder *encoder, cJSON *object, struct invar_error *err)
+{
+    struct invar_robustness_cell cells[ROBUSTNESS_MAX_CELLS], clean = {0};
+    const int count = make_cells(&r->plan, cells);
+    const double started = invar_seconds();
+    struct robustness_result result;
+    struct invar_probe_result probe = {0};
+    bool ok = fit_probe(r, encoder, &probe, err);
+    const double fitted = invar_seconds();
+
+    if (ok) {
+        const struct invar_classifier classifier = {invar_dataset_info(r->run->dataset)->classes, probe.dimensions,
+                                                    probe.weight, probe.bias};
+        ok = measure_cells(r, encoder, &classifier, cells, count, &clean, err);
+    }
+    if (ok) {
+        const double seconds = invar_seconds() - fitted;
+        int64_t images = clean.count;
+        result.clean = 100 * (double)clean.wrong / (double)clean.count;
+        for (int i = 0; i < count; i++) {
+            result.error[i] = 100 * (double)cells[i].wrong / (double)cells[i].count;
+            images += cells[i].count;
+        }
+        add_probe(r, &probe, object);
+        robustness_add(object, &r->plan, &result, &r->reference);
+        cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(object, "clean"), "count", (double)clean.count);
+        if (r->plan.from)
+            cJSON_AddNumberToObject(object, "ready_images", (double)cells[0].count);
+        cJSON_AddNumberToObject(object, "images_per_s", (double)images / seconds);
+        cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
+    }
+    invar_probe_result_free(&probe);
+    return ok;
+}
+
+static bool measure_baseline(struct robustness *r, const char *name, struct invar_error *err)
+{
+    cJSON *object = cJSON_AddObjectToObject(r->baselines, name);
+    struct study_training *supervised = NULL;
+    struct invar_encoder *random = NULL;
+    bool ok;
+
+    if (strcmp(name, "supervised") == 0) {
+        supervised = study_supervised_train(r->run, &r->settings, err);
+        ok = supervised && measure(r, supervised->encoder, object, err);
+        if (ok)
+            study_supervised_describe(supervised, r->run->trained_in, object);
+    } else {
+        random = invar_run_random_encoder(r->run, err);
+        ok = random && measure(r, random, object, err);
+    }
+    study_training_free(supervised);
+    invar_encoder_free(random);
+    return ok;
+}
+
+static void add_reference(const struct robustness *r)
+{
+    cJSON *reference = cJSON_AddObjectToObject(r->results, "reference");
+
+    cJSON_AddStringToObject(reference, "name", r->reference.name);
+    cJSON_AddNumberToObject(reference, "clean", robustness_reference_clean(&r->reference));
+}
+
+static bool measure_all(struct robustness *r, struct invar_error *err)
+{
+    cJSON *protocol = robustness_protocol(&r->plan);
+
+    if (invar_dataset_info(r->run->dataset)->identity)
+        cJSON_AddStringToObject(protocol, "data_identity", invar_dataset_info(r->run->dataset)->identity);
+    cJSON_AddStringToObject(protocol, "precision", "float32");
+    cJSON_AddStringToObject(protocol, "version", INVAR_VERSION);
+    cJSON_AddNumberToObject(r->results, "format", ROBUSTNESS_FORMAT);
+    cJSON_AddItemToObject(r->results, "protocol", protocol);
+    if (r->reference.name)
+        add_reference(r);
+    if (!measure(r, r->run->encoder, r->results, err))
+        return false;
+    if (r->request->baseline_count)
+        r->baselines = cJSON_AddObjectToObject(r->results, "baselines");
+    for (const char *const *name = baselines; *name; name++)
+        for (int i = 0; i < r->request->baseline_count; i++)
+            if (strcmp(r->request->baselines[i], *name) == 0) {
+                if (!measure_baseline(r, *name, err))
+                    return false;
+                break;
+            }
+    return true;
+}
+
+/* ---- what is left behind ---- */
+
+/* Corrupted images that results are about. */
+static double amount(const cJSON *results)
+{
+    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(results, "protocol"), *item;
+    const cJSON *images = cJSON_GetObjectItemCaseSensitive(protocol, "images");
+    double lists = 0;
+
+    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(results, "corruptions")) lists +=
+        cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(item, "error"));
+    return cJSON_IsNumber(images) ? lists * images->valuedouble : 0;
+}
+
+/* A look at a part does not take the place of the whole. */
+static bool keep_results(const struct robustness *r, struct invar_error *err)
+{
+    const char *folder = r->run->folder;
+    cJSON *before = run_results_read(folder, "robustness.json", err), *kept = NULL;
+    bool ok = before != NULL;
+
+    if (ok && amount(before) > amount(r->results)) {
+        invar_log(INVAR_LOG_INFO,
+                  "%s/robustness.json is about more corruptions, severities or images than this, and stays as it is",
+                  folder);
+    } else if (ok) {
+        kept = cJSON_Duplicate(r->results, true);
+        ok = run_add_machine(r->run, kept, err) && run_results_write(folder, "robustness.json", kept, err);
+    }
+    cJSON_Delete(kept);
+    cJSON_Delete(before);
+    return ok;
+}
+
+struct invar_results *invar_robustness_run(struct invar_run *run, const struct invar_robustness_request *request,
+                                           struct invar_error *err)
+{
+    struct robustness r = {.request = request, .run = run};
+    struct invar_results *results = run_results_create(err);
+
+    r.results = results ? results->root : NULL;
+    const bool ok = results && prepare(&r, err) && measure_all(&r, err) && keep_results(&r, err);
+    robustness_reference_close(&r.reference);
+    invar_frost_free(r.plan.pictures);
+    if (ok)
+        return results;
+    invar_results_free(results);
+    return NULL;
+}
