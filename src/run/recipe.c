@@ -14,10 +14,15 @@ struct invar_recipe *invar_run_recipe(const char *folder, const char *const *set
                                       struct invar_error *err)
 {
     char path[PATH_SIZE];
+    bool there;
 
-    return invar_path_join(path, sizeof path, folder, "recipe.yaml", err)
-               ? invar_recipe_load(path, settings, count, err)
-               : NULL;
+    if (!invar_path_join(path, sizeof path, folder, "recipe.yaml", err) || !invar_path_find(path, &there, err))
+        return NULL;
+    if (there)
+        return invar_recipe_load(path, settings, count, err);
+    invar_error_set(err, INVAR_ERROR_FILE, "%s: there is no such file; expected the recipe that pretraining writes",
+                    path);
+    return NULL;
 }
 
 struct invar_node *run_recipe_node(const char *folder, struct invar_error *err)

@@ -48,7 +48,7 @@ setup() {
     fails_with 2 "$invar" probe run --label speeker
     says speeker digit speaker index
     fails_with 2 "$invar" probe run --hold-out speaker=eve
-    says --hold-out eve
+    says hold-out eve
 }
 
 @test "a long clip is the mean over its windows, unless it is not to be" {

@@ -43,7 +43,7 @@ PYTHON
     [[ "$output" == *"that of one is given"* ]]
     "$invar" embed run idx:data -o test.npy --split test --threads 1
     fails_with 1 "$invar" inspect f.npy --pair test.npy
-    says --pair 32 96
+    says test.npy 32 96
 }
 
 @test "a probe of features is the probe of the run they are from" {
@@ -107,7 +107,7 @@ PYTHON
     fails_with 2 "$invar" probe f.npy
     says --labels
     fails_with 2 "$invar" probe f.npy --labels y.npy --baseline random
-    says --baseline f.npy
+    says baseline f.npy
     fails_with 2 "$invar" probe f.npy --labels y.npy --method finetune
     says finetune
     fails_with 2 "$invar" probe run --labels y.npy

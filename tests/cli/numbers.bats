@@ -142,7 +142,7 @@ value() {
     for labels in 481 1 0.1%; do
         run --separate-stderr "$invar" probe run --threads 1 --labels $labels
         [ "$status" -eq 1 ]
-        says "--labels $labels" "training samples"
+        says "labels $labels" "training samples"
     done
 }
 

@@ -165,7 +165,7 @@ setup() {
     says "17 labels a class" "16 samples"
     for bad in 0 2.5 -1 some 100% 0% ''; do
         fails_with 2 probe --labels "$bad"
-        says --labels
+        says labels
     done
     fails_with 2 probe --labels 3 --method neighbours
     says neighbours

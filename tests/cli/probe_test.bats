@@ -44,7 +44,7 @@ setup() {
 @test "classes that training lacks are listed, and dropped on demand" {
     mv other/1 other/cat
     fails_with 1 probe --test images:other
-    says cat --drop-unknown
+    says cat drop-unknown
     run --separate-stderr probe l2=0.01 --test images:other --drop-unknown
     [ "$status" -eq 0 ]
     [[ "$output" == *"64 training and 16 test samples"* && "$output" == *"8 of other classes dropped"* && "$output" == *"cat -> dropped"* ]]
@@ -59,7 +59,7 @@ setup() {
     fails_with 1 probe --test images:nowhere
     says nowhere
     fails_with 2 probe --drop-unknown
-    says --test
+    says test
     fails_with 2 probe --test images:other --baseline input
     says input
     fails_with 2 probe --test images:other --method finetune

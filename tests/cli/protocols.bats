@@ -132,7 +132,7 @@ has_key() {
     fails_with 2 probe --method online --baseline random
     says online random none
     fails_with 2 probe --method online --hold-out a=b
-    says --hold-out online
+    says hold-out online
     cp run/projector.safetensors run/classifier.safetensors
     fails_with 1 probe --method online
     says run/classifier.safetensors "8 classes"
@@ -168,9 +168,9 @@ has_key() {
     fails_with 2 probe --method finetune --baseline supervised
     says finetune supervised random
     fails_with 2 probe --method sgd --labels 3
-    says --labels finetune
+    says labels finetune
     fails_with 2 probe --preset relic --labels 3
-    says --preset
+    says preset
     fails_with 1 probe --method finetune --labels 1
     says labels
     fails_with 1 probe --method finetune --labels 17

@@ -176,7 +176,7 @@ robustness() {
     says hail fog
     for bad in 0 6 x 1,9 ''; do
         fails_with 2 robustness --severity "$bad"
-        says --severity
+        says severity
     done
     fails_with 2 robustness --table 64
     says auto 224

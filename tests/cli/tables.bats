@@ -142,5 +142,5 @@ pretrain() {
     [ "$status" -eq 0 ]
     [[ "$output" == *"and 54 test samples"*"linear-colour=red"*"supervised-colour=red"* ]]
     fails_with 2 "$invar" probe run --label size
-    says --label size colour class
+    says label size colour class
 }

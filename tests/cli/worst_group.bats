@@ -75,7 +75,7 @@ adds_up() {
     sed -i '1s/place/where/' photos/metadata.csv
     run --separate-stderr "$invar" probe photos-run --groups place --threads 1
     [ "$status" -eq 1 ]
-    says "--groups place" photos/metadata.csv where
+    says "groups place" photos/metadata.csv where
     rm photos/metadata.csv
     run --separate-stderr "$invar" probe photos-run --groups place --threads 1
     [ "$status" -ne 0 ]
@@ -84,7 +84,7 @@ adds_up() {
 
 @test "columns that there are not, and labels in part, are refused" {
     fails_with 2 "$invar" probe run --groups sight --threads 1
-    says --groups sight site
+    says groups sight site
     fails_with 2 "$invar" probe run --groups site --labels 3 --threads 1
-    says --groups --labels
+    says groups labels
 }
