@@ -35,13 +35,14 @@ static bool add_weights(struct cpu_plan *plan, int layer, const struct kernel *k
     return true;
 }
 
+/* why: there is no kernel. */
 static bool run_weighted(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
-                         const struct folded *folded, struct invar_error *err)
+                         const struct invar_error *why, const struct folded *folded, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[layer];
     struct value weights, in;
     if (!kernel)
-        return plan_no_kernel(plan, layer, err);
+        return why->code ? invar_error_set(err, why->code, "%s", why->message) : plan_no_kernel(plan, layer, err);
     state->forward = kernel;
     state->out = folded->sum;
     if (!plan_strided_take(plan, layer, &in, err) ||
@@ -67,10 +68,12 @@ static struct onednn_after after(const struct folded *folded)
     return (struct onednn_after){.sum = folded->sum.layout != NULL, .relu = folded->relu};
 }
 
-/* Can the kernel, if there is one, write over the summand? */
-static bool takes_sum(const struct kernel *kernel, const struct folded *folded)
+/* Does a kernel made with the summand have to be made anew without it, because there is none of that kind or it cannot
+   write over the summand? One that memory was short for says nothing. */
+static bool refuses_sum(const struct kernel *kernel, const struct folded *folded, const struct invar_error *why)
 {
-    return !folded->sum.layout || (kernel && onednn_layout_equal(kernel->dst, folded->sum.layout));
+    return folded->sum.layout &&
+           (kernel ? !onednn_layout_equal(kernel->dst, folded->sum.layout) : why->code != INVAR_ERROR_MEMORY);
 }
 
 static bool choose_strided(struct cpu_plan *plan, int number, const struct layout *src, const struct layout *weights,
@@ -105,14 +108,16 @@ static bool convolution(struct cpu_plan *plan, int number, struct invar_error *e
     src = plan_layout(plan, plan_strided_shape(plan, number), plan->activation, LAYOUT_ANY, err);
     if (!src || !plan_fold(plan, number, &folded, err))
         return false;
+    struct invar_error why = {0};
     const struct kernel *kernel = onednn_convolution_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst,
-                                                           &window, after(&folded), err);
-    if (!takes_sum(kernel, &folded)) {
+                                                           &window, after(&folded), &why);
+    if (refuses_sum(kernel, &folded, &why)) {
         plan_fold_without_sum(plan, number, &folded);
+        invar_error_clear(&why);
         kernel = onednn_convolution_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst, &window,
-                                          after(&folded), err);
+                                          after(&folded), &why);
     }
-    return run_weighted(plan, WORK_CONV_FORWARD, number, kernel, &folded, err);
+    return run_weighted(plan, WORK_CONV_FORWARD, number, kernel, &why, &folded, err);
 }
 
 /* Vectors and their products are float32 outside; inside, bfloat16 operands where the plan says so. In float32 the
@@ -131,14 +136,16 @@ static bool linear(struct cpu_plan *plan, int number, struct invar_error *err)
         onednn_layout(o, plan->activation, 2, plan->net->parameters[layer->parameter[0]].shape, format, err);
     if (!src || !dst || !weights || !plan_fold(plan, number, &folded, err))
         return false;
+    struct invar_error why = {0};
     const struct kernel *kernel =
-        onednn_inner_product_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst, after(&folded), err);
-    if (!takes_sum(kernel, &folded)) {
+        onednn_inner_product_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst, after(&folded), &why);
+    if (refuses_sum(kernel, &folded, &why)) {
         plan_fold_without_sum(plan, number, &folded);
+        invar_error_clear(&why);
         kernel = onednn_inner_product_after(o, forward_pass(plan), src, weights, folded.bias.layout, dst,
-                                            after(&folded), err);
+                                            after(&folded), &why);
     }
-    return run_weighted(plan, WORK_LINEAR, number, kernel, &folded, err);
+    return run_weighted(plan, WORK_LINEAR, number, kernel, &why, &folded, err);
 }
 
 static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
