@@ -8,7 +8,7 @@ set(INVAR_PARTS images audio report)
 set(images_data exif formats images jpeg png tiff webp)
 set(images_eval corruption_jpeg)
 set(audio_data audio wave)
-set(report_report corruption_sheet event.pb-c events map metrics_views page page_files picture projector report tsne views)
+set(report_report corruption_sheet embedding_projector event.pb-c events map metrics_views page page_files picture report tsne views)
 
 set(images_modules libturbojpeg libtiff-4>=4.5 libwebp libexif spng)
 set(audio_modules sndfile soxr)

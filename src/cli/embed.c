@@ -2,7 +2,7 @@
 /* invar embed RUN SOURCE -o FILE.npy: representations of data as an array or a table. */
 #include "cli/embed.h"
 #include "invar/data.h"
-#include "report/projector.h"
+#include "report/embedding_projector.h"
 #include "run/results.h"
 
 #include <math.h>
@@ -201,14 +201,14 @@ static bool write_projector(const struct invar_run *run, const char *folder, con
 {
     const bool tests = strcmp(split, "train") != 0 &&
                        (strcmp(split, "test") == 0 || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
-    const struct projector_subject subject = {.device = run->device,
-                                              .encoder = run->encoder,
-                                              .dataset = run->dataset,
-                                              .split = tests ? INVAR_TEST : INVAR_TRAIN,
-                                              .name = run->folder,
-                                              .most_samples = PROJECTED,
-                                              .watch = run->watch};
-    return report_projector_write(folder, &subject, samples, err);
+    const struct embedding_projector_subject subject = {.device = run->device,
+                                                        .encoder = run->encoder,
+                                                        .dataset = run->dataset,
+                                                        .split = tests ? INVAR_TEST : INVAR_TRAIN,
+                                                        .name = run->folder,
+                                                        .most_samples = PROJECTED,
+                                                        .watch = run->watch};
+    return report_embedding_projector_write(folder, &subject, samples, err);
 }
 
 static int report_projector(const struct invar_run *run, const char *folder, int64_t samples, bool json)

@@ -4,7 +4,7 @@
 #include "invar/memory.h"
 #include "invar/report.h"
 #include "report/events.h"
-#include "report/projector.h"
+#include "report/embedding_projector.h"
 
 static bool refuse(const char *what, struct invar_error *err)
 {
@@ -69,8 +69,8 @@ bool invar_corruption_sheet_write(const char *path, const struct invar_corruptio
     return refuse(path, err);
 }
 
-bool report_projector_write(const char *folder, const struct projector_subject *subject, int64_t *samples,
-                            struct invar_error *err)
+bool report_embedding_projector_write(const char *folder, const struct embedding_projector_subject *subject,
+                                      int64_t *samples, struct invar_error *err)
 {
     (void)subject, (void)samples;
     return refuse(folder, err);

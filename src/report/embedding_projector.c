@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of TensorBoard's embedding projector. */
-#include "report/projector.h"
+#include "report/embedding_projector.h"
 #include "eval/pass.h"
 #include "eval/runner.h"
 #include "invar/eval.h"
@@ -15,8 +15,8 @@
 /* TensorBoard takes no sprite larger than 8192 pixels a side. */
 enum { PATH_SIZE = 4096, LARGEST_TILE = 48, LARGEST_SPRITE = 8192 };
 
-struct projector {
-    const struct projector_subject *subject;
+struct embedding_projector {
+    const struct embedding_projector_subject *subject;
     struct invar_dataset_info info; /* as the encoder sees them */
     struct pass pass;
     struct runner runner;
@@ -27,7 +27,7 @@ struct projector {
     uint8_t *sprite; /* NULL for tables */
 };
 
-static void projector_close(struct projector *p)
+static void embedding_projector_close(struct embedding_projector *p)
 {
     invar_writer_close(p->tensors);
     invar_writer_close(p->metadata);
@@ -43,7 +43,7 @@ static struct invar_writer *open_in(const char *folder, const char *name, struct
     return invar_path_join(path, sizeof path, folder, name, err) ? invar_writer_open(path, err) : NULL;
 }
 
-static bool make_sprite(struct projector *p, struct invar_error *err)
+static bool make_sprite(struct embedding_projector *p, struct invar_error *err)
 {
     const int longer = p->info.height > p->info.width ? p->info.height : p->info.width;
     int side = longer < LARGEST_TILE ? longer : LARGEST_TILE;
@@ -62,9 +62,9 @@ static bool make_sprite(struct projector *p, struct invar_error *err)
     return p->sprite != NULL;
 }
 
-static bool projector_open(struct projector *p, const char *folder, struct invar_error *err)
+static bool embedding_projector_open(struct embedding_projector *p, const char *folder, struct invar_error *err)
 {
-    const struct projector_subject *s = p->subject;
+    const struct embedding_projector_subject *s = p->subject;
     const struct invar_dataset_info *info = invar_dataset_info(s->dataset);
     const int64_t count = info->count[s->split];
 
@@ -91,7 +91,7 @@ static bool projector_open(struct projector *p, const char *folder, struct invar
 }
 
 /* Tabs and line ends part the cells of the file, so a name has none. */
-static bool put_label(struct projector *p, const struct invar_sample *sample, struct invar_error *err)
+static bool put_label(struct embedding_projector *p, const struct invar_sample *sample, struct invar_error *err)
 {
     const struct invar_dataset_info *info = &p->info;
     char name[256] = "none";
@@ -106,7 +106,7 @@ static bool put_label(struct projector *p, const struct invar_sample *sample, st
     return invar_writer_printf(p->metadata, err, "%s\t%lld\n", name, (long long)sample->index);
 }
 
-static void put_tile(struct projector *p, const float *x)
+static void put_tile(struct embedding_projector *p, const float *x)
 {
     const int width = p->columns * p->tile_width;
     const int64_t top = p->rows / p->columns * p->tile_height, left = p->rows % p->columns * p->tile_width;
@@ -115,7 +115,7 @@ static void put_tile(struct projector *p, const float *x)
                  p->tile_height, p->tile_width, width);
 }
 
-static bool put_batch(struct projector *p, int64_t got, struct invar_error *err)
+static bool put_batch(struct embedding_projector *p, int64_t got, struct invar_error *err)
 {
     const int64_t size = p->pass.view_size, cols = p->runner.h_cols;
 
@@ -140,7 +140,7 @@ static bool put_batch(struct projector *p, int64_t got, struct invar_error *err)
     return true;
 }
 
-static bool put_all(struct projector *p, struct invar_error *err)
+static bool put_all(struct embedding_projector *p, struct invar_error *err)
 {
     int64_t got = 0;
 
@@ -157,7 +157,7 @@ static bool put_all(struct projector *p, struct invar_error *err)
            invar_error_set(err, INVAR_ERROR_DATA, "%s: none of the samples could be read", p->info.source);
 }
 
-static bool write_sprite(const struct projector *p, const char *folder, struct invar_error *err)
+static bool write_sprite(const struct embedding_projector *p, const char *folder, struct invar_error *err)
 {
     char path[PATH_SIZE];
     const int rows = (int)((p->rows + p->columns - 1) / p->columns);
@@ -178,7 +178,7 @@ static bool put_quoted(struct invar_text *out, const char *text, struct invar_er
     return ok && invar_text_printf(out, err, "\"");
 }
 
-static bool write_config(const struct projector *p, const char *folder, struct invar_error *err)
+static bool write_config(const struct embedding_projector *p, const char *folder, struct invar_error *err)
 {
     char path[PATH_SIZE];
     struct invar_text text = {0};
@@ -200,14 +200,14 @@ static bool write_config(const struct projector *p, const char *folder, struct i
     return ok;
 }
 
-bool report_projector_write(const char *folder, const struct projector_subject *subject, int64_t *samples,
-                            struct invar_error *err)
+bool report_embedding_projector_write(const char *folder, const struct embedding_projector_subject *subject,
+                                      int64_t *samples, struct invar_error *err)
 {
-    struct projector p = {.subject = subject};
-    const bool ok = projector_open(&p, folder, err) && put_all(&p, err) && invar_writer_commit(p.tensors, err) &&
-                    invar_writer_commit(p.metadata, err) && (!p.sprite || write_sprite(&p, folder, err)) &&
-                    write_config(&p, folder, err);
+    struct embedding_projector p = {.subject = subject};
+    const bool ok = embedding_projector_open(&p, folder, err) && put_all(&p, err) &&
+                    invar_writer_commit(p.tensors, err) && invar_writer_commit(p.metadata, err) &&
+                    (!p.sprite || write_sprite(&p, folder, err)) && write_config(&p, folder, err);
     *samples = p.rows;
-    projector_close(&p);
+    embedding_projector_close(&p);
     return ok;
 }

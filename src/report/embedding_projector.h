@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef INVAR_REPORT_PROJECTOR_H
-#define INVAR_REPORT_PROJECTOR_H
+#ifndef INVAR_REPORT_EMBEDDING_PROJECTOR_H
+#define INVAR_REPORT_EMBEDDING_PROJECTOR_H
 
 #include "invar/data.h"
 #include "invar/device.h"
@@ -8,7 +8,7 @@
 #include "invar/watch.h"
 
 /** What TensorBoard's embedding projector is to show. Everything is borrowed. */
-struct projector_subject {
+struct embedding_projector_subject {
     struct invar_device *device;
     const struct invar_encoder *encoder;
     struct invar_dataset *dataset;
@@ -24,7 +24,7 @@ struct projector_subject {
  * projector_config.pbtxt, which names them. *samples: how many it were. Refused: a split without samples, data of
  * another kind than the encoder's, a representation that is not finite.
  */
-bool report_projector_write(const char *folder, const struct projector_subject *subject, int64_t *samples,
-                            struct invar_error *err);
+bool report_embedding_projector_write(const char *folder, const struct embedding_projector_subject *subject,
+                                      int64_t *samples, struct invar_error *err);
 
 #endif
