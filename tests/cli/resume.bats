@@ -29,6 +29,17 @@ numbers() {
     [ "$(wc -l <parts/metrics.jsonl)" -eq 24 ]
 }
 
+@test "a run of the version before, whose recipe has the former name of an option, goes on to the same bits" {
+    local constant=(training.warmup=0 training.final_ratio=1)
+    pretrain --run parts training.epochs=3 "${constant[@]}"
+    sed -i 's/ normalise:/ normalize:/' parts/recipe.yaml parts/checkpoint-* # the former name
+    "$invar" pretrain --resume --run parts --threads 1 training.epochs=6 2>log
+    grep -q 'is called normalise now' log
+    pretrain --run whole training.epochs=6 "${constant[@]}"
+    cmp whole/encoder.safetensors parts/encoder.safetensors
+    cmp whole/recipe.yaml parts/recipe.yaml
+}
+
 @test "under cosine the rate goes on from what it was, without a jump, to the end of the longer schedule" {
     pretrain --run parts training.epochs=10
     "$invar" pretrain --resume --run parts --threads 1 training.epochs=20 2>/dev/null
