@@ -3,6 +3,7 @@
 #include "base/options.h"
 #include "base/node.h"
 #include "invar/log.h"
+#include "base/points.h"
 #include <assert.h>
 #include <errno.h>
 #include <math.h>
@@ -40,6 +41,7 @@ const struct invar_option *option_find(const struct invar_option *table, const c
 
 static bool parse_real(const struct invar_node *node, double *out)
 {
+    NUMBERS_HAVE_POINTS();
     const char *text = node->text;
     /* strtod also takes hexadecimal, inf and nan. */
     if (node->kind != NODE_SCALAR || node->quoted || !*text || text[strspn(text, "+-.0123456789eE")])
@@ -93,6 +95,7 @@ static bool parse_text(const struct invar_node *node, char *out)
 /* A choice that is a number ("2") may also be written another way ("2.0"). */
 static bool is_choice(const struct invar_node *node, const char *choice, int length)
 {
+    NUMBERS_HAVE_POINTS();
     double written, named;
     char *end = NULL;
     if ((int)strlen(node->text) == length && strncmp(node->text, choice, (size_t)length) == 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables of options as text: values as YAML that reads back the same, and the table as documentation. */
 #include "base/options.h"
+#include "base/points.h"
 #include <ctype.h>
 #include <math.h>
 #include <stdio.h>
@@ -14,6 +15,7 @@
 /* The fewest digits that read back equal, without an exponent where people would write none. */
 static void format_real(char out[NUMBER_SIZE], double value)
 {
+    NUMBERS_HAVE_POINTS();
     int digits = 1;
     do
         snprintf(out, NUMBER_SIZE, "%.*g", digits, value);

@@ -6,6 +6,7 @@
 #include "invar/log.h"
 #include "invar/memory.h"
 #include "invar/options.h"
+#include "base/points.h"
 #include <csv.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -488,6 +489,7 @@ static bool divide(const struct decimal *number, double *value)
 
 bool data_csv_number(const struct data_csv *csv, const char *text, double *value)
 {
+    NUMBERS_HAVE_POINTS();
     char plain[64];
     const char *comma = csv->separator == ',' ? NULL : strchr(text, ',');
     struct decimal number;

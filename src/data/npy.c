@@ -8,6 +8,7 @@
 #include "invar/array.h"
 #include "invar/log.h"
 #include "invar/memory.h"
+#include "base/points.h"
 #include <math.h>
 #include <string.h>
 
@@ -122,6 +123,7 @@ static bool count_differs(const char *labels, int64_t count, const struct part *
 /* Numbers as the cells of a table, so that one rule says what labels are: whole numbers below 0 and NaN are none. */
 static bool labels_of_array(struct arrays *a, int which, struct invar_error *err)
 {
+    NUMBERS_HAVE_POINTS();
     struct part *part = &a->part[which];
     struct invar_array labels = {0};
     char shape[160], *text = NULL;

@@ -5,6 +5,7 @@
 #include "invar/encoder.h"
 #include "invar/memory.h"
 #include "invar/version.h"
+#include "base/points.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +190,7 @@ bool invar_net_restore(const struct invar_net *net, float *parameters, float *st
 static bool write_channels(struct invar_safetensors *file, const char *key, const float *values, int64_t channels,
                            struct invar_error *err)
 {
+    NUMBERS_HAVE_POINTS();
     struct invar_text text = {0};
     bool ok = true;
     for (int64_t i = 0; ok && i < channels; i++)
@@ -256,6 +258,7 @@ static const char *required(const struct invar_safetensors *file, const char *ke
 static bool read_channels(const char *key, const char *text, int64_t count, float minimum, float *out, const char *path,
                           struct invar_error *err)
 {
+    NUMBERS_HAVE_POINTS();
     const char *at = text;
     bool ok = true;
     for (int64_t i = 0; ok && i < count; i++) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A comparison as text that fits a terminal, as Markdown, and as CSV. */
 #include "report/compare_parts.h"
+#include "base/points.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -165,6 +166,7 @@ bool comparison_markdown(struct comparison *c, struct invar_text *out, struct in
 /* A text that spreadsheets would compute begins with an apostrophe, which says that it is text; numbers are numbers. */
 static bool is_formula(const char *text)
 {
+    NUMBERS_HAVE_POINTS();
     char *end = NULL;
     strtod(text, &end);
     return *text && strchr("=+-@", *text) && (end == text || *end);
@@ -185,6 +187,7 @@ static bool put_field(struct invar_text *out, const char *text, struct invar_err
 
 static bool put_double(struct invar_text *out, double value, struct invar_error *err)
 {
+    NUMBERS_HAVE_POINTS();
     return isnan(value) ? invar_text_printf(out, err, ",") : invar_text_printf(out, err, ",%.15g", value);
 }
 

@@ -3,6 +3,7 @@
 #include "report/events.h"
 #include "invar/memory.h"
 #include "report/event.pb-c.h"
+#include "base/points.h"
 
 #include <errno.h>
 #include <math.h>
@@ -195,6 +196,7 @@ bool event_file_picture(struct event_file *file, int64_t step, const char *tag, 
 
 static void set_value(Invar__Setting *out, char *text)
 {
+    NUMBERS_HAVE_POINTS();
     char *end = NULL;
     const double number = strtod(text, &end);
     if (end != text && !*end && isfinite(number)) {

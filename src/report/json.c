@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "invar/memory.h"
 #include "invar/options.h"
+#include "base/points.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,6 +22,7 @@ static cJSON *raw(struct invar_text *text, bool ok)
 
 static bool put_real(struct invar_text *text, double value)
 {
+    NUMBERS_HAVE_POINTS();
     const char *comma = text->size > 1 ? "," : "";
 
     return isfinite(value) ? invar_text_printf(text, NULL, "%s%.6g", comma, value)

@@ -5,6 +5,7 @@
 #include "invar/memory.h"
 #include "invar/report.h"
 #include "report/events.h"
+#include "base/points.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,6 +160,7 @@ void invar_metrics_close(struct invar_metrics *metrics)
 /* Digits that read back as the same double. */
 static void put_number(FILE *stream, double value)
 {
+    NUMBERS_HAVE_POINTS();
     char text[40] = "null";
     if (isfinite(value)) {
         int digits = 15; /* fewer come out where the number has fewer */

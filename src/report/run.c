@@ -8,6 +8,7 @@
 #include "invar/version.h"
 #include "report/run_series.h"
 #include "run/recipe.h"
+#include "base/points.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -269,6 +270,7 @@ static char *own_name(const char *folder, struct invar_error *err)
 
 static double training_seconds(const struct report_run *run)
 {
+    NUMBERS_HAVE_POINTS();
     const double *step = report_run_series(run, "step"), *rate = report_run_series(run, "samples_per_s");
     const char *text = report_run_setting(run, "training.batch");
     const double batch = text ? strtod(text, NULL) : 0;

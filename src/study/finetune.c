@@ -5,6 +5,7 @@
 #include "study/training.h"
 #include "invar/file.h"
 #include "invar/memory.h"
+#include "base/points.h"
 
 #include <stdio.h>
 #include <math.h>
@@ -77,6 +78,7 @@ static bool set_views(const struct invar_run *run, struct study_finetune_options
 static struct invar_recipe *make_recipe(const struct invar_run *run, bool random, int64_t count,
                                         struct study_finetune_options *o, struct invar_error *err)
 {
+    NUMBERS_HAVE_POINTS();
     char lr[64], decay[64], kind[64], extra[64];
     const char *overrides[] = {kind, lr, decay, extra};
     struct invar_recipe *recipe;

@@ -7,6 +7,7 @@
 #include "train/trainer.h"
 
 #include "invar/safetensors.h"
+#include "base/points.h"
 
 #include <stdlib.h>
 
@@ -55,6 +56,7 @@ void invar_length_join(struct invar_trainer *t, double rate, double momentum)
 
 static bool store_real(struct invar_safetensors *file, const char *key, double value, struct invar_error *err)
 {
+    NUMBERS_HAVE_POINTS();
     char text[40];
 
     snprintf(text, sizeof text, "%.17g", value);
@@ -75,6 +77,7 @@ bool invar_length_store(const struct invar_trainer *t, struct invar_safetensors 
 
 static bool read_real(const struct invar_safetensors *file, const char *key, double *out)
 {
+    NUMBERS_HAVE_POINTS();
     const char *text = invar_safetensors_metadata(file, key);
 
     *out = text ? strtod(text, NULL) : 0;

@@ -136,3 +136,32 @@ END
     run build/embed
     [ "$status" -eq 2 ]
 }
+
+@test "numbers have points where the program's locale has commas" {
+    command -v localedef >/dev/null && [ -f /usr/share/i18n/locales/de_DE ] || skip "no source of a locale with commas"
+    localedef -i de_DE -f UTF-8 "$PWD/de_DE.UTF-8" >/dev/null 2>&1 || true
+    cat >main.c <<'END'
+#include <locale.h>
+#include <stdio.h>
+int train(int argc, char **argv);
+int main(int argc, char **argv)
+{
+    char text[8];
+    if (!setlocale(LC_ALL, "de_DE.UTF-8"))
+        return 77;
+    snprintf(text, sizeof text, "%.1f", 0.5);
+    return text[1] == ',' ? train(argc, argv) : 77;
+}
+END
+    # shellcheck disable=SC2046
+    cc -Dmain=train -c "$root/examples/train.c" $(pkg-config --cflags invar) -o train.o
+    # shellcheck disable=SC2046
+    cc main.c train.o $(pkg-config --libs invar) -o program
+    run env LOCPATH="$PWD" ./program "$BATS_FILE_TMPDIR/table.csv" kind run
+    echo "$output"
+    [ "$status" -ne 77 ] || skip "the locale cannot be made"
+    [ "$status" -eq 0 ]
+    for file in recipe.yaml encoder.safetensors; do
+        cmp run/$file "$BATS_FILE_TMPDIR/run/$file"
+    done
+}
