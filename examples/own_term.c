@@ -28,30 +28,30 @@ static bool nearness_check(const void *options, const struct invar_embeddings *i
     return in->views == 2 || invar_error_set(err, INVAR_ERROR_USAGE, "nearness needs two views, not %d", in->views);
 }
 
-/* Memory is the device's: invar/dense.h has what computes there. */
-static bool nearness_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                              const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                              struct invar_term_value *out, struct invar_error *err)
+/* Memory is the device's: invar/dense.h has what computes there, and a sum goes to a slot that is read at the end of
+   the step. */
+static bool nearness_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct nearness_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const struct nearness_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const double each = 1 / (double)z->rows;
     struct invar_matrix unit[2], slope[2];
-    double *lengths[2];
+    double *lengths[2], *loss = invar_term_part(call->sum, NULL, 1);
 
+    invar_term_part_of(call->sum, NULL, NULL, 0, -o->margin, 1);
     for (int v = 0; v < 2; v++) {
-        lengths[v] = invar_scratch_take(scratch, (size_t)z->rows, sizeof(double), err);
-        if (!lengths[v] || !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &unit[v], err) ||
-            !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &slope[v], err))
+        lengths[v] = invar_device_take(call->scratch, (size_t)z->rows, sizeof(double), err);
+        if (!lengths[v] || !invar_dense_take(call->scratch, z->dtype, z->rows, z->cols, &unit[v], err) ||
+            !invar_dense_take(call->scratch, z->dtype, z->rows, z->cols, &slope[v], err))
             return false;
-        invar_dense_normalise(device, &z[v], &unit[v], lengths[v]);
-        invar_dense_zero(device, &slope[v]);
+        invar_dense_normalise(call->device, &z[v], &unit[v], lengths[v]);
+        invar_dense_zero(call->device, &slope[v]);
     }
-    const double sum = invar_dense_distance(device, &unit[0], &unit[1], 2 * weight * each, &slope[0], &slope[1]);
+    invar_dense_distance(call->device, &unit[0], &unit[1], 2 * call->weight * each, &slope[0], &slope[1], each, loss);
     for (int v = 0; v < 2; v++)
-        if (gradient && gradient->by[INVAR_ROLE_Z][v].data)
-            invar_dense_normalise_backward(device, &unit[v], lengths[v], &slope[v], 1, &gradient->by[INVAR_ROLE_Z][v]);
-    *out = (struct invar_term_value){.loss = each * sum - o->margin};
+        if (call->gradient && call->gradient->by[INVAR_ROLE_Z][v].data)
+            invar_dense_normalise_backward(call->device, &unit[v], lengths[v], &slope[v], 1,
+                                           &call->gradient->by[INVAR_ROLE_Z][v]);
     return true;
 }
 

@@ -2,20 +2,40 @@
 #ifndef INVAR_TESTS_MATRIX_H
 #define INVAR_TESTS_MATRIX_H
 
-#include "invar/invar.h"
+#include "device.h"
 
 /** Number i of a matrix of either type, in rows one after the other. */
-static inline double get(const struct invar_matrix *x, int64_t i)
+static inline double matrix_get(const struct invar_matrix *x, int64_t i)
 {
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[i] : ((const double *)x->data)[i];
+    float narrow;
+    double wide;
+
+    if (x->dtype == INVAR_FLOAT64) {
+        invar_device_download(device, &wide, (const double *)x->data + i, sizeof wide);
+        return wide;
+    }
+    invar_device_download(device, &narrow, (const float *)x->data + i, sizeof narrow);
+    return (double)narrow;
 }
 
-static inline void put(const struct invar_matrix *x, int64_t i, double value)
+static inline void matrix_put(const struct invar_matrix *x, int64_t i, double value)
 {
-    if (x->dtype == INVAR_FLOAT32)
-        ((float *)x->data)[i] = (float)value;
+    const float narrow = (float)value;
+
+    if (x->dtype == INVAR_FLOAT64)
+        invar_device_upload(device, (double *)x->data + i, &value, sizeof value);
     else
-        ((double *)x->data)[i] = value;
+        invar_device_upload(device, (float *)x->data + i, &narrow, sizeof narrow);
+}
+
+/** A zeroed matrix of the device; its data is given back with invar_device_free. */
+static inline struct invar_matrix matrix_make(enum invar_dtype dtype, int64_t rows, int64_t cols)
+{
+    return (struct invar_matrix){.dtype = dtype,
+                                 .rows = rows,
+                                 .cols = cols,
+                                 .data =
+                                     invar_device_alloc(device, (size_t)(rows * cols), invar_dtype_size(dtype), NULL)};
 }
 
 #endif

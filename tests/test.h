@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "open_device.h"
+
 #include "invar/array.h"
 #include "invar/error.h"
 #include "invar/file.h"

@@ -12,16 +12,18 @@ extern "C" {
 
 /*
  * Dense operations of a device: what terms and measurements are made of. Matrices are device memory, all of one call
- * float32 or all float64; what a call reduces to a number is accumulated in double and comes back on the host. Shapes
- * must agree (that is the caller's duty, not a user's); work space comes from scratch, in the sizes said there. The
- * same number of threads gives the same bits.
+ * float32 or all float64; what a call reduces to a number is accumulated in double and added to a slot of the device
+ * (struct invar_ledger): *slot += factor * value. Shapes must agree (that is the caller's duty, not a user's); work
+ * space comes from scratch, in the sizes said there. The same number of threads gives the same bits.
  */
 
-/** A matrix over scratch memory, not zeroed. */
+/** A matrix over device memory of scratch (invar_device_scratch_create), not zeroed. */
 bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
                       struct invar_matrix *out, struct invar_error *err);
 
 void invar_dense_zero(struct invar_device *device, const struct invar_matrix *x);
+/** x <- factor x + shift, element by element. */
+void invar_dense_affine(struct invar_device *device, double factor, double shift, const struct invar_matrix *x);
 /** to = from, converting between float32 and float64 where they differ. */
 void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to);
 /** x <- factor x. */
@@ -35,16 +37,22 @@ void invar_dense_transpose(struct invar_device *device, const struct invar_matri
 /** x += x^T in place, x square. */
 void invar_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x);
 /** Sum over all elements of a * b. */
-double invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b);
+void invar_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                     double factor, double *slot);
 /**
  * Sum of squares of a - b; with it da += scale (a - b) and db -= scale (a - b), where those and their data are not
  * NULL. With scale twice that of the sum they receive its gradient.
  */
-double invar_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
-                            double scale, const struct invar_matrix *da, const struct invar_matrix *db);
-/** The diagonal of a square x, to and from host [rows]. */
-void invar_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out);
-void invar_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values);
+void invar_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                          double scale, const struct invar_matrix *da, const struct invar_matrix *db, double factor,
+                          double *slot);
+/** The diagonal of a square x <- factor values + shift; values: device double [rows], NULL: the diagonal itself. */
+void invar_dense_diagonal_map(struct invar_device *device, const struct invar_matrix *x, const double *values,
+                              double factor, double shift);
+/** The diagonal of a square x += shift + share times its mean. */
+void invar_dense_diagonal_add(struct invar_device *device, const struct invar_matrix *x, double shift, double share);
+/** Both halves of a square x <- -1/2 of its lower one, diagonal included. */
+void invar_dense_mirror_half(struct invar_device *device, const struct invar_matrix *x);
 
 /** c = scale op(a) op(b) + keep c, where op transposes on request; keep 0 ignores what c held. */
 void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
@@ -79,6 +87,8 @@ struct invar_dense_contrast {
     enum invar_dense_divergence divergence;
     bool first_constant;                     /* the first argument of every KL receives no gradient */
     double contrast_scale, divergence_scale; /* of the two values in the gradient */
+    double contrast_factor, divergence_factor;
+    double *contrast_slot, *divergence_slot; /* NULL: nobody asks */
 };
 /**
  * contrast = - sum_i sum_a log p_a,i(match_i); divergence = sum_i sum over pairs (a, b) KL(p_a,i || p_b,i), from
@@ -86,11 +96,11 @@ struct invar_dense_contrast {
  * divergence. Scratch: (count + 4) rows a thread.
  */
 bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
-                          const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
-                          double *divergence, struct invar_error *err);
+                          const struct invar_dense_contrast *how, const struct invar_matrix *logits,
+                          struct invar_error *err);
 
 /** Numbers the distinct ids (host [count]) in order of appearance: index, device [count], in 0 .. *groups - 1. Scratch:
- * at most 4 count integers. */
+ * at most 5 count integers of the host. */
 bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
                              int64_t count, int64_t *index, int64_t *groups, struct invar_error *err);
 /**
@@ -135,6 +145,15 @@ void invar_dense_column_products(struct invar_device *device, const struct invar
 /** y(i, j) = factor[j] (x(i, j) - mean[j]), or += ; mean and factor: device double [cols]. */
 void invar_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
                              const double *factor, const struct invar_matrix *y, bool add);
+/** values (device double [count], sums of squares) <- 1 / sqrt(values / divisor + constant). */
+void invar_dense_rsqrt_of_squares(struct invar_device *device, double *values, int64_t count, double divisor,
+                                  double constant);
+/**
+ * With s = sqrt(values / divisor + constant), values as above: the sum of max(0, margin - s); values <- scale / s where
+ * s is below the margin, and 0 elsewhere.
+ */
+void invar_dense_hinge(struct invar_device *device, double *values, int64_t count, double divisor, double constant,
+                       double margin, double scale, double factor, double *slot);
 /**
  * dx += scale factor[j] (dy - column mean of dy - y * column sum of (dy y) / divisor): the gradient of y where mean is
  * that of x and factor 1 / sqrt(squares / divisor + constant).
@@ -147,37 +166,48 @@ void invar_dense_covariance(struct invar_device *device, const struct invar_matr
                             const struct invar_matrix *c);
 
 /**
- * Sum of mask (z - x)^2 over the columns first, first + 1, ... of z, as many as x has; mask NULL: 1. With it, where
- * dz is not NULL, dz += scale mask (z - x) there.
+ * Mean of (z - x)^2 over the columns first, first + 1, ... of z, as many as x has, and of those numbers alone whose
+ * mask, of 0 and 1, is 1 (NULL: all; 0 where none is). With it, where dz is not NULL, dz += scale (z - x) / how many
+ * there.
  */
-double invar_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
-                                    const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
-                                    const struct invar_matrix *dz);
-/** Sum of log(1 + exp(z)) - m z over such columns, as many as m has: the binary cross-entropy of logits z. With it dz
- * += scale (sigmoid(z) - m). */
-double invar_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
-                                     const struct invar_matrix *m, double scale, const struct invar_matrix *dz);
+void invar_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                  const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
+                                  const struct invar_matrix *dz, double factor, double *slot);
+/** Mean of log(1 + exp(z)) - m z over such columns, as many as m has: the binary cross-entropy of logits z. With it dz
+ * += scale (sigmoid(z) - m) / how many. */
+void invar_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                   const struct invar_matrix *m, double scale, const struct invar_matrix *dz,
+                                   double factor, double *slot);
 
 /* ---- distances and factorisations, float64 ---- */
 
 /**
- * [I4] from gram = z z^T (invar_dense_gram), z (N, d) centred: *out = sum_i log (1/N) sum_j exp(-scale |z_i - z_j|^2),
- * j = i included. gram is overwritten by the symmetric matrix whose product with z is the gradient of *out by z.
- * Scratch: 2 N doubles.
+ * [I4] from gram = z z^T (invar_dense_gram), z (N, d) centred: the value is sum_i log (1/N) sum_j exp(-scale |z_i -
+ * z_j|^2), j = i included. gram is overwritten by the symmetric matrix whose product with z is the gradient of the
+ * value by z. Scratch: 2 N doubles.
  */
 bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
-                             const struct invar_matrix *gram, double scale, double *out, struct invar_error *err);
+                             const struct invar_matrix *gram, double scale, double factor, double *slot,
+                             struct invar_error *err);
 
-/** a = L L^T, in place: L in the lower triangle, zeros above. Not positive definite: INVAR_ERROR_NUMERIC. */
-bool invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err);
+/** a = L L^T, in place: L in the lower triangle, zeros above. Where a is not positive definite, or holds NaN or Inf, L
+ * is NaN all over. */
+void invar_dense_cholesky(struct invar_device *device, const struct invar_matrix *a);
+/** Sum of the logarithms of the diagonal of a square x. */
+void invar_dense_log_diagonal(struct invar_device *device, const struct invar_matrix *x, double factor, double *slot);
+/** x <- safe x + I for a square x, *safe (device) 1, or less where an element of the diagonal would be above `limit`.
+ */
+void invar_dense_add_identity(struct invar_device *device, const struct invar_matrix *x, double limit, double *safe);
+/** x <- *factor x with a factor of the device. */
+void invar_dense_scale_by(struct invar_device *device, const double *factor, const struct invar_matrix *x);
 /** b <- (L L^T)^{-1} b, or from the right: b <- b (L L^T)^{-1}. */
 void invar_dense_cholesky_solve(struct invar_device *device, const struct invar_matrix *l, bool right,
                                 const struct invar_matrix *b);
 /** b <- b L^{-1}, or b <- b L^{-T} where transpose is set. */
 void invar_dense_triangular_solve(struct invar_device *device, const struct invar_matrix *l, bool transpose,
                                   const struct invar_matrix *b);
-/** Singular values in descending order, host [min(rows, cols)]; x is destroyed. NaN or Inf in x:
- * INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */
+/** Singular values in descending order, host [min(rows, cols)], for which the host waits; x is destroyed. NaN or Inf in
+ * x: INVAR_ERROR_NUMERIC. Scratch: as LAPACK asks. */
 bool invar_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch,
                                  const struct invar_matrix *x, double *values, struct invar_error *err);
 /** The same with the left singular vectors: u (rows, min(rows, cols)) has orthonormal columns, in the order of values.

@@ -65,31 +65,96 @@ bool invar_machine_write(const struct invar_machine *machine, struct invar_text 
  * the same device. */
 void *invar_device_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err);
 void invar_device_free(struct invar_device *device, void *memory);
+/** Scratch with memory of this device too (invar_scratch_take: of the host). Free it before the device. */
+struct invar_scratch *invar_device_scratch_create(struct invar_device *device, struct invar_error *err);
+/** As invar_scratch_take, memory of the device that the scratch was made for. */
+void *invar_device_take(struct invar_scratch *scratch, size_t count, size_t size, struct invar_error *err);
 /** Copies bytes between memory of the host and of the device; done when the call returns. */
 void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes);
 void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes);
+
+/**
+ * Numbers that a step finds: sums are added to slots on the device, and nobody on the host sees them until all are read
+ * at once. A reduction that takes (factor, slot) does *slot += factor * value; a NaN or an Inf in what is summed makes
+ * the slot one, with factor 0 too.
+ */
+struct invar_ledger {
+    struct invar_device *device;
+    double *slots;  /* device [capacity] */
+    double *values; /* host [capacity]: what slots held when they were read */
+    int count, capacity;
+};
+/** An empty ledger over memory of scratch. */
+bool invar_ledger_take(struct invar_device *device, struct invar_scratch *scratch, int capacity,
+                       struct invar_ledger *out, struct invar_error *err);
+/** Empty again: slots are 0. */
+void invar_ledger_clear(struct invar_ledger *ledger);
+/** The next slot, 0. More than the capacity is the caller's mistake: the last slot is given again. */
+double *invar_ledger_slot(struct invar_ledger *ledger);
+/** Waits for the device, and reads all slots. */
+void invar_device_read(struct invar_ledger *ledger);
+/** What a slot held when the ledger was read. */
+double invar_ledger_value(const struct invar_ledger *ledger, const double *slot);
+/** How often anything has been read back from the device: every time the host waits for it. */
+int64_t invar_device_waits(const struct invar_device *device);
 
 /* ---- vectors: optimisers and target networks (all pointers device, float32) ---- */
 
 /** x <- value. */
 void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value);
-/** Sum of squares, accumulated in double. NaN and Inf come through. */
-double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count);
+/** *slot += factor * the sum of squares, accumulated in double. */
+void invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot);
 /** x <- factor x: gradient clipping. */
 void invar_device_scale(struct invar_device *device, float *x, int64_t count, double factor);
 /** x <- x + factor y: gradients that meet at one place, coupled weight decay. */
 void invar_device_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count);
 /** x <- m x + (1 - m) y  [R4]. */
 void invar_device_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count);
-/** g += decay p; buffer = first ? g : momentum buffer + g; p -= lr (nesterov ? g + momentum buffer : buffer). */
-void invar_device_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                      double momentum, bool nesterov, double decay, bool first);
-/** u = (g + decay p) scale; buffer = momentum buffer + u; p -= lr buffer (LARS: scale is the trust ratio). */
-void invar_device_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count,
-                           double lr, double momentum, double decay, double scale);
-/** AdamW when decay > 0 (decoupled), Adam when 0; step counts from 1. */
-void invar_device_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count,
-                       double lr, double beta1, double beta2, double epsilon, double decay, int64_t step);
+
+/* ---- updates of whole nets ---- */
+
+/** What changes from step to step, in a block of doubles on the device. */
+enum invar_scalar {
+    INVAR_SCALAR_GO,     /**< 1; anything else, and updates write nothing */
+    INVAR_SCALAR_CLIP,   /**< factor of the gradients */
+    INVAR_SCALAR_RATE,   /**< of the optimiser */
+    INVAR_SCALAR_FOLLOW, /**< m of the target network */
+    INVAR_SCALAR_OWN,    /**< four of the optimiser's own, such as 1 - beta^t */
+    INVAR_SCALAR_COUNT = INVAR_SCALAR_OWN + 4
+};
+/** scalars: GO becomes 1 where all slots[count] are finite and 0 elsewhere; CLIP becomes limit / norm where the norm,
+ * root of *squares, is above it, and 1 elsewhere or with a limit of 0. All of the device. */
+void invar_device_decide(struct invar_device *device, const double *slots, int count, const double *squares,
+                         double limit, double *scalars);
+/** Where scalars say GO: x <- m x + (1 - m) y with m FOLLOW  [R4]. */
+void invar_device_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count);
+
+#define INVAR_MAX_BUFFERS 4
+/** A stretch of the parameter vector that is updated alike. */
+struct invar_segment {
+    int64_t offset, count;
+    bool one_dimensional; /* biases and norm parameters alone; false for the whole vector in one */
+};
+struct invar_update;
+/** Updates the numbers from .. to - 1 of the vectors, all within segments[segment]; called from several threads, within
+ * a call of the device, so that it may read what lies there. */
+typedef void invar_update_kernel(const struct invar_update *update, int segment, int64_t from, int64_t to);
+/** An update of one net. Vectors, scalars and norms are device memory. */
+struct invar_update {
+    const char *name;            /* "adam": a device may have a kernel of its own by that name */
+    invar_update_kernel *kernel; /* in plain C */
+    const void *options;
+    float *parameters, *buffers[INVAR_MAX_BUFFERS];
+    const float *gradients;
+    const struct invar_segment *segments; /* [count], in the order of the vector */
+    int count;
+    const double *scalars;
+    double *norms; /* [count][2] of invar_device_segment_squares; NULL where the kernel reads none */
+};
+/** Where scalars say GO: the kernel over all segments. */
+void invar_device_update(struct invar_device *device, const struct invar_update *update);
+/** norms[k] = sums of squares of the parameters, and of gradients + decay[k] parameters, of segment k; decay: host. */
+void invar_device_segment_squares(struct invar_device *device, const struct invar_update *update, const double *decay);
 
 /* ---- weights of a net on a device ---- */
 

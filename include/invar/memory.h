@@ -34,11 +34,11 @@ bool invar_grow(void **items, int count, int *capacity, size_t size, struct inva
 struct invar_scratch;
 struct invar_scratch *invar_scratch_create(struct invar_error *err);
 void invar_scratch_free(struct invar_scratch *scratch);
-/** count * size bytes, aligned to 64, not zeroed, valid until the next reset. NULL with err set when memory is short.
- */
+/** count * size bytes of the host, aligned to 64, not zeroed, valid until the next reset. NULL with err set when memory
+ * is short. Memory of a device: invar_device_take. */
 void *invar_scratch_take(struct invar_scratch *scratch, size_t count, size_t size, struct invar_error *err);
 void invar_scratch_reset(struct invar_scratch *scratch);
-/** Bytes taken since the last reset. */
+/** Bytes taken since the last reset, of host and device together. */
 size_t invar_scratch_used(const struct invar_scratch *scratch);
 
 #ifdef __cplusplus

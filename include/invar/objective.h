@@ -55,7 +55,8 @@ struct invar_embeddings {
     const double *share;    /* [N] host, the sample's own part in that mixture, 0 to 1; beside partner */
 };
 
-#define INVAR_MAX_PARTS 8
+/** The terms of every view of entropy_invariance, and its invariance. */
+#define INVAR_MAX_PARTS 16
 struct invar_term_value {
     double loss; /* unweighted */
     int count;
@@ -63,6 +64,44 @@ struct invar_term_value {
         const char *name; /* "contrast", "invariance" */
         double value;
     } part[INVAR_MAX_PARTS];
+};
+
+/** Where the draws of a term come from: a function of the seed and the number of the step, so that a resumed run draws
+ * what the uninterrupted one did. */
+struct invar_term_key {
+    uint64_t seed, step;
+};
+
+/**
+ * What a term has enqueued: its loss is the sum of share * (factor * slot + constant). Entries of one name make one
+ * part; without a name they are of the loss alone. A slot may stand in several.
+ */
+struct invar_term_sum {
+    struct invar_ledger *ledger;
+    int count;
+    struct {
+        const char *name;
+        double *slot; /* NULL: the constant alone */
+        double factor, constant, share;
+    } entry[INVAR_MAX_PARTS];
+};
+/** One more entry; with a slot, a new one of the ledger, which is returned: whoever enqueues a reduction adds to it. */
+double *invar_term_part(struct invar_term_sum *sum, const char *name, double share);
+/** The same of a slot that is there already (or NULL). */
+void invar_term_part_of(struct invar_term_sum *sum, const char *name, double *slot, double factor, double constant,
+                        double share);
+
+/** One evaluation of one term. Matrices, state and scratch's invar_device_take are device memory. */
+struct invar_term_call {
+    struct invar_device *device;
+    struct invar_scratch *scratch; /* invar_device_scratch_create */
+    const void *options;
+    const struct invar_embeddings *in;
+    double weight;
+    const struct invar_embeddings *gradient; /* NULL: the value alone */
+    float *state;                            /* device [state_size]; NULL for a term without */
+    struct invar_term_key key;
+    struct invar_term_sum *sum;
 };
 
 /** The name of an input file of `invar loss` ("p1", "z_prime") where it is not the one that its role gives. */
@@ -88,12 +127,16 @@ struct invar_term_spec {
     /** Shapes and options agree? A sentence when not: too few samples, one view for a two-view term, no target, ... */
     bool (*check)(const void *options, const struct invar_embeddings *in, struct invar_error *err);
     /**
-     * Value, and weight * gradient ADDED to gradient->by[role][view] wherever that data is not NULL (gradient may be
-     * NULL: the value alone). Constants never receive any. Work space from scratch, which holds device memory.
+     * Value, into slots of call->sum, and weight * gradient ADDED to gradient->by[role][view] wherever that data is not
+     * NULL. Constants never receive any. It enqueues, and reads nothing back: whether numbers are finite is asked once
+     * a step, of the slots.
      */
-    bool (*evaluate)(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                     const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                     struct invar_term_value *out, struct invar_error *err);
+    bool (*evaluate)(const struct invar_term_call *call, struct invar_error *err);
+    /** How many float32 numbers the term keeps from step to step (a queue, running moments), given shapes as above;
+     * NULL: none. They are part of checkpoints. */
+    int64_t (*state_size)(const void *options, const struct invar_embeddings *shapes);
+    /** What they are before the first step, into host [state_size]; NULL: 0. */
+    void (*state_init)(const void *options, const struct invar_embeddings *shapes, float *state);
     /** Slow, obvious, double precision, written apart from evaluate; only tests call it. in is float64. NULL: none. */
     bool (*reference)(const void *options, const struct invar_embeddings *in, struct invar_term_value *out);
 };
@@ -114,6 +157,11 @@ bool invar_term_reads(const struct invar_term_spec *term, const void *options, e
 /** False, with a sentence (INVAR_ERROR_NUMERIC) that names the term and the part, where the value is NaN or Inf. */
 bool invar_term_check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
                              struct invar_error *err);
+/** The value of what was enqueued, once its ledger has been read. */
+void invar_term_settle(const struct invar_term_sum *sum, struct invar_term_value *value);
+/** Evaluates one term, waits and settles; call without sum, and without state for one that has its initial state. */
+bool invar_term_evaluate(const struct invar_term_spec *term, struct invar_term_call call,
+                         struct invar_term_value *value, struct invar_error *err);
 
 /** A weighted sum of terms: the `terms:` section, a mapping NAME: {weight: 1, option: value, ...}. */
 struct invar_objective;
@@ -133,17 +181,35 @@ double invar_objective_weight(const struct invar_objective *objective, int i);
 bool invar_objective_write(const struct invar_objective *objective, int indent, struct invar_text *out,
                            struct invar_error *err);
 /**
- * Sum over terms of weight * loss into *loss; values[count] (may be NULL) by term; gradients (may be NULL) are zeroed
- * first, then filled. A term whose value is not finite is an error (INVAR_ERROR_NUMERIC) that names the term and the
- * part. No allocation after the first call.
+ * What evaluates an objective step after step on one device: work space, and the state of terms that have one.
+ * objective and device are borrowed; shapes: embeddings as in every step (data may be NULL). Free it before the device.
  */
-bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
+struct invar_evaluator;
+struct invar_evaluator *invar_evaluator_create(const struct invar_objective *objective, struct invar_device *device,
+                                               const struct invar_embeddings *shapes, struct invar_error *err);
+void invar_evaluator_free(struct invar_evaluator *evaluator);
+/** Slots that an evaluation takes of a ledger, at most. */
+int invar_evaluator_slots(const struct invar_evaluator *evaluator);
+/**
+ * Enqueues all terms, or those whose chosen[count] is true: values into slots of the ledger; gradients (may be NULL)
+ * are zeroed first, then filled. No allocation after the first call.
+ */
+bool invar_evaluator_run(struct invar_evaluator *evaluator, struct invar_ledger *ledger,
+                         const struct invar_embeddings *in, const struct invar_embeddings *gradient, const bool *chosen,
+                         struct invar_term_key key, struct invar_error *err);
+/**
+ * Once the ledger has been read, the sum over the terms of the last run of weight * loss into *loss, and values[count]
+ * (may be NULL) by term. A term whose value is not finite is an error (INVAR_ERROR_NUMERIC) that names the term and the
+ * part.
+ */
+bool invar_evaluator_settle(const struct invar_evaluator *evaluator, double *loss, struct invar_term_value *values,
+                            struct invar_error *err);
+/** State of term i: device [*count]; NULL, and 0, where it has none. */
+float *invar_evaluator_state(const struct invar_evaluator *evaluator, int i, int64_t *count);
+/** One evaluation: create, run, wait, settle, free. */
+bool invar_objective_evaluate(const struct invar_objective *objective, struct invar_device *device,
                               const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
                               struct invar_term_value *values, struct invar_error *err);
-/** The gradient of some of the terms alone, those whose chosen[count] is true. */
-bool invar_objective_gradient(struct invar_objective *objective, struct invar_device *device,
-                              const struct invar_embeddings *in, const bool *chosen,
-                              const struct invar_embeddings *gradient, struct invar_error *err);
 /**
  * About how many bytes of work space an evaluation takes where matrices have these shapes (data NULL), with the shapes
  * of roles that are read. Small matrices of the same proportions are evaluated and counted; what large ones take

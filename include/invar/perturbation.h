@@ -52,11 +52,15 @@ struct invar_perturbed_view {
 };
 /**
  * Adds delta to the V views. Noise is a function of (seed, epoch, sample index, view number). A direction of norm
- * below 1e-12 gives delta = 0; one that holds NaN or Inf is an error (INVAR_ERROR_NUMERIC) that names the sample, and
- * leaves the views as they are. No allocation.
+ * below 1e-12 gives delta = 0. found (may be NULL): a slot, which becomes NaN where a direction holds NaN or Inf. No
+ * allocation.
  */
 bool invar_perturbation_apply(struct invar_perturbation *perturbation, const struct invar_perturbed_view *views,
-                              const struct invar_sample *samples, uint64_t seed, uint64_t epoch,
+                              const struct invar_sample *samples, uint64_t seed, uint64_t epoch, double *found,
+                              struct invar_error *err);
+/** Waits, and looks at the directions of the last apply: one that holds NaN or Inf is an error (INVAR_ERROR_NUMERIC) that
+ * names the sample. */
+bool invar_perturbation_check(struct invar_perturbation *perturbation, const struct invar_sample *samples,
                               struct invar_error *err);
 /**
  * Once after apply: gradient[V], each device [N][dim], of a scalar by the perturbed views; the plan's weights receive

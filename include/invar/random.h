@@ -18,6 +18,7 @@ enum invar_random_purpose {
     INVAR_RANDOM_NOISE,    /**< generator noise, additive noise */
     INVAR_RANDOM_TEST,
     INVAR_RANDOM_CORRUPTION, /**< image corruptions; epoch = corruption and severity, index = sample index */
+    INVAR_RANDOM_TERM,       /**< terms that draw; index = step of training */
 };
 
 /**

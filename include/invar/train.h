@@ -14,6 +14,11 @@ extern "C" {
 
 /* ---- optimisers: one file each and one line in the table ---- */
 
+enum invar_segment_cut {
+    INVAR_SEGMENT_WHOLE,   /**< the whole vector in one */
+    INVAR_SEGMENT_BY_KIND, /**< neighbours that are all 1-D (biases, norm parameters), or all not, in one */
+    INVAR_SEGMENT_EACH,    /**< every parameter by itself */
+};
 struct invar_optimiser_spec {
     const char *name, *help;            /* sgd, adam, adamw, lars */
     const struct invar_option *options; /* without `kind` and `lr` */
@@ -21,12 +26,28 @@ struct invar_optimiser_spec {
     int buffers; /* state vectors of trained_count floats */
     /** What the table cannot say about options (may be NULL): a sentence when they do not fit. */
     bool (*check)(const void *options, struct invar_error *err);
-    /** One update of the whole vector; step counts from 1. Parameters of role BIAS and NORM are "1-D". Gradients are
-     * used up (decay may be added to them). */
-    void (*update)(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step);
+    /** How finely the parameter vector is cut. Parameters of role BIAS and NORM are "1-D". */
+    enum invar_segment_cut (*cut)(const void *options);
+    /** Scalars of its own for a step, which counts from 1, into own[4]; NULL: it has none. */
+    void (*scalars)(const void *options, double rate, int64_t step, double *own);
+    /** Whether the kernel reads norms of segments, with decay times the parameters added to gradients; NULL: none. */
+    double (*norm_decay)(const void *options, const struct invar_segment *segment);
+    invar_update_kernel *kernel;
 };
 const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct invar_error *err);
 const struct invar_optimiser_spec *const *invar_optimiser_list(void);
+
+/** An optimiser of one net. spec, options, weights and buffers (device [spec->buffers][trained_count], zero at first)
+ * are borrowed. */
+struct invar_optimiser;
+struct invar_optimiser *invar_optimiser_create(const struct invar_optimiser_spec *spec, const void *options,
+                                               const struct invar_weights *weights, float *const *buffers,
+                                               struct invar_error *err);
+void invar_optimiser_free(struct invar_optimiser *optimiser);
+/** scalars, host [INVAR_SCALAR_COUNT]: RATE and those of its own for a step, which counts from 1; GO and CLIP 1. */
+void invar_optimiser_scalars(const struct invar_optimiser *optimiser, double rate, int64_t step, double *scalars);
+/** One update of the whole net: one call of the device, two where the kernel reads norms. scalars: device. */
+void invar_optimiser_update(struct invar_optimiser *optimiser, const double *scalars);
 
 /* ---- schedules ---- */
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #define ALIGNMENT ((size_t)64)
-#define SCRATCH_FIRST_BLOCK ((size_t)64 * 1024)
 
 bool invar_size_multiply(size_t a, size_t b, size_t *out)
 {
@@ -69,95 +68,4 @@ bool invar_grow(void **items, int count, int *capacity, size_t size, struct inva
     *items = grown;
     *capacity = larger;
     return true;
-}
-
-struct block {
-    struct block *previous;
-    unsigned char *data;
-    size_t size, used;
-};
-
-struct invar_scratch {
-    struct block *last;
-    size_t total; /* bytes of all blocks */
-};
-
-struct invar_scratch *invar_scratch_create(struct invar_error *err)
-{
-    return invar_alloc(1, sizeof(struct invar_scratch), err);
-}
-
-static void free_blocks(struct invar_scratch *scratch)
-{
-    while (scratch->last) {
-        struct block *block = scratch->last;
-        scratch->last = block->previous;
-        invar_free(block->data);
-        invar_free(block);
-    }
-    scratch->total = 0;
-}
-
-void invar_scratch_free(struct invar_scratch *scratch)
-{
-    if (!scratch)
-        return;
-    free_blocks(scratch);
-    invar_free(scratch);
-}
-
-static bool add_block(struct invar_scratch *scratch, size_t bytes, struct invar_error *err)
-{
-    struct block *block = invar_alloc(1, sizeof *block, err);
-    if (!block)
-        return false;
-    block->data = aligned_take(bytes, err);
-    if (!block->data) {
-        invar_free(block);
-        return false;
-    }
-    block->size = bytes;
-    block->previous = scratch->last;
-    scratch->last = block;
-    scratch->total += bytes;
-    return true;
-}
-
-void *invar_scratch_take(struct invar_scratch *scratch, size_t count, size_t size, struct invar_error *err)
-{
-    size_t bytes = 0;
-    if (!rounded_size(count, size, &bytes, err))
-        return NULL;
-    struct block *block = scratch->last;
-    if (!block || block->size - block->used < bytes) {
-        if (!add_block(scratch, bytes > SCRATCH_FIRST_BLOCK ? bytes : SCRATCH_FIRST_BLOCK, err))
-            return NULL;
-        block = scratch->last;
-    }
-    void *memory = block->data + block->used;
-    block->used += bytes;
-    return memory;
-}
-
-void invar_scratch_reset(struct invar_scratch *scratch)
-{
-    if (!scratch->last)
-        return;
-    if (scratch->last->previous) {
-        /* One block as large as all of them holds the same takes. Where it cannot be had the next take tells. */
-        size_t total = scratch->total;
-        free_blocks(scratch);
-        add_block(scratch, total, NULL);
-        return;
-    }
-    scratch->last->used = 0;
-}
-
-size_t invar_scratch_used(const struct invar_scratch *scratch)
-{
-    size_t used = 0;
-
-    for (const struct block *block = scratch->last; block; block = block->previous)
-        used += block->used;
-    return used;
 }

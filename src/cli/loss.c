@@ -276,6 +276,19 @@ static void loss_run_free(struct loss_run *run, struct invar_device *device)
     invar_free(run->options);
 }
 
+static bool evaluate(const struct loss_run *run, struct invar_device *device, struct invar_scratch *scratch,
+                     bool gradients, struct invar_term_value *value, struct invar_error *err)
+{
+    const struct invar_term_call call = {.device = device,
+                                         .scratch = scratch,
+                                         .options = run->options,
+                                         .in = &run->in,
+                                         .weight = 1,
+                                         .gradient = gradients ? &run->gradient : NULL};
+
+    return invar_term_evaluate(run->term, call, value, err);
+}
+
 int invar_cli_loss(int argc, char **argv)
 {
     struct cli_list terms = {0}, inputs = {0}, assignments = {0};
@@ -315,10 +328,10 @@ int invar_cli_loss(int argc, char **argv)
     run.dtype = wide ? INVAR_FLOAT64 : INVAR_FLOAT32;
     run.term = invar_term_find(terms.item[0], &err);
     device = run.term ? invar_device_open("cpu", (int)threads, &err) : NULL;
-    scratch = device ? invar_scratch_create(&err) : NULL;
+    scratch = device ? invar_device_scratch_create(device, &err) : NULL;
     run.options = scratch ? invar_alloc(1, run.term->options_size, &err) : NULL;
     if (run.options && set_up(&run, device, &inputs, &assignments, &err) &&
-        run.term->evaluate(device, scratch, run.options, &run.in, 1, folder ? &run.gradient : NULL, &value, &err) &&
+        evaluate(&run, device, scratch, folder != NULL, &value, &err) &&
         invar_term_check_finite(run.term, &value, &err) && (!folder || write_gradients(&run, device, folder, &err)))
         status = print_value(&value, json);
     else

@@ -23,16 +23,15 @@ struct invar_backend {
     void (*download)(struct invar_device *device, void *to, const void *from, size_t bytes);
 
     void (*fill)(struct invar_device *device, float *x, int64_t count, float value);
-    double (*sum_squares)(struct invar_device *device, const float *x, int64_t count);
+    void (*sum_squares)(struct invar_device *device, const float *x, int64_t count, double factor, double *slot);
     void (*scale)(struct invar_device *device, float *x, int64_t count, double factor);
     void (*add)(struct invar_device *device, float *x, const float *y, double factor, int64_t count);
     void (*lerp)(struct invar_device *device, float *x, const float *y, double m, int64_t count);
-    void (*sgd)(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                double momentum, bool nesterov, double decay, bool first);
-    void (*momentum)(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                     double momentum, double decay, double scale);
-    void (*adam)(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count, double lr,
-                 double beta1, double beta2, double epsilon, double decay, int64_t step);
+    void (*decide)(struct invar_device *device, const double *slots, int count, const double *squares, double limit,
+                   double *scalars);
+    void (*follow)(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count);
+    void (*update)(struct invar_device *device, const struct invar_update *update);
+    void (*segment_squares)(struct invar_device *device, const struct invar_update *update, const double *decay);
 
     struct invar_plan *(*plan_create)(struct invar_weights *weights, const struct invar_plan_options *options,
                                       struct invar_error *err);
@@ -54,9 +53,11 @@ struct invar_device {
     const struct invar_backend *backend;
     int threads;
     bool planning; /* nothing made here has memory, and nothing runs */
+    int64_t waits; /* downloads so far */
     char description[160];
     char processor[64], engine[32], instruction_set[32]; /* as in struct invar_machine */
     void *state;                                         /* the backend's */
+    void *guard;                                         /* of cpu-guarded */
 };
 
 /** Every backend's plan begins with this. */
@@ -68,5 +69,7 @@ struct invar_plan {
 void invar_processor_name(char *out, size_t size);
 
 extern const struct invar_backend invar_backend_cpu;
+/** The same with memory that is closed outside of its calls: for tests. */
+extern const struct invar_backend invar_backend_cpu_guarded;
 
 #endif

@@ -2,6 +2,8 @@
 /* The dense operations of dense.h, passed on to the backend of their device. */
 #include "device/backend.h"
 
+#include <string.h>
+
 bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
                       struct invar_matrix *out, struct invar_error *err)
 {
@@ -9,10 +11,39 @@ bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int
     if (!invar_size_multiply((size_t)rows, (size_t)cols, &count))
         return invar_error_set(err, INVAR_ERROR_MEMORY, "a matrix of %lld x %lld numbers is too large", (long long)rows,
                                (long long)cols);
-    void *data = invar_scratch_take(scratch, count, invar_dtype_size(dtype), err);
+    void *data = invar_device_take(scratch, count, invar_dtype_size(dtype), err);
     if (!data)
         return false;
     *out = (struct invar_matrix){.dtype = dtype, .rows = rows, .cols = cols, .data = data};
+    return true;
+}
+
+bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
+                             int64_t count, int64_t *index, int64_t *groups, struct invar_error *err)
+{
+    size_t slots = 2;
+    int64_t known = 0;
+
+    while (slots < 2 * (size_t)count)
+        slots *= 2;
+    int64_t *table = invar_scratch_take(scratch, slots, sizeof *table, err); /* a sample of each id, -1: free */
+    int64_t *host = invar_scratch_take(scratch, (size_t)count, sizeof *host, err);
+    if (!table || !host)
+        return false;
+    memset(table, -1, slots * sizeof *table);
+    for (int64_t i = 0; i < count; i++) {
+        size_t at = (size_t)(((uint64_t)ids[i] * 0x9e3779b97f4a7c15u) >> 32) & (slots - 1);
+        while (table[at] >= 0 && ids[table[at]] != ids[i])
+            at = (at + 1) & (slots - 1);
+        if (table[at] < 0) {
+            table[at] = i;
+            host[i] = known++;
+        } else {
+            host[i] = host[table[at]];
+        }
+    }
+    invar_device_upload(device, index, host, (size_t)count * sizeof *host);
+    *groups = known;
     return true;
 }
 

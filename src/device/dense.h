@@ -12,20 +12,24 @@
 /* parameters that many have */
 #define DENSE_AT struct invar_device *device
 #define DENSE_IN const struct invar_matrix
+#define DENSE_SUM double factor, double *slot
 
 /* clang-format off */
 #define DENSE_LIST(DO, ANSWER, DEFAULT)                                                                                \
     DO(zero, (DENSE_AT, DENSE_IN *x), (device, x))                                                                     \
+    DO(affine, (DENSE_AT, double factor, double shift, DENSE_IN *x), (device, factor, shift, x))                       \
     DO(copy, (DENSE_AT, DENSE_IN *from, DENSE_IN *to), (device, from, to))                                             \
     DO(scale, (DENSE_AT, double factor, DENSE_IN *x), (device, factor, x))                                             \
     DO(add, (DENSE_AT, double scale, DENSE_IN *x, DENSE_IN *y), (device, scale, x, y))                                 \
     DO(transpose, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, bool add), (device, x, y, add))                                 \
     DO(symmetrise, (DENSE_AT, DENSE_IN *x), (device, x))                                                               \
-    ANSWER(double, dot, (DENSE_AT, DENSE_IN *a, DENSE_IN *b), (device, a, b))                                          \
-    ANSWER(double, distance, (DENSE_AT, DENSE_IN *a, DENSE_IN *b, double scale, DENSE_IN *da, DENSE_IN *db),           \
-        (device, a, b, scale, da, db))                                                                                 \
-    DO(diagonal, (DENSE_AT, DENSE_IN *x, double *out), (device, x, out))                                               \
-    DO(set_diagonal, (DENSE_AT, DENSE_IN *x, const double *values), (device, x, values))                               \
+    DO(dot, (DENSE_AT, DENSE_IN *a, DENSE_IN *b, DENSE_SUM), (device, a, b, factor, slot))                             \
+    DO(distance, (DENSE_AT, DENSE_IN *a, DENSE_IN *b, double scale, DENSE_IN *da, DENSE_IN *db, DENSE_SUM),            \
+        (device, a, b, scale, da, db, factor, slot))                                                                   \
+    DO(diagonal_map, (DENSE_AT, DENSE_IN *x, const double *values, double factor, double shift), (device, x,           \
+        values, factor, shift))                                                                                        \
+    DO(diagonal_add, (DENSE_AT, DENSE_IN *x, double shift, double share), (device, x, shift, share))                   \
+    DO(mirror_half, (DENSE_AT, DENSE_IN *x), (device, x))                                                              \
     DO(product, (DENSE_AT, bool transpose_a, bool transpose_b, double scale, DENSE_IN *a, DENSE_IN *b, double          \
         keep, DENSE_IN *c), (device, transpose_a, transpose_b, scale, a, b, keep, c))                                  \
     DO(gram, (DENSE_AT, bool transpose, double scale, DENSE_IN *a, DENSE_IN *c), (device, transpose, scale, a,         \
@@ -34,11 +38,7 @@
     DO(normalise_backward, (DENSE_AT, DENSE_IN *y, const double *lengths, DENSE_IN *dy, double scale, DENSE_IN         \
         *dx), (device, y, lengths, dy, scale, dx))                                                                     \
     ANSWER(bool, contrast, (DENSE_AT, struct invar_scratch *scratch, const struct invar_dense_contrast *how,           \
-        DENSE_IN *logits, double *contrast, double *divergence, struct invar_error *err), (device, scratch, how,       \
-        logits, contrast, divergence, err))                                                                            \
-    ANSWER(bool, group_index, (DENSE_AT, struct invar_scratch *scratch, const int64_t *ids, int64_t count,             \
-        int64_t *index, int64_t *groups, struct invar_error *err), (device, scratch, ids, count, index, groups,        \
-        err))                                                                                                          \
+        DENSE_IN *logits, struct invar_error *err), (device, scratch, how, logits, err))                               \
     ANSWER(bool, group, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, const int64_t *group, DENSE_IN          \
         *grouped, struct invar_error *err), (device, scratch, x, group, grouped, err))                                 \
     DO(ungroup, (DENSE_AT, DENSE_IN *grouped, DENSE_IN *gradient, const int64_t *group, DENSE_IN *x), (device,         \
@@ -53,15 +53,22 @@
     DO(column_products, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, double *products), (device, x, y, products))              \
     DO(standardise, (DENSE_AT, DENSE_IN *x, const double *mean, const double *factor, DENSE_IN *y, bool add),          \
         (device, x, mean, factor, y, add))                                                                             \
+    DO(rsqrt_of_squares, (DENSE_AT, double *values, int64_t count, double divisor, double constant), (device,          \
+        values, count, divisor, constant))                                                                             \
+    DO(hinge, (DENSE_AT, double *values, int64_t count, double divisor, double constant, double margin, double         \
+        scale, DENSE_SUM), (device, values, count, divisor, constant, margin, scale, factor, slot))                    \
     DO(standardise_backward, (DENSE_AT, DENSE_IN *y, const double *factor, double divisor, DENSE_IN *dy, double        \
         scale, DENSE_IN *dx), (device, y, factor, divisor, dy, scale, dx))                                             \
-    ANSWER(double, columns_distance, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *x, DENSE_IN *mask, double        \
-        scale, DENSE_IN *dz), (device, z, first, x, mask, scale, dz))                                                  \
-    ANSWER(double, columns_bernoulli, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *m, double scale, DENSE_IN       \
-        *dz), (device, z, first, m, scale, dz))                                                                        \
-    ANSWER(bool, pair_kernel, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *gram, double scale, double           \
-        *out, struct invar_error *err), (device, scratch, gram, scale, out, err))                                      \
-    ANSWER(bool, cholesky, (DENSE_AT, DENSE_IN *a, struct invar_error *err), (device, a, err))                         \
+    DO(columns_distance, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *x, DENSE_IN *mask, double scale,             \
+        DENSE_IN *dz, DENSE_SUM), (device, z, first, x, mask, scale, dz, factor, slot))                                \
+    DO(columns_bernoulli, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *m, double scale, DENSE_IN *dz,              \
+        DENSE_SUM), (device, z, first, m, scale, dz, factor, slot))                                                    \
+    ANSWER(bool, pair_kernel, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *gram, double scale, DENSE_SUM,       \
+        struct invar_error *err), (device, scratch, gram, scale, factor, slot, err))                                   \
+    DO(cholesky, (DENSE_AT, DENSE_IN *a), (device, a))                                                                 \
+    DO(log_diagonal, (DENSE_AT, DENSE_IN *x, DENSE_SUM), (device, x, factor, slot))                                    \
+    DO(add_identity, (DENSE_AT, DENSE_IN *x, double limit, double *safe), (device, x, limit, safe))                    \
+    DO(scale_by, (DENSE_AT, const double *factor, DENSE_IN *x), (device, factor, x))                                   \
     DO(cholesky_solve, (DENSE_AT, DENSE_IN *l, bool right, DENSE_IN *b), (device, l, right, b))                        \
     DO(triangular_solve, (DENSE_AT, DENSE_IN *l, bool transpose, DENSE_IN *b), (device, l, transpose, b))              \
     ANSWER(bool, singular_values, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, struct        \

@@ -2,11 +2,13 @@
 /* The table of devices, and the calls of device.h passed on to the one that is open. */
 #include "device/backend.h"
 
+#include "base/scratch.h"
+
 #include <string.h>
 
 #define MAX_BATCH (1 << 20)
 
-static const struct invar_backend *const backends[] = {&invar_backend_cpu, NULL};
+static const struct invar_backend *const backends[] = {&invar_backend_cpu, &invar_backend_cpu_guarded, NULL};
 
 static const struct invar_backend *find_backend(const char *name)
 {
@@ -113,6 +115,28 @@ void invar_device_free(struct invar_device *device, void *memory)
         device->backend->free(device, memory);
 }
 
+static void *take_memory(void *user, size_t bytes, struct invar_error *err)
+{
+    return invar_device_alloc(user, bytes, 1, err);
+}
+
+static void give_back_memory(void *user, void *memory)
+{
+    invar_device_free(user, memory);
+}
+
+struct invar_scratch *invar_device_scratch_create(struct invar_device *device, struct invar_error *err)
+{
+    const struct scratch_source source = {.take = take_memory, .give_back = give_back_memory, .user = device};
+
+    return scratch_create(&source, err);
+}
+
+void *invar_device_take(struct invar_scratch *scratch, size_t count, size_t size, struct invar_error *err)
+{
+    return scratch_take_second(scratch, count, size, err);
+}
+
 void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes)
 {
     if (!device->planning)
@@ -121,7 +145,13 @@ void invar_device_upload(struct invar_device *device, void *to_device, const voi
 
 void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes)
 {
+    device->waits++;
     device->backend->download(device, to_host, from_device, bytes);
+}
+
+int64_t invar_device_waits(const struct invar_device *device)
+{
+    return device->waits;
 }
 
 void invar_device_fill(struct invar_device *device, float *x, int64_t count, float value)
@@ -130,9 +160,9 @@ void invar_device_fill(struct invar_device *device, float *x, int64_t count, flo
         device->backend->fill(device, x, count, value);
 }
 
-double invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count)
+void invar_device_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot)
 {
-    return device->backend->sum_squares(device, x, count);
+    device->backend->sum_squares(device, x, count, factor, slot);
 }
 
 void invar_device_scale(struct invar_device *device, float *x, int64_t count, double factor)
@@ -150,22 +180,25 @@ void invar_device_lerp(struct invar_device *device, float *x, const float *y, do
     device->backend->lerp(device, x, y, m, count);
 }
 
-void invar_device_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                      double momentum, bool nesterov, double decay, bool first)
+void invar_device_decide(struct invar_device *device, const double *slots, int count, const double *squares,
+                         double limit, double *scalars)
 {
-    device->backend->sgd(device, p, g, buffer, count, lr, momentum, nesterov, decay, first);
+    device->backend->decide(device, slots, count, squares, limit, scalars);
 }
 
-void invar_device_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count,
-                           double lr, double momentum, double decay, double scale)
+void invar_device_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count)
 {
-    device->backend->momentum(device, p, g, buffer, count, lr, momentum, decay, scale);
+    device->backend->follow(device, x, y, scalars, count);
 }
 
-void invar_device_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count,
-                       double lr, double beta1, double beta2, double epsilon, double decay, int64_t step)
+void invar_device_update(struct invar_device *device, const struct invar_update *update)
 {
-    device->backend->adam(device, p, g, m, v, count, lr, beta1, beta2, epsilon, decay, step);
+    device->backend->update(device, update);
+}
+
+void invar_device_segment_squares(struct invar_device *device, const struct invar_update *update, const double *decay)
+{
+    device->backend->segment_squares(device, update, decay);
 }
 
 /* A net without parameters still has vectors, and kernels may read whole vectors of channels past the last one. */

@@ -202,7 +202,7 @@ struct invar_inspection *invar_inspect(const struct invar_inspect_subject *subje
     if (!check_levels(&options->noise_levels, err))
         return NULL;
     in.out = invar_alloc(1, sizeof *in.out, err);
-    in.scratch = invar_scratch_create(err);
+    in.scratch = invar_device_scratch_create(subject->device, err);
     if (!in.out || !in.scratch)
         goto done;
     name_sections(in.out);

@@ -16,7 +16,7 @@ static bool upload(struct invar_device *device, struct invar_scratch *scratch, c
     const size_t count = (size_t)(from->shape[0] * from->shape[1]);
 
     *to = (struct invar_matrix){INVAR_FLOAT32, from->shape[0], from->shape[1], NULL};
-    to->data = invar_scratch_take(scratch, count, sizeof(float), err);
+    to->data = invar_device_take(scratch, count, sizeof(float), err);
     if (to->data)
         invar_device_upload(device, to->data, from->data, count * sizeof(float));
     return to->data != NULL;

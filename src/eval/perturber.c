@@ -157,7 +157,8 @@ bool invar_perturber_apply(struct invar_perturber *p, int view, const struct inv
         }
         const struct invar_perturbed_view of = {view, p->clean, p->x};
         invar_device_upload(p->device, p->x, p->clean, (size_t)p->batch * row);
-        if (!invar_perturbation_apply(p->perturbation, &of, p->samples, seed, epoch, err))
+        if (!invar_perturbation_apply(p->perturbation, &of, p->samples, seed, epoch, NULL, err) ||
+            !invar_perturbation_check(p->perturbation, p->samples, err))
             return false;
         invar_device_download(p->device, x + done * p->dim, p->x, (size_t)got * row);
     }

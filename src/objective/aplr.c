@@ -93,23 +93,18 @@ static bool predict(struct invar_device *device, struct invar_scratch *scratch, 
                     struct predictor *p, struct invar_error *err)
 {
     const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][1], *bias = &in->by[INVAR_ROLE_W][1];
-    struct invar_matrix one = {.dtype = INVAR_FLOAT64, .rows = 1, .cols = z->rows};
 
     p->z = z;
     p->weight = &in->by[INVAR_ROLE_W][0];
     p->bias = *bias;
     p->bias.rows = bias->rows > 0;
     p->bias.cols = z->cols;
-    double *host = invar_scratch_take(scratch, (size_t)z->rows, sizeof *host, err);
-    if (!host || !invar_dense_take(scratch, z->dtype, 1, z->rows, &p->ones, err) ||
+    if (!invar_dense_take(scratch, z->dtype, 1, z->rows, &p->ones, err) ||
         !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &p->q, err) ||
-        !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &p->dq, err) ||
-        !invar_dense_take(scratch, INVAR_FLOAT64, 1, z->rows, &one, err))
+        !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &p->dq, err))
         return false;
-    for (int64_t i = 0; i < z->rows; i++)
-        host[i] = 1;
-    invar_device_upload(device, one.data, host, (size_t)z->rows * sizeof *host);
-    invar_dense_copy(device, &one, &p->ones);
+    invar_dense_zero(device, &p->ones);
+    invar_dense_affine(device, 0, 1, &p->ones);
     invar_dense_zero(device, &p->dq);
     invar_dense_product(device, false, true, 1, z, p->weight, 0, &p->q);
     if (p->bias.rows > 0)
@@ -136,29 +131,27 @@ static void predict_backward(struct invar_device *device, const struct predictor
     }
 }
 
-static bool aplr_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                          const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                          struct invar_term_value *out, struct invar_error *err)
+static bool aplr_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct aplr_options *o = options;
+    const struct aplr_options *o = call->options;
     const bool linear = o->predictor == PREDICTOR_LINEAR;
-    struct invar_embeddings predicted = *in, by = {0};
+    struct invar_embeddings predicted = *call->in, by = {0};
+    struct invar_term_call behind = *call;
     struct predictor p = {0};
 
-    *out = (struct invar_term_value){0};
-    if (linear && !predict(device, scratch, in, &p, err))
+    if (linear && !predict(call->device, call->scratch, call->in, &p, err))
         return false;
-    if (gradient)
-        by = *gradient;
-    predicted.by[INVAR_ROLE_Q][1] = linear ? p.q : in->by[INVAR_ROLE_Z][1];
+    if (call->gradient)
+        by = *call->gradient;
+    predicted.by[INVAR_ROLE_Q][1] = linear ? p.q : call->in->by[INVAR_ROLE_Z][1];
     by.by[INVAR_ROLE_Q][1] = linear ? p.dq : by.by[INVAR_ROLE_Z][1];
-    if (!invar_sum_add(&invar_term_reconstruction, device, scratch, &o->reconstruction, &predicted, "reconstruction", 1,
-                       weight, gradient ? &by : NULL, out, err))
+    behind.in = &predicted;
+    behind.gradient = call->gradient ? &by : NULL;
+    if (!invar_sum_add(&invar_term_reconstruction, &behind, &o->reconstruction, "reconstruction", 1, err))
         return false;
-    if (linear && gradient)
-        predict_backward(device, &p, gradient);
-    return invar_sum_add(&invar_term_orthonormality, device, scratch, &o->orthonormality, in, "orthogonality",
-                         o->lambda, weight, gradient, out, err);
+    if (linear && call->gradient)
+        predict_backward(call->device, &p, call->gradient);
+    return invar_sum_add(&invar_term_orthonormality, call, &o->orthonormality, "orthogonality", o->lambda, err);
 }
 
 static bool aplr_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)

@@ -39,8 +39,8 @@ struct work {
     double *factor[INVAR_MAX_VIEWS];                             /* device [d]: 1 / deviation */
     struct invar_matrix gram[INVAR_MAX_VIEWS];                   /* N x N of a view over the divisor, once needed */
     struct invar_matrix c;                                       /* d x d, once needed */
-    double *host, *zeros;                                        /* host [d] */
-    double *mean, *column;                                       /* device [d] */
+    double *mean, *column, *ones;                                /* device [d]; column: the diagonal of C */
+    double *on, *off;                                            /* slots */
 };
 
 static double variance_divisor(const struct barlow_options *o, int64_t n)
@@ -75,59 +75,54 @@ static bool barlow_check(const void *options, const struct invar_embeddings *in,
 }
 
 /* standardises every view; ds is zeroed where a gradient is wanted */
-static bool take_standardised(struct invar_device *device, struct invar_scratch *scratch,
-                              const struct barlow_options *o, const struct invar_embeddings *in,
-                              const struct invar_embeddings *gradient, struct work *w, struct invar_error *err)
+static bool take_standardised(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const struct barlow_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const int64_t n = z[0].rows, d = z[0].cols;
 
-    w->host = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    w->zeros = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    w->mean = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    w->column = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    if (!w->host || !w->zeros || !w->mean || !w->column)
+    w->mean = invar_device_take(call->scratch, (size_t)d, sizeof(double), err);
+    w->column = invar_device_take(call->scratch, (size_t)d, sizeof(double), err);
+    w->ones = invar_device_take(call->scratch, (size_t)d, sizeof(double), err);
+    if (!w->mean || !w->column || !w->ones)
         return false;
-    for (int64_t j = 0; j < d; j++)
-        w->zeros[j] = 0;
-    for (int v = 0; v < in->views; v++) {
-        w->factor[v] = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-        if (!w->factor[v] || !invar_dense_take(scratch, z[v].dtype, n, d, &w->s[v], err))
+    const struct invar_matrix ones = invar_term_row(w->ones, d);
+    invar_dense_zero(call->device, &ones);
+    invar_dense_affine(call->device, 1, 1, &ones);
+    for (int v = 0; v < call->in->views; v++) {
+        w->factor[v] = invar_device_take(call->scratch, (size_t)d, sizeof(double), err);
+        if (!w->factor[v] || !invar_dense_take(call->scratch, z[v].dtype, n, d, &w->s[v], err))
             return false;
-        invar_dense_moments(device, &z[v], w->mean, w->factor[v]);
-        invar_device_download(device, w->host, w->factor[v], (size_t)d * sizeof(double));
-        for (int64_t j = 0; j < d; j++)
-            w->host[j] = 1 / sqrt(w->host[j] / variance_divisor(o, n) + o->eps);
-        invar_device_upload(device, w->factor[v], w->host, (size_t)d * sizeof(double));
-        invar_dense_standardise(device, &z[v], w->mean, w->factor[v], &w->s[v], false);
-        if (!invar_term_wanted(gradient, INVAR_ROLE_Z, v))
+        invar_dense_moments(call->device, &z[v], w->mean, w->factor[v]);
+        invar_dense_rsqrt_of_squares(call->device, w->factor[v], d, variance_divisor(o, n), o->eps);
+        invar_dense_standardise(call->device, &z[v], w->mean, w->factor[v], &w->s[v], false);
+        if (!invar_term_wanted(call->gradient, INVAR_ROLE_Z, v))
             continue;
-        if (!invar_dense_take(scratch, z[v].dtype, n, d, &w->ds[v], err))
+        if (!invar_dense_take(call->scratch, z[v].dtype, n, d, &w->ds[v], err))
             return false;
-        invar_dense_zero(device, &w->ds[v]);
+        invar_dense_zero(call->device, &w->ds[v]);
     }
     return true;
 }
 
-/* the d x d way: the off-diagonal part, with weight times the whole gradient into ds; w->c becomes the gradient by C.
- * The host holds the diagonal of C. */
-static bool by_columns(struct invar_device *device, struct invar_scratch *scratch, const struct barlow_options *o,
-                       struct work *w, int a, int b, double weight, double *off, struct invar_error *err)
+/* the d x d way: the off-diagonal part, with weight times the whole gradient into ds; w->c becomes the gradient by C */
+static bool by_columns(const struct invar_term_call *call, struct work *w, int a, int b, double factor,
+                       struct invar_error *err)
 {
+    const struct barlow_options *o = call->options;
+    struct invar_device *device = call->device;
     const int64_t d = w->s[a].cols;
-    const double divisor = correlation_divisor(o, w->s[a].rows);
+    const double divisor = correlation_divisor(o, w->s[a].rows), scale = 2 * call->weight * factor;
 
-    if (!w->c.data && !invar_dense_take(scratch, w->s[a].dtype, d, d, &w->c, err))
+    if (!w->c.data && !invar_dense_take(call->scratch, w->s[a].dtype, d, d, &w->c, err))
         return false;
     invar_dense_product(device, true, false, 1 / divisor, &w->s[a], &w->s[b], 0, &w->c);
-    invar_dense_set_diagonal(device, &w->c, w->zeros);
-    *off += invar_dense_dot(device, &w->c, &w->c);
+    invar_dense_diagonal_map(device, &w->c, NULL, 0, 0);
+    invar_dense_dot(device, &w->c, &w->c, factor, w->off);
     if (!w->ds[a].data && !w->ds[b].data)
         return true;
-    for (int64_t j = 0; j < d; j++)
-        w->host[j] = -2 * weight * (1 - w->host[j]);
-    invar_dense_scale(device, 2 * weight * o->lambda_offdiag, &w->c);
-    invar_dense_set_diagonal(device, &w->c, w->host);
+    invar_dense_scale(device, scale * o->lambda_offdiag, &w->c);
+    invar_dense_diagonal_map(device, &w->c, w->column, scale, -scale);
     if (w->ds[a].data)
         invar_dense_product(device, false, true, 1 / divisor, &w->s[b], &w->c, 1, &w->ds[a]);
     if (w->ds[b].data)
@@ -137,87 +132,74 @@ static bool by_columns(struct invar_device *device, struct invar_scratch *scratc
 
 /* gradient of one view of a pair the N x N way; w->column holds that of the diagonal over the divisor, less what the
  * product adds to it */
-static void rows_backward(struct invar_device *device, const struct barlow_options *o, struct work *w, int own,
-                          int other, double weight)
+static void rows_backward(const struct invar_term_call *call, struct work *w, int own, int other, double scale)
 {
+    const struct barlow_options *o = call->options;
     const double divisor = correlation_divisor(o, w->s[own].rows);
 
     if (!w->ds[own].data)
         return;
-    invar_dense_product(device, false, false, 2 * weight * o->lambda_offdiag / divisor, &w->gram[other], &w->s[own], 1,
+    invar_dense_product(call->device, false, false, scale * o->lambda_offdiag / divisor, &w->gram[other], &w->s[own], 1,
                         &w->ds[own]);
-    invar_dense_standardise(device, &w->s[other], w->mean, w->column, &w->ds[own], true);
+    invar_dense_standardise(call->device, &w->s[other], w->mean, w->column, &w->ds[own], true);
 }
 
-/* the N x N way: as by_columns */
-static bool by_rows(struct invar_device *device, struct invar_scratch *scratch, const struct barlow_options *o,
-                    struct work *w, int a, int b, double weight, double *off, struct invar_error *err)
+/* the N x N way: as by_columns; w->column becomes what rows_backward reads, w->mean 0 */
+static bool by_rows(const struct invar_term_call *call, struct work *w, int a, int b, double factor,
+                    struct invar_error *err)
 {
+    const struct barlow_options *o = call->options;
+    struct invar_device *device = call->device;
     const int64_t n = w->s[a].rows, d = w->s[a].cols;
-    const double divisor = correlation_divisor(o, n);
+    const double divisor = correlation_divisor(o, n), scale = 2 * call->weight * factor;
+    const struct invar_matrix diagonal = invar_term_row(w->column, d), mean = invar_term_row(w->mean, d);
 
     for (int v = a; v <= b; v += b - a) {
         if (w->gram[v].data)
             continue;
-        if (!invar_dense_take(scratch, w->s[v].dtype, n, n, &w->gram[v], err))
+        if (!invar_dense_take(call->scratch, w->s[v].dtype, n, n, &w->gram[v], err))
             return false;
         invar_dense_gram(device, false, 1 / divisor, &w->s[v], &w->gram[v]);
     }
-    *off += invar_dense_dot(device, &w->gram[a], &w->gram[b]);
-    for (int64_t j = 0; j < d; j++) {
-        *off -= w->host[j] * w->host[j];
-        w->host[j] = -2 * weight * (1 - w->host[j] + o->lambda_offdiag * w->host[j]) / divisor;
-    }
-    invar_device_upload(device, w->column, w->host, (size_t)d * sizeof(double));
-    invar_device_upload(device, w->mean, w->zeros, (size_t)d * sizeof(double));
-    rows_backward(device, o, w, a, b, weight);
-    rows_backward(device, o, w, b, a, weight);
+    invar_dense_dot(device, &w->gram[a], &w->gram[b], factor, w->off);
+    invar_dense_dot(device, &diagonal, &diagonal, -factor, w->off);
+    invar_dense_affine(device, scale * (1 - o->lambda_offdiag) / divisor, -scale / divisor, &diagonal);
+    invar_dense_zero(device, &mean);
+    rows_backward(call, w, a, b, scale);
+    rows_backward(call, w, b, a, scale);
     return true;
 }
 
 /* both parts of views a and b, with weight times the gradient into ds */
-static bool add_pair(struct invar_device *device, struct invar_scratch *scratch, const struct barlow_options *o,
-                     struct work *w, int a, int b, double weight, double *on, double *off, struct invar_error *err)
+static bool add_pair(const struct invar_term_call *call, struct work *w, int a, int b, double factor,
+                     struct invar_error *err)
 {
     const int64_t n = w->s[a].rows, d = w->s[a].cols;
+    const struct invar_matrix diagonal = invar_term_row(w->column, d), ones = invar_term_row(w->ones, d);
 
-    invar_dense_column_products(device, &w->s[a], &w->s[b], w->column);
-    invar_device_download(device, w->host, w->column, (size_t)d * sizeof(double));
-    for (int64_t j = 0; j < d; j++) {
-        w->host[j] /= correlation_divisor(o, n);
-        *on += (1 - w->host[j]) * (1 - w->host[j]);
-    }
-    return invar_term_rows_suffice(w->host, n, d) ? by_rows(device, scratch, o, w, a, b, weight, off, err)
-                                                  : by_columns(device, scratch, o, w, a, b, weight, off, err);
+    invar_dense_column_products(call->device, &w->s[a], &w->s[b], w->column);
+    invar_dense_scale(call->device, 1 / correlation_divisor(call->options, n), &diagonal);
+    invar_dense_distance(call->device, &ones, &diagonal, 0, NULL, NULL, factor, w->on);
+    return invar_term_rows_suffice(n, d) ? by_rows(call, w, a, b, factor, err) : by_columns(call, w, a, b, factor, err);
 }
 
-static void give(const struct barlow_options *o, double factor, double on, double off, struct invar_term_value *out)
+static bool barlow_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    *out = (struct invar_term_value){.loss = factor * (on + o->lambda_offdiag * off)};
-    invar_term_part(out, "on_diagonal", factor * on);
-    invar_term_part(out, "off_diagonal", factor * off);
-}
+    const struct barlow_options *o = call->options;
+    const int views = call->in->views;
+    struct work w = {.on = invar_term_part(call->sum, "on_diagonal", 1)};
 
-static bool barlow_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                            const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                            struct invar_term_value *out, struct invar_error *err)
-{
-    const struct barlow_options *o = options;
-    const double factor = pair_factor(o, in->views);
-    struct work w = {0};
-    double on = 0, off = 0;
-
-    if (!take_standardised(device, scratch, o, in, gradient, &w, err))
+    w.off = invar_term_part(call->sum, "off_diagonal", o->lambda_offdiag);
+    if (!take_standardised(call, &w, err))
         return false;
-    for (int a = 0; a < in->views; a++)
-        for (int b = a + 1; b < in->views; b++)
-            if (!add_pair(device, scratch, o, &w, a, b, weight * factor, &on, &off, err))
+    for (int a = 0; a < views; a++)
+        for (int b = a + 1; b < views; b++)
+            if (!add_pair(call, &w, a, b, pair_factor(o, views), err))
                 return false;
-    for (int v = 0; v < in->views; v++)
+    for (int v = 0; v < views; v++)
         if (w.ds[v].data)
-            invar_dense_standardise_backward(device, &w.s[v], w.factor[v], variance_divisor(o, w.s[v].rows), &w.ds[v],
-                                             1, invar_term_wanted(gradient, INVAR_ROLE_Z, v));
-    give(o, factor, on, off, out);
+            invar_dense_standardise_backward(call->device, &w.s[v], w.factor[v], variance_divisor(o, w.s[v].rows),
+                                             &w.ds[v], 1, invar_term_wanted(call->gradient, INVAR_ROLE_Z, v));
     return true;
 }
 
@@ -264,7 +246,11 @@ static bool barlow_reference(const void *options, const struct invar_embeddings 
                     else
                         off += c * c;
                 }
-    give(o, pair_factor(o, in->views), on, off, out);
+    on *= pair_factor(o, in->views);
+    off *= pair_factor(o, in->views);
+    *out = (struct invar_term_value){.loss = on + o->lambda_offdiag * off};
+    invar_reference_part(out, "on_diagonal", on);
+    invar_reference_part(out, "off_diagonal", off);
     return true;
 }
 

@@ -63,15 +63,16 @@ static double pair_factor(const struct byol_options *o, const struct invar_embed
     return 1 / n / (o->normalise_pairs ? invar_term_targets(in) * (in->views - 1) : 1);
 }
 
-static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                          const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                          struct invar_term_value *out, struct invar_error *err)
+static bool byol_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct byol_options *o = options;
+    const struct byol_options *o = call->options;
+    const struct invar_embeddings *in = call->in, *gradient = call->gradient;
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
     const double factor = pair_factor(o, in);
     const int targets = invar_term_targets(in);
     struct invar_unit q[INVAR_MAX_VIEWS], t[INVAR_MAX_VIEWS];
-    double sum = 0;
+    double *loss = invar_term_part(call->sum, NULL, 1);
 
     for (int v = 0; v < in->views; v++)
         if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalise,
@@ -82,11 +83,10 @@ static bool byol_evaluate(struct invar_device *device, struct invar_scratch *scr
     for (int l = 0; l < in->views; l++)
         for (int k = 0; k < targets; k++)
             if (k != l)
-                sum += invar_dense_distance(device, &q[l].y, &t[k].y, 2 * weight * factor, &q[l].dy, NULL);
+                invar_dense_distance(device, &q[l].y, &t[k].y, 2 * call->weight * factor, &q[l].dy, NULL, factor, loss);
     for (int l = 0; l < in->views; l++)
         if (q[l].dy.data)
             invar_unit_backward(device, &q[l], invar_term_wanted(gradient, INVAR_ROLE_Q, l));
-    *out = (struct invar_term_value){.loss = factor * sum};
     return true;
 }
 

@@ -26,94 +26,81 @@ static bool covariance_check(const void *options, const struct invar_embeddings 
     return invar_term_check_views(&invar_term_covariance, in, covariance_roles(options), err);
 }
 
-/* what one view works on; side: d, or N where that is the smaller */
+/* what one view works on; by rows in float64: beside a column of nearly all the variance, the others' covariances are
+ * what is left of a difference */
 struct work {
-    struct invar_matrix centred, c; /* side x side */
-    double *mean, *squares;         /* device [d]; squares becomes variances, then factors */
-    double *host;                   /* host [d] */
+    struct invar_matrix centred, c;    /* c: d x d, or N x N where that is enough */
+    struct invar_matrix wide, by_wide; /* N x d float64, by rows alone: centred, and the gradient */
+    double *mean, *squares;            /* device [d]; squares becomes variances, then factors */
+    double *loss;                      /* slot */
 };
 
-/* the d x d way: the sum of squares off the diagonal, and scale times its gradient */
-static double by_columns(struct invar_device *device, struct work *w, double scale, const struct invar_matrix *wanted)
+/* the d x d way: factor times the sum of squares off the diagonal, and scale times its gradient */
+static void by_columns(struct invar_device *device, struct work *w, double factor, double scale,
+                       const struct invar_matrix *wanted)
 {
-    const int64_t d = w->c.rows;
-
     invar_dense_covariance(device, &w->centred, &w->c);
-    for (int64_t j = 0; j < d; j++)
-        w->host[j] = 0;
-    invar_dense_set_diagonal(device, &w->c, w->host);
+    invar_dense_diagonal_map(device, &w->c, NULL, 0, 0);
     /* the columns of the product have mean 0 as those of centred have: nothing is left to subtract */
     if (wanted)
         invar_dense_product(device, false, false, 4 * scale / (double)(w->centred.rows - 1), &w->centred, &w->c, 1,
                             wanted);
-    return invar_dense_dot(device, &w->c, &w->c);
+    invar_dense_dot(device, &w->c, &w->c, factor, w->loss);
 }
 
-/* the N x N way; host holds the variances */
-static double by_rows(struct invar_device *device, struct work *w, double scale, const struct invar_matrix *wanted)
+/* the N x N way */
+static void by_rows(struct invar_device *device, struct work *w, double factor, double scale,
+                    const struct invar_matrix *wanted)
 {
-    const int64_t n = w->centred.rows, d = w->centred.cols;
-    double diagonal = 0;
+    const double divisor = (double)(w->centred.rows - 1);
+    const struct invar_matrix variances = invar_term_row(w->squares, w->centred.cols);
 
-    for (int64_t j = 0; j < d; j++) {
-        diagonal += w->host[j] * w->host[j];
-        w->host[j] *= -4 * scale / (double)(n - 1);
-    }
-    invar_dense_gram(device, false, 1 / (double)(n - 1), &w->centred, &w->c);
+    invar_dense_copy(device, &w->centred, &w->wide);
+    invar_dense_moments(device, &w->wide, w->mean, w->squares);
+    invar_dense_scale(device, 1 / divisor, &variances);
+    invar_dense_gram(device, false, 1 / divisor, &w->wide, &w->c);
+    invar_dense_dot(device, &w->c, &w->c, factor, w->loss);
+    invar_dense_dot(device, &variances, &variances, -factor, w->loss);
     if (wanted) {
-        invar_device_upload(device, w->squares, w->host, (size_t)d * sizeof *w->host);
-        invar_dense_product(device, false, false, 4 * scale / (double)(n - 1), &w->c, &w->centred, 1, wanted);
-        invar_dense_standardise(device, &w->centred, w->mean, w->squares, wanted, true);
+        invar_dense_scale(device, -4 * scale / divisor, &variances);
+        invar_dense_product(device, false, false, 4 * scale / divisor, &w->c, &w->wide, 0, &w->by_wide);
+        invar_dense_standardise(device, &w->wide, w->mean, w->squares, &w->by_wide, true);
+        invar_dense_add(device, 1, &w->by_wide, wanted);
     }
-    return invar_dense_dot(device, &w->c, &w->c) - diagonal;
 }
 
-/* one view in w->centred: as by_columns */
-static bool one_view(struct invar_device *device, struct invar_scratch *scratch, struct work *w, double scale,
-                     const struct invar_matrix *wanted, double *out, struct invar_error *err)
+static bool take_work(const struct invar_term_call *call, bool rows, struct work *w, struct invar_error *err)
 {
-    const int64_t n = w->centred.rows, d = w->centred.cols;
-    bool rows = false;
-
-    if (n < d) {
-        invar_dense_moments(device, &w->centred, w->mean, w->squares);
-        invar_device_download(device, w->host, w->squares, (size_t)d * sizeof *w->host);
-        for (int64_t j = 0; j < d; j++)
-            w->host[j] /= (double)(n - 1);
-        rows = invar_term_rows_suffice(w->host, n, d);
-    }
-    const int64_t side = rows ? n : d;
-    if (w->c.rows != side && !invar_dense_take(scratch, w->centred.dtype, side, side, &w->c, err))
-        return false;
-    *out = rows ? by_rows(device, w, scale, wanted) : by_columns(device, w, scale, wanted);
-    return true;
-}
-
-static bool covariance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                                const struct invar_embeddings *in, double weight,
-                                const struct invar_embeddings *gradient, struct invar_term_value *out,
-                                struct invar_error *err)
-{
-    const struct invar_covariance_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const int64_t n = z[0].rows, d = z[0].cols;
-    const double factor = invar_over_views(o->over_views, in->views) / (double)d;
-    struct work w = {0};
-    double sum = 0;
+    struct invar_scratch *scratch = call->scratch;
 
-    w.mean = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    w.squares = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    w.host = invar_scratch_take(scratch, (size_t)d, sizeof(double), err);
-    if (!w.mean || !w.squares || !w.host || !invar_dense_take(scratch, z[0].dtype, n, d, &w.centred, err))
+    w->mean = invar_device_take(scratch, (size_t)d, sizeof(double), err);
+    w->squares = invar_device_take(scratch, (size_t)d, sizeof(double), err);
+    if (!w->mean || !w->squares || !invar_dense_take(scratch, z[0].dtype, n, d, &w->centred, err))
         return false;
-    for (int v = 0; v < in->views; v++) {
-        double part;
-        invar_dense_centre(device, &z[v], &w.centred);
-        if (!one_view(device, scratch, &w, weight * factor, invar_term_wanted(gradient, INVAR_ROLE_Z, v), &part, err))
-            return false;
-        sum += part;
+    if (!rows)
+        return invar_dense_take(scratch, z[0].dtype, d, d, &w->c, err);
+    return invar_dense_take(scratch, INVAR_FLOAT64, n, n, &w->c, err) &&
+           invar_dense_take(scratch, INVAR_FLOAT64, n, d, &w->wide, err) &&
+           invar_dense_take(scratch, INVAR_FLOAT64, n, d, &w->by_wide, err);
+}
+
+static bool covariance_evaluate(const struct invar_term_call *call, struct invar_error *err)
+{
+    const struct invar_covariance_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    const bool rows = invar_term_rows_suffice(z[0].rows, z[0].cols);
+    const double factor = invar_over_views(o->over_views, call->in->views) / (double)z[0].cols;
+    struct work w = {.loss = invar_term_part(call->sum, NULL, 1)};
+
+    if (!take_work(call, rows, &w, err))
+        return false;
+    for (int v = 0; v < call->in->views; v++) {
+        invar_dense_centre(call->device, &z[v], &w.centred);
+        (rows ? by_rows : by_columns)(call->device, &w, factor, call->weight * factor,
+                                      invar_term_wanted(call->gradient, INVAR_ROLE_Z, v));
     }
-    *out = (struct invar_term_value){.loss = factor * sum};
     return true;
 }
 

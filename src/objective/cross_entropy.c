@@ -87,18 +87,17 @@ static void scatter(struct invar_device *device, const struct invar_matrix *logi
     }
 }
 
-static bool cross_entropy_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                                   const struct invar_embeddings *in, double weight,
-                                   const struct invar_embeddings *gradient, struct invar_term_value *out,
-                                   struct invar_error *err)
+static bool cross_entropy_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
+    const struct invar_embeddings *in = call->in;
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
     const int64_t n = z[0].rows;
+    double *loss = invar_term_part(call->sum, NULL, 1);
     struct invar_matrix logits;
-    double loss = 0, sum, none;
 
-    (void)options;
-    int64_t *match = invar_scratch_take(scratch, (size_t)n, sizeof *match, err);
+    int64_t *match = invar_device_take(scratch, (size_t)n, sizeof *match, err);
     int64_t *known = match ? invar_scratch_take(scratch, (size_t)n, sizeof *known, err) : NULL;
     int64_t *row = known ? invar_scratch_take(scratch, (size_t)n, sizeof *row, err) : NULL;
     if (!row || !check_labels(in->labels, n, z[0].cols, err) ||
@@ -107,19 +106,21 @@ static bool cross_entropy_evaluate(struct invar_device *device, struct invar_scr
     logits.rows = find_labelled(in->labels, n, known, row);
     const double mean = 1 / (double)((logits.rows ? logits.rows : 1) * in->views);
     invar_device_upload(device, match, known, (size_t)logits.rows * sizeof *match);
-    const struct invar_dense_contrast how = {.count = 1, .match = match, .contrast_scale = weight * mean};
+    const struct invar_dense_contrast how = {.count = 1,
+                                             .match = match,
+                                             .contrast_scale = call->weight * mean,
+                                             .contrast_factor = mean,
+                                             .contrast_slot = loss};
     for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
         gather(device, &z[v], row, &logits);
-        sum = 0;
-        if (logits.rows && !invar_dense_contrast(device, scratch, &how, &logits, &sum, &none, err))
+        if (logits.rows && !invar_dense_contrast(device, scratch, &how, &logits, err))
             return false;
         if (wanted)
             scatter(device, &logits, row, wanted);
-        /* a logit of minus infinity would pass as a class that is out of the question */
-        loss += isfinite(invar_dense_dot(device, &z[v], &z[v])) ? mean * sum : (double)NAN;
+        /* a logit of minus infinity would pass as a class that is out of the question; times 0 it is a NaN */
+        invar_dense_dot(device, &z[v], &z[v], 0, loss);
     }
-    *out = (struct invar_term_value){.loss = loss};
     return true;
 }
 

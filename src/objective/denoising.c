@@ -33,26 +33,20 @@ static bool denoising_check(const void *options, const struct invar_embeddings *
     return invar_reconstruct_check(&invar_term_denoising, options, in, err);
 }
 
-static bool denoising_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                               const struct invar_embeddings *in, double weight,
-                               const struct invar_embeddings *gradient, struct invar_term_value *out,
-                               struct invar_error *err)
+static bool denoising_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct denoising_options *o = options;
-    const struct invar_matrix *x = &in->by[INVAR_ROLE_X][0];
-    double loss = 0;
+    const struct denoising_options *o = call->options;
+    const struct invar_embeddings *in = call->in;
+    const double share = 1.0 / in->views;
+    double *loss = invar_term_part(call->sum, NULL, 1);
 
-    (void)scratch, (void)err;
-    for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *mask = o->over == OVER_CORRUPTED ? &in->by[INVAR_ROLE_M][v] : NULL;
-        double count = (double)x->rows * (double)x->cols;
-        if (mask) /* a batch in which nothing was corrupted has nothing to mend */
-            count = invar_reconstruct_count(device, mask);
-        const double mean = 1 / count / in->views;
-        loss += mean * invar_dense_columns_distance(device, &in->by[INVAR_ROLE_Z][v], 0, x, mask, 2 * weight * mean,
-                                                    invar_term_wanted(gradient, INVAR_ROLE_Z, v));
-    }
-    *out = (struct invar_term_value){.loss = loss};
+    (void)err;
+    for (int v = 0; v < in->views; v++)
+        /* a batch in which nothing was corrupted has nothing to mend */
+        invar_dense_columns_distance(call->device, &in->by[INVAR_ROLE_Z][v], 0, &in->by[INVAR_ROLE_X][0],
+                                     o->over == OVER_CORRUPTED ? &in->by[INVAR_ROLE_M][v] : NULL,
+                                     2 * call->weight * share, invar_term_wanted(call->gradient, INVAR_ROLE_Z, v),
+                                     share, loss);
     return true;
 }
 

@@ -13,7 +13,7 @@ bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix
         return false;
     if (!normalise)
         return true;
-    room->lengths = invar_scratch_take(scratch, (size_t)x->rows, sizeof *room->lengths, err);
+    room->lengths = invar_device_take(scratch, (size_t)x->rows, sizeof *room->lengths, err);
     return room->lengths && invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->unit, err) &&
            (!gradient || invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->spare, err));
 }

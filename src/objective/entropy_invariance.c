@@ -37,8 +37,9 @@ static const struct invar_option entropy_invariance_table[] = {
     {0},
 };
 
-static const char *const entropy_names[INVAR_MAX_PARTS - 1] = {"entropy_z1", "entropy_z2", "entropy_z3", "entropy_z4",
-                                                               "entropy_z5", "entropy_z6", "entropy_z7"};
+#define MOST_VIEWS 7
+static const char *const entropy_names[MOST_VIEWS] = {"entropy_z1", "entropy_z2", "entropy_z3", "entropy_z4",
+                                                      "entropy_z5", "entropy_z6", "entropy_z7"};
 
 static unsigned entropy_invariance_roles(const void *options)
 {
@@ -54,11 +55,11 @@ static bool entropy_invariance_check(const void *options, const struct invar_emb
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "entropy_invariance: weight_entropy and weight_invariance are both 0, so nothing would "
                                "be trained: set one of them");
-    if (in->views < 2 || in->views >= INVAR_MAX_PARTS)
+    if (in->views < 2 || in->views > MOST_VIEWS)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "entropy_invariance needs two views of every sample or more, up to %d, not %d: set "
                                "views.count and views.local (or give z1 and z2)",
-                               INVAR_MAX_PARTS - 1, in->views);
+                               MOST_VIEWS, in->views);
     return invar_term_check_shapes(&invar_term_entropy_invariance, in, entropy_invariance_roles(options), 2, err);
 }
 
@@ -86,30 +87,26 @@ static struct invar_embeddings one_view(const struct invar_embeddings *all, int 
     return one;
 }
 
-static bool entropy_invariance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                                        const struct invar_embeddings *in, double weight,
-                                        const struct invar_embeddings *gradient, struct invar_term_value *out,
-                                        struct invar_error *err)
+static bool entropy_invariance_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct entropy_invariance_options *o = options;
+    const struct entropy_invariance_options *o = call->options;
     struct invar_logdet_options logdet;
     struct invar_pairdist_options pairdist;
     const void *own;
     const struct invar_term_spec *term = entropy_term(o, &logdet, &pairdist, &own);
 
-    *out = (struct invar_term_value){0};
-    for (int v = 0; v < in->views; v++) {
-        const struct invar_embeddings view = one_view(in, v);
+    for (int v = 0; v < call->in->views; v++) {
+        const struct invar_embeddings view = one_view(call->in, v);
         struct invar_embeddings by_view = {0};
-        if (gradient)
-            by_view = one_view(gradient, v);
-        const bool wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v) != NULL;
-        if (!invar_sum_add(term, device, scratch, own, &view, entropy_names[v], -o->weight_entropy, weight,
-                           wanted ? &by_view : NULL, out, err))
+        struct invar_term_call one = *call;
+        if (call->gradient)
+            by_view = one_view(call->gradient, v);
+        one.in = &view;
+        one.gradient = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v) ? &by_view : NULL;
+        if (!invar_sum_add(term, &one, own, entropy_names[v], -o->weight_entropy, err))
             return false;
     }
-    return invar_sum_add(&invar_term_invariance, device, scratch, &o->invariance, in, "invariance",
-                         o->weight_invariance, weight, gradient, out, err);
+    return invar_sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->weight_invariance, err);
 }
 
 static bool entropy_invariance_reference(const void *options, const struct invar_embeddings *in,

@@ -74,19 +74,22 @@ static bool make_linear(struct invar_device *device, struct invar_scratch *scrat
     return true;
 }
 
-static bool imix_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                          const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                          struct invar_term_value *out, struct invar_error *err)
+static bool imix_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct imix_options *o = options;
+    const struct imix_options *o = call->options;
+    const struct invar_embeddings *in = call->in;
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
-    const struct invar_matrix *wanted[2] = {invar_term_wanted(gradient, INVAR_ROLE_Z, 0),
-                                            invar_term_wanted(gradient, INVAR_ROLE_Z, 1)};
+    const struct invar_matrix *wanted[2] = {invar_term_wanted(call->gradient, INVAR_ROLE_Z, 0),
+                                            invar_term_wanted(call->gradient, INVAR_ROLE_Z, 1)};
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
     const int64_t n = z[0].rows;
-    const struct invar_dense_contrast how = {.count = 1, .contrast_scale = weight / (double)n};
+    const double mean = 1 / (double)n, scale = call->weight / (double)n;
+    double *loss = invar_term_part(call->sum, NULL, 1);
+    const struct invar_dense_contrast how = {
+        .count = 1, .contrast_scale = scale, .contrast_factor = mean, .contrast_slot = loss};
     struct invar_matrix logits, linear;
     struct invar_unit unit[2];
-    double sum, none;
 
     if (!check_mixture(in, n, err) || !invar_unit_take(device, scratch, &z[0], true, wanted[0], &unit[0], err) ||
         !invar_unit_take(device, scratch, &z[1], true, wanted[1], &unit[1], err) ||
@@ -94,16 +97,15 @@ static bool imix_evaluate(struct invar_device *device, struct invar_scratch *scr
         !invar_dense_take(scratch, z[0].dtype, n, n, &linear, err) || !make_linear(device, scratch, in, &linear, err))
         return false;
     invar_dense_product(device, false, true, 1 / o->tau, &unit[0].y, &unit[1].y, 0, &logits);
-    const double moved = invar_dense_dot(device, &linear, &logits);
-    if (!invar_dense_contrast(device, scratch, &how, &logits, &sum, &none, err))
+    invar_dense_dot(device, &linear, &logits, mean, loss);
+    if (!invar_dense_contrast(device, scratch, &how, &logits, err))
         return false;
-    invar_dense_add(device, weight / (double)n, &linear, &logits);
+    invar_dense_add(device, scale, &linear, &logits);
     for (int v = 0; v < 2; v++)
         if (wanted[v]) {
             invar_dense_product(device, v == 1, false, 1 / o->tau, &logits, &unit[1 - v].y, 1, &unit[v].dy);
             invar_unit_backward(device, &unit[v], wanted[v]);
         }
-    *out = (struct invar_term_value){.loss = (sum + moved) / (double)n};
     return true;
 }
 

@@ -41,28 +41,26 @@ static double pair_factor(const struct invar_invariance_options *o, const struct
     return 1 / pairs / (double)z->rows / (o->divide_by == DIVIDE_ND ? (double)z->cols : 1);
 }
 
-static bool invariance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                                const struct invar_embeddings *in, double weight,
-                                const struct invar_embeddings *gradient, struct invar_term_value *out,
-                                struct invar_error *err)
+static bool invariance_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct invar_invariance_options *o = options;
+    const struct invar_invariance_options *o = call->options;
+    const struct invar_embeddings *in = call->in, *gradient = call->gradient;
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
-    const double factor = pair_factor(o, in);
+    struct invar_device *device = call->device;
+    const double factor = pair_factor(o, in), scale = 2 * call->weight * factor;
     struct invar_unit unit[INVAR_MAX_VIEWS];
-    double sum = 0;
+    double *loss = invar_term_part(call->sum, NULL, 1);
 
     for (int v = 0; v < in->views; v++)
-        if (!invar_unit_take(device, scratch, &z[v], o->normalise, invar_term_wanted(gradient, INVAR_ROLE_Z, v),
+        if (!invar_unit_take(device, call->scratch, &z[v], o->normalise, invar_term_wanted(gradient, INVAR_ROLE_Z, v),
                              &unit[v], err))
             return false;
     for (int a = 0; a < in->views; a++)
         for (int b = a + 1; b < in->views; b++)
-            sum += invar_dense_distance(device, &unit[a].y, &unit[b].y, 2 * weight * factor, &unit[a].dy, &unit[b].dy);
+            invar_dense_distance(device, &unit[a].y, &unit[b].y, scale, &unit[a].dy, &unit[b].dy, factor, loss);
     for (int v = 0; v < in->views; v++)
         if (unit[v].dy.data)
             invar_unit_backward(device, &unit[v], invar_term_wanted(gradient, INVAR_ROLE_Z, v));
-    *out = (struct invar_term_value){.loss = factor * sum};
     return true;
 }
 

@@ -39,105 +39,73 @@ static bool logdet_check(const void *options, const struct invar_embeddings *in,
 struct work {
     struct invar_entropy_room room;
     struct invar_matrix c; /* the smaller of beta times covariance and Gram matrix, then I + that, then its factor */
-    double *diagonal;      /* host */
+    double *safe;          /* device: 1, or what embeddings that have run away are scaled by */
+    double *logs;          /* slot */
 };
 
-static bool take_work(struct invar_scratch *scratch, const struct invar_logdet_options *o, const struct invar_matrix *z,
-                      bool gradient, struct work *w, struct invar_error *err)
+/*
+ * beta C may be so large that rounding could hide I and the factorisation fail. Cholesky succeeds for a matrix of
+ * diagonal up to t, smallest eigenvalue 1 and entries off by inner * epsilon relative to the diagonal while
+ * n (n + inner) epsilon t < 1 (Demmel 1989). Even at 4096 x 8192 that is any t below 8e7: only embeddings that have run
+ * away are treated so.
+ */
+static double largest_diagonal(int64_t n, int64_t inner)
 {
+    return 1 / ((double)n * (double)(n + inner + 2) * DBL_EPSILON);
+}
+
+static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
+{
+    const struct invar_logdet_options *o = call->options;
+    const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][0];
     const int64_t least = z->cols <= z->rows ? z->cols : z->rows;
 
-    *w = (struct work){0};
-    w->diagonal = invar_scratch_take(scratch, (size_t)least, sizeof *w->diagonal, err);
-    return w->diagonal && invar_entropy_take(scratch, z, o->normalise, gradient, &w->room, err) &&
-           invar_dense_take(scratch, INVAR_FLOAT64, least, least, &w->c, err);
+    w->safe = invar_device_take(call->scratch, 1, sizeof *w->safe, err);
+    return w->safe && invar_entropy_take(call->scratch, z, o->normalise, call->gradient != NULL, &w->room, err) &&
+           invar_dense_take(call->scratch, INVAR_FLOAT64, least, least, &w->c, err);
 }
 
-/*
- * 1, or less where beta C is so large that rounding could hide I and the factorisation fail. Cholesky succeeds for
- * a matrix of diagonal up to t, smallest eigenvalue 1 and entries off by inner * epsilon relative to the diagonal
- * while n (n + inner) epsilon t < 1 (Demmel 1989). Even at 4096 x 8192 that is any t below 8e7: only embeddings that
- * have run away are treated so.
- */
-static double safe_scale(const double *diagonal, int64_t n, int64_t inner)
-{
-    const double limit = 1 / ((double)n * (double)(n + inner + 2) * DBL_EPSILON);
-    double largest = 0;
-
-    for (int64_t i = 0; i < n; i++)
-        if (!(diagonal[i] <= largest))
-            largest = diagonal[i];
-    return largest > limit ? limit / largest : 1;
-}
-
-/* w->room holds a view: its entropy; on request room.centred becomes the gradient of that divided by *factor */
-static bool entropy_of(struct invar_device *device, struct work *w, double beta, bool gradient, double *out,
-                       double *factor, struct invar_error *err)
+/* w->room holds a view: per_view times its entropy; on request room.centred becomes the gradient of the entropy over
+ * beta / (N - 1) */
+static void entropy_of(struct invar_device *device, struct work *w, double beta, double per_view, bool gradient)
 {
     const struct invar_matrix *z = &w->room.centred;
-    const int64_t n = w->c.rows;
     const bool covariance = z->cols <= z->rows;
-    const double scale = beta / (double)(z->rows - 1);
 
-    invar_dense_gram(device, covariance, scale, z, &w->c);
-    invar_dense_diagonal(device, &w->c, w->diagonal);
-    *out = 0;
-    for (int64_t i = 0; i < n; i++)
-        *out += w->diagonal[i];
-    if (!isfinite(*out))
-        return true; /* the caller reports a value that is not finite */
-    const double safe = safe_scale(w->diagonal, n, covariance ? z->rows : z->cols);
-    if (safe < 1)
-        invar_dense_scale(device, safe, &w->c);
-    for (int64_t i = 0; i < n; i++)
-        w->diagonal[i] = 1 + safe * w->diagonal[i];
-    invar_dense_set_diagonal(device, &w->c, w->diagonal);
-    if (!invar_dense_cholesky(device, &w->c, err))
-        return false;
-    invar_dense_diagonal(device, &w->c, w->diagonal);
-    *out = 0;
-    for (int64_t i = 0; i < n; i++)
-        *out += log(w->diagonal[i]);
-    if (gradient)
+    invar_dense_gram(device, covariance, beta / (double)(z->rows - 1), z, &w->c);
+    invar_dense_add_identity(device, &w->c, largest_diagonal(w->c.rows, covariance ? z->rows : z->cols), w->safe);
+    invar_dense_cholesky(device, &w->c);
+    invar_dense_log_diagonal(device, &w->c, per_view, w->logs);
+    if (gradient) {
         invar_dense_cholesky_solve(device, &w->c, covariance, z);
-    *factor = safe * scale;
-    return true;
-}
-
-static void give(const struct invar_logdet_options *o, double sum, double per_view, int64_t d,
-                 struct invar_term_value *out)
-{
-    const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
-
-    *out = (struct invar_term_value){.loss = per_view * sum / divisor};
-    invar_term_part(out, "entropy", per_view * sum);
-    invar_term_part(out, "entropy_loss", out->loss);
-}
-
-static bool logdet_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                            const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                            struct invar_term_value *out, struct invar_error *err)
-{
-    const struct invar_logdet_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
-    const double per_view = invar_over_views(o->over_views, in->views);
-    const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)z[0].cols : 1;
-    struct work w;
-    double sum = 0;
-
-    if (!take_work(scratch, o, &z[0], gradient != NULL, &w, err))
-        return false;
-    for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
-        double entropy, factor = 0;
-        invar_entropy_load(device, &w.room, &z[v]);
-        if (!entropy_of(device, &w, o->beta, wanted != NULL, &entropy, &factor, err))
-            return false;
-        sum += entropy;
-        if (wanted && isfinite(entropy))
-            invar_entropy_store(device, &w.room, weight * per_view / divisor * factor, &w.room.centred, wanted);
+        invar_dense_scale_by(device, w->safe, z);
     }
-    give(o, sum, per_view, z[0].cols, out);
+}
+
+static double loss_divisor(const struct invar_logdet_options *o, int64_t d)
+{
+    return o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
+}
+
+static bool logdet_evaluate(const struct invar_term_call *call, struct invar_error *err)
+{
+    const struct invar_logdet_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    const double per_view = invar_over_views(o->over_views, call->in->views);
+    const double share = 1 / loss_divisor(o, z[0].cols), by_beta = o->beta / (double)(z[0].rows - 1);
+    struct work w = {.logs = invar_term_part(call->sum, "entropy", 0)};
+
+    invar_term_part_of(call->sum, "entropy_loss", w.logs, share, 0, 1);
+    if (!take_work(call, &w, err))
+        return false;
+    for (int v = 0; v < call->in->views; v++) {
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        invar_entropy_load(call->device, &w.room, &z[v]);
+        entropy_of(call->device, &w, o->beta, per_view, wanted != NULL);
+        if (wanted)
+            invar_entropy_store(call->device, &w.room, call->weight * per_view * share * by_beta, &w.room.centred,
+                                wanted);
+    }
     return true;
 }
 
@@ -182,7 +150,10 @@ static bool logdet_reference(const void *options, const struct invar_embeddings 
             }
         sum += reference_log_det(m, d) / 2;
     }
-    give(o, sum, invar_over_views(o->over_views, in->views), d, out);
+    sum *= invar_over_views(o->over_views, in->views);
+    *out = (struct invar_term_value){.loss = sum / loss_divisor(o, d)};
+    invar_reference_part(out, "entropy", sum);
+    invar_reference_part(out, "entropy_loss", out->loss);
     const bool ok = m && x;
     invar_free(m);
     invar_free(x);

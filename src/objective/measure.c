@@ -32,8 +32,8 @@ bool invar_measure_deviation(struct invar_device *device, struct invar_scratch *
 
     if (!check_rows("the deviation of embeddings", z, 2, err))
         return false;
-    double *mean = invar_scratch_take(scratch, cols, sizeof *mean, err);
-    double *squares = invar_scratch_take(scratch, cols, sizeof *squares, err);
+    double *mean = invar_device_take(scratch, cols, sizeof *mean, err);
+    double *squares = invar_device_take(scratch, cols, sizeof *squares, err);
     double *host = invar_scratch_take(scratch, cols, sizeof *host, err);
     if (!mean || !squares || !host)
         return false;

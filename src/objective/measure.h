@@ -21,6 +21,13 @@ bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratc
  */
 bool measure_standardise(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
                          enum invar_dtype dtype, double *logs, double *noise, struct invar_error *err);
+/** What a reduction finds, waited for: its slot from measure_begin, its value by measure_end. */
+double *measure_begin(struct invar_device *device, struct invar_scratch *scratch, struct invar_ledger *ledger,
+                      struct invar_error *err);
+double measure_end(struct invar_ledger *ledger);
+/** Sum over all elements of a * b into *out. */
+bool measure_dot(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *a,
+                 const struct invar_matrix *b, double *out, struct invar_error *err);
 /** The sentence about a float64 matrix that gave a number that is not finite. Always false. */
 bool measure_refuse(struct invar_device *device, struct invar_scratch *scratch, const char *what,
                     const struct invar_matrix *wide, struct invar_error *err);

@@ -32,15 +32,17 @@ bool invar_measure_alignment(struct invar_device *device, struct invar_scratch *
     if (!measure_take_pair(device, scratch, "the alignment", a, b, 1, &x, &y, err) ||
         !invar_dense_take(scratch, INVAR_FLOAT64, a->rows, a->cols, &difference, err))
         return false;
-    double *length_x = invar_scratch_take(scratch, (size_t)a->rows, sizeof *length_x, err);
-    double *length_y = invar_scratch_take(scratch, (size_t)a->rows, sizeof *length_y, err);
+    double *length_x = invar_device_take(scratch, (size_t)a->rows, sizeof *length_x, err);
+    double *length_y = invar_device_take(scratch, (size_t)a->rows, sizeof *length_y, err);
     if (!length_x || !length_y)
         return false;
     invar_dense_normalise(device, &x, &x, length_x);
     invar_dense_normalise(device, &y, &y, length_y);
     invar_dense_copy(device, &x, &difference);
     invar_dense_add(device, -1, &y, &difference);
-    *out = invar_dense_dot(device, &difference, &difference) / (double)a->rows;
+    if (!measure_dot(device, scratch, &difference, &difference, out, err))
+        return false;
+    *out /= (double)a->rows;
     invar_dense_scale(device, 2 / (double)a->rows, &difference);
     return unit_gradient(device, scratch, &x, length_x, &difference, 1, gradient_a, err) &&
            unit_gradient(device, scratch, &y, length_y, &difference, -1, gradient_b, err);
@@ -92,7 +94,7 @@ static bool uniformity_take(struct invar_device *device, struct invar_scratch *s
         !invar_dense_take(scratch, INVAR_FLOAT64, block, n, &u->weights, err) ||
         (gradient && !invar_dense_take(scratch, INVAR_FLOAT64, n, z->cols, &u->by_x, err)))
         return false;
-    u->lengths = invar_scratch_take(scratch, (size_t)n, sizeof *u->lengths, err);
+    u->lengths = invar_device_take(scratch, (size_t)n, sizeof *u->lengths, err);
     u->squares = invar_scratch_take(scratch, (size_t)n, sizeof *u->squares, err);
     u->host =
         invar_scratch_take(scratch, (size_t)n * (size_t)(block > z->cols ? block : z->cols), sizeof *u->host, err);

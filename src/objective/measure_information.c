@@ -15,12 +15,18 @@ static bool term_entropy(struct invar_device *device, struct invar_scratch *scra
                          double *out, struct invar_error *err)
 {
     struct invar_embeddings in = {.views = 1}, by_in = {.views = 1};
+    const struct invar_term_call call = {.device = device,
+                                         .scratch = scratch,
+                                         .options = options,
+                                         .in = &in,
+                                         .weight = 1,
+                                         .gradient = gradient ? &by_in : NULL};
     struct invar_term_value value;
 
     in.by[INVAR_ROLE_Z][0] = *z;
     if (gradient)
         by_in.by[INVAR_ROLE_Z][0] = *gradient;
-    if (!term->evaluate(device, scratch, options, &in, 1, gradient ? &by_in : NULL, &value, err))
+    if (!invar_term_evaluate(term, call, &value, err))
         return false;
     *out = value.loss;
     return true;
@@ -32,13 +38,20 @@ static bool gaussian_gradient(struct invar_device *device, struct invar_scratch 
                               struct invar_error *err)
 {
     const int64_t n = centred->rows, d = centred->cols;
+    struct invar_ledger ledger;
     struct invar_matrix c;
+    double *logs = measure_begin(device, scratch, &ledger, err);
 
-    if (!invar_dense_take(scratch, INVAR_FLOAT64, d, d, &c, err))
+    if (!logs || !invar_dense_take(scratch, INVAR_FLOAT64, d, d, &c, err))
         return false;
     invar_dense_covariance(device, centred, &c);
-    if (!invar_dense_cholesky(device, &c, err))
-        return false;
+    invar_dense_cholesky(device, &c);
+    invar_dense_log_diagonal(device, &c, 1, logs);
+    if (!isfinite(measure_end(&ledger)))
+        return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                               "the covariance of the embeddings, %lld x %lld, has no Cholesky factor: it is not "
+                               "positive definite to rounding; LogDet and PairDist remain finite",
+                               (long long)d, (long long)d);
     invar_dense_cholesky_solve(device, &c, true, centred);
     invar_dense_add(device, 1 / (double)(n - 1), centred, gradient);
     return true;
@@ -181,8 +194,9 @@ bool invar_measure_information(struct invar_device *device, struct invar_scratch
         return false;
     const double n = (double)z->rows;
     invar_dense_add(device, -1, &x, &difference); /* z' - z */
-    out->expected_log_q =
-        -invar_dense_dot(device, &difference, &difference) / (2 * n) - (double)z->cols / 2 * log(2 * pi);
+    if (!measure_dot(device, scratch, &difference, &difference, &out->expected_log_q, err))
+        return false;
+    out->expected_log_q = -out->expected_log_q / (2 * n) - (double)z->cols / 2 * log(2 * pi);
     out->bound = out->entropy + out->expected_log_q;
     invar_dense_scale(device, 1 / n, &difference);
     if (gradient_z) {

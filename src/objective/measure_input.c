@@ -5,6 +5,31 @@
 #include <float.h>
 #include <math.h>
 
+double *measure_begin(struct invar_device *device, struct invar_scratch *scratch, struct invar_ledger *ledger,
+                      struct invar_error *err)
+{
+    return invar_ledger_take(device, scratch, 1, ledger, err) ? invar_ledger_slot(ledger) : NULL;
+}
+
+double measure_end(struct invar_ledger *ledger)
+{
+    invar_device_read(ledger);
+    return invar_ledger_value(ledger, ledger->slots);
+}
+
+bool measure_dot(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *a,
+                 const struct invar_matrix *b, double *out, struct invar_error *err)
+{
+    struct invar_ledger ledger;
+    double *slot = measure_begin(device, scratch, &ledger, err);
+
+    if (!slot)
+        return false;
+    invar_dense_dot(device, a, b, 1, slot);
+    *out = measure_end(&ledger);
+    return true;
+}
+
 /* the first row with a value that is not finite; rows where all are */
 static int64_t find_nonfinite(const double *values, int64_t rows, int64_t cols)
 {
@@ -39,10 +64,13 @@ bool measure_take(struct invar_device *device, struct invar_scratch *scratch, co
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s needs at least %lld rows and a column, not %lld x %lld: give it more samples", what,
                                (long long)least, (long long)z->rows, (long long)z->cols);
+    double squares;
     if (!invar_dense_take(scratch, INVAR_FLOAT64, z->rows, z->cols, out, err))
         return false;
     invar_dense_copy(device, z, out);
-    return isfinite(invar_dense_dot(device, out, out)) || measure_refuse(device, scratch, what, out, err);
+    if (!measure_dot(device, scratch, out, out, &squares, err))
+        return false;
+    return isfinite(squares) || measure_refuse(device, scratch, what, out, err);
 }
 
 bool measure_take_pair(struct invar_device *device, struct invar_scratch *scratch, const char *what,
@@ -63,8 +91,8 @@ bool measure_standardise(struct invar_device *device, struct invar_scratch *scra
     const double epsilon = dtype == INVAR_FLOAT32 ? (double)FLT_EPSILON : DBL_EPSILON;
     const double rounding = fmax(epsilon, (double)z->rows * DBL_EPSILON);
     const size_t cols = (size_t)z->cols, bytes = cols * sizeof(double);
-    double *mean = invar_scratch_take(scratch, cols, sizeof *mean, err);
-    double *squares = invar_scratch_take(scratch, cols, sizeof *squares, err);
+    double *mean = invar_device_take(scratch, cols, sizeof *mean, err);
+    double *squares = invar_device_take(scratch, cols, sizeof *squares, err);
     double *centre = invar_scratch_take(scratch, cols, sizeof *centre, err);
     double *factor = invar_scratch_take(scratch, cols, sizeof *factor, err);
     double sizes = 0, sum = 0;

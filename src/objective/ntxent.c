@@ -45,19 +45,22 @@ static struct invar_matrix half(const struct invar_matrix *both, int v)
     return part;
 }
 
-static bool ntxent_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                            const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                            struct invar_term_value *out, struct invar_error *err)
+static bool ntxent_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct ntxent_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const struct ntxent_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
     const int64_t n = z[0].rows;
-    const struct invar_dense_contrast how = {
-        .count = 1, .shift = n, .exclude_diagonal = true, .contrast_scale = weight / (double)(2 * n)};
+    const struct invar_dense_contrast how = {.count = 1,
+                                             .shift = n,
+                                             .exclude_diagonal = true,
+                                             .contrast_scale = call->weight / (double)(2 * n),
+                                             .contrast_factor = 1 / (double)(2 * n),
+                                             .contrast_slot = invar_term_part(call->sum, NULL, 1)};
     struct invar_matrix unit, logits, by_unit;
-    double sum, none;
 
-    double *lengths = invar_scratch_take(scratch, (size_t)(2 * n), sizeof *lengths, err);
+    double *lengths = invar_device_take(scratch, (size_t)(2 * n), sizeof *lengths, err);
     if (!lengths || !invar_dense_take(scratch, z[0].dtype, 2 * n, z[0].cols, &unit, err) ||
         !invar_dense_take(scratch, z[0].dtype, 2 * n, 2 * n, &logits, err) ||
         !invar_dense_take(scratch, z[0].dtype, 2 * n, z[0].cols, &by_unit, err))
@@ -67,19 +70,18 @@ static bool ntxent_evaluate(struct invar_device *device, struct invar_scratch *s
         invar_dense_normalise(device, &z[v], &rows, lengths + v * n);
     }
     invar_dense_gram(device, false, 1 / o->tau, &unit, &logits);
-    if (!invar_dense_contrast(device, scratch, &how, &logits, &sum, &none, err))
+    if (!invar_dense_contrast(device, scratch, &how, &logits, err))
         return false;
-    if (gradient) {
+    if (call->gradient) {
         invar_dense_symmetrise(device, &logits);
         invar_dense_product(device, false, false, 1 / o->tau, &logits, &unit, 0, &by_unit);
     }
     for (int v = 0; v < 2; v++) {
         const struct invar_matrix rows = half(&unit, v), by_rows = half(&by_unit, v);
-        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
         if (wanted)
             invar_dense_normalise_backward(device, &rows, lengths + v * n, &by_rows, 1, wanted);
     }
-    *out = (struct invar_term_value){.loss = sum / (double)(2 * n)};
     return true;
 }
 

@@ -4,7 +4,6 @@
 
 #include "base/node.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -21,7 +20,6 @@ struct summand {
 struct invar_objective {
     int count;
     struct summand *summands;
-    struct invar_scratch *scratch;
 };
 
 static double weight_of(const struct summand *s)
@@ -81,9 +79,8 @@ struct invar_objective *invar_objective_create(const struct invar_node *terms, s
     objective = invar_alloc(1, sizeof *objective, err);
     if (!objective)
         return NULL;
-    objective->scratch = invar_scratch_create(err);
     objective->summands = invar_alloc((size_t)invar_node_count(terms), sizeof *objective->summands, err);
-    if (!objective->scratch || !objective->summands)
+    if (!objective->summands)
         goto failed;
     for (int i = 0; i < invar_node_count(terms); i++) {
         objective->count++;
@@ -105,7 +102,6 @@ void invar_objective_free(struct invar_objective *objective)
     for (int i = 0; i < objective->count; i++)
         invar_free(objective->summands[i].object);
     invar_free(objective->summands);
-    invar_scratch_free(objective->scratch);
     invar_free(objective);
 }
 
@@ -181,57 +177,5 @@ bool invar_objective_write(const struct invar_objective *objective, int indent, 
             !invar_options_write(s->table, s->object, indent + 2, out, err))
             return false;
     }
-    return true;
-}
-
-static void zero_gradients(struct invar_device *device, const struct invar_embeddings *gradient)
-{
-    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
-        for (int view = 0; view < gradient->views; view++)
-            if (gradient->by[role][view].data)
-                invar_dense_zero(device, &gradient->by[role][view]);
-}
-
-static bool evaluate(struct invar_objective *objective, int i, struct invar_device *device,
-                     const struct invar_embeddings *in, const struct invar_embeddings *gradient,
-                     struct invar_term_value *value, struct invar_error *err)
-{
-    const struct summand *s = &objective->summands[i];
-
-    invar_scratch_reset(objective->scratch);
-    return s->term->evaluate(device, objective->scratch, invar_objective_options(objective, i), in, weight_of(s),
-                             gradient, value, err) &&
-           invar_term_check_finite(s->term, value, err);
-}
-
-bool invar_objective_evaluate(struct invar_objective *objective, struct invar_device *device,
-                              const struct invar_embeddings *in, const struct invar_embeddings *gradient, double *loss,
-                              struct invar_term_value *values, struct invar_error *err)
-{
-    *loss = 0;
-    if (gradient)
-        zero_gradients(device, gradient);
-    for (int i = 0; i < objective->count; i++) {
-        struct invar_term_value value;
-
-        if (!evaluate(objective, i, device, in, gradient, &value, err))
-            return false;
-        *loss += invar_objective_weight(objective, i) * value.loss;
-        if (values)
-            values[i] = value;
-    }
-    return true;
-}
-
-bool invar_objective_gradient(struct invar_objective *objective, struct invar_device *device,
-                              const struct invar_embeddings *in, const bool *chosen,
-                              const struct invar_embeddings *gradient, struct invar_error *err)
-{
-    struct invar_term_value value;
-
-    zero_gradients(device, gradient);
-    for (int i = 0; i < objective->count; i++)
-        if (chosen[i] && !evaluate(objective, i, device, in, gradient, &value, err))
-            return false;
     return true;
 }

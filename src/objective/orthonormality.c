@@ -39,50 +39,40 @@ static bool orthonormality_check(const void *options, const struct invar_embeddi
     return invar_term_check_views(&invar_term_orthonormality, &read, orthonormality_roles(options), err);
 }
 
-/* room for one view */
-struct work {
-    struct invar_matrix centred, c; /* c: side x side */
-    double *host;
-};
-
-/* |C - I|^2 of z; wanted += 2 scale times its gradient */
-static double defect(struct invar_device *device, struct work *w, const struct invar_matrix *z, double scale,
-                     const struct invar_matrix *wanted)
+/* factor |C - I|^2 of z, c being side x side; wanted += 2 scale times the gradient of the square */
+static void defect(struct invar_device *device, const struct invar_matrix *z, const struct invar_matrix *centred,
+                   const struct invar_matrix *c, double scale, const struct invar_matrix *wanted, double factor,
+                   double *slot)
 {
-    const int64_t n = z->rows, d = z->cols, side = w->c.rows;
-    const bool columns = side == d;
+    const double divisor = (double)(z->rows - 1);
+    const bool columns = c->rows == z->cols;
 
-    invar_dense_centre(device, z, &w->centred);
-    invar_dense_gram(device, columns, 1 / (double)(n - 1), &w->centred, &w->c);
-    invar_dense_diagonal(device, &w->c, w->host);
-    for (int64_t i = 0; i < side; i++)
-        w->host[i] -= 1;
-    invar_dense_set_diagonal(device, &w->c, w->host);
+    invar_dense_centre(device, z, centred);
+    invar_dense_gram(device, columns, 1 / divisor, centred, c);
+    invar_dense_diagonal_map(device, c, NULL, 1, -1);
     if (wanted && columns)
-        invar_dense_product(device, false, false, 4 * scale / (double)(n - 1), &w->centred, &w->c, 1, wanted);
+        invar_dense_product(device, false, false, 4 * scale / divisor, centred, c, 1, wanted);
     else if (wanted)
-        invar_dense_product(device, false, false, 4 * scale / (double)(n - 1), &w->c, &w->centred, 1, wanted);
-    return invar_dense_dot(device, &w->c, &w->c) + (double)(d - side);
+        invar_dense_product(device, false, false, 4 * scale / divisor, c, centred, 1, wanted);
+    invar_dense_dot(device, c, c, factor, slot);
 }
 
-static bool orthonormality_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                                    const struct invar_embeddings *in, double weight,
-                                    const struct invar_embeddings *gradient, struct invar_term_value *out,
-                                    struct invar_error *err)
+static bool orthonormality_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct invar_orthonormality_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const struct invar_orthonormality_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const int64_t n = z[0].rows, d = z[0].cols, side = n < d ? n : d;
-    struct work w = {0};
-    double sum = 0;
+    const int views = o->both ? call->in->views : 1;
+    double *loss = invar_term_part(call->sum, NULL, 1);
+    struct invar_matrix centred, c;
 
-    w.host = invar_scratch_take(scratch, (size_t)side, sizeof *w.host, err);
-    if (!w.host || !invar_dense_take(scratch, z[0].dtype, n, d, &w.centred, err) ||
-        !invar_dense_take(scratch, z[0].dtype, side, side, &w.c, err))
+    invar_term_part_of(call->sum, NULL, NULL, 0, views * (double)(d - side) / (double)d, 1);
+    if (!invar_dense_take(call->scratch, z[0].dtype, n, d, &centred, err) ||
+        !invar_dense_take(call->scratch, z[0].dtype, side, side, &c, err))
         return false;
-    for (int v = 0; v < (o->both ? in->views : 1); v++)
-        sum += defect(device, &w, &z[v], weight / (double)d, invar_term_wanted(gradient, INVAR_ROLE_Z, v));
-    *out = (struct invar_term_value){.loss = sum / (double)d};
+    for (int v = 0; v < views; v++)
+        defect(call->device, &z[v], &centred, &c, call->weight / (double)d,
+               invar_term_wanted(call->gradient, INVAR_ROLE_Z, v), 1 / (double)d, loss);
     return true;
 }
 

@@ -49,18 +49,17 @@ static bool pairdist_check(const void *options, const struct invar_embeddings *i
     return invar_term_check_views(&invar_term_pairdist, in, pairdist_roles(options), err);
 }
 
-/* sum: of the entropies of all views, without H(Z|C) */
-static void give(const struct invar_pairdist_options *o, double sum, int views, int64_t d, struct invar_term_value *out)
+static double loss_divisor(const struct invar_pairdist_options *o, int64_t d)
 {
-    const double per_view = invar_over_views(o->over_views, views);
-    const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
-    const double e = exp(1), pi = acos(-1);
-    const double conditional = per_view * views * (double)d / 2 * log(2 * pi * e * o->sigma * o->sigma);
+    return o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
+}
 
-    *out = (struct invar_term_value){.loss = per_view * sum / divisor};
-    invar_term_part(out, "entropy", per_view * sum + conditional);
-    invar_term_part(out, "entropy_loss", out->loss);
-    invar_term_part(out, "conditional_entropy", conditional);
+/* H(Z|C) of all views */
+static double conditional_entropy(const struct invar_pairdist_options *o, int views, int64_t d)
+{
+    const double e = exp(1), pi = acos(-1);
+
+    return invar_over_views(o->over_views, views) * views * (double)d / 2 * log(2 * pi * e * o->sigma * o->sigma);
 }
 
 /* factors and product of the gradient; narrow: float32 copies of what are the float64 matrices themselves otherwise */
@@ -79,32 +78,34 @@ static bool take_gradient_room(struct invar_scratch *scratch, const struct invar
            invar_dense_take(scratch, dtype, centred->rows, centred->cols, &back->by_centred, err);
 }
 
-static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                              const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                              struct invar_term_value *out, struct invar_error *err)
+static bool pairdist_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct invar_pairdist_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const struct invar_pairdist_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
+    const int views = call->in->views;
     const int64_t n = z[0].rows, d = z[0].cols;
-    const double divisor = o->divide_by == INVAR_ENTROPY_DIVIDE_D ? (double)d : 1;
-    const double factor = weight * invar_over_views(o->over_views, in->views) / divisor;
+    const double per_view = invar_over_views(o->over_views, views), share = 1 / loss_divisor(o, d);
+    const double conditional = conditional_entropy(o, views, d);
+    double *entropy = invar_ledger_slot(call->sum->ledger); /* of all views, without H(Z|C) */
     struct invar_entropy_room room;
     struct gradient_room back;
     struct invar_matrix gram;
-    double sum = 0;
 
-    if (!invar_entropy_take(scratch, &z[0], o->normalise, gradient != NULL, &room, err) ||
+    invar_term_part_of(call->sum, "entropy", entropy, 1, conditional, 0);
+    invar_term_part_of(call->sum, "entropy_loss", entropy, share, 0, 1);
+    invar_term_part_of(call->sum, "conditional_entropy", NULL, 0, conditional, 0);
+    if (!invar_entropy_take(scratch, &z[0], o->normalise, call->gradient != NULL, &room, err) ||
         !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err) ||
-        (gradient && !take_gradient_room(scratch, &gram, &room.centred, z[0].dtype, &back, err)))
+        (call->gradient && !take_gradient_room(scratch, &gram, &room.centred, z[0].dtype, &back, err)))
         return false;
-    for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
-        double logs;
+    for (int v = 0; v < views; v++) {
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
         invar_entropy_load(device, &room, &z[v]);
         invar_dense_gram(device, false, 1, &room.centred, &gram);
-        if (!invar_dense_pair_kernel(device, scratch, &gram, distance_scale(o), &logs, err))
+        if (!invar_dense_pair_kernel(device, scratch, &gram, distance_scale(o), -per_view / (double)n, entropy, err))
             return false;
-        sum -= logs / (double)n;
         if (!wanted)
             continue;
         if (back.narrow) {
@@ -112,9 +113,8 @@ static bool pairdist_evaluate(struct invar_device *device, struct invar_scratch 
             invar_dense_copy(device, &room.centred, &back.centred);
         }
         invar_dense_product(device, false, false, -1 / (double)n, &back.weights, &back.centred, 0, &back.by_centred);
-        invar_entropy_store(device, &room, factor, &back.by_centred, wanted);
+        invar_entropy_store(device, &room, call->weight * per_view * share, &back.by_centred, wanted);
     }
-    give(o, sum, in->views, d, out);
     return true;
 }
 
@@ -143,7 +143,13 @@ static bool pairdist_reference(const void *options, const struct invar_embedding
                 mean += exp(-reference_distance(o, &in->by[INVAR_ROLE_Z][v], i, k)) / (double)n;
             sum -= log(mean) / (double)n;
         }
-    give(o, sum, in->views, in->by[INVAR_ROLE_Z][0].cols, out);
+    const int64_t d = in->by[INVAR_ROLE_Z][0].cols;
+    const double conditional = conditional_entropy(o, in->views, d);
+    sum *= invar_over_views(o->over_views, in->views);
+    *out = (struct invar_term_value){.loss = sum / loss_divisor(o, d)};
+    invar_reference_part(out, "entropy", sum + conditional);
+    invar_reference_part(out, "entropy_loss", out->loss);
+    invar_reference_part(out, "conditional_entropy", conditional);
     return true;
 }
 

@@ -29,9 +29,3 @@ bool invar_reconstruct_check(const struct invar_term_spec *term, const void *opt
                                (long long)m->cols, (long long)x->cols);
     return true;
 }
-
-double invar_reconstruct_count(struct invar_device *device, const struct invar_matrix *mask)
-{
-    const double count = invar_dense_dot(device, mask, mask); /* of 0 and 1 */
-    return count < 1 ? 1 : count;                             /* a NaN stays one */
-}

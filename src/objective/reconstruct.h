@@ -10,7 +10,5 @@ bool invar_reconstruct_reads(const void *options, enum invar_role role, int view
 /** Roles as the term names them, z as wide as its width() of x says, m as wide as x; two samples or more. */
 bool invar_reconstruct_check(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
                              struct invar_error *err);
-/** Sum of a mask, at least 1. */
-double invar_reconstruct_count(struct invar_device *device, const struct invar_matrix *mask);
 
 #endif

@@ -92,32 +92,24 @@ static bool whitened_take(struct invar_scratch *scratch, const struct invar_matr
     return invar_whitening_take(scratch, z->rows, z->cols, &x->w, err);
 }
 
-/* A factor of NaN or Inf would be refused by Cholesky, in words that name no term. */
-static bool all_finite(struct invar_device *device, const struct invar_matrix *x)
+/* Where the clean side is not finite, the factor is NaN, and so is the loss. */
+static bool evaluate_whitened(const struct invar_term_call *call, double factor, double scale,
+                              const struct invar_matrix *const *wanted, double *loss, struct invar_error *err)
 {
-    return isfinite(invar_dense_dot(device, x, x));
-}
-
-static bool evaluate_whitened(struct invar_device *device, struct invar_scratch *scratch,
-                              const struct invar_reconstruction_options *o, const struct invar_embeddings *in,
-                              double scale, const struct invar_matrix *const *wanted, double *sum,
-                              struct invar_error *err)
-{
-    const struct invar_matrix *z = &in->by[clean_role(o)][0];
+    const struct invar_reconstruction_options *o = call->options;
+    const struct invar_matrix *z = &call->in->by[clean_role(o)][0];
+    struct invar_device *device = call->device;
     struct whitened x;
 
-    *sum = NAN;
-    if (!all_finite(device, z))
-        return true;
-    if (!whitened_take(scratch, z, &x, err) || !invar_whitening_factor(device, &x.w, z, LEAST_RIDGE, o->ridge, err))
+    if (!whitened_take(call->scratch, z, &x, err))
         return false;
-    *sum = 0;
+    invar_whitening_factor(device, &x.w, z, LEAST_RIDGE, o->ridge);
     invar_whitening_apply(device, &x.w, z, &x.clean);
     invar_dense_zero(device, &x.by_clean);
-    for (int v = 1; v < in->views; v++) {
-        invar_whitening_apply(device, &x.w, &in->by[INVAR_ROLE_Q][v], &x.other);
+    for (int v = 1; v < call->in->views; v++) {
+        invar_whitening_apply(device, &x.w, &call->in->by[INVAR_ROLE_Q][v], &x.other);
         invar_dense_zero(device, &x.by_other);
-        *sum += invar_dense_distance(device, &x.other, &x.clean, scale, &x.by_other, &x.by_clean);
+        invar_dense_distance(device, &x.other, &x.clean, scale, &x.by_other, &x.by_clean, factor, loss);
         invar_whitening_backward(device, &x.w, &x.other, &x.by_other, wanted[0] != NULL);
         if (wanted[v])
             invar_dense_add(device, 1, &x.by_other, wanted[v]);
@@ -132,26 +124,23 @@ static bool evaluate_whitened(struct invar_device *device, struct invar_scratch 
 
 /* ---- the term ---- */
 
-static bool reconstruction_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                                    const struct invar_embeddings *in, double weight,
-                                    const struct invar_embeddings *gradient, struct invar_term_value *out,
-                                    struct invar_error *err)
+static bool reconstruction_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct invar_reconstruction_options *o = options;
+    const struct invar_reconstruction_options *o = call->options;
+    const struct invar_embeddings *in = call->in;
     const struct invar_matrix *z = &in->by[clean_role(o)][0];
-    const double factor = factor_of(in, z), scale = 2 * weight * factor;
+    const double factor = factor_of(in, z), scale = 2 * call->weight * factor;
     const struct invar_matrix *wanted[INVAR_MAX_VIEWS] = {NULL}; /* of the clean side, then of q2, q3, ... */
-    double sum = 0;
+    double *loss = invar_term_part(call->sum, NULL, 1);
 
     if (o->target == INVAR_TARGET_SAME)
-        wanted[0] = invar_term_wanted(gradient, INVAR_ROLE_Z, 0);
+        wanted[0] = invar_term_wanted(call->gradient, INVAR_ROLE_Z, 0);
     for (int v = 1; v < in->views; v++)
-        wanted[v] = invar_term_wanted(gradient, INVAR_ROLE_Q, v);
-    if (o->whiten && !evaluate_whitened(device, scratch, o, in, scale, wanted, &sum, err))
-        return false;
-    for (int v = 1; v < in->views && !o->whiten; v++)
-        sum += invar_dense_distance(device, &in->by[INVAR_ROLE_Q][v], z, scale, wanted[v], wanted[0]);
-    *out = (struct invar_term_value){.loss = factor * sum};
+        wanted[v] = invar_term_wanted(call->gradient, INVAR_ROLE_Q, v);
+    if (o->whiten)
+        return evaluate_whitened(call, factor, scale, wanted, loss, err);
+    for (int v = 1; v < in->views; v++)
+        invar_dense_distance(call->device, &in->by[INVAR_ROLE_Q][v], z, scale, wanted[v], wanted[0], factor, loss);
     return true;
 }
 

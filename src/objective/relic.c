@@ -104,10 +104,12 @@ static bool relic_check(const void *options, const struct invar_embeddings *in, 
 }
 
 /* [R1] */
-static bool take_logits(struct invar_device *device, struct invar_scratch *scratch, const struct relic_options *o,
-                        const struct invar_embeddings *in, const struct invar_embeddings *gradient, struct work *w,
-                        struct invar_error *err)
+static bool take_logits(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
+    const struct relic_options *o = call->options;
+    const struct invar_embeddings *in = call->in, *gradient = call->gradient;
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
     const enum invar_role online = online_role(o);
     const int64_t n = in->by[online][0].rows;
 
@@ -134,16 +136,17 @@ static bool take_logits(struct invar_device *device, struct invar_scratch *scrat
 }
 
 /* [R2] and [R3] over groups of samples: the same on the logits of groups, then back to those of samples */
-static bool contrast_groups(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
-                            struct invar_dense_contrast *how, struct work *w, double *contrast, double *divergence,
+static bool contrast_groups(const struct invar_term_call *call, struct invar_dense_contrast *how, struct work *w,
                             struct invar_error *err)
 {
+    struct invar_device *device = call->device;
+    struct invar_scratch *scratch = call->scratch;
     const int64_t n = w->logits[0].rows;
     struct invar_matrix grouped[MAX_PAIRS], gradient[MAX_PAIRS];
     int64_t groups;
 
-    int64_t *index = invar_scratch_take(scratch, (size_t)n, sizeof *index, err);
-    if (!index || !invar_dense_group_index(device, scratch, ids, n, index, &groups, err))
+    int64_t *index = invar_device_take(scratch, (size_t)n, sizeof *index, err);
+    if (!index || !invar_dense_group_index(device, scratch, call->in->groups, n, index, &groups, err))
         return false;
     for (int p = 0; p < w->pairs; p++) {
         /* room for as many groups as samples, so that no batch takes more than the first did */
@@ -156,7 +159,7 @@ static bool contrast_groups(struct invar_device *device, struct invar_scratch *s
         invar_dense_copy(device, &grouped[p], &gradient[p]);
     }
     how->match = index;
-    if (!invar_dense_contrast(device, scratch, how, gradient, contrast, divergence, err))
+    if (!invar_dense_contrast(device, scratch, how, gradient, err))
         return false;
     for (int p = 0; p < w->pairs; p++)
         invar_dense_ungroup(device, &grouped[p], &gradient[p], index, &w->logits[p]);
@@ -187,19 +190,20 @@ static void add_gradient(struct invar_device *device, const struct relic_options
 }
 
 /* appendix B: sum over samples and unordered pairs of views of |norm(h^a) - norm(h^b)|^2; scale: of the gradient */
-static bool euclidean(struct invar_device *device, struct invar_scratch *scratch, const struct invar_embeddings *in,
-                      double scale, const struct invar_embeddings *gradient, double *out, struct invar_error *err)
+static bool euclidean(const struct invar_term_call *call, double scale, double factor, double *slot,
+                      struct invar_error *err)
 {
+    const struct invar_embeddings *in = call->in, *gradient = call->gradient;
+    struct invar_device *device = call->device;
     struct invar_unit h[INVAR_MAX_VIEWS];
 
     for (int a = 0; a < in->views; a++)
-        if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_H][a], true,
+        if (!invar_unit_take(device, call->scratch, &in->by[INVAR_ROLE_H][a], true,
                              invar_term_wanted(gradient, INVAR_ROLE_H, a), &h[a], err))
             return false;
-    *out = 0;
     for (int a = 0; a < in->views; a++)
         for (int b = a + 1; b < in->views; b++)
-            *out += invar_dense_distance(device, &h[a].y, &h[b].y, 2 * scale, &h[a].dy, &h[b].dy);
+            invar_dense_distance(device, &h[a].y, &h[b].y, 2 * scale, &h[a].dy, &h[b].dy, factor, slot);
     for (int a = 0; a < in->views; a++)
         if (h[a].dy.data)
             invar_unit_backward(device, &h[a], invar_term_wanted(gradient, INVAR_ROLE_H, a));
@@ -214,42 +218,41 @@ static double invariance_terms(const struct relic_options *o, int views, int pai
     return o->pairs == PAIRS_ALL && pairs > 1 ? (double)pairs * (pairs - 1) : pairs;
 }
 
-static bool relic_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                           const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                           struct invar_term_value *out, struct invar_error *err)
+static bool relic_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct relic_options *o = options;
+    const struct relic_options *o = call->options;
+    const struct invar_embeddings *in = call->in;
     const int targets = target_views(o, in);
+    const bool euclidean_form = o->invariance == INVARIANCE_EUCLIDEAN;
     struct work w = {.views = in->views, .targets = targets, .pairs = targets * (in->views - 1)};
     const double n = (double)in->by[online_role(o)][0].rows;
     const double contrast_part = 1 / n / (o->normalise_pairs ? w.pairs : 1);
     const double invariance_part = 1 / n / (o->normalise_pairs ? invariance_terms(o, w.views, w.pairs) : 1);
+    double *contrast = invar_term_part(call->sum, "contrast", 1);
+    double *invariance = invar_term_part(call->sum, "invariance", o->alpha);
     struct invar_dense_contrast how = {
         .count = w.pairs,
-        .divergence = o->pairs == PAIRS_ALL ? INVAR_DIVERGENCE_ALL : INVAR_DIVERGENCE_ADJACENT,
+        .divergence = euclidean_form          ? INVAR_DIVERGENCE_NONE
+                      : o->pairs == PAIRS_ALL ? INVAR_DIVERGENCE_ALL
+                                              : INVAR_DIVERGENCE_ADJACENT,
         .first_constant = o->kl_stop_gradient == STOP_FIRST,
-        .contrast_scale = weight * contrast_part,
-        .divergence_scale = weight * o->alpha * invariance_part,
+        .contrast_scale = call->weight * contrast_part,
+        .divergence_scale = call->weight * o->alpha * invariance_part,
+        .contrast_factor = contrast_part,
+        .divergence_factor = invariance_part,
+        .contrast_slot = contrast,
+        .divergence_slot = euclidean_form ? NULL : invariance,
     };
-    double contrast, invariance;
 
-    if (o->invariance == INVARIANCE_EUCLIDEAN)
-        how.divergence = INVAR_DIVERGENCE_NONE;
-    if (!take_logits(device, scratch, o, in, gradient, &w, err))
+    if (!take_logits(call, &w, err))
         return false;
-    if (o->groups ? !contrast_groups(device, scratch, in->groups, &how, &w, &contrast, &invariance, err)
-                  : !invar_dense_contrast(device, scratch, &how, w.logits, &contrast, &invariance, err))
+    if (o->groups ? !contrast_groups(call, &how, &w, err)
+                  : !invar_dense_contrast(call->device, call->scratch, &how, w.logits, err))
         return false;
-    if (gradient)
-        add_gradient(device, o, &w, gradient);
-    if (o->invariance == INVARIANCE_EUCLIDEAN &&
-        !euclidean(device, scratch, in, weight * o->alpha * invariance_part, gradient, &invariance, err))
-        return false;
-
-    *out = (struct invar_term_value){.loss = contrast * contrast_part + o->alpha * invariance * invariance_part};
-    invar_term_part(out, "contrast", contrast * contrast_part);
-    invar_term_part(out, "invariance", invariance * invariance_part);
-    return true;
+    if (call->gradient)
+        add_gradient(call->device, o, &w, call->gradient);
+    return !euclidean_form ||
+           euclidean(call, call->weight * o->alpha * invariance_part, invariance_part, invariance, err);
 }
 
 /* ---- reference ---- */
@@ -336,8 +339,8 @@ static bool relic_reference(const void *options, const struct invar_embeddings *
     contrast /= (double)n * (o->normalise_pairs ? pairs : 1);
     invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, views, pairs) : 1);
     *out = (struct invar_term_value){.loss = contrast + o->alpha * invariance};
-    invar_term_part(out, "contrast", contrast);
-    invar_term_part(out, "invariance", invariance);
+    invar_reference_part(out, "contrast", contrast);
+    invar_reference_part(out, "invariance", invariance);
     return true;
 }
 

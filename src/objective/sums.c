@@ -10,19 +10,25 @@ double invar_over_views(int over_views, int views)
 static void add_value(struct invar_term_value *out, const char *name, double factor, double loss)
 {
     out->loss += factor * loss;
-    invar_term_part(out, name, loss);
+    invar_reference_part(out, name, loss);
 }
 
-bool invar_sum_add(const struct invar_term_spec *term, struct invar_device *device, struct invar_scratch *scratch,
-                   const void *options, const struct invar_embeddings *in, const char *name, double factor,
-                   double weight, const struct invar_embeddings *gradient, struct invar_term_value *out,
-                   struct invar_error *err)
+bool invar_sum_add(const struct invar_term_spec *term, const struct invar_term_call *call, const void *options,
+                   const char *name, double factor, struct invar_error *err)
 {
-    struct invar_term_value value;
+    struct invar_term_sum sum = {.ledger = call->sum->ledger};
+    struct invar_term_call own = *call;
 
-    if (!term->evaluate(device, scratch, options, in, weight * factor, factor == 0 ? NULL : gradient, &value, err))
+    own.options = options;
+    own.weight *= factor;
+    own.gradient = factor == 0 ? NULL : call->gradient;
+    own.sum = &sum;
+    if (!term->evaluate(&own, err))
         return false;
-    add_value(out, name, factor, value.loss);
+    for (int i = 0; i < sum.count; i++)
+        if (sum.entry[i].share != 0)
+            invar_term_part_of(call->sum, name, sum.entry[i].slot, sum.entry[i].share * sum.entry[i].factor,
+                               sum.entry[i].share * sum.entry[i].constant, factor);
     return true;
 }
 

@@ -56,12 +56,11 @@ struct invar_orthonormality_options {
 double invar_over_views(int over_views, int views);
 
 /**
- * Adds factor * (value and gradient) of `term` to *out as its part `name`. With a factor of 0 the value alone is made.
+ * Adds factor * (value and gradient) of `term` with these options to the call's sum, as its part `name`; inputs and
+ * gradients are those of the call. With a factor of 0 the value alone is made.
  */
-bool invar_sum_add(const struct invar_term_spec *term, struct invar_device *device, struct invar_scratch *scratch,
-                   const void *options, const struct invar_embeddings *in, const char *name, double factor,
-                   double weight, const struct invar_embeddings *gradient, struct invar_term_value *out,
-                   struct invar_error *err);
+bool invar_sum_add(const struct invar_term_spec *term, const struct invar_term_call *call, const void *options,
+                   const char *name, double factor, struct invar_error *err);
 /** The same of the reference. */
 bool invar_sum_add_reference(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
                              const char *name, double factor, struct invar_term_value *out);

@@ -194,11 +194,87 @@ bool invar_term_check_views(const struct invar_term_spec *term, const struct inv
     return invar_term_check_shapes(term, in, mask, 2, err);
 }
 
-void invar_term_part(struct invar_term_value *value, const char *name, double part)
+void invar_reference_part(struct invar_term_value *value, const char *name, double part)
 {
     value->part[value->count].name = name;
     value->part[value->count].value = part;
     value->count++;
+}
+
+void invar_term_part_of(struct invar_term_sum *sum, const char *name, double *slot, double factor, double constant,
+                        double share)
+{
+    sum->entry[sum->count].name = name;
+    sum->entry[sum->count].slot = slot;
+    sum->entry[sum->count].factor = factor;
+    sum->entry[sum->count].constant = constant;
+    sum->entry[sum->count].share = share;
+    sum->count++;
+}
+
+double *invar_term_part(struct invar_term_sum *sum, const char *name, double share)
+{
+    double *slot = invar_ledger_slot(sum->ledger);
+
+    invar_term_part_of(sum, name, slot, 1, 0, share);
+    return slot;
+}
+
+/* Neighbouring entries of one name are one part. */
+static void settle_part(struct invar_term_value *value, const char *name, double found)
+{
+    if (!name)
+        return;
+    if (value->count == 0 || strcmp(value->part[value->count - 1].name, name) != 0) {
+        value->part[value->count].name = name;
+        value->part[value->count++].value = 0;
+    }
+    value->part[value->count - 1].value += found;
+}
+
+void invar_term_settle(const struct invar_term_sum *sum, struct invar_term_value *value)
+{
+    *value = (struct invar_term_value){0};
+    for (int i = 0; i < sum->count; i++) {
+        const double slot = sum->entry[i].slot ? invar_ledger_value(sum->ledger, sum->entry[i].slot) : 0;
+        const double found = sum->entry[i].factor * slot + sum->entry[i].constant;
+        settle_part(value, sum->entry[i].name, found);
+        if (sum->entry[i].share != 0)
+            value->loss += sum->entry[i].share * found;
+    }
+}
+
+bool invar_term_state_take(const struct invar_term_spec *term, struct invar_scratch *scratch,
+                           struct invar_term_call *call, struct invar_error *err)
+{
+    const int64_t count = term->state_size ? term->state_size(call->options, call->in) : 0;
+    float *host = count ? invar_scratch_take(scratch, (size_t)count, sizeof *host, err) : NULL;
+
+    if (count == 0)
+        return true;
+    call->state = host ? invar_device_take(scratch, (size_t)count, sizeof *host, err) : NULL;
+    if (!call->state)
+        return false;
+    memset(host, 0, (size_t)count * sizeof *host);
+    if (term->state_init)
+        term->state_init(call->options, call->in, host);
+    invar_device_upload(call->device, call->state, host, (size_t)count * sizeof *host);
+    return true;
+}
+
+bool invar_term_evaluate(const struct invar_term_spec *term, struct invar_term_call call,
+                         struct invar_term_value *value, struct invar_error *err)
+{
+    struct invar_ledger ledger;
+    struct invar_term_sum sum = {.ledger = &ledger};
+
+    call.sum = &sum;
+    if (!invar_ledger_take(call.device, call.scratch, INVAR_MAX_PARTS, &ledger, err) ||
+        (!call.state && !invar_term_state_take(term, call.scratch, &call, err)) || !term->evaluate(&call, err))
+        return false;
+    invar_device_read(&ledger);
+    invar_term_settle(&sum, value);
+    return true;
 }
 
 bool invar_term_check_finite(const struct invar_term_spec *term, const struct invar_term_value *value,
@@ -232,7 +308,7 @@ bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch,
             return false;
         invar_dense_zero(device, &unit->dy);
     }
-    unit->lengths = invar_scratch_take(scratch, (size_t)x->rows, sizeof *unit->lengths, err);
+    unit->lengths = invar_device_take(scratch, (size_t)x->rows, sizeof *unit->lengths, err);
     if (!unit->lengths || !invar_dense_take(scratch, x->dtype, x->rows, x->cols, &unit->y, err))
         return false;
     invar_dense_normalise(device, x, &unit->y, unit->lengths);
@@ -245,15 +321,14 @@ void invar_unit_backward(struct invar_device *device, const struct invar_unit *u
         invar_dense_normalise_backward(device, &unit->y, unit->lengths, &unit->dy, 1, dx);
 }
 
-bool invar_term_rows_suffice(const double *diagonal, int64_t n, int64_t d)
+bool invar_term_rows_suffice(int64_t n, int64_t d)
 {
-    double sum = 0, squares = 0;
+    return 4 * n <= 3 * d;
+}
 
-    for (int64_t j = 0; j < d; j++) {
-        sum += diagonal[j];
-        squares += diagonal[j] * diagonal[j];
-    }
-    return n < d && (double)n * squares <= 0.75 * sum * sum;
+struct invar_matrix invar_term_row(double *vector, int64_t count)
+{
+    return (struct invar_matrix){INVAR_FLOAT64, 1, count, vector};
 }
 
 const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view)

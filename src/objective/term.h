@@ -43,7 +43,12 @@ bool invar_term_check_views(const struct invar_term_spec *term, const struct inv
 /** "q2": what messages call an input; name[8]. */
 void invar_term_input_name(const struct invar_term_spec *term, enum invar_role role, int view, char *name, size_t size);
 
-void invar_term_part(struct invar_term_value *value, const char *name, double part);
+/** A part of a value that a reference made. */
+void invar_reference_part(struct invar_term_value *value, const char *name, double part);
+
+/** Initial state of a term from scratch, into call->state; nothing for a term without. */
+bool invar_term_state_take(const struct invar_term_spec *term, struct invar_scratch *scratch,
+                           struct invar_term_call *call, struct invar_error *err);
 
 /** norm(x), or x itself where normalise is false, and room for the gradient by it. */
 struct invar_unit {
@@ -60,12 +65,13 @@ bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch,
 void invar_unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx);
 
 /**
- * For the sum of squares off the diagonal of a d x d matrix C = A^T B with A and B n x d: whether it can be had from
- * two n x n matrices, |C|^2 = <A A^T, B B^T>, less the squares of the diagonal (host [d]), without losing digits. |C|^2
- * is no less than (trace C)^2 / n: where that is 4/3 of the diagonal's squares, a quarter of it is off the diagonal.
- * False where d is little more than n or less, or where a few columns have nearly all of the diagonal.
+ * For the sum of squares off the diagonal of a d x d matrix C = A^T B with A and B n x d: whether it is had from two
+ * n x n matrices, |C|^2 = <A A^T, B B^T>, less the squares of the diagonal. |C|^2 is no less than (trace C)^2 / n:
+ * where columns are alike and d is 4/3 of n or more, a quarter of it is off the diagonal, and no digits are lost.
  */
-bool invar_term_rows_suffice(const double *diagonal, int64_t n, int64_t d);
+bool invar_term_rows_suffice(int64_t n, int64_t d);
+/** A float64 matrix of one row over a vector of the device. */
+struct invar_matrix invar_term_row(double *vector, int64_t count);
 
 /** The gradient wanted of a role and view, or NULL. */
 const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view);

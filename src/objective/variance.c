@@ -26,46 +26,27 @@ static bool variance_check(const void *options, const struct invar_embeddings *i
     return invar_term_check_views(&invar_term_variance, in, variance_roles(options), err);
 }
 
-/* squares of a view in, scale / deviation where the hinge is open and 0 elsewhere out; the sum of the hinge */
-static double hinge(const struct invar_variance_options *o, double scale, double *columns, int64_t n, int64_t d)
+static bool variance_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    double sum = 0;
+    const struct invar_variance_options *o = call->options;
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    const int64_t d = z[0].cols;
+    const double divisor = (double)(z[0].rows - 1);
+    const double factor = invar_over_views(o->over_views, call->in->views) / (double)d;
+    double *loss = invar_term_part(call->sum, NULL, 1);
 
-    for (int64_t j = 0; j < d; j++) {
-        const double deviation = sqrt(columns[j] / (double)(n - 1) + o->eps);
-        const bool open = !(deviation >= o->gamma); /* a NaN goes through */
-        sum += open ? o->gamma - deviation : 0;
-        columns[j] = open ? scale / deviation : 0;
-    }
-    return sum;
-}
-
-static bool variance_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                              const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                              struct invar_term_value *out, struct invar_error *err)
-{
-    const struct invar_variance_options *o = options;
-    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
-    const int64_t n = z[0].rows, d = z[0].cols;
-    const double factor = invar_over_views(o->over_views, in->views) / (double)d;
-    double sum = 0;
-
-    double *mean = invar_scratch_take(scratch, (size_t)d, sizeof *mean, err);
-    double *columns = invar_scratch_take(scratch, (size_t)d, sizeof *columns, err);
-    double *host = invar_scratch_take(scratch, (size_t)d, sizeof *host, err);
-    if (!mean || !columns || !host)
+    double *mean = invar_device_take(call->scratch, (size_t)d, sizeof *mean, err);
+    double *columns = invar_device_take(call->scratch, (size_t)d, sizeof *columns, err);
+    if (!mean || !columns)
         return false;
-    for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
-        invar_dense_moments(device, &z[v], mean, columns);
-        invar_device_download(device, host, columns, (size_t)d * sizeof *host);
-        sum += hinge(o, -weight * factor / (double)(n - 1), host, n, d);
-        if (!wanted)
-            continue;
-        invar_device_upload(device, columns, host, (size_t)d * sizeof *host);
-        invar_dense_standardise(device, &z[v], mean, columns, wanted, true);
+    for (int v = 0; v < call->in->views; v++) {
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        invar_dense_moments(call->device, &z[v], mean, columns);
+        invar_dense_hinge(call->device, columns, d, divisor, o->eps, o->gamma, -call->weight * factor / divisor, factor,
+                          loss);
+        if (wanted)
+            invar_dense_standardise(call->device, &z[v], mean, columns, wanted, true);
     }
-    *out = (struct invar_term_value){.loss = factor * sum};
     return true;
 }
 

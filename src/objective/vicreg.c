@@ -50,19 +50,13 @@ static bool vicreg_check(const void *options, const struct invar_embeddings *in,
     return invar_term_check_shapes(&invar_term_vicreg, in, vicreg_roles(options), 2, err);
 }
 
-static bool vicreg_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                            const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                            struct invar_term_value *out, struct invar_error *err)
+static bool vicreg_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct vicreg_options *o = options;
+    const struct vicreg_options *o = call->options;
 
-    *out = (struct invar_term_value){0};
-    return invar_sum_add(&invar_term_invariance, device, scratch, &o->invariance, in, "invariance", o->lambda, weight,
-                         gradient, out, err) &&
-           invar_sum_add(&invar_term_variance, device, scratch, &o->variance, in, "variance", o->mu, weight, gradient,
-                         out, err) &&
-           invar_sum_add(&invar_term_covariance, device, scratch, &o->covariance, in, "covariance", o->nu, weight,
-                         gradient, out, err);
+    return invar_sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->lambda, err) &&
+           invar_sum_add(&invar_term_variance, call, &o->variance, "variance", o->mu, err) &&
+           invar_sum_add(&invar_term_covariance, call, &o->covariance, "covariance", o->nu, err);
 }
 
 static bool vicreg_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)

@@ -34,24 +34,21 @@ static bool vime_check(const void *options, const struct invar_embeddings *in, s
     return invar_reconstruct_check(&invar_term_vime, options, in, err);
 }
 
-static bool vime_evaluate(struct invar_device *device, struct invar_scratch *scratch, const void *options,
-                          const struct invar_embeddings *in, double weight, const struct invar_embeddings *gradient,
-                          struct invar_term_value *out, struct invar_error *err)
+static bool vime_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct vime_options *o = options;
+    const struct vime_options *o = call->options;
+    const struct invar_embeddings *in = call->in;
     const struct invar_matrix *x = &in->by[INVAR_ROLE_X][0];
-    const double mean = 1 / ((double)x->rows * (double)x->cols * in->views);
-    double mask = 0, value = 0;
+    const double share = 1.0 / in->views, scale = call->weight * share;
+    double *mask = invar_term_part(call->sum, "mask", 1), *value = invar_term_part(call->sum, "value", o->alpha);
 
-    (void)scratch, (void)err;
+    (void)err;
     for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v], *dz = invar_term_wanted(gradient, INVAR_ROLE_Z, v);
-        mask += mean * invar_dense_columns_bernoulli(device, z, 0, &in->by[INVAR_ROLE_M][v], weight * mean, dz);
-        value += mean * invar_dense_columns_distance(device, z, x->cols, x, NULL, 2 * weight * o->alpha * mean, dz);
+        const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
+        const struct invar_matrix *dz = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        invar_dense_columns_bernoulli(call->device, z, 0, &in->by[INVAR_ROLE_M][v], scale, dz, share, mask);
+        invar_dense_columns_distance(call->device, z, x->cols, x, NULL, 2 * scale * o->alpha, dz, share, value);
     }
-    *out = (struct invar_term_value){.loss = mask + o->alpha * value};
-    invar_term_part(out, "mask", mask);
-    invar_term_part(out, "value", value);
     return true;
 }
 
@@ -73,8 +70,8 @@ static bool vime_reference(const void *options, const struct invar_embeddings *i
                 value += apart * apart;
             }
     *out = (struct invar_term_value){.loss = mask / count + o->alpha * value / count};
-    invar_term_part(out, "mask", mask / count);
-    invar_term_part(out, "value", value / count);
+    invar_reference_part(out, "mask", mask / count);
+    invar_reference_part(out, "value", value / count);
     return true;
 }
 

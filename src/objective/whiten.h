@@ -9,15 +9,15 @@ struct invar_whitening {
     struct invar_matrix centred; /* N x d: Zc, whose covariance is factorised */
     struct invar_matrix factor;  /* d x d: L, L L^T = C(Z) + (ridge + share tr C(Z) / d) I */
     struct invar_matrix sum, transposed;
-    double *host; /* [d * d] */
     double share;
 };
 /** Room for an N x d matrix. */
 bool invar_whitening_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_whitening *w,
                           struct invar_error *err);
-/** The factor of z (of any type). ridge is added to the diagonal as it is, share as a part of the mean variance. */
-bool invar_whitening_factor(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *z,
-                            double ridge, double share, struct invar_error *err);
+/** The factor of z (of any type), NaN where there is none. ridge is added to the diagonal as it is, share as a part of
+ * the mean variance. */
+void invar_whitening_factor(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *z,
+                            double ridge, double share);
 /** y = (x less its column means) L^{-T}; y float64. */
 void invar_whitening_apply(struct invar_device *device, const struct invar_whitening *w, const struct invar_matrix *x,
                            const struct invar_matrix *y);

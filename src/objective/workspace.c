@@ -14,7 +14,7 @@ enum { SIZES = 3, LARGEST = 512, FEWEST_ROWS = 16 };
 /* One evaluation: matrices of all roles that are read, on a device of its own. */
 struct trial {
     struct invar_device *device;
-    struct invar_scratch *scratch, *matrices;
+    struct invar_scratch *scratch, *matrices, *beside; /* of a term, of the trial, and what a term keeps */
     struct invar_embeddings in, gradient;
 };
 
@@ -95,13 +95,19 @@ static bool add_beside(struct trial *t, int64_t rows, struct invar_error *err)
 static bool count_bytes(struct trial *t, const struct invar_objective *objective, double *bytes,
                         struct invar_error *err)
 {
-    struct invar_term_value value;
+    struct invar_ledger ledger;
 
     for (int i = 0; i < invar_objective_count(objective); i++) {
+        const struct invar_term_spec *term = invar_objective_term(objective, i);
+        const void *options = invar_objective_options(objective, i);
+        struct invar_term_sum sum = {.ledger = &ledger};
+        struct invar_term_call call = {t->device, t->scratch, options, &t->in, 1, &t->gradient, NULL, {0, 0}, &sum};
+        invar_scratch_reset(t->beside);
+        if (!invar_ledger_take(t->device, t->beside, INVAR_MAX_PARTS, &ledger, err) ||
+            !invar_term_state_take(term, t->beside, &call, err))
+            return false;
         invar_scratch_reset(t->scratch);
-        if (!invar_objective_term(objective, i)
-                 ->evaluate(t->device, t->scratch, invar_objective_options(objective, i), &t->in, 1, &t->gradient,
-                            &value, err))
+        if (!term->evaluate(&call, err))
             return false;
         *bytes = fmax(*bytes, (double)invar_scratch_used(t->scratch));
     }
@@ -120,10 +126,12 @@ static bool try_size(const struct invar_objective *objective, const struct invar
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         rows = t.in.by[role][0].rows > rows ? t.in.by[role][0].rows : rows;
     t.device = invar_device_open("cpu", 1, err);
-    t.scratch = t.device ? invar_scratch_create(err) : NULL;
-    t.matrices = t.scratch ? invar_scratch_create(err) : NULL;
-    const bool ok = t.matrices && make(&t, invar_objective_roles(objective), err) && add_beside(&t, rows, err) &&
+    t.scratch = t.device ? invar_device_scratch_create(t.device, err) : NULL;
+    t.matrices = t.scratch ? invar_device_scratch_create(t.device, err) : NULL;
+    t.beside = t.matrices ? invar_device_scratch_create(t.device, err) : NULL;
+    const bool ok = t.beside && make(&t, invar_objective_roles(objective), err) && add_beside(&t, rows, err) &&
                     count_bytes(&t, objective, bytes, err);
+    invar_scratch_free(t.beside);
     invar_scratch_free(t.matrices);
     invar_scratch_free(t.scratch);
     invar_device_close(t.device);

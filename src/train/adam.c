@@ -2,6 +2,9 @@
 /* Adam (`OPT` adam): moments of the gradient with bias correction; weight decay, when asked for, is coupled. */
 #include "train/optimisers.h"
 
+#include "base/clones.h"
+
+#include <math.h>
 #include <stddef.h>
 
 #define FIELD(name) offsetof(struct invar_adam_options, name)
@@ -26,20 +29,59 @@ bool invar_adam_check(const void *options, struct invar_error *err)
     return true;
 }
 
-static void update(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step)
+enum invar_segment_cut invar_adam_cut(const void *options)
 {
     const struct invar_adam_options *o = options;
-    enum invar_segment_cut cut = o->exclude_1d_from_decay ? INVAR_SEGMENT_BY_KIND : INVAR_SEGMENT_WHOLE;
-    struct invar_segment s;
-    int cursor = 0;
 
-    while (o->weight_decay > 0 && invar_segment_next(weights->net, cut, &cursor, &s)) {
-        if (!s.one_dimensional)
-            invar_device_add(weights->device, weights->gradients + s.offset, weights->parameters + s.offset,
-                             o->weight_decay, s.count);
+    return o->exclude_1d_from_decay ? INVAR_SEGMENT_BY_KIND : INVAR_SEGMENT_WHOLE;
+}
+
+void invar_adam_scalars(const void *options, double rate, int64_t step, double *own)
+{
+    const struct invar_adam_options *o = options;
+
+    own[0] = rate / (1.0 - pow(o->betas.value[0], (double)step));
+    own[1] = 1.0 / sqrt(1.0 - pow(o->betas.value[1], (double)step));
+}
+
+/* A step in float, as the loop takes it. */
+struct step {
+    float b1, b2, c1, c2, keep, epsilon, rate, root, coupled;
+};
+
+INVAR_CLONES static void run(float *p, const float *g, float *m, float *v, int64_t from, int64_t to, struct step s)
+{
+#pragma omp simd
+    for (int64_t i = from; i < to; i++) {
+        const float u = g[i] + s.coupled * p[i];
+        m[i] = s.b1 * m[i] + s.c1 * u;
+        v[i] = s.b2 * v[i] + s.c2 * u * u;
+        p[i] = s.keep * p[i] - s.rate * m[i] / (sqrtf(v[i]) * s.root + s.epsilon);
     }
-    invar_device_adam(weights->device, weights->parameters, weights->gradients, buffers[0], buffers[1],
-                      weights->net->trained_count, lr, o->betas.value[0], o->betas.value[1], o->eps, 0, step);
+}
+
+void invar_adam_step(const struct invar_update *u, int64_t from, int64_t to, double coupled, double decoupled)
+{
+    const struct invar_adam_options *o = u->options;
+    const double *scalars = u->scalars;
+    const struct step s = {.b1 = (float)o->betas.value[0],
+                           .b2 = (float)o->betas.value[1],
+                           .c1 = (float)(1.0 - o->betas.value[0]),
+                           .c2 = (float)(1.0 - o->betas.value[1]),
+                           .keep = (float)(1.0 - scalars[INVAR_SCALAR_RATE] * decoupled),
+                           .epsilon = (float)o->eps,
+                           .rate = (float)scalars[INVAR_SCALAR_OWN],
+                           .root = (float)scalars[INVAR_SCALAR_OWN + 1],
+                           .coupled = (float)coupled};
+
+    run(u->parameters, u->gradients, u->buffers[0], u->buffers[1], from, to, s);
+}
+
+static void kernel(const struct invar_update *u, int segment, int64_t from, int64_t to)
+{
+    const struct invar_adam_options *o = u->options;
+
+    invar_adam_step(u, from, to, u->segments[segment].one_dimensional ? 0 : o->weight_decay, 0);
 }
 
 const struct invar_optimiser_spec invar_optimiser_adam = {
@@ -49,5 +91,7 @@ const struct invar_optimiser_spec invar_optimiser_adam = {
     .options_size = sizeof(struct invar_adam_options),
     .buffers = 2,
     .check = invar_adam_check,
-    .update = update,
+    .cut = invar_adam_cut,
+    .scalars = invar_adam_scalars,
+    .kernel = kernel,
 };

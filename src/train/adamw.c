@@ -16,19 +16,11 @@ static const struct invar_option table[] = {
     {0},
 };
 
-static void update(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step)
+static void kernel(const struct invar_update *u, int segment, int64_t from, int64_t to)
 {
-    const struct invar_adam_options *o = options;
-    enum invar_segment_cut cut = o->exclude_1d_from_decay ? INVAR_SEGMENT_BY_KIND : INVAR_SEGMENT_WHOLE;
-    struct invar_segment s;
-    int cursor = 0;
+    const struct invar_adam_options *o = u->options;
 
-    while (invar_segment_next(weights->net, cut, &cursor, &s)) {
-        double decay = s.one_dimensional ? 0 : o->weight_decay;
-        invar_device_adam(weights->device, weights->parameters + s.offset, weights->gradients + s.offset,
-                          buffers[0] + s.offset, buffers[1] + s.offset, s.count, lr, o->betas.value[0],
-                          o->betas.value[1], o->eps, decay, step);
-    }
+    invar_adam_step(u, from, to, 0, u->segments[segment].one_dimensional ? 0 : o->weight_decay);
 }
 
 const struct invar_optimiser_spec invar_optimiser_adamw = {
@@ -38,5 +30,7 @@ const struct invar_optimiser_spec invar_optimiser_adamw = {
     .options_size = sizeof(struct invar_adam_options),
     .buffers = 2,
     .check = invar_adam_check,
-    .update = update,
+    .cut = invar_adam_cut,
+    .scalars = invar_adam_scalars,
+    .kernel = kernel,
 };

@@ -9,7 +9,6 @@
 #include "train/optimisers.h"
 #include "train/recipe.h"
 
-#include <math.h>
 #include <string.h>
 
 bool invar_adversary_enabled(const struct invar_recipe *recipe)
@@ -57,6 +56,9 @@ static bool create_generator(struct invar_trainer *t, struct invar_shape sample,
         if (!n->buffers[b])
             return false;
     }
+    static const struct invar_adam_options adam = {.betas = {2, {0.9, 0.999}}, .eps = 1e-8};
+    if (trained && !invar_chain_optimise(t, n, &invar_optimiser_adam, &adam, err))
+        return false;
     const struct invar_plan_options plan = {
         .batch = t->batch * o->views.count,
         .groups = o->views.count,
@@ -114,7 +116,6 @@ bool invar_adversary_perturb(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_int_list *views = &t->recipe->adversary.views;
     struct invar_perturbed_view perturbed[INVAR_MAX_VIEWS];
-    struct invar_error own = {0};
     double clock = invar_trainer_clock();
 
     if (!t->perturbation)
@@ -123,10 +124,11 @@ bool invar_adversary_perturb(struct invar_trainer *t, struct invar_error *err)
         const int64_t at = views->value[k] * t->batch * t->global_size;
         perturbed[k] = (struct invar_perturbed_view){(int)views->value[k], t->host_views + at, t->input + at};
     }
+    t->slots.perturbation = invar_ledger_slot(&t->ledger);
     const bool ok = invar_perturbation_apply(t->perturbation, perturbed, t->samples, (uint64_t)t->recipe->training.seed,
-                                             (uint64_t)(t->step / t->steps_per_epoch), &own);
+                                             (uint64_t)(t->step / t->steps_per_epoch), t->slots.perturbation, err);
     invar_trainer_lap(t, INVAR_WORK_ADVERSARY, &clock);
-    return ok || invar_nonfinite_explain(t, &own, err);
+    return ok;
 }
 
 static bool backward(struct invar_trainer *t, struct invar_error *err)
@@ -152,29 +154,24 @@ bool invar_adversary_backward(struct invar_trainer *t, struct invar_error *err)
 
 bool invar_adversary_backward_apart(struct invar_trainer *t, struct invar_error *err)
 {
-    struct invar_error own = {0};
-
     if (!t->ascended)
         return true;
-    if (!invar_objective_gradient(t->recipe->objective, t->device, &t->embeddings, t->ascended, &t->gradients, &own))
-        return invar_nonfinite_explain(t, &own, err);
-    return invar_chain_backward(t, err) && backward(t, err);
+    return invar_evaluator_run(t->evaluator, &t->ledger, &t->embeddings, &t->gradients, t->ascended,
+                               invar_trainer_key(t), err) &&
+           invar_chain_backward(t, err) && backward(t, err);
 }
 
-bool invar_adversary_update(struct invar_trainer *t, struct invar_error *err)
+void invar_adversary_update(struct invar_trainer *t)
 {
-    static const struct invar_adam_options adam = {.betas = {2, {0.9, 0.999}}, .eps = 1e-8};
     struct invar_chain_net *n = &t->nets[INVAR_NET_GENERATOR];
     double clock = invar_trainer_clock();
 
     if (!invar_adversary_trained(t->recipe))
-        return true;
-    t->generator_norm = sqrt(invar_device_sum_squares(t->device, n->weights->gradients, n->net->trained_count));
-    if (!isfinite(t->generator_norm))
-        return invar_nonfinite_error(t, "the gradient of the generator is not finite", err);
+        return;
+    t->slots.generator_squares = invar_ledger_slot(&t->ledger);
+    invar_device_sum_squares(t->device, n->weights->gradients, n->net->trained_count, 1, t->slots.generator_squares);
     /* t->rate has the shape of the schedule, whatever the peak of the encoder's */
     const double rate = t->peak > 0 ? t->recipe->adversary.lr * (t->rate / t->peak) : t->recipe->adversary.lr;
-    invar_optimiser_adam.update(&adam, n->weights, n->buffers, rate, t->step + 1);
+    invar_chain_step(t, n, rate, 0, t->slots.generator_squares);
     invar_trainer_lap(t, INVAR_WORK_OPTIMISER, &clock);
-    return true;
 }

@@ -2,7 +2,7 @@
 /* The chain of nets: run forwards and backwards, and updated. */
 #include "train/trainer.h"
 
-#include <math.h>
+#include "invar/dense.h"
 
 /* A recipe may have no projector or no predictor: a role then reads the output of the last net before it that is there,
  * so that terms need not know which nets a recipe has. */
@@ -106,46 +106,48 @@ bool invar_chain_backward(struct invar_trainer *t, struct invar_error *err)
 
 static void update_target(struct invar_trainer *t)
 {
-    t->target_momentum = invar_length_momentum(t);
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         const struct invar_chain_net *n = &t->nets[i];
         if (n->target_weights)
-            invar_device_lerp(t->device, n->target_weights->parameters, n->weights->parameters, t->target_momentum,
-                              n->net->trained_count);
+            invar_device_follow(t->device, n->target_weights->parameters, n->weights->parameters, n->scalars,
+                                n->net->trained_count);
     }
 }
 
-/* The norm is of all nets together, as the papers clip; looked at before anything is updated, so that a step that is
- * not finite leaves the weights as they were and the last checkpoint good. */
-bool invar_chain_update(struct invar_trainer *t, struct invar_error *err)
+void invar_chain_step(struct invar_trainer *t, struct invar_chain_net *n, double rate, double clip,
+                      const double *squares)
 {
-    const struct invar_recipe *r = t->recipe;
-    double clock = invar_trainer_clock(), squares = 0;
+    const struct invar_matrix gradients = {INVAR_FLOAT32, 1, n->net->trained_count, n->weights->gradients};
+    double scalars[INVAR_SCALAR_COUNT];
 
+    invar_optimiser_scalars(n->optimiser, rate, t->step + 1, scalars);
+    scalars[INVAR_SCALAR_FOLLOW] = t->target_momentum;
+    invar_device_upload(t->device, n->scalars, scalars, sizeof scalars);
+    invar_device_decide(t->device, t->ledger.slots, t->ledger.count, squares, clip, n->scalars);
+    if (clip > 0)
+        invar_dense_scale_by(t->device, n->scalars + INVAR_SCALAR_CLIP, &gradients);
+    invar_optimiser_update(n->optimiser, n->scalars);
+}
+
+/* The norm is of all nets together, as the papers clip; it stands in the ledger before any update, so that a step that
+ * is not finite leaves the weights as they were and the last checkpoint good. */
+void invar_chain_update(struct invar_trainer *t)
+{
+    double clock = invar_trainer_clock();
+
+    t->slots.squares = invar_ledger_slot(&t->ledger);
     for (int i = 0; i < INVAR_NET_COUNT; i++)
         if (t->nets[i].net)
-            squares +=
-                invar_device_sum_squares(t->device, t->nets[i].weights->gradients, t->nets[i].net->trained_count);
-    t->gradient_norm = sqrt(squares);
-    if (!isfinite(t->gradient_norm))
-        return invar_nonfinite_error(t, "the gradient is not finite", err);
-
+            invar_device_sum_squares(t->device, t->nets[i].weights->gradients, t->nets[i].net->trained_count, 1,
+                                     t->slots.squares);
     t->rate = invar_length_rate(t);
-    for (int i = 0; i < INVAR_NET_COUNT; i++) {
-        struct invar_chain_net *n = &t->nets[i];
-        if (!n->net)
-            continue;
-        if (r->training.clip > 0 && t->gradient_norm > r->training.clip)
-            invar_device_scale(t->device, n->weights->gradients, n->net->trained_count,
-                               r->training.clip / t->gradient_norm);
-        if (i == INVAR_NET_ENCODER)
-            invar_layers_keep(t);
-        r->optimiser->update(r->optimiser_options, n->weights, n->buffers, t->rate, t->step + 1);
-        if (i == INVAR_NET_ENCODER)
-            invar_layers_scale(t);
-    }
-    if (r->target.enabled)
+    t->target_momentum = t->recipe->target.enabled ? invar_length_momentum(t) : 0;
+    invar_layers_keep(t);
+    for (int i = 0; i < INVAR_NET_COUNT; i++)
+        if (t->nets[i].net)
+            invar_chain_step(t, &t->nets[i], t->rate, t->recipe->training.clip, t->slots.squares);
+    invar_layers_scale(t);
+    if (t->recipe->target.enabled)
         update_target(t);
     invar_trainer_lap(t, INVAR_WORK_OPTIMISER, &clock);
-    return true;
 }

@@ -86,6 +86,14 @@ static bool create_head(struct invar_trainer *t, struct invar_chain_net *n, cons
     return true;
 }
 
+bool invar_chain_optimise(struct invar_trainer *t, struct invar_chain_net *n, const struct invar_optimiser_spec *spec,
+                          const void *options, struct invar_error *err)
+{
+    n->optimiser = invar_optimiser_create(spec, options, n->weights, n->buffers, err);
+    n->scalars = n->optimiser ? invar_device_alloc(t->device, INVAR_SCALAR_COUNT, sizeof *n->scalars, err) : NULL;
+    return n->scalars != NULL;
+}
+
 static bool create_weights(struct invar_trainer *t, struct invar_chain_net *n, bool target, struct invar_error *err)
 {
     n->weights = invar_weights_create(t->device, n->net, true, err);
@@ -97,6 +105,8 @@ static bool create_weights(struct invar_trainer *t, struct invar_chain_net *n, b
         if (!n->buffers[b])
             return false;
     }
+    if (!invar_chain_optimise(t, n, t->recipe->optimiser, t->recipe->optimiser_options, err))
+        return false;
     if (target)
         n->target_weights = invar_weights_create(t->device, n->net, false, err);
     return !target || n->target_weights;
@@ -186,6 +196,8 @@ void invar_chain_free(struct invar_trainer *t)
         struct invar_chain_net *n = &t->nets[i];
         invar_plan_free(n->plan);
         invar_plan_free(n->target_plan);
+        invar_optimiser_free(n->optimiser);
+        invar_device_free(t->device, n->scalars);
         invar_weights_free(n->weights);
         invar_weights_free(n->target_weights);
         for (int b = 0; b < INVAR_MAX_BUFFERS; b++)

@@ -183,6 +183,51 @@ static bool restore_net(struct invar_trainer *t, const struct invar_chain_net *n
     return true;
 }
 
+/* What term i keeps, "term.NAME", as a vector of its evaluator; count 0 where it keeps nothing. */
+static float *state_of(const struct invar_trainer *t, int i, int64_t *count, char *name, size_t size)
+{
+    snprintf(name, size, "term.%s", invar_objective_term(t->recipe->objective, i)->name);
+    return invar_evaluator_state(t->evaluator, i, count);
+}
+
+static bool store_states(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
+{
+    bool ok = true;
+
+    for (int i = 0; ok && i < invar_objective_count(t->recipe->objective); i++) {
+        struct invar_array array = {0};
+        int64_t count;
+        char name[128];
+        const float *state = state_of(t, i, &count, name, sizeof name);
+        if (count == 0)
+            continue;
+        ok = invar_array_alloc(&array, INVAR_FLOAT32, 1, &count, err);
+        if (ok) {
+            invar_device_download(t->device, array.data, state, (size_t)count * sizeof *state);
+            ok = invar_safetensors_add(file, name, &array, err);
+        }
+        invar_array_free(&array);
+    }
+    return ok;
+}
+
+static bool restore_states(const struct invar_trainer *t, const struct invar_safetensors *file, const char *path,
+                           struct invar_error *err)
+{
+    for (int i = 0; i < invar_objective_count(t->recipe->objective); i++) {
+        int64_t count;
+        char name[128];
+        float *state = state_of(t, i, &count, name, sizeof name);
+        const struct invar_array *array = count ? invar_safetensors_get(file, name) : NULL;
+        if (count == 0)
+            continue;
+        if (!array || array->dtype != INVAR_FLOAT32 || array->rank != 1 || array->shape[0] != count)
+            return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: %s is missing or has another size", path, name);
+        invar_device_upload(t->device, state, array->data, (size_t)count * sizeof *state);
+    }
+    return true;
+}
+
 /* ---- writing ---- */
 
 static bool store_number(struct invar_safetensors *file, const char *key, int64_t value, struct invar_error *err)
@@ -248,7 +293,7 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
     for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !store_net(t, &t->nets[i], file, err))
             goto done;
-    if (!invar_safetensors_write(file, path, err))
+    if (!store_states(t, file, err) || !invar_safetensors_write(file, path, err))
         goto done;
     t->saved = t->step;
     ok = prune(t, before, err);
@@ -368,7 +413,7 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
     for (int i = 0; i < INVAR_NET_ALL; i++)
         if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
             return false;
-    if (!invar_machines_restore(t, file, err))
+    if (!restore_states(t, file, path, err) || !invar_machines_restore(t, file, err))
         return false;
     t->saved = step;
     t->warned_deviation = read_number(file, "invar.warned_deviation") == 1;

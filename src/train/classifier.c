@@ -37,6 +37,10 @@ static bool create_net(struct invar_trainer *t, int classes, struct invar_error 
         return false;
     n->buffer_count = 1;
     n->buffers[0] = invar_device_alloc(t->device, (size_t)n->net->trained_count, sizeof(float), err);
+    const struct invar_classifier_options *o = &t->recipe->classifier;
+    t->classifier_sgd = (struct invar_sgd_options){.momentum = o->momentum, .weight_decay = o->weight_decay};
+    if (!n->buffers[0] || !invar_chain_optimise(t, n, &invar_optimiser_sgd, &t->classifier_sgd, err))
+        return false;
     n->output_gradient = invar_device_alloc(t->device, (size_t)(t->global_rows * classes), sizeof(float), err);
     t->logits = invar_alloc((size_t)(t->global_rows * classes), sizeof *t->logits, err);
     return n->buffers[0] && n->output_gradient && t->logits;
@@ -56,11 +60,16 @@ bool invar_classifier_create(struct invar_trainer *t, struct invar_error *err)
                                info->source, info->classes,
                                info->label_number ? " (its label is a number, data.label_kind=class makes classes)"
                                                   : "");
-    return create_objective(t, err) && create_net(t, info->classes, err);
+    if (!create_objective(t, err) || !create_net(t, info->classes, err))
+        return false;
+    const struct invar_embeddings shapes = {.views = (int)t->global_views};
+    t->classified = invar_evaluator_create(t->classifier, t->device, &shapes, err);
+    return t->classified != NULL;
 }
 
 void invar_classifier_free(struct invar_trainer *t)
 {
+    invar_evaluator_free(t->classified);
     invar_objective_free(t->classifier);
     invar_free(t->logits);
 }
@@ -91,7 +100,6 @@ bool invar_classifier_step(struct invar_trainer *t, struct invar_error *err)
     const struct invar_classifier_options *o = &t->recipe->classifier;
     struct invar_chain_net *n = &t->nets[INVAR_NET_CLASSIFIER];
     struct invar_embeddings in, gradient;
-    struct invar_error own = {0};
     double clock = invar_trainer_clock();
 
     if (!n->net)
@@ -100,16 +108,22 @@ bool invar_classifier_step(struct invar_trainer *t, struct invar_error *err)
         return false;
     n->output = invar_plan_output(n->plan);
     set_views(t, n->output, &in, &gradient);
-    if (!invar_objective_evaluate(t->classifier, t->device, &in, &gradient, &t->classifier_loss, NULL, &own))
-        return invar_nonfinite_explain(t, &own, err);
-    if (!invar_plan_backward(n->plan, n->output_gradient, err))
+    if (!invar_evaluator_run(t->classified, &t->ledger, &in, &gradient, NULL, invar_trainer_key(t), err) ||
+        !invar_plan_backward(n->plan, n->output_gradient, err))
         return false;
     /* t->rate has the shape of the schedule, whatever the peak of the encoder's */
-    invar_device_sgd(t->device, n->weights->parameters, n->weights->gradients, n->buffers[0], n->net->trained_count,
-                     t->peak > 0 ? o->lr * (t->rate / t->peak) : o->lr, o->momentum, false, o->weight_decay,
-                     t->step == 0);
+    invar_chain_step(t, n, t->peak > 0 ? o->lr * (t->rate / t->peak) : o->lr, 0, t->slots.squares);
     invar_trainer_lap(t, INVAR_WORK_HEADS, &clock);
     return true;
+}
+
+bool invar_classifier_settle(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_error own = {0};
+
+    return !t->nets[INVAR_NET_CLASSIFIER].net ||
+           invar_evaluator_settle(t->classified, &t->classifier_loss, NULL, &own) ||
+           invar_nonfinite_explain(t, &own, err);
 }
 
 double invar_classifier_top1(struct invar_trainer *t)

@@ -6,6 +6,8 @@
  */
 #include "train/optimisers.h"
 
+#include "base/clones.h"
+
 #include <math.h>
 #include <stddef.h>
 
@@ -37,9 +39,23 @@ static const struct invar_option table[] = {
     {0},
 };
 
-static double norm_of(struct invar_weights *weights, const float *x, const struct invar_segment *s)
+static bool decays(const struct lars_options *o, const struct invar_segment *s)
 {
-    return sqrt(invar_device_sum_squares(weights->device, x, s->count));
+    return o->weight_decay > 0 && !(s->one_dimensional && o->exclude_1d_from_decay);
+}
+
+static enum invar_segment_cut cut(const void *options)
+{
+    (void)options;
+    return INVAR_SEGMENT_EACH;
+}
+
+/* The decay goes into the gradient before the norm in the ratio is taken, or after. */
+static double norm_decay(const void *options, const struct invar_segment *segment)
+{
+    const struct lars_options *o = options;
+
+    return o->norm == NORM_TOGETHER && decays(o, segment) ? o->weight_decay : 0;
 }
 
 /* With clip the step is min(rate, ratio) times the gradient: the rate limits, it no longer multiplies. */
@@ -48,38 +64,43 @@ static double limited(const struct lars_options *o, double ratio, double lr)
     return !o->clip ? ratio : lr > 0 && ratio < lr ? ratio / lr : 1;
 }
 
-/* The decay goes into the gradient before the norm in the ratio is taken, or after. */
-static void update_one(const struct lars_options *o, struct invar_weights *weights, const struct invar_segment *s,
-                       float *buffer, double lr)
+static double ratio_of(const struct invar_update *u, int segment)
 {
-    struct invar_device *device = weights->device;
-    float *p = weights->parameters + s->offset, *g = weights->gradients + s->offset;
-    bool decays = o->weight_decay > 0 && !(s->one_dimensional && o->exclude_1d_from_decay);
-    bool adapts = !(s->one_dimensional && o->exclude_1d_from_adaptation);
-    double ratio = 1, p_norm = adapts ? norm_of(weights, p, s) : 0, below = 0;
+    const struct lars_options *o = u->options;
+    const struct invar_segment *s = &u->segments[segment];
+    const double p_norm = sqrt(u->norms[2 * segment]);
+    double below = sqrt(u->norms[2 * segment + 1]);
 
-    if (adapts && o->norm == NORM_APART)
-        below = norm_of(weights, g, s);
-    if (decays)
-        invar_device_add(device, g, p, o->weight_decay, s->count);
-    if (adapts && o->norm == NORM_TOGETHER)
-        below = norm_of(weights, g, s);
-    if (p_norm > 0 && below > 0) {
-        if (o->norm == NORM_APART)
-            below += (decays ? o->weight_decay : 0) * p_norm + 1e-8;
-        ratio = limited(o, o->trust * p_norm / below, lr);
-    }
-    invar_device_momentum(device, p, g, buffer + s->offset, s->count, lr, o->momentum, 0, ratio);
+    if ((s->one_dimensional && o->exclude_1d_from_adaptation) || !(p_norm > 0 && below > 0))
+        return 1;
+    if (o->norm == NORM_APART)
+        below += (decays(o, s) ? o->weight_decay : 0) * p_norm + 1e-8;
+    return limited(o, o->trust * p_norm / below, u->scalars[INVAR_SCALAR_RATE]);
 }
 
-static void update(const void *options, struct invar_weights *weights, float *const *buffers, double lr, int64_t step)
-{
-    struct invar_segment s;
-    int cursor = 0;
+/* A step in float, as the loop takes it. Buffers start at zero, so the first step is no special case. */
+struct step {
+    float rate, keep, decay, trust;
+};
 
-    (void)step; /* buffers start at zero, so the first step is no special case */
-    while (invar_segment_next(weights->net, INVAR_SEGMENT_EACH, &cursor, &s))
-        update_one(options, weights, &s, buffers[0], lr);
+INVAR_CLONES static void run(float *p, const float *g, float *buffer, int64_t from, int64_t to, struct step s)
+{
+#pragma omp simd
+    for (int64_t i = from; i < to; i++) {
+        buffer[i] = s.keep * buffer[i] + s.trust * (g[i] + s.decay * p[i]);
+        p[i] -= s.rate * buffer[i];
+    }
+}
+
+static void kernel(const struct invar_update *u, int segment, int64_t from, int64_t to)
+{
+    const struct lars_options *o = u->options;
+    const struct step s = {.rate = (float)u->scalars[INVAR_SCALAR_RATE],
+                           .keep = (float)o->momentum,
+                           .decay = decays(o, &u->segments[segment]) ? (float)o->weight_decay : 0.0f,
+                           .trust = (float)ratio_of(u, segment)};
+
+    run(u->parameters, u->gradients, u->buffers[0], from, to, s);
 }
 
 const struct invar_optimiser_spec invar_optimiser_lars = {
@@ -88,5 +109,7 @@ const struct invar_optimiser_spec invar_optimiser_lars = {
     .options = table,
     .options_size = sizeof(struct lars_options),
     .buffers = 1,
-    .update = update,
+    .cut = cut,
+    .norm_decay = norm_decay,
+    .kernel = kernel,
 };

@@ -8,9 +8,14 @@
 static const int order[INVAR_NET_ALL] = {INVAR_NET_GENERATOR, INVAR_NET_ENCODER, INVAR_NET_PROJECTOR,
                                          INVAR_NET_PREDICTOR, INVAR_NET_CLASSIFIER};
 
-static bool all_finite(struct invar_device *device, const float *x, int64_t count)
+/* The ledger of the step is used up. */
+static bool all_finite(struct invar_trainer *t, const float *x, int64_t count)
 {
-    return isfinite(invar_device_sum_squares(device, x, count));
+    invar_ledger_clear(&t->ledger);
+    double *slot = invar_ledger_slot(&t->ledger);
+    invar_device_sum_squares(t->device, x, count, 1, slot);
+    invar_device_read(&t->ledger);
+    return isfinite(invar_ledger_value(&t->ledger, slot));
 }
 
 /* The first layer of a forward pass, in the order of computation. */
@@ -37,8 +42,7 @@ static const char *find_gradient(struct invar_trainer *t, const char **net)
         *net = n->name;
         for (int k = n->net && n->weights->gradients ? n->net->parameter_count - 1 : -1; k >= 0; k--) {
             const struct invar_parameter *p = &n->net->parameters[k];
-            if (p->role != INVAR_PARAMETER_STATISTIC &&
-                !all_finite(t->device, n->weights->gradients + p->offset, p->count))
+            if (p->role != INVAR_PARAMETER_STATISTIC && !all_finite(t, n->weights->gradients + p->offset, p->count))
                 return p->name;
         }
     }
@@ -53,8 +57,7 @@ static const char *find_weight(struct invar_trainer *t, const char **net, bool s
         for (int k = 0; n->net && k < n->net->parameter_count; k++) {
             const struct invar_parameter *p = &n->net->parameters[k];
             const float *base = statistics ? n->weights->statistics : n->weights->parameters;
-            if ((p->role == INVAR_PARAMETER_STATISTIC) == statistics &&
-                !all_finite(t->device, base + p->offset, p->count))
+            if ((p->role == INVAR_PARAMETER_STATISTIC) == statistics && !all_finite(t, base + p->offset, p->count))
                 return p->name;
         }
     }

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of optimisers, and the walk over parameters that they share. */
+/* The table of optimisers, the walk over parameters that they share, and their updates of whole nets. */
 #include "train/optimisers.h"
 
+#include "invar/memory.h"
+
+#include <stdio.h>
 #include <string.h>
 
-static const struct invar_optimiser_spec *const optimisers[] = {
-    &invar_optimiser_sgd, &invar_optimiser_adam, &invar_optimiser_adamw, &invar_optimiser_lars, NULL,
-};
+#define LISTED(name) &invar_optimiser_##name,
+static const struct invar_optimiser_spec *const optimisers[] = {INVAR_OPTIMISERS(LISTED) NULL};
 
 const struct invar_optimiser_spec *const *invar_optimiser_list(void)
 {
@@ -18,7 +20,15 @@ const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct
     for (int i = 0; optimisers[i]; i++)
         if (strcmp(optimisers[i]->name, name) == 0)
             return optimisers[i];
-    invar_error_set(err, INVAR_ERROR_USAGE, "optimiser.kind: %s is not known: choose sgd, adam, adamw or lars", name);
+    char known[256];
+    size_t used = 0;
+    for (int i = 0; optimisers[i] && used < sizeof known; i++)
+        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
+                                 i == 0              ? ""
+                                 : optimisers[i + 1] ? ", "
+                                                     : " or ",
+                                 optimisers[i]->name);
+    invar_error_set(err, INVAR_ERROR_USAGE, "optimiser.kind: %s is not known: choose %s", name, known);
     return NULL;
 }
 
@@ -48,4 +58,95 @@ bool invar_segment_next(const struct invar_net *net, enum invar_segment_cut cut,
     }
     *cursor = i;
     return found;
+}
+
+struct invar_optimiser {
+    const struct invar_optimiser_spec *spec;
+    struct invar_device *device;
+    struct invar_segment *segments;
+    double *decay; /* [count]; NULL where no norms are read */
+    struct invar_update update;
+};
+
+static int count_segments(const struct invar_net *net, enum invar_segment_cut cut, struct invar_segment *out)
+{
+    struct invar_segment s;
+    int cursor = 0, count = 0;
+
+    while (invar_segment_next(net, cut, &cursor, &s)) {
+        if (out)
+            out[count] = s;
+        count++;
+    }
+    return count;
+}
+
+static bool make_norms(struct invar_optimiser *o, struct invar_error *err)
+{
+    struct invar_update *u = &o->update;
+
+    if (!o->spec->norm_decay)
+        return true;
+    o->decay = invar_alloc((size_t)u->count + 1, sizeof *o->decay, err);
+    u->norms = o->decay ? invar_device_alloc(o->device, 2 * (size_t)u->count + 1, sizeof *u->norms, err) : NULL;
+    for (int i = 0; u->norms && i < u->count; i++)
+        o->decay[i] = o->spec->norm_decay(u->options, &o->segments[i]);
+    return u->norms != NULL;
+}
+
+struct invar_optimiser *invar_optimiser_create(const struct invar_optimiser_spec *spec, const void *options,
+                                               const struct invar_weights *weights, float *const *buffers,
+                                               struct invar_error *err)
+{
+    struct invar_optimiser *o = invar_alloc(1, sizeof *o, err);
+    const enum invar_segment_cut cut = spec->cut(options);
+    const int count = count_segments(weights->net, cut, NULL);
+
+    if (!o)
+        return NULL;
+    o->spec = spec;
+    o->device = weights->device;
+    o->update = (struct invar_update){.name = spec->name,
+                                      .kernel = spec->kernel,
+                                      .options = options,
+                                      .parameters = weights->parameters,
+                                      .gradients = weights->gradients,
+                                      .count = count};
+    for (int b = 0; b < spec->buffers; b++)
+        o->update.buffers[b] = buffers[b];
+    o->update.segments = o->segments = invar_alloc((size_t)count + 1, sizeof *o->segments, err);
+    if (o->segments) {
+        count_segments(weights->net, cut, o->segments);
+        if (make_norms(o, err))
+            return o;
+    }
+    invar_optimiser_free(o);
+    return NULL;
+}
+
+void invar_optimiser_free(struct invar_optimiser *o)
+{
+    if (!o)
+        return;
+    invar_device_free(o->device, o->update.norms);
+    invar_free(o->decay);
+    invar_free(o->segments);
+    invar_free(o);
+}
+
+void invar_optimiser_scalars(const struct invar_optimiser *o, double rate, int64_t step, double *scalars)
+{
+    for (int i = 0; i < INVAR_SCALAR_COUNT; i++)
+        scalars[i] = i == INVAR_SCALAR_GO || i == INVAR_SCALAR_CLIP ? 1 : 0;
+    scalars[INVAR_SCALAR_RATE] = rate;
+    if (o->spec->scalars)
+        o->spec->scalars(o->update.options, rate, step, scalars + INVAR_SCALAR_OWN);
+}
+
+void invar_optimiser_update(struct invar_optimiser *o, const double *scalars)
+{
+    o->update.scalars = scalars;
+    if (o->decay)
+        invar_device_segment_squares(o->device, &o->update, o->decay);
+    invar_device_update(o->device, &o->update);
 }

@@ -4,25 +4,23 @@
 
 #include "invar/train.h"
 
-/* One file each; the table in optimiser.c has one line each. */
-extern const struct invar_optimiser_spec invar_optimiser_sgd;
-extern const struct invar_optimiser_spec invar_optimiser_adam;
-extern const struct invar_optimiser_spec invar_optimiser_adamw;
-extern const struct invar_optimiser_spec invar_optimiser_lars;
+/* One file each, and one line each here: what the table, the declarations and the messages are made from. */
+#define INVAR_OPTIMISERS(ONE)                                                                                          \
+    ONE(sgd)                                                                                                           \
+    ONE(adam)                                                                                                          \
+    ONE(adamw)                                                                                                         \
+    ONE(lars)
+#define INVAR_OPTIMISER_DECLARED(name) extern const struct invar_optimiser_spec invar_optimiser_##name;
+INVAR_OPTIMISERS(INVAR_OPTIMISER_DECLARED)
 
-enum invar_segment_cut {
-    INVAR_SEGMENT_WHOLE,   /* the whole vector in one */
-    INVAR_SEGMENT_BY_KIND, /* neighbours that are all 1-D (biases, norm parameters), or all not, in one */
-    INVAR_SEGMENT_EACH,    /* every parameter by itself */
-};
-/** A stretch of the parameter vector that is updated alike. */
-struct invar_segment {
-    int64_t offset, count;
-    bool one_dimensional; /* false for the whole vector */
-};
 /** The next stretch in the order of the vector; cursor is 0 at first. False at the end. */
 bool invar_segment_next(const struct invar_net *net, enum invar_segment_cut cut, int *cursor,
                         struct invar_segment *out);
+
+struct invar_sgd_options {
+    double momentum, weight_decay;
+    bool nesterov, exclude_1d_from_decay;
+};
 
 /** Options of Adam and of AdamW. */
 struct invar_adam_options {
@@ -32,5 +30,11 @@ struct invar_adam_options {
 };
 /** betas must be two numbers. */
 bool invar_adam_check(const void *options, struct invar_error *err);
+enum invar_segment_cut invar_adam_cut(const void *options);
+/** 1 / (1 - beta1^t) and 1 / sqrt(1 - beta2^t), the former times the rate. */
+void invar_adam_scalars(const void *options, double rate, int64_t step, double *own);
+/** One step on numbers from .. to - 1: coupled is added to the gradient and decoupled taken off the parameter, both
+ * times it. */
+void invar_adam_step(const struct invar_update *update, int64_t from, int64_t to, double coupled, double decoupled);
 
 #endif

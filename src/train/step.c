@@ -5,6 +5,8 @@
 #include "invar/random.h"
 #include "base/threads.h"
 
+#include <math.h>
+
 /* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. */
 static bool start_epoch(struct invar_trainer *t, int64_t epoch, struct invar_error *err)
 {
@@ -46,15 +48,61 @@ static bool make_batch(struct invar_trainer *t, struct invar_error *err)
     return invar_adversary_perturb(t, err);
 }
 
+struct invar_term_key invar_trainer_key(const struct invar_trainer *t)
+{
+    return (struct invar_term_key){(uint64_t)t->recipe->training.seed, (uint64_t)t->step};
+}
+
 static bool evaluate(struct invar_trainer *t, struct invar_error *err)
 {
-    struct invar_error own = {0};
     double clock = invar_trainer_clock();
-    bool ok = invar_objective_evaluate(t->recipe->objective, t->device, &t->embeddings, &t->gradients, &t->loss,
-                                       t->values, &own);
+    bool ok =
+        invar_evaluator_run(t->evaluator, &t->ledger, &t->embeddings, &t->gradients, NULL, invar_trainer_key(t), err);
 
     invar_trainer_lap(t, INVAR_WORK_LOSS, &clock);
-    return ok || invar_nonfinite_explain(t, &own, err);
+    return ok;
+}
+
+/* What a slot of squares found is finite, and its root is *norm. */
+static bool settle_norm(struct invar_trainer *t, const double *slot, double *norm, const char *what,
+                        struct invar_error *err)
+{
+    *norm = slot ? sqrt(invar_ledger_value(&t->ledger, slot)) : 0;
+    return isfinite(*norm) || invar_nonfinite_error(t, what, err);
+}
+
+static bool settle_perturbation(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_error own = {0};
+
+    return !t->slots.perturbation || isfinite(invar_ledger_value(&t->ledger, t->slots.perturbation)) ||
+           invar_perturbation_check(t->perturbation, t->samples, &own) || invar_nonfinite_explain(t, &own, err);
+}
+
+/* The one wait of a step. Where anything found is not finite, no update has been made of it. */
+static bool settle(struct invar_trainer *t, struct invar_error *err)
+{
+    struct invar_error own = {0};
+
+    invar_device_read(&t->ledger);
+    if (!settle_perturbation(t, err))
+        return false;
+    if (!invar_evaluator_settle(t->evaluator, &t->loss, t->values, &own))
+        return invar_nonfinite_explain(t, &own, err);
+    return settle_norm(t, t->slots.squares, &t->gradient_norm, "the gradient is not finite", err) &&
+           settle_norm(t, t->slots.generator_squares, &t->generator_norm, "the gradient of the generator is not finite",
+                       err) &&
+           invar_classifier_settle(t, err);
+}
+
+static bool compute(struct invar_trainer *t, struct invar_error *err)
+{
+    if (!invar_chain_forward(t, err) || !invar_adversary_backward_apart(t, err) || !evaluate(t, err) ||
+        !invar_chain_backward(t, err) || !invar_adversary_backward(t, err))
+        return false;
+    invar_chain_update(t);
+    invar_adversary_update(t);
+    return invar_classifier_step(t, err);
 }
 
 /* The order is data flow. Where an adversary ascends some terms alone, their gradient goes through the nets first, for
@@ -69,9 +117,9 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
     if (t->step >= t->total)
         return invar_error_set(err, INVAR_ERROR_USAGE, "the run has no step left: all %lld are done",
                                (long long)t->total);
-    if (!make_batch(t, err) || !invar_chain_forward(t, err) || !invar_adversary_backward_apart(t, err) ||
-        !evaluate(t, err) || !invar_chain_backward(t, err) || !invar_adversary_backward(t, err) ||
-        !invar_chain_update(t, err) || !invar_adversary_update(t, err) || !invar_classifier_step(t, err))
+    invar_ledger_clear(&t->ledger);
+    t->slots = (struct invar_trainer_slots){0};
+    if (!make_batch(t, err) || !compute(t, err) || !settle(t, err))
         return false;
     t->step++;
     clock = invar_trainer_clock();

@@ -120,14 +120,24 @@ static bool check_objective(const struct invar_trainer *t, struct invar_error *e
     return invar_objective_check(t->recipe->objective, &e, err);
 }
 
+/* The terms, those that an adversary ascends once more, the classifier, a perturbation and two norms. */
+static bool create_ledger(struct invar_trainer *t, struct invar_error *err)
+{
+    const int terms = invar_evaluator_slots(t->evaluator);
+    const int classifier = t->classified ? invar_evaluator_slots(t->classified) : 0;
+
+    return invar_ledger_take(t->device, t->kept, 2 * terms + classifier + 3, &t->ledger, err);
+}
+
 static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_embeddings *e = &t->embeddings;
     const int targets = t->recipe->target.enabled ? (int)t->global_views : 0;
 
-    t->scratch = invar_scratch_create(err);
+    t->scratch = invar_device_scratch_create(t->device, err);
+    t->kept = invar_device_scratch_create(t->device, err);
     t->values = invar_alloc((size_t)invar_objective_count(t->recipe->objective), sizeof *t->values, err);
-    if (!t->scratch || !t->values || !invar_groups_create(t, err) || !invar_labels_create(t, err) ||
+    if (!t->scratch || !t->kept || !t->values || !invar_groups_create(t, err) || !invar_labels_create(t, err) ||
         !invar_plain_create(t, err))
         return false;
     e->views = t->gradients.views = (int)t->views;
@@ -137,7 +147,10 @@ static bool create_objective(struct invar_trainer *t, struct invar_error *err)
             e->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32,
                                                    .rows = t->batch,
                                                    .cols = t->nets[invar_chain_source(t, (enum invar_role)role)].width};
-    return check_objective(t, err);
+    if (!check_objective(t, err))
+        return false;
+    t->evaluator = invar_evaluator_create(t->recipe->objective, t->device, e, err);
+    return t->evaluator && (invar_device_is_planning(t->device) || create_ledger(t, err));
 }
 
 /* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. */
@@ -217,7 +230,9 @@ void invar_trainer_free(struct invar_trainer *t)
     invar_chain_free(t);
     invar_loader_free(t->loader);
     invar_view_maker_free(t->maker);
+    invar_evaluator_free(t->evaluator);
     invar_scratch_free(t->scratch);
+    invar_scratch_free(t->kept);
     invar_plain_free(t);
     invar_free(t->samples);
     invar_free(t->groups);

@@ -7,6 +7,8 @@
 #include "invar/perturbation.h"
 #include "invar/train.h"
 
+#include "train/optimisers.h"
+
 #include <stdio.h>
 
 /*
@@ -26,7 +28,6 @@ enum {
     INVAR_NET_CLASSIFIER, /* reads the encoder's output, and gives nothing back */
     INVAR_NET_ALL
 };
-#define INVAR_MAX_BUFFERS 4
 
 /** One net of the chain. A head that is the identity has net NULL, and nothing else. */
 struct invar_chain_net {
@@ -38,6 +39,8 @@ struct invar_chain_net {
     const float *output; /* of the last forward pass, device [V * N][width] */
     int buffer_count;
     float *buffers[INVAR_MAX_BUFFERS];    /* optimiser state, device [trained_count] */
+    struct invar_optimiser *optimiser;    /* NULL where nothing is trained */
+    double *scalars;                      /* device [INVAR_SCALAR_COUNT], beside the optimiser */
     float *output_gradient;               /* device [V * N][width] where a term reads this output, else NULL */
     int64_t width;                        /* of the output of one sample */
     struct invar_head_options head;       /* of a projector or predictor, as it was built */
@@ -79,7 +82,9 @@ struct invar_trainer {
     struct invar_head *head;       /* the same of the projector, where invar_trainer_present was asked for it */
     struct invar_chain_net nets[INVAR_NET_ALL];
     struct invar_chain_local local;
-    struct invar_objective *classifier;      /* of the online classifier; NULL without one */
+    struct invar_objective *classifier; /* of the online classifier; NULL without one */
+    struct invar_evaluator *classified; /* that evaluates it */
+    struct invar_sgd_options classifier_sgd;
     float *logits;                           /* host [V * N][classes], global views */
     struct invar_perturbation *perturbation; /* NULL without an adversary */
     bool *ascended;                          /* [terms] where the generator ascends some alone, else NULL */
@@ -100,8 +105,13 @@ struct invar_trainer {
     float *host_plain, *plain, *mask; /* [N][C][H][W] plain inputs; device [V][N][C][H][W] masks; NULL: nobody reads */
 
     struct invar_embeddings embeddings, gradients;
-    struct invar_scratch *scratch;
-    struct invar_term_value *values; /* [terms] */
+    struct invar_evaluator *evaluator;
+    struct invar_ledger ledger; /* what the device finds in a step, read once, at its end */
+    struct invar_trainer_slots {
+        double *perturbation, *squares, *generator_squares; /* not finite; of gradients */
+    } slots;
+    struct invar_scratch *scratch, *kept; /* of one measurement; of the ledger */
+    struct invar_term_value *values;      /* [terms] */
     float *before;      /* device [encoder's trained_count] parameters before an update; NULL: one rate for all */
     double *layer_rate; /* [encoder's parameter_count] over the rate */
     double loss, classifier_loss, gradient_norm, generator_norm, rate, target_momentum;
@@ -128,6 +138,8 @@ struct invar_trainer {
 
 /** Seconds of a monotonic clock. */
 double invar_trainer_clock(void);
+/** Where terms draw from in the present step. */
+struct invar_term_key invar_trainer_key(const struct invar_trainer *trainer);
 /** Adds the time since *since to one kind of work, and moves *since on. */
 void invar_trainer_lap(struct invar_trainer *trainer, enum invar_work work, double *since);
 
@@ -146,8 +158,15 @@ void invar_chain_download(const struct invar_trainer *trainer, int which, float 
 void invar_chain_upload(struct invar_trainer *trainer, int which, const float *parameters, const float *statistics);
 bool invar_chain_forward(struct invar_trainer *trainer, struct invar_error *err);
 bool invar_chain_backward(struct invar_trainer *trainer, struct invar_error *err);
+/** Optimiser and scalars of a net that is trained, over buffers that are there. */
+bool invar_chain_optimise(struct invar_trainer *trainer, struct invar_chain_net *n,
+                          const struct invar_optimiser_spec *spec, const void *options, struct invar_error *err);
+/** One update of a net at that rate, unless anything that has been found so far in the step is not finite, with
+ * gradients of norm `clip` at most (0: any); squares: the slot of theirs. */
+void invar_chain_step(struct invar_trainer *trainer, struct invar_chain_net *n, double rate, double clip,
+                      const double *squares);
 /** Gradient norm, clipping, optimiser, target network. */
-bool invar_chain_update(struct invar_trainer *trainer, struct invar_error *err);
+void invar_chain_update(struct invar_trainer *trainer);
 
 /* ---- the schedule of a run whose length has been changed (length.c) ---- */
 
@@ -213,7 +232,7 @@ bool invar_adversary_backward_apart(struct invar_trainer *trainer, struct invar_
  * made it. */
 bool invar_adversary_backward(struct invar_trainer *trainer, struct invar_error *err);
 /** Gradient norm and one step. After invar_chain_update, which sets the rate. */
-bool invar_adversary_update(struct invar_trainer *trainer, struct invar_error *err);
+void invar_adversary_update(struct invar_trainer *trainer);
 
 /* ---- the online classifier (classifier.c) ---- */
 
@@ -224,6 +243,8 @@ bool invar_classifier_create(struct invar_trainer *trainer, struct invar_error *
 void invar_classifier_free(struct invar_trainer *trainer);
 /** One update on the encoder's output of the step, at the rate that invar_chain_update set. */
 bool invar_classifier_step(struct invar_trainer *trainer, struct invar_error *err);
+/** Its loss, once the ledger has been read. */
+bool invar_classifier_settle(struct invar_trainer *trainer, struct invar_error *err);
 /** Percent of the batch's global views that it put into their class, before the update; of those with a label, NAN
  * where none has one. */
 double invar_classifier_top1(struct invar_trainer *trainer);

@@ -2,7 +2,7 @@
 /*
  * Adversarial views [A1]. What a generator may do to a run is bounded here, not by luck: whatever it puts out is
  * brought to the sphere of the ball; nothing (norm below 1e-12) becomes no perturbation and no gradient; NaN and Inf
- * are an error before any view is touched.
+ * are told of in a slot, so that no update is made of them.
  */
 #include "invar/perturbation.h"
 
@@ -24,6 +24,7 @@ struct invar_perturbation {
     float *delta, *upstream; /* device [rows][dim] */
     uint8_t *mask;           /* device [dim], or NULL */
     double *norms, *found;   /* device and host [rows] */
+    double *squares;         /* device: room for one sum */
     const float *raw;        /* the direction of the last apply */
 };
 
@@ -62,7 +63,8 @@ static bool allocate(struct invar_perturbation *p, struct invar_error *err)
     p->host = invar_alloc(rows * wide, sizeof(float), err);
     p->found = p->host ? invar_alloc(rows, sizeof(double), err) : NULL;
     p->norms = p->found ? invar_device_alloc(p->device, rows, sizeof(double), err) : NULL;
-    p->input = p->norms ? invar_device_alloc(p->device, rows * wide, sizeof(float), err) : NULL;
+    p->squares = p->norms ? invar_device_alloc(p->device, 1, sizeof(double), err) : NULL;
+    p->input = p->squares ? invar_device_alloc(p->device, rows * wide, sizeof(float), err) : NULL;
     p->delta = p->input ? invar_device_alloc(p->device, rows * dim, sizeof(float), err) : NULL;
     p->upstream = p->delta ? invar_device_alloc(p->device, rows * dim, sizeof(float), err) : NULL;
     if (!p->upstream || !p->options.mask)
@@ -105,6 +107,7 @@ void invar_perturbation_free(struct invar_perturbation *p)
     invar_free(p->host);
     invar_free(p->found);
     invar_device_free(p->device, p->norms);
+    invar_device_free(p->device, p->squares);
     invar_device_free(p->device, p->input);
     invar_device_free(p->device, p->delta);
     invar_device_free(p->device, p->upstream);
@@ -143,7 +146,7 @@ static void fill_input(struct invar_perturbation *p, const struct invar_perturbe
     invar_device_upload(p->device, p->input, p->host, (size_t)(p->rows * wide) * sizeof(float));
 }
 
-static bool check_norms(struct invar_perturbation *p, const struct invar_sample *samples, struct invar_error *err)
+bool invar_perturbation_check(struct invar_perturbation *p, const struct invar_sample *samples, struct invar_error *err)
 {
     invar_device_download(p->device, p->found, p->norms, (size_t)p->rows * sizeof(double));
     for (int64_t row = 0; row < p->rows; row++)
@@ -154,7 +157,7 @@ static bool check_norms(struct invar_perturbation *p, const struct invar_sample 
 }
 
 bool invar_perturbation_apply(struct invar_perturbation *p, const struct invar_perturbed_view *views,
-                              const struct invar_sample *samples, uint64_t seed, uint64_t epoch,
+                              const struct invar_sample *samples, uint64_t seed, uint64_t epoch, double *found,
                               struct invar_error *err)
 {
     const struct invar_perturbation_options *o = &p->options;
@@ -166,8 +169,9 @@ bool invar_perturbation_apply(struct invar_perturbation *p, const struct invar_p
     p->raw = p->plan ? invar_plan_output(p->plan) : p->input;
     const struct invar_matrix raw = matrix(p, p->raw), delta = matrix(p, p->delta);
     invar_dense_project(p->device, o->ball, o->eps, &raw, p->mask, &delta, p->norms);
-    if (!check_norms(p, samples, err))
-        return false;
+    const struct invar_matrix norms = {.dtype = INVAR_FLOAT64, .rows = 1, .cols = p->rows, .data = p->norms};
+    if (found)
+        invar_dense_dot(p->device, &norms, &norms, 0, found);
     for (int64_t v = 0; v < o->views; v++)
         invar_device_add(p->device, views[v].x, p->delta + v * size, 1, size);
     return true;
@@ -196,8 +200,12 @@ const float *invar_perturbation_delta(const struct invar_perturbation *p)
 
 double invar_perturbation_rms(const struct invar_perturbation *p)
 {
-    const double squares = invar_device_sum_squares(p->device, p->delta, p->rows * p->options.dim);
+    const struct invar_matrix slot = {.dtype = INVAR_FLOAT64, .rows = 1, .cols = 1, .data = p->squares};
+    double squares;
 
+    invar_dense_zero(p->device, &slot);
+    invar_device_sum_squares(p->device, p->delta, p->rows * p->options.dim, 1, p->squares);
+    invar_device_download(p->device, &squares, p->squares, sizeof squares);
     return sqrt(squares / (double)p->rows / (double)p->perturbed);
 }
 

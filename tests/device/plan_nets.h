@@ -11,7 +11,7 @@ static inline int open_device(void **state)
 {
     struct invar_error err = {0};
     (void)state;
-    device = invar_device_open("cpu", 1, &err);
+    device = test_device_open(1, &err);
     if (!device)
         fprintf(stderr, "%s\n", err.message);
     return device ? 0 : -1;

@@ -70,9 +70,10 @@ struct planned {
     struct invar_device *device; /* borrowed */
     struct invar_net *net;       /* owned */
     struct invar_weights *weights;
-    int64_t batch, in_count, out_count; /* numbers of the whole batch */
-    float *input, *upstream;            /* [in_count], [out_count]: upstream is the gradient handed to backward */
-    float *statistics;                  /* [statistic_count]: where running statistics begin */
+    int64_t batch, in_count, out_count;    /* numbers of the whole batch */
+    float *input, *upstream;               /* [in_count], [out_count]: upstream is the gradient handed to backward */
+    float *parameters, *statistics;        /* [trained_count], [statistic_count]: where a pass begins */
+    float *device_input, *device_upstream; /* what a pass puts them into */
 };
 
 static inline int64_t planned_elements(struct invar_shape shape)
@@ -91,16 +92,15 @@ static inline void planned_fill(float *x, int64_t count, uint64_t seed, uint64_t
  * of a computation shows. */
 static inline void planned_weights(struct planned *p, uint64_t seed)
 {
-    invar_net_initialise(p->net, seed, 0, p->weights->parameters, p->weights->statistics);
+    invar_net_initialise(p->net, seed, 0, p->parameters, p->statistics);
     for (int i = 0; i < p->net->parameter_count; i++) {
         const struct invar_parameter *q = &p->net->parameters[i];
         const bool statistic = q->role == INVAR_PARAMETER_STATISTIC;
-        float *x = (statistic ? p->weights->statistics : p->weights->parameters) + q->offset;
+        float *x = (statistic ? p->statistics : p->parameters) + q->offset;
         struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_TEST, 1, (uint64_t)i, 0);
         for (int64_t k = 0; k < q->count && (statistic || q->role == INVAR_PARAMETER_NORM); k++)
             x[k] += invar_random_range(&random, -0.4f, 0.4f);
     }
-    memcpy(p->statistics, p->weights->statistics, (size_t)p->net->statistic_count * sizeof(float));
 }
 
 /** Takes the net over. */
@@ -113,10 +113,14 @@ static inline struct planned planned_open(struct invar_device *device, struct in
     p.weights = invar_weights_create(device, net, true, &err);
     p.in_count = batch * planned_elements(invar_net_input(net));
     p.out_count = batch * planned_elements(invar_net_output(net));
-    p.input = invar_device_alloc(device, (size_t)p.in_count, sizeof(float), &err);
-    p.upstream = invar_device_alloc(device, (size_t)p.out_count, sizeof(float), &err);
+    p.device_input = invar_device_alloc(device, (size_t)p.in_count, sizeof(float), &err);
+    p.device_upstream = invar_device_alloc(device, (size_t)p.out_count, sizeof(float), &err);
+    p.input = invar_alloc((size_t)p.in_count, sizeof(float), &err);
+    p.upstream = invar_alloc((size_t)p.out_count, sizeof(float), &err);
+    p.parameters = invar_alloc((size_t)net->trained_count + 1, sizeof(float), &err);
     p.statistics = invar_alloc((size_t)net->statistic_count + 1, sizeof(float), &err);
-    if (!p.weights || !p.input || !p.upstream || !p.statistics)
+    if (!p.weights || !p.device_input || !p.device_upstream || !p.input || !p.upstream || !p.parameters ||
+        !p.statistics)
         fail_msg("%s", err.message);
     planned_weights(&p, seed);
     planned_fill(p.input, p.in_count, seed, 1);
@@ -127,8 +131,11 @@ static inline struct planned planned_open(struct invar_device *device, struct in
 static inline void planned_close(struct planned *p)
 {
     invar_weights_free(p->weights);
-    invar_device_free(p->device, p->input);
-    invar_device_free(p->device, p->upstream);
+    invar_device_free(p->device, p->device_input);
+    invar_device_free(p->device, p->device_upstream);
+    invar_free(p->input);
+    invar_free(p->upstream);
+    invar_free(p->parameters);
     invar_free(p->statistics);
     invar_net_free(p->net);
 }
@@ -151,6 +158,31 @@ static inline void outcome_free(struct outcome *o)
     invar_free(o->statistics);
 }
 
+static inline void planned_upload(const struct planned *p, float *to, const float *from, int64_t count)
+{
+    invar_device_upload(p->device, to, from, (size_t)count * sizeof(float));
+}
+
+static inline void planned_download(const struct planned *p, float *to, const float *from, int64_t count)
+{
+    invar_device_download(p->device, to, from, (size_t)count * sizeof(float));
+}
+
+/** A forward pass of p's input, parameters and running statistics as they are now. */
+static inline bool planned_forward(const struct planned *p, struct invar_plan *plan, struct invar_error *err)
+{
+    planned_upload(p, p->weights->parameters, p->parameters, p->net->trained_count);
+    planned_upload(p, p->weights->statistics, p->statistics, p->net->statistic_count);
+    planned_upload(p, p->device_input, p->input, p->in_count);
+    return invar_plan_forward(plan, p->device_input, err);
+}
+
+static inline bool planned_backward(const struct planned *p, struct invar_plan *plan, struct invar_error *err)
+{
+    planned_upload(p, p->device_upstream, p->upstream, p->out_count);
+    return invar_plan_backward(plan, p->device_upstream, err);
+}
+
 /** One forward pass from p->statistics on, and in training mode the backward pass. */
 static inline struct outcome planned_pass(const struct planned *p, struct invar_plan *plan, bool backward)
 {
@@ -159,16 +191,15 @@ static inline struct outcome planned_pass(const struct planned *p, struct invar_
     struct outcome o = {
         invar_alloc((size_t)p->out_count, sizeof(float), NULL), invar_alloc(trained + 1, sizeof(float), NULL),
         invar_alloc((size_t)p->in_count, sizeof(float), NULL), invar_alloc(statistics + 1, sizeof(float), NULL)};
-    memcpy(p->weights->statistics, p->statistics, statistics * sizeof(float));
-    assert_ok(invar_plan_forward(plan, p->input, &err), &err);
-    memcpy(o.output, invar_plan_output(plan), (size_t)p->out_count * sizeof(float));
+    assert_ok(planned_forward(p, plan, &err), &err);
+    planned_download(p, o.output, invar_plan_output(plan), p->out_count);
     if (backward) {
-        assert_ok(invar_plan_backward(plan, p->upstream, &err), &err);
-        memcpy(o.gradients, p->weights->gradients, trained * sizeof(float));
+        assert_ok(planned_backward(p, plan, &err), &err);
+        planned_download(p, o.gradients, p->weights->gradients, (int64_t)trained);
         if (invar_plan_input_gradient(plan))
-            memcpy(o.input_gradient, invar_plan_input_gradient(plan), (size_t)p->in_count * sizeof(float));
+            planned_download(p, o.input_gradient, invar_plan_input_gradient(plan), p->in_count);
     }
-    memcpy(o.statistics, p->weights->statistics, statistics * sizeof(float));
+    planned_download(p, o.statistics, p->weights->statistics, (int64_t)statistics);
     return o;
 }
 

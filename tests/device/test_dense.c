@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dense operations against their definition, in both types, in sizes that are no multiple of any block. */
 #include "device.h"
+#include "matrix.h"
 
 static struct invar_matrix make(enum invar_dtype dtype, int64_t rows, int64_t cols)
 {
@@ -12,17 +13,26 @@ static struct invar_matrix make(enum invar_dtype dtype, int64_t rows, int64_t co
 
 static double get(const struct invar_matrix *x, int64_t i, int64_t j)
 {
-    const int64_t at = i * x->cols + j;
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
+    return matrix_get(x, i * x->cols + j);
 }
 
 static void put(const struct invar_matrix *x, int64_t i, int64_t j, double value)
 {
-    const int64_t at = i * x->cols + j;
-    if (x->dtype == INVAR_FLOAT32)
-        ((float *)x->data)[at] = (float)value;
-    else
-        ((double *)x->data)[at] = value;
+    matrix_put(x, i * x->cols + j, value);
+}
+
+/* A vector of doubles on the device, and its number j. */
+static double *vector(int64_t count)
+{
+    return make(INVAR_FLOAT64, 1, count).data;
+}
+
+static double at(const double *x, int64_t j)
+{
+    double value;
+
+    invar_device_download(device, &value, x + j, sizeof value);
+    return value;
 }
 
 static struct invar_matrix draw(enum invar_dtype dtype, int64_t rows, int64_t cols, uint64_t index)
@@ -108,8 +118,8 @@ static void distances_and_their_gradients(void **state)
         for (int64_t i = 0; i < 131; i++)
             for (int64_t j = 0; j < 77; j++)
                 sum += pow(get(&a, i, j) - get(&b, i, j), 2);
-        assert_near(invar_dense_distance(device, &a, &b, 3, &da, NULL), sum, 1e-12);
-        assert_near(invar_dense_distance(device, &a, &b, 2, NULL, &db), sum, 1e-12);
+        assert_near(FOUND(invar_dense_distance(device, &a, &b, 3, &da, NULL, 1, slot)), sum, 1e-12);
+        assert_near(FOUND(invar_dense_distance(device, &a, &b, 2, NULL, &db, -2, slot)), -2 * sum, 1e-12);
         for (int64_t i = 0; i < 131; i++)
             for (int64_t j = 0; j < 77; j++) {
                 const double apart = get(&a, i, j) - get(&b, i, j);
@@ -138,7 +148,9 @@ static void transposes_sums_and_copies(void **state)
                 assert_true(get(&y, j, i) == get(&x, i, j));
                 dot += get(&x, i, j) * get(&x, i, j);
             }
-        assert_near(invar_dense_dot(device, &x, &x), dot, 1e-13);
+        assert_near(FOUND(invar_dense_dot(device, &x, &x, 0.5, slot)), dot / 2, 1e-13);
+        invar_dense_dot(device, &x, &x, 0.5, slot);
+        assert_near(read_slot(), dot, 1e-13); /* they add up */
         invar_dense_symmetrise(device, &square);
         for (int64_t i = 0; i < 75; i++)
             for (int64_t j = 0; j < 75; j++)
@@ -148,7 +160,9 @@ static void transposes_sums_and_copies(void **state)
         invar_dense_add(device, -2, &before, &y);
         assert_near(get(&y, 3, 5), get(&x, 5, 3) - 2 * get(&before, 3, 5), tolerance(&x));
         invar_dense_zero(device, &y);
-        assert_true(invar_dense_dot(device, &y, &y) == 0);
+        assert_true(FOUND(invar_dense_dot(device, &y, &y, 1, slot)) == 0);
+        put(&y, 1, 1, (double)INFINITY);
+        assert_true(isnan(FOUND(invar_dense_dot(device, &y, &y, 0, slot)))); /* with factor 0 too */
     }
 }
 
@@ -158,18 +172,56 @@ static void scales_and_diagonals(void **state)
     EACH_TYPE(type)
     {
         const struct invar_matrix x = draw(*type, 9, 9, 1), before = draw(*type, 9, 9, 1);
-        double diagonal[9];
+        double values[9], mean = 0, *diagonal = vector(9);
 
         invar_dense_scale(device, -1.5, &x);
-        invar_dense_diagonal(device, &x, diagonal);
-        for (int64_t i = 0; i < 9; i++) {
-            assert_near(diagonal[i], -1.5 * get(&before, i, i), tolerance(&x));
-            diagonal[i] = (double)i;
-        }
-        invar_dense_set_diagonal(device, &x, diagonal);
+        for (int i = 0; i < 9; i++)
+            mean += (values[i] = (double)i) / 9;
+        invar_device_upload(device, diagonal, values, sizeof values);
+        invar_dense_diagonal_map(device, &x, diagonal, 2, 1);
         for (int64_t i = 0; i < 9; i++)
             for (int64_t j = 0; j < 9; j++)
-                assert_near(get(&x, i, j), i == j ? (double)i : -1.5 * get(&before, i, j), tolerance(&x));
+                assert_near(get(&x, i, j), i == j ? 2 * (double)i + 1 : -1.5 * get(&before, i, j), tolerance(&x));
+        invar_dense_diagonal_map(device, &x, NULL, 0.5, -0.5);
+        invar_dense_diagonal_add(device, &x, 3, 0.25);
+        for (int64_t i = 0; i < 9; i++)
+            assert_near(get(&x, i, i), (double)i + 3 + mean / 4, tolerance(&x));
+        invar_dense_affine(device, 2, 1, &x);
+        assert_near(get(&x, 3, 5), -3 * get(&before, 3, 5) + 1, 2 * tolerance(&x));
+        assert_near(get(&x, 8, 8), 2 * (11 + mean / 4) + 1, 40 * tolerance(&x));
+    }
+}
+
+static void halves_identities_and_factors(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix x = draw(*type, 7, 7, 1), before = draw(*type, 7, 7, 1), y = draw(*type, 7, 7, 2);
+        double logs = 0, *safe = vector(1);
+
+        invar_dense_mirror_half(device, &x);
+        for (int64_t i = 0; i < 7; i++)
+            for (int64_t j = 0; j < 7; j++)
+                assert_near(get(&x, i, j), -0.5 * (i > j ? get(&before, i, j) : get(&before, j, i)), tolerance(&x));
+        for (int64_t i = 0; i < 7; i++)
+            put(&y, i, i, (double)i / 2);
+        invar_dense_copy(device, &y, &before);
+        invar_dense_add_identity(device, &y, 3, safe); /* 3 is the largest: nothing to scale */
+        assert_true(at(safe, 0) == 1 && get(&y, 6, 6) == 4 && get(&y, 1, 2) == get(&before, 1, 2));
+        for (int64_t i = 0; i < 7; i++)
+            logs += log(1 + (double)i / 2);
+        assert_near(FOUND(invar_dense_log_diagonal(device, &y, -2, slot)), -2 * logs, 10 * tolerance(&x));
+        invar_dense_copy(device, &before, &y);
+        invar_dense_add_identity(device, &y, 1.5, safe);
+        assert_near(at(safe, 0), 0.5, 1e-15);
+        assert_near(get(&y, 6, 6), 2.5, tolerance(&x));
+        assert_near(get(&y, 1, 2), get(&before, 1, 2) / 2, tolerance(&x));
+        invar_dense_scale_by(device, safe, &y);
+        assert_near(get(&y, 6, 6), 1.25, tolerance(&x));
+        put(&before, 3, 3, (double)NAN);
+        invar_dense_add_identity(device, &before, 3, safe);
+        assert_true(isnan(FOUND(invar_dense_log_diagonal(device, &before, 1, slot))));
     }
 }
 
@@ -182,7 +234,7 @@ static void norm_and_its_gradient(void **state)
     {
         const struct invar_matrix x = draw(*type, 6, 5, 1), y = make(*type, 6, 5), dy = draw(*type, 6, 5, 2);
         const struct invar_matrix dx = make(*type, 6, 5);
-        double lengths[6];
+        double *lengths = vector(6);
 
         for (int64_t j = 0; j < 5; j++) {
             put(&x, 1, j, 0);
@@ -222,12 +274,17 @@ static void contrast_of_rows(void **state)
     EACH_TYPE(type)
     for (int excluded = 0; excluded < 2; excluded++) {
         const struct invar_matrix x = draw(*type, 12, 12, 1), kept = draw(*type, 12, 12, 1);
-        const struct invar_dense_contrast how = {
-            .count = 1, .shift = 5, .exclude_diagonal = excluded, .contrast_scale = 0.25};
+        const struct invar_dense_contrast how = {.count = 1,
+                                                 .shift = 5,
+                                                 .exclude_diagonal = excluded,
+                                                 .contrast_scale = 0.25,
+                                                 .contrast_factor = -1,
+                                                 .contrast_slot = slot};
         struct invar_error err = {0};
-        double contrast, none, expected = 0;
+        double expected = 0;
 
-        assert_ok(invar_dense_contrast(device, scratch, &how, &x, &contrast, &none, &err), &err);
+        clear_slot();
+        assert_ok(invar_dense_contrast(device, scratch, &how, &x, &err), &err);
         for (int64_t i = 0; i < 12; i++) {
             const int64_t skip = excluded ? i : -1;
             expected -= log_p(&kept, i, (i + 5) % 12, skip);
@@ -236,8 +293,7 @@ static void contrast_of_rows(void **state)
                 assert_near(get(&x, i, j), 0.25 * (p - (j == (i + 5) % 12)), tolerance(&x));
             }
         }
-        assert_near(contrast, expected, tolerance(&x));
-        assert_true(none == 0);
+        assert_near(read_slot(), -expected, tolerance(&x));
     }
 }
 
@@ -245,11 +301,11 @@ static void near_certain_rows_keep_their_digits(void **state)
 {
     (void)state;
     const struct invar_matrix x = make(INVAR_FLOAT32, 1, 3);
-    const struct invar_dense_contrast how = {.count = 1, .contrast_scale = 1};
-    double contrast, none;
+    const struct invar_dense_contrast how = {
+        .count = 1, .contrast_scale = 1, .contrast_factor = 1, .contrast_slot = slot};
 
     put(&x, 0, 0, 20), put(&x, 0, 1, 4), put(&x, 0, 2, 3);
-    assert_true(invar_dense_contrast(device, scratch, &how, &x, &contrast, &none, NULL));
+    const double contrast = FOUND(invar_dense_contrast(device, scratch, &how, &x, NULL));
     const double others = exp(-16) + exp(-17);
     assert_true(fabs(contrast / log1p(others) - 1) < 1e-6);
     assert_true(fabs(get(&x, 0, 0) / (-others / (1 + others)) - 1) < 1e-6);
@@ -261,16 +317,22 @@ static void huge_logits_stay_finite(void **state)
     EACH_TYPE(type)
     {
         const struct invar_matrix x[2] = {draw(*type, 4, 4, 1), draw(*type, 4, 4, 2)};
-        const struct invar_dense_contrast how = {
-            .count = 2, .divergence = INVAR_DIVERGENCE_ALL, .contrast_scale = 1, .divergence_scale = 1};
-        double contrast, divergence;
+        const struct invar_dense_contrast how = {.count = 2,
+                                                 .divergence = INVAR_DIVERGENCE_ALL,
+                                                 .contrast_scale = 1,
+                                                 .divergence_scale = 1,
+                                                 .contrast_factor = 0,
+                                                 .divergence_factor = 1,
+                                                 .contrast_slot = slot,
+                                                 .divergence_slot = slot};
         for (int m = 0; m < 2; m++)
             for (int64_t i = 0; i < 4; i++)
                 for (int64_t j = 0; j < 4; j++)
                     put(&x[m], i, j, 1e4 * get(&x[m], i, j));
-        assert_true(invar_dense_contrast(device, scratch, &how, x, &contrast, &divergence, NULL));
-        assert_true(isfinite(contrast) && isfinite(divergence) && divergence > 0);
-        assert_true(isfinite(invar_dense_dot(device, &x[0], &x[0]) + invar_dense_dot(device, &x[1], &x[1])));
+        const double divergence = FOUND(invar_dense_contrast(device, scratch, &how, x, NULL));
+        assert_true(isfinite(divergence) && divergence > 0);
+        for (int m = 0; m < 2; m++)
+            assert_true(isfinite(FOUND(invar_dense_dot(device, &x[m], &x[m], 1, slot))));
     }
 }
 
@@ -279,11 +341,12 @@ static void groups_of_columns(void **state)
     (void)state;
     const int64_t ids[] = {40, -7, 40, INT64_MIN, -7, INT64_MAX, 40};
     const int64_t expected[] = {0, 1, 0, 2, 1, 3, 0};
-    int64_t index[7], groups;
+    int64_t found[7], groups, *index = invar_device_take(scratch, 7, sizeof *index, NULL);
 
     assert_true(invar_dense_group_index(device, scratch, ids, 7, index, &groups, NULL));
     assert_int_equal(groups, 4);
-    assert_memory_equal(index, expected, sizeof expected);
+    invar_device_download(device, found, index, sizeof found);
+    assert_memory_equal(found, expected, sizeof expected);
     EACH_TYPE(type)
     {
         const struct invar_matrix x = draw(*type, 3, 7, 1), kept = draw(*type, 3, 7, 1), grouped = make(*type, 3, 4);
@@ -304,7 +367,7 @@ static void columns_far_from_zero(void **state)
     EACH_TYPE(type)
     {
         const struct invar_matrix x = draw(*type, 50, 70, 1), y = make(*type, 50, 70), c = make(*type, 70, 70);
-        double mean[70], squares[70];
+        double *mean = vector(70), *squares = vector(70);
         for (int64_t i = 0; i < 50; i++)
             for (int64_t j = 0; j < 70; j++)
                 put(&x, i, j, (double)(1 << 14) + (double)((i * 7 + j) % 16)); /* exact in float32 */
@@ -317,8 +380,8 @@ static void columns_far_from_zero(void **state)
                 expected += get(&x, i, j) / 50;
             for (int64_t i = 0; i < 50; i++)
                 variance += pow(get(&x, i, j) - expected, 2);
-            assert_near(mean[j], expected, 1e-13);
-            assert_near(squares[j], variance, 1e-11);
+            assert_near(at(mean, j), expected, 1e-13);
+            assert_near(at(squares, j), variance, 1e-11);
             assert_near(get(&y, 3, j), get(&x, 3, j) - expected, 100 * tolerance(&x));
             assert_near(get(&c, j, j), variance / 49, 10 * tolerance(&x));
         }
@@ -329,13 +392,12 @@ static void columns_far_from_zero(void **state)
 static double weighted_standard(const struct invar_matrix *x, const struct invar_matrix *weight, double divisor,
                                 double *factor, const struct invar_matrix *y)
 {
-    double mean[70], squares[70];
+    double *mean = vector(70);
 
-    invar_dense_moments(device, x, mean, squares);
-    for (int64_t j = 0; j < x->cols; j++)
-        factor[j] = 1 / sqrt(squares[j] / divisor + 0.1);
+    invar_dense_moments(device, x, mean, factor);
+    invar_dense_rsqrt_of_squares(device, factor, x->cols, divisor, 0.1);
     invar_dense_standardise(device, x, mean, factor, y, false);
-    return invar_dense_dot(device, y, weight);
+    return FOUND(invar_dense_dot(device, y, weight, 1, slot));
 }
 
 static void standardised_columns_and_their_gradient(void **state)
@@ -344,15 +406,15 @@ static void standardised_columns_and_their_gradient(void **state)
     const double step = 1e-5, divisor = 11;
     const struct invar_matrix x = draw(INVAR_FLOAT64, 12, 70, 1), weight = draw(INVAR_FLOAT64, 12, 70, 2);
     const struct invar_matrix y = make(INVAR_FLOAT64, 12, 70), dx = make(INVAR_FLOAT64, 12, 70);
-    double factor[70], sum = 0, square = 0;
+    double *factor = vector(70), sum = 0, square = 0;
 
     weighted_standard(&x, &weight, divisor, factor, &y);
     for (int64_t i = 0; i < 12; i++) {
         sum += get(&y, i, 69);
-        square += pow(get(&y, i, 69) / factor[69], 2);
+        square += pow(get(&y, i, 69) / at(factor, 69), 2);
     }
     assert_near(sum, 0, 1e-13);
-    assert_near(factor[69], 1 / sqrt(square / divisor + 0.1), 1e-13);
+    assert_near(at(factor, 69), 1 / sqrt(square / divisor + 0.1), 1e-13);
     invar_dense_zero(device, &dx);
     invar_dense_standardise_backward(device, &y, factor, divisor, &weight, 2, &dx);
     for (int64_t i = 0; i < 12; i++)
@@ -374,7 +436,7 @@ static void standardise_in_float32(void **state)
     const struct invar_matrix y = make(INVAR_FLOAT32, 12, 70), dx = make(INVAR_FLOAT32, 12, 70);
     const struct invar_matrix wide[] = {make(INVAR_FLOAT64, 12, 70), make(INVAR_FLOAT64, 12, 70),
                                         make(INVAR_FLOAT64, 12, 70), make(INVAR_FLOAT64, 12, 70)};
-    double factor[70];
+    double *factor = vector(70);
 
     invar_dense_copy(device, &x, &wide[0]);
     invar_dense_copy(device, &weight, &wide[1]);
@@ -389,6 +451,52 @@ static void standardise_in_float32(void **state)
             assert_near(get(&y, i, j), get(&wide[2], i, j), tolerance(&x));
             assert_near(get(&dx, i, j), get(&wide[3], i, j), tolerance(&x));
         }
+}
+
+static void hinge_on_deviations(void **state)
+{
+    (void)state;
+    const double squares[] = {0, 10, 40, 90, (double)NAN}; /* deviations 0.1 to 3 */
+    double *values = vector(5), found[5];
+
+    invar_device_upload(device, values, squares, sizeof squares);
+    const double sum = FOUND(invar_dense_hinge(device, values, 4, 10, 0.01, 2, -3, 5, slot));
+    assert_near(sum, 5 * (2 - 0.1 + 2 - sqrt(1.01)), 1e-12);
+    invar_device_download(device, found, values, sizeof found);
+    assert_near(found[0], -30, 1e-12);
+    assert_near(found[1], -3 / sqrt(1.01), 1e-12);
+    assert_true(found[2] == 0 && found[3] == 0);
+    assert_true(isnan(FOUND(invar_dense_hinge(device, values + 4, 1, 10, 0.01, 2, -3, 5, slot))));
+}
+
+/* Means over what is compared, and their gradients by steps of one number. */
+static void columns_against_others(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    {
+        const struct invar_matrix z = draw(*type, 6, 5, 1), x = draw(*type, 6, 2, 2), mask = make(*type, 6, 2);
+        const struct invar_matrix dz = make(*type, 6, 5);
+        double sum = 0, logits = 0, count = 0;
+
+        invar_dense_zero(device, &dz);
+        for (int64_t i = 0; i < 6; i++)
+            for (int64_t j = 0; j < 2; j++) {
+                const double m = (i + j) % 3 == 0, apart = get(&z, i, 3 + j) - get(&x, i, j);
+                put(&mask, i, j, m);
+                sum += m * apart * apart;
+                count += m;
+                logits += log(1 + exp(get(&z, i, 3 + j))) - m * get(&z, i, 3 + j);
+            }
+        assert_near(FOUND(invar_dense_columns_distance(device, &z, 3, &x, &mask, 2, &dz, 7, slot)), 7 * sum / count,
+                    20 * tolerance(&x));
+        assert_near(get(&dz, 0, 3), 2 * (get(&z, 0, 3) - get(&x, 0, 0)) / count, 4 * tolerance(&x));
+        assert_true(get(&dz, 0, 4) == 0 && get(&dz, 0, 0) == 0);
+        assert_near(FOUND(invar_dense_columns_bernoulli(device, &z, 3, &mask, 0, NULL, 1, slot)), logits / 12,
+                    20 * tolerance(&x));
+        invar_dense_zero(device, &mask); /* nothing to compare */
+        assert_true(FOUND(invar_dense_columns_distance(device, &z, 3, &x, &mask, 2, &dz, 7, slot)) == 0);
+    }
 }
 
 /* ---- distances ---- */
@@ -417,12 +525,12 @@ static void kernel_of_pairs_and_its_gradient(void **state)
     const struct invar_matrix z = draw(INVAR_FLOAT64, 13, 4, 1), gram = make(INVAR_FLOAT64, 13, 13);
     const struct invar_matrix dz = make(INVAR_FLOAT64, 13, 4);
     struct invar_error err = {0};
-    double out;
 
     invar_dense_centre(device, &z, &z);
     invar_dense_product(device, false, true, 1, &z, &z, 0, &gram);
-    assert_ok(invar_dense_pair_kernel(device, scratch, &gram, scale, &out, &err), &err);
-    assert_near(out, pair_logs(&z, scale), 1e-13);
+    clear_slot();
+    assert_ok(invar_dense_pair_kernel(device, scratch, &gram, scale, 3, slot, &err), &err);
+    assert_near(read_slot(), 3 * pair_logs(&z, scale), 3e-13);
     invar_dense_product(device, false, false, 1, &gram, &z, 0, &dz);
     for (int64_t i = 0; i < 13; i++)
         for (int64_t j = 0; j < 4; j++) {
@@ -435,8 +543,8 @@ static void kernel_of_pairs_and_its_gradient(void **state)
             assert_near(get(&dz, i, j), (above - below) / (2 * step), 1e-8);
         }
     put(&gram, 4, 4, (double)NAN);
-    assert_ok(invar_dense_pair_kernel(device, scratch, &gram, scale, &out, &err), &err);
-    assert_true(isnan(out));
+    assert_ok(invar_dense_pair_kernel(device, scratch, &gram, scale, 1, slot, &err), &err);
+    assert_true(isnan(read_slot()));
 }
 
 /* ---- factorisations ---- */
@@ -450,21 +558,20 @@ static void cholesky_factor_and_solution(void **state)
     const struct invar_matrix b = draw(INVAR_FLOAT64, n, 3, 2), x = draw(INVAR_FLOAT64, n, 3, 2);
     const struct invar_matrix c = draw(INVAR_FLOAT64, 90, n, 3),
                               y = draw(INVAR_FLOAT64, 90, n, 3); /* for all threads */
-    struct invar_error err = {0};
 
     invar_dense_product(device, true, false, 1, &z, &z, 0, &a);
     invar_dense_copy(device, &a, &l);
-    assert_ok(invar_dense_cholesky(device, &l, &err), &err);
+    invar_dense_cholesky(device, &l);
     assert_true(get(&l, 0, n - 1) == 0 && get(&l, n - 1, 0) != 0);
     invar_dense_product(device, false, true, 1, &l, &l, 0, &back);
     for (int64_t i = 0; i < n; i++)
         assert_near(get(&back, i, n / 2), get(&a, i, n / 2), 1e-12);
     invar_dense_cholesky_solve(device, &l, false, &x);
     invar_dense_product(device, false, false, -1, &a, &x, 1, &b);
-    assert_near(invar_dense_dot(device, &b, &b), 0, 1e-20);
+    assert_near(FOUND(invar_dense_dot(device, &b, &b, 1, slot)), 0, 1e-20);
     invar_dense_cholesky_solve(device, &l, true, &y);
     invar_dense_product(device, false, false, -1, &y, &a, 1, &c);
-    assert_near(invar_dense_dot(device, &c, &c), 0, 1e-18);
+    assert_near(FOUND(invar_dense_dot(device, &c, &c, 1, slot)), 0, 1e-18);
 }
 
 static void factorisations_refuse_what_has_none(void **state)
@@ -474,10 +581,14 @@ static void factorisations_refuse_what_has_none(void **state)
     struct invar_error err = {0};
     double values[4];
 
-    put(&a, 2, 2, -5);
-    assert_refused(invar_dense_cholesky(device, &a, &err), &err, INVAR_ERROR_NUMERIC, "positive definite");
-    put(&a, 0, 0, (double)NAN);
-    assert_refused(invar_dense_cholesky(device, &a, &err), &err, INVAR_ERROR_NUMERIC, "NaN");
+    for (int bad = 0; bad < 2; bad++) {
+        put(&a, 2, 2, bad ? (double)NAN : -5);
+        invar_dense_cholesky(device, &a);
+        for (int64_t i = 0; i < 4; i++)
+            assert_true(isnan(get(&a, i, i)) && isnan(get(&a, 3, 0)));
+        invar_dense_zero(device, &a);
+        invar_dense_diagonal_map(device, &a, NULL, 0, 1);
+    }
     put(&x, 1, 1, (double)INFINITY);
     assert_refused(invar_dense_singular_values(device, scratch, &x, values, &err), &err, INVAR_ERROR_NUMERIC, "NaN");
 }
@@ -505,6 +616,9 @@ int main(void)
         cmocka_unit_test_setup(distances_and_their_gradients, reset),
         cmocka_unit_test_setup(transposes_sums_and_copies, reset),
         cmocka_unit_test_setup(scales_and_diagonals, reset),
+        cmocka_unit_test_setup(halves_identities_and_factors, reset),
+        cmocka_unit_test_setup(hinge_on_deviations, reset),
+        cmocka_unit_test_setup(columns_against_others, reset),
         cmocka_unit_test_setup(norm_and_its_gradient, reset),
         cmocka_unit_test_setup(contrast_of_rows, reset),
         cmocka_unit_test_setup(near_certain_rows_keep_their_digits, reset),

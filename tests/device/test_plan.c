@@ -9,8 +9,11 @@
 static double loss(const struct planned *p, struct invar_plan *plan)
 {
     struct invar_error err = {0};
-    assert_ok(invar_plan_forward(plan, p->input, &err), &err);
-    return planned_dot(invar_plan_output(plan), p->upstream, p->out_count);
+    assert_ok(planned_forward(p, plan, &err), &err);
+    float *output = test_device_copy(p->device, invar_plan_output(plan), p->out_count);
+    const double sum = planned_dot(output, p->upstream, p->out_count);
+    free(output);
+    return sum;
 }
 
 /* Central difference of the loss when x moves by +-step along direction. */
@@ -84,7 +87,7 @@ static void test_differences(void **state)
         for (int i = 0; i < p.net->parameter_count; i++) {
             const struct invar_parameter *q = &p.net->parameters[i];
             if (q->role != INVAR_PARAMETER_STATISTIC)
-                check_gradient(&p, plan, p.weights->parameters + q->offset, o.gradients + q->offset, q->count, scale,
+                check_gradient(&p, plan, p.parameters + q->offset, o.gradients + q->offset, q->count, scale,
                                nets[n].name, q->name);
         }
         outcome_free(&o);
@@ -109,7 +112,7 @@ static void test_differences_can_fail(void **state)
     struct invar_plan *plan = planned_plan(&p, INVAR_PLAN_TRAINING, 1, INVAR_PRECISION_FLOAT32);
     struct outcome o = planned_pass(&p, plan, true);
     const struct invar_parameter *q = &p.net->parameters[0];
-    float *x = p.weights->parameters + q->offset, *gradient = o.gradients + q->offset;
+    float *x = p.parameters + q->offset, *gradient = o.gradients + q->offset;
     (void)state;
     assert_true(accepts(&p, plan, x, gradient, q->count));
     for (int64_t i = 0; i < q->count; i++)
@@ -137,6 +140,8 @@ static struct planned part(const struct planned *p, int64_t row, int64_t batch)
     q.out_count = p->out_count / p->batch * batch;
     q.input = p->input + p->in_count / p->batch * row;
     q.upstream = p->upstream + p->out_count / p->batch * row;
+    q.device_input = p->device_input + p->in_count / p->batch * row;
+    q.device_upstream = p->device_upstream + p->out_count / p->batch * row;
     return q;
 }
 
@@ -199,7 +204,7 @@ static void test_inference_mode(void **state)
     invar_net_relu(net, invar_net_batchnorm(net, x, "norm", &err), &err);
     p = planned_open(device, net, 3, 4);
     o = planned_run(&p, INVAR_PLAN_INFERENCE, 1, INVAR_PRECISION_FLOAT32);
-    const float *weight = p.weights->parameters, *scale = weight + 24, *shift = scale + 6, *mean = p.statistics,
+    const float *weight = p.parameters, *scale = weight + 24, *shift = scale + 6, *mean = p.statistics,
                 *variance = mean + 6;
     for (int64_t i = 0; i < 3; i++)
         for (int64_t j = 0; j < 6; j++) {
@@ -260,12 +265,13 @@ static void test_backward_again(void **state)
         assert_same_bits(&p, &once, &again);
         for (int64_t i = 0; i < p.out_count; i++)
             p.upstream[i] = -2 * p.upstream[i];
-        assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
+        assert_ok(planned_backward(&p, plan, &err), &err);
         for (int64_t i = 0; i < p.out_count; i++)
             p.upstream[i] /= -2;
-        assert_ok(invar_plan_backward(plan, p.upstream, &err), &err);
-        assert_memory_equal(p.weights->gradients, once.gradients, (size_t)p.net->trained_count * sizeof(float));
-        assert_memory_equal(invar_plan_input_gradient(plan), once.input_gradient, (size_t)p.in_count * sizeof(float));
+        assert_ok(planned_backward(&p, plan, &err), &err);
+        planned_download(&p, again.gradients, p.weights->gradients, p.net->trained_count);
+        planned_download(&p, again.input_gradient, invar_plan_input_gradient(plan), p.in_count);
+        assert_same_bits(&p, &once, &again);
         outcome_free(&once);
         outcome_free(&again);
         invar_plan_free(plan);
@@ -281,7 +287,7 @@ static void test_repeated(void **state)
         struct planned p = open_net(n, 15);
         struct invar_plan *plan = planned_plan(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
         struct outcome first = planned_pass(&p, plan, true), second, third;
-        assert_ok(invar_plan_forward(plan, nets[n].make == no_head ? p.upstream : p.input, &err), &err);
+        assert_ok(invar_plan_forward(plan, nets[n].make == no_head ? p.device_upstream : p.device_input, &err), &err);
         second = planned_pass(&p, plan, true);
         third = planned_run(&p, INVAR_PLAN_TRAINING, 2, INVAR_PRECISION_FLOAT32);
         assert_same_bits(&p, &first, &second);
@@ -298,7 +304,7 @@ static void test_repeated(void **state)
 static void test_threads(void **state)
 {
     struct invar_error err = {0};
-    struct invar_device *one = device, *two = invar_device_open("cpu", 2, &err);
+    struct invar_device *one = device, *two = test_device_open(2, &err);
     (void)state;
     assert_non_null(two);
     assert_int_equal(invar_device_threads(two), 2);
@@ -348,7 +354,7 @@ static float *values_of(const struct planned *p, const char *name)
 {
     for (int i = 0; i < p->net->parameter_count; i++)
         if (strcmp(p->net->parameters[i].name, name) == 0)
-            return p->weights->parameters + p->net->parameters[i].offset;
+            return p->parameters + p->net->parameters[i].offset;
     fail_msg("no parameter %s", name);
     return NULL;
 }
@@ -361,15 +367,14 @@ static void check_nonfinite(const struct planned *p, float *where, float value, 
         const float kept = *where;
         const char *found;
         assert_null(invar_plan_find_nonfinite(plan));
-        assert_ok(invar_plan_forward(plan, p->input, &err), &err);
+        assert_ok(planned_forward(p, plan, &err), &err);
         assert_null(invar_plan_find_nonfinite(plan));
         *where = value;
-        assert_ok(invar_plan_forward(plan, p->input, &err), &err);
+        assert_ok(planned_forward(p, plan, &err), &err);
         found = invar_plan_find_nonfinite(plan);
         assert_non_null(found);
         assert_string_equal(found, layer);
         *where = kept;
-        memcpy(p->weights->statistics, p->statistics, (size_t)p->net->statistic_count * sizeof(float));
         invar_plan_free(plan);
     }
 }

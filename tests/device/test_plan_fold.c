@@ -157,7 +157,7 @@ static void test_changed_weights(void **state)
         check_fresh(&p, plan);
         for (int i = 0; i < p.net->parameter_count; i += n < 2 ? 7 : 1) {
             const struct invar_parameter *q = &p.net->parameters[i];
-            float *base = q->role == INVAR_PARAMETER_STATISTIC ? p.statistics : p.weights->parameters;
+            float *base = q->role == INVAR_PARAMETER_STATISTIC ? p.statistics : p.parameters;
             struct outcome before = planned_pass(&p, plan, false);
             base[q->offset + q->count / 2] += 0.75f;
             struct outcome after = planned_pass(&p, plan, false);
@@ -185,16 +185,16 @@ static void test_once(void **state)
     (void)state;
     assert_ok(plan != NULL, &err);
     for (int i = 0; i < 3; i++)
-        assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+        assert_ok(planned_forward(&p, plan, &err), &err);
     const int64_t once = cpu->calls[WORK_WEIGHT_REORDER];
     assert_true(once > 0);
-    p.weights->parameters[0] += 1;
+    p.parameters[0] += 1;
     for (int i = 0; i < 3; i++)
-        assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+        assert_ok(planned_forward(&p, plan, &err), &err);
     assert_int_equal(cpu->calls[WORK_WEIGHT_REORDER], 2 * once);
     assert_null(invar_plan_find_nonfinite(plan));
-    p.weights->parameters[p.net->parameters[0].offset] = NAN;
-    assert_ok(invar_plan_forward(plan, p.input, &err), &err);
+    p.parameters[p.net->parameters[0].offset] = NAN;
+    assert_ok(planned_forward(&p, plan, &err), &err);
     assert_string_equal(invar_plan_find_nonfinite(plan), "conv1");
     invar_plan_free(plan);
     planned_close(&p);

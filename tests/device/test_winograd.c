@@ -39,7 +39,7 @@ struct errors {
 static struct errors errors_of(enum invar_convolution convolution, int64_t channels, int64_t side)
 {
     struct invar_error err = {0};
-    struct invar_device *device = invar_device_open("cpu", 2, &err);
+    struct invar_device *device = test_device_open(2, &err);
     struct invar_net *net = invar_net_create((struct invar_shape){3, channels, side, side}, &err);
     invar_net_conv2d(net, 0, "conv", channels, 3, 1, 1, false, INVAR_INIT_KAIMING_FAN_OUT, &err);
     struct planned p = planned_open(device, net, 4, 5);
@@ -61,9 +61,9 @@ static struct errors errors_of(enum invar_convolution convolution, int64_t chann
     for (int64_t i = 0; i < p.out_count; i += 7) {
         const int64_t pixel = i % (side * side), c = i / (side * side) % channels, n = i / (side * side) / channels;
         winograd_compare(&output, (double)o.output[i],
-                         winograd_sum(&x, p.weights->parameters, false, channels, n, c, pixel / side, pixel % side));
+                         winograd_sum(&x, p.parameters, false, channels, n, c, pixel / side, pixel % side));
         winograd_compare(&input, (double)o.input_gradient[i],
-                         winograd_sum(&dy, p.weights->parameters, true, channels, n, c, pixel / side, pixel % side));
+                         winograd_sum(&dy, p.parameters, true, channels, n, c, pixel / side, pixel % side));
     }
     for (int64_t i = 0; i < net->trained_count; i += 61)
         winograd_compare(&weights, (double)o.gradients[i],

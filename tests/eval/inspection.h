@@ -61,7 +61,7 @@ static inline void bench_open(struct bench *b, bool relu)
     snprintf(data.source, sizeof data.source, "idx:%s", b->folder);
     b->dataset = invar_dataset_open(&data, &err);
     assert_ok(b->dataset, &err);
-    b->device = invar_device_open("cpu", 1, &err);
+    b->device = test_device_open(1, &err);
     b->encoder = encoder_create(relu);
     b->projector = projector_create();
     invar_options_default(invar_view_option_table, &b->views);

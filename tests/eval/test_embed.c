@@ -42,7 +42,7 @@ static struct invar_embedded embed(int threads, const struct invar_encoder *enco
 {
     struct invar_error err = {0};
     struct invar_embedded out = {0};
-    struct invar_device *device = invar_device_open("cpu", threads, &err);
+    struct invar_device *device = test_device_open(threads, &err);
     assert_ok(device, &err);
     assert_ok(invar_embed(device, encoder, dataset, split, &plain_embedding, &out, &err), &err);
     invar_device_close(device);
@@ -168,7 +168,7 @@ static void test_refusals(void **state)
     struct invar_embedded out = {0};
     char *folder = test_folder_create();
     struct invar_dataset *dataset = open_idx(folder, true);
-    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    struct invar_device *device = test_device_open(1, &err);
     struct invar_encoder *encoder = make_encoder(3);
     assert_refused(invar_embed(device, encoder, dataset, INVAR_TEST, &plain_embedding, &out, &err), &err,
                    INVAR_ERROR_DATA, "takes 3 channels");
@@ -212,7 +212,7 @@ static void test_windows(void **state)
     static uint8_t image[IMAGES][HEIGHT * WIDTH], cut[IMAGES][WINDOWS][SIDE * SIDE];
     char *folder[2] = {test_folder_create(), test_folder_create()};
     struct invar_error err = {0};
-    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    struct invar_device *device = test_device_open(1, &err);
     struct invar_encoder *encoder = make_encoder(1);
     struct invar_embedded pooled = {0};
 

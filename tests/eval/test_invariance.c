@@ -301,7 +301,7 @@ static int normality(const struct views *v, int variant, double *out)
     struct invar_error err = {0};
     (void)variant;
     for (int i = 0; i < N; i++)
-        sample[i] = get(&v->z, i * D);
+        sample[i] = matrix_get(&v->z, i * D);
     assert_ok(invar_measure_normality(sample, N, &found, &err), &err);
     out[0] = found.k2;
     out[1] = found.p_value;
@@ -369,8 +369,8 @@ static struct views make_views(void)
         v.labels[i] = i * i % 5 == 1 ? i % 2 : i % 5;
     for (int64_t i = 0; i < (int64_t)N * D; i++) {
         const double shared = (double)invar_random_normal(&random) + (double)(v.labels[i / D] == i % D);
-        put(&v.z, i, shared + 0.5 * (double)invar_random_normal(&random));
-        put(&v.other, i, shared + 0.5 * (double)invar_random_normal(&random));
+        matrix_put(&v.z, i, shared + 0.5 * (double)invar_random_normal(&random));
+        matrix_put(&v.other, i, shared + 0.5 * (double)invar_random_normal(&random));
     }
     return v;
 }
@@ -497,8 +497,8 @@ static void correlations_of_columns_of_any_scale_after_a_rotation(void **state)
     (void)state;
     correlation(&v, 0, before);
     for (int64_t i = 0; i < N * D; i++) {
-        put(&v.z, i, get(&v.z, i) * (i % D == 0 ? 0.01 : 31));
-        put(&v.other, i, get(&v.other, i) * (i % D == 3 ? 0.01 : 31));
+        matrix_put(&v.z, i, matrix_get(&v.z, i) * (i % D == 0 ? 0.01 : 31));
+        matrix_put(&v.other, i, matrix_get(&v.other, i) * (i % D == 3 ? 0.01 : 31));
     }
     change(ROTATE_APART, v.z.data, N, D, 0);
     change(ROTATE_APART, v.other.data, N, D, 1);

@@ -50,7 +50,7 @@ static void make_bed(struct bed *bed, int tests, int threads)
     write_split(bed->folder, "train", TRAIN, NULL);
     write_split(bed->folder, "t10k", (uint32_t)tests, bed->pixels);
     struct invar_data_options options = make_options("idx", bed->folder);
-    bed->device = invar_device_open("cpu", threads, &err);
+    bed->device = test_device_open(threads, &err);
     assert_ok(bed->device, &err);
     bed->dataset = make_open(&options);
     bed->encoder = invar_encoder_create(section, (struct invar_shape){3, 1, SIDE, SIDE}, 5, &err);

@@ -198,7 +198,7 @@ static int set_up(void **state)
     w.encoder->mean[0] = 0.4F;
     w.encoder->deviation[0] = 0.3F;
     invar_node_free(section);
-    w.device = invar_device_open("cpu", 1, &err);
+    w.device = test_device_open(1, &err);
     assert_ok(w.device, &err);
     invar_options_default(invar_sgd_probe_option_table, &w.options);
     w.options.epochs = 20;

@@ -53,7 +53,7 @@ static void give(struct golden_case *c, const char *name, bool gradient, const s
 
 static bool run_perturb(struct golden_case *c, struct invar_error *err)
 {
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix x = {0}, raw = {0}, d_delta = {0};
     const double eps = golden_real(c, "eps", 0);
     bool ok =
@@ -82,19 +82,20 @@ static bool run_perturb(struct golden_case *c, struct invar_error *err)
 /* float64 inside, whatever comes in */
 static bool run_whiten(struct golden_case *c, struct invar_error *err)
 {
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix z = {0}, dy = {0}, y = {0}, by = {0};
     struct invar_whitening w;
     bool ok = scratch && golden_matrix(c, "z", &z) && golden_matrix(c, "d_z_white", &dy) &&
               invar_dense_take(scratch, INVAR_FLOAT64, z.rows, z.cols, &y, err) &&
               invar_dense_take(scratch, INVAR_FLOAT64, z.rows, z.cols, &by, err) &&
-              invar_whitening_take(scratch, z.rows, z.cols, &w, err) &&
-              invar_whitening_factor(c->device, &w, &z, golden_real(c, "ridge", 0), 0, err);
+              invar_whitening_take(scratch, z.rows, z.cols, &w, err);
+    const double ridge = golden_real(c, "ridge", 0);
 
     golden_fixed(c, "factor", "\"cholesky_lower\"");
     golden_fixed(c, "centre", "true");
     golden_differentiates(c, "sum(z_white*d_z_white)");
     if (ok) {
+        invar_whitening_factor(c->device, &w, &z, ridge, 0);
         invar_whitening_apply(c->device, &w, &z, &y);
         give(c, "z_white", false, &y);
         invar_dense_copy(c->device, &dy, &by);
@@ -143,7 +144,11 @@ static bool run_links(struct golden_case *c, struct chain *k, struct invar_error
     invar_options_default(term->options, options);
     golden_differentiates(c, "loss");
     if (!set_options(c, term, options, err) || !term->check(options, &in, err) ||
-        !term->evaluate(c->device, k->term, options, &in, 1, &by, &value, err))
+        !invar_term_evaluate(
+            term,
+            (struct invar_term_call){
+                .device = c->device, .scratch = k->term, .options = options, .in = &in, .weight = 1, .gradient = &by},
+            &value, err))
         return false;
     golden_give_scalar(c, "loss", value.loss);
     for (int i = 0; i < value.count; i++)
@@ -160,7 +165,8 @@ static bool run_links(struct golden_case *c, struct chain *k, struct invar_error
 
 static bool run_chain(struct golden_case *c, struct invar_error *err)
 {
-    struct chain k = {.scratch = invar_scratch_create(err), .term = invar_scratch_create(err)};
+    struct chain k = {.scratch = invar_device_scratch_create(c->device, err),
+                      .term = invar_device_scratch_create(c->device, err)};
     const bool ok = k.scratch && k.term && golden_matrix(c, "x", &k.x) && golden_matrix(c, "raw", &k.raw) &&
                     golden_matrix(c, "encoder.weight", &k.encoder) &&
                     golden_matrix(c, "predictor.weight", &k.predictor) && run_links(c, &k, err);

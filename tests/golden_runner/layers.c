@@ -186,20 +186,26 @@ done:
 static bool run_softmax_ce(struct golden_case *c, struct invar_error *err)
 {
     const struct invar_array *labels = golden_input(c, "labels");
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix logits;
-    double sum, none;
+    struct invar_ledger ledger;
     bool ok = false;
 
     golden_fixed(c, "reduction", "\"mean\"");
     golden_differentiates(c, "loss");
-    if (!golden_matrix(c, "logits", &logits) || !labels || !scratch)
+    if (!golden_matrix(c, "logits", &logits) || !labels || !scratch ||
+        !invar_ledger_take(c->device, scratch, 1, &ledger, err))
         goto done;
-    const struct invar_dense_contrast how = {
-        .count = 1, .match = labels->data, .contrast_scale = 1 / (double)logits.rows};
-    if (!invar_dense_contrast(c->device, scratch, &how, &logits, &sum, &none, err))
+    const double mean = 1 / (double)logits.rows;
+    const struct invar_dense_contrast how = {.count = 1,
+                                             .match = labels->data,
+                                             .contrast_scale = mean,
+                                             .contrast_factor = mean,
+                                             .contrast_slot = invar_ledger_slot(&ledger)};
+    if (!invar_dense_contrast(c->device, scratch, &how, &logits, err))
         goto done;
-    golden_give_scalar(c, "loss", sum / (double)logits.rows);
+    invar_device_read(&ledger);
+    golden_give_scalar(c, "loss", invar_ledger_value(&ledger, how.contrast_slot));
     golden_give_data(c, "logits", true, c->precision, logits.data, logits.rows * logits.cols);
     ok = true;
 done:

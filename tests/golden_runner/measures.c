@@ -27,7 +27,7 @@ static void give_gradient(struct golden_case *c, const char *name, const struct 
 
 static bool run_effective_rank(struct golden_case *c, struct invar_error *err)
 {
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     double *singular = NULL, *covariance = NULL, rank;
     struct invar_matrix z;
     bool ok = false;
@@ -57,7 +57,7 @@ done:
 static bool run_gaussian(struct golden_case *c, struct invar_error *err)
 {
     const struct invar_entropy_options options = {.estimator = INVAR_ENTROPY_GAUSSIAN};
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix z = {0}, gradient = {0};
     double entropy;
     bool ok = scratch && golden_matrix(c, "z", &z) && (gradient = room_like(c, &z)).data &&
@@ -98,7 +98,7 @@ static struct invar_entropy_options entropy_options(struct golden_case *c)
 static bool run_information_bound(struct golden_case *c, struct invar_error *err)
 {
     const struct invar_entropy_options options = entropy_options(c);
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix z = {0}, z_prime = {0}, by_z = {0}, by_prime = {0};
     struct invar_information information;
     bool ok =
@@ -125,7 +125,7 @@ static bool run_information_bound(struct golden_case *c, struct invar_error *err
 /* The case differentiates one of the three; a view that has no part in it has gradient 0. */
 static bool run_alignment_uniformity(struct golden_case *c, struct invar_error *err)
 {
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix z1 = {0}, z2 = {0}, by_z1 = {0}, by_z2 = {0};
     const double t = golden_real(c, "t", 2);
     const char *of = c->gradient_of ? c->gradient_of : "alignment";
@@ -161,7 +161,7 @@ static bool run_alignment_uniformity(struct golden_case *c, struct invar_error *
 
 static bool run_hgr(struct golden_case *c, struct invar_error *err)
 {
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     struct invar_matrix z = {0}, z_tilde = {0};
     struct invar_correlation correlation;
     double *correlations = NULL;

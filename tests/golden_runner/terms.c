@@ -116,17 +116,27 @@ static void give_gradients(struct golden_case *c, const struct invar_term_spec *
     }
 }
 
+static bool evaluate(struct golden_case *c, const struct invar_term_spec *term, struct invar_scratch *scratch,
+                     const void *options, const struct invar_embeddings *in, const struct invar_embeddings *gradient,
+                     struct invar_term_value *value, struct invar_error *err)
+{
+    const struct invar_term_call call = {
+        .device = c->device, .scratch = scratch, .options = options, .in = in, .weight = 1, .gradient = gradient};
+
+    return invar_term_evaluate(term, call, value, err);
+}
+
 /* value and gradients of the term; of a part of the case's term, the gradients alone */
 static bool run(struct golden_case *c, const struct invar_term_spec *term, bool part, const char *extra, bool *whole,
                 struct invar_error *err)
 {
     struct invar_embeddings in = {0}, gradient = {0};
     struct invar_term_value value;
-    struct invar_scratch *scratch = invar_scratch_create(err);
+    struct invar_scratch *scratch = invar_device_scratch_create(c->device, err);
     void *options = invar_alloc(1, term->options_size, err);
     bool ok = scratch && options && set_options(c, term, part, extra, options, err) &&
               take_inputs(c, term, &in, &gradient, err) && term->check(options, &in, err) &&
-              term->evaluate(c->device, scratch, options, &in, 1, &gradient, &value, err);
+              evaluate(c, term, scratch, options, &in, &gradient, &value, err);
 
     if (ok) {
         *whole = part || differentiates_whole(c, &value);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Optimisers and target updates on device vectors (float32), schedules (double). */
 #include "golden_runner/golden.h"
+#include "optimise.h"
 
 #include <string.h>
 
@@ -77,8 +78,8 @@ static double rate_of(struct golden_case *c, int64_t step)
     return cJSON_IsArray(lr) ? cJSON_GetArrayItem(lr, (int)step)->valuedouble : lr->valuedouble;
 }
 
-static void run_steps(struct golden_case *c, const struct invar_optimiser_spec *spec, const void *options,
-                      struct optimised *o)
+static bool run_steps(struct golden_case *c, const struct invar_optimiser_spec *spec, const void *options,
+                      struct optimised *o, struct invar_error *err)
 {
     const int64_t total = o->net.trained_count;
 
@@ -88,7 +89,8 @@ static void run_steps(struct golden_case *c, const struct invar_optimiser_spec *
         for (int i = 0; i < o->net.parameter_count; i++)
             upload(c, o, o->weights.gradients, &o->parameters[i],
                    (const double *)o->gradient[i]->data + step * o->parameters[i].count);
-        spec->update(options, &o->weights, o->buffers, rate_of(c, step), step + 1);
+        if (!optimise_once(spec, options, &o->weights, o->buffers, rate_of(c, step), step + 1, err))
+            return false;
         invar_device_download(c->device, o->host, o->weights.parameters, (size_t)total * sizeof(float));
         /* by parameter, then by step: the order of the case's arrays */
         for (int i = 0; i < o->net.parameter_count; i++)
@@ -99,6 +101,7 @@ static void run_steps(struct golden_case *c, const struct invar_optimiser_spec *
     for (int i = 0; i < o->net.parameter_count; i++)
         golden_give_array(c, o->parameters[i].name, o->path + o->parameters[i].offset * o->steps,
                           o->steps * o->parameters[i].count);
+    return true;
 }
 
 static bool run_optimiser(struct golden_case *c, struct invar_error *err)
@@ -124,8 +127,7 @@ static bool run_optimiser(struct golden_case *c, struct invar_error *err)
     for (int i = 0; i < spec->buffers; i++)
         if (!(o.buffers[i] = invar_device_alloc(c->device, total, sizeof(float), err)))
             goto done;
-    run_steps(c, spec, options, &o);
-    ok = true;
+    ok = run_steps(c, spec, options, &o, err);
 done:
     for (int i = 0; i < 4; i++)
         invar_device_free(c->device, o.buffers[i]);

@@ -60,14 +60,13 @@ static inline void fill_inputs(const struct variant *v, struct bench *b, enum in
                 x->rows = view == 0 ? d : 1;
             if (role == INVAR_ROLE_Z && b->term->width)
                 x->cols = b->term->width(b->options, d);
-            x->data = calloc((size_t)(x->rows * x->cols), invar_dtype_size(dtype));
-            b->gradient.by[role][view] = *x;
-            b->gradient.by[role][view].data = calloc((size_t)(x->rows * x->cols), invar_dtype_size(dtype));
+            *x = matrix_make(dtype, x->rows, x->cols);
+            b->gradient.by[role][view] = matrix_make(dtype, x->rows, x->cols);
             /* views of one sample share a part, as embeddings do */
             for (int64_t i = 0; i < size_of(x); i++)
-                put(x, i, (double)(invar_random_normal(&base) + 0.7f * invar_random_normal(&random)));
+                matrix_put(x, i, (double)(invar_random_normal(&base) + 0.7f * invar_random_normal(&random)));
             for (int64_t i = 0; role == INVAR_ROLE_M && i < size_of(x); i++)
-                put(x, i, get(x, i) > 0);
+                matrix_put(x, i, matrix_get(x, i) > 0);
         }
     b->groups = calloc((size_t)n, sizeof *b->groups);
     for (int64_t i = 0; i < n; i++)
@@ -93,7 +92,7 @@ static inline struct bench open_bench(const struct variant *v, enum invar_dtype 
 
     assert_non_null(b.term);
     describe(&b, v, n, dtype);
-    b.scratch = invar_scratch_create(&err);
+    b.scratch = invar_device_scratch_create(device, &err);
     b.options = calloc(1, b.term->options_size);
     assert_true(b.scratch && b.options);
     invar_options_default(b.term->options, b.options);
@@ -109,8 +108,8 @@ static inline void close_bench(struct bench *b)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < INVAR_MAX_VIEWS; view++) {
-            free(b->in.by[role][view].data);
-            free(b->gradient.by[role][view].data);
+            invar_device_free(device, b->in.by[role][view].data);
+            invar_device_free(device, b->gradient.by[role][view].data);
         }
     free(b->groups);
     free(b->labels);
@@ -120,6 +119,16 @@ static inline void close_bench(struct bench *b)
     invar_scratch_free(b->scratch);
 }
 
+static inline struct invar_term_call call_of(const struct bench *b, double weight, bool with_gradient)
+{
+    return (struct invar_term_call){.device = device,
+                                    .scratch = b->scratch,
+                                    .options = b->options,
+                                    .in = &b->in,
+                                    .weight = weight,
+                                    .gradient = with_gradient ? &b->gradient : NULL};
+}
+
 static inline struct invar_term_value evaluate(struct bench *b, double weight, bool with_gradient)
 {
     struct invar_term_value value = {0};
@@ -127,9 +136,7 @@ static inline struct invar_term_value evaluate(struct bench *b, double weight, b
 
     invar_scratch_reset(b->scratch);
     assert_ok(b->term->check(b->options, &b->in, &err), &err);
-    assert_ok(b->term->evaluate(device, b->scratch, b->options, &b->in, weight, with_gradient ? &b->gradient : NULL,
-                                &value, &err),
-              &err);
+    assert_ok(invar_term_evaluate(b->term, call_of(b, weight, with_gradient), &value, &err), &err);
     return value;
 }
 
@@ -138,7 +145,7 @@ static inline void zero_gradient(struct bench *b)
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views; view++)
             for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
-                put(&b->gradient.by[role][view], i, 0);
+                matrix_put(&b->gradient.by[role][view], i, 0);
 }
 
 static inline void expect(const struct bench *b, const char *what, double got, double expected, double tolerance)
@@ -165,7 +172,7 @@ static inline double norm_of_gradient(const struct bench *b)
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views; view++)
             for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
-                sum += pow(get(&b->gradient.by[role][view], i), 2);
+                sum += pow(matrix_get(&b->gradient.by[role][view], i), 2);
     return sqrt(sum);
 }
 

@@ -128,7 +128,8 @@ static void float32_gradient_is_that_of_float64(const struct variant *v, struct 
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views; view++)
             for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++)
-                apart += pow(get(&b->gradient.by[role][view], i) - get(&narrow.gradient.by[role][view], i), 2);
+                apart +=
+                    pow(matrix_get(&b->gradient.by[role][view], i) - matrix_get(&narrow.gradient.by[role][view], i), 2);
     expect(&narrow, "distance from the float64 gradient", sqrt(apart), 0, 1e-5 * norm_of_gradient(b));
     close_bench(&narrow);
 }
@@ -141,13 +142,13 @@ static void gradient_is_that_of_every_element(const struct variant *v, struct be
         for (int view = 0; view < b->in.views && !invar_role_is_constant((enum invar_role)role); view++) {
             const struct invar_matrix *x = &b->in.by[role][view];
             for (int64_t i = 0; i < size_of(x); i++) {
-                const double kept = get(x, i);
-                put(x, i, kept + STEP);
+                const double kept = matrix_get(x, i);
+                matrix_put(x, i, kept + STEP);
                 const double above = evaluate(b, 1, false).loss;
-                put(x, i, kept - STEP);
+                matrix_put(x, i, kept - STEP);
                 const double below = evaluate(b, 1, false).loss;
-                put(x, i, kept);
-                expect(b, "an element of the gradient", get(&b->gradient.by[role][view], i),
+                matrix_put(x, i, kept);
+                expect(b, "an element of the gradient", matrix_get(&b->gradient.by[role][view], i),
                        (above - below) / (2 * STEP), 1e-7 * scale);
             }
         }
@@ -163,8 +164,8 @@ static double move(struct bench *b, double step)
                 invar_random_stream(SEED, INVAR_RANDOM_TEST, 2, (uint64_t)role, (uint32_t)view);
             for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++) {
                 const double way = (double)invar_random_normal(&random);
-                put(&b->in.by[role][view], i, get(&b->in.by[role][view], i) + step * way);
-                along += way * get(&b->gradient.by[role][view], i);
+                matrix_put(&b->in.by[role][view], i, matrix_get(&b->in.by[role][view], i) + step * way);
+                along += way * matrix_get(&b->gradient.by[role][view], i);
             }
         }
     return along;
@@ -206,9 +207,9 @@ static void reverse_samples(struct bench *b)
             const struct invar_matrix *x = &b->in.by[role][view];
             for (int64_t i = 0; x->data && i < x->rows / 2; i++)
                 for (int64_t j = 0; j < x->cols; j++) {
-                    const double kept = get(x, i * x->cols + j);
-                    put(x, i * x->cols + j, get(x, (x->rows - 1 - i) * x->cols + j));
-                    put(x, (x->rows - 1 - i) * x->cols + j, kept);
+                    const double kept = matrix_get(x, i * x->cols + j);
+                    matrix_put(x, i * x->cols + j, matrix_get(x, (x->rows - 1 - i) * x->cols + j));
+                    matrix_put(x, (x->rows - 1 - i) * x->cols + j, kept);
                 }
         }
     for (int64_t i = 0; i < 3; i++) {
@@ -253,7 +254,7 @@ static void collapsed_inputs_stay_finite(const struct variant *v, struct bench *
         for (int role = 0; role < INVAR_ROLE_W; role++)
             for (int view = 0; view < b->in.views; view++)
                 for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++)
-                    put(&b->in.by[role][view], i, scales[k] * (1 + (double)(i % b->in.by[role][view].cols)) / 4);
+                    matrix_put(&b->in.by[role][view], i, scales[k] * (1 + (double)(i % b->in.by[role][view].cols)) / 4);
         zero_gradient(b);
         expect_finite(b);
     }
@@ -264,7 +265,7 @@ static void one_zero_row_stays_finite(const struct variant *v, struct bench *b)
     (void)v;
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int64_t j = 0; b->in.by[role][0].data && j < b->in.by[role][0].cols; j++)
-            put(&b->in.by[role][0], 2 * b->in.by[role][0].cols + j, 0);
+            matrix_put(&b->in.by[role][0], 2 * b->in.by[role][0].cols + j, 0);
     expect_finite(b);
 }
 
@@ -283,6 +284,26 @@ static void batch_of_two_works_and_of_one_is_refused(const struct variant *v, st
     assert_refused(b->term->check(b->options, &b->in, &err), &err, INVAR_ERROR_DATA, "samples");
 }
 
+/* what a term draws follows from the key; without a draw it changes no bit */
+static void the_key_changes_nothing_else(const struct variant *v, struct bench *b)
+{
+    const struct invar_term_value first = evaluate(b, 1, true);
+    struct bench again = like(b, v, INVAR_FLOAT64);
+    struct invar_term_call call = call_of(&again, 1, true);
+    struct invar_term_value value = {0};
+    struct invar_error err = {0};
+
+    call.key = (struct invar_term_key){77, 5};
+    assert_ok(invar_term_evaluate(again.term, call, &value, &err), &err);
+    expect_values(&again, &value, &first, 0);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < b->in.views; view++)
+            for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
+                expect(&again, "an element of the gradient", matrix_get(&again.gradient.by[role][view], i),
+                       matrix_get(&b->gradient.by[role][view], i), 0);
+    close_bench(&again);
+}
+
 /* one number that is none, anywhere in any input: a sentence that names the term, never a value */
 static void numbers_that_are_none_are_reported(const struct variant *v, struct bench *b)
 {
@@ -295,17 +316,16 @@ static void numbers_that_are_none_are_reported(const struct variant *v, struct b
             for (int64_t i = 0; i < 3 * size_of(x); i++) {
                 struct invar_error err = {0};
                 struct invar_term_value value = {0};
-                const double kept = get(x, i / 3);
-                put(x, i / 3, bad[i % 3]);
+                const double kept = matrix_get(x, i / 3);
+                matrix_put(x, i / 3, bad[i % 3]);
                 invar_scratch_reset(b->scratch);
-                if (b->term->evaluate(device, b->scratch, b->options, &b->in, 1, i % 2 ? &b->gradient : NULL, &value,
-                                      &err) &&
+                if (invar_term_evaluate(b->term, call_of(b, 1, i % 2), &value, &err) &&
                     invar_term_check_finite(b->term, &value, &err))
                     fail_msg("%s: %g in element %d of role %d, view %d gives the loss %g", b->label, bad[i % 3],
                              (int)(i / 3), role, view, value.loss);
                 if (err.code != INVAR_ERROR_NUMERIC || !strstr(err.message, v->term))
                     fail_msg("%s: %g gives \"%s\"", b->label, bad[i % 3], err.message);
-                put(x, i / 3, kept);
+                matrix_put(x, i / 3, kept);
             }
         }
 }
@@ -362,8 +382,8 @@ static void weight_scales_and_gradients_accumulate(const struct variant *v, stru
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views; view++)
             for (int64_t i = 0; i < size_of(&b->in.by[role][view]); i++)
-                expect(b, "a gradient of weight -3 and then 0.5", get(&twice.gradient.by[role][view], i),
-                       -2.5 * get(&b->gradient.by[role][view], i), 1e-12 * norm_of_gradient(b));
+                expect(b, "a gradient of weight -3 and then 0.5", matrix_get(&twice.gradient.by[role][view], i),
+                       -2.5 * matrix_get(&b->gradient.by[role][view], i), 1e-12 * norm_of_gradient(b));
     close_bench(&twice);
 }
 
@@ -385,7 +405,7 @@ static void constants_and_unread_roles_get_no_gradient(const struct variant *v, 
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; invar_role_is_constant((enum invar_role)role) && view < b->in.views; view++)
             for (int64_t i = 0; i < size_of(&b->gradient.by[role][view]); i++)
-                expect(b, "the gradient of a constant", get(&b->gradient.by[role][view], i), 0, 0);
+                expect(b, "the gradient of a constant", matrix_get(&b->gradient.by[role][view], i), 0, 0);
 }
 
 static void a_gradient_may_be_wanted_of_one_view_alone(const struct variant *v, struct bench *b)
@@ -399,8 +419,8 @@ static void a_gradient_may_be_wanted_of_one_view_alone(const struct variant *v, 
     evaluate(&one, 1, true);
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int64_t i = 0; i < size_of(&one.gradient.by[role][1]); i++)
-            expect(b, "the gradient of view 2", get(&one.gradient.by[role][1], i), get(&b->gradient.by[role][1], i),
-                   1e-13 * norm_of_gradient(b));
+            expect(b, "the gradient of view 2", matrix_get(&one.gradient.by[role][1], i),
+                   matrix_get(&b->gradient.by[role][1], i), 1e-13 * norm_of_gradient(b));
     close_bench(&one);
 }
 
@@ -449,6 +469,7 @@ static struct check checks[] = {
     CHECK(constants_and_unread_roles_get_no_gradient, INVAR_FLOAT32, 7, 5),
     CHECK(a_gradient_may_be_wanted_of_one_view_alone, INVAR_FLOAT64, 7, 5),
     CHECK(the_same_bits_come_out_again, INVAR_FLOAT32, 64, 32),
+    CHECK(the_key_changes_nothing_else, INVAR_FLOAT64, 7, 5),
     /* fewer samples than dimensions, where some terms go another way */
     CHECK(value_is_that_of_the_reference, INVAR_FLOAT64, 12, 40),
     CHECK(float32_gradient_is_that_of_float64, INVAR_FLOAT64, 12, 40),

@@ -39,7 +39,9 @@ static double entropy(const struct invar_matrix *z, const struct invar_matrix *d
     invar_options_default(term->options, options);
     assert_ok(invar_options_set(term->options, options, "beta=10", &err), &err);
     assert_ok(invar_options_set(term->options, options, "divide_by=none", &err), &err);
-    assert_ok(term->evaluate(device, scratch, options, &in, 1, &gradient, &value, &err), &err);
+    const struct invar_term_call call = {
+        .device = device, .scratch = scratch, .options = options, .in = &in, .weight = 1, .gradient = &gradient};
+    assert_ok(invar_term_evaluate(term, call, &value, &err), &err);
     free(options);
     return value.loss;
 }

@@ -77,19 +77,22 @@ static double slope(const char *yaml, int views, double nu)
         struct invar_matrix x = {.dtype = INVAR_FLOAT64, .rows = N, .cols = D};
         struct invar_random shared = invar_random_stream(5, INVAR_RANDOM_TEST, 0, 0, 0);
         struct invar_random own = invar_random_stream(5, INVAR_RANDOM_TEST, 1, (uint64_t)v, 0);
-        double *data = x.data = calloc(N * D, sizeof(double));
+        double *data = calloc(N * D, sizeof(double));
+        x.data = invar_device_alloc(device, N * D, sizeof *data, NULL);
         for (int i = 0; i < N * D; i++)
             data[i] = 1e-4 * (sqrt(1 - nu) * (double)invar_random_normal(&shared) +
                               sqrt(nu) * (double)invar_random_normal(&own));
+        invar_device_upload(device, x.data, data, N * D * sizeof *data);
+        free(data);
         in.by[INVAR_ROLE_Z][v] = x;
         gradient.by[INVAR_ROLE_Z][v] = x;
-        gradient.by[INVAR_ROLE_Z][v].data = calloc(N * D, sizeof(double));
+        gradient.by[INVAR_ROLE_Z][v].data = invar_device_alloc(device, N * D, sizeof(double), NULL);
     }
     assert_ok(invar_objective_evaluate(objective, device, &in, &gradient, &loss, NULL, &err), &err);
     for (int v = 0; v < views; v++) {
-        along += invar_dense_dot(device, &in.by[INVAR_ROLE_Z][v], &gradient.by[INVAR_ROLE_Z][v]);
-        free(in.by[INVAR_ROLE_Z][v].data);
-        free(gradient.by[INVAR_ROLE_Z][v].data);
+        along += FOUND(invar_dense_dot(device, &in.by[INVAR_ROLE_Z][v], &gradient.by[INVAR_ROLE_Z][v], 1, slot));
+        invar_device_free(device, in.by[INVAR_ROLE_Z][v].data);
+        invar_device_free(device, gradient.by[INVAR_ROLE_Z][v].data);
     }
     invar_objective_free(objective);
     return along;

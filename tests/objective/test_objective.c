@@ -13,8 +13,8 @@ static struct invar_array z[2];
 static int open_all(void **state)
 {
     (void)state;
-    device = invar_device_open("cpu", 2, NULL);
-    scratch = invar_scratch_create(NULL);
+    device = test_device_open(2, NULL);
+    scratch = invar_device_scratch_create(device, NULL);
     z[0] = test_golden_as("relic_hf", "z1", INVAR_FLOAT32);
     z[1] = test_golden_as("relic_hf", "z2", INVAR_FLOAT32);
     return device && scratch ? 0 : -1;

@@ -16,8 +16,7 @@ struct inputs {
 
 static struct invar_matrix make(enum invar_dtype dtype, int64_t n, int64_t d)
 {
-    return (struct invar_matrix){
-        .dtype = dtype, .rows = n, .cols = d, .data = calloc((size_t)(n * d), invar_dtype_size(dtype))};
+    return matrix_make(dtype, n, d);
 }
 
 /* two views in every role: a shared part, a part of each view, and a mean that columns differ in; exact in float32 */
@@ -33,7 +32,7 @@ static struct inputs draw(enum invar_dtype dtype, int64_t n, int64_t d, double m
             x.gradient.by[role][v] = make(dtype, n, d);
             for (int64_t i = 0; i < n * d; i++) {
                 const float noise = 0.8f * invar_random_normal(&shared) + 0.3f * invar_random_normal(&own);
-                put(&x.in.by[role][v], i, (double)(noise + (float)(mean * (double)(1 + i % d % 7))));
+                matrix_put(&x.in.by[role][v], i, (double)(noise + (float)(mean * (double)(1 + i % d % 7))));
             }
         }
     return x;
@@ -43,8 +42,8 @@ static void discard(struct inputs *x)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int v = 0; v < 2; v++) {
-            free(x->in.by[role][v].data);
-            free(x->gradient.by[role][v].data);
+            invar_device_free(device, x->in.by[role][v].data);
+            invar_device_free(device, x->gradient.by[role][v].data);
         }
 }
 
@@ -78,7 +77,7 @@ static double gradient_norm(const struct inputs *x)
 
     for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_T; role++)
         for (int v = 0; v < 2; v++)
-            sum += invar_dense_dot(device, &x->gradient.by[role][v], &x->gradient.by[role][v]);
+            sum += FOUND(invar_dense_dot(device, &x->gradient.by[role][v], &x->gradient.by[role][v], 1, slot));
     return sqrt(sum);
 }
 
@@ -90,7 +89,7 @@ static double gradient_distance(const struct inputs *x, const struct inputs *y)
         for (int v = 0; v < 2; v++) {
             const struct invar_matrix *a = &x->gradient.by[role][v], *b = &y->gradient.by[role][v];
             for (int64_t i = 0; i < a->rows * a->cols; i++)
-                sum += pow(get(a, i) - get(b, i), 2);
+                sum += pow(matrix_get(a, i) - matrix_get(b, i), 2);
         }
     return sqrt(sum);
 }
@@ -128,7 +127,9 @@ static void expect_reference(const char *name, const char *assignment, int64_t n
     invar_scratch_reset(scratch);
     invar_options_default(term->options, options);
     assert_ok(invar_options_set(term->options, options, assignment, &err), &err);
-    assert_ok(term->evaluate(device, scratch, options, &x.in, 1, NULL, &got, &err), &err);
+    const struct invar_term_call call = {
+        .device = device, .scratch = scratch, .options = options, .in = &x.in, .weight = 1, .gradient = NULL};
+    assert_ok(invar_term_evaluate(term, call, &got, &err), &err);
     assert_true(term->reference(options, &x.in, &expected));
     for (int k = 0; k < got.count; k++)
         assert_near(got.part[k].value, expected.part[k].value, 1e-12);
@@ -155,14 +156,14 @@ static void covariances_beside_a_dominant_column(void **state)
     for (int v = 0; v < 2; v++) {
         const struct invar_matrix *z = &narrow.in.by[INVAR_ROLE_Z][v];
         for (int64_t i = 0; i < z->rows; i++)
-            put(z, i * z->cols + 5, 1e4 * get(z, i * z->cols + 5));
+            matrix_put(z, i * z->cols + 5, 1e4 * matrix_get(z, i * z->cols + 5));
         invar_dense_copy(device, z, &wide.in.by[INVAR_ROLE_Z][v]);
     }
     assert_near(evaluate("covariance:", &narrow, NULL), evaluate("covariance:", &wide, NULL), 1e-5);
     for (int v = 0; v < 2; v++)
         for (int64_t i = 0; i < 24; i++) {
-            const double got = get(&narrow.gradient.by[INVAR_ROLE_Z][v], i * 96 + 5);
-            const double expected = get(&wide.gradient.by[INVAR_ROLE_Z][v], i * 96 + 5);
+            const double got = matrix_get(&narrow.gradient.by[INVAR_ROLE_Z][v], i * 96 + 5);
+            const double expected = matrix_get(&wide.gradient.by[INVAR_ROLE_Z][v], i * 96 + 5);
             assert_true(fabs(got - expected) <= 1e-5 * gradient_norm(&wide));
         }
     discard(&narrow);
@@ -196,7 +197,7 @@ static void collapse_all(struct inputs *x, enum collapse kind)
     for (int v = 0; v < 2; v++) {
         const struct invar_matrix *z = &x->in.by[INVAR_ROLE_Z][v];
         for (int64_t i = 0; i < z->rows * z->cols; i++)
-            put(z, i, collapsed(kind, i / z->cols, i % z->cols, get(z, i)));
+            matrix_put(z, i, collapsed(kind, i / z->cols, i % z->cols, matrix_get(z, i)));
     }
 }
 
@@ -413,7 +414,7 @@ static void values_that_are_not_finite_are_reported(void **state)
     (void)state;
     for (int k = 0; k < 2; k++) {
         for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_COUNT; role++)
-            put(&x.in.by[role][1], 17, bad[k]);
+            matrix_put(&x.in.by[role][1], 17, bad[k]);
         for (const char *const *yaml = every_term; *yaml; yaml++) {
             struct invar_error err = {0};
             struct invar_objective *objective = objective_of(*yaml, &err);

@@ -23,15 +23,16 @@ static const char *const objectives[] = {
     "denoising: {}",
 };
 
-static struct invar_matrix filled(struct invar_scratch *scratch, bool constant)
+static struct invar_matrix filled(struct invar_device *device, struct invar_scratch *scratch, bool constant)
 {
+    static float values[N * D];
     struct invar_random random = invar_random_stream(3, INVAR_RANDOM_TEST, 0, constant, 0);
     struct invar_error err = {0};
     struct invar_matrix x;
 
     assert_ok(invar_dense_take(scratch, INVAR_FLOAT32, N, D, &x, &err), &err);
-    for (int64_t i = 0; i < N * D; i++)
-        ((float *)x.data)[i] = invar_random_normal(&random);
+    invar_random_normals(&random, values, N * D);
+    invar_device_upload(device, x.data, values, sizeof values);
     return x;
 }
 
@@ -41,8 +42,9 @@ static size_t taken(const struct invar_objective *objective, const struct invar_
     static int64_t ids[N], partner[N];
     static double share[N];
     struct invar_error err = {0};
-    struct invar_device *device = invar_device_open("cpu", 1, &err);
-    struct invar_scratch *scratch = invar_scratch_create(&err), *matrices = invar_scratch_create(&err);
+    struct invar_device *device = test_device_open(1, &err);
+    struct invar_scratch *scratch = invar_device_scratch_create(device, &err);
+    struct invar_scratch *matrices = invar_device_scratch_create(device, &err);
     struct invar_embeddings in = *shapes, gradient = {.views = VIEWS, .targets = VIEWS};
     size_t most = 0;
 
@@ -57,17 +59,23 @@ static size_t taken(const struct invar_objective *objective, const struct invar_
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < VIEWS; view++)
             if (in.by[role][view].rows > 0) {
-                in.by[role][view] = filled(matrices, false);
+                in.by[role][view] = filled(device, matrices, false);
                 if (!invar_role_is_constant((enum invar_role)role))
-                    gradient.by[role][view] = filled(matrices, true);
+                    gradient.by[role][view] = filled(device, matrices, true);
             }
     for (int i = 0; i < invar_objective_count(objective); i++) {
-        struct invar_term_value value;
+        struct invar_ledger ledger;
+        struct invar_term_sum sum = {.ledger = &ledger};
+        const struct invar_term_call call = {.device = device,
+                                             .scratch = scratch,
+                                             .options = invar_objective_options(objective, i),
+                                             .in = &in,
+                                             .weight = 1,
+                                             .gradient = &gradient,
+                                             .sum = &sum};
+        assert_ok(invar_ledger_take(device, matrices, INVAR_MAX_PARTS, &ledger, &err), &err);
         invar_scratch_reset(scratch);
-        assert_ok(
-            invar_objective_term(objective, i)
-                ->evaluate(device, scratch, invar_objective_options(objective, i), &in, 1, &gradient, &value, &err),
-            &err);
+        assert_ok(invar_objective_term(objective, i)->evaluate(&call, &err), &err);
         most = invar_scratch_used(scratch) > most ? invar_scratch_used(scratch) : most;
     }
     invar_scratch_free(scratch);

@@ -107,7 +107,7 @@ static void pca_finds_the_axes(void **state)
 {
     (void)state;
     struct invar_error err = {0};
-    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    struct invar_device *device = test_device_open(1, &err);
     /* Along (3, 4) / 5 by -2, -1, 0, 3 and across it by 1, -1, -1, 1, both about their means. */
     const double along[4] = {-2, -1, 0, 3}, across[4] = {0.5, -0.5, -0.5, 0.5};
     float points[4 * 2], scores[4 * 3];

@@ -26,7 +26,8 @@ static double forward(struct invar_trainer *trainer, bool perturb)
 {
     struct invar_error err = {0};
 
-    memcpy(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    invar_device_upload(trainer->device, trainer->input, trainer->host_views,
+                        (size_t)trainer->input_size * sizeof(float));
     if (perturb)
         assert_ok(invar_adversary_perturb(trainer, &err), &err);
     assert_ok(invar_chain_forward(trainer, &err), &err);
@@ -42,21 +43,36 @@ static double forward(struct invar_trainer *trainer, bool perturb)
     return ascended;
 }
 
-/* Difference of the loss along a direction of x, through everything that lies between. */
+/* Between the host and x, which lies on the device or there too. */
+static void copy(struct invar_trainer *trainer, bool on_device, float *to, const float *from, size_t bytes, bool into_x)
+{
+    if (!on_device)
+        memcpy(to, from, bytes);
+    else if (into_x)
+        invar_device_upload(trainer->device, to, from, bytes);
+    else
+        invar_device_download(trainer->device, to, from, bytes);
+}
+
+/* x: weights of the device, with perturb, or views of the host. Difference of the loss along a direction of x, through
+ * everything that lies between. */
 static double slope(struct invar_trainer *trainer, bool perturb, float *x, const double *direction, int64_t count,
                     double step)
 {
-    float *from = calloc((size_t)count, sizeof *from);
+    const size_t bytes = (size_t)count * sizeof *x;
+    float *from = malloc(bytes), *moved = malloc(bytes);
     double loss[2];
 
-    memcpy(from, x, (size_t)count * sizeof *from);
+    copy(trainer, perturb, from, x, bytes, false);
     for (int side = 0; side < 2; side++) {
         for (int64_t i = 0; i < count; i++)
-            x[i] = (float)((double)from[i] + (side ? step : -step) * direction[i]);
+            moved[i] = (float)((double)from[i] + (side ? step : -step) * direction[i]);
+        copy(trainer, perturb, x, moved, bytes, true);
         loss[side] = forward(trainer, perturb);
     }
-    memcpy(x, from, (size_t)count * sizeof *from);
+    copy(trainer, perturb, x, from, bytes, true);
     free(from);
+    free(moved);
     return (loss[1] - loss[0]) / (2 * step);
 }
 
@@ -85,12 +101,14 @@ static void check(const char *what, struct invar_trainer *trainer, bool perturb,
     free(direction);
 }
 
-static double *widened(const float *x, int64_t count, double factor)
+static double *widened(struct invar_device *device, const float *x, int64_t count, double factor)
 {
     double *out = calloc((size_t)count, sizeof *out);
+    float *copy = test_device_copy(device, x, count);
 
     for (int64_t i = 0; i < count; i++)
-        out[i] = factor * (double)x[i];
+        out[i] = factor * (double)copy[i];
+    free(copy);
     return out;
 }
 
@@ -109,14 +127,14 @@ static void check_gradients(const char *what, const char *const *overrides, int 
         assert_ok(invar_adversary_backward_apart(trainer, &err), &err);
     else
         assert_ok(invar_chain_backward(trainer, &err) && invar_adversary_backward(trainer, &err), &err);
-    double *by_weights = widened(generator->weights->gradients, weights, -1);
-    double *by_input = widened(invar_plan_input_gradient(trainer->nets[INVAR_NET_ENCODER].plan), inputs, 1);
+    double *by_weights = widened(t.device, generator->weights->gradients, weights, -1);
+    double *by_input = widened(t.device, invar_plan_input_gradient(trainer->nets[INVAR_NET_ENCODER].plan), inputs, 1);
     check(what, trainer, true, generator->weights->parameters, by_weights, weights, 3e-4);
 
     /* the input as it is, perturbed, moved by hand */
-    memcpy(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    invar_device_upload(t.device, trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
     assert_ok(invar_adversary_perturb(trainer, &err), &err);
-    memcpy(trainer->host_views, trainer->input, (size_t)trainer->input_size * sizeof(float));
+    invar_device_download(t.device, trainer->host_views, trainer->input, (size_t)trainer->input_size * sizeof(float));
     /* a target is a constant to the gradient, and moves with the clean view */
     const int64_t from = trainer->recipe->target.enabled ? inputs / 2 : 0;
     check(what, trainer, false, trainer->host_views + from, by_input + from, inputs - from, 3e-3);
@@ -169,8 +187,8 @@ static void test_apart(void **state)
             sizes[k] = weights[k]->net->trained_count;
         encoder[i] = malloc((size_t)sizes[0] * sizeof(float));
         generator[i] = malloc((size_t)sizes[1] * sizeof(float));
-        memcpy(encoder[i], weights[0]->gradients, (size_t)sizes[0] * sizeof(float));
-        memcpy(generator[i], weights[1]->gradients, (size_t)sizes[1] * sizeof(float));
+        invar_device_download(t.device, encoder[i], weights[0]->gradients, (size_t)sizes[0] * sizeof(float));
+        invar_device_download(t.device, generator[i], weights[1]->gradients, (size_t)sizes[1] * sizeof(float));
         invar_trainer_free(trainer);
         training_close(&t);
     }
@@ -202,10 +220,11 @@ static void test_clean_views(void **state)
     assert_ok(invar_view_maker_plain(trainer->maker, trainer->samples, trainer->batch, plain, &err), &err);
     assert_memory_equal(trainer->host_views, plain, size * sizeof *plain);
     assert_memory_equal(trainer->host_views + size, plain, size * sizeof *plain);
-    assert_memory_equal(trainer->input, plain, size * sizeof *plain);
+    assert_true(test_device_holds(t.device, trainer->input, plain, size * sizeof *plain));
     assert_near(invar_perturbation_rms(trainer->perturbation), 0.2, 1e-6);
-    for (size_t i = 0; i < size; i++)
-        assert_near(trainer->input[size + i] - plain[i], invar_perturbation_delta(trainer->perturbation)[i], 1e-6);
+    for (int64_t i = 0; i < (int64_t)size; i++)
+        assert_near(test_device_at(t.device, trainer->input, (int64_t)size + i) - plain[i],
+                    test_device_at(t.device, invar_perturbation_delta(trainer->perturbation), i), 1e-6);
     free(plain);
     invar_trainer_free(trainer);
     training_close(&t);
@@ -223,12 +242,12 @@ static void test_noise(void **state)
     (void)state;
     assert_null(trainer->nets[INVAR_NET_GENERATOR].net);
     forward(trainer, true);
-    memcpy(first, invar_perturbation_delta(trainer->perturbation), bytes);
+    invar_device_download(t.device, first, invar_perturbation_delta(trainer->perturbation), bytes);
     forward(trainer, true);
-    assert_memory_equal(first, invar_perturbation_delta(trainer->perturbation), bytes);
+    assert_true(test_device_holds(t.device, invar_perturbation_delta(trainer->perturbation), first, bytes));
     trainer->step += trainer->steps_per_epoch;
     forward(trainer, true);
-    assert_memory_not_equal(first, invar_perturbation_delta(trainer->perturbation), bytes);
+    assert_false(test_device_holds(t.device, invar_perturbation_delta(trainer->perturbation), first, bytes));
     free(first);
     invar_trainer_free(trainer);
     training_close(&t);
@@ -249,17 +268,20 @@ static void test_nothing_and_nan(void **state)
 
     (void)state;
     assert_string_equal(net->parameters[net->parameter_count - 2].name, "out.weight");
-    memset(out, 0, (size_t)count * sizeof *out);
+    invar_device_fill(t.device, out, count, 0);
     forward(trainer, true);
-    assert_memory_equal(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    assert_true(
+        test_device_holds(t.device, trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float)));
     assert_ok(invar_chain_backward(trainer, &err), &err);
     assert_ok(invar_adversary_backward(trainer, &err), &err);
     for (int64_t i = 0; i < net->trained_count; i++)
-        assert_true(generator->weights->gradients[i] == 0);
-    out[0] = NAN;
+        assert_true(test_device_at(t.device, generator->weights->gradients, i) == 0);
+    const float bad = NAN;
+    invar_device_upload(t.device, out, &bad, sizeof bad);
     assert_refused(invar_trainer_step(trainer, &record, &err), &err, INVAR_ERROR_NUMERIC,
                    "out.weight of the generator");
-    assert_memory_equal(trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
+    assert_true(
+        test_device_holds(t.device, trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float)));
     invar_trainer_free(trainer);
     training_close(&t);
 }
@@ -335,10 +357,10 @@ static void test_reports(void **state)
     const struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
     float *before = malloc((size_t)generator->net->trained_count * sizeof *before);
     struct invar_trainer_plan plan;
-    memcpy(before, generator->weights->parameters, (size_t)generator->net->trained_count * sizeof *before);
+    const size_t bytes = (size_t)generator->net->trained_count * sizeof *before;
+    invar_device_download(t.device, before, generator->weights->parameters, bytes);
     assert_ok(invar_trainer_run(trainer, &err), &err);
-    assert_memory_not_equal(before, generator->weights->parameters,
-                            (size_t)generator->net->trained_count * sizeof *before);
+    assert_false(test_device_holds(t.device, generator->weights->parameters, before, bytes));
     assert_near(training_metric(&w.last, "perturbation_rms"), 0.3, 1e-5);
     assert_true(training_metric(&w.last, "generator_gradient_norm") > 0);
     assert_true(training_metric(&w.last, "loss/reconstruction") > 0);

@@ -39,11 +39,12 @@ static void softmax(const float *h, const float *weight, const float *bias, int6
 static double by_hand(const struct invar_trainer *trainer, const float *parameters, double *gradient)
 {
     const int64_t width = trainer->nets[INVAR_NET_ENCODER].width, rows = trainer->global_rows;
+    float *outputs = test_device_copy(trainer->device, trainer->nets[INVAR_NET_ENCODER].output, rows * width);
     double loss = 0, p[CLASSES];
 
     memset(gradient, 0, (size_t)(CLASSES * (width + 1)) * sizeof *gradient);
     for (int64_t i = 0; i < rows; i++) {
-        const float *h = trainer->nets[INVAR_NET_ENCODER].output + i * width;
+        const float *h = outputs + i * width;
         const int64_t label = trainer->samples[i % trainer->batch].label;
         softmax(h, parameters, parameters + CLASSES * width, width, p);
         loss -= log(p[label]) / (double)rows;
@@ -54,6 +55,7 @@ static double by_hand(const struct invar_trainer *trainer, const float *paramete
             gradient[CLASSES * width + c] += d;
         }
     }
+    free(outputs);
     return loss;
 }
 
@@ -73,12 +75,13 @@ static void test_update(void **state)
     double *gradient = malloc(count * sizeof *gradient);
     assert_int_equal(count, CLASSES * (trainer->nets[INVAR_NET_ENCODER].width + 1));
     for (int step = 0; step < 5; step++) {
-        memcpy(before, n->weights->parameters, count * sizeof *before);
+        invar_device_download(t.device, before, n->weights->parameters, count * sizeof *before);
         assert_ok(invar_trainer_step(trainer, &record, &err), &err);
         assert_near(trainer->classifier_loss, by_hand(trainer, before, gradient), 1e-5);
         const double rate = 0.5 * trainer->rate / trainer->peak;
         for (size_t i = 0; i < count; i++)
-            assert_near(n->weights->parameters[i], before[i] - rate * (gradient[i] + 0.01 * before[i]), 1e-5);
+            assert_near(test_device_at(t.device, n->weights->parameters, (int64_t)i),
+                        before[i] - rate * (gradient[i] + 0.01 * before[i]), 1e-5);
     }
     free(before);
     free(gradient);
@@ -179,7 +182,8 @@ static void test_not_finite(void **state)
 
     (void)state;
     struct invar_trainer *trainer = start(&t, overrides, 1);
-    trainer->nets[INVAR_NET_CLASSIFIER].weights->parameters[3] = NAN;
+    const float bad = NAN;
+    invar_device_upload(t.device, trainer->nets[INVAR_NET_CLASSIFIER].weights->parameters + 3, &bad, sizeof bad);
     assert_refused(invar_trainer_step(trainer, &record, &err), &err, INVAR_ERROR_NUMERIC, "of the classifier");
     invar_trainer_free(trainer);
     training_close(&t);

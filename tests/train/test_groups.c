@@ -70,7 +70,7 @@ static void test_groups_are_those_of_the_samples(void **state)
             const struct invar_matrix *z = &trainer->embeddings.by[INVAR_ROLE_Z][v];
             assert_true(z->rows == 32 && z->cols == 8);
             for (int i = 0; i < 32 * 8; i++)
-                values[v][i] = (double)((const float *)z->data)[i];
+                values[v][i] = (double)test_device_at(t.device, z->data, i);
             wide.by[INVAR_ROLE_Z][v] = (struct invar_matrix){INVAR_FLOAT64, 32, 8, values[v]};
         }
         wide.groups = groups;

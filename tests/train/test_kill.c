@@ -20,7 +20,7 @@ static pid_t train_in_child(const char *name)
 
     if (child == 0) {
         struct invar_error err = {0};
-        shared.device = invar_device_open("cpu", 1, &err);
+        shared.device = test_device_open(1, &err);
         bool ok = shared.device && training_run(&shared, name, true, NULL, NULL, NULL, &err);
         if (!ok)
             fprintf(stderr, "%s\n", err.message);

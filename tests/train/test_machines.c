@@ -12,7 +12,7 @@ static void test_machine(void **state)
     struct invar_error err = {0};
     struct invar_machine machine;
     struct invar_text text = {0};
-    struct invar_device *device = invar_device_open("cpu", 3, &err);
+    struct invar_device *device = test_device_open(3, &err);
 
     (void)state;
     assert_ok(device, &err);
@@ -85,7 +85,7 @@ static void go_on(struct training *t, int threads, bool resume, bool whole)
     volatile sig_atomic_t stop = 0;
 
     invar_device_close(t->device);
-    t->device = invar_device_open("cpu", threads, &err);
+    t->device = test_device_open(threads, &err);
     assert_ok(t->device, &err);
     const bool ok =
         training_run(t, "run", resume, whole ? NULL : &stop, whole ? NULL : stop_at, (void *)(uintptr_t)&stop, &err);

@@ -50,8 +50,12 @@ static double loss_at(struct invar_trainer *trainer, const float *from, const do
 {
     const struct invar_weights *w = trainer->nets[INVAR_NET_ENCODER].weights;
 
+    float *moved = malloc((size_t)w->net->trained_count * sizeof *moved);
+
     for (int64_t i = 0; i < w->net->trained_count; i++)
-        w->parameters[i] = (float)((double)from[i] + step * direction[i]);
+        moved[i] = (float)((double)from[i] + step * direction[i]);
+    invar_device_upload(trainer->device, w->parameters, moved, (size_t)w->net->trained_count * sizeof *moved);
+    free(moved);
     return forward(trainer);
 }
 
@@ -82,9 +86,9 @@ static void test_gradient(void **state)
         forward(trainer);
         assert_ok(invar_chain_backward(trainer, &err), &err);
         for (size_t i = 0; i < count; i++) {
-            from[i] = n->weights->parameters[i];
-            gradient[i] = (double)n->weights->gradients[i];
-            local[i] = (double)trainer->local.weights->gradients[i];
+            from[i] = test_device_at(t.device, n->weights->parameters, (int64_t)i);
+            gradient[i] = (double)test_device_at(t.device, n->weights->gradients, (int64_t)i);
+            local[i] = (double)test_device_at(t.device, trainer->local.weights->gradients, (int64_t)i);
             squares += gradient[i] * gradient[i];
             local_squares += local[i] * local[i];
             both_ways += gradient[i] * local[i];
@@ -186,12 +190,13 @@ static void test_gradients_add_up(void **state)
     assert_ok(invar_trainer_step(trainer, &record, &err), &err);
     forward(trainer);
     assert_ok(invar_chain_backward(trainer, &err), &err);
-    memcpy(sum, n->weights->gradients, (size_t)count * sizeof *sum);
+    invar_device_download(t.device, sum, n->weights->gradients, (size_t)count * sizeof *sum);
     forward(trainer);
     assert_ok(invar_plan_backward(head->plan, head->output_gradient, &err), &err);
     assert_ok(invar_plan_backward(n->plan, invar_plan_input_gradient(head->plan), &err), &err);
     for (int64_t i = 0; i < count; i++)
-        assert_true(sum[i] == n->weights->gradients[i] + trainer->local.weights->gradients[i]);
+        assert_true(sum[i] == test_device_at(t.device, n->weights->gradients, i) +
+                                  test_device_at(t.device, trainer->local.weights->gradients, i));
     free(sum);
     invar_trainer_free(trainer);
     training_close(&t);
@@ -215,8 +220,9 @@ static void test_statistics(void **state)
             const struct invar_weights *w = trainer->nets[i].weights;
             assert_in_range(w->net->statistic_count, 1, 256);
             for (int64_t k = 0; k < w->net->statistic_count && with; k++)
-                assert_near(w->statistics[k], kept[i][k], 1e-6 * (1 + fabs((double)kept[i][k])));
-            memcpy(kept[i], w->statistics, (size_t)w->net->statistic_count * sizeof(float));
+                assert_near(test_device_at(t.device, w->statistics, k), kept[i][k],
+                            1e-6 * (1 + fabs((double)kept[i][k])));
+            invar_device_download(t.device, kept[i], w->statistics, (size_t)w->net->statistic_count * sizeof(float));
         }
         invar_trainer_free(trainer);
         training_close(&t);

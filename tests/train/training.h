@@ -87,7 +87,7 @@ static inline bool training_use_bfloat16(void)
 {
     struct invar_error err = {0};
     enum invar_precision used;
-    struct invar_device *device = invar_device_open("cpu", 1, &err);
+    struct invar_device *device = test_device_open(1, &err);
     const bool has = device && invar_device_precision(device, INVAR_PRECISION_BFLOAT16, &used, &err);
 
     print_message("once more in bfloat16: %s\n", has ? invar_device_describe(device) : err.message);
@@ -134,7 +134,7 @@ static inline void training_open(struct training *t, const char *const *override
         fail_msg("%s", err.message);
     if (t->no_device)
         return;
-    t->device = invar_device_open("cpu", t->threads ? t->threads : 1, &err);
+    t->device = test_device_open(t->threads ? t->threads : 1, &err);
     if (!t->device)
         fail_msg("%s", err.message);
 }

@@ -7,16 +7,15 @@
 
 /* vectors.c */
 void invar_cpu_fill(struct invar_device *device, float *x, int64_t count, float value);
-double invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count);
+void invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot);
 void invar_cpu_scale(struct invar_device *device, float *x, int64_t count, double factor);
 void invar_cpu_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count);
 void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count);
-void invar_cpu_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                   double momentum, bool nesterov, double decay, bool first);
-void invar_cpu_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                        double momentum, double decay, double scale);
-void invar_cpu_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count, double lr,
-                    double beta1, double beta2, double epsilon, double decay, int64_t step);
+void invar_cpu_decide(struct invar_device *device, const double *slots, int count, const double *squares, double limit,
+                      double *scalars);
+void invar_cpu_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count);
+void invar_cpu_update(struct invar_device *device, const struct invar_update *update);
+void invar_cpu_segment_squares(struct invar_device *device, const struct invar_update *update, const double *decay);
 
 /* plan.c */
 struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,

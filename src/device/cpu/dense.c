@@ -177,37 +177,22 @@ void cpu_dense_symmetrise(struct invar_device *device, const struct invar_matrix
         symmetrise_f64(threads, x->data, x->rows);
 }
 
-double cpu_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b)
+void cpu_dense_dot(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                   double factor, double *slot)
 {
     const int threads = invar_device_threads(device);
-    return is_f32(a) ? dot_f32(threads, a->data, b->data, count_of(a))
-                     : dot_f64(threads, a->data, b->data, count_of(a));
+    *slot += factor * (is_f32(a) ? dot_f32(threads, a->data, b->data, count_of(a))
+                                 : dot_f64(threads, a->data, b->data, count_of(a)));
 }
 
-double cpu_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
-                          double scale, const struct invar_matrix *da, const struct invar_matrix *db)
+void cpu_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
+                        double scale, const struct invar_matrix *da, const struct invar_matrix *db, double factor,
+                        double *slot)
 {
     const int threads = invar_device_threads(device);
     void *by_a = da ? da->data : NULL, *by_b = db ? db->data : NULL;
-    return is_f32(a) ? distance_f32(threads, a->data, b->data, scale, by_a, by_b, count_of(a))
-                     : distance_f64(threads, a->data, b->data, scale, by_a, by_b, count_of(a));
-}
-
-void cpu_dense_diagonal(struct invar_device *device, const struct invar_matrix *x, double *out)
-{
-    (void)device;
-    for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        out[i] = is_f32(x) ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
-}
-
-void cpu_dense_set_diagonal(struct invar_device *device, const struct invar_matrix *x, const double *values)
-{
-    (void)device;
-    for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        if (is_f32(x))
-            ((float *)x->data)[at] = (float)values[i];
-        else
-            ((double *)x->data)[at] = values[i];
+    *slot += factor * (is_f32(a) ? distance_f32(threads, a->data, b->data, scale, by_a, by_b, count_of(a))
+                                 : distance_f64(threads, a->data, b->data, scale, by_a, by_b, count_of(a)));
 }
 
 void cpu_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
@@ -231,8 +216,8 @@ void cpu_dense_normalise_backward(struct invar_device *device, const struct inva
 }
 
 bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
-                        const struct invar_dense_contrast *how, const struct invar_matrix *logits, double *contrast,
-                        double *divergence, struct invar_error *err)
+                        const struct invar_dense_contrast *how, const struct invar_matrix *logits,
+                        struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
     const size_t parts = (size_t)threads * (size_t)how->count;
@@ -249,36 +234,10 @@ bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scrat
         contrast_f32(threads, how, logits, work, sums, pointers, values);
     else
         contrast_f64(threads, how, logits, work, sums, pointers, values);
-    *contrast = values[0];
-    *divergence = values[1];
-    return true;
-}
-
-bool cpu_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
-                           int64_t count, int64_t *index, int64_t *groups, struct invar_error *err)
-{
-    size_t slots = 2;
-    int64_t known = 0;
-
-    (void)device;
-    while (slots < 2 * (size_t)count)
-        slots *= 2;
-    int64_t *table = invar_scratch_take(scratch, slots, sizeof *table, err); /* a sample of each id, -1: free */
-    if (!table)
-        return false;
-    memset(table, -1, slots * sizeof *table);
-    for (int64_t i = 0; i < count; i++) {
-        size_t at = (size_t)(((uint64_t)ids[i] * 0x9e3779b97f4a7c15u) >> 32) & (slots - 1);
-        while (table[at] >= 0 && ids[table[at]] != ids[i])
-            at = (at + 1) & (slots - 1);
-        if (table[at] < 0) {
-            table[at] = i;
-            index[i] = known++;
-        } else {
-            index[i] = index[table[at]];
-        }
-    }
-    *groups = known;
+    if (how->contrast_slot)
+        *how->contrast_slot += how->contrast_factor * values[0];
+    if (how->divergence_slot)
+        *how->divergence_slot += how->divergence_factor * values[1];
     return true;
 }
 
@@ -391,23 +350,24 @@ INVAR_CLONES static void pair_gradient_row(double *row, const double *inverse, i
 }
 
 bool cpu_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *gram,
-                           double scale, double *out, struct invar_error *err)
+                           double scale, double factor, double *slot, struct invar_error *err)
 {
     const int threads = invar_device_threads(device);
     const int64_t n = gram->rows;
-    double *x = gram->data;
+    double *x = gram->data, sum = 0;
 
     double *squares = invar_scratch_take(scratch, (size_t)n, sizeof *squares, err);
     double *inverse = invar_scratch_take(scratch, (size_t)n, sizeof *inverse, err);
     if (!squares || !inverse)
         return false;
-    cpu_dense_diagonal(device, gram, squares);
+    for (int64_t i = 0; i < n; i++)
+        squares[i] = x[i * (n + 1)];
 #pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
     for (int64_t i = 0; i < n; i++)
         inverse[i] = 1 / pair_row(x + i * n, squares, i, n, scale);
-    *out = 0;
     for (int64_t i = 0; i < n; i++)
-        *out -= log(inverse[i] * (double)n);
+        sum -= log(inverse[i] * (double)n);
+    *slot += factor * sum;
 #pragma omp parallel for num_threads(threads) if (n * n > SMALL_WORK)
     for (int64_t i = 0; i < n; i++)
         pair_gradient_row(x + i * n, inverse, i, n, scale);

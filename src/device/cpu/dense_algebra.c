@@ -100,7 +100,14 @@ void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, c
         }
 }
 
-bool cpu_dense_cholesky(struct invar_device *device, const struct invar_matrix *a, struct invar_error *err)
+/* L of a matrix that has none */
+static void spoil(double *x, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        x[i] = (double)NAN;
+}
+
+void cpu_dense_cholesky(struct invar_device *device, const struct invar_matrix *a)
 {
     const int64_t n = a->rows;
     double *x = a->data;
@@ -109,15 +116,13 @@ bool cpu_dense_cholesky(struct invar_device *device, const struct invar_matrix *
     /* the upper triangle by columns is the lower one by rows */
     const lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'U', (lapack_int)n, x, (lapack_int)n);
     for (int64_t i = 0; i < n; i++) {
-        if (info != 0 || !(x[i * n + i] > 0) || isinf(x[i * n + i]))
-            return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                                   "the Cholesky factorisation of a %lld x %lld matrix failed: it is not positive "
-                                   "definite, or holds NaN or Inf",
-                                   (long long)n, (long long)n);
+        if (info != 0 || !(x[i * n + i] > 0) || isinf(x[i * n + i])) {
+            spoil(x, n * n);
+            return;
+        }
         for (int64_t j = i + 1; j < n; j++)
             x[i * n + j] = 0;
     }
-    return true;
 }
 
 /* Each thread solves for columns (or, from the right, rows) of its own. */

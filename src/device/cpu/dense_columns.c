@@ -24,7 +24,7 @@ static void add(const struct invar_matrix *x, int64_t at, double value)
 struct job {
     const struct invar_matrix *z, *x, *mask, *dz;
     int64_t first;
-    double scale;
+    double scale; /* over how many numbers are compared */
     double (*row)(const struct job *job, int64_t i);
 };
 
@@ -57,7 +57,16 @@ static double bernoulli_row(const struct job *job, int64_t i)
     return sum;
 }
 
-static double run(struct invar_device *device, const struct job *job)
+static double mask_row(const struct job *job, int64_t i)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < job->x->cols; j++)
+        sum += get(job->mask, i * job->x->cols + j);
+    return sum;
+}
+
+static double sum_rows(struct invar_device *device, const struct job *job)
 {
     const int threads = invar_device_threads(device);
     const int64_t rows = job->z->rows;
@@ -72,22 +81,39 @@ static double run(struct invar_device *device, const struct job *job)
     return sum;
 }
 
+/* Without a mask all numbers are compared; a mask of zeros alone leaves nothing to divide, a NaN stays one. */
+static double compared(struct invar_device *device, struct job job)
+{
+    if (!job.mask)
+        return (double)job.x->rows * (double)job.x->cols;
+    job.row = mask_row;
+    const double count = sum_rows(device, &job);
+    return count < 1 ? 1 : count;
+}
+
+static double mean_of(struct invar_device *device, struct job job)
+{
+    const double count = compared(device, job);
+
+    job.scale /= count;
+    return sum_rows(device, &job) / count;
+}
+
 static const struct invar_matrix *wanted(const struct invar_matrix *dz)
 {
     return dz && dz->data ? dz : NULL;
 }
 
-double cpu_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
-                                  const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
-                                  const struct invar_matrix *dz)
+void cpu_dense_columns_distance(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                const struct invar_matrix *x, const struct invar_matrix *mask, double scale,
+                                const struct invar_matrix *dz, double factor, double *slot)
 {
-    const struct job job = {z, x, mask, wanted(dz), first, scale, square_row};
-    return run(device, &job);
+    *slot += factor * mean_of(device, (struct job){z, x, mask, wanted(dz), first, scale, square_row});
 }
 
-double cpu_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
-                                   const struct invar_matrix *m, double scale, const struct invar_matrix *dz)
+void cpu_dense_columns_bernoulli(struct invar_device *device, const struct invar_matrix *z, int64_t first,
+                                 const struct invar_matrix *m, double scale, const struct invar_matrix *dz,
+                                 double factor, double *slot)
 {
-    const struct job job = {z, m, NULL, wanted(dz), first, scale, bernoulli_row};
-    return run(device, &job);
+    *slot += factor * mean_of(device, (struct job){z, m, NULL, wanted(dz), first, scale, bernoulli_row});
 }

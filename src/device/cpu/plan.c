@@ -139,7 +139,7 @@ void invar_cpu_plan_free(struct invar_plan *base)
     invar_free(plan->buffers);
     invar_free(plan->operations);
     invar_free(plan->bindings);
-    invar_free(plan->workspace);
+    invar_device_free(plan->base.device, plan->workspace);
     invar_free(plan->seen);
     invar_free(plan);
 }

@@ -93,7 +93,7 @@ bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err)
             plan->workspace_bytes = end;
     }
     bool planning = plan->base.device->planning;
-    plan->workspace = planning ? NULL : invar_alloc(plan->workspace_bytes + 1, 1, err);
+    plan->workspace = planning ? NULL : invar_device_alloc(plan->base.device, plan->workspace_bytes + 1, 1, err);
     for (int i = 0; plan->workspace && i < count; i++)
         order[i]->data = plan->workspace + order[i]->offset;
     invar_free(order);

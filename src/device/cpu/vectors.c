@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Vector operations of the cpu: optimiser steps and target updates. Elementwise, so any number of threads gives the
-   same bits; the one reduction sums fixed blocks in a fixed order. */
+/* Vector operations of the cpu: gradients, target networks, and the optimisers' kernels over whole nets. Elementwise,
+   so any number of threads gives the same bits; reductions sum fixed blocks in a fixed order. */
 #include "device/cpu/cpu.h"
 
 #include "base/clones.h"
@@ -8,6 +8,7 @@
 #include <math.h>
 
 #define SMALL_WORK 8192 /* numbers below which threads cost more than they bring */
+#define BLOCKS 512      /* parts of a sum, whatever the number of threads */
 #define LINE 16         /* numbers of a cache line, which no two threads write */
 
 /* Threads take one share each. */
@@ -48,9 +49,8 @@ INVAR_CLONES static double sum_squares(const float *x, int64_t from, int64_t to)
     return sum;
 }
 
-double invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count)
+void invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot)
 {
-    enum { BLOCKS = 512 };
     const int shares = share_count(device, count);
     double partial[BLOCKS];
     EACH_SHARE(k, shares)
@@ -59,7 +59,7 @@ double invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_
     double total = 0.0;
     for (int block = 0; block < BLOCKS; block++)
         total += partial[block];
-    return total;
+    *slot += factor * total;
 }
 
 INVAR_CLONES static void scale(float *x, int64_t from, int64_t to, float f)
@@ -104,83 +104,77 @@ void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, doubl
     lerp(x, y, share_start(k, shares, count), share_start(k + 1, shares, count), (float)m, (float)(1.0 - m));
 }
 
-/* A step: rates and decays in float, as the loops take them. */
-struct sgd {
-    float rate, keep, decay, ahead, direct;
-};
-
-INVAR_CLONES static void sgd(float *p, const float *g, float *buffer, int64_t from, int64_t to, struct sgd s)
+void invar_cpu_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count)
 {
-#pragma omp simd
-    for (int64_t i = from; i < to; i++) {
-        const float u = g[i] + s.decay * p[i];
-        buffer[i] = s.keep * buffer[i] + u;
-        p[i] -= s.rate * (s.direct * u + s.ahead * buffer[i]);
-    }
+    if (scalars[INVAR_SCALAR_GO] == 1)
+        invar_cpu_lerp(device, x, y, scalars[INVAR_SCALAR_FOLLOW], count);
 }
 
-void invar_cpu_sgd(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                   double momentum, bool nesterov, double decay, bool first)
+void invar_cpu_decide(struct invar_device *device, const double *slots, int count, const double *squares, double limit,
+                      double *scalars)
+{
+    const double norm = sqrt(*squares);
+    bool finite = true;
+
+    (void)device;
+    for (int i = 0; i < count; i++)
+        finite = finite && isfinite(slots[i]);
+    scalars[INVAR_SCALAR_GO] = finite ? 1 : 0;
+    scalars[INVAR_SCALAR_CLIP] = limit > 0 && norm > limit ? limit / norm : 1;
+}
+
+/* What a share of the vector has of a segment. */
+static void update_part(const struct invar_update *u, int segment, int64_t from, int64_t to)
+{
+    const struct invar_segment *s = &u->segments[segment];
+    const int64_t first = from > s->offset ? from : s->offset;
+    const int64_t last = to < s->offset + s->count ? to : s->offset + s->count;
+    if (first < last)
+        u->kernel(u, segment, first, last);
+}
+
+void invar_cpu_update(struct invar_device *device, const struct invar_update *u)
+{
+    if (u->count == 0 || u->scalars[INVAR_SCALAR_GO] != 1)
+        return;
+    const struct invar_segment *last = &u->segments[u->count - 1];
+    const int64_t start = u->segments[0].offset, count = last->offset + last->count - start;
+    const int shares = share_count(device, count);
+    EACH_SHARE(k, shares)
+    for (int s = 0; s < u->count; s++)
+        update_part(u, s, start + share_start(k, shares, count), start + share_start(k + 1, shares, count));
+}
+
+INVAR_CLONES static double sum_squares_of_both(const float *x, const float *y, float f, int64_t from, int64_t to)
+{
+    double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = from; i < to; i++) {
+        const float both = x[i] + f * y[i];
+        sum += (double)both * (double)both;
+    }
+    return sum;
+}
+
+static double squares_of_both(struct invar_device *device, const float *x, const float *y, float f, int64_t count)
 {
     const int shares = share_count(device, count);
-    const struct sgd s = {.rate = (float)lr,
-                          .keep = first ? 0.0f : (float)momentum,
-                          .decay = (float)decay,
-                          .ahead = nesterov ? (float)momentum : 1.0f,
-                          .direct = nesterov ? 1.0f : 0.0f};
+    double partial[BLOCKS];
     EACH_SHARE(k, shares)
-    sgd(p, g, buffer, share_start(k, shares, count), share_start(k + 1, shares, count), s);
+    for (int block = BLOCKS * k / shares; block < BLOCKS * (k + 1) / shares; block++)
+        partial[block] = sum_squares_of_both(x, y, f, count * block / BLOCKS, count * (block + 1) / BLOCKS);
+    double total = 0.0;
+    for (int block = 0; block < BLOCKS; block++)
+        total += partial[block];
+    return total;
 }
 
-struct momentum {
-    float rate, keep, decay, trust;
-};
-
-INVAR_CLONES static void momentum_step(float *p, const float *g, float *buffer, int64_t from, int64_t to,
-                                       struct momentum s)
+void invar_cpu_segment_squares(struct invar_device *device, const struct invar_update *u, const double *decay)
 {
-#pragma omp simd
-    for (int64_t i = from; i < to; i++) {
-        buffer[i] = s.keep * buffer[i] + s.trust * (g[i] + s.decay * p[i]);
-        p[i] -= s.rate * buffer[i];
+    for (int s = 0; s < u->count; s++) {
+        const float *p = u->parameters + u->segments[s].offset, *g = u->gradients + u->segments[s].offset;
+        u->norms[2 * s] = 0;
+        invar_cpu_sum_squares(device, p, u->segments[s].count, 1, &u->norms[2 * s]);
+        u->norms[2 * s + 1] = squares_of_both(device, g, p, (float)decay[s], u->segments[s].count);
     }
-}
-
-void invar_cpu_momentum(struct invar_device *device, float *p, const float *g, float *buffer, int64_t count, double lr,
-                        double momentum, double decay, double scale_of_gradient)
-{
-    const int shares = share_count(device, count);
-    const struct momentum s = {(float)lr, (float)momentum, (float)decay, (float)scale_of_gradient};
-    EACH_SHARE(k, shares)
-    momentum_step(p, g, buffer, share_start(k, shares, count), share_start(k + 1, shares, count), s);
-}
-
-struct adam {
-    float b1, b2, c1, c2, keep, epsilon, rate, root;
-};
-
-INVAR_CLONES static void adam(float *p, const float *g, float *m, float *v, int64_t from, int64_t to, struct adam s)
-{
-#pragma omp simd
-    for (int64_t i = from; i < to; i++) {
-        m[i] = s.b1 * m[i] + s.c1 * g[i];
-        v[i] = s.b2 * v[i] + s.c2 * g[i] * g[i];
-        p[i] = s.keep * p[i] - s.rate * m[i] / (sqrtf(v[i]) * s.root + s.epsilon);
-    }
-}
-
-void invar_cpu_adam(struct invar_device *device, float *p, const float *g, float *m, float *v, int64_t count, double lr,
-                    double beta1, double beta2, double epsilon, double decay, int64_t step)
-{
-    const int shares = share_count(device, count);
-    const struct adam s = {.b1 = (float)beta1,
-                           .b2 = (float)beta2,
-                           .c1 = (float)(1.0 - beta1),
-                           .c2 = (float)(1.0 - beta2),
-                           .keep = (float)(1.0 - lr * decay),
-                           .epsilon = (float)epsilon,
-                           .rate = (float)(lr / (1.0 - pow(beta1, (double)step))),
-                           .root = (float)(1.0 / sqrt(1.0 - pow(beta2, (double)step)))};
-    EACH_SHARE(k, shares)
-    adam(p, g, m, v, share_start(k, shares, count), share_start(k + 1, shares, count), s);
 }

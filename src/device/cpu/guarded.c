@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The cpu as a device whose memory the host cannot reach: closed outside of calls of the backend, so that whoever reads
+ * or writes it directly dies on the spot. For tests: INVAR_TEST_DEVICE=cpu-guarded. All of it is one range of
+ * addresses, so that one call opens or closes it.
+ */
+#include "device/cpu/cpu.h"
+#include "device/cpu/onednn.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#define RESERVED ((size_t)64 << 30)
+#define PAGE ((size_t)4096)
+
+/* A piece that was given out, or given back, in the order of their places. */
+struct piece {
+    size_t at, bytes;
+    bool used;
+};
+
+struct guard {
+    char *memory;
+    size_t end; /* nothing is used from here on */
+    int depth;  /* of calls that have opened it */
+    struct piece *pieces;
+    int count, capacity;
+};
+
+static void enter(struct invar_device *device)
+{
+    struct guard *g = device->guard;
+    if (g->depth++ == 0 && g->end)
+        mprotect(g->memory, g->end, PROT_READ | PROT_WRITE);
+}
+
+static void leave(struct invar_device *device)
+{
+    struct guard *g = device->guard;
+    if (--g->depth == 0 && g->end)
+        mprotect(g->memory, g->end, PROT_NONE);
+}
+
+static void guarded_close(struct invar_device *device)
+{
+    struct guard *g = device->guard;
+    if (g) {
+        if (g->memory)
+            munmap(g->memory, RESERVED);
+        invar_free(g->pieces);
+        invar_free(g);
+    }
+    invar_backend_cpu.close(device);
+}
+
+static bool guarded_open(struct invar_device *device, struct invar_error *err)
+{
+    if (!invar_backend_cpu.open(device, err))
+        return false;
+    struct guard *g = device->guard = invar_alloc(1, sizeof *g, err);
+    void *memory = g ? mmap(NULL, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
+    if (memory == MAP_FAILED) {
+        if (g)
+            invar_error_set(err, INVAR_ERROR_MEMORY, "no range of addresses for cpu-guarded; test with cpu instead");
+        guarded_close(device);
+        return false;
+    }
+    g->memory = memory;
+    return true;
+}
+
+/* The first free piece that is large enough, as it is; else a new one behind all. */
+static struct piece *find_piece(struct guard *g, size_t bytes, struct invar_error *err)
+{
+    for (int i = 0; i < g->count; i++)
+        if (!g->pieces[i].used && g->pieces[i].bytes >= bytes)
+            return &g->pieces[i];
+    void *items = g->pieces;
+    if (bytes > RESERVED - g->end) {
+        invar_error_set(err, INVAR_ERROR_MEMORY, "cpu-guarded has no %zu bytes left; use a smaller batch or model",
+                        bytes);
+        return NULL;
+    }
+    if (!invar_grow(&items, g->count, &g->capacity, sizeof *g->pieces, err))
+        return NULL;
+    g->pieces = items;
+    g->pieces[g->count] = (struct piece){.at = g->end, .bytes = bytes};
+    g->end += bytes;
+    if (g->depth > 0) /* it lies beyond what the call has opened */
+        mprotect(g->memory, g->end, PROT_READ | PROT_WRITE);
+    return &g->pieces[g->count++];
+}
+
+static void *guarded_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
+{
+    struct guard *g = device->guard;
+    size_t bytes = 0;
+    if (!invar_size_multiply(count, size, &bytes) || bytes > RESERVED) {
+        invar_error_set(err, INVAR_ERROR_MEMORY, "%zu elements of %zu bytes are more than cpu-guarded has", count,
+                        size);
+        return NULL;
+    }
+    bytes = (bytes + PAGE) / PAGE * PAGE;
+    struct piece *piece = find_piece(g, bytes, err);
+    if (!piece)
+        return NULL;
+    piece->used = true;
+    enter(device);
+    memset(g->memory + piece->at, 0, bytes);
+    leave(device);
+    return g->memory + piece->at;
+}
+
+static void guarded_free(struct invar_device *device, void *memory)
+{
+    struct guard *g = device->guard;
+    for (int i = 0; i < g->count; i++)
+        if (g->memory + g->pieces[i].at == (char *)memory)
+            g->pieces[i].used = false;
+}
+
+/* ---- calls of the backend, each between enter and leave ---- */
+
+#define INSIDE(name, parameters, arguments)                                                                            \
+    static void guarded_##name parameters                                                                              \
+    {                                                                                                                  \
+        enter(device);                                                                                                 \
+        invar_backend_cpu.name arguments;                                                                              \
+        leave(device);                                                                                                 \
+    }
+#define AT struct invar_device *device
+
+INSIDE(upload, (AT, void *to, const void *from, size_t bytes), (device, to, from, bytes))
+INSIDE(download, (AT, void *to, const void *from, size_t bytes), (device, to, from, bytes))
+INSIDE(fill, (AT, float *x, int64_t count, float value), (device, x, count, value))
+INSIDE(sum_squares, (AT, const float *x, int64_t count, double factor, double *slot), (device, x, count, factor, slot))
+INSIDE(scale, (AT, float *x, int64_t count, double factor), (device, x, count, factor))
+INSIDE(add, (AT, float *x, const float *y, double factor, int64_t count), (device, x, y, factor, count))
+INSIDE(lerp, (AT, float *x, const float *y, double m, int64_t count), (device, x, y, m, count))
+INSIDE(decide, (AT, const double *slots, int count, const double *squares, double limit, double *scalars),
+       (device, slots, count, squares, limit, scalars))
+INSIDE(follow, (AT, float *x, const float *y, const double *scalars, int64_t count), (device, x, y, scalars, count))
+INSIDE(update, (AT, const struct invar_update *update), (device, update))
+INSIDE(segment_squares, (AT, const struct invar_update *update, const double *decay), (device, update, decay))
+
+static struct invar_plan *guarded_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
+                                              struct invar_error *err)
+{
+    enter(weights->device);
+    struct invar_plan *plan = invar_backend_cpu.plan_create(weights, options, err);
+    leave(weights->device);
+    return plan;
+}
+
+static void guarded_plan_free(struct invar_plan *plan)
+{
+    struct invar_device *device = plan->device;
+    enter(device);
+    invar_backend_cpu.plan_free(plan);
+    leave(device);
+}
+
+static bool guarded_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err)
+{
+    enter(plan->device);
+    const bool ok = invar_backend_cpu.plan_forward(plan, input, err);
+    leave(plan->device);
+    return ok;
+}
+
+static bool guarded_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err)
+{
+    enter(plan->device);
+    const bool ok = invar_backend_cpu.plan_backward(plan, output_gradient, err);
+    leave(plan->device);
+    return ok;
+}
+
+static const char *guarded_plan_find_nonfinite(struct invar_plan *plan)
+{
+    enter(plan->device);
+    const char *name = invar_backend_cpu.plan_find_nonfinite(plan);
+    leave(plan->device);
+    return name;
+}
+
+#define DENSE_INSIDE(name, parameters, arguments)                                                                      \
+    static void guarded_dense_##name parameters                                                                        \
+    {                                                                                                                  \
+        enter(device);                                                                                                 \
+        invar_backend_cpu.dense.name arguments;                                                                        \
+        leave(device);                                                                                                 \
+    }
+#define DENSE_INSIDE_ANSWER(type, name, parameters, arguments)                                                         \
+    static type guarded_dense_##name parameters                                                                        \
+    {                                                                                                                  \
+        enter(device);                                                                                                 \
+        const type answer = invar_backend_cpu.dense.name arguments;                                                    \
+        leave(device);                                                                                                 \
+        return answer;                                                                                                 \
+    }
+#define LEFT(name, parameters, arguments)
+DENSE_LIST(DENSE_INSIDE, DENSE_INSIDE_ANSWER, LEFT)
+
+#define ENTRY(name, parameters, arguments) .name = guarded_dense_##name,
+#define ANSWER_ENTRY(type, name, parameters, arguments) .name = guarded_dense_##name,
+
+static bool guarded_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
+                              struct invar_error *err)
+{
+    return invar_backend_cpu.precision(device, wanted, out, err);
+}
+
+static bool guarded_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
+                                struct invar_error *err)
+{
+    return invar_backend_cpu.matrix_peak(device, precision, n, flops, err);
+}
+
+const struct invar_backend invar_backend_cpu_guarded = {
+    .name = "cpu-guarded",
+    .engine = onednn_describe,
+    .open = guarded_open,
+    .close = guarded_close,
+    .precision = guarded_precision,
+    .alloc = guarded_alloc,
+    .free = guarded_free,
+    .upload = guarded_upload,
+    .download = guarded_download,
+    .fill = guarded_fill,
+    .sum_squares = guarded_sum_squares,
+    .scale = guarded_scale,
+    .add = guarded_add,
+    .lerp = guarded_lerp,
+    .decide = guarded_decide,
+    .follow = guarded_follow,
+    .update = guarded_update,
+    .segment_squares = guarded_segment_squares,
+    .plan_create = guarded_plan_create,
+    .plan_free = guarded_plan_free,
+    .plan_forward = guarded_plan_forward,
+    .plan_output = invar_cpu_plan_output,
+    .plan_backward = guarded_plan_backward,
+    .plan_input_gradient = invar_cpu_plan_input_gradient,
+    .plan_find_nonfinite = guarded_plan_find_nonfinite,
+    .plan_memory = invar_cpu_plan_memory,
+    .plan_profile = invar_cpu_plan_profile,
+    .matrix_peak = guarded_matrix_peak,
+    .dense = {DENSE_LIST(ENTRY, ANSWER_ENTRY, LEFT)},
+};
