@@ -96,7 +96,7 @@ static void *guarded_alloc(struct invar_device *device, size_t count, size_t siz
     struct guard *g = device->guard;
     size_t bytes = 0;
     if (!invar_size_multiply(count, size, &bytes) || bytes > RESERVED) {
-        invar_error_set(err, INVAR_ERROR_MEMORY, "%zu elements of %zu bytes are more than cpu-guarded has", count,
+        invar_error_set(err, INVAR_ERROR_MEMORY, "%zu elements of %zu bytes are more than memory of cpu-guarded", count,
                         size);
         return NULL;
     }
