@@ -58,8 +58,8 @@ struct invar_perturbed_view {
 bool invar_perturbation_apply(struct invar_perturbation *perturbation, const struct invar_perturbed_view *views,
                               const struct invar_sample *samples, uint64_t seed, uint64_t epoch, double *found,
                               struct invar_error *err);
-/** Waits, and looks at the directions of the last apply: one that holds NaN or Inf is an error (INVAR_ERROR_NUMERIC) that
- * names the sample. */
+/** Waits, and looks at the directions of the last apply: one that holds NaN or Inf is an error (INVAR_ERROR_NUMERIC)
+ * that names the sample. */
 bool invar_perturbation_check(struct invar_perturbation *perturbation, const struct invar_sample *samples,
                               struct invar_error *err);
 /**
