@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the room report is made of beside its sources (included by src/CMakeLists.txt): report_generated.
+# What the rooms run and report are made of beside their sources (included by src/CMakeLists.txt): run_generated,
+# report_generated.
 # TensorBoard messages are made from their description; generated code is not held to our warnings.
 find_program(PROTOC_C protoc-c REQUIRED)
-set(event_code ${CMAKE_CURRENT_BINARY_DIR}/generated/report/event.pb-c)
-file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/generated/report)
+set(event_code ${CMAKE_CURRENT_BINARY_DIR}/generated/run/event.pb-c)
+file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/generated/run ${CMAKE_CURRENT_BINARY_DIR}/generated/report)
 add_custom_command(OUTPUT ${event_code}.c ${event_code}.h
-    COMMAND ${PROTOC_C} --c_out=${CMAKE_CURRENT_BINARY_DIR}/generated/report
-            --proto_path=${CMAKE_CURRENT_SOURCE_DIR}/report event.proto
-    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/report/event.proto VERBATIM)
+    COMMAND ${PROTOC_C} --c_out=${CMAKE_CURRENT_BINARY_DIR}/generated/run
+            --proto_path=${CMAKE_CURRENT_SOURCE_DIR}/run event.proto
+    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/run/event.proto VERBATIM)
 set_source_files_properties(${event_code}.c PROPERTIES COMPILE_OPTIONS "-w")
 
 # The page of `invar report`: its own files, and Chart.js as Debian has it, which it carries with it.
@@ -27,4 +28,5 @@ add_custom_command(OUTPUT ${embedded_page}
             -P ${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake
     DEPENDS ${page_folder}/report.html.in ${page_folder}/report.css ${page_folder}/base.js ${page_folder}/map.js
             ${page_folder}/sections.js ${CHART_JS} ${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake VERBATIM)
-set(report_generated ${event_code}.c ${event_code}.h ${embedded_page})
+set(run_generated ${event_code}.c ${event_code}.h)
+set(report_generated ${embedded_page})

@@ -18,6 +18,7 @@
 #include "invar/logmel.h"
 #include "invar/measure.h"
 #include "invar/memory.h"
+#include "invar/metrics.h"
 #include "invar/net.h"
 #include "invar/objective.h"
 #include "invar/options.h"

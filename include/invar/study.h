@@ -53,6 +53,32 @@ struct invar_results *invar_inspect_run(const struct invar_run *run, const struc
                                         enum invar_split split, const struct invar_inspect_options *options,
                                         struct invar_inspection **inspection, struct invar_error *err);
 
+/* ---- data ---- */
+
+enum { INVAR_SURVEY_PROBLEMS = 8 };
+/** What a look at every sample finds. */
+struct invar_survey {
+    int64_t *counts; /**< [classes][train, test] samples */
+    struct invar_survey_numbers {
+        int64_t labelled;
+        double mean, deviation, least, most;
+    } numbers[2]; /**< by split, of labels that are numbers */
+    struct invar_survey_clips {
+        int64_t count, silent;
+        double shortest, longest, total, seen; /**< seconds; seen: what an encoder sees of a clip */
+    } clips;
+    int problem_count;
+    char problem[INVAR_SURVEY_PROBLEMS][INVAR_ERROR_MESSAGE_SIZE]; /**< sentences, worth knowing before training */
+};
+/** Reads every sample of a data set that is not in memory, so that unreadable ones are found and counted. NULL with
+ * err; free with invar_survey_free. */
+struct invar_survey *invar_survey_data(struct invar_dataset *dataset, const struct invar_watch *watch,
+                                       struct invar_error *err);
+void invar_survey_free(struct invar_survey *survey);
+/** All that is known of the data set and of the survey. */
+struct invar_results *invar_survey_results(const struct invar_survey *survey, const struct invar_dataset *dataset,
+                                           struct invar_error *err);
+
 /* ---- errors under the common corruptions ---- */
 
 /** What is to be measured (docs/evaluation.md). Everything is borrowed; what is NULL or 0 has its default. */

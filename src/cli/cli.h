@@ -106,7 +106,7 @@ int cli_fail(const struct invar_error *err);
  * an exit status. */
 int cli_print_json(cJSON *object);
 struct invar_results;
-/** Prints all of them with NAME: VALUE added. Returns an exit status. */
+/** Prints all of them, with NAME: VALUE added where there is a name. Returns an exit status. */
 int cli_print_results(struct invar_results *results, const char *name, const char *value);
 /** From here on standard output shows control characters (as \\u001b) instead of sending them. */
 void cli_guard_output(void);

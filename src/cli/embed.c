@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar embed RUN SOURCE -o FILE.npy: representations of data as an array or a table. */
-#include "cli/embed.h"
+#include "cli/cli.h"
+#include "study/embedding.h"
 #include "invar/data.h"
 #include "report/embedding_projector.h"
 #include "run/results.h"
@@ -102,7 +103,7 @@ static void say_windows(const struct invar_run *run, int64_t pooled, char *out, 
 
 /* For people; of an array on standard output, on standard error. */
 static int report_text(const struct invar_run *run, const struct invar_embedded *embedded, const char *split,
-                       const struct embed_places *places, int64_t left_out)
+                       const struct study_places *places, int64_t left_out)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     FILE *out = strcmp(places->output, "-") != 0 ? stdout : stderr;
@@ -129,7 +130,7 @@ static int report_text(const struct invar_run *run, const struct invar_embedded 
     return CLI_DONE;
 }
 
-static cJSON *left_out_json(const struct embed_table *table)
+static cJSON *left_out_json(const struct study_table *table)
 {
     cJSON *list = cJSON_CreateArray();
     struct invar_left_out one;
@@ -161,8 +162,8 @@ static cJSON *unseen_json(const struct invar_table *table)
     return object;
 }
 
-static int report_json(const struct invar_run *run, const struct embed_table *table, const char *split,
-                       const struct embed_places *places)
+static int report_json(const struct invar_run *run, const struct study_table *table, const char *split,
+                       const struct study_places *places)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     const struct invar_embedded *embedded = table->embedded;
@@ -249,17 +250,18 @@ static const char *find_misuse(const struct arguments *a)
     return NULL;
 }
 
-static int write_all(const struct arguments *a, struct invar_run *run, const struct embed_places *places)
+static int write_all(const struct arguments *a, struct invar_run *run, const struct study_places *places)
 {
     const bool test = strcmp(a->split, "train") != 0, train = strcmp(a->split, "test") != 0;
     struct invar_error err = {0};
     struct invar_embedded embedded = {0};
-    struct embed_table table = {run->dataset, &embedded, 0, {train, test}};
+    struct study_table table = {run->dataset, &embedded, 0, {train, test}};
     int64_t left_out;
     int status;
 
     if (!embed(run, a->split, &embedded, &table.train_rows, &err) ||
-        (a->normalise && !normalise_rows(&embedded.features)) || !embed_write(&table, places, &left_out, &err))
+        (a->normalise && !normalise_rows(&embedded.features)) ||
+        !study_embedding_write(&table, places, &left_out, &err))
         status = cli_fail(&err);
     else
         status = a->json ? report_json(run, &table, a->split, places)
@@ -273,7 +275,7 @@ static int run_embed(struct arguments *a)
     const char *source = a->positionals.item[1];
     struct invar_error err = {0};
     struct invar_run run = {0};
-    struct embed_places places = {0};
+    struct study_places places = {0};
     struct cli_progress progress = {0};
     const struct invar_watch watch = {cli_told, &progress};
     int64_t projected = 0;
@@ -286,8 +288,9 @@ static int run_embed(struct arguments *a)
                                           .setting_count = a->assignments.count,
                                           .threads = a->threads,
                                           .watch = &watch};
-    const bool ok = (!a->output || embed_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
+    const bool ok = (!a->output || study_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
                     invar_run_open(&run, a->positionals.item[0], &how, &err);
+    places.stream = cli_raw_output();
     run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;

@@ -39,7 +39,8 @@ int cli_print_results(struct invar_results *results, const char *name, const cha
 {
     struct invar_error err = {0};
 
-    cJSON_AddStringToObject(results->root, name, value);
+    if (name)
+        cJSON_AddStringToObject(results->root, name, value);
     char *text = json_print(results->root, true, "the JSON text", &err);
     if (text)
         puts(text);

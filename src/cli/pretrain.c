@@ -2,7 +2,7 @@
 /* invar pretrain RECIPE: trains an encoder into a run folder, or says what that would take. */
 #include "cli/cli.h"
 #include "invar/file.h"
-#include "invar/report.h"
+#include "invar/metrics.h"
 #include "invar/run.h"
 
 #include <errno.h>
@@ -28,15 +28,11 @@ struct session {
     struct invar_device *device;
     struct invar_dataset *dataset;
     struct invar_trainer *trainer;
-    struct invar_metrics *metrics;
+    struct invar_recorder *recorder;
     bool made; /* folder, a new one */
     struct cli_progress progress;
     struct invar_record last; /* the last record that held metrics */
-    int64_t pictured;         /* step of the last pictures of views; -1: none yet */
 };
-
-/* Pictures of views go to TensorBoard at the first logged step, and about so often in a run. */
-enum { PICTURES = 8 };
 
 static void keep_record(struct session *session, const struct invar_record *record)
 {
@@ -52,52 +48,13 @@ static void keep_record(struct session *session, const struct invar_record *reco
     }
 }
 
-static bool write_metrics(struct session *session, const struct invar_record *record, struct invar_error *err)
-{
-    const char *names[INVAR_MAX_METRICS];
-    double values[INVAR_MAX_METRICS];
-    for (int i = 0; i < record->count; i++) {
-        names[i] = record->metric[i].name;
-        values[i] = record->metric[i].value;
-    }
-    return invar_metrics_write(session->metrics, record->step, record->epoch, names, values, record->count, err);
-}
-
-static bool write_views(struct session *session, const struct invar_record *record, struct invar_error *err)
-{
-    if (session->pictured >= 0 && (record->step - session->pictured) * PICTURES < record->total_steps)
-        return true;
-    session->pictured = record->step;
-    return invar_metrics_views(session->metrics, session->trainer, invar_dataset_info(session->dataset),
-                               session->recipe->training.batch, record->step, err);
-}
-
-static bool write_settings(struct session *session, struct invar_error *err)
-{
-    struct invar_text text = {0};
-    const bool ok =
-        invar_recipe_write(session->recipe, &text, err) && invar_metrics_settings(session->metrics, text.data, err);
-    invar_text_free(&text);
-    return ok;
-}
-
-static bool on_checkpoint(void *user, struct invar_error *err)
-{
-    struct session *session = user;
-
-    return invar_metrics_sync(session->metrics, err);
-}
-
 static bool on_step(void *user, const struct invar_record *record, struct invar_error *err)
 {
     struct session *session = user;
     session->progress.rate = record->samples_per_s;
     session->progress.remaining = record->remaining_s;
-    if (record->count) {
+    if (record->count)
         keep_record(session, record);
-        if (!write_metrics(session, record, err) || !write_views(session, record, err))
-            return false;
-    }
     cli_progress_update(&session->progress, record->step, record->total_steps);
     return !cli_stop || invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted");
 }
@@ -137,11 +94,8 @@ static bool load_recipe(struct session *session, const struct arguments *argumen
 
 static bool prepare(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
-    struct invar_trainer_options options = {.resume = arguments->resume,
-                                            .accept_data = arguments->accept_data,
-                                            .report = on_step,
-                                            .before_checkpoint = on_checkpoint,
-                                            .user = session};
+    struct invar_trainer_options options = {
+        .resume = arguments->resume, .accept_data = arguments->accept_data, .report = on_step, .user = session};
 
     if (!load_recipe(session, arguments, err))
         return false;
@@ -160,6 +114,9 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
             return false;
         session->made = true;
     }
+    if (options.folder &&
+        !(session->recorder = invar_recorder_create(session->recipe, session->dataset, &options, err)))
+        return false;
     session->trainer = invar_trainer_create(session->recipe, session->dataset, session->device, &options, err);
     return session->trainer != NULL;
 }
@@ -300,13 +257,10 @@ static int train(struct session *session, const struct arguments *arguments, str
     const double started = invar_seconds();
     bool ok;
 
-    session->metrics = invar_metrics_open(session->folder, invar_trainer_steps_done(session->trainer), err);
-    if (!session->metrics || !write_settings(session, err))
-        return cli_fail(err);
     cli_message("%s into %s on %s", session->recipe->name, session->folder, invar_device_describe(session->device));
     cli_catch_interrupt();
     cli_progress_start(&session->progress, "training", "samples");
-    ok = invar_trainer_run(session->trainer, err);
+    ok = invar_recorder_run(session->recorder, session->trainer, err);
     cli_progress_end(&session->progress);
     return ok ? print_result(session, invar_seconds() - started, arguments->json) : cli_fail(err);
 }
@@ -314,7 +268,7 @@ static int train(struct session *session, const struct arguments *arguments, str
 static int run(const struct arguments *arguments)
 {
     struct invar_error err = {0};
-    struct session session = {.pictured = -1};
+    struct session session = {0};
     int status;
 
     if (!prepare(&session, arguments, &err))
@@ -323,8 +277,8 @@ static int run(const struct arguments *arguments)
         status = print_plan(&session, arguments->json);
     else
         status = train(&session, arguments, &err);
-    invar_metrics_close(session.metrics);
     invar_trainer_free(session.trainer);
+    invar_recorder_free(session.recorder);
     if (session.made)
         rmdir(session.folder); /* where nothing came of it; else it is not empty */
     invar_dataset_close(session.dataset);

@@ -78,7 +78,7 @@ static bool find_keys(struct comparison *c, struct invar_error *err)
     c->key = comparison_take(c, capacity, sizeof *c->key, err);
     for (int g = 0; c->key && g < c->group_count; g++)
         for (int i = 0; i < first_run(c, g)->setting_count; i++) {
-            const struct report_setting *setting = &first_run(c, g)->setting[i];
+            const struct run_setting *setting = &first_run(c, g)->setting[i];
             bool differs = false;
             for (int other = 0; other < c->group_count && !differs; other++) {
                 const char *value = value_of(first_run(c, other), setting->key, i);

@@ -6,7 +6,7 @@
 #include "invar/eval.h"
 #include "invar/file.h"
 #include "invar/memory.h"
-#include "report/picture.h"
+#include "run/picture.h"
 
 #include <math.h>
 #include <stdio.h>

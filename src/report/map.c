@@ -8,7 +8,7 @@
 #include "invar/memory.h"
 #include "report/json.h"
 #include "report/pca.h"
-#include "report/picture.h"
+#include "run/picture.h"
 #include "report/subject.h"
 #include "report/tsne.h"
 

@@ -91,7 +91,7 @@ static bool read_recipe(struct report_run *run, const char *path, struct invar_e
         return forgive(run, &found, err);
     }
     return use_completed(run, err) &&
-           report_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err);
+           run_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err);
 }
 
 /* ---- JSON files ---- */
@@ -391,7 +391,7 @@ void report_run_free(struct report_run *run)
         return;
     for (int i = 0; i < run->problem_count; i++)
         invar_free(run->problem[i]);
-    report_settings_free(run->setting, run->setting_count);
+    run_settings_free(run->setting, run->setting_count);
     invar_free(run->problem);
     report_series_free(run);
     cJSON_Delete(run->encoder);

@@ -2,18 +2,9 @@
 #ifndef INVAR_REPORT_RUN_H
 #define INVAR_REPORT_RUN_H
 
-#include "invar/options.h"
+#include "run/settings.h"
 #include <cjson/cJSON.h>
 #include <stdint.h>
-
-/** One option of the resolved recipe: "terms.ntxent.tau" and "0.2"; lists as "[0.9, 0.999]". */
-struct report_setting {
-    char *key, *value;
-};
-/** Adds every scalar and list of a document. */
-bool report_settings_add(struct report_setting **settings, int *count, int *capacity, const struct invar_node *node,
-                         struct invar_error *err);
-void report_settings_free(struct report_setting *settings, int count);
 
 /** One key of metrics.jsonl over all rows; NAN where a row has no number for it. */
 struct report_series {
@@ -39,7 +30,7 @@ struct report_run {
     struct invar_node *recipe; /**< NULL: none. Where this version can read it, with the defaults of what it lacks */
     int defaulted;             /**< so many: the run is of an older version, which did not have them */
     int setting_count, setting_capacity;
-    struct report_setting *setting; /**< in the order of the recipe */
+    struct run_setting *setting; /**< in the order of the recipe */
 
     int64_t rows, row_capacity;
     int series_count, series_capacity;

@@ -6,7 +6,7 @@
 #include "invar/memory.h"
 #include "invar/random.h"
 #include "report/json.h"
-#include "report/picture.h"
+#include "run/picture.h"
 #include "report/subject.h"
 #include "run/recipe.h"
 

@@ -127,9 +127,9 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
     fails_with 1 "$invar" embed run idx:nothing -o nowhere/a.npy # said before the data are looked at
     says nowhere/a.npy
     fails_with 2 "$invar" embed run idx:data -o a.npy --rows a.npy
-    says --rows a.npy
+    says rows a.npy
     fails_with 2 "$invar" embed run idx:data -o a.npy --labels a.npy
-    says --labels a.npy
+    says labels a.npy
     fails_with 1 "$invar" embed run npy:nope.npy -o a.npy
     says nope.npy "No such file"
     fails_with 2 "$invar" embed run idx:data -o - --json

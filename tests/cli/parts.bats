@@ -76,7 +76,7 @@ END
 @test "no file but those that are left out includes a header of a part's packages" {
     files() { # PART..: those of it
         for part in "$@"; do
-            sed -n "s/^set(${part}_\(data\|eval\|report\) \(.*\))/\1 \2/p" "$root/cmake/parts.cmake" |
+            sed -n "s/^set(${part}_\(data\|eval\|run\|report\) \(.*\))/\1 \2/p" "$root/cmake/parts.cmake" |
                 while read -r room names; do
                     for name in $names; do echo "src/$room/$name.c"; done
                 done
@@ -88,6 +88,6 @@ END
     [ "$(files images | wc -l)" -gt 6 ]
     [ -z "$(outside 'turbojpeg|tiffio|webp/|libexif/' images)" ]
     [ -z "$(outside 'sndfile|soxr' audio)" ]
-    [ -z "$(outside 'report/event\.pb-c|report/page_files' report)" ]
+    [ -z "$(outside 'run/event\.pb-c|report/page_files' report)" ]
     [ -z "$(outside spng images report)" ]
 }

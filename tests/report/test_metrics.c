@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "invar/report.h"
-#include "report/events.h"
+#include "run/events.h"
 
 #include <cjson/cJSON.h>
 #include <dirent.h>

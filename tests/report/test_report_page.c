@@ -8,7 +8,7 @@
 #include "report/json.h"
 #include "report/page.h"
 #include "report/pca.h"
-#include "report/picture.h"
+#include "run/picture.h"
 #include "report/tsne.h"
 
 enum { GROUPS = 3, EACH = 30, ROWS = GROUPS * EACH, COLS = 8 };

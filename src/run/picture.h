@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef INVAR_REPORT_PICTURE_H
-#define INVAR_REPORT_PICTURE_H
+#ifndef INVAR_RUN_PICTURE_H
+#define INVAR_RUN_PICTURE_H
 
 #include "invar/data.h"
-#include "invar/report.h"
+#include "invar/metrics.h"
 
 /** PNG in memory, as invar_picture_write writes it: *out is given and goes back to free(). */
 bool picture_encode(const uint8_t *pixels, int height, int width, int channels, uint8_t **out, size_t *size,

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Views as the networks saw them, for TensorBoard: a sheet of samples for each. */
 #include "invar/memory.h"
-#include "invar/report.h"
+#include "invar/metrics.h"
 #include "invar/train.h"
-#include "report/events.h"
-#include "report/picture.h"
+#include "run/events.h"
+#include "run/picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>

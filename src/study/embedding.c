@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The files of `invar embed`: the array or table of representations, which row is which sample, what was left out. */
-#include "cli/embed.h"
-#include "cli/cli.h"
+/* The files of an embedding: the array or table of representations, which row is which sample, what was left out. */
+#include "study/embedding.h"
 #include "invar/file.h"
 
 #include <math.h>
@@ -41,7 +40,7 @@ static bool put_origin(struct invar_writer *writer, enum invar_split split, cons
            invar_writer_printf(writer, err, ",%s,%lld,", line, (long long)origin->item);
 }
 
-static bool put_label(struct invar_writer *writer, const struct embed_table *table, enum invar_split split, int64_t row,
+static bool put_label(struct invar_writer *writer, const struct study_table *table, enum invar_split split, int64_t row,
                       struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(table->dataset);
@@ -57,7 +56,7 @@ static bool put_label(struct invar_writer *writer, const struct embed_table *tab
                              : invar_writer_printf(writer, err, "%lld", (long long)label);
 }
 
-static bool put_row(struct invar_writer *writer, const struct embed_table *table, int64_t row, struct invar_error *err)
+static bool put_row(struct invar_writer *writer, const struct study_table *table, int64_t row, struct invar_error *err)
 {
     const enum invar_split split = row < table->train_rows ? INVAR_TRAIN : INVAR_TEST;
     const int64_t index = ((const int64_t *)table->embedded->index.data)[row];
@@ -79,7 +78,7 @@ static bool put_numbers(struct invar_writer *writer, const struct invar_array *f
     return ok;
 }
 
-static bool put_table(struct invar_writer *writer, const struct embed_table *table, bool numbers,
+static bool put_table(struct invar_writer *writer, const struct study_table *table, bool numbers,
                       struct invar_error *err)
 {
     const struct invar_array *features = &table->embedded->features;
@@ -96,10 +95,10 @@ static bool put_table(struct invar_writer *writer, const struct embed_table *tab
 
 /* ---- files ---- */
 
-static bool write_output(const struct embed_table *table, const struct embed_places *places, struct invar_error *err)
+static bool write_output(const struct study_table *table, const struct study_places *places, struct invar_error *err)
 {
     const bool stream = strcmp(places->output, "-") == 0;
-    struct invar_writer *writer = stream ? invar_writer_open_stream(cli_raw_output(), "standard output", err)
+    struct invar_writer *writer = stream ? invar_writer_open_stream(places->stream, "standard output", err)
                                          : invar_writer_open(places->output, err);
     const bool ok = writer &&
                     (places->csv ? put_table(writer, table, true, err)
@@ -110,7 +109,7 @@ static bool write_output(const struct embed_table *table, const struct embed_pla
     return ok;
 }
 
-static bool write_rows(const struct embed_table *table, const char *path, struct invar_error *err)
+static bool write_rows(const struct study_table *table, const char *path, struct invar_error *err)
 {
     struct invar_writer *writer = invar_writer_open(path, err);
     const bool ok = writer && put_table(writer, table, false, err) && invar_writer_commit(writer, err);
@@ -120,7 +119,7 @@ static bool write_rows(const struct embed_table *table, const char *path, struct
 }
 
 /* Classes as int64, numbers as float64. */
-static bool write_labels(const struct embed_table *table, const char *path, struct invar_error *err)
+static bool write_labels(const struct study_table *table, const char *path, struct invar_error *err)
 {
     const int64_t rows = table->embedded->labels.shape[0], *index = table->embedded->index.data;
     struct invar_array numbers = {0};
@@ -138,7 +137,7 @@ static bool write_labels(const struct embed_table *table, const char *path, stru
 }
 
 /* One list for every call: that of an earlier one does not stay where nothing was left out now. */
-static bool write_left_out(const struct embed_table *table, const char *path, int64_t count, struct invar_error *err)
+static bool write_left_out(const struct study_table *table, const char *path, int64_t count, struct invar_error *err)
 {
     struct invar_left_out one;
 
@@ -157,8 +156,8 @@ static bool write_left_out(const struct embed_table *table, const char *path, in
     return ok;
 }
 
-bool embed_write(const struct embed_table *table, const struct embed_places *places, int64_t *left_out,
-                 struct invar_error *err)
+bool study_embedding_write(const struct study_table *table, const struct study_places *places, int64_t *left_out,
+                           struct invar_error *err)
 {
     struct invar_left_out one;
 
@@ -185,7 +184,7 @@ static bool beside(char *out, size_t size, const char *path, const char *ending,
     const size_t stem = strlen(path) - (ends(path, ".npy") || ends(path, ".csv") ? 4 : 0);
 
     return (size_t)snprintf(out, size, "%.*s%s", (int)stem, path, ending) < size ||
-           invar_error_set(err, INVAR_ERROR_USAGE, "-o: the name has more than %zu characters", size - 32);
+           invar_error_set(err, INVAR_ERROR_USAGE, "output: the name has more than %zu characters", size - 32);
 }
 
 /* A list takes its name from -o, so what lies there may be anything: only an earlier list is replaced. */
@@ -217,7 +216,7 @@ static bool check_own(const char *path, const char *head, struct invar_error *er
 }
 
 /* FILE.csv, or FILE-rows.csv where that is taken, as by the table that is embedded. */
-static bool place_rows(struct embed_places *places, struct invar_error *err)
+static bool place_rows(struct study_places *places, struct invar_error *err)
 {
     bool own;
 
@@ -252,15 +251,15 @@ static bool check_writable(const char *path, struct invar_error *err)
     return writer != NULL;
 }
 
-bool embed_places_set(struct embed_places *places, const char *output, const char *labels, const char *rows,
+bool study_places_set(struct study_places *places, const char *output, const char *labels, const char *rows,
                       const char *format, const char *source, struct invar_error *err)
 {
     const bool stream = strcmp(output, "-") == 0;
 
-    *places = (struct embed_places){.output = output, .labels = labels};
+    *places = (struct study_places){.output = output, .labels = labels};
     places->csv = format ? strcmp(format, "csv") == 0 : ends(output, ".csv");
     if (rows && strlen(rows) >= sizeof places->rows)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "--rows: the name is too long");
+        return invar_error_set(err, INVAR_ERROR_USAGE, "rows: the name is too long");
     if (rows)
         strcpy(places->rows, rows);
     else if (!stream && !places->csv && !place_rows(places, err))
@@ -269,10 +268,10 @@ bool embed_places_set(struct embed_places *places, const char *output, const cha
                     !check_own(places->left_out, left_out_head, err)))
         return false;
     if (labels && (strcmp(labels, output) == 0 || strcmp(labels, places->rows) == 0))
-        return invar_error_set(err, INVAR_ERROR_USAGE, "--labels: %s is written already, by -o or as its list", labels);
+        return invar_error_set(err, INVAR_ERROR_USAGE, "labels: %s is written already, as the output or its list", labels);
     if (strcmp(output, places->rows) == 0)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "--rows: %s is where -o writes; choose another place", output);
-    return check_apart(output, "-o", source, err) && check_apart(labels, "--labels", source, err) &&
-           check_apart(places->rows, "--rows", source, err) && check_writable(output, err) &&
+        return invar_error_set(err, INVAR_ERROR_USAGE, "rows: %s is where the output goes; choose another place", output);
+    return check_apart(output, "output", source, err) && check_apart(labels, "labels", source, err) &&
+           check_apart(places->rows, "rows", source, err) && check_writable(output, err) &&
            check_writable(labels, err) && check_writable(places->rows, err);
 }

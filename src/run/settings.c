@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A recipe as a flat list: "terms.ntxent.tau" and "0.2". */
 #include "invar/memory.h"
-#include "report/run.h"
+#include "run/settings.h"
 
 struct list {
-    struct report_setting **items;
+    struct run_setting **items;
     int *count, *capacity;
 };
 
@@ -23,7 +23,7 @@ static bool put_text(const struct invar_node *node, struct invar_text *out, stru
 static bool add_one(const struct list *list, const char *key, const struct invar_node *node, struct invar_error *err)
 {
     struct invar_text text = {0};
-    struct report_setting setting = {0};
+    struct run_setting setting = {0};
     void *items = *list->items;
     bool ok = put_text(node, &text, err) && invar_grow(&items, *list->count, list->capacity, sizeof **list->items, err);
     if (ok) {
@@ -51,14 +51,14 @@ static bool add_all(const struct list *list, const char *prefix, const struct in
     return ok;
 }
 
-bool report_settings_add(struct report_setting **settings, int *count, int *capacity, const struct invar_node *node,
-                         struct invar_error *err)
+bool run_settings_add(struct run_setting **settings, int *count, int *capacity, const struct invar_node *node,
+                      struct invar_error *err)
 {
     const struct list list = {settings, count, capacity};
     return add_all(&list, "", node, err);
 }
 
-void report_settings_free(struct report_setting *settings, int count)
+void run_settings_free(struct run_setting *settings, int count)
 {
     for (int i = 0; i < count; i++) {
         invar_free(settings[i].key);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* TensorBoard events: protobuf messages (event.proto) in TFRecord frames, little-endian. */
-#include "report/events.h"
+#include "run/events.h"
 #include "invar/memory.h"
-#include "report/event.pb-c.h"
+#include "run/event.pb-c.h"
 #include "base/points.h"
 
 #include <errno.h>
@@ -212,7 +212,7 @@ static void set_value(Invar__Setting *out, char *text)
 }
 
 /* The packed message of the hparams plugin. */
-static bool pack_settings(const char *group, const struct report_setting *settings, int count, ProtobufCBinaryData *out,
+static bool pack_settings(const char *group, const struct run_setting *settings, int count, ProtobufCBinaryData *out,
                           struct invar_error *err)
 {
     Invar__SessionStart start = INVAR__SESSION_START__INIT;
@@ -247,7 +247,7 @@ done:
     return out->data != NULL;
 }
 
-bool event_file_settings(struct event_file *file, const char *group, const struct report_setting *settings, int count,
+bool event_file_settings(struct event_file *file, const char *group, const struct run_setting *settings, int count,
                          struct invar_error *err)
 {
     enum { TENSORFLOW_FLOAT = 1 };

@@ -3,9 +3,9 @@
 #include "base/json.h"
 #include "invar/file.h"
 #include "invar/memory.h"
-#include "invar/report.h"
-#include "report/events.h"
 #include "base/points.h"
+#include "invar/metrics.h"
+#include "run/events.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -211,13 +211,13 @@ struct event_file *metrics_events(struct invar_metrics *metrics)
 
 bool invar_metrics_settings(struct invar_metrics *metrics, const char *recipe, struct invar_error *err)
 {
-    struct report_setting *settings = NULL;
+    struct run_setting *settings = NULL;
     int count = 0, capacity = 0;
     char group[128];
     const char *name = "run";
     uint32_t sum = 0;
     struct invar_node *root = invar_node_parse(recipe, strlen(recipe), "recipe", err);
-    bool ok = root && report_settings_add(&settings, &count, &capacity, root, err);
+    bool ok = root && run_settings_add(&settings, &count, &capacity, root, err);
 
     for (int i = 0; ok && i < count; i++) {
         if (strcmp(settings[i].key, "name") == 0)
@@ -229,7 +229,7 @@ bool invar_metrics_settings(struct invar_metrics *metrics, const char *recipe, s
     }
     snprintf(group, sizeof group, "%.100s %08x", name, (unsigned)sum);
     ok = ok && event_file_settings(metrics->events, group, settings, count, err);
-    report_settings_free(settings, count);
+    run_settings_free(settings, count);
     invar_node_free(root);
     return ok;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "report/events.h"
+#include "run/events.h"
 
 uint32_t crc32c(const void *data, size_t size)
 {

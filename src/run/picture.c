@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pictures of samples: 8-bit PNG, gray or colour, by libspng. */
-#include "report/picture.h"
+#include "run/picture.h"
 #include "invar/file.h"
 #include "invar/memory.h"
 

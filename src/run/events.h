@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef INVAR_REPORT_EVENTS_H
-#define INVAR_REPORT_EVENTS_H
+#ifndef INVAR_RUN_EVENTS_H
+#define INVAR_RUN_EVENTS_H
 
-#include "report/run.h"
+#include "run/settings.h"
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +21,7 @@ bool event_file_write(struct event_file *file, int64_t step, const char *const *
 bool event_file_picture(struct event_file *file, int64_t step, const char *tag, const uint8_t *encoded, size_t size,
                         int height, int width, int channels, struct invar_error *err);
 /** Hyperparameters of the run: numbers, true and false, and texts by name. Runs of one group are repetitions. */
-bool event_file_settings(struct event_file *file, const char *group, const struct report_setting *settings, int count,
+bool event_file_settings(struct event_file *file, const char *group, const struct run_setting *settings, int count,
                          struct invar_error *err);
 
 struct invar_metrics;
