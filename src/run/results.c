@@ -105,6 +105,7 @@ struct invar_results *run_results_create(struct invar_error *err)
 
     if (!results)
         return NULL;
+    json_begin(); /* what was lost from earlier results is not of these */
     results->root = cJSON_CreateObject();
     if (results->root)
         return results;
