@@ -38,4 +38,26 @@ static inline struct invar_matrix matrix_make(enum invar_dtype dtype, int64_t ro
                                      invar_device_alloc(device, (size_t)(rows * cols), invar_dtype_size(dtype), NULL)};
 }
 
+/** What the reference of a term makes of inputs of the device, which it reads on the host. */
+static inline bool matrix_reference(const struct invar_term_spec *term, const void *options,
+                                    const struct invar_embeddings *in, struct invar_term_value *value)
+{
+    struct invar_embeddings host = *in;
+
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < INVAR_MAX_VIEWS; view++) {
+            struct invar_matrix *x = &host.by[role][view];
+            const size_t bytes = (size_t)(x->rows * x->cols) * invar_dtype_size(x->dtype);
+            if (!x->data)
+                continue;
+            x->data = malloc(bytes);
+            invar_device_download(device, x->data, in->by[role][view].data, bytes);
+        }
+    const bool ok = term->reference(options, &host, value);
+    for (int role = 0; role < INVAR_ROLE_COUNT; role++)
+        for (int view = 0; view < INVAR_MAX_VIEWS; view++)
+            free(host.by[role][view].data);
+    return ok;
+}
+
 #endif

@@ -111,7 +111,7 @@ static void every_term_has_a_variant(void **state)
 static void value_is_that_of_the_reference(const struct variant *v, struct bench *b)
 {
     struct invar_term_value expected, got = evaluate(b, 1, false);
-    assert_true(b->term->reference(b->options, &b->in, &expected));
+    assert_true(matrix_reference(b->term, b->options, &b->in, &expected));
     expect_values(b, &got, &expected, 1e-12);
     struct bench narrow = like(b, v, INVAR_FLOAT32);
     got = evaluate(&narrow, 1, true);
@@ -274,7 +274,7 @@ static void batch_of_two_works_and_of_one_is_refused(const struct variant *v, st
     (void)v;
     struct invar_term_value expected, got = evaluate(b, 1, true);
     struct invar_error err = {0};
-    assert_true(b->term->reference(b->options, &b->in, &expected));
+    assert_true(matrix_reference(b->term, b->options, &b->in, &expected));
     expect_values(b, &got, &expected, 1e-12);
     expect(b, "finite gradient", isfinite(norm_of_gradient(b)), 1, 0);
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)

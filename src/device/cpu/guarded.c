@@ -130,8 +130,29 @@ static void guarded_free(struct invar_device *device, void *memory)
     }
 #define AT struct invar_device *device
 
-INSIDE(upload, (AT, void *to, const void *from, size_t bytes), (device, to, from, bytes))
-INSIDE(download, (AT, void *to, const void *from, size_t bytes), (device, to, from, bytes))
+/* A copy opens the pages of its own memory alone, which is quick however much there is. */
+static void open_pages(struct invar_device *device, const void *memory, size_t bytes, int protection)
+{
+    struct guard *g = device->guard;
+    const size_t at = (size_t)((const char *)memory - g->memory), first = at / PAGE * PAGE;
+    if (g->depth == 0 && bytes > 0 && at < g->end)
+        mprotect(g->memory + first, at + bytes - first, protection);
+}
+
+static void guarded_upload(AT, void *to, const void *from, size_t bytes)
+{
+    open_pages(device, to, bytes, PROT_READ | PROT_WRITE);
+    invar_backend_cpu.upload(device, to, from, bytes);
+    open_pages(device, to, bytes, PROT_NONE);
+}
+
+static void guarded_download(AT, void *to, const void *from, size_t bytes)
+{
+    open_pages(device, from, bytes, PROT_READ);
+    invar_backend_cpu.download(device, to, from, bytes);
+    open_pages(device, from, bytes, PROT_NONE);
+}
+
 INSIDE(fill, (AT, float *x, int64_t count, float value), (device, x, count, value))
 INSIDE(sum_squares, (AT, const float *x, int64_t count, double factor, double *slot), (device, x, count, factor, slot))
 INSIDE(scale, (AT, float *x, int64_t count, double factor), (device, x, count, factor))
