@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar bench: a training step on this machine, as a fraction of what its processor can do, and where the time goes. */
-#include "cli/bench.h"
+#include "study/noise.h"
 #include "cli/cli.h"
 #include "invar/device.h"
 
@@ -145,12 +145,12 @@ static struct invar_recipe *load(struct request *request, enum invar_precision a
     /* Enough steps for the warm-up and the measurement whatever the length that the recipe asks for. */
     recipe->training.epochs = 1e6;
     recipe->training.steps = 0;
-    if (!given && !request->folder[0] && !bench_data_make(recipe, request->folder, sizeof request->folder, err)) {
+    if (!given && !request->folder[0] && !study_noise_make(recipe, request->folder, sizeof request->folder, err)) {
         invar_recipe_free(recipe);
         return NULL;
     }
     if (!given)
-        bench_data_use(recipe, request->folder);
+        study_noise_use(recipe, request->folder);
     return recipe;
 }
 
@@ -331,6 +331,6 @@ int invar_cli_bench(int argc, char **argv)
     for (int i = 0; i < overrides.count && all.count < CLI_LIST_SIZE; i++)
         all.item[all.count++] = overrides.item[i];
     status = run(&request);
-    bench_data_remove(request.folder);
+    study_noise_remove(request.folder);
     return status;
 }

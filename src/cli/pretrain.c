@@ -4,9 +4,9 @@
 #include "invar/file.h"
 #include "invar/metrics.h"
 #include "invar/run.h"
+#include "study/demand.h"
 
 #include <errno.h>
-#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -121,74 +121,7 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
     return session->trainer != NULL;
 }
 
-/** MemAvailable of the machine in bytes, 0 where it is not known. */
-static double available_memory(void)
-{
-    char line[256];
-    double kib = 0;
-    FILE *file = fopen("/proc/meminfo", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %lf", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib * 1024;
-}
-
-/** What a run takes beside what the machine has. */
-struct dry_run {
-    struct invar_trainer_plan plan;
-    const struct invar_dataset_info *info;
-    double batch, views, total, available;
-    double largest; /* batch that fits; 0: none, or not known */
-    int64_t steps;
-};
-
-static bool measure_plan(const struct session *session, struct dry_run *out, struct invar_error *err)
-{
-    struct dry_run d = {
-        .info = invar_dataset_info(session->dataset),
-        .batch = (double)session->recipe->training.batch,
-        .views = (double)invar_view_count(&session->recipe->views),
-        .available = available_memory(),
-        .steps = invar_trainer_steps_total(session->trainer),
-    };
-    if (!invar_trainer_describe(session->trainer, &d.plan, err))
-        return false;
-    /* Workspace, terms and inputs grow with the batch, weights and optimiser state do not. */
-    const double growing = (double)d.plan.workspace_bytes + (double)d.plan.term_bytes + (double)d.plan.input_bytes;
-    const double fixed = (double)d.plan.weight_bytes + (double)d.plan.state_bytes;
-    d.total = growing + fixed;
-    if (growing > 0 && d.available > fixed)
-        d.largest = floor(d.batch * (d.available - fixed) / growing);
-    *out = d;
-    return true;
-}
-
-static int print_plan_json(const struct dry_run *d)
-{
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddNumberToObject(root, "parameters", (double)d->plan.parameters);
-    cJSON_AddNumberToObject(root, "encoder_parameters", (double)d->plan.encoder_parameters);
-    cJSON_AddNumberToObject(root, "encoder_multiply_adds", d->plan.encoder_operations);
-    cJSON_AddNumberToObject(root, "operations_per_sample", d->plan.operations_per_step / d->batch);
-    cJSON_AddNumberToObject(root, "operations_per_step", d->plan.operations_per_step);
-    cJSON_AddNumberToObject(root, "samples", (double)d->info->count[INVAR_TRAIN]);
-    cJSON_AddBoolToObject(root, "samples_assumed", d->info->assumed);
-    cJSON_AddNumberToObject(root, "steps", (double)d->steps);
-    cJSON_AddNumberToObject(root, "batch", d->batch);
-    cJSON_AddNumberToObject(root, "workspace_bytes", (double)d->plan.workspace_bytes);
-    cJSON_AddNumberToObject(root, "term_bytes", (double)d->plan.term_bytes);
-    cJSON_AddNumberToObject(root, "input_bytes", (double)d->plan.input_bytes);
-    cJSON_AddNumberToObject(root, "weight_bytes", (double)d->plan.weight_bytes);
-    cJSON_AddNumberToObject(root, "state_bytes", (double)d->plan.state_bytes);
-    cJSON_AddNumberToObject(root, "total_bytes", d->total);
-    cJSON_AddNumberToObject(root, "available_bytes", d->available);
-    cJSON_AddNumberToObject(root, "largest_batch", d->largest);
-    return cli_print_json(root);
-}
-
-static void print_fit(const struct dry_run *d)
+static void print_fit(const struct study_demand *d)
 {
     char text[32];
     if (d->available <= 0)
@@ -204,13 +137,17 @@ static void print_fit(const struct dry_run *d)
 static int print_plan(const struct session *session, bool json)
 {
     struct invar_error err = {0};
-    struct dry_run d;
+    struct study_demand d;
     char text[32];
 
-    if (!measure_plan(session, &d, &err))
+    if (!study_demand_measure(session->recipe, session->dataset, session->trainer, &d, &err))
         return cli_fail(&err);
-    if (json)
-        return print_plan_json(&d);
+    if (json) {
+        struct invar_results *results = study_demand_results(&d, &err);
+        const int status = results ? cli_print_results(results, NULL, NULL) : cli_fail(&err);
+        invar_results_free(results);
+        return status;
+    }
     printf("device        %s\n", invar_device_describe(session->device));
     printf("data          %lld samples of %d x %d x %d%s\n", (long long)d.info->count[INVAR_TRAIN], d.info->channels,
            d.info->height, d.info->width, d.info->assumed ? ", assumed: the source is not there" : "");

@@ -268,9 +268,11 @@ bool study_places_set(struct study_places *places, const char *output, const cha
                     !check_own(places->left_out, left_out_head, err)))
         return false;
     if (labels && (strcmp(labels, output) == 0 || strcmp(labels, places->rows) == 0))
-        return invar_error_set(err, INVAR_ERROR_USAGE, "labels: %s is written already, as the output or its list", labels);
+        return invar_error_set(err, INVAR_ERROR_USAGE, "labels: %s is written already, as the output or its list",
+                               labels);
     if (strcmp(output, places->rows) == 0)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "rows: %s is where the output goes; choose another place", output);
+        return invar_error_set(err, INVAR_ERROR_USAGE, "rows: %s is where the output goes; choose another place",
+                               output);
     return check_apart(output, "output", source, err) && check_apart(labels, "labels", source, err) &&
            check_apart(places->rows, "rows", source, err) && check_writable(output, err) &&
            check_writable(labels, err) && check_writable(places->rows, err);

@@ -32,4 +32,13 @@ bool study_places_set(struct study_places *places, const char *output, const cha
 bool study_embedding_write(const struct study_table *table, const struct study_places *places, int64_t *left_out,
                            struct invar_error *err);
 
+/** split: "train", "test", or "all" for the training samples, so many rows, followed by the test samples; normalise:
+ * every row to length 1. Free with invar_embedded_free. */
+bool study_embed(const struct invar_run *run, const char *split, bool normalise, struct invar_embedded *out,
+                 int64_t *train_rows, struct invar_error *err);
+/** What was embedded, how, and what was left out. */
+struct invar_results *study_embedding_results(const struct invar_run *run, const struct study_table *table,
+                                              const char *split, const struct study_places *places,
+                                              struct invar_error *err);
+
 #endif

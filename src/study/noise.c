@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Data for invar bench: noise in the files that sources read. */
-#include "cli/bench.h"
+/* Data for benchmarks: noise in the files that sources read. */
+#include "study/noise.h"
 
 #include "invar/file.h"
 #include "invar/memory.h"
@@ -147,7 +147,7 @@ static bool write_clips(const struct invar_recipe *recipe, const char *folder, s
     return ok;
 }
 
-bool bench_data_make(const struct invar_recipe *recipe, char *folder, size_t size, struct invar_error *err)
+bool study_noise_make(const struct invar_recipe *recipe, char *folder, size_t size, struct invar_error *err)
 {
     const char *temporary = getenv("TMPDIR");
 
@@ -168,7 +168,7 @@ bool bench_data_make(const struct invar_recipe *recipe, char *folder, size_t siz
     }
 }
 
-void bench_data_use(struct invar_recipe *recipe, const char *folder)
+void study_noise_use(struct invar_recipe *recipe, const char *folder)
 {
     struct invar_data_options *data = &recipe->data;
     const enum invar_data_kind kind = kind_of(recipe);
@@ -189,7 +189,7 @@ void bench_data_use(struct invar_recipe *recipe, const char *folder)
     snprintf(data->labels, sizeof data->labels, "%s/" LABELS, folder);
 }
 
-void bench_data_remove(const char *folder)
+void study_noise_remove(const char *folder)
 {
     DIR *directory = *folder ? opendir(folder) : NULL;
 
