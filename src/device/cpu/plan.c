@@ -68,8 +68,7 @@ static bool build_backward(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
-/* Memory objects of every operation; those over the caller's data are remembered, to be pointed at it in each call. */
-static bool bind(struct cpu_plan *plan, struct invar_error *err)
+bool plan_bind(struct cpu_plan *plan, struct invar_error *err)
 {
     int operands = 0;
     for (int i = 0; i < plan->operation_count; i++)
@@ -116,6 +115,10 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
     plan->activation = precision == INVAR_PRECISION_BFLOAT16 && !plan->emulates ? INVAR_BFLOAT16 : INVAR_FLOAT32;
     for (int i = 0; i < plan->net->layer_count; i++)
         plan->layers[i].gradient.buffer = -1;
+    plan->rows = options->batch;
+    plan->options.batch = plan_slice_rows(plan);
+    plan->threads = plan->options.batch < plan->rows ? 1 : weights->device->threads;
+    omp_set_num_threads(plan->threads); /* what THREADS_FOR sets back */
     plan->input = plan_buffer_fixed(plan, NULL, true, err);
     plan->output_gradient = plan_buffer_fixed(plan, NULL, true, err);
     if (plan->input < 0 || plan->output_gradient < 0)
@@ -123,7 +126,8 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
     count_consumers(plan);
     mark_gradients(plan);
     if (!build_forward(plan, err) || (options->mode == INVAR_PLAN_TRAINING && !build_backward(plan, err)) ||
-        !plan_prepare(plan, err) || !plan_lay_out(plan, err) || (!weights->device->planning && !bind(plan, err)))
+        !plan_prepare(plan, err) || !plan_lay_out(plan, err) || (!weights->device->planning && !plan_bind(plan, err)) ||
+        (plan->options.batch < plan->rows && !plan_slices_create(plan, err)))
         goto failed;
     return &plan->base;
 failed:
@@ -134,6 +138,7 @@ failed:
 void invar_cpu_plan_free(struct invar_plan *base)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
+    plan_slices_free(plan);
     onednn_free(plan->onednn);
     invar_free(plan->layers);
     invar_free(plan->buffers);
@@ -172,7 +177,7 @@ bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct in
  * each pass, as OpenMP keeps their number by calling thread and not by device. */
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
-    THREADS_FOR(plan->base.device->threads);
+    THREADS_FOR(plan->threads);
     const bool profile = plan->options.profile;
     double time = profile ? omp_get_wtime() : 0.0;
     for (int i = first; i < end; i++) {
@@ -191,11 +196,18 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
     return true;
 }
 
+bool plan_run_forward(struct cpu_plan *plan, const float *input, struct invar_error *err)
+{
+    return point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
+}
+
 bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct invar_error *err)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
     plan->prepared = plan_is_prepared(plan);
-    plan->ready = point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
+    plan->given = input;
+    plan->ready =
+        plan->options.batch < plan->rows ? plan_slices_forward(plan, err) : plan_run_forward(plan, input, err);
     plan->prepared = plan->ready;
     return plan->ready;
 }
@@ -203,6 +215,8 @@ bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct 
 const float *invar_cpu_plan_output(const struct invar_plan *base)
 {
     const struct cpu_plan *plan = (const struct cpu_plan *)base;
+    if (plan->outputs)
+        return (const float *)(const void *)plan->outputs;
     return (const float *)(const void *)plan->buffers[plan->output.buffer].data;
 }
 
@@ -243,40 +257,53 @@ bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
     return true;
 }
 
+/* The first layer whose output is not finite, of the rows that the plan is made for; -1: none. */
+static int first_nonfinite(struct cpu_plan *plan)
+{
+    if (!plan_all_finite(plan->buffers[plan->input].data, plan->layers[0].out.layout->bytes, INVAR_FLOAT32))
+        return 0;
+    for (int i = 0; i < plan->forward_count; i++) {
+        const struct operation *op = &plan->operations[i];
+        if (!run(plan, i, i + 1, NULL))
+            return -1;
+        const int damaged = plan_fold_nonfinite(plan, op);
+        if (damaged >= 0)
+            return damaged;
+        if (op->output < 0 || !op->operands[op->output].layout)
+            continue;
+        const struct layout *layout = op->operands[op->output].layout;
+        if (!plan_all_finite(plan_data(plan, op, op->output), layout->bytes, onednn_layout_dtype(layout)))
+            return op->layer;
+    }
+    return -1;
+}
+
 /* Later layers may have overwritten the output of earlier ones, so the pass is run once more, looking after every
    operation. The running statistics it moves belong to a run that is about to stop. */
 const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
-    const char *input = plan->buffers[plan->input].data;
-    if (!input)
-        return NULL;
-    if (!plan_all_finite(input, plan->layers[0].out.layout->bytes, INVAR_FLOAT32))
-        return plan->net->layers[0].name;
+    int first = -1;
     plan->prepared = false;
-    for (int i = 0; i < plan->forward_count; i++) {
-        const struct operation *op = &plan->operations[i];
-        if (!run(plan, i, i + 1, NULL))
+    for (int64_t slice = 0; plan->given && slice < plan->rows / plan->options.batch; slice++) {
+        if (!point(plan, plan->input, plan_slice_input(plan, slice), NULL))
             return NULL;
-        const int damaged = plan_fold_nonfinite(plan, op);
-        if (damaged >= 0)
-            return plan->net->layers[damaged].name;
-        if (op->output < 0 || !op->operands[op->output].layout)
-            continue;
-        const struct layout *layout = op->operands[op->output].layout;
-        if (!plan_all_finite(plan_data(plan, op, op->output), layout->bytes, onednn_layout_dtype(layout)))
-            return plan->net->layers[op->layer].name;
+        const int here = first_nonfinite(plan);
+        first = here >= 0 && (first < 0 || here < first) ? here : first;
     }
-    return NULL;
+    return first < 0 ? NULL : plan->net->layers[first].name;
 }
 
 void invar_cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memory *out)
 {
     const struct cpu_plan *plan = (const struct cpu_plan *)base;
-    *out = (struct invar_plan_memory){.workspace = plan->workspace_bytes - plan->kept_bytes,
-                                      .weights = plan->weight_bytes,
-                                      .primitives = onednn_kernel_count(plan->onednn),
-                                      .reorders = plan->reorders};
+    const size_t slices = (size_t)(plan->rows / plan->options.batch), others = (size_t)plan->other_count;
+    *out =
+        (struct invar_plan_memory){.workspace = plan->workspace_bytes - plan->kept_bytes + slices * plan->output_bytes +
+                                                others * (plan->workspace_bytes - plan->kept_end),
+                                   .weights = plan->weight_bytes,
+                                   .primitives = onednn_kernel_count(plan->onednn),
+                                   .reorders = plan->reorders};
 }
 
 int invar_cpu_plan_profile(const struct invar_plan *base, struct invar_profile_entry *entries, int capacity)

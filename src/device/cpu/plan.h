@@ -108,7 +108,9 @@ struct cpu_plan {
     struct invar_plan base;
     struct invar_weights *weights;
     const struct invar_net *net;
-    struct invar_plan_options options;
+    struct invar_plan_options options; /* batch: the rows of a slice */
+    int64_t rows;                      /* of the caller's batch */
+    int threads;                       /* of an operation: one where each thread has slices of its own */
     struct onednn *onednn;
     enum invar_dtype activation; /* of maps; vectors are float32 */
     bool emulates;               /* float32 rounded as bfloat16 would be */
@@ -129,7 +131,14 @@ struct cpu_plan {
 
     char *workspace;
     size_t workspace_bytes, weight_bytes;
-    size_t kept_bytes; /* of the workspace: weights that inference keeps */
+    size_t kept_bytes, kept_end; /* of the workspace: weights that inference keeps, and where they end */
+
+    struct cpu_plan *others; /* [other_count]; the slices of other threads */
+    int other_count;
+    const float *given; /* the caller's batch */
+    char *outputs;      /* of all slices, output_bytes each */
+    size_t output_bytes;
+
     int64_t reorders;
     double seconds[WORK_COUNT];
     int64_t calls[WORK_COUNT];
@@ -193,6 +202,22 @@ bool plan_prepare(struct cpu_plan *plan, struct invar_error *err);
 /** Before a forward pass: whether what is kept belongs to the weights as they are; notes them where not. */
 bool plan_is_prepared(struct cpu_plan *plan);
 
+/* ---- plan_slices.c: small nets take the batch in slices, a thread each ---- */
+
+/** Rows of a slice; options.batch where slices bring nothing. */
+int64_t plan_slice_rows(const struct cpu_plan *plan);
+/** Once the plan of one slice is made: those of the other threads. */
+bool plan_slices_create(struct cpu_plan *plan, struct invar_error *err);
+void plan_slices_free(struct cpu_plan *plan);
+const float *plan_slice_input(const struct cpu_plan *plan, int64_t slice);
+bool plan_slices_forward(struct cpu_plan *plan, struct invar_error *err);
+
+/* ---- plan.c ---- */
+
+/** Memory objects of every operation; those over the caller's data are remembered, to be pointed at it in each call. */
+bool plan_bind(struct cpu_plan *plan, struct invar_error *err);
+/** The forward pass of the rows that the plan is made for. */
+bool plan_run_forward(struct cpu_plan *plan, const float *input, struct invar_error *err);
 /** Runs an operation. */
 bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err);
 /** The same with bfloat16 emulated (plan_emulate.c). */

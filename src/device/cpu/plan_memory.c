@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One workspace laid out by lifetime: two buffers share memory when no operation needs both. Largest first, each at the
-   lowest place that is free while it lives. */
+   lowest place that is free while it lives; what is kept from call to call before all others. */
 #include "device/cpu/plan.h"
 
 #include <stdlib.h>
@@ -42,6 +42,8 @@ static void lifetimes(struct cpu_plan *plan)
 static int larger_first(const void *a, const void *b)
 {
     const struct buffer *x = *(struct buffer *const *)a, *y = *(struct buffer *const *)b;
+    if (x->kept != y->kept)
+        return x->kept ? -1 : 1;
     if (x->bytes != y->bytes)
         return x->bytes < y->bytes ? 1 : -1;
     return x < y ? -1 : x > y;
@@ -91,6 +93,8 @@ bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err)
         size_t end = order[i]->offset + aligned(order[i]->bytes);
         if (end > plan->workspace_bytes)
             plan->workspace_bytes = end;
+        if (order[i]->kept)
+            plan->kept_end = plan->workspace_bytes;
     }
     bool planning = plan->base.device->planning;
     plan->workspace = planning ? NULL : invar_device_alloc(plan->base.device, plan->workspace_bytes + 1, 1, err);

@@ -67,7 +67,7 @@ static struct winograd describe(const struct cpu_plan *plan, int number, int64_t
                              .width = shape.width,
                              .in = in,
                              .out = out,
-                             .threads = plan->base.device->threads};
+                             .threads = plan->threads};
 }
 
 static void run_weights(const struct cpu_plan *plan, const struct operation *op)
