@@ -145,7 +145,8 @@ static inline void winograd_check_forward(const struct winograd *w, const struct
         for (int64_t c = 0; c < y->channels; c++)
             for (int64_t i = 0; i < y->height * y->width; i++) {
                 const int64_t top = i / y->width, left = i % y->width;
-                double expected = winograd_sum(x, weights, transposed, y->channels, n, c, top, left);
+                double expected =
+                    winograd_sum(x, weights, transposed, y->channels, n, c, w->stride * top, w->stride * left);
                 if (after)
                     expected = fmax(0, expected + (double)bias[c] + winograd_pixel(y, n, c, top, left));
                 winograd_compare(&error, (double)winograd_read(y, winograd_place(y, n, c, top, left)), expected);
@@ -214,6 +215,26 @@ static inline void winograd_check_threads(const struct winograd *w, const struct
     invar_free(scratch);
 }
 
+/* Stride 2, from sides that are odd and even. */
+static inline void winograd_check_strided(const struct winograd *like, bool narrow, bool last, const float *weights,
+                                          const float *bias, double tolerance)
+{
+    for (int odd = 0; odd < 4; odd++) {
+        struct winograd w = *like;
+        w.stride = 2;
+        w.read_height = 2 * w.height - odd / 2;
+        w.read_width = 2 * w.width - odd % 2;
+        struct winograd_map x =
+            winograd_map(w.kernels, narrow, last, w.batch, w.in, w.read_height, w.read_width, 5 + (uint64_t)odd);
+        struct winograd_map y = winograd_map(w.kernels, narrow, last, w.batch, w.out, w.height, w.width, 2);
+        w.read = x.strides;
+        winograd_check_forward(&w, &x, &y, weights, bias, false, true, tolerance);
+        winograd_check_threads(&w, &x, &y, weights);
+        winograd_map_free(&x);
+        winograd_map_free(&y);
+    }
+}
+
 /** narrow: bfloat16 maps, so the output is rounded to 2^-9. */
 static inline void winograd_check(const struct winograd_kernels *kernels, bool narrow)
 {
@@ -226,6 +247,9 @@ static inline void winograd_check(const struct winograd_kernels *kernels, bool n
                                  .width = winograd_cases[i].width,
                                  .in = winograd_cases[i].in,
                                  .out = winograd_cases[i].out,
+                                 .read_height = winograd_cases[i].height,
+                                 .read_width = winograd_cases[i].width,
+                                 .stride = 1,
                                  .threads = 3};
             struct winograd_map x = winograd_map(kernels, narrow, last, w.batch, w.in, w.height, w.width, 1);
             struct winograd_map y = winograd_map(kernels, narrow, last, w.batch, w.out, w.height, w.width, 2);
@@ -239,6 +263,7 @@ static inline void winograd_check(const struct winograd_kernels *kernels, bool n
             winograd_check_forward(&w, &x, &y, weights.plain, NULL, true, false, tolerance);
             winograd_check_threads(&w, &x, &y, weights.plain);
             winograd_map_free(&x);
+            winograd_check_strided(&w, narrow, last, weights.plain, bias.plain, tolerance);
             winograd_map_free(&y);
             winograd_map_free(&weights);
             winograd_map_free(&bias);

@@ -4,6 +4,17 @@
 
 /* Fewer channels leave most of a register tile empty, and the transforms cost more than the products save. */
 #define LEAST_CHANNELS 16
+#define LEAST_CHANNELS_STRIDED 128
+
+/* With stride 2, in inference: where tiles of 4x4 outputs and 100 multiplications, whole ones, are well below nine an
+ * output. */
+static bool takes_strided(const struct cpu_plan *plan, const struct invar_layer *layer, int64_t in)
+{
+    const int64_t tiles = (layer->shape.height + 3) / 4 * ((layer->shape.width + 3) / 4);
+    return layer->stride == 2 && plan->options.mode == INVAR_PLAN_INFERENCE && in >= LEAST_CHANNELS_STRIDED &&
+           layer->shape.channels >= LEAST_CHANNELS_STRIDED &&
+           tiles * 100 * 10 <= layer->shape.height * layer->shape.width * 9 * 8;
+}
 
 /* Of every operation here, in this order; backward to the weights has the output's gradient in the second place. */
 enum operands { SOURCE, WEIGHTS, TARGET, SCRATCH, BIAS };
@@ -17,10 +28,12 @@ bool plan_winograd_takes(const struct cpu_plan *plan, int number)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
     const int64_t in = plan->net->layers[layer->input[0]].shape.channels, out = layer->shape.channels;
-    const bool fits = layer->kind == INVAR_LAYER_CONV2D && layer->kernel == 3 && layer->stride == 1 &&
-                      layer->padding == 1 && (layer->parameter[1] < 0 || plan->options.mode == INVAR_PLAN_INFERENCE);
+    const bool fits = layer->kind == INVAR_LAYER_CONV2D && layer->kernel == 3 && layer->padding == 1 &&
+                      (layer->parameter[1] < 0 || plan->options.mode == INVAR_PLAN_INFERENCE);
     if (!fits || !kernels_of(plan) || plan->options.convolution == INVAR_CONVOLUTION_DIRECT)
         return false;
+    if (layer->stride != 1)
+        return takes_strided(plan, layer, in);
     return plan->options.convolution == INVAR_CONVOLUTION_WINOGRAD || (in >= LEAST_CHANNELS && out >= LEAST_CHANNELS);
 }
 
@@ -67,6 +80,9 @@ static struct winograd describe(const struct cpu_plan *plan, int number, int64_t
                              .width = shape.width,
                              .in = in,
                              .out = out,
+                             .read_height = shape.height,
+                             .read_width = shape.width,
+                             .stride = 1,
                              .threads = plan->threads};
 }
 
@@ -153,6 +169,9 @@ bool plan_winograd_forward(struct cpu_plan *plan, int number, struct invar_error
     const int source = layer->input[0];
     struct winograd w = describe(plan, number, plan->net->layers[source].shape.channels, layer->shape.channels);
     struct folded folded;
+    w.read_height = plan->net->layers[source].shape.height;
+    w.read_width = plan->net->layers[source].shape.width;
+    w.stride = (int)layer->stride;
     state->winograd = true;
     if (!readable(plan, number, source, plan->layers[source].out, &state->in, &w.read, err) ||
         !plan_fold(plan, number, &folded, err))

@@ -45,17 +45,21 @@ static int64_t channels_padded(const struct winograd *w, int64_t channels)
     return winograd_blocks(w, channels) * w->kernels->lanes;
 }
 
+static int64_t depth_padded(const struct winograd *w)
+{
+    return winograd_depth(w) * w->kernels->lanes;
+}
+
 size_t winograd_weight_bytes(const struct winograd *w)
 {
-    return (size_t)(WINOGRAD_POINTS * winograd_plane(channels_padded(w, w->in) * channels_padded(w, w->out))) *
-           sizeof(float);
+    return (size_t)(winograd_points(w) * winograd_plane(depth_padded(w) * channels_padded(w, w->out))) * sizeof(float);
 }
 
 /* Tiles that one thread takes at a time in a forward pass; every thread shall have some. */
 static int64_t forward_room(const struct winograd *w)
 {
-    const int64_t channels = channels_padded(w, w->in) + channels_padded(w, w->out);
-    int64_t room = OWN_CACHE / ((int64_t)sizeof(float) * WINOGRAD_POINTS * channels);
+    const int64_t channels = depth_padded(w) + channels_padded(w, w->out);
+    int64_t room = OWN_CACHE / ((int64_t)sizeof(float) * winograd_points(w) * channels);
     if (winograd_weight_bytes(w) > SHARED_CACHE)
         room = maximum(room, TILES_OF_LARGE_WEIGHTS);
     room = minimum(maximum(room, LEAST_TILES), maximum(winograd_tiles(w) / w->threads, 1));
@@ -65,8 +69,8 @@ static int64_t forward_room(const struct winograd *w)
 static int64_t forward_numbers(const struct winograd *w)
 {
     const int64_t room = forward_room(w);
-    return WINOGRAD_POINTS *
-           (winograd_plane(room * channels_padded(w, w->in)) + winograd_plane(room * channels_padded(w, w->out)));
+    return winograd_points(w) *
+           (winograd_plane(room * depth_padded(w)) + winograd_plane(room * channels_padded(w, w->out)));
 }
 
 size_t winograd_scratch_bytes(const struct winograd *w)
@@ -85,12 +89,12 @@ void winograd_weights(const struct winograd *w, const float *plain, bool transpo
 static void forward_block(const struct winograd *w, const void *x, const float *u, int64_t first, int64_t count,
                           const struct winograd_after *after, void *y, float *scratch)
 {
-    const int64_t room = forward_room(w), in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    const int64_t room = forward_room(w), in = depth_padded(w), out = channels_padded(w, w->out);
     const int64_t blocks = winograd_blocks(w, w->out), u_plane = winograd_plane(in * out);
     const int64_t v_plane = winograd_plane(room * in), m_plane = winograd_plane(room * out);
-    float *v = scratch, *m = v + WINOGRAD_POINTS * v_plane;
-    w->kernels->read(w, x, first, count, room, 0, winograd_blocks(w, w->in), v);
-    for (int64_t point = 0; point < WINOGRAD_POINTS; point++)
+    float *v = scratch, *m = v + winograd_points(w) * v_plane;
+    w->kernels->read(w, x, first, count, room, 0, winograd_depth(w), v);
+    for (int64_t point = 0; point < winograd_points(w); point++)
         w->kernels->product(w, v + point * v_plane, u + point * u_plane, room, 0, blocks, m + point * m_plane);
     w->kernels->write(w, m, first, count, room, after, y);
 }
@@ -111,17 +115,17 @@ void winograd_forward(const struct winograd *w, const void *x, const float *tran
 
 static int64_t gradient_room(const struct winograd *w)
 {
-    const int64_t channels = channels_padded(w, w->in) + channels_padded(w, w->out);
-    const int64_t fits = SHARED_CACHE / ((int64_t)sizeof(float) * WINOGRAD_POINTS * channels);
+    const int64_t channels = depth_padded(w) + channels_padded(w, w->out);
+    const int64_t fits = SHARED_CACHE / ((int64_t)sizeof(float) * winograd_points(w) * channels);
     return minimum(round_up(minimum(maximum(fits, 128), 256), w->kernels->rows),
                    round_up(winograd_tiles(w), w->kernels->rows));
 }
 
 size_t winograd_gradient_bytes(const struct winograd *w)
 {
-    const int64_t room = gradient_room(w), in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    const int64_t room = gradient_room(w), in = depth_padded(w), out = channels_padded(w, w->out);
     const int64_t planes = winograd_plane(room * in) + winograd_plane(room * out) + winograd_plane(in * out);
-    return (size_t)(WINOGRAD_POINTS * planes) * sizeof(float);
+    return (size_t)(winograd_points(w) * planes) * sizeof(float);
 }
 
 /* One block of channels of x or of the output's gradient. */
@@ -138,11 +142,11 @@ static void read_share(const struct winograd *w, const void *x, const void *dy, 
 void winograd_backward_weights(const struct winograd *w, const void *x, const void *dy, float *gradient, float *scratch)
 {
     const int64_t tiles = winograd_tiles(w), room = gradient_room(w);
-    const int64_t in = channels_padded(w, w->in), out = channels_padded(w, w->out);
+    const int64_t in = depth_padded(w), out = channels_padded(w, w->out);
     const int64_t in_blocks = winograd_blocks(w, w->in), out_blocks = winograd_blocks(w, w->out);
     const int64_t v_plane = winograd_plane(room * in), g_plane = winograd_plane(room * out);
     const int64_t u_plane = winograd_plane(in * out);
-    float *v = scratch, *g = v + WINOGRAD_POINTS * v_plane, *du = g + WINOGRAD_POINTS * g_plane;
+    float *v = scratch, *g = v + winograd_points(w) * v_plane, *du = g + winograd_points(w) * g_plane;
 #pragma omp parallel num_threads(w->threads)
     {
         for (int64_t first = 0; first < tiles; first += room) {
@@ -151,7 +155,7 @@ void winograd_backward_weights(const struct winograd *w, const void *x, const vo
             for (int64_t share = 0; share < in_blocks + out_blocks; share++)
                 read_share(w, x, dy, first, count, room, share, v, g);
 #pragma omp for schedule(dynamic)
-            for (int64_t point = 0; point < WINOGRAD_POINTS; point++)
+            for (int64_t point = 0; point < winograd_points(w); point++)
                 w->kernels->product_tiles(w, v + point * v_plane, g + point * g_plane, count, room, 0, out_blocks,
                                           first > 0, du + point * u_plane);
         }

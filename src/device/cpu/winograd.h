@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* 3x3 convolutions of stride 1 and padding 1 by Winograd's F(4x4, 3x3): a tile of 4x4 outputs from 6x6 inputs with 36
+/* 3x3 convolutions of padding 1 by Winograd's F(4x4, 3x3): a tile of 4x4 outputs from 6x6 inputs with 36
    multiplications a pair of channels where the sum itself takes 144.
 
    With the transforms B, G, A (points 0, +-5/8, +-3/2, infinity, whose errors are smaller than those of 0, +-1, +-2):
@@ -7,6 +7,10 @@
        forward           y  = A^T [(G w G^T) . (B^T x B)] A        (a product of matrices for each of the 36 points)
        backward data     the forward pass of the output's gradient with the weights flipped and transposed
        backward weights  dw = G^T [sum over tiles (B^T x B) . (A dy A^T)] G
+
+   With stride 2 (forward alone) the pixels of odd and even rows and columns are four maps, each with two taps or one a
+   dimension: F(4x4, 2x2) over four times as many channels takes 100 multiplications where the sum takes 144. Its points
+   are the same without infinity.
 
    Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016. Maps are float32 or bfloat16, in
    blocks of `lanes` channels or channels-last; weights, products and sums are float32. The bits of a result do not
@@ -29,6 +33,8 @@ struct winograd {
     int64_t batch, height, width;
     int64_t in, out; /* channels */
     struct winograd_strides read, written;
+    int64_t read_height, read_width; /* of the map that is read; height and width are those of the output */
+    int stride;                      /* 1 or 2 */
     int threads;
 };
 

@@ -172,13 +172,22 @@ INLINE struct tile next_tile(const struct winograd *w, const struct winograd_str
 
 static const map_number no_pixel[LANES];
 
-/* x[size][size] whose first pixel is `before` pixels before the tile's; outside the map it is 0. */
-INLINE void load_pixels(const struct winograd *w, const struct winograd_strides *s, const struct tile *tile,
-                        const map_number *x, int size, int before, vector *out)
+/* What a map's tiles of size x size become, by a transform in one dimension from `size` to `points`. The first pixel is
+ * `before` pixels before the tile's; outside the map, whose sides are those here, it is 0. */
+struct reading {
+    struct winograd_strides strides;
+    int64_t height, width;
+    int size, before, points;
+    void (*transform)(vector r[6], const vector *x);
+};
+
+INLINE void load_pixels(const struct reading *how, const struct tile *tile, const map_number *x, vector *out)
 {
-    const int64_t top = tile->top - before, left = tile->left - before, row = s->row, pixel = s->pixel;
+    const int size = how->size, before = how->before;
+    const int64_t top = tile->top - before, left = tile->left - before;
+    const int64_t row = how->strides.row, pixel = how->strides.pixel;
     x += tile->at - before * (row + pixel);
-    if (top >= 0 && left >= 0 && top + size <= w->height && left + size <= w->width) {
+    if (top >= 0 && left >= 0 && top + size <= how->height && left + size <= how->width) {
         UNROLL
         for (int i = 0; i < size; i++)
             UNROLL
@@ -189,76 +198,91 @@ INLINE void load_pixels(const struct winograd *w, const struct winograd_strides 
     bool inside[6];
     UNROLL
     for (int j = 0; j < size; j++)
-        inside[j] = left + j >= 0 && left + j < w->width;
+        inside[j] = left + j >= 0 && left + j < how->width;
     UNROLL
     for (int i = 0; i < size; i++) {
-        const bool row_inside = top + i >= 0 && top + i < w->height;
+        const bool row_inside = top + i >= 0 && top + i < how->height;
         UNROLL
         for (int j = 0; j < size; j++)
             out[i * size + j] = map_load(row_inside && inside[j] ? x + i * row + j * pixel : no_pixel);
     }
 }
 
-/* What a map's tiles of size x size become, by a transform in one dimension from `size` to 6. */
-struct reading {
-    const struct winograd_strides *strides;
-    int64_t channels;
-    int size, before;
-    void (*transform)(vector r[6], const vector *x);
-};
-
-/* to[36] <- T x T^T. */
+/* to[points][points] <- T x T^T. */
 INLINE void transform_tile(const struct reading *how, const vector *x, float *to, int64_t point)
 {
-    vector half[36];
+    vector half[36] = {{0}}; /* rows of five are read as six */
     UNROLL
     for (int j = 0; j < how->size; j++) {
-        vector column[6], r[6];
+        vector column[6] = {{0}}, r[6];
         UNROLL
         for (int i = 0; i < how->size; i++)
             column[i] = x[i * how->size + j];
         how->transform(r, column);
         UNROLL
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < how->points; i++)
             half[i * how->size + j] = r[i];
     }
     UNROLL
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < how->points; i++) {
         vector r[6];
         how->transform(r, half + i * how->size);
         UNROLL
-        for (int j = 0; j < 6; j++)
-            store(to + (i * 6 + j) * point, r[j]);
+        for (int j = 0; j < how->points; j++)
+            store(to + (i * how->points + j) * point, r[j]);
     }
 }
 
+/* One block of channels, which is the block `to` of what comes out. */
 INLINE void transform_tiles(const struct winograd *w, const struct reading *how, const map_number *map, int64_t first,
-                            int64_t count, int64_t room, int64_t block, int64_t blocks, float *out)
+                            int64_t count, float *to, int64_t point)
 {
-    const int64_t point = winograd_plane(winograd_blocks(w, how->channels) * room * LANES);
-    const struct tile start = find_tile(w, how->strides, first);
-    for (int64_t b = block; b < block + blocks; b++) {
-        struct tile tile = start;
-        for (int64_t t = 0; t < count; t++, tile = next_tile(w, how->strides, tile)) {
-            vector x[36];
-            load_pixels(w, how->strides, &tile, map + b * how->strides->block, how->size, how->before, x);
-            transform_tile(how, x, out + (b * room + t) * LANES, point);
-        }
+    struct tile tile = find_tile(w, &how->strides, first);
+    for (int64_t t = 0; t < count; t++, tile = next_tile(w, &how->strides, tile)) {
+        vector x[36];
+        load_pixels(how, &tile, map, x);
+        transform_tile(how, x, to + t * LANES, point);
     }
+}
+
+/* Rows of one parity, and columns of one: a map of their own. */
+static void read_every_other(const struct winograd *w, const map_number *map, int64_t first, int64_t count, int row,
+                             int column, float *to, int64_t point)
+{
+    const struct winograd_strides *s = &w->read;
+    const struct reading how = {.strides = {s->image, s->block, 2 * s->row, 2 * s->pixel},
+                                .height = (w->read_height - row + 1) / 2,
+                                .width = (w->read_width - column + 1) / 2,
+                                .size = 5,
+                                .before = 1,
+                                .points = 5,
+                                .transform = input_transform};
+    transform_tiles(w, &how, map + row * s->row + column * s->pixel, first, count, to, point);
 }
 
 static void read_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                        int64_t block, int64_t blocks, float *v)
 {
-    const struct reading how = {&w->read, w->in, 6, 1, input_transform};
-    transform_tiles(w, &how, map, first, count, room, block, blocks, v);
+    const int64_t point = winograd_plane(winograd_depth(w) * room * LANES), in = winograd_blocks(w, w->in);
+    const struct reading how = {w->read, w->read_height, w->read_width, 6, 1, 6, input_transform};
+    for (int64_t b = block; b < block + blocks; b++) {
+        const map_number *from = (const map_number *)map + b % in * w->read.block;
+        float *to = v + b * room * LANES;
+        if (w->stride == 2)
+            read_every_other(w, from, first, count, (int)(b / in) / 2, (int)(b / in) % 2, to, point);
+        else
+            transform_tiles(w, &how, from, first, count, to, point);
+    }
 }
 
 static void read_gradient_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                                 int64_t block, int64_t blocks, float *g)
 {
-    const struct reading how = {&w->written, w->out, 4, 0, gradient_transform};
-    transform_tiles(w, &how, map, first, count, room, block, blocks, g);
+    const int64_t point = winograd_plane(winograd_blocks(w, w->out) * room * LANES);
+    const struct reading how = {w->written, w->height, w->width, 4, 0, 6, gradient_transform};
+    for (int64_t b = block; b < block + blocks; b++)
+        transform_tiles(w, &how, (const map_number *)map + b * w->written.block, first, count, g + b * room * LANES,
+                        point);
 }
 
 /* The pixels of a tile that lie within the map. */
@@ -291,8 +315,9 @@ INLINE vector load_bias(const float *bias, int64_t channels)
     return load(part);
 }
 
-static void write_tiles(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
-                        const struct winograd_after *after, void *y)
+/* points: in one dimension. */
+INLINE void write_points(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
+                         const struct winograd_after *after, int points, void *y)
 {
     const int64_t blocks = winograd_blocks(w, w->out), point = winograd_plane(blocks * room * LANES);
     const struct tile start = find_tile(w, &w->written, first);
@@ -303,13 +328,13 @@ static void write_tiles(const struct winograd *w, const float *m, int64_t first,
         struct tile tile = start;
         for (int64_t t = 0; t < count; t++, tile = next_tile(w, &w->written, tile)) {
             const float *from = m + (b * room + t) * LANES;
-            vector half[24], out[16];
+            vector half[24] = {{0}}, out[16];
             UNROLL
-            for (int j = 0; j < 6; j++) {
-                vector column[6], r[4];
+            for (int j = 0; j < points; j++) {
+                vector column[6] = {{0}}, r[4];
                 UNROLL
-                for (int i = 0; i < 6; i++)
-                    column[i] = load(from + (i * 6 + j) * point);
+                for (int i = 0; i < points; i++)
+                    column[i] = load(from + (i * points + j) * point);
                 output_transform(r, column);
                 UNROLL
                 for (int i = 0; i < 4; i++)
@@ -321,6 +346,15 @@ static void write_tiles(const struct winograd *w, const float *m, int64_t first,
             write_pixels(w, &tile, out, bias, sum, after->relu, (map_number *)y + offset);
         }
     }
+}
+
+static void write_tiles(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
+                        const struct winograd_after *after, void *y)
+{
+    if (w->stride == 2)
+        write_points(w, m, first, count, room, after, 5, y);
+    else
+        write_points(w, m, first, count, room, after, 6, y);
 }
 
 /* ---- products: ROWS items times up to COLUMNS blocks in registers ---- */
@@ -388,16 +422,23 @@ INLINE void product_columns(const float *v, const float *u, int64_t room, int64_
                      depth - k < step ? depth - k : step, columns, k > 0, m + t * LANES, block);
 }
 
+/* Blocks of the next register tile: two and two rather than three and one, whose few sums would wait for each other. */
+INLINE int64_t columns_of(int64_t left)
+{
+    return left == 4 ? 2 : left < COLUMNS ? left : COLUMNS;
+}
+
 static void product(const struct winograd *w, const float *v, const float *u, int64_t room, int64_t block,
                     int64_t blocks, float *m)
 {
-    const int64_t depth = winograd_blocks(w, w->in), end = block + blocks;
-    for (int64_t b = block; b < end; b += COLUMNS) {
+    const int64_t depth = winograd_depth(w), end = block + blocks;
+    for (int64_t b = block, columns; b < end; b += columns) {
         const float *from = u + b * depth * LANES * LANES;
         float *to = m + b * room * LANES;
-        if (end - b >= 3)
+        columns = columns_of(end - b);
+        if (columns == 3)
             product_columns(v, from, room, depth, 3, to);
-        else if (end - b == 2)
+        else if (columns == 2)
             product_columns(v, from, room, depth, 2, to);
         else
             product_columns(v, from, room, depth, 1, to);
@@ -417,12 +458,13 @@ static void product_tiles(const struct winograd *w, const float *v, const float 
                           int64_t block, int64_t blocks, bool add, float *du)
 {
     const int64_t depth = winograd_blocks(w, w->in), end = block + blocks;
-    for (int64_t b = block; b < end; b += COLUMNS) {
+    for (int64_t b = block, columns; b < end; b += columns) {
         const float *from = g + b * room * LANES;
         float *to = du + b * depth * LANES * LANES;
-        if (end - b >= 3)
+        columns = columns_of(end - b);
+        if (columns == 3)
             product_tile_columns(v, from, count, room, depth, 3, add, to);
-        else if (end - b == 2)
+        else if (columns == 2)
             product_tile_columns(v, from, count, room, depth, 2, add, to);
         else
             product_tile_columns(v, from, count, room, depth, 1, add, to);
@@ -437,17 +479,29 @@ INLINE int64_t weight_place(const struct winograd *w, bool transposed, int64_t o
     return (transposed ? in * w->out + out : out * w->in + in) * 9;
 }
 
+/* Taps [3][3] of one pair of channels; of stride 2, those that see rows and columns of one parity: the first and the
+ * last where it is odd, the middle one in the second place where it is even. */
+INLINE float tap(const float *from, int stride, bool transposed, int64_t parity, int i, int j)
+{
+    static const int places[2][3] = {{-1, 1, -1}, {0, 2, -1}};
+    if (stride == 1)
+        return from[transposed ? 8 - (i * 3 + j) : i * 3 + j];
+    const int row = places[parity / 2][i], column = places[parity % 2][j];
+    return row < 0 || column < 0 ? 0 : from[row * 3 + column];
+}
+
 static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u)
 {
-    const int64_t depth = winograd_blocks(w, w->in) * LANES,
+    const int64_t in = winograd_blocks(w, w->in) * LANES, depth = winograd_depth(w) * LANES,
                   point = winograd_plane(winograd_blocks(w, w->out) * depth * LANES);
+    const int points = w->stride == 2 ? 5 : 6;
     for (int64_t k = 0; k < depth; k++) {
         float part[9][LANES] = {{0}};
         doubles g[9], half[18];
-        for (int l = 0; l < LANES && block * LANES + l < w->out && k < w->in; l++) {
-            const float *from = plain + weight_place(w, transposed, block * LANES + l, k);
+        for (int l = 0; l < LANES && block * LANES + l < w->out && k % in < w->in; l++) {
+            const float *from = plain + weight_place(w, transposed, block * LANES + l, k % in);
             for (int i = 0; i < 9; i++)
-                part[i][l] = from[transposed ? 8 - i : i];
+                part[i][l] = tap(from, w->stride, transposed, k / in, i / 3, i % 3);
         }
         for (int i = 0; i < 9; i++)
             g[i] = __builtin_convertvector(load(part[i]), doubles);
@@ -458,11 +512,12 @@ static void transform_weights(const struct winograd *w, const float *plain, bool
             for (int i = 0; i < 6; i++)
                 half[i * 3 + j] = r[i];
         }
-        for (int i = 0; i < 6; i++) {
+        for (int i = 0; i < points; i++) {
             doubles r[6];
             weight_transform(r, half + i * 3);
-            for (int j = 0; j < 6; j++)
-                store(u + (i * 6 + j) * point + (block * depth + k) * LANES, __builtin_convertvector(r[j], vector));
+            for (int j = 0; j < points; j++)
+                store(u + (i * points + j) * point + (block * depth + k) * LANES,
+                      __builtin_convertvector(r[j], vector));
         }
     }
 }

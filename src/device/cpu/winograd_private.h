@@ -5,13 +5,11 @@
 
 #include "device/cpu/winograd.h"
 
-#define WINOGRAD_POINTS 36
-
 /*
  * All transformed tensors lie as [point][block of channels][item][lane], the item being a tile or a channel:
  *
- *     v (of x), m (products), g (of the output's gradient)   [36][blocks][tiles][lanes]
- *     u (of weights), du (of their gradient)                 [36][blocks of out][in, padded][lanes]
+ *     v (of x), m (products), g (of the output's gradient)   [points][blocks][tiles][lanes]
+ *     u (of weights), du (of their gradient)                 [points][blocks of out][in, padded][lanes]
  *
  * with winograd_plane numbers from point to point.
  */
@@ -44,6 +42,18 @@ struct winograd_kernels {
 static inline int64_t winograd_blocks(const struct winograd *w, int64_t channels)
 {
     return (channels + w->kernels->lanes - 1) / w->kernels->lanes;
+}
+
+/* Points of a tile: 6x6, or 5x5. */
+static inline int64_t winograd_points(const struct winograd *w)
+{
+    return w->stride == 2 ? 25 : 36;
+}
+
+/* Blocks of channels that a product sums over: those of the four maps one after the other. */
+static inline int64_t winograd_depth(const struct winograd *w)
+{
+    return winograd_blocks(w, w->in) * (w->stride == 2 ? 4 : 1);
 }
 
 /* Numbers from one point of a transformed tensor to the next: an odd number of cache lines, so that the 36 places that
