@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The library from C++: a device, a vector on it, and what is wrong as a sentence.
+// The library from C++: a device, and what is wrong as a sentence.
 #include <invar/invar.h>
 
 #include <cstdio>
 #include <cstring>
 #include <memory>
-#include <vector>
 
 int main()
 {
@@ -14,9 +13,7 @@ int main()
                                                                   invar_device_close);
     if (!device || std::strcmp(invar_version(), INVAR_VERSION) != 0)
         return 1;
-    const std::vector<float> x = {3, 4};
-    std::printf("%s: %g\n", invar_device_name(device.get()),
-                invar_device_sum_squares(device.get(), x.data(), static_cast<int64_t>(x.size())));
+    std::printf("%s: %s\n", invar_device_name(device.get()), invar_device_describe(device.get()));
     const char *const changes[] = {"terms.no_such.weight=1"};
     invar_recipe *recipe = invar_recipe_load("simclr-table", changes, 1, &err);
     std::printf("%s\n", err.message);
