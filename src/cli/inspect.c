@@ -114,6 +114,20 @@ static int show_samples(const struct arguments *arguments)
     return ok ? CLI_DONE : cli_fail(&err);
 }
 
+static const char purpose[] =
+    "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z\n"
+    "by four estimators, effective rank and spectrum, alignment and uniformity, the bound of the\n"
+    "information that two views share (perturbed by the run's adversary where it has one), their canonical\n"
+    "correlations beside the error of the linear probe (where probe.json has it), Fisher ratios of the\n"
+    "classes, normality of the outputs under input noise, and the generalisation bound of a linear head\n"
+    "beside its measured error. A collapse is warned of, with the number that shows it. The results also\n"
+    "go into RUN/inspect.json. FILE.npy holds features that another program made, one row a sample: the same\n"
+    "numbers of them as they are, data.KEY=VALUE as for the source npy:FILE.";
+static const char example[] = "  invar inspect runs/quickstart\n"
+                              "  invar inspect runs/quickstart labelled=200 noise_samples=4\n"
+                              "  invar inspect features.npy --labels features.csv\n"
+                              "  invar inspect runs/aplr --samples perturbations.png\n";
+
 int invar_cli_inspect(int argc, char **argv)
 {
     struct arguments arguments = {0};
@@ -137,25 +151,14 @@ int invar_cli_inspect(int argc, char **argv)
     const struct cli_usage usage = {
         .verb = "inspect",
         .arguments = "RUN|FILE.npy [--data SOURCE] [--labels FILE] [--pair FILE.npy] [--split SPLIT] [KEY=VALUE ...]",
-        .purpose =
-            "Numbers that explain what a run has learned, each with its unit and what it says: entropy of h and z\n"
-            "by four estimators, effective rank and spectrum, alignment and uniformity, the bound of the\n"
-            "information that two views share (perturbed by the run's adversary where it has one), their canonical\n"
-            "correlations beside the error of the linear probe (where probe.json has it), Fisher ratios of the\n"
-            "classes, normality of the outputs under input noise, and the generalisation bound of a linear head\n"
-            "beside its measured error. A collapse is warned of, with the number that shows it. The results also\n"
-            "go into RUN/inspect.json. FILE.npy holds features that another program made, one row a sample: the same\n"
-            "numbers of them as they are, data.KEY=VALUE as for the source npy:FILE.",
+        .purpose = purpose,
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,
         .positional_maximum = 1,
         .positional_name = "RUN or FILE.npy",
         .assignments = &arguments.assignments,
-        .example = "  invar inspect runs/quickstart\n"
-                   "  invar inspect runs/quickstart labelled=200 noise_samples=4\n"
-                   "  invar inspect features.npy --labels features.csv\n"
-                   "  invar inspect runs/aplr --samples perturbations.png\n",
+        .example = example,
         .more = print_table,
     };
     struct invar_error err = {0};

@@ -161,6 +161,30 @@ static void print_tables(FILE *stream)
     invar_text_free(&text);
 }
 
+static const char arguments_help[] =
+    "RUN|FILE.npy [--method linear|neighbours|sgd|finetune|online] [--preset NAME] [--baseline "
+    "random|input|supervised]\n"
+    "             [--labels N|P%|FILE] [KEY=VALUE ...]";
+static const char purpose[] =
+    "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
+    "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split; or "
+    "the encoder trained further on\nthe labels. The results also go into RUN/probe.json with all "
+    "settings; docs/evaluation.md has the protocols.\nThe baseline "
+    "supervised trains the run's encoder on labels, from the start and for as many steps as the run\n"
+    "had, and keeps the state that is best on a held-out tenth of the training split: it takes about as "
+    "long as\nthe run, and is made anew every time. FILE.npy holds features that another program made, "
+    "one row a sample:\nprobes and neighbours of them as they are, with --labels FILE; data.KEY=VALUE as "
+    "for the source npy:FILE.";
+static const char example[] =
+    "  invar probe runs/quickstart --baseline random --baseline input\n"
+    "  invar probe runs/quickstart --labels 20 --labels 1% --baseline supervised\n"
+    "  invar probe runs/quickstart --method neighbours k=20\n"
+    "  invar probe runs/quickstart --method finetune --baseline random --labels 1%\n"
+    "  invar probe runs/quickstart --preset lightly-linear\n"
+    "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n"
+    "  invar probe runs/quickstart --test images:photos\n"
+    "  invar probe features.npy --labels features.csv\n";
+
 int invar_cli_probe(int argc, char **argv)
 {
     struct arguments arguments = {.draws = 5};
@@ -207,33 +231,15 @@ int invar_cli_probe(int argc, char **argv)
     };
     const struct cli_usage usage = {
         .verb = "probe",
-        .arguments = "RUN|FILE.npy [--method linear|neighbours|sgd|finetune|online] [--preset NAME] [--baseline "
-                     "random|input|supervised]\n"
-                     "             [--labels N|P%|FILE] [KEY=VALUE ...]",
-        .purpose =
-            "How well the labels can be read from the representations of a run: a linear classifier (or nearest "
-            "neighbours)\non the frozen encoder, fitted on the training split, measured on the test split; or "
-            "the encoder trained further on\nthe labels. The results also go into RUN/probe.json with all "
-            "settings; docs/evaluation.md has the protocols.\nThe baseline "
-            "supervised trains the run's encoder on labels, from the start and for as many steps as the run\n"
-            "had, and keeps the state that is best on a held-out tenth of the training split: it takes about as "
-            "long as\nthe run, and is made anew every time. FILE.npy holds features that another program made, "
-            "one row a sample:\nprobes and neighbours of them as they are, with --labels FILE; data.KEY=VALUE as "
-            "for the source npy:FILE.",
+        .arguments = arguments_help,
+        .purpose = purpose,
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,
         .positional_maximum = 1,
         .positional_name = "RUN or FILE.npy",
         .assignments = &arguments.assignments,
-        .example = "  invar probe runs/quickstart --baseline random --baseline input\n"
-                   "  invar probe runs/quickstart --labels 20 --labels 1% --baseline supervised\n"
-                   "  invar probe runs/quickstart --method neighbours k=20\n"
-                   "  invar probe runs/quickstart --method finetune --baseline random --labels 1%\n"
-                   "  invar probe runs/quickstart --preset lightly-linear\n"
-                   "  invar probe runs/digits --label speaker\n  invar probe runs/digits --hold-out speaker=theo\n"
-                   "  invar probe runs/quickstart --test images:photos\n"
-                   "  invar probe features.npy --labels features.csv\n",
+        .example = example,
         .more = print_tables,
     };
     int status;
