@@ -249,7 +249,7 @@ static const struct run_file {
     bool (*read)(struct report_run *run, const char *path, struct invar_error *err);
     bool makes_run; /* one of these must be there */
 } files[] = {
-    {"recipe.yaml", read_recipe, true},          {"metrics.jsonl", read_metrics, true},
+    {INVAR_RECIPE_FILE, read_recipe, true},      {"metrics.jsonl", read_metrics, true},
     {"encoder.safetensors", read_encoder, true}, {"probe.json", read_probe, false},
     {"robustness.json", read_robustness, false}, {"inspect.json", read_inspect, false},
 };

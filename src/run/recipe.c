@@ -16,7 +16,7 @@ struct invar_recipe *invar_run_recipe(const char *folder, const char *const *set
     char path[PATH_SIZE];
     bool there;
 
-    if (!invar_path_join(path, sizeof path, folder, "recipe.yaml", err) || !invar_path_find(path, &there, err))
+    if (!invar_path_join(path, sizeof path, folder, INVAR_RECIPE_FILE, err) || !invar_path_find(path, &there, err))
         return NULL;
     if (there)
         return invar_recipe_load(path, settings, count, err);
@@ -29,7 +29,7 @@ struct invar_node *run_recipe_node(const char *folder, struct invar_error *err)
 {
     char path[PATH_SIZE];
 
-    return invar_path_join(path, sizeof path, folder, "recipe.yaml", err) ? invar_node_read(path, err) : NULL;
+    return invar_path_join(path, sizeof path, folder, INVAR_RECIPE_FILE, err) ? invar_node_read(path, err) : NULL;
 }
 
 /* A number of a mapping; fallback where there is none. */
@@ -84,7 +84,7 @@ bool run_recipe_read(const char *folder, struct run_recipe *out, struct invar_er
     char path[PATH_SIZE];
 
     *out = (struct run_recipe){0};
-    if (!invar_path_join(path, sizeof path, folder, "recipe.yaml", err))
+    if (!invar_path_join(path, sizeof path, folder, INVAR_RECIPE_FILE, err))
         return false;
     if (!invar_path_exists(path))
         return true;

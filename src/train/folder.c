@@ -117,7 +117,7 @@ static bool compare(const struct invar_trainer *t, const char *there, bool *leng
 bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
                           struct invar_error *err)
 {
-    struct invar_recipe *recipe = invar_recipe_parse(there, "recipe.yaml", NULL);
+    struct invar_recipe *recipe = invar_recipe_parse(there, INVAR_RECIPE_FILE, NULL);
     struct invar_text whole = {0};
     const bool complete = recipe && invar_recipe_write(recipe, &whole, NULL);
     const bool same = compare(t, complete ? whole.data : there, length, place, err);
@@ -165,7 +165,7 @@ bool invar_folder_check(struct invar_trainer *t, bool *resuming, struct invar_er
     char steps[64];
 
     *resuming = false;
-    if (!look(t, &empty, &leftovers, err) || !invar_folder_path(t, "recipe.yaml", path, err))
+    if (!look(t, &empty, &leftovers, err) || !invar_folder_path(t, INVAR_RECIPE_FILE, path, err))
         return false;
     if (!t->options.resume && !(empty && !leftovers))
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -208,7 +208,7 @@ bool invar_folder_begin(struct invar_trainer *t, struct invar_error *err)
     char path[INVAR_PATH_SIZE];
     bool there;
 
-    if (!invar_folder_create(t->folder, err) || !hold(t, err) || !invar_folder_path(t, "recipe.yaml", path, err))
+    if (!invar_folder_create(t->folder, err) || !hold(t, err) || !invar_folder_path(t, INVAR_RECIPE_FILE, path, err))
         return false;
     remove_leftovers(t);
     if (!invar_path_find(path, &there, err))
