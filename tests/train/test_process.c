@@ -140,7 +140,7 @@ static void two_at_once_are_each_alone(void **state)
         train(&work[2]);
         for (int i = 0; i < 3; i++)
             assert_ok(work[i].ok, &work[i].err);
-        char name[3][16];
+        char name[3][32];
         for (int i = 0; i < 3; i++)
             snprintf(name[i], sizeof name[i], "%d-%d", threads, i);
         training_assert_same(&t, name[0], name[2]);
