@@ -12,8 +12,9 @@ setup_file()
     LD_LIBRARY_PATH="$(dirname "$(find "$PREFIX" -name libinvar.so)")"
     export PKG_CONFIG_PATH LD_LIBRARY_PATH
     table >"$BATS_FILE_TMPDIR/table.csv"
-    sanitized || example train && "$BATS_FILE_TMPDIR/train" "$BATS_FILE_TMPDIR/table.csv" kind "$BATS_FILE_TMPDIR/run" \
-        >"$BATS_FILE_TMPDIR/train.txt"
+    sanitized && return
+    example train
+    "$BATS_FILE_TMPDIR/train" "$BATS_FILE_TMPDIR/table.csv" kind "$BATS_FILE_TMPDIR/run" >"$BATS_FILE_TMPDIR/train.txt"
 }
 
 setup()
