@@ -1,64 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Dense operations against their definition, in both types, in sizes that are no multiple of any block. */
-#include "device.h"
-#include "matrix.h"
-
-static struct invar_matrix make(enum invar_dtype dtype, int64_t rows, int64_t cols)
-{
-    struct invar_matrix x;
-    struct invar_error err = {0};
-    assert_ok(invar_dense_take(scratch, dtype, rows, cols, &x, &err), &err);
-    return x;
-}
-
-static double get(const struct invar_matrix *x, int64_t i, int64_t j)
-{
-    return matrix_get(x, i * x->cols + j);
-}
-
-static void put(const struct invar_matrix *x, int64_t i, int64_t j, double value)
-{
-    matrix_put(x, i * x->cols + j, value);
-}
-
-/* A vector of doubles on the device, and its number j. */
-static double *vector(int64_t count)
-{
-    return make(INVAR_FLOAT64, 1, count).data;
-}
-
-static double at(const double *x, int64_t j)
-{
-    double value;
-
-    invar_device_download(device, &value, x + j, sizeof value);
-    return value;
-}
-
-static struct invar_matrix draw(enum invar_dtype dtype, int64_t rows, int64_t cols, uint64_t index)
-{
-    struct invar_matrix x = make(dtype, rows, cols);
-    struct invar_random random = invar_random_stream(7, INVAR_RANDOM_TEST, 0, index, 0);
-    for (int64_t i = 0; i < rows; i++)
-        for (int64_t j = 0; j < cols; j++)
-            put(&x, i, j, (double)invar_random_normal(&random));
-    return x;
-}
-
-static double tolerance(const struct invar_matrix *x)
-{
-    return x->dtype == INVAR_FLOAT32 ? 2e-6 : 1e-13;
-}
-
-static const enum invar_dtype types[] = {INVAR_FLOAT32, INVAR_FLOAT64};
-#define EACH_TYPE(type) for (const enum invar_dtype *type = types; type < types + 2; type++)
-
-static int reset(void **state)
-{
-    (void)state;
-    invar_scratch_reset(scratch);
-    return 0;
-}
+#include "device/dense_tests.h"
 
 /* ---- elements and products ---- */
 
@@ -547,67 +489,6 @@ static void kernel_of_pairs_and_its_gradient(void **state)
     assert_true(isnan(read_slot()));
 }
 
-/* ---- factorisations ---- */
-
-static void cholesky_factor_and_solution(void **state)
-{
-    (void)state;
-    const int64_t n = 37;
-    const struct invar_matrix z = draw(INVAR_FLOAT64, 60, n, 1), a = make(INVAR_FLOAT64, n, n);
-    const struct invar_matrix l = make(INVAR_FLOAT64, n, n), back = make(INVAR_FLOAT64, n, n);
-    const struct invar_matrix b = draw(INVAR_FLOAT64, n, 3, 2), x = draw(INVAR_FLOAT64, n, 3, 2);
-    const struct invar_matrix c = draw(INVAR_FLOAT64, 90, n, 3),
-                              y = draw(INVAR_FLOAT64, 90, n, 3); /* for all threads */
-
-    invar_dense_product(device, true, false, 1, &z, &z, 0, &a);
-    invar_dense_copy(device, &a, &l);
-    invar_dense_cholesky(device, &l);
-    assert_true(get(&l, 0, n - 1) == 0 && get(&l, n - 1, 0) != 0);
-    invar_dense_product(device, false, true, 1, &l, &l, 0, &back);
-    for (int64_t i = 0; i < n; i++)
-        assert_near(get(&back, i, n / 2), get(&a, i, n / 2), 1e-12);
-    invar_dense_cholesky_solve(device, &l, false, &x);
-    invar_dense_product(device, false, false, -1, &a, &x, 1, &b);
-    assert_near(FOUND(invar_dense_dot(device, &b, &b, 1, slot)), 0, 1e-20);
-    invar_dense_cholesky_solve(device, &l, true, &y);
-    invar_dense_product(device, false, false, -1, &y, &a, 1, &c);
-    assert_near(FOUND(invar_dense_dot(device, &c, &c, 1, slot)), 0, 1e-18);
-}
-
-static void factorisations_refuse_what_has_none(void **state)
-{
-    (void)state;
-    const struct invar_matrix a = draw(INVAR_FLOAT64, 4, 4, 1), x = draw(INVAR_FLOAT64, 4, 6, 2);
-    struct invar_error err = {0};
-    double values[4];
-
-    for (int bad = 0; bad < 2; bad++) {
-        put(&a, 2, 2, bad ? (double)NAN : -5);
-        invar_dense_cholesky(device, &a);
-        for (int64_t i = 0; i < 4; i++)
-            assert_true(isnan(get(&a, i, i)) && isnan(get(&a, 3, 0)));
-        invar_dense_zero(device, &a);
-        invar_dense_diagonal_map(device, &a, NULL, 0, 1);
-    }
-    put(&x, 1, 1, (double)INFINITY);
-    assert_refused(invar_dense_singular_values(device, scratch, &x, values, &err), &err, INVAR_ERROR_NUMERIC, "NaN");
-}
-
-static void singular_values_of_both_shapes(void **state)
-{
-    (void)state;
-    for (int wide = 0; wide < 2; wide++) {
-        const struct invar_matrix x = wide ? make(INVAR_FLOAT64, 3, 20) : make(INVAR_FLOAT64, 20, 3);
-        double values[3];
-        invar_dense_zero(device, &x);
-        put(&x, 0, 0, 2), put(&x, 1, 1, -7), put(&x, 2, 2, 0.5);
-        assert_true(invar_dense_singular_values(device, scratch, &x, values, NULL));
-        assert_near(values[0], 7, 1e-14);
-        assert_near(values[1], 2, 1e-14);
-        assert_near(values[2], 0.5, 1e-14);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -628,9 +509,6 @@ int main(void)
         cmocka_unit_test_setup(standardised_columns_and_their_gradient, reset),
         cmocka_unit_test_setup(standardise_in_float32, reset),
         cmocka_unit_test_setup(kernel_of_pairs_and_its_gradient, reset),
-        cmocka_unit_test_setup(cholesky_factor_and_solution, reset),
-        cmocka_unit_test_setup(factorisations_refuse_what_has_none, reset),
-        cmocka_unit_test_setup(singular_values_of_both_shapes, reset),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

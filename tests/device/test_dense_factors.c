@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Factorisations of dense matrices. */
+#include "device/dense_tests.h"
+
+static void cholesky_factor_and_solution(void **state)
+{
+    (void)state;
+    const int64_t n = 37;
+    const struct invar_matrix z = draw(INVAR_FLOAT64, 60, n, 1), a = make(INVAR_FLOAT64, n, n);
+    const struct invar_matrix l = make(INVAR_FLOAT64, n, n), back = make(INVAR_FLOAT64, n, n);
+    const struct invar_matrix b = draw(INVAR_FLOAT64, n, 3, 2), x = draw(INVAR_FLOAT64, n, 3, 2);
+    const struct invar_matrix c = draw(INVAR_FLOAT64, 90, n, 3),
+                              y = draw(INVAR_FLOAT64, 90, n, 3); /* for all threads */
+
+    invar_dense_product(device, true, false, 1, &z, &z, 0, &a);
+    invar_dense_copy(device, &a, &l);
+    invar_dense_cholesky(device, &l);
+    assert_true(get(&l, 0, n - 1) == 0 && get(&l, n - 1, 0) != 0);
+    invar_dense_product(device, false, true, 1, &l, &l, 0, &back);
+    for (int64_t i = 0; i < n; i++)
+        assert_near(get(&back, i, n / 2), get(&a, i, n / 2), 1e-12);
+    invar_dense_cholesky_solve(device, &l, false, &x);
+    invar_dense_product(device, false, false, -1, &a, &x, 1, &b);
+    assert_near(FOUND(invar_dense_dot(device, &b, &b, 1, slot)), 0, 1e-20);
+    invar_dense_cholesky_solve(device, &l, true, &y);
+    invar_dense_product(device, false, false, -1, &y, &a, 1, &c);
+    assert_near(FOUND(invar_dense_dot(device, &c, &c, 1, slot)), 0, 1e-18);
+}
+
+static void factorisations_refuse_what_has_none(void **state)
+{
+    (void)state;
+    const struct invar_matrix a = draw(INVAR_FLOAT64, 4, 4, 1), x = draw(INVAR_FLOAT64, 4, 6, 2);
+    struct invar_error err = {0};
+    double values[4];
+
+    for (int bad = 0; bad < 2; bad++) {
+        put(&a, 2, 2, bad ? (double)NAN : -5);
+        invar_dense_cholesky(device, &a);
+        for (int64_t i = 0; i < 4; i++)
+            assert_true(isnan(get(&a, i, i)) && isnan(get(&a, 3, 0)));
+        invar_dense_zero(device, &a);
+        invar_dense_diagonal_map(device, &a, NULL, 0, 1);
+    }
+    put(&x, 1, 1, (double)INFINITY);
+    assert_refused(invar_dense_singular_values(device, scratch, &x, values, &err), &err, INVAR_ERROR_NUMERIC, "NaN");
+}
+
+static void singular_values_of_both_shapes(void **state)
+{
+    (void)state;
+    for (int wide = 0; wide < 2; wide++) {
+        const struct invar_matrix x = wide ? make(INVAR_FLOAT64, 3, 20) : make(INVAR_FLOAT64, 20, 3);
+        double values[3];
+        invar_dense_zero(device, &x);
+        put(&x, 0, 0, 2), put(&x, 1, 1, -7), put(&x, 2, 2, 0.5);
+        assert_true(invar_dense_singular_values(device, scratch, &x, values, NULL));
+        assert_near(values[0], 7, 1e-14);
+        assert_near(values[1], 2, 1e-14);
+        assert_near(values[2], 0.5, 1e-14);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(cholesky_factor_and_solution, reset),
+        cmocka_unit_test_setup(factorisations_refuse_what_has_none, reset),
+        cmocka_unit_test_setup(singular_values_of_both_shapes, reset),
+    };
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}
