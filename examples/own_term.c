@@ -28,8 +28,8 @@ static bool nearness_check(const void *options, const struct invar_embeddings *i
     return in->views == 2 || invar_error_set(err, INVAR_ERROR_USAGE, "nearness needs two views, not %d", in->views);
 }
 
-/* Memory is the device's: invar/dense.h has what computes there, and a sum goes to a slot that is read at the end of
-   the step. */
+/* Memory is the device's: invar/expert/dense.h has what computes there, and a sum goes to a slot that is read at the
+   end of the step. */
 static bool nearness_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct nearness_options *o = call->options;

@@ -10,7 +10,7 @@ int main()
 {
     invar_error err = {};
     std::unique_ptr<invar_device, void (*)(invar_device *)> device(invar_device_open("cpu", 1, &err),
-                                                                  invar_device_close);
+                                                                   invar_device_close);
     if (!device || std::strcmp(invar_version(), INVAR_VERSION) != 0)
         return 1;
     std::printf("%s: %s\n", invar_device_name(device.get()), invar_device_describe(device.get()));

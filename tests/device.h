@@ -4,6 +4,8 @@
 
 #include "test.h"
 
+#include "invar/expert/dense.h"
+#include "invar/expert/random.h"
 #include "invar/invar.h"
 
 /** A device of two threads and scratch on it, for a group of tests: made by open_device, freed by close_device. */

@@ -9,6 +9,7 @@
 #include "golden_runner/golden.h"
 
 #include <ftw.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -2,7 +2,8 @@
 # The command without a part of the library, and without any: no source asks which parts there are, so that the objects of
 # the build do, less those of the part, with what stands for them. Linked without the part's libraries.
 foreach(part IN LISTS INVAR_PARTS)
-    file(GLOB stand_ins CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/without_${part}.c)
+    file(GLOB stand_ins CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/*/without_${part}.c
+        ${CMAKE_SOURCE_DIR}/src/*/*/without_${part}.c)
     add_library(without_${part}_objects OBJECT ${stand_ins})
     target_include_directories(without_${part}_objects PRIVATE ${CMAKE_SOURCE_DIR}/src)
     target_link_libraries(without_${part}_objects PRIVATE invar_flags PkgConfig::CJSON)

@@ -18,7 +18,7 @@
 
 #include "invar/array.h"
 #include "invar/error.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 /** Once in a test program: the components that it tests, as "source.csv source.npy". scripts/check-components reads
  * them from the program and compares them with the tables of the library (docs/adding.md). */

@@ -3,7 +3,7 @@
 #define INVAR_DATA_H
 
 #include "invar/array.h"
-#include "invar/logmel.h"
+#include "invar/expert/logmel.h"
 #include "invar/options.h"
 
 #ifdef __cplusplus

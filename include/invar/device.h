@@ -4,7 +4,7 @@
 
 #include "invar/array.h"
 #include "invar/memory.h"
-#include "invar/net.h"
+#include "invar/expert/net.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -2,8 +2,8 @@
 #ifndef INVAR_ENCODER_H
 #define INVAR_ENCODER_H
 
-#include "invar/net.h"
-#include "invar/safetensors.h"
+#include "invar/expert/net.h"
+#include "invar/expert/safetensors.h"
 
 #ifdef __cplusplus
 extern "C" {

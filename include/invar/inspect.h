@@ -5,7 +5,7 @@
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
-#include "invar/perturber.h"
+#include "invar/expert/perturber.h"
 #include "invar/view.h"
 #include "invar/watch.h"
 

@@ -1,36 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/** libinvar: self-supervised representation learning in C. One header a module; this one includes them all. */
+/** libinvar: self-supervised representation learning in C. One header a module; this one includes them all but those of
+ * expert/, for programs with terms, nets or loops of their own. */
 #ifndef INVAR_INVAR_H
 #define INVAR_INVAR_H
 
 #include "invar/array.h"
 #include "invar/classification.h"
-#include "invar/corruption.h"
 #include "invar/data.h"
-#include "invar/dense.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
 #include "invar/error.h"
 #include "invar/eval.h"
-#include "invar/file.h"
 #include "invar/inspect.h"
 #include "invar/log.h"
-#include "invar/logmel.h"
 #include "invar/measure.h"
 #include "invar/memory.h"
 #include "invar/metrics.h"
-#include "invar/net.h"
-#include "invar/objective.h"
 #include "invar/options.h"
-#include "invar/perturbation.h"
-#include "invar/perturber.h"
-#include "invar/random.h"
 #include "invar/regression.h"
 #include "invar/report.h"
 #include "invar/robustness.h"
 #include "invar/run.h"
-#include "invar/safetensors.h"
-#include "invar/sgd_probe.h"
 #include "invar/study.h"
 #include "invar/train.h"
 #include "invar/version.h"

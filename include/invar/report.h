@@ -2,7 +2,7 @@
 #ifndef INVAR_REPORT_H
 #define INVAR_REPORT_H
 
-#include "invar/corruption.h"
+#include "invar/expert/corruption.h"
 #include "invar/metrics.h"
 #include "invar/watch.h"
 #include <stdint.h>

@@ -2,7 +2,7 @@
 #ifndef INVAR_ROBUSTNESS_H
 #define INVAR_ROBUSTNESS_H
 
-#include "invar/corruption.h"
+#include "invar/expert/corruption.h"
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"

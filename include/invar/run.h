@@ -6,7 +6,7 @@
 #include "invar/device.h"
 #include "invar/encoder.h"
 #include "invar/eval.h"
-#include "invar/perturber.h"
+#include "invar/expert/perturber.h"
 #include "invar/train.h"
 
 #ifdef __cplusplus

@@ -5,7 +5,7 @@
 #include "invar/data.h"
 #include "invar/device.h"
 #include "invar/encoder.h"
-#include "invar/objective.h"
+#include "invar/expert/objective.h"
 #include "invar/view.h"
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The tree that a settings document becomes. */
 #include "base/node.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include <stdlib.h>
 #include <string.h>

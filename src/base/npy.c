@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The .npy format of NumPy: magic, version, length of a header that is a Python dictionary literal, then the data. */
 #include "invar/array.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "base/stream.h"
 #include <string.h>

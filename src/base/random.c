@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include "base/elementary.h"
 

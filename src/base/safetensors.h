@@ -3,7 +3,7 @@
 #define INVAR_BASE_SAFETENSORS_H
 
 #include "base/table.h"
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 
 #define SAFETENSORS_CRC_KEY "invar.crc32"
 #define SAFETENSORS_METADATA "__metadata__"

@@ -4,7 +4,7 @@
 #include "base/safetensors.h"
 #include "base/json.h"
 #include "base/stream.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include <cJSON.h>
 #include <math.h>

@@ -3,7 +3,7 @@
  * every tensor is aligned to its type without a hole, which the format forbids. */
 #include "base/safetensors.h"
 #include "base/json.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include <cJSON.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar loss TERM: a term on given embeddings, with its gradient. Names are those of the golden cases. */
 #include "cli/cli.h"
-#include "invar/file.h"
-#include "invar/objective.h"
+#include "invar/expert/file.h"
+#include "invar/expert/objective.h"
 
 #include <string.h>
 

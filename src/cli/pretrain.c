@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar pretrain RECIPE: trains an encoder into a run folder, or says what that would take. */
 #include "cli/cli.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/metrics.h"
 #include "invar/run.h"
 #include "study/demand.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar report RUN..: one HTML page about a run, or about several side by side. */
 #include "cli/cli.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/report.h"
 
 #include <errno.h>

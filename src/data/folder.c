@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Lists what is below a folder. */
-#include "data/image.h"
+#include "data/image/image.h"
 #include "data/list.h"
 
 #include <dirent.h>

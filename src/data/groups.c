@@ -2,7 +2,7 @@
 /* Refinement groups: which row of a metadata table is about which sample, and the values of a column as numbers. */
 #include "data/groups.h"
 
-#include "data/csv.h"
+#include "data/table/csv.h"
 #include "invar/log.h"
 #include "invar/memory.h"
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "data/list.h"
 #include "data/source.h"
 
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -3,9 +3,9 @@
 #define DATA_SOURCE_H
 
 #include "data/fields.h"
-#include "data/image.h"
+#include "data/image/image.h"
 #include "invar/data.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 #define DATA_MAX_HELD 8
 

@@ -3,7 +3,7 @@
 #include "data/source.h"
 
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include <math.h>
 
 /* Both sides keep at least one of a class that has two. */

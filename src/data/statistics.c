@@ -6,7 +6,7 @@
 #include "data/dataset.h"
 
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include <math.h>
 #include <stdlib.h>
 

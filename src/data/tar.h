@@ -3,7 +3,7 @@
 #define DATA_TAR_H
 
 #include "data/list.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 /** A tar file: read in place by position, or unpacked in memory when it is gzipped. */
 struct data_tar {

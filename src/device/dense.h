@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The dense operations of a device, one line each. The functions of invar/dense.h, the entries of a backend, and
+ * The dense operations of a device, one line each. The functions of invar/expert/dense.h, the entries of a backend, and
  * whatever stands between the two are made from this list: DO(name, parameters, arguments) for what only computes,
  * ANSWER(type, name, ...) for what answers, DEFAULT(name, ...) for what a backend may leave to a default in dense.c.
  */
 #ifndef INVAR_SRC_DEVICE_DENSE_H
 #define INVAR_SRC_DEVICE_DENSE_H
 
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 
 /* parameters that many have */
 #define DENSE_AT struct invar_device *device

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a step finds, read once. */
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 
 static struct invar_matrix row(const struct invar_ledger *ledger)
 {

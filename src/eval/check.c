@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What every measurement of representations asks of its features and labels. */
-#include "eval/softmax.h"
+#include "eval/probe/softmax.h"
 #include "invar/memory.h"
 #include "invar/regression.h"
 

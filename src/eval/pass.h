@@ -3,7 +3,7 @@
 #define INVAR_EVAL_PASS_H
 
 #include "invar/data.h"
-#include "invar/perturber.h"
+#include "invar/expert/perturber.h"
 #include "invar/view.h"
 
 enum { PASS_BATCH = 256, PASS_MAX_VIEWS = 2 };

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The adversary of a finished run [A1] outside of training: its generator in inference mode, or noise. */
-#include "invar/perturber.h"
+#include "invar/expert/perturber.h"
 
 #include "eval/pass.h"
 #include "eval/runner.h"
 #include "invar/memory.h"
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 #include "base/threads.h"
 
 #include <math.h>

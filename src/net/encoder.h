@@ -3,7 +3,7 @@
 #ifndef INVAR_SRC_NET_ENCODER_H
 #define INVAR_SRC_NET_ENCODER_H
 
-#include "invar/net.h"
+#include "invar/expert/net.h"
 
 extern const struct invar_encoder_spec invar_encoder_resnet18, invar_encoder_resnet34, invar_encoder_resnet50,
     invar_encoder_small_resnet, invar_encoder_mlp;

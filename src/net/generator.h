@@ -3,7 +3,7 @@
 #ifndef INVAR_SRC_NET_GENERATOR_H
 #define INVAR_SRC_NET_GENERATOR_H
 
-#include "invar/net.h"
+#include "invar/expert/net.h"
 
 extern const struct invar_generator_spec invar_generator_cnn, invar_generator_mlp;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The graph of a net: layers with shapes, named parameters, counts and initial values. */
-#include "invar/net.h"
+#include "invar/expert/net.h"
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
 #ifndef INVAR_OBJECTIVE_MEASURE_H
 #define INVAR_OBJECTIVE_MEASURE_H
 
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 #include "invar/measure.h"
 
 /** A float64 copy of z in scratch; at least `least` rows and a column, and every value finite, or a sentence that says

@@ -3,8 +3,8 @@
 #ifndef INVAR_OBJECTIVE_TERM_H
 #define INVAR_OBJECTIVE_TERM_H
 
-#include "invar/dense.h"
-#include "invar/objective.h"
+#include "invar/expert/dense.h"
+#include "invar/expert/objective.h"
 
 extern const struct invar_term_spec invar_term_relic;
 extern const struct invar_term_spec invar_term_ntxent;

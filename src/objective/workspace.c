@@ -5,7 +5,7 @@
  */
 #include "objective/term.h"
 
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 

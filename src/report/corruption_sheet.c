@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A sheet of corruptions, to be looked at: a named row each, with the images clean and at every severity. */
-#include "invar/corruption.h"
+#include "invar/expert/corruption.h"
 #include "invar/memory.h"
 #include "invar/report.h"
 

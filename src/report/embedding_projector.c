@@ -4,7 +4,7 @@
 #include "eval/pass.h"
 #include "eval/runner.h"
 #include "invar/eval.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "run/picture.h"
 

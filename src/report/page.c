@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One self-contained HTML file: what stands between the marks of the template is put together here. */
 #include "report/page.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "invar/options.h"
 #include "report/json.h"

@@ -2,7 +2,7 @@
 /* Principal components by the singular values of the centred points. */
 #include "report/pca.h"
 
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 
 #include <math.h>
 #include <string.h>

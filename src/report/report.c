@@ -3,7 +3,7 @@
 #include "invar/report.h"
 #include "base/json.h"
 #include "base/threads.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
 #include "report/json.h"

@@ -3,7 +3,7 @@
 #include "report/run.h"
 #include "base/json.h"
 #include "invar/data.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
 #include "report/run_series.h"

@@ -2,7 +2,7 @@
 /* metrics.jsonl as columns. */
 #include "report/run_series.h"
 #include "base/json.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Clean samples, what the run's adversary adds, and the sum. */
 #include "report/samples.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/log.h"
 #include "invar/report.h"
 

@@ -3,7 +3,7 @@
 #include "report/subject.h"
 #include "eval/runner.h"
 #include "invar/run.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 
 #include <stdio.h>

@@ -7,7 +7,7 @@
 #include "report/tsne.h"
 
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <float.h>
 #include <math.h>

@@ -4,7 +4,7 @@
  * and under those that its adversary perturbs.
  */
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "report/json.h"
 #include "run/picture.h"
 #include "report/subject.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one place that opens the adversary of a run for measuring. */
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "run/recipe.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics.jsonl, and the same numbers for TensorBoard. */
 #include "base/json.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "base/points.h"
 #include "invar/metrics.h"

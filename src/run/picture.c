@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pictures of samples: 8-bit PNG, gray or colour, by libspng. */
 #include "run/picture.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 
 #include <math.h>

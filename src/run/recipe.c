@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one place that opens the recipe of a run, and what those who measure take from it. */
 #include "run/recipe.h"
-#include "invar/file.h"
-#include "invar/objective.h"
+#include "invar/expert/file.h"
+#include "invar/expert/objective.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 /* Results in the folder of a run: one checked reader and writer of JSON. */
 #include "run/results.h"
 #include "base/json.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 
 #include <math.h>

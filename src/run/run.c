@@ -2,7 +2,7 @@
 /* A finished run, opened for measuring. */
 #include "run/test.h"
 #include "invar/data.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 
 #include <stdio.h>

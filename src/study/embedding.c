@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of an embedding: the array or table of representations, which row is which sample, what was left out. */
 #include "study/embedding.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 #include <math.h>
 #include <string.h>

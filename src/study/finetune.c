@@ -3,7 +3,7 @@
 #include "study/study.h"
 #include "run/recipe.h"
 #include "study/training.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "base/points.h"
 

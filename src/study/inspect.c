@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An inspection of a run with what lies beside its encoder, as results of inspect.json. */
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/log.h"
 #include "invar/study.h"
 #include "run/recipe.h"

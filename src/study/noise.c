@@ -2,9 +2,9 @@
 /* Data for benchmarks: noise in the files that sources read. */
 #include "study/noise.h"
 
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <dirent.h>
 #include <stdio.h>

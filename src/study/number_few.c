@@ -2,7 +2,7 @@
 /* Ridge regression with few labels: several draws of rows, the mean of what they give and how sure it is. */
 #include "study/study.h"
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe method online: the classifier that was trained beside the encoder, as pretraining left it. */
 #include "study/study.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 enum { PATH_SIZE = 4096 };
 

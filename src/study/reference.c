@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What errors under corruption are divided by: AlexNet's, or those of another run measured in the same way. */
 #include "study/robustness.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 #include <stdio.h>
 #include <math.h>

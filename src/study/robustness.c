@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors of a run's probe, and of baselines, under the common image corruptions. */
 #include "study/robustness.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/log.h"
 #include "invar/version.h"
 #include "study/study.h"

@@ -3,7 +3,7 @@
 #define INVAR_STUDY_STUDY_H
 
 #include "invar/regression.h"
-#include "invar/sgd_probe.h"
+#include "invar/expert/sgd_probe.h"
 #include "invar/study.h"
 #include "run/results.h"
 

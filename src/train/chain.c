@@ -2,7 +2,7 @@
 /* The chain of nets: run forwards and backwards, and updated. */
 #include "train/trainer.h"
 
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 
 /* A recipe may have no projector or no predictor: a role then reads the output of the last net before it that is there,
  * so that terms need not know which nets a recipe has. */

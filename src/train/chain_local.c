@@ -5,7 +5,7 @@
  */
 #include "train/trainer.h"
 
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 
 static int64_t local_rows(const struct invar_trainer *t)
 {

@@ -5,8 +5,8 @@
  */
 #include "train/trainer.h"
 
-#include "invar/file.h"
-#include "invar/safetensors.h"
+#include "invar/expert/file.h"
+#include "invar/expert/safetensors.h"
 #include "invar/version.h"
 
 #include <dirent.h>

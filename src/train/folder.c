@@ -6,7 +6,7 @@
 #include "train/recipe.h"
 #include "train/trainer.h"
 
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 #include <dirent.h>
 #include <errno.h>

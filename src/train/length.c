@@ -6,7 +6,7 @@
  */
 #include "train/trainer.h"
 
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 #include "base/points.h"
 
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  */
 #include "train/trainer.h"
 
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 
 #include <stdlib.h>
 #include <string.h>

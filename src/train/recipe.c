@@ -2,7 +2,7 @@
 /* Reading a recipe: the file, the overrides, then one section after the other, each by its own table. */
 #include "train/recipe.h"
 
-#include "invar/file.h"
+#include "invar/expert/file.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 /* One step, and the loop over all of them. */
 #include "train/trainer.h"
 
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "base/threads.h"
 
 #include <math.h>

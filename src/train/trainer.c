@@ -3,7 +3,7 @@
 #include "train/recipe.h"
 #include "train/trainer.h"
 
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "base/threads.h"
 
 #include <math.h>

@@ -4,7 +4,7 @@
 
 #include "invar/log.h"
 #include "invar/memory.h"
-#include "invar/perturbation.h"
+#include "invar/expert/perturbation.h"
 #include "invar/train.h"
 
 #include "train/optimisers.h"

@@ -4,10 +4,10 @@
  * brought to the sphere of the ball; nothing (norm below 1e-12) becomes no perturbation and no gradient; NaN and Inf
  * are told of in a slot, so that no update is made of them.
  */
-#include "invar/perturbation.h"
+#include "invar/expert/perturbation.h"
 
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 

@@ -8,7 +8,7 @@
  */
 
 #include "base/clones.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/view.h"
 
 #define VIEW_MAX_CHANNELS 16

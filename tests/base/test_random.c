@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 /* The known answers that Random123 publishes for philox4x32-10. */
 static void philox_known_answers(void **state)

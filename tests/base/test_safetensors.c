@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "folder.h"
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 
 /* A file with that header and data_size zero bytes. */
 static const char *made(const char *header, size_t data_size)

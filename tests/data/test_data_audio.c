@@ -4,7 +4,7 @@
 #include "data/make.h"
 #include "folder.h"
 #include "data/pattern.h"
-#include "invar/logmel.h"
+#include "invar/expert/logmel.h"
 
 #include <sndfile.h>
 

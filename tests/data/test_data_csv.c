@@ -2,7 +2,7 @@
 /* Tables of text: what is read, with which line numbers, and what is refused. */
 #include "folder.h"
 
-#include "data/csv.h"
+#include "data/table/csv.h"
 
 #include <math.h>
 

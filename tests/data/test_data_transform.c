@@ -2,8 +2,8 @@
 /* Fourier transforms of several signals at once against the sum in double, for sizes of every kind of factor. */
 #include "test.h"
 
-#include "data/transform.h"
-#include "invar/random.h"
+#include "data/audio/transform.h"
+#include "invar/expert/random.h"
 
 #include <stdlib.h>
 

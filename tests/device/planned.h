@@ -7,7 +7,7 @@
 #include "test.h"
 
 #include "invar/device.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 /* ---- nets ---- */
 

@@ -4,7 +4,7 @@
 
 #include "device/cpu/norm.h"
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 #include <omp.h>

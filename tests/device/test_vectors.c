@@ -4,7 +4,7 @@
 #include "test.h"
 
 #include "invar/device.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 static const int64_t counts[] = {0, 1, 3, 15, 16, 17, 511, 512, 513, 1000, 70001};
 #define COUNTS ((int)(sizeof counts / sizeof *counts))

@@ -7,7 +7,7 @@
 
 #include "device/cpu/winograd_private.h"
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 

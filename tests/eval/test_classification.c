@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "invar/classification.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 TEST_COVERS("measure.auroc measure.calibration measure.classification measure.group_accuracy");
 

@@ -2,9 +2,9 @@
 /* The corruptions as a set: names, sizes, channels, the same bits whatever came before, refusals, memory. Their values
  * are in test_corruption_reference. */
 #include "count_allocations.h"
-#include "eval/corruption.h"
-#include "invar/corruption.h"
-#include "invar/random.h"
+#include "eval/corruption/corruption.h"
+#include "invar/expert/corruption.h"
+#include "invar/expert/random.h"
 #include "invar/report.h"
 
 TEST_COVERS("corruption.frost");

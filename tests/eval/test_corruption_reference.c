@@ -5,8 +5,8 @@
  * and a gray one of 66 x 48 by those for 224.
  */
 #include "test.h"
-#include "invar/corruption.h"
-#include "invar/random.h"
+#include "invar/expert/corruption.h"
+#include "invar/expert/random.h"
 
 TEST_COVERS("corruption.gaussian_noise corruption.shot_noise corruption.impulse_noise "
             "corruption.defocus_blur corruption.glass_blur corruption.motion_blur corruption.zoom_blur "

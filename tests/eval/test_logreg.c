@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "invar/eval.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <omp.h>
 

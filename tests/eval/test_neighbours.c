@@ -2,7 +2,7 @@
 #include "test.h"
 
 #include "invar/eval.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 static struct invar_matrix matrix_of(const struct invar_array *array)
 {

@@ -3,7 +3,7 @@
 
 #include "invar/eval.h"
 #include "invar/options.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 TEST_COVERS("measure.accuracy");
 

@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/regression.h"
 
 #include <omp.h>

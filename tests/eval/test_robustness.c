@@ -3,7 +3,7 @@
 #include "data/make.h"
 
 #include "invar/eval.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/robustness.h"
 
 TEST_COVERS("measure.robustness");

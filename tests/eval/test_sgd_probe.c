@@ -2,9 +2,9 @@
 /* The linear probe by SGD: the bank of classifiers against slow formulas and against L-BFGS, and whole probes. */
 #include "data/make.h"
 
-#include "eval/bank.h"
-#include "invar/random.h"
-#include "invar/sgd_probe.h"
+#include "eval/probe/bank.h"
+#include "invar/expert/random.h"
+#include "invar/expert/sgd_probe.h"
 
 enum { ROWS = 60, COLS = 6, CLASSES = 3, HEADS = 3 };
 

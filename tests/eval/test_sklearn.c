@@ -5,7 +5,7 @@
 
 #include "invar/array.h"
 #include "invar/eval.h"
-#include "invar/file.h"
+#include "invar/expert/file.h"
 #include "invar/memory.h"
 
 #include <cjson/cJSON.h>

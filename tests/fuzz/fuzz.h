@@ -6,7 +6,7 @@
 #define INVAR_TESTS_FUZZ_H
 
 #include "invar/error.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

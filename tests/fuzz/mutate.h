@@ -8,7 +8,7 @@
 #define INVAR_TESTS_FUZZ_MUTATE_H
 
 #include "test.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <time.h>
 

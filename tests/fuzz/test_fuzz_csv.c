@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz.h"
 
-#include "data/csv.h"
+#include "data/table/csv.h"
 
 static const char *const tokens[] = {
     "\"", "\"\"", "\r\n", "\r", "\n", ",", "\t", "\xef\xbb\xbf", "file_name", "\"\n\"", " ", "\xff\xfe", NULL,

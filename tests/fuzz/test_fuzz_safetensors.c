@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fuzz.h"
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 
 static const char *const tokens[] = {
     "\"F64\"", "\"BF16\"", "[2,3]", "[]",      "[0]",  "9007199254740992", "-1", "1e300", "0.5", "\"__metadata__\":{}",

@@ -2,7 +2,7 @@
 /* Damaged tables as data sets, and damaged descriptions of columns: what is accepted has numbers that are finite. */
 #include "fuzz.h"
 
-#include "data/table.h"
+#include "data/table/table.h"
 #include "invar/data.h"
 
 #include <math.h>

@@ -2,6 +2,7 @@
 /* A case folder in memory, and the comparison of results with it. */
 #include "golden_runner/golden.h"
 
+#include "invar/expert/file.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>

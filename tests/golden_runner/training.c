@@ -3,6 +3,7 @@
 #include "golden_runner/golden.h"
 #include "optimise.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define MAX_PARAMETERS 8

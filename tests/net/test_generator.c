@@ -2,7 +2,7 @@
 /* Generators: what goes in and out of any shape, defaults, refusals. */
 #include "test.h"
 
-#include "invar/net.h"
+#include "invar/expert/net.h"
 
 TEST_COVERS("generator.cnn generator.mlp");
 

@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "invar/memory.h"
-#include "invar/net.h"
+#include "invar/expert/net.h"
 
 #include <limits.h>
 

@@ -5,6 +5,7 @@
 
 #include "test.h"
 
+#include "invar/expert/random.h"
 #include "invar/invar.h"
 
 #define SEED 20260305

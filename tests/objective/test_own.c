@@ -2,7 +2,7 @@
 /* Terms of the program's own (examples/own_term.c trains with one). */
 #include "test.h"
 
-#include "invar/objective.h"
+#include "invar/expert/objective.h"
 
 static unsigned roles(const void *options)
 {

@@ -2,6 +2,7 @@
 /* The work space that is foretold from small matrices, beside what large ones take. */
 #include "test.h"
 
+#include "invar/expert/random.h"
 #include "invar/invar.h"
 
 enum { N = 700, D = 180, VIEWS = 2 };

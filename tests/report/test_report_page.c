@@ -4,7 +4,7 @@
 
 #include "invar/device.h"
 #include "invar/memory.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/pca.h"

@@ -6,7 +6,7 @@
 
 #include "invar/memory.h"
 #include "invar/report.h"
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 #include "invar/train.h"
 #include "report/run.h"
 

@@ -3,7 +3,7 @@
 #include "training.h"
 
 #include "invar/memory.h"
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 
 #include <unistd.h>
 

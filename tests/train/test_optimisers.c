@@ -3,7 +3,7 @@
 #include "device.h"
 #include "optimise.h"
 
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/train.h"
 
 #include <cjson/cJSON.h>

@@ -3,7 +3,7 @@
    function of seed and step. */
 #include "training.h"
 
-#include "invar/dense.h"
+#include "invar/expert/dense.h"
 
 /* The mean squared distance of view 1 from that of the batch before, times what is drawn, 0.5 to 1.5. */
 static unsigned roles(const void *options)

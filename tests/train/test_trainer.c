@@ -2,7 +2,7 @@
 /* Training runs on a small synthetic data set: that they learn, stop, resume, and refuse. */
 #include "training.h"
 
-#include "invar/safetensors.h"
+#include "invar/expert/safetensors.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -6,7 +6,7 @@
 #include "test.h"
 
 #include "invar/log.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/train.h"
 
 #include <signal.h>

@@ -4,7 +4,7 @@
 #define TESTS_VIEW_SUBJECT_H
 
 #include "test.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/view.h"
 
 /** A sample of random bytes that owns its data (free sample.data). */

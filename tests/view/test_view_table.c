@@ -3,7 +3,7 @@
 #include "subject.h"
 
 #include "invar/memory.h"
-#include "invar/perturbation.h"
+#include "invar/expert/perturbation.h"
 
 #include <omp.h>
 

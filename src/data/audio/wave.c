@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One sound file: libsndfile reads it block by block, soxr brings it to the rate. No size in a header is believed. */
+#include "data/audio/wave.h"
+
+#include "invar/memory.h"
+#include <errno.h>
+#include <math.h>
+#include <sndfile.h>
+#include <soxr.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOCK 4096 /* frames read at a time */
+#define MAX_CHANNELS 64
+#define MIN_RATE 100
+#define MAX_RATE 1000000
+
+static uint32_t little_endian(const uint8_t *bytes)
+{
+    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
+}
+
+/* Where the sound of a WAV file begins and how long its chunk says it is; false: no WAV file, or no such chunk. */
+static bool find_sound(int file, int64_t *begin, uint32_t *length)
+{
+    uint8_t head[12], chunk[8];
+
+    if (pread(file, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "RIFF", 4) != 0 ||
+        memcmp(head + 8, "WAVE", 4) != 0)
+        return false;
+    for (int64_t at = sizeof head; pread(file, chunk, sizeof chunk, at) == (ssize_t)sizeof chunk;) {
+        *length = little_endian(chunk + 4);
+        *begin = at + (int64_t)sizeof chunk;
+        if (memcmp(chunk, "data", 4) == 0)
+            return true;
+        at = *begin + (int64_t)*length + (*length & 1);
+    }
+    return false;
+}
+
+/* Whether a WAV file holds the sound that it says. What counts is the chunk of the sound: the size of the whole, which
+ * writers get wrong without harm, is not asked. Those that write to pipes leave a length of 2 GiB or more. */
+static bool check_length(int file, const char *name, struct invar_error *err)
+{
+    const uint32_t unknown = 0x7ff00000;
+    int64_t begin = 0;
+    uint32_t length = 0;
+    struct stat info;
+
+    if (!find_sound(file, &begin, &length) || fstat(file, &info) != 0)
+        return true;
+    const int64_t there = (int64_t)info.st_size - begin;
+    if (length == 0 && there > 0)
+        return invar_error_set(
+            err, INVAR_ERROR_FORMAT,
+            "%s: its header was never completed: it says 0 bytes of sound where %lld follow; copy it "
+            "with a program that ignores the length, such as `sox --ignore-length`",
+            name, (long long)there);
+    if (length < unknown && (int64_t)length > there)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s: is cut short: its header says %lld bytes of sound and %lld are there", name,
+                               (long long)length, (long long)there);
+    return true;
+}
+
+/* A descriptor of its own: where libsndfile cannot read a file it closes what it was given, whatever it is told. */
+static SNDFILE *open_sound(int file, SF_INFO *info)
+{
+    *info = (SF_INFO){0};
+    if (lseek(file, 0, SEEK_SET) != 0)
+        return NULL;
+    const int own = dup(file);
+    return own >= 0 ? sf_open_fd(own, SFM_READ, info, SF_TRUE) : NULL;
+}
+
+/* Why there is no sound: the machine, or the file. */
+static bool refuse(const char *name, int number, struct invar_error *err)
+{
+    if (data_is_system(number))
+        return data_unreadable(name, number, err);
+    return invar_error_set(err, INVAR_ERROR_FORMAT,
+                           "%s: is no sound that can be read, expected WAV, FLAC, OGG, MP3, ...", name);
+}
+
+int data_wave_rate(int file, const char *name, struct invar_error *err)
+{
+    SF_INFO info;
+    errno = 0;
+    SNDFILE *sound = open_sound(file, &info);
+    if (!sound)
+        refuse(name, errno, err);
+    else
+        sf_close(sound);
+    return sound && info.samplerate >= MIN_RATE && info.samplerate <= MAX_RATE ? info.samplerate : 0;
+}
+
+/* So many samples, or those that come out at the other rate. */
+static bool is_too_long(const SF_INFO *info, sf_count_t frames, int rate)
+{
+    return frames > DATA_CLIP_LIMIT || (double)frames * rate / info->samplerate > (double)DATA_CLIP_LIMIT;
+}
+
+static bool check_header(const SF_INFO *info, const char *name, int rate, struct invar_error *err)
+{
+    if (info->channels < 1 || info->channels > MAX_CHANNELS)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %d channels, expected 1 to %d", name, info->channels,
+                               MAX_CHANNELS);
+    if (info->samplerate < MIN_RATE || info->samplerate > MAX_RATE)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %d samples a second, expected %d to %d", name,
+                               info->samplerate, MIN_RATE, MAX_RATE);
+    if (info->frames < 1)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound, its length is 0", name);
+    /* Its own length and the one that comes out; a length that is not known passes and is counted while reading. */
+    if (info->frames < SF_COUNT_MAX && is_too_long(info, info->frames, rate))
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has %lld samples at %d Hz; at most %lld are possible",
+                               name, (long long)info->frames, info->samplerate, (long long)DATA_CLIP_LIMIT);
+    return true;
+}
+
+/* Room for `more` floats behind the `have` that are kept. */
+static bool make_room(struct data_image *image, size_t have, size_t more, struct invar_error *err)
+{
+    struct data_image larger = {0};
+    size_t needed = (have + more) * sizeof(float);
+
+    if (needed <= image->capacity)
+        return true;
+    if (!data_image_floats(&larger, (int)(2 * (have + more)), 1, err))
+        return false;
+    if (have)
+        memcpy(larger.pixels, image->pixels, have * sizeof(float));
+    data_image_free(image);
+    *image = larger;
+    return true;
+}
+
+static void mix(const float *block, sf_count_t frames, int channels, float *out)
+{
+    for (sf_count_t i = 0; i < frames; i++) {
+        float sum = 0;
+        for (int c = 0; c < channels; c++)
+            sum += block[i * channels + c];
+        out[i] = sum / (float)channels;
+    }
+}
+
+/* All of it, mixed to one channel, into `wave`; *frames are what there were, few enough to be brought to the rate. */
+static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, int rate, struct data_decoder *decoder,
+                     struct data_image *wave, size_t *frames, struct invar_error *err)
+{
+    sf_count_t got = 1;
+
+    *frames = 0;
+    if (!data_decoder_reserve(decoder, (size_t)info->channels * BLOCK * sizeof(float), err))
+        return false;
+    while (got > 0) {
+        float *block = (float *)(void *)decoder->file;
+        got = sf_readf_float(sound, block, BLOCK);
+        if (got <= 0)
+            break;
+        if (is_too_long(info, (sf_count_t)*frames + got, rate))
+            return invar_error_set(err, INVAR_ERROR_FORMAT,
+                                   "%s: has more than %lld samples at %d Hz or, brought to %d Hz, more than %lld, the "
+                                   "limit of a clip",
+                                   name, (long long)*frames, info->samplerate, rate, (long long)DATA_CLIP_LIMIT);
+        if (!make_room(wave, *frames, (size_t)got, err))
+            return false;
+        mix(block, got, info->channels, (float *)(void *)wave->pixels + *frames);
+        *frames += (size_t)got;
+    }
+    if (sf_error(sound) == SF_ERR_SYSTEM)
+        return data_unreadable(name, EIO, err);
+    if (*frames == 0)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound that can be read", name);
+    if (info->frames < SF_COUNT_MAX && *frames < (size_t)info->frames)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: %zu of its %lld samples can be read", name,
+                               *frames, (long long)info->frames);
+    return true;
+}
+
+static bool check_values(const struct data_image *wave, size_t frames, const char *name, struct invar_error *err)
+{
+    const float *values = (const float *)(const void *)wave->pixels;
+    for (size_t i = 0; i < frames; i++)
+        if (!(fabsf(values[i]) <= 1e6f))
+            return invar_error_set(err, INVAR_ERROR_FORMAT,
+                                   "%s: sample %zu is NaN, Inf or beyond a million; a waveform lies in -1 to 1", name,
+                                   i);
+    return true;
+}
+
+/* wave[frames] at its rate to image at the other. */
+static bool resample(const struct data_image *wave, size_t frames, int from, int to, const char *name,
+                     struct data_image *image, struct invar_error *err)
+{
+    const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+    const soxr_runtime_spec_t one_thread = soxr_runtime_spec(1);
+    size_t room = (size_t)ceil((double)frames * to / from) + 1, got = 0;
+    size_t wanted = (size_t)llround((double)frames * to / from);
+
+    wanted = wanted ? wanted : 1;
+    if (!data_image_floats(image, (int)room, 1, err))
+        return false;
+    memset(image->pixels, 0, room * sizeof(float));
+    soxr_error_t failed =
+        soxr_oneshot(from, to, 1, wave->pixels, frames, NULL, image->pixels, room, &got, NULL, &quality, &one_thread);
+    if (failed)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: cannot be brought from %d to %d Hz: %s", name, from, to,
+                               failed);
+    image->width = (int)wanted; /* what soxr leaves at the end is silence */
+    return true;
+}
+
+bool data_wave_decode(int file, const char *name, int rate, struct data_decoder *decoder, struct data_image *image,
+                      struct invar_error *err)
+{
+    SF_INFO info;
+    size_t frames;
+    bool ok = false;
+    errno = 0;
+    SNDFILE *sound = open_sound(file, &info);
+
+    if (!sound)
+        return refuse(name, errno, err);
+    struct data_image *wave = info.samplerate == rate ? image : &decoder->scratch;
+    if (!check_length(file, name, err) || !check_header(&info, name, rate, err) ||
+        !read_all(sound, &info, name, rate, decoder, wave, &frames, err) || !check_values(wave, frames, name, err))
+        goto done;
+    if (wave == image)
+        ok = data_image_floats(image, (int)frames, 1, err);
+    else
+        ok = resample(wave, frames, info.samplerate, rate, name, image, err);
+done:
+    sf_close(sound);
+    return ok;
+}

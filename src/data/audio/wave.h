@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef DATA_WAVE_H
+#define DATA_WAVE_H
+
+#include "data/image/image.h"
+
+/** Longest clip in samples at the rate that it comes out at: what a header says must not cost gigabytes. */
+#define DATA_CLIP_LIMIT ((int64_t)1 << 27)
+
+/** Rate of a sound file; 0 when it is none, with the reason in err. The descriptor stays open. */
+int data_wave_rate(int file, const char *name, struct invar_error *err);
+/**
+ * Decodes a sound file (WAV, FLAC, OGG; any width, any number of channels) to one channel, the mean of its own, at
+ * `rate` samples a second. Refused with a sentence that has the name: foreign, without sound, cut short, too long, with
+ * values that are not finite. Reentrant with one decoder a thread.
+ */
+bool data_wave_decode(int file, const char *name, int rate, struct data_decoder *decoder, struct data_image *image,
+                      struct invar_error *err);
+
+#endif

@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the columns of a table mean, found in its training rows: numbers or categories, with their statistics. */
+#include "data/table/table.h"
+
+#include "invar/log.h"
+#include "invar/memory.h"
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BLOCK 64                /* columns looked at together, */
+#define BLOCK_NUMBERS (1 << 22) /* and at most so many numbers of them */
+#define UNIQUE 0.9              /* so many different texts a row, and more than FEW, only tell rows apart */
+#define FEW 20
+#define MOSTLY 0.9 /* a column of text with so many numbers is likely one of numbers with a marker in it */
+
+/* What stands in a column: how many numbers and texts, and the first row with a text or a number beyond all bounds. */
+struct found {
+    int64_t numbers, texts, first_text, too_large;
+};
+
+struct detecting {
+    const struct data_csv *csv;
+    const struct data_rules *rules;
+    const uint8_t *split; /* [rows] */
+    struct data_schema *schema;
+    double *values; /* [rows] of the column being looked at, in the block */
+    int width;      /* columns of a block */
+    double *block;  /* [width][rows] */
+    struct found found[BLOCK];
+};
+
+static const char *header(const struct data_csv *csv, int column)
+{
+    return data_csv_cell(csv, -1, column);
+}
+
+/* ---- numbers ---- */
+
+static void look_at(const struct detecting *d, int column, int64_t row, const struct data_form *form, double *value,
+                    struct found *found)
+{
+    const char *cell = data_csv_cell(d->csv, row, column);
+
+    *value = NAN;
+    if (data_rules_missing(d->rules, cell))
+        return;
+    if (!data_form_number(form, d->csv, cell, value)) {
+        found->first_text = found->texts++ == 0 ? row : found->first_text;
+        return;
+    }
+    found->numbers++;
+    if (!isfinite(*value) && found->too_large < 0)
+        found->too_large = row;
+}
+
+static void look(struct detecting *d, int column, const struct data_form *form, struct found *found)
+{
+    *found = (struct found){.first_text = -1, .too_large = -1};
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        look_at(d, column, row, form, &d->values[row], found);
+}
+
+/* Several columns at once, row by row as they lie in memory, as plain numbers. */
+static void look_block(struct detecting *d, int first)
+{
+    const int end = first + d->width < d->csv->columns ? first + d->width : d->csv->columns;
+    const struct data_form plain = {0};
+
+    for (int c = first; c < end; c++)
+        d->found[c - first] = (struct found){.first_text = -1, .too_large = -1};
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        for (int c = first; c < end; c++)
+            look_at(d, c, row, &plain, &d->block[(int64_t)(c - first) * d->csv->rows + row], &d->found[c - first]);
+}
+
+static bool refuse_too_large(const struct detecting *d, int column, int64_t row, struct invar_error *err)
+{
+    return invar_error_set(err, INVAR_ERROR_DATA,
+                           "%s, line %lld: %s in column \"%s\" is too large a number; correct it, or leave the "
+                           "column out with data.ignore",
+                           d->csv->path, (long long)data_csv_line(d->csv, row), data_csv_cell(d->csv, row, column),
+                           header(d->csv, column));
+}
+
+static bool constant(struct invar_column *column, const char *path, const char *why)
+{
+    column->kind = INVAR_COLUMN_CONSTANT;
+    invar_log(INVAR_LOG_WARNING, "%s: column \"%s\" %s and is left out", path, column->name, why);
+    return true;
+}
+
+/* Mean and deviation of the training rows, in two passes. */
+static bool measure(struct detecting *d, struct invar_column *column, struct invar_error *err)
+{
+    int64_t count = 0, rows = 0;
+    double sum = 0, squares = 0;
+
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        if (d->split[row] != INVAR_TRAIN)
+            continue;
+        rows++;
+        if (!isnan(d->values[row])) {
+            sum += d->values[row];
+            count++;
+        }
+    }
+    if (count == 0)
+        return constant(column, d->csv->path, "has no value in any training row");
+    const double mean = sum / (double)count;
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        if (d->split[row] == INVAR_TRAIN && !isnan(d->values[row]))
+            squares += (d->values[row] - mean) * (d->values[row] - mean);
+    column->mean = mean;
+    column->deviation = sqrt(squares / (double)count);
+    column->indicator = count < rows;
+    if (!isfinite(mean) || !isfinite(column->deviation))
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s: the numbers of column \"%s\" are too large to be standardised; leave it out with "
+                               "data.ignore",
+                               d->csv->path, column->name);
+    if (!(column->deviation > 1e-12 * fabs(mean))) {
+        if (!column->indicator)
+            return constant(column, d->csv->path, "is the same in every training row");
+        column->deviation = 1;
+    }
+    return true;
+}
+
+/* ---- categories ---- */
+
+static int by_count(const void *a, const void *b)
+{
+    const struct data_word *x = a, *y = b;
+    return x->number != y->number ? (x->number > y->number ? -1 : 1) : strcmp(x->text, y->text);
+}
+
+/* The most frequent words alone, as many as may have a place. */
+static bool keep_frequent(struct detecting *d, struct invar_column *column, struct data_words *words, int64_t rows,
+                          struct invar_error *err)
+{
+    const size_t limit = (size_t)d->rules->options->categories;
+    struct data_words kept = {.comma = words->comma};
+    size_t used = 0;
+
+    column->unique = words->count > FEW && (double)words->count > UNIQUE * (double)rows;
+    if (column->unique)
+        invar_log(
+            INVAR_LOG_WARNING,
+            "%s: column \"%s\" has another text in nearly every row (%zu in %lld): it tells rows apart and teaches "
+            "nothing; data.ignore=%s leaves it out",
+            d->csv->path, column->name, words->count, (long long)rows, column->name);
+    if (words->count <= limit)
+        return true;
+    if (!column->unique)
+        invar_log(
+            INVAR_LOG_WARNING,
+            "%s: column \"%s\" has %zu categories; the %zu most frequent have a place of their own (data.categories), "
+            "the others share one: where they only number the rows, leave the column out with data.ignore",
+            d->csv->path, column->name, words->count, limit);
+    for (size_t i = 0; i < words->capacity; i++)
+        if (words->slot[i].text)
+            words->slot[used++] = words->slot[i];
+    qsort(words->slot, used, sizeof *words->slot, by_count);
+    for (size_t i = 0; i < limit; i++)
+        if (!data_words_add(&kept, words->slot[i].text, err)) {
+            data_words_free(&kept);
+            return false;
+        }
+    data_words_free(words);
+    *words = kept;
+    return true;
+}
+
+static bool name_categories(struct detecting *d, struct invar_column *column, struct data_words *words,
+                            struct invar_error *err)
+{
+    const char **texts = data_words_sort(words, d->csv, err);
+    bool ok = false;
+
+    column->category = invar_alloc(words->count + 1, sizeof *column->category, err);
+    if (!texts || !column->category)
+        goto done;
+    for (size_t i = 0; i < words->count; i++) {
+        column->category[i] = invar_strdup(texts[i], err);
+        if (!column->category[i])
+            goto done;
+        column->categories++;
+    }
+    ok = true;
+done:
+    invar_free(texts);
+    return ok;
+}
+
+static bool categorise(struct detecting *d, int number, struct invar_column *column, struct invar_error *err)
+{
+    struct data_words words = {.comma = data_csv_comma(d->csv)};
+    bool missing = false, ok = false;
+    int64_t rows = 0;
+
+    column->kind = INVAR_COLUMN_CATEGORICAL;
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        const char *cell = data_csv_cell(d->csv, row, number);
+        if (d->split[row] != INVAR_TRAIN)
+            continue;
+        if (data_rules_missing(d->rules, cell)) {
+            missing = true;
+            continue;
+        }
+        rows++;
+        int64_t *count = data_words_add(&words, cell, err);
+        if (!count)
+            goto done;
+        (*count)++;
+    }
+    if (words.count == 0)
+        ok = constant(column, d->csv->path, "has no value in any training row");
+    else if (words.count == 1 && !missing)
+        ok = constant(column, d->csv->path, "is the same in every training row");
+    else
+        ok = keep_frequent(d, column, &words, rows, err) && name_categories(d, column, &words, err);
+done:
+    data_words_free(&words);
+    return ok;
+}
+
+/* ---- columns ---- */
+
+/* Cells that are no plain numbers: whether all of them read in one form; else which one does not by the best. */
+static bool read_form(struct detecting *d, int number, struct found *found)
+{
+    struct invar_column *column = &d->schema->column[d->schema->count - 1];
+    struct data_form *form = &d->schema->form[d->schema->count - 1];
+    struct data_form_found other;
+
+    data_form_find(&other, d->csv, d->rules, number);
+    if (other.texts > 0 || other.numbers == 0) {
+        if (other.numbers > found->numbers) {
+            found->numbers = other.numbers;
+            found->texts = other.texts;
+            found->first_text = other.first_text;
+        }
+        return false;
+    }
+    *form = other.form;
+    data_form_describe(form, column->read, sizeof column->read);
+    look(d, number, form, found);
+    invar_log(INVAR_LOG_INFO,
+              "%s: the cells of column \"%s\" are read as %s; data.categorical=%s makes them categories", d->csv->path,
+              column->name, column->read, column->name);
+    return true;
+}
+
+static bool detect_column(struct detecting *d, int number, struct found found, struct invar_error *err)
+{
+    const char *name = header(d->csv, number);
+    const bool categorical = data_names_match(&d->rules->categorical, name);
+    const bool numeric = data_names_match(&d->rules->numeric, name);
+    struct invar_column *column = &d->schema->column[d->schema->count++];
+
+    if (data_csv_column(d->csv, name, "which it has", err) < 0 || !(column->name = invar_strdup(name, err)))
+        return false;
+    if (categorical && numeric)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.categorical and data.numeric both name the column \"%s\"; take it out of one",
+                               name);
+    if (categorical)
+        return categorise(d, number, column, err);
+    if (found.texts > 0 && found.too_large < 0)
+        read_form(d, number, &found);
+    if (found.too_large >= 0 && found.texts == 0)
+        return refuse_too_large(d, number, found.too_large, err);
+    if (found.texts == 0)
+        return measure(d, column, err);
+    const char *text = data_csv_cell(d->csv, found.first_text, number);
+    const long long line = (long long)data_csv_line(d->csv, found.first_text);
+    if (numeric)
+        return invar_error_set(
+            err, INVAR_ERROR_DATA,
+            "%s, line %lld: \"%s\" in column \"%s\" is no number; add it to data.missing, or take the "
+            "column out of data.numeric",
+            d->csv->path, line, text, name);
+    if ((double)found.numbers >= MOSTLY * (double)(found.numbers + found.texts))
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: column \"%s\" is taken for categories because of \"%s\" in line %lld, though most of it is "
+                  "numbers; data.missing says what stands for missing values",
+                  d->csv->path, name, text, line);
+    return categorise(d, number, column, err);
+}
+
+/* A first column without a name and with another value in every row, unless it is asked for. */
+static bool only_numbers_rows(const struct detecting *d, int column)
+{
+    const char *name = header(d->csv, column);
+
+    if (column > 0 || !d->csv->row_names || data_names_match(&d->rules->categorical, name) ||
+        data_names_match(&d->rules->numeric, name))
+        return false;
+    invar_log(INVAR_LOG_WARNING,
+              "%s: the first column has no name and only tells rows apart: it is left out; data.numeric=%s or "
+              "data.categorical=%s takes it as an input",
+              d->csv->path, name, name);
+    return true;
+}
+
+/* Every name of a list must be that of a column. */
+static bool check_names(const struct data_csv *csv, const struct data_names *names, const char *option,
+                        struct invar_error *err)
+{
+    char why[64];
+
+    snprintf(why, sizeof why, "which data.%s names", option);
+    for (int i = 0; i < names->count; i++) {
+        const struct data_names one = {.name = &names->name[i], .count = 1};
+        bool known = false;
+        for (int c = 0; c < csv->columns && !known; c++)
+            known = data_names_match(&one, header(csv, c));
+        if (!known && data_csv_column(csv, names->name[i], why, err) < 0)
+            return false;
+    }
+    return true;
+}
+
+struct data_schema *data_schema_detect(const struct data_csv *csv, const struct data_rules *rules, const uint8_t *split,
+                                       int label, struct invar_error *err)
+{
+    struct detecting d = {.csv = csv, .rules = rules, .split = split};
+    bool ok = false;
+
+    d.schema = invar_alloc(1, sizeof *d.schema, err);
+    while (d.width < BLOCK && (d.width + 1) * (csv->rows + 1) <= BLOCK_NUMBERS)
+        d.width++;
+    d.width += d.width == 0;
+    d.block = invar_alloc((size_t)d.width * (size_t)(csv->rows + 1), sizeof *d.block, err);
+    if (!d.schema || !d.block || !data_schema_reserve(d.schema, csv->columns, err) ||
+        !check_names(csv, &rules->categorical, "categorical", err) ||
+        !check_names(csv, &rules->numeric, "numeric", err) || !check_names(csv, &rules->ignore, "ignore", err))
+        goto done;
+    for (int c = 0; c < csv->columns; c++) {
+        if (c % d.width == 0)
+            look_block(&d, c);
+        d.values = d.block + c % d.width * csv->rows;
+        if (c != label && !data_names_match(&rules->ignore, header(csv, c)) && !only_numbers_rows(&d, c) &&
+            !detect_column(&d, c, d.found[c % d.width], err))
+            goto done;
+    }
+    d.schema->comma = data_csv_comma(csv);
+    d.schema->label = invar_strdup(label >= 0 ? header(csv, label) : "", err);
+    ok = d.schema->label && data_schema_arrange(d.schema, err);
+done:
+    invar_free(d.block);
+    if (ok)
+        return d.schema;
+    data_schema_free(d.schema);
+    return NULL;
+}

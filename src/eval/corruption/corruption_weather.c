@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* snow, fog, brightness. */
+#include "eval/corruption/corruption.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- snow ---- */
+
+enum { SNOW_MEAN, SNOW_DEVIATION, SNOW_ZOOM, SNOW_CUT, SNOW_RADIUS, SNOW_SIGMA, SNOW_KEEP };
+
+/* Flakes, 0..1, one channel. */
+static bool flakes(struct corruption_work *work, struct corruption_field *layer, struct invar_error *err)
+{
+    const double *s = work->setting;
+    float *noise = corruption_floats(work, work->pixels, err);
+    float *large = noise ? corruption_floats(work, work->pixels, err) : NULL;
+
+    if (!large)
+        return false;
+    corruption_normals(work, noise, work->pixels, s[SNOW_MEAN], s[SNOW_DEVIATION]);
+    memset(large, 0, work->pixels * sizeof *large);
+    *layer = corruption_field_of(work, noise, 1);
+    if (!corruption_zoom(work, layer, s[SNOW_ZOOM], large, err))
+        return false;
+    for (size_t i = 0; i < work->pixels; i++)
+        large[i] = large[i] < (float)s[SNOW_CUT] ? 0 : large[i];
+    corruption_truncate(large, work->pixels);
+    layer->v = large;
+    const double theta = (double)invar_random_range(&work->random, -135, -45);
+    if (!corruption_streak(work, layer, s[SNOW_RADIUS], s[SNOW_SIGMA], theta, err))
+        return false;
+    for (size_t i = 0; i < work->pixels; i++)
+        layer->v[i] *= 1.0f / 255.0f;
+    return true;
+}
+
+static bool snow(struct corruption_work *work, struct invar_error *err)
+{
+    const float keep = (float)work->setting[SNOW_KEEP];
+    struct corruption_field layer;
+    float *x = corruption_values(work, err);
+
+    if (!x || !flakes(work, &layer, err))
+        return false;
+    for (size_t i = 0; i < work->pixels; i++) {
+        float *rgb = x + 3 * i;
+        const float white = 1.5f * (0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]) + 0.5f;
+        const float flake = layer.v[i] + layer.v[work->pixels - 1 - i];
+        for (int c = 0; c < 3; c++)
+            rgb[c] = keep * rgb[c] + (1 - keep) * (rgb[c] > white ? rgb[c] : white) + flake;
+    }
+    corruption_bytes(work->out, x, work->values);
+    return true;
+}
+
+/* ---- fog ---- */
+
+struct plasma {
+    float *v; /* [side][side] */
+    int side; /* a power of two */
+    float noise;
+    struct invar_random *random;
+};
+
+static float *at(const struct plasma *p, int y, int x)
+{
+    return p->v + (size_t)(y & (p->side - 1)) * (size_t)p->side + (x & (p->side - 1));
+}
+
+static void settle(struct plasma *p, int y, int x, float sum)
+{
+    *at(p, y, x) = sum / 4 + p->noise * invar_random_range(p->random, -1, 1);
+}
+
+/* One level: the centres of the cells of that side, then the middles of their edges across and down. */
+static void refine(struct plasma *p, int step)
+{
+    const int half = step / 2;
+
+    for (int y = 0; y < p->side; y += step)
+        for (int x = 0; x < p->side; x += step)
+            settle(p, y + half, x + half,
+                   *at(p, y, x) + *at(p, y + step, x) + *at(p, y, x + step) + *at(p, y + step, x + step));
+    for (int y = 0; y < p->side; y += step)
+        for (int x = 0; x < p->side; x += step)
+            settle(p, y, x + half,
+                   *at(p, y, x) + *at(p, y, x + step) + *at(p, y - half, x + half) + *at(p, y + half, x + half));
+    for (int y = 0; y < p->side; y += step)
+        for (int x = 0; x < p->side; x += step)
+            settle(p, y + half, x,
+                   *at(p, y, x) + *at(p, y + step, x) + *at(p, y + half, x - half) + *at(p, y + half, x + half));
+}
+
+/* A map of 0..1; of a single point, 0. */
+static bool plasma(struct corruption_work *work, struct plasma *p, double decay, struct invar_error *err)
+{
+    double amplitude = 100;
+
+    p->side = 1;
+    while (p->side < work->height || p->side < work->width)
+        p->side *= 2;
+    p->random = &work->random;
+    const size_t size = (size_t)p->side * (size_t)p->side;
+    p->v = corruption_floats(work, size, err);
+    if (!p->v)
+        return false;
+    p->v[0] = 0;
+    for (int step = p->side; step >= 2; step /= 2, amplitude /= decay) {
+        p->noise = (float)(amplitude * amplitude);
+        refine(p, step);
+    }
+    float least = p->v[0], most = p->v[0];
+    for (size_t i = 1; i < size; i++) {
+        least = p->v[i] < least ? p->v[i] : least;
+        most = p->v[i] > most ? p->v[i] : most;
+    }
+    const float scale = most > least ? 1 / (most - least) : 0;
+    for (size_t i = 0; i < size; i++)
+        p->v[i] = (p->v[i] - least) * scale;
+    return true;
+}
+
+static bool fog(struct corruption_work *work, struct invar_error *err)
+{
+    const float amount = (float)work->setting[0];
+    struct plasma map;
+    float *x = corruption_values(work, err);
+    uint8_t most = 0;
+
+    if (!x || !plasma(work, &map, work->setting[1], err))
+        return false;
+    for (size_t i = 0; i < work->values; i++)
+        most = work->in[i] > most ? work->in[i] : most;
+    const float largest = (float)most / 255, scale = largest / (largest + amount);
+    for (int row = 0, i = 0; row < work->height; row++)
+        for (int column = 0; column < work->width; column++)
+            for (int c = 0; c < 3; c++, i++)
+                x[i] = (x[i] + amount * *at(&map, row, column)) * scale;
+    corruption_bytes(work->out, x, work->values);
+    return true;
+}
+
+/* ---- brightness ---- */
+
+static bool brightness(struct corruption_work *work, struct invar_error *err)
+{
+    const float added = (float)work->setting[0];
+    float *x = corruption_values(work, err);
+
+    if (!x)
+        return false;
+    for (size_t i = 0; i < work->values; i += 3) {
+        const float value = fmaxf(x[i], fmaxf(x[i + 1], x[i + 2]));
+        const float raised = fminf(value + added, 1);
+        for (size_t c = 0; c < 3; c++)
+            x[i + c] = value > 0 ? x[i + c] * (raised / value) : raised;
+    }
+    corruption_bytes(work->out, x, work->values);
+    return true;
+}
+
+const struct corruption_kind corruption_snow = {
+    .apply = snow, /* mu, sd, z, cut, r, sigma, keep */
+    .setting = {{{0.1, 0.2, 1, 0.6, 8, 3, 0.95},
+                 {0.1, 0.2, 1, 0.5, 10, 4, 0.9},
+                 {0.15, 0.3, 1.75, 0.55, 10, 4, 0.9},
+                 {0.25, 0.3, 2.25, 0.6, 12, 6, 0.85},
+                 {0.3, 0.3, 1.25, 0.65, 14, 12, 0.8}},
+                {{0.1, 0.3, 3, 0.5, 10, 4, 0.8},
+                 {0.2, 0.3, 2, 0.5, 12, 4, 0.7},
+                 {0.55, 0.3, 4, 0.9, 12, 8, 0.7},
+                 {0.55, 0.3, 4.5, 0.85, 12, 8, 0.65},
+                 {0.55, 0.3, 2.5, 0.85, 12, 12, 0.55}}},
+};
+const struct corruption_kind corruption_fog = {
+    .apply = fog, /* c, decay */
+    .setting = {{{0.2, 3}, {0.5, 3}, {0.75, 2.5}, {1, 2}, {1.5, 1.75}},
+                {{1.5, 2}, {2, 2}, {2.5, 1.7}, {2.5, 1.5}, {3, 1.4}}},
+};
+const struct corruption_kind corruption_brightness = {
+    .apply = brightness, /* b */
+    .setting = {{{0.05}, {0.1}, {0.15}, {0.2}, {0.3}}, {{0.1}, {0.2}, {0.3}, {0.4}, {0.5}}},
+};

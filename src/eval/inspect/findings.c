@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers of an inspection: kept in order, with unit and explanation, and found by name. */
+#include "eval/inspect/inspect.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct invar_finding *next(struct invar_findings *section, const char *name, const char *unit, const char *says)
+{
+    assert(section->count < INVAR_MAX_FINDINGS);
+    struct invar_finding *finding = &section->finding[section->count++];
+
+    *finding = (struct invar_finding){.name = name, .unit = unit};
+    snprintf(finding->says, sizeof finding->says, "%s", says);
+    section->present = true;
+    return finding;
+}
+
+void inspect_add(struct invar_findings *section, const char *name, const char *unit, double value, const char *says)
+{
+    struct invar_finding *finding = next(section, name, unit, says);
+
+    finding->known = true;
+    finding->value = value;
+}
+
+void inspect_add_unknown(struct invar_findings *section, const char *name, const char *unit, const char *why)
+{
+    next(section, name, unit, why)->value = NAN;
+}
+
+double *inspect_add_series(struct invar_findings *section, const char *name, const char *unit, const char *says,
+                           int64_t count, struct invar_error *err)
+{
+    assert(section->series_count < INVAR_MAX_SERIES);
+    struct invar_series *series = &section->series[section->series_count];
+
+    *series = (struct invar_series){.name = name, .unit = unit, .says = says, .count = count};
+    series->value = invar_alloc((size_t)count, sizeof *series->value, err);
+    section->series_count += series->value != NULL;
+    section->present = true;
+    return series->value;
+}
+
+bool inspect_absent(struct invar_findings *section, const char *why)
+{
+    section->present = false;
+    snprintf(section->absent, sizeof section->absent, "%s", why);
+    return true;
+}
+
+bool inspect_is_finding(const struct invar_error *err)
+{
+    return err->code == INVAR_ERROR_NUMERIC || err->code == INVAR_ERROR_DATA;
+}
+
+bool inspect_tell(const struct inspect *in, const char *what, int64_t done, int64_t total, struct invar_error *err)
+{
+    return invar_watch_tell(in->subject->watch, &(struct invar_progress){what, "items", done, total, NULL}, err);
+}
+
+const struct invar_finding *invar_inspection_find(const struct invar_inspection *inspection,
+                                                  enum invar_inspect_section section, const char *name)
+{
+    const struct invar_findings *s = &inspection->section[section];
+
+    for (int i = 0; i < s->count; i++)
+        if (strcmp(s->finding[i].name, name) == 0)
+            return &s->finding[i];
+    return NULL;
+}
+
+const struct invar_series *invar_inspection_series(const struct invar_inspection *inspection,
+                                                   enum invar_inspect_section section, const char *name)
+{
+    const struct invar_findings *s = &inspection->section[section];
+
+    for (int i = 0; i < s->series_count; i++)
+        if (strcmp(s->series[i].name, name) == 0)
+            return &s->series[i];
+    return NULL;
+}
+
+void invar_inspection_free(struct invar_inspection *inspection)
+{
+    if (!inspection)
+        return;
+    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++)
+        for (int i = 0; i < inspection->section[s].series_count; i++)
+            invar_free(inspection->section[s].series[i].value);
+    invar_free(inspection);
+}
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void inspect_sort(double *values, int64_t count)
+{
+    qsort(values, (size_t)count, sizeof *values, compare);
+}
+
+double inspect_quantile(const double *sorted, int64_t count, double q)
+{
+    const double position = q * (double)(count - 1);
+    const int64_t below = (int64_t)position, above = below + 1 < count ? below + 1 : below;
+    return sorted[below] + (position - (double)below) * (sorted[above] - sorted[below]);
+}

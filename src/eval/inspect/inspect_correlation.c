@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Canonical correlations of two views of the samples [A6], of h and of z, beside what a linear probe gets wrong. */
+#include "eval/inspect/inspect.h"
+#include "invar/measure.h"
+
+#include <stdio.h>
+
+/* One space, and what its numbers are called. */
+struct shared {
+    const char *correlations, *hgr, *directions, *half, *chance;
+};
+
+static bool upload(struct invar_device *device, struct invar_scratch *scratch, const struct invar_array *from,
+                   struct invar_matrix *to, struct invar_error *err)
+{
+    const size_t count = (size_t)(from->shape[0] * from->shape[1]);
+
+    *to = (struct invar_matrix){INVAR_FLOAT32, from->shape[0], from->shape[1], NULL};
+    to->data = invar_device_take(scratch, count, sizeof(float), err);
+    if (to->data)
+        invar_device_upload(device, to->data, from->data, count * sizeof(float));
+    return to->data != NULL;
+}
+
+static void add_numbers(struct invar_findings *out, const struct shared *names, const double *values, int64_t samples,
+                        const struct invar_correlation *c)
+{
+    char says[INVAR_FINDING_TEXT];
+    int64_t half = 0;
+
+    while (half < c->count && values[half] >= 0.5)
+        half++;
+    snprintf(says, sizeof says, "HGR [A6]: sum of the canonical correlations of two views; at most %lld here",
+             (long long)c->count);
+    inspect_add(out, names->hgr, "correlations", c->sum, says);
+    snprintf(
+        says, sizeof says,
+        "of the first view that are more than rounding, its columns scaled to deviation 1 (second view: %lld); the "
+        "others take no part",
+        (long long)c->directions_tilde);
+    inspect_add(out, names->directions, "directions", (double)c->directions, says);
+    inspect_add(out, names->half, "correlations", (double)half, "are 0.5 or more");
+    snprintf(says, sizeof says,
+             "about the largest correlation of unrelated views with so many directions for %lld samples%s",
+             (long long)samples,
+             c->chance > 0.5 ? ": the smaller half of the spectrum says nothing, take more samples" : "");
+    inspect_add(out, names->chance, "correlation", c->chance, says);
+}
+
+static bool measure(struct inspect *in, const struct invar_array *views, const struct shared *names,
+                    struct invar_error *err)
+{
+    struct invar_findings *out = &in->out->section[INVAR_INSPECT_CORRELATION];
+    const int64_t rows = views[0].shape[0], cols = views[0].shape[1], most = rows < cols ? rows : cols;
+    struct invar_device *device = in->subject->device;
+    struct invar_correlation correlation;
+    struct invar_error why = {0};
+    struct invar_matrix x, y;
+
+    invar_scratch_reset(in->scratch);
+    double *values = invar_scratch_take(in->scratch, (size_t)most, sizeof *values, err);
+    if (!values || !upload(device, in->scratch, &views[0], &x, err) || !upload(device, in->scratch, &views[1], &y, err))
+        return false;
+    if (!invar_measure_correlation(device, in->scratch, &x, &y, values, &correlation, &why)) {
+        if (!inspect_is_finding(&why))
+            return invar_error_set(err, why.code, "%s", why.message);
+        inspect_add_unknown(out, names->hgr, "correlations", why.message);
+        return true;
+    }
+    add_numbers(out, names, values, rows, &correlation);
+    if (correlation.count == 0)
+        return true;
+    double *series = inspect_add_series(out, names->correlations, "correlation",
+                                        "canonical correlations of two views, descending", correlation.count, err);
+    for (int64_t k = 0; series && k < correlation.count; k++)
+        series[k] = values[k];
+    return series != NULL;
+}
+
+static void add_probe_error(const struct inspect *in)
+{
+    struct invar_findings *out = &in->out->section[INVAR_INSPECT_CORRELATION];
+
+    if (in->subject->probe_error)
+        inspect_add(out, "probe_error", "percent", *in->subject->probe_error,
+                    "of the linear probe on h: what a label shares with directions of small correlation it can lose");
+    else
+        inspect_add_unknown(out, "probe_error", "percent",
+                            in->subject->no_probe_error ? in->subject->no_probe_error : "there is no linear probe");
+}
+
+bool inspect_correlation(struct inspect *in, struct invar_error *err)
+{
+    static const struct shared h = {"h_correlations", "h_hgr", "h_directions", "h_half", "h_chance"},
+                               z = {"z_correlations", "z_hgr", "z_directions", "z_half", "z_chance"};
+    const int64_t stages = in->subject->projector ? 2 : 1;
+
+    if (in->drawn.rows < 1)
+        return inspect_absent(&in->out->section[INVAR_INSPECT_CORRELATION],
+                              "the views of the run are not known, so there are no two of them to compare");
+    if (!inspect_tell(in, "correlations", 0, stages, err) || !measure(in, in->drawn.h, &h, err) ||
+        !inspect_tell(in, "correlations", 1, stages, err) ||
+        (in->subject->projector && !measure(in, in->drawn.z, &z, err)) ||
+        !inspect_tell(in, "correlations", stages, stages, err))
+        return false;
+    add_probe_error(in);
+    return true;
+}

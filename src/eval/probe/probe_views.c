@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a classifier that is trained on labels sees of training samples. */
+#include "invar/expert/sgd_probe.h"
+
+#include <string.h>
+
+/* Every draw off: options whose views are plain but for the size that the crop brings. */
+static void nothing_drawn(struct invar_view_options *views)
+{
+    const struct invar_real_list zero = {1, {0}};
+
+    invar_options_default(invar_view_option_table, views);
+    views->count = 1;
+    views->crop = (struct invar_real_list){2, {1, 1}};
+    views->flip = views->jitter = views->grayscale = views->gain = views->offset = 0;
+    views->blur = views->solarise = views->mix = views->corrupt = views->blank = views->noise_deviation = zero;
+    views->time_shift = views->loudness = views->background = views->noise = 0;
+    views->time_masks = views->frequency_masks = 0;
+}
+
+/* The first view of the run, without what would make its label wrong. */
+static void one_of_run(const struct invar_view_options *run, struct invar_view_options *views)
+{
+    const struct invar_real_list zero = {1, {0}};
+
+    *views = *run;
+    views->count = 1;
+    views->local = views->local_size = 0;
+    views->mix = views->corrupt = zero;
+    views->background = 0;
+    for (struct invar_real_list *const *list =
+             (struct invar_real_list *const[]){&views->blur, &views->solarise, &views->blank, &views->noise_deviation,
+                                               NULL};
+         *list; list++)
+        (*list)->count = 1;
+}
+
+bool invar_probe_views_resolve(const struct invar_probe_views *views, const struct invar_dataset_info *info,
+                               const struct invar_view_options *run, struct invar_view_options *drawn, bool *plain,
+                               struct invar_error *err)
+{
+    const bool image = info->kind == INVAR_DATA_IMAGE;
+
+    *plain = views->augment == INVAR_PROBE_NONE || (views->augment == INVAR_PROBE_AUTO && !image);
+    if (views->augment == INVAR_PROBE_CROP_FLIP && !image)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "augment=crop_flip is of images, and %s holds none: give augment=run or augment=none",
+                               info->source);
+    if (views->augment == INVAR_PROBE_RUN && !run)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "augment=run needs the views of the run, and its recipe.yaml is not there: give "
+                               "augment=crop_flip or augment=none");
+    if (views->augment == INVAR_PROBE_RUN) {
+        one_of_run(run, drawn);
+    } else {
+        nothing_drawn(drawn);
+        if (!*plain) {
+            drawn->crop = views->crop;
+            drawn->flip = views->flip;
+        }
+    }
+    return invar_view_options_check(drawn, info, err);
+}
