@@ -11,6 +11,7 @@
  *   INVAR_FAULT=WHICH:K:ERRNO  with that error (EIO, ENOSPC, EMFILE, EACCES, EINTR, ENOMEM, EROFS), not its usual one
  *   INVAR_FAULT=sites          none; the log gets "site KIND K HASH" for each, HASH saying by which way the call came about
  *   INVAR_FAULT_LOG=FILE       gets "count alloc N", "count file N" at the end; "failed NAME" and a backtrace at the first
+ *   INVAR_FAULT_SERVER=IN,OUT  many faults of one command, asked for through these descriptors (serve)
  *
  * Calls by invar, libc and invar's C libraries count. Not those by the loader, OpenMP, OpenBLAS, oneDNN and C++, which
  * end the process or wait for ever, nor by libsndfile and its codecs, which die of them.
@@ -28,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { MAX_RANGES = 256, MAX_FRAMES = 48 };
@@ -174,13 +176,9 @@ static void read_wish(const char *text)
 
 static int (*real_main)(int, char **, char **);
 
-/* Counting begins here: what libraries do before is theirs. */
-static int counted_main(int argc, char **argv, char **environment)
+/* What of this call is to fail, and the file for what it says. */
+static void arm(const char *wish, const char *log)
 {
-    void *frames[4];
-    const char *wish = getenv("INVAR_FAULT"), *log = getenv("INVAR_FAULT_LOG");
-    dl_iterate_phdr(add_object, NULL);
-    (void)backtrace(frames, 4); /* loads what it needs */
     if (log)
         log_descriptor = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (wish && strcmp(wish, "sites") == 0 && log)
@@ -188,6 +186,60 @@ static int counted_main(int argc, char **argv, char **environment)
     else if (wish && *wish)
         read_wish(wish);
     atomic_store(&armed, true);
+}
+
+static void stand_in(const char *path, int flags, int descriptor)
+{
+    const int opened = open(path, flags, 0666);
+    if (opened < 0 || dup2(opened, descriptor) < 0)
+        _exit(98);
+    close(opened);
+}
+
+/* Loading sixty libraries costs more than most commands: a server does it once, and every fault is a child of it, made
+ * before main. A request is a line of FAULT LOG FOLDER OUT ERR, separated by tabs; the answer the child's number, then
+ * its status as wait() has it. Returns in the child. */
+static void serve(int requests, int answers)
+{
+    static char line[8192];
+    FILE *in = fdopen(requests, "r");
+    while (in && fgets(line, sizeof line, in)) {
+        int status = 0;
+        const pid_t child = fork();
+        if (child == 0) {
+            char *field[5], *at = line;
+            for (int i = 0; i < 5; i++)
+                field[i] = strsep(&at, "\t\n");
+            close(requests); /* not fclose: the position is the server's */
+            close(answers);
+            stand_in("/dev/null", O_RDONLY, STDIN_FILENO);
+            stand_in(field[3], O_WRONLY | O_CREAT | O_TRUNC, STDOUT_FILENO);
+            stand_in(field[4], O_WRONLY | O_CREAT | O_TRUNC, STDERR_FILENO);
+            if (chdir(field[2]) != 0)
+                _exit(98);
+            arm(field[0], field[1]);
+            return;
+        }
+        dprintf(answers, "%d\n", (int)child);
+        if (child < 0 || waitpid(child, &status, 0) < 0)
+            _exit(98);
+        dprintf(answers, "%d\n", status);
+    }
+    _exit(0);
+}
+
+/* Counting begins here: what libraries do before is theirs. */
+static int counted_main(int argc, char **argv, char **environment)
+{
+    void *frames[4];
+    int requests = 0, answers = 0;
+    const char *server = getenv("INVAR_FAULT_SERVER");
+    dl_iterate_phdr(add_object, NULL);
+    (void)backtrace(frames, 4); /* loads what it needs */
+    if (server && sscanf(server, "%d,%d", &requests, &answers) == 2)
+        serve(requests, answers);
+    else
+        arm(getenv("INVAR_FAULT"), getenv("INVAR_FAULT_LOG"));
     return real_main(argc, argv, environment);
 }
 
