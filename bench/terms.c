@@ -4,6 +4,7 @@
  * one for each term and width. With a folder it also writes the inputs there, so that a peer does the same work.
  * usage: bench_terms THREADS SAMPLES REPEATS [FOLDER]
  */
+#include "invar/expert/random.h"
 #include "invar/invar.h"
 
 #include <cjson/cJSON.h>
