@@ -3,28 +3,30 @@
  * Local views: the encoder once more, for a smaller input, over the same parameters. Its gradients come into a vector
  * of their own and are added. Running statistics are those of global views, the size that the encoder is used at.
  */
-#include "train/trainer.h"
+#include "train/chain.h"
+
+#include "train/recipe.h"
 
 #include "invar/expert/dense.h"
 
-static int64_t local_rows(const struct invar_trainer *t)
+static int64_t local_rows(const struct invar_batch *b)
 {
-    return t->rows - t->global_rows;
+    return b->rows - b->global_rows;
 }
 
-static bool create_net(struct invar_trainer *t, struct invar_error *err)
+static bool create_net(struct invar_chain *c, struct invar_error *err)
 {
-    const struct invar_recipe *r = t->recipe;
+    const struct invar_recipe *r = c->given->recipe;
     const struct invar_shape input = {.rank = 3,
-                                      .channels = invar_net_input(t->nets[INVAR_NET_ENCODER].net).channels,
+                                      .channels = invar_net_input(c->nets[INVAR_NET_ENCODER].net).channels,
                                       .height = r->views.local_size,
                                       .width = r->views.local_size};
     struct invar_error own = {0};
 
-    t->local.net = r->encoder->build(r->encoder_options, input, &own);
-    if (t->local.net)
-        t->local.weights = invar_weights_share(t->nets[INVAR_NET_ENCODER].weights, t->local.net, &own);
-    if (t->local.weights)
+    c->local.net = r->encoder->build(r->encoder_options, input, &own);
+    if (c->local.net)
+        c->local.weights = invar_weights_share(c->nets[INVAR_NET_ENCODER].weights, c->local.net, &own);
+    if (c->local.weights)
         return true;
     if (own.code == INVAR_ERROR_MEMORY)
         return invar_error_set(err, own.code, "%s", own.message);
@@ -34,42 +36,43 @@ static bool create_net(struct invar_trainer *t, struct invar_error *err)
                            r->encoder->name, (long long)r->views.local_size, own.message);
 }
 
-bool invar_local_create(struct invar_trainer *t, struct invar_error *err)
+bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_plan_options o = {
-        .batch = local_rows(t),
-        .groups = t->views - t->global_views,
-        .precision = (enum invar_precision)t->recipe->training.precision,
-        .convolution = (enum invar_convolution)t->recipe->device.convolution,
+        .batch = local_rows(b),
+        .groups = b->views - b->global_views,
+        .precision = (enum invar_precision)c->given->recipe->training.precision,
+        .convolution = (enum invar_convolution)c->given->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
-        .repeat = invar_adversary_apart(t->recipe),
-        .profile = t->options.profile,
+        .repeat = invar_adversary_apart(c->given->recipe),
+        .profile = c->given->options.profile,
     };
 
-    if (local_rows(t) == 0)
+    if (local_rows(b) == 0)
         return true;
-    if (!invar_view_options_check(&t->recipe->views, invar_dataset_info(t->dataset), err) || !create_net(t, err))
+    if (!invar_view_options_check(&c->given->recipe->views, invar_dataset_info(c->given->dataset), err) ||
+        !create_net(c, err))
         return false;
-    t->local.plan = invar_plan_create(t->local.weights, &o, err);
-    if (!t->local.plan)
+    c->local.plan = invar_plan_create(c->local.weights, &o, err);
+    if (!c->local.plan)
         return false;
-    t->local.joined =
-        invar_device_alloc(t->device, (size_t)(t->rows * t->nets[INVAR_NET_ENCODER].width), sizeof(float), err);
-    return t->local.joined != NULL;
+    c->local.joined =
+        invar_device_alloc(c->given->device, (size_t)(b->rows * c->nets[INVAR_NET_ENCODER].width), sizeof(float), err);
+    return c->local.joined != NULL;
 }
 
-void invar_local_free(struct invar_trainer *t)
+void invar_local_free(struct invar_chain *c)
 {
-    invar_plan_free(t->local.plan);
-    invar_weights_free(t->local.weights);
-    invar_net_free(t->local.net);
-    invar_device_free(t->device, t->local.joined);
+    invar_plan_free(c->local.plan);
+    invar_weights_free(c->local.weights);
+    invar_net_free(c->local.net);
+    invar_device_free(c->given->device, c->local.joined);
 }
 
 /* rows of an output to their place among those of all views */
-static void join(struct invar_trainer *t, const float *output, int64_t first, int64_t rows)
+static void join(const struct invar_chain *c, const float *output, int64_t first, int64_t rows)
 {
-    const int64_t width = t->nets[INVAR_NET_ENCODER].width;
+    const int64_t width = c->nets[INVAR_NET_ENCODER].width;
     union {
         const float *in;
         float *out;
@@ -77,30 +80,32 @@ static void join(struct invar_trainer *t, const float *output, int64_t first, in
     const struct invar_matrix from = {.dtype = INVAR_FLOAT32, .rows = rows, .cols = width, .data = cast.out};
     struct invar_matrix to = from;
 
-    to.data = t->local.joined + first * width;
-    invar_dense_copy(t->device, &from, &to);
+    to.data = c->local.joined + first * width;
+    invar_dense_copy(c->given->device, &from, &to);
 }
 
-bool invar_local_forward(struct invar_trainer *t, const float **output, struct invar_error *err)
+bool invar_local_forward(const struct invar_chain *c, const struct invar_batch *b, const float **output,
+                         struct invar_error *err)
 {
-    if (!t->local.plan)
+    if (!c->local.plan)
         return true;
-    if (!invar_plan_forward(t->local.plan, t->input + t->global_rows * t->global_size, err))
+    if (!invar_plan_forward(c->local.plan, b->input + b->global_rows * b->global_size, err))
         return false;
-    join(t, *output, 0, t->global_rows);
-    join(t, invar_plan_output(t->local.plan), t->global_rows, local_rows(t));
-    *output = t->local.joined;
+    join(c, *output, 0, b->global_rows);
+    join(c, invar_plan_output(c->local.plan), b->global_rows, local_rows(b));
+    *output = c->local.joined;
     return true;
 }
 
-bool invar_local_backward(struct invar_trainer *t, const float *output_gradient, struct invar_error *err)
+bool invar_local_backward(const struct invar_chain *c, const struct invar_batch *b, const float *output_gradient,
+                          struct invar_error *err)
 {
-    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+    const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];
 
-    if (!t->local.plan)
+    if (!c->local.plan)
         return true;
-    if (!invar_plan_backward(t->local.plan, output_gradient + t->global_rows * n->width, err))
+    if (!invar_plan_backward(c->local.plan, output_gradient + b->global_rows * n->width, err))
         return false;
-    invar_device_add(t->device, n->weights->gradients, t->local.weights->gradients, 1, n->net->trained_count);
+    invar_device_add(c->given->device, n->weights->gradients, c->local.weights->gradients, 1, n->net->trained_count);
     return true;
 }

@@ -34,14 +34,14 @@ static int64_t step_of(const char *name)
 
 static bool cannot_list(const struct invar_trainer *t, int reason, struct invar_error *err)
 {
-    return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder, strerror(reason));
+    return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder.path, strerror(reason));
 }
 
 /* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. */
 static bool newest_below(const struct invar_trainer *t, int64_t below, int64_t *newest, struct invar_error *err)
 {
     const struct dirent *entry;
-    DIR *dir = opendir(t->folder);
+    DIR *dir = opendir(t->folder.path);
 
     *newest = -1;
     if (!dir)
@@ -75,13 +75,6 @@ static void staging_free(struct staging *s)
     invar_free(s->statistics);
 }
 
-static void download(const struct invar_weights *w, float *parameters, float *statistics)
-{
-    invar_device_download(w->device, parameters, w->parameters, (size_t)w->net->trained_count * sizeof(float));
-    if (w->net->statistic_count > 0)
-        invar_device_download(w->device, statistics, w->statistics, (size_t)w->net->statistic_count * sizeof(float));
-}
-
 static bool store_weights(const struct invar_weights *w, const char *prefix, struct invar_safetensors *file,
                           struct invar_error *err)
 {
@@ -89,7 +82,7 @@ static bool store_weights(const struct invar_weights *w, const char *prefix, str
     bool ok = staging_create(&s, w->net, err);
 
     if (ok) {
-        download(w, s.parameters, s.statistics);
+        invar_weights_download(w, s.parameters, s.statistics);
         ok = invar_net_store(w->net, s.parameters, s.statistics, prefix, file, err);
     }
     staging_free(&s);
@@ -104,10 +97,7 @@ static bool restore_weights(struct invar_weights *w, const char *prefix, const s
               invar_net_restore(w->net, s.parameters, s.statistics, prefix, file, path, err);
 
     if (ok) {
-        invar_device_upload(w->device, w->parameters, s.parameters, (size_t)w->net->trained_count * sizeof(float));
-        if (w->net->statistic_count > 0)
-            invar_device_upload(w->device, w->statistics, s.statistics,
-                                (size_t)w->net->statistic_count * sizeof(float));
+        invar_weights_upload(w, s.parameters, s.statistics);
     }
     staging_free(&s);
     return ok;
@@ -118,8 +108,8 @@ static void buffer_name(char *out, size_t size, const struct invar_chain_net *n,
     snprintf(out, size, "optimiser.%s.%d", n->name, b);
 }
 
-static bool store_buffer(struct invar_trainer *t, const struct invar_chain_net *n, int b,
-                         struct invar_safetensors *file, struct invar_error *err)
+static bool store_buffer(const struct invar_chain_net *n, int b, struct invar_safetensors *file,
+                         struct invar_error *err)
 {
     int64_t shape[] = {n->net->trained_count};
     struct invar_array array = {0};
@@ -128,15 +118,15 @@ static bool store_buffer(struct invar_trainer *t, const struct invar_chain_net *
 
     buffer_name(name, sizeof name, n, b);
     if (ok) {
-        invar_device_download(t->device, array.data, n->buffers[b], (size_t)shape[0] * sizeof(float));
+        invar_device_download(n->weights->device, array.data, n->buffers[b], (size_t)shape[0] * sizeof(float));
         ok = invar_safetensors_add(file, name, &array, err);
     }
     invar_array_free(&array);
     return ok;
 }
 
-static bool restore_buffer(struct invar_trainer *t, const struct invar_chain_net *n, int b,
-                           const struct invar_safetensors *file, const char *path, struct invar_error *err)
+static bool restore_buffer(const struct invar_chain_net *n, int b, const struct invar_safetensors *file,
+                           const char *path, struct invar_error *err)
 {
     const struct invar_array *array;
     char name[64];
@@ -145,15 +135,16 @@ static bool restore_buffer(struct invar_trainer *t, const struct invar_chain_net
     array = invar_safetensors_get(file, name);
     if (!array || array->dtype != INVAR_FLOAT32 || array->rank != 1 || array->shape[0] != n->net->trained_count)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: %s is missing or has another size", path, name);
-    invar_device_upload(t->device, n->buffers[b], array->data, (size_t)array->shape[0] * sizeof(float));
+    invar_device_upload(n->weights->device, n->buffers[b], array->data, (size_t)array->shape[0] * sizeof(float));
     return true;
 }
 
-static bool store_net(struct invar_trainer *t, const struct invar_chain_net *n, struct invar_safetensors *file,
-                      struct invar_error *err)
+static bool store_net(const struct invar_chain_net *n, struct invar_safetensors *file, struct invar_error *err)
 {
     char prefix[64];
 
+    if (!n->net)
+        return true;
     snprintf(prefix, sizeof prefix, "%s.", n->name);
     if (!store_weights(n->weights, prefix, file, err))
         return false;
@@ -161,16 +152,18 @@ static bool store_net(struct invar_trainer *t, const struct invar_chain_net *n, 
     if (n->target_weights && !store_weights(n->target_weights, prefix, file, err))
         return false;
     for (int b = 0; b < n->buffer_count; b++)
-        if (!store_buffer(t, n, b, file, err))
+        if (!store_buffer(n, b, file, err))
             return false;
     return true;
 }
 
-static bool restore_net(struct invar_trainer *t, const struct invar_chain_net *n, const struct invar_safetensors *file,
-                        const char *path, struct invar_error *err)
+static bool restore_net(const struct invar_chain_net *n, const struct invar_safetensors *file, const char *path,
+                        struct invar_error *err)
 {
     char prefix[64];
 
+    if (!n->net)
+        return true;
     snprintf(prefix, sizeof prefix, "%s.", n->name);
     if (!restore_weights(n->weights, prefix, file, path, err))
         return false;
@@ -178,7 +171,7 @@ static bool restore_net(struct invar_trainer *t, const struct invar_chain_net *n
     if (n->target_weights && !restore_weights(n->target_weights, prefix, file, path, err))
         return false;
     for (int b = 0; b < n->buffer_count; b++)
-        if (!restore_buffer(t, n, b, file, path, err))
+        if (!restore_buffer(n, b, file, path, err))
             return false;
     return true;
 }
@@ -186,7 +179,7 @@ static bool restore_net(struct invar_trainer *t, const struct invar_chain_net *n
 /* What term i keeps, "term.NAME", as a vector of its evaluator; count 0 where it keeps nothing. */
 static float *state_of(const struct invar_trainer *t, int i, int64_t *count, char *name, size_t size)
 {
-    snprintf(name, size, "term.%s", invar_objective_term(t->recipe->objective, i)->name);
+    snprintf(name, size, "term.%s", invar_objective_term(t->given.recipe->objective, i)->name);
     return invar_evaluator_state(t->evaluator, i, count);
 }
 
@@ -194,7 +187,7 @@ static bool store_states(const struct invar_trainer *t, struct invar_safetensors
 {
     bool ok = true;
 
-    for (int i = 0; ok && i < invar_objective_count(t->recipe->objective); i++) {
+    for (int i = 0; ok && i < invar_objective_count(t->given.recipe->objective); i++) {
         struct invar_array array = {0};
         int64_t count;
         char name[128];
@@ -203,7 +196,7 @@ static bool store_states(const struct invar_trainer *t, struct invar_safetensors
             continue;
         ok = invar_array_alloc(&array, INVAR_FLOAT32, 1, &count, err);
         if (ok) {
-            invar_device_download(t->device, array.data, state, (size_t)count * sizeof *state);
+            invar_device_download(t->given.device, array.data, state, (size_t)count * sizeof *state);
             ok = invar_safetensors_add(file, name, &array, err);
         }
         invar_array_free(&array);
@@ -214,7 +207,7 @@ static bool store_states(const struct invar_trainer *t, struct invar_safetensors
 static bool restore_states(const struct invar_trainer *t, const struct invar_safetensors *file, const char *path,
                            struct invar_error *err)
 {
-    for (int i = 0; i < invar_objective_count(t->recipe->objective); i++) {
+    for (int i = 0; i < invar_objective_count(t->given.recipe->objective); i++) {
         int64_t count;
         char name[128];
         float *state = state_of(t, i, &count, name, sizeof name);
@@ -223,7 +216,7 @@ static bool restore_states(const struct invar_trainer *t, const struct invar_saf
             continue;
         if (!array || array->dtype != INVAR_FLOAT32 || array->rank != 1 || array->shape[0] != count)
             return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: %s is missing or has another size", path, name);
-        invar_device_upload(t->device, state, array->data, (size_t)count * sizeof *state);
+        invar_device_upload(t->given.device, state, array->data, (size_t)count * sizeof *state);
     }
     return true;
 }
@@ -241,15 +234,17 @@ static bool store_number(struct invar_safetensors *file, const char *key, int64_
 static bool store_metadata(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
 {
     return invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
-           invar_safetensors_set_metadata(file, "invar.recipe", t->recipe_text.data, err) &&
-           invar_safetensors_set_metadata(file, "invar.device", invar_device_name(t->device), err) &&
-           store_number(file, "invar.threads", invar_device_threads(t->device), err) &&
-           (!t->machines.data || invar_safetensors_set_metadata(file, "invar.machine", t->machines.data, err)) &&
-           (!invar_dataset_info(t->dataset)->identity ||
-            invar_safetensors_set_metadata(file, "invar.identity", invar_dataset_info(t->dataset)->identity, err)) &&
-           invar_length_store(t, file, err) && store_number(file, "invar.step", t->step, err) &&
-           store_number(file, "invar.warned_deviation", t->warned_deviation, err) &&
-           store_number(file, "invar.warned_rank", t->warned_rank, err);
+           invar_safetensors_set_metadata(file, "invar.recipe", t->folder.recipe.data, err) &&
+           invar_safetensors_set_metadata(file, "invar.device", invar_device_name(t->given.device), err) &&
+           store_number(file, "invar.threads", invar_device_threads(t->given.device), err) &&
+           (!t->folder.machines.data ||
+            invar_safetensors_set_metadata(file, "invar.machine", t->folder.machines.data, err)) &&
+           (!invar_dataset_info(t->given.dataset)->identity ||
+            invar_safetensors_set_metadata(file, "invar.identity", invar_dataset_info(t->given.dataset)->identity,
+                                           err)) &&
+           invar_length_store(&t->clock, file, err) && store_number(file, "invar.step", t->clock.step, err) &&
+           store_number(file, "invar.warned_deviation", t->reported.warned_deviation, err) &&
+           store_number(file, "invar.warned_rank", t->reported.warned_rank, err);
 }
 
 /* Keeps this checkpoint and the good one before it; others are older, or damaged. */
@@ -257,16 +252,16 @@ static bool prune(const struct invar_trainer *t, int64_t before, struct invar_er
 {
     char path[INVAR_PATH_SIZE];
     const struct dirent *entry;
-    DIR *dir = opendir(t->folder);
+    DIR *dir = opendir(t->folder.path);
     bool ok = true;
 
     if (!dir)
         return cannot_list(t, errno, err);
     while (errno = 0, ok && (entry = readdir(dir))) {
         int64_t step = step_of(entry->d_name);
-        if (step < 0 || step == t->step || step == before)
+        if (step < 0 || step == t->clock.step || step == before)
             continue;
-        ok = invar_folder_path(t, entry->d_name, path, err) &&
+        ok = invar_folder_path(&t->folder, entry->d_name, path, err) &&
              (unlink(path) == 0 || errno == ENOENT ||
               invar_error_set(err, INVAR_ERROR_FILE, "%s: is no longer needed and cannot be removed: %s", path,
                               strerror(errno)));
@@ -280,59 +275,54 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_safetensors *file = NULL;
     char name[64], path[INVAR_PATH_SIZE];
-    const int64_t before = t->saved;
+    const int64_t before = t->folder.saved;
     bool ok = false;
 
     if (!invar_nonfinite_check_weights(t, err) ||
-        (t->options.before_checkpoint && !t->options.before_checkpoint(t->options.user, err)))
+        (t->given.options.before_checkpoint && !t->given.options.before_checkpoint(t->given.options.user, err)))
         return false;
-    invar_checkpoint_name(name, sizeof name, t->step);
+    invar_checkpoint_name(name, sizeof name, t->clock.step);
     file = invar_safetensors_create(err);
-    if (!file || !invar_folder_path(t, name, path, err) || !store_metadata(t, file, err))
+    if (!file || !invar_folder_path(&t->folder, name, path, err) || !store_metadata(t, file, err))
         goto done;
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (t->nets[i].net && !store_net(t, &t->nets[i], file, err))
+        if (!store_net(invar_trainer_net(t, i), file, err))
             goto done;
     if (!store_states(t, file, err) || !invar_safetensors_write(file, path, err))
         goto done;
-    t->saved = t->step;
+    t->folder.saved = t->clock.step;
     ok = prune(t, before, err);
 done:
     invar_safetensors_free(file);
     return ok;
 }
 
-void invar_chain_download(const struct invar_trainer *t, int which, float *parameters, float *statistics)
-{
-    const struct invar_chain_net *n = &t->nets[which];
-
-    download(t->recipe->target.keep ? n->target_weights : n->weights, parameters, statistics);
-}
-
 static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
 
-    invar_chain_download(t, INVAR_NET_ENCODER, t->encoder->parameters, t->encoder->statistics);
-    invar_text_free(&t->encoder->machine);
-    if (t->machines.data && !invar_text_printf(&t->encoder->machine, err, "%s", t->machines.data))
+    invar_weights_download(invar_trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters,
+                           t->chain.encoder->statistics);
+    invar_text_free(&t->chain.encoder->machine);
+    if (t->folder.machines.data && !invar_text_printf(&t->chain.encoder->machine, err, "%s", t->folder.machines.data))
         return false;
-    return invar_folder_path(t, "encoder.safetensors", path, err) && invar_encoder_write(t->encoder, path, err);
+    return invar_folder_path(&t->folder, "encoder.safetensors", path, err) &&
+           invar_encoder_write(t->chain.encoder, path, err);
 }
 
 static bool write_head(struct invar_trainer *t, int which, const char *name, struct invar_error *err)
 {
-    const struct invar_chain_net *n = &t->nets[which];
+    const struct invar_chain_net *n = invar_trainer_net(t, which);
     struct invar_head head = {.options = n->head, .net = n->net};
     struct staging s = {0};
     char path[INVAR_PATH_SIZE];
-    bool ok = staging_create(&s, n->net, err) && invar_folder_path(t, name, path, err);
+    bool ok = staging_create(&s, n->net, err) && invar_folder_path(&t->folder, name, path, err);
 
     if (ok) {
-        invar_chain_download(t, which, s.parameters, s.statistics);
+        invar_weights_download(invar_trainer_kept(t, which), s.parameters, s.statistics);
         head.parameters = s.parameters;
         head.statistics = s.statistics;
-        snprintf(head.recipe, sizeof head.recipe, "%.127s", t->recipe->name);
+        snprintf(head.recipe, sizeof head.recipe, "%.127s", t->given.recipe->name);
         ok = invar_head_write(&head, path, err);
     }
     staging_free(&s);
@@ -344,12 +334,11 @@ static bool write_generator(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_safetensors *file = invar_safetensors_create(err);
     char path[INVAR_PATH_SIZE];
-    const bool ok = file && invar_folder_path(t, "generator.safetensors", path, err) &&
+    const bool ok = file && invar_folder_path(&t->folder, "generator.safetensors", path, err) &&
                     invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
                     invar_safetensors_set_metadata(file, "invar.kind", "generator", err) &&
-                    invar_safetensors_set_metadata(file, "invar.recipe", t->recipe->name, err) &&
-                    store_weights(t->nets[INVAR_NET_GENERATOR].weights, "", file, err) &&
-                    invar_safetensors_write(file, path, err);
+                    invar_safetensors_set_metadata(file, "invar.recipe", t->given.recipe->name, err) &&
+                    store_weights(t->adversary.net.weights, "", file, err) && invar_safetensors_write(file, path, err);
 
     invar_safetensors_free(file);
     return ok;
@@ -361,9 +350,9 @@ static bool find_projector(const struct invar_trainer *t, bool *missing, struct 
     char path[INVAR_PATH_SIZE];
     bool there;
 
-    if (!invar_folder_path(t, "projector.safetensors", path, err) || !invar_path_find(path, &there, err))
+    if (!invar_folder_path(&t->folder, "projector.safetensors", path, err) || !invar_path_find(path, &there, err))
         return false;
-    *missing = !there && t->saved == t->total;
+    *missing = !there && t->folder.saved == t->clock.total;
     return true;
 }
 
@@ -372,26 +361,27 @@ static bool prune_again(const struct invar_trainer *t, struct invar_error *err)
 {
     int64_t before;
 
-    return t->saved != t->step || (newest_below(t, t->step, &before, err) && prune(t, before, err));
+    return t->folder.saved != t->clock.step || (newest_below(t, t->clock.step, &before, err) && prune(t, before, err));
 }
 
 bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
     /* A run of another length than before may have been stopped between its last checkpoint and its files. */
-    const bool written = t->finished && !((t->rewrite || t->extended) && t->saved == t->total);
+    const bool written =
+        t->folder.finished && !((t->folder.rewrite || t->clock.extended) && t->folder.saved == t->clock.total);
 
     bool missing;
 
     if (!prune_again(t, err))
         return false;
-    if (t->nets[INVAR_NET_PROJECTOR].net && !find_projector(t, &missing, err))
+    if (t->chain.nets[INVAR_NET_PROJECTOR].net && !find_projector(t, &missing, err))
         return false;
-    if (t->nets[INVAR_NET_PROJECTOR].net && (!written || missing) &&
+    if (t->chain.nets[INVAR_NET_PROJECTOR].net && (!written || missing) &&
         !write_head(t, INVAR_NET_PROJECTOR, "projector.safetensors", err))
         return false;
-    if (t->classifier && !written && !write_head(t, INVAR_NET_CLASSIFIER, "classifier.safetensors", err))
+    if (t->classifier.objective && !written && !write_head(t, INVAR_NET_CLASSIFIER, "classifier.safetensors", err))
         return false;
-    if (t->nets[INVAR_NET_GENERATOR].net && !written && !write_generator(t, err))
+    if (t->adversary.net.net && !written && !write_generator(t, err))
         return false;
     /* Last, since it is what tells a run that has ended. */
     return written || write_encoder(t, err);
@@ -411,13 +401,13 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
     if (read_number(file, "invar.step") != step)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is that of another step", path);
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (t->nets[i].net && !restore_net(t, &t->nets[i], file, path, err))
+        if (!restore_net(invar_trainer_net(t, i), file, path, err))
             return false;
-    if (!restore_states(t, file, path, err) || !invar_machines_restore(t, file, err))
+    if (!restore_states(t, file, path, err) || !invar_machines_restore(&t->folder, file, err))
         return false;
-    t->saved = step;
-    t->warned_deviation = read_number(file, "invar.warned_deviation") == 1;
-    t->warned_rank = read_number(file, "invar.warned_rank") == 1;
+    t->folder.saved = step;
+    t->reported.warned_deviation = read_number(file, "invar.warned_deviation") == 1;
+    t->reported.warned_rank = read_number(file, "invar.warned_rank") == 1;
     return true;
 }
 
@@ -426,21 +416,21 @@ static bool check_identity(const struct invar_trainer *t, const struct invar_saf
                            struct invar_error *err)
 {
     const char *before = invar_safetensors_metadata(file, "invar.identity");
-    const struct invar_dataset_info *info = invar_dataset_info(t->dataset);
+    const struct invar_dataset_info *info = invar_dataset_info(t->given.dataset);
     char difference[512];
 
-    if (t->options.accept_data || !info->identity)
+    if (t->given.options.accept_data || !info->identity)
         return true;
     if (!before)
         return !moved || invar_error_set(err, INVAR_ERROR_USAGE,
                                          "%s: its checkpoint is of an earlier version and does not say what its data "
                                          "were, so %s cannot be compared: give --accept-data to go on with it",
-                                         t->folder, info->source);
+                                         t->folder.path, info->source);
     return invar_data_identity_same(before, info->identity, difference, sizeof difference) ||
            invar_error_set(err, INVAR_ERROR_DATA,
                            "%s: %s has other data than the run went on so far: they differ in %s: give the data of "
                            "before (data.source=...), or --accept-data to go on with these",
-                           t->folder, info->source, difference);
+                           t->folder.path, info->source, difference);
 }
 
 /* What is no damage of the checkpoint but asked for otherwise: other data, another length. */
@@ -450,23 +440,23 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
     bool length, place;
 
-    if (!recipe || !invar_folder_compare(t, recipe, &length, &place, NULL))
+    if (!recipe || !invar_folder_compare(&t->folder, recipe, &length, &place, NULL))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: was written under other settings than recipe.yaml beside it has: put recipe.yaml "
                                "back as it was, or give another --run",
                                path);
-    return check_identity(t, file, place, err) && invar_length_restore(t, file, step, length, err);
+    return check_identity(t, file, place, err) && invar_length_restore(&t->clock, file, step, length, err);
 }
 
 /* This machine is none of those that the list of a checkpoint names; a list without processors knows nothing. */
 static bool is_other_machine(const struct invar_trainer *t, const struct invar_safetensors *file,
                              struct invar_text *now)
 {
-    const enum invar_precision precision = (enum invar_precision)t->recipe->training.precision;
+    const enum invar_precision precision = (enum invar_precision)t->given.recipe->training.precision;
     const char *before = invar_safetensors_metadata(file, "invar.machine");
     struct invar_machine machine;
 
-    if (!before || !*before || !invar_device_machine(t->device, precision, &machine, NULL))
+    if (!before || !*before || !invar_device_machine(t->given.device, precision, &machine, NULL))
         return false;
     return invar_text_printf(
                now, NULL,
@@ -490,15 +480,15 @@ static void warn_of_changes(const struct invar_trainer *t, const struct invar_sa
             "result will differ from an uninterrupted run",
             now.data);
     invar_text_free(&now);
-    if (threads != invar_device_threads(t->device))
+    if (threads != invar_device_threads(t->given.device))
         invar_log(INVAR_LOG_WARNING,
                   "the run went on %lld threads so far and goes on with %d: its result will differ in rounding from an "
                   "uninterrupted run",
-                  (long long)threads, invar_device_threads(t->device));
+                  (long long)threads, invar_device_threads(t->given.device));
     if (!version || strcmp(version, INVAR_VERSION) != 0)
         invar_log(INVAR_LOG_WARNING, "the run was begun by version %s, this is %s: its result may differ in rounding",
                   version ? version : "?", INVAR_VERSION);
-    if (!device || strcmp(device, invar_device_name(t->device)) != 0)
+    if (!device || strcmp(device, invar_device_name(t->given.device)) != 0)
         invar_log(INVAR_LOG_WARNING, "the run went on device %s so far: its result will differ in rounding",
                   device ? device : "?");
 }
@@ -517,7 +507,7 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
         if (step < 0)
             break;
         invar_checkpoint_name(name, sizeof name, step);
-        if (!invar_folder_path(t, name, path, err))
+        if (!invar_folder_path(&t->folder, name, path, err))
             return false;
         const bool whole = invar_safetensors_read(&file, path, &damage);
         if (whole && !admit(t, file, path, step, err)) {

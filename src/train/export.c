@@ -5,14 +5,14 @@
 /* As it was built: its width may have been left to the terms. Whole, or NULL. */
 static struct invar_head *create_head(const struct invar_trainer *t, struct invar_error *err)
 {
-    const struct invar_chain_net *n = &t->nets[INVAR_NET_PROJECTOR];
+    const struct invar_chain_net *n = &t->chain.nets[INVAR_NET_PROJECTOR];
     struct invar_head *head = invar_alloc(1, sizeof *head, err);
 
     if (!head)
         return NULL;
     head->options = n->head;
-    snprintf(head->recipe, sizeof head->recipe, "%.127s", t->recipe->name);
-    head->net = invar_head_build(&head->options, t->nets[INVAR_NET_ENCODER].width, err);
+    snprintf(head->recipe, sizeof head->recipe, "%.127s", t->given.recipe->name);
+    head->net = invar_head_build(&head->options, t->chain.nets[INVAR_NET_ENCODER].width, err);
     head->parameters = head->net ? invar_alloc((size_t)n->net->trained_count, sizeof(float), err) : NULL;
     head->statistics = head->parameters ? invar_alloc((size_t)n->net->statistic_count + 1, sizeof(float), err) : NULL;
     if (head->statistics)
@@ -25,17 +25,18 @@ static struct invar_head *create_head(const struct invar_trainer *t, struct inva
 bool invar_trainer_present(struct invar_trainer *t, struct invar_encoder **encoder, struct invar_head **projector,
                            struct invar_error *err)
 {
-    const bool has_head = t->nets[INVAR_NET_PROJECTOR].net != NULL;
+    const bool has_head = t->chain.nets[INVAR_NET_PROJECTOR].net != NULL;
 
     if (!invar_nonfinite_check_weights(t, err))
         return false;
     if (projector && has_head && !t->head && !(t->head = create_head(t, err)))
         return false;
-    invar_chain_download(t, INVAR_NET_ENCODER, t->encoder->parameters, t->encoder->statistics);
+    invar_weights_download(invar_trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters,
+                           t->chain.encoder->statistics);
     if (t->head)
-        invar_chain_download(t, INVAR_NET_PROJECTOR, t->head->parameters, t->head->statistics);
+        invar_weights_download(invar_trainer_kept(t, INVAR_NET_PROJECTOR), t->head->parameters, t->head->statistics);
     if (encoder)
-        *encoder = t->encoder;
+        *encoder = t->chain.encoder;
     if (projector)
         *projector = t->head;
     return true;
@@ -43,7 +44,9 @@ bool invar_trainer_present(struct invar_trainer *t, struct invar_encoder **encod
 
 void invar_trainer_replace(struct invar_trainer *t)
 {
-    invar_chain_upload(t, INVAR_NET_ENCODER, t->encoder->parameters, t->encoder->statistics);
+    const struct invar_chain_net *nets = t->chain.nets;
+
+    invar_weights_upload(nets[INVAR_NET_ENCODER].weights, t->chain.encoder->parameters, t->chain.encoder->statistics);
     if (t->head)
-        invar_chain_upload(t, INVAR_NET_PROJECTOR, t->head->parameters, t->head->statistics);
+        invar_weights_upload(nets[INVAR_NET_PROJECTOR].weights, t->head->parameters, t->head->statistics);
 }

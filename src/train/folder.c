@@ -3,8 +3,9 @@
  * The run folder. recipe.yaml comes first, then checkpoints, projector.safetensors, last encoder.safetensors; each
  * appears whole or not at all, so that a run that was killed between any two of them can go on.
  */
+#include "train/folder.h"
+
 #include "train/recipe.h"
-#include "train/trainer.h"
 
 #include "invar/expert/file.h"
 
@@ -18,9 +19,9 @@
 
 #define RECIPE_LIMIT (1u << 20)
 
-bool invar_folder_path(const struct invar_trainer *t, const char *name, char *out, struct invar_error *err)
+bool invar_folder_path(const struct invar_folder *f, const char *name, char *out, struct invar_error *err)
 {
-    return invar_path_join(out, INVAR_PATH_SIZE, t->folder, name, err);
+    return invar_path_join(out, INVAR_PATH_SIZE, f->path, name, err);
 }
 
 /* What an interrupted writer leaves: NAME.tmp-PID. */
@@ -30,7 +31,7 @@ static bool is_leftover(const char *name)
 }
 
 /* *empty: nothing but leftovers; a folder that does not exist is empty. */
-static bool look(const struct invar_trainer *t, bool *empty, bool *leftovers, struct invar_error *err)
+static bool look(const struct invar_folder *f, bool *empty, bool *leftovers, struct invar_error *err)
 {
     struct stat status;
     const struct dirent *entry;
@@ -38,11 +39,11 @@ static bool look(const struct invar_trainer *t, bool *empty, bool *leftovers, st
 
     *empty = true;
     *leftovers = false;
-    if (stat(t->folder, &status) != 0 && errno == ENOENT)
+    if (stat(f->path, &status) != 0 && errno == ENOENT)
         return true;
-    dir = opendir(t->folder);
+    dir = opendir(f->path);
     if (!dir)
-        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be used as a run folder: %s", t->folder,
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be used as a run folder: %s", f->path,
                                strerror(errno));
     while (errno = 0, (entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
@@ -54,8 +55,7 @@ static bool look(const struct invar_trainer *t, bool *empty, bool *leftovers, st
     }
     const int reason = errno;
     closedir(dir);
-    return reason == 0 ||
-           invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder, strerror(reason));
+    return reason == 0 || invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", f->path, strerror(reason));
 }
 
 /* The length of the line at text, without its end. */
@@ -86,10 +86,9 @@ static bool may_differ(const char *section, const char *there, const char *here,
     return of_length || of_place;
 }
 
-static bool compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
-                    struct invar_error *err)
+static bool compare(const struct invar_folder *f, const char *there, bool *length, bool *place, struct invar_error *err)
 {
-    const char *here = t->recipe_text.data, *section = "";
+    const char *here = f->recipe.data, *section = "";
     int line = 1;
 
     *length = *place = false;
@@ -104,7 +103,7 @@ static bool compare(const struct invar_trainer *t, const char *there, bool *leng
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: belongs to a run with other settings: line %d of its recipe.yaml is \"%.*s\", "
                                    "here it would be \"%.*s\": resume with the same settings, or give another --run",
-                                   t->folder, line, (int)(a < 200 ? a : 200), there, (int)(b < 200 ? b : 200), here);
+                                   f->path, line, (int)(a < 200 ? a : 200), there, (int)(b < 200 ? b : 200), here);
         if (there[a] == '\0')
             return true;
         there += a + 1;
@@ -114,13 +113,13 @@ static bool compare(const struct invar_trainer *t, const char *there, bool *leng
 
 /* A recipe of an earlier version lacks the options that came since: they have their defaults. One that cannot be read
    is compared as it is. */
-bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool *length, bool *place,
+bool invar_folder_compare(const struct invar_folder *f, const char *there, bool *length, bool *place,
                           struct invar_error *err)
 {
     struct invar_recipe *recipe = invar_recipe_parse(there, INVAR_RECIPE_FILE, NULL);
     struct invar_text whole = {0};
     const bool complete = recipe && invar_recipe_write(recipe, &whole, NULL);
-    const bool same = compare(t, complete ? whole.data : there, length, place, err);
+    const bool same = compare(f, complete ? whole.data : there, length, place, err);
 
     invar_text_free(&whole);
     invar_recipe_free(recipe);
@@ -129,35 +128,36 @@ bool invar_folder_compare(const struct invar_trainer *t, const char *there, bool
 
 /* Two processes in one folder would overwrite each other's checkpoints. The lock goes with the process, however it
    ends; a file system without locks does without. */
-static bool hold(struct invar_trainer *t, struct invar_error *err)
+static bool hold(struct invar_folder *f, struct invar_error *err)
 {
-    if (t->lock >= 0)
+    if (f->lock >= 0)
         return true;
-    t->lock = open(t->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (t->lock < 0)
-        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s", t->folder, strerror(errno));
-    if (flock(t->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    f->lock = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f->lock < 0)
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s", f->path, strerror(errno));
+    if (flock(f->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return true;
     return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s: another process is training in it: wait until it ends, or give another --run",
-                           t->folder);
+                           "%s: another process is training in it: wait until it ends, or give another --run", f->path);
 }
 
-void invar_folder_release(struct invar_trainer *t)
+void invar_folder_free(struct invar_folder *f)
 {
-    if (t->lock >= 0)
-        close(t->lock);
-    t->lock = -1;
+    if (f->lock >= 0)
+        close(f->lock);
+    invar_text_free(&f->recipe);
+    invar_text_free(&f->machines);
+    invar_free(f->path);
 }
 
 /* The line of training.steps as it is in the recipe of this run. */
-static const char *steps_line(const struct invar_trainer *t, char out[64])
+static const char *steps_line(const struct invar_folder *f, char out[64])
 {
-    snprintf(out, 64, "\n  steps: %lld\n", (long long)t->recipe->training.steps);
+    snprintf(out, 64, "\n  steps: %lld\n", (long long)f->given->recipe->training.steps);
     return out;
 }
 
-bool invar_folder_check(struct invar_trainer *t, bool *resuming, struct invar_error *err)
+bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
     struct invar_bytes recipe = {0};
@@ -165,53 +165,53 @@ bool invar_folder_check(struct invar_trainer *t, bool *resuming, struct invar_er
     char steps[64];
 
     *resuming = false;
-    if (!look(t, &empty, &leftovers, err) || !invar_folder_path(t, INVAR_RECIPE_FILE, path, err))
+    if (!look(f, &empty, &leftovers, err) || !invar_folder_path(f, INVAR_RECIPE_FILE, path, err))
         return false;
-    if (!t->options.resume && !(empty && !leftovers))
+    if (!f->given->options.resume && !(empty && !leftovers))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: exists and is not empty: give another --run, or --resume to go on with this one",
-                               t->folder);
+                               f->path);
     if (empty)
         return true;
     if (!invar_path_exists(path))
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: is not the folder of a run (it has no recipe.yaml): give another --run", t->folder);
+                               "%s: is not the folder of a run (it has no recipe.yaml): give another --run", f->path);
     ok = invar_file_read(&recipe, path, RECIPE_LIMIT, err) &&
-         invar_folder_compare(t, (const char *)recipe.data, &length, &place, err);
-    t->rewrite = length || place;
-    if (ok && length && t->recipe->training.steps > 0 && strstr((const char *)recipe.data, steps_line(t, steps)))
+         invar_folder_compare(f, (const char *)recipe.data, &length, &place, err);
+    f->rewrite = length || place;
+    if (ok && length && f->given->recipe->training.steps > 0 && strstr((const char *)recipe.data, steps_line(f, steps)))
         ok = invar_error_set(err, INVAR_ERROR_USAGE,
                              "%s: training.steps is %lld, which decides the length whatever training.epochs is: set "
                              "training.steps",
-                             t->folder, (long long)t->recipe->training.steps);
+                             f->path, (long long)f->given->recipe->training.steps);
     invar_bytes_free(&recipe);
     *resuming = ok;
-    return ok && hold(t, err);
+    return ok && hold(f, err);
 }
 
-static void remove_leftovers(const struct invar_trainer *t)
+static void remove_leftovers(const struct invar_folder *f)
 {
     char path[INVAR_PATH_SIZE];
     const struct dirent *entry;
-    DIR *dir = opendir(t->folder);
+    DIR *dir = opendir(f->path);
 
     if (!dir)
         return;
     while ((entry = readdir(dir)))
-        if (is_leftover(entry->d_name) && invar_folder_path(t, entry->d_name, path, NULL))
+        if (is_leftover(entry->d_name) && invar_folder_path(f, entry->d_name, path, NULL))
             unlink(path);
     closedir(dir);
 }
 
-bool invar_folder_begin(struct invar_trainer *t, struct invar_error *err)
+bool invar_folder_begin(struct invar_folder *f, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
     bool there;
 
-    if (!invar_folder_create(t->folder, err) || !hold(t, err) || !invar_folder_path(t, INVAR_RECIPE_FILE, path, err))
+    if (!invar_folder_create(f->path, err) || !hold(f, err) || !invar_folder_path(f, INVAR_RECIPE_FILE, path, err))
         return false;
-    remove_leftovers(t);
+    remove_leftovers(f);
     if (!invar_path_find(path, &there, err))
         return false;
-    return (there && !t->rewrite) || invar_file_write(path, t->recipe_text.data, t->recipe_text.size, err);
+    return (there && !f->rewrite) || invar_file_write(path, f->recipe.data, f->recipe.size, err);
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Refinement groups of a batch, and whether batches are large enough to hold more than one. */
-#include "train/trainer.h"
+#include "train/batch.h"
 
 #define WARN_ABOVE 0.01
 
 /* The chance that all samples of a batch, drawn without replacement, are of one group. */
-static bool chance_of_one_group(const struct invar_trainer *t, double *chance, struct invar_error *err)
+static bool chance_of_one_group(const struct invar_batch *b, double *chance, struct invar_error *err)
 {
-    const int64_t count = invar_dataset_info(t->dataset)->count[INVAR_TRAIN];
-    const int64_t *groups = invar_dataset_groups(t->dataset, INVAR_TRAIN);
+    const int64_t count = invar_dataset_info(b->given->dataset)->count[INVAR_TRAIN];
+    const int64_t *groups = invar_dataset_groups(b->given->dataset, INVAR_TRAIN);
     int64_t ids = 0;
 
     for (int64_t i = 0; i < count; i++)
@@ -21,8 +21,8 @@ static bool chance_of_one_group(const struct invar_trainer *t, double *chance, s
         sizes[groups[i]]++;
     *chance = 0;
     for (int64_t g = 0; g < ids; g++) {
-        double all = sizes[g] >= t->batch ? 1 : 0;
-        for (int64_t i = 0; i < t->batch && all > 0; i++)
+        double all = sizes[g] >= b->size ? 1 : 0;
+        for (int64_t i = 0; i < b->size && all > 0; i++)
             all *= (double)(sizes[g] - i) / (double)(count - i);
         *chance += all;
     }
@@ -30,40 +30,39 @@ static bool chance_of_one_group(const struct invar_trainer *t, double *chance, s
     return true;
 }
 
-bool invar_groups_create(struct invar_trainer *t, struct invar_error *err)
+bool invar_groups_create(struct invar_batch *b, struct invar_error *err)
 {
-    const char *column = t->recipe->data.group;
+    const char *column = b->given->recipe->data.group;
     double chance;
 
-    if (!(invar_objective_roles(t->recipe->objective) & INVAR_ROLE_GROUPS))
+    if (!(invar_objective_roles(b->given->recipe->objective) & INVAR_ROLE_GROUPS))
         return true;
-    if (invar_dataset_info(t->dataset)->assumed)
+    if (invar_dataset_info(b->given->dataset)->assumed)
         goto make;
-    if (!invar_dataset_groups(t->dataset, INVAR_TRAIN))
+    if (!invar_dataset_groups(b->given->dataset, INVAR_TRAIN))
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s was opened without refinement groups, which a term reads: set data.group",
-                               invar_dataset_info(t->dataset)->source);
-    if (!chance_of_one_group(t, &chance, err))
+                               invar_dataset_info(b->given->dataset)->source);
+    if (!chance_of_one_group(b, &chance, err))
         return false;
     if (chance > 0.5)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "training.batch is %lld, and %.0f %% of such batches would hold a single group of "
                                "data.group=%s, from which nothing is learned: raise training.batch, or name another "
                                "column",
-                               (long long)t->batch, 100 * chance, column);
+                               (long long)b->size, 100 * chance, column);
     if (chance > WARN_ABOVE)
         invar_log(INVAR_LOG_WARNING,
                   "%.0f %% of the batches of %lld hold a single group of data.group=%s, from which nothing is learned: "
                   "raise training.batch",
-                  100 * chance, (long long)t->batch, column);
+                  100 * chance, (long long)b->size, column);
 make:
-    t->groups = invar_alloc((size_t)t->batch, sizeof *t->groups, err);
-    t->embeddings.groups = t->groups;
-    return t->groups != NULL;
+    b->groups = invar_alloc((size_t)b->size, sizeof *b->groups, err);
+    return b->groups != NULL;
 }
 
-void invar_groups_fill(struct invar_trainer *t)
+void invar_groups_fill(struct invar_batch *b)
 {
-    for (int64_t i = 0; t->groups && i < t->batch; i++)
-        t->groups[i] = t->samples[i].group;
+    for (int64_t i = 0; b->groups && i < b->size; i++)
+        b->groups[i] = b->samples[i].group;
 }

@@ -3,7 +3,7 @@
  * Layer-wise rates. What an update adds to a parameter is proportional to the rate in every optimiser of the table, so
  * that a smaller rate is a part of the way from the parameters before the update to those after it.
  */
-#include "train/trainer.h"
+#include "train/chain.h"
 
 #include <math.h>
 #include <string.h>
@@ -35,52 +35,53 @@ int invar_net_stages(const struct invar_net *net, int *stage)
     return net->parameter_count ? at + 1 : 0;
 }
 
-bool invar_layers_create(struct invar_trainer *t, struct invar_error *err)
+bool invar_layers_create(struct invar_chain *c, struct invar_error *err)
 {
-    const struct invar_net *net = t->nets[INVAR_NET_ENCODER].net;
-    const double decay = t->options.layer_decay;
+    const struct invar_net *net = c->nets[INVAR_NET_ENCODER].net;
+    const double decay = c->given->options.layer_decay;
     int *stage, stages;
 
-    if (decay == 0 || invar_device_is_planning(t->device))
+    if (decay == 0 || invar_device_is_planning(c->given->device))
         return true;
     if (!(decay > 0 && decay <= 1))
         return invar_error_set(err, INVAR_ERROR_USAGE, "the decay of rates by layer is %g; expected above 0 up to 1",
                                decay);
     stage = invar_alloc((size_t)net->parameter_count, sizeof *stage, err);
-    t->layer_rate = stage ? invar_alloc((size_t)net->parameter_count, sizeof *t->layer_rate, err) : NULL;
-    t->before =
-        t->layer_rate ? invar_device_alloc(t->device, (size_t)net->trained_count, sizeof *t->before, err) : NULL;
-    if (t->before) {
+    c->layers.rate = stage ? invar_alloc((size_t)net->parameter_count, sizeof *c->layers.rate, err) : NULL;
+    c->layers.before =
+        c->layers.rate ? invar_device_alloc(c->given->device, (size_t)net->trained_count, sizeof *c->layers.before, err)
+                       : NULL;
+    if (c->layers.before) {
         stages = invar_net_stages(net, stage);
         for (int i = 0; i < net->parameter_count; i++)
-            t->layer_rate[i] = pow(decay, stages - stage[i]);
+            c->layers.rate[i] = pow(decay, stages - stage[i]);
     }
     invar_free(stage);
-    return t->before != NULL;
+    return c->layers.before != NULL;
 }
 
-void invar_layers_free(struct invar_trainer *t)
+void invar_layers_free(struct invar_chain *c)
 {
-    invar_free(t->layer_rate);
-    invar_device_free(t->device, t->before);
+    invar_free(c->layers.rate);
+    invar_device_free(c->given->device, c->layers.before);
 }
 
-void invar_layers_keep(struct invar_trainer *t)
+void invar_layers_keep(const struct invar_chain *c)
 {
-    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+    const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];
 
-    if (t->before)
-        invar_device_lerp(t->device, t->before, n->weights->parameters, 0, n->net->trained_count);
+    if (c->layers.before)
+        invar_device_lerp(c->given->device, c->layers.before, n->weights->parameters, 0, n->net->trained_count);
 }
 
-void invar_layers_scale(struct invar_trainer *t)
+void invar_layers_scale(const struct invar_chain *c)
 {
-    const struct invar_chain_net *n = &t->nets[INVAR_NET_ENCODER];
+    const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];
 
-    for (int i = 0; t->before && i < n->net->parameter_count; i++) {
+    for (int i = 0; c->layers.before && i < n->net->parameter_count; i++) {
         const struct invar_parameter *p = &n->net->parameters[i];
         if (p->role != INVAR_PARAMETER_STATISTIC)
-            invar_device_lerp(t->device, n->weights->parameters + p->offset, t->before + p->offset, t->layer_rate[i],
-                              p->count);
+            invar_device_lerp(c->given->device, n->weights->parameters + p->offset, c->layers.before + p->offset,
+                              c->layers.rate[i], p->count);
     }
 }

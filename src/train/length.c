@@ -4,54 +4,54 @@
  * target network go over in a line from what they had to the schedule of the new length, over a tenth of what is left.
  * A schedule that does not know its length (no warm-up, final_ratio 1) is followed exactly.
  */
-#include "train/trainer.h"
+#include "train/clock.h"
 
-#include "invar/expert/safetensors.h"
 #include "base/points.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* From `from` to `to`; exactly `to` where both agree, and from the end of the line on. */
-static double go_over(const struct invar_trainer *t, double from, double to)
+static double go_over(const struct invar_clock *c, double from, double to)
 {
-    const struct invar_joined *j = &t->joined;
-    const int64_t done = t->step - j->step;
+    const struct invar_joined *j = &c->joined;
+    const int64_t done = c->step - j->step;
 
     if (done >= j->steps)
         return to;
     return to + (from - to) * (1 - (double)done / (double)j->steps);
 }
 
-static double planned_rate(const struct invar_trainer *t)
+static double planned_rate(const struct invar_clock *c)
 {
-    const struct invar_training_options *o = &t->recipe->training;
-    const int64_t step = o->rate_interval ? t->step - t->step % t->steps_per_epoch : t->step;
+    const struct invar_training_options *o = &c->given->recipe->training;
+    const int64_t step = o->rate_interval ? c->step - c->step % c->steps_per_epoch : c->step;
 
-    return invar_schedule_rate(t->peak, step, t->warmup, t->total, o->start_ratio, o->final_ratio);
+    return invar_schedule_rate(c->peak, step, c->warmup, c->total, o->start_ratio, o->final_ratio);
 }
 
-static double planned_momentum(const struct invar_trainer *t)
+static double planned_momentum(const struct invar_clock *c)
 {
-    const struct invar_target_options *o = &t->recipe->target;
+    const struct invar_target_options *o = &c->given->recipe->target;
 
-    return o->schedule ? o->momentum : invar_schedule_momentum(o->momentum, t->step, t->total);
+    return o->schedule ? o->momentum : invar_schedule_momentum(o->momentum, c->step, c->total);
 }
 
-double invar_length_rate(const struct invar_trainer *t)
+double invar_length_rate(const struct invar_clock *c)
 {
-    return go_over(t, t->joined.rate, planned_rate(t));
+    return go_over(c, c->joined.rate, planned_rate(c));
 }
 
-double invar_length_momentum(const struct invar_trainer *t)
+double invar_length_momentum(const struct invar_clock *c)
 {
-    return go_over(t, t->joined.momentum, planned_momentum(t));
+    return go_over(c, c->joined.momentum, planned_momentum(c));
 }
 
-void invar_length_join(struct invar_trainer *t, double rate, double momentum)
+void invar_length_join(struct invar_clock *c, double rate, double momentum)
 {
-    const int64_t tenth = (t->total - t->step) / 10;
+    const int64_t tenth = (c->total - c->step) / 10;
 
-    t->joined = (struct invar_joined){t->step, tenth > 0 ? tenth : 1, rate, momentum};
+    c->joined = (struct invar_joined){c->step, tenth > 0 ? tenth : 1, rate, momentum};
 }
 
 static bool store_real(struct invar_safetensors *file, const char *key, double value, struct invar_error *err)
@@ -63,13 +63,13 @@ static bool store_real(struct invar_safetensors *file, const char *key, double v
     return invar_safetensors_set_metadata(file, key, text, err);
 }
 
-bool invar_length_store(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
+bool invar_length_store(const struct invar_clock *c, struct invar_safetensors *file, struct invar_error *err)
 {
-    const struct invar_joined *j = &t->joined;
+    const struct invar_joined *j = &c->joined;
 
-    return store_real(file, "invar.next_rate", invar_length_rate(t), err) &&
-           store_real(file, "invar.next_momentum", invar_length_momentum(t), err) &&
-           (!t->extended || (store_real(file, "invar.joined_step", (double)j->step, err) &&
+    return store_real(file, "invar.next_rate", invar_length_rate(c), err) &&
+           store_real(file, "invar.next_momentum", invar_length_momentum(c), err) &&
+           (!c->extended || (store_real(file, "invar.joined_step", (double)j->step, err) &&
                              store_real(file, "invar.joined_steps", (double)j->steps, err) &&
                              store_real(file, "invar.joined_rate", j->rate, err) &&
                              store_real(file, "invar.joined_momentum", j->momentum, err)));
@@ -84,23 +84,23 @@ static bool read_real(const struct invar_safetensors *file, const char *key, dou
     return text != NULL;
 }
 
-bool invar_length_restore(struct invar_trainer *t, const struct invar_safetensors *file, int64_t step,
+bool invar_length_restore(struct invar_clock *c, const struct invar_safetensors *file, int64_t step,
                           bool recipe_differs, struct invar_error *err)
 {
     double rate, momentum, from, steps;
 
-    if (step > t->total)
+    if (step > c->total)
         return invar_error_set(
             err, INVAR_ERROR_USAGE,
             "%s: has done %lld steps, more than the %lld that are asked for: raise training.epochs or "
             "training.steps, or give another --run",
-            t->folder, (long long)step, (long long)t->total);
-    t->step = step;
+            c->given->options.folder, (long long)step, (long long)c->total);
+    c->step = step;
     if (!recipe_differs) {
-        t->extended = read_real(file, "invar.joined_step", &from) && read_real(file, "invar.joined_steps", &steps) &&
+        c->extended = read_real(file, "invar.joined_step", &from) && read_real(file, "invar.joined_steps", &steps) &&
                       read_real(file, "invar.joined_rate", &rate) &&
                       read_real(file, "invar.joined_momentum", &momentum);
-        t->joined = t->extended ? (struct invar_joined){(int64_t)from, (int64_t)steps, rate, momentum}
+        c->joined = c->extended ? (struct invar_joined){(int64_t)from, (int64_t)steps, rate, momentum}
                                 : (struct invar_joined){0};
         return true;
     }
@@ -108,8 +108,8 @@ bool invar_length_restore(struct invar_trainer *t, const struct invar_safetensor
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: its checkpoint is of an earlier version, which does not say the rate to go on "
                                "with: its length cannot be changed",
-                               t->folder);
-    t->extended = true;
-    invar_length_join(t, rate, momentum);
+                               c->given->options.folder);
+    c->extended = true;
+    invar_length_join(c, rate, momentum);
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a logged step reports, and the warnings when embeddings collapse. */
+#include "train/recipe.h"
 #include "train/trainer.h"
 
 #include "invar/measure.h"
@@ -16,18 +17,18 @@ static void add(struct invar_record *record, const char *name, double value)
 static void add_named(struct invar_trainer *t, struct invar_record *record, const char *term, const char *part,
                       double value)
 {
-    char *name = t->names[record->count < INVAR_MAX_METRICS ? record->count : INVAR_MAX_METRICS - 1];
+    char *name = t->reported.names[record->count < INVAR_MAX_METRICS ? record->count : INVAR_MAX_METRICS - 1];
 
-    snprintf(name, sizeof t->names[0], part ? "loss/%.40s/%.40s" : "loss/%.40s", term, part);
+    snprintf(name, sizeof t->reported.names[0], part ? "loss/%.40s/%.40s" : "loss/%.40s", term, part);
     add(record, name, value);
 }
 
 static void add_terms(struct invar_trainer *t, struct invar_record *record)
 {
-    int count = invar_objective_count(t->recipe->objective);
+    int count = invar_objective_count(t->given.recipe->objective);
 
     for (int i = 0; i < count; i++) {
-        const char *term = invar_objective_term(t->recipe->objective, i)->name;
+        const char *term = invar_objective_term(t->given.recipe->objective, i)->name;
         if (count > 1)
             add_named(t, record, term, NULL, t->values[i].loss);
         for (int p = 0; p < t->values[i].count; p++)
@@ -42,7 +43,7 @@ static void warn_once(struct invar_trainer *t, bool *warned, const char *what, d
         return;
     *warned = true;
     invar_log(INVAR_LOG_WARNING, "step %lld: the embeddings collapse: their %s is %.4g, below training.%s %g",
-              (long long)t->step, what, value, option, limit);
+              (long long)t->clock.step, what, value, option, limit);
 }
 
 /* LogDet stays finite whatever the batch, and with beta 1 it counts a direction from a deviation of about 1 on. */
@@ -52,8 +53,8 @@ static bool add_entropy(struct invar_trainer *t, struct invar_record *record, co
     const struct invar_entropy_options options = {.estimator = INVAR_ENTROPY_LOGDET, .beta = 1};
     double entropy;
 
-    invar_scratch_reset(t->scratch);
-    if (!invar_measure_entropy(t->device, t->scratch, m, &options, NULL, &entropy, err))
+    invar_scratch_reset(t->reported.scratch);
+    if (!invar_measure_entropy(t->given.device, t->reported.scratch, m, &options, NULL, &entropy, err))
         return false;
     add(record, name, entropy);
     return true;
@@ -62,24 +63,25 @@ static bool add_entropy(struct invar_trainer *t, struct invar_record *record, co
 /* What grows while a network learns: information and directions, in z and in h; and how near views of a sample are. */
 static bool add_information(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
-    const struct invar_matrix *z = t->embeddings.by[INVAR_ROLE_Z], *h = t->embeddings.by[INVAR_ROLE_H];
+    const struct invar_matrix *z = t->chain.embeddings.by[INVAR_ROLE_Z], *h = t->chain.embeddings.by[INVAR_ROLE_H];
     double rank, alignment;
 
-    invar_scratch_reset(t->scratch);
-    if (!invar_measure_effective_rank(t->device, t->scratch, z, &rank, err))
+    invar_scratch_reset(t->reported.scratch);
+    if (!invar_measure_effective_rank(t->given.device, t->reported.scratch, z, &rank, err))
         return false;
     add(record, "effective_rank", rank);
-    warn_once(t, &t->warned_rank, "effective rank", rank, "collapse_rank", t->recipe->training.collapse_rank);
+    warn_once(t, &t->reported.warned_rank, "effective rank", rank, "collapse_rank",
+              t->given.recipe->training.collapse_rank);
     if (!add_entropy(t, record, "entropy", z, err))
         return false;
-    invar_scratch_reset(t->scratch);
-    if (t->views > 1) {
-        if (!invar_measure_alignment(t->device, t->scratch, &z[0], &z[1], NULL, NULL, &alignment, err))
+    invar_scratch_reset(t->reported.scratch);
+    if (t->batch.views > 1) {
+        if (!invar_measure_alignment(t->given.device, t->reported.scratch, &z[0], &z[1], NULL, NULL, &alignment, err))
             return false;
         add(record, "alignment", alignment);
     }
-    invar_scratch_reset(t->scratch);
-    if (!invar_measure_effective_rank(t->device, t->scratch, h, &rank, err))
+    invar_scratch_reset(t->reported.scratch);
+    if (!invar_measure_effective_rank(t->given.device, t->reported.scratch, h, &rank, err))
         return false;
     add(record, "representation_rank", rank);
     return add_entropy(t, record, "representation_entropy", h, err);
@@ -90,65 +92,66 @@ static bool add_measurements(struct invar_trainer *t, struct invar_record *recor
 {
     double deviation;
 
-    invar_scratch_reset(t->scratch);
-    if (!invar_measure_deviation(t->device, t->scratch, &t->embeddings.by[INVAR_ROLE_Z][0], &deviation, err))
+    invar_scratch_reset(t->reported.scratch);
+    if (!invar_measure_deviation(t->given.device, t->reported.scratch, &t->chain.embeddings.by[INVAR_ROLE_Z][0],
+                                 &deviation, err))
         return false;
     add(record, "embedding_std", deviation);
-    warn_once(t, &t->warned_deviation, "standard deviation", deviation, "collapse_deviation",
-              t->recipe->training.collapse_deviation);
+    warn_once(t, &t->reported.warned_deviation, "standard deviation", deviation, "collapse_deviation",
+              t->given.recipe->training.collapse_deviation);
     return !all || add_information(t, record, err);
 }
 
 /* The rate of the last window of logged steps; the first step of a process, which makes primitives, is left out. */
 static void measure_rate(struct invar_trainer *t, bool logged)
 {
-    double now = invar_trainer_clock();
+    double now = invar_times_now();
 
-    if (t->window_step < 0) {
-        t->window_start = now;
-        t->window_step = t->step;
-    } else if (t->step > t->window_step && (logged || t->step_seconds == 0)) {
-        t->step_seconds = (now - t->window_start) / (double)(t->step - t->window_step);
+    if (t->times.window_step < 0) {
+        t->times.window_start = now;
+        t->times.window_step = t->clock.step;
+    } else if (t->clock.step > t->times.window_step && (logged || t->times.step_seconds == 0)) {
+        t->times.step_seconds = (now - t->times.window_start) / (double)(t->clock.step - t->times.window_step);
         if (logged) {
-            t->window_start = now;
-            t->window_step = t->step;
+            t->times.window_start = now;
+            t->times.window_step = t->clock.step;
         }
     }
 }
 
 bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
-    const struct invar_training_options *o = &t->recipe->training;
-    bool edge = t->step == 1 || t->step == t->total;
-    bool measured = edge || t->step % o->measure_interval == 0;
-    bool logged = measured || t->step % o->log_interval == 0;
+    const struct invar_training_options *o = &t->given.recipe->training;
+    bool edge = t->clock.step == 1 || t->clock.step == t->clock.total;
+    bool measured = edge || t->clock.step % o->measure_interval == 0;
+    bool logged = measured || t->clock.step % o->log_interval == 0;
 
     measure_rate(t, logged);
     *record = (struct invar_record){
-        .step = t->step,
-        .total_steps = t->total,
-        .epoch = (double)t->step / (double)t->steps_per_epoch,
-        .epochs = (double)t->total / (double)t->steps_per_epoch,
-        .samples_per_s = t->step_seconds > 0 ? (double)t->batch / t->step_seconds : 0,
-        .remaining_s = t->step_seconds * (double)(t->total - t->step),
+        .step = t->clock.step,
+        .total_steps = t->clock.total,
+        .epoch = (double)t->clock.step / (double)t->clock.steps_per_epoch,
+        .epochs = (double)t->clock.total / (double)t->clock.steps_per_epoch,
+        .samples_per_s = t->times.step_seconds > 0 ? (double)t->batch.size / t->times.step_seconds : 0,
+        .remaining_s = t->times.step_seconds * (double)(t->clock.total - t->clock.step),
     };
     if (!logged)
         return true;
     add(record, "loss", t->loss);
     add_terms(t, record);
-    const double top1 = t->classifier ? invar_classifier_top1(t) : (double)NAN;
+    const double top1 = t->classifier.objective ? invar_classifier_top1(&t->classifier, &t->batch) : (double)NAN;
     if (!isnan(top1)) { /* a batch without any label measures nothing */
         add(record, "classifier/top1", top1);
-        add(record, "classifier/loss", t->classifier_loss);
+        add(record, "classifier/loss", t->classifier.loss);
     }
-    add(record, "lr", t->rate);
-    add(record, "gradient_norm", t->gradient_norm);
-    if (t->recipe->target.enabled)
-        add(record, "target_momentum", t->target_momentum);
-    if (t->perturbation)
-        add(record, "perturbation_rms", invar_perturbation_rms(t->perturbation));
-    if (invar_adversary_trained(t->recipe))
-        add(record, "generator_gradient_norm", t->generator_norm);
+    add(record, "lr", t->clock.rate);
+    add(record, "gradient_norm", t->chain.gradient_norm);
+    if (t->given.recipe->target.enabled)
+        add(record, "target_momentum", t->clock.momentum);
+    if (t->adversary.perturbation)
+        add(record, "perturbation_rms", invar_perturbation_rms(t->adversary.perturbation));
+    if (invar_adversary_trained(t->given.recipe))
+        add(record, "generator_gradient_norm", t->adversary.gradient_norm);
     if (!add_measurements(t, record, measured, err))
         return false;
     add(record, "samples_per_s", record->samples_per_s);

@@ -13,7 +13,7 @@ static bool all_finite(struct invar_trainer *t, const float *x, int64_t count)
 {
     invar_ledger_clear(&t->ledger);
     double *slot = invar_ledger_slot(&t->ledger);
-    invar_device_sum_squares(t->device, x, count, 1, slot);
+    invar_device_sum_squares(t->given.device, x, count, 1, slot);
     invar_device_read(&t->ledger);
     return isfinite(invar_ledger_value(&t->ledger, slot));
 }
@@ -23,11 +23,11 @@ static const char *find_layer(struct invar_trainer *t, const char **net, bool ta
 {
     for (int k = 0; k < INVAR_NET_ALL; k++) {
         const int i = order[k];
-        struct invar_plan *plan = target ? t->nets[i].target_plan : t->nets[i].plan;
+        struct invar_plan *plan = target ? invar_trainer_net(t, i)->target_plan : invar_trainer_net(t, i)->plan;
         const char *layer = plan ? invar_plan_find_nonfinite(plan) : NULL;
-        *net = t->nets[i].name;
-        if (!layer && i == INVAR_NET_ENCODER && !target && t->local.plan)
-            layer = invar_plan_find_nonfinite(t->local.plan);
+        *net = invar_trainer_net(t, i)->name;
+        if (!layer && i == INVAR_NET_ENCODER && !target && t->chain.local.plan)
+            layer = invar_plan_find_nonfinite(t->chain.local.plan);
         if (layer)
             return layer;
     }
@@ -38,7 +38,7 @@ static const char *find_layer(struct invar_trainer *t, const char **net, bool ta
 static const char *find_gradient(struct invar_trainer *t, const char **net)
 {
     for (int i = INVAR_NET_ALL - 1; i >= 0; i--) {
-        const struct invar_chain_net *n = &t->nets[order[i]];
+        const struct invar_chain_net *n = invar_trainer_net(t, order[i]);
         *net = n->name;
         for (int k = n->net && n->weights->gradients ? n->net->parameter_count - 1 : -1; k >= 0; k--) {
             const struct invar_parameter *p = &n->net->parameters[k];
@@ -52,7 +52,7 @@ static const char *find_gradient(struct invar_trainer *t, const char **net)
 static const char *find_weight(struct invar_trainer *t, const char **net, bool statistics)
 {
     for (int i = 0; i < INVAR_NET_ALL; i++) {
-        const struct invar_chain_net *n = &t->nets[order[i]];
+        const struct invar_chain_net *n = invar_trainer_net(t, order[i]);
         *net = n->name;
         for (int k = 0; n->net && k < n->net->parameter_count; k++) {
             const struct invar_parameter *p = &n->net->parameters[k];
@@ -90,16 +90,16 @@ bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct in
     char origin[256], name[64], kept[INVAR_PATH_SIZE + 128];
 
     describe_origin(t, origin, sizeof origin);
-    if (t->saved >= 0) {
-        invar_checkpoint_name(name, sizeof name, t->saved);
-        snprintf(kept, sizeof kept, "the last good checkpoint is %s/%s", t->folder, name);
+    if (t->folder.saved >= 0) {
+        invar_checkpoint_name(name, sizeof name, t->folder.saved);
+        snprintf(kept, sizeof kept, "the last good checkpoint is %s/%s", t->folder.path, name);
     } else {
         snprintf(kept, sizeof kept, "there is no checkpoint yet");
     }
     return invar_error_set(err, INVAR_ERROR_NUMERIC,
                            "step %lld: %s%s; %s: train again with a lower optimiser.lr, a longer "
                            "training.warmup or training.clip",
-                           (long long)t->step + 1, found, origin, kept);
+                           (long long)t->clock.step + 1, found, origin, kept);
 }
 
 bool invar_nonfinite_explain(struct invar_trainer *t, const struct invar_error *own, struct invar_error *err)

@@ -1,60 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the views of a batch were made of: the plain inputs, and which columns were changed, for terms that read them.
  */
-#include "train/trainer.h"
+#include "train/batch.h"
 
-static bool reads(const struct invar_trainer *t, enum invar_role role)
+static bool reads(const struct invar_batch *b, enum invar_role role)
 {
-    return (invar_objective_roles(t->recipe->objective) & INVAR_ROLE_BIT(role)) != 0;
+    return (invar_objective_roles(b->given->recipe->objective) & INVAR_ROLE_BIT(role)) != 0;
 }
 
-static struct invar_matrix inputs(const struct invar_trainer *t, float *data)
+static struct invar_matrix inputs(const struct invar_batch *b, float *data)
 {
-    return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = t->batch, .cols = t->global_size, .data = data};
+    return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = b->size, .cols = b->global_size, .data = data};
 }
 
-bool invar_plain_create(struct invar_trainer *t, struct invar_error *err)
+bool invar_plain_create(struct invar_batch *b, struct invar_error *err)
 {
-    const bool planning = invar_device_is_planning(t->device);
-    const size_t batch = (size_t)t->batch, width = (size_t)t->global_size * sizeof(float);
+    const bool planning = invar_device_is_planning(b->given->device);
+    const size_t batch = (size_t)b->size, width = (size_t)b->global_size * sizeof(float);
 
-    if (t->views > t->global_views && (reads(t, INVAR_ROLE_X) || reads(t, INVAR_ROLE_M)))
+    if (b->views > b->global_views && (reads(b, INVAR_ROLE_X) || reads(b, INVAR_ROLE_M)))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "a term reads the plain input, which local views have not; set views.local=0");
-    if (reads(t, INVAR_ROLE_X)) {
-        t->plain = planning ? NULL : invar_device_alloc(t->device, batch, width, err);
-        t->host_plain = planning ? NULL : invar_alloc(batch, width, err);
-        t->embeddings.by[INVAR_ROLE_X][0] = inputs(t, t->plain);
-        if (!planning && (!t->plain || !t->host_plain))
+    if (reads(b, INVAR_ROLE_X)) {
+        b->plain = planning ? NULL : invar_device_alloc(b->given->device, batch, width, err);
+        b->host_plain = planning ? NULL : invar_alloc(batch, width, err);
+        if (!planning && (!b->plain || !b->host_plain))
             return false;
     }
-    if (reads(t, INVAR_ROLE_M)) {
-        t->mask = planning ? NULL : invar_device_alloc(t->device, batch * (size_t)t->views, width, err);
-        for (int64_t v = 0; v < t->views; v++)
-            t->embeddings.by[INVAR_ROLE_M][v] = inputs(t, t->mask ? t->mask + v * t->batch * t->global_size : NULL);
-        if (!planning && !t->mask)
+    if (reads(b, INVAR_ROLE_M)) {
+        b->mask = planning ? NULL : invar_device_alloc(b->given->device, batch * (size_t)b->views, width, err);
+        if (!planning && !b->mask)
             return false;
     }
     return true;
 }
 
-void invar_plain_free(struct invar_trainer *t)
+void invar_plain_free(struct invar_batch *b)
 {
-    invar_free(t->host_plain);
-    invar_device_free(t->device, t->plain);
-    invar_device_free(t->device, t->mask);
+    invar_free(b->host_plain);
+    invar_device_free(b->given->device, b->plain);
+    invar_device_free(b->given->device, b->mask);
 }
 
-bool invar_plain_fill(struct invar_trainer *t, struct invar_error *err)
+bool invar_plain_fill(struct invar_batch *b, struct invar_error *err)
 {
-    const size_t bytes = (size_t)(t->batch * t->global_size) * sizeof(float);
+    const size_t bytes = (size_t)(b->size * b->global_size) * sizeof(float);
 
-    if (t->plain) {
-        if (!invar_view_maker_plain(t->maker, t->samples, t->batch, t->host_plain, err))
+    if (b->plain) {
+        if (!invar_view_maker_plain(b->maker, b->samples, b->size, b->host_plain, err))
             return false;
-        invar_device_upload(t->device, t->plain, t->host_plain, bytes);
+        invar_device_upload(b->given->device, b->plain, b->host_plain, bytes);
     }
-    if (t->mask)
-        invar_device_upload(t->device, t->mask, invar_view_maker_drawn(t->maker)->mask, bytes * (size_t)t->views);
+    if (b->mask)
+        invar_device_upload(b->given->device, b->mask, invar_view_maker_drawn(b->maker)->mask,
+                            bytes * (size_t)b->views);
     return true;
+}
+
+void invar_plain_offer(const struct invar_batch *b, struct invar_embeddings *e)
+{
+    if (reads(b, INVAR_ROLE_X))
+        e->by[INVAR_ROLE_X][0] = inputs(b, b->plain);
+    for (int64_t v = 0; reads(b, INVAR_ROLE_M) && v < b->views; v++)
+        e->by[INVAR_ROLE_M][v] = inputs(b, b->mask ? b->mask + v * b->size * b->global_size : NULL);
 }

@@ -37,6 +37,12 @@ bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, s
  * perturbed view as well, so that the gradients of the two sides need a backward pass each. */
 bool invar_recipe_ascends(const struct invar_recipe *recipe, int i);
 bool invar_recipe_ascends_apart(const struct invar_recipe *recipe);
+/** Whether there is an adversary, whether it is noise, whether it has a generator that learns, and whether that one's
+ * gradient needs a backward pass of its own. */
+bool invar_adversary_enabled(const struct invar_recipe *recipe);
+bool invar_adversary_is_noise(const struct invar_recipe *recipe);
+bool invar_adversary_trained(const struct invar_recipe *recipe);
+bool invar_adversary_apart(const struct invar_recipe *recipe);
 
 /**
  * The optimiser section holds the rate (invar_rate_option_table) and the options of its kind side by side: one table

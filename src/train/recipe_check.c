@@ -311,3 +311,23 @@ bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, s
            invar_recipe_check_warmup(recipe, origin, recipe->training.steps, err) && check_heads(recipe, origin, err) &&
            check_terms(recipe, origin, err) && check_adversary(recipe, origin, err);
 }
+
+bool invar_adversary_enabled(const struct invar_recipe *recipe)
+{
+    return strcmp(recipe->adversary.kind, "none") != 0;
+}
+
+bool invar_adversary_is_noise(const struct invar_recipe *recipe)
+{
+    return strcmp(recipe->adversary.kind, "noise") == 0;
+}
+
+bool invar_adversary_trained(const struct invar_recipe *recipe)
+{
+    return invar_adversary_enabled(recipe) && !invar_adversary_is_noise(recipe) && !recipe->adversary.frozen;
+}
+
+bool invar_adversary_apart(const struct invar_recipe *recipe)
+{
+    return invar_adversary_trained(recipe) && invar_recipe_ascends_apart(recipe);
+}

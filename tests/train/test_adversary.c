@@ -26,20 +26,23 @@ static double forward(struct invar_trainer *trainer, bool perturb)
 {
     struct invar_error err = {0};
 
-    invar_device_upload(trainer->device, trainer->input, trainer->host_views,
-                        (size_t)trainer->input_size * sizeof(float));
+    invar_device_upload(trainer->given.device, trainer->batch.input, trainer->batch.host_views,
+                        (size_t)trainer->batch.input_size * sizeof(float));
     if (perturb)
-        assert_ok(invar_adversary_perturb(trainer, &err), &err);
-    assert_ok(invar_chain_forward(trainer, &err), &err);
-    assert_ok(invar_objective_evaluate(trainer->recipe->objective, trainer->device, &trainer->embeddings,
-                                       &trainer->gradients, &trainer->loss, trainer->values, &err),
+        assert_ok(
+            invar_adversary_perturb(&trainer->adversary, &trainer->batch, &trainer->clock, &trainer->ledger, &err),
+            &err);
+    assert_ok(invar_chain_forward(&trainer->chain, &trainer->batch, &err), &err);
+    assert_ok(invar_objective_evaluate(trainer->given.recipe->objective, trainer->given.device,
+                                       &trainer->chain.embeddings, &trainer->chain.gradients, &trainer->loss,
+                                       trainer->values, &err),
               &err);
-    if (!trainer->ascended)
+    if (!trainer->adversary.ascended)
         return trainer->loss;
     double ascended = 0; /* the part of it that the generator ascends */
-    for (int i = 0; i < invar_objective_count(trainer->recipe->objective); i++)
-        if (trainer->ascended[i])
-            ascended += invar_objective_weight(trainer->recipe->objective, i) * trainer->values[i].loss;
+    for (int i = 0; i < invar_objective_count(trainer->given.recipe->objective); i++)
+        if (trainer->adversary.ascended[i])
+            ascended += invar_objective_weight(trainer->given.recipe->objective, i) * trainer->values[i].loss;
     return ascended;
 }
 
@@ -49,9 +52,9 @@ static void copy(struct invar_trainer *trainer, bool on_device, float *to, const
     if (!on_device)
         memcpy(to, from, bytes);
     else if (into_x)
-        invar_device_upload(trainer->device, to, from, bytes);
+        invar_device_upload(trainer->given.device, to, from, bytes);
     else
-        invar_device_download(trainer->device, to, from, bytes);
+        invar_device_download(trainer->given.device, to, from, bytes);
 }
 
 /* x: weights of the device, with perturb, or views of the host. Difference of the loss along a direction of x, through
@@ -119,25 +122,34 @@ static void check_gradients(const char *what, const char *const *overrides, int 
     struct invar_error err = {0};
     struct training t = {0};
     struct invar_trainer *trainer = start(&t, overrides, count);
-    struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
-    const int64_t weights = generator->net->trained_count, inputs = trainer->global_rows * trainer->global_size;
+    struct invar_chain_net *generator = &trainer->adversary.net;
+    const int64_t weights = generator->net->trained_count,
+                  inputs = trainer->batch.global_rows * trainer->batch.global_size;
 
     forward(trainer, true);
-    if (trainer->ascended)
-        assert_ok(invar_adversary_backward_apart(trainer, &err), &err);
-    else
-        assert_ok(invar_chain_backward(trainer, &err) && invar_adversary_backward(trainer, &err), &err);
+    if (trainer->adversary.ascended)
+        assert_ok(invar_evaluator_run(trainer->evaluator, &trainer->ledger, &trainer->chain.embeddings,
+                                      &trainer->chain.gradients, trainer->adversary.ascended,
+                                      invar_clock_key(&trainer->clock), &err),
+                  &err);
+    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err) &&
+                  invar_adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err),
+              &err);
     double *by_weights = widened(t.device, generator->weights->gradients, weights, -1);
-    double *by_input = widened(t.device, invar_plan_input_gradient(trainer->nets[INVAR_NET_ENCODER].plan), inputs, 1);
+    double *by_input =
+        widened(t.device, invar_plan_input_gradient(trainer->chain.nets[INVAR_NET_ENCODER].plan), inputs, 1);
     check(what, trainer, true, generator->weights->parameters, by_weights, weights, 3e-4);
 
     /* the input as it is, perturbed, moved by hand */
-    invar_device_upload(t.device, trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float));
-    assert_ok(invar_adversary_perturb(trainer, &err), &err);
-    invar_device_download(t.device, trainer->host_views, trainer->input, (size_t)trainer->input_size * sizeof(float));
+    invar_device_upload(t.device, trainer->batch.input, trainer->batch.host_views,
+                        (size_t)trainer->batch.input_size * sizeof(float));
+    assert_ok(invar_adversary_perturb(&trainer->adversary, &trainer->batch, &trainer->clock, &trainer->ledger, &err),
+              &err);
+    invar_device_download(t.device, trainer->batch.host_views, trainer->batch.input,
+                          (size_t)trainer->batch.input_size * sizeof(float));
     /* a target is a constant to the gradient, and moves with the clean view */
-    const int64_t from = trainer->recipe->target.enabled ? inputs / 2 : 0;
-    check(what, trainer, false, trainer->host_views + from, by_input + from, inputs - from, 3e-3);
+    const int64_t from = trainer->given.recipe->target.enabled ? inputs / 2 : 0;
+    check(what, trainer, false, trainer->batch.host_views + from, by_input + from, inputs - from, 3e-3);
     free(by_weights);
     free(by_input);
     invar_trainer_free(trainer);
@@ -180,9 +192,9 @@ static void test_apart(void **state)
     for (int i = 0; i < 2; i++) {
         struct training t = {0};
         struct invar_trainer *trainer = start(&t, overrides[i], 3);
-        const struct invar_weights *weights[] = {trainer->nets[INVAR_NET_ENCODER].weights,
-                                                 trainer->nets[INVAR_NET_GENERATOR].weights};
-        assert_int_equal(trainer->ascended != NULL, i);
+        const struct invar_weights *weights[] = {trainer->chain.nets[INVAR_NET_ENCODER].weights,
+                                                 trainer->adversary.net.weights};
+        assert_int_equal(trainer->adversary.ascended != NULL, i);
         for (int k = 0; k < 2; k++)
             sizes[k] = weights[k]->net->trained_count;
         encoder[i] = malloc((size_t)sizes[0] * sizeof(float));
@@ -213,18 +225,19 @@ static void test_clean_views(void **state)
     struct invar_error err = {0};
     struct training t = {0};
     struct invar_trainer *trainer = start(&t, overrides, 3);
-    const size_t size = (size_t)(trainer->batch * trainer->global_size);
+    const size_t size = (size_t)(trainer->batch.size * trainer->batch.global_size);
     float *plain = calloc(size, sizeof *plain);
 
     (void)state;
-    assert_ok(invar_view_maker_plain(trainer->maker, trainer->samples, trainer->batch, plain, &err), &err);
-    assert_memory_equal(trainer->host_views, plain, size * sizeof *plain);
-    assert_memory_equal(trainer->host_views + size, plain, size * sizeof *plain);
-    assert_true(test_device_holds(t.device, trainer->input, plain, size * sizeof *plain));
-    assert_near(invar_perturbation_rms(trainer->perturbation), 0.2, 1e-6);
+    assert_ok(invar_view_maker_plain(trainer->batch.maker, trainer->batch.samples, trainer->batch.size, plain, &err),
+              &err);
+    assert_memory_equal(trainer->batch.host_views, plain, size * sizeof *plain);
+    assert_memory_equal(trainer->batch.host_views + size, plain, size * sizeof *plain);
+    assert_true(test_device_holds(t.device, trainer->batch.input, plain, size * sizeof *plain));
+    assert_near(invar_perturbation_rms(trainer->adversary.perturbation), 0.2, 1e-6);
     for (int64_t i = 0; i < (int64_t)size; i++)
-        assert_near(test_device_at(t.device, trainer->input, (int64_t)size + i) - plain[i],
-                    test_device_at(t.device, invar_perturbation_delta(trainer->perturbation), i), 1e-6);
+        assert_near(test_device_at(t.device, trainer->batch.input, (int64_t)size + i) - plain[i],
+                    test_device_at(t.device, invar_perturbation_delta(trainer->adversary.perturbation), i), 1e-6);
     free(plain);
     invar_trainer_free(trainer);
     training_close(&t);
@@ -236,18 +249,18 @@ static void test_noise(void **state)
     static const char *const overrides[] = {PLAIN, APLR, "adversary={kind: noise, eps: 0.2}"};
     struct training t = {0};
     struct invar_trainer *trainer = start(&t, overrides, 3);
-    const size_t bytes = (size_t)(trainer->batch * trainer->global_size) * sizeof(float);
+    const size_t bytes = (size_t)(trainer->batch.size * trainer->batch.global_size) * sizeof(float);
     float *first = malloc(bytes);
 
     (void)state;
-    assert_null(trainer->nets[INVAR_NET_GENERATOR].net);
+    assert_null(trainer->adversary.net.net);
     forward(trainer, true);
-    invar_device_download(t.device, first, invar_perturbation_delta(trainer->perturbation), bytes);
+    invar_device_download(t.device, first, invar_perturbation_delta(trainer->adversary.perturbation), bytes);
     forward(trainer, true);
-    assert_true(test_device_holds(t.device, invar_perturbation_delta(trainer->perturbation), first, bytes));
-    trainer->step += trainer->steps_per_epoch;
+    assert_true(test_device_holds(t.device, invar_perturbation_delta(trainer->adversary.perturbation), first, bytes));
+    trainer->clock.step += trainer->clock.steps_per_epoch;
     forward(trainer, true);
-    assert_false(test_device_holds(t.device, invar_perturbation_delta(trainer->perturbation), first, bytes));
+    assert_false(test_device_holds(t.device, invar_perturbation_delta(trainer->adversary.perturbation), first, bytes));
     free(first);
     invar_trainer_free(trainer);
     training_close(&t);
@@ -261,7 +274,7 @@ static void test_nothing_and_nan(void **state)
     struct invar_record record;
     struct training t = {0};
     struct invar_trainer *trainer = start(&t, overrides, 3);
-    struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
+    struct invar_chain_net *generator = &trainer->adversary.net;
     const struct invar_net *net = generator->net;
     float *out = generator->weights->parameters + net->parameters[net->parameter_count - 2].offset;
     const int64_t count = net->trained_count - net->parameters[net->parameter_count - 2].offset;
@@ -270,18 +283,18 @@ static void test_nothing_and_nan(void **state)
     assert_string_equal(net->parameters[net->parameter_count - 2].name, "out.weight");
     invar_device_fill(t.device, out, count, 0);
     forward(trainer, true);
-    assert_true(
-        test_device_holds(t.device, trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float)));
-    assert_ok(invar_chain_backward(trainer, &err), &err);
-    assert_ok(invar_adversary_backward(trainer, &err), &err);
+    assert_true(test_device_holds(t.device, trainer->batch.input, trainer->batch.host_views,
+                                  (size_t)trainer->batch.input_size * sizeof(float)));
+    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err), &err);
+    assert_ok(invar_adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err), &err);
     for (int64_t i = 0; i < net->trained_count; i++)
         assert_true(test_device_at(t.device, generator->weights->gradients, i) == 0);
     const float bad = NAN;
     invar_device_upload(t.device, out, &bad, sizeof bad);
     assert_refused(invar_trainer_step(trainer, &record, &err), &err, INVAR_ERROR_NUMERIC,
                    "out.weight of the generator");
-    assert_true(
-        test_device_holds(t.device, trainer->input, trainer->host_views, (size_t)trainer->input_size * sizeof(float)));
+    assert_true(test_device_holds(t.device, trainer->batch.input, trainer->batch.host_views,
+                                  (size_t)trainer->batch.input_size * sizeof(float)));
     invar_trainer_free(trainer);
     training_close(&t);
 }
@@ -354,7 +367,7 @@ static void test_reports(void **state)
     struct invar_trainer *trainer = training_start(&t, "run", false, NULL, watch, &w, &err);
     if (!trainer)
         fail_msg("%s", err.message);
-    const struct invar_chain_net *generator = &trainer->nets[INVAR_NET_GENERATOR];
+    const struct invar_chain_net *generator = &trainer->adversary.net;
     float *before = malloc((size_t)generator->net->trained_count * sizeof *before);
     struct invar_trainer_plan plan;
     const size_t bytes = (size_t)generator->net->trained_count * sizeof *before;
@@ -369,7 +382,7 @@ static void test_reports(void **state)
     assert_ok(invar_trainer_describe(trainer, &plan, &err), &err);
     int64_t parameters = 0;
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        parameters += trainer->nets[i].net ? trainer->nets[i].net->trained_count : 0;
+        parameters += invar_trainer_net(trainer, i)->net ? invar_trainer_net(trainer, i)->net->trained_count : 0;
     assert_int_equal(plan.parameters, parameters);
     free(before);
     invar_trainer_free(trainer);

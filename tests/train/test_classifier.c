@@ -38,14 +38,15 @@ static void softmax(const float *h, const float *weight, const float *bias, int6
 /* The gradient of the mean cross-entropy over rows, weight and then bias, and that mean. */
 static double by_hand(const struct invar_trainer *trainer, const float *parameters, double *gradient)
 {
-    const int64_t width = trainer->nets[INVAR_NET_ENCODER].width, rows = trainer->global_rows;
-    float *outputs = test_device_copy(trainer->device, trainer->nets[INVAR_NET_ENCODER].output, rows * width);
+    const int64_t width = trainer->chain.nets[INVAR_NET_ENCODER].width, rows = trainer->batch.global_rows;
+    float *outputs =
+        test_device_copy(trainer->given.device, trainer->chain.nets[INVAR_NET_ENCODER].output, rows * width);
     double loss = 0, p[CLASSES];
 
     memset(gradient, 0, (size_t)(CLASSES * (width + 1)) * sizeof *gradient);
     for (int64_t i = 0; i < rows; i++) {
         const float *h = outputs + i * width;
-        const int64_t label = trainer->samples[i % trainer->batch].label;
+        const int64_t label = trainer->batch.samples[i % trainer->batch.size].label;
         softmax(h, parameters, parameters + CLASSES * width, width, p);
         loss -= log(p[label]) / (double)rows;
         for (int c = 0; c < CLASSES; c++) {
@@ -69,16 +70,16 @@ static void test_update(void **state)
 
     (void)state;
     struct invar_trainer *trainer = start(&t, overrides, 1);
-    const struct invar_chain_net *n = &trainer->nets[INVAR_NET_CLASSIFIER];
+    const struct invar_chain_net *n = &trainer->classifier.net;
     const size_t count = (size_t)n->net->trained_count;
     float *before = malloc(count * sizeof *before);
     double *gradient = malloc(count * sizeof *gradient);
-    assert_int_equal(count, CLASSES * (trainer->nets[INVAR_NET_ENCODER].width + 1));
+    assert_int_equal(count, CLASSES * (trainer->chain.nets[INVAR_NET_ENCODER].width + 1));
     for (int step = 0; step < 5; step++) {
         invar_device_download(t.device, before, n->weights->parameters, count * sizeof *before);
         assert_ok(invar_trainer_step(trainer, &record, &err), &err);
-        assert_near(trainer->classifier_loss, by_hand(trainer, before, gradient), 1e-5);
-        const double rate = 0.5 * trainer->rate / trainer->peak;
+        assert_near(trainer->classifier.loss, by_hand(trainer, before, gradient), 1e-5);
+        const double rate = 0.5 * trainer->clock.rate / trainer->clock.peak;
         for (size_t i = 0; i < count; i++)
             assert_near(test_device_at(t.device, n->weights->parameters, (int64_t)i),
                         before[i] - rate * (gradient[i] + 0.01 * before[i]), 1e-5);
@@ -136,13 +137,13 @@ static void test_learns(void **state)
     assert_ok(invar_trainer_describe(trainer, &plan, &err), &err);
     int64_t parameters = 0;
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        parameters += trainer->nets[i].net ? trainer->nets[i].net->trained_count : 0;
+        parameters += invar_trainer_net(trainer, i)->net ? invar_trainer_net(trainer, i)->net->trained_count : 0;
     assert_int_equal(plan.parameters, parameters);
     struct invar_head *head = invar_head_read(test_path(t.folder, "run/classifier.safetensors"), &err);
     if (!head)
         fail_msg("%s", err.message);
     assert_int_equal(head->options.output, CLASSES);
-    assert_memory_equal(head->parameters, trainer->nets[INVAR_NET_CLASSIFIER].weights->parameters,
+    assert_memory_equal(head->parameters, trainer->classifier.net.weights->parameters,
                         (size_t)head->net->trained_count * sizeof(float));
     invar_head_free(head);
     invar_trainer_free(trainer);
@@ -183,7 +184,7 @@ static void test_not_finite(void **state)
     (void)state;
     struct invar_trainer *trainer = start(&t, overrides, 1);
     const float bad = NAN;
-    invar_device_upload(t.device, trainer->nets[INVAR_NET_CLASSIFIER].weights->parameters + 3, &bad, sizeof bad);
+    invar_device_upload(t.device, trainer->classifier.net.weights->parameters + 3, &bad, sizeof bad);
     assert_refused(invar_trainer_step(trainer, &record, &err), &err, INVAR_ERROR_NUMERIC, "of the classifier");
     invar_trainer_free(trainer);
     training_close(&t);

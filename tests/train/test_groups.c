@@ -65,9 +65,9 @@ static void test_groups_are_those_of_the_samples(void **state)
     for (int step = 0; step < 8; step++) { /* into the second epoch, whose order is another */
         assert_ok(invar_trainer_step(trainer, &record, &err), &err);
         for (int i = 0; i < 32; i++)
-            groups[i] = training_session(trainer->samples[i].index);
+            groups[i] = training_session(trainer->batch.samples[i].index);
         for (int v = 0; v < 2; v++) {
-            const struct invar_matrix *z = &trainer->embeddings.by[INVAR_ROLE_Z][v];
+            const struct invar_matrix *z = &trainer->chain.embeddings.by[INVAR_ROLE_Z][v];
             assert_true(z->rows == 32 && z->cols == 8);
             for (int i = 0; i < 32 * 8; i++)
                 values[v][i] = (double)test_device_at(t.device, z->data, i);

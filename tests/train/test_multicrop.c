@@ -38,9 +38,10 @@ static double forward(struct invar_trainer *trainer)
 {
     struct invar_error err = {0};
 
-    assert_ok(invar_chain_forward(trainer, &err), &err);
-    assert_ok(invar_objective_evaluate(trainer->recipe->objective, trainer->device, &trainer->embeddings,
-                                       &trainer->gradients, &trainer->loss, trainer->values, &err),
+    assert_ok(invar_chain_forward(&trainer->chain, &trainer->batch, &err), &err);
+    assert_ok(invar_objective_evaluate(trainer->given.recipe->objective, trainer->given.device,
+                                       &trainer->chain.embeddings, &trainer->chain.gradients, &trainer->loss,
+                                       trainer->values, &err),
               &err);
     return trainer->loss;
 }
@@ -48,13 +49,13 @@ static double forward(struct invar_trainer *trainer)
 /* The loss with the encoder's parameters moved by a step along a direction. */
 static double loss_at(struct invar_trainer *trainer, const float *from, const double *direction, double step)
 {
-    const struct invar_weights *w = trainer->nets[INVAR_NET_ENCODER].weights;
+    const struct invar_weights *w = trainer->chain.nets[INVAR_NET_ENCODER].weights;
 
     float *moved = malloc((size_t)w->net->trained_count * sizeof *moved);
 
     for (int64_t i = 0; i < w->net->trained_count; i++)
         moved[i] = (float)((double)from[i] + step * direction[i]);
-    invar_device_upload(trainer->device, w->parameters, moved, (size_t)w->net->trained_count * sizeof *moved);
+    invar_device_upload(trainer->given.device, w->parameters, moved, (size_t)w->net->trained_count * sizeof *moved);
     free(moved);
     return forward(trainer);
 }
@@ -76,7 +77,7 @@ static void test_gradient(void **state)
         struct invar_record record;
         training_open(&t, settings[s].overrides, settings[s].count);
         struct invar_trainer *trainer = start(&t, "run");
-        const struct invar_chain_net *n = &trainer->nets[INVAR_NET_ENCODER];
+        const struct invar_chain_net *n = &trainer->chain.nets[INVAR_NET_ENCODER];
         const size_t count = (size_t)n->net->trained_count;
         float *from = calloc(count, sizeof *from);
         double *gradient = calloc(count, sizeof *gradient), *local = calloc(count, sizeof *local);
@@ -84,11 +85,11 @@ static void test_gradient(void **state)
 
         assert_ok(invar_trainer_step(trainer, &record, &err), &err); /* makes a batch; its rate is 0 */
         forward(trainer);
-        assert_ok(invar_chain_backward(trainer, &err), &err);
+        assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err), &err);
         for (size_t i = 0; i < count; i++) {
             from[i] = test_device_at(t.device, n->weights->parameters, (int64_t)i);
             gradient[i] = (double)test_device_at(t.device, n->weights->gradients, (int64_t)i);
-            local[i] = (double)test_device_at(t.device, trainer->local.weights->gradients, (int64_t)i);
+            local[i] = (double)test_device_at(t.device, trainer->chain.local.weights->gradients, (int64_t)i);
             squares += gradient[i] * gradient[i];
             local_squares += local[i] * local[i];
             both_ways += gradient[i] * local[i];
@@ -135,10 +136,10 @@ static float *gradient_in(const char *precision, int setting, double *loss, int6
     training_open(&t, settings[setting].overrides, settings[setting].count);
     training_precision = before;
     struct invar_trainer *trainer = start(&t, "run");
-    const struct invar_weights *w = trainer->nets[INVAR_NET_ENCODER].weights;
+    const struct invar_weights *w = trainer->chain.nets[INVAR_NET_ENCODER].weights;
     assert_ok(invar_trainer_step(trainer, &record, &err), &err); /* its rate is 0 */
     *loss = forward(trainer);
-    assert_ok(invar_chain_backward(trainer, &err), &err);
+    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err), &err);
     *count = w->net->trained_count;
     float *gradient = calloc((size_t)*count, sizeof *gradient);
     memcpy(gradient, w->gradients, (size_t)*count * sizeof *gradient);
@@ -183,20 +184,21 @@ static void test_gradients_add_up(void **state)
     (void)state;
     training_open(&t, own_targets, 3);
     struct invar_trainer *trainer = start(&t, "run");
-    const struct invar_chain_net *n = &trainer->nets[INVAR_NET_ENCODER], *head = &trainer->nets[INVAR_NET_PROJECTOR];
+    const struct invar_chain_net *n = &trainer->chain.nets[INVAR_NET_ENCODER],
+                                 *head = &trainer->chain.nets[INVAR_NET_PROJECTOR];
     const int64_t count = n->net->trained_count;
     float *sum = calloc((size_t)count, sizeof *sum);
 
     assert_ok(invar_trainer_step(trainer, &record, &err), &err);
     forward(trainer);
-    assert_ok(invar_chain_backward(trainer, &err), &err);
+    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err), &err);
     invar_device_download(t.device, sum, n->weights->gradients, (size_t)count * sizeof *sum);
     forward(trainer);
     assert_ok(invar_plan_backward(head->plan, head->output_gradient, &err), &err);
     assert_ok(invar_plan_backward(n->plan, invar_plan_input_gradient(head->plan), &err), &err);
     for (int64_t i = 0; i < count; i++)
         assert_true(sum[i] == test_device_at(t.device, n->weights->gradients, i) +
-                                  test_device_at(t.device, trainer->local.weights->gradients, i));
+                                  test_device_at(t.device, trainer->chain.local.weights->gradients, i));
     free(sum);
     invar_trainer_free(trainer);
     training_close(&t);
@@ -217,7 +219,7 @@ static void test_statistics(void **state)
         struct invar_trainer *trainer = start(&t, "run");
         assert_ok(invar_trainer_step(trainer, &record, &err), &err);
         for (int i = INVAR_NET_ENCODER; i <= INVAR_NET_PROJECTOR; i++) {
-            const struct invar_weights *w = trainer->nets[i].weights;
+            const struct invar_weights *w = trainer->chain.nets[i].weights;
             assert_in_range(w->net->statistic_count, 1, 256);
             for (int64_t k = 0; k < w->net->statistic_count && with; k++)
                 assert_near(test_device_at(t.device, w->statistics, k), kept[i][k],

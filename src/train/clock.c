@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a run is. What depends on the number of the step alone is asked here, so that a resumed run finds the same. */
+#include "train/clock.h"
+
+#include <time.h>
+
+double invar_times_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+void invar_times_lap(struct invar_times *times, enum invar_work work, double *since)
+{
+    double now = invar_times_now();
+
+    times->seconds[work] += now - *since;
+    *since = now;
+}
+
+void invar_clock_set(struct invar_clock *c)
+{
+    c->rate = invar_length_rate(c);
+    c->momentum = c->given->recipe->target.enabled ? invar_length_momentum(c) : 0;
+}
+
+double invar_clock_share(const struct invar_clock *c, double peak)
+{
+    return c->peak > 0 ? peak * (c->rate / c->peak) : peak;
+}
+
+int64_t invar_clock_epoch(const struct invar_clock *c)
+{
+    return c->step / c->steps_per_epoch;
+}
+
+struct invar_term_key invar_clock_key(const struct invar_clock *c)
+{
+    return (struct invar_term_key){(uint64_t)c->given->recipe->training.seed, (uint64_t)c->step};
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_TRAIN_FOLDER_H
+#define INVAR_TRAIN_FOLDER_H
+
+#include "invar/expert/safetensors.h"
+#include "train/given.h"
+
+/** The run folder, and how far what it holds has come. */
+struct invar_folder {
+    const struct invar_given *given;
+    char *path;                 /* NULL: nothing is written */
+    int lock;                   /* descriptor that holds the folder for this process; -1: none */
+    struct invar_text recipe;   /* resolved */
+    struct invar_text machines; /* JSON: on what the run went on, a list without repeats in the order of the steps */
+    bool finished;              /* a resumed run that had ended */
+    bool rewrite;               /* recipe.yaml is of other length or place of data */
+    int64_t saved;              /* step of the newest checkpoint; -1: none */
+};
+
+/** May this run use the folder? Changes nothing. *resuming: there is a run of this recipe to go on with, and the
+ * folder is held against other processes. */
+bool invar_folder_check(struct invar_folder *folder, bool *resuming, struct invar_error *err);
+/** Whether `there`, a resolved recipe, is that of this run but for its length and the place of its data. *length,
+ * *place: whether these differ. Otherwise a sentence with the first other line; what is whose recipe it is. */
+bool invar_folder_compare(const struct invar_folder *folder, const char *there, bool *length, bool *place,
+                          struct invar_error *err);
+/** Makes the folder and recipe.yaml where they are missing or of another length, holds the folder, and removes what
+ * killed writers left. */
+bool invar_folder_begin(struct invar_folder *folder, struct invar_error *err);
+/** Lets go of the folder, and frees what is held of it. */
+void invar_folder_free(struct invar_folder *folder);
+/** "FOLDER/NAME" (INVAR_PATH_SIZE). */
+#define INVAR_PATH_SIZE 4096
+bool invar_folder_path(const struct invar_folder *folder, const char *name, char *out, struct invar_error *err);
+
+/* ---- on what a run went on (machines.c) ---- */
+
+/** Takes what a checkpoint says of it; of an earlier version's, which says nothing, the number of threads. */
+bool invar_machines_restore(struct invar_folder *folder, const struct invar_safetensors *file, struct invar_error *err);
+/** This machine joins the list, unless it is there. Before the first step that is made here. */
+bool invar_machines_join(struct invar_folder *folder, struct invar_error *err);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_TRAIN_GIVEN_H
+#define INVAR_TRAIN_GIVEN_H
+
+#include "invar/log.h"
+#include "invar/memory.h"
+#include "invar/train.h"
+
+/* What a step's time goes to, in the order of the step. */
+enum invar_work {
+    INVAR_WORK_DATA,
+    INVAR_WORK_VIEWS,
+    INVAR_WORK_ADVERSARY,
+    INVAR_WORK_ENCODER,
+    INVAR_WORK_HEADS,
+    INVAR_WORK_TARGET,
+    INVAR_WORK_LOSS,
+    INVAR_WORK_OPTIMISER,
+    INVAR_WORK_MEASURE,
+    INVAR_WORK_COUNT
+};
+
+/** Times, in seconds. They are told to people and decide nothing, so that bits do not depend on them. */
+struct invar_times {
+    double seconds[INVAR_WORK_COUNT], total;
+    int64_t calls;
+    double window_start, step_seconds; /* since the last logged step; of a step */
+    int64_t window_step;
+};
+/** Seconds of a monotonic clock. */
+double invar_times_now(void);
+/** Adds the time since *since to one kind of work, and moves *since on. */
+void invar_times_lap(struct invar_times *times, enum invar_work work, double *since);
+
+/** What a run is given: the same from its first step to its last, and borrowed, so that every part may read it. */
+struct invar_given {
+    const struct invar_recipe *recipe;
+    struct invar_dataset *dataset;
+    struct invar_device *device;
+    struct invar_trainer_options options;
+    struct invar_times *times;
+};
+
+#endif
