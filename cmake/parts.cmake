@@ -3,12 +3,13 @@
 # room ROOM/without_PART.c then stands for the files that are named here. tests/parts builds every command that lacks one.
 option(INVAR_IMAGES "images:DIR, which decodes JPEG, PNG, TIFF and WebP" ON)
 option(INVAR_AUDIO "audio:DIR, which decodes WAV, FLAC and OGG" ON)
-option(INVAR_REPORT "invar report, pictures, and files for TensorBoard" ON)
+option(INVAR_REPORT "invar report, pictures, files for TensorBoard and ONNX" ON)
 set(INVAR_PARTS images audio report)
 set(images_data exif formats images jpeg png tiff webp)
 set(images_eval corruption_jpeg)
 set(audio_data audio wave)
 set(report_run event.pb-c events metrics_views picture)
+set(report_export onnx onnx_graph onnx_table onnx.pb-c)
 set(report_report corruption_sheet embedding_projector map page page_files report tsne views)
 
 set(images_modules libturbojpeg libtiff-4>=4.5 libwebp libexif spng)

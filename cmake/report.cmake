@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-# What the rooms run and report are made of beside their sources (included by src/CMakeLists.txt): run_generated,
-# report_generated.
-# TensorBoard messages are made from their description; generated code is not held to our warnings.
+# What the rooms run, report and export are made of beside their sources (included by src/CMakeLists.txt):
+# ROOM_generated.
+# TensorBoard's and ONNX's messages are made from their descriptions; generated code is not held to our warnings.
 find_program(PROTOC_C protoc-c REQUIRED)
-set(event_code ${CMAKE_CURRENT_BINARY_DIR}/generated/run/event.pb-c)
-file(MAKE_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR}/generated/run ${CMAKE_CURRENT_BINARY_DIR}/generated/report)
-add_custom_command(OUTPUT ${event_code}.c ${event_code}.h
-    COMMAND ${PROTOC_C} --c_out=${CMAKE_CURRENT_BINARY_DIR}/generated/run
-            --proto_path=${CMAKE_CURRENT_SOURCE_DIR}/run event.proto
-    DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/run/event.proto VERBATIM)
-set_source_files_properties(${event_code}.c PROPERTIES COMPILE_OPTIONS "-w")
+set(generated ${CMAKE_CURRENT_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${generated}/run ${generated}/report ${generated}/export)
+foreach(messages run/event export/onnx)
+    get_filename_component(room ${messages} DIRECTORY)
+    get_filename_component(name ${messages} NAME)
+    add_custom_command(OUTPUT ${generated}/${messages}.pb-c.c ${generated}/${messages}.pb-c.h
+        COMMAND ${PROTOC_C} --c_out=${generated}/${room} --proto_path=${CMAKE_CURRENT_SOURCE_DIR}/${room} ${name}.proto
+        DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${messages}.proto VERBATIM)
+    set_source_files_properties(${generated}/${messages}.pb-c.c PROPERTIES COMPILE_OPTIONS "-w")
+    set(${room}_generated ${generated}/${messages}.pb-c.c ${generated}/${messages}.pb-c.h)
+endforeach()
 
 # The page of `invar report`: its own files, and Chart.js as Debian has it, which it carries with it.
 find_file(CHART_JS NAMES Chart.min.js chart.min.js chart.umd.js PATHS /usr/share/javascript/chart.js
@@ -28,5 +32,4 @@ add_custom_command(OUTPUT ${embedded_page}
             -P ${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake
     DEPENDS ${page_folder}/report.html.in ${page_folder}/report.css ${page_folder}/base.js ${page_folder}/map.js
             ${page_folder}/sections.js ${CHART_JS} ${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake VERBATIM)
-set(run_generated ${event_code}.c ${event_code}.h)
 set(report_generated ${embedded_page})

@@ -11,6 +11,7 @@
 #include "invar/encoder.h"
 #include "invar/error.h"
 #include "invar/eval.h"
+#include "invar/export.h"
 #include "invar/inspect.h"
 #include "invar/log.h"
 #include "invar/measure.h"

@@ -38,7 +38,9 @@ struct invar_run_options {
     const struct invar_watch *watch; /**< borrowed until the run is closed; may be NULL */
 };
 
-/** Opens FOLDER/encoder.safetensors and the data. False with err where the run has not finished, or either cannot be
+/** Reads FOLDER/encoder.safetensors. NULL with err where the run has not finished; free with invar_encoder_free. */
+struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *err);
+/** The same with the data. False with err where the run has not finished, or either cannot be
  * used; close it in either case. */
 bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *options,
                     struct invar_error *err);

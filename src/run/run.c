@@ -48,23 +48,27 @@ done:
     return ok;
 }
 
+struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *err)
+{
+    char path[PATH_SIZE];
+    bool there;
+
+    if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err) || !invar_path_find(path, &there, err))
+        return NULL;
+    if (!there)
+        invar_error_set(err, INVAR_ERROR_FILE,
+                        "%s: there is no such file; give the folder of a run that has finished (`invar pretrain "
+                        "RECIPE --run DIR --resume` goes on with one that has not)",
+                        path);
+    return there ? invar_encoder_read(path, err) : NULL;
+}
+
 bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *how,
                     struct invar_error *err)
 {
-    char path[PATH_SIZE];
     struct invar_data_options options;
     *run = (struct invar_run){.folder = folder, .watch = how->watch};
-    if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err))
-        return false;
-    bool there;
-    if (!invar_path_find(path, &there, err))
-        return false;
-    if (!there)
-        return invar_error_set(err, INVAR_ERROR_FILE,
-                               "%s: there is no such file; give the folder of a run that has finished (`invar pretrain "
-                               "RECIPE --run DIR --resume` goes on with one that has not)",
-                               path);
-    run->encoder = invar_encoder_read(path, err);
+    run->encoder = invar_run_encoder(folder, err);
     if (!run->encoder || !data_options(&options, run->encoder, how->source, how, err))
         return false;
     run->device = invar_device_open("cpu", (int)how->threads, err);

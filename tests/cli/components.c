@@ -24,6 +24,8 @@ int main(void)
         printf("term.%s\n", (*term)->name);
     for (const struct invar_optimiser_spec *const *optimiser = invar_optimiser_list(); *optimiser; optimiser++)
         printf("optimiser.%s\n", (*optimiser)->name);
+    for (const struct invar_export_format *format = invar_export_formats(); format->name; format++)
+        printf("format.%s\n", format->name);
     for (int i = 0; i < invar_corruption_count(); i++)
         printf("corruption.%s\n", invar_corruption_at(i)->name);
     for (const struct invar_recipe_name *recipe = invar_recipe_names(); recipe->name; recipe++)

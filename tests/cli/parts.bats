@@ -47,6 +47,7 @@ lacks() { # PART OPTION ARGUMENTS..: refused with the option that brings it back
         [ -s $part/metrics.jsonl ]
         [ -z "$(find $part -name 'events*')" ]
         lacks $part INVAR_REPORT report $part
+        lacks $part INVAR_REPORT export $part -o encoder.onnx
         without $part probe $part --threads 1 >/dev/null
         without $part compare $part all >/dev/null || [ $part = report ]
     done
@@ -76,9 +77,9 @@ END
 @test "no file but those that are left out includes a header of a part's packages" {
     files() { # PART..: those of it
         for part in "$@"; do
-            sed -n "s/^set(${part}_\(data\|eval\|run\|report\) \(.*\))/\1 \2/p" "$root/cmake/parts.cmake" |
+            sed -n "s/^set(${part}_\(data\|eval\|run\|report\|export\) \(.*\))/\1 \2/p" "$root/cmake/parts.cmake" |
                 while read -r room names; do
-                    for name in $names; do echo "src/$room/$name.c"; done
+                    for name in $names; do (cd "$root" && find "src/$room" -name "$name.c"); done
                 done
         done | sort
     }
@@ -88,6 +89,6 @@ END
     [ "$(files images | wc -l)" -gt 6 ]
     [ -z "$(outside 'turbojpeg|tiffio|webp/|libexif/' images)" ]
     [ -z "$(outside 'sndfile|soxr' audio)" ]
-    [ -z "$(outside 'run/event\.pb-c|report/page_files' report)" ]
+    [ -z "$(outside 'run/event\.pb-c|export/onnx\.pb-c|report/page_files' report)" ]
     [ -z "$(outside spng images report)" ]
 }
