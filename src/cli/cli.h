@@ -22,6 +22,7 @@ int invar_cli_bench(int argc, char **argv);
 int invar_cli_compare(int argc, char **argv);
 int invar_cli_data(int argc, char **argv);
 int invar_cli_embed(int argc, char **argv);
+int invar_cli_export(int argc, char **argv);
 int invar_cli_inspect(int argc, char **argv);
 int invar_cli_loss(int argc, char **argv);
 int invar_cli_pretrain(int argc, char **argv);

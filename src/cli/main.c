@@ -28,6 +28,7 @@ static const struct verb verbs[] = {
     {"probe", invar_cli_probe, "how well labels can be read from what a run learned, beside baselines"},
     {"robustness", invar_cli_robustness, "errors of the probe under the common image corruptions, mCE and mrCE"},
     {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
+    {"export", invar_cli_export, "the encoder of a run for programs that know nothing of invar: ONNX, C, weights"},
     {"inspect", invar_cli_inspect, "entropy, rank, spectrum and class separation of what a run learned"},
     {"compare", invar_cli_compare, "runs side by side: means over seeds with intervals, paired differences"},
     {"report", invar_cli_report, "one HTML page about a run, or about several side by side"},
