@@ -189,10 +189,16 @@ enum invar_plan_mode {
 };
 
 /** How convolutions are computed: with fewer multiplications where that is faster (3x3 of stride 1, by Winograd's
- * F(4x4, 3x3), whose rounding errors in float32 are up to some four times as large), or never, or wherever it can be.
- */
-enum invar_convolution { INVAR_CONVOLUTION_AUTO, INVAR_CONVOLUTION_DIRECT, INVAR_CONVOLUTION_WINOGRAD };
-/** "auto", "direct", "winograd". */
+ * F(4x4, 3x3), whose rounding errors in float32 are up to some four times as large), or never, or wherever it can be;
+ * or so with products of bfloat16, for bfloat16 maps on processors that have them (AVX512-BF16), whose errors are some
+ * five times those of the direct form. */
+enum invar_convolution {
+    INVAR_CONVOLUTION_AUTO,
+    INVAR_CONVOLUTION_DIRECT,
+    INVAR_CONVOLUTION_WINOGRAD,
+    INVAR_CONVOLUTION_WINOGRAD_BFLOAT16,
+};
+/** "auto", "direct", "winograd", "winograd-bfloat16". */
 const char *invar_convolution_name(enum invar_convolution convolution);
 
 struct invar_plan_options {

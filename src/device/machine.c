@@ -57,7 +57,7 @@ const char *invar_precision_name(enum invar_precision precision)
 
 const char *invar_convolution_name(enum invar_convolution convolution)
 {
-    static const char *const names[] = {"auto", "direct", "winograd"};
+    static const char *const names[] = {"auto", "direct", "winograd", "winograd-bfloat16"};
 
     return names[convolution];
 }

@@ -104,7 +104,7 @@ const struct invar_option invar_training_option_table[] = {
 
 #define COMPUTE(name) offsetof(struct invar_compute_options, name)
 const struct invar_option invar_compute_option_table[] = {
-    {"convolution", INVAR_OPTION_CHOICE, COMPUTE(convolution), "auto", 0, 0, "auto|direct|winograd",
+    {"convolution", INVAR_OPTION_CHOICE, COMPUTE(convolution), "auto", 0, 0, "auto|direct|winograd|winograd-bfloat16",
      "of 3x3 kernels and stride 1 in training: winograd takes a quarter of the multiplications and rounds up to some "
      "four times as coarsely (in float32); auto: that, where there are 16 channels or more"},
     {0},

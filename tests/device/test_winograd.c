@@ -6,6 +6,7 @@
 #define ROWS 8
 #define COLUMNS 3
 #define MAP_BFLOAT16 0
+#define PRODUCT_BFLOAT16 0
 #include "device/cpu/winograd_kernels.h"
 
 #include "winograd_tests.h"
@@ -14,19 +15,19 @@
 
 static void test_this_processor(void **state)
 {
-    const struct winograd_kernels *kernels = winograd_kernels(INVAR_FLOAT32);
+    const struct winograd_kernels *kernels = winograd_kernels(INVAR_FLOAT32, INVAR_FLOAT32);
     (void)state;
     if (!kernels) {
         print_message("no kernels for this processor's instruction set\n");
         skip();
     }
-    winograd_check(kernels, false);
+    winograd_check(kernels, false, 3e-6);
 }
 
 static void test_sixteen_lanes(void **state)
 {
     (void)state;
-    winograd_check(&portable_kernels, false);
+    winograd_check(&portable_kernels, false, 3e-6);
 }
 
 /* ---- errors ---- */

@@ -6,25 +6,26 @@
 #define ROWS 8
 #define COLUMNS 3
 #define MAP_BFLOAT16 1
+#define PRODUCT_BFLOAT16 0
 #include "device/cpu/winograd_kernels.h"
 
 #include "winograd_tests.h"
 
 static void test_this_processor(void **state)
 {
-    const struct winograd_kernels *kernels = winograd_kernels(INVAR_BFLOAT16);
+    const struct winograd_kernels *kernels = winograd_kernels(INVAR_BFLOAT16, INVAR_FLOAT32);
     (void)state;
     if (!kernels) {
         print_message("no kernels for this processor's instruction set\n");
         skip();
     }
-    winograd_check(kernels, true);
+    winograd_check(kernels, true, 3e-6);
 }
 
 static void test_sixteen_lanes(void **state)
 {
     (void)state;
-    winograd_check(&portable_kernels, true);
+    winograd_check(&portable_kernels, true, 3e-6);
 }
 
 static void test_rounding(void **state)

@@ -235,10 +235,10 @@ static inline void winograd_check_strided(const struct winograd *like, bool narr
     }
 }
 
-/** narrow: bfloat16 maps, so the output is rounded to 2^-9. */
-static inline void winograd_check(const struct winograd_kernels *kernels, bool narrow)
+/** narrow: bfloat16 maps, so the output is rounded to 2^-9. products: what errors of the products come to. */
+static inline void winograd_check(const struct winograd_kernels *kernels, bool narrow, double products)
 {
-    const double tolerance = narrow ? 3e-3 : 3e-6;
+    const double tolerance = narrow && products < 3e-3 ? 3e-3 : products;
     for (int i = 0; i < WINOGRAD_CASES; i++)
         for (int last = 0; last < 2; last++) {
             struct winograd w = {.kernels = kernels,
@@ -257,7 +257,7 @@ static inline void winograd_check(const struct winograd_kernels *kernels, bool n
             struct winograd_map bias = winograd_map(kernels, false, false, 1, w.out, 1, 1, 4);
             w.read = x.strides;
             w.written = y.strides;
-            winograd_check_gradient(&w, &x, &y, 3e-6);
+            winograd_check_gradient(&w, &x, &y, products);
             winograd_check_forward(&w, &x, &y, weights.plain, bias.plain, false, true, tolerance);
             winograd_check_forward(&w, &x, &y, weights.plain, NULL, false, false, tolerance);
             winograd_check_forward(&w, &x, &y, weights.plain, NULL, true, false, tolerance);

@@ -113,6 +113,8 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
         goto failed;
     plan->emulates = precision == INVAR_PRECISION_BFLOAT16 && !onednn_has_bfloat16(plan->onednn);
     plan->activation = precision == INVAR_PRECISION_BFLOAT16 && !plan->emulates ? INVAR_BFLOAT16 : INVAR_FLOAT32;
+    if (!plan_winograd_possible(plan, err))
+        goto failed;
     for (int i = 0; i < plan->net->layer_count; i++)
         plan->layers[i].gradient.buffer = -1;
     plan->rows = options->batch;

@@ -251,6 +251,8 @@ bool plan_batchnorm_backward(struct cpu_plan *plan, int layer, struct value grad
 
 /* ---- plan_winograd.c ---- */
 
+/** Fails where the options ask for kernels that this processor or precision has not. */
+bool plan_winograd_possible(const struct cpu_plan *plan, struct invar_error *err);
 /** Is the layer a convolution that Winograd's kernels run, and shall they? */
 bool plan_winograd_takes(const struct cpu_plan *plan, int layer);
 bool plan_winograd_forward(struct cpu_plan *plan, int layer, struct invar_error *err);

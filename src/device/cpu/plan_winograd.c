@@ -21,7 +21,20 @@ enum operands { SOURCE, WEIGHTS, TARGET, SCRATCH, BIAS };
 
 static const struct winograd_kernels *kernels_of(const struct cpu_plan *plan)
 {
-    return plan->emulates ? NULL : winograd_kernels(plan->activation);
+    const bool narrow = plan->options.convolution == INVAR_CONVOLUTION_WINOGRAD_BFLOAT16;
+    return plan->emulates ? NULL : winograd_kernels(plan->activation, narrow ? INVAR_BFLOAT16 : INVAR_FLOAT32);
+}
+
+bool plan_winograd_possible(const struct cpu_plan *plan, struct invar_error *err)
+{
+    if (plan->options.convolution != INVAR_CONVOLUTION_WINOGRAD_BFLOAT16 || kernels_of(plan))
+        return true;
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "convolution winograd-bfloat16 needs precision bfloat16 and a processor with products of "
+                           "bfloat16 (AVX512-BF16): %s",
+                           plan->emulates                       ? "here it is emulated"
+                           : plan->activation == INVAR_BFLOAT16 ? "this one has none"
+                                                                : "the precision is float32");
 }
 
 bool plan_winograd_takes(const struct cpu_plan *plan, int number)
@@ -34,7 +47,7 @@ bool plan_winograd_takes(const struct cpu_plan *plan, int number)
         return false;
     if (layer->stride != 1)
         return takes_strided(plan, layer, in);
-    return plan->options.convolution == INVAR_CONVOLUTION_WINOGRAD || (in >= LEAST_CHANNELS && out >= LEAST_CHANNELS);
+    return plan->options.convolution >= INVAR_CONVOLUTION_WINOGRAD || (in >= LEAST_CHANNELS && out >= LEAST_CHANNELS);
 }
 
 /* Where the pixels of a map of that layout are; false where they lie in a way that the kernels do not read. */

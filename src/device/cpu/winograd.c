@@ -12,9 +12,11 @@
 #define TILES_OF_LARGE_WEIGHTS 64
 #define LEAST_TILES 16
 
-const struct winograd_kernels *winograd_kernels(enum invar_dtype maps)
+const struct winograd_kernels *winograd_kernels(enum invar_dtype maps, enum invar_dtype products)
 {
     const enum isa isa = cpu_isa();
+    if (products == INVAR_BFLOAT16)
+        return maps == INVAR_BFLOAT16 && isa >= ISA_AVX512BF16 ? &winograd_avx512bf16 : NULL;
     if (maps == INVAR_BFLOAT16)
         return isa >= ISA_AVX512 ? &winograd_avx512_maps : NULL;
     return isa >= ISA_AVX512 ? &winograd_avx512 : isa >= ISA_AVX2 ? &winograd_avx2 : NULL;
@@ -50,9 +52,15 @@ static int64_t depth_padded(const struct winograd *w)
     return winograd_depth(w) * w->kernels->lanes;
 }
 
+/* Numbers from point to point of what is multiplied. */
+static int64_t factor_plane(const struct winograd *w, int64_t numbers)
+{
+    return winograd_plane(numbers / w->kernels->pair);
+}
+
 size_t winograd_weight_bytes(const struct winograd *w)
 {
-    return (size_t)(winograd_points(w) * winograd_plane(depth_padded(w) * channels_padded(w, w->out))) * sizeof(float);
+    return (size_t)(winograd_points(w) * factor_plane(w, depth_padded(w) * channels_padded(w, w->out))) * sizeof(float);
 }
 
 /* Tiles that one thread takes at a time in a forward pass; every thread shall have some. */
@@ -70,7 +78,7 @@ static int64_t forward_numbers(const struct winograd *w)
 {
     const int64_t room = forward_room(w);
     return winograd_points(w) *
-           (winograd_plane(room * depth_padded(w)) + winograd_plane(room * channels_padded(w, w->out)));
+           (factor_plane(w, room * depth_padded(w)) + winograd_plane(room * channels_padded(w, w->out)));
 }
 
 size_t winograd_scratch_bytes(const struct winograd *w)
@@ -90,10 +98,10 @@ static void forward_block(const struct winograd *w, const void *x, const float *
                           const struct winograd_after *after, void *y, float *scratch)
 {
     const int64_t room = forward_room(w), in = depth_padded(w), out = channels_padded(w, w->out);
-    const int64_t blocks = winograd_blocks(w, w->out), u_plane = winograd_plane(in * out);
-    const int64_t v_plane = winograd_plane(room * in), m_plane = winograd_plane(room * out);
+    const int64_t blocks = winograd_blocks(w, w->out), u_plane = factor_plane(w, in * out);
+    const int64_t v_plane = factor_plane(w, room * in), m_plane = winograd_plane(room * out);
     float *v = scratch, *m = v + winograd_points(w) * v_plane;
-    w->kernels->read(w, x, first, count, room, 0, winograd_depth(w), v);
+    w->kernels->read(w, x, first, count, room, 0, winograd_depth(w), false, v);
     for (int64_t point = 0; point < winograd_points(w); point++)
         w->kernels->product(w, v + point * v_plane, u + point * u_plane, room, 0, blocks, m + point * m_plane);
     w->kernels->write(w, m, first, count, room, after, y);
@@ -124,7 +132,7 @@ static int64_t gradient_room(const struct winograd *w)
 size_t winograd_gradient_bytes(const struct winograd *w)
 {
     const int64_t room = gradient_room(w), in = depth_padded(w), out = channels_padded(w, w->out);
-    const int64_t planes = winograd_plane(room * in) + winograd_plane(room * out) + winograd_plane(in * out);
+    const int64_t planes = factor_plane(w, room * in) + factor_plane(w, room * out) + winograd_plane(in * out);
     return (size_t)(winograd_points(w) * planes) * sizeof(float);
 }
 
@@ -134,7 +142,7 @@ static void read_share(const struct winograd *w, const void *x, const void *dy, 
 {
     const int64_t in = winograd_blocks(w, w->in);
     if (share < in)
-        w->kernels->read(w, x, first, count, room, share, 1, v);
+        w->kernels->read(w, x, first, count, room, share, 1, true, v);
     else
         w->kernels->read_gradient(w, dy, first, count, room, share - in, 1, g);
 }
@@ -144,7 +152,7 @@ void winograd_backward_weights(const struct winograd *w, const void *x, const vo
     const int64_t tiles = winograd_tiles(w), room = gradient_room(w);
     const int64_t in = depth_padded(w), out = channels_padded(w, w->out);
     const int64_t in_blocks = winograd_blocks(w, w->in), out_blocks = winograd_blocks(w, w->out);
-    const int64_t v_plane = winograd_plane(room * in), g_plane = winograd_plane(room * out);
+    const int64_t v_plane = factor_plane(w, room * in), g_plane = factor_plane(w, room * out);
     const int64_t u_plane = winograd_plane(in * out);
     float *v = scratch, *g = v + winograd_points(w) * v_plane, *du = g + winograd_points(w) * g_plane;
 #pragma omp parallel num_threads(w->threads)

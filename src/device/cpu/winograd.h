@@ -13,8 +13,8 @@
    are the same without infinity.
 
    Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016. Maps are float32 or bfloat16, in
-   blocks of `lanes` channels or channels-last; weights, products and sums are float32. The bits of a result do not
-   depend on the number of threads. */
+   blocks of `lanes` channels or channels-last; weights and sums are float32, products too or of bfloat16. The bits of a
+   result do not depend on the number of threads. */
 #ifndef INVAR_SRC_DEVICE_CPU_WINOGRAD_H
 #define INVAR_SRC_DEVICE_CPU_WINOGRAD_H
 
@@ -45,8 +45,8 @@ struct winograd_after {
     bool relu;
 };
 
-/** The kernels of this processor for maps of that type, or NULL where there are none. */
-const struct winograd_kernels *winograd_kernels(enum invar_dtype maps);
+/** The kernels of this processor for maps and products of those types, or NULL where there are none. */
+const struct winograd_kernels *winograd_kernels(enum invar_dtype maps, enum invar_dtype products);
 /** Channels in a block. */
 int winograd_lanes(const struct winograd_kernels *kernels);
 

@@ -5,5 +5,6 @@
 #define COLUMNS 3
 #define NAME winograd_avx2
 #define MAP_BFLOAT16 0
+#define PRODUCT_BFLOAT16 0
 
 #include "device/cpu/winograd_kernels.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kernels of winograd_private.h for one instruction set and one type of map: included by the file that is compiled
-   for it, after NAME, MAP_BFLOAT16, LANES (numbers in a vector), ROWS and COLUMNS (of a register tile). */
+   for it, after NAME, MAP_BFLOAT16, LANES (numbers in a vector), ROWS and COLUMNS (of a register tile), and, for
+   products of bfloat16 summed in float32, PRODUCT_BFLOAT16. */
 #include "device/cpu/winograd_private.h"
 
 #include <string.h>
@@ -28,11 +29,25 @@ INLINE void store(float *p, vector v)
     memcpy(p, &v, sizeof v);
 }
 
+typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
+typedef uint32_t words __attribute__((vector_size(4 * LANES)));
+
+/* bfloat16, in the lower halves of words: to nearest, ties to even; a NaN stays one. */
+INLINE words narrow(vector v)
+{
+    const words bits = (words)v, nan = (words)(v != v);
+    return (((bits + 0x7fff + (bits >> 16 & 1)) >> 16) & ~nan) | (0x7fc0 & nan);
+}
+
+INLINE void store_halves(void *p, words w)
+{
+    const halves h = __builtin_convertvector(w, halves);
+    memcpy(p, &h, sizeof h);
+}
+
 #if MAP_BFLOAT16
 
 typedef uint16_t map_number;
-typedef uint16_t halves __attribute__((vector_size(2 * LANES)));
-typedef uint32_t words __attribute__((vector_size(4 * LANES)));
 
 INLINE vector map_load(const map_number *p)
 {
@@ -41,13 +56,9 @@ INLINE vector map_load(const map_number *p)
     return (vector)(__builtin_convertvector(h, words) << 16);
 }
 
-/* To nearest, ties to even; a NaN stays one. */
 INLINE void map_store(map_number *p, vector v)
 {
-    const words bits = (words)v, nan = (words)(v != v);
-    const words rounded = (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
-    const halves h = __builtin_convertvector((rounded & ~nan) | (0x7fc0 & nan), halves);
-    memcpy(p, &h, sizeof h);
+    store_halves(p, narrow(v));
 }
 
 #else
@@ -65,6 +76,69 @@ INLINE void map_store(map_number *p, vector v)
 }
 
 #endif
+
+/* ---- factors of products ---- */
+
+/*
+ * What a product takes two of at once lies side by side: numbers of bfloat16 in pairs, a pair a word. The two are
+ * channels where a product sums over channels, and tiles where it sums over tiles. An item is a vector of LANES
+ * channels, WORDS words of memory.
+ */
+#if PRODUCT_BFLOAT16
+
+#ifdef __AVX512BF16__
+#include <immintrin.h>
+#endif
+
+#define PAIR 2
+
+/* s + the two products of every word; as the processor does, or as any does. */
+INLINE vector multiply_add(vector s, float a, vector b)
+{
+#ifdef __AVX512BF16__
+    return (vector)_mm512_dpbf16_ps((__m512)s, (__m512bh)_mm512_set1_ps(a), (__m512bh)b);
+#else
+    words w;
+    uint32_t pair;
+    memcpy(&pair, &a, sizeof pair);
+    w = (words){0} + pair;
+    s += (vector)(w & 0xffff0000) * (vector)((words)b & 0xffff0000);
+    return s + (vector)(w << 16) * (vector)((words)b << 16);
+#endif
+}
+
+/* The item of that number among those of `to`; an even one clears its partner's half, and comes before it. */
+INLINE void put(float *to, int64_t item, vector v, bool pairs_of_items)
+{
+    words w = narrow(v);
+    if (!pairs_of_items) {
+        store_halves(to + item * (LANES / PAIR), w);
+        return;
+    }
+    to += item / PAIR * LANES;
+    if (item % PAIR)
+        w = (words)load(to) | w << 16;
+    store(to, (vector)w);
+}
+
+#else
+
+#define PAIR 1
+
+INLINE vector multiply_add(vector s, float a, vector b)
+{
+    return s + a * b;
+}
+
+INLINE void put(float *to, int64_t item, vector v, bool pairs_of_items)
+{
+    (void)pairs_of_items;
+    store(to + item * LANES, v);
+}
+
+#endif
+
+#define WORDS (LANES / PAIR)
 
 /* ---- the transforms in one dimension; a and b are the points ---- */
 
@@ -178,6 +252,7 @@ struct reading {
     struct winograd_strides strides;
     int64_t height, width;
     int size, before, points;
+    bool pairs_of_tiles;
     void (*transform)(vector r[6], const vector *x);
 };
 
@@ -208,8 +283,8 @@ INLINE void load_pixels(const struct reading *how, const struct tile *tile, cons
     }
 }
 
-/* to[points][points] <- T x T^T. */
-INLINE void transform_tile(const struct reading *how, const vector *x, float *to, int64_t point)
+/* to[points][points][item] <- T x T^T. */
+INLINE void transform_tile(const struct reading *how, const vector *x, int64_t item, float *to, int64_t point)
 {
     vector half[36] = {{0}}; /* rows of five are read as six */
     UNROLL
@@ -229,7 +304,7 @@ INLINE void transform_tile(const struct reading *how, const vector *x, float *to
         how->transform(r, half + i * how->size);
         UNROLL
         for (int j = 0; j < how->points; j++)
-            store(to + (i * how->points + j) * point, r[j]);
+            put(to + (i * how->points + j) * point, item, r[j], how->pairs_of_tiles);
     }
 }
 
@@ -241,7 +316,7 @@ INLINE void transform_tiles(const struct winograd *w, const struct reading *how,
     for (int64_t t = 0; t < count; t++, tile = next_tile(w, &how->strides, tile)) {
         vector x[36];
         load_pixels(how, &tile, map, x);
-        transform_tile(how, x, to + t * LANES, point);
+        transform_tile(how, x, t, to, point);
     }
 }
 
@@ -261,13 +336,13 @@ static void read_every_other(const struct winograd *w, const map_number *map, in
 }
 
 static void read_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
-                       int64_t block, int64_t blocks, float *v)
+                       int64_t block, int64_t blocks, bool sum_tiles, float *v)
 {
-    const int64_t point = winograd_plane(winograd_depth(w) * room * LANES), in = winograd_blocks(w, w->in);
-    const struct reading how = {w->read, w->read_height, w->read_width, 6, 1, 6, input_transform};
+    const int64_t point = winograd_plane(winograd_depth(w) * room * WORDS), in = winograd_blocks(w, w->in);
+    const struct reading how = {w->read, w->read_height, w->read_width, 6, 1, 6, sum_tiles, input_transform};
     for (int64_t b = block; b < block + blocks; b++) {
         const map_number *from = (const map_number *)map + b % in * w->read.block;
-        float *to = v + b * room * LANES;
+        float *to = v + b * room * WORDS;
         if (w->stride == 2)
             read_every_other(w, from, first, count, (int)(b / in) / 2, (int)(b / in) % 2, to, point);
         else
@@ -278,10 +353,10 @@ static void read_tiles(const struct winograd *w, const void *map, int64_t first,
 static void read_gradient_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                                 int64_t block, int64_t blocks, float *g)
 {
-    const int64_t point = winograd_plane(winograd_blocks(w, w->out) * room * LANES);
-    const struct reading how = {w->written, w->height, w->width, 4, 0, 6, gradient_transform};
+    const int64_t point = winograd_plane(winograd_blocks(w, w->out) * room * WORDS);
+    const struct reading how = {w->written, w->height, w->width, 4, 0, 6, true, gradient_transform};
     for (int64_t b = block; b < block + blocks; b++)
-        transform_tiles(w, &how, (const map_number *)map + b * w->written.block, first, count, g + b * room * LANES,
+        transform_tiles(w, &how, (const map_number *)map + b * w->written.block, first, count, g + b * room * WORDS,
                         point);
 }
 
@@ -380,7 +455,7 @@ INLINE void multiply(const float *a, int64_t a_block, const float *b, int64_t b_
 {
     vector s[ROWS][COLUMNS] = {{{0}}};
     for (int64_t k = 0; k < depth; k++, a += a_block)
-        for (int l = 0; l < LANES; l++, b += LANES) {
+        for (int l = 0; l < WORDS; l++, b += LANES) {
             vector column[COLUMNS];
             UNROLL
             for (int j = 0; j < columns; j++)
@@ -389,7 +464,7 @@ INLINE void multiply(const float *a, int64_t a_block, const float *b, int64_t b_
             for (int i = 0; i < ROWS; i++)
                 UNROLL
             for (int j = 0; j < columns; j++)
-                s[i][j] += a[i * LANES + l] * column[j];
+                s[i][j] = multiply_add(s[i][j], a[i * WORDS + l], column[j]);
         }
     add_up(s, columns, add, c, c_block);
 }
@@ -399,7 +474,7 @@ INLINE void multiply_tiles(const float *a, const float *b, int64_t b_block, int6
                            float *c, int64_t c_block)
 {
     vector s[ROWS][COLUMNS] = {{{0}}};
-    for (int64_t t = 0; t < items; t++, a += LANES, b += LANES) {
+    for (int64_t t = 0; t < items; t += PAIR, a += LANES, b += LANES) {
         vector column[COLUMNS];
         UNROLL
         for (int j = 0; j < columns; j++)
@@ -408,18 +483,18 @@ INLINE void multiply_tiles(const float *a, const float *b, int64_t b_block, int6
         for (int i = 0; i < ROWS; i++)
             UNROLL
         for (int j = 0; j < columns; j++)
-            s[i][j] += a[i] * column[j];
+            s[i][j] = multiply_add(s[i][j], a[i], column[j]);
     }
     add_up(s, columns, add, c, c_block);
 }
 
 INLINE void product_columns(const float *v, const float *u, int64_t room, int64_t depth, int columns, float *m)
 {
-    const int64_t block = room * LANES, b_block = depth * LANES * LANES, step = CHAIN / LANES;
+    const int64_t block = room * WORDS, b_block = depth * LANES * WORDS, step = CHAIN / LANES;
     for (int64_t k = 0; k < depth; k += step)
         for (int64_t t = 0; t < room; t += ROWS)
-            multiply(v + k * block + t * LANES, block, u + k * LANES * LANES, b_block,
-                     depth - k < step ? depth - k : step, columns, k > 0, m + t * LANES, block);
+            multiply(v + k * block + t * WORDS, block, u + k * LANES * WORDS, b_block,
+                     depth - k < step ? depth - k : step, columns, k > 0, m + t * LANES, room * LANES);
 }
 
 /* Blocks of the next register tile: two and two rather than three and one, whose few sums would wait for each other. */
@@ -433,7 +508,7 @@ static void product(const struct winograd *w, const float *v, const float *u, in
 {
     const int64_t depth = winograd_depth(w), end = block + blocks;
     for (int64_t b = block, columns; b < end; b += columns) {
-        const float *from = u + b * depth * LANES * LANES;
+        const float *from = u + b * depth * LANES * WORDS;
         float *to = m + b * room * LANES;
         columns = columns_of(end - b);
         if (columns == 3)
@@ -448,7 +523,7 @@ static void product(const struct winograd *w, const float *v, const float *u, in
 INLINE void product_tile_columns(const float *v, const float *g, int64_t count, int64_t room, int64_t depth,
                                  int columns, bool add, float *du)
 {
-    const int64_t block = room * LANES, c_block = depth * LANES * LANES;
+    const int64_t block = room * WORDS, c_block = depth * LANES * LANES;
     for (int64_t k = 0; k < depth; k++)
         for (int l = 0; l < LANES; l += ROWS)
             multiply_tiles(v + k * block + l, g, block, count, columns, add, du + (k * LANES + l) * LANES, c_block);
@@ -459,7 +534,7 @@ static void product_tiles(const struct winograd *w, const float *v, const float 
 {
     const int64_t depth = winograd_blocks(w, w->in), end = block + blocks;
     for (int64_t b = block, columns; b < end; b += columns) {
-        const float *from = g + b * room * LANES;
+        const float *from = g + b * room * WORDS;
         float *to = du + b * depth * LANES * LANES;
         columns = columns_of(end - b);
         if (columns == 3)
@@ -493,7 +568,7 @@ INLINE float tap(const float *from, int stride, bool transposed, int64_t parity,
 static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u)
 {
     const int64_t in = winograd_blocks(w, w->in) * LANES, depth = winograd_depth(w) * LANES,
-                  point = winograd_plane(winograd_blocks(w, w->out) * depth * LANES);
+                  point = winograd_plane(winograd_blocks(w, w->out) * depth * WORDS);
     const int points = w->stride == 2 ? 5 : 6;
     for (int64_t k = 0; k < depth; k++) {
         float part[9][LANES] = {{0}};
@@ -516,8 +591,8 @@ static void transform_weights(const struct winograd *w, const float *plain, bool
             doubles r[6];
             weight_transform(r, half + i * 3);
             for (int j = 0; j < points; j++)
-                store(u + (i * points + j) * point + (block * depth + k) * LANES,
-                      __builtin_convertvector(r[j], vector));
+                put(u + (i * points + j) * point + block * depth * WORDS, k, __builtin_convertvector(r[j], vector),
+                    true);
         }
     }
 }
@@ -547,6 +622,7 @@ static void transform_weights_gradient(const struct winograd *w, const float *du
 
 const struct winograd_kernels NAME = {
     .lanes = LANES,
+    .pair = PAIR,
     .rows = ROWS,
     .columns = COLUMNS,
     .read = read_tiles,

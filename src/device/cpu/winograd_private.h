@@ -11,16 +11,19 @@
  *     v (of x), m (products), g (of the output's gradient)   [points][blocks][tiles][lanes]
  *     u (of weights), du (of their gradient)                 [points][blocks of out][in, padded][lanes]
  *
- * with winograd_plane numbers from point to point.
+ * with winograd_plane numbers from point to point. v, g and u may be bfloat16, which lie in pairs, a pair in the place
+ * of a float; m and du are float32.
  */
 struct winograd_kernels {
     int lanes;
+    int pair;    /* numbers of v, g and u in the place of one: 1, or 2 of bfloat16 */
     int rows;    /* items of one register tile: the number of tiles of a block is a multiple */
     int columns; /* blocks of one register tile, at most */
 
-    /** v <- B^T x B of tiles [first, first + count) and blocks [block, block + blocks); v has room for `room` tiles. */
+    /** v <- B^T x B of tiles [first, first + count) and blocks [block, block + blocks); v has room for `room` tiles.
+     * sum_tiles: for product_tiles, else for product. */
     void (*read)(const struct winograd *w, const void *x, int64_t first, int64_t count, int64_t room, int64_t block,
-                 int64_t blocks, float *v);
+                 int64_t blocks, bool sum_tiles, float *v);
     /** g <- A dy A^T of the same. */
     void (*read_gradient)(const struct winograd *w, const void *dy, int64_t first, int64_t count, int64_t room,
                           int64_t block, int64_t blocks, float *g);
@@ -68,6 +71,6 @@ static inline int64_t winograd_tiles(const struct winograd *w)
     return w->batch * ((w->height + 3) / 4) * ((w->width + 3) / 4);
 }
 
-extern const struct winograd_kernels winograd_avx2, winograd_avx512, winograd_avx512_maps;
+extern const struct winograd_kernels winograd_avx2, winograd_avx512, winograd_avx512_maps, winograd_avx512bf16;
 
 #endif
