@@ -12,24 +12,32 @@
 
 /*
  * The frame of the command. A verb is one file src/cli/VERB.c with `int invar_cli_VERB(int argc, char **argv)`
- * (argv[0] is the verb; returns an exit status) and one line in the table of main.c. Results go to standard output;
- * progress, warnings and errors to standard error.
+ * (argv[0] is the verb; returns an exit status) and one line in CLI_VERBS, of which src/manual makes man pages, too.
+ * Results go to standard output; progress, warnings and errors to standard error.
  */
 
 enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 
-int invar_cli_bench(int argc, char **argv);
-int invar_cli_compare(int argc, char **argv);
-int invar_cli_data(int argc, char **argv);
-int invar_cli_embed(int argc, char **argv);
-int invar_cli_export(int argc, char **argv);
-int invar_cli_inspect(int argc, char **argv);
-int invar_cli_loss(int argc, char **argv);
-int invar_cli_pretrain(int argc, char **argv);
-int invar_cli_probe(int argc, char **argv);
-int invar_cli_recipes(int argc, char **argv);
-int invar_cli_report(int argc, char **argv);
-int invar_cli_robustness(int argc, char **argv);
+/** Every verb with its line of help, in the order of `invar --help`. */
+#define CLI_VERBS(VERB)                                                                                                \
+    VERB(data, "what is in a source: samples, shapes, classes, statistics, problems")                                  \
+    VERB(recipes, "the recipes that ship, and every option with its default")                                          \
+    VERB(pretrain, "train an encoder as a recipe says, into a run folder")                                             \
+    VERB(probe, "how well labels can be read from what a run learned, beside baselines")                               \
+    VERB(robustness, "errors of the probe under the common image corruptions, mCE and mrCE")                           \
+    VERB(embed, "representations of data by the encoder of a run, as a NumPy array")                                   \
+    VERB(export, "the encoder of a run for programs that know nothing of invar: ONNX, C, weights")                     \
+    VERB(inspect, "entropy, rank, spectrum and class separation of what a run learned")                                \
+    VERB(compare, "runs side by side: means over seeds with intervals, paired differences")                            \
+    VERB(report, "one HTML page about a run, or about several side by side")                                           \
+    VERB(loss, "a term of an objective on given embeddings, with its gradient")                                        \
+    VERB(bench, "training steps on this machine: rate, fraction of its matrix peak, where the time goes")
+#define CLI_DECLARE(name, help) int invar_cli_##name(int argc, char **argv);
+CLI_VERBS(CLI_DECLARE)
+
+#define CLI_PURPOSE                                                                                                    \
+    "invar learns representations without labels: it trains an encoder whose output stays the same under\n"            \
+    "changes that do not matter."
 
 /* ---- arguments ---- */
 

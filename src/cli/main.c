@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "invar/device.h"
 #include "invar/options.h"
+#include "invar/train.h"
 #include "invar/version.h"
 
 #include <errno.h>
@@ -15,55 +16,49 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-struct verb {
+#define ENTRY(name, help) {#name, invar_cli_##name, help},
+#define NAME(name, help) #name,
+
+static const struct verb {
     const char *name;
     int (*run)(int argc, char **argv);
     const char *help;
-};
-
-static const struct verb verbs[] = {
-    {"data", invar_cli_data, "what is in a source: samples, shapes, classes, statistics, problems"},
-    {"recipes", invar_cli_recipes, "the recipes that ship, and every option with its default"},
-    {"pretrain", invar_cli_pretrain, "train an encoder as a recipe says, into a run folder"},
-    {"probe", invar_cli_probe, "how well labels can be read from what a run learned, beside baselines"},
-    {"robustness", invar_cli_robustness, "errors of the probe under the common image corruptions, mCE and mrCE"},
-    {"embed", invar_cli_embed, "representations of data by the encoder of a run, as a NumPy array"},
-    {"export", invar_cli_export, "the encoder of a run for programs that know nothing of invar: ONNX, C, weights"},
-    {"inspect", invar_cli_inspect, "entropy, rank, spectrum and class separation of what a run learned"},
-    {"compare", invar_cli_compare, "runs side by side: means over seeds with intervals, paired differences"},
-    {"report", invar_cli_report, "one HTML page about a run, or about several side by side"},
-    {"loss", invar_cli_loss, "a term of an objective on given embeddings, with its gradient"},
-    {"bench", invar_cli_bench,
-     "training steps on this machine: rate, fraction of its matrix peak, where the time goes"},
-    {NULL, NULL, NULL},
-};
+} verbs[] = {CLI_VERBS(ENTRY){NULL, NULL, NULL}};
 
 static void print_help(FILE *stream)
 {
-    fprintf(stream,
-            "invar learns representations without labels: it trains an encoder whose output stays the same under\n"
-            "changes that do not matter.\n\n"
-            "usage: invar VERB [ARGUMENTS]\n\n");
+    fprintf(stream, CLI_PURPOSE "\n\nusage: invar VERB [ARGUMENTS]\n\n");
     for (const struct verb *verb = verbs; verb->name; verb++)
         fprintf(stream, "  %-10s %s\n", verb->name, verb->help);
-    fprintf(stream, "\n  --help     this text; `invar VERB --help` explains a verb\n"
+    fprintf(stream, "\n  help TOPIC a verb, or a section, term, encoder or option of recipes\n"
+                    "  --help     this text; `invar VERB --help` explains a verb\n"
                     "  --version  the version, and the library that computes\n\n"
                     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n");
 }
 
 static int unknown_verb(const char *name)
 {
-    const char *names[sizeof verbs / sizeof verbs[0]];
-    int count = 0;
-    for (const struct verb *verb = verbs; verb->name; verb++)
-        names[count++] = verb->name;
-    names[count] = NULL;
+    static const char *const names[] = {CLI_VERBS(NAME) "help", NULL};
     const char *nearest = invar_nearest_name(name, names);
-    if (nearest)
-        cli_message("there is no verb `%s`; did you mean `%s`? `invar --help` lists them", name, nearest);
-    else
-        cli_message("there is no verb `%s`; `invar --help` lists them", name);
+
+    cli_message("there is no verb `%s`; %s%s%s`invar --help` lists them", name, nearest ? "did you mean `" : "",
+                nearest ? nearest : "", nearest ? "`? " : "");
     return CLI_USAGE;
+}
+
+/* What `invar VERB --help` says, or the options of a recipe that are about the topic. */
+static int explain(char *topic)
+{
+    struct invar_error err = {0};
+    struct invar_text text = {0};
+
+    for (const struct verb *verb = verbs; verb->name; verb++)
+        if (strcmp(topic, verb->name) == 0)
+            return verb->run(2, (char *[]){topic, "--help", NULL});
+    const int status = invar_recipe_help(topic, &text, &err) ? CLI_DONE : cli_fail(&err);
+    fputs(text.data ? text.data : "", stdout);
+    invar_text_free(&text);
+    return status;
 }
 
 static int run(int argc, char **argv)
@@ -72,6 +67,8 @@ static int run(int argc, char **argv)
         print_help(stderr);
         return CLI_USAGE;
     }
+    if (strcmp(argv[1], "help") == 0 && argc > 2)
+        return explain(argv[2]);
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
         print_help(stdout);
         return CLI_DONE;

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the schema of recipes says about one topic. */
+#include "invar/memory.h"
+#include "invar/train.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { NAME = 96, MOST_NAMES = 1000 };
+
+/* A line of the schema. */
+struct line {
+    const char *text;
+    size_t length;
+    int indent;
+    char name[NAME];    /* of the section, kind, term or option that it begins */
+    char section[NAME]; /* that it stands in, or begins */
+    bool group;         /* other lines, indented further, belong to it */
+    bool kind;          /* "kind: NAME" of a section that has several */
+};
+
+/* The line at `at`, of which before is the last one; false at the end. */
+static bool read_line(const char *at, struct line *line)
+{
+    const char *text = at + (line->indent = (int)strspn(at, " "));
+    size_t length = strcspn(text, ": \n");
+
+    if (!*at)
+        return false;
+    line->text = at;
+    line->length = strcspn(at, "\n");
+    line->group = strncmp(text + length + (text[length] == ':'), "  # ", 4) == 0;
+    line->kind = strncmp(text, "kind: ", 6) == 0 && strncmp(text + 6 + strcspn(text + 6, " "), "  # ", 4) == 0;
+    if (line->kind) {
+        text += 6;
+        length = strcspn(text, " ");
+        line->group = true;
+    }
+    snprintf(line->name, sizeof line->name, "%.*s", (int)length, text);
+    if (line->indent == 0)
+        snprintf(line->section, sizeof line->section, "%s", line->group ? line->name : "");
+    return true;
+}
+
+/* "crop", "views", "views.crop", or "encoder.kind" */
+static bool is_about(const struct line *line, const char *topic)
+{
+    const size_t section = strlen(line->section);
+
+    if (strcmp(line->name, topic) == 0)
+        return true;
+    return section && strncmp(topic, line->section, section) == 0 && topic[section] == '.' &&
+           (strcmp(topic + section + 1, line->name) == 0 || (line->kind && strcmp(topic + section + 1, "kind") == 0));
+}
+
+static bool put(const struct line *line, struct invar_text *out, struct invar_error *err)
+{
+    return invar_text_printf(out, err, "%.*s\n", (int)line->length, line->text);
+}
+
+/* Lines about the topic, each under the names of its section and group. */
+static bool collect(const char *schema, const char *topic, struct invar_text *out, struct invar_error *err)
+{
+    struct line line = {0}, section = {0}, group = {0};
+    int whole = -1; /* lines indented further than this belong to what was found */
+    bool ok = true, said_section = false, said_group = false;
+
+    for (const char *at = schema; ok && read_line(at, &line); at += line.length + (at[line.length] == '\n')) {
+        if (line.length == 0)
+            continue;
+        if (line.indent == 0) {
+            section = line;
+            said_section = false;
+        }
+        if (line.indent <= 2) {
+            group = line;
+            said_group = false;
+        }
+        if (whole >= 0 && line.indent > whole) {
+            ok = put(&line, out, err);
+            continue;
+        }
+        whole = -1;
+        if (!is_about(&line, topic))
+            continue;
+        if (line.indent > 0 && !said_section)
+            ok = put(&section, out, err);
+        if (line.indent > 2 && !said_group)
+            ok = ok && put(&group, out, err);
+        ok = ok && put(&line, out, err);
+        said_section = said_group = true;
+        whole = line.group ? line.indent : -1;
+    }
+    return ok;
+}
+
+static bool refuse(const char *schema, const char *topic, struct invar_error *err)
+{
+    const char **names = invar_alloc(MOST_NAMES + 1, sizeof *names, err);
+    char(*text)[NAME] = invar_alloc(MOST_NAMES, sizeof *text, err);
+    struct line line = {0};
+    int count = 0;
+
+    if (names && text) {
+        for (const char *at = schema; count < MOST_NAMES && read_line(at, &line);
+             at += line.length + (at[line.length] == '\n'))
+            if (line.length)
+                names[count] = strcpy(text[count], line.name), count++;
+        const char *near = invar_nearest_name(topic, names);
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "there is no verb, section, term or option \"%.80s\"%s%s%s; `invar --help` lists verbs, `invar "
+                        "recipes schema` the rest",
+                        topic, near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
+    }
+    invar_free(names);
+    invar_free(text);
+    return false;
+}
+
+bool invar_recipe_help(const char *topic, struct invar_text *out, struct invar_error *err)
+{
+    struct invar_text schema = {0};
+    const size_t before = out->size;
+    const bool ok = invar_recipe_schema(&schema, err) && collect(schema.data, topic, out, err) &&
+                    (out->size > before || refuse(schema.data, topic, err));
+
+    invar_text_free(&schema);
+    return ok;
+}
