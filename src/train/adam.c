@@ -19,6 +19,7 @@ static const struct invar_option table[] = {
     {0},
 };
 
+/* A recipe's list may have any length; the table knows the range of its numbers, not how many they must be. */
 bool invar_adam_check(const void *options, struct invar_error *err)
 {
     const struct invar_adam_options *o = options;
@@ -29,6 +30,8 @@ bool invar_adam_check(const void *options, struct invar_error *err)
     return true;
 }
 
+/* One segment for the whole net where decay is the same everywhere: one loop over a long vector, with no ends of
+ * short segments in which lanes idle. */
 enum invar_segment_cut invar_adam_cut(const void *options)
 {
     const struct invar_adam_options *o = options;
@@ -36,6 +39,10 @@ enum invar_segment_cut invar_adam_cut(const void *options)
     return o->exclude_1d_from_decay ? INVAR_SEGMENT_BY_KIND : INVAR_SEGMENT_WHOLE;
 }
 
+/* Both corrections of the bias are folded into two factors on the host, in double: beta2 is so near 1 that 1 -
+ * beta2^t in float would lose three of its seven digits in the first step. The step is then rate / (1 - beta1^t) * m
+ * / (sqrt(v) / sqrt(1 - beta2^t) + eps): eps stands beside the corrected root, as in PyTorch, so that the first steps
+ * are comparable. */
 void invar_adam_scalars(const void *options, double rate, int64_t step, double *own)
 {
     const struct invar_adam_options *o = options;
@@ -49,6 +56,8 @@ struct step {
     float b1, b2, c1, c2, keep, epsilon, rate, root, coupled;
 };
 
+/* All in float, each number by itself, so that the same bits come from every number of threads. 1 - beta comes from
+ * double (c1, c2): in float, 1 - 0.999f is off in the fifth digit. */
 INVAR_CLONES static void run(float *p, const float *g, float *m, float *v, int64_t from, int64_t to, struct step s)
 {
 #pragma omp simd
@@ -77,6 +86,8 @@ void invar_adam_step(const struct invar_update *u, int64_t from, int64_t to, dou
     run(u->parameters, u->gradients, u->buffers[0], u->buffers[1], from, to, s);
 }
 
+/* Coupled decay is part of u, so it goes through both moments: parameters with large gradients decay less. That is
+ * Adam with L2, not AdamW. */
 static void kernel(const struct invar_update *u, int segment, int64_t from, int64_t to)
 {
     const struct invar_adam_options *o = u->options;

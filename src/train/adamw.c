@@ -16,6 +16,8 @@ static const struct invar_option table[] = {
     {0},
 };
 
+/* The decay is taken off the parameter itself before the step, at the rate of the schedule without Adam's
+ * corrections, so that it is the same for all parameters and dies away with the rate. */
 static void kernel(const struct invar_update *u, int segment, int64_t from, int64_t to)
 {
     const struct invar_adam_options *o = u->options;

@@ -15,7 +15,10 @@ static int64_t elements(struct invar_shape shape)
     return shape.channels * shape.height * shape.width;
 }
 
-/* The generator's net, weights, optimiser state and plan; one group of batch statistics a view. */
+/* The generator's net, weights, optimiser state and plan; one group of batch statistics a view. Batch statistics of a
+ * generator are a view's, as those of the encoder are: otherwise what one view looks like would depend on which
+ * others are perturbed. Its optimiser is Adam with the customary betas whatever the encoder's is: its gradient has
+ * another scale in every recipe, and Adam's steps do not depend on it. */
 static bool create_generator(struct invar_adversary *a, const struct invar_batch *b, struct invar_shape sample,
                              struct invar_error *err)
 {
@@ -50,6 +53,8 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
     return n->plan != NULL;
 }
 
+/* The mask leaves out the places of a table that say that a value is missing: no value is half missing. The
+ * perturbation keeps a copy of its own. */
 bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,
                             struct invar_error *err)
 {
@@ -94,6 +99,8 @@ void invar_adversary_free(struct invar_adversary *a)
     invar_free(a->ascended);
 }
 
+/* In place, in the device's copy of the batch; the host's stays clean, for terms that read it and for people who
+ * look. What the perturbation found (NaN) goes into a slot like any loss, and so nothing waits here. */
 bool invar_adversary_perturb(struct invar_adversary *a, const struct invar_batch *b, const struct invar_clock *k,
                              struct invar_ledger *ledger, struct invar_error *err)
 {
@@ -116,6 +123,8 @@ bool invar_adversary_perturb(struct invar_adversary *a, const struct invar_batch
     return ok;
 }
 
+/* The gradient of the encoder's input lies view by view as the input does; only the perturbed ones go on to the
+ * generator. */
 bool invar_adversary_backward(const struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,
                               struct invar_error *err)
 {
@@ -135,6 +144,7 @@ bool invar_adversary_backward(const struct invar_adversary *a, const struct inva
     return true;
 }
 
+/* Not clipped: training.clip is a limit of the encoder's gradient, whose size says nothing about this one. */
 void invar_adversary_update(struct invar_adversary *a, const struct invar_clock *k, struct invar_ledger *ledger)
 {
     struct invar_chain_net *n = &a->net;

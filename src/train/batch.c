@@ -11,6 +11,7 @@ bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
     const int64_t side = given->recipe->views.local_size;
     size_t floats;
 
+    /* Each is made where the one before it is there: whatever fails, invar_batch_free frees the rest. */
     /* No overflow: a net has been made for global views, and a plan for their number. */
     b->global_size = (int64_t)info->channels * info->height * info->width;
     b->input_size = b->global_rows * b->global_size + (b->rows - b->global_rows) * info->channels * side * side;
@@ -42,7 +43,9 @@ void invar_batch_free(struct invar_batch *b)
     invar_device_free(b->given->device, b->input);
 }
 
-/* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. */
+/* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. What is
+ * left over when the samples do not fill the last batch is dropped, and differs from epoch to epoch: a smaller batch
+ * would need plans of its own, and its losses are not those of the others. */
 static bool start_epoch(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
@@ -58,7 +61,10 @@ static bool start_epoch(struct invar_batch *b, const struct invar_clock *k, stru
 }
 
 /* Data, then views: the clock is read between them, as which of the two is the bottleneck is the first question of a
- * slow run. */
+ * slow run. Views are drawn by the number of the sample within the data set, never by its place in the batch or by
+ * the thread that makes them, so that neither batch size nor threads change what a sample looks like in an epoch. The
+ * copy to the device is the last thing: on a device with memory of its own it can overlap with nothing of this step,
+ * but loading already works on the next batch in threads of its own. */
 bool invar_batch_fill(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
@@ -84,6 +90,7 @@ bool invar_batch_fill(struct invar_batch *b, const struct invar_clock *k, struct
     return true;
 }
 
+/* Every step, since what views are mixed of has its place from the first batch on alone. */
 void invar_batch_offer(const struct invar_batch *b, struct invar_embeddings *e)
 {
     e->groups = b->groups;

@@ -8,6 +8,8 @@
  * so that terms need not know which nets a recipe has. */
 const struct invar_chain_net *invar_chain_source(const struct invar_chain *c, enum invar_role role)
 {
+    /* H is always the encoder's; Q without a predictor is z, so that BYOL's loss without one is that of two equal
+     * branches. */
     int last = role == INVAR_ROLE_H   ? INVAR_NET_ENCODER
                : role == INVAR_ROLE_Q ? INVAR_NET_PREDICTOR
                                       : INVAR_NET_PROJECTOR;
@@ -17,7 +19,8 @@ const struct invar_chain_net *invar_chain_source(const struct invar_chain *c, en
     return &c->nets[last];
 }
 
-/* Points the matrices of a role at rows of one output, view by view; a target network has seen global views alone. */
+/* Points the matrices of a role at rows of one output, view by view; a target network has seen global views alone.
+ * Views stand one behind the other in the output, so a view of a role is a stretch of rows and nothing is copied. */
 static void set_role(struct invar_chain *c, const struct invar_batch *b, enum invar_role role, const float *output)
 {
     const int64_t views = role == INVAR_ROLE_T ? b->global_views : b->views;
@@ -36,7 +39,9 @@ static void set_role(struct invar_chain *c, const struct invar_batch *b, enum in
     }
 }
 
-/* The target network sees the global views alone, whose rows come first in the input and so need no copy. */
+/* The target network sees the global views alone, whose rows come first in the input and so need no copy. Its batch
+ * norms take statistics of the batch, as those of the online network do (INVAR_PLAN_FORWARD): with running ones the
+ * two would see one view in different units as long as these have not settled. */
 static bool forward_target(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const float *x = b->input; /* it begins with the global views */
@@ -53,6 +58,8 @@ static bool forward_target(struct invar_chain *c, const struct invar_batch *b, s
     return true;
 }
 
+/* The same call as in a step, without data: what is checked and measured before the first step has exactly the shapes
+ * that the step will have. */
 void invar_chain_shapes(struct invar_chain *c, const struct invar_batch *b)
 {
     const int last = c->given->recipe->target.enabled ? INVAR_ROLE_T : INVAR_ROLE_Q;
@@ -63,6 +70,9 @@ void invar_chain_shapes(struct invar_chain *c, const struct invar_batch *b)
         set_role(c, b, (enum invar_role)role, NULL);
 }
 
+/* All views in one pass, since that makes products and convolutions as large as they can be; batch norms see views
+ * apart (options.groups of a plan), as two passes of two views would. Terms read outputs where the plans left them:
+ * until the next forward pass, or the backward pass, nothing else may run on these plans. */
 bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     double clock = invar_times_now();
@@ -115,6 +125,8 @@ bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, st
 
 /* ---- updating ---- */
 
+/* After the optimiser, so that the target follows the new parameters [R4]. Batch statistics are not averaged: the
+ * target network keeps its own, of its own forward passes. */
 static void update_target(const struct invar_chain *c)
 {
     for (int i = 0; i < INVAR_NET_COUNT; i++) {

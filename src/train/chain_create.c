@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+/* By way of text: an encoder is made of a section of a recipe, as it is when encoder.safetensors is read, so that
+ * there is one way to say what it is. */
 static struct invar_encoder *make_encoder(const struct invar_recipe *recipe, struct invar_shape input,
                                           struct invar_error *err)
 {
@@ -28,7 +30,8 @@ done:
     return encoder;
 }
 
-/* The encoder with what encoder.safetensors says about data and recipe. */
+/* The encoder with what encoder.safetensors says about data and recipe. Whoever embeds other data later has
+ * encoder.safetensors alone: how data are read and standardised goes with it. */
 static bool create_encoder(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_given *given = c->given;
@@ -64,6 +67,7 @@ static bool create_encoder(struct invar_chain *c, struct invar_error *err)
     return invar_options_write(invar_data_option_table, &data, 0, &c->encoder->source, err);
 }
 
+/* Maps that no pool has made a vector of are read by the next net as one, in C order. */
 static int64_t width_of(const struct invar_net *net)
 {
     struct invar_shape shape = invar_net_output(net);
@@ -91,6 +95,8 @@ static bool create_head(const struct invar_chain *c, struct invar_chain_net *n,
     return true;
 }
 
+/* The target network has no gradients and no optimiser: it follows. The predictor has no target: BYOL's asymmetry is
+ * the very thing that keeps it from collapse. */
 static bool create_weights(const struct invar_given *given, struct invar_chain_net *n, bool target,
                            struct invar_error *err)
 {
@@ -110,10 +116,11 @@ static bool create_weights(const struct invar_given *given, struct invar_chain_n
     return !target || n->target_weights;
 }
 
-/*
- * Heads run in float32 whatever the precision of the encoder: they are a percent of the work, and embeddings reach the
- * loss unrounded.
- */
+/* Heads run in float32 whatever the precision of the encoder: they are a percent of the work, and embeddings reach
+ * the loss unrounded. The heads' plans give the gradient of their input, which is the output of the net before; the
+ * encoder's only where a generator learns from it, as the first layer has the largest maps. repeat: two backward
+ * passes follow one forward pass, so the first may not overwrite what the forward pass kept. Running statistics are
+ * of global views alone: local ones are smaller, and the encoder will be used at the size of the global ones. */
 static bool create_plans(struct invar_chain *c, const struct invar_batch *b, int which, struct invar_error *err)
 {
     const struct invar_given *given = c->given;
@@ -161,6 +168,8 @@ static bool create_gradients(struct invar_chain *c, const struct invar_batch *b,
     return true;
 }
 
+/* Net after net, each as wide as the one before it gives. Local views share the encoder's weights, so they come as
+ * soon as these are there. */
 bool invar_chain_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_given *given = c->given;
@@ -196,6 +205,8 @@ void invar_chain_free(struct invar_chain *c)
     invar_encoder_free(c->encoder);
 }
 
+/* Another run's weights (`init`) replace the encoder's alone: heads begin anew, since they belong to the objective
+ * that they were trained for. */
 bool invar_chain_initialise(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_recipe *recipe = c->given->recipe;

@@ -14,6 +14,8 @@ static int64_t local_rows(const struct invar_batch *b)
     return b->rows - b->global_rows;
 }
 
+/* Not every encoder takes every size (a pool may run out of pixels); what fails is a matter of views.local_size, and
+ * the message says so, except that memory is memory. */
 static bool create_net(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_recipe *r = c->given->recipe;
@@ -36,6 +38,7 @@ static bool create_net(struct invar_chain *c, struct invar_error *err)
                            r->encoder->name, (long long)r->views.local_size, own.message);
 }
 
+/* No input gradient: local views are not perturbed. The plan counts its own batch statistics, in groups of one view. */
 bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_plan_options o = {
@@ -69,7 +72,8 @@ void invar_local_free(struct invar_chain *c)
     invar_device_free(c->given->device, c->local.joined);
 }
 
-/* rows of an output to their place among those of all views */
+/* rows of an output to their place among those of all views. Copied, because each plan writes where its own memory was
+ * laid out; outputs are vectors, and small beside maps. */
 static void join(const struct invar_chain *c, const float *output, int64_t first, int64_t rows)
 {
     const int64_t width = c->nets[INVAR_NET_ENCODER].width;
@@ -97,6 +101,8 @@ bool invar_local_forward(const struct invar_chain *c, const struct invar_batch *
     return true;
 }
 
+/* A vector of its own, then added, because a plan writes its gradients and does not add to them: where there are no
+ * local views, nothing has to be set to 0 first. */
 bool invar_local_backward(const struct invar_chain *c, const struct invar_batch *b, const float *output_gradient,
                           struct invar_error *err)
 {

@@ -4,6 +4,8 @@
 
 #include "invar/expert/dense.h"
 
+/* Scalars of the step (rate, clip factor, whether to go at all) lie on the device beside the optimiser, so that an
+ * update reads them there and nothing has to come back to the host in between. */
 bool invar_chain_net_optimise(struct invar_chain_net *n, const struct invar_optimiser_spec *spec, const void *options,
                               struct invar_error *err)
 {
@@ -13,6 +15,8 @@ bool invar_chain_net_optimise(struct invar_chain_net *n, const struct invar_opti
     return n->scalars != NULL;
 }
 
+/* Plans before the weights that they are made for, and these before their net. Any part may be missing: this is also
+ * the way out of a creation that failed. */
 void invar_chain_net_free(struct invar_chain_net *n)
 {
     struct invar_device *device = n->weights ? n->weights->device : NULL;
@@ -53,6 +57,8 @@ void invar_chain_net_forget(const struct invar_chain_net *n)
         invar_device_fill(n->weights->device, n->buffers[b], n->net->trained_count, 0);
 }
 
+/* On the host and by the number of the net, so that initial weights are the same on every device, and the encoder's
+ * do not depend on which heads a recipe has. */
 bool invar_chain_net_initialise(const struct invar_chain_net *n, int which, uint64_t seed, struct invar_error *err)
 {
     if (!n->net)
@@ -73,6 +79,9 @@ bool invar_chain_net_initialise(const struct invar_chain_net *n, int which, uint
     return ok;
 }
 
+/* The factor of the clip is a number on the device and multiplies the gradient there, whether the norm is above the
+ * limit or not: a branch would have to wait for the norm. `decide` reads all slots that are filled so far, which is
+ * why the norm of the whole net comes before the first update of any. */
 void invar_chain_net_step(const struct invar_chain_net *n, const struct invar_clock *k,
                           const struct invar_ledger *ledger, double rate, double clip, const double *squares)
 {

@@ -20,7 +20,9 @@ void invar_checkpoint_name(char *out, size_t size, int64_t step)
     snprintf(out, size, "checkpoint-%08lld.safetensors", (long long)step);
 }
 
-/* The step in the name of a checkpoint, or -1. */
+/* The step in the name of a checkpoint, or -1. A name is made again from the step and compared, so that
+ * "checkpoint-1.safetensors" or one with spaces, which sscanf would take, is nobody's checkpoint and is never
+ * removed. */
 static int64_t step_of(const char *name)
 {
     char expected[64];
@@ -37,7 +39,8 @@ static bool cannot_list(const struct invar_trainer *t, int reason, struct invar_
     return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder.path, strerror(reason));
 }
 
-/* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. */
+/* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. By name and not by
+ * time: times are changed by copying. */
 static bool newest_below(const struct invar_trainer *t, int64_t below, int64_t *newest, struct invar_error *err)
 {
     const struct dirent *entry;
@@ -62,6 +65,8 @@ struct staging {
     float *parameters, *statistics;
 };
 
+/* One net at a time passes through host memory: for large encoders all of them together would double what a run
+ * takes. */
 static bool staging_create(struct staging *s, const struct invar_net *net, struct invar_error *err)
 {
     s->parameters = invar_alloc((size_t)net->trained_count, sizeof(float), err);
@@ -89,6 +94,8 @@ static bool store_weights(const struct invar_weights *w, const char *prefix, str
     return ok;
 }
 
+/* Only a net that was read whole is uploaded: a checkpoint that turns out to be torn in the middle leaves weights of
+ * two steps mixed, which is why `resume` begins anew where none is whole. */
 static bool restore_weights(struct invar_weights *w, const char *prefix, const struct invar_safetensors *file,
                             const char *path, struct invar_error *err)
 {
@@ -108,6 +115,8 @@ static void buffer_name(char *out, size_t size, const struct invar_chain_net *n,
     snprintf(out, size, "optimiser.%s.%d", n->name, b);
 }
 
+/* Buffers go as they are in memory, without names of parameters: they mean something to the same net and the same
+ * optimiser alone, which the recipe in the metadata guarantees. */
 static bool store_buffer(const struct invar_chain_net *n, int b, struct invar_safetensors *file,
                          struct invar_error *err)
 {
@@ -176,7 +185,8 @@ static bool restore_net(const struct invar_chain_net *n, const struct invar_safe
     return true;
 }
 
-/* What term i keeps, "term.NAME", as a vector of its evaluator; count 0 where it keeps nothing. */
+/* What term i keeps, "term.NAME", as a vector of its evaluator; count 0 where it keeps nothing. By name and not by
+ * number, since the order of terms in a recipe is a matter of taste. A recipe cannot have a term twice. */
 static float *state_of(const struct invar_trainer *t, int i, int64_t *count, char *name, size_t size)
 {
     snprintf(name, size, "term.%s", invar_objective_term(t->given.recipe->objective, i)->name);
@@ -231,6 +241,8 @@ static bool store_number(struct invar_safetensors *file, const char *key, int64_
     return invar_safetensors_set_metadata(file, key, text, err);
 }
 
+/* No time and no name of a host: two runs of one recipe on one machine have the same checkpoints byte by byte, which
+ * is how the tests compare them. */
 static bool store_metadata(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
 {
     return invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
@@ -247,7 +259,8 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
            store_number(file, "invar.warned_rank", t->reported.warned_rank, err);
 }
 
-/* Keeps this checkpoint and the good one before it; others are older, or damaged. */
+/* Keeps this checkpoint and the good one before it; others are older, or damaged. Two are kept because the newest may
+ * be the torn one: a disk that lies about having written shows only after power is lost. */
 static bool prune(const struct invar_trainer *t, int64_t before, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
@@ -271,6 +284,9 @@ static bool prune(const struct invar_trainer *t, int64_t before, struct invar_er
     return ok && (reason == 0 || cannot_list(t, reason, err));
 }
 
+/* Weights are looked at first: a checkpoint that is not finite would push out the last good one. What reports a step
+ * reaches the disk before (before_checkpoint): metrics that lag behind the checkpoint would have a hole after a
+ * crash, while lines of steps behind the checkpoint are cut when the run goes on. */
 bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_safetensors *file = NULL;
@@ -344,7 +360,8 @@ static bool write_generator(struct invar_trainer *t, struct invar_error *err)
     return ok;
 }
 
-/* A run that ended before there was such a file has the weights in its last checkpoint. */
+/* A run that ended before there was such a file has the weights in its last checkpoint. Older versions did not write
+ * it. */
 static bool find_projector(const struct invar_trainer *t, bool *missing, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
@@ -364,6 +381,8 @@ static bool prune_again(const struct invar_trainer *t, struct invar_error *err)
     return t->folder.saved != t->clock.step || (newest_below(t, t->clock.step, &before, err) && prune(t, before, err));
 }
 
+/* Each file is written whole and renamed; encoder.safetensors is what makes a run finished, so everything that
+ * belongs to a finished run has to be there before it. */
 bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
     /* A run of another length than before may have been stopped between its last checkpoint and its files. */
@@ -395,6 +414,8 @@ static int64_t read_number(const struct invar_safetensors *file, const char *key
     return text ? strtoll(text, NULL, 10) : -1;
 }
 
+/* The step inside must be the one that the name says: a copied file under another name would make the run repeat, or
+ * skip, steps. */
 static bool restore(struct invar_trainer *t, const struct invar_safetensors *file, const char *path, int64_t step,
                     struct invar_error *err)
 {
@@ -411,7 +432,8 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
     return true;
 }
 
-/* A run goes on over the data that it was begun with, wherever they lie now. */
+/* A run goes on over the data that it was begun with, wherever they lie now. An identity is of what the files hold,
+ * not of where they lie, so data may be moved. Going on with others is allowed, but only on purpose. */
 static bool check_identity(const struct invar_trainer *t, const struct invar_safetensors *file, bool moved,
                            struct invar_error *err)
 {
@@ -433,7 +455,9 @@ static bool check_identity(const struct invar_trainer *t, const struct invar_saf
                            t->folder.path, info->source, difference);
 }
 
-/* What is no damage of the checkpoint but asked for otherwise: other data, another length. */
+/* What is no damage of the checkpoint but asked for otherwise: other data, another length. Errors here end the
+ * resumption, whereas damage falls back to the checkpoint before: the older one was written under the same settings,
+ * and would only hide the question. */
 static bool admit(struct invar_trainer *t, const struct invar_safetensors *file, const char *path, int64_t step,
                   struct invar_error *err)
 {
@@ -448,7 +472,9 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
     return check_identity(t, file, place, err) && invar_length_restore(&t->clock, file, step, length, err);
 }
 
-/* This machine is none of those that the list of a checkpoint names; a list without processors knows nothing. */
+/* This machine is none of those that the list of a checkpoint names; a list without processors knows nothing. Texts
+ * are compared where the list of machines is a text: every machine is written by one function, so equal machines are
+ * equal bytes. */
 static bool is_other_machine(const struct invar_trainer *t, const struct invar_safetensors *file,
                              struct invar_text *now)
 {
@@ -493,6 +519,8 @@ static void warn_of_changes(const struct invar_trainer *t, const struct invar_sa
                   device ? device : "?");
 }
 
+/* From the newest back to the first that is whole. Only damage (FORMAT) may fall back: a disk error on the newest
+ * would otherwise throw away steps without a word. */
 bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_error *err)
 {
     char name[64], path[INVAR_PATH_SIZE];

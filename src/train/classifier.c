@@ -7,7 +7,8 @@
 
 #include <math.h>
 
-/* Its objective: the cross-entropy of the views' logits. */
+/* Its objective: the cross-entropy of the views' logits. From text, as a recipe would have it: the same term, options
+ * and checks as a supervised baseline has. */
 static bool create_objective(struct invar_online_classifier *c, struct invar_error *err)
 {
     static const char text[] = "cross_entropy: {}\n";
@@ -18,6 +19,8 @@ static bool create_objective(struct invar_online_classifier *c, struct invar_err
     return c->objective != NULL;
 }
 
+/* One linear layer with a bias and plain SGD, so that its accuracy says something of h and not of the classifier. In
+ * float32, as the heads. */
 static bool create_net(struct invar_online_classifier *c, const struct invar_chain *chain, const struct invar_batch *b,
                        int classes, struct invar_error *err)
 {
@@ -47,6 +50,7 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
     return n->buffers[0] && n->output_gradient && c->logits;
 }
 
+/* Data that are assumed, as of a dry run without its files, have no classes to count. */
 bool invar_classifier_create(struct invar_online_classifier *c, const struct invar_chain *chain,
                              const struct invar_batch *b, struct invar_error *err)
 {
@@ -98,6 +102,8 @@ static void set_views(const struct invar_online_classifier *c, const struct inva
     }
 }
 
+/* `squares`, the norm of the chain's gradients, decides with the ledger whether to go: the classifier must not learn
+ * from a forward pass that the encoder has been kept from learning of. */
 bool invar_classifier_step(struct invar_online_classifier *c, const struct invar_chain *chain,
                            const struct invar_batch *b, const struct invar_clock *k, struct invar_ledger *ledger,
                            struct invar_error *err)
@@ -125,6 +131,8 @@ bool invar_classifier_settle(struct invar_online_classifier *c, struct invar_err
     return !c->net.net || invar_evaluator_settle(c->evaluator, &c->loss, NULL, err);
 }
 
+/* Reads logits back, which waits for the device: only at logged steps, and after the ledger has been read, so that it
+ * costs a copy and no second wait. */
 double invar_classifier_top1(const struct invar_online_classifier *c, const struct invar_batch *b)
 {
     const struct invar_chain_net *n = &c->net;

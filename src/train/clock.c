@@ -20,12 +20,16 @@ void invar_times_lap(struct invar_times *times, enum invar_work work, double *si
     *since = now;
 }
 
+/* Once a step and not where they are used: rate and momentum of a step must be the same in every net, in metrics and
+ * in a checkpoint. */
 void invar_clock_set(struct invar_clock *c)
 {
     c->rate = invar_length_rate(c);
     c->momentum = c->given->recipe->target.enabled ? invar_length_momentum(c) : 0;
 }
 
+/* A peak of 0 would divide 0 by 0; then the shape of the schedule is not to be had from the rate, and the share is
+ * whole. */
 double invar_clock_share(const struct invar_clock *c, double peak)
 {
     return c->peak > 0 ? peak * (c->rate / c->peak) : peak;

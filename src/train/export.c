@@ -2,7 +2,8 @@
 /* The present weights of a run on the host, for whoever looks at them, or changes them, before it has ended. */
 #include "train/trainer.h"
 
-/* As it was built: its width may have been left to the terms. Whole, or NULL. */
+/* As it was built: its width may have been left to the terms. Whole, or NULL. A net of its own: the trainer's has its
+ * weights on the device, and this one is for whoever computes elsewhere. */
 static struct invar_head *create_head(const struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_chain_net *n = &t->chain.nets[INVAR_NET_PROJECTOR];
@@ -42,6 +43,8 @@ bool invar_trainer_present(struct invar_trainer *t, struct invar_encoder **encod
     return true;
 }
 
+/* Buffers of the optimiser stay: they belong to the path that training took, which a caller who changes weights goes
+ * on along. */
 void invar_trainer_replace(struct invar_trainer *t)
 {
     const struct invar_chain_net *nets = t->chain.nets;

@@ -30,7 +30,9 @@ static bool is_leftover(const char *name)
     return strstr(name, ".tmp-") != NULL;
 }
 
-/* *empty: nothing but leftovers; a folder that does not exist is empty. */
+/* *empty: nothing but leftovers; a folder that does not exist is empty. A folder with leftovers alone counts as empty
+ * for a run that resumes (it was killed before its first file), and as used for one that begins: nobody knows whose
+ * they are. */
 static bool look(const struct invar_folder *f, bool *empty, bool *leftovers, struct invar_error *err)
 {
     struct stat status;
@@ -64,7 +66,8 @@ static size_t line_length(const char *text)
     return strcspn(text, "\n");
 }
 
-/* Whether both lines are of one key (`key: `) of a section. */
+/* Whether both lines are of one key (`key: `) of a section. By text: recipes are written by one function in one
+ * order, every option with its value, so that equal settings are equal lines. */
 static bool both_are(const char *there, const char *here, const char *key)
 {
     const size_t length = strlen(key);
@@ -86,6 +89,7 @@ static bool may_differ(const char *section, const char *there, const char *here,
     return of_length || of_place;
 }
 
+/* The first other line is enough: whoever resumes with other settings has usually changed one. */
 static bool compare(const struct invar_folder *f, const char *there, bool *length, bool *place, struct invar_error *err)
 {
     const char *here = f->recipe.data, *section = "";
@@ -128,6 +132,8 @@ bool invar_folder_compare(const struct invar_folder *f, const char *there, bool 
 
 /* Two processes in one folder would overwrite each other's checkpoints. The lock goes with the process, however it
    ends; a file system without locks does without. */
+/* The folder itself is locked, not a file in it: nothing is left behind, and nothing can be copied along with the
+ * run. Network file systems without flock answer other than EWOULDBLOCK, and are believed. */
 static bool hold(struct invar_folder *f, struct invar_error *err)
 {
     if (f->lock >= 0)
@@ -157,6 +163,7 @@ static const char *steps_line(const struct invar_folder *f, char out[64])
     return out;
 }
 
+/* Nothing is changed here: a refused run, or a dry one, must leave the folder of another as it was. */
 bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
@@ -189,6 +196,7 @@ bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_err
     return ok && hold(f, err);
 }
 
+/* Only while the folder is held, so that they are of a dead process. */
 static void remove_leftovers(const struct invar_folder *f)
 {
     char path[INVAR_PATH_SIZE];

@@ -6,7 +6,8 @@
 #include "invar/memory.h"
 #include "invar/train.h"
 
-/* What a step's time goes to, in the order of the step. */
+/* What a step's time goes to, in the order of the step. A slow run is slow in one of these, and each has another
+ * remedy. */
 enum invar_work {
     INVAR_WORK_DATA,
     INVAR_WORK_VIEWS,

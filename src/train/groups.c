@@ -4,7 +4,9 @@
 
 #define WARN_ABOVE 0.01
 
-/* The chance that all samples of a batch, drawn without replacement, are of one group. */
+/* The chance that all samples of a batch, drawn without replacement, are of one group. Hypergeometric, group by
+ * group: product of (n_g - i) / (n - i). Groups of batch size or more alone can fill a batch. A batch of one group
+ * gives the contrast between groups nothing to contrast, and its gradient is 0. */
 static bool chance_of_one_group(const struct invar_batch *b, double *chance, struct invar_error *err)
 {
     const int64_t count = invar_dataset_info(b->given->dataset)->count[INVAR_TRAIN];
@@ -30,6 +32,7 @@ static bool chance_of_one_group(const struct invar_batch *b, double *chance, str
     return true;
 }
 
+/* Above a half the run would mostly stand still: that is refused; a hundredth is worth a word. */
 bool invar_groups_create(struct invar_batch *b, struct invar_error *err)
 {
     const char *column = b->given->recipe->data.group;

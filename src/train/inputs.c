@@ -14,6 +14,7 @@ struct invar_shape invar_trainer_view_shape(const struct invar_trainer *t, int v
     return invar_net_input(view < t->batch.global_views ? t->chain.nets[INVAR_NET_ENCODER].net : t->chain.local.net);
 }
 
+/* By the recipe and not by comparing: a perturbation may be 0 for a sample. */
 bool invar_trainer_view_perturbed(const struct invar_trainer *t, int view)
 {
     const struct invar_int_list *views = &t->given.recipe->adversary.views;
@@ -24,7 +25,8 @@ bool invar_trainer_view_perturbed(const struct invar_trainer *t, int view)
     return false;
 }
 
-/* Where a view begins in the input of a batch, and how many numbers of it are a sample. */
+/* Where a view begins in the input of a batch, and how many numbers of it are a sample. Global views come first and
+ * are larger; local ones follow, so the place of a local view counts both sizes. */
 static int64_t place(const struct invar_trainer *t, int view, int64_t *size)
 {
     const struct invar_shape shape = invar_trainer_view_shape(t, view);
@@ -34,6 +36,7 @@ static int64_t place(const struct invar_trainer *t, int view, int64_t *size)
     return before * t->batch.size * t->batch.global_size + (view - before) * t->batch.size * *size;
 }
 
+/* The clean view is made anew, since a batch holds it only where a term reads it. */
 bool invar_trainer_view(struct invar_trainer *t, int view, bool perturbed, int64_t count, float *out,
                         struct invar_error *err)
 {

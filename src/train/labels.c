@@ -2,6 +2,8 @@
 /* Labels of a batch, which a supervised baseline and the online classifier read. */
 #include "train/batch.h"
 
+/* A supervised term reads one column of z a class, so classes are bounded by its width; the online classifier makes
+ * its own layer and is bounded by nothing. */
 bool invar_labels_create(struct invar_batch *b, int64_t width, bool classified, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(b->given->dataset);

@@ -44,6 +44,7 @@ static bool decays(const struct lars_options *o, const struct invar_segment *s)
     return o->weight_decay > 0 && !(s->one_dimensional && o->exclude_1d_from_decay);
 }
 
+/* The ratio is a parameter's own, so every parameter is a segment; its two norms are sums on the device. */
 static enum invar_segment_cut cut(const void *options)
 {
     (void)options;
@@ -64,6 +65,8 @@ static double limited(const struct lars_options *o, double ratio, double lr)
     return !o->clip ? ratio : lr > 0 && ratio < lr ? ratio / lr : 1;
 }
 
+/* A parameter that is all 0, or that has no gradient, has no direction to scale by: the ratio is 1, so that biases
+ * that begin at 0 can leave it. */
 static double ratio_of(const struct invar_update *u, int segment)
 {
     const struct lars_options *o = u->options;

@@ -8,7 +8,9 @@
 #include <math.h>
 #include <string.h>
 
-/* Length of "layer3" in "layer3.0.conv1.weight"; 0 where there is no such part, as in "conv1.weight". */
+/* Length of "layer3" in "layer3.0.conv1.weight"; 0 where there is no such part, as in "conv1.weight". Stages are told
+ * by torchvision's names, which encoders of this library keep, so that nothing has to be declared twice. The stem
+ * ("conv1.weight", one dot) has no stage of its own and goes with the first. */
 static size_t stage_name(const char *name)
 {
     const char *dot = strchr(name, '.');
@@ -35,6 +37,7 @@ int invar_net_stages(const struct invar_net *net, int *stage)
     return net->parameter_count ? at + 1 : 0;
 }
 
+/* Stages count from the output: the last has decay^1; heads, which are new, have the rate itself. */
 bool invar_layers_create(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_net *net = c->nets[INVAR_NET_ENCODER].net;
@@ -66,6 +69,7 @@ void invar_layers_free(struct invar_chain *c)
     invar_device_free(c->given->device, c->layers.before);
 }
 
+/* A copy by lerp with m = 0: the device has no other that both ends lie on. */
 void invar_layers_keep(const struct invar_chain *c)
 {
     const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];

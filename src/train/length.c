@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* From `from` to `to`; exactly `to` where both agree, and from the end of the line on. */
+/* From `from` to `to`; exactly `to` where both agree, and from the end of the line on. Where a run near its end is
+ * given more epochs, its cosine leaps from nearly 0 back up, and the loss would leap with it: a line leads there
+ * instead. */
 static double go_over(const struct invar_clock *c, double from, double to)
 {
     const struct invar_joined *j = &c->joined;
@@ -22,6 +24,7 @@ static double go_over(const struct invar_clock *c, double from, double to)
     return to + (from - to) * (1 - (double)done / (double)j->steps);
 }
 
+/* By epoch: the rate of the epoch's first step stays, as the schedulers of peers that step once an epoch have it. */
 static double planned_rate(const struct invar_clock *c)
 {
     const struct invar_training_options *o = &c->given->recipe->training;
@@ -54,6 +57,7 @@ void invar_length_join(struct invar_clock *c, double rate, double momentum)
     c->joined = (struct invar_joined){c->step, tenth > 0 ? tenth : 1, rate, momentum};
 }
 
+/* 17 digits bring every double back to the same bits, which the resumed run needs. */
 static bool store_real(struct invar_safetensors *file, const char *key, double value, struct invar_error *err)
 {
     NUMBERS_HAVE_POINTS();
@@ -84,6 +88,8 @@ static bool read_real(const struct invar_safetensors *file, const char *key, dou
     return text != NULL;
 }
 
+/* A shorter length is refused only below the steps done. What a checkpoint says (next_rate) is where the line begins:
+ * the recipe of before is not there to be asked. */
 bool invar_length_restore(struct invar_clock *c, const struct invar_safetensors *file, int64_t step,
                           bool recipe_differs, struct invar_error *err)
 {

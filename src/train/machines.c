@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The list is taken whole where it looks like one: it was written here, under the checksum of the checkpoint. */
 bool invar_machines_restore(struct invar_folder *f, const struct invar_safetensors *file, struct invar_error *err)
 {
     const char *before = invar_safetensors_metadata(file, "invar.machine");
@@ -21,6 +22,7 @@ bool invar_machines_restore(struct invar_folder *f, const struct invar_safetenso
     return invar_text_printf(&f->machines, err, "[{\"threads\": %lld}]", threads ? strtoll(threads, NULL, 10) : 1);
 }
 
+/* Before the first step, so that a checkpoint never holds a step of a machine that it does not name. */
 bool invar_machines_join(struct invar_folder *f, struct invar_error *err)
 {
     const enum invar_precision precision = (enum invar_precision)f->given->recipe->training.precision;

@@ -7,13 +7,15 @@
 
 #include <math.h>
 
+/* Metrics past the room are dropped: a run must not end over a number more or less in its log. */
 static void add(struct invar_record *record, const char *name, double value)
 {
     if (record->count < INVAR_MAX_METRICS)
         record->metric[record->count++] = (struct invar_metric){name, value};
 }
 
-/* The same under a name made here, kept in the slot of the metric. */
+/* The same under a name made here, kept in the slot of the metric. Names live as long as the trainer, since a record
+ * is handed on by reference and read until the next step. */
 static void add_named(struct invar_trainer *t, struct invar_record *record, const char *term, const char *part,
                       double value)
 {
@@ -23,6 +25,7 @@ static void add_named(struct invar_trainer *t, struct invar_record *record, cons
     add(record, name, value);
 }
 
+/* The loss of a single term is the loss; parts are told all the same. */
 static void add_terms(struct invar_trainer *t, struct invar_record *record)
 {
     int count = invar_objective_count(t->given.recipe->objective);
@@ -36,6 +39,8 @@ static void add_terms(struct invar_trainer *t, struct invar_record *record)
     }
 }
 
+/* Once a run, not once a process: the flags are in checkpoints, so that a resumed run has the same log. A NaN is not
+ * below any limit and is another sentence's business. */
 static void warn_once(struct invar_trainer *t, bool *warned, const char *what, double value, const char *option,
                       double limit)
 {
@@ -60,7 +65,9 @@ static bool add_entropy(struct invar_trainer *t, struct invar_record *record, co
     return true;
 }
 
-/* What grows while a network learns: information and directions, in z and in h; and how near views of a sample are. */
+/* What grows while a network learns: information and directions, in z and in h; and how near views of a sample are.
+ * Both of z and of h: objectives act on z, and h is what users keep; where z collapses onto a few directions while h
+ * does not, it was the projector, and h may still be good. */
 static bool add_information(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
     const struct invar_matrix *z = t->chain.embeddings.by[INVAR_ROLE_Z], *h = t->chain.embeddings.by[INVAR_ROLE_H];
@@ -102,7 +109,8 @@ static bool add_measurements(struct invar_trainer *t, struct invar_record *recor
     return !all || add_information(t, record, err);
 }
 
-/* The rate of the last window of logged steps; the first step of a process, which makes primitives, is left out. */
+/* The rate of the last window of logged steps; the first step of a process, which makes primitives, is left out.
+ * Measuring between logged steps averages over steps with and without measurements as they come. */
 static void measure_rate(struct invar_trainer *t, bool logged)
 {
     double now = invar_times_now();
@@ -119,6 +127,7 @@ static void measure_rate(struct invar_trainer *t, bool logged)
     }
 }
 
+/* Ranks and entropies take singular values of z and h, which is why measurements have an interval of their own. */
 bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
     const struct invar_training_options *o = &t->given.recipe->training;

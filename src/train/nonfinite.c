@@ -4,11 +4,13 @@
 
 #include <math.h>
 
-/* In the order in which a forward pass goes through them. */
+/* In the order in which a forward pass goes through them. The numbers of the nets are those of checkpoints and cannot
+ * follow the flow of data. */
 static const int order[INVAR_NET_ALL] = {INVAR_NET_GENERATOR, INVAR_NET_ENCODER, INVAR_NET_PROJECTOR,
                                          INVAR_NET_PREDICTOR, INVAR_NET_CLASSIFIER};
 
-/* The ledger of the step is used up. */
+/* The ledger of the step is used up. A sum of squares is NaN or Inf exactly where an element is, or where it
+ * overflows, which is no better. One wait a tensor: nothing is in a hurry once a run has failed. */
 static bool all_finite(struct invar_trainer *t, const float *x, int64_t count)
 {
     invar_ledger_clear(&t->ledger);
@@ -18,7 +20,9 @@ static bool all_finite(struct invar_trainer *t, const float *x, int64_t count)
     return isfinite(invar_ledger_value(&t->ledger, slot));
 }
 
-/* The first layer of a forward pass, in the order of computation. */
+/* The first layer of a forward pass, in the order of computation. A plan still holds the activations of its last
+ * pass, so that the origin is found without computing anything again; the first in the order of computation is the
+ * cause, all behind it are consequences. */
 static const char *find_layer(struct invar_trainer *t, const char **net, bool target)
 {
     for (int k = 0; k < INVAR_NET_ALL; k++) {
@@ -64,7 +68,9 @@ static const char *find_weight(struct invar_trainer *t, const char **net, bool s
     return NULL;
 }
 
-/* "; the first ... is layer1.0.bn1 of the encoder", or nothing where all is finite. */
+/* "; the first ... is layer1.0.bn1 of the encoder", or nothing where all is finite. Parameters first: with one of
+ * them gone every layer is, and the layer would be blamed. Running statistics last: training writes and never reads
+ * them, so they are not the cause. */
 static void describe_origin(struct invar_trainer *t, char *out, size_t size)
 {
     const char *net = NULL, *name, *what;
@@ -85,6 +91,7 @@ static void describe_origin(struct invar_trainer *t, char *out, size_t size)
     snprintf(out, size, "; the first %s that is not finite is %s of the %s", what, name, net);
 }
 
+/* The number of the step counts from 1, as in metrics.jsonl: it has not been counted yet. */
 bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct invar_error *err)
 {
     char origin[256], name[64], kept[INVAR_PATH_SIZE + 128];

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LISTED(name) &invar_optimiser_##name,
+/* From the same list as the declarations, so an optimiser that is declared is also found. */
 static const struct invar_optimiser_spec *const optimisers[] = {INVAR_OPTIMISERS(LISTED) NULL};
 
 const struct invar_optimiser_spec *const *invar_optimiser_list(void)
@@ -32,6 +33,9 @@ const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct
     return NULL;
 }
 
+/* Statistics lie in a vector of their own, so skipping them never breaks a stretch. BY_KIND joins neighbours that are
+ * updated alike: in a ResNet-18, 60 parameters are 40 such stretches, and every stretch is a piece of work to hand
+ * out. */
 bool invar_segment_next(const struct invar_net *net, enum invar_segment_cut cut, int *cursor, struct invar_segment *out)
 {
     int i = *cursor;
@@ -60,6 +64,7 @@ bool invar_segment_next(const struct invar_net *net, enum invar_segment_cut cut,
     return found;
 }
 
+/* Everything that is the same in every step is laid out once; a step passes a pointer to its scalars. */
 struct invar_optimiser {
     const struct invar_optimiser_spec *spec;
     struct invar_device *device;
@@ -81,6 +86,8 @@ static int count_segments(const struct invar_net *net, enum invar_segment_cut cu
     return count;
 }
 
+/* Two norms a segment, of the parameter and of what the step would follow; one slot more, since a net without
+ * parameters still asks for memory. */
 static bool make_norms(struct invar_optimiser *o, struct invar_error *err)
 {
     struct invar_update *u = &o->update;
@@ -134,6 +141,8 @@ void invar_optimiser_free(struct invar_optimiser *o)
     invar_free(o);
 }
 
+/* What depends on the number of the step is made here, in double on the host, and travels as four numbers: kernels
+ * know no step and need no pow. GO and CLIP are 1 until the device decides otherwise. */
 void invar_optimiser_scalars(const struct invar_optimiser *o, double rate, int64_t step, double *scalars)
 {
     for (int i = 0; i < INVAR_SCALAR_COUNT; i++)
@@ -143,6 +152,8 @@ void invar_optimiser_scalars(const struct invar_optimiser *o, double rate, int64
         o->spec->scalars(o->update.options, rate, step, scalars + INVAR_SCALAR_OWN);
 }
 
+/* Norms first, of all segments in one call: a device that computes elsewhere is called twice a net, not twice a
+ * parameter. */
 void invar_optimiser_update(struct invar_optimiser *o, const double *scalars)
 {
     o->update.scalars = scalars;

@@ -13,6 +13,7 @@ static struct invar_matrix inputs(const struct invar_batch *b, float *data)
     return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = b->size, .cols = b->global_size, .data = data};
 }
 
+/* On a planning device nothing has memory, but shapes are there: terms check themselves by shape. */
 bool invar_plain_create(struct invar_batch *b, struct invar_error *err)
 {
     const bool planning = invar_device_is_planning(b->given->device);
@@ -42,6 +43,7 @@ void invar_plain_free(struct invar_batch *b)
     invar_device_free(b->given->device, b->mask);
 }
 
+/* The plain input costs a second pass over the samples on the host, so it is made only where a term reads it. */
 bool invar_plain_fill(struct invar_batch *b, struct invar_error *err)
 {
     const size_t bytes = (size_t)(b->size * b->global_size) * sizeof(float);

@@ -37,6 +37,8 @@ static bool no_such_recipe(const char *name, struct invar_error *err)
                            name, near ? "; the nearest is " : "", near ? near : "");
 }
 
+/* A shipped name wins over a file of that name: `invar pretrain simclr-table` means the same in every folder; a path
+ * says ./simclr-table. */
 static struct invar_node *read_document(const char *name_or_path, struct invar_error *err)
 {
     const struct invar_recipe_name *shipped = find_shipped(name_or_path);
@@ -52,6 +54,7 @@ static struct invar_node *read_document(const char *name_or_path, struct invar_e
 
 /* ---- sections ---- */
 
+/* A section that is missing is one that has its defaults: recipes say what differs. */
 static bool read_section(const struct invar_node *root, const char *name, const struct invar_option *table,
                          void *object, struct invar_error *err)
 {
@@ -59,7 +62,8 @@ static bool read_section(const struct invar_node *root, const char *name, const 
     return invar_options_read(table, object, invar_node_get(root, name), name, NULL, err);
 }
 
-/* A head that the recipe does not mention is the identity, whatever the defaults of the table. */
+/* A head that the recipe does not mention is the identity, whatever the defaults of the table. "projector: {}" and no
+ * projector are the same: a head is asked for by saying something of it. */
 static bool read_head(const struct invar_node *root, const char *name, struct invar_head_options *head,
                       struct invar_error *err)
 {
@@ -72,7 +76,8 @@ static bool read_head(const struct invar_node *root, const char *name, struct in
     return true;
 }
 
-/* The kind of a section, or fallback; NULL with err where there is neither. */
+/* The kind of a section, or fallback; NULL with err where there is neither. An encoder has no default kind, as there
+ * is none that suits images, tables and sounds; an optimiser has. */
 static const char *section_kind(const struct invar_node *root, const struct invar_node *section, const char *name,
                                 const char *fallback, struct invar_error *err)
 {
@@ -100,6 +105,8 @@ static bool read_encoder(const struct invar_node *root, struct invar_recipe *rec
     return invar_options_read(recipe->encoder->options, recipe->encoder_options, section, "encoder", only_kind, err);
 }
 
+/* Rate and options are read in one go against both tables, so that a mistyped key is compared with all keys that
+ * could have been meant; then they go their ways. */
 static bool read_optimiser(const struct invar_node *root, struct invar_recipe *recipe, struct invar_error *err)
 {
     const struct invar_node *section = invar_node_get(root, "optimiser");
@@ -136,7 +143,8 @@ static bool read_terms(const struct invar_node *root, struct invar_recipe *recip
 
 /* ---- the whole ---- */
 
-/* "folder/relic-x.yaml" -> "relic-x" */
+/* "folder/relic-x.yaml" -> "relic-x". The name is written into results and files, so it must be the same wherever the
+ * recipe lies. */
 static void name_from_path(char *name, size_t size, const char *path)
 {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path, *dot = strrchr(base, '.');
@@ -159,6 +167,8 @@ static bool read_root(const struct invar_node *root, const char *name_or_path, s
     return true;
 }
 
+/* In the order of the resolved file. Rules that span sections come last, when every section is known to be good by
+ * itself: a message about two sections is no help where one of them is mistyped. */
 static bool read_all(const struct invar_node *root, const char *name_or_path, struct invar_recipe *recipe,
                      struct invar_error *err)
 {
@@ -197,6 +207,7 @@ struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *con
     return recipe;
 }
 
+/* Without overrides: resolved recipes of runs are whole. */
 struct invar_recipe *invar_recipe_parse(const char *text, const char *name, struct invar_error *err)
 {
     struct invar_node *root = invar_node_parse(text, strlen(text), name, err);

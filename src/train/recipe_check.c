@@ -14,12 +14,14 @@ static unsigned roles_of(const struct invar_recipe *recipe, int i)
     return invar_objective_term(recipe->objective, i)->roles(invar_objective_options(recipe->objective, i));
 }
 
+/* A term that reads the mixture compares view 0, which is mixed, with rows of view 1, which must be whole samples. */
 static bool mixes_first_alone(const struct invar_view_options *views)
 {
     const struct invar_real_list *mix = &views->mix;
     return mix->count > 1 && mix->value[0] > 0 && !(mix->value[1] > 0);
 }
 
+/* A mask that is always empty would make every target 0, and a term that is trained at nothing looks well. */
 static bool changes_columns(const struct invar_view_options *views)
 {
     bool any = false;
@@ -29,7 +31,8 @@ static bool changes_columns(const struct invar_view_options *views)
     return any;
 }
 
-/* Every role that a term reads must have a source. */
+/* Every role that a term reads must have a source. Each refusal names the key that would help, not the role: people
+ * write recipes, terms read roles. */
 static bool check_sources(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     for (int i = 0; i < invar_objective_count(recipe->objective); i++) {
@@ -137,7 +140,9 @@ static void present(struct invar_embeddings *in, enum invar_role role, int64_t r
         in->by[role][v] = (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = rows, .cols = width};
 }
 
-/* The terms' own checks, by shape: one view for a two-view term, a batch that is too small, ... */
+/* The terms' own checks, by shape: one view for a two-view term, a batch that is too small, ... With shapes alone:
+ * the recipe is checked before any data are opened, so that a mistake costs no minute of decoding. Where the encoder
+ * decides a width, any will do, as terms compare widths with one another. */
 static bool check_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     static const int64_t some_group = 0; /* ids are looked at only with data */
@@ -169,6 +174,7 @@ static bool check_terms(const struct invar_recipe *recipe, const char *origin, s
 
 /* ---- the adversary ---- */
 
+/* Whole names: "relic" must not find "relic_x". */
 static bool names_term(const char *list, const char *name)
 {
     const size_t length = strlen(name);
@@ -196,6 +202,7 @@ bool invar_recipe_ascends(const struct invar_recipe *recipe, int i)
     return !list[0] || names_term(list, invar_objective_term(recipe->objective, i)->name);
 }
 
+/* A term of weight 0 is measured and does not train, so the generator gets nothing from it. */
 static bool reads_perturbed(const struct invar_recipe *recipe, int i)
 {
     const struct invar_term_spec *term = invar_objective_term(recipe->objective, i);
@@ -208,6 +215,8 @@ static bool reads_perturbed(const struct invar_recipe *recipe, int i)
     return false;
 }
 
+/* With one backward pass the gradient at the input is that of all terms; only where none is to be left out is that
+ * the generator's too, turned round. */
 bool invar_recipe_ascends_apart(const struct invar_recipe *recipe)
 {
     for (int i = 0; i < invar_objective_count(recipe->objective); i++)
@@ -216,6 +225,7 @@ bool invar_recipe_ascends_apart(const struct invar_recipe *recipe)
     return false;
 }
 
+/* Local views have another size, which the generator, made for one, cannot take. */
 static bool check_perturbed_views(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     const struct invar_int_list *views = &recipe->adversary.views;
@@ -237,6 +247,7 @@ static bool check_perturbed_views(const struct invar_recipe *recipe, const char 
                                                origin);
 }
 
+/* Zero terms would train the generator at nothing and the run would look like one with an adversary. */
 static bool check_ascended_terms(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     const char *list = recipe->adversary.terms;
@@ -262,6 +273,7 @@ static bool check_ascended_terms(const struct invar_recipe *recipe, const char *
                                            origin, list[0] ? " of adversary.terms" : "");
 }
 
+/* Which generator suits is known with the data; that the name is one of them is known here. */
 static bool check_adversary(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     static const struct invar_shape some_shape = {.rank = 1, .channels = 1, .height = 1, .width = 1};
@@ -291,6 +303,8 @@ static bool check_views(const struct invar_recipe *recipe, const char *origin, s
            invar_error_set(err, own.code, "%s: %s", origin, own.message);
 }
 
+/* Rounded as the trainer rounds it, or the two would disagree at the edge. With 0 steps the length is not known yet
+ * (it follows from epochs and the data), and the trainer asks again. */
 bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total,
                                struct invar_error *err)
 {

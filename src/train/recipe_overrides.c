@@ -15,7 +15,8 @@ static bool table_has(const struct invar_option *table, const char *key)
     return false;
 }
 
-/* The value of the last "SECTION.kind=VALUE" among the overrides, or NULL. */
+/* The value of the last "SECTION.kind=VALUE" among the overrides, or NULL. The last one counts, as for every
+ * override. */
 static const char *overridden_kind(const char *section, const char *const *overrides, int count)
 {
     char prefix[32];
@@ -51,6 +52,8 @@ static bool drop_options_of_old_kind(struct invar_node *root, const char *sectio
     return true;
 }
 
+/* Kinds first, whatever their place on the command line: options of the old kind must be gone before options of the
+ * new one are set, or a key that both have would be dropped with the old. */
 bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err)
 {
     static const char *const sections[] = {"encoder", "optimiser"};

@@ -6,6 +6,8 @@
 #include <string.h>
 
 #define ROOT(name) offsetof(struct invar_recipe, name)
+/* Every table is also documentation: `invar recipes schema`, the command line and messages are made of these lines,
+ * and a default is text because it is shown as it is written here. */
 const struct invar_option invar_recipe_root_table[] = {
     {"name", INVAR_OPTION_TEXT, ROOT(name), "", 0, 0, NULL, "what the recipe is called; default: the name of its file"},
     {"init", INVAR_OPTION_TEXT, ROOT(init), "", 0, 0, NULL,
@@ -14,6 +16,7 @@ const struct invar_option invar_recipe_root_table[] = {
 };
 
 #define TARGET(name) offsetof(struct invar_target_options, name)
+/* Defaults of momentum and schedule are BYOL's [R4]. */
 const struct invar_option invar_target_option_table[] = {
     {"enabled", INVAR_OPTION_BOOL, TARGET(enabled), "false", 0, 0, NULL,
      "keep a target network: encoder and projector, moving averages of the trained ones [R4]"},
@@ -27,6 +30,8 @@ const struct invar_option invar_target_option_table[] = {
 };
 
 #define ADVERSARY(name) offsetof(struct invar_adversary_options, name)
+/* eps is in units of the standardised input, so that one value means the same on images, tables and clips. The
+ * generator has a rate of its own because the two players need not learn equally fast. */
 const struct invar_option invar_adversary_option_table[] = {
     {"kind", INVAR_OPTION_TEXT, ADVERSARY(kind), "none", 0, 0, NULL,
      "none; noise: a random direction; auto: the generator that suits the input; or one of the kinds below"},
@@ -72,6 +77,8 @@ const struct invar_option invar_rate_option_table[] = {
 };
 
 #define TRAINING(name) offsetof(struct invar_training_options, name)
+/* The seed is 2^53 at most, since JSON and YAML readers elsewhere keep numbers as doubles. A batch has two samples
+ * at least: batch norms and every contrast need a second one. */
 const struct invar_option invar_training_option_table[] = {
     {"epochs", INVAR_OPTION_REAL, TRAINING(epochs), "10", 1e-6, 1e6, NULL,
      "passes over the training split; may be fractional"},
@@ -110,11 +117,13 @@ const struct invar_option invar_compute_option_table[] = {
     {0},
 };
 
+/* What is no key of the root; the reader refuses every other word there. */
 const char *const invar_recipe_sections[] = {
     "data",       "views", "encoder",   "projector", "predictor", "target", "adversary",
     "classifier", "terms", "optimiser", "training",  "device",    NULL,
 };
 
+/* Tables end with an empty line and have no counts that could be wrong. */
 static int table_length(const struct invar_option *table)
 {
     int n = 0;
@@ -123,6 +132,8 @@ static int table_length(const struct invar_option *table)
     return n;
 }
 
+/* One object of two structs, the second at a multiple of a cache line, which is aligned for whatever the options
+ * hold. */
 bool invar_rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
                                    struct invar_error *err)
 {

@@ -2,6 +2,7 @@
 /* The resolved recipe as YAML, and the documentation of every option. */
 #include "train/recipe.h"
 
+/* All options with their values, defaults too: a run repeats itself under a later version that has other defaults. */
 static bool write_section(const char *name, const char *kind, const struct invar_option *table, const void *object,
                           struct invar_text *out, struct invar_error *err)
 {
@@ -35,6 +36,8 @@ bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *ou
 
 /* ---- schema ---- */
 
+/* A schema for people: each line is made of the table that the reader uses, so that neither can know a key that the
+ * other does not. */
 static bool describe_section(const char *name, const char *help, const struct invar_option *table,
                              struct invar_text *out, struct invar_error *err)
 {

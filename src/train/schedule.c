@@ -6,6 +6,10 @@
 
 #define PI 3.14159265358979323846
 
+/* Step k of the warm-up has k / warmup_steps of the way, so that step 0 has start_ratio itself and the peak is
+ * reached where the cosine begins. The two ends of the cosine are weighted, not interpolated from the difference:
+ * with final_ratio 0 the last rate is exactly 0, and with final_ratio 1 the rate does not know the length of the run.
+ */
 double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int64_t total_steps, double start_ratio,
                            double final_ratio)
 {
@@ -20,6 +24,7 @@ double invar_schedule_rate(double peak, int64_t step, int64_t warmup_steps, int6
     return peak * q + peak * final_ratio * (1 - q);
 }
 
+/* From base up to 1: the target network is to stand still at the end, when what it averages hardly moves. */
 double invar_schedule_momentum(double base, int64_t step, int64_t total_steps)
 {
     return 1 - (1 - base) * (cos(PI * (double)step / (double)total_steps) + 1) / 2;

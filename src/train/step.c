@@ -17,7 +17,8 @@ static bool evaluate(struct invar_trainer *t, const bool *chosen, struct invar_e
     return ok;
 }
 
-/* What a slot of squares found is finite, and its root is *norm. */
+/* What a slot of squares found is finite, and its root is *norm. No slot: there was nothing to sum, as without an
+ * adversary. */
 static bool settle_norm(struct invar_trainer *t, const double *slot, double *norm, const char *what,
                         struct invar_error *err)
 {
@@ -34,7 +35,9 @@ static bool settle_perturbation(struct invar_trainer *t, struct invar_error *err
            invar_nonfinite_explain(t, &own, err);
 }
 
-/* The one wait of a step. Where anything found is not finite, no update has been made of it. */
+/* The one wait of a step. Where anything found is not finite, no update has been made of it. In the order of the
+ * data, so that the first sentence is about the cause: a perturbation that is not finite makes everything behind it
+ * so. */
 static bool settle(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_error own = {0};
@@ -99,6 +102,7 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
 
 /* ---- the loop ---- */
 
+/* The last step always: encoder.safetensors is written from weights that a checkpoint has too. */
 static bool checkpoint_due(const struct invar_trainer *t)
 {
     int64_t interval = t->given.recipe->training.checkpoint_interval;
@@ -106,7 +110,8 @@ static bool checkpoint_due(const struct invar_trainer *t)
     return t->clock.step == t->clock.total || t->clock.step % (interval > 0 ? interval : t->clock.steps_per_epoch) == 0;
 }
 
-/* Ctrl-C loses nothing: what was done since the last checkpoint is saved first. */
+/* Ctrl-C loses nothing: what was done since the last checkpoint is saved first. The step that was interrupted counts:
+ * it was made and reported. */
 static bool interrupted(struct invar_trainer *t, struct invar_error *err)
 {
     char name[64];

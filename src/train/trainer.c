@@ -10,7 +10,9 @@
 
 /* ---- making ---- */
 
-/* The length of the run, and what follows from it. */
+/* The length of the run, and what follows from it. Epochs count the samples of the whole split, even where only some
+ * are used: runs on fewer labels or fewer samples make as many steps as those on all, and so differ in data alone.
+ * The peak grows with the batch where the recipe asks for it (lr_scaling). */
 static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_training_options *o = &t->given.recipe->training;
@@ -40,7 +42,8 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     return true;
 }
 
-/* A target network that averages over more steps than the run can spare stays near its start. */
+/* A target network that averages over more steps than the run can spare stays near its start. 1 / (1 - m) is the time
+ * constant; a quarter of the run is where its start has a weight of e^-4 at the end. */
 static void warn_of_slow_target(const struct invar_trainer *t)
 {
     double horizon = 1 / (1 - t->given.recipe->target.momentum);
@@ -67,7 +70,8 @@ static void warn_of_collapsing_share(const struct invar_trainer *t)
         share.r, share.entropy, share.invariance, share.weight_invariance * share.r / 2);
 }
 
-/* The terms' own checks; what views are mixed of is there with the first batch alone. */
+/* The terms' own checks; what views are mixed of is there with the first batch alone. Mixing is checked by presence
+ * alone, so any pointers do. */
 static bool check_objective(const struct invar_trainer *t, struct invar_error *err)
 {
     static const int64_t some_partner = 0;
@@ -79,7 +83,8 @@ static bool check_objective(const struct invar_trainer *t, struct invar_error *e
     return invar_objective_check(t->given.recipe->objective, &e, err);
 }
 
-/* The terms, those that an adversary ascends once more, the classifier, a perturbation and two norms. */
+/* The terms, those that an adversary ascends once more, the classifier, a perturbation and two norms. An upper bound:
+ * slots are handed out anew in every step, and a ledger that is too small gives the last one twice. */
 static bool create_ledger(struct invar_trainer *t, struct invar_error *err)
 {
     const int terms = invar_evaluator_slots(t->evaluator);
@@ -88,6 +93,7 @@ static bool create_ledger(struct invar_trainer *t, struct invar_error *err)
     return invar_ledger_take(t->given.device, t->kept, 2 * terms + classifier + 3, &t->ledger, err);
 }
 
+/* Before the evaluator is made, which allocates what terms keep: a batch that a term refuses should cost nothing. */
 static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 {
     const int64_t width = invar_chain_source(&t->chain, INVAR_ROLE_Z)->width;
@@ -118,7 +124,9 @@ static bool initialise(struct invar_trainer *t, struct invar_error *err)
            invar_chain_net_initialise(&t->classifier.net, INVAR_NET_CLASSIFIER, seed, err);
 }
 
-/* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. */
+/* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. A run that is finished has its
+ * end in encoder.safetensors, unless its length was changed: then the file is of the shorter run and there are steps
+ * left. */
 static bool start(struct invar_trainer *t, bool resuming, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
@@ -166,6 +174,8 @@ static void assemble(struct invar_trainer *t, const struct invar_given *given)
     t->times.window_step = -1;
 }
 
+/* The folder is looked at first, before anything is built, and changed last, when nothing can fail but the disk. The
+ * encoder is made before the batch, because it is the one to say that the shapes of the data will do. */
 struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
                                            struct invar_device *device, const struct invar_trainer_options *options,
                                            struct invar_error *err)
@@ -195,6 +205,8 @@ fail:
     return NULL;
 }
 
+/* Whoever borrows goes before what it borrows: the perturbation has the generator's plan, evaluators have scratch of
+ * the device; the dataset and the device are the caller's and still there. */
 void invar_trainer_free(struct invar_trainer *t)
 {
     if (!t)
@@ -253,7 +265,8 @@ static void describe_plan(const struct invar_plan *plan, struct invar_trainer_pl
     out->weight_bytes += memory.weights;
 }
 
-/* So many forward passes of a sample. */
+/* So many forward passes of a sample. A multiplication and an addition each; passes as the chain makes them: forward
+ * 1, backward 2 (by input and by weights). */
 static void describe_operations(const struct invar_net *net, double passes, struct invar_trainer_plan *out)
 {
     out->operations_per_step += 2 * passes * (double)invar_net_operations(net);
@@ -272,6 +285,7 @@ static void describe_local(const struct invar_trainer *t, struct invar_trainer_p
     describe_plan(local->plan, out);
 }
 
+/* On a planning device every number here comes from shapes, so that a dry run can describe what would not fit. */
 bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_plan *out, struct invar_error *err)
 {
     *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)t->batch.input_size * sizeof(float)};
@@ -313,7 +327,8 @@ bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
 
 /* ---- where the time went ---- */
 
-/* The encoder by kind of work, global and local views together: both plans have the same kinds in the same order. */
+/* The encoder by kind of work, global and local views together: both plans have the same kinds in the same order.
+ * Where views are local the encoder has two plans, and which of them took the time is no question anybody asks. */
 static int profile_encoder(const struct invar_trainer *t, struct invar_profile_entry *entries, int capacity)
 {
     struct invar_profile_entry local[32];
