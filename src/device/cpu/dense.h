@@ -10,4 +10,18 @@
 #define CPU_DENSE_LEFT(name, parameters, arguments)
 DENSE_LIST(CPU_DENSE, CPU_DENSE_ANSWER, CPU_DENSE_LEFT)
 
+/* Element `at` in double, whatever the type. For operations that memory bounds, or that are small: a choice for every
+ * element costs less than a second copy of the loop; where it does not, a loop is made of dense_kernels.h twice. */
+static inline double cpu_dense_get(const struct invar_matrix *x, int64_t at)
+{
+    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
+}
+static inline void cpu_dense_put(const struct invar_matrix *x, int64_t at, double value)
+{
+    if (x->dtype == INVAR_FLOAT32)
+        ((float *)x->data)[at] = (float)value;
+    else
+        ((double *)x->data)[at] = value;
+}
+
 #endif

@@ -7,19 +7,6 @@
 #define SHORTEST 1e-12   /* norm below which a row has no direction */
 #define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
 
-static double get(const struct invar_matrix *x, int64_t at)
-{
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
-}
-
-static void put(const struct invar_matrix *x, int64_t at, double value)
-{
-    if (x->dtype == INVAR_FLOAT32)
-        ((float *)x->data)[at] = (float)value;
-    else
-        ((double *)x->data)[at] = value;
-}
-
 static bool counts(const uint8_t *mask, int64_t j)
 {
     return !mask || mask[j];
@@ -41,7 +28,7 @@ static double norm_of(enum invar_ball ball, const struct invar_matrix *x, int64_
     double sum = 0, largest = 0;
 
     for (int64_t j = 0; j < x->cols; j++) {
-        const double value = counts(mask, j) ? fabs(get(x, row * x->cols + j)) : 0;
+        const double value = counts(mask, j) ? fabs(cpu_dense_get(x, row * x->cols + j)) : 0;
         sum += ball == INVAR_BALL_2 ? value * value : value;
         if (!(value <= largest))
             largest = value;
@@ -60,7 +47,8 @@ void cpu_dense_project(struct invar_device *device, enum invar_ball ball, double
         norms[i] = norm_of(ball, raw, i, mask);
         const double factor = norms[i] < SHORTEST ? 0 : length / norms[i];
         for (int64_t j = 0; j < cols; j++)
-            put(delta, i * cols + j, factor > 0 && counts(mask, j) ? factor * get(raw, i * cols + j) : 0);
+            cpu_dense_put(delta, i * cols + j,
+                          factor > 0 && counts(mask, j) ? factor * cpu_dense_get(raw, i * cols + j) : 0);
     }
 }
 
@@ -82,14 +70,15 @@ static void project_backward_row(enum invar_ball ball, double length, const stru
     double along = 0;
 
     for (int64_t j = 0; j < cols; j++) {
-        const double value = counts(mask, j) ? get(raw, at + j) : 0;
-        along += value * get(upstream, at + j);
+        const double value = counts(mask, j) ? cpu_dense_get(raw, at + j) : 0;
+        along += value * cpu_dense_get(upstream, at + j);
         if (ball == INVAR_BALL_INF && first < 0 && counts(mask, j) && fabs(value) == norm)
             first = j;
     }
     for (int64_t j = 0; j < cols; j++) {
-        const double way = get(upstream, at + j) - along / norm * slope(ball, get(raw, at + j), norm, j == first);
-        put(out, at + j, norm >= SHORTEST && counts(mask, j) ? scale * length / norm * way : 0);
+        const double way =
+            cpu_dense_get(upstream, at + j) - along / norm * slope(ball, cpu_dense_get(raw, at + j), norm, j == first);
+        cpu_dense_put(out, at + j, norm >= SHORTEST && counts(mask, j) ? scale * length / norm * way : 0);
     }
 }
 

@@ -7,11 +7,6 @@
 #define BLOCKS 64        /* sums are made of this many parts, whatever the number of threads */
 #define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
 
-static double get(const struct invar_matrix *x, int64_t at)
-{
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
-}
-
 static void add(const struct invar_matrix *x, int64_t at, double value)
 {
     if (x->dtype == INVAR_FLOAT32)
@@ -34,7 +29,8 @@ static double square_row(const struct job *job, int64_t i)
 
     for (int64_t j = 0; j < job->x->cols; j++) {
         const int64_t at = i * job->x->cols + j, place = i * job->z->cols + job->first + j;
-        const double share = job->mask ? get(job->mask, at) : 1, apart = get(job->z, place) - get(job->x, at);
+        const double share = job->mask ? cpu_dense_get(job->mask, at) : 1,
+                     apart = cpu_dense_get(job->z, place) - cpu_dense_get(job->x, at);
         sum += share * apart * apart;
         if (job->dz)
             add(job->dz, place, job->scale * share * apart);
@@ -49,7 +45,8 @@ static double bernoulli_row(const struct job *job, int64_t i)
 
     for (int64_t j = 0; j < job->x->cols; j++) {
         const int64_t place = i * job->z->cols + job->first + j;
-        const double z = get(job->z, place), m = get(job->x, i * job->x->cols + j), e = exp(-fabs(z));
+        const double z = cpu_dense_get(job->z, place), m = cpu_dense_get(job->x, i * job->x->cols + j),
+                     e = exp(-fabs(z));
         sum += (z > 0 ? z : 0) + log1p(e) - m * z;
         if (job->dz)
             add(job->dz, place, job->scale * ((z > 0 ? 1 : e) / (1 + e) - m));
@@ -62,7 +59,7 @@ static double mask_row(const struct job *job, int64_t i)
     double sum = 0;
 
     for (int64_t j = 0; j < job->x->cols; j++)
-        sum += get(job->mask, i * job->x->cols + j);
+        sum += cpu_dense_get(job->mask, i * job->x->cols + j);
     return sum;
 }
 

@@ -7,24 +7,11 @@
 
 #include <math.h>
 
-static double get(const struct invar_matrix *x, int64_t at)
-{
-    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
-}
-
-static void put(const struct invar_matrix *x, int64_t at, double value)
-{
-    if (x->dtype == INVAR_FLOAT32)
-        ((float *)x->data)[at] = (float)value;
-    else
-        ((double *)x->data)[at] = value;
-}
-
 void cpu_dense_affine(struct invar_device *device, double factor, double shift, const struct invar_matrix *x)
 {
     (void)device;
     for (int64_t i = 0; i < x->rows * x->cols; i++)
-        put(x, i, factor * get(x, i) + shift);
+        cpu_dense_put(x, i, factor * cpu_dense_get(x, i) + shift);
 }
 
 void cpu_dense_scale_by(struct invar_device *device, const double *factor, const struct invar_matrix *x)
@@ -38,7 +25,7 @@ void cpu_dense_diagonal_map(struct invar_device *device, const struct invar_matr
 {
     (void)device;
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        put(x, at, factor * (values ? values[i] : get(x, at)) + shift);
+        cpu_dense_put(x, at, factor * (values ? values[i] : cpu_dense_get(x, at)) + shift);
 }
 
 void cpu_dense_diagonal_add(struct invar_device *device, const struct invar_matrix *x, double shift, double share)
@@ -47,9 +34,9 @@ void cpu_dense_diagonal_add(struct invar_device *device, const struct invar_matr
 
     (void)device;
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        mean += get(x, at) / (double)x->rows;
+        mean += cpu_dense_get(x, at) / (double)x->rows;
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        put(x, at, get(x, at) + (shift + share * mean));
+        cpu_dense_put(x, at, cpu_dense_get(x, at) + (shift + share * mean));
 }
 
 void cpu_dense_mirror_half(struct invar_device *device, const struct invar_matrix *x)
@@ -59,9 +46,9 @@ void cpu_dense_mirror_half(struct invar_device *device, const struct invar_matri
     (void)device;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j <= i; j++) {
-            const double half = -0.5 * get(x, i * n + j);
-            put(x, i * n + j, half);
-            put(x, j * n + i, half);
+            const double half = -0.5 * cpu_dense_get(x, i * n + j);
+            cpu_dense_put(x, i * n + j, half);
+            cpu_dense_put(x, j * n + i, half);
         }
 }
 
@@ -71,7 +58,7 @@ void cpu_dense_log_diagonal(struct invar_device *device, const struct invar_matr
 
     (void)device;
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        sum += log(get(x, at));
+        sum += log(cpu_dense_get(x, at));
     *slot += factor * sum;
 }
 
@@ -80,8 +67,8 @@ void cpu_dense_add_identity(struct invar_device *device, const struct invar_matr
     double largest = 0;
 
     for (int64_t i = 0, at = 0; i < x->rows; i++, at += x->cols + 1)
-        if (!(get(x, at) <= largest)) /* a NaN is the largest */
-            largest = get(x, at);
+        if (!(cpu_dense_get(x, at) <= largest)) /* a NaN is the largest */
+            largest = cpu_dense_get(x, at);
     *safe = largest > limit ? limit / largest : 1;
     cpu_dense_scale_by(device, safe, x);
     cpu_dense_diagonal_map(device, x, NULL, 1, 1);

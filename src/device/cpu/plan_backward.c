@@ -228,50 +228,47 @@ static bool relu_backward(struct cpu_plan *plan, int number, struct value gradie
     return contribute(plan, number, source, made, err);
 }
 
+/* What a window of any kind passes back, by oneDNN's kernel. */
+static bool window_backward(struct cpu_plan *plan, int number, const struct kernel *kernel, struct value gradient,
+                            struct invar_error *err)
+{
+    struct value g, made;
+    if (!kernel)
+        return plan_no_kernel(plan, number, err);
+    if (!plan_convert(plan, WORK_REORDER, number, gradient, kernel->diff_dst, &g, err) ||
+        !plan_value(plan, kernel->diff_src, &made, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_POOL, number, kernel, err);
+    if (!op)
+        return false;
+    plan_operand(op, DNNL_ARG_DIFF_DST, g.buffer, 0, g.layout);
+    plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
+    if (kernel->workspace) /* which element was the largest */
+        plan_operand(op, DNNL_ARG_WORKSPACE, plan->layers[number].workspace, 0, kernel->workspace);
+    return contribute(plan, number, plan->net->layers[number].input[0], made, err);
+}
+
 static bool pool_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
-    struct layer_state *state = &plan->layers[number];
-    bool maximum = layer->kind == INVAR_LAYER_MAXPOOL;
+    const struct layer_state *state = &plan->layers[number];
+    const bool maximum = layer->kind == INVAR_LAYER_MAXPOOL;
     struct window window = plan_window(plan, number);
-    struct value g, made;
+    struct value made;
     if (state->averaged)
         return plan_average_backward(plan, number, gradient, &made, err) &&
                contribute(plan, number, layer->input[0], made, err);
     const struct kernel *kernel = onednn_pool(plan->onednn, PASS_BACKWARD, maximum, state->in.layout, state->out.layout,
                                               &window, state->forward, err);
-    if (!kernel)
-        return plan_no_kernel(plan, number, err);
-    if (!plan_convert(plan, WORK_REORDER, number, gradient, kernel->diff_dst, &g, err) ||
-        !plan_value(plan, kernel->diff_src, &made, err))
-        return false;
-    struct operation *op = plan_operation(plan, WORK_POOL, number, kernel, err);
-    if (!op)
-        return false;
-    plan_operand(op, DNNL_ARG_DIFF_DST, g.buffer, 0, g.layout);
-    plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
-    if (kernel->workspace)
-        plan_operand(op, DNNL_ARG_WORKSPACE, state->workspace, 0, kernel->workspace);
-    return contribute(plan, number, layer->input[0], made, err);
+    return window_backward(plan, number, kernel, gradient, err);
 }
 
 static bool upsample_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
-    struct layer_state *state = &plan->layers[number];
-    struct value g, made;
+    const struct layer_state *state = &plan->layers[number];
     const struct kernel *kernel =
         onednn_upsample(plan->onednn, PASS_BACKWARD, state->in.layout, state->out.layout, state->forward, err);
-    if (!kernel)
-        return plan_no_kernel(plan, number, err);
-    if (!plan_convert(plan, WORK_REORDER, number, gradient, kernel->diff_dst, &g, err) ||
-        !plan_value(plan, kernel->diff_src, &made, err))
-        return false;
-    struct operation *op = plan_operation(plan, WORK_POOL, number, kernel, err);
-    if (!op)
-        return false;
-    plan_operand(op, DNNL_ARG_DIFF_DST, g.buffer, 0, g.layout);
-    plan_operand(op, DNNL_ARG_DIFF_SRC, made.buffer, 0, made.layout);
-    return contribute(plan, number, plan->net->layers[number].input[0], made, err);
+    return window_backward(plan, number, kernel, gradient, err);
 }
 
 /* The vector's gradient is the map's in C order; its reader converts it. */

@@ -231,22 +231,10 @@ static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct inv
     return plan->layers[number + 1].forward || plan_no_kernel(plan, number + 1, err);
 }
 
-static bool pool(struct cpu_plan *plan, int number, struct invar_error *err)
+/* A window of any kind by oneDNN's kernel, which is state->forward. */
+static bool window(struct cpu_plan *plan, int number, struct invar_error *err)
 {
-    const struct invar_layer *layer = &plan->net->layers[number];
     struct layer_state *state = &plan->layers[number];
-    bool maximum = layer->kind == INVAR_LAYER_MAXPOOL;
-    struct window window = plan_window(plan, number);
-    bool taken = false;
-    if (!plan_average_forward(plan, number, &taken, err))
-        return false;
-    if (taken)
-        return true;
-    state->in = input_state(plan, number, 0)->out;
-    const struct layout *dst = plan_layout(plan, layer->shape, onednn_layout_dtype(state->in.layout), LAYOUT_ANY, err);
-    if (!dst)
-        return false;
-    state->forward = onednn_pool(plan->onednn, forward_pass(plan), maximum, state->in.layout, dst, &window, NULL, err);
     if (!state->forward)
         return plan_no_kernel(plan, number, err);
     if (!plan_value(plan, state->forward->dst, &state->out, err))
@@ -257,33 +245,46 @@ static bool pool(struct cpu_plan *plan, int number, struct invar_error *err)
     plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
     op->output = op->operand_count;
     plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
-    if (state->forward->workspace) {
+    if (state->forward->workspace) { /* which element was the largest, for the backward pass */
         state->workspace = plan_buffer(plan, state->forward->workspace->bytes, err);
         plan_operand(op, DNNL_ARG_WORKSPACE, state->workspace, 0, state->forward->workspace);
     }
     return state->workspace >= 0;
 }
 
-static bool upsample(struct cpu_plan *plan, int number, struct invar_error *err)
+/* The output of a window in whatever layout its kernel likes, of the type of its input. */
+static const struct layout *window_output(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
     state->in = input_state(plan, number, 0)->out;
-    const struct layout *dst =
-        plan_layout(plan, plan->net->layers[number].shape, onednn_layout_dtype(state->in.layout), LAYOUT_ANY, err);
+    return plan_layout(plan, plan->net->layers[number].shape, onednn_layout_dtype(state->in.layout), LAYOUT_ANY, err);
+}
+
+static bool pool(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    const bool maximum = plan->net->layers[number].kind == INVAR_LAYER_MAXPOOL;
+    struct window shape = plan_window(plan, number);
+    bool taken = false;
+    if (!plan_average_forward(plan, number, &taken, err))
+        return false;
+    if (taken)
+        return true;
+    const struct layout *dst = window_output(plan, number, err);
+    if (!dst)
+        return false;
+    state->forward = onednn_pool(plan->onednn, forward_pass(plan), maximum, state->in.layout, dst, &shape, NULL, err);
+    return window(plan, number, err);
+}
+
+static bool upsample(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    struct layer_state *state = &plan->layers[number];
+    const struct layout *dst = window_output(plan, number, err);
     if (!dst)
         return false;
     state->forward = onednn_upsample(plan->onednn, forward_pass(plan), state->in.layout, dst, NULL, err);
-    if (!state->forward)
-        return plan_no_kernel(plan, number, err);
-    if (!plan_value(plan, state->forward->dst, &state->out, err))
-        return false;
-    struct operation *op = plan_operation(plan, WORK_POOL, number, state->forward, err);
-    if (!op)
-        return false;
-    plan_operand(op, DNNL_ARG_SRC, state->in.buffer, 0, state->in.layout);
-    op->output = op->operand_count;
-    plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
-    return true;
+    return window(plan, number, err);
 }
 
 static bool flatten(struct cpu_plan *plan, int number, struct invar_error *err)
