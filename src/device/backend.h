@@ -7,6 +7,8 @@
 
 #include "invar/device.h"
 
+/* Entries are what a device must do itself. What can be said with them (weights, ledgers, scratch, checks of options)
+ * stands in device.c once for all devices, so that a new one is this table and nothing else. */
 struct invar_backend {
     const char *name;
     /** As invar_device_engine. */
@@ -46,6 +48,7 @@ struct invar_backend {
     bool (*matrix_peak)(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
                         struct invar_error *err);
 
+    /* Made from the list of dense.h; an entry that has a default there may be NULL. */
     struct dense_entries dense; /* dense.h */
 };
 

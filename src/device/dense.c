@@ -18,6 +18,8 @@ bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int
     return true;
 }
 
+/* On the host, where ids are; open addressing in a table twice as large as the batch, with no allocation after the
+ * first step. Groups are numbered in the order in which they come, so the same batch has the same columns. */
 bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
                              int64_t count, int64_t *index, int64_t *groups, struct invar_error *err)
 {
@@ -53,6 +55,8 @@ static void default_covariance(struct invar_device *device, const struct invar_m
     invar_dense_gram(device, true, 1.0 / (double)(centred->rows - 1), centred, c);
 }
 
+/* One jump through the table; what the arguments must be is the caller's to keep, as dense.h says, and is not checked
+ * here again: these run hundreds of times a step. */
 #define PASS_ON(name, parameters, arguments)                                                                           \
     void invar_dense_##name parameters                                                                                 \
     {                                                                                                                  \

@@ -18,8 +18,9 @@ static const struct invar_backend *find_backend(const char *name)
     return NULL;
 }
 
-/* A planning device answers what a recipe would take (--dry-run) on a machine that has not got it: it allocates a byte
- * for everything, and copies and computes nothing. */
+/* A planning device answers what a recipe would take (--dry-run) on a machine that has not got it: it allocates a
+ * byte for everything, and copies and computes nothing. 4096 threads are more than any machine has cores: above it
+ * the number was a mistake, and OpenMP would try. */
 static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
 {
     const struct invar_backend *backend = find_backend(name);
@@ -125,6 +126,8 @@ static void give_back_memory(void *user, void *memory)
     invar_device_free(user, memory);
 }
 
+/* Two kinds of memory behind one allocator: terms take numbers for kernels from the device and those that they look
+ * at themselves from the host. */
 struct invar_scratch *invar_device_scratch_create(struct invar_device *device, struct invar_error *err)
 {
     const struct scratch_source source = {.take = take_memory, .give_back = give_back_memory, .user = device};
@@ -137,12 +140,14 @@ void *invar_device_take(struct invar_scratch *scratch, size_t count, size_t size
     return scratch_take_second(scratch, count, size, err);
 }
 
+/* On a planning device there is nowhere to write; everything that fills weights may be called all the same. */
 void invar_device_upload(struct invar_device *device, void *to_device, const void *from_host, size_t bytes)
 {
     if (!device->planning)
         device->backend->upload(device, to_device, from_host, bytes);
 }
 
+/* Every one is counted, as each makes the host wait for all that was enqueued: tests hold a step to one. */
 void invar_device_download(struct invar_device *device, void *to_host, const void *from_device, size_t bytes)
 {
     device->waits++;
@@ -204,6 +209,8 @@ void invar_device_segment_squares(struct invar_device *device, const struct inva
 /* A net without parameters still has vectors, and kernels may read whole vectors of channels past the last one. */
 #define SLACK 16
 
+/* One vector for all parameters: an optimiser, a norm, a checkpoint go over one stretch of memory, and a parameter is
+ * an offset in it. */
 struct invar_weights *invar_weights_create(struct invar_device *device, const struct invar_net *net, bool gradients,
                                            struct invar_error *err)
 {
@@ -247,6 +254,7 @@ static bool same_parameters(const struct invar_net *a, const struct invar_net *b
     return true;
 }
 
+/* Shared weights have gradients of their own, since a plan writes its gradients and does not add. */
 struct invar_weights *invar_weights_share(const struct invar_weights *weights, const struct invar_net *net,
                                           struct invar_error *err)
 {
@@ -266,6 +274,7 @@ struct invar_weights *invar_weights_share(const struct invar_weights *weights, c
     return NULL;
 }
 
+/* Who shares parameters is freed before their owner. */
 void invar_weights_free(struct invar_weights *weights)
 {
     if (!weights)

@@ -7,6 +7,7 @@ static struct invar_matrix row(const struct invar_ledger *ledger)
     return (struct invar_matrix){INVAR_FLOAT64, 1, ledger->capacity, ledger->slots};
 }
 
+/* Slots and what is read of them come from the same scratch, and go with it. */
 bool invar_ledger_take(struct invar_device *device, struct invar_scratch *scratch, int capacity,
                        struct invar_ledger *out, struct invar_error *err)
 {
@@ -18,6 +19,7 @@ bool invar_ledger_take(struct invar_device *device, struct invar_scratch *scratc
     return out->values != NULL;
 }
 
+/* All slots, not only those of the last step: a step may take more than the one before. */
 void invar_ledger_clear(struct invar_ledger *ledger)
 {
     const struct invar_matrix all = row(ledger);
@@ -26,6 +28,8 @@ void invar_ledger_clear(struct invar_ledger *ledger)
     invar_dense_zero(ledger->device, &all);
 }
 
+/* Never NULL, so that terms need not check what is decided by counting: capacity is the sum of what all terms say
+ * they take. */
 double *invar_ledger_slot(struct invar_ledger *ledger)
 {
     if (ledger->count < ledger->capacity)
@@ -33,6 +37,7 @@ double *invar_ledger_slot(struct invar_ledger *ledger)
     return ledger->slots + ledger->count - 1;
 }
 
+/* One copy for all slots: the wait of a step. */
 void invar_device_read(struct invar_ledger *ledger)
 {
     invar_device_download(ledger->device, ledger->values, ledger->slots,

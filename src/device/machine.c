@@ -29,7 +29,8 @@ static void ask(char text[256])
     snprintf(text, 256, "%.255s", uname(&name) == 0 ? name.machine : "");
 }
 
-/* Words with single blanks between them, in characters that need no escape anywhere. */
+/* Words with single blanks between them, in characters that need no escape anywhere. Vendors pad with blanks, and the
+ * name goes into JSON, metadata and tables of others. */
 void invar_processor_name(char *out, size_t size)
 {
     char text[256];
@@ -62,6 +63,7 @@ const char *invar_convolution_name(enum invar_convolution convolution)
     return names[convolution];
 }
 
+/* Precision is part of the machine: AUTO means bfloat16 on one and float32 on another, and results differ. */
 bool invar_device_machine(const struct invar_device *device, enum invar_precision wanted, struct invar_machine *out,
                           struct invar_error *err)
 {

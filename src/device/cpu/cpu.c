@@ -10,13 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Does oneDNN compute in bfloat16 here at all? Asked once: planning a probe costs more than remembering. */
+/* Does oneDNN compute in bfloat16 here at all? Asked once: planning a probe costs more than remembering.
+ * INVAR_EMULATE_BFLOAT16 counts only where the processor has no bfloat16 of its own, so that it can never make a fast
+ * machine slow. */
 struct cpu_state {
     bool bfloat16;
     bool emulates; /* plan_emulate.c */
 };
 
-/* What whoever starts the process says for OpenMP, its first number where it is a list, else every core. */
+/* What whoever starts the process says for OpenMP, its first number where it is a list, else every core. From the
+ * environment and not from OpenMP: what another part of the process has set for itself is none of our business, and
+ * ours must not become its. */
 static int usual_threads(void)
 {
     const char *text = getenv("OMP_NUM_THREADS");
@@ -26,6 +30,8 @@ static int usual_threads(void)
     return sound ? (int)number : omp_get_num_procs();
 }
 
+/* The probe is a whole engine, made and thrown away: oneDNN says what it can do only when it is asked for an
+ * operation. */
 static bool cpu_open(struct invar_device *device, struct invar_error *err)
 {
     struct cpu_state *state = invar_alloc(1, sizeof *state, err);
@@ -61,6 +67,8 @@ static void cpu_close(struct invar_device *device)
     invar_free(device->state);
 }
 
+/* AUTO takes bfloat16 only where it is native: AVX-512 without it gets there by conversions. Who asks for it by name
+ * gets it in either case. */
 static bool cpu_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
                           struct invar_error *err)
 {
@@ -75,6 +83,7 @@ static bool cpu_precision(const struct invar_device *device, enum invar_precisio
     return true;
 }
 
+/* Memory of the device is memory of the host here; who relies on that is found by cpu-guarded. */
 static void *cpu_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
 {
     (void)device;
@@ -102,6 +111,8 @@ static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision pr
     struct onednn *o = NULL;
     void *data[3] = {0};
     bool ok = false;
+    /* A square in whatever layout oneDNN likes best: the question is what the machine can do, not what a plan would
+     * get. */
     const int64_t dims[] = {n, n};
     if (!cpu_precision(device, precision, &used, err))
         return false;
@@ -126,6 +137,7 @@ static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision pr
         if (!args[i].memory)
             goto free_scratch;
     }
+    /* At least three, since the first one touches its memory; two seconds are enough for clocks to settle. */
     double best = 0.0, begin = omp_get_wtime();
     for (int i = 0; i < 100 && (i < 3 || omp_get_wtime() - begin < 2.0); i++) {
         double start = omp_get_wtime();

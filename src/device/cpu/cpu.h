@@ -3,6 +3,7 @@
 #ifndef INVAR_SRC_DEVICE_CPU_CPU_H
 #define INVAR_SRC_DEVICE_CPU_CPU_H
 
+/* The entries of the cpu's table, so that cpu-guarded, which is the cpu behind a fence, can call them one by one. */
 #include "device/backend.h"
 
 /* vectors.c */

@@ -15,19 +15,23 @@
 #define CACHED 2048      /* elements of two or three arrays that are gone through twice and stay in the first cache */
 #define COLUMNS 512      /* at most so many neighbours at a time: their sums stay in the first cache */
 
+/* The first blocks are not larger than the last by more than one, and where they begin depends on the count alone:
+ * sums are put together block by block, so their bits do not depend on the number of threads. */
 static int64_t block_start(int block, int64_t count)
 {
     return count / BLOCKS * block + (count % BLOCKS) * block / BLOCKS;
 }
 
-/* columns of one piece of work: enough pieces for all threads, whole cache lines */
+/* columns of one piece of work: enough pieces for all threads, whole cache lines. A cache line holds 16 floats: two
+ * threads that write into one line would pass it to and fro. */
 static int64_t columns_at_once(int threads, int64_t cols)
 {
     const int64_t share = (cols / threads + 15) / 16 * 16;
     return share < 16 ? 16 : share > COLUMNS ? COLUMNS : share;
 }
 
-/* e^r for |r| <= ln(2) / 2 */
+/* e^r for |r| <= ln(2) / 2. Taylor's series, Horner's scheme: at ln(2) / 2 the first term left out is below half a
+ * unit in the last place. */
 INVAR_INLINE float series_f32(float r)
 {
     return 1 +
@@ -78,6 +82,7 @@ static int64_t count_of(const struct invar_matrix *x)
     return x->rows * x->cols;
 }
 
+/* Below so many bytes one thread is done before another would have begun. */
 void cpu_dense_zero(struct invar_device *device, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
@@ -89,6 +94,8 @@ void cpu_dense_zero(struct invar_device *device, const struct invar_matrix *x)
     }
 }
 
+/* Types meet in two places: embeddings are float32, statistics of them float64 (log-determinants of float32
+ * covariances lose their smallest directions). */
 INVAR_CLONES static void widen(const float *x, double *y, int64_t count)
 {
 #pragma omp simd
@@ -108,6 +115,7 @@ INVAR_CLONES static void narrow(double factor, bool add, const double *x, float 
             y[i] = (float)(factor * x[i]);
 }
 
+/* The factor multiplies in double, and the product is rounded once. */
 static void narrow_all(int threads, double factor, bool add, const double *x, float *y, int64_t count)
 {
 #pragma omp parallel for num_threads(threads) if (count > SMALL_WORK)
@@ -126,6 +134,7 @@ static void widen_all(int threads, const float *x, double *y, int64_t count)
     }
 }
 
+/* memcpy by one thread: matrices of embeddings are small beside maps. */
 void cpu_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to)
 {
     const int threads = invar_device_threads(device);
@@ -215,6 +224,8 @@ void cpu_dense_normalise_backward(struct invar_device *device, const struct inva
         normalise_backward_f64(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
 }
 
+/* Rows of several matrices of logits together: each is read once, made a softmax, compared and turned into its
+ * gradient while it is in the first cache. */
 bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
                         const struct invar_dense_contrast *how, const struct invar_matrix *logits,
                         struct invar_error *err)
@@ -314,8 +325,9 @@ void cpu_dense_standardise_backward(struct invar_device *device, const struct in
         standardise_backward_f64(threads, y->data, factor, divisor, dy->data, scale, dx->data, y->rows, y->cols);
 }
 
-/* row i of K = exp(-scale |z_i - z_j|^2) without its diagonal; squares: |z_j|^2. The sum of the row, 1 of j = i in it.
- */
+/* row i of K = exp(-scale |z_i - z_j|^2) without its diagonal; squares: |z_j|^2. The sum of the row, 1 of j = i in
+ * it. The exponential goes through for NaN, which the caller's log then shows: a kernel of a NaN must not look like
+ * one of a point far away. A squared distance below 0 is rounding of the three terms, and 0 is what it stands for. */
 INVAR_CLONES static double pair_row(double *row, const double *squares, int64_t i, int64_t n, double scale)
 {
     const double own = squares[i];
@@ -349,6 +361,7 @@ INVAR_CLONES static void pair_gradient_row(double *row, const double *inverse, i
     row[i] = -sum;
 }
 
+/* inverse[i] * n and not sum / n: the log of a mean of kernels, where a point alone has 1 / n. */
 bool cpu_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *gram,
                            double scale, double factor, double *slot, struct invar_error *err)
 {

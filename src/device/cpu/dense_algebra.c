@@ -10,7 +10,8 @@
 #define SMALL_PRODUCT 1e5 /* multiply-adds below which OpenBLAS starts no threads of its own */
 #define MIRROR_TILE 64    /* columns that are copied to rows at a time */
 
-/* one block of c, rows x cols of it from (row, col) */
+/* one block of c, rows x cols of it from (row, col). Offsets into a and b are whole rows or columns, as the block
+ * cuts c along one side only; strides stay those of the whole matrices, so nothing is copied. */
 static void product_block(bool transpose_a, bool transpose_b, double scale, const struct invar_matrix *a,
                           const struct invar_matrix *b, double keep, const struct invar_matrix *c, int64_t row,
                           int64_t col, int64_t rows, int64_t cols)
@@ -50,7 +51,9 @@ void cpu_dense_product(struct invar_device *device, bool transpose_a, bool trans
     }
 }
 
-/* rows of the triangle that one call makes; the block on the diagonal is made whole, so they are few */
+/* rows of the triangle that one call makes; the block on the diagonal is made whole, so they are few. A 16th of the
+ * side keeps what is made twice, half of the block on the diagonal, to a 16th of the work; below 32 rows a product is
+ * mostly overhead, above 192 too few strips are left for threads to share evenly. */
 static int64_t strip_height(int64_t n)
 {
     const int64_t share = n / 16;
@@ -100,13 +103,16 @@ void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, c
         }
 }
 
-/* L of a matrix that has none */
+/* L of a matrix that has none. NaN and not an error: whether a matrix has a factor is known on the device, and the
+ * host reads it with the slots at the end of the step. */
 static void spoil(double *x, int64_t count)
 {
     for (int64_t i = 0; i < count; i++)
         x[i] = (double)NAN;
 }
 
+/* LAPACK refuses a pivot that is not positive; one that is infinite it takes, and versions differ about NaN: hence
+ * the second look. What is left above the diagonal is set to 0, since products read the whole matrix. */
 void cpu_dense_cholesky(struct invar_device *device, const struct invar_matrix *a)
 {
     const int64_t n = a->rows;
@@ -151,6 +157,7 @@ void cpu_dense_cholesky_solve(struct invar_device *device, const struct invar_ma
     }
 }
 
+/* From the right: rows of b are samples, and each is solved for by itself. */
 void cpu_dense_triangular_solve(struct invar_device *device, const struct invar_matrix *l, bool transpose,
                                 const struct invar_matrix *b)
 {
@@ -168,7 +175,9 @@ void cpu_dense_triangular_solve(struct invar_device *device, const struct invar_
     }
 }
 
-/* By columns x is its transpose V S U^T, so that U^T by columns is u by rows; V^T is made and forgotten. */
+/* By columns x is its transpose V S U^T, so that U^T by columns is u by rows; V^T is made and forgotten. dgesdd,
+ * divide and conquer, since all values are wanted. Its workspace is asked for first (-1) and taken from scratch, so
+ * that a step that measures allocates nothing after the first. It destroys x. */
 static bool decompose(struct invar_scratch *scratch, const struct invar_matrix *x, double *values, double *u,
                       struct invar_error *err)
 {

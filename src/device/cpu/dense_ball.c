@@ -12,7 +12,8 @@ static bool counts(const uint8_t *mask, int64_t j)
     return !mask || mask[j];
 }
 
-/* eps dim^{1/p}: the norm of every delta */
+/* eps dim^{1/p}: the norm of every delta. The radius grows with the dimension, so that eps is the size of a single
+ * number whatever the shape of the sample: mean (1), root of the mean square (2) or maximum (inf) of |delta|. */
 static double radius(enum invar_ball ball, double eps, const uint8_t *mask, int64_t cols)
 {
     double dim = 0;
@@ -22,7 +23,8 @@ static double radius(enum invar_ball ball, double eps, const uint8_t *mask, int6
     return eps * (ball == INVAR_BALL_1 ? dim : ball == INVAR_BALL_2 ? sqrt(dim) : 1);
 }
 
-/* Written so that a NaN comes through: a maximum would pass it over. */
+/* Written so that a NaN comes through: a maximum would pass it over. All three in one pass, as the ball is the same
+ * for all rows and the branches are predicted. */
 static double norm_of(enum invar_ball ball, const struct invar_matrix *x, int64_t row, const uint8_t *mask)
 {
     double sum = 0, largest = 0;
@@ -36,6 +38,8 @@ static double norm_of(enum invar_ball ball, const struct invar_matrix *x, int64_
     return isnan(sum) ? sum : ball == INVAR_BALL_1 ? sum : ball == INVAR_BALL_2 ? sqrt(sum) : largest;
 }
 
+/* Onto the sphere, not into the ball: a generator whose output is short would otherwise be one that gives up. A row
+ * without direction becomes 0 and not NaN: a freshly made generator may put out nothing. */
 void cpu_dense_project(struct invar_device *device, enum invar_ball ball, double eps, const struct invar_matrix *raw,
                        const uint8_t *mask, const struct invar_matrix *delta, double *norms)
 {
@@ -52,7 +56,8 @@ void cpu_dense_project(struct invar_device *device, enum invar_ball ball, double
     }
 }
 
-/* d norm / d x_j; `first` is the first element of largest magnitude */
+/* d norm / d x_j; `first` is the first element of largest magnitude. The maximum is not differentiable where two are
+ * equal; the first of them gets it all, which is a subgradient. */
 static double slope(enum invar_ball ball, double value, double norm, bool first)
 {
     const double sign = value > 0 ? 1 : value < 0 ? -1 : 0;

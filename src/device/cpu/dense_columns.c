@@ -15,7 +15,8 @@ static void add(const struct invar_matrix *x, int64_t at, double value)
         ((double *)x->data)[at] += value;
 }
 
-/* What one call works on; a part is made of some of its rows. */
+/* What one call works on; a part is made of some of its rows. One walk over rows for all comparisons: what differs is
+ * a function of a row, its gradient made on the way, since both read the same numbers. */
 struct job {
     const struct invar_matrix *z, *x, *mask, *dz;
     int64_t first;
@@ -23,6 +24,7 @@ struct job {
     double (*row)(const struct job *job, int64_t i);
 };
 
+/* With a mask only what was changed counts, or counts more: its weight is a number and not a yes or no. */
 static double square_row(const struct job *job, int64_t i)
 {
     double sum = 0;

@@ -8,6 +8,8 @@
 
 /* ---- elements ---- */
 
+/* `simd` beside `parallel for`: what a loop body does to one element it does to a vector of them, and elements do not
+ * meet. */
 static void NAME(add)(int threads, double scale, const REAL *x, REAL *y, int64_t count)
 {
     const REAL factor = (REAL)scale;
@@ -24,6 +26,8 @@ static void NAME(scale)(int threads, double scale, REAL *x, int64_t count)
         x[i] *= factor;
 }
 
+/* The lanes of the reduction are a matter of the instruction set, so the last bits differ between processors, not
+ * between numbers of threads. */
 INVAR_CLONES static double NAME(dot_block)(const REAL *a, const REAL *b, int64_t count)
 {
     double sum = 0;
@@ -46,7 +50,9 @@ static double NAME(dot)(int threads, const REAL *a, const REAL *b, int64_t count
     return sum;
 }
 
-/* the sum of squares of a - b; da += factor (a - b), db -= factor (a - b) where they are */
+/* the sum of squares of a - b; da += factor (a - b), db -= factor (a - b) where they are. Blocks that stay in the
+ * first cache, so that a and b are read from memory once though the loop is written three times: one body with both
+ * conditions inside would not become vectors. */
 INVAR_CLONES static double NAME(distance_block)(const REAL *a, const REAL *b, REAL factor, REAL *da, REAL *db,
                                                 int64_t count)
 {
@@ -96,6 +102,7 @@ INVAR_INLINE void NAME(turn_tile)(const REAL *x, int64_t stride, int64_t height,
             turned[j][i] = x[i * stride + j];
 }
 
+/* Columns of tiles are shared out, not rows: each thread writes rows of y of its own. */
 static void NAME(transpose)(int threads, const REAL *x, REAL *y, int64_t rows, int64_t cols, bool add)
 {
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
@@ -133,6 +140,7 @@ static void NAME(symmetrise_tile)(REAL *x, int64_t n, int64_t r, int64_t c)
             x[(r + i) * n + c + j] = turned[j][i];
 }
 
+/* schedule(static, 1): rows of tiles get shorter, and dealing them out one by one evens that out. */
 static void NAME(symmetrise)(int threads, REAL *x, int64_t n)
 {
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (n * n > SMALL_WORK)
@@ -143,6 +151,7 @@ static void NAME(symmetrise)(int threads, REAL *x, int64_t n)
 
 /* ---- norm() ---- */
 
+/* By the reciprocal in double: one division a row, and the product is rounded once. */
 INVAR_CLONES static void NAME(scaled_row)(const REAL *x, double factor, REAL *y, int64_t cols)
 {
 #pragma omp simd
@@ -161,6 +170,7 @@ static void NAME(normalise)(int threads, const REAL *x, REAL *y, double *lengths
     }
 }
 
+/* (I - u u^T) du / |x|: what is along u changes the length alone, which norm() forgets. */
 INVAR_CLONES static void NAME(normalise_backward_row)(const REAL *u, const REAL *du, double along, double factor,
                                                       REAL *dx, int64_t cols)
 {
@@ -327,10 +337,9 @@ INVAR_INLINE double NAME(divergence_adjacent)(const struct invar_dense_contrast 
     return total;
 }
 
-/*
- * The gradient of a row of logits sums to 0. Where one p is nearly 1, its entry is a difference such as p - 1 that
- * cancels: what the row is off by belongs there.
- */
+/* The gradient of a row of logits sums to 0. Where one p is nearly 1, its entry is a difference such as p - 1 that
+ * cancels: what the row is off by belongs there. In float32 an entry such as p - 1 has lost the digits by which p
+ * differs from 1, which are exactly the sum of all other entries. */
 INVAR_INLINE void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64_t cols)
 {
     const REAL dominant = (REAL)0.5;
@@ -349,6 +358,8 @@ INVAR_INLINE void NAME(balance_row)(REAL *s, const REAL *p, int64_t match, int64
     s[at] = (REAL)((double)s[at] - sum);
 }
 
+/* The softmax of every matrix is made before any gradient is, because a divergence reads all of them; logits are then
+ * overwritten by their gradients in place. */
 INVAR_CLONES static void NAME(contrast_row)(const struct invar_dense_contrast *how, REAL *const *s, REAL *p,
                                             double *sums, int64_t i, int64_t cols, double values[2])
 {
@@ -374,7 +385,8 @@ INVAR_CLONES static void NAME(contrast_row)(const struct invar_dense_contrast *h
     }
 }
 
-/* work: for each thread count rows of REAL, then 2 of double; pointers: for each thread count */
+/* work: for each thread count rows of REAL, then 2 of double; pointers: for each thread count. Values are kept block
+ * by block, and blocks are put together in their order: the thread that made a block does not matter. */
 static void NAME(contrast)(int threads, const struct invar_dense_contrast *how, const struct invar_matrix *logits,
                            REAL *work, double *sums, REAL **pointers, double values[2])
 {
@@ -400,6 +412,8 @@ static void NAME(contrast)(int threads, const struct invar_dense_contrast *how, 
 
 /* ---- groups of columns ---- */
 
+/* Log of a sum of exponentials over the columns of a group, each group around its own maximum. A maximum that is NaN
+ * is found by the negated comparison and spoils its group, as it should. */
 static void NAME(group_row)(const REAL *x, const int64_t *group, REAL *grouped, double *sum, int64_t cols,
                             int64_t groups)
 {
@@ -424,6 +438,7 @@ static void NAME(group)(int threads, const REAL *x, const int64_t *group, REAL *
         NAME(group_row)(x + i * cols, group, grouped + i * groups, sums + omp_get_thread_num() * groups, cols, groups);
 }
 
+/* The softmax within the group times the group's gradient; x still holds the logits here and becomes their gradient. */
 static void NAME(ungroup)(int threads, const REAL *grouped, const REAL *gradient, const int64_t *group, REAL *x,
                           int64_t rows, int64_t cols, int64_t groups)
 {
@@ -437,6 +452,8 @@ static void NAME(ungroup)(int threads, const REAL *grouped, const REAL *gradient
 
 /* ---- columns, some neighbours at a time, four rows at once ---- */
 
+/* Four rows a pass quarter the loads and stores of the sums; pairs are added first, which shortens the chain of
+ * roundings. */
 INVAR_CLONES static void NAME(add_rows)(const REAL *x, double *sum, int64_t rows, int64_t cols, int64_t count)
 {
     int64_t i = 0;
@@ -450,7 +467,8 @@ INVAR_CLONES static void NAME(add_rows)(const REAL *x, double *sum, int64_t rows
             sum[j] += (double)x[j];
 }
 
-/* squares += (x - mean)^2, from the sums of x on */
+/* squares += (x - mean)^2, from the sums of x on. Around the mean, in a second pass: E[x^2] - E[x]^2 in one pass
+ * cancels where the mean is large beside the deviation. */
 INVAR_CLONES static void NAME(add_squares)(const REAL *x, const double *mean, double *squares, int64_t rows,
                                            int64_t cols, int64_t count)
 {
@@ -511,7 +529,8 @@ INVAR_CLONES static void NAME(standard_backward_row)(const REAL *y, const REAL *
         dx[j] += (REAL)(factor[j] * ((double)dy[j] - mean[j] - (double)y[j] * along[j]));
 }
 
-/* products[j] = sum of x y over column j */
+/* products[j] = sum of x y over column j. sum is made and forgotten: the loop is the one of standardise_backward,
+ * which needs both. */
 static void NAME(column_products)(int threads, const REAL *x, const REAL *y, double *products, int64_t rows,
                                   int64_t cols)
 {
@@ -569,6 +588,8 @@ static void NAME(standardise)(int threads, const REAL *x, const double *mean, co
         NAME(standard_row)(x + i * cols, mean, factor, y + i * cols, add, cols);
 }
 
+/* mean(dy) and mean(dy y) are what the mean and the deviation of the column pass back; divisor is that of the
+ * variance. */
 static void NAME(standardise_backward)(int threads, const REAL *y, const double *factor, double divisor, const REAL *dy,
                                        double scale, REAL *dx, int64_t rows, int64_t cols)
 {

@@ -14,6 +14,7 @@ void cpu_dense_affine(struct invar_device *device, double factor, double shift, 
         cpu_dense_put(x, i, factor * cpu_dense_get(x, i) + shift);
 }
 
+/* A factor of 1 is the common case (no clip), and a pass over all gradients is worth a comparison. */
 void cpu_dense_scale_by(struct invar_device *device, const double *factor, const struct invar_matrix *x)
 {
     if (*factor != 1)
@@ -28,6 +29,8 @@ void cpu_dense_diagonal_map(struct invar_device *device, const struct invar_matr
         cpu_dense_put(x, at, factor * (values ? values[i] : cpu_dense_get(x, at)) + shift);
 }
 
+/* share is of the mean of the diagonal: a ridge in units of the matrix, so that the same option serves embeddings of
+ * any scale. */
 void cpu_dense_diagonal_add(struct invar_device *device, const struct invar_matrix *x, double shift, double share)
 {
     double mean = 0;
@@ -39,6 +42,7 @@ void cpu_dense_diagonal_add(struct invar_device *device, const struct invar_matr
         cpu_dense_put(x, at, cpu_dense_get(x, at) + (shift + share * mean));
 }
 
+/* -1/2 of the lower triangle to both sides: the last step of the gradient of a Cholesky factor. */
 void cpu_dense_mirror_half(struct invar_device *device, const struct invar_matrix *x)
 {
     const int64_t n = x->rows;
@@ -52,6 +56,7 @@ void cpu_dense_mirror_half(struct invar_device *device, const struct invar_matri
         }
 }
 
+/* Half of the log-determinant of what was factorised. A spoiled factor is NaN here, and so is its slot. */
 void cpu_dense_log_diagonal(struct invar_device *device, const struct invar_matrix *x, double factor, double *slot)
 {
     double sum = 0;
@@ -62,6 +67,8 @@ void cpu_dense_log_diagonal(struct invar_device *device, const struct invar_matr
     *slot += factor * sum;
 }
 
+/* Where entries of the matrix are far above 1 the identity would be lost in rounding; scaled down by a number that is
+ * kept, it is not, and the caller puts the scale back into the logarithm. */
 void cpu_dense_add_identity(struct invar_device *device, const struct invar_matrix *x, double limit, double *safe)
 {
     double largest = 0;
@@ -82,6 +89,7 @@ void cpu_dense_rsqrt_of_squares(struct invar_device *device, double *values, int
         values[j] = 1 / sqrt(values[j] / divisor + constant);
 }
 
+/* Value and derivative by the column's squares in one pass, which variance terms need both of. */
 void cpu_dense_hinge(struct invar_device *device, double *values, int64_t count, double divisor, double constant,
                      double margin, double scale, double factor, double *slot)
 {

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+/* Addresses cost nothing until they are touched: 64 GiB of them leave room for any test, in one range that one call
+ * opens. */
 #define RESERVED ((size_t)64 << 30)
 #define PAGE ((size_t)4096)
 
@@ -27,6 +29,7 @@ struct guard {
     int count, capacity;
 };
 
+/* Nested, as the cpu's entries call one another; the outermost call closes. */
 static void enter(struct invar_device *device)
 {
     struct guard *g = device->guard;
@@ -41,6 +44,7 @@ static void leave(struct invar_device *device)
         mprotect(g->memory, g->end, PROT_NONE);
 }
 
+/* In this order: plans and weights are gone by contract, and nothing reads the range any more. */
 static void guarded_close(struct invar_device *device)
 {
     struct guard *g = device->guard;
@@ -69,7 +73,8 @@ static bool guarded_open(struct invar_device *device, struct invar_error *err)
     return true;
 }
 
-/* The first free piece that is large enough, as it is; else a new one behind all. */
+/* The first free piece that is large enough, as it is; else a new one behind all. First fit and never split or
+ * merged: tests allocate the same few sizes over and over, and a page a piece means that two pieces never share one. */
 static struct piece *find_piece(struct guard *g, size_t bytes, struct invar_error *err)
 {
     for (int i = 0; i < g->count; i++)
@@ -91,6 +96,8 @@ static struct piece *find_piece(struct guard *g, size_t bytes, struct invar_erro
     return &g->pieces[g->count++];
 }
 
+/* Zeroed as the contract of alloc says; up to a page more than asked for, so that a kernel that reads past the end of
+ * a vector (which they may, within a vector) finds readable memory within the call. */
 static void *guarded_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
 {
     struct guard *g = device->guard;
@@ -111,6 +118,7 @@ static void *guarded_alloc(struct invar_device *device, size_t count, size_t siz
     return g->memory + piece->at;
 }
 
+/* Freed memory is not unmapped: it is closed like all of it, so that a use after free dies as well. */
 static void guarded_free(struct invar_device *device, void *memory)
 {
     struct guard *g = device->guard;

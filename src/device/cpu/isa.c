@@ -5,6 +5,8 @@
 #include <oneapi/dnnl/dnnl.h>
 #include <stdbool.h>
 
+/* Of the effective instruction set, which ONEDNN_MAX_CPU_ISA lowers: tests run the kernels of lesser processors that
+ * way. */
 static bool has(dnnl_cpu_isa_t wanted)
 {
     return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)wanted) == (unsigned)wanted;

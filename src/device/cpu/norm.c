@@ -10,6 +10,8 @@
 #define TABLE_CHANNELS 8 /* of sums put together at once */
 #define STREAM (4 << 20) /* bytes from which on what is written will not be in the cache when it is read */
 
+/* By processor at run time, so that one build runs everywhere; bfloat16 itself is integer work here and needs no
+ * AVX512BF16. */
 static const struct norm_kernels *kernels(void)
 {
 #if defined __x86_64__
@@ -46,6 +48,9 @@ static int64_t at_least(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
+/* Tiles depend on the shape alone, never on threads: sums of tiles are put together in their order, which makes bits
+ * independent of threads. Parts of one row, or several whole rows: never the end of one and the beginning of the
+ * next. */
 static struct tiling tiling(const struct norm_shape *s)
 {
     struct tiling t = {
@@ -128,7 +133,8 @@ static struct part part_at(const struct tiling *t, int64_t i)
                          smaller(TABLE_CHANNELS, t->width - first)};
 }
 
-/* Sum of both numbers of each tile, the first times `weighted` ? the tile's size : 1. */
+/* Sum of both numbers of each tile, the first times `weighted` ? the tile's size : 1. In double: a group may have a
+ * hundred thousand pixels a channel, and a float sum of them has five digits. */
 static void add_tiles(const struct tiling *t, const struct part *p, const double *table, bool weighted,
                       double a[TABLE_CHANNELS], double b[TABLE_CHANNELS])
 {
@@ -161,6 +167,9 @@ static void add_means(const struct tiling *t, const struct part *p, const double
     }
 }
 
+/* Squares around the tiles' means, then those of the means around the whole one (Chan, Golub and LeVeque): no
+ * cancellation however far the mean is from 0. Channels that only fill up a block get 0 in all rows, so that they
+ * stay 0 in the output. */
 static void finish_statistics(const struct norm_shape *s, const struct tiling *t, const struct part *p,
                               const struct norm_parameters *parameters, const double *table, float *statistics)
 {
@@ -183,6 +192,8 @@ static void finish_statistics(const struct norm_shape *s, const struct tiling *t
     }
 }
 
+/* One parallel region with two loops: the second needs every tile of the first, and waking threads twice would cost
+ * as much as a small map. */
 void norm_statistics(const struct norm_shape *shape, const void *x, const struct norm_parameters *p, float *statistics,
                      double *scratch)
 {
@@ -216,7 +227,9 @@ static size_t map_bytes(const struct norm_shape *shape, const struct tiling *t)
     return (size_t)numbers(t) * (shape->half ? sizeof(uint16_t) : sizeof(float));
 }
 
-/* From the last tile to the first: what was read last is read first, while it is in the cache. */
+/* From the last tile to the first: what was read last is read first, while it is in the cache. Streaming past the
+ * cache pays where the output is too large to be there when it is read; never where it overwrites an input, which is
+ * in the cache already. */
 void norm_apply(const struct norm_shape *shape, const struct norm_term *terms, int count, void *y)
 {
     const struct norm_kernels *k = kernels();
@@ -239,6 +252,8 @@ void norm_apply(const struct norm_shape *shape, const struct norm_term *terms, i
 
 /* dx = factor (dy - mean(dy) - xhat mean(dy xhat)) with xhat = (x - mean) inverse. Leaves the gradients of scale and
    shift of this group in place of the part's first tile. */
+/* Means over a group and channel; xhat is not stored anywhere, so its factor 1 / deviation comes in here, squared in
+ * the coefficient that multiplies (x - mean). */
 static void finish_sums(const struct norm_shape *s, const struct tiling *t, const struct part *p,
                         const float *statistics, double *table, float *coefficients)
 {
@@ -258,6 +273,7 @@ static void finish_sums(const struct norm_shape *s, const struct tiling *t, cons
     }
 }
 
+/* Scale and shift are shared by all views, whose gradients add up, in the order of groups. */
 static void add_groups(const struct norm_shape *s, const struct tiling *t, const double *table, float *scale,
                        float *shift)
 {
@@ -274,6 +290,8 @@ static void add_groups(const struct norm_shape *s, const struct tiling *t, const
     }
 }
 
+/* The gradients of scale and shift are one thread's work while the others go on (nowait) to the maps, which do not
+ * read them. */
 void norm_backward(const struct norm_shape *shape, const void *x, const float *statistics, bool relu, const void *dy,
                    void *dx, float *scale_gradient, float *shift_gradient, double *scratch)
 {

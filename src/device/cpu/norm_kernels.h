@@ -22,6 +22,8 @@ typedef uint16_t half_at __attribute__((vector_size(LANES * 2), aligned(2)));
 /* ---- what the instruction sets call by different names ---- */
 
 #if LANES == 16 && defined __AVX512F__
+/* The fallback rounds twice where the instruction rounds once, so its bits differ from AVX2's: results are reproduced
+ * on one instruction set, not across them. */
 INVAR_INLINE vec vec_fma(vec a, vec b, vec c)
 {
     return _mm512_fmadd_ps(a, b, c);
@@ -72,6 +74,8 @@ INVAR_INLINE vec vec_max(vec a, vec b)
 
 /* ---- memory: float32 or bfloat16, whole vectors or the last few channels ---- */
 
+/* To nearest, ties to even, on the integer that a float is; a NaN gets a bit of its mantissa set that the cut leaves
+ * there, or cutting could make it infinity. */
 INVAR_INLINE bits round_bits(vec x)
 {
     const bits raw = (bits)x, number = (bits)(x == x);
@@ -83,6 +87,7 @@ INVAR_INLINE vec rounded(vec x)
     return (vec)(round_bits(x) & 0xffff0000u);
 }
 
+/* `lanes` and `narrow` are constants wherever this is called, so that one of the branches is all that is compiled. */
 INVAR_INLINE vec load(const void *x, int64_t at, int lanes, bool narrow)
 {
     if (narrow) {
@@ -100,6 +105,7 @@ INVAR_INLINE vec load(const void *x, int64_t at, int lanes, bool narrow)
     return v;
 }
 
+/* Streaming wants whole, aligned vectors, which blocked layouts have; callers ask for it there alone. */
 INVAR_INLINE void store(void *y, int64_t at, vec v, int lanes, bool narrow, bool stream)
 {
 #ifndef HAS_STREAM
@@ -129,6 +135,7 @@ INVAR_INLINE void store(void *y, int64_t at, vec v, int lanes, bool narrow, bool
         memcpy(to, &v, (size_t)lanes * sizeof *to);
 }
 
+/* Streamed stores are not ordered with others: the next operation, perhaps on another core, must see them. */
 INVAR_INLINE void fence(bool stream)
 {
 #ifdef HAS_STREAM
@@ -185,6 +192,8 @@ INVAR_INLINE void put(vec a, vec b, int lanes, const struct norm_tile *tile, int
     }
 }
 
+/* Two passes over a tile that is still in the first cache: the mean in float first, then deviations from it, which
+ * are small numbers, so that float suffices for their squares as well. */
 INVAR_INLINE void moments_of(const struct norm_tile *tile, struct channels c, bool narrow, const void *x, double *out)
 {
     vec sum[SUMS] = {{0}}, mean[SUMS], first[SUMS] = {{0}}, second[SUMS] = {{0}};
@@ -237,12 +246,14 @@ INVAR_INLINE vec normed(vec x, const struct norm_vector *n)
     return vec_fma(x - n->mean, n->factor, n->shift);
 }
 
-/* dy where ReLU let y through. */
+/* dy where ReLU let y through. ReLU's mask is made again from x, instead of being kept or read from the output: it is
+ * the same comparison on the same bits. */
 INVAR_INLINE vec passed(vec dy, vec x, const struct norm_vector *n, bool relu)
 {
     return relu ? (vec)((bits)dy & (bits)(normed(x, n) > 0.0f)) : dy;
 }
 
+/* sum of dy, and sum of dy (x - mean): all that the gradients of x, scale and shift need. */
 INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool narrow, const void *x,
                           const float *statistics, bool relu, const void *dy, double *out)
 {
@@ -277,6 +288,7 @@ INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool 
             OF(tile, ((struct channels){at, (int)(((tile)->width - at) % LANES), 1}), __VA_ARGS__);                    \
     } while (0)
 
+/* Constants for the compiler: one copy of the loop for every case, none of which asks inside. */
 static void moments(const struct norm_tile *tile, bool narrow, const void *x, double *out)
 {
     if (narrow)
@@ -300,7 +312,8 @@ static void sums(const struct norm_tile *tile, bool narrow, const void *x, const
 
 /* ---- maps from maps ---- */
 
-/* Adds a term to the sum so far; n: its statistics, if it is a norm. */
+/* Adds a term to the sum so far; n: its statistics, if it is a norm. The ReLU has 0 as the first operand of max:
+ * where the sum is NaN, the second one is the result, and NaN goes on. */
 INVAR_INLINE vec term_added(const struct norm_term *term, const struct norm_vector *n, vec sum, bool first, int64_t at,
                             int lanes, bool narrow)
 {
@@ -347,6 +360,7 @@ INVAR_INLINE void apply_channels(const struct norm_tile *tile, bool narrow, cons
     store(y, begin + channel, v, lanes, narrow, false);
 }
 
+/* Channels last: statistics are loaded anew at every pixel, from the first cache, as they do not fit into registers. */
 INVAR_INLINE void apply_pixels(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count,
                                void *y)
 {
@@ -411,6 +425,8 @@ INVAR_INLINE struct gradient_vector gradient_vector(const struct norm_tile *tile
                                     load(coefficients + tile->stride, channel, lanes, false)};
 }
 
+/* factor (dy - mean(dy) - xhat mean(dy xhat)), multiplied out into two fused operations; constant and along have been
+ * made per channel. */
 INVAR_INLINE vec gradient_at(const struct gradient_vector *k, const void *x, const void *dy, int64_t at, int lanes,
                              bool narrow, bool relu)
 {

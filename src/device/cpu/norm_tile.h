@@ -11,6 +11,7 @@ struct norm_tile {
     int64_t stride; /* from row to row of statistics, which begin at the tile's first channel */
 };
 
+/* One table an instruction set, so that the choice is made once a call and never inside a loop. */
 struct norm_kernels {
     /** out [2][width]: mean, and the sum of squares around it. */
     void (*moments)(const struct norm_tile *tile, bool narrow, const void *x, double *out);

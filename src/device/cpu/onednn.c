@@ -20,6 +20,7 @@ static const char *status_text(dnnl_status_t status)
     }
 }
 
+/* A want of memory is told apart, as it has another remedy (a smaller batch) than a missing operation. */
 bool onednn_check(dnnl_status_t status, const char *what, struct invar_error *err)
 {
     if (status == dnnl_success)
@@ -28,6 +29,7 @@ bool onednn_check(dnnl_status_t status, const char *what, struct invar_error *er
                            "oneDNN could not %s: %s", what, status_text(status));
 }
 
+/* What is made for a plan is freed with it, in one place, whatever step of the making failed. */
 bool onednn_own(struct owned *owned, void *item, struct invar_error *err)
 {
     void *items = owned->items;
@@ -38,6 +40,8 @@ bool onednn_own(struct owned *owned, void *item, struct invar_error *err)
     return true;
 }
 
+/* Scratch memory of kernels is ours (user mode): it becomes part of a plan's workspace, where other operations use it
+ * in between. */
 struct onednn *onednn_create(struct invar_error *err)
 {
     struct onednn *o = invar_alloc(1, sizeof *o, err);
@@ -53,6 +57,7 @@ struct onednn *onednn_create(struct invar_error *err)
     return NULL;
 }
 
+/* The engine last, as everything else was made with it. */
 void onednn_free(struct onednn *o)
 {
     if (!o)
@@ -112,6 +117,7 @@ const struct layout *onednn_layout_keep(struct onednn *o, dnnl_memory_desc_t des
     return NULL;
 }
 
+/* ANY lets the operation choose; PLAIN is what callers have. */
 const struct layout *onednn_layout(struct onednn *o, enum invar_dtype dtype, int rank, const int64_t *dims,
                                    enum layout_format format, struct invar_error *err)
 {
@@ -161,7 +167,8 @@ int onednn_layout_rank(const struct layout *layout)
 #endif
 }
 
-/* Sizes, padded sizes, strides and the block of channels of a layout; false where it is blocked in another way. */
+/* Sizes, padded sizes, strides and the block of channels of a layout; false where it is blocked in another way. Two
+ * versions of the library say the same in two ways; everything above sees one. */
 static bool blocking(const struct layout *layout, int rank, const dnnl_dim_t **padded, const dnnl_dim_t **strides,
                      int64_t *block)
 {
@@ -194,6 +201,8 @@ static bool blocking(const struct layout *layout, int rank, const dnnl_dim_t **p
     return true;
 }
 
+/* All that our own kernels can read: rows of blocks of pixels of `width` neighbouring channels, without gaps.
+ * Channels last is one block as wide as all channels; what is plain has blocks of width 1. */
 bool onednn_layout_form(const struct layout *layout, struct form *out)
 {
     const int rank = onednn_layout_rank(layout);
@@ -245,6 +254,7 @@ int64_t onednn_kernel_count(const struct onednn *o)
 
 /* ---- the processor ---- */
 
+/* By asking for a convolution, which is what it would be used for, rather than by the processor's flags. */
 bool onednn_has_bfloat16(struct onednn *o)
 {
     const int64_t map[] = {2, 16, 8, 8}, weights[] = {16, 16, 3, 3};
@@ -260,6 +270,7 @@ bool onednn_native_bfloat16(void)
     return (isa & bf16) == bf16;
 }
 
+/* From the best down: the first whose bits are all there. */
 const char *onednn_instruction_set(void)
 {
     static const struct {

@@ -26,7 +26,8 @@ static bool operand(struct onednn *o, const struct kernel *kernel, dnnl_query_t 
     return *out != NULL;
 }
 
-/* From a primitive descriptor (taken over) to a kernel; status is what making the descriptor said. */
+/* From a primitive descriptor (taken over) to a kernel; status is what making the descriptor said. "Unimplemented" is
+ * no error here but an answer: the caller may want something else, or say which layer it is. */
 static struct kernel *kernel_make(struct onednn *o, dnnl_primitive_desc_t pd, dnnl_status_t status,
                                   struct invar_error *err)
 {
@@ -55,11 +56,13 @@ static struct kernel *kernel_make(struct onednn *o, dnnl_primitive_desc_t pd, dn
     return ok ? kernel : NULL;
 }
 
+/* By the name of the implementation, the only thing that oneDNN tells about speed. */
 bool onednn_is_reference(const struct kernel *kernel)
 {
     return strncmp(kernel->implementation, "ref", 3) == 0 || strncmp(kernel->implementation, "gemm", 4) == 0;
 }
 
+/* Training keeps what the backward pass needs (the place of a maximum); inference does not. */
 static dnnl_prop_kind_t forward_kind(enum pass pass)
 {
     return pass == PASS_TRAINING ? dnnl_forward_training : dnnl_forward_inference;
@@ -202,6 +205,7 @@ struct kernel *onednn_layernorm(struct onednn *o, enum pass pass, const struct l
 #endif
 }
 
+/* Some versions want the shift as an input of the backward pass; the number of inputs says so, whatever the version. */
 bool onednn_norm_reads_shift(const struct kernel *kernel)
 {
     /* source, mean, variance, scale, gradient; what was below zero before a fused ReLU */
@@ -211,6 +215,7 @@ bool onednn_norm_reads_shift(const struct kernel *kernel)
            inputs > others;
 }
 
+/* Averages leave out the padding, which average pools have none of here in any case. */
 struct kernel *onednn_pool(struct onednn *o, enum pass pass, bool maximum, const struct layout *src,
                            const struct layout *dst, const struct window *window, const struct kernel *hint,
                            struct invar_error *err)
@@ -269,6 +274,7 @@ struct kernel *onednn_upsample(struct onednn *o, enum pass pass, const struct la
 #endif
 }
 
+/* use_dst: the backward pass reads the output, which the next layer keeps anyway, and the input may be overwritten. */
 struct kernel *onednn_relu(struct onednn *o, enum pass pass, const struct layout *data, const struct kernel *hint,
                            struct invar_error *err)
 {
@@ -312,7 +318,7 @@ static dnnl_status_t append_sum(dnnl_post_ops_t after)
 #endif
 }
 
-/* Attributes with a sum and a ReLU after the operation. */
+/* Attributes with a sum and a ReLU after the operation. Made for one operation, and given back once that is planned. */
 static bool after_attributes(dnnl_primitive_attr_t *out, struct onednn_after wanted, struct invar_error *err)
 {
     dnnl_post_ops_t after = NULL;
@@ -329,6 +335,7 @@ static bool after_attributes(dnnl_primitive_attr_t *out, struct onednn_after wan
     return ok;
 }
 
+/* The plan's attributes are put aside for the length of the call: all other operations are made with them. */
 struct kernel *onednn_convolution_after(struct onednn *o, enum pass pass, const struct layout *src,
                                         const struct layout *weights, const struct layout *bias,
                                         const struct layout *dst, const struct window *window,
@@ -358,6 +365,7 @@ struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, cons
     return kernel;
 }
 
+/* A binary operation and not `sum`: it may write over either of its operands, and takes a ReLU behind it. */
 struct kernel *onednn_add(struct onednn *o, const struct layout *data, bool relu, struct invar_error *err)
 {
     dnnl_primitive_attr_t fused = NULL;

@@ -23,7 +23,8 @@ static bool may_sum_in(const struct cpu_plan *plan, int current, int target, int
     return !handed_on && exclusive(plan, current, target, buffer);
 }
 
-/* Adds v to the gradient of layer `target`, on behalf of layer `current`. */
+/* Adds v to the gradient of layer `target`, on behalf of layer `current`. The first contribution is the gradient
+ * itself, without a copy; only the second makes a sum. Layouts follow the first, since it is there. */
 static bool contribute(struct cpu_plan *plan, int current, int target, struct value v, struct invar_error *err)
 {
     struct value *gradient = &plan->layers[target].gradient;
@@ -97,6 +98,8 @@ static const struct kernel *weighted_kernel(struct cpu_plan *plan, int layer, co
     return kernel;
 }
 
+/* Straight into the vector of gradients where the kernel's layout is the plain one, as for linear layers;
+ * convolutions make their own layout first. The optimiser reads plain weights alone. */
 static bool weights_backward(struct cpu_plan *plan, int layer, const struct weighted *w, struct value gradient,
                              struct invar_error *err)
 {
@@ -133,6 +136,8 @@ static bool weights_backward(struct cpu_plan *plan, int layer, const struct weig
     return true;
 }
 
+/* Weights in the kernel's layout are converted once more than in the forward pass: backward kernels usually want
+ * another one, and weights have changed since the last step in any case. */
 static bool data_backward(struct cpu_plan *plan, int layer, const struct weighted *w, struct value gradient,
                           struct invar_error *err)
 {
@@ -154,6 +159,7 @@ static bool data_backward(struct cpu_plan *plan, int layer, const struct weighte
            contribute(plan, layer, plan->net->layers[layer].input[0], made, err);
 }
 
+/* The weights' gradient first: it reads the input's map, whose memory is then free for the data's gradient. */
 static bool winograd_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     const int source = plan->net->layers[number].input[0];
@@ -164,6 +170,8 @@ static bool winograd_backward(struct cpu_plan *plan, int number, struct value gr
                                                     contribute(plan, number, source, made, err));
 }
 
+/* Layouts are asked for anew (ANY), with the forward kernel as a hint: what was good for one direction need not be
+ * for the other. */
 static bool weighted_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -202,6 +210,8 @@ static bool weighted_backward(struct cpu_plan *plan, int number, struct value gr
 
 /* ---- the others ---- */
 
+/* Fused with a norm, the ReLU's mask is made within the norm's backward pass, and what arrives is handed on as it is.
+ */
 static bool relu_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
@@ -271,7 +281,8 @@ static bool upsample_backward(struct cpu_plan *plan, int number, struct value gr
     return window_backward(plan, number, kernel, gradient, err);
 }
 
-/* The vector's gradient is the map's in C order; its reader converts it. */
+/* The vector's gradient is the map's in C order; its reader converts it. No operation but perhaps a reorder: the same
+ * numbers, seen as a map again. */
 static bool flatten_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     int source = plan->net->layers[number].input[0];
@@ -283,6 +294,7 @@ static bool flatten_backward(struct cpu_plan *plan, int number, struct value gra
            contribute(plan, number, source, converted, err);
 }
 
+/* From the output and the lengths, not from the input, which may be gone. */
 static bool l2normalise_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];

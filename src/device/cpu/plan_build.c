@@ -8,6 +8,8 @@
 /* Far above any machine, and low enough for sums over all buffers. */
 #define MAX_BYTES ((size_t)1 << 48)
 
+/* A buffer is a number until all operations are known: only then is it clear how long each lives and what may lie
+ * where. */
 int plan_buffer(struct cpu_plan *plan, size_t bytes, struct invar_error *err)
 {
     void *buffers = plan->buffers;
@@ -23,6 +25,7 @@ int plan_buffer(struct cpu_plan *plan, size_t bytes, struct invar_error *err)
     return plan->buffer_count++;
 }
 
+/* Memory that is somebody else's: the caller's input, parameters, gradients. It has no place in the workspace. */
 int plan_buffer_fixed(struct cpu_plan *plan, void *data, bool constant, struct invar_error *err)
 {
     int number = plan_buffer(plan, 0, err);
@@ -39,6 +42,7 @@ void plan_operand(struct operation *op, int id, int buffer, size_t offset, const
     op->operands[op->operand_count++] = (struct operand){id, buffer, offset, layout};
 }
 
+/* The pointer is good until the next operation, as the array may move: it is filled at once. */
 struct operation *plan_operation(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
                                  struct invar_error *err)
 {
@@ -65,6 +69,7 @@ bool plan_value(struct cpu_plan *plan, const struct layout *layout, struct value
     return out->buffer >= 0;
 }
 
+/* Equal layouts cost nothing, which is the usual case: reorders of activations are counted, and tests hold them few. */
 bool plan_convert(struct cpu_plan *plan, enum work work, int layer, struct value from, const struct layout *wanted,
                   struct value *out, struct invar_error *err)
 {
@@ -96,6 +101,7 @@ const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape
     return onednn_layout(plan->onednn, dtype, shape.rank == 3 ? 4 : 2, dims, format, err);
 }
 
+/* Another shape in the same manner of blocks, for our own kernels, which read what they write. */
 const struct layout *plan_layout_alike(struct cpu_plan *plan, const struct layout *layout, struct invar_shape shape,
                                        struct invar_error *err)
 {
@@ -108,6 +114,7 @@ const struct layout *plan_layout_alike(struct cpu_plan *plan, const struct layou
     return plan_layout(plan, shape, onednn_layout_dtype(layout), format, err);
 }
 
+/* The layout is the one that weights have outside, by their own shape, whatever kernels want. */
 bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, struct value *out,
                     struct invar_error *err)
 {
@@ -123,6 +130,8 @@ bool plan_parameter(struct cpu_plan *plan, int layer, int slot, bool gradient, s
     return out->buffer >= 0;
 }
 
+/* Adaptive average pools ("to 2 x 2") are ordinary ones with a window and stride that follow from the sizes; where
+ * these do not divide evenly, windows are as large as it takes for the last one to end at the border. */
 struct window plan_window(const struct cpu_plan *plan, int number)
 {
     const struct invar_layer *layer = &plan->net->layers[number];

@@ -14,6 +14,8 @@ static bool is_fresh_norm(const struct cpu_plan *plan, int layer)
     return state->term_count == 1 && state->terms[0].norm == layer && state->out.buffer < 0 && state->consumers == 1;
 }
 
+/* A list of terms instead of a map: what it would take to make it. Terms are few (NORM_TERMS), and a residual chain
+ * that grows past them is made once and starts a new list. */
 void plan_defer_norm(struct cpu_plan *plan, int norm)
 {
     struct layer_state *state = &plan->layers[norm];
@@ -23,6 +25,7 @@ void plan_defer_norm(struct cpu_plan *plan, int norm)
     state->terms[0] = (struct term){.source = norm, .norm = norm};
 }
 
+/* Only where nobody else reads what is before: with a second reader the map without ReLU has to exist too. */
 bool plan_defer_relu(struct cpu_plan *plan, int number)
 {
     struct layer_state *state = &plan->layers[number];
@@ -42,6 +45,8 @@ bool plan_defer_relu(struct cpu_plan *plan, int number)
     return true;
 }
 
+/* One of the two must be a fresh norm, as the sum is then made while that is applied; both layouts must agree, since
+ * the pass goes over one index. */
 bool plan_defer_add(struct cpu_plan *plan, int number, bool *deferred, struct invar_error *err)
 {
     const int *input = plan->net->layers[number].input;
@@ -86,11 +91,14 @@ static bool place(struct cpu_plan *plan, const struct layer_state *state, struct
            plan_value(plan, state->out.layout, out, err);
 }
 
+/* A map that is there already, as it is. */
 static struct term sum_so_far(int base)
 {
     return (struct term){.source = base, .norm = -1};
 }
 
+/* Everything that the terms read is made first; recursion ends at maps that are there, convolutions' outputs above
+ * all. */
 bool plan_make(struct cpu_plan *plan, int layer, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[layer];
@@ -112,6 +120,8 @@ bool plan_make(struct cpu_plan *plan, int layer, struct invar_error *err)
     return true;
 }
 
+/* Backward passes come here: the map is made once more, to the same bits, instead of being kept over the whole
+ * forward pass. */
 bool plan_make_input(struct cpu_plan *plan, int layer, struct invar_error *err)
 {
     const int source = plan->net->layers[layer].input[0];

@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-/* To nearest, ties to even; what is not finite stays. */
+/* To nearest, ties to even; what is not finite stays. A NaN keeps all its bits: cut, it could become infinity. */
 static float rounded(float value)
 {
     uint32_t bits;
@@ -68,6 +68,7 @@ static bool is_wide_operand(const struct cpu_plan *plan, const struct operation 
            (operand->id == DNNL_ARG_DIFF_DST && !is_narrow(plan, op->layer));
 }
 
+/* Operands are rounded in place and put back after, so that float32 weights keep their low bits. */
 bool plan_emulate(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err)
 {
     float *kept[MAX_OPERANDS] = {0};

@@ -24,7 +24,8 @@ static bool is_kind(const struct cpu_plan *plan, int layer, enum invar_layer_kin
     return layer >= 0 && plan->net->layers[layer].kind == kind;
 }
 
-/* Is the memory of a value read from this layer on, other than by one of them? Several layers may share it. */
+/* Is the memory of a value read from this layer on, other than by one of them? Several layers may share it. Asked of
+ * memory and not of layers: an output may be another's memory (flattened, or written over). */
 static bool is_read_again(const struct cpu_plan *plan, int buffer, int first, int but)
 {
     const struct invar_net *net = plan->net;
@@ -37,7 +38,8 @@ static bool is_read_again(const struct cpu_plan *plan, int buffer, int first, in
     return false;
 }
 
-/* The other summand, if it is there by now and nothing else reads it again. */
+/* The other summand, if it is there by now and nothing else reads it again. The result is written over the other
+ * summand, so that must be there by then, must not be the caller's, and must be read by nobody else afterwards. */
 static struct value summand(const struct cpu_plan *plan, int layer, int last, int add)
 {
     const int *input = plan->net->layers[add].input, other = input[0] == last ? input[1] : input[0];
@@ -48,6 +50,7 @@ static struct value summand(const struct cpu_plan *plan, int layer, int last, in
     return plan->layers[other].out;
 }
 
+/* In the order of a residual block: convolution, norm, sum, ReLU. Whatever is missing ends the chain. */
 static void choose(const struct cpu_plan *plan, int layer, bool sum, struct folded *out)
 {
     int next = only_reader(plan, layer);
@@ -78,7 +81,8 @@ void plan_fold_without_sum(struct cpu_plan *plan, int layer, struct folded *fold
 
 enum { WEIGHTS, SCALE, SHIFT, MEAN, VARIANCE, OUT_WEIGHTS, OUT_BIAS, BIAS };
 
-/* scale (W x + b - mean) / sqrt(variance + epsilon) + shift = (f W) x + (shift + f (b - mean)). */
+/* scale (W x + b - mean) / sqrt(variance + epsilon) + shift = (f W) x + (shift + f (b - mean)). In double and rounded
+ * once: the factor of a channel with a small variance is large, and errors of it would be in every weight. */
 static void fold_norm(const struct cpu_plan *plan, const struct operation *op)
 {
     const float *weights = plan_data(plan, op, WEIGHTS), *scale = plan_data(plan, op, SCALE),
@@ -124,6 +128,7 @@ static bool add_norm(struct cpu_plan *plan, int layer, struct folded *folded, st
     return true;
 }
 
+/* In training nothing is folded: batch statistics are not known before the convolution is done. */
 bool plan_fold(struct cpu_plan *plan, int layer, struct folded *out, struct invar_error *err)
 {
     *out = (struct folded){.bias = {-1, NULL}, .sum = {-1, NULL}, .norm = -1, .add = -1, .last = layer};
@@ -162,6 +167,8 @@ static bool parameters_finite(const struct cpu_plan *plan, int layer)
     return true;
 }
 
+/* Folded layers have no output of their own to look at: whether the norm or the convolution is to blame is seen in
+ * their parameters. */
 int plan_fold_nonfinite(const struct cpu_plan *plan, const struct operation *op)
 {
     const bool folds = op->run == fold_norm;
@@ -204,6 +211,8 @@ static size_t kept_bytes(struct cpu_plan *plan)
     return plan->kept_bytes;
 }
 
+/* Weights of inference change seldom: folding and reordering them is done when they have changed, which is seen by
+ * comparing them with a copy. */
 bool plan_prepare(struct cpu_plan *plan, struct invar_error *err)
 {
     bool any = false;

@@ -35,7 +35,8 @@ static bool add_weights(struct cpu_plan *plan, int layer, const struct kernel *k
     return true;
 }
 
-/* why: there is no kernel. */
+/* why: there is no kernel. Convolutions and linear layers alike: an input in the kernel's layout, weights in the
+ * kernel's layout, an output in its own, or over the summand. */
 static bool run_weighted(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
                          const struct invar_error *why, const struct folded *folded, struct invar_error *err)
 {
@@ -76,6 +77,7 @@ static bool refuses_sum(const struct kernel *kernel, const struct folded *folded
            (kernel ? !onednn_layout_equal(kernel->dst, folded->sum.layout) : why->code != INVAR_ERROR_MEMORY);
 }
 
+/* A kernel is made only to look at its name; it is kept with the plan and costs its compilation once. */
 static bool choose_strided(struct cpu_plan *plan, int number, const struct layout *src, const struct layout *weights,
                            const struct layout *dst, struct invar_error *err)
 {
@@ -90,6 +92,8 @@ static bool choose_strided(struct cpu_plan *plan, int number, const struct layou
     return own.code == INVAR_OK || invar_error_set(err, own.code, "%s", own.message);
 }
 
+/* With the summand first, without it where there is no such kernel: a fused sum saves a pass over the map, and few
+ * kernels lack it. */
 static bool convolution(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -148,6 +152,8 @@ static bool linear(struct cpu_plan *plan, int number, struct invar_error *err)
     return run_weighted(plan, WORK_LINEAR, number, kernel, &why, &folded, err);
 }
 
+/* Three ways, from the cheapest: it has been done already; it is done where it is read; it is an operation of its
+ * own, in place if nobody minds. */
 static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
@@ -287,6 +293,7 @@ static bool upsample(struct cpu_plan *plan, int number, struct invar_error *err)
     return window(plan, number, err);
 }
 
+/* Heads read rows in C order, as weights exchanged with other programs assume. */
 static bool flatten(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -300,6 +307,7 @@ static bool flatten(struct cpu_plan *plan, int number, struct invar_error *err)
     return state->out.layout != NULL;
 }
 
+/* Lengths are kept for the backward pass, one number a row. */
 static bool l2normalise(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];

@@ -24,7 +24,7 @@ static int64_t border_size(const struct invar_layer *layer, struct invar_shape i
     return (in.height + 2 * layer->padding) * (in.width + 2 * layer->padding);
 }
 
-/* The map within its border of zeros, which is there already. */
+/* The map within its border of zeros, which is there already. With a border of zeros no tap has to ask where it is. */
 static void copy_inside(const float *map, struct invar_shape in, int64_t padding, float *bordered)
 {
     const int64_t wide = in.width + 2 * padding;
@@ -33,7 +33,8 @@ static void copy_inside(const float *map, struct invar_shape in, int64_t padding
         memcpy(bordered + (y + padding) * wide + padding, map + y * in.width, (size_t)in.width * sizeof *map);
 }
 
-/* sum[TAPS][EIGHT] += over all pixels, map around the pixel times gradient, whose pixels are `step` apart. */
+/* sum[TAPS][EIGHT] += over all pixels, map around the pixel times gradient, whose pixels are `step` apart. Nine sums
+ * and a gradient are ten registers of sixteen: no sum goes to memory within a map. */
 INVAR_CLONES static void add_map(const float *map, int64_t wide, int64_t stride, struct invar_shape out,
                                  const float *gradient, int64_t step, float *sum)
 {
@@ -85,6 +86,7 @@ static void gray_weights(const struct cpu_plan *plan, const struct operation *op
         }
 }
 
+/* Only as it stands in nets for gray images: one channel, 3x3, no bias, float32, a map that is read as it lies. */
 bool plan_gray_weights(struct cpu_plan *plan, int number, struct value gradient, bool *taken, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+/* A cache line, and the widest vector. */
 #define ALIGNMENT 64
 
 static size_t aligned(size_t bytes)
@@ -77,6 +78,8 @@ static void place(struct buffer *const *order, int count, struct buffer **alive)
     buffer->offset = at;
 }
 
+/* One byte more than nothing, since a plan without maps still asks for memory. On a planning device offsets are all
+ * there is. */
 bool plan_lay_out(struct cpu_plan *plan, struct invar_error *err)
 {
     struct buffer **order = invar_alloc(2 * (size_t)plan->buffer_count + 1, sizeof *order, err);

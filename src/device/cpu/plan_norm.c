@@ -4,7 +4,8 @@
    (plan_defer.c); with running ones, in inference, what is not part of the layer before (plan_fold.c) is oneDNN's. */
 #include "device/cpu/plan.h"
 
-/* What the operand x of a term is, in its id. */
+/* What the operand x of a term is, in its id. Above every id of oneDNN's, so that the two cannot be confused in an
+ * operand. */
 enum { TERM = 0x1000, TERM_NORM = 1, TERM_RELU = 2, TERM_ROUNDED = 4 };
 
 /* ---- what runs ---- */
@@ -21,6 +22,8 @@ static bool shape_of(const struct cpu_plan *plan, int layer, const struct layout
 
 /* running <- (1 - momentum) running + momentum batch value, group after group. The variance of the batch is the biased
    one, the running variance takes the unbiased. */
+/* In double where the momentum is turned into two factors, which must add up to 1; the rest in float as PyTorch keeps
+ * them. */
 static void running_statistics(const struct cpu_plan *plan, const struct operation *op, const struct norm_shape *shape,
                                const float *statistics, float *mean, float *variance)
 {
@@ -50,6 +53,7 @@ static void run_statistics(const struct cpu_plan *plan, const struct operation *
     running_statistics(plan, op, &shape, statistics, plan_data(plan, op, 5), plan_data(plan, op, 6));
 }
 
+/* Operands are a list: x, then its statistics where it is a norm; ids say which is what. */
 static void run_apply(const struct cpu_plan *plan, const struct operation *op)
 {
     struct norm_term terms[NORM_TERMS] = {{0}};
@@ -133,6 +137,7 @@ static bool statistics(struct cpu_plan *plan, int number, struct invar_error *er
     return true;
 }
 
+/* One operation for a whole chain of terms, in one pass over memory. */
 bool plan_norm_apply(struct cpu_plan *plan, int layer, const struct term *terms, int count, struct value out,
                      struct invar_error *err)
 {
@@ -157,6 +162,7 @@ bool plan_norm_apply(struct cpu_plan *plan, int layer, const struct term *terms,
     return true;
 }
 
+/* Over its own input, the gradient by the output, where nobody reads that again. */
 bool plan_batchnorm_backward(struct cpu_plan *plan, int number, struct value gradient, bool in_place, struct value *out,
                              struct invar_error *err)
 {
@@ -197,7 +203,8 @@ static const struct layout *norm_layout(struct cpu_plan *plan, int layer, const 
     return plan_layout(plan, shape, INVAR_FLOAT32, LAYOUT_CHANNEL_LAST, err);
 }
 
-/* Fused with ReLU where that was asked for and exists; *relu says what it became. */
+/* Fused with ReLU where that was asked for and exists; *relu says what it became. In inference after anything but a
+ * convolution or linear layer; those have the norm in their weights. */
 static const struct kernel *running_kernel(struct cpu_plan *plan, int number, const struct layout *layout, bool *relu,
                                            struct invar_error *err)
 {

@@ -9,12 +9,13 @@
 
 #define EIGHT 8
 
+/* Sides and steps in numbers of eight channels, so that the loops know nothing of layouts. */
 struct pool {
     int64_t height, width, out_height, out_width, step; /* step: numbers from one pixel to the next */
     struct window window;
 };
 
-/* Eight channels of a map, from `from` on. */
+/* Eight channels of a map, from `from` on. The sum in float, in the order of the window: windows have few pixels. */
 INVAR_CLONES static void average(const struct pool *p, const float *from, float *to)
 {
     const float count = (float)(p->window.kernel[0] * p->window.kernel[1]);
@@ -108,6 +109,7 @@ static bool fits(const struct layout *layout, struct form *form)
     return onednn_layout_dtype(layout) == INVAR_FLOAT32 && onednn_layout_form(layout, form) && form->width % EIGHT == 0;
 }
 
+/* The output in the manner of the input, so that nothing is reordered around it. */
 bool plan_average_forward(struct cpu_plan *plan, int number, bool *taken, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];

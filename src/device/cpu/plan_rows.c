@@ -7,6 +7,7 @@
 
 #define TINY 1e-12f /* norm(z) = z / max(|z|, 1e-12) */
 
+/* norm(z) of heads: a division by a floor instead of by 0, with the sum in double, as the norm() of terms has it. */
 void rows_l2normalise(const struct cpu_plan *plan, const struct operation *op)
 {
     const float *x = plan_data(plan, op, 0);

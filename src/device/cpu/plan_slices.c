@@ -22,7 +22,8 @@ static int64_t numbers_of(struct invar_shape shape)
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
 }
 
-/* Numbers of a row in the layer that reads and writes most. */
+/* Numbers of a row in the layer that reads and writes most. What a layer reads and writes is alive at once; the
+ * largest such pair is what has to fit. */
 static int64_t largest(const struct invar_net *net)
 {
     int64_t most = 1;
@@ -43,6 +44,9 @@ static bool has_maps(const struct invar_net *net)
     return false;
 }
 
+/* Slices divide the batch evenly, as the plan is made for one size. Not with large weights: every slice reads all of
+ * them, and then they, not the maps, come from memory each time. Not in training, where batch statistics tie all rows
+ * together. */
 int64_t plan_slice_rows(const struct cpu_plan *plan)
 {
     const int64_t batch = plan->options.batch, threads = plan->base.device->threads;
@@ -64,7 +68,8 @@ static void *copy_of(const void *from, int count, size_t size, struct invar_erro
     return to;
 }
 
-/* Another thread's plan: what is not kept gets a place of its own. */
+/* Another thread's plan: what is not kept gets a place of its own. Kernels and layouts are shared, being constant;
+ * buffers, and memory objects over them, are a thread's own. */
 static bool make_other(const struct cpu_plan *plan, struct cpu_plan *other, struct invar_error *err)
 {
     *other = *plan;
@@ -128,6 +133,7 @@ static bool prepare(struct cpu_plan *plan, struct invar_error *err)
     return ok;
 }
 
+/* dynamic: slices are equal, but cores are not always. A failure of any thread is one of the pass. */
 bool plan_slices_forward(struct cpu_plan *plan, struct invar_error *err)
 {
     const int64_t slices = plan->rows / plan->options.batch;

@@ -27,6 +27,7 @@ struct window plan_strided_window(const struct cpu_plan *plan, int number)
     return window;
 }
 
+/* Told by the name of the kernel that oneDNN offers, since what it has depends on processor, sides and version. */
 void plan_strided_choose(struct cpu_plan *plan, int number, const struct kernel *direct)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -63,7 +64,7 @@ static void take_pixels(const struct cpu_plan *plan, const struct operation *op)
                        from + (size_t)((map * p.height + y * p.stride) * p.width + x * p.stride) * p.bytes, p.bytes);
 }
 
-/* The others are zero. */
+/* The others are zero. The gradient of pixels that no window reads is 0, and they lie between the others. */
 static void spread_pixels(const struct cpu_plan *plan, const struct operation *op)
 {
     const struct pixels p = pixels_of(plan, op);
@@ -80,6 +81,7 @@ static void spread_pixels(const struct cpu_plan *plan, const struct operation *o
     }
 }
 
+/* Both maps in blocks of the same width, so that a pixel of a block is one run of bytes. */
 static bool move(struct cpu_plan *plan, int number, struct value from, struct invar_shape shape,
                  void (*run)(const struct cpu_plan *plan, const struct operation *op), struct value *to,
                  struct invar_error *err)

@@ -19,6 +19,7 @@ static bool takes_strided(const struct cpu_plan *plan, const struct invar_layer 
 /* Of every operation here, in this order; backward to the weights has the output's gradient in the second place. */
 enum operands { SOURCE, WEIGHTS, TARGET, SCRATCH, BIAS };
 
+/* Emulation rounds operands of products, which here lie inside the kernels: then the direct convolution is taken. */
 static const struct winograd_kernels *kernels_of(const struct cpu_plan *plan)
 {
     const bool narrow = plan->options.convolution == INVAR_CONVOLUTION_WINOGRAD_BFLOAT16;
@@ -37,6 +38,8 @@ bool plan_winograd_possible(const struct cpu_plan *plan, struct invar_error *err
                                                                 : "the precision is float32");
 }
 
+/* A bias only in inference, where it has become part of what is written; in training its gradient would be one more
+ * pass, and convolutions before a batch norm have none. */
 bool plan_winograd_takes(const struct cpu_plan *plan, int number)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -84,6 +87,8 @@ static bool readable(struct cpu_plan *plan, int layer, int of, struct value from
            (strides(plan, of, out->layout, where) || plan_no_kernel(plan, layer, err));
 }
 
+/* For the backward pass by the data `in` and `out` change places: the same convolution with its weights turned round.
+ */
 static struct winograd describe(const struct cpu_plan *plan, int number, int64_t in, int64_t out)
 {
     const struct invar_shape shape = plan->net->layers[number].shape;
@@ -121,7 +126,8 @@ static void run_backward_weights(const struct cpu_plan *plan, const struct opera
                               plan_data(plan, op, TARGET), plan_data(plan, op, SCRATCH));
 }
 
-/* Transformed weights, in a buffer that lives until the product is done. */
+/* Transformed weights, in a buffer that lives until the product is done. Weights are transformed at every step in
+ * training, since they have changed; that is little beside the products of a batch. */
 static bool transform(struct cpu_plan *plan, int number, const struct winograd *w, struct value plain, bool transposed,
                       int *out, struct invar_error *err)
 {
@@ -229,6 +235,7 @@ bool plan_winograd_backward_weights(struct cpu_plan *plan, int number, struct va
     return true;
 }
 
+/* The map of the input is as large as that of the output (stride 1, padding 1), so the same tiles serve. */
 bool plan_winograd_backward_data(struct cpu_plan *plan, int number, struct value gradient, struct value *out,
                                  struct invar_error *err)
 {

@@ -21,6 +21,7 @@ static int share_count(const struct invar_device *device, int64_t count)
     return count > SMALL_WORK ? device->threads : 1;
 }
 
+/* At whole cache lines, so that no two threads write into one. */
 static int64_t share_start(int k, int shares, int64_t count)
 {
     return k == shares ? count : count / LINE * k / shares * LINE;
@@ -49,6 +50,8 @@ INVAR_CLONES static double sum_squares(const float *x, int64_t from, int64_t to)
     return sum;
 }
 
+/* 512 blocks whatever the number of threads, each in double: the last bits of a gradient norm decide a clip factor,
+ * and so the whole run. */
 void invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot)
 {
     const int shares = share_count(device, count);
@@ -104,6 +107,7 @@ void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, doubl
     lerp(x, y, share_start(k, shares, count), share_start(k + 1, shares, count), (float)m, (float)(1.0 - m));
 }
 
+/* The switch is read where it is used: on this device that costs nothing, on another it is why it lies there. */
 void invar_cpu_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count)
 {
     if (scalars[INVAR_SCALAR_GO] == 1)

@@ -147,6 +147,8 @@ static void read_share(const struct winograd *w, const void *x, const void *dy, 
         w->kernels->read_gradient(w, dy, first, count, room, share - in, 1, g);
 }
 
+/* Tiles of a piece, then all points of the piece, and so on: what the transforms make of a piece stays in the cache
+ * that threads share until the products have read it. The sum over pieces goes on in du, in their order. */
 void winograd_backward_weights(const struct winograd *w, const void *x, const void *dy, float *gradient, float *scratch)
 {
     const int64_t tiles = winograd_tiles(w), room = gradient_room(w);

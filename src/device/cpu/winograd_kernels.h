@@ -25,7 +25,7 @@ INLINE struct tile find_tile(const struct winograd *w, const struct winograd_str
     return place_tile(s, number / in_image, rest / across * 4, rest % across * 4);
 }
 
-/* Divisions would take as long as a transform. */
+/* Divisions would take as long as a transform. Tiles go row by row, so the next one is a comparison away. */
 INLINE struct tile next_tile(const struct winograd *w, const struct winograd_strides *s, struct tile tile)
 {
     if (tile.left + 4 < w->width)
@@ -35,6 +35,7 @@ INLINE struct tile next_tile(const struct winograd *w, const struct winograd_str
     return place_tile(s, tile.image + 1, 0, 0);
 }
 
+/* Outside the map, everything is read from here: a load like any other, instead of a branch in every lane. */
 static const map_number no_pixel[LANES];
 
 /* What a map's tiles of size x size become, by a transform in one dimension from `size` to `points`. The first pixel is
@@ -47,6 +48,7 @@ struct reading {
     void (*transform)(vector r[6], const vector *x);
 };
 
+/* Tiles inside the map, most of them, take the first branch; the rest asks for rows and columns once each. */
 INLINE void load_pixels(const struct reading *how, const struct tile *tile, const map_number *x, vector *out)
 {
     const int size = how->size, before = how->before;
@@ -74,7 +76,8 @@ INLINE void load_pixels(const struct reading *how, const struct tile *tile, cons
     }
 }
 
-/* to[points][points][item] <- T x T^T. */
+/* to[points][points][item] <- T x T^T. Columns, then rows, in registers and a few cache lines; the points of a tile
+ * then go to planes of their own, one a point, where products find the tiles of a point side by side. */
 INLINE void transform_tile(const struct reading *how, const vector *x, int64_t item, float *to, int64_t point)
 {
     vector half[36] = {{0}}; /* rows of five are read as six */
@@ -111,7 +114,8 @@ INLINE void transform_tiles(const struct winograd *w, const struct reading *how,
     }
 }
 
-/* Rows of one parity, and columns of one: a map of their own. */
+/* Rows of one parity, and columns of one: a map of their own. A convolution of stride 2 is the sum of four of stride
+ * 1, one by parity of rows and columns, with 2x2 taps at most. */
 static void read_every_other(const struct winograd *w, const map_number *map, int64_t first, int64_t count, int row,
                              int column, float *to, int64_t point)
 {
@@ -151,7 +155,8 @@ static void read_gradient_tiles(const struct winograd *w, const void *map, int64
                         point);
 }
 
-/* The pixels of a tile that lie within the map. */
+/* The pixels of a tile that lie within the map. Bias, sum and ReLU while the tile is in registers. The ReLU masks
+ * where v < 0 and so passes NaN, which max would not in either order of operands for all instruction sets. */
 INLINE void write_pixels(const struct winograd *w, const struct tile *tile, const vector *y, vector bias,
                          const map_number *sum, bool relu, map_number *out)
 {
@@ -229,6 +234,7 @@ static void write_tiles(const struct winograd *w, const float *m, int64_t first,
    then their sums. It is also what stays in the first cache. */
 #define CHAIN 16
 
+/* Sums leave their registers once a chain: to memory in the first cache, not to the output map. */
 INLINE void add_up(vector s[ROWS][COLUMNS], int columns, bool add, float *c, int64_t c_block)
 {
     UNROLL
@@ -240,7 +246,9 @@ INLINE void add_up(vector s[ROWS][COLUMNS], int columns, bool add, float *c, int
     }
 }
 
-/* c[ROWS][columns] (+)= a[depth blocks of LANES][ROWS] b[columns][depth]: a's items lie LANES apart within a block. */
+/* c[ROWS][columns] (+)= a[depth blocks of LANES][ROWS] b[columns][depth]: a's items lie LANES apart within a block.
+ * ROWS x COLUMNS sums, COLUMNS loaded vectors and one broadcast fill the registers, and every loaded number is used
+ * ROWS or COLUMNS times. The loops are unrolled wholly, as an index into registers must be a constant. */
 INLINE void multiply(const float *a, int64_t a_block, const float *b, int64_t b_block, int64_t depth, int columns,
                      bool add, float *c, int64_t c_block)
 {
@@ -279,6 +287,8 @@ INLINE void multiply_tiles(const float *a, const float *b, int64_t b_block, int6
     add_up(s, columns, add, c, c_block);
 }
 
+/* The depth in chains; within a chain all items, so that the weights of a chain stay in the first cache while items
+ * pass. */
 INLINE void product_columns(const float *v, const float *u, int64_t room, int64_t depth, int columns, float *m)
 {
     const int64_t block = room * WORDS, b_block = depth * LANES * WORDS, step = CHAIN / LANES;
@@ -294,6 +304,7 @@ INLINE int64_t columns_of(int64_t left)
     return left == 4 ? 2 : left < COLUMNS ? left : COLUMNS;
 }
 
+/* Constants 3, 2 and 1 make three copies of the loop. */
 static void product(const struct winograd *w, const float *v, const float *u, int64_t room, int64_t block,
                     int64_t blocks, float *m)
 {
@@ -356,6 +367,7 @@ INLINE float tap(const float *from, int stride, bool transposed, int64_t parity,
     return row < 0 || column < 0 ? 0 : from[row * 3 + column];
 }
 
+/* Both directions of a convolution: transposed is that of the gradient, whose taps are turned round. */
 static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u)
 {
     const int64_t in = winograd_blocks(w, w->in) * LANES, depth = winograd_depth(w) * LANES,
@@ -388,6 +400,7 @@ static void transform_weights(const struct winograd *w, const float *plain, bool
     }
 }
 
+/* The transpose of the weights' transform: gradients of the points become those of the taps. */
 static void transform_weights_gradient(const struct winograd *w, const float *du, int64_t block, float *gradient)
 {
     const int64_t depth = winograd_blocks(w, w->in) * LANES,
