@@ -17,4 +17,8 @@ struct invar_safetensors {
 const char *safetensors_type_name(enum invar_dtype dtype);
 bool safetensors_type_find(const char *name, enum invar_dtype *dtype);
 
+/** Reads the header alone, of which metadata are kept: a file without arrays, however large its data are. Its checksum
+ * is not looked at. */
+bool safetensors_read_metadata(struct invar_safetensors **out, const char *path, struct invar_error *err);
+
 #endif

@@ -276,3 +276,25 @@ done:
     invar_safetensors_free(file);
     return ok;
 }
+
+bool safetensors_read_metadata(struct invar_safetensors **out, const char *path, struct invar_error *err)
+{
+    uint64_t file_size = 0, data_size = 0;
+    FILE *stream = stream_open(path, &file_size, err);
+
+    if (!stream)
+        return false;
+    cJSON *root = read_header(stream, file_size, &data_size, path, err);
+    const cJSON *metadata = cJSON_GetObjectItemCaseSensitive(root, SAFETENSORS_METADATA);
+    struct invar_safetensors *file = root ? invar_safetensors_create(err) : NULL;
+    bool ok = file && (!metadata || parse_metadata(file, metadata, path, err));
+    if (ok)
+        table_sort(&file->metadata);
+    if (ok)
+        *out = file;
+    else
+        invar_safetensors_free(file);
+    fclose(stream);
+    cJSON_Delete(root);
+    return ok;
+}

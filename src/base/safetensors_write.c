@@ -2,10 +2,10 @@
 /* Writes safetensors. The header names tensors in order of name; the data lie with the widest types first, so that
  * every tensor is aligned to its type without a hole, which the format forbids. */
 #include "base/safetensors.h"
-#include "base/json.h"
+#include "base/json_write.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
-#include <cJSON.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -34,47 +34,40 @@ static uint32_t lay_out(struct table_item **items, int count)
     return crc;
 }
 
-static bool add_number(cJSON *list, double value)
+static void put_tensor(struct json_writer *w, const struct table_item *item)
 {
-    cJSON *number = cJSON_CreateNumber(value);
-    return number && cJSON_AddItemToArray(list, number);
-}
-
-static bool describe_tensor(cJSON *root, const struct table_item *item)
-{
-    cJSON *tensor = cJSON_AddObjectToObject(root, item->name);
-    bool ok = cJSON_AddStringToObject(tensor, "dtype", safetensors_type_name(item->array.dtype)) != NULL;
-    cJSON *shape = cJSON_AddArrayToObject(tensor, "shape");
+    json_open_object(w, item->name);
+    json_text(w, "dtype", safetensors_type_name(item->array.dtype));
+    json_open_array(w, "shape");
     for (int i = 0; i < item->array.rank; i++)
-        ok = ok && shape && add_number(shape, (double)item->array.shape[i]);
-    cJSON *offsets = cJSON_AddArrayToObject(tensor, "data_offsets");
-    return ok && offsets && add_number(offsets, (double)item->begin) && add_number(offsets, (double)item->end);
+        json_number(w, NULL, (double)item->array.shape[i]);
+    json_close(w);
+    json_numbers(w, "data_offsets", (double[]){(double)item->begin, (double)item->end}, 2);
+    json_close(w);
 }
 
-static bool describe_metadata(cJSON *root, const struct table *metadata, const char *crc)
+static void put_metadata(struct json_writer *w, const struct table *metadata, uint32_t crc)
 {
-    cJSON *object = cJSON_AddObjectToObject(root, SAFETENSORS_METADATA);
-    bool ok = cJSON_AddStringToObject(object, SAFETENSORS_CRC_KEY, crc) != NULL;
-    for (int i = 0; ok && i < metadata->count; i++)
+    char text[SAFETENSORS_CRC_SIZE];
+
+    snprintf(text, sizeof text, "%08x", crc);
+    json_open_object(w, SAFETENSORS_METADATA);
+    json_text(w, SAFETENSORS_CRC_KEY, text);
+    for (int i = 0; i < metadata->count; i++)
         if (strcmp(metadata->items[i]->name, SAFETENSORS_CRC_KEY) != 0)
-            ok = cJSON_AddStringToObject(object, metadata->items[i]->name, metadata->items[i]->text) != NULL;
-    return ok;
+            json_text(w, metadata->items[i]->name, metadata->items[i]->text);
+    json_close(w);
 }
 
-/* The header as JSON text, freed with cJSON_free. */
-static char *format_header(const struct invar_safetensors *file, uint32_t crc, struct invar_error *err)
+static bool write_header(struct json_writer *w, const struct invar_safetensors *file, uint32_t crc,
+                         struct invar_error *err)
 {
-    char crc_text[SAFETENSORS_CRC_SIZE];
-    snprintf(crc_text, sizeof crc_text, "%08x", crc);
-    cJSON *root = cJSON_CreateObject();
-    bool ok = root && describe_metadata(root, &file->metadata, crc_text);
-    for (int i = 0; ok && i < file->tensors.count; i++)
-        ok = describe_tensor(root, file->tensors.items[i]);
-    char *text = ok ? json_print(root, false, "a safetensors header", err) : NULL;
-    cJSON_Delete(root);
-    if (!ok)
-        invar_error_set(err, INVAR_ERROR_MEMORY, "memory for a safetensors header could not be had");
-    return text;
+    json_open_object(w, NULL);
+    put_metadata(w, &file->metadata, crc);
+    for (int i = 0; i < file->tensors.count; i++)
+        put_tensor(w, file->tensors.items[i]);
+    json_close(w);
+    return json_written(w, "a safetensors header", err);
 }
 
 static bool put_header(struct invar_writer *writer, const char *text, struct invar_error *err)
@@ -88,20 +81,20 @@ static bool put_header(struct invar_writer *writer, const char *text, struct inv
 bool invar_safetensors_write(const struct invar_safetensors *file, const char *path, struct invar_error *err)
 {
     struct invar_writer *writer = NULL;
-    char *header = NULL;
+    struct json_writer header = {0};
     bool ok = false;
 
     struct table_item **items = table_ordered(&file->tensors, compare_widths, err);
     if (!items)
         return false;
-    header = format_header(file, lay_out(items, file->tensors.count), err);
-    writer = header ? invar_writer_open(path, err) : NULL;
-    ok = writer && put_header(writer, header, err);
+    if (write_header(&header, file, lay_out(items, file->tensors.count), err))
+        writer = invar_writer_open(path, err);
+    ok = writer && put_header(writer, header.text.data, err);
     for (int i = 0; ok && i < file->tensors.count; i++)
         ok = invar_writer_put(writer, items[i]->array.data, (size_t)(items[i]->end - items[i]->begin), err);
     ok = ok && invar_writer_commit(writer, err);
     invar_writer_close(writer);
-    cJSON_free(header);
+    json_writer_free(&header);
     invar_free(items);
     return ok;
 }

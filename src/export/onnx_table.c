@@ -2,7 +2,7 @@
 /* Cells of a table in ONNX: numbers are standardised in float64, texts looked up and one-hot, and the columns of both
  * put in the order that the net has. */
 #include "export/onnx_table.h"
-#include "base/json.h"
+#include "base/json_write.h"
 
 #include <math.h>
 
@@ -10,15 +10,14 @@
 static void describe_columns(struct onnx *onnx, const struct export_input *input, enum invar_column_kind kind,
                              int count, const char *key)
 {
-    cJSON *names = cJSON_CreateArray();
-    bool ok = names != NULL;
+    struct json_writer w = {0};
 
-    for (int k = 0; ok && k < count; k++)
-        ok = cJSON_AddItemToArray(names, cJSON_CreateString(export_input_column(input, kind, k)->name));
-    char *text = ok ? json_print(names, false, "the names of columns", NULL) : NULL;
-    onnx_metadata(onnx, key, text);
-    cJSON_free(text);
-    cJSON_Delete(names);
+    json_open_array(&w, NULL);
+    for (int k = 0; k < count; k++)
+        json_text(&w, NULL, export_input_column(input, kind, k)->name);
+    json_close(&w);
+    onnx_metadata(onnx, key, json_written(&w, "the names of columns", NULL) ? w.text.data : NULL);
+    json_writer_free(&w);
 }
 
 /* "values" [N, K] and "missing" [N, K]. */

@@ -2,6 +2,7 @@
 /* What the columns of a table mean, as a struct and as the JSON text that travels with an encoder. */
 #include "data/table/table.h"
 #include "base/json.h"
+#include "base/json_write.h"
 
 #include "invar/memory.h"
 #include <cjson/cJSON.h>
@@ -87,40 +88,36 @@ static const char *const kinds[] = {[INVAR_COLUMN_NUMERIC] = "numeric",
                                     [INVAR_COLUMN_CATEGORICAL] = "categorical",
                                     [INVAR_COLUMN_CONSTANT] = "constant"};
 
-static bool add_strings(cJSON *object, const char *key, char *const *texts, int count)
-{
-    cJSON *array = cJSON_AddArrayToObject(object, key);
-    for (int i = 0; array && i < count; i++)
-        if (!cJSON_AddItemToArray(array, cJSON_CreateString(texts[i])))
-            return false;
-    return array != NULL;
-}
-
 /* Nothing for plain numbers. */
-static bool add_form(cJSON *object, const char *key, const struct data_form *form)
+static void put_form(struct json_writer *w, const char *name, const struct data_form *form)
 {
     if (!form->date && !form->decimal)
-        return true;
-    cJSON *entry = cJSON_AddObjectToObject(object, key);
-    if (form->date)
-        return cJSON_AddTrueToObject(entry, "date");
-    return cJSON_AddStringToObject(entry, "thousands", (char[]){form->thousands, '\0'}) &&
-           cJSON_AddStringToObject(entry, "decimal", (char[]){form->decimal, '\0'}) &&
-           cJSON_AddStringToObject(entry, "unit", form->unit);
+        return;
+    json_open_object(w, name);
+    if (form->date) {
+        json_bool(w, "date", true);
+    } else {
+        json_text(w, "thousands", (char[]){form->thousands, '\0'});
+        json_text(w, "decimal", (char[]){form->decimal, '\0'});
+        json_text(w, "unit", form->unit);
+    }
+    json_close(w);
 }
 
-static bool add_column(cJSON *array, const struct invar_column *column, const struct data_form *form)
+static void put_column(struct json_writer *w, const struct invar_column *column, const struct data_form *form)
 {
-    cJSON *object = cJSON_CreateObject();
-    bool ok = cJSON_AddItemToArray(array, object) && cJSON_AddStringToObject(object, "name", column->name) &&
-              cJSON_AddStringToObject(object, "kind", kinds[column->kind]);
-    if (ok && column->kind == INVAR_COLUMN_NUMERIC)
-        ok = cJSON_AddNumberToObject(object, "mean", column->mean) &&
-             cJSON_AddNumberToObject(object, "deviation", column->deviation) &&
-             cJSON_AddBoolToObject(object, "missing", column->indicator) && add_form(object, "read", form);
-    if (ok && column->kind == INVAR_COLUMN_CATEGORICAL)
-        ok = add_strings(object, "categories", column->category, column->categories);
-    return ok;
+    json_open_object(w, NULL);
+    json_text(w, "name", column->name);
+    json_text(w, "kind", kinds[column->kind]);
+    if (column->kind == INVAR_COLUMN_NUMERIC) {
+        json_number(w, "mean", column->mean);
+        json_number(w, "deviation", column->deviation);
+        json_bool(w, "missing", column->indicator);
+        put_form(w, "read", form);
+    }
+    if (column->kind == INVAR_COLUMN_CATEGORICAL)
+        json_texts(w, "categories", (const char *const *)column->category, column->categories);
+    json_close(w);
 }
 
 static bool any_comma(char *const *texts, int count)
@@ -145,25 +142,24 @@ static bool has_comma(const struct data_schema *schema)
 
 char *data_schema_write(const struct data_schema *schema, struct invar_error *err)
 {
-    cJSON *root = cJSON_CreateObject(), *array;
-    char *text = NULL, *result = NULL;
-    bool ok = root && cJSON_AddStringToObject(root, "label", schema->label) &&
-              (!schema->label_number || cJSON_AddStringToObject(root, "label_kind", "number")) &&
-              (!has_comma(schema) || cJSON_AddTrueToObject(root, "decimal_comma")) &&
-              add_form(root, "label_read", &schema->label_form) &&
-              add_strings(root, "classes", schema->class_names, schema->classes);
+    struct json_writer w = {0};
 
-    array = ok ? cJSON_AddArrayToObject(root, "columns") : NULL;
-    for (int c = 0; array && ok && c < schema->count; c++)
-        ok = add_column(array, &schema->column[c], &schema->form[c]);
-    text = array && ok ? json_print(root, false, "the columns of the table", err) : NULL;
-    if (text)
-        result = invar_strdup(text, err);
-    else if (!array || !ok)
-        invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory to describe the columns of the table");
-    cJSON_free(text);
-    cJSON_Delete(root);
-    return result;
+    json_open_object(&w, NULL);
+    json_text(&w, "label", schema->label);
+    if (schema->label_number)
+        json_text(&w, "label_kind", "number");
+    if (has_comma(schema))
+        json_bool(&w, "decimal_comma", true);
+    put_form(&w, "label_read", &schema->label_form);
+    json_texts(&w, "classes", (const char *const *)schema->class_names, schema->classes);
+    json_open_array(&w, "columns");
+    for (int c = 0; c < schema->count; c++)
+        put_column(&w, &schema->column[c], &schema->form[c]);
+    json_close(&w);
+    json_close(&w);
+    char *text = json_written(&w, "the columns of the table", err) ? invar_strdup(w.text.data, err) : NULL;
+    json_writer_free(&w);
+    return text;
 }
 
 /* Strings of an array, copied; *count grows as they are made, so that what is half made can be freed. */
