@@ -108,6 +108,8 @@ struct invar_inspection {
  */
 struct invar_inspection *invar_inspect(const struct invar_inspect_subject *subject,
                                        const struct invar_inspect_options *options, struct invar_error *err);
+/** Sets names and titles of the sections. */
+void invar_inspection_name(struct invar_inspection *inspection);
 /** NULL is accepted. */
 void invar_inspection_free(struct invar_inspection *inspection);
 /** A number by its name; NULL where there is none, or its section is absent. */

@@ -20,6 +20,7 @@
 #include "invar/options.h"
 #include "invar/regression.h"
 #include "invar/report.h"
+#include "invar/results.h"
 #include "invar/robustness.h"
 #include "invar/run.h"
 #include "invar/study.h"

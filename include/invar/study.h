@@ -2,7 +2,7 @@
 #ifndef INVAR_STUDY_H
 #define INVAR_STUDY_H
 
-#include "invar/inspect.h"
+#include "invar/results.h"
 #include "invar/run.h"
 
 #ifdef __cplusplus
@@ -38,7 +38,7 @@ void invar_probe_free(struct invar_probe *probe);
  * features nowhere). The labels of the run's data become those of the request. *results has what was measured also
  * where false is returned (NULL: nothing was): later ones may have failed or been interrupted.
  */
-bool invar_probe_run(const struct invar_probe *probe, struct invar_run *run, struct invar_results **results,
+bool invar_probe_run(const struct invar_probe *probe, struct invar_run *run, struct invar_probe_results **results,
                      struct invar_error *err);
 /** Methods with their options, and protocols, as text for help. */
 bool invar_probe_describe(struct invar_text *out, struct invar_error *err);
@@ -46,12 +46,11 @@ bool invar_probe_describe(struct invar_text *out, struct invar_error *err);
 /**
  * invar_inspect of a run, or of features in its place, with all that lies beside its encoder: views and LogDet of the
  * recipe, projector, adversary, the error of its linear probe. pair: features of another view of the same samples, row
- * by row, or NULL. The results are kept in FOLDER/inspect.json (of features nowhere); *inspection is for
- * invar_inspection_free, also where NULL is returned with err.
+ * by row, or NULL. The results are kept in FOLDER/inspect.json (of features nowhere). NULL with err.
  */
-struct invar_results *invar_inspect_run(const struct invar_run *run, const struct invar_run *pair,
-                                        enum invar_split split, const struct invar_inspect_options *options,
-                                        struct invar_inspection **inspection, struct invar_error *err);
+struct invar_inspect_results *invar_inspect_run(const struct invar_run *run, const struct invar_run *pair,
+                                                enum invar_split split, const struct invar_inspect_options *options,
+                                                struct invar_error *err);
 
 /* ---- data ---- */
 
@@ -103,8 +102,8 @@ struct invar_robustness_request {
  * in FOLDER/robustness.json, unless what is there is about more images, severities or corruptions. Refused: names that
  * there are not, data that cannot be corrupted or compared with the reference. NULL with err.
  */
-struct invar_results *invar_robustness_run(struct invar_run *run, const struct invar_robustness_request *request,
-                                           struct invar_error *err);
+struct invar_robustness_results *
+invar_robustness_run(struct invar_run *run, const struct invar_robustness_request *request, struct invar_error *err);
 
 #ifdef __cplusplus
 }

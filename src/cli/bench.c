@@ -217,42 +217,43 @@ static void print_text(const struct measured *m)
             printf("  %5.1f %%   %s\n", 100.0 * m->entries[i].seconds / m->seconds, m->entries[i].name);
 }
 
-static cJSON *to_json(const struct measured *m)
+static void write_json(struct json_writer *w, const struct measured *m)
 {
-    cJSON *object = cJSON_CreateObject(), *where = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "processor", m->machine.processor);
-    cJSON_AddStringToObject(object, "instruction_set", m->machine.instruction_set);
-    cJSON_AddNumberToObject(object, "threads", m->machine.threads);
-    cJSON_AddNumberToObject(object, "step_s", m->seconds);
-    cJSON_AddNumberToObject(object, "samples_per_s", (double)m->batch / m->seconds);
-    cJSON_AddNumberToObject(object, "steps", (double)m->steps);
-    cJSON_AddNumberToObject(object, "parameters", (double)m->plan.parameters);
-    cJSON_AddNumberToObject(object, "flops", m->plan.operations_per_step / m->seconds);
-    cJSON_AddNumberToObject(object, "matrix_peak_flops", m->peak_flops);
-    cJSON_AddNumberToObject(object, "fraction_of_peak", of_peak(m));
-    cJSON_AddNumberToObject(object, "operations_per_step", m->plan.operations_per_step);
-    cJSON_AddNumberToObject(object, "winograd_operations_per_step", m->plan.winograd_operations_per_step);
-    cJSON_AddNumberToObject(object, "fraction_of_winograd_bound", of_winograd(m));
-    cJSON_AddNumberToObject(object, "workspace_bytes", (double)m->plan.workspace_bytes);
-    cJSON_AddNumberToObject(object, "step_resident_bytes", m->peak_bytes - m->before_bytes);
-    cJSON_AddNumberToObject(object, "peak_resident_bytes", m->peak_bytes);
+    json_open_object(w, invar_precision_name(m->precision));
+    json_text(w, "processor", m->machine.processor);
+    json_text(w, "instruction_set", m->machine.instruction_set);
+    json_number(w, "threads", m->machine.threads);
+    json_number(w, "step_s", m->seconds);
+    json_number(w, "samples_per_s", (double)m->batch / m->seconds);
+    json_number(w, "steps", (double)m->steps);
+    json_number(w, "parameters", (double)m->plan.parameters);
+    json_number(w, "flops", m->plan.operations_per_step / m->seconds);
+    json_number(w, "matrix_peak_flops", m->peak_flops);
+    json_number(w, "fraction_of_peak", of_peak(m));
+    json_number(w, "operations_per_step", m->plan.operations_per_step);
+    json_number(w, "winograd_operations_per_step", m->plan.winograd_operations_per_step);
+    json_number(w, "fraction_of_winograd_bound", of_winograd(m));
+    json_number(w, "workspace_bytes", (double)m->plan.workspace_bytes);
+    json_number(w, "step_resident_bytes", m->peak_bytes - m->before_bytes);
+    json_number(w, "peak_resident_bytes", m->peak_bytes);
+    json_open_object(w, "seconds_by_work");
     for (int i = 0; i < m->entry_count; i++)
-        cJSON_AddNumberToObject(where, m->entries[i].name, m->entries[i].seconds);
-    cJSON_AddItemToObject(object, "seconds_by_work", where);
-    return object;
+        json_number(w, m->entries[i].name, m->entries[i].seconds);
+    json_close(w);
+    json_close(w);
 }
 
 /* Every precision asked for; one that this processor lacks is said, not failed, unless it was asked for by name. */
 static int run(struct request *request)
 {
     struct invar_error err = {0};
-    cJSON *all = request->json ? cJSON_CreateObject() : NULL;
+    struct json_writer w = CLI_JSON;
     struct invar_device *device = invar_device_open("cpu", request->threads, &err);
     if (!device)
         return cli_fail(&err);
-    if (request->json)
-        cJSON_AddStringToObject(all, "device", invar_device_describe(device));
-    else
+    json_open_object(&w, NULL);
+    json_text(&w, "device", invar_device_describe(device));
+    if (!request->json)
         printf("%s, recipe %s\n", invar_device_describe(device), request->recipe);
     for (enum invar_precision p = INVAR_PRECISION_FLOAT32; p <= INVAR_PRECISION_BFLOAT16; p++) {
         enum invar_precision used;
@@ -267,16 +268,16 @@ static int run(struct request *request)
         if (!measure(request, &m, &err))
             break;
         if (request->json)
-            cJSON_AddItemToObject(all, invar_precision_name(p), to_json(&m));
+            write_json(&w, &m);
         else
             print_text(&m);
     }
     invar_device_close(device);
-    if (err.code != INVAR_OK) {
-        cJSON_Delete(all);
-        return cli_fail(&err);
-    }
-    return request->json ? cli_print_json(all) : CLI_DONE;
+    json_close(&w);
+    if (err.code == INVAR_OK && request->json)
+        return cli_print_json(&w);
+    json_writer_free(&w);
+    return err.code == INVAR_OK ? CLI_DONE : cli_fail(&err);
 }
 
 int invar_cli_bench(int argc, char **argv)

@@ -2,10 +2,10 @@
 #ifndef INVAR_CLI_H
 #define INVAR_CLI_H
 
+#include "base/json_write.h"
 #include "invar/error.h"
 #include "invar/eval.h"
 #include "invar/watch.h"
-#include <cjson/cJSON.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -111,12 +111,16 @@ int cli_wrong_usage(const struct cli_usage *usage, const char *format, ...) __at
 
 /** Prints the sentence of err to standard error; returns the exit status that belongs to its code. */
 int cli_fail(const struct invar_error *err);
-/** Prints the object to standard output and deletes it; NULL (memory was short while building it) is a failure. Returns
- * an exit status. */
-int cli_print_json(cJSON *object);
+/** Prints what was written, which is formatted and whole, to standard output and frees it; where memory was short, a
+ * failure. Returns an exit status. */
+int cli_print_json(struct json_writer *w);
+#define CLI_JSON                                                                                                       \
+    {                                                                                                                  \
+        .formatted = true                                                                                              \
+    }
 struct invar_results;
-/** Prints all of them, with NAME: VALUE added where there is a name. Returns an exit status. */
-int cli_print_results(struct invar_results *results, const char *name, const char *value);
+/** Prints all of them. Returns an exit status. */
+int cli_print_results(struct invar_results *results);
 /** From here on standard output shows control characters (as \\u001b) instead of sending them. */
 void cli_guard_output(void);
 /** Standard output for bytes that are no text: as it was before cli_guard_output. */

@@ -43,12 +43,20 @@ static bool split_metrics(char **lists, int count, const char **names, int *name
     return true;
 }
 
+static int print_json(const struct comparison *comparison)
+{
+    struct json_writer w = CLI_JSON;
+
+    comparison_json(comparison, &w);
+    return cli_print_json(&w);
+}
+
 static int print(const struct arguments *arguments, struct comparison *comparison, struct invar_error *err)
 {
     struct invar_text text = {0};
     bool ok;
     if (strcmp(arguments->format, "json") == 0)
-        return cli_print_json(comparison_json(comparison));
+        return print_json(comparison);
     if (strcmp(arguments->format, "csv") == 0)
         ok = comparison_csv(comparison, &text, err);
     else if (strcmp(arguments->format, "markdown") == 0)

@@ -126,7 +126,7 @@ static int report(struct invar_dataset *dataset, bool json, struct invar_error *
     if (!survey || (json && !results))
         status = cli_fail(err);
     else if (json)
-        status = cli_print_results(results, NULL, NULL);
+        status = cli_print_results(results);
     else
         print_text(survey, invar_dataset_info(dataset));
     invar_results_free(results);

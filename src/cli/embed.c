@@ -101,11 +101,13 @@ static int report_projector(const struct invar_run *run, const char *folder, int
         printf("%s: %lld samples for the projector of `tensorboard --logdir %s`\n", folder, (long long)samples, folder);
         return CLI_DONE;
     }
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, "projector", folder);
-    cJSON_AddStringToObject(root, "data", invar_dataset_info(run->dataset)->source);
-    cJSON_AddNumberToObject(root, "rows", (double)samples);
-    return cli_print_json(root);
+    struct json_writer w = CLI_JSON;
+    json_open_object(&w, NULL);
+    json_text(&w, "projector", folder);
+    json_text(&w, "data", invar_dataset_info(run->dataset)->source);
+    json_number(&w, "rows", (double)samples);
+    json_close(&w);
+    return cli_print_json(&w);
 }
 
 struct arguments {
@@ -148,8 +150,7 @@ static int write_all(const struct arguments *a, struct invar_run *run, const str
         (a->json && !(results = study_embedding_results(run, &table, a->split, places, &err))))
         status = cli_fail(&err);
     else
-        status =
-            a->json ? cli_print_results(results, NULL, NULL) : report_text(run, &embedded, a->split, places, left_out);
+        status = a->json ? cli_print_results(results) : report_text(run, &embedded, a->split, places, left_out);
     invar_results_free(results);
     invar_embedded_free(&embedded);
     return status;

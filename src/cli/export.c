@@ -17,16 +17,18 @@ static int run_export(const char *folder, const char *format, const char *path, 
     struct invar_text says = {0};
     struct invar_encoder *encoder = invar_run_encoder(folder, &err);
     const bool ok = encoder && invar_export(encoder, format, path, &err) && invar_export_describe(encoder, &says, &err);
-    cJSON *root = ok && json ? cJSON_CreateObject() : NULL;
+    struct json_writer w = CLI_JSON;
 
     if (ok && !json)
         printf("%s: %s, %s\n", path, encoder->kind, says.data);
-    if (root) {
-        cJSON_AddStringToObject(root, "file", path);
-        cJSON_AddStringToObject(root, "architecture", encoder->kind);
-        cJSON_AddStringToObject(root, "takes_and_gives", says.data);
+    if (ok && json) {
+        json_open_object(&w, NULL);
+        json_text(&w, "file", path);
+        json_text(&w, "architecture", encoder->kind);
+        json_text(&w, "takes_and_gives", says.data);
+        json_close(&w);
     }
-    const int status = !ok ? cli_fail(&err) : json ? cli_print_json(root) : CLI_DONE;
+    const int status = !ok ? cli_fail(&err) : json ? cli_print_json(&w) : CLI_DONE;
     invar_text_free(&says);
     invar_encoder_free(encoder);
     return status;

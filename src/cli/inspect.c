@@ -3,6 +3,7 @@
 #include "cli/inspect.h"
 #include "cli/run.h"
 #include "invar/study.h"
+#include "study/inspect_results.h"
 #include "report/samples.h"
 
 #include <stdio.h>
@@ -48,6 +49,17 @@ static void print_results(const struct invar_run *run, enum invar_split split,
     inspect_print(inspection);
 }
 
+static int print_json(const struct invar_inspect_results *results, const char *name, const char *folder)
+{
+    struct json_writer w = CLI_JSON;
+
+    json_open_object(&w, NULL);
+    study_inspect_results_put(results, &w);
+    json_text(&w, name, folder);
+    json_close(&w);
+    return cli_print_json(&w);
+}
+
 static bool open_features(struct arguments *arguments, const struct invar_run_options *how, struct invar_run *run,
                           struct invar_run *pair, struct invar_error *err)
 {
@@ -75,25 +87,23 @@ static int inspect(struct arguments *arguments)
                                           .watch = &watch};
     struct invar_error err = {0};
     struct invar_run run = {0}, pair = {0};
-    struct invar_inspection *inspection = NULL;
-    struct invar_results *results = NULL;
+    struct invar_inspect_results *results = NULL;
     enum invar_split split = INVAR_TEST;
     int status = CLI_DONE;
 
     if (features ? open_features(arguments, &how, &run, &pair, &err)
                  : invar_run_open(&run, arguments->runs.item[0], &how, &err)) {
         split = split_of(arguments, &run);
-        results = invar_inspect_run(&run, pair.dataset ? &pair : NULL, split, &arguments->options, &inspection, &err);
+        results = invar_inspect_run(&run, pair.dataset ? &pair : NULL, split, &arguments->options, &err);
         cli_progress_end(&progress);
     }
     if (!results)
         status = cli_fail(&err);
     else if (arguments->json)
-        status = cli_print_results(results, features ? "features" : "run", run.folder);
+        status = print_json(results, features ? "features" : "run", run.folder);
     else
-        print_results(&run, split, inspection);
-    invar_results_free(results);
-    invar_inspection_free(inspection);
+        print_results(&run, split, results->inspection);
+    invar_inspect_results_free(results);
     invar_run_close(&pair);
     invar_run_close(&run);
     return status;

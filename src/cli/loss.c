@@ -249,15 +249,13 @@ static bool write_gradients(const struct loss_run *run, struct invar_device *dev
 static int print_value(const struct invar_term_value *value, bool json)
 {
     if (json) {
-        cJSON *object = cJSON_CreateObject();
-        bool ok = cJSON_AddNumberToObject(object, "loss", value->loss);
+        struct json_writer w = CLI_JSON;
+        json_open_object(&w, NULL);
+        json_number(&w, "loss", value->loss);
         for (int i = 0; i < value->count; i++)
-            ok = cJSON_AddNumberToObject(object, value->part[i].name, value->part[i].value) && ok;
-        if (!ok) {
-            cJSON_Delete(object);
-            object = NULL;
-        }
-        return cli_print_json(object);
+            json_number(&w, value->part[i].name, value->part[i].value);
+        json_close(&w);
+        return cli_print_json(&w);
     }
     printf("%-14s %.17g\n", "loss", value->loss);
     for (int i = 0; i < value->count; i++)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results, failures and interruption as a terminal wants them. */
 #include "cli/cli.h"
-#include "base/json.h"
-#include "run/results.h"
+#include "invar/run.h"
 
 #include <math.h>
 #include <time.h>
@@ -22,32 +21,31 @@ int cli_fail(const struct invar_error *err)
     }
 }
 
-int cli_print_json(cJSON *object)
+int cli_print_json(struct json_writer *w)
 {
     struct invar_error err = {0};
-    char *text = json_print(object, true, "the JSON text", &err);
-    if (text)
-        puts(text);
+    const bool ok = json_written(w, "the JSON text", &err);
+
+    if (ok)
+        puts(w->text.data);
     else
         cli_fail(&err);
-    cJSON_free(text);
-    cJSON_Delete(object);
-    return text ? CLI_DONE : CLI_FAILED;
+    json_writer_free(w);
+    return ok ? CLI_DONE : CLI_FAILED;
 }
 
-int cli_print_results(struct invar_results *results, const char *name, const char *value)
+int cli_print_results(struct invar_results *results)
 {
     struct invar_error err = {0};
+    struct invar_text text = {0};
+    const bool ok = invar_results_write(results, &text, &err);
 
-    if (name)
-        cJSON_AddStringToObject(results->root, name, value);
-    char *text = json_print(results->root, true, "the JSON text", &err);
-    if (text)
-        puts(text);
+    if (ok)
+        fputs(text.data, stdout);
     else
         cli_fail(&err);
-    cJSON_free(text);
-    return text ? CLI_DONE : CLI_FAILED;
+    invar_text_free(&text);
+    return ok ? CLI_DONE : CLI_FAILED;
 }
 
 const char *cli_bytes(double bytes, char *out, size_t size)

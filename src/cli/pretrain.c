@@ -144,7 +144,7 @@ static int print_plan(const struct session *session, bool json)
         return cli_fail(&err);
     if (json) {
         struct invar_results *results = study_demand_results(&d, &err);
-        const int status = results ? cli_print_results(results, NULL, NULL) : cli_fail(&err);
+        const int status = results ? cli_print_results(results) : cli_fail(&err);
         invar_results_free(results);
         return status;
     }
@@ -172,15 +172,18 @@ static int print_result(const struct session *session, double seconds, bool json
     char text[32];
 
     if (json) {
-        cJSON *root = cJSON_CreateObject();
-        cJSON_AddStringToObject(root, "run", session->folder);
-        cJSON_AddStringToObject(root, "recipe", session->recipe->name);
-        cJSON_AddNumberToObject(root, "steps", (double)invar_trainer_steps_done(session->trainer));
-        cJSON_AddNumberToObject(root, "seconds", seconds);
-        cJSON *metrics = cJSON_AddObjectToObject(root, "metrics");
+        struct json_writer w = CLI_JSON;
+        json_open_object(&w, NULL);
+        json_text(&w, "run", session->folder);
+        json_text(&w, "recipe", session->recipe->name);
+        json_number(&w, "steps", (double)invar_trainer_steps_done(session->trainer));
+        json_number(&w, "seconds", seconds);
+        json_open_object(&w, "metrics");
         for (int i = 0; i < last->count; i++)
-            cJSON_AddNumberToObject(metrics, last->metric[i].name, last->metric[i].value);
-        return cli_print_json(root);
+            json_number(&w, last->metric[i].name, last->metric[i].value);
+        json_close(&w);
+        json_close(&w);
+        return cli_print_json(&w);
     }
     printf("%s: %lld steps in %s\n", session->folder, (long long)invar_trainer_steps_done(session->trainer),
            cli_duration(seconds, text, sizeof text));

@@ -3,6 +3,7 @@
 #include "cli/probe.h"
 #include "cli/run.h"
 #include "invar/study.h"
+#include "study/probe_results.h"
 
 #include <string.h>
 
@@ -105,10 +106,16 @@ static struct invar_probe_request request_of(const struct arguments *arguments, 
                                         .setting_count = arguments->assignments.count};
 }
 
-static int show(const struct arguments *arguments, const struct invar_run *run, struct invar_results *results)
+static int show(const struct arguments *arguments, const struct invar_run *run, struct invar_probe_results *results)
 {
-    if (arguments->json)
-        return cli_print_results(results, run->encoder ? "run" : "features", arguments->runs.item[0]);
+    if (arguments->json) {
+        struct json_writer w = CLI_JSON;
+        json_open_object(&w, NULL);
+        study_probe_results_put(results, false, &w);
+        json_text(&w, run->encoder ? "run" : "features", arguments->runs.item[0]);
+        json_close(&w);
+        return cli_print_json(&w);
+    }
     probe_print(results, run, arguments->label, arguments->hold_out);
     return CLI_DONE;
 }
@@ -125,7 +132,7 @@ static int probe(struct arguments *arguments)
         .source = arguments->source, .settings = arguments->data.item, .threads = arguments->threads, .watch = &watch};
     struct invar_error err = {0};
     struct invar_run run = {0};
-    struct invar_results *results = NULL;
+    struct invar_probe_results *results = NULL;
     int status = CLI_DONE;
 
     if (!split_assignments(arguments, features, &err))
@@ -146,7 +153,7 @@ static int probe(struct arguments *arguments)
         const int shown = show(arguments, &run, results);
         status = status ? status : shown;
     }
-    invar_results_free(results);
+    invar_probe_results_free(results);
     invar_probe_free(wanted);
     invar_run_close(&run);
     return status;

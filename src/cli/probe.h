@@ -6,10 +6,10 @@
 #include "invar/study.h"
 
 /** What was measured of a run, as text for people; label, hold_out: those that were asked for, or NULL. */
-void probe_print(const struct invar_results *results, const struct invar_run *run, const char *label,
+void probe_print(const struct invar_probe_results *results, const struct invar_run *run, const char *label,
                  const char *hold_out);
 /** Its parts where the label is a number, and by groups: results by name. */
-void probe_print_numbers(const cJSON *results);
-void probe_print_groups(const cJSON *results);
+void probe_print_numbers(const struct invar_probe_results *results);
+void probe_print_groups(const struct invar_probe_results *results);
 
 #endif

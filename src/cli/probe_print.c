@@ -1,195 +1,156 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results of a probe as text for people. */
 #include "cli/probe.h"
-#include "base/json.h"
-#include "run/results.h"
 
+#include <math.h>
 #include <string.h>
 
-static double number(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
 /* How the encoder was trained, where that is part of a result: once, behind all of its results. */
-static void print_training(const cJSON *result)
+static void print_training(const struct invar_probe_results *results, int64_t i)
 {
-    const cJSON *training = cJSON_GetObjectItemCaseSensitive(result, "training");
+    const struct invar_probed_training *t = results->item[i].training;
     char seconds[32];
-    if (training && (!result->next || !cJSON_GetObjectItemCaseSensitive(result->next, "training")))
-        printf("%-20s trained on labels for %.0f steps in %s; best of them step %.0f, held out %.2f %% of %.0f; its "
+
+    if (t && (i + 1 == results->count || !results->item[i + 1].training))
+        printf("%-20s trained on labels for %lld steps in %s; best of them step %lld, held out %.2f %% of %lld; its "
                "own head %.2f %%\n",
-               "", number(training, "steps"), cli_duration(number(training, "seconds"), seconds, sizeof seconds),
-               number(training, "best_step"), number(training, "held_out_top1"), number(training, "held_out_count"),
-               number(training, "head_top1"));
+               "", (long long)t->steps, cli_duration(t->seconds, seconds, sizeof seconds), (long long)t->best_step,
+               t->held_out_top1, (long long)t->held_out_count, t->head_top1);
 }
 
 /* "  best epoch 61: 88.90 % (held out 89.20 %), lr 0.2, l2 0; last 80: 88.70 % ..." */
-static void print_states(const cJSON *result)
+static void print_state(const char *before, const struct invar_probed_state *state)
 {
-    static const char *const names[] = {"best", "last"};
+    const bool epochs = state->epoch >= 0;
 
-    for (int i = 0; i < 2; i++) {
-        const cJSON *state = cJSON_GetObjectItemCaseSensitive(result, names[i]);
-        const bool epochs = cJSON_GetObjectItemCaseSensitive(state, "epoch");
-        printf("%s %s %s %.0f: %.2f %%", i ? ";" : " ", names[i], epochs ? "epoch" : "step",
-               number(state, epochs ? "epoch" : "step"), number(state, "top1"));
-        if (cJSON_GetObjectItemCaseSensitive(state, "held_out_top1"))
-            printf(" (held out %.2f %%)", number(state, "held_out_top1"));
-        if (epochs)
-            printf(", lr %g, l2 %g", number(state, "lr"), number(state, "l2"));
-    }
+    printf("%s %s %lld: %.2f %%", before, epochs ? "epoch" : "step", (long long)(epochs ? state->epoch : state->step),
+           state->top1);
+    if (!isnan(state->held_out_top1))
+        printf(" (held out %.2f %%)", state->held_out_top1);
+    if (epochs)
+        printf(", lr %g, l2 %g", state->lr, state->l2);
 }
 
-static void print_fit(const cJSON *result)
+static void print_fit(const struct invar_probed *p)
 {
-    const cJSON *by_k = cJSON_GetObjectItemCaseSensitive(result, "top1_by_k"), *item;
-    const cJSON *draws = cJSON_GetObjectItemCaseSensitive(result, "top1_by_draw");
     char seconds[32];
-    if (draws) {
-        printf("  mean of %d draws of %.0f labels", cJSON_GetArraySize(draws), number(result, "train_count"));
-    } else if (cJSON_GetObjectItemCaseSensitive(result, "last")) {
-        print_states(result);
-    } else if (!cJSON_GetObjectItemCaseSensitive(result, "l2") && !by_k) {
+
+    if (p->top1_by_draw.value) {
+        printf("  mean of %lld draws of %lld labels", (long long)p->top1_by_draw.count, (long long)p->train_count);
+    } else if (p->last) {
+        print_state("  best", p->best);
+        print_state("; last", p->last);
+    } else if (p->top1_by_k.item) {
+        for (int64_t i = 0; i < p->top1_by_k.count; i++)
+            printf("  k %s: %.2f %%", p->top1_by_k.item[i].name, p->top1_by_k.item[i].value);
+    } else if (isnan(p->l2)) {
         printf("  trained beside the encoder");
-    } else if (by_k) {
-        cJSON_ArrayForEach(item, by_k) printf("  k %s: %.2f %%", item->string, item->valuedouble);
     } else {
-        bool converged = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(result, "converged"));
-        printf("  l2 %g", number(result, "l2"));
-        if (cJSON_GetObjectItemCaseSensitive(result, "held_out_top1"))
-            printf(" (held out %.2f %%)", number(result, "held_out_top1"));
-        printf("  gradient %.1e, %s", number(result, "gradient_norm"), converged ? "converged" : "NOT CONVERGED");
+        printf("  l2 %g", p->l2);
+        if (!isnan(p->held_out_top1))
+            printf(" (held out %.2f %%)", p->held_out_top1);
+        printf("  gradient %.1e, %s", p->gradient_norm, p->converged == 1 ? "converged" : "NOT CONVERGED");
     }
-    printf("  %s\n", cli_duration(number(result, "seconds"), seconds, sizeof seconds));
+    printf("  %s\n", cli_duration(p->seconds, seconds, sizeof seconds));
 }
 
-static void print_classes(const cJSON *results, const struct invar_dataset_info *info)
+static void print_classes(const struct invar_probe_results *results, const struct invar_dataset_info *info)
 {
-    const cJSON *result;
     printf("\n%-24s", "per class, %");
-    cJSON_ArrayForEach(result, results) if (cJSON_GetObjectItemCaseSensitive(result, "per_class"))
-    {
-        const char *baseline = strrchr(result->string, '_');
-        printf(" %12.12s", baseline ? baseline + 1 : result->string);
+    for (int64_t i = 0; i < results->count; i++) {
+        const char *name = results->item[i].name, *baseline = strrchr(name, '_');
+        if (results->item[i].per_class.value)
+            printf(" %12.12s", baseline ? baseline + 1 : name);
     }
     printf("\n");
     for (int c = 0; c < info->classes; c++) {
         char name[32];
         snprintf(name, sizeof name, "%d", c);
         printf("%-24.24s", info->class_names ? info->class_names[c] : name);
-        cJSON_ArrayForEach(result, results)
-        {
-            const cJSON *value = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(result, "per_class"), c);
-            if (value)
-                printf(" %12.2f", value->valuedouble);
-        }
+        for (int64_t i = 0; i < results->count; i++)
+            if (c < results->item[i].per_class.count)
+                printf(" %12.2f", results->item[i].per_class.value[c]);
         printf("\n");
     }
 }
 
-static void print_interval(const cJSON *result)
+static void print_fraction(double value)
 {
-    const cJSON *interval = cJSON_GetObjectItemCaseSensitive(result, "interval");
-    const cJSON *low = cJSON_GetArrayItem(interval, 0), *high = cJSON_GetArrayItem(interval, 1);
-
-    if (low && high)
-        printf(" %8.2f - %7.2f", low->valuedouble, high->valuedouble);
-    else
-        printf(" %18s", "none");
-}
-
-static void print_fraction(const cJSON *result, const char *name)
-{
-    const cJSON *value = cJSON_GetObjectItemCaseSensitive(result, name);
-
-    if (cJSON_IsNumber(value))
-        printf(" %9.4f", value->valuedouble);
-    else
+    if (isnan(value))
         printf(" %9s", "none");
+    else
+        printf(" %9.4f", value);
 }
 
 /* What top-1 does not say: of classes of different size, and of probabilities. */
-static void print_measures(const cJSON *results)
+static void print_measures(const struct invar_probe_results *results)
 {
-    static const char *const names[] = {"balanced_accuracy", "macro_f1", "auroc", "ece"};
-    const cJSON *result, *absent = NULL;
+    const char *absent = NULL;
 
     printf("\n%-20s %9s %9s %9s %9s\n", "fractions", "balanced", "macro F1", "AUROC", "ECE");
-    cJSON_ArrayForEach(result, results)
-    {
-        printf("%-20s", result->string);
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-            print_fraction(result, names[i]);
+    for (int64_t i = 0; i < results->count; i++) {
+        const struct invar_probed *p = &results->item[i];
+        printf("%-20s", p->name);
+        print_fraction(p->balanced_accuracy);
+        print_fraction(p->macro_f1);
+        print_fraction(p->auroc);
+        print_fraction(p->ece);
         printf("\n");
         if (!absent)
-            absent = cJSON_GetObjectItemCaseSensitive(result, "auroc_absent");
+            absent = p->auroc_absent;
     }
     if (absent)
-        printf("no AUROC: %s\n", absent->valuestring);
+        printf("no AUROC: %s\n", absent);
 }
 
-static bool any_by_class(const cJSON *results)
+static bool any_by_class(const struct invar_probe_results *results)
 {
-    const cJSON *result;
-
-    cJSON_ArrayForEach(result, results) if (cJSON_GetObjectItemCaseSensitive(result, "per_class")) return true;
+    for (int64_t i = 0; i < results->count; i++)
+        if (results->item[i].per_class.value)
+            return true;
     return false;
 }
 
 /* What is needed to repeat a result, and to know what it is worth; of the first one, whose settings are those of all.
  */
-static void print_protocol(const cJSON *result)
+static void print_protocol(const struct invar_probed_protocol *protocol)
 {
-    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(result, "protocol");
-    const cJSON *preset = cJSON_GetObjectItemCaseSensitive(protocol, "preset");
-    const cJSON *differs = cJSON_GetObjectItemCaseSensitive(protocol, "differs"), *option;
-    const cJSON *options = cJSON_GetObjectItemCaseSensitive(protocol, "options");
-    int column = printf("protocol: %s%s%s%s", cJSON_GetObjectItemCaseSensitive(protocol, "method")->valuestring,
-                        preset ? ", preset " : "", preset ? preset->valuestring : "", options->child ? ":" : "");
+    const struct invar_named_texts *options = &protocol->options;
+    int column = printf("protocol: %s%s%s%s", protocol->method, protocol->preset ? ", preset " : "",
+                        protocol->preset ? protocol->preset : "", options->count ? ":" : "");
 
-    cJSON_ArrayForEach(option, options)
-    {
-        char *value = json_print(option, false, option->string, NULL);
-        const int width = (int)(strlen(option->string) + strlen(value ? value : "?") + 2);
-        if (column + width > 118)
+    for (int64_t i = 0; i < options->count; i++) {
+        const char *name = options->item[i].name, *value = options->item[i].text;
+        if (column + (int)(strlen(name) + strlen(value) + 2) > 118)
             column = printf("\n   ") - 1;
-        column += printf(" %s %s%s", option->string, value ? value : "?", option->next ? "," : "");
-        cJSON_free(value);
+        column += printf(" %s %s%s", name, value, i + 1 < options->count ? "," : "");
     }
-    printf("\nchosen on %s\n", cJSON_GetObjectItemCaseSensitive(protocol, "chosen_on")->valuestring);
-    if (differs)
-        printf("not as in %s: %s\n", cJSON_GetObjectItemCaseSensitive(protocol, "source")->valuestring,
-               differs->valuestring);
+    printf("\nchosen on %s\n", protocol->chosen_on);
+    if (protocol->differs)
+        printf("not as in %s: %s\n", protocol->source, protocol->differs);
 }
 
 /* Where it was measured on other data: once, behind all of the results. */
-static void print_test(const cJSON *result)
+static void print_test(const struct invar_probed_test *test)
 {
-    const cJSON *test = cJSON_GetObjectItemCaseSensitive(result, "test"), *item;
-
     if (!test)
         return;
-    printf("\nmeasured on %s (%s): %.0f samples", cJSON_GetObjectItemCaseSensitive(test, "source")->valuestring,
-           strcmp(cJSON_GetObjectItemCaseSensitive(test, "split")->valuestring, "test") == 0 ? "its test split"
-                                                                                             : "all of it",
-           number(test, "samples"));
-    if (number(test, "dropped") > 0)
-        printf(", %.0f of other classes dropped", number(test, "dropped"));
+    printf("\nmeasured on %s (%s): %lld samples", test->source,
+           strcmp(test->split, "test") == 0 ? "its test split" : "all of it", (long long)test->samples);
+    if (test->dropped > 0)
+        printf(", %lld of other classes dropped", (long long)test->dropped);
     printf("\n");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(test, "mapping"))
-        printf("  %s -> %s\n", item->string, item->valuestring);
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(test, "dropped_classes"))
-        printf("  %s -> dropped\n", item->valuestring);
+    for (int64_t i = 0; i < test->mapping.count; i++)
+        printf("  %s -> %s\n", test->mapping.item[i].name, test->mapping.item[i].text);
+    for (int64_t i = 0; i < test->dropped_classes.count; i++)
+        printf("  %s -> dropped\n", test->dropped_classes.text[i]);
 }
 
-static void print_head(const cJSON *result, const struct invar_dataset_info *info, const char *label,
+static void print_head(const struct invar_probed *p, const struct invar_dataset_info *info, const char *label,
                        const char *hold_out)
 {
-    const char *all = cJSON_GetObjectItemCaseSensitive(result, "drawn_from") ? "drawn_from" : "train_count";
-
-    printf("%s: %.0f training and %.0f test samples ", info->source, number(result, all), number(result, "test_count"));
+    printf("%s: %lld training and %lld test samples ", info->source,
+           (long long)(p->drawn_from >= 0 ? p->drawn_from : p->train_count), (long long)p->test_count);
     if (info->label_number)
         printf("whose label %s is a number\n", label ? label : info->table ? info->table->label : "");
     else
@@ -198,27 +159,27 @@ static void print_head(const cJSON *result, const struct invar_dataset_info *inf
         printf("label: %s\n", label);
     if (hold_out)
         printf("held out: fitted without %s, measured on it\n", hold_out);
-    print_protocol(result);
+    print_protocol(p->protocol);
     printf("\n");
 }
 
-static void print_accuracies(const cJSON *results, const struct invar_dataset_info *info)
+static void print_accuracies(const struct invar_probe_results *results, const struct invar_dataset_info *info)
 {
-    const cJSON *result;
-
     printf("%-20s %8s %18s %8s %6s\n", "", "top-1 %", "95 % interval", "top-5 %", "dim");
-    cJSON_ArrayForEach(result, results)
-    {
-        const bool top5 = cJSON_GetObjectItemCaseSensitive(result, "top5");
-        printf("%-20s %8.2f", result->string, number(result, "top1"));
-        print_interval(result);
-        if (top5)
-            printf(" %8.2f", number(result, "top5"));
+    for (int64_t i = 0; i < results->count; i++) {
+        const struct invar_probed *p = &results->item[i];
+        printf("%-20s %8.2f", p->name, p->top1);
+        if (isnan(p->interval[0]))
+            printf(" %18s", "none");
         else
+            printf(" %8.2f - %7.2f", p->interval[0], p->interval[1]);
+        if (isnan(p->top5))
             printf(" %8s", "");
-        printf(" %6.0f", number(result, "dimensions"));
-        print_fit(result);
-        print_training(result);
+        else
+            printf(" %8.2f", p->top5);
+        printf(" %6lld", (long long)p->dimensions);
+        print_fit(p);
+        print_training(results, i);
     }
     print_measures(results);
     probe_print_groups(results);
@@ -226,15 +187,15 @@ static void print_accuracies(const cJSON *results, const struct invar_dataset_in
         print_classes(results, info);
 }
 
-void probe_print(const struct invar_results *results, const struct invar_run *run, const char *label,
+void probe_print(const struct invar_probe_results *results, const struct invar_run *run, const char *label,
                  const char *hold_out)
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
 
-    print_head(results->root->child, info, label, hold_out);
+    print_head(results->item, info, label, hold_out);
     if (info->label_number)
-        probe_print_numbers(results->root);
+        probe_print_numbers(results);
     else
-        print_accuracies(results->root, info);
-    print_test(results->root->child);
+        print_accuracies(results, info);
+    print_test(results->item->test);
 }

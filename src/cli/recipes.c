@@ -7,19 +7,24 @@
 
 static int list(bool json)
 {
-    cJSON *root = json ? cJSON_CreateObject() : NULL;
-    cJSON *recipes = json ? cJSON_AddArrayToObject(root, "recipes") : NULL;
+    struct json_writer w = CLI_JSON;
+
+    json_open_object(&w, NULL);
+    json_open_array(&w, "recipes");
     for (const struct invar_recipe_name *recipe = invar_recipe_names(); recipe->name; recipe++) {
-        if (json) {
-            cJSON *entry = cJSON_CreateObject();
-            cJSON_AddStringToObject(entry, "name", recipe->name);
-            cJSON_AddStringToObject(entry, "help", recipe->help);
-            cJSON_AddItemToArray(recipes, entry);
-        } else {
+        json_open_object(&w, NULL);
+        json_text(&w, "name", recipe->name);
+        json_text(&w, "help", recipe->help);
+        json_close(&w);
+        if (!json)
             printf("%-28s %s\n", recipe->name, recipe->help);
-        }
     }
-    return json ? cli_print_json(root) : CLI_DONE;
+    json_close(&w);
+    json_close(&w);
+    if (json)
+        return cli_print_json(&w);
+    json_writer_free(&w);
+    return CLI_DONE;
 }
 
 static int print_text(const char *key, const char *text, bool json)
@@ -28,9 +33,11 @@ static int print_text(const char *key, const char *text, bool json)
         fputs(text, stdout);
         return CLI_DONE;
     }
-    cJSON *root = cJSON_CreateObject();
-    cJSON_AddStringToObject(root, key, text);
-    return cli_print_json(root);
+    struct json_writer w = CLI_JSON;
+    json_open_object(&w, NULL);
+    json_text(&w, key, text);
+    json_close(&w);
+    return cli_print_json(&w);
 }
 
 static int show(const char *name, const struct cli_list *assignments, bool resolved, bool json)

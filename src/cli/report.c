@@ -36,12 +36,14 @@ static int say(const struct arguments *arguments, const char *path, bool in_trai
     const double bytes = (double)status.st_size;
 
     if (arguments->json) {
-        cJSON *object = cJSON_CreateObject();
-        cJSON_AddStringToObject(object, "file", path);
-        cJSON_AddNumberToObject(object, "bytes", bytes);
-        cJSON_AddNumberToObject(object, "runs", arguments->runs.count);
-        cJSON_AddBoolToObject(object, "in_training", in_training);
-        return cli_print_json(object);
+        struct json_writer w = CLI_JSON;
+        json_open_object(&w, NULL);
+        json_text(&w, "file", path);
+        json_number(&w, "bytes", bytes);
+        json_number(&w, "runs", arguments->runs.count);
+        json_bool(&w, "in_training", in_training);
+        json_close(&w);
+        return cli_print_json(&w);
     }
     printf("%s: %d %s, %s; open it in a browser\n", path, arguments->runs.count,
            arguments->runs.count == 1 ? "run" : "runs", cli_bytes(bytes, size, sizeof size));

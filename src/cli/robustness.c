@@ -3,8 +3,9 @@
 #include "cli/cli.h"
 #include "invar/study.h"
 #include "report/robustness_show.h"
-#include "run/results.h"
+#include "study/robustness_results.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,102 +18,99 @@ struct arguments {
 
 /* ---- text ---- */
 
-static const cJSON *get(const cJSON *object, const char *name)
+static void print_number(double value)
 {
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
-static void print_number(const cJSON *object, const char *name)
-{
-    const cJSON *item = get(object, name);
-
-    if (cJSON_IsNumber(item))
-        printf(" %7.2f", item->valuedouble);
-    else
+    if (isnan(value))
         printf(" %7s", "none");
+    else
+        printf(" %7.2f", value);
 }
 
-static void print_means(const cJSON *object, int severities, const char *suffix, const char *title, bool reference)
+static void print_means(double error, double ce, double rce, int64_t severities, const char *suffix, const char *title,
+                        bool reference)
 {
-    char name[3][32];
-
-    snprintf(name[0], sizeof name[0], "mean_error%s", suffix);
-    snprintf(name[1], sizeof name[1], "mCE%s", suffix);
-    snprintf(name[2], sizeof name[2], "mrCE%s", suffix);
     printf("%-24s", title);
-    print_number(object, name[0]);
+    print_number(error);
     if (reference) {
-        printf("%*s", 8 * severities, "");
-        print_number(object, name[1]);
-        print_number(object, name[2]);
+        printf("%*s", (int)(8 * severities), "");
+        print_number(ce);
+        print_number(rce);
         printf("  (mCE%s, mrCE%s)", suffix, suffix);
     }
     printf("\n");
 }
 
-static void print_encoder(const cJSON *object, const cJSON *severities, const char *title)
+static void print_corruption(const struct invar_corruption_errors *errors, bool reference)
 {
-    const cJSON *item, *value;
+    char name[64];
+
+    snprintf(name, sizeof name, "%s%s", errors->name, errors->extra == 1 ? " (extra)" : "");
+    printf("%-24s", name);
+    print_number(errors->mean_error);
+    for (int64_t i = 0; i < errors->error.count; i++)
+        printf(" %7.2f", errors->error.value[i]);
+    if (reference) {
+        print_number(errors->ce);
+        print_number(errors->rce);
+    }
+    printf("\n");
+}
+
+static void print_encoder(const struct invar_robustness_errors *errors, const struct invar_numbers *severities,
+                          const char *title)
+{
     bool reference = false;
 
-    cJSON_ArrayForEach(item, get(object, "corruptions")) reference |= get(item, "CE") || get(item, "rCE");
+    for (int64_t i = 0; i < errors->corruptions.count; i++)
+        reference |= !isnan(errors->corruptions.item[i].ce) || !isnan(errors->corruptions.item[i].rce);
     printf("\n%-24s %7s", title, "mean");
-    cJSON_ArrayForEach(item, severities) printf(" %7d", item->valueint);
+    for (int64_t i = 0; i < severities->count; i++)
+        printf(" %7.0f", severities->value[i]);
     printf("%s\n%-24s", reference ? "    CE %   rCE %" : "", "clean");
-    print_number(get(object, "clean"), "error");
+    print_number(errors->clean->error);
     printf("\n");
-    cJSON_ArrayForEach(item, get(object, "corruptions"))
-    {
-        char name[64];
-        snprintf(name, sizeof name, "%s%s", item->string, cJSON_IsTrue(get(item, "extra")) ? " (extra)" : "");
-        printf("%-24s", name);
-        print_number(item, "mean_error");
-        cJSON_ArrayForEach(value, get(item, "error")) printf(" %7.2f", value->valuedouble);
-        if (reference) {
-            print_number(item, "CE");
-            print_number(item, "rCE");
-        }
-        printf("\n");
+    for (int64_t i = 0; i < errors->corruptions.count; i++)
+        print_corruption(&errors->corruptions.item[i], reference);
+    print_means(errors->mean_error, errors->mce, errors->mrce, severities->count, "", "mean over the 15", reference);
+    print_means(errors->mean_error_19, errors->mce_19, errors->mrce_19, severities->count, "_19", "mean over all 19",
+                reference);
+}
+
+static void print_protocol(const struct invar_robustness_protocol *p)
+{
+    printf("%s: %lld test images of %lld x %lld x %lld; errors in %%\n", p->data, (long long)p->images,
+           (long long)p->height, (long long)p->width, (long long)p->channels);
+    if (p->from) {
+        printf("corrupted images: those of %s\n", p->from);
+        return;
     }
-    print_means(object, cJSON_GetArraySize(severities), "", "mean over the 15", reference);
-    print_means(object, cJSON_GetArraySize(severities), "_19", "mean over all 19", reference);
+    const bool scaled = strcmp(p->table, "scaled") == 0, pictures = strcmp(p->frost, "synthetic") != 0;
+    printf("corrupted by the parameters %s%s%s, seed %lld, frost: %s\n",
+           scaled ? "between those for 32 and 224 pixels" : "for ", scaled ? "" : p->table, scaled ? "" : " pixels",
+           (long long)p->seed, pictures ? p->frost : "synthetic pictures (not comparable with published numbers)");
 }
 
-static double number(const cJSON *object, const char *name)
+static void print_text(const struct invar_robustness_results *results)
 {
-    return cJSON_GetNumberValue(get(object, name));
+    const struct invar_numbers *severities = &results->protocol->severities;
+
+    print_protocol(results->protocol);
+    if (results->reference)
+        printf("reference: %s, %.2f on clean images\n", results->reference->name, results->reference->clean);
+    print_encoder(&results->run, severities, "probe of the run");
+    for (int64_t i = 0; i < results->baselines.count; i++)
+        print_encoder(&results->baselines.item[i], severities, results->baselines.item[i].name);
 }
 
-static void print_protocol(const cJSON *protocol)
+static int print_json(const struct invar_robustness_results *results, const char *folder)
 {
-    const char *from = cJSON_GetStringValue(get(protocol, "from"));
-    const char *table = cJSON_GetStringValue(get(protocol, "table"));
-    const char *frost = cJSON_GetStringValue(get(protocol, "frost"));
+    struct json_writer w = CLI_JSON;
 
-    printf("%s: %.0f test images of %.0f x %.0f x %.0f; errors in %%\n", get(protocol, "data")->valuestring,
-           number(protocol, "images"), number(protocol, "height"), number(protocol, "width"),
-           number(protocol, "channels"));
-    if (from)
-        printf("corrupted images: those of %s\n", from);
-    else
-        printf("corrupted by the parameters %s%s%s, seed %.0f, frost: %s\n",
-               strcmp(table, "scaled") == 0 ? "between those for 32 and 224 pixels" : "for ",
-               strcmp(table, "scaled") == 0 ? "" : table, strcmp(table, "scaled") == 0 ? "" : " pixels",
-               number(protocol, "seed"),
-               strcmp(frost, "synthetic") != 0 ? frost : "synthetic pictures (not comparable with published numbers)");
-}
-
-static void print_text(const cJSON *results)
-{
-    const cJSON *severities = get(get(results, "protocol"), "severities"), *reference = get(results, "reference");
-    const cJSON *item;
-
-    print_protocol(get(results, "protocol"));
-    if (reference)
-        printf("reference: %s, %.2f on clean images\n", get(reference, "name")->valuestring,
-               number(reference, "clean"));
-    print_encoder(results, severities, "probe of the run");
-    cJSON_ArrayForEach(item, get(results, "baselines")) print_encoder(item, severities, item->string);
+    json_open_object(&w, NULL);
+    study_robustness_results_put(results, false, &w);
+    json_text(&w, "run", folder);
+    json_close(&w);
+    return cli_print_json(&w);
 }
 
 /* ---- the verb ---- */
@@ -137,7 +135,7 @@ static int robustness(const struct arguments *arguments)
     const struct invar_watch watch = {cli_told, &progress};
     const struct invar_run_options how = {.source = arguments->source, .threads = arguments->threads, .watch = &watch};
     const char *folder = arguments->runs.item[0];
-    struct invar_results *results = NULL;
+    struct invar_robustness_results *results = NULL;
     struct invar_error err = {0};
     struct invar_run run = {0};
     bool ok = invar_run_open(&run, folder, &how, &err);
@@ -153,10 +151,10 @@ static int robustness(const struct arguments *arguments)
     if (!ok)
         status = cli_fail(&err);
     else if (arguments->json && results)
-        status = cli_print_results(results, "run", folder);
+        status = print_json(results, folder);
     else if (results)
-        print_text(results->root);
-    invar_results_free(results);
+        print_text(results);
+    invar_robustness_results_free(results);
     invar_run_close(&run);
     return status;
 }

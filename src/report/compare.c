@@ -362,13 +362,12 @@ static bool note_older(struct comparison *c, struct invar_error *err)
 static bool note_choices(struct comparison *c, struct invar_error *err)
 {
     for (int r = 0; r < c->run_count; r++) {
-        const cJSON *result;
-        cJSON_ArrayForEach(result, c->run[r]->probe)
-        {
-            const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(result, "protocol");
-            if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(protocol, "chosen_on_test")) &&
+        const struct invar_probe_results *probe = c->run[r]->probe;
+        for (int64_t i = 0; probe && i < probe->count; i++) {
+            const struct invar_probed_protocol *protocol = probe->item[i].protocol;
+            if (protocol && protocol->chosen_on_test == 1 &&
                 !comparison_note(c, err, "%s: %s was chosen on the test split, as its protocol does", c->run[r]->folder,
-                                 result->string))
+                                 probe->item[i].name))
                 return false;
         }
     }

@@ -2,6 +2,7 @@
 #ifndef INVAR_REPORT_COMPARE_H
 #define INVAR_REPORT_COMPARE_H
 
+#include "base/json_write.h"
 #include "report/run.h"
 
 /** A number that runs have, or not. */
@@ -70,7 +71,7 @@ void comparison_free(struct comparison *comparison);
 bool comparison_text(struct comparison *comparison, int width, struct invar_text *out, struct invar_error *err);
 bool comparison_csv(struct comparison *comparison, struct invar_text *out, struct invar_error *err);
 bool comparison_markdown(struct comparison *comparison, struct invar_text *out, struct invar_error *err);
-/** NULL when memory is short. */
-cJSON *comparison_json(struct comparison *comparison);
+/** One object. */
+void comparison_json(const struct comparison *comparison, struct json_writer *w);
 
 #endif

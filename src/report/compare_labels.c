@@ -2,26 +2,22 @@
 /* How many samples the probes of runs are of, where some have no label. */
 #include "report/compare_parts.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* "80 of 8000 training and 20 of 2000 test samples of csv:my.csv have a label", of the first result that leaves some
  * out; "" where none does; NULL with err. */
-static const char *describe(struct comparison *c, const cJSON *probe, struct invar_error *err)
+static const char *describe(struct comparison *c, const struct invar_probe_results *probe, struct invar_error *err)
 {
-    const cJSON *result;
-
-    cJSON_ArrayForEach(result, probe)
-    {
-        const cJSON *without = cJSON_GetObjectItemCaseSensitive(result, "unlabelled");
-        const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "data"));
-        const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "data_identity"));
-        const double left[2] = {cJSON_GetNumberValue(cJSON_GetArrayItem(without, 0)),
-                                cJSON_GetNumberValue(cJSON_GetArrayItem(without, 1))};
+    for (int64_t i = 0; probe && i < probe->count; i++) {
+        const struct invar_probed *p = &probe->item[i];
         long long train, test;
-        if (without && data && identity && sscanf(identity, "train=%lld test=%lld", &train, &test) == 2)
+        if (!isnan(p->unlabelled[0]) && p->data && p->data_identity &&
+            sscanf(p->data_identity, "train=%lld test=%lld", &train, &test) == 2)
             return comparison_text_of(c, err, "%.0f of %lld training and %.0f of %lld test samples of %s have a label",
-                                      (double)train - left[0], train, (double)test - left[1], test, data);
+                                      (double)train - p->unlabelled[0], train, (double)test - p->unlabelled[1], test,
+                                      p->data);
     }
     return "";
 }

@@ -7,34 +7,36 @@
 
 enum { MOST_MACHINES = 64 };
 
+enum { PROCESSOR, LIBRARY, INSTRUCTION_SET, PRECISION, THREADS, FIELDS };
 static const struct {
     const char *key, *shown;
-} fields[] = {{"processor", "processor"},
-              {"engine", "library"},
-              {"instruction_set", "instruction set"},
-              {"precision", "precision"},
-              {"threads", "threads"}};
-enum { FIELDS = sizeof fields / sizeof *fields };
+} fields[FIELDS] = {{"processor", "processor"},
+                    {"engine", "library"},
+                    {"instruction_set", "instruction set"},
+                    {"precision", "precision"},
+                    {"threads", "threads"}};
 
-static const char *value_of(struct comparison *c, const cJSON *machine, const char *key, struct invar_error *err)
+/* "" where it is not known; NULL with err. */
+static const char *value_of(struct comparison *c, const struct invar_measured_on *machine, int field,
+                            struct invar_error *err)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(machine, key);
+    const char *const texts[] = {machine->processor, machine->engine, machine->instruction_set, machine->precision};
 
-    if (cJSON_IsString(item))
-        return item->valuestring;
-    return cJSON_IsNumber(item) ? comparison_text_of(c, err, "%g", item->valuedouble) : "";
+    if (field < THREADS)
+        return texts[field] ? texts[field] : "";
+    return machine->threads >= 0 ? comparison_text_of(c, err, "%lld", (long long)machine->threads) : "";
 }
 
 /* "2", "2 then 4" of a run that went on elsewhere, "" where it is not known; NULL with err. */
-static const char *values_of(struct comparison *c, int run, bool measured, const char *key, struct invar_error *err)
+static const char *values_of(struct comparison *c, int run, bool measured, int field, struct invar_error *err)
 {
-    const cJSON *machine[MOST_MACHINES];
+    const struct invar_measured_on *machine[MOST_MACHINES];
     const char *seen[MOST_MACHINES], *all = "";
     const int count = report_run_machines(c->run[run], measured, machine, MOST_MACHINES);
     int distinct = 0;
 
     for (int i = 0; all && i < count; i++) {
-        const char *value = value_of(c, machine[i], key, err);
+        const char *value = value_of(c, machine[i], field, err);
         int k = 0;
         if (!value)
             return NULL;
@@ -56,7 +58,7 @@ static const char *describe(struct comparison *c, bool measured, int field, stru
 
     for (int r = 0; value && r < c->run_count; r++) {
         int k = 0;
-        value[r] = values_of(c, r, measured, fields[field].key, err);
+        value[r] = values_of(c, r, measured, field, err);
         if (!value[r])
             return NULL;
         while (k < r && strcmp(value[k], value[r]) != 0)

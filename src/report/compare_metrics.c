@@ -2,7 +2,9 @@
 /* The numbers that runs are compared by: where each is found, its unit, and what it was measured on. */
 #include "invar/data.h"
 #include "report/compare_parts.h"
-#include "base/json.h"
+#include "study/inspect_results.h"
+#include "study/probe_results.h"
+#include "study/robustness_results.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,52 +26,6 @@ static const struct own_name *find_own(const char *name)
     return NULL;
 }
 
-/* A number by its path, names joined with dots (a name may hold dots itself); an object stands for its `leaf`. *top:
- * the item of `object` that it is in. */
-static const cJSON *find_number(const cJSON *object, const char *path, const char *leaf, const cJSON **top)
-{
-    const cJSON *item;
-    for (item = cJSON_IsObject(object) ? object->child : NULL; item; item = item->next) {
-        const size_t length = strlen(item->string);
-        const cJSON *found = NULL;
-        if (strncmp(path, item->string, length) != 0)
-            continue;
-        if (path[length] == '.')
-            found = find_number(item, path + length + 1, leaf, top);
-        else if (path[length] == '\0')
-            found = cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, leaf) : item;
-        *top = item;
-        if (cJSON_IsNumber(found))
-            return found;
-    }
-    return NULL;
-}
-
-static const char *text_in(const cJSON *object, const char *name)
-{
-    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
-/* ", NAME VALUE" of an item; a list or an object as JSON. */
-static bool put_item(struct invar_text *out, const cJSON *item, struct invar_error *err)
-{
-    if (!item)
-        return true;
-    char *text = cJSON_IsString(item) ? NULL : json_print(item, false, item->string, err);
-    const bool ok = (text || cJSON_IsString(item)) &&
-                    invar_text_printf(out, err, ", %s %s", item->string, text ? text : item->valuestring);
-    cJSON_free(text);
-    return ok;
-}
-
-static bool put_items(struct invar_text *out, const cJSON *object, const char *const *names, struct invar_error *err)
-{
-    bool ok = true;
-    for (; ok && *names; names++)
-        ok = put_item(out, cJSON_GetObjectItemCaseSensitive(object, *names), err);
-    return ok;
-}
-
 /* Takes the text. */
 static const char *keep_text(struct comparison *c, bool ok, struct invar_text *text, struct invar_error *err)
 {
@@ -78,48 +34,85 @@ static const char *keep_text(struct comparison *c, bool ok, struct invar_text *t
     return kept;
 }
 
-/* Data, samples, and the choices that change what a number of probe.json means. */
-static const char *probe_basis(struct comparison *c, const cJSON *result, const char *name, struct invar_error *err)
+/* ", NAME VALUE" of what is there. */
+static bool put_text(struct invar_text *out, const char *name, const char *value, struct invar_error *err)
 {
-    static const char *const choices[] = {"test_count", "k", "temperature", "label", "hold_out", "labels", NULL};
-    const char *data = text_in(result, "data");
-    const char *test = text_in(cJSON_GetObjectItemCaseSensitive(result, "test"), "source");
-    const char *groups = text_in(cJSON_GetObjectItemCaseSensitive(result, "groups"), "column");
+    return !value || invar_text_printf(out, err, ", %s %s", name, value);
+}
+
+static bool put_count(struct invar_text *out, const char *name, int64_t value, struct invar_error *err)
+{
+    return value < 0 || invar_text_printf(out, err, ", %s %lld", name, (long long)value);
+}
+
+static bool put_number(struct invar_text *out, const char *name, double value, struct invar_error *err)
+{
+    return isnan(value) || invar_text_printf(out, err, ", %s %.15g", name, value);
+}
+
+/* A word without its quotes, or whatever else JSON has. */
+static bool put_json(struct invar_text *out, const char *name, const char *json, struct invar_error *err)
+{
+    const size_t length = json ? strlen(json) : 0;
+    const bool word = length > 1 && json[0] == '"';
+
+    return !json || invar_text_printf(out, err, ", %s %.*s", name, (int)(word ? length - 2 : length), json + word);
+}
+
+static bool put_list(struct invar_text *out, const char *name, const struct invar_numbers *list,
+                     struct invar_error *err)
+{
+    bool ok = !list->value || invar_text_printf(out, err, ", %s [", name);
+
+    for (int64_t i = 0; ok && list->value && i < list->count; i++)
+        ok = invar_text_printf(out, err, "%s%.15g", i ? "," : "", list->value[i]);
+    return ok && (!list->value || invar_text_printf(out, err, "]"));
+}
+
+/* Data, samples, and the choices that change what a number of probe.json means. */
+static const char *probe_basis(struct comparison *c, const struct invar_probed *p, const char *name,
+                               struct invar_error *err)
+{
     struct invar_text text = {0};
-    bool ok =
-        invar_text_printf(&text, err, "%s", data ? data : "unknown data") && put_items(&text, result, choices, err);
-    if (ok && groups && strstr(name, ".groups."))
-        ok = invar_text_printf(&text, err, ", groups of %s", groups);
-    if (ok && test)
-        ok = invar_text_printf(&text, err, ", tested on %s", test);
+    bool ok = invar_text_printf(&text, err, "%s", p->data ? p->data : "unknown data") &&
+              put_count(&text, "test_count", p->test_count, err) && put_number(&text, "k", p->k, err) &&
+              put_number(&text, "temperature", p->temperature, err) && put_text(&text, "label", p->label, err) &&
+              put_text(&text, "hold_out", p->hold_out, err) && put_text(&text, "labels", p->labels, err);
+
+    if (ok && p->groups && p->groups->column && strstr(name, ".groups."))
+        ok = invar_text_printf(&text, err, ", groups of %s", p->groups->column);
+    if (ok && p->test && p->test->source)
+        ok = invar_text_printf(&text, err, ", tested on %s", p->test->source);
     return keep_text(c, ok, &text, err);
 }
 
 /* Every option of the method but the seed of its draws. */
-static const char *probe_protocol(struct comparison *c, const cJSON *result, struct invar_error *err)
+static const char *probe_protocol(struct comparison *c, const struct invar_probed_protocol *protocol,
+                                  struct invar_error *err)
 {
-    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(result, "protocol"), *item;
     struct invar_text text = {0};
-    bool ok = invar_text_printf(&text, err, "%s", text_in(protocol, "method") ? text_in(protocol, "method") : "");
-    item = cJSON_GetObjectItemCaseSensitive(protocol, "options");
-    for (item = item ? item->child : NULL; ok && item; item = item->next)
-        ok = strcmp(item->string, "seed") == 0 || put_item(&text, item, err);
+    bool ok = invar_text_printf(&text, err, "%s", protocol && protocol->method ? protocol->method : "");
+
+    for (int64_t i = 0; ok && protocol && i < protocol->options.count; i++)
+        ok = strcmp(protocol->options.item[i].name, "seed") == 0 ||
+             put_json(&text, protocol->options.item[i].name, protocol->options.item[i].text, err);
     return keep_text(c, ok, &text, err);
 }
 
 /* Images, severities and parameters; of errors over a reference's, that reference. */
-static const char *robustness_basis(struct comparison *c, const cJSON *results, const char *name,
-                                    struct invar_error *err)
+static const char *robustness_basis(struct comparison *c, const struct invar_robustness_results *results,
+                                    const char *name, struct invar_error *err)
 {
-    static const char *const choices[] = {"images", "severities", "table", "seed", "frost", "from", NULL};
-    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(results, "protocol");
-    const char *reference = text_in(cJSON_GetObjectItemCaseSensitive(results, "reference"), "name");
-    const char *data = text_in(protocol, "data");
+    const struct invar_robustness_protocol *p = results->protocol;
     struct invar_text text = {0};
-    bool ok =
-        invar_text_printf(&text, err, "%s", data ? data : "unknown data") && put_items(&text, protocol, choices, err);
-    if (ok && reference && strstr(name, "CE"))
-        ok = invar_text_printf(&text, err, ", reference %s", reference);
+    bool ok = invar_text_printf(&text, err, "%s", p && p->data ? p->data : "unknown data");
+
+    if (ok && p)
+        ok = put_count(&text, "images", p->images, err) && put_list(&text, "severities", &p->severities, err) &&
+             put_text(&text, "table", p->table, err) && put_count(&text, "seed", p->seed, err) &&
+             put_text(&text, "frost", p->frost, err) && put_text(&text, "from", p->from, err);
+    if (ok && results->reference && results->reference->name && strstr(name, "CE"))
+        ok = invar_text_printf(&text, err, ", reference %s", results->reference->name);
     return keep_text(c, ok, &text, err);
 }
 
@@ -139,18 +132,32 @@ const char *comparison_apart(const struct comparison_value *value, const struct 
     return value->protocol;
 }
 
-static const char *inspect_basis(struct comparison *c, const cJSON *results, struct invar_error *err)
+static const char *inspect_basis(struct comparison *c, const struct invar_inspect_results *results,
+                                 struct invar_error *err)
 {
-    const char *data = text_in(results, "data"), *split = text_in(results, "split");
-    const cJSON *samples = cJSON_GetObjectItemCaseSensitive(results, "samples");
-    return comparison_text_of(c, err, "%s, %.0f samples of %s", data ? data : "unknown data",
-                              cJSON_IsNumber(samples) ? samples->valuedouble : 0, split ? split : "?");
+    return comparison_text_of(c, err, "%s, %lld samples of %s", results->data ? results->data : "unknown data",
+                              (long long)results->inspection->samples, results->split ? results->split : "?");
 }
 
-static const char *identity_in(const cJSON *result)
+/* Of the run, or of its results, by a path. *of: the result of probe.json that it is in. NAN: there is none. */
+static double probe_number(const struct report_run *run, const char *name, const struct invar_probed **of)
 {
-    const char *identity = text_in(result, "data_identity");
-    return identity ? identity : "";
+    return run->probe ? study_probe_results_number(run->probe, name, of) : (double)NAN;
+}
+
+static double robustness_number(const struct report_run *run, const char *name)
+{
+    return run->robustness ? study_robustness_results_number(run->robustness, name) : (double)NAN;
+}
+
+static double inspect_number(const struct report_run *run, const char *name)
+{
+    return run->inspect ? study_inspect_results_number(run->inspect, name) : (double)NAN;
+}
+
+static const char *or_empty(const char *text)
+{
+    return text ? text : "";
 }
 
 /* The value of a metric in a run, wherever it is; value NAN where it is nowhere. */
@@ -158,7 +165,7 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
                     struct invar_error *err)
 {
     const struct own_name *own = find_own(name);
-    const cJSON *top = NULL, *found = NULL;
+    const struct invar_probed *of = NULL;
 
     *out = (struct comparison_value){.value = NAN, .basis = "", .protocol = "", .identity = ""};
     if (own && !own->series) {
@@ -167,19 +174,16 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
         out->value = report_run_last(run, own->series);
         out->basis = comparison_text_of(c, err, "%s", run->source);
         out->identity = run->identity;
-    } else if ((found = find_number(run->probe, name, "top1", &top))) {
-        out->value = found->valuedouble;
-        out->basis = probe_basis(c, top, name, err);
-        out->protocol = probe_protocol(c, top, err);
-        out->identity = identity_in(top);
-    } else if ((found = find_number(run->robustness, name, "error", &top))) {
-        out->value = found->valuedouble;
+    } else if (out->value = probe_number(run, name, &of), !isnan(out->value)) {
+        out->basis = probe_basis(c, of, name, err);
+        out->protocol = probe_protocol(c, of->protocol, err);
+        out->identity = or_empty(of->data_identity);
+    } else if (out->value = robustness_number(run, name), !isnan(out->value)) {
         out->basis = robustness_basis(c, run->robustness, name, err);
-        out->identity = identity_in(cJSON_GetObjectItemCaseSensitive(run->robustness, "protocol"));
-    } else if ((found = find_number(run->inspect, name, "value", &top))) {
-        out->value = found->valuedouble;
+        out->identity = or_empty(run->robustness->protocol ? run->robustness->protocol->data_identity : NULL);
+    } else if (out->value = inspect_number(run, name), !isnan(out->value)) {
         out->basis = inspect_basis(c, run->inspect, err);
-        out->identity = identity_in(run->inspect);
+        out->identity = or_empty(run->inspect->data_identity);
     } else {
         out->value = report_run_last(run, name);
         out->basis = comparison_text_of(c, err, "%s", run->source);
@@ -198,6 +202,18 @@ static bool is_listed(const struct comparison *c, const char *name)
     return false;
 }
 
+/* top1 or top5 of a result, by their names or by that of what has them. */
+static bool is_percent(const struct report_run *run, const char *name, const char *last)
+{
+    const struct invar_probed *of;
+    char top1[512];
+
+    if (isnan(probe_number(run, name, &of)))
+        return false;
+    snprintf(top1, sizeof top1, "%s.top1", name);
+    return strcmp(last, "top1") == 0 || strcmp(last, "top5") == 0 || !isnan(probe_number(run, top1, &of));
+}
+
 /* By the last part of the name. */
 static void describe(struct comparison_metric *metric, const struct comparison *c)
 {
@@ -208,17 +224,14 @@ static void describe(struct comparison_metric *metric, const struct comparison *
                                        "mean_over_groups",  "r2",       "spearman", NULL};
     const struct own_name *own = find_own(metric->name);
     const char *dot = strrchr(metric->name, '.'), *last = dot ? dot + 1 : metric->name;
-    const cJSON *top;
 
     metric->unit = own ? own->unit : "";
     metric->better = own ? own->better : 0;
-    for (int r = 0; r < c->run_count && !own; r++) {
-        const cJSON *found = find_number(c->run[r]->probe, metric->name, "top1", &top);
-        if (found && (strcmp(found->string, "top1") == 0 || strcmp(found->string, "top5") == 0)) {
+    for (int r = 0; r < c->run_count && !own; r++)
+        if (is_percent(c->run[r], metric->name, last)) {
             metric->unit = "%";
             metric->better = 1;
         }
-    }
     for (int i = 0; more[i] && !own; i++)
         if (strcmp(last, more[i]) == 0)
             metric->better = 1;
@@ -250,40 +263,35 @@ static bool add_metric(struct comparison *c, const char *name, struct invar_erro
     return true;
 }
 
-/* mean_error, mCE and mrCE, of the benchmark's corruptions and (_19) of all. */
-static bool is_mean(const char *name)
-{
-    return strncmp(name, "mean_error", 10) == 0 || strncmp(name, "mCE", 3) == 0 || strncmp(name, "mrCE", 4) == 0;
-}
-
 /* A classifier by its name, a regression by R2. */
-static bool add_result(struct comparison *c, const cJSON *item, struct invar_error *err)
+static bool add_result(struct comparison *c, const struct invar_probed *item, struct invar_error *err)
 {
     const char *name;
 
-    if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "top1")))
-        return add_metric(c, item->string, err);
-    if (!cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(item, "r2")))
+    if (!isnan(item->top1))
+        return add_metric(c, item->name, err);
+    if (isnan(item->r2))
         return true;
-    name = comparison_text_of(c, err, "%s.r2", item->string);
+    name = comparison_text_of(c, err, "%s.r2", item->name);
     return name && add_metric(c, name, err);
 }
 
 /* Every classifier of probe.json, then the errors of robustness.json. */
 static bool add_results(struct comparison *c, struct invar_error *err)
 {
+    static const char *const errors[] = {"clean.error",   "mean_error", "mCE",    "mrCE",
+                                         "mean_error_19", "mCE_19",     "mrCE_19"};
+
     for (int r = 0; r < c->run_count; r++) {
-        const cJSON *item;
-        cJSON_ArrayForEach(item, c->run[r]->probe) if (!add_result(c, item, err)) return false;
+        const struct invar_probe_results *probe = c->run[r]->probe;
+        for (int64_t i = 0; probe && i < probe->count; i++)
+            if (!add_result(c, &probe->item[i], err))
+                return false;
     }
-    for (int r = 0; r < c->run_count; r++) {
-        const cJSON *results = c->run[r]->robustness, *item;
-        const cJSON *clean = cJSON_GetObjectItemCaseSensitive(results, "clean");
-        if (cJSON_IsNumber(cJSON_GetObjectItemCaseSensitive(clean, "error")) && !add_metric(c, "clean.error", err))
-            return false;
-        cJSON_ArrayForEach(item, results) if (cJSON_IsNumber(item) && is_mean(item->string) &&
-                                              !add_metric(c, item->string, err)) return false;
-    }
+    for (int r = 0; r < c->run_count; r++)
+        for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+            if (!isnan(robustness_number(c->run[r], errors[i])) && !add_metric(c, errors[i], err))
+                return false;
     return true;
 }
 

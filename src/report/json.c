@@ -1,70 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* JSON as the page takes it: short numbers, and nothing that could end a script element. */
 #include "report/json.h"
-#include "base/json.h"
 #include "invar/memory.h"
-#include "invar/options.h"
 #include "base/points.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
-/* Numbers as one raw text: an item a number would take a hundred times the memory. */
-static cJSON *raw(struct invar_text *text, bool ok)
-{
-    cJSON *array = ok && invar_text_printf(text, NULL, "]") ? cJSON_CreateRaw(text->data) : NULL;
-
-    if (!array)
-        json_lost();
-    invar_text_free(text);
-    return array;
-}
-
-static bool put_real(struct invar_text *text, double value)
+static void write_short(struct json_writer *w, double value)
 {
     NUMBERS_HAVE_POINTS();
-    const char *comma = text->size > 1 ? "," : "";
+    char text[32] = "null";
 
-    return isfinite(value) ? invar_text_printf(text, NULL, "%s%.6g", comma, value)
-                           : invar_text_printf(text, NULL, "%snull", comma);
+    if (isfinite(value))
+        snprintf(text, sizeof text, "%.6g", value);
+    json_raw(w, NULL, text);
 }
 
-cJSON *json_reals(const double *value, int64_t count, int64_t stride)
+void json_reals(struct json_writer *w, const char *name, const double *value, int64_t count, int64_t stride)
 {
-    struct invar_text text = {0};
-    bool ok = invar_text_printf(&text, NULL, "[");
-
-    for (int64_t i = 0; ok && i < count; i++)
-        ok = put_real(&text, value[i * stride]);
-    return raw(&text, ok);
+    json_open_array(w, name);
+    for (int64_t i = 0; i < count; i++)
+        write_short(w, value[i * stride]);
+    json_close(w);
 }
 
-cJSON *json_floats(const float *value, int64_t count, int64_t stride)
+void json_floats(struct json_writer *w, const char *name, const float *value, int64_t count, int64_t stride)
 {
-    struct invar_text text = {0};
-    bool ok = invar_text_printf(&text, NULL, "[");
-
-    for (int64_t i = 0; ok && i < count; i++)
-        ok = put_real(&text, (double)value[i * stride]);
-    return raw(&text, ok);
+    json_open_array(w, name);
+    for (int64_t i = 0; i < count; i++)
+        write_short(w, (double)value[i * stride]);
+    json_close(w);
 }
 
-cJSON *json_integers(const int64_t *value, int64_t count)
+void json_integers(struct json_writer *w, const char *name, const int64_t *value, int64_t count)
 {
-    struct invar_text text = {0};
-    bool ok = invar_text_printf(&text, NULL, "[");
-
-    for (int64_t i = 0; ok && i < count; i++)
-        ok = invar_text_printf(&text, NULL, "%s%lld", i ? "," : "", (long long)value[i]);
-    return raw(&text, ok);
+    json_open_array(w, name);
+    for (int64_t i = 0; i < count; i++)
+        json_number(w, NULL, (double)value[i]);
+    json_close(w);
 }
 
-cJSON *json_absent(const char *sentence)
+void json_absent(struct json_writer *w, const char *name, const char *sentence)
 {
-    cJSON *object = cJSON_CreateObject();
+    json_open_object(w, name);
+    json_text(w, "absent", sentence);
+    json_close(w);
+}
 
-    cJSON_AddStringToObject(object, "absent", sentence);
-    return object;
+char *json_take(struct json_writer *w, struct invar_error *err)
+{
+    char *text = json_written(w, "the report", err) ? invar_strdup(w->text.data, err) : NULL;
+
+    json_writer_free(w);
+    return text;
 }
 
 /* These three occur in texts alone, where \u00XX says the same. */
@@ -73,17 +63,14 @@ static const char *escape(char c)
     return c == '<' ? "\\u003c" : c == '>' ? "\\u003e" : c == '&' ? "\\u0026" : NULL;
 }
 
-char *json_for_script(const cJSON *object, struct invar_error *err)
+char *json_for_script(const char *json, struct invar_error *err)
 {
     size_t size = 1, at = 0;
 
-    char *plain = json_print(object, false, "the report", err);
-    if (!plain)
-        return NULL;
-    for (const char *c = plain; *c; c++)
+    for (const char *c = json; *c; c++)
         size += escape(*c) ? 6 : 1;
     char *out = invar_alloc(size, 1, err);
-    for (const char *c = plain; out && *c; c++) {
+    for (const char *c = json; out && *c; c++) {
         const char *escaped = escape(*c);
         if (escaped) {
             memcpy(out + at, escaped, 6);
@@ -92,6 +79,5 @@ char *json_for_script(const cJSON *object, struct invar_error *err)
             out[at++] = *c;
         }
     }
-    cJSON_free(plain);
     return out;
 }

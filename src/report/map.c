@@ -28,8 +28,8 @@ struct map {
     double share[COMPONENTS];
     int tile_width, tile_height, tile_columns;
     struct picture_shades shades;
-    uint8_t *tiles; /* one picture of all tiles; NULL for tables */
-    cJSON *values;  /* tables: [rows][columns] texts */
+    uint8_t *tiles;            /* one picture of all tiles; NULL for tables */
+    struct json_writer values; /* tables: [rows][columns] texts, open */
 };
 
 static void map_free(struct map *m)
@@ -40,7 +40,7 @@ static void map_free(struct map *m)
     invar_free(m->scores);
     invar_free(m->place);
     invar_free(m->tiles);
-    cJSON_Delete(m->values);
+    json_writer_free(&m->values);
 }
 
 /* ---- what shows a sample ---- */
@@ -52,8 +52,8 @@ static bool tiles_alloc(struct map *m, struct invar_error *err)
     const double scale = longer > LARGEST_TILE ? (double)LARGEST_TILE / longer : 1;
 
     if (info->kind == INVAR_DATA_TABLE) {
-        m->values = cJSON_CreateArray();
-        return m->values != NULL;
+        json_open_array(&m->values, NULL);
+        return true;
     }
     m->tile_width = (int)fmax(1, floor(scale * info->width));
     m->tile_height = (int)fmax(1, floor(scale * info->height));
@@ -94,26 +94,24 @@ static void column_text(const struct invar_column *column, const float *x, char 
                                          : "other");
 }
 
-static bool put_row(struct map *m, const float *x)
+static void put_row(struct map *m, const float *x)
 {
     const struct invar_table *table = m->subject->info.table;
-    cJSON *row = cJSON_CreateArray();
     char text[CELL_SIZE];
 
-    if (!cJSON_AddItemToArray(m->values, row))
-        return false;
+    json_open_array(&m->values, NULL);
     for (int k = 0, shown = 0; table && k < table->count && shown < TABLE_COLUMNS; k++)
         if (table->column[k].places > 0) {
             column_text(&table->column[k], x, text, sizeof text);
-            cJSON_AddItemToArray(row, cJSON_CreateString(text));
+            json_text(&m->values, NULL, text);
             shown++;
         }
-    return true;
+    json_close(&m->values);
 }
 
 /* ---- samples and their representations ---- */
 
-static bool keep(struct map *m, const struct pass *pass, const float *h, int64_t got, struct invar_error *err)
+static void keep(struct map *m, const struct pass *pass, const float *h, int64_t got)
 {
     if (m->rows == 0)
         m->shades = picture_shades_of(&m->subject->info, pass->views, got * pass->view_size);
@@ -126,11 +124,10 @@ static bool keep(struct map *m, const struct pass *pass, const float *h, int64_t
         memcpy(m->h + m->rows * m->cols, h + i * m->cols, (size_t)m->cols * sizeof *h);
         if (m->tiles)
             put_tile(m, x, m->rows);
-        else if (!put_row(m, x))
-            return invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the map of the report");
+        else
+            put_row(m, x);
         m->rows++;
     }
-    return true;
 }
 
 static bool map_alloc(struct map *m, struct invar_error *err)
@@ -167,9 +164,9 @@ static bool embed(struct map *m, const struct invar_report_options *options, str
     if (!map_alloc(m, err) || !pass_open(&pass, s->dataset, &how, &s->info, err))
         goto done;
     do {
-        if (!pass_next(&pass, &got, err) || (got && !runner_run(&runner, pass.views, got, err)) ||
-            !keep(m, &pass, runner.h, got, err))
+        if (!pass_next(&pass, &got, err) || (got && !runner_run(&runner, pass.views, got, err)))
             goto done;
+        keep(m, &pass, runner.h, got);
         pass.done += got;
         if (!invar_watch_tell(options->watch,
                               &(struct invar_progress){"embedding map", "samples", pass.done, pass.total, NULL}, err))
@@ -185,85 +182,108 @@ done:
 
 /* ---- as JSON ---- */
 
-static void add_places(cJSON *out, const char *name, const float *x, int64_t rows, int64_t stride)
+/* Into an object that is open. */
+static void put_places(struct json_writer *w, const float *x, int64_t rows, int64_t stride)
 {
-    cJSON *object = cJSON_AddObjectToObject(out, name);
-
-    cJSON_AddItemToObject(object, "x", json_floats(x, rows, stride));
-    cJSON_AddItemToObject(object, "y", json_floats(x + 1, rows, stride));
+    json_floats(w, "x", x, rows, stride);
+    json_floats(w, "y", x + 1, rows, stride);
 }
 
-static bool add_tiles(struct map *m, cJSON *out, struct invar_error *err)
+/* Runs of one data set have the same tiles: the page holds them once. */
+static bool put_tiles(const struct map *m, char **tiles, int run, struct json_writer *w, struct invar_error *err)
 {
     const int lines = (int)((m->rows + m->tile_columns - 1) / m->tile_columns);
     char *uri = picture_uri(m->tiles, lines * m->tile_height, m->tile_columns * m->tile_width, m->shades.channels, err);
-    cJSON *tile = cJSON_AddObjectToObject(out, "tile");
+    int like = 0;
 
     if (!uri)
         return false;
-    cJSON_AddStringToObject(tile, "uri", uri);
-    cJSON_AddNumberToObject(tile, "width", m->tile_width);
-    cJSON_AddNumberToObject(tile, "height", m->tile_height);
-    cJSON_AddNumberToObject(tile, "columns", m->tile_columns);
-    cJSON_AddNumberToObject(tile, "lines", lines);
-    invar_free(uri);
+    while (like < run && (!tiles[like] || strcmp(tiles[like], uri) != 0))
+        like++;
+    json_open_object(w, "tile");
+    if (like == run)
+        json_text(w, "uri", uri);
+    json_number(w, "width", m->tile_width);
+    json_number(w, "height", m->tile_height);
+    json_number(w, "columns", m->tile_columns);
+    json_number(w, "lines", lines);
+    if (like < run)
+        json_number(w, "like", like);
+    json_close(w);
+    invar_free(tiles[run]);
+    tiles[run] = like == run ? uri : NULL;
+    if (like < run)
+        invar_free(uri);
     return true;
 }
 
-static void add_rows(struct map *m, cJSON *out)
+static bool put_rows(struct map *m, struct json_writer *w, struct invar_error *err)
 {
     const struct invar_table *table = m->subject->info.table;
-    cJSON *names = cJSON_AddArrayToObject(out, "columns");
 
-    for (int k = 0; table && k < table->count && cJSON_GetArraySize(names) < TABLE_COLUMNS; k++)
-        if (table->column[k].places > 0)
-            cJSON_AddItemToArray(names, cJSON_CreateString(table->column[k].name));
-    cJSON_AddItemToObject(out, "values", m->values);
-    m->values = NULL;
+    json_open_array(w, "columns");
+    for (int k = 0, shown = 0; table && k < table->count && shown < TABLE_COLUMNS; k++)
+        if (table->column[k].places > 0) {
+            json_text(w, NULL, table->column[k].name);
+            shown++;
+        }
+    json_close(w);
+    json_close(&m->values);
+    if (!json_written(&m->values, "the map of the report", err))
+        return false;
+    json_raw(w, "values", m->values.text.data);
+    return true;
 }
 
-static cJSON *describe(struct map *m, const struct tsne_options *tsne, double divergence, const char *no_tsne,
-                       struct invar_error *err)
+static void put_tsne(const struct map *m, const struct tsne_options *tsne, double divergence, struct json_writer *w)
 {
-    cJSON *out = cJSON_CreateObject();
-
-    cJSON_AddStringToObject(out, "split", m->split == INVAR_TEST ? "test" : "training");
-    cJSON_AddStringToObject(out, "source", m->subject->info.source);
-    cJSON_AddNumberToObject(out, "dimensions", (double)m->cols);
-    cJSON_AddNumberToObject(out, "all", (double)m->subject->info.count[m->split]);
-    cJSON_AddItemToObject(out, "classes", report_class_names(&m->subject->info));
-    cJSON_AddItemToObject(out, "index", json_integers(m->index, m->rows));
-    cJSON_AddItemToObject(out, "label", json_integers(m->label, m->rows));
-    add_places(out, "pca", m->scores, m->rows, COMPONENTS);
-    cJSON_AddItemToObject(cJSON_GetObjectItem(out, "pca"), "share", json_reals(m->share, 2, 1));
-    if (no_tsne[0]) {
-        cJSON_AddItemToObject(out, "tsne", json_absent(no_tsne));
-    } else {
-        add_places(out, "tsne", m->place, m->rows, 2);
-        cJSON *object = cJSON_GetObjectItem(out, "tsne");
-        cJSON_AddNumberToObject(object, "perplexity", fmin(tsne->perplexity, (double)(m->rows - 1) / 3));
-        cJSON_AddNumberToObject(object, "iterations", (double)tsne->iterations);
-        cJSON_AddNumberToObject(object, "seed", (double)tsne->seed);
-        cJSON_AddNumberToObject(object, "divergence", divergence);
-    }
-    if (!m->tiles) {
-        add_rows(m, out);
-    } else if (!add_tiles(m, out, err)) {
-        cJSON_Delete(out);
-        return NULL;
-    }
-    return out;
+    json_open_object(w, "tsne");
+    put_places(w, m->place, m->rows, 2);
+    json_number(w, "perplexity", fmin(tsne->perplexity, (double)(m->rows - 1) / 3));
+    json_number(w, "iterations", (double)tsne->iterations);
+    json_number(w, "seed", (double)tsne->seed);
+    json_number(w, "divergence", divergence);
+    json_close(w);
 }
 
-cJSON *report_map(const struct report_subject *subject, const struct invar_report_options *options,
-                  struct invar_error *err)
+static char *describe(struct map *m, const struct tsne_options *tsne, double divergence, const char *no_tsne,
+                      char **tiles, int run, struct invar_error *err)
+{
+    struct json_writer w = {0};
+
+    json_open_object(&w, NULL);
+    json_text(&w, "split", m->split == INVAR_TEST ? "test" : "training");
+    json_text(&w, "source", m->subject->info.source);
+    json_number(&w, "dimensions", (double)m->cols);
+    json_number(&w, "all", (double)m->subject->info.count[m->split]);
+    report_put_classes(&m->subject->info, &w);
+    json_integers(&w, "index", m->index, m->rows);
+    json_integers(&w, "label", m->label, m->rows);
+    json_open_object(&w, "pca");
+    put_places(&w, m->scores, m->rows, COMPONENTS);
+    json_reals(&w, "share", m->share, 2, 1);
+    json_close(&w);
+    if (no_tsne[0])
+        json_absent(&w, "tsne", no_tsne);
+    else
+        put_tsne(m, tsne, divergence, &w);
+    const bool ok = m->tiles ? put_tiles(m, tiles, run, &w, err) : put_rows(m, &w, err);
+    json_close(&w);
+    if (ok)
+        return json_take(&w, err);
+    json_writer_free(&w);
+    return NULL;
+}
+
+char *report_map(const struct report_subject *subject, const struct invar_report_options *options, char **tiles,
+                 int run, struct invar_error *err)
 {
     struct map m = {.subject = subject, .split = subject->info.count[INVAR_TEST] > 0 ? INVAR_TEST : INVAR_TRAIN};
     struct tsne_options tsne = tsne_options_default();
     struct invar_error no_tsne = {0};
     double divergence = 0;
     float *start = NULL;
-    cJSON *out = NULL;
+    char *out = NULL;
 
     tsne.seed = options->seed;
     m.wanted = subject->info.count[m.split] < options->samples ? subject->info.count[m.split] : options->samples;
@@ -284,7 +304,7 @@ cJSON *report_map(const struct report_subject *subject, const struct invar_repor
         invar_error_set(err, no_tsne.code, "%s", no_tsne.message);
         goto done;
     }
-    out = describe(&m, &tsne, divergence, no_tsne.message, err);
+    out = describe(&m, &tsne, divergence, no_tsne.message, tiles, run, err);
 done:
     invar_free(start);
     map_free(&m);

@@ -54,7 +54,7 @@ static bool put_all(struct invar_writer *writer, const struct piece *pieces, siz
     }
 }
 
-bool page_write(const char *path, const char *title, const cJSON *data, struct invar_error *err)
+bool page_write(const char *path, const char *title, const char *data, struct invar_error *err)
 {
     char *json = json_for_script(data, err);
     char *name = json ? escape_text(title, err) : NULL;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `invar report`: what run folders hold, and what is computed from their encoders and data, as the data of one page. */
 #include "invar/report.h"
-#include "base/json.h"
 #include "base/threads.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
@@ -10,6 +9,9 @@
 #include "report/page.h"
 #include "report/run.h"
 #include "report/subject.h"
+#include "study/inspect_results.h"
+#include "study/probe_results.h"
+#include "study/robustness_results.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -26,7 +28,7 @@ enum { MOST_POINTS = 600 };
 
 /* What was computed for one run, and whether its encoder was there by then. */
 struct computed {
-    cJSON *views, *map;
+    char *views, *map; /* JSON */
     bool finished;
 };
 
@@ -36,7 +38,9 @@ struct invar_report {
     const struct invar_report_options *options;
     struct report_store store;
     struct computed *computed; /* [count] */
+    char **tiles;              /* [count] pictures of maps, as report_map has them */
     bool in_training;
+    char first[256]; /* label of the first run */
 };
 
 struct invar_report *invar_report_create(const char *const *folders, int count,
@@ -48,11 +52,12 @@ struct invar_report *invar_report_create(const char *const *folders, int count,
         return NULL;
     *report = (struct invar_report){.folder = folders, .count = count, .options = options};
     report->computed = invar_alloc((size_t)count, sizeof *report->computed, err);
-    if (!report->computed) {
-        invar_free(report);
-        return NULL;
-    }
-    return report;
+    report->tiles = report->computed ? invar_alloc((size_t)count, sizeof *report->tiles, err) : NULL;
+    if (report->tiles)
+        return report;
+    invar_free(report->computed);
+    invar_free(report);
+    return NULL;
 }
 
 void invar_report_free(struct invar_report *report)
@@ -60,11 +65,13 @@ void invar_report_free(struct invar_report *report)
     if (!report)
         return;
     for (int i = 0; i < report->count; i++) {
-        cJSON_Delete(report->computed[i].views);
-        cJSON_Delete(report->computed[i].map);
+        invar_free(report->computed[i].views);
+        invar_free(report->computed[i].map);
+        invar_free(report->tiles[i]);
     }
     report_store_close(&report->store);
     invar_free(report->computed);
+    invar_free(report->tiles);
     invar_free(report);
 }
 
@@ -107,10 +114,9 @@ static bool find_start(const char *folder, double *first, struct invar_error *er
 }
 
 /* The points of a series that are there, at most MOST_POINTS or so of them, the last one always. */
-static cJSON *series(const char *name, const double *step, const double *value, int64_t rows)
+static void put_series(const char *name, const double *step, const double *value, int64_t rows, struct json_writer *w)
 {
     int64_t present = 0, seen = 0, kept = 0;
-    cJSON *out = cJSON_CreateObject();
 
     for (int64_t i = 0; i < rows; i++)
         present += isfinite(value[i]) && isfinite(step[i]);
@@ -125,84 +131,99 @@ static cJSON *series(const char *name, const double *step, const double *value, 
         }
         seen++;
     }
-    cJSON_AddStringToObject(out, "name", name);
-    if (points) {
-        cJSON_AddItemToObject(out, "step", json_reals(points, kept, 2));
-        cJSON_AddItemToObject(out, "value", json_reals(points + 1, kept, 2));
-    } else {
-        json_lost();
-    }
+    w->lost = w->lost || !points;
+    json_open_object(w, NULL);
+    json_text(w, "name", name);
+    json_reals(w, "step", points, kept, 2);
+    json_reals(w, "value", points ? points + 1 : NULL, kept, 2);
+    json_close(w);
     invar_free(points);
-    return out;
 }
 
-static void add_series(const struct report_run *run, cJSON *out)
+static void put_all_series(const struct report_run *run, struct json_writer *w)
 {
     const double *step = report_run_series(run, "step");
-    cJSON *all = cJSON_AddArrayToObject(out, "series");
 
+    json_open_array(w, "series");
     for (int k = 0; step && k < run->series_count; k++)
         if (strcmp(run->series[k].name, "step") != 0)
-            cJSON_AddItemToArray(all, series(run->series[k].name, step, run->series[k].value, run->rows));
+            put_series(run->series[k].name, step, run->series[k].value, run->rows, w);
+    json_close(w);
 }
 
-static cJSON *describe(const struct report_run *run, const char *state, double started)
+static void put_results(const struct report_run *run, struct json_writer *w)
 {
-    cJSON *out = cJSON_CreateObject(), *settings = cJSON_AddObjectToObject(out, "settings");
-    cJSON *problems = cJSON_AddArrayToObject(out, "problems");
+    if (run->probe) {
+        json_open_object(w, "probe");
+        study_probe_results_put(run->probe, true, w);
+        json_close(w);
+    } else {
+        json_null(w, "probe");
+    }
+    if (run->robustness) {
+        json_open_object(w, "robustness");
+        study_robustness_results_put(run->robustness, true, w);
+        json_close(w);
+    } else {
+        json_null(w, "robustness");
+    }
+    if (run->inspect) {
+        json_open_object(w, "inspect");
+        study_inspect_results_put(run->inspect, w);
+        json_close(w);
+    } else {
+        json_null(w, "inspect");
+    }
+}
 
-    cJSON_AddStringToObject(out, "folder", run->folder);
-    cJSON_AddStringToObject(out, "label", run->label);
-    cJSON_AddStringToObject(out, "name", run->name);
-    cJSON_AddStringToObject(out, "source", run->source);
-    cJSON_AddStringToObject(out, "identity", run->identity);
-    cJSON_AddStringToObject(out, "version", run->version);
-    cJSON_AddStringToObject(out, "state", state);
-    if (run->machines)
-        cJSON_AddItemToObject(out, "machines", cJSON_Duplicate(run->machines, true));
-    if (run->seed >= 0)
-        cJSON_AddNumberToObject(out, "seed", (double)run->seed);
-    if (isfinite(run->seconds))
-        cJSON_AddNumberToObject(out, "seconds", run->seconds);
-    cJSON_AddNumberToObject(out, "started", started);
+/* Members of an object that is open. */
+static void describe(const struct report_run *run, const char *state, double started, struct json_writer *w)
+{
+    json_open_object(w, "settings");
     for (int k = 0; k < run->setting_count; k++)
-        cJSON_AddStringToObject(settings, run->setting[k].key, run->setting[k].value);
-    for (int k = 0; k < run->problem_count; k++)
-        cJSON_AddItemToArray(problems, cJSON_CreateString(run->problem[k]));
-    add_series(run, out);
-    cJSON_AddItemToObject(out, "probe", run->probe ? cJSON_Duplicate(run->probe, true) : cJSON_CreateNull());
-    cJSON_AddItemToObject(out, "robustness",
-                          run->robustness ? cJSON_Duplicate(run->robustness, true) : cJSON_CreateNull());
-    cJSON_AddItemToObject(out, "inspect", run->inspect ? cJSON_Duplicate(run->inspect, true) : cJSON_CreateNull());
-    return out;
+        json_text(w, run->setting[k].key, run->setting[k].value);
+    json_close(w);
+    json_texts(w, "problems", (const char *const *)run->problem, run->problem_count);
+    json_text(w, "folder", run->folder);
+    json_text(w, "label", run->label);
+    json_text(w, "name", run->name);
+    json_text(w, "source", run->source);
+    json_text(w, "identity", run->identity);
+    json_text(w, "version", run->version);
+    json_text(w, "state", state);
+    report_run_put_machines(run, "machines", w);
+    if (run->seed >= 0)
+        json_number(w, "seed", (double)run->seed);
+    if (isfinite(run->seconds))
+        json_number(w, "seconds", run->seconds);
+    json_number(w, "started", started);
+    put_all_series(run, w);
+    put_results(run, w);
 }
 
 /* ---- what is computed ---- */
 
-/* Runs of one data set have the same tiles: the page holds them once. */
-static void share_tiles(struct invar_report *report, int which)
+/* The sentence that stands in the place of a section; NULL with err where memory is short. */
+static char *absent(const char *sentence, struct invar_error *err)
 {
-    cJSON *tile = cJSON_GetObjectItem(report->computed[which].map, "tile");
-    const char *uri = cJSON_GetStringValue(cJSON_GetObjectItem(tile, "uri"));
+    struct json_writer w = {0};
 
-    for (int i = 0; uri && i < which; i++) {
-        const cJSON *other = cJSON_GetObjectItem(report->computed[i].map, "tile");
-        const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(other, "uri"));
-        if (text && strcmp(text, uri) == 0) {
-            cJSON_DeleteItemFromObject(tile, "uri");
-            cJSON_AddNumberToObject(tile, "like", i);
-            return;
-        }
-    }
+    json_absent(&w, NULL, sentence);
+    return json_take(&w, err);
 }
 
-/* A section, or the sentence that stands in its place; *ok becomes false where memory is short, which says nothing
- * about the run. */
-static cJSON *or_sentence(cJSON *section, const struct invar_error *why, bool *ok)
+/* A section, or why there is none; *ok becomes false where memory is short, which says nothing about the run. */
+static char *or_sentence(char *section, struct invar_error *why, bool *ok)
 {
-    *ok = *ok && (section || why->code != INVAR_ERROR_MEMORY);
-    return section ? section : json_absent(why->message);
+    if (!section && why->code != INVAR_ERROR_MEMORY)
+        section = absent(why->message, why);
+    *ok = *ok && section;
+    return section;
 }
+
+static const char no_encoder[] =
+    "The encoder is written when training ends: `invar pretrain --resume --run RUN` goes on "
+    "with a run that stopped, and `invar report RUN` draws the map then.";
 
 static bool compute(struct invar_report *report, int which, bool finished, struct invar_error *err)
 {
@@ -213,12 +234,13 @@ static bool compute(struct invar_report *report, int which, bool finished, struc
 
     if (c->views && (c->finished || !finished))
         return true;
-    cJSON_Delete(c->views);
-    cJSON_Delete(c->map);
-    c->finished = finished;
+    invar_free(c->views);
+    invar_free(c->map);
+    *c = (struct computed){.finished = finished};
     if (report->options->samples < 1) {
-        c->views = json_absent("Left out: `invar report` without --samples 0 shows the views.");
-        c->map = json_absent("Left out: `invar report` without --samples 0 draws the map.");
+        c->views = absent("Left out: `invar report` without --samples 0 shows the views.", &why);
+        c->map = absent("Left out: `invar report` without --samples 0 draws the map.", &why);
+        ok = c->views && c->map;
     } else if (!report_subject_open(&subject, &report->store, report->folder[which], report->options, &why)) {
         c->views = or_sentence(NULL, &why, &ok);
         c->map = or_sentence(NULL, &why, &ok);
@@ -226,18 +248,16 @@ static bool compute(struct invar_report *report, int which, bool finished, struc
         c->views = or_sentence(report_views(&subject, &why), &why, &ok);
         if (ok)
             invar_error_clear(&why);
-        c->map = !ok               ? NULL
-                 : subject.encoder ? or_sentence(report_map(&subject, report->options, &why), &why, &ok)
-                                   : json_absent("The encoder is written when training ends: `invar pretrain --resume "
-                                                 "--run RUN` goes on with a run that stopped, and `invar report RUN` "
-                                                 "draws the map then.");
-        share_tiles(report, which);
+        if (ok)
+            c->map = subject.encoder
+                         ? or_sentence(report_map(&subject, report->options, report->tiles, which, &why), &why, &ok)
+                         : or_sentence(absent(no_encoder, &why), &why, &ok);
     }
     report_subject_close(&subject);
     return ok || invar_error_set(err, why.code, "%s", why.message);
 }
 
-static bool add_run(struct invar_report *report, int which, cJSON *runs, struct invar_error *err)
+static bool put_run(struct invar_report *report, int which, struct json_writer *w, struct invar_error *err)
 {
     struct report_run *run = report_run_read(report->folder[which], err);
     bool locked = false, ok;
@@ -248,17 +268,20 @@ static bool add_run(struct invar_report *report, int which, cJSON *runs, struct 
     ok = (run->finished || find_lock(run->folder, &locked, err)) && find_start(run->folder, &started, err) &&
          compute(report, which, run->finished, err);
     if (ok) {
-        cJSON *object = describe(run, run->finished ? "finished" : locked ? "training" : "stopped", started);
         report->in_training |= locked;
-        cJSON_AddItemToArray(runs, object);
-        cJSON_AddItemReferenceToObject(object, "views", report->computed[which].views);
-        cJSON_AddItemReferenceToObject(object, "map", report->computed[which].map);
+        json_open_object(w, NULL);
+        describe(run, run->finished ? "finished" : locked ? "training" : "stopped", started, w);
+        json_raw(w, "views", report->computed[which].views);
+        json_raw(w, "map", report->computed[which].map);
+        json_close(w);
+        if (which == 0)
+            snprintf(report->first, sizeof report->first, "%s", run->label);
     }
     report_run_free(run);
     return ok;
 }
 
-static void add_time(cJSON *data)
+static void put_time(struct json_writer *w)
 {
     const time_t now = time(NULL);
     struct tm parts;
@@ -266,38 +289,37 @@ static void add_time(cJSON *data)
 
     if (gmtime_r(&now, &parts))
         strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
-    cJSON_AddStringToObject(data, "written", text);
+    json_text(w, "written", text);
 }
 
-static void make_title(const cJSON *runs, int count, char *out, size_t size)
+static void make_title(const struct invar_report *report, char *out, size_t size)
 {
-    const char *first = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetArrayItem(runs, 0), "label"));
-
-    if (count == 1)
-        snprintf(out, size, "%.200s · invar report", first ? first : "");
+    if (report->count == 1)
+        snprintf(out, size, "%.200s · invar report", report->first);
     else
-        snprintf(out, size, "%d runs side by side · invar report", count);
+        snprintf(out, size, "%d runs side by side · invar report", report->count);
 }
 
 bool invar_report_write(struct invar_report *report, const char *path, int64_t reload, struct invar_error *err)
 {
     const int64_t threads = report->options->threads;
     THREADS_FOR(threads > 0 ? (int)threads : omp_get_max_threads());
-    json_begin();
-    cJSON *data = cJSON_CreateObject(), *runs = cJSON_AddArrayToObject(data, "runs");
+    struct json_writer w = {0};
     char title[256];
-    bool ok = runs || invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the report");
+    bool ok = true;
 
     report->in_training = false;
+    json_open_object(&w, NULL);
+    json_open_array(&w, "runs");
     for (int i = 0; ok && i < report->count; i++)
-        ok = add_run(report, i, runs, err);
-    if (ok) {
-        cJSON_AddStringToObject(data, "version", INVAR_VERSION);
-        add_time(data);
-        cJSON_AddNumberToObject(data, "reload", report->in_training ? (double)reload : 0);
-        make_title(runs, report->count, title, sizeof title);
-        ok = page_write(path, title, data, err);
-    }
-    cJSON_Delete(data);
+        ok = put_run(report, i, &w, err);
+    json_close(&w);
+    json_text(&w, "version", INVAR_VERSION);
+    put_time(&w);
+    json_number(&w, "reload", report->in_training ? (double)reload : 0);
+    json_close(&w);
+    make_title(report, title, sizeof title);
+    ok = ok && json_written(&w, "the report", err) && page_write(path, title, w.text.data, err);
+    json_writer_free(&w);
     return ok;
 }

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The reader of run folders: every file that is there, and a sentence about every one that cannot be used. */
 #include "report/run.h"
-#include "base/json.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
 #include "report/run_series.h"
 #include "run/recipe.h"
+#include "run/results.h"
+#include "study/inspect_results.h"
+#include "study/probe_results.h"
+#include "study/robustness_results.h"
 #include "base/points.h"
 
 #include <dirent.h>
@@ -19,7 +22,6 @@
 #include <sys/stat.h>
 
 enum { PATH_SIZE = 4096 };
-static const size_t largest_json = (size_t)1 << 26, largest_header = (size_t)1 << 24;
 
 static bool add_problem(struct report_run *run, const char *sentence, struct invar_error *err)
 {
@@ -94,37 +96,38 @@ static bool read_recipe(struct report_run *run, const char *path, struct invar_e
            run_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err);
 }
 
-/* ---- JSON files ---- */
+/* ---- results ---- */
 
-static bool read_json(struct report_run *run, const char *path, cJSON **out, struct invar_error *err)
+#define LEFT_OUT ", so it is left out; move it away and measure again"
+
+static bool read_probe(struct report_run *run, const char *name, struct invar_error *err)
 {
-    static const char advice[] = ", so it is left out; move it away and measure again";
     struct invar_error found = {0};
-    struct invar_bytes bytes = {0};
-    if (!invar_file_read(&bytes, path, largest_json, &found))
-        return forgive(run, &found, err);
-    *out = json_parse((const char *)bytes.data, bytes.size, JSON_MOST_VALUES, path, advice, &found);
-    invar_bytes_free(&bytes);
-    if (cJSON_IsObject(*out))
-        return true;
-    if (*out)
-        invar_error_set(&found, INVAR_ERROR_FORMAT, "%s: is no JSON object%s", path, advice);
-    cJSON_Delete(*out);
-    *out = NULL;
-    return forgive(run, &found, err);
+    cJSON *root = run_results_read(run->folder, name, LEFT_OUT, &found);
+
+    run->probe = root ? study_probe_results_of(root, &found) : NULL;
+    cJSON_Delete(root);
+    return run->probe || forgive(run, &found, err);
 }
 
-static bool read_probe(struct report_run *run, const char *path, struct invar_error *err)
+static bool read_robustness(struct report_run *run, const char *name, struct invar_error *err)
 {
-    return read_json(run, path, &run->probe, err);
+    struct invar_error found = {0};
+    cJSON *root = run_results_read(run->folder, name, LEFT_OUT, &found);
+
+    run->robustness = root ? study_robustness_results_of(root, &found) : NULL;
+    cJSON_Delete(root);
+    return run->robustness || forgive(run, &found, err);
 }
-static bool read_robustness(struct report_run *run, const char *path, struct invar_error *err)
+
+static bool read_inspect(struct report_run *run, const char *name, struct invar_error *err)
 {
-    return read_json(run, path, &run->robustness, err);
-}
-static bool read_inspect(struct report_run *run, const char *path, struct invar_error *err)
-{
-    return read_json(run, path, &run->inspect, err);
+    struct invar_error found = {0};
+    cJSON *root = run_results_read(run->folder, name, LEFT_OUT, &found);
+
+    run->inspect = root ? study_inspect_results_of(root, &found) : NULL;
+    cJSON_Delete(root);
+    return run->inspect || forgive(run, &found, err);
 }
 
 static bool read_metrics(struct report_run *run, const char *path, struct invar_error *err)
@@ -135,59 +138,16 @@ static bool read_metrics(struct report_run *run, const char *path, struct invar_
 
 /* ---- encoder.safetensors: its header alone, the weights may be large ---- */
 
-static cJSON *header_metadata(const char *path, struct invar_error *err)
-{
-    unsigned char size_bytes[8];
-    FILE *stream = fopen(path, "rb");
-    char *text = NULL;
-    cJSON *header = NULL, *metadata = NULL;
-    uint64_t size = 0;
-
-    if (!stream || fread(size_bytes, 1, sizeof size_bytes, stream) != sizeof size_bytes)
-        goto done;
-    for (int i = 0; i < 8; i++)
-        size |= (uint64_t)size_bytes[i] << (8 * i);
-    if (size > largest_header)
-        goto done;
-    text = invar_alloc((size_t)size + 1, 1, err);
-    if (text && fread(text, 1, (size_t)size, stream) == size)
-        header = json_parse(text, (size_t)size, JSON_MOST_VALUES, path, "", err);
-    metadata = cJSON_DetachItemFromObjectCaseSensitive(header, "__metadata__");
-done:
-    if (!stream || ferror(stream))
-        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
-    if (stream)
-        fclose(stream);
-    cJSON_Delete(header);
-    invar_free(text);
-    return metadata;
-}
-
-/* Whoever wrote the file, what is no list of objects says nothing. */
-static cJSON *read_machines(const cJSON *metadata, const char *path, struct invar_error *err)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(metadata, "invar.machine"));
-    cJSON *list = text ? json_parse(text, strlen(text), JSON_MOST_VALUES, path, "", err) : NULL;
-    const cJSON *item;
-    bool ok = cJSON_IsArray(list);
-
-    cJSON_ArrayForEach(item, list) ok = ok && cJSON_IsObject(item);
-    if (ok)
-        return list;
-    cJSON_Delete(list);
-    return NULL;
-}
-
 static bool read_encoder(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
-    run->encoder = header_metadata(path, &found);
-    run->machines = found.code ? NULL : read_machines(run->encoder, path, &found);
+
     run->finished = true;
+    run_metadata_read(&run->metadata, path, &found);
     if (found.code == INVAR_ERROR_MEMORY || found.code == INVAR_ERROR_FILE)
         return forgive(run, &found, err);
     invar_error_clear(&found);
-    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.version"));
+    const char *version = run->metadata.version;
     if (!version)
         invar_error_set(&found, INVAR_ERROR_FORMAT,
                         "%s: is torn or was not written by invar, so the version of the run is not known", path);
@@ -236,8 +196,7 @@ static bool read_checkpoint(struct report_run *run, struct invar_error *err)
         return true;
     if (!invar_path_join(path, sizeof path, run->folder, name, err))
         return false;
-    run->checkpoint = header_metadata(path, &found);
-    run->machines = found.code ? NULL : read_machines(run->checkpoint, path, &found);
+    run_metadata_read(&run->metadata, path, &found);
     return (found.code != INVAR_ERROR_MEMORY && (found.code != INVAR_ERROR_FILE || !invar_path_exists(path))) ||
            forgive(run, &found, err);
 }
@@ -247,11 +206,11 @@ static bool read_checkpoint(struct report_run *run, struct invar_error *err)
 static const struct run_file {
     const char *name;
     bool (*read)(struct report_run *run, const char *path, struct invar_error *err);
-    bool makes_run; /* one of these must be there */
+    bool makes_run, result; /* one of the former must be there; of the latter path is the name */
 } files[] = {
-    {INVAR_RECIPE_FILE, read_recipe, true},      {"metrics.jsonl", read_metrics, true},
-    {"encoder.safetensors", read_encoder, true}, {"probe.json", read_probe, false},
-    {"robustness.json", read_robustness, false}, {"inspect.json", read_inspect, false},
+    {INVAR_RECIPE_FILE, read_recipe, true, false},      {"metrics.jsonl", read_metrics, true, false},
+    {"encoder.safetensors", read_encoder, true, false}, {"probe.json", read_probe, false, true},
+    {"robustness.json", read_robustness, false, true},  {"inspect.json", read_inspect, false, true},
 };
 
 /* The last part of the path. */
@@ -292,7 +251,7 @@ static bool set_names(struct report_run *run, struct invar_error *err)
 {
     const char *name = report_run_setting(run, "name"), *source = report_run_setting(run, "data.source");
     const char *seed = report_run_setting(run, "training.seed");
-    const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run->encoder, "invar.version"));
+    const char *version = run->finished ? run->metadata.version : NULL;
     char *end = NULL;
     const long long value = seed ? strtoll(seed, &end, 10) : -1;
 
@@ -301,17 +260,14 @@ static bool set_names(struct report_run *run, struct invar_error *err)
     run->name = invar_strdup(name && *name ? name : run->label, err);
     run->source = invar_strdup(source ? source : "", err);
     run->version = invar_strdup(version ? version : "", err);
-    const char *identity = cJSON_GetStringValue(
-        cJSON_GetObjectItemCaseSensitive(run->finished ? run->encoder : run->checkpoint, "invar.identity"));
-    run->identity = invar_strdup(identity ? identity : "", err);
+    run->identity = invar_strdup(run->metadata.identity ? run->metadata.identity : "", err);
     return run->name && run->source && run->version && run->identity;
 }
 
 /* A result of the run's own source that was measured on what the encoder was not trained on. */
-static bool check_data(struct report_run *run, const char *name, const cJSON *result, struct invar_error *err)
+static bool check_data(struct report_run *run, const char *name, const char *data, const char *identity,
+                       struct invar_error *err)
 {
-    const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "data"));
-    const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "data_identity"));
     struct invar_error found = {0};
     char difference[256];
 
@@ -328,12 +284,16 @@ static bool check_data(struct report_run *run, const char *name, const cJSON *re
 
 static bool check_results(struct report_run *run, struct invar_error *err)
 {
-    const cJSON *item;
-    bool ok = true;
+    const struct invar_robustness_protocol *protocol = run->robustness ? run->robustness->protocol : NULL;
+    const struct invar_inspect_results *inspect = run->inspect;
 
-    cJSON_ArrayForEach(item, run->probe) ok = ok && check_data(run, item->string ? item->string : "", item, err);
-    return ok && check_data(run, "inspect.json", run->inspect, err) &&
-           check_data(run, "robustness.json", cJSON_GetObjectItemCaseSensitive(run->robustness, "protocol"), err);
+    for (int64_t i = 0; run->probe && i < run->probe->count; i++) {
+        const struct invar_probed *item = &run->probe->item[i];
+        if (!check_data(run, item->name, item->data, item->data_identity, err))
+            return false;
+    }
+    return (!inspect || check_data(run, "inspect.json", inspect->data, inspect->data_identity, err)) &&
+           (!protocol || check_data(run, "robustness.json", protocol->data, protocol->data_identity, err));
 }
 
 static bool read_files(struct report_run *run, struct invar_error *err)
@@ -354,7 +314,7 @@ static bool read_files(struct report_run *run, struct invar_error *err)
                 return false;
             continue;
         }
-        if (!files[i].read(run, path, err))
+        if (!files[i].read(run, files[i].result ? files[i].name : path, err))
             return false;
     }
     if (!is_run)
@@ -394,12 +354,10 @@ void report_run_free(struct report_run *run)
     run_settings_free(run->setting, run->setting_count);
     invar_free(run->problem);
     report_series_free(run);
-    cJSON_Delete(run->encoder);
-    cJSON_Delete(run->machines);
-    cJSON_Delete(run->checkpoint);
-    cJSON_Delete(run->probe);
-    cJSON_Delete(run->robustness);
-    cJSON_Delete(run->inspect);
+    run_metadata_free(&run->metadata);
+    invar_probe_results_free(run->probe);
+    invar_robustness_results_free(run->robustness);
+    invar_inspect_results_free(run->inspect);
     invar_node_free(run->recipe);
     invar_free(run->folder);
     invar_free(run->label);
@@ -410,27 +368,39 @@ void report_run_free(struct report_run *run)
     invar_free(run);
 }
 
-static void add_machine(const cJSON *result, const cJSON **out, int most, int *count)
+static void add_machine(const struct invar_measured_on *machine, const struct invar_measured_on **out, int most,
+                        int *count)
 {
-    const cJSON *machine = cJSON_GetObjectItemCaseSensitive(result, "machine");
-
-    if (cJSON_IsObject(machine) && *count < most)
+    if (machine && *count < most)
         out[(*count)++] = machine;
 }
 
-int report_run_machines(const struct report_run *run, bool measured, const cJSON **out, int most)
+int report_run_machines(const struct report_run *run, bool measured, const struct invar_measured_on **out, int most)
 {
-    const cJSON *item;
     int count = 0;
 
-    if (!measured) {
-        cJSON_ArrayForEach(item, run->machines) if (count < most) out[count++] = item;
-        return count;
-    }
-    cJSON_ArrayForEach(item, run->probe) add_machine(item, out, most, &count);
-    add_machine(run->robustness, out, most, &count);
-    add_machine(run->inspect, out, most, &count);
+    for (int64_t i = 0; !measured && i < run->metadata.machines.count; i++)
+        add_machine(&run->metadata.machines.item[i], out, most, &count);
+    for (int64_t i = 0; measured && run->probe && i < run->probe->count; i++)
+        add_machine(run->probe->item[i].machine, out, most, &count);
+    if (measured && run->robustness)
+        add_machine(run->robustness->machine, out, most, &count);
+    if (measured && run->inspect)
+        add_machine(run->inspect->machine, out, most, &count);
     return count;
+}
+
+void report_run_put_machines(const struct report_run *run, const char *name, struct json_writer *w)
+{
+    if (!run->metadata.machines.item)
+        return;
+    json_open_array(w, name);
+    for (int64_t i = 0; i < run->metadata.machines.count; i++) {
+        json_open_object(w, NULL);
+        json_table_write(&run_machine_table, &run->metadata.machines.item[i], w);
+        json_close(w);
+    }
+    json_close(w);
 }
 
 const double *report_run_series(const struct report_run *run, const char *name)
@@ -456,11 +426,4 @@ const char *report_run_setting(const struct report_run *run, const char *key)
         if (strcmp(run->setting[i].key, key) == 0)
             return run->setting[i].value;
     return NULL;
-}
-
-double report_number(const cJSON *object, const char *const *names)
-{
-    for (; object && *names; names++)
-        object = cJSON_GetObjectItemCaseSensitive(object, *names);
-    return cJSON_IsNumber(object) ? object->valuedouble : NAN;
 }

@@ -2,8 +2,8 @@
 #ifndef INVAR_REPORT_RUN_H
 #define INVAR_REPORT_RUN_H
 
+#include "run/metadata.h"
 #include "run/settings.h"
-#include <cjson/cJSON.h>
 #include <stdint.h>
 
 /** One key of metrics.jsonl over all rows; NAN where a row has no number for it. */
@@ -36,12 +36,10 @@ struct report_run {
     int series_count, series_capacity;
     struct report_series *series; /**< in the order of first appearance; "step" is the first */
 
-    cJSON *encoder;    /**< metadata of encoder.safetensors: texts by name */
-    cJSON *checkpoint; /**< of the newest checkpoint of a run that has no encoder yet, likewise; NULL: none */
-    cJSON *machines;   /**< list of objects: what it was trained on (files.md); NULL: not known */
-    cJSON *probe;      /**< probe.json; NULL: none */
-    cJSON *robustness; /**< robustness.json; NULL: none */
-    cJSON *inspect;    /**< inspect.json; NULL: none */
+    struct run_metadata metadata;                /**< of encoder.safetensors, or of the newest checkpoint */
+    struct invar_probe_results *probe;           /**< NULL: none */
+    struct invar_robustness_results *robustness; /**< NULL: none */
+    struct invar_inspect_results *inspect;       /**< NULL: none */
 
     int problem_count, problem_capacity;
     char **problem; /**< sentences about files that are torn, foreign, unfinished, of another version */
@@ -54,16 +52,15 @@ struct report_run {
 struct report_run *report_run_read(const char *folder, struct invar_error *err);
 void report_run_free(struct report_run *run);
 
-/** What the run was trained on, or (measured) what results of it were computed on: at most `most` objects. Returns how
- * many. */
-int report_run_machines(const struct report_run *run, bool measured, const cJSON **out, int most);
+/** What the run was trained on, or (measured) what results of it were computed on: at most `most`. Returns how many. */
+int report_run_machines(const struct report_run *run, bool measured, const struct invar_measured_on **out, int most);
+/** What it was trained on, as a list of objects; nothing where it is not known. */
+void report_run_put_machines(const struct report_run *run, const char *name, struct json_writer *w);
 /** The values of a key of metrics.jsonl, NULL where no row has it. */
 const double *report_run_series(const struct report_run *run, const char *name);
 /** The last number of it, NAN where there is none. */
 double report_run_last(const struct report_run *run, const char *name);
 /** The option "training.batch" as text, NULL where the recipe has none. */
 const char *report_run_setting(const struct report_run *run, const char *key);
-/** A number in a JSON object, by names one inside the other; NAN where there is none. names ends with NULL. */
-double report_number(const cJSON *object, const char *const *names);
 
 #endif

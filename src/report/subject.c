@@ -103,7 +103,7 @@ int64_t report_view_size(const struct invar_dataset_info *info)
     return (int64_t)info->channels * info->height * info->width;
 }
 
-cJSON *report_class_names(const struct invar_dataset_info *info)
+void report_put_classes(const struct invar_dataset_info *info, struct json_writer *w)
 {
-    return info->class_names ? cJSON_CreateStringArray(info->class_names, info->classes) : cJSON_CreateArray();
+    json_texts(w, "classes", info->class_names, info->class_names ? info->classes : 0);
 }

@@ -4,7 +4,7 @@
 
 #include "invar/report.h"
 #include "invar/train.h"
-#include <cjson/cJSON.h>
+#include "report/json.h"
 
 /** A run with its data at hand, for what is computed from samples. A zeroed one may be closed. */
 struct report_subject {
@@ -30,15 +30,18 @@ bool report_subject_open(struct report_subject *subject, struct report_store *st
 void report_subject_close(struct report_subject *subject);
 void report_store_close(struct report_store *store);
 
-/** Samples of the training split under the views of the recipe, perturbed ones too, as JSON for the page. */
-cJSON *report_views(const struct report_subject *subject, struct invar_error *err);
-/** PCA and t-SNE of h of samples of the test split, each with its label and its picture or row. */
-cJSON *report_map(const struct report_subject *subject, const struct invar_report_options *options,
-                  struct invar_error *err);
+/** Samples of the training split under the views of the recipe, perturbed ones too, as JSON for the page. NULL with
+ * err; free with invar_free. */
+char *report_views(const struct report_subject *subject, struct invar_error *err);
+/** PCA and t-SNE of h of samples of the test split, each with its label and its picture or row, likewise. tiles: the
+ * pictures of the maps of runs before this one (a URI each, or NULL), of which one may be the same: the page then holds
+ * it once; tiles[run] becomes that of this run, where it is a new one. */
+char *report_map(const struct report_subject *subject, const struct invar_report_options *options, char **tiles,
+                 int run, struct invar_error *err);
 
 /** Numbers of a sample, and of one of its views. */
 int64_t report_view_size(const struct invar_dataset_info *info);
-/** Names of the classes as a JSON array; empty where there are none. */
-cJSON *report_class_names(const struct invar_dataset_info *info);
+/** "classes": their names; empty where there are none. */
+void report_put_classes(const struct invar_dataset_info *info, struct json_writer *w);
 
 #endif

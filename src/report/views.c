@@ -126,8 +126,8 @@ static bool perturb(struct views *v, struct invar_error *err)
 
 /* ---- one cell: a picture, or the numbers of a row ---- */
 
-static cJSON *picture_cell(const struct picture_shades *shades, const float *x, int height, int width,
-                           struct invar_error *err)
+static bool put_picture(struct json_writer *w, const struct picture_shades *shades, const float *x, int height,
+                        int width, struct invar_error *err)
 {
     uint8_t *pixels = invar_alloc((size_t)height * (size_t)width, (size_t)shades->channels, err);
     char *uri = NULL;
@@ -136,21 +136,24 @@ static cJSON *picture_cell(const struct picture_shades *shades, const float *x, 
         picture_draw(shades, x, height, width, pixels, height, width, width);
         uri = picture_uri(pixels, height, width, shades->channels, err);
     }
-    cJSON *cell = uri ? cJSON_CreateString(uri) : NULL;
+    if (uri)
+        json_text(w, NULL, uri);
+    const bool ok = uri;
     invar_free(uri);
     invar_free(pixels);
-    return cell;
+    return ok;
 }
 
-static cJSON *cell(const struct views *v, const struct picture_shades *shades, const float *x, bool local,
-                   struct invar_error *err)
+static bool put_cell(const struct views *v, struct json_writer *w, const struct picture_shades *shades, const float *x,
+                     bool local, struct invar_error *err)
 {
     const struct invar_dataset_info *info = &v->subject->info;
     const int side = (int)v->subject->recipe->views.local_size;
 
-    if (info->kind == INVAR_DATA_TABLE)
-        return json_floats(x, v->size < TABLE_PLACES ? v->size : TABLE_PLACES, 1);
-    return local ? picture_cell(shades, x, side, side, err) : picture_cell(shades, x, info->height, info->width, err);
+    if (info->kind != INVAR_DATA_TABLE)
+        return put_picture(w, shades, x, local ? side : info->height, local ? side : info->width, err);
+    json_floats(w, NULL, x, v->size < TABLE_PLACES ? v->size : TABLE_PLACES, 1);
+    return true;
 }
 
 static int perturbed_place(const struct views *v, int64_t view)
@@ -163,46 +166,40 @@ static int perturbed_place(const struct views *v, int64_t view)
     return -1;
 }
 
-static void name_columns(const struct views *v, cJSON *columns)
+static void put_columns(const struct views *v, struct json_writer *w)
 {
     char text[64];
 
-    cJSON_AddItemToArray(columns, cJSON_CreateString("plain"));
+    json_open_array(w, "columns");
+    json_text(w, NULL, "plain");
     for (int64_t k = 0; k < v->global + v->local; k++) {
         snprintf(text, sizeof text, k < v->global ? "view %lld" : "local view %lld",
                  (long long)(k < v->global ? k + 1 : k - v->global + 1));
-        cJSON_AddItemToArray(columns, cJSON_CreateString(text));
+        json_text(w, NULL, text);
         if (perturbed_place(v, k) >= 0) {
-            cJSON_AddItemToArray(columns, cJSON_CreateString("added to it"));
-            cJSON_AddItemToArray(columns, cJSON_CreateString("perturbed"));
+            json_text(w, NULL, "added to it");
+            json_text(w, NULL, "perturbed");
         }
     }
+    json_close(w);
 }
 
-static bool add_cell(const struct views *v, cJSON *cells, const struct picture_shades *shades, const float *x,
-                     bool local, struct invar_error *err)
-{
-    return cJSON_AddItemToArray(cells, cell(v, shades, x, local, err)) ||
-           invar_error_set(err, INVAR_ERROR_MEMORY, "there is not enough memory for the views of the report");
-}
-
-static bool add_cells(const struct views *v, int64_t i, cJSON *cells, struct invar_error *err)
+static bool put_cells(const struct views *v, int64_t i, struct json_writer *w, struct invar_error *err)
 {
     const int64_t floats = v->count * v->size;
 
-    if (!add_cell(v, cells, &v->shades, v->plain + i * v->size, false, err))
+    if (!put_cell(v, w, &v->shades, v->plain + i * v->size, false, err))
         return false;
     for (int64_t k = 0; k < v->global; k++) {
         const int place = perturbed_place(v, k);
-        if (!add_cell(v, cells, &v->shades, v->drawn + k * floats + i * v->size, false, err))
+        if (!put_cell(v, w, &v->shades, v->drawn + k * floats + i * v->size, false, err))
             return false;
-        if (place >= 0 && (!add_cell(v, cells, &v->strong, v->added + place * floats + i * v->size, false, err) ||
-                           !add_cell(v, cells, &v->shades, v->perturbed + place * floats + i * v->size, false, err)))
+        if (place >= 0 && (!put_cell(v, w, &v->strong, v->added + place * floats + i * v->size, false, err) ||
+                           !put_cell(v, w, &v->shades, v->perturbed + place * floats + i * v->size, false, err)))
             return false;
     }
     for (int64_t k = 0; k < v->local; k++)
-        if (!add_cell(v, cells, &v->shades, v->drawn + v->global * floats + (k * v->count + i) * v->local_size, true,
-                      err))
+        if (!put_cell(v, w, &v->shades, v->drawn + v->global * floats + (k * v->count + i) * v->local_size, true, err))
             return false;
     return true;
 }
@@ -223,51 +220,68 @@ static double choose_shades(struct views *v)
     return largest;
 }
 
-static cJSON *describe(struct views *v, const char *note, struct invar_error *err)
+static bool put_rows(const struct views *v, struct json_writer *w, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = &v->subject->info;
-    cJSON *out = cJSON_CreateObject();
-    cJSON *columns = cJSON_AddArrayToObject(out, "columns"), *rows = cJSON_AddArrayToObject(out, "rows");
-    const double largest = choose_shades(v);
-    bool ok = rows != NULL;
+    bool ok = true;
 
-    cJSON_AddStringToObject(out, "kind", invar_data_kind_name(info->kind));
-    cJSON_AddNumberToObject(out, "width", info->width);
-    cJSON_AddNumberToObject(out, "height", info->height);
-    cJSON_AddItemToObject(out, "classes", report_class_names(info));
-    if (v->perturbed_count)
-        cJSON_AddNumberToObject(out, "largest_change", largest);
-    if (note[0])
-        cJSON_AddStringToObject(out, "note", note);
-    name_columns(v, columns);
-    if (info->kind == INVAR_DATA_TABLE) {
-        cJSON *names = cJSON_AddArrayToObject(out, "places");
-        for (int64_t k = 0; k < v->size && k < TABLE_PLACES; k++) {
-            char name[128];
-            invar_table_place_name(name, sizeof name, info->table, k);
-            cJSON_AddItemToArray(names, cJSON_CreateString(name));
-        }
-        cJSON_AddNumberToObject(out, "all_places", (double)v->size);
-    }
+    json_open_array(w, "rows");
     for (int64_t i = 0; ok && i < v->count; i++) {
-        cJSON *row = cJSON_CreateObject();
-        cJSON_AddItemToArray(rows, row);
-        cJSON_AddNumberToObject(row, "index", (double)v->sample[i].index);
-        cJSON_AddNumberToObject(row, "label", (double)v->sample[i].label);
-        ok = add_cells(v, i, cJSON_AddArrayToObject(row, "cells"), err);
+        json_open_object(w, NULL);
+        json_number(w, "index", (double)v->sample[i].index);
+        json_number(w, "label", (double)v->sample[i].label);
+        json_open_array(w, "cells");
+        ok = put_cells(v, i, w, err);
+        json_close(w);
+        json_close(w);
     }
-    if (!ok) {
-        cJSON_Delete(out);
-        return NULL;
-    }
-    return out;
+    json_close(w);
+    return ok;
 }
 
-cJSON *report_views(const struct report_subject *subject, struct invar_error *err)
+static void put_places(const struct views *v, struct json_writer *w)
+{
+    char name[128];
+
+    json_open_array(w, "places");
+    for (int64_t k = 0; k < v->size && k < TABLE_PLACES; k++) {
+        invar_table_place_name(name, sizeof name, v->subject->info.table, k);
+        json_text(w, NULL, name);
+    }
+    json_close(w);
+    json_number(w, "all_places", (double)v->size);
+}
+
+static char *describe(struct views *v, const char *note, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = &v->subject->info;
+    const double largest = choose_shades(v);
+    struct json_writer w = {0};
+
+    json_open_object(&w, NULL);
+    put_columns(v, &w);
+    const bool ok = put_rows(v, &w, err);
+    json_text(&w, "kind", invar_data_kind_name(info->kind));
+    json_number(&w, "width", info->width);
+    json_number(&w, "height", info->height);
+    report_put_classes(info, &w);
+    if (v->perturbed_count)
+        json_number(&w, "largest_change", largest);
+    if (note[0])
+        json_text(&w, "note", note);
+    if (info->kind == INVAR_DATA_TABLE)
+        put_places(v, &w);
+    json_close(&w);
+    if (ok)
+        return json_take(&w, err);
+    json_writer_free(&w);
+    return NULL;
+}
+
+char *report_views(const struct report_subject *subject, struct invar_error *err)
 {
     struct views v = {.subject = subject};
     struct invar_error own = {0};
-    cJSON *out = NULL;
+    char *out = NULL;
 
     if (load(&v, err) && draw(&v, err)) {
         /* The views can be shown without what an adversary that is not there yet would add. */

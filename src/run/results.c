@@ -11,10 +11,9 @@
 enum { PATH_SIZE = 4096 };
 static const size_t largest_result = (size_t)1 << 26;
 
-static cJSON *read_results(const char *path, struct invar_error *err)
+static cJSON *read_results(const char *path, const char *advice, struct invar_error *err)
 {
     struct invar_bytes bytes = {0};
-    static const char advice[] = ", so results cannot be added to it; move it away and try again";
     cJSON *root = NULL;
     bool there;
     if (!invar_path_find(path, &there, err))
@@ -36,31 +35,39 @@ static cJSON *read_results(const char *path, struct invar_error *err)
     return NULL;
 }
 
-bool run_results_write(const char *folder, const char *name, const cJSON *results, struct invar_error *err)
+bool run_results_write(const char *folder, const char *name, const char *text, struct invar_error *err)
 {
     char path[PATH_SIZE];
 
-    if (!invar_path_join(path, sizeof path, folder, name, err))
-        return false;
-    char *text = json_print(results, true, path, err);
-    const bool ok = text && invar_file_write(path, text, strlen(text), err);
-    cJSON_free(text);
-    return ok;
+    return invar_path_join(path, sizeof path, folder, name, err) && invar_file_write(path, text, strlen(text), err);
 }
 
-bool run_results_merge(const char *folder, const char *name, const cJSON *results, struct invar_error *err)
+/* The members of the second object become those of the first. */
+static void merge(cJSON *root, cJSON *results)
 {
-    cJSON *root = run_results_read(folder, name, err);
-    const cJSON *item;
-
-    if (!root)
-        return false;
-    cJSON_ArrayForEach(item, results)
-    {
+    while (results->child) {
+        cJSON *item = cJSON_DetachItemViaPointer(results, results->child);
         cJSON_DeleteItemFromObjectCaseSensitive(root, item->string);
-        cJSON_AddItemToObject(root, item->string, cJSON_Duplicate(item, true));
+        cJSON_AddItemToArray(root, item); /* with the name that it has */
     }
-    const bool ok = !results || run_results_write(folder, name, root, err);
+}
+
+bool run_results_merge(const char *folder, const char *name, const char *text, struct invar_error *err)
+{
+    cJSON *root = run_results_read(folder, name, RUN_RESULTS_ADDED, err), *results = NULL;
+    char *all = NULL;
+    bool ok = root;
+
+    if (ok && text) {
+        json_begin();
+        results = json_parse(text, strlen(text), JSON_MOST_VALUES, name, "", err);
+        if (results)
+            merge(root, results);
+        all = results ? json_print(root, true, name, err) : NULL;
+        ok = all && run_results_write(folder, name, all, err);
+    }
+    cJSON_free(all);
+    cJSON_Delete(results);
     cJSON_Delete(root);
     return ok;
 }
@@ -72,29 +79,37 @@ void run_add_data(const struct invar_dataset_info *info, cJSON *object)
         cJSON_AddStringToObject(object, "data_identity", info->identity);
 }
 
-bool run_add_machine(const struct invar_run *run, cJSON *result, struct invar_error *err)
+#define MACHINE(kind, member) JSON_ROW(struct invar_measured_on, kind, member)
+static const struct json_row members[] = {MACHINE(TEXT, processor),       MACHINE(TEXT, engine),
+                                          MACHINE(TEXT, instruction_set), MACHINE(TEXT, precision),
+                                          MACHINE(COUNT, threads),        {0}};
+const struct json_table run_machine_table = {sizeof(struct invar_measured_on), members};
+
+bool run_measured_on(const struct invar_run *run, const char *precision, struct json_room *room,
+                     const struct invar_measured_on **out, struct invar_error *err)
 {
-    const char *precision = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(result, "precision"));
     const bool half = precision && strcmp(precision, invar_precision_name(INVAR_PRECISION_BFLOAT16)) == 0;
     struct invar_machine machine;
+    struct invar_measured_on *on = json_room_take(room, 1, sizeof *on);
 
+    *out = on;
+    if (!on)
+        return json_room_whole(room, "the results", err);
     if (!invar_device_machine(run->device, half ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32, &machine, err))
         return false;
-    cJSON_DeleteItemFromObjectCaseSensitive(result, "machine");
-    cJSON *object = cJSON_AddObjectToObject(result, "machine");
-    cJSON_AddStringToObject(object, "processor", machine.processor);
-    cJSON_AddStringToObject(object, "engine", machine.engine);
-    cJSON_AddStringToObject(object, "instruction_set", machine.instruction_set);
-    cJSON_AddStringToObject(object, "precision", machine.precision);
-    cJSON_AddNumberToObject(object, "threads", machine.threads);
-    return true;
+    *on = (struct invar_measured_on){.processor = json_room_text(room, machine.processor),
+                                     .engine = json_room_text(room, machine.engine),
+                                     .instruction_set = json_room_text(room, machine.instruction_set),
+                                     .precision = machine.precision,
+                                     .threads = machine.threads};
+    return json_room_whole(room, "the results", err);
 }
 
-cJSON *run_results_read(const char *folder, const char *name, struct invar_error *err)
+cJSON *run_results_read(const char *folder, const char *name, const char *advice, struct invar_error *err)
 {
     char path[PATH_SIZE];
 
-    return invar_path_join(path, sizeof path, folder, name, err) ? read_results(path, err) : NULL;
+    return invar_path_join(path, sizeof path, folder, name, err) ? read_results(path, advice, err) : NULL;
 }
 
 /* ---- results in memory ---- */

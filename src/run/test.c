@@ -191,37 +191,34 @@ bool run_test_embed(const struct invar_run *run, const struct invar_encoder *enc
 
 /* ---- what is said of it ---- */
 
-static cJSON *describe(const struct invar_run_test *test, const struct invar_dataset_info *own)
+const struct invar_probed_test *run_test_describe(const struct invar_run *run, struct json_room *room)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(test->dataset);
-    cJSON *object = cJSON_CreateObject(), *mapping, *dropped;
+    const struct invar_run_test *test = run->test;
+    if (!test)
+        return NULL;
 
-    cJSON_AddStringToObject(object, "source", test->source);
-    cJSON_AddStringToObject(object, "split", test->split == INVAR_TEST ? "test" : "all");
-    cJSON_AddNumberToObject(object, "samples", (double)test->kept);
-    cJSON_AddNumberToObject(object, "dropped", (double)test->dropped);
-    mapping = cJSON_AddObjectToObject(object, "mapping");
-    dropped = cJSON_AddArrayToObject(object, "dropped_classes");
+    const struct invar_dataset_info *info = invar_dataset_info(test->dataset), *own = invar_dataset_info(run->dataset);
+    struct invar_probed_test *out = json_room_take(room, 1, sizeof *out);
+    struct invar_named_text *mapping = json_room_take(room, info->classes, sizeof *mapping);
+    const char **dropped = json_room_take(room, info->classes, sizeof *dropped);
+
+    if (!out || !mapping || !dropped)
+        return NULL;
+    *out = (struct invar_probed_test){.source = json_room_text(room, test->source),
+                                      .split = test->split == INVAR_TEST ? "test" : "all",
+                                      .samples = test->kept,
+                                      .dropped = test->dropped,
+                                      .mapping = {0, mapping},
+                                      .dropped_classes = {0, dropped}};
     for (int c = 0; c < info->classes; c++) {
-        char room[2][16];
-        const char *name = class_name(info, c, room[0], sizeof room[0]);
+        char text[2][16];
+        const char *name = class_name(info, c, text[0], sizeof text[0]);
         if (test->map[c] >= 0)
-            cJSON_AddStringToObject(mapping, name, class_name(own, test->map[c], room[1], sizeof room[1]));
+            mapping[out->mapping.count++] =
+                (struct invar_named_text){json_room_text(room, name),
+                                          json_room_text(room, class_name(own, test->map[c], text[1], sizeof text[1]))};
         else if (test->count[c])
-            cJSON_AddItemToArray(dropped, cJSON_CreateString(name));
+            dropped[out->dropped_classes.count++] = json_room_text(room, name);
     }
-    return object;
-}
-
-void run_test_note(const struct invar_run *run, cJSON *results)
-{
-    cJSON *item = results->child, *next;
-
-    for (int left = run->test ? cJSON_GetArraySize(results) : 0; left > 0; left--, item = next) {
-        char key[INVAR_TEXT_SIZE + 256];
-        next = item->next;
-        snprintf(key, sizeof key, "%s->%s", item->string, run->test->source);
-        cJSON_AddItemToObject(item, "test", describe(run->test, invar_dataset_info(run->dataset)));
-        cJSON_AddItemToObject(results, key, cJSON_DetachItemViaPointer(results, item));
-    }
+    return out;
 }

@@ -12,11 +12,27 @@
 #include <stddef.h>
 #include <string.h>
 
+struct finetune_options {
+    double epochs;
+    int64_t minimum_steps; /* of few labels, whose epochs are short */
+    int64_t batch;
+    int optimiser; /* adamw | sgd (momentum 0.9) */
+    double lr;     /* peak rate of the head, before scaling */
+    int lr_scaling;
+    double layer_decay, weight_decay, warmup;
+    struct invar_probe_views views;
+    double held_out; /* fraction of the labelled samples of every class */
+    int64_t looks, patience;
+    int choose, report; /* enum invar_probe_choose, invar_probe_report */
+    int head;           /* probe | fresh: what it starts as */
+    int64_t seed;
+};
+
 /* Of few labels a tenth would be too few to stop by. */
 #define HELD_OUT_OF_FEW 0.25
 
-#define FIELD(name) offsetof(struct study_finetune_options, name)
-const struct invar_option study_finetune_option_table[] = {
+#define FIELD(name) offsetof(struct finetune_options, name)
+static const struct invar_option option_table[] = {
     {"epochs", INVAR_OPTION_REAL, FIELD(epochs), "10", 1e-6, 1e6, NULL, "passes over the labelled samples"},
     {"minimum_steps", INVAR_OPTION_INT, FIELD(minimum_steps), "200", 1, 1e9, NULL,
      "at least so many steps, however few labels there are"},
@@ -57,7 +73,7 @@ static bool start_from_run(const struct invar_run *run, struct invar_recipe *rec
     return invar_path_join(recipe->init, sizeof recipe->init, run->folder, "encoder.safetensors", err);
 }
 
-static bool set_views(const struct invar_run *run, struct study_finetune_options *o, struct invar_recipe *recipe,
+static bool set_views(const struct invar_run *run, struct finetune_options *o, struct invar_recipe *recipe,
                       struct invar_error *err)
 {
     struct run_recipe read;
@@ -76,7 +92,7 @@ static bool set_views(const struct invar_run *run, struct study_finetune_options
 
 /* The recipe of one training; *o becomes what is used. count: labelled samples. */
 static struct invar_recipe *make_recipe(const struct invar_run *run, bool random, int64_t count,
-                                        struct study_finetune_options *o, struct invar_error *err)
+                                        struct finetune_options *o, struct invar_error *err)
 {
     NUMBERS_HAVE_POINTS();
     char lr[64], decay[64], kind[64], extra[64];
@@ -111,7 +127,7 @@ static struct invar_recipe *make_recipe(const struct invar_run *run, bool random
     return recipe;
 }
 
-static struct study_training *train(struct invar_run *run, bool random, struct study_finetune_options *o,
+static struct study_training *train(struct invar_run *run, bool random, struct finetune_options *o,
                                     const int64_t *samples, int64_t count, struct invar_error *err)
 {
     const struct study_training_plan plan = {.what = "fine-tuning",
@@ -130,134 +146,144 @@ static struct study_training *train(struct invar_run *run, bool random, struct s
     return recipe ? study_training_run(run, recipe, &plan, err) : NULL;
 }
 
-static const struct study_training_state *reported(const struct study_training *s,
-                                                   const struct study_finetune_options *o)
+static const struct study_training_state *reported(const struct study_training *s, const struct finetune_options *o)
 {
     return o->report == INVAR_PROBE_BEST ? &s->best : &s->last;
 }
 
-static void add_state(cJSON *object, const char *name, const struct study_training_state *state, bool on_test)
+static const struct invar_probed_state *keep_state(const struct study_subject *subject,
+                                                   const struct study_training_state *state, bool on_test)
 {
-    cJSON *item = cJSON_AddObjectToObject(object, name);
+    struct invar_probed_state *out = json_room_take(subject->room, 1, sizeof *out);
 
-    cJSON_AddNumberToObject(item, "step", (double)state->step);
-    cJSON_AddNumberToObject(item, "top1", state->test.top1);
-    cJSON_AddItemToObject(item, "interval", cJSON_CreateDoubleArray((double[]){state->test.low, state->test.high}, 2));
-    cJSON_AddNumberToObject(item, "top5", state->test.top5);
-    if (!on_test)
-        cJSON_AddNumberToObject(item, "held_out_top1", state->held_out_top1);
+    if (out)
+        *out = (struct invar_probed_state){.epoch = -1,
+                                           .step = state->step,
+                                           .top1 = state->test.top1,
+                                           .interval = {state->test.low, state->test.high},
+                                           .top5 = state->test.top5,
+                                           .held_out_top1 = on_test ? (double)NAN : state->held_out_top1,
+                                           .lr = (double)NAN,
+                                           .l2 = (double)NAN};
+    return out;
 }
 
-static void add_data(cJSON *object, const struct invar_run *run, int64_t train_count)
+static void put_data(const struct study_subject *subject, int64_t train_count, struct invar_probed *out)
 {
-    cJSON_AddStringToObject(object, "precision", invar_precision_name(run->trained_in));
-    run_add_data(invar_dataset_info(run->dataset), object);
-    cJSON_AddNumberToObject(object, "train_count", (double)train_count);
-    cJSON_AddNumberToObject(object, "test_count", (double)invar_run_labelled(run->dataset, INVAR_TEST));
+    const struct invar_run *run = subject->run;
+
+    out->precision = invar_precision_name(run->trained_in);
+    study_put_data(subject, train_count, invar_run_labelled(run->dataset, INVAR_TEST), invar_run_width(run), out);
 }
 
-static cJSON *measure_all(struct invar_run *run, bool random, const struct study_settings *settings,
-                          struct invar_error *err)
+static bool measure_all(const struct study_subject *subject, struct finetune_options *o, struct invar_probed *out,
+                        struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    struct study_settings used = *settings;
-    struct study_finetune_options *o = &used.finetune;
-    struct study_training *s = train(run, random, o, NULL, 0, err);
-    cJSON *object;
+    const bool on_test = o->choose == INVAR_PROBE_TEST;
+    struct study_training *s = train(subject->run, subject->baseline, o, NULL, 0, err);
+    const struct invar_accuracy *accuracy = s ? &reported(s, o)->test : NULL;
+    const bool ok = s && study_put_groups(subject, accuracy, accuracy->index, out, err);
 
-    if (!s)
-        return NULL;
-    object = cJSON_CreateObject();
-    study_add_accuracy(object, &reported(s, o)->test);
-    if (!study_add_groups(object, &reported(s, o)->test, reported(s, o)->test.index, settings, err)) {
-        cJSON_Delete(object);
-        study_training_free(s);
-        return NULL;
+    if (ok) {
+        study_put_accuracy(subject, accuracy, out);
+        out->best = keep_state(subject, &s->best, on_test);
+        out->last = keep_state(subject, &s->last, on_test);
+        out->steps = invar_trainer_steps_total(s->trainer);
+        if (s->held_out)
+            out->held_out_count = s->held_out;
+        out->seconds = s->seconds;
+        put_data(subject, invar_run_labelled(subject->run->dataset, INVAR_TRAIN), out);
+        study_put_classes(subject, out);
+        study_put_protocol(subject, o, out);
     }
-    add_state(object, "best", &s->best, o->choose == INVAR_PROBE_TEST);
-    add_state(object, "last", &s->last, o->choose == INVAR_PROBE_TEST);
-    cJSON_AddNumberToObject(object, "steps", (double)invar_trainer_steps_total(s->trainer));
-    if (s->held_out)
-        cJSON_AddNumberToObject(object, "held_out_count", (double)s->held_out);
-    cJSON_AddNumberToObject(object, "seconds", s->seconds);
-    add_data(object, run, invar_run_labelled(run->dataset, INVAR_TRAIN));
-    cJSON_AddNumberToObject(object, "dimensions", (double)invar_run_width(run));
-    if (info->class_names)
-        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
-    study_add_protocol(object, &used);
     study_training_free(s);
-    return object;
+    return ok;
 }
 
 /* Trains on every draw; top1 and last [draws], of the reported and of the last step. */
-static bool train_draws(struct invar_run *run, bool random, const struct study_settings *settings,
-                        const struct study_labels *few, struct study_finetune_options *used, int64_t *index,
-                        double *top1, double *last, struct study_measures *mean, int64_t *drawn,
-                        struct invar_error *err)
+static bool train_draws(const struct study_subject *subject, const struct study_labels *few,
+                        const struct finetune_options *options, struct finetune_options *used, int64_t *index,
+                        double *top1, double *last, struct invar_probed *out, struct invar_error *err)
 {
+    const struct invar_run *run = subject->run;
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const int64_t draws = subject->settings->draws;
 
-    for (int64_t draw = 0; draw < settings->draws; draw++) {
+    for (int64_t draw = 0; draw < draws; draw++) {
         const struct invar_label_draw how = {
-            .per_class = few->per_class, .fraction = few->fraction, .seed = settings->finetune.seed, .draw = 1 + draw};
+            .per_class = few->per_class, .fraction = few->fraction, .seed = options->seed, .draw = 1 + draw};
         struct study_training *s;
-        *used = settings->finetune;
-        if (!settings->held_out_given)
+        int64_t drawn = 0;
+        *used = *options;
+        if (!subject->settings->held_out_given)
             used->held_out = HELD_OUT_OF_FEW;
         if (!invar_draw_labelled(invar_dataset_labels(run->dataset, INVAR_TRAIN), info->count[INVAR_TRAIN],
-                                 info->classes, &how, index, drawn, err))
+                                 info->classes, &how, index, &drawn, err))
             return false;
-        s = train(run, random, used, index, *drawn, err);
+        s = train(subject->run, subject->baseline, used, index, drawn, err);
         if (!s)
             return false;
         top1[draw] = reported(s, used)->test.top1;
         last[draw] = s->last.test.top1;
-        study_measures_average(mean, &reported(s, used)->test, settings->draws);
+        study_put_share(&reported(s, used)->test, draw, draws, out);
+        put_data(subject, drawn, out);
         study_training_free(s);
     }
     return true;
 }
 
-static cJSON *measure_few(struct invar_run *run, bool random, const struct study_settings *settings,
-                          const struct study_labels *labels, struct invar_error *err)
+static bool measure_few(const struct study_subject *subject, const struct study_labels *labels,
+                        const struct finetune_options *options, struct invar_probed *out, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const struct invar_run *run = subject->run;
     const double started = invar_seconds();
-    struct study_settings used = *settings;
-    double *top1 = invar_alloc((size_t)settings->draws, sizeof *top1, err);
-    double *last = invar_alloc((size_t)settings->draws, sizeof *last, err);
-    int64_t *index = invar_alloc((size_t)info->count[INVAR_TRAIN], sizeof *index, err), drawn = 0;
-    struct study_measures mean = {0};
-    cJSON *object = NULL;
+    const int64_t draws = subject->settings->draws;
+    struct finetune_options used = *options;
+    double *top1 = invar_alloc((size_t)draws, sizeof *top1, err);
+    double *last = invar_alloc((size_t)draws, sizeof *last, err);
+    int64_t *index = invar_alloc((size_t)invar_dataset_info(run->dataset)->count[INVAR_TRAIN], sizeof *index, err);
+    const bool ok = top1 && last && index && train_draws(subject, labels, options, &used, index, top1, last, out, err);
 
-    if (!top1 || !last || !index ||
-        !train_draws(run, random, settings, labels, &used.finetune, index, top1, last, &mean, &drawn, err))
-        goto done;
-    object = cJSON_CreateObject();
-    study_add_interval(object, top1, settings->draws);
-    study_add_measures(object, &mean);
-    cJSON_AddStringToObject(object, "labels", labels->text);
-    cJSON_AddItemToObject(object, "top1_by_draw", cJSON_CreateDoubleArray(top1, (int)settings->draws));
-    cJSON_AddItemToObject(object, "last_top1_by_draw", cJSON_CreateDoubleArray(last, (int)settings->draws));
-    cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
-    add_data(object, run, drawn);
-    cJSON_AddNumberToObject(object, "drawn_from", (double)invar_run_labelled(run->dataset, INVAR_TRAIN));
-    cJSON_AddNumberToObject(object, "dimensions", (double)invar_run_width(run));
-    study_add_protocol(object, &used);
-done:
+    if (ok) {
+        out->top1 = study_mean_of(top1, draws, 0, 100, out->interval);
+        study_put_auroc(out->auroc, out);
+        out->labels = json_room_text(subject->room, labels->text);
+        out->top1_by_draw = study_keep_numbers(subject, top1, draws);
+        out->last_top1_by_draw = study_keep_numbers(subject, last, draws);
+        out->seconds = invar_seconds() - started;
+        out->drawn_from = invar_run_labelled(run->dataset, INVAR_TRAIN);
+        study_put_protocol(subject, &used, out);
+    }
     invar_free(top1);
     invar_free(last);
     invar_free(index);
-    return object;
+    return ok;
 }
 
-cJSON *study_measure_finetune(struct invar_run *run, bool random, const struct study_settings *settings,
-                              const struct study_labels *labels, struct invar_error *err)
+static bool measure(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,
+                    struct invar_error *err)
 {
-    struct study_settings own = *settings;
-    const bool few = labels->per_class > 0 || labels->fraction > 0;
+    struct finetune_options own = *(const struct finetune_options *)subject->options;
 
-    if (random) /* nothing was learned that later layers should keep */
-        own.finetune.layer_decay = 1;
-    return few ? measure_few(run, random, &own, labels, err) : measure_all(run, random, &own, err);
+    if (subject->baseline) /* nothing was learned that later layers should keep */
+        own.layer_decay = 1;
+    return study_is_few(labels) ? measure_few(subject, labels, &own, out, err) : measure_all(subject, &own, out, err);
 }
+
+static const char *chosen_on(const void *options, bool *on_test)
+{
+    *on_test = ((const struct finetune_options *)options)->choose == INVAR_PROBE_TEST;
+    return *on_test ? "the test split: best step; chosen there, it is better than it is"
+                    : "held-out training samples: best step, and when to stop";
+}
+
+static const char *const baselines[] = {"random", NULL};
+const struct study_method_spec study_method_finetune = {.name = "finetune",
+                                                        .help = "encoder and a linear head trained on the labels",
+                                                        .options = option_table,
+                                                        .size = sizeof(struct finetune_options),
+                                                        .baselines = baselines,
+                                                        .labels = STUDY_CLASSES,
+                                                        .few_labels = true,
+                                                        .chosen_on = chosen_on,
+                                                        .measure = measure};

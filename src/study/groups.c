@@ -27,36 +27,37 @@ void study_groups_close(struct study_groups *groups)
     invar_field_free(&groups->field);
 }
 
-static void describe(cJSON *object, const struct study_groups *groups, const struct invar_group_accuracy *measured,
-                     int64_t without)
+static struct invar_probed_groups *describe(const struct study_subject *subject,
+                                            const struct invar_group_accuracy *measured, int64_t without)
 {
-    cJSON *item = cJSON_AddObjectToObject(object, "groups"), *each;
+    const struct study_groups *groups = subject->settings->groups;
+    struct invar_probed_groups *out = json_room_take(subject->room, 1, sizeof *out);
+    struct invar_probed_group *each = json_room_take(subject->room, measured->count, sizeof *each);
     int64_t worst = 0;
 
-    for (int64_t g = 1; g < measured->count; g++)
+    if (!out || !each)
+        return NULL;
+    for (int64_t g = 0; g < measured->count; g++) {
+        each[g] = (struct invar_probed_group){json_room_text(subject->room, groups->field.value[measured->group[g]]),
+                                              measured->samples[g], measured->accuracy[g]};
         if (measured->accuracy[g] < measured->accuracy[worst])
             worst = g;
-    cJSON_AddStringToObject(item, "column", groups->column);
-    cJSON_AddNumberToObject(item, "worst_accuracy", measured->worst);
-    cJSON_AddStringToObject(item, "worst", groups->field.value[measured->group[worst]]);
-    cJSON_AddNumberToObject(item, "worst_samples", (double)measured->samples[worst]);
-    cJSON_AddNumberToObject(item, "mean_over_groups", measured->mean);
-    if (without)
-        cJSON_AddNumberToObject(item, "without", (double)without);
-    each = cJSON_AddArrayToObject(item, "each");
-    for (int64_t g = 0; g < measured->count; g++) {
-        cJSON *group = cJSON_CreateObject();
-        cJSON_AddStringToObject(group, "group", groups->field.value[measured->group[g]]);
-        cJSON_AddNumberToObject(group, "samples", (double)measured->samples[g]);
-        cJSON_AddNumberToObject(group, "accuracy", measured->accuracy[g]);
-        cJSON_AddItemToArray(each, group);
     }
+    *out = (struct invar_probed_groups){.column = json_room_text(subject->room, groups->column),
+                                        .worst = each[worst].group,
+                                        .worst_accuracy = measured->worst,
+                                        .mean_over_groups = measured->mean,
+                                        .worst_samples = measured->samples[worst],
+                                        .without = without ? without : -1,
+                                        .count = measured->count,
+                                        .each = each};
+    return out;
 }
 
-bool study_add_groups(cJSON *object, const struct invar_accuracy *accuracy, const int64_t *index,
-                      const struct study_settings *settings, struct invar_error *err)
+bool study_put_groups(const struct study_subject *subject, const struct invar_accuracy *accuracy, const int64_t *index,
+                      struct invar_probed *out, struct invar_error *err)
 {
-    const struct study_groups *groups = settings->groups;
+    const struct study_groups *groups = subject->settings->groups;
     struct invar_group_accuracy measured = {0};
     int64_t *room, *predictions, *labels, *group, kept = 0;
 
@@ -78,7 +79,7 @@ bool study_add_groups(cJSON *object, const struct invar_accuracy *accuracy, cons
     }
     const bool ok = invar_group_accuracy_measure(predictions, labels, group, kept, &measured, err);
     if (ok)
-        describe(object, groups, &measured, accuracy->count - kept);
+        out->groups = describe(subject, &measured, accuracy->count - kept);
     invar_group_accuracy_free(&measured);
     invar_free(room);
     return ok;

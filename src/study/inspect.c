@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An inspection of a run with what lies beside its encoder, as results of inspect.json. */
+/* An inspection of a run with what lies beside its encoder. */
 #include "invar/expert/file.h"
 #include "invar/log.h"
 #include "invar/study.h"
 #include "run/recipe.h"
 #include "run/results.h"
+#include "study/inspect_results.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -27,30 +28,28 @@ static bool read_probe(const struct invar_run *run, struct beside *out, struct i
 {
     const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
     char difference[256];
-    cJSON *results = run_results_read(run->folder, "probe.json", err);
+    struct invar_probe_results *results = invar_probe_results_read(run->folder, err);
 
     if (!results)
         return false;
-    const cJSON *linear = cJSON_GetObjectItemCaseSensitive(results, "linear");
-    const cJSON *top1 = cJSON_GetObjectItemCaseSensitive(linear, "top1");
-    const char *data = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(linear, "data"));
-    const char *identity = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(linear, "data_identity"));
+    const struct invar_probed *linear = invar_probe_results_find(results, "linear");
     out->probe_error = -1;
-    if (!cJSON_IsNumber(top1) || !data)
+    if (!linear || isnan(linear->top1) || !linear->data)
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
                  "there is no linear probe of this run: `invar probe RUN` measures one");
-    else if (strcmp(data, info->source) != 0)
+    else if (strcmp(linear->data, info->source) != 0)
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
-                 "the linear probe of this run is of %.200s: `invar probe RUN data SOURCE` measures one here", data);
-    else if (identity && info->identity &&
-             !invar_data_identity_same(identity, info->identity, difference, sizeof difference))
+                 "the linear probe of this run is of %.200s: `invar probe RUN data SOURCE` measures one here",
+                 linear->data);
+    else if (linear->data_identity && info->identity &&
+             !invar_data_identity_same(linear->data_identity, info->identity, difference, sizeof difference))
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
                  "the linear probe of this run is of what was there before: the data differ in %s: `invar probe RUN` "
                  "measures it anew",
                  difference);
     else
-        out->probe_error = 100 - top1->valuedouble;
-    cJSON_Delete(results);
+        out->probe_error = 100 - linear->top1;
+    invar_probe_results_free(results);
     return true;
 }
 
@@ -126,118 +125,42 @@ static struct invar_inspection *measure(const struct invar_run *run, const struc
     return invar_inspect(&subject, options, err);
 }
 
-static cJSON *json_number(double value)
+static bool describe(const struct invar_run *run, enum invar_split split, struct invar_inspect_results *out,
+                     struct invar_error *err)
 {
-    return isfinite(value) ? cJSON_CreateNumber(value) : cJSON_CreateNull();
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    struct json_room *room = study_inspect_results_room(out);
+
+    out->data = json_room_text(room, info->source);
+    out->data_identity = json_room_text(room, info->identity);
+    out->split = split == INVAR_TRAIN ? "train" : "test";
+    return run_measured_on(run, NULL, room, &out->machine, err);
 }
 
-static void add_finding(cJSON *section, const struct invar_finding *finding)
+struct invar_inspect_results *invar_inspect_run(const struct invar_run *run, const struct invar_run *pair,
+                                                enum invar_split split, const struct invar_inspect_options *options,
+                                                struct invar_error *err)
 {
-    cJSON *item = cJSON_AddObjectToObject(section, finding->name);
-    cJSON_AddItemToObject(item, "value", finding->known ? json_number(finding->value) : cJSON_CreateNull());
-    cJSON_AddStringToObject(item, "unit", finding->unit);
-    cJSON_AddStringToObject(item, "says", finding->says);
-}
-
-static void add_series(cJSON *section, const struct invar_series *series)
-{
-    cJSON *item = cJSON_AddObjectToObject(section, series->name);
-    cJSON *values = cJSON_AddArrayToObject(item, "values");
-    for (int64_t i = 0; i < series->count; i++)
-        cJSON_AddItemToArray(values, json_number(series->value[i]));
-    cJSON_AddStringToObject(item, "unit", series->unit);
-    cJSON_AddStringToObject(item, "says", series->says);
-}
-
-static void add_options(cJSON *results, const struct invar_inspect_options *options)
-{
-    cJSON *item = cJSON_AddObjectToObject(results, "options");
-    for (const struct invar_option *o = invar_inspect_option_table; o->name; o++) {
-        const char *at = (const char *)options + o->offset;
-        if (o->kind == INVAR_OPTION_INT) {
-            int64_t value;
-            memcpy(&value, at, sizeof value);
-            cJSON_AddNumberToObject(item, o->name, (double)value);
-        } else if (o->kind == INVAR_OPTION_REAL) {
-            double value;
-            memcpy(&value, at, sizeof value);
-            cJSON_AddNumberToObject(item, o->name, value);
-        } else {
-            struct invar_real_list list;
-            memcpy(&list, at, sizeof list);
-            cJSON_AddItemToObject(item, o->name, cJSON_CreateDoubleArray(list.value, list.count));
-        }
-    }
-}
-
-static void describe(const struct invar_inspection *inspection, const struct invar_inspect_options *options,
-                     cJSON *results)
-{
-    cJSON_AddNumberToObject(results, "samples", (double)inspection->samples);
-    cJSON_AddNumberToObject(results, "labelled", (double)inspection->labelled);
-    cJSON_AddNumberToObject(results, "h_width", (double)inspection->h_width);
-    cJSON_AddItemToObject(results, "z_width",
-                          inspection->z_width ? cJSON_CreateNumber((double)inspection->z_width) : cJSON_CreateNull());
-    if (inspection->perturbed[0])
-        cJSON_AddStringToObject(results, "perturbed", inspection->perturbed);
-    add_options(results, options);
-    for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++) {
-        const struct invar_findings *findings = &inspection->section[s];
-        cJSON *section = cJSON_AddObjectToObject(results, findings->name);
-        if (!findings->present)
-            cJSON_AddStringToObject(section, "absent", findings->absent);
-        for (int i = 0; findings->present && i < findings->count; i++)
-            add_finding(section, &findings->finding[i]);
-        for (int i = 0; findings->present && i < findings->series_count; i++)
-            add_series(section, &findings->series[i]);
-    }
-    cJSON *warnings = cJSON_AddArrayToObject(results, "warnings");
-    for (int i = 0; i < inspection->warning_count; i++) {
-        cJSON *warning = cJSON_CreateObject();
-        cJSON_AddStringToObject(warning, "collapse", inspection->warning[i].name);
-        cJSON_AddStringToObject(warning, "says", inspection->warning[i].says);
-        cJSON_AddItemToArray(warnings, warning);
-    }
-}
-
-/* Into the folder of the run, where it is one. */
-static struct invar_results *keep(const struct invar_run *run, enum invar_split split,
-                                  const struct invar_inspection *inspection,
-                                  const struct invar_inspect_options *options, struct invar_error *err)
-{
-    struct invar_results *results = run_results_create(err);
-
-    if (!results)
-        return NULL;
-    run_add_data(invar_dataset_info(run->dataset), results->root);
-    cJSON_AddStringToObject(results->root, "split", split == INVAR_TRAIN ? "train" : "test");
-    describe(inspection, options, results->root);
-    if (run_add_machine(run, results->root, err) &&
-        (!run->encoder || run_results_merge(run->folder, "inspect.json", results->root, err)))
-        return results;
-    invar_results_free(results);
-    return NULL;
-}
-
-struct invar_results *invar_inspect_run(const struct invar_run *run, const struct invar_run *pair,
-                                        enum invar_split split, const struct invar_inspect_options *options,
-                                        struct invar_inspection **out, struct invar_error *err)
-{
-    struct invar_results *results = NULL;
+    struct invar_inspect_results *results = NULL;
+    struct invar_inspection *inspection = NULL;
     struct beside beside = {0};
     bool ok = !pair || check_pair(run, pair, err);
 
-    *out = NULL;
     if (ok && run->encoder)
-        ok = run_results_merge(run->folder, "inspect.json", NULL, err) && read_beside(run, &beside, err) &&
+        ok = study_inspect_results_keep(NULL, run->folder, err) && read_beside(run, &beside, err) &&
              read_probe(run, &beside, err);
     else
         nothing_beside(run, &beside);
     if (ok)
-        *out = measure(run, pair, split, &beside, options, err);
-    if (*out)
-        results = keep(run, split, *out, options, err);
+        inspection = measure(run, pair, split, &beside, options, err);
+    if (inspection)
+        results = study_inspect_results_create(inspection, options, err);
+    ok = results && describe(run, split, results, err) &&
+         (!run->encoder || study_inspect_results_keep(results, run->folder, err));
     invar_perturber_close(beside.perturber);
     invar_head_free(beside.projector);
-    return results;
+    if (ok)
+        return results;
+    invar_inspect_results_free(results);
+    return NULL;
 }

@@ -6,7 +6,7 @@
 enum { PATH_SIZE = 4096 };
 
 /* It has no options; a table may not be empty of a struct. */
-const struct invar_option study_online_option_table[] = {{0}};
+static const struct invar_option option_table[] = {{0}};
 
 static struct invar_head *read_classifier(const struct invar_run *run, struct invar_error *err)
 {
@@ -37,31 +37,36 @@ static struct invar_head *read_classifier(const struct invar_run *run, struct in
     return head;
 }
 
-cJSON *study_measure_online(const struct invar_run *run, const struct study_settings *settings, struct invar_error *err)
+static bool measure(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,
+                    struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const struct invar_run *run = subject->run;
     const double started = invar_seconds();
     struct invar_head *head = read_classifier(run, err);
     struct invar_accuracy accuracy = {0};
-    cJSON *object = NULL;
+    const bool ok = head && study_accuracy_of(run, run->encoder, head, INVAR_TEST, NULL, 0, &accuracy, err) &&
+                    study_put_groups(subject, &accuracy, accuracy.index, out, err);
 
-    if (head && study_accuracy_of(run, run->encoder, head, INVAR_TEST, NULL, 0, &accuracy, err)) {
-        object = cJSON_CreateObject();
-        study_add_accuracy(object, &accuracy);
-        cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
-        run_add_data(info, object);
-        cJSON_AddNumberToObject(object, "train_count", (double)invar_run_labelled(run->dataset, INVAR_TRAIN));
-        cJSON_AddNumberToObject(object, "test_count", (double)invar_run_labelled(run->dataset, INVAR_TEST));
-        cJSON_AddNumberToObject(object, "dimensions", (double)invar_run_width(run));
-        if (info->class_names)
-            cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
-        study_add_protocol(object, settings);
-        if (!study_add_groups(object, &accuracy, accuracy.index, settings, err)) {
-            cJSON_Delete(object);
-            object = NULL;
-        }
+    (void)labels;
+    if (ok) {
+        study_put_accuracy(subject, &accuracy, out);
+        out->seconds = invar_seconds() - started;
+        study_put_data(subject, invar_run_labelled(run->dataset, INVAR_TRAIN),
+                       invar_run_labelled(run->dataset, INVAR_TEST), invar_run_width(run), out);
+        study_put_classes(subject, out);
+        study_put_protocol(subject, NULL, out);
     }
     invar_accuracy_free(&accuracy);
     invar_head_free(head);
-    return object;
+    return ok;
 }
+
+static const char *const baselines[] = {NULL};
+const struct study_method_spec study_method_online = {.name = "online",
+                                                      .help =
+                                                          "the linear classifier that was trained beside the encoder",
+                                                      .options = option_table,
+                                                      .baselines = baselines,
+                                                      .labels = STUDY_CLASSES,
+                                                      .own_labels = true,
+                                                      .measure = measure};

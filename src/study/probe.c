@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A probe of a run and of its baselines: settings from names and texts, then one measurement after the other. */
-#include "base/json.h"
 #include "invar/memory.h"
 #include "study/study.h"
 #include "study/training.h"
+#include "run/test.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char *const baselines[] = {"random", "input", "supervised", NULL};
 
+#define ONE(name) +1
+enum { METHODS = 0 STUDY_METHODS(ONE) };
+
 struct invar_probe {
     const struct invar_probe_request *request;
     struct study_settings settings; /* before the data are known */
+    void *options[METHODS];         /* of each, owned */
 };
-
-static bool of_features(const struct study_settings *settings)
-{
-    return settings->method == STUDY_LINEAR || settings->method == STUDY_RIDGE || settings->method == STUDY_NEIGHBOURS;
-}
 
 static bool known(const char *name, const char *const *names)
 {
@@ -30,7 +29,7 @@ static bool known(const char *name, const char *const *names)
 static bool set_labels(const struct invar_probe_request *request, struct study_settings *settings,
                        struct invar_error *err)
 {
-    const struct study_method_spec *method = &study_methods[settings->method];
+    const struct study_method_spec *method = settings->method;
 
     settings->draws = request->draws > 0 ? request->draws : 5;
     settings->label_count = request->label_count ? request->label_count : 1;
@@ -54,21 +53,15 @@ static bool set_labels(const struct invar_probe_request *request, struct study_s
 static bool set_method(const struct invar_probe_request *request, struct study_settings *settings,
                        struct invar_error *err)
 {
-    const struct study_method_spec *method = study_method_find(request->method ? request->method : "linear");
-
-    if (!method)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "method is \"%s\"; expected linear, ridge, neighbours, sgd, finetune or online",
-                               request->method);
-    settings->method = (enum study_method)(method - study_methods);
-    if (!request->preset)
-        return true;
+    settings->method = study_method_find(request->method ? request->method : "linear", err);
+    if (!settings->method || !request->preset)
+        return settings->method;
     settings->preset = study_preset_find(request->preset, err);
     if (!settings->preset)
         return false;
     if (request->method && settings->preset->method != settings->method)
         return invar_error_set(err, INVAR_ERROR_USAGE, "preset %s is of method %s, and method is %s: give one",
-                               request->preset, study_methods[settings->preset->method].name, request->method);
+                               request->preset, settings->preset->method->name, request->method);
     settings->method = settings->preset->method;
     return true;
 }
@@ -76,7 +69,7 @@ static bool set_method(const struct invar_probe_request *request, struct study_s
 static bool set_baselines(const struct invar_probe_request *request, const struct study_settings *settings,
                           struct invar_error *err)
 {
-    const struct study_method_spec *method = &study_methods[settings->method];
+    const struct study_method_spec *method = settings->method;
 
     for (int i = 0; i < request->baseline_count; i++) {
         const char *name = request->baselines[i];
@@ -100,40 +93,58 @@ static bool has_option(const struct invar_option *table, const char *assignment)
     return table->name != NULL;
 }
 
-/* Whether labels are classes or numbers is not known yet. */
-static bool set_linear(struct study_settings *settings, const char *assignment, struct invar_error *err)
+static void *options_of(struct invar_probe *probe, const struct study_method_spec *method)
 {
-    const bool number = has_option(invar_ridge_option_table, assignment);
-    const bool class = has_option(invar_probe_option_table, assignment);
+    int i = 0;
+
+    while (study_methods[i] != method)
+        i++;
+    return probe->options[i];
+}
+
+static bool make_options(struct invar_probe *probe, struct invar_error *err)
+{
+    for (int i = 0; i < METHODS; i++) {
+        probe->options[i] = invar_alloc(1, study_methods[i]->size + 1, err);
+        if (!probe->options[i])
+            return false;
+        invar_options_default(study_methods[i]->options, probe->options[i]);
+    }
+    probe->settings.options = probe->options;
+    return true;
+}
+
+/* Where it is not known yet whether labels are classes or numbers, an option may be of the method for either. */
+static bool set_option(struct invar_probe *probe, const char *assignment, struct invar_error *err)
+{
+    struct study_settings *settings = &probe->settings;
+    const struct study_method_spec *method = settings->method, *numbers = method->of_numbers;
+    const bool number = numbers && has_option(numbers->options, assignment);
+    const bool class = !number || has_option(method->options, assignment);
 
     if (number && !class)
         settings->for_numbers = assignment;
-    if (class && !number)
+    if (numbers && class && !number && has_option(method->options, assignment))
         settings->for_classes = assignment;
-    return (!number || invar_options_set(invar_ridge_option_table, &settings->ridge, assignment, err)) &&
-           ((number && !class) || invar_options_set(invar_probe_option_table, &settings->linear, assignment, err));
+    return (!number || invar_options_set(numbers->options, options_of(probe, numbers), assignment, err)) &&
+           (!class || invar_options_set(method->options, options_of(probe, method), assignment, err));
 }
 
-static bool set_options(const struct invar_probe_request *request, struct study_settings *settings,
-                        struct invar_error *err)
+static bool set_options(struct invar_probe *probe, struct invar_error *err)
 {
-    const struct invar_option *table;
-    void *object;
+    const struct invar_probe_request *request = probe->request;
+    struct study_settings *settings = &probe->settings;
 
-    if (!set_method(request, settings, err))
+    if (!set_method(request, settings, err) || !make_options(probe, err))
         return false;
-    for (int i = 0; i < STUDY_METHODS; i++)
-        invar_options_default(study_methods[i].options, (char *)settings + study_methods[i].offset);
-    table = study_methods[settings->method].options;
-    object = (char *)settings + study_methods[settings->method].offset;
     for (int i = 0; settings->preset && settings->preset->settings[i]; i++)
-        if (!invar_options_set(table, object, settings->preset->settings[i], err))
+        if (!invar_options_set(settings->method->options, options_of(probe, settings->method),
+                               settings->preset->settings[i], err))
             return false;
     settings->given = request->settings;
     settings->given_count = request->setting_count;
     for (int i = 0; i < request->setting_count; i++) {
-        if (!(settings->method == STUDY_LINEAR ? set_linear(settings, request->settings[i], err)
-                                               : invar_options_set(table, object, request->settings[i], err)))
+        if (!set_option(probe, request->settings[i], err))
             return false;
         settings->held_out_given |= strncmp(request->settings[i], "held_out=", 9) == 0;
     }
@@ -144,16 +155,16 @@ static bool set_options(const struct invar_probe_request *request, struct study_
 static bool check_data(const struct invar_probe_request *request, const struct study_settings *settings,
                        struct invar_error *err)
 {
-    if (settings->method == STUDY_ONLINE && (settings->label || settings->hold_out))
+    if (settings->method->own_labels && (settings->label || settings->hold_out))
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s is not of the method online, whose classifier knows the labels of the run",
-                               settings->label ? "label" : "hold-out");
+                               "%s is not of the method %s, whose classifier knows the labels of the run",
+                               settings->label ? "label" : "hold-out", settings->method->name);
     if (!request->test)
         return !request->drop_unknown ||
                invar_error_set(err, INVAR_ERROR_USAGE, "drop-unknown is of test SOURCE, which is missing");
-    if (!of_features(settings))
+    if (!settings->method->of_features)
         return invar_error_set(err, INVAR_ERROR_USAGE, "test is of the methods linear and neighbours, not of %s",
-                               study_methods[settings->method].name);
+                               settings->method->name);
     if (settings->hold_out)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "test and hold-out both say what is measured on: leave out one of them");
@@ -207,7 +218,7 @@ static bool choose_encoder(struct invar_run *run, const char *baseline, const st
     if (!run->encoder) /* features */
         return true;
     if (baseline && strcmp(baseline, "supervised") == 0) {
-        out->supervised = study_supervised_train(run, settings, err);
+        out->supervised = study_supervised_train(run, study_options_of(settings, &study_method_linear), err);
         out->encoder = out->supervised ? out->supervised->encoder : NULL;
     } else if (baseline && strcmp(baseline, "random") == 0) {
         out->random = invar_run_random_encoder(run, err);
@@ -232,30 +243,25 @@ static bool embed(struct invar_run *run, const struct invar_encoder *encoder, co
 }
 
 /* "linear", "neighbours_random", "random@20", "linear:speaker", "linear-speaker=theo", "lightly-knn_random" */
-static void make_key(char *key, size_t size, const char *baseline, const struct study_settings *settings,
-                     const struct study_labels *labels)
+static const char *make_name(struct json_room *room, const char *baseline, const struct study_settings *settings,
+                             const struct study_labels *labels)
 {
-    const enum study_method named = settings->method == STUDY_RIDGE ? STUDY_LINEAR : settings->method;
-    const bool all = strcmp(labels->text, "all") == 0, bare = named == STUDY_LINEAR && baseline;
-    const char *method = settings->preset ? settings->preset->name : study_methods[named].name;
+    const char *named = settings->method->key ? settings->method->key : settings->method->name;
+    const bool all = strcmp(labels->text, "all") == 0, bare = strcmp(named, "linear") == 0 && baseline;
+    const char *method = settings->preset ? settings->preset->name : named;
+    char name[256];
 
-    snprintf(key, size, "%s%s%s%s%s%s%s%s%s", bare ? "" : method, baseline && !bare ? "_" : "",
+    snprintf(name, sizeof name, "%s%s%s%s%s%s%s%s%s", bare ? "" : method, baseline && !bare ? "_" : "",
              baseline ? baseline : "", all ? "" : "@", all ? "" : labels->text, settings->label ? ":" : "",
              settings->label ? settings->label : "", settings->hold_out ? "-" : "",
              settings->hold_out ? settings->hold_out : "");
+    return json_room_text(room, name);
 }
 
-/* What one encoder and all of its label counts share. */
-struct subject {
-    const char *baseline; /* NULL: the run */
-    struct chosen chosen;
-    struct invar_embedded train, test;    /* of methods on features */
-    double *train_targets, *test_targets; /* of labels that are numbers */
-};
-
 /* Rows with a target, where the label is a number. */
-static bool take_targets(const struct invar_run *run, struct subject *subject, struct invar_error *err)
+static bool take_targets(struct study_subject *subject, struct invar_error *err)
 {
+    const struct invar_run *run = subject->run;
     enum invar_split split;
     const struct invar_dataset *test = invar_run_tested(run, &split);
 
@@ -265,73 +271,64 @@ static bool take_targets(const struct invar_run *run, struct subject *subject, s
             study_keep_targets(&subject->test, invar_dataset_targets(test, split), &subject->test_targets, err));
 }
 
-static cJSON *measure_one(struct invar_run *run, const struct subject *subject, const struct study_settings *settings,
-                          const struct study_labels *labels, struct invar_error *err)
+static bool prepare(struct study_subject *subject, struct chosen *chosen, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    const bool few = labels->per_class > 0 || labels->fraction > 0;
-
-    const struct study_numbers numbers = {&subject->train, &subject->test, subject->train_targets,
-                                          subject->test_targets};
-
-    if (info->label_number)
-        return few ? study_measure_number_few(&numbers, info, settings, labels, err)
-                   : study_measure_number(&numbers, info, settings, err);
-    if (settings->method == STUDY_SGD)
-        return study_measure_sgd(run, subject->chosen.encoder, settings, err);
-    if (settings->method == STUDY_ONLINE)
-        return study_measure_online(run, settings, err);
-    if (settings->method == STUDY_FINETUNE)
-        return study_measure_finetune(run, subject->baseline != NULL, settings, labels, err);
-    return few ? study_measure_few(&subject->train, &subject->test, info, settings, labels, err)
-               : study_measure(&subject->train, &subject->test, info, settings, err);
+    if (!choose_encoder(subject->run, subject->baseline, subject->settings, chosen, err))
+        return false;
+    subject->encoder = chosen->encoder;
+    return !subject->settings->method->of_features ||
+           (embed(subject->run, chosen->encoder, subject->baseline, &subject->train, &subject->test, err) &&
+            take_targets(subject, err));
 }
 
-static bool prepare(struct invar_run *run, const struct study_settings *settings, struct subject *subject,
-                    struct invar_error *err)
+/* What results of all methods say. */
+static void describe(const struct study_subject *subject, const struct study_training *supervised,
+                     const struct study_labels *labels, struct invar_probed *out)
 {
-    return choose_encoder(run, subject->baseline, settings, &subject->chosen, err) &&
-           (!of_features(settings) ||
-            (embed(run, subject->chosen.encoder, subject->baseline, &subject->train, &subject->test, err) &&
-             take_targets(run, subject, err)));
+    const struct study_settings *settings = subject->settings;
+
+    out->name = make_name(subject->room, subject->baseline, settings, labels);
+    study_count_unlabelled(subject->run, out->unlabelled);
+    if (supervised)
+        out->training = study_supervised_describe(supervised, subject->run->trained_in, subject->room);
+    if (subject->train.pooled || subject->test.pooled) {
+        out->pooled[0] = (double)subject->train.pooled;
+        out->pooled[1] = (double)subject->test.pooled;
+    }
+    out->label = json_room_text(subject->room, settings->label);
+    out->hold_out = json_room_text(subject->room, settings->hold_out);
 }
 
-static bool measure(struct invar_run *run, const struct study_settings *settings, const char *baseline, cJSON *out,
-                    struct invar_error *err)
+static bool measure(struct invar_run *run, const struct study_settings *settings, const char *baseline,
+                    struct invar_probe_results *results, struct invar_error *err)
 {
-    struct subject subject = {.baseline = baseline};
-    bool ok = prepare(run, settings, &subject, err);
+    struct study_subject subject = {.run = run,
+                                    .settings = settings,
+                                    .options = study_options_of(settings, settings->method),
+                                    .baseline = baseline,
+                                    .room = study_probe_results_room(results)};
+    struct chosen chosen = {0};
+    bool ok = prepare(&subject, &chosen, err);
 
     for (int i = 0; ok && i < settings->label_count; i++) {
-        cJSON *result = measure_one(run, &subject, settings, &settings->labels[i], err);
-        char key[256];
-        ok = result != NULL;
-        if (!ok)
-            break;
-        study_add_unlabelled(run, result);
-        if (subject.chosen.supervised)
-            study_supervised_describe(subject.chosen.supervised, run->trained_in, result);
-        if (subject.train.pooled || subject.test.pooled)
-            cJSON_AddItemToObject(
-                result, "pooled",
-                cJSON_CreateDoubleArray((double[]){(double)subject.train.pooled, (double)subject.test.pooled}, 2));
-        if (settings->label)
-            cJSON_AddStringToObject(result, "label", settings->label);
-        if (settings->hold_out)
-            cJSON_AddStringToObject(result, "hold_out", settings->hold_out);
-        make_key(key, sizeof key, baseline, settings, &settings->labels[i]);
-        cJSON_AddItemToObject(out, key, result);
+        struct invar_probed *out = study_probe_results_add(results, err);
+        ok = out && settings->method->measure(&subject, &settings->labels[i], out, err);
+        if (ok)
+            describe(&subject, chosen.supervised, &settings->labels[i], out);
+        else if (out)
+            results->count--;
     }
     invar_embedded_free(&subject.train);
     invar_embedded_free(&subject.test);
     invar_free(subject.train_targets);
     invar_free(subject.test_targets);
-    chosen_free(&subject.chosen);
+    chosen_free(&chosen);
     return ok;
 }
 
 static bool measure_all(struct invar_run *run, const struct invar_probe_request *request,
-                        const struct study_settings *settings, cJSON *results, struct invar_error *err)
+                        const struct study_settings *settings, struct invar_probe_results *results,
+                        struct invar_error *err)
 {
     if (!measure(run, settings, NULL, results, err))
         return false;
@@ -355,26 +352,14 @@ static bool choose_labels(struct invar_run *run, const struct invar_probe_reques
            study_check_number(invar_dataset_info(run->dataset), settings, request, err);
 }
 
-/* Into the file, with what it was computed on; what is shown is the same on any number of threads. */
-static bool keep_results(const struct invar_run *run, const cJSON *results, struct invar_error *err)
-{
-    cJSON *kept = cJSON_Duplicate(results, true), *result;
-    bool ok = true;
-
-    cJSON_ArrayForEach(result, kept) ok = ok && (!cJSON_IsObject(result) || run_add_machine(run, result, err));
-    ok = ok && (!run->encoder || run_results_merge(run->folder, "probe.json", kept, err));
-    cJSON_Delete(kept);
-    return ok;
-}
-
 /* Features that another program made have no encoder that could be trained, started anew or given other data. */
 static bool check_encoder(const struct invar_run *run, const struct invar_probe_request *request,
                           const struct study_settings *settings, struct invar_error *err)
 {
-    const char *misfit = !of_features(settings)        ? study_methods[settings->method].name
-                         : request->baseline_count > 0 ? "a baseline"
-                         : request->test               ? "test SOURCE"
-                                                       : NULL;
+    const char *misfit = !settings->method->of_features ? settings->method->name
+                         : request->baseline_count > 0  ? "a baseline"
+                         : request->test                ? "test SOURCE"
+                                                        : NULL;
 
     return run->encoder || !misfit ||
            invar_error_set(err, INVAR_ERROR_USAGE,
@@ -388,7 +373,7 @@ static bool open_data(struct invar_run *run, const struct invar_probe_request *r
                       struct study_settings *settings, struct invar_error *err)
 {
     if (!check_encoder(run, request, settings, err) ||
-        (run->encoder && !run_results_merge(run->folder, "probe.json", NULL, err)) ||
+        (run->encoder && !study_probe_results_keep(NULL, run->folder, err)) ||
         !choose_labels(run, request, settings, err) ||
         (request->test && !invar_run_test_open(run, request->test, request->label, request->drop_unknown, err)))
         return false;
@@ -406,7 +391,7 @@ struct invar_probe *invar_probe_create(const struct invar_probe_request *request
     probe->request = request;
     probe->settings.label = request->label;
     probe->settings.hold_out = request->hold_out;
-    if (set_options(request, &probe->settings, err) && check_data(request, &probe->settings, err))
+    if (set_options(probe, err) && check_data(request, &probe->settings, err))
         return probe;
     invar_probe_free(probe);
     return NULL;
@@ -414,28 +399,58 @@ struct invar_probe *invar_probe_create(const struct invar_probe_request *request
 
 void invar_probe_free(struct invar_probe *probe)
 {
+    if (!probe)
+        return;
+    for (int i = 0; i < METHODS; i++)
+        invar_free(probe->options[i]);
     invar_free(probe);
 }
 
-bool invar_probe_run(const struct invar_probe *probe, struct invar_run *run, struct invar_results **out,
+/* Results on other test data are of another name. */
+static void name_test(const struct invar_run *run, struct json_room *room, struct invar_probed *item)
+{
+    char name[INVAR_TEXT_SIZE + 256];
+
+    item->test = run_test_describe(run, room);
+    if (!item->test || !item->name)
+        return;
+    snprintf(name, sizeof name, "%s->%s", item->name, item->test->source);
+    item->name = json_room_text(room, name);
+}
+
+/* Into the file, with what it was computed on. */
+static bool keep(const struct invar_run *run, struct invar_probe_results *results, struct invar_error *err)
+{
+    struct json_room *room = study_probe_results_room(results);
+
+    for (int64_t i = 0; i < results->count; i++) {
+        struct invar_probed *item = study_probe_results_at(results, i);
+        if (!run_measured_on(run, item->precision, room, &item->machine, err))
+            return false;
+    }
+    return !run->encoder || study_probe_results_keep(results, run->folder, err);
+}
+
+bool invar_probe_run(const struct invar_probe *probe, struct invar_run *run, struct invar_probe_results **out,
                      struct invar_error *err)
 {
     struct study_settings settings = probe->settings;
-    struct invar_results *results = run_results_create(err);
+    struct invar_probe_results *results = study_probe_results_create(err);
     struct study_groups groups = {0};
     bool ok = results && open_data(run, probe->request, &groups, &settings, err) &&
-              measure_all(run, probe->request, &settings, results->root, err);
+              measure_all(run, probe->request, &settings, results, err);
 
     *out = NULL;
     study_groups_close(&groups);
-    if (results && results->root->child && json_whole("the results", ok ? err : NULL)) {
-        run_test_note(run, results->root);
-        ok = keep_results(run, results->root, ok ? err : NULL) && ok;
-        if (json_whole("the results", ok ? err : NULL)) {
+    if (results && results->count) {
+        for (int64_t i = 0; i < results->count; i++)
+            name_test(run, study_probe_results_room(results), study_probe_results_at(results, i));
+        if (study_probe_results_whole(results, ok ? err : NULL)) {
+            ok = keep(run, results, ok ? err : NULL) && ok;
             *out = results;
             return ok;
         }
     }
-    invar_results_free(results);
+    invar_probe_results_free(results);
     return false;
 }

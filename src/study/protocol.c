@@ -5,95 +5,94 @@
 #include <stdio.h>
 #include <string.h>
 
-static cJSON *integers(const struct invar_int_list *list)
-{
-    cJSON *array = cJSON_CreateArray();
-
-    for (int i = 0; i < list->count; i++)
-        cJSON_AddItemToArray(array, cJSON_CreateNumber((double)list->value[i]));
-    return array;
-}
-
 /* choices "a|b|c", number 1: "b" */
-static cJSON *choice(const char *choices, int number)
+static void write_choice(struct json_writer *w, const char *choices, int number)
 {
     char text[INVAR_TEXT_SIZE];
 
     for (; number > 0; number--)
         choices = strchr(choices, '|') + 1;
     snprintf(text, sizeof text, "%.*s", (int)strcspn(choices, "|"), choices);
-    return cJSON_CreateString(text);
+    json_text(w, NULL, text);
 }
 
-static cJSON *option_value(const struct invar_option *o, const void *object)
+static void write_integers(struct json_writer *w, const struct invar_int_list *list)
+{
+    json_open_array(w, NULL);
+    for (int i = 0; i < list->count; i++)
+        json_number(w, NULL, (double)list->value[i]);
+    json_close(w);
+}
+
+static void write_value(struct json_writer *w, const struct invar_option *o, const void *object)
 {
     const void *at = (const char *)object + o->offset;
 
     switch (o->kind) {
     case INVAR_OPTION_INT:
-        return cJSON_CreateNumber((double)*(const int64_t *)at);
+        json_number(w, NULL, (double)*(const int64_t *)at);
+        return;
     case INVAR_OPTION_REAL:
-        return cJSON_CreateNumber(*(const double *)at);
+        json_number(w, NULL, *(const double *)at);
+        return;
     case INVAR_OPTION_BOOL:
-        return cJSON_CreateBool(*(const bool *)at);
+        json_bool(w, NULL, *(const bool *)at);
+        return;
     case INVAR_OPTION_CHOICE:
-        return choice(o->choices, *(const int *)at);
+        write_choice(w, o->choices, *(const int *)at);
+        return;
     case INVAR_OPTION_INT_LIST:
-        return integers(at);
+        write_integers(w, at);
+        return;
     case INVAR_OPTION_REAL_LIST:
-        return cJSON_CreateDoubleArray(((const struct invar_real_list *)at)->value,
-                                       ((const struct invar_real_list *)at)->count);
+        json_numbers(w, NULL, ((const struct invar_real_list *)at)->value, ((const struct invar_real_list *)at)->count);
+        return;
     default:
-        return cJSON_CreateString(at);
+        json_text(w, NULL, at);
     }
 }
 
-static bool chosen_on_test(const struct study_settings *settings)
+static struct invar_named_texts keep_options(const struct study_subject *subject, const struct invar_option *table,
+                                             const void *used)
 {
-    return (settings->method == STUDY_SGD && settings->sgd.choose == INVAR_PROBE_TEST) ||
-           (settings->method == STUDY_FINETUNE && settings->finetune.choose == INVAR_PROBE_TEST);
-}
+    struct invar_named_text *item;
+    int64_t count = 0;
 
-/* On which samples something was chosen, and what. */
-static const char *choices_of(const struct study_settings *settings)
-{
-    if (chosen_on_test(settings))
-        return settings->method == STUDY_SGD ? "the test split: best epoch, and rate and penalty where there are "
-                                               "several; chosen there, they are better than they are"
-                                             : "the test split: best step; chosen there, it is better than it is";
-    switch (settings->method) {
-    case STUDY_LINEAR:
-        return settings->linear.l2.count > 1 ? "held-out training samples: the strength of the penalty" : "nothing";
-    case STUDY_RIDGE:
-        return settings->ridge.alpha.count > 1 ? "training samples, each held out once: the strength of the penalty"
-                                               : "nothing";
-    case STUDY_SGD:
-        return "held-out training samples: rate, penalty and best epoch";
-    case STUDY_FINETUNE:
-        return "held-out training samples: best step, and when to stop";
-    default:
-        return "nothing";
+    while (table[count].name)
+        count++;
+    item = json_room_take(subject->room, count, sizeof *item);
+    for (int64_t i = 0; item && i < count; i++) {
+        struct json_writer w = {0};
+        write_value(&w, &table[i], used);
+        item[i].name = table[i].name;
+        item[i].text = json_room_text(subject->room, w.text.data);
+        subject->room->lost = subject->room->lost || w.lost;
+        json_writer_free(&w);
     }
+    return (struct invar_named_texts){count, item};
 }
 
-void study_add_protocol(cJSON *object, const struct study_settings *settings)
+void study_put_protocol(const struct study_subject *subject, const void *used, struct invar_probed *out)
 {
-    const struct study_method_spec *method = &study_methods[settings->method];
-    const char *values = (const char *)settings + method->offset;
-    cJSON *protocol = cJSON_AddObjectToObject(object, "protocol"), *options;
+    const struct study_settings *settings = subject->settings;
+    const struct study_method_spec *method = settings->method;
+    const struct study_preset *preset = settings->preset;
+    struct invar_probed_protocol *protocol = json_room_take(subject->room, 1, sizeof *protocol);
+    bool on_test = false;
 
-    cJSON_AddStringToObject(protocol, "method", method->name);
-    if (settings->preset) {
-        cJSON_AddStringToObject(protocol, "preset", settings->preset->name);
-        cJSON_AddStringToObject(protocol, "source", settings->preset->source);
-        if (settings->preset->differs)
-            cJSON_AddStringToObject(protocol, "differs", settings->preset->differs);
+    out->protocol = protocol;
+    if (!protocol)
+        return;
+    protocol->method = method->name;
+    if (preset) {
+        protocol->preset = preset->name;
+        protocol->source = preset->source;
+        protocol->differs = preset->differs;
         if (settings->given_count)
-            cJSON_AddItemToObject(protocol, "changed", cJSON_CreateStringArray(settings->given, settings->given_count));
+            protocol->changed = (struct invar_texts){
+                settings->given_count, json_room_texts(subject->room, settings->given, settings->given_count)};
     }
-    cJSON_AddStringToObject(protocol, "chosen_on", choices_of(settings));
-    cJSON_AddBoolToObject(protocol, "chosen_on_test", chosen_on_test(settings));
-    options = cJSON_AddObjectToObject(protocol, "options");
-    for (const struct invar_option *o = method->options; o->name; o++)
-        cJSON_AddItemToObject(options, o->name, option_value(o, values));
+    protocol->chosen_on = method->chosen_on ? method->chosen_on(used, &on_test) : "nothing";
+    protocol->chosen_on_test = on_test;
+    protocol->options = keep_options(subject, method->options, used);
 }

@@ -9,14 +9,9 @@
 
 enum { PATH_SIZE = 4096, SMALLEST_ALEXNET = 224 };
 
-static const cJSON *get(const cJSON *object, const char *name)
-{
-    return cJSON_GetObjectItemCaseSensitive(object, name);
-}
-
 void robustness_reference_close(struct robustness_reference *reference)
 {
-    cJSON_Delete(reference->root);
+    invar_robustness_results_free(reference->results);
     *reference = (struct robustness_reference){0};
 }
 
@@ -52,28 +47,32 @@ static const char *split_name(const char *name, char *folder, size_t size, struc
     return baseline ? colon + 1 : "";
 }
 
+static const struct invar_robustness_errors *errors_of(const struct invar_robustness_results *results,
+                                                       const char *baseline)
+{
+    for (int64_t i = 0; *baseline && i < results->baselines.count; i++)
+        if (strcmp(results->baselines.item[i].name, baseline) == 0)
+            return &results->baselines.item[i];
+    return *baseline ? NULL : &results->run;
+}
+
 /* The results that were asked for, from a file that this version can read. */
 static bool find_results(struct robustness_reference *r, const char *folder, const char *baseline,
                          struct invar_error *err)
 {
-    const cJSON *format = get(r->root, "format");
-
-    if (!r->root->child)
-        return invar_error_set(err, INVAR_ERROR_FILE,
-                               "%s/robustness.json: there is no such file; `invar robustness %s` makes it", folder,
-                               folder);
-    if (!cJSON_IsNumber(format) || format->valuedouble != ROBUSTNESS_FORMAT)
-        return invar_error_set(err, INVAR_ERROR_FORMAT,
-                               "%s/robustness.json is of another version (format %g, expected %d): measure that run "
-                               "again",
-                               folder, format ? format->valuedouble : 0.0, ROBUSTNESS_FORMAT);
-    r->results = *baseline ? get(get(r->root, "baselines"), baseline) : r->root;
     if (!r->results)
+        return invar_error_set(err, INVAR_ERROR_FILE,
+                               "%s/robustness.json: there is no such file; measure that run first", folder);
+    if (r->results->format != ROBUSTNESS_FORMAT)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s/robustness.json is of another version (format %lld, expected %d): measure that run "
+                               "again",
+                               folder, (long long)(r->results->format < 0 ? 0 : r->results->format), ROBUSTNESS_FORMAT);
+    r->errors = errors_of(r->results, baseline);
+    if (!r->errors)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s/robustness.json lacks the baseline %s: `invar robustness %s baseline %s` measures "
-                               "it",
-                               folder, baseline, folder, baseline);
-    if (!cJSON_IsNumber(get(get(r->results, "clean"), "error")) || !cJSON_IsObject(get(r->results, "corruptions")))
+                               "%s/robustness.json lacks the baseline %s: measure that run with it", folder, baseline);
+    if (!r->errors->clean || isnan(r->errors->clean->error) || !r->errors->corruptions.item)
         return invar_error_set(err, INVAR_ERROR_FORMAT,
                                "%s/robustness.json has no error on clean images or no corruptions: measure that run "
                                "again",
@@ -81,76 +80,96 @@ static bool find_results(struct robustness_reference *r, const char *folder, con
     return true;
 }
 
-/* A text, a number or nothing, for messages. */
-static const char *as_text(const cJSON *item, char *room, size_t size)
+/* What errors that are compared have in common; texts, of which numbers are some. */
+enum { SHARED = 8 };
+struct shared {
+    const char *name, *value;
+    char number[32];
+};
+
+static void share_text(struct shared *shared, const char *name, const char *value)
 {
-    if (cJSON_IsString(item))
-        return item->valuestring;
-    if (cJSON_IsNumber(item))
-        snprintf(room, size, "%.15g", item->valuedouble);
-    else
-        snprintf(room, size, "none");
-    return room;
+    shared->name = name;
+    shared->value = value ? value : "none";
+}
+
+static void share_count(struct shared *shared, const char *name, int64_t value)
+{
+    snprintf(shared->number, sizeof shared->number, "%lld", (long long)value);
+    share_text(shared, name, value < 0 ? NULL : shared->number);
+}
+
+static void share(const struct invar_robustness_protocol *p, struct shared out[SHARED])
+{
+    share_text(&out[0], "data", p->data);
+    share_text(&out[1], "from", p->from);
+    share_text(&out[2], "table", p->table);
+    share_text(&out[3], "frost", p->frost);
+    share_count(&out[4], "images", p->images);
+    share_count(&out[5], "height", p->height);
+    share_count(&out[6], "width", p->width);
+    share_count(&out[7], "channels", p->channels);
 }
 
 /* Errors are compared only where they were measured on the same images in the same way. */
 static bool same_protocol(const struct robustness_reference *r, const struct robustness_plan *plan, const char *folder,
                           struct invar_error *err)
 {
-    static const char *const keys[] = {"data", "from", "table", "frost", "images", "height", "width", "channels"};
-    cJSON *mine = robustness_protocol(plan);
-    const cJSON *theirs = get(r->root, "protocol");
-    bool ok = mine != NULL;
+    static const struct invar_robustness_protocol unknown = {.images = -1, .height = -1, .width = -1, .channels = -1};
+    struct json_room room = {0};
+    const struct invar_robustness_protocol own = robustness_protocol(plan, &room);
+    struct shared mine[SHARED], theirs[SHARED];
+    bool ok = json_room_whole(&room, "the protocol", err);
 
-    for (size_t i = 0; ok && i < sizeof keys / sizeof *keys; i++) {
-        const cJSON *a = get(mine, keys[i]), *b = get(theirs, keys[i]);
-        char room[2][64];
-        if (a ? !cJSON_Compare(a, b, true) : b != NULL)
+    share(&own, mine);
+    share(r->results->protocol ? r->results->protocol : &unknown, theirs);
+    for (int i = 0; ok && i < SHARED; i++)
+        if (strcmp(mine[i].value, theirs[i].value) != 0)
             ok = invar_error_set(err, INVAR_ERROR_DATA,
                                  "the reference %s was measured with another \"%s\": %s, here %s; measure both in the "
                                  "same way",
-                                 folder, keys[i], as_text(b, room[0], sizeof room[0]),
-                                 as_text(a, room[1], sizeof room[1]));
-    }
-    cJSON_Delete(mine);
+                                 folder, mine[i].name, theirs[i].value, mine[i].value);
+    json_room_free(&room);
     return ok;
 }
 
-/* Where in its lists of errors the reference has a severity; -1: nowhere. */
-static int place_of(const struct robustness_reference *r, int severity)
+static const struct invar_corruption_errors *corruption_of(const struct robustness_reference *r, const char *name)
 {
-    const cJSON *list = get(get(r->root, "protocol"), "severities"), *item;
-    int place = 0;
+    for (int64_t i = 0; i < r->errors->corruptions.count; i++)
+        if (strcmp(r->errors->corruptions.item[i].name, name) == 0)
+            return &r->errors->corruptions.item[i];
+    return NULL;
+}
 
-    cJSON_ArrayForEach(item, list)
-    {
-        if (cJSON_IsNumber(item) && item->valuedouble == severity)
-            return place;
-        place++;
-    }
-    return -1;
+/* Of a corruption at a severity; NAN: the reference has none. */
+static double error_at(const struct robustness_reference *r, const char *corruption, int severity)
+{
+    const struct invar_robustness_protocol *protocol = r->results->protocol;
+    const struct invar_corruption_errors *errors = corruption_of(r, corruption);
+
+    for (int64_t i = 0; protocol && errors && i < protocol->severities.count && i < errors->error.count; i++)
+        if (protocol->severities.value[i] == severity)
+            return errors->error.value[i];
+    return (double)NAN;
 }
 
 static bool has_all(const struct robustness_reference *r, const struct robustness_plan *plan, const char *folder,
                     struct invar_error *err)
 {
     for (int c = 0; c < plan->corruption_count; c++)
-        for (int s = 0; s < plan->severity_count; s++) {
-            const char *name = plan->corruptions[c]->name;
-            const cJSON *list = get(get(get(r->results, "corruptions"), name), "error");
-            const int place = place_of(r, plan->severities[s]);
-            if (place < 0 || !cJSON_IsNumber(cJSON_GetArrayItem(list, place)))
+        for (int s = 0; s < plan->severity_count; s++)
+            if (isnan(error_at(r, plan->corruptions[c]->name, plan->severities[s])))
                 return invar_error_set(err, INVAR_ERROR_DATA,
                                        "the reference %s lacks %s at severity %d: measure it there too, or choose what "
                                        "it has with corruption and severity",
-                                       folder, name, plan->severities[s]);
-        }
+                                       folder, plan->corruptions[c]->name, plan->severities[s]);
     return true;
 }
 
 bool robustness_reference_open(struct robustness_reference *out, const char *name, const struct robustness_plan *plan,
                                struct invar_error *err)
 {
+    struct invar_error unreadable = {0};
     char folder[PATH_SIZE];
     const char *baseline;
 
@@ -162,22 +181,21 @@ bool robustness_reference_open(struct robustness_reference *out, const char *nam
     baseline = split_name(name, folder, sizeof folder, err);
     if (!baseline)
         return false;
-    out->root = run_results_read(folder, "robustness.json", err);
-    return out->root && find_results(out, folder, baseline, err) && same_protocol(out, plan, folder, err) &&
+    out->results = invar_robustness_results_read(folder, &unreadable);
+    if (unreadable.code)
+        return invar_error_set(err, unreadable.code, "%s", unreadable.message);
+    return find_results(out, folder, baseline, err) && same_protocol(out, plan, folder, err) &&
            has_all(out, plan, folder, err);
 }
 
 double robustness_reference_clean(const struct robustness_reference *r)
 {
-    return r->alexnet ? INVAR_ALEXNET_CLEAN_ERROR : get(get(r->results, "clean"), "error")->valuedouble;
+    return r->alexnet ? INVAR_ALEXNET_CLEAN_ERROR : r->errors->clean->error;
 }
 
 void robustness_reference_errors(const struct robustness_reference *r, const struct robustness_plan *plan,
                                  const char *corruption, double *error)
 {
-    const cJSON *list = get(get(get(r->results, "corruptions"), corruption), "error");
-
     for (int s = 0; s < plan->severity_count; s++)
-        error[s] = r->alexnet ? invar_alexnet_error(corruption)
-                              : cJSON_GetArrayItem(list, place_of(r, plan->severities[s]))->valuedouble;
+        error[s] = r->alexnet ? invar_alexnet_error(corruption) : error_at(r, corruption, plan->severities[s]);
 }

@@ -7,6 +7,7 @@
 #include "study/study.h"
 #include "study/training.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,8 +20,9 @@ struct robustness {
     struct invar_run *run;
     struct robustness_plan plan;
     struct robustness_reference reference;
-    struct study_settings settings; /* of the probe */
-    cJSON *results, *baselines;
+    struct invar_probe_options settings; /* of the probe */
+    struct invar_robustness_results *results;
+    struct json_room *room; /* of the results */
 };
 
 /* -1: there is none of that name. */
@@ -178,12 +180,12 @@ static bool prepare(struct robustness *r, struct invar_error *err)
         if (place_in(baselines, request->baselines[i]) < 0)
             return invar_error_set(err, INVAR_ERROR_USAGE, "baseline is \"%s\"; expected random or supervised",
                                    request->baselines[i]);
-    invar_options_default(invar_probe_option_table, &r->settings.linear);
+    invar_options_default(invar_probe_option_table, &r->settings);
     for (int i = 0; i < request->setting_count; i++)
-        if (!invar_options_set(invar_probe_option_table, &r->settings.linear, request->settings[i], err))
+        if (!invar_options_set(invar_probe_option_table, &r->settings, request->settings[i], err))
             return false;
     return study_robustness_plan(request, r->run, &r->plan, err) &&
-           run_results_merge(r->run->folder, "robustness.json", NULL, err) &&
+           study_robustness_results_keep(NULL, r->run->folder, err) &&
            study_check_labels(invar_dataset_info(r->run->dataset), err) &&
            robustness_reference_open(&r->reference, request->reference, &r->plan, err);
 }
@@ -201,15 +203,15 @@ static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder,
     if (ok) {
         const struct invar_matrix features = {INVAR_FLOAT32, train.features.shape[0], train.features.shape[1],
                                               train.features.data};
-        ok = invar_probe_fit(&features, train.labels.data, NULL, NULL, info->classes, &r->settings.linear, out, err);
+        ok = invar_probe_fit(&features, train.labels.data, NULL, NULL, info->classes, &r->settings, out, err);
     }
     invar_embedded_free(&train);
     if (ok && !out->fit.converged)
         invar_log(INVAR_LOG_WARNING,
                   "the probe stopped after %lld iterations with a gradient of %.1e, above %.1e; raise "
                   "iterations=%lld",
-                  (long long)out->fit.iterations, out->fit.gradient_norm, r->settings.linear.tolerance,
-                  (long long)r->settings.linear.iterations);
+                  (long long)out->fit.iterations, out->fit.gradient_norm, r->settings.tolerance,
+                  (long long)r->settings.iterations);
     return ok;
 }
 
@@ -224,23 +226,31 @@ static bool measure_cells(struct robustness *r, const struct invar_encoder *enco
                                                   plan->from, classifier, &plan->options, cells, count, err));
 }
 
-static void add_probe(const struct robustness *r, const struct invar_probe_result *probe, cJSON *object)
+static const struct invar_robustness_probe *keep_probe(const struct robustness *r,
+                                                       const struct invar_probe_result *probe)
 {
-    cJSON *item = cJSON_AddObjectToObject(object, "probe");
+    struct invar_robustness_probe *out = json_room_take(r->room, 1, sizeof *out);
 
-    cJSON_AddNumberToObject(item, "train_count", (double)probe->train_count);
-    cJSON_AddNumberToObject(item, "l2", probe->l2);
+    if (!out)
+        return NULL;
+    *out = (struct invar_robustness_probe){.train_count = probe->train_count,
+                                           .held_out_count = -1,
+                                           .seed = -1,
+                                           .l2 = probe->l2,
+                                           .held_out_top1 = (double)NAN,
+                                           .converged = probe->fit.converged};
     if (probe->held_out_count) {
-        cJSON_AddStringToObject(item, "chosen_on", "held-out part of the training split");
-        cJSON_AddNumberToObject(item, "held_out_count", (double)probe->held_out_count);
-        cJSON_AddNumberToObject(item, "held_out_top1", probe->held_out_top1);
-        cJSON_AddNumberToObject(item, "seed", (double)r->settings.linear.seed);
+        out->chosen_on = "held-out part of the training split";
+        out->held_out_count = probe->held_out_count;
+        out->held_out_top1 = probe->held_out_top1;
+        out->seed = r->settings.seed;
     }
-    cJSON_AddBoolToObject(item, "converged", probe->fit.converged);
+    return out;
 }
 
-/* Errors of one encoder, into object. */
-static bool measure(struct robustness *r, const struct invar_encoder *encoder, cJSON *object, struct invar_error *err)
+/* Errors of one encoder. */
+static bool measure(struct robustness *r, const struct invar_encoder *encoder, struct invar_robustness_errors *out,
+                    struct invar_error *err)
 {
     struct invar_robustness_cell cells[ROBUSTNESS_MAX_CELLS], clean = {0};
     const int count = make_cells(&r->plan, cells);
@@ -259,123 +269,125 @@ static bool measure(struct robustness *r, const struct invar_encoder *encoder, c
         const double seconds = invar_seconds() - fitted;
         int64_t images = clean.count;
         result.clean = 100 * (double)clean.wrong / (double)clean.count;
+        result.clean_count = clean.count;
         for (int i = 0; i < count; i++) {
             result.error[i] = 100 * (double)cells[i].wrong / (double)cells[i].count;
             images += cells[i].count;
         }
-        add_probe(r, &probe, object);
-        robustness_add(object, &r->plan, &result, &r->reference);
-        cJSON_AddNumberToObject(cJSON_GetObjectItemCaseSensitive(object, "clean"), "count", (double)clean.count);
+        out->probe = keep_probe(r, &probe);
+        robustness_describe(out, &r->plan, &result, &r->reference, r->room);
         if (r->plan.from)
-            cJSON_AddNumberToObject(object, "ready_images", (double)cells[0].count);
-        cJSON_AddNumberToObject(object, "images_per_s", (double)images / seconds);
-        cJSON_AddNumberToObject(object, "seconds", invar_seconds() - started);
+            out->ready_images = cells[0].count;
+        out->images_per_s = (double)images / seconds;
+        out->seconds = invar_seconds() - started;
     }
     invar_probe_result_free(&probe);
     return ok;
 }
 
-static bool measure_baseline(struct robustness *r, const char *name, struct invar_error *err)
+static bool measure_baseline(struct robustness *r, const char *name, struct invar_robustness_errors *out,
+                             struct invar_error *err)
 {
-    cJSON *object = cJSON_AddObjectToObject(r->baselines, name);
     struct study_training *supervised = NULL;
     struct invar_encoder *random = NULL;
     bool ok;
 
+    study_robustness_errors_clear(out);
+    out->name = name;
     if (strcmp(name, "supervised") == 0) {
         supervised = study_supervised_train(r->run, &r->settings, err);
-        ok = supervised && measure(r, supervised->encoder, object, err);
+        ok = supervised && measure(r, supervised->encoder, out, err);
         if (ok)
-            study_supervised_describe(supervised, r->run->trained_in, object);
+            out->training = study_supervised_describe(supervised, r->run->trained_in, r->room);
     } else {
         random = invar_run_random_encoder(r->run, err);
-        ok = random && measure(r, random, object, err);
+        ok = random && measure(r, random, out, err);
     }
     study_training_free(supervised);
     invar_encoder_free(random);
     return ok;
 }
 
-static void add_reference(const struct robustness *r)
+static bool measure_baselines(struct robustness *r, struct invar_error *err)
 {
-    cJSON *reference = cJSON_AddObjectToObject(r->results, "reference");
+    struct invar_robustness_errors *item = json_room_take(r->room, sizeof baselines / sizeof *baselines, sizeof *item);
 
-    cJSON_AddStringToObject(reference, "name", r->reference.name);
-    cJSON_AddNumberToObject(reference, "clean", robustness_reference_clean(&r->reference));
+    for (const char *const *name = baselines; item && *name; name++)
+        for (int i = 0; i < r->request->baseline_count; i++)
+            if (strcmp(r->request->baselines[i], *name) == 0) {
+                if (!measure_baseline(r, *name, &item[r->results->baselines.count], err))
+                    return false;
+                r->results->baselines.count++;
+                break;
+            }
+    r->results->baselines.item = item;
+    return true;
 }
 
 static bool measure_all(struct robustness *r, struct invar_error *err)
 {
-    cJSON *protocol = robustness_protocol(&r->plan);
+    struct invar_robustness_protocol *protocol = json_room_take(r->room, 1, sizeof *protocol);
+    struct invar_robustness_reference *reference = json_room_take(r->room, 1, sizeof *reference);
 
-    if (invar_dataset_info(r->run->dataset)->identity)
-        cJSON_AddStringToObject(protocol, "data_identity", invar_dataset_info(r->run->dataset)->identity);
-    cJSON_AddStringToObject(protocol, "precision", "float32");
-    cJSON_AddStringToObject(protocol, "version", INVAR_VERSION);
-    cJSON_AddNumberToObject(r->results, "format", ROBUSTNESS_FORMAT);
-    cJSON_AddItemToObject(r->results, "protocol", protocol);
-    if (r->reference.name)
-        add_reference(r);
-    if (!measure(r, r->run->encoder, r->results, err))
-        return false;
-    if (r->request->baseline_count)
-        r->baselines = cJSON_AddObjectToObject(r->results, "baselines");
-    for (const char *const *name = baselines; *name; name++)
-        for (int i = 0; i < r->request->baseline_count; i++)
-            if (strcmp(r->request->baselines[i], *name) == 0) {
-                if (!measure_baseline(r, *name, err))
-                    return false;
-                break;
-            }
-    return true;
+    if (!protocol || !reference)
+        return json_room_whole(r->room, "the results", err);
+    *protocol = robustness_protocol(&r->plan, r->room);
+    protocol->data_identity = json_room_text(r->room, invar_dataset_info(r->run->dataset)->identity);
+    protocol->precision = "float32";
+    protocol->version = INVAR_VERSION;
+    r->results->format = ROBUSTNESS_FORMAT;
+    r->results->protocol = protocol;
+    if (r->reference.name) {
+        *reference = (struct invar_robustness_reference){json_room_text(r->room, r->reference.name),
+                                                         robustness_reference_clean(&r->reference)};
+        r->results->reference = reference;
+    }
+    return measure(r, r->run->encoder, &r->results->run, err) &&
+           (!r->request->baseline_count || measure_baselines(r, err)) && json_room_whole(r->room, "the results", err);
 }
 
 /* ---- what is left behind ---- */
 
 /* Corrupted images that results are about. */
-static double amount(const cJSON *results)
+static int64_t amount(const struct invar_robustness_results *results)
 {
-    const cJSON *protocol = cJSON_GetObjectItemCaseSensitive(results, "protocol"), *item;
-    const cJSON *images = cJSON_GetObjectItemCaseSensitive(protocol, "images");
-    double lists = 0;
+    int64_t lists = 0;
 
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(results, "corruptions")) lists +=
-        cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(item, "error"));
-    return cJSON_IsNumber(images) ? lists * images->valuedouble : 0;
+    for (int64_t i = 0; results && i < results->run.corruptions.count; i++)
+        lists += results->run.corruptions.item[i].error.count;
+    return results && results->protocol && results->protocol->images > 0 ? lists * results->protocol->images : 0;
 }
 
 /* A look at a part does not take the place of the whole. */
 static bool keep_results(const struct robustness *r, struct invar_error *err)
 {
     const char *folder = r->run->folder;
-    cJSON *before = run_results_read(folder, "robustness.json", err), *kept = NULL;
-    bool ok = before != NULL;
+    struct invar_error unreadable = {0};
+    struct invar_robustness_results *before = invar_robustness_results_read(folder, &unreadable);
+    bool ok = !unreadable.code || invar_error_set(err, unreadable.code, "%s", unreadable.message);
 
-    if (ok && amount(before) > amount(r->results)) {
+    if (ok && amount(before) > amount(r->results))
         invar_log(INVAR_LOG_INFO,
                   "%s/robustness.json is about more corruptions, severities or images than this, and stays as it is",
                   folder);
-    } else if (ok) {
-        kept = cJSON_Duplicate(r->results, true);
-        ok = run_add_machine(r->run, kept, err) && run_results_write(folder, "robustness.json", kept, err);
-    }
-    cJSON_Delete(kept);
-    cJSON_Delete(before);
+    else
+        ok = ok && run_measured_on(r->run, NULL, r->room, &r->results->machine, err) &&
+             study_robustness_results_keep(r->results, folder, err);
+    invar_robustness_results_free(before);
     return ok;
 }
 
-struct invar_results *invar_robustness_run(struct invar_run *run, const struct invar_robustness_request *request,
-                                           struct invar_error *err)
+struct invar_robustness_results *
+invar_robustness_run(struct invar_run *run, const struct invar_robustness_request *request, struct invar_error *err)
 {
-    struct robustness r = {.request = request, .run = run};
-    struct invar_results *results = run_results_create(err);
+    struct robustness r = {.request = request, .run = run, .results = study_robustness_results_create(err)};
 
-    r.results = results ? results->root : NULL;
-    const bool ok = results && prepare(&r, err) && measure_all(&r, err) && keep_results(&r, err);
+    r.room = r.results ? study_robustness_results_room(r.results) : NULL;
+    const bool ok = r.results && prepare(&r, err) && measure_all(&r, err) && keep_results(&r, err);
     robustness_reference_close(&r.reference);
     invar_frost_free(r.plan.pictures);
     if (ok)
-        return results;
-    invar_results_free(results);
+        return r.results;
+    invar_robustness_results_free(r.results);
     return NULL;
 }

@@ -4,9 +4,9 @@
 
 #include "invar/robustness.h"
 #include "invar/study.h"
-#include "run/results.h"
+#include "study/robustness_results.h"
 
-enum { ROBUSTNESS_MAX_CELLS = 64 * INVAR_CORRUPTION_SEVERITIES, ROBUSTNESS_FORMAT = 1 };
+enum { ROBUSTNESS_MAX_CELLS = 64 * INVAR_CORRUPTION_SEVERITIES };
 
 /** What is measured, and how: goes into robustness.json as "protocol". */
 struct robustness_plan {
@@ -24,7 +24,8 @@ struct robustness_plan {
 
 /** Errors of one encoder, in percent. Cells are those of the plan, severities of a corruption one after the other. */
 struct robustness_result {
-    double clean; /**< NAN: not measured */
+    double clean;        /**< NAN: not measured */
+    int64_t clean_count; /**< images */
     double error[ROBUSTNESS_MAX_CELLS];
 };
 
@@ -32,8 +33,8 @@ struct robustness_result {
 struct robustness_reference {
     const char *name; /**< as given; NULL: none */
     bool alexnet;
-    cJSON *root;          /**< of its robustness.json */
-    const cJSON *results; /**< in it: "clean" and "corruptions" */
+    struct invar_robustness_results *results;     /**< its own */
+    const struct invar_robustness_errors *errors; /**< in them: the run's, or a baseline's */
 };
 /** name: a run, RUN:random or RUN:supervised for its baselines, alexnet, or NULL. Refused: a run without
  * robustness.json, one measured in another way than the plan says, or without one of its corruptions or severities. */
@@ -45,11 +46,12 @@ double robustness_reference_clean(const struct robustness_reference *reference);
 void robustness_reference_errors(const struct robustness_reference *reference, const struct robustness_plan *plan,
                                  const char *corruption, double *error);
 
-/** The protocol as JSON. */
-cJSON *robustness_protocol(const struct robustness_plan *plan);
-/** Adds "clean", "corruptions", and the means over the 15 and over all 19 where these are all there. */
-void robustness_add(cJSON *object, const struct robustness_plan *plan, const struct robustness_result *result,
-                    const struct robustness_reference *reference);
+/** The protocol of a plan. Texts of the plan are borrowed. */
+struct invar_robustness_protocol robustness_protocol(const struct robustness_plan *plan, struct json_room *room);
+/** Sets clean, corruptions, and the means over the 15 and over all 19 where these are all there. */
+void robustness_describe(struct invar_robustness_errors *out, const struct robustness_plan *plan,
+                         const struct robustness_result *result, const struct robustness_reference *reference,
+                         struct json_room *room);
 /** The plan of a request on the data of a run. False with err; free its pictures in either case. */
 bool study_robustness_plan(const struct invar_robustness_request *request, const struct invar_run *run,
                            struct robustness_plan *plan, struct invar_error *err);

@@ -1,103 +1,156 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Errors under corruption as results. */
-#include "study/robustness.h"
+/* robustness.json, written and read: the one place that knows its members. */
+#include "study/robustness_results.h"
+#include "run/results.h"
+#include "study/study.h"
 
-#include <stdio.h>
-#include <math.h>
-#include <string.h>
+static const char file[] = "robustness.json";
 
-cJSON *robustness_protocol(const struct robustness_plan *plan)
-{
-    cJSON *object = cJSON_CreateObject();
+/* ---- members, in the order in which they are written ---- */
 
-    cJSON_AddStringToObject(object, "data", plan->data);
-    if (plan->from)
-        cJSON_AddStringToObject(object, "from", plan->from);
-    cJSON_AddNumberToObject(object, "images", (double)plan->images);
-    cJSON_AddNumberToObject(object, "height", plan->height);
-    cJSON_AddNumberToObject(object, "width", plan->width);
-    cJSON_AddNumberToObject(object, "channels", plan->channels);
-    cJSON_AddItemToObject(object, "severities", cJSON_CreateIntArray(plan->severities, plan->severity_count));
-    if (plan->from)
-        return object;
-    cJSON_AddStringToObject(object, "table", invar_corruption_table_name((int)plan->options.table));
-    cJSON_AddNumberToObject(object, "seed", (double)plan->options.seed);
-    cJSON_AddStringToObject(object, "frost", plan->frost ? plan->frost : "synthetic");
-    cJSON_AddNumberToObject(object, "frost_pictures", invar_frost_count(plan->pictures));
-    return object;
-}
+#define PROBE(kind, member) JSON_ROW(struct invar_robustness_probe, kind, member)
+JSON_TABLE(probe, struct invar_robustness_probe, PROBE(COUNT, train_count), PROBE(NUMBER, l2), PROBE(TEXT, chosen_on),
+           PROBE(COUNT, held_out_count), PROBE(NUMBER, held_out_top1), PROBE(COUNT, seed), PROBE(FLAG, converged));
 
-/* NAN and infinities are left out. */
-static void add_number(cJSON *object, const char *name, double value)
-{
-    if (isfinite(value))
-        cJSON_AddNumberToObject(object, name, value);
-}
+#define CLEAN(kind, member) JSON_ROW(struct invar_clean_error, kind, member)
+JSON_TABLE(clean, struct invar_clean_error, CLEAN(NUMBER, error), CLEAN(COUNT, count));
 
-static double mean(const double *value, int count)
-{
-    double sum = 0;
+#define CORRUPTION(kind, member) JSON_ROW(struct invar_corruption_errors, kind, member)
+#define CORRUPTION_AS(name, member)                                                                                    \
+    {                                                                                                                  \
+        name, JSON_NUMBER, offsetof(struct invar_corruption_errors, member), NULL, NULL                                \
+    }
+JSON_TABLE(corruption, struct invar_corruption_errors, CORRUPTION(TEXT, family), CORRUPTION(FLAG, extra),
+           CORRUPTION(NUMBERS, error), CORRUPTION(NUMBER, mean_error), CORRUPTION_AS("CE", ce),
+           CORRUPTION_AS("rCE", rce));
 
-    for (int i = 0; i < count; i++)
-        sum += value[i];
-    return sum / count;
-}
+#define ERRORS(kind, member) JSON_ROW(struct invar_robustness_errors, kind, member)
+#define ERRORS_AS(name, member)                                                                                        \
+    {                                                                                                                  \
+        name, JSON_NUMBER, offsetof(struct invar_robustness_errors, member), NULL, NULL                                \
+    }
+#define ERRORS_OF(kind, member, table) JSON_ROW_OF(struct invar_robustness_errors, kind, member, table)
+JSON_TABLE(errors, struct invar_robustness_errors, ERRORS_OF(OBJECT, probe, probe), ERRORS_OF(OBJECT, clean, clean),
+           ERRORS_OF(NAMED, corruptions, corruption), ERRORS(NUMBER, mean_error), ERRORS_AS("mCE", mce),
+           ERRORS_AS("mrCE", mrce), ERRORS(NUMBER, mean_error_19), ERRORS_AS("mCE_19", mce_19),
+           ERRORS_AS("mrCE_19", mrce_19), ERRORS(COUNT, ready_images), ERRORS(NUMBER, images_per_s),
+           ERRORS(NUMBER, seconds), ERRORS_OF(OBJECT, training, study_training_table));
 
-/* Sums over corruptions of one kind of number. */
-struct sums {
-    double error, ce, rce;
-    int count;
+#define PROTOCOL(kind, member) JSON_ROW(struct invar_robustness_protocol, kind, member)
+JSON_TABLE(protocol, struct invar_robustness_protocol, PROTOCOL(TEXT, data), PROTOCOL(TEXT, from),
+           PROTOCOL(COUNT, images), PROTOCOL(COUNT, height), PROTOCOL(COUNT, width), PROTOCOL(COUNT, channels),
+           PROTOCOL(NUMBERS, severities), PROTOCOL(TEXT, table), PROTOCOL(COUNT, seed), PROTOCOL(TEXT, frost),
+           PROTOCOL(COUNT, frost_pictures), PROTOCOL(TEXT, data_identity), PROTOCOL(TEXT, precision),
+           PROTOCOL(TEXT, version));
+
+#define REFERENCE(kind, member) JSON_ROW(struct invar_robustness_reference, kind, member)
+JSON_TABLE(reference, struct invar_robustness_reference, REFERENCE(TEXT, name), REFERENCE(NUMBER, clean));
+
+#define RESULTS(kind, member) JSON_ROW(struct invar_robustness_results, kind, member)
+#define RESULTS_OF(kind, member, table) JSON_ROW_OF(struct invar_robustness_results, kind, member, table)
+JSON_TABLE(members, struct invar_robustness_results, RESULTS(COUNT, format), RESULTS_OF(OBJECT, protocol, protocol),
+           RESULTS_OF(OBJECT, reference, reference), RESULTS_OF(INLINE, run, errors),
+           RESULTS_OF(NAMED, baselines, errors), RESULTS_OF(OBJECT, machine, run_machine_table));
+
+/* ---- results ---- */
+
+struct results {
+    struct invar_robustness_results open; /* first */
+    struct json_room room;
 };
 
-static void add_means(cJSON *object, const char *suffix, const struct sums *sums)
+struct json_room *study_robustness_results_room(struct invar_robustness_results *results)
 {
-    char name[32];
-
-    snprintf(name, sizeof name, "mean_error%s", suffix);
-    add_number(object, name, sums->error / sums->count);
-    snprintf(name, sizeof name, "mCE%s", suffix);
-    add_number(object, name, sums->ce / sums->count);
-    snprintf(name, sizeof name, "mrCE%s", suffix);
-    add_number(object, name, sums->rce / sums->count);
+    return &((struct results *)results)->room;
 }
 
-void robustness_add(cJSON *object, const struct robustness_plan *plan, const struct robustness_result *result,
-                    const struct robustness_reference *reference)
+struct invar_robustness_results *study_robustness_results_create(struct invar_error *err)
 {
-    cJSON *clean = cJSON_AddObjectToObject(object, "clean");
-    cJSON *corruptions = cJSON_AddObjectToObject(object, "corruptions");
-    struct sums benchmark = {0}, all = {0};
-    int known = 0;
+    struct results *results = invar_alloc(1, sizeof *results, err);
 
-    add_number(clean, "error", result->clean);
-    for (int c = 0; c < plan->corruption_count; c++) {
-        const struct invar_corruption_spec *spec = plan->corruptions[c];
-        const double *error = result->error + c * plan->severity_count;
-        double theirs[INVAR_CORRUPTION_SEVERITIES], ce = NAN, rce = NAN;
-        cJSON *item = cJSON_AddObjectToObject(corruptions, spec->name);
-        cJSON_AddStringToObject(item, "family", spec->family);
-        cJSON_AddBoolToObject(item, "extra", spec->extra);
-        cJSON_AddItemToObject(item, "error", cJSON_CreateDoubleArray(error, plan->severity_count));
-        cJSON_AddNumberToObject(item, "mean_error", mean(error, plan->severity_count));
-        if (reference->name) {
-            robustness_reference_errors(reference, plan, spec->name, theirs);
-            ce = invar_corruption_error(error, theirs, plan->severity_count);
-            rce = invar_relative_corruption_error(error, result->clean, theirs, robustness_reference_clean(reference),
-                                                  plan->severity_count);
-            add_number(item, "CE", ce);
-            add_number(item, "rCE", rce);
-        }
-        for (struct sums *sums = &all; sums; sums = sums == &all && !spec->extra ? &benchmark : NULL) {
-            sums->error += mean(error, plan->severity_count);
-            sums->ce += ce;
-            sums->rce += rce;
-            sums->count++;
-        }
-    }
-    for (int i = 0; i < invar_corruption_count(); i++)
-        known += !invar_corruption_at(i)->extra;
-    if (benchmark.count == known)
-        add_means(object, "", &benchmark);
-    if (all.count == invar_corruption_count())
-        add_means(object, "_19", &all);
+    if (!results)
+        return NULL;
+    json_table_clear(&members, &results->open);
+    return &results->open;
+}
+
+void study_robustness_errors_clear(struct invar_robustness_errors *out)
+{
+    json_table_clear(&errors, out);
+}
+
+void invar_robustness_results_free(struct invar_robustness_results *results)
+{
+    if (!results)
+        return;
+    json_room_free(study_robustness_results_room(results));
+    invar_free(results);
+}
+
+double study_robustness_results_number(const struct invar_robustness_results *results, const char *path)
+{
+    return json_table_number(&members, results, path, "error");
+}
+
+/* ---- JSON ---- */
+
+void study_robustness_results_put(const struct invar_robustness_results *results, bool machine, struct json_writer *w)
+{
+    struct invar_robustness_results shown = *results;
+
+    if (!machine)
+        shown.machine = NULL;
+    json_table_write(&members, &shown, w);
+}
+
+static bool write(const struct invar_robustness_results *results, bool machine, struct json_writer *w,
+                  struct invar_error *err)
+{
+    json_open_object(w, NULL);
+    study_robustness_results_put(results, machine, w);
+    json_close(w);
+    return json_written(w, file, err);
+}
+
+bool invar_robustness_results_write(const struct invar_robustness_results *results, struct invar_text *out,
+                                    struct invar_error *err)
+{
+    struct json_writer w = {.formatted = true};
+    const bool ok = write(results, false, &w, err) && invar_text_printf(out, err, "%s\n", w.text.data);
+
+    json_writer_free(&w);
+    return ok;
+}
+
+bool study_robustness_results_keep(const struct invar_robustness_results *results, const char *folder,
+                                   struct invar_error *err)
+{
+    struct json_writer w = {.formatted = true};
+    const bool ok = results ? write(results, true, &w, err) && run_results_write(folder, file, w.text.data, err)
+                            : run_results_merge(folder, file, NULL, err);
+
+    json_writer_free(&w);
+    return ok;
+}
+
+struct invar_robustness_results *study_robustness_results_of(const cJSON *root, struct invar_error *err)
+{
+    struct invar_robustness_results *results = study_robustness_results_create(err);
+
+    if (!results)
+        return NULL;
+    json_table_read(&members, results, root, study_robustness_results_room(results));
+    if (json_room_whole(study_robustness_results_room(results), file, err))
+        return results;
+    invar_robustness_results_free(results);
+    return NULL;
+}
+
+struct invar_robustness_results *invar_robustness_results_read(const char *folder, struct invar_error *err)
+{
+    cJSON *root = run_results_read(folder, file, RUN_RESULTS_ADDED, err);
+    struct invar_robustness_results *results = root && root->child ? study_robustness_results_of(root, err) : NULL;
+
+    cJSON_Delete(root);
+    return results;
 }

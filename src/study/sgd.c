@@ -3,70 +3,84 @@
 #include "study/study.h"
 #include "run/recipe.h"
 
-static void add_state(cJSON *object, const char *name, const struct invar_sgd_probe_state *state)
-{
-    cJSON *item = cJSON_AddObjectToObject(object, name);
+#include <math.h>
 
-    cJSON_AddNumberToObject(item, "epoch", (double)state->epoch);
-    cJSON_AddNumberToObject(item, "top1", state->test.top1);
-    cJSON_AddItemToObject(item, "interval", cJSON_CreateDoubleArray((double[]){state->test.low, state->test.high}, 2));
-    cJSON_AddNumberToObject(item, "top5", state->test.top5);
-    if (state->held_out_top1 >= 0)
-        cJSON_AddNumberToObject(item, "held_out_top1", state->held_out_top1);
-    cJSON_AddNumberToObject(item, "lr", state->lr);
-    cJSON_AddNumberToObject(item, "l2", state->l2);
+static const struct invar_probed_state *keep_state(const struct study_subject *subject,
+                                                   const struct invar_sgd_probe_state *state)
+{
+    struct invar_probed_state *out = json_room_take(subject->room, 1, sizeof *out);
+
+    if (out)
+        *out =
+            (struct invar_probed_state){.epoch = state->epoch,
+                                        .step = -1,
+                                        .top1 = state->test.top1,
+                                        .interval = {state->test.low, state->test.high},
+                                        .top5 = state->test.top5,
+                                        .held_out_top1 = state->held_out_top1 >= 0 ? state->held_out_top1 : (double)NAN,
+                                        .lr = state->lr,
+                                        .l2 = state->l2};
+    return out;
 }
 
-static cJSON *describe(const struct invar_sgd_probe_result *result, const struct invar_dataset_info *info,
-                       const struct study_settings *settings, struct invar_error *err)
+static bool describe(const struct study_subject *subject, const struct invar_sgd_probe_result *result,
+                     struct invar_probed *out, struct invar_error *err)
 {
-    const struct invar_accuracy *reported =
-        settings->sgd.report == INVAR_PROBE_BEST ? &result->best.test : &result->last.test;
-    struct study_settings used = *settings;
-    cJSON *object = cJSON_CreateObject();
+    struct invar_sgd_probe_options used = *(const struct invar_sgd_probe_options *)subject->options;
+    const struct invar_accuracy *reported = used.report == INVAR_PROBE_BEST ? &result->best.test : &result->last.test;
 
-    used.sgd.batch = result->batch;
-    if (used.sgd.views.augment == INVAR_PROBE_AUTO)
-        used.sgd.views.augment = result->plain ? INVAR_PROBE_NONE : INVAR_PROBE_CROP_FLIP;
-    study_add_accuracy(object, reported);
-    if (!study_add_groups(object, reported, reported->index, settings, err)) {
-        cJSON_Delete(object);
-        return NULL;
-    }
-    add_state(object, "best", &result->best);
-    add_state(object, "last", &result->last);
-    cJSON_AddNumberToObject(object, "candidates", (double)result->candidates);
-    cJSON_AddNumberToObject(object, "steps", (double)result->steps);
+    used.batch = result->batch;
+    if (used.views.augment == INVAR_PROBE_AUTO)
+        used.views.augment = result->plain ? INVAR_PROBE_NONE : INVAR_PROBE_CROP_FLIP;
+    study_put_accuracy(subject, reported, out);
+    out->best = keep_state(subject, &result->best);
+    out->last = keep_state(subject, &result->last);
+    out->candidates = result->candidates;
+    out->steps = result->steps;
     if (result->held_out_count)
-        cJSON_AddNumberToObject(object, "held_out_count", (double)result->held_out_count);
-    cJSON_AddNumberToObject(object, "seconds", result->seconds);
-    run_add_data(info, object);
-    cJSON_AddNumberToObject(object, "train_count", (double)result->train_count);
-    cJSON_AddNumberToObject(object, "test_count", (double)result->test_count);
-    cJSON_AddNumberToObject(object, "dimensions", (double)result->dimensions);
-    if (info->class_names)
-        cJSON_AddItemToObject(object, "classes", cJSON_CreateStringArray(info->class_names, info->classes));
-    study_add_protocol(object, &used);
-    return object;
+        out->held_out_count = result->held_out_count;
+    out->seconds = result->seconds;
+    study_put_data(subject, result->train_count, result->test_count, result->dimensions, out);
+    study_put_classes(subject, out);
+    study_put_protocol(subject, &used, out);
+    return study_put_groups(subject, reported, reported->index, out, err);
 }
 
-cJSON *study_measure_sgd(const struct invar_run *run, const struct invar_encoder *encoder,
-                         const struct study_settings *settings, struct invar_error *err)
+static bool measure(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,
+                    struct invar_error *err)
 {
+    const struct invar_run *run = subject->run;
     struct run_recipe recipe;
     struct invar_sgd_probe_result result;
     struct invar_sgd_probe_work work = {
-        .device = run->device, .encoder = encoder, .dataset = run->dataset, .watch = run->watch};
-    cJSON *object;
-    bool ok;
+        .device = run->device, .encoder = subject->encoder, .dataset = run->dataset, .watch = run->watch};
 
+    (void)labels;
     if (!run_recipe_read(run->folder, &recipe, err))
-        return NULL;
+        return false;
     work.run = recipe.found ? &recipe.views : NULL;
-    ok = invar_sgd_probe(&work, &settings->sgd, &result, err);
-    if (!ok)
-        return NULL;
-    object = describe(&result, invar_dataset_info(run->dataset), settings, err);
+    if (!invar_sgd_probe(&work, subject->options, &result, err))
+        return false;
+    const bool ok = describe(subject, &result, out, err);
     invar_sgd_probe_result_free(&result);
-    return object;
+    return ok;
 }
+
+static const char *chosen_on(const void *options, bool *on_test)
+{
+    *on_test = ((const struct invar_sgd_probe_options *)options)->choose == INVAR_PROBE_TEST;
+    return *on_test ? "the test split: best epoch, and rate and penalty where there are several; chosen there, they "
+                      "are better than they are"
+                    : "held-out training samples: rate, penalty and best epoch";
+}
+
+static const char *const baselines[] = {"random", "supervised", NULL};
+const struct study_method_spec study_method_sgd = {
+    .name = "sgd",
+    .help = "a linear classifier by SGD on views drawn anew every epoch, as in papers",
+    .options = invar_sgd_probe_option_table,
+    .size = sizeof(struct invar_sgd_probe_options),
+    .baselines = baselines,
+    .labels = STUDY_CLASSES,
+    .chosen_on = chosen_on,
+    .measure = measure};

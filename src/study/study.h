@@ -6,6 +6,8 @@
 #include "invar/expert/sgd_probe.h"
 #include "invar/study.h"
 #include "run/results.h"
+#include "study/methods.h"
+#include "study/probe_results.h"
 
 enum { STUDY_MAX_LABELS = 16 };
 
@@ -16,36 +18,8 @@ struct study_labels {
     double fraction;
 };
 
-enum study_method {
-    STUDY_LINEAR,
-    STUDY_RIDGE, /**< what linear becomes where the label is a number */
-    STUDY_NEIGHBOURS,
-    STUDY_SGD,
-    STUDY_FINETUNE,
-    STUDY_ONLINE,
-    STUDY_METHODS
-};
-
-/** Fine-tuning: the encoder and a linear head trained on labels. */
-struct study_finetune_options {
-    double epochs;
-    int64_t minimum_steps; /**< of few labels, whose epochs are short */
-    int64_t batch;
-    int optimiser; /**< adamw | sgd (momentum 0.9) */
-    double lr;     /**< peak rate of the head, before scaling */
-    int lr_scaling;
-    double layer_decay, weight_decay, warmup;
-    struct invar_probe_views views;
-    double held_out; /**< fraction of the labelled samples of every class */
-    int64_t looks, patience;
-    int choose, report; /**< enum invar_probe_choose, invar_probe_report */
-    int head;           /**< probe | fresh: what it starts as */
-    int64_t seed;
-};
-extern const struct invar_option study_finetune_option_table[];
-extern const struct invar_option study_online_option_table[];
-
 struct study_preset;
+struct study_subject;
 
 /** What groups names. */
 struct study_groups {
@@ -54,41 +28,67 @@ struct study_groups {
     struct invar_field field;
 };
 
+/** What labels are: a method is of one kind or of both. */
+enum study_labels_kind { STUDY_CLASSES = 1, STUDY_NUMBERS = 2 };
+
+/** One method: one file, and one line in src/study/methods.h. */
+struct study_method_spec {
+    const char *name, *help;
+    const char *key; /**< what its results are called; NULL: as the method */
+    const struct invar_option *options;
+    size_t size;                                /**< of the struct of its options; 0: it has none */
+    const char *const *baselines;               /**< NULL-ended */
+    int labels;                                 /**< enum study_labels_kind */
+    const struct study_method_spec *of_numbers; /**< takes its place where the label is a number; NULL: none does */
+    bool few_labels;                            /**< can use some of the labels alone */
+    bool of_features;                           /**< measures representations, not the encoder */
+    bool own_labels;                            /**< knows those of the run alone */
+    /** On which samples something is chosen, and what; NULL: nothing is. *on_test: on those that are measured on. */
+    const char *(*chosen_on)(const void *options, bool *on_test);
+    /** Sets what it has found; what is kept beyond the call lies in the subject's room. labels: of which training
+     * samples. */
+    bool (*measure)(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,
+                    struct invar_error *err);
+};
+/** NULL-ended. */
+extern const struct study_method_spec *const study_methods[];
+/** NULL with err, which lists them. */
+const struct study_method_spec *study_method_find(const char *name, struct invar_error *err);
+bool study_is_few(const struct study_labels *labels);
+
 struct study_settings {
     const char *label, *hold_out;      /**< a field, a condition on one; NULL: as the data are */
     const struct study_groups *groups; /**< NULL: none */
-    enum study_method method;
+    const struct study_method_spec *method;
     const struct study_preset *preset; /**< NULL: none */
     const char *const *given;          /**< [given_count] KEY=VALUE as given, on top of a preset */
     int given_count;
-    struct invar_probe_options linear; /**< of other methods: for the supervised baseline */
-    struct invar_ridge_options ridge;
-    struct invar_neighbours_options knn;
-    struct invar_sgd_probe_options sgd;
-    struct study_finetune_options finetune;
+    void *const *options; /**< [methods] of each, in the order of study_methods */
     int label_count;
     struct study_labels labels[STUDY_MAX_LABELS];
     int64_t draws;                         /**< of few labels */
     bool held_out_given;                   /**< else few labels have a default of their own */
-    const char *for_classes, *for_numbers; /**< a KEY=VALUE of linear that is of one kind of label alone; NULL: none */
+    const char *for_classes, *for_numbers; /**< a KEY=VALUE that is of one kind of label alone; NULL: none */
 };
+/** Those of one method. */
+const void *study_options_of(const struct study_settings *settings, const struct study_method_spec *method);
 
-/** One method: where its options are, and what it can be asked for. */
-struct study_method_spec {
-    const char *name, *help;
-    const struct invar_option *options;
-    size_t offset;                /**< of its options in the settings */
-    const char *const *baselines; /**< NULL-ended */
-    bool few_labels;
+/** What is measured: an encoder and the data, and of methods on features what it makes of them. */
+struct study_subject {
+    struct invar_run *run;
+    const struct study_settings *settings;
+    const void *options;  /**< of the method */
+    const char *baseline; /**< NULL: the run */
+    const struct invar_encoder *encoder;
+    struct invar_embedded train, test;    /**< of methods on features; rows without a label are gone */
+    double *train_targets, *test_targets; /**< of labels that are numbers */
+    struct json_room *room;
 };
-/** By enum study_method. */
-extern const struct study_method_spec study_methods[STUDY_METHODS];
-const struct study_method_spec *study_method_find(const char *name);
 
 /** The protocol of a paper or of other code, as settings of a method. */
 struct study_preset {
     const char *name, *help;
-    enum study_method method;
+    const struct study_method_spec *method;
     const char *const *settings; /**< KEY=VALUE, NULL-ended */
     const char *differs;         /**< a sentence on what is not as there; NULL: nothing known */
     const char *source;          /**< where it is from */
@@ -100,91 +100,80 @@ const struct study_preset *study_preset_find(const char *name, struct invar_erro
 
 /** Refuses data without any label in one of the splits; says how many have one where some lack it. */
 bool study_tell_unlabelled(const struct invar_run *run, struct invar_error *err);
-/** Adds how many samples of each split were left out for want of a label, where there are such. */
-void study_add_unlabelled(const struct invar_run *run, cJSON *result);
+/** How many training and test samples were left out for want of a label; where none was, NAN. */
+void study_count_unlabelled(const struct invar_run *run, double out[2]);
 /** Refuses data without labels of two classes, where they are no numbers, or without one of the splits. */
 bool study_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
-/** Fractions as scikit-learn has them; auroc NAN: there is none. */
-struct study_measures {
-    double balanced_accuracy, macro_f1, auroc, ece;
-};
-struct study_measures study_measures_of(const struct invar_accuracy *accuracy);
-/** Adds a share of 1 / draws of one draw's to their mean, which is 0 at first. */
-void study_measures_average(struct study_measures *mean, const struct invar_accuracy *draw, int64_t draws);
-/** Adds them by their names, or auroc_absent, a sentence. */
-void study_add_measures(cJSON *object, const struct study_measures *measures);
-/** Adds top1, interval, top5, the measures, per_class and confusion. */
-void study_add_accuracy(cJSON *object, const struct invar_accuracy *accuracy);
-/** Refuses a column that there is not, or that no test sample has a value of. Close what was zeroed or opened. */
-bool study_groups_open(struct study_groups *groups, const struct invar_run *run, const char *column,
-                       struct invar_error *err);
-void study_groups_close(struct study_groups *groups);
-/** Adds "groups", accuracy by group, where settings->groups is set. index: numbers of the samples measured on. */
-bool study_add_groups(cJSON *object, const struct invar_accuracy *accuracy, const int64_t *index,
-                      const struct study_settings *settings, struct invar_error *err);
-/** Adds top1, the mean of draws, and interval, its 95 % interval (none of one draw). */
-void study_add_interval(cJSON *object, const double *top1, int64_t draws);
-/** Adds "protocol": method, preset, every option as it was used, and on what choices were made. */
-void study_add_protocol(cJSON *object, const struct study_settings *settings);
-/** One probe of given features as the JSON object of probe.json; NULL with err. */
-cJSON *study_measure(const struct invar_embedded *train, const struct invar_embedded *test,
-                     const struct invar_dataset_info *info, const struct study_settings *settings,
-                     struct invar_error *err);
-/** Adds data, counts, dimensions and classes. */
-void study_add_data(cJSON *object, const struct invar_embedded *train, const struct invar_embedded *test,
-                    const struct invar_dataset_info *info);
-
-/** Features with labels that are numbers. */
-struct study_numbers {
-    const struct invar_embedded *train, *test;
-    double *train_targets, *test_targets;
-};
 /** Of a label that is a number refuses what needs classes, and makes the method linear ridge; of classes refuses ridge
  * and its options. */
 bool study_check_number(const struct invar_dataset_info *info, struct study_settings *settings,
                         const struct invar_probe_request *request, struct invar_error *err);
 /** Keeps the rows that have a target; out [rows], which the caller frees. targets: of all samples of the split. */
 bool study_keep_targets(struct invar_embedded *embedded, const double *targets, double **out, struct invar_error *err);
-/** Ridge regression or neighbours' means as the JSON object of probe.json; NULL with err. */
-cJSON *study_measure_number(const struct study_numbers *numbers, const struct invar_dataset_info *info,
-                            const struct study_settings *settings, struct invar_error *err);
-/** The same with few of the training rows, several draws of them: means, and the interval of R2. */
-cJSON *study_measure_number_few(const struct study_numbers *numbers, const struct invar_dataset_info *info,
-                                const struct study_settings *settings, const struct study_labels *labels,
-                                struct invar_error *err);
-/** Adds spearman, or why there is none (NAN). */
-void study_add_spearman(cJSON *object, double spearman);
-/** The linear probe by SGD of an encoder. */
-cJSON *study_measure_sgd(const struct invar_run *run, const struct invar_encoder *encoder,
-                         const struct study_settings *settings, struct invar_error *err);
-/** Fine-tuning from the run's encoder, or from its initial weights (random), with all or with few labels. */
-cJSON *study_measure_finetune(struct invar_run *run, bool random, const struct study_settings *settings,
-                              const struct study_labels *labels, struct invar_error *err);
-/** RUN/classifier.safetensors on the test split, with RUN/encoder.safetensors. */
-cJSON *study_measure_online(const struct invar_run *run, const struct study_settings *settings,
-                            struct invar_error *err);
+struct invar_matrix study_features(const struct invar_embedded *embedded);
+/** "20", "1%" or "all"; text stays borrowed. */
+bool study_labels_read(struct study_labels *out, const char *text, struct invar_error *err);
+/** What the label is called. */
+const char *study_label_name(const struct invar_dataset_info *info, const struct study_settings *settings);
+/** Refuses a column that there is not, or that no test sample has a value of. Close what was zeroed or opened. */
+bool study_groups_open(struct study_groups *groups, const struct invar_run *run, const char *column,
+                       struct invar_error *err);
+void study_groups_close(struct study_groups *groups);
+
+/* ---- what methods put into results ---- */
+
+/** top1, interval, top5, the measures, per_class and confusion. */
+void study_put_accuracy(const struct study_subject *subject, const struct invar_accuracy *accuracy,
+                        struct invar_probed *out);
+/** What draw 0 .. draws-1 adds to a mean, and to those of the measures. */
+void study_add_share(double *mean, double value, int64_t draw, int64_t draws);
+void study_put_share(const struct invar_accuracy *accuracy, int64_t draw, int64_t draws, struct invar_probed *out);
+/** auroc, or why there is none; the same of spearman. */
+void study_put_auroc(double auroc, struct invar_probed *out);
+void study_put_spearman(double spearman, struct invar_probed *out);
+/** r2 and the others. */
+void study_put_regression(const struct invar_regression *measured, struct invar_probed *out);
+/** The mean of draws and its 95 % interval within least and most (none of one draw). */
+double study_mean_of(const double *value, int64_t draws, double least, double most, double interval[2]);
+struct invar_numbers study_keep_numbers(const struct study_subject *subject, const double *value, int64_t count);
+/** Accuracy by group, where there are any. index: numbers of the samples measured on. */
+bool study_put_groups(const struct study_subject *subject, const struct invar_accuracy *accuracy, const int64_t *index,
+                      struct invar_probed *out, struct invar_error *err);
+/** The source, and how many samples with a label, of how many dimensions. */
+void study_put_data(const struct study_subject *subject, int64_t train_count, int64_t test_count, int64_t dimensions,
+                    struct invar_probed *out);
+/** Of methods on features: the same, and names of classes. */
+void study_put_features(const struct study_subject *subject, struct invar_probed *out);
+void study_put_classes(const struct study_subject *subject, struct invar_probed *out);
+/** Method, preset, every option as it was used, and on what choices were made. */
+void study_put_protocol(const struct study_subject *subject, const void *used, struct invar_probed *out);
+
+/* ---- methods that few labels have a way of their own for ---- */
+
+bool study_linear_few(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,
+                      struct invar_error *err);
+bool study_ridge_few(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,
+                     struct invar_error *err);
+
 /** Accuracy of a head's own outputs behind an encoder; order: [count] samples of the split, NULL: all. */
 bool study_accuracy_of(const struct invar_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
                        enum invar_split split, const int64_t *order, int64_t count, struct invar_accuracy *out,
                        struct invar_error *err);
-/** "20", "1%" or "all"; text stays borrowed. */
-bool study_labels_read(struct study_labels *out, const char *text, struct invar_error *err);
-/** The linear probe with few labels, several draws of them: mean accuracy and its interval. */
-cJSON *study_measure_few(const struct invar_embedded *train, const struct invar_embedded *test,
-                         const struct invar_dataset_info *info, const struct study_settings *settings,
-                         const struct study_labels *labels, struct invar_error *err);
-/** What the label is called. */
-const char *study_label_name(const struct invar_dataset_info *info, const struct study_settings *settings);
-/** An encoder that was trained on labels. */
+
+/* ---- the supervised baseline ---- */
+
 struct study_training;
 /**
  * Trains the run's encoder anew, with a linear head on the labels of all training samples but a held-out part
- * (settings->linear.held_out and seed), for the steps of the run; keeps the state with the best held-out accuracy.
+ * (held_out and seed of the options), for the steps of the run; keeps the state with the best held-out accuracy.
  * NULL with err (INVAR_ERROR_INTERRUPTED where the watch of the run ends it). Free with study_training_free.
  */
-struct study_training *study_supervised_train(struct invar_run *run, const struct study_settings *settings,
+struct study_training *study_supervised_train(struct invar_run *run, const struct invar_probe_options *options,
                                               struct invar_error *err);
-/** Adds how it was trained to a result, as "training". */
-void study_supervised_describe(const struct study_training *supervised, enum invar_precision precision, cJSON *result);
+/** Members of struct invar_probed_training. */
+extern const struct json_table study_training_table;
+/** How it was trained. */
+const struct invar_probed_training *study_supervised_describe(const struct study_training *supervised,
+                                                              enum invar_precision precision, struct json_room *room);
 
 #endif

@@ -5,27 +5,35 @@
 
 enum { LOOKS = 20 /* at the held-out part */ };
 
-struct study_training *study_supervised_train(struct invar_run *run, const struct study_settings *settings,
+#define TRAINING(kind, member) JSON_ROW(struct invar_probed_training, kind, member)
+static const struct json_row members[] = {TRAINING(COUNT, steps),          TRAINING(TEXT, precision),
+                                          TRAINING(COUNT, best_step),      TRAINING(COUNT, held_out_count),
+                                          TRAINING(NUMBER, held_out_top1), TRAINING(NUMBER, head_top1),
+                                          TRAINING(NUMBER, seconds),       {0}};
+const struct json_table study_training_table = {sizeof(struct invar_probed_training), members};
+
+struct study_training *study_supervised_train(struct invar_run *run, const struct invar_probe_options *options,
                                               struct invar_error *err)
 {
-    const struct study_training_plan plan = {.what = "supervised baseline",
-                                             .held_out = settings->linear.held_out,
-                                             .seed = settings->linear.seed,
-                                             .looks = LOOKS};
+    const struct study_training_plan plan = {
+        .what = "supervised baseline", .held_out = options->held_out, .seed = options->seed, .looks = LOOKS};
     struct invar_recipe *recipe = study_training_recipe(run, NULL, 0, err);
 
     return recipe ? study_training_run(run, recipe, &plan, err) : NULL;
 }
 
-void study_supervised_describe(const struct study_training *s, enum invar_precision precision, cJSON *result)
+const struct invar_probed_training *study_supervised_describe(const struct study_training *s,
+                                                              enum invar_precision precision, struct json_room *room)
 {
-    cJSON *training = cJSON_AddObjectToObject(result, "training");
+    struct invar_probed_training *out = json_room_take(room, 1, sizeof *out);
 
-    cJSON_AddNumberToObject(training, "steps", (double)invar_trainer_steps_total(s->trainer));
-    cJSON_AddStringToObject(training, "precision", invar_precision_name(precision));
-    cJSON_AddNumberToObject(training, "best_step", (double)s->best.step);
-    cJSON_AddNumberToObject(training, "held_out_count", (double)s->held_out);
-    cJSON_AddNumberToObject(training, "held_out_top1", s->best.held_out_top1);
-    cJSON_AddNumberToObject(training, "head_top1", s->best.test.top1);
-    cJSON_AddNumberToObject(training, "seconds", s->seconds);
+    if (out)
+        *out = (struct invar_probed_training){.steps = invar_trainer_steps_total(s->trainer),
+                                              .precision = invar_precision_name(precision),
+                                              .best_step = s->best.step,
+                                              .held_out_count = s->held_out,
+                                              .held_out_top1 = s->best.held_out_top1,
+                                              .head_top1 = s->best.test.top1,
+                                              .seconds = s->seconds};
+    return out;
 }

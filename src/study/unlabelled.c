@@ -3,6 +3,8 @@
 #include "study/study.h"
 #include "invar/log.h"
 
+#include <math.h>
+
 /* Labelled samples, and all, of what is fitted on and of what is measured on. */
 struct label_counts {
     int64_t labelled[2], samples[2];
@@ -42,12 +44,12 @@ bool study_tell_unlabelled(const struct invar_run *run, struct invar_error *err)
     return true;
 }
 
-void study_add_unlabelled(const struct invar_run *run, cJSON *result)
+void study_count_unlabelled(const struct invar_run *run, double out[2])
 {
     const struct label_counts n = count_labels(run);
-    const double train = (double)(n.samples[INVAR_TRAIN] - n.labelled[INVAR_TRAIN]);
-    const double test = (double)(n.samples[INVAR_TEST] - n.labelled[INVAR_TEST]);
+    const int64_t train = n.samples[INVAR_TRAIN] - n.labelled[INVAR_TRAIN];
+    const int64_t test = n.samples[INVAR_TEST] - n.labelled[INVAR_TEST];
 
-    if (train > 0 || test > 0)
-        cJSON_AddItemToObject(result, "unlabelled", cJSON_CreateDoubleArray((double[]){train, test}, 2));
+    out[0] = train > 0 || test > 0 ? (double)train : (double)NAN;
+    out[1] = (double)test;
 }

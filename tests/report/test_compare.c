@@ -304,7 +304,11 @@ static void test_formats(void **state)
     assert_non_null(strstr(csv.data, "linear,linear low,linear high,linear n"));
     assert_ok(comparison_markdown(&c, &markdown, &err), &err);
     assert_non_null(strstr(markdown.data, "| odd\\|,\"3 | 1 | 83.25 |"));
-    cJSON *root = comparison_json(&c);
+    struct json_writer w = {0};
+    comparison_json(&c, &w);
+    assert_ok(json_written(&w, "a comparison", &err), &err);
+    cJSON *root = cJSON_Parse(w.text.data);
+    json_writer_free(&w);
     const cJSON *groups = cJSON_GetObjectItem(root, "groups");
     assert_int_equal(cJSON_GetArraySize(groups), 4);
     const cJSON *means = cJSON_GetObjectItem(cJSON_GetArrayItem(groups, 1), "means");

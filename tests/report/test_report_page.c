@@ -6,6 +6,8 @@
 #include "invar/memory.h"
 #include "invar/expert/random.h"
 #include "report/json.h"
+
+#include <cjson/cJSON.h>
 #include "report/page.h"
 #include "report/pca.h"
 #include "run/picture.h"
@@ -135,13 +137,17 @@ static void json_cannot_end_its_script(void **state)
 {
     (void)state;
     struct invar_error err = {0};
-    cJSON *object = cJSON_CreateObject();
+    struct json_writer w = {0};
     const double values[] = {1, NAN, 0.125, INFINITY, -2e-7};
     const char *nasty = "</script><!--&\"\\\n";
 
-    cJSON_AddStringToObject(object, "name", nasty);
-    cJSON_AddItemToObject(object, "values", json_reals(values, 5, 1));
-    char *text = json_for_script(object, &err);
+    json_open_object(&w, NULL);
+    json_text(&w, "name", nasty);
+    json_reals(&w, "values", values, 5, 1);
+    json_close(&w);
+    char *json = json_take(&w, &err);
+    assert_ok(json != NULL, &err);
+    char *text = json_for_script(json, &err);
     assert_ok(text != NULL, &err);
     assert_null(strpbrk(text, "<>&"));
     cJSON *back = cJSON_Parse(text);
@@ -152,21 +158,24 @@ static void json_cannot_end_its_script(void **state)
     assert_near(cJSON_GetArrayItem(array, 2)->valuedouble, 0.125, 0);
     assert_near(cJSON_GetArrayItem(array, 4)->valuedouble * 1e7, -2, 1e-12);
     cJSON_Delete(back);
-    cJSON_Delete(object);
+    invar_free(json);
     invar_free(text);
 }
 
 static void json_arrays_may_be_empty(void **state)
 {
     (void)state;
-    cJSON *object = cJSON_CreateObject();
+    struct json_writer w = {0};
+    struct invar_error err = {0};
 
-    cJSON_AddItemToObject(object, "a", json_integers(NULL, 0));
-    cJSON_AddItemToObject(object, "b", json_floats(NULL, 0, 1));
-    char *text = cJSON_PrintUnformatted(object);
+    json_open_object(&w, NULL);
+    json_integers(&w, "a", NULL, 0);
+    json_floats(&w, "b", NULL, 0, 1);
+    json_close(&w);
+    char *text = json_take(&w, &err);
+    assert_ok(text != NULL, &err);
     assert_string_equal(text, "{\"a\":[],\"b\":[]}");
-    cJSON_free(text);
-    cJSON_Delete(object);
+    invar_free(text);
 }
 
 static void pictures_are_base64(void **state)
@@ -212,16 +221,14 @@ static void titles_are_escaped(void **state)
     char path[] = "/tmp/invar-page-XXXXXX";
     const int handle = mkstemp(path);
     struct invar_bytes bytes = {0};
-    cJSON *data = cJSON_CreateObject();
 
     assert_true(handle >= 0);
-    assert_ok(page_write(path, "<b>\"&", data, &err), &err);
+    assert_ok(page_write(path, "<b>\"&", "{}", &err), &err);
     assert_ok(invar_file_read(&bytes, path, 1 << 24, &err), &err);
     assert_non_null(strstr((const char *)bytes.data, "<title>&lt;b&gt;&quot;&amp;</title>"));
     assert_null(strstr((const char *)bytes.data, "<b>"));
     assert_non_null(strstr((const char *)bytes.data, "id=\"data\">{}</script>"));
     invar_bytes_free(&bytes);
-    cJSON_Delete(data);
     remove(path);
     fclose(fdopen(handle, "r"));
 }

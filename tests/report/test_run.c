@@ -90,10 +90,11 @@ static void test_whole_run(void **state)
     assert_near(report_run_last(run, "loss"), 2, 0);
     assert_true(isnan(report_run_last(run, "nothing")));
     assert_near(run->seconds, 10 * 100 / 500.0 + 20 * 100 / 1000.0, 1e-12);
-    const char *const top1[] = {"linear", "top1", NULL}, *const none[] = {"linear", "top9", NULL};
-    assert_near(report_number(run->probe, top1), 88.5, 0);
-    assert_true(isnan(report_number(run->probe, none)));
-    assert_true(isnan(report_number(run->robustness, top1)));
+    assert_near(invar_probe_results_find(run->probe, "linear")->top1, 88.5, 0);
+    assert_true(isnan(invar_probe_results_find(run->probe, "linear")->top5));
+    assert_null(run->robustness);
+    assert_near(invar_inspection_find(run->inspect->inspection, INVAR_INSPECT_REPRESENTATION, "effective_rank")->value,
+                12.5, 0);
     report_run_free(run);
     test_folder_remove(folder);
 }

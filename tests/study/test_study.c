@@ -81,12 +81,12 @@ static void test_recorder(void **state)
     training_assert_same(&bed, "run", "parts");
 }
 
-static struct invar_results *probe(const struct invar_probe_request *request, const struct invar_watch *watch,
-                                   struct invar_error *err)
+static struct invar_probe_results *probe(const struct invar_probe_request *request, const struct invar_watch *watch,
+                                         struct invar_error *err)
 {
     const struct invar_run_options options = {.threads = 1, .watch = watch};
     struct invar_probe *wanted = invar_probe_create(request, err);
-    struct invar_results *results = NULL;
+    struct invar_probe_results *results = NULL;
     struct invar_run run = {0};
 
     if (wanted && invar_run_open(&run, folder, &options, err))
@@ -107,21 +107,23 @@ static void test_probe(void **state)
     struct invar_bytes kept = {0};
 
     (void)state;
-    struct invar_results *results = probe(&request, NULL, &err);
+    struct invar_probe_results *results = probe(&request, NULL, &err);
     assert_ok(results, &err);
-    assert_true(invar_results_number(results, "linear/top1") > 50);
-    assert_near(invar_results_number(results, "linear/protocol/options/iterations"),
-                invar_results_number(results, "random/protocol/options/iterations"), 0);
-    assert_true(isnan(invar_results_number(results, "linear/nothing")));
-    assert_true(isnan(invar_results_number(results, "lin")));
-    assert_true(isnan(invar_results_number(results, "linear/protocol/method")));
-    assert_ok(invar_results_write(results, &text, &err), &err);
+    assert_int_equal(results->count, 2);
+    const struct invar_probed *linear = invar_probe_results_find(results, "linear");
+    assert_true(linear->top1 > 50 && linear->interval[0] < linear->top1 && linear->interval[1] >= linear->top1);
+    assert_string_equal(linear->protocol->method, "linear");
+    assert_int_equal(linear->protocol->options.count,
+                     invar_probe_results_find(results, "random")->protocol->options.count);
+    assert_null(invar_probe_results_find(results, "lin"));
+    assert_true(isnan(linear->r2) && linear->steps == -1 && !linear->groups);
+    assert_ok(invar_probe_results_write(results, &text, &err), &err);
     assert_non_null(strstr(text.data, "\"random\""));
     assert_ok(invar_file_read(&kept, test_path(folder, "probe.json"), 1 << 20, &err), &err);
     assert_non_null(strstr((const char *)kept.data, "\"machine\""));
     invar_bytes_free(&kept);
     invar_text_free(&text);
-    invar_results_free(results);
+    invar_probe_results_free(results);
 }
 
 static bool enough(void *user, const struct invar_progress *progress)
@@ -141,10 +143,10 @@ static void test_watch(void **state)
     const struct invar_watch watch = {enough, &left};
 
     (void)state;
-    struct invar_results *results = probe(&request, &watch, &err);
+    struct invar_probe_results *results = probe(&request, &watch, &err);
     assert_ok(results, &err);
     assert_true(left < 1000);
-    invar_results_free(results);
+    invar_probe_results_free(results);
     left = 1;
     assert_refused(probe(&request, &watch, &err), &err, INVAR_ERROR_INTERRUPTED, "embedding train");
 }
@@ -179,7 +181,6 @@ static void test_inspect(void **state)
 {
     const struct invar_run_options options = {.threads = 1};
     struct invar_inspect_options how;
-    struct invar_inspection *inspection = NULL;
     struct invar_error err = {0};
     struct invar_run run = {0};
 
@@ -188,12 +189,12 @@ static void test_inspect(void **state)
     how.noise_samples = 0;
     assert_ok(invar_run_open(&run, folder, &options, &err), &err);
     assert_int_equal(invar_run_width(&run), 32);
-    struct invar_results *results = invar_inspect_run(&run, NULL, INVAR_TEST, &how, &inspection, &err);
+    struct invar_inspect_results *results = invar_inspect_run(&run, NULL, INVAR_TEST, &how, &err);
     assert_ok(results, &err);
-    assert_near(invar_results_number(results, "samples"), 40, 0);
-    assert_true(isfinite(invar_results_number(results, "h_width")));
-    invar_results_free(results);
-    invar_inspection_free(inspection);
+    assert_int_equal(results->inspection->samples, 40);
+    assert_true(results->inspection->h_width > 0);
+    assert_int_equal(results->options.noise_samples, 0);
+    invar_inspect_results_free(results);
     invar_run_close(&run);
 }
 

@@ -143,7 +143,7 @@ static void say_views(const struct inspect *in)
                  "the run's adversary perturbs neither of the two drawn views, but later ones");
 }
 
-static void name_sections(struct invar_inspection *out)
+void invar_inspection_name(struct invar_inspection *out)
 {
     static const char *const names[][2] = {
         {"h", "representation h, plain view and two drawn ones"},
@@ -205,7 +205,7 @@ struct invar_inspection *invar_inspect(const struct invar_inspect_subject *subje
     in.scratch = invar_device_scratch_create(subject->device, err);
     if (!in.out || !in.scratch)
         goto done;
-    name_sections(in.out);
+    invar_inspection_name(in.out);
     say_views(&in);
     ok = measure(&in, err);
 done:
