@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tables of options: defaults, and settings read into a struct. */
 #include "base/options.h"
+#include "base/names.h"
 #include "base/node.h"
 #include "invar/log.h"
 #include "base/points.h"
@@ -13,7 +14,6 @@
 #include <strings.h>
 
 #define LARGEST_EXACT_INTEGER 0x1p53
-#define KEYS_SHOWN 512
 #define NAMES_LIMIT 128
 
 const char *option_choice(const char *choices, int i, int *length)
@@ -30,11 +30,10 @@ const char *option_choice(const char *choices, int i, int *length)
 
 const struct invar_option *option_find(const struct invar_option *table, const char *key, size_t length)
 {
-    for (const struct invar_option *option = table; option->name; option++)
-        if (strlen(option->name) == length && strncmp(option->name, key, length) == 0)
-            return option->kind == INVAR_OPTION_RENAMED ? option_find(table, option->choices, strlen(option->choices))
-                                                        : option;
-    return NULL;
+    const struct invar_option *option = names_look(NAMES_ROWS("option", table), key, length);
+
+    return option && option->kind == INVAR_OPTION_RENAMED ? option_find(table, option->choices, strlen(option->choices))
+                                                          : option;
 }
 
 /* ---- scalars ---- */
@@ -283,20 +282,13 @@ static void collect_names(const struct invar_option *table, const char *const *i
 static bool refuse_key(const struct invar_option *table, const char *const *ignored, const struct invar_node *node,
                        const char *key, const char *path, struct invar_error *err)
 {
-    char where[NODE_WHERE_SIZE], known[KEYS_SHOWN] = "";
+    char where[NODE_WHERE_SIZE], hint[NAMES_HINT_SIZE];
     const char *names[NAMES_LIMIT + 1];
     node_where(where, node);
     collect_names(table, ignored, names);
-    const char *nearest = invar_nearest_name(key, names);
-    if (nearest)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%.80s is not a known key; did you mean %s?", where,
-                               path, *path ? "." : "", key, nearest);
-    for (int i = 0; names[i]; i++) {
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", i ? ", " : "", names[i]);
-    }
-    return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%.80s is not a known key; known are: %s", where, path,
-                           *path ? "." : "", key, *known ? known : "none");
+    names_hint(hint, NAMES_TEXTS("key", names), key);
+    return invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s%s%.80s is not a known key%s", where, path, *path ? "." : "",
+                           key, hint);
 }
 
 /* ---- reading ---- */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The arguments of a verb: one table gives the parser, the help text and the messages about wrong usage. */
 #include "cli/cli.h"
-#include "invar/options.h"
+#include "base/names.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,8 +9,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define MAX_OPTIONS 64
 
 static void print_option(FILE *stream, const struct cli_option *option)
 {
@@ -66,19 +64,11 @@ static const struct cli_option *find_short(const struct cli_usage *usage, char l
 
 static int unknown_option(const struct cli_usage *usage, const char *argument)
 {
-    const char *names[MAX_OPTIONS + 2];
-    char word[64];
-    int count = 0;
+    char word[64], hint[NAMES_HINT_SIZE];
     const char *start = argument + strspn(argument, "-");
-    for (const struct cli_option *option = usage->options; option->name && count < MAX_OPTIONS; option++)
-        names[count++] = option->name;
-    names[count++] = "help";
-    names[count] = NULL;
     snprintf(word, sizeof word, "%.*s", (int)strcspn(start, "="), start);
-    const char *nearest = invar_nearest_name(word, names);
-    if (nearest)
-        return cli_wrong_usage(usage, "there is no option %s; did you mean --%s?", argument, nearest);
-    return cli_wrong_usage(usage, "there is no option %s", argument);
+    names_hint(hint, NAMES_ROWS("option", usage->options), word);
+    return cli_wrong_usage(usage, "there is no option %s%s", argument, hint);
 }
 
 static bool read_integer(const struct cli_usage *usage, const struct cli_option *option, const char *text)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar loss TERM: a term on given embeddings, with its gradient. Names are those of the golden cases. */
 #include "cli/cli.h"
+#include "base/names.h"
+#include "base/options.h"
 #include "invar/expert/file.h"
 #include "invar/expert/objective.h"
 
@@ -45,12 +47,7 @@ static void print_terms(FILE *stream)
 
 static bool has_option(const struct invar_term_spec *term, const char *assignment)
 {
-    const size_t length = strcspn(assignment, "=");
-
-    for (const struct invar_option *option = term->options; option->name; option++)
-        if (strlen(option->name) == length && strncmp(option->name, assignment, length) == 0)
-            return true;
-    return false;
+    return option_find(term->options, assignment, strcspn(assignment, "="));
 }
 
 /* Of these: one number a sample, of a type, and the bit of the terms that read it. */

@@ -2,6 +2,7 @@
 /* The command: finds the verb in the table and runs it. */
 #include "cli/cli.h"
 #include "base/json.h"
+#include "base/names.h"
 #include "invar/device.h"
 #include "invar/options.h"
 #include "invar/train.h"
@@ -17,7 +18,6 @@
 #include <unistd.h>
 
 #define ENTRY(name, help) {#name, invar_cli_##name, help},
-#define NAME(name, help) #name,
 
 static const struct verb {
     const char *name;
@@ -36,25 +36,16 @@ static void print_help(FILE *stream)
                     "Exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted.\n");
 }
 
-static int unknown_verb(const char *name)
-{
-    static const char *const names[] = {CLI_VERBS(NAME) "help", NULL};
-    const char *nearest = invar_nearest_name(name, names);
-
-    cli_message("there is no verb `%s`; %s%s%s`invar --help` lists them", name, nearest ? "did you mean `" : "",
-                nearest ? nearest : "", nearest ? "`? " : "");
-    return CLI_USAGE;
-}
-
 /* What `invar VERB --help` says, or the options of a recipe that are about the topic. */
 static int explain(char *topic)
 {
     struct invar_error err = {0};
     struct invar_text text = {0};
 
-    for (const struct verb *verb = verbs; verb->name; verb++)
-        if (strcmp(topic, verb->name) == 0)
-            return verb->run(2, (char *[]){topic, "--help", NULL});
+    const struct verb *verb = names_look(NAMES_ROWS("verb", verbs), topic, strlen(topic));
+
+    if (verb)
+        return verb->run(2, (char *[]){topic, "--help", NULL});
     const int status = invar_recipe_help(topic, &text, &err) ? CLI_DONE : cli_fail(&err);
     fputs(text.data ? text.data : "", stdout);
     invar_text_free(&text);
@@ -79,10 +70,9 @@ static int run(int argc, char **argv)
         printf("invar %s (%s)\n", INVAR_VERSION, engine);
         return CLI_DONE;
     }
-    for (const struct verb *verb = verbs; verb->name; verb++)
-        if (strcmp(argv[1], verb->name) == 0)
-            return verb->run(argc - 1, argv + 1);
-    return unknown_verb(argv[1]);
+    struct invar_error err = {0};
+    const struct verb *verb = names_find(NAMES_ROWS("verb", verbs), NULL, argv[1], &err);
+    return verb ? verb->run(argc - 1, argv + 1) : cli_fail(&err);
 }
 
 /* Threads that wait for each other spin, and libgomp's default is to spin for seconds: with anything else running on

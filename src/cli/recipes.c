@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar recipes: the recipes that ship, and every option with its default. */
 #include "cli/cli.h"
+#include "base/names.h"
 #include "invar/train.h"
 
 #include <string.h>
@@ -44,13 +45,14 @@ static int show(const char *name, const struct cli_list *assignments, bool resol
 {
     struct invar_error err = {0};
     struct invar_text text = {0};
+    const struct invar_recipe_name *shipped = NULL;
     struct invar_recipe *recipe = NULL;
     int status;
 
     if (!resolved && !assignments->count)
-        for (const struct invar_recipe_name *known = invar_recipe_names(); known->name; known++)
-            if (strcmp(known->name, name) == 0)
-                return print_text("recipe", known->text, json);
+        shipped = names_look(NAMES_ROWS("recipe", invar_recipe_names()), name, strlen(name));
+    if (shipped)
+        return print_text("recipe", shipped->text, json);
     recipe = invar_recipe_load(name, assignments->item, assignments->count, &err);
     if (!recipe || !invar_recipe_write(recipe, &text, &err))
         status = cli_fail(&err);

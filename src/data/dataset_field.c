@@ -56,14 +56,6 @@ static bool from_groups(const struct invar_dataset *dataset, const struct data_g
     return ok;
 }
 
-static bool is_field(const struct data_fields *fields, const char *name)
-{
-    for (int i = 0; i < fields->count; i++)
-        if (strcmp(fields->field[i].name, name) == 0)
-            return true;
-    return false;
-}
-
 /* A column of the table of metadata; no_table: there is none. */
 static bool from_metadata(const struct invar_dataset *dataset, const char *name, const char *key,
                           struct invar_field *out, bool *no_table, struct invar_error *err)
@@ -92,7 +84,7 @@ bool invar_dataset_field(const struct invar_dataset *dataset, const char *name, 
     const struct data_source *source = &dataset->source;
     struct invar_field field = {0};
     const bool grouped = dataset->refinement.count && strcmp(name, dataset->options.group) == 0;
-    bool no_table = is_field(&source->fields, name) || (!grouped && !source->name), ok = false;
+    bool no_table = data_fields_look(&source->fields, name, strlen(name)) || (!grouped && !source->name), ok = false;
 
     if (!no_table)
         ok = grouped ? from_groups(dataset, &dataset->refinement, &field, err)

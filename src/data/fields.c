@@ -3,6 +3,7 @@
 #include "data/fields.h"
 #include "data/list.h"
 
+#include "base/names.h"
 #include "invar/memory.h"
 #include "invar/options.h"
 #include <stdio.h>
@@ -92,34 +93,26 @@ bool data_field_make(struct data_field *field, const char *name, const char *con
     return true;
 }
 
-/* "a, b, c" of so many names, cut where room ends. */
-static void list_names(char *out, size_t size, const struct data_fields *fields)
+const struct data_field *data_fields_look(const struct data_fields *fields, const char *name, size_t length)
 {
-    size_t used = 0;
-    out[0] = '\0';
-    for (int i = 0; i < fields->count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", fields->field[i].name);
+    return names_look(NAMES_ROWS("field", fields->field), name, length);
 }
 
 const struct data_field *data_fields_find(const struct data_fields *fields, const char *name, size_t length,
                                           const char *key, struct invar_error *err)
 {
-    char known[256];
+    const struct data_field *found = data_fields_look(fields, name, length);
+    char given[INVAR_TEXT_SIZE];
 
-    for (int i = 0; i < fields->count; i++)
-        if (strlen(fields->field[i].name) == length && memcmp(fields->field[i].name, name, length) == 0)
-            return &fields->field[i];
-    if (fields->count == 0) {
-        invar_error_set(
-            err, INVAR_ERROR_USAGE,
-            "%s: \"%.*s\" is not known: nothing says more of these samples than their place; fields are parts "
-            "of the names of clips (data.pattern) and columns of tables (label, categories, ignored ones)",
-            key, (int)length, name);
-        return NULL;
-    }
-    list_names(known, sizeof known, fields);
-    invar_error_set(err, INVAR_ERROR_USAGE, "%s: there is no field \"%.*s\", expected one of: %s", key, (int)length,
-                    name, known);
+    if (found)
+        return found;
+    snprintf(given, sizeof given, "%.*s", (int)length, name);
+    if (fields->count)
+        return names_find(NAMES_ROWS("field", fields->field), key, given, err);
+    invar_error_set(err, INVAR_ERROR_USAGE,
+                    "%s: \"%s\" is not known: nothing says more of these samples than their place; fields are parts of "
+                    "the names of clips (data.pattern) and columns of tables (label, categories, ignored ones)",
+                    key, given);
     return NULL;
 }
 
@@ -165,6 +158,7 @@ bool data_condition_read(struct data_condition *condition, const struct data_fie
                          const char *key, struct invar_error *err)
 {
     const char *equals = strchr(text, '=');
+    char hint[NAMES_HINT_SIZE];
 
     *condition = (struct data_condition){0};
     if (!equals || equals == text)
@@ -185,10 +179,9 @@ bool data_condition_read(struct data_condition *condition, const struct data_fie
         size_t length = strcspn(item, ",");
         if (!choose(condition, item, length)) {
             char *copy = strndup(item, length);
-            const char *nearest = copy ? invar_nearest_name(copy, (const char *const *)condition->field->value) : NULL;
-            invar_error_set(err, INVAR_ERROR_USAGE, "%s: no sample has %s \"%.*s\"%s%s%s", key, condition->field->name,
-                            (int)length, item, nearest ? "; the nearest is \"" : "", nearest ? nearest : "",
-                            nearest ? "\"" : "");
+            names_hint(hint, NAMES_TEXTS("value", condition->field->value), copy ? copy : "");
+            invar_error_set(err, INVAR_ERROR_USAGE, "%s: no sample has %s \"%.*s\"%s", key, condition->field->name,
+                            (int)length, item, hint);
             free(copy);
             data_condition_free(condition);
             return false;

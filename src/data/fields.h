@@ -31,7 +31,9 @@ bool data_field_fill(struct data_field *field, const char *name, const char *con
 /** Copies name and value[values], distinct ones; of[items] is left to be filled. */
 bool data_field_make(struct data_field *field, const char *name, const char *const *value, int values, int64_t items,
                      struct invar_error *err);
-/** The field of that name, or NULL with a sentence that has the nearest or lists them; key is the option that names it
+/** The field of that name, or NULL. */
+const struct data_field *data_fields_look(const struct data_fields *fields, const char *name, size_t length);
+/** The same, or NULL with a sentence that has the nearest or lists them; key is the option that names it
  * and why what it is needed for ends the sentence where there are no fields at all. */
 const struct data_field *data_fields_find(const struct data_fields *fields, const char *name, size_t length,
                                           const char *key, struct invar_error *err);

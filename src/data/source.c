@@ -2,6 +2,7 @@
 /* The table of sources, and what all of them share. */
 #include "data/source.h"
 
+#include "base/names.h"
 #include "invar/memory.h"
 #include <math.h>
 #include <string.h>
@@ -9,16 +10,14 @@
 typedef bool open_function(struct data_source *source, const char *path, const struct invar_data_options *options,
                            struct invar_error *err);
 
+#define ROW(name, argument, kind, help, open) {name, argument, kind, open},
+static const struct source {
+    const char *name, *argument;
+    enum invar_data_kind kind;
+    open_function *open;
+} sources[] = {DATA_SOURCES(ROW){NULL, NULL, INVAR_DATA_IMAGE, NULL}};
 #define ROW_NAME(name, argument, kind, help, open) {name, help},
-#define ROW_BARE(name, argument, kind, help, open) name,
-#define ROW_ARGUMENT(name, argument, kind, help, open) argument,
-#define ROW_KIND(name, argument, kind, help, open) kind,
-#define ROW_OPEN(name, argument, kind, help, open) open,
 static const struct invar_source_name public_names[] = {DATA_SOURCES(ROW_NAME){NULL, NULL}};
-static const char *const bare_names[] = {DATA_SOURCES(ROW_BARE) NULL};
-static const char *const arguments[] = {DATA_SOURCES(ROW_ARGUMENT)};
-static const enum invar_data_kind kinds[] = {DATA_SOURCES(ROW_KIND)};
-static open_function *const open_functions[] = {DATA_SOURCES(ROW_OPEN)};
 
 const struct invar_source_name *invar_source_names(void)
 {
@@ -35,12 +34,12 @@ const char *invar_data_kind_name(enum invar_data_kind kind)
 bool invar_source_kind(const char *source, enum invar_data_kind *kind)
 {
     const size_t length = strcspn(source, ":");
-    for (size_t i = 0; bare_names[i]; i++)
-        if (strlen(bare_names[i]) == length && memcmp(bare_names[i], source, length) == 0) {
-            *kind = kinds[i];
-            return open_functions[i] != data_npy_open || !source[length] || data_npy_kind(source + length + 1, kind);
-        }
-    return false;
+    const struct source *found = names_look(NAMES_ROWS("source", sources), source, length);
+
+    if (!found)
+        return false;
+    *kind = found->kind;
+    return found->open != data_npy_open || !source[length] || data_npy_kind(source + length + 1, kind);
 }
 
 size_t data_memory_limit(const struct invar_data_options *options)
@@ -50,14 +49,6 @@ size_t data_memory_limit(const struct invar_data_options *options)
         !invar_size_multiply((size_t)options->memory_limit, (size_t)1 << 20, &bytes))
         return SIZE_MAX;
     return bytes;
-}
-
-static bool unknown(const char *name, struct invar_error *err)
-{
-    const char *nearest = invar_nearest_name(name, bare_names);
-    return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "data.source: unknown source \"%s\"%s%s%s; `invar data --help` lists them", name,
-                           nearest ? ", did you mean \"" : "", nearest ? nearest : "", nearest ? "\"?" : "");
 }
 
 /* Labels in a file of their own are those of arrays. */
@@ -93,29 +84,26 @@ static bool check_naming(const struct data_source *source, const struct invar_da
 
 bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err)
 {
+    const size_t length = strcspn(options->source, ":");
+    const char *path = options->source + length + (options->source[length] == ':');
+    const struct source *found;
     char name[INVAR_TEXT_SIZE];
-    const char *colon = strchr(options->source, ':');
-    size_t length = colon ? (size_t)(colon - options->source) : strlen(options->source);
 
-    memcpy(name, options->source, length);
-    name[length] = '\0';
-    for (size_t i = 0; bare_names[i]; i++) {
-        if (strcmp(name, bare_names[i]) != 0)
-            continue;
-        const char *path = colon ? colon + 1 : "";
-        if (!*path != !*arguments[i])
-            return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"",
-                                   options->source, name, *arguments[i] ? ":" : "", arguments[i]);
-        source->kind = kinds[i];
-        if (!check_labels(options, err) || !data_instead_archive(path, err))
-            return false;
-        if (!open_functions[i](source, path, options, err)) {
-            data_instead_folder(name, path, err);
-            return false;
-        }
-        return check_naming(source, options, err);
+    snprintf(name, sizeof name, "%.*s", (int)length, options->source);
+    found = names_find(NAMES_ROWS("source", sources), "data.source", name, err);
+    if (!found)
+        return false;
+    if (!*path != !*found->argument)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"", options->source,
+                               name, *found->argument ? ":" : "", found->argument);
+    source->kind = found->kind;
+    if (!check_labels(options, err) || !data_instead_archive(path, err))
+        return false;
+    if (!found->open(source, path, options, err)) {
+        data_instead_folder(name, path, err);
+        return false;
     }
-    return unknown(name, err);
+    return check_naming(source, options, err);
 }
 
 bool data_source_reserve(struct data_source *source, int64_t count, bool pixels, struct invar_error *err)

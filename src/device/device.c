@@ -2,6 +2,7 @@
 /* The table of devices, and the calls of device.h passed on to the one that is open. */
 #include "device/backend.h"
 
+#include "base/names.h"
 #include "base/scratch.h"
 
 #include <string.h>
@@ -10,12 +11,9 @@
 
 static const struct invar_backend *const backends[] = {&invar_backend_cpu, &invar_backend_cpu_guarded, NULL};
 
-static const struct invar_backend *find_backend(const char *name)
+static struct names backend_names(void)
 {
-    for (int i = 0; backends[i]; i++)
-        if (strcmp(backends[i]->name, name) == 0)
-            return backends[i];
-    return NULL;
+    return NAMES_POINTERS("device", backends);
 }
 
 /* A planning device answers what a recipe would take (--dry-run) on a machine that has not got it: it allocates a
@@ -23,11 +21,9 @@ static const struct invar_backend *find_backend(const char *name)
  * the number was a mistake, and OpenMP would try. */
 static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
 {
-    const struct invar_backend *backend = find_backend(name);
-    if (!backend) {
-        invar_error_set(err, INVAR_ERROR_USAGE, "device \"%s\": this build knows only the device cpu", name);
+    const struct invar_backend *backend = names_find(backend_names(), NULL, name, err);
+    if (!backend)
         return NULL;
-    }
     if (threads < 0 || threads > 4096) {
         invar_error_set(err, INVAR_ERROR_USAGE, "threads %d: expected 0 (all cores) to 4096", threads);
         return NULL;
@@ -74,7 +70,7 @@ const char *invar_device_name(const struct invar_device *device)
 
 void invar_device_engine(const char *name, char *out, size_t size)
 {
-    const struct invar_backend *backend = find_backend(name);
+    const struct invar_backend *backend = names_look(backend_names(), name, strlen(name));
     if (backend)
         backend->engine(out, size);
     else if (size > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Encoders for programs that know nothing of invar: the table of formats, and what none of them takes. */
 #include "export/export.h"
+#include "base/names.h"
 #include "eval/runner.h"
 #include "invar/expert/random.h"
 
@@ -22,17 +23,7 @@ const struct invar_export_format *invar_export_formats(void)
 
 static const struct invar_export_format *find_format(const char *name, struct invar_error *err)
 {
-    const char *names[sizeof formats / sizeof *formats] = {0};
-
-    for (int i = 0; formats[i].name; i++) {
-        if (strcmp(formats[i].name, name) == 0)
-            return &formats[i];
-        names[i] = formats[i].name;
-    }
-    const char *near = invar_nearest_name(name, names);
-    invar_error_set(err, INVAR_ERROR_USAGE, "format: there is no format \"%s\"%s%s%s; expected onnx, safetensors or c",
-                    name, near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
-    return NULL;
+    return names_find(NAMES_ROWS("format", formats), "format", name, err);
 }
 
 static bool ends(const char *path, const char *ending)

@@ -5,6 +5,7 @@
 #include "invar/encoder.h"
 #include "invar/memory.h"
 #include "invar/version.h"
+#include "base/names.h"
 #include "base/points.h"
 
 #include <stdio.h>
@@ -23,17 +24,7 @@ const struct invar_encoder_spec *const *invar_encoder_list(void)
 
 const struct invar_encoder_spec *invar_encoder_find(const char *name, struct invar_error *err)
 {
-    const char *names[sizeof encoders / sizeof *encoders] = {0};
-    for (int i = 0; encoders[i]; i++) {
-        if (strcmp(encoders[i]->name, name) == 0)
-            return encoders[i];
-        names[i] = encoders[i]->name;
-    }
-    const char *near = invar_nearest_name(name, names);
-    invar_error_set(err, INVAR_ERROR_USAGE,
-                    "encoder.kind: there is no encoder \"%s\"%s%s%s; `invar recipes schema` lists them", name,
-                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
-    return NULL;
+    return names_find(NAMES_POINTERS("encoder", encoders), "encoder.kind", name, err);
 }
 
 void invar_encoder_free(struct invar_encoder *encoder)

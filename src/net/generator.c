@@ -2,7 +2,8 @@
 /* The table of generators, and how one is chosen and built. */
 #include "net/generator.h"
 
-#include <stdio.h>
+#include "base/names.h"
+
 #include <string.h>
 
 static const struct invar_generator_spec *const generators[] = {&invar_generator_cnn, &invar_generator_mlp, NULL};
@@ -15,20 +16,9 @@ const struct invar_generator_spec *const *invar_generator_list(void)
 const struct invar_generator_spec *invar_generator_find(const char *name, struct invar_shape sample,
                                                         struct invar_error *err)
 {
-    const char *names[sizeof generators / sizeof *generators] = {0};
-
     if (strcmp(name, "auto") == 0)
         return sample.rank == 3 ? &invar_generator_cnn : &invar_generator_mlp;
-    for (int i = 0; generators[i]; i++) {
-        if (strcmp(generators[i]->name, name) == 0)
-            return generators[i];
-        names[i] = generators[i]->name;
-    }
-    const char *near = invar_nearest_name(name, names);
-    invar_error_set(err, INVAR_ERROR_USAGE,
-                    "adversary.kind: there is no generator \"%s\"%s%s%s; `invar recipes schema` lists them", name,
-                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
-    return NULL;
+    return names_find(NAMES_POINTERS("generator", generators), "adversary.kind", name, err);
 }
 
 struct invar_net *invar_generator_build(const struct invar_generator_spec *spec,

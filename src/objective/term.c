@@ -2,6 +2,8 @@
 /* The table of terms, and what their files share. */
 #include "objective/term.h"
 
+#include "base/names.h"
+
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -38,21 +40,7 @@ const struct invar_term_spec *const *invar_term_list(void)
 
 const struct invar_term_spec *invar_term_find(const char *name, struct invar_error *err)
 {
-    const char *names[sizeof terms / sizeof *terms] = {NULL};
-    char known[1024] = "";
-
-    for (int i = 0; terms[i]; i++) {
-        if (strcmp(terms[i]->name, name) == 0)
-            return terms[i];
-        names[i] = terms[i]->name;
-        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", terms[i]->name);
-    }
-    const char *nearest = invar_nearest_name(name, names);
-    if (nearest)
-        invar_error_set(err, INVAR_ERROR_USAGE, "there is no term %s: did you mean %s?", name, nearest);
-    else
-        invar_error_set(err, INVAR_ERROR_USAGE, "there is no term %s: the terms are %s", name, known);
-    return NULL;
+    return names_find(NAMES_POINTERS("term", terms), NULL, name, err);
 }
 
 bool invar_term_add(const struct invar_term_spec *term, struct invar_error *err)

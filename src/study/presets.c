@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Protocols of papers and of other code as settings of methods; docs/evaluation.md says where every number is from. */
 #include "study/study.h"
-
-#include <string.h>
+#include "base/names.h"
 
 #define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
@@ -52,20 +51,7 @@ const struct study_preset study_presets[] = {
 
 const struct study_preset *study_preset_find(const char *name, struct invar_error *err)
 {
-    const char *names[sizeof study_presets / sizeof *study_presets] = {0};
-    const char *near;
-    int count = 0;
-
-    for (const struct study_preset *p = study_presets; p->name; p++) {
-        if (strcmp(p->name, name) == 0)
-            return p;
-        names[count++] = p->name;
-    }
-    near = invar_nearest_name(name, names);
-    invar_error_set(err, INVAR_ERROR_USAGE,
-                    "preset: there is no protocol \"%s\"%s%s%s; `invar probe --help` lists them", name,
-                    near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
-    return NULL;
+    return names_find(NAMES_ROWS("protocol", study_presets), "preset", name, err);
 }
 
 bool invar_probe_describe(struct invar_text *out, struct invar_error *err)

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A probe of a run and of its baselines: settings from names and texts, then one measurement after the other. */
+#include "base/names.h"
+#include "base/options.h"
 #include "invar/memory.h"
 #include "study/study.h"
 #include "study/training.h"
@@ -18,13 +20,6 @@ struct invar_probe {
     struct study_settings settings; /* before the data are known */
     void *options[METHODS];         /* of each, owned */
 };
-
-static bool known(const char *name, const char *const *names)
-{
-    while (*names && strcmp(name, *names) != 0)
-        names++;
-    return *names != NULL;
-}
 
 static bool set_labels(const struct invar_probe_request *request, struct study_settings *settings,
                        struct invar_error *err)
@@ -73,10 +68,9 @@ static bool set_baselines(const struct invar_probe_request *request, const struc
 
     for (int i = 0; i < request->baseline_count; i++) {
         const char *name = request->baselines[i];
-        if (!known(name, baselines))
-            return invar_error_set(err, INVAR_ERROR_USAGE, "baseline is \"%s\"; expected random, input or supervised",
-                                   name);
-        if (!known(name, method->baselines))
+        if (!names_find(NAMES_TEXTS("baseline", baselines), NULL, name, err))
+            return false;
+        if (!names_look(NAMES_TEXTS("baseline", method->baselines), name, strlen(name)))
             return invar_error_set(err, INVAR_ERROR_USAGE, "method %s has no baseline %s; it has %s%s", method->name,
                                    name, method->baselines[0] ? method->baselines[0] : "none",
                                    method->baselines[0] && method->baselines[1] ? " and supervised" : "");
@@ -86,11 +80,7 @@ static bool set_baselines(const struct invar_probe_request *request, const struc
 
 static bool has_option(const struct invar_option *table, const char *assignment)
 {
-    const size_t length = strcspn(assignment, "=");
-
-    while (table->name && (strlen(table->name) != length || strncmp(table->name, assignment, length) != 0))
-        table++;
-    return table->name != NULL;
+    return option_find(table, assignment, strcspn(assignment, "=")) != NULL;
 }
 
 static void *options_of(struct invar_probe *probe, const struct study_method_spec *method)

@@ -7,6 +7,7 @@
 #include "study/study.h"
 #include "study/training.h"
 
+#include "base/names.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,23 +25,6 @@ struct robustness {
     struct invar_robustness_results *results;
     struct json_room *room; /* of the results */
 };
-
-/* -1: there is none of that name. */
-static int table_of(const char *name)
-{
-    for (int table = 0; invar_corruption_table_name(table); table++)
-        if (strcmp(invar_corruption_table_name(table), name) == 0)
-            return table;
-    return -1;
-}
-
-static int place_in(const char *const *names, const char *name)
-{
-    int i = 0;
-    while (names[i] && strcmp(names[i], name) != 0)
-        i++;
-    return names[i] ? i : -1;
-}
 
 /* ---- what is measured ---- */
 
@@ -159,13 +143,16 @@ static bool complete_plan(const struct invar_run *run, struct robustness_plan *p
 bool study_robustness_plan(const struct invar_robustness_request *request, const struct invar_run *run,
                            struct robustness_plan *plan, struct invar_error *err)
 {
-    const int table = table_of(request->table ? request->table : "auto");
+    const char *names[INVAR_CORRUPTION_SCALED + 2] = {NULL};
+    const char *const *table;
 
+    for (int i = 0; i <= INVAR_CORRUPTION_SCALED; i++)
+        names[i] = invar_corruption_table_name(i);
+    table = names_find(NAMES_TEXTS("table", names), NULL, request->table ? request->table : "auto", err);
     *plan = (struct robustness_plan){.from = request->from, .frost = request->frost};
-    if (table < 0)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "table is \"%s\"; expected auto, 32, 224 or scaled",
-                               request->table);
-    plan->options = (struct invar_robustness_options){.table = (enum invar_corruption_table)table,
+    if (!table)
+        return false;
+    plan->options = (struct invar_robustness_options){.table = (enum invar_corruption_table)(table - names),
                                                       .seed = (uint64_t)request->seed,
                                                       .limit = request->limit,
                                                       .watch = run->watch};
@@ -177,9 +164,8 @@ static bool prepare(struct robustness *r, struct invar_error *err)
     const struct invar_robustness_request *request = r->request;
 
     for (int i = 0; i < request->baseline_count; i++)
-        if (place_in(baselines, request->baselines[i]) < 0)
-            return invar_error_set(err, INVAR_ERROR_USAGE, "baseline is \"%s\"; expected random or supervised",
-                                   request->baselines[i]);
+        if (!names_find(NAMES_TEXTS("baseline", baselines), NULL, request->baselines[i], err))
+            return false;
     invar_options_default(invar_probe_option_table, &r->settings);
     for (int i = 0; i < request->setting_count; i++)
         if (!invar_options_set(invar_probe_option_table, &r->settings, request->settings[i], err))

@@ -2,6 +2,7 @@
 /* The table of optimisers, the walk over parameters that they share, and their updates of whole nets. */
 #include "train/optimisers.h"
 
+#include "base/names.h"
 #include "invar/memory.h"
 
 #include <stdio.h>
@@ -18,19 +19,7 @@ const struct invar_optimiser_spec *const *invar_optimiser_list(void)
 
 const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct invar_error *err)
 {
-    for (int i = 0; optimisers[i]; i++)
-        if (strcmp(optimisers[i]->name, name) == 0)
-            return optimisers[i];
-    char known[256];
-    size_t used = 0;
-    for (int i = 0; optimisers[i] && used < sizeof known; i++)
-        used += (size_t)snprintf(known + used, sizeof known - used, "%s%s",
-                                 i == 0              ? ""
-                                 : optimisers[i + 1] ? ", "
-                                                     : " or ",
-                                 optimisers[i]->name);
-    invar_error_set(err, INVAR_ERROR_USAGE, "optimiser.kind: %s is not known: choose %s", name, known);
-    return NULL;
+    return names_find(NAMES_POINTERS("optimiser", optimisers), "optimiser.kind", name, err);
 }
 
 /* Statistics lie in a vector of their own, so skipping them never breaks a stretch. BY_KIND joins neighbours that are

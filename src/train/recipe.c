@@ -2,6 +2,7 @@
 /* Reading a recipe: the file, the overrides, then one section after the other, each by its own table. */
 #include "train/recipe.h"
 
+#include "base/names.h"
 #include "invar/expert/file.h"
 
 #include <stdio.h>
@@ -9,39 +10,30 @@
 
 static const char *const only_kind[] = {"kind", NULL};
 
+static struct names shipped_recipes(void)
+{
+    return NAMES_ROWS("recipe", invar_recipe_shipped);
+}
+
 const struct invar_recipe_name *invar_recipe_names(void)
 {
     return invar_recipe_shipped;
 }
 
-static const struct invar_recipe_name *find_shipped(const char *name)
-{
-    for (const struct invar_recipe_name *r = invar_recipe_shipped; r->name; r++)
-        if (strcmp(r->name, name) == 0)
-            return r;
-    return NULL;
-}
-
 static bool no_such_recipe(const char *name, struct invar_error *err)
 {
-    const char *names[64];
-    const char *near;
-    int count = 0;
+    char hint[NAMES_HINT_SIZE];
 
-    for (const struct invar_recipe_name *r = invar_recipe_shipped; r->name && count < 63; r++)
-        names[count++] = r->name;
-    names[count] = NULL;
-    near = invar_nearest_name(name, names);
-    return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s: there is no such file, and no recipe of that name ships%s%s: see `invar recipes list`",
-                           name, near ? "; the nearest is " : "", near ? near : "");
+    names_hint(hint, shipped_recipes(), name);
+    return invar_error_set(err, INVAR_ERROR_USAGE, "%s: there is no such file, and no recipe of that name ships%s",
+                           name, hint);
 }
 
 /* A shipped name wins over a file of that name: `invar pretrain simclr-table` means the same in every folder; a path
  * says ./simclr-table. */
 static struct invar_node *read_document(const char *name_or_path, struct invar_error *err)
 {
-    const struct invar_recipe_name *shipped = find_shipped(name_or_path);
+    const struct invar_recipe_name *shipped = names_look(shipped_recipes(), name_or_path, strlen(name_or_path));
 
     if (shipped)
         return invar_node_parse(shipped->text, strlen(shipped->text), shipped->name, err);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the schema of recipes says about one topic. */
+#include "base/names.h"
 #include "invar/memory.h"
 #include "invar/train.h"
 
@@ -106,11 +107,7 @@ static bool refuse(const char *schema, const char *topic, struct invar_error *er
              at += line.length + (at[line.length] == '\n'))
             if (line.length)
                 names[count] = strcpy(text[count], line.name), count++;
-        const char *near = invar_nearest_name(topic, names);
-        invar_error_set(err, INVAR_ERROR_USAGE,
-                        "there is no verb, section, term or option \"%.80s\"%s%s%s; `invar --help` lists verbs, `invar "
-                        "recipes schema` the rest",
-                        topic, near ? "; did you mean \"" : "", near ? near : "", near ? "\"" : "");
+        names_find(NAMES_TEXTS("verb, section, term or option", names), NULL, topic, err);
     }
     invar_free(names);
     invar_free(text);

@@ -2,18 +2,11 @@
 /* KEY=VALUE of the command line on top of a recipe's document. */
 #include "train/recipe.h"
 
+#include "base/options.h"
 #include "invar/log.h"
 
 #include <stdio.h>
 #include <string.h>
-
-static bool table_has(const struct invar_option *table, const char *key)
-{
-    for (; table && table->name; table++)
-        if (strcmp(table->name, key) == 0)
-            return true;
-    return false;
-}
 
 /* The value of the last "SECTION.kind=VALUE" among the overrides, or NULL. The last one counts, as for every
  * override. */
@@ -41,7 +34,7 @@ static bool drop_options_of_old_kind(struct invar_node *root, const char *sectio
     for (int i = invar_node_count(mapping) - 1; i >= 0; i--) {
         const char *key = invar_node_key(mapping, i);
         char removal[INVAR_TEXT_SIZE];
-        bool rate = strcmp(section, "optimiser") == 0 && table_has(invar_rate_option_table, key);
+        bool rate = strcmp(section, "optimiser") == 0 && option_find(invar_rate_option_table, key, strlen(key));
         if (rate || strcmp(key, "kind") == 0)
             continue;
         invar_log(INVAR_LOG_INFO, "%s.%s of the recipe is dropped: %s.kind is now %s", section, key, section, kind);

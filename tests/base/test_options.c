@@ -92,9 +92,9 @@ static void errors_name_line_key_and_what_was_expected(void **state)
     static const struct {
         const char *yaml, *message;
     } cases[] = {
-        {"\nstep: 5\n", "r.yaml:2: train.step is not a known key; did you mean steps?"},
+        {"\nstep: 5\n", "r.yaml:2: train.step is not a known key; did you mean \"steps\"?"},
         {"\n\nzzzzzzzzzz:\n  5\n", "r.yaml:3: train.zzzzzzzzzz is not a known key; known are: steps, rate,"},
-        {"term: 5\n", "did you mean terms?"},
+        {"term: 5\n", "did you mean \"terms\"?"},
         {"steps: 1.5\n", "r.yaml:1: train.steps: expected an integer from 1 to 1000, found 1.5"},
         {"steps: 0\n", "from 1 to 1000, found 0"},
         {"steps: 1001\n", "found 1001"},
@@ -282,7 +282,7 @@ static void command_line_sets_one_field(void **state)
     assert_true(s.rate == 0.25);
     assert_ok(invar_options_set(table, &s, "name=", &err), &err);
     assert_refused(invar_options_set(table, &s, "rat=1", &err), &err, INVAR_ERROR_USAGE,
-                   "command line: rat is not a known key; did you mean rate?");
+                   "command line: rat is not a known key; did you mean \"rate\"?");
     assert_refused(invar_options_set(table, &s, "rate=x", &err), &err, INVAR_ERROR_USAGE,
                    "command line: rate: expected a number from 0 to 10, found x");
     assert_refused(invar_options_set(table, &s, "rate", &err), &err, INVAR_ERROR_USAGE, "KEY=VALUE");

@@ -92,7 +92,7 @@ example() { # NAME: built in the folder of the file, with the shared library
     grep -A 2 '^  nearness:' run/recipe.yaml | grep -q 'margin: 0.01'
     run "$invar" pretrain run/recipe.yaml --run again
     [ "$status" -eq 2 ]
-    [[ "$output" == *"there is no term nearness"* ]]
+    [[ "$output" == *"there is no term \"nearness\""* ]]
 }
 
 @test "what is wrong comes back as a sentence, and the library prints nothing" {

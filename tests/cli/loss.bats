@@ -64,9 +64,9 @@ setup() {
 
 @test "unknown terms, inputs and options are named with the nearest known one" {
     fails_with 2 "$invar" loss relik --in "z1=$golden/relic_hf/z1.npy"
-    says relik "did you mean relic?"
+    says relik 'did you mean "relic"?'
     fails_with 2 "$invar" loss relic --in "z1=$golden/relic_hf/z1.npy" --in "z2=$golden/relic_hf/z2.npy" alhpa=1
-    says alhpa "did you mean alpha"
+    says alhpa 'did you mean "alpha"'
     fails_with 2 "$invar" loss relic --in "y1=$golden/relic_hf/z1.npy"
     says y1
     fails_with 2 "$invar" loss relic --in "$golden/relic_hf/z1.npy"

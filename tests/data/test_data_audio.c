@@ -320,7 +320,7 @@ static void names_give_labels_and_splits(void **state)
     assert_string_equal(info->class_names[2], "cid");
     assert_int_equal(invar_dataset_labels(dataset, INVAR_TRAIN)[1], 1);
     assert_refused(invar_dataset_relabel(dataset, "speeker", "--label", &err), &err, INVAR_ERROR_USAGE,
-                   "--label: there is no field \"speeker\", expected one of: digit, speaker, index");
+                   "--label: there is no field \"speeker\"; did you mean \"speaker\"?");
 
     assert_ok(invar_dataset_relabel(dataset, "digit", "--label", &err), &err);
     assert_ok(invar_dataset_hold_out(dataset, "speaker=bob", "--hold-out", &err), &err);
@@ -344,7 +344,7 @@ static void refuses_bad_naming(void **state)
     options = digits("digit", "index");
     make_refused(&options, INVAR_ERROR_USAGE, "data.test: \"index\" is no condition");
     options = digits("digit", "speaker=ana");
-    make_refused(&options, INVAR_ERROR_USAGE, "the nearest is \"ann\"");
+    make_refused(&options, INVAR_ERROR_USAGE, "did you mean \"ann\"?");
     options = digits("digt", "");
     make_refused(&options, INVAR_ERROR_USAGE, "data.label: there is no field \"digt\"");
     options = digits("digit", "");

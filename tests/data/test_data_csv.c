@@ -102,7 +102,7 @@ static void test_columns(void **state)
     assert_refused(data_csv_column(&csv, "sesion", "for the test", &err) >= 0, &err, INVAR_ERROR_DATA,
                    "there is no column \"sesion\", for the test; did you mean \"session\"?");
     assert_refused(data_csv_column(&csv, "patient", "for the test", &err) >= 0, &err, INVAR_ERROR_DATA,
-                   "its columns are file_name, session, twice, twice");
+                   "known are: file_name, session, twice, twice");
     assert_refused(data_csv_column(&csv, "twice", "for the test", &err) >= 0, &err, INVAR_ERROR_DATA,
                    "columns 3 and 4 are both called \"twice\"");
     data_csv_free(&csv);

@@ -30,7 +30,7 @@ static void refuses_bad_options(void **state)
     (void)state;
     struct invar_data_options options = make_options("images", folder);
     snprintf(options.source, sizeof options.source, "image:x");
-    make_refused(&options, INVAR_ERROR_USAGE, "unknown source \"image\", did you mean \"images\"?");
+    make_refused(&options, INVAR_ERROR_USAGE, "there is no source \"image\"; did you mean \"images\"?");
     snprintf(options.source, sizeof options.source, "images:");
     make_refused(&options, INVAR_ERROR_USAGE, "should read \"images:PATH\"");
     snprintf(options.source, sizeof options.source, "fashion-mnist:x");

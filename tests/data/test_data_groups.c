@@ -216,7 +216,7 @@ static void test_refused_order(void **state)
     make_refused(&options, INVAR_ERROR_FILE, "/nowhere/m.csv: cannot be opened");
     group_by(&options, "m.csv", "name,person\n1,a\n2,b\n3,c\n", "who");
     make_refused(&options, INVAR_ERROR_DATA,
-                 "there is no column \"who\", the one of data.group; its columns are name, person");
+                 "there is no column \"who\", the one of data.group; known are: name, person");
     group_by(&options, "m.csv", "session\na\nb\nc\n", "sessoin");
     make_refused(&options, INVAR_ERROR_DATA, "did you mean \"session\"?");
     group_by(&options, "m.csv", "who\na\nb\n", "who");

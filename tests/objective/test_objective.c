@@ -113,12 +113,12 @@ static void wrong_sections_are_refused(void **state)
     static const struct {
         const char *yaml, *says;
     } wrong[] = {
-        {"relik: {}", "did you mean relic?"},
+        {"relik: {}", "did you mean \"relic\"?"},
         {"unheard: {}", "relic, ntxent"},
         {"[relic]", "mapping"},
         {"{}", "at least one term"},
-        {"relic: {tao: 0.1}", "did you mean tau"},
-        {"relic: {weigth: 2}", "did you mean weight"},
+        {"relic: {tao: 0.1}", "did you mean \"tau\""},
+        {"relic: {weigth: 2}", "did you mean \"weight\""},
         {"relic: {tau: 0}", "terms.relic.tau"},
         {"relic: {weight: nan}", "terms.relic.weight"},
         {"relic: 3", "terms.relic"},

@@ -6,6 +6,7 @@
 #include "invar/log.h"
 #include "invar/memory.h"
 #include "invar/options.h"
+#include "base/names.h"
 #include "base/points.h"
 #include <csv.h>
 #include <stdio.h>
@@ -400,24 +401,16 @@ bool data_csv_has(const struct data_csv *csv, const char *name)
 
 static bool no_column(const struct data_csv *csv, const char *name, const char *why, struct invar_error *err)
 {
-    char known[256] = "";
-    const char *nearest = NULL;
+    char hint[NAMES_HINT_SIZE];
     const char **names = invar_alloc((size_t)csv->columns + 1, sizeof *names, err);
 
     if (!names)
         return false;
-    for (int c = 0; c < csv->columns; c++) {
+    for (int c = 0; c < csv->columns; c++)
         names[c] = cell_at(csv, 0, c);
-        size_t used = strlen(known);
-        snprintf(known + used, sizeof known - used, "%s%s", c ? ", " : "", names[c]);
-    }
-    nearest = invar_nearest_name(name, names);
+    names_hint(hint, NAMES_TEXTS("column", names), name);
     invar_free(names);
-    if (nearest)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: there is no column \"%s\", %s; did you mean \"%s\"?",
-                               csv->path, name, why, nearest);
-    return invar_error_set(err, INVAR_ERROR_DATA, "%s: there is no column \"%s\", %s; its columns are %s", csv->path,
-                           name, why, known);
+    return invar_error_set(err, INVAR_ERROR_DATA, "%s: there is no column \"%s\", %s%s", csv->path, name, why, hint);
 }
 
 int data_csv_column(const struct data_csv *csv, const char *name, const char *why, struct invar_error *err)

@@ -2,6 +2,7 @@
 /* The corruptions and how one is applied to an image. */
 #include "eval/corruption/corruption.h"
 
+#include "base/names.h"
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,8 +33,9 @@ static const struct invar_corruption_spec corruptions[] = {
     {"gaussian_blur", "blur", true, "Gaussian blur", &corruption_gaussian_blur},
     {"spatter", "weather", true, "drops of water or mud on the lens", &corruption_spatter},
     {"saturate", "digital", true, "saturation of HSV changed", &corruption_saturate},
+    {0},
 };
-#define COUNT ((int)(sizeof corruptions / sizeof *corruptions))
+#define COUNT ((int)(sizeof corruptions / sizeof *corruptions) - 1)
 
 int invar_corruption_count(void)
 {
@@ -47,16 +49,7 @@ const struct invar_corruption_spec *invar_corruption_at(int i)
 
 const struct invar_corruption_spec *invar_corruption_find(const char *name, struct invar_error *err)
 {
-    char names[512] = "";
-    size_t used = 0;
-
-    for (int i = 0; i < COUNT; i++) {
-        if (strcmp(corruptions[i].name, name) == 0)
-            return &corruptions[i];
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", corruptions[i].name);
-    }
-    invar_error_set(err, INVAR_ERROR_USAGE, "there is no corruption %s; there are %s", name, names);
-    return NULL;
+    return names_find(NAMES_ROWS("corruption", corruptions), NULL, name, err);
 }
 
 const char *invar_corruption_table_name(int table)
