@@ -69,6 +69,22 @@ struct invar_table {
  * of a table's sample; the number of the place where table is NULL. */
 void invar_table_place_name(char *out, size_t size, const struct invar_table *table, int64_t place);
 
+/** What EXIF says of which way up an image is. */
+#define INVAR_ORIENTATIONS(CHOICE) CHOICE(INVAR_ORIENTATION_APPLY, "apply") CHOICE(INVAR_ORIENTATION_IGNORE, "ignore")
+enum invar_orientation { INVAR_ORIENTATIONS(INVAR_CHOICE_CONSTANT) };
+/** Whether decoded samples are held as uint8; auto: up to data.memory_limit. */
+#define INVAR_DATA_MEMORIES(CHOICE)                                                                                    \
+    CHOICE(INVAR_DATA_MEMORY_AUTO, "auto") CHOICE(INVAR_DATA_MEMORY_YES, "yes") CHOICE(INVAR_DATA_MEMORY_NO, "no")
+enum invar_data_memory { INVAR_DATA_MEMORIES(INVAR_CHOICE_CONSTANT) };
+/** Whether a label is a number to predict, or a class. */
+#define INVAR_LABEL_KINDS(CHOICE)                                                                                      \
+    CHOICE(INVAR_LABEL_AUTO, "auto") CHOICE(INVAR_LABEL_NUMBER, "number") CHOICE(INVAR_LABEL_CLASS, "class")
+enum invar_label_kind { INVAR_LABEL_KINDS(INVAR_CHOICE_CONSTANT) };
+/** Whether the first line of a table names its columns. */
+#define INVAR_TABLE_HEADERS(CHOICE)                                                                                    \
+    CHOICE(INVAR_TABLE_HEADER_AUTO, "auto") CHOICE(INVAR_TABLE_HEADER_YES, "yes") CHOICE(INVAR_TABLE_HEADER_NO, "no")
+enum invar_table_header { INVAR_TABLE_HEADERS(INVAR_CHOICE_CONSTANT) };
+
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
@@ -78,10 +94,10 @@ struct invar_data_options {
     int64_t samples;  /**< training samples that the source should have; 0: any. A survey takes them on trust */
     struct invar_real_list mean, deviation; /**< by channel, images: of values in 0..1, clips: of the log-mel
                                                spectrogram; empty: those of the training split */
-    int orientation;                        /**< apply | ignore: what EXIF says of which way up an image is */
-    double test_fraction;                   /**< seeded split where the source has none */
+    enum invar_orientation orientation;
+    double test_fraction; /**< seeded split where the source has none */
     int64_t split_seed;
-    int memory;                     /**< auto | yes | no: hold decoded samples as uint8 (auto: up to memory_limit) */
+    enum invar_data_memory memory;
     int64_t memory_limit;           /**< MiB */
     double bad_limit;               /**< fraction of samples that may be unreadable; more stops the run */
     int64_t workers;                /**< decoding threads; 0: as many as --threads */
@@ -89,14 +105,14 @@ struct invar_data_options {
                                        folder where group is set */
     char group[INVAR_TEXT_SIZE];    /**< its column of refinement groups; empty: none */
     char label[INVAR_TEXT_SIZE]; /**< tables: the label column; clips: a field of pattern; empty: none, class folders */
-    int label_kind;              /**< tables: auto | number | class */
-    char test[INVAR_TEXT_SIZE];  /**< tables and npy: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
+    enum invar_label_kind label_kind; /**< tables */
+    char test[INVAR_TEXT_SIZE]; /**< tables and npy: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
     char labels[INVAR_TEXT_SIZE];      /**< npy: labels of its rows, FILE.npy or FILE.csv; empty: none */
     char test_labels[INVAR_TEXT_SIZE]; /**< npy: those of the rows of test */
     char test_rows[INVAR_TEXT_SIZE];   /**< tables: last:N or every:K rows are the test split */
     char separator[INVAR_TEXT_SIZE];   /**< of tables: one character or "tab"; empty: found */
-    int header;                        /**< auto | yes | no */
-    char missing[INVAR_TEXT_SIZE];     /**< markers of missing values */
+    enum invar_table_header header;
+    char missing[INVAR_TEXT_SIZE]; /**< markers of missing values */
     char categorical[INVAR_TEXT_SIZE], numeric[INVAR_TEXT_SIZE], ignore[INVAR_TEXT_SIZE]; /**< names of columns */
     int64_t categories;            /**< most frequent ones with a place of their own */
     char pattern[INVAR_TEXT_SIZE]; /**< clips: fields in the names of files, {digit}_{speaker}_{index} */

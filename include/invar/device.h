@@ -5,6 +5,7 @@
 #include "invar/array.h"
 #include "invar/memory.h"
 #include "invar/expert/net.h"
+#include "invar/options.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -15,9 +16,16 @@ extern "C" {
  * or CUDA. Pointers called "device" point into memory of the device (for cpu: plain memory).
  */
 
-enum invar_precision { INVAR_PRECISION_AUTO, INVAR_PRECISION_FLOAT32, INVAR_PRECISION_BFLOAT16 };
+#define INVAR_PRECISIONS(CHOICE)                                                                                       \
+    CHOICE(INVAR_PRECISION_AUTO, "auto")                                                                               \
+    CHOICE(INVAR_PRECISION_FLOAT32, "float32") CHOICE(INVAR_PRECISION_BFLOAT16, "bfloat16")
+enum invar_precision { INVAR_PRECISIONS(INVAR_CHOICE_CONSTANT) };
 /** "auto", "float32", "bfloat16". */
 const char *invar_precision_name(enum invar_precision precision);
+
+/** p of an L_p ball. */
+#define INVAR_BALLS(CHOICE) CHOICE(INVAR_BALL_1, "1") CHOICE(INVAR_BALL_2, "2") CHOICE(INVAR_BALL_INF, "inf")
+enum invar_ball { INVAR_BALLS(INVAR_CHOICE_CONSTANT) };
 
 struct invar_device;
 
@@ -192,12 +200,11 @@ enum invar_plan_mode {
  * F(4x4, 3x3), whose rounding errors in float32 are up to some four times as large), or never, or wherever it can be;
  * or so with products of bfloat16, for bfloat16 maps on processors that have them (AVX512-BF16), whose errors are some
  * five times those of the direct form. */
-enum invar_convolution {
-    INVAR_CONVOLUTION_AUTO,
-    INVAR_CONVOLUTION_DIRECT,
-    INVAR_CONVOLUTION_WINOGRAD,
-    INVAR_CONVOLUTION_WINOGRAD_BFLOAT16,
-};
+#define INVAR_CONVOLUTIONS(CHOICE)                                                                                     \
+    CHOICE(INVAR_CONVOLUTION_AUTO, "auto")                                                                             \
+    CHOICE(INVAR_CONVOLUTION_DIRECT, "direct")                                                                         \
+    CHOICE(INVAR_CONVOLUTION_WINOGRAD, "winograd") CHOICE(INVAR_CONVOLUTION_WINOGRAD_BFLOAT16, "winograd-bfloat16")
+enum invar_convolution { INVAR_CONVOLUTIONS(INVAR_CHOICE_CONSTANT) };
 /** "auto", "direct", "winograd", "winograd-bfloat16". */
 const char *invar_convolution_name(enum invar_convolution convolution);
 

@@ -33,7 +33,7 @@ enum invar_option_kind {
     INVAR_OPTION_REAL,      /**< double */
     INVAR_OPTION_BOOL,      /**< bool */
     INVAR_OPTION_TEXT,      /**< char[INVAR_TEXT_SIZE] */
-    INVAR_OPTION_CHOICE,    /**< int, the index into choices */
+    INVAR_OPTION_CHOICE,    /**< an enum whose constants count the choices from 0, see INVAR_CHOICES */
     INVAR_OPTION_INT_LIST,  /**< struct invar_int_list; a single integer is accepted as a list of one */
     INVAR_OPTION_REAL_LIST, /**< struct invar_real_list; a single number is accepted as a list of one */
     INVAR_OPTION_RENAMED,   /**< no field: a former name of the option that choices names, see INVAR_RENAMED */
@@ -55,6 +55,24 @@ struct invar_option {
     {                                                                                                                  \
         former, INVAR_OPTION_RENAMED, 0, NULL, 0, 0, name, NULL                                                        \
     }
+
+/*
+ * The choices of an option, each with the constant of an enum and as recipes spell it, stand in one list, of which
+ * enum, table and names are made:
+ *
+ *     #define COLOURS(CHOICE) CHOICE(COLOUR_RED, "red") CHOICE(COLOUR_GREEN, "green")
+ *     enum colour { COLOURS(INVAR_CHOICE_CONSTANT) };
+ *     {"colour", INVAR_OPTION_CHOICE, offsetof(struct wall, colour), "red", 0, 0, INVAR_CHOICES(COLOURS), "of the
+ * wall"},
+ */
+#define INVAR_CHOICE_CONSTANT(constant, text) constant,
+#define INVAR_CHOICE_TEXT(constant, text) "|" text
+#define INVAR_CHOICE_NAME(constant, text) [constant] = text,
+#define INVAR_CHOICES(CHOICES) (&(CHOICES(INVAR_CHOICE_TEXT))[1])
+
+/** A peak rate: as it is given, or times batch / 256. */
+#define INVAR_RATE_SCALINGS(CHOICE) CHOICE(INVAR_RATE_SCALING_NONE, "none") CHOICE(INVAR_RATE_SCALING_LINEAR, "linear")
+enum invar_rate_scaling { INVAR_RATE_SCALINGS(INVAR_CHOICE_CONSTANT) };
 
 /* ---- a settings document (YAML), with the line of every key for messages ---- */
 
@@ -97,6 +115,9 @@ void invar_options_default(const struct invar_option *table, void *object);
  */
 bool invar_options_read(const struct invar_option *table, void *object, const struct invar_node *mapping,
                         const char *path, const char *const *ignored, struct invar_error *err);
+/** Whether the fields hold what the table accepts, as those of a program's own may not; else a sentence as above. */
+bool invar_options_check(const struct invar_option *table, const void *object, const char *path,
+                         struct invar_error *err);
 /** One KEY=VALUE pair (command line), as invar_node_override has it; VALUE null sets the default. */
 bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err);
 

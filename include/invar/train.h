@@ -61,17 +61,22 @@ double invar_schedule_momentum(double base, int64_t step, int64_t total_steps);
 
 /* ---- recipes ---- */
 
+/** How the momentum of a target network goes: up to 1 over the run [R4], or not at all. */
+#define INVAR_MOMENTUM_SCHEDULES(CHOICE)                                                                               \
+    CHOICE(INVAR_MOMENTUM_COSINE, "cosine") CHOICE(INVAR_MOMENTUM_CONSTANT, "constant")
+enum invar_momentum_schedule { INVAR_MOMENTUM_SCHEDULES(INVAR_CHOICE_CONSTANT) };
+
 struct invar_target_options {
     bool enabled;
     double momentum; /**< m_base */
-    int schedule;    /**< cosine [R4] | constant */
-    bool keep;       /**< encoder.safetensors holds the target network's weights */
+    enum invar_momentum_schedule schedule;
+    bool keep; /**< encoder.safetensors holds the target network's weights */
 };
 /** The `adversary:` section: who perturbs views, and how far [A1], [A4]. */
 struct invar_adversary_options {
     char kind[INVAR_TEXT_SIZE];   /**< none | auto | a generator (invar_generator_list) | noise */
     double eps;                   /**< size of the perturbation, in units of the standardised input */
-    int p;                        /**< of the ball: enum invar_ball */
+    enum invar_ball p;            /**< of the ball */
     struct invar_int_list widths; /**< of the generator; empty: those of its kind */
     int64_t noise;                /**< 0: as much as the kind has */
     int64_t blocks;
@@ -86,9 +91,13 @@ struct invar_classifier_options {
     double lr; /**< peak rate of its SGD; follows the schedule of the encoder */
     double momentum, weight_decay;
 };
+/** How often the rate changes; at epochs it stays at that of the epoch's first step. */
+#define INVAR_RATE_INTERVALS(CHOICE) CHOICE(INVAR_RATE_EACH_STEP, "step") CHOICE(INVAR_RATE_EACH_EPOCH, "epoch")
+enum invar_rate_interval { INVAR_RATE_INTERVALS(INVAR_CHOICE_CONSTANT) };
+
 struct invar_optimiser_options {
     double lr;
-    int lr_scaling; /**< none | linear (lr * batch / 256) */
+    enum invar_rate_scaling lr_scaling;
 };
 struct invar_training_options {
     double epochs; /**< may be fractional */
@@ -96,9 +105,9 @@ struct invar_training_options {
     int64_t batch;
     double warmup;                   /**< part of the run in which the rate rises */
     double start_ratio, final_ratio; /**< first and last rate over the peak */
-    int rate_interval;               /**< step | epoch: how often the rate changes */
+    enum invar_rate_interval rate_interval;
     int64_t seed;
-    int precision;               /**< auto | float32 | bfloat16 */
+    enum invar_precision precision;
     double clip;                 /**< gradient norm limit, 0 none */
     int64_t log_interval;        /**< steps */
     int64_t measure_interval;    /**< steps between measurements of entropy, effective rank and alignment */
@@ -108,7 +117,7 @@ struct invar_training_options {
 };
 /** The `device:` section: how the device computes. */
 struct invar_compute_options {
-    int convolution; /**< auto | direct | winograd */
+    enum invar_convolution convolution;
 };
 
 /** A recipe, fully resolved and checked. */

@@ -17,6 +17,10 @@ extern "C" {
 #define INVAR_MAX_VIEWS 10
 #define INVAR_MAX_MASKS 8
 
+/** How a crop is resized. */
+#define INVAR_INTERPOLATIONS(CHOICE) CHOICE(INVAR_BILINEAR, "bilinear") CHOICE(INVAR_BICUBIC, "bicubic")
+enum invar_interpolation { INVAR_INTERPOLATIONS(INVAR_CHOICE_CONSTANT) };
+
 /**
  * The `views:` section of a recipe. Views are numbered from 0, global ones (of the size that the encoder sees) first,
  * then local ones (multi-crop: small crops at a smaller size). Lists have one entry a view; a shorter list repeats its
@@ -29,9 +33,9 @@ struct invar_view_options {
     struct invar_real_list local_crop;  /**< as crop, of local views */
     struct invar_real_list crop;        /**< [low, high] area fraction of random resized crop; [1, 1] turns it off */
     struct invar_real_list crop_aspect; /**< [3/4, 4/3], log-uniform */
-    int interpolation;                  /**< bilinear | bicubic */
-    double flip;                        /**< probability */
-    double jitter;                      /**< probability of colour jitter as a whole */
+    enum invar_interpolation interpolation;
+    double flip;                                  /**< probability */
+    double jitter;                                /**< probability of colour jitter as a whole */
     double brightness, contrast, saturation, hue; /**< strengths */
     double grayscale;                             /**< probability */
     struct invar_real_list blur;                  /**< probability by view */
@@ -102,11 +106,11 @@ struct invar_view_output {
     enum invar_data_kind kind;
     int height, width, channels;
     float mean[16], deviation[16];
-    int interpolation;                  /* 0 bilinear, 1 bicubic: as in the options */
-    double solarise_threshold;          /* as in the options */
-    int blur_kernel;                    /* as in the options; of a workspace that was created for this output */
-    struct invar_logmel_options logmel; /* clips: as in the dataset's info */
-    const struct invar_table *table;    /* tables: of the dataset's info; borrowed, NULL: nothing can be drawn */
+    enum invar_interpolation interpolation; /* as in the options */
+    double solarise_threshold;              /* as in the options */
+    int blur_kernel;                        /* as in the options; of a workspace that was created for this output */
+    struct invar_logmel_options logmel;     /* clips: as in the dataset's info */
+    const struct invar_table *table;        /* tables: of the dataset's info; borrowed, NULL: nothing can be drawn */
 };
 
 /** Work space for one thread, sized for outputs of this shape and samples up to any size. */

@@ -291,6 +291,57 @@ static bool refuse_key(const struct invar_option *table, const char *const *igno
                            key, hint);
 }
 
+/* ---- what a program has set itself ---- */
+
+/* Writes what is wrong with the field into `found`, or leaves it empty. */
+static void check_field(const struct invar_option *option, const void *field, char *found, size_t size)
+{
+    const struct invar_int_list *ints = field;
+    const struct invar_real_list *reals = field;
+    const bool is_ints = option->kind == INVAR_OPTION_INT_LIST, is_reals = option->kind == INVAR_OPTION_REAL_LIST;
+    int length;
+
+    found[0] = '\0';
+    if (option->kind == INVAR_OPTION_INT && !in_range(option, (double)*(const int64_t *)field))
+        snprintf(found, size, "%lld", (long long)*(const int64_t *)field);
+    if (option->kind == INVAR_OPTION_REAL &&
+        (!isfinite(*(const double *)field) || !in_range(option, *(const double *)field)))
+        snprintf(found, size, "%g", *(const double *)field);
+    if (option->kind == INVAR_OPTION_TEXT && !memchr(field, '\0', INVAR_TEXT_SIZE))
+        snprintf(found, size, "text without an end");
+    if (option->kind == INVAR_OPTION_CHOICE &&
+        (*(const int *)field < 0 || !option_choice(option->choices, *(const int *)field, &length)))
+        snprintf(found, size, "choice number %d", *(const int *)field);
+    if ((is_ints || is_reals) && (ints->count < 0 || ints->count > INVAR_LIST_SIZE)) {
+        snprintf(found, size, "%d", ints->count);
+        return;
+    }
+    for (int i = 0; is_ints && i < ints->count; i++)
+        if (!in_range(option, (double)ints->value[i]))
+            snprintf(found, size, "%lld", (long long)ints->value[i]);
+    for (int i = 0; is_reals && i < reals->count; i++)
+        if (!isfinite(reals->value[i]) || !in_range(option, reals->value[i]))
+            snprintf(found, size, "%g", reals->value[i]);
+}
+
+bool invar_options_check(const struct invar_option *table, const void *object, const char *path,
+                         struct invar_error *err)
+{
+    char expected[OPTION_EXPECTED_SIZE], found[64];
+
+    for (; table->name; table++) {
+        if (table->kind == INVAR_OPTION_RENAMED)
+            continue;
+        check_field(table, (const char *)object + table->offset, found, sizeof found);
+        if (!found[0])
+            continue;
+        option_expected(expected, table);
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s%s%s: expected %s, found %s", path, *path ? "." : "",
+                               table->name, expected, found);
+    }
+    return true;
+}
+
 /* ---- reading ---- */
 
 static bool is_ignored(const char *key, const char *const *ignored)

@@ -24,7 +24,7 @@ const struct invar_option invar_data_option_table[] = {
      "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
     {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
      "by which every channel is divided; []: the deviation of the training split"},
-    {"orientation", INVAR_OPTION_CHOICE, FIELD(orientation), "apply", 0, 0, "apply|ignore",
+    {"orientation", INVAR_OPTION_CHOICE, FIELD(orientation), "apply", 0, 0, INVAR_CHOICES(INVAR_ORIENTATIONS),
      "images are turned upright as EXIF says, or left as they lie in their files"},
     {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
      "training samples that the source should have, others are warned of; 0: any. --dry-run needs no source where "
@@ -32,7 +32,7 @@ const struct invar_option invar_data_option_table[] = {
     {"test_fraction", INVAR_OPTION_REAL, FIELD(test_fraction), "0.2", 0, 0.9, NULL,
      "part of every class that becomes the test split where the source has none"},
     {"split_seed", INVAR_OPTION_INT, FIELD(split_seed), "0", 0, 9007199254740992.0, NULL, "seed of that split"},
-    {"memory", INVAR_OPTION_CHOICE, FIELD(memory), "auto", 0, 0, "auto|yes|no",
+    {"memory", INVAR_OPTION_CHOICE, FIELD(memory), "auto", 0, 0, INVAR_CHOICES(INVAR_DATA_MEMORIES),
      "hold decoded images in memory; auto: where they fit memory_limit (idx and cifar always are)"},
     {"memory_limit", INVAR_OPTION_INT, FIELD(memory_limit), "2048", 1, 1048576, NULL, "MiB of images held in memory"},
     {"bad_limit", INVAR_OPTION_REAL, FIELD(bad_limit), "0.01", 0, 1, NULL,
@@ -46,7 +46,7 @@ const struct invar_option invar_data_option_table[] = {
     {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL,
      "csv: the column of the classes, empty: no labels; clips: the field of data.pattern that is the class, empty: the "
      "folder"},
-    {"label_kind", INVAR_OPTION_CHOICE, FIELD(label_kind), "auto", 0, 0, "auto|number|class",
+    {"label_kind", INVAR_OPTION_CHOICE, FIELD(label_kind), "auto", 0, 0, INVAR_CHOICES(INVAR_LABEL_KINDS),
      "csv: whether the label is a number to predict or a class; auto: a number where many different ones are in it"},
     {"labels", INVAR_OPTION_TEXT, FIELD(labels), "", 0, 0, NULL,
      "npy: the labels of its rows in their order, FILE.npy or FILE.csv (its column label, the one of data.label or the "
@@ -59,7 +59,7 @@ const struct invar_option invar_data_option_table[] = {
      "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
     {"separator", INVAR_OPTION_TEXT, FIELD(separator), "", 0, 0, NULL,
      "csv: the character between cells, or tab; empty: found in the first lines"},
-    {"header", INVAR_OPTION_CHOICE, FIELD(header), "auto", 0, 0, "auto|yes|no",
+    {"header", INVAR_OPTION_CHOICE, FIELD(header), "auto", 0, 0, INVAR_CHOICES(INVAR_TABLE_HEADERS),
      "csv: whether the first line names the columns; where not, they are c1, c2, ..."},
     {"missing", INVAR_OPTION_TEXT, FIELD(missing), "?, NA, N/A, NaN, nan, empty", 0, 0, NULL,
      "csv: what stands for a missing value; empty: nothing between two separators"},
@@ -274,7 +274,7 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
     info->source = dataset->options.source;
     info->kind = dataset->source.kind;
     data_beside_describe(&dataset->source.beside, info);
-    info->ignores_orientation = dataset->options.orientation == DATA_ORIENTATION_IGNORE;
+    info->ignores_orientation = dataset->options.orientation == INVAR_ORIENTATION_IGNORE;
     info->rank = info->kind == INVAR_DATA_TABLE ? 1 : 3;
     info->height = size ? size : dataset->height;
     info->width = size ? size : dataset->width;
@@ -287,20 +287,8 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
 
 static bool check_options(const struct invar_data_options *options, struct invar_error *err)
 {
-    if (options->channels < 0 || options->channels > DATA_CHANNEL_LIMIT)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "data.channels: %lld, expected 0 to %d",
-                               (long long)options->channels, DATA_CHANNEL_LIMIT);
-    if (options->size < 0 || options->size > DATA_SIDE_LIMIT)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "data.size: %lld, expected 0 to %d", (long long)options->size,
-                               DATA_SIDE_LIMIT);
-    if (!(options->test_fraction >= 0 && options->test_fraction <= 0.9))
-        return invar_error_set(err, INVAR_ERROR_USAGE, "data.test_fraction: %g, expected 0 to 0.9",
-                               options->test_fraction);
-    if (!(options->bad_limit >= 0 && options->bad_limit <= 1))
-        return invar_error_set(err, INVAR_ERROR_USAGE, "data.bad_limit: %g, expected 0 to 1", options->bad_limit);
-    if (options->memory_limit < 1 || options->workers < 0 || options->workers > 256)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "data.memory_limit must be at least 1 and data.workers 0 to 256");
+    if (!invar_options_check(invar_data_option_table, options, "data", err))
+        return false;
     if (options->metadata[0] && !options->group[0])
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.metadata is \"%s\", but data.group is not set: name the column that it is for",

@@ -201,7 +201,7 @@ bool data_hold(struct invar_dataset *dataset, struct invar_error *err)
         if (source->channels == dataset->channels)
             return adopt(dataset);
         limit = SIZE_MAX; /* held already, in other channels */
-    } else if (dataset->options.memory == DATA_MEMORY_NO) {
+    } else if (dataset->options.memory == INVAR_DATA_MEMORY_NO) {
         return true;
     }
     if (!seems_to_fit(dataset, limit, &fits, err))

@@ -45,7 +45,7 @@ bool invar_source_kind(const char *source, enum invar_data_kind *kind)
 size_t data_memory_limit(const struct invar_data_options *options)
 {
     size_t bytes;
-    if (options->memory == DATA_MEMORY_YES ||
+    if (options->memory == INVAR_DATA_MEMORY_YES ||
         !invar_size_multiply((size_t)options->memory_limit, (size_t)1 << 20, &bytes))
         return SIZE_MAX;
     return bytes;
@@ -72,7 +72,7 @@ static bool check_naming(const struct data_source *source, const struct invar_da
                          : options->test[0]  ? "test"
                          : options->label[0] ? "label"
                                              : NULL;
-    if (source->kind != INVAR_DATA_TABLE && !array && options->label_kind == DATA_LABEL_NUMBER)
+    if (source->kind != INVAR_DATA_TABLE && !array && options->label_kind == INVAR_LABEL_NUMBER)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.label_kind: numbers as labels are for tables and arrays (csv:FILE, npy:FILE)");
     if (source->kind != INVAR_DATA_IMAGE || !option || array)
@@ -148,9 +148,9 @@ bool data_source_classes(struct data_source *source, int classes, const char *co
 }
 
 /* Whether a field is a number as a label: as the option says, where it can be, else as it seems. */
-static bool as_number(const struct data_field *field, int kind)
+static bool as_number(const struct data_field *field, enum invar_label_kind kind)
 {
-    return field->number && (kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && field->seems_number));
+    return field->number && (kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && field->seems_number));
 }
 
 static bool take_numbers(struct data_source *source, const struct data_field *field, struct invar_error *err)
@@ -163,7 +163,7 @@ static bool take_numbers(struct data_source *source, const struct data_field *fi
     return true;
 }
 
-bool data_source_relabel(struct data_source *source, const char *field, int kind, const char *key,
+bool data_source_relabel(struct data_source *source, const char *field, enum invar_label_kind kind, const char *key,
                          struct invar_error *err)
 {
     const struct data_field *found = data_fields_find(&source->fields, field, strlen(field), key, err);

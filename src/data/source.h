@@ -9,14 +9,6 @@
 
 #define DATA_MAX_HELD 8
 
-/** Values of the option data.memory, in the order of its choices. */
-enum { DATA_MEMORY_AUTO, DATA_MEMORY_YES, DATA_MEMORY_NO };
-/** Values of the option data.label_kind, in the order of its choices. */
-enum { DATA_LABEL_AUTO, DATA_LABEL_NUMBER, DATA_LABEL_CLASS };
-
-/** Values of the option data.orientation. */
-enum { DATA_ORIENTATION_APPLY, DATA_ORIENTATION_IGNORE };
-
 /** What lies beside the samples of a folder or archive and is left out. */
 struct data_beside {
     int64_t files;          /**< that do not end as samples do */
@@ -89,7 +81,7 @@ bool data_source_decode(const struct data_source *source, int64_t item, int chan
                         struct data_image *image, struct invar_error *err);
 /** Makes a field the label: its values are the classes, or it is a number, as kind (data.label_kind) has it. key is the
  * option that names it. */
-bool data_source_relabel(struct data_source *source, const char *field, int kind, const char *key,
+bool data_source_relabel(struct data_source *source, const char *field, enum invar_label_kind kind, const char *key,
                          struct invar_error *err);
 /** What one sample is called, for messages: "image". */
 const char *data_source_noun(const struct data_source *source);

@@ -51,14 +51,14 @@ void invar_processor_name(char *out, size_t size)
 
 const char *invar_precision_name(enum invar_precision precision)
 {
-    static const char *const names[] = {"auto", "float32", "bfloat16"};
+    static const char *const names[] = {INVAR_PRECISIONS(INVAR_CHOICE_NAME)};
 
     return names[precision];
 }
 
 const char *invar_convolution_name(enum invar_convolution convolution)
 {
-    static const char *const names[] = {"auto", "direct", "winograd", "winograd-bfloat16"};
+    static const char *const names[] = {INVAR_CONVOLUTIONS(INVAR_CHOICE_NAME)};
 
     return names[convolution];
 }

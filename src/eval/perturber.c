@@ -104,7 +104,7 @@ struct invar_perturber *invar_perturber_open(struct invar_device *device, const 
                                              const struct invar_dataset_info *info,
                                              const struct invar_perturber_options *o, struct invar_error *err)
 {
-    static const char *const balls[] = {[INVAR_BALL_1] = "1", [INVAR_BALL_2] = "2", [INVAR_BALL_INF] = "inf"};
+    static const char *const balls[] = {INVAR_BALLS(INVAR_CHOICE_NAME)};
     const struct invar_shape shape = invar_net_input(encoder->net);
     const bool noise = strcmp(o->kind, "noise") == 0;
     struct invar_perturber *p = invar_alloc(1, sizeof *p, err);

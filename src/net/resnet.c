@@ -8,16 +8,21 @@
 
 #define BLOCK_NAME 48
 
-enum { INIT_TORCHVISION, INIT_TORCH, INIT_TORCH_STEM };
+#define STEMS(CHOICE) CHOICE(STEM_IMAGENET, "imagenet") CHOICE(STEM_SMALL, "small")
+enum stem { STEMS(INVAR_CHOICE_CONSTANT) };
+#define INITS(CHOICE)                                                                                                  \
+    CHOICE(INIT_TORCHVISION, "torchvision") CHOICE(INIT_TORCH, "torch") CHOICE(INIT_TORCH_STEM, "torch_stem")
+enum init { INITS(INVAR_CHOICE_CONSTANT) };
 
 struct resnet_options {
-    int stem, init;
+    enum stem stem;
+    enum init init;
     int64_t stem_padding, width, pool;
     bool zero_init_residual;
 };
 
 static const struct invar_option resnet_options[] = {
-    {"stem", INVAR_OPTION_CHOICE, offsetof(struct resnet_options, stem), "imagenet", 0, 0, "imagenet|small",
+    {"stem", INVAR_OPTION_CHOICE, offsetof(struct resnet_options, stem), "imagenet", 0, 0, INVAR_CHOICES(STEMS),
      "imagenet: 7x7 stride 2 and max pool; small: 3x3 stride 1, for images up to 64 pixels"},
     {"stem_padding", INVAR_OPTION_INT, offsetof(struct resnet_options, stem_padding), "1", 0, 2, NULL,
      "of the small stem; solo-learn has 2, which makes maps of 34 pixels from 32"},
@@ -25,8 +30,7 @@ static const struct invar_option resnet_options[] = {
      "channels of the first stage (torchvision: 64); later stages have 2, 4 and 8 times as many"},
     {"pool", INVAR_OPTION_INT, offsetof(struct resnet_options, pool), "1", 1, 64, NULL,
      "side of the final average pool; 1 is torchvision's global average"},
-    {"init", INVAR_OPTION_CHOICE, offsetof(struct resnet_options, init), "torchvision", 0, 0,
-     "torchvision|torch|torch_stem",
+    {"init", INVAR_OPTION_CHOICE, offsetof(struct resnet_options, init), "torchvision", 0, 0, INVAR_CHOICES(INITS),
      "of convolutions: torchvision's normal by fan out, PyTorch's default (uniform by fan in, as lightly's ResNet), or "
      "the "
      "latter for the stem alone (as solo-learn on CIFAR)"},
@@ -133,7 +137,7 @@ static struct invar_net *resnet(const struct resnet_options *options, struct inv
     struct invar_net *net = invar_net_create(input, err);
     if (!net)
         return NULL;
-    bool small = options->stem == 1;
+    bool small = options->stem == STEM_SMALL;
     int at = padded_conv_norm(net, 0, "", 1, options->width, small ? 3 : 7, small ? 1 : 2,
                               small ? options->stem_padding : 3, true, err);
     if (!small)

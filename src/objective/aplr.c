@@ -6,23 +6,25 @@
  */
 #include "objective/sums.h"
 
-enum { PREDICTOR_IDENTITY, PREDICTOR_LINEAR };
+#define PREDICTORS(CHOICE) CHOICE(PREDICTOR_IDENTITY, "identity") CHOICE(PREDICTOR_LINEAR, "linear")
+enum predictor_kind { PREDICTORS(INVAR_CHOICE_CONSTANT) };
 
 struct aplr_options {
     struct invar_reconstruction_options reconstruction;
     struct invar_orthonormality_options orthonormality;
     double lambda;
-    int predictor;
+    enum predictor_kind predictor;
 };
 
 #define AT(field) offsetof(struct aplr_options, field)
 static const struct invar_option aplr_table[] = {
-    {"target", INVAR_OPTION_CHOICE, AT(reconstruction.target), "same", 0, 0, "same|stop_gradient|ema",
+    {"target", INVAR_OPTION_CHOICE, AT(reconstruction.target), "same", 0, 0,
+     INVAR_CHOICES(INVAR_RECONSTRUCTION_TARGETS),
      "what the clean side of the reconstruction is; its gradient from orthonormality stays whatever it is"},
     {"lambda", INVAR_OPTION_REAL, AT(lambda), "1", 0, 1e9, NULL, "weight of the orthonormality part"},
     {"both", INVAR_OPTION_BOOL, AT(orthonormality.both), "false", 0, 0, NULL,
      "orthonormality of the perturbed view too, as a sum"},
-    {"predictor", INVAR_OPTION_CHOICE, AT(predictor), "identity", 0, 0, "identity|linear",
+    {"predictor", INVAR_OPTION_CHOICE, AT(predictor), "identity", 0, 0, INVAR_CHOICES(PREDICTORS),
      "linear: the files predictor.weight and predictor.bias; recipes have the term reconstruction and a predictor"},
     {0},
 };

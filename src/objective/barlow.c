@@ -8,12 +8,15 @@
 
 #include <math.h>
 
-enum { VARIANCE_BIASED, VARIANCE_UNBIASED };
-enum { DIVISOR_N, DIVISOR_N_LESS_ONE };
+#define VARIANCES(CHOICE) CHOICE(VARIANCE_BIASED, "biased") CHOICE(VARIANCE_UNBIASED, "unbiased")
+enum variance { VARIANCES(INVAR_CHOICE_CONSTANT) };
+#define DIVISORS(CHOICE) CHOICE(DIVISOR_N, "N") CHOICE(DIVISOR_N_LESS_ONE, "N-1")
+enum divisor { DIVISORS(INVAR_CHOICE_CONSTANT) };
 
 struct barlow_options {
     double lambda_offdiag, eps;
-    int variance, correlation_divisor;
+    enum variance variance;
+    enum divisor correlation_divisor;
     bool normalise_pairs;
 };
 
@@ -24,9 +27,9 @@ static const struct invar_option barlow_table[] = {
      "solo-learn multiplies the whole by a scale_loss besides: use the term's weight"},
     {"eps", INVAR_OPTION_REAL, AT(eps), "1e-5", 1e-12, 1e6, NULL,
      "added to the variance; 1e-5 in the authors' code and solo-learn (batch norm)"},
-    {"variance", INVAR_OPTION_CHOICE, AT(variance), "biased", 0, 0, "biased|unbiased",
+    {"variance", INVAR_OPTION_CHOICE, AT(variance), "biased", 0, 0, INVAR_CHOICES(VARIANCES),
      "divisor N, as in the authors' code and solo-learn, or N - 1, as in early versions of lightly"},
-    {"correlation_divisor", INVAR_OPTION_CHOICE, AT(correlation_divisor), "N", 0, 0, "N|N-1",
+    {"correlation_divisor", INVAR_OPTION_CHOICE, AT(correlation_divisor), "N", 0, 0, INVAR_CHOICES(DIVISORS),
      "C = Z1^T Z2 / N in all published codes"},
     {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
      "with more than two views: divide by the number of unordered pairs"},

@@ -10,7 +10,7 @@
 
 #define AT(field) offsetof(struct invar_covariance_options, field)
 static const struct invar_option covariance_table[] = {
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean",
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS),
      "sum: as in the paper and in the codes of the authors, solo-learn and lightly"},
     {0},
 };

@@ -3,14 +3,15 @@
  */
 #include "objective/reconstruct.h"
 
-enum { OVER_ALL, OVER_CORRUPTED };
+#define OVER(CHOICE) CHOICE(OVER_ALL, "all") CHOICE(OVER_CORRUPTED, "corrupted")
+enum over { OVER(INVAR_CHOICE_CONSTANT) };
 
 struct denoising_options {
-    int over;
+    enum over over;
 };
 
 static const struct invar_option denoising_table[] = {
-    {"over", INVAR_OPTION_CHOICE, offsetof(struct denoising_options, over), "all", 0, 0, "all|corrupted",
+    {"over", INVAR_OPTION_CHOICE, offsetof(struct denoising_options, over), "all", 0, 0, INVAR_CHOICES(OVER),
      "mean of the squared errors over all numbers of the input, or over those in corrupted columns alone"},
     {0},
 };

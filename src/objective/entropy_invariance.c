@@ -3,11 +3,14 @@
  * between views, lowered; each a part. */
 #include "objective/sums.h"
 
-enum { ENTROPY_LOGDET, ENTROPY_PAIRDIST };
-enum { DIVIDE_AUTO, DIVIDE_NONE, DIVIDE_D };
+#define ESTIMATORS(CHOICE) CHOICE(ENTROPY_LOGDET, "logdet") CHOICE(ENTROPY_PAIRDIST, "pairdist")
+enum estimator { ESTIMATORS(INVAR_CHOICE_CONSTANT) };
+#define DIVISORS(CHOICE) CHOICE(DIVIDE_AUTO, "auto") CHOICE(DIVIDE_NONE, "none") CHOICE(DIVIDE_D, "d")
+enum divisor { DIVISORS(INVAR_CHOICE_CONSTANT) };
 
 struct entropy_invariance_options {
-    int entropy, divide_by;
+    enum estimator entropy;
+    enum divisor divide_by;
     double weight_entropy, weight_invariance;
     bool normalise;
     struct invar_logdet_options logdet;
@@ -17,20 +20,22 @@ struct entropy_invariance_options {
 
 #define AT(field) offsetof(struct entropy_invariance_options, field)
 static const struct invar_option entropy_invariance_table[] = {
-    {"entropy", INVAR_OPTION_CHOICE, AT(entropy), "logdet", 0, 0, "logdet|pairdist", "which estimator of the entropy"},
+    {"entropy", INVAR_OPTION_CHOICE, AT(entropy), "logdet", 0, 0, INVAR_CHOICES(ESTIMATORS),
+     "which estimator of the entropy"},
     {"weight_entropy", INVAR_OPTION_REAL, AT(weight_entropy), "1", 0, 1e9, NULL, "of the entropies of all views"},
     {"weight_invariance", INVAR_OPTION_REAL, AT(weight_invariance), "1", 0, 1e9, NULL,
      "of the invariance part; VICReg's 25 collapses beside a LogDet of beta 10"},
-    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "auto", 0, 0, "auto|none|d",
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "auto", 0, 0, INVAR_CHOICES(DIVISORS),
      "of the entropies; auto: d for logdet, none for pairdist"},
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL, "norm() of z before the entropies"},
     INVAR_RENAMED("normalize", "normalise"),
     {"beta", INVAR_OPTION_REAL, AT(logdet.beta), "1", 1e-9, 1e9, NULL, "of logdet"},
-    {"distance", INVAR_OPTION_CHOICE, AT(pairdist.distance), "kl", 0, 0, "kl|bhattacharyya|chernoff", "of pairdist"},
+    {"distance", INVAR_OPTION_CHOICE, AT(pairdist.distance), "kl", 0, 0, INVAR_CHOICES(INVAR_ENTROPY_DISTANCES),
+     "of pairdist"},
     {"sigma", INVAR_OPTION_REAL, AT(pairdist.sigma), "1", 1e-9, 1e9, NULL, "of pairdist"},
     {"chernoff_alpha", INVAR_OPTION_REAL, AT(pairdist.chernoff_alpha), "0.5", 1e-9, 1 - 1e-9, NULL, "of pairdist"},
-    {"invariance_divide_by", INVAR_OPTION_CHOICE, AT(invariance.divide_by), "nd", 0, 0, "nd|n",
-     "nd: mean over samples and dimensions; n: per vector"},
+    {"invariance_divide_by", INVAR_OPTION_CHOICE, AT(invariance.divide_by), "nd", 0, 0,
+     INVAR_CHOICES(INVAR_INVARIANCE_DIVIDE), "nd: mean over samples and dimensions; n: per vector"},
     {"invariance_normalise", INVAR_OPTION_BOOL, AT(invariance.normalise), "false", 0, 0, NULL,
      "norm() of z in the invariance part"},
     INVAR_RENAMED("invariance_normalize", "invariance_normalise"),
@@ -69,7 +74,7 @@ static const struct invar_term_spec *entropy_term(const struct entropy_invarianc
                                                   struct invar_pairdist_options *pairdist, const void **options)
 {
     const bool by_d = o->divide_by == DIVIDE_D || (o->divide_by == DIVIDE_AUTO && o->entropy == ENTROPY_LOGDET);
-    const int divide_by = by_d ? INVAR_ENTROPY_DIVIDE_D : INVAR_ENTROPY_DIVIDE_NONE;
+    const enum invar_entropy_divide divide_by = by_d ? INVAR_ENTROPY_DIVIDE_D : INVAR_ENTROPY_DIVIDE_NONE;
 
     *logdet = o->logdet;
     *pairdist = o->pairdist;

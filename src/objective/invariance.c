@@ -3,11 +3,9 @@
  * unordered pairs of views. Also the E log q of [I1] up to factor and constant. */
 #include "objective/sums.h"
 
-enum { DIVIDE_ND, DIVIDE_N };
-
 #define AT(field) offsetof(struct invar_invariance_options, field)
 static const struct invar_option invariance_table[] = {
-    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "nd", 0, 0, "nd|n",
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "nd", 0, 0, INVAR_CHOICES(INVAR_INVARIANCE_DIVIDE),
      "nd: mean over samples and dimensions, as in the codes of the authors, solo-learn and lightly; n: mean over "
      "samples "
      "of the sum over dimensions, as VICReg's paper has it"},
@@ -38,7 +36,7 @@ static double pair_factor(const struct invar_invariance_options *o, const struct
 {
     const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][0];
     const double pairs = o->normalise_pairs ? in->views * (in->views - 1) / 2.0 : 1;
-    return 1 / pairs / (double)z->rows / (o->divide_by == DIVIDE_ND ? (double)z->cols : 1);
+    return 1 / pairs / (double)z->rows / (o->divide_by == INVAR_INVARIANCE_DIVIDE_ND ? (double)z->cols : 1);
 }
 
 static bool invariance_evaluate(const struct invar_term_call *call, struct invar_error *err)

@@ -15,12 +15,13 @@ static const struct invar_option logdet_table[] = {
     {"beta", INVAR_OPTION_REAL, AT(beta), "1", 1e-9, 1e9, NULL,
      "factor of C, the inverse of a noise variance; with a share r = beta * weight / weight of the invariance below 2 "
      "embeddings tend to collapse"},
-    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "d", 0, 0, "none|d",
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "d", 0, 0, INVAR_CHOICES(INVAR_ENTROPY_DIVIDE),
      "d: the loss does not grow with the width of z; none: the measurement in nats"},
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL,
      "norm() of z first; true beside SimCLR or BYOL, whose own terms do so"},
     INVAR_RENAMED("normalize", "normalise"),
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value and parts: sum as in [I2]"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS),
+     "value and parts: sum as in [I2]"},
     {0},
 };
 

@@ -104,8 +104,8 @@ static bool logdet(struct invar_device *device, struct invar_scratch *scratch, c
 }
 
 static bool pairdist(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
-                     int distance, double sigma, const struct invar_matrix *gradient, double *out,
-                     struct invar_error *err)
+                     enum invar_entropy_distance distance, double sigma, const struct invar_matrix *gradient,
+                     double *out, struct invar_error *err)
 {
     const struct invar_pairdist_options options = {
         .distance = distance, .sigma = sigma, .chernoff_alpha = 0.5, .divide_by = INVAR_ENTROPY_DIVIDE_NONE};

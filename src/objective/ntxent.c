@@ -7,15 +7,19 @@
 
 #include <math.h>
 
+#define REDUCTIONS(CHOICE) CHOICE(REDUCTION_MEAN_2N, "mean_2n")
+enum reduction { REDUCTIONS(INVAR_CHOICE_CONSTANT) };
+
 struct ntxent_options {
     double tau;
-    int reduction;
+    enum reduction reduction;
 };
 
 #define AT(field) offsetof(struct ntxent_options, field)
 static const struct invar_option ntxent_table[] = {
     {"tau", INVAR_OPTION_REAL, AT(tau), "0.5", 1e-4, 1e4, NULL, "temperature"},
-    {"reduction", INVAR_OPTION_CHOICE, AT(reduction), "mean_2n", 0, 0, "mean_2n", "mean over the 2N rows"},
+    {"reduction", INVAR_OPTION_CHOICE, AT(reduction), "mean_2n", 0, 0, INVAR_CHOICES(REDUCTIONS),
+     "mean over the 2N rows"},
     {0},
 };
 

@@ -10,21 +10,21 @@
 
 #include <math.h>
 
-enum { DISTANCE_KL, DISTANCE_BHATTACHARYYA, DISTANCE_CHERNOFF };
-
 #define AT(field) offsetof(struct invar_pairdist_options, field)
 static const struct invar_option pairdist_table[] = {
-    {"distance", INVAR_OPTION_CHOICE, AT(distance), "kl", 0, 0, "kl|bhattacharyya|chernoff",
+    {"distance", INVAR_OPTION_CHOICE, AT(distance), "kl", 0, 0, INVAR_CHOICES(INVAR_ENTROPY_DISTANCES),
      "kl: an upper bound of the mixture's entropy; bhattacharyya, chernoff: lower bounds"},
     {"sigma", INVAR_OPTION_REAL, AT(sigma), "1", 1e-9, 1e9, NULL,
      "deviation of every Gaussian, in units of z; with normalise a root of 0.2 works"},
     {"chernoff_alpha", INVAR_OPTION_REAL, AT(chernoff_alpha), "0.5", 1e-9, 1 - 1e-9, NULL,
      "of the Chernoff distance; 0.5 is Bhattacharyya's"},
-    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "none", 0, 0, "none|d", "of the loss; none: nats"},
+    {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "none", 0, 0, INVAR_CHOICES(INVAR_ENTROPY_DIVIDE),
+     "of the loss; none: nats"},
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL,
      "norm() of z first, so that a fixed sigma keeps its meaning"},
     INVAR_RENAMED("normalize", "normalise"),
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value and parts: sum as in [I2]"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS),
+     "value and parts: sum as in [I2]"},
     {0},
 };
 
@@ -33,9 +33,9 @@ static double distance_scale(const struct invar_pairdist_options *o)
 {
     const double inverse = 1 / (2 * o->sigma * o->sigma);
 
-    if (o->distance == DISTANCE_BHATTACHARYYA)
+    if (o->distance == INVAR_ENTROPY_BHATTACHARYYA)
         return inverse / 4;
-    return o->distance == DISTANCE_CHERNOFF ? o->chernoff_alpha * (1 - o->chernoff_alpha) * inverse : inverse;
+    return o->distance == INVAR_ENTROPY_CHERNOFF ? o->chernoff_alpha * (1 - o->chernoff_alpha) * inverse : inverse;
 }
 
 static unsigned pairdist_roles(const void *options)

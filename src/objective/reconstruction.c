@@ -13,7 +13,7 @@
 
 #define AT(field) offsetof(struct invar_reconstruction_options, field)
 static const struct invar_option reconstruction_table[] = {
-    {"target", INVAR_OPTION_CHOICE, AT(target), "same", 0, 0, "same|stop_gradient|ema",
+    {"target", INVAR_OPTION_CHOICE, AT(target), "same", 0, 0, INVAR_CHOICES(INVAR_RECONSTRUCTION_TARGETS),
      "same: gradient through both sides; stop_gradient: the clean side is a constant; ema: it is the target network's"},
     {"whiten", INVAR_OPTION_BOOL, AT(whiten), "false", 0, 0, NULL,
      "both sides times the inverse Cholesky factor of the clean side's covariance, instead of orthonormality [A5]"},

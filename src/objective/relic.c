@@ -11,17 +11,24 @@
 
 #define MAX_PAIRS (INVAR_MAX_VIEWS * (INVAR_MAX_VIEWS - 1))
 
-enum { PAIRS_ALL, PAIRS_ADJACENT };
-enum { INVARIANCE_KL, INVARIANCE_EUCLIDEAN };
-enum { STOP_NONE, STOP_FIRST };
+#define PAIRS(CHOICE) CHOICE(PAIRS_ALL, "all") CHOICE(PAIRS_ADJACENT, "adjacent")
+enum pairs { PAIRS(INVAR_CHOICE_CONSTANT) };
+#define INVARIANCES(CHOICE) CHOICE(INVARIANCE_KL, "kl") CHOICE(INVARIANCE_EUCLIDEAN, "euclidean")
+enum invariance { INVARIANCES(INVAR_CHOICE_CONSTANT) };
+#define EUCLIDEAN_PAIRS(CHOICE) CHOICE(EUCLIDEAN_UNORDERED, "unordered")
+enum euclidean_pairs { EUCLIDEAN_PAIRS(INVAR_CHOICE_CONSTANT) };
+#define STOPS(CHOICE) CHOICE(STOP_NONE, "none") CHOICE(STOP_FIRST, "first")
+enum stop { STOPS(INVAR_CHOICE_CONSTANT) };
 
 struct relic_options {
     int64_t views;
     bool target, normalise;
     double tau, alpha;
-    int pairs;
+    enum pairs pairs;
     bool normalise_pairs;
-    int invariance, euclidean_pairs, kl_stop_gradient;
+    enum invariance invariance;
+    enum euclidean_pairs euclidean_pairs;
+    enum stop kl_stop_gradient;
     bool groups;
 };
 
@@ -34,15 +41,15 @@ static const struct invar_option relic_table[] = {
     INVAR_RENAMED("normalize", "normalise"),
     {"tau", INVAR_OPTION_REAL, AT(tau), "0.1", 1e-4, 1e4, NULL, "temperature"},
     {"alpha", INVAR_OPTION_REAL, AT(alpha), "1", 0, 1e6, NULL, "weight of the invariance part"},
-    {"pairs", INVAR_OPTION_CHOICE, AT(pairs), "all", 0, 0, "all|adjacent",
+    {"pairs", INVAR_OPTION_CHOICE, AT(pairs), "all", 0, 0, INVAR_CHOICES(PAIRS),
      "KL between all ordered pairs of view pairs, or between each and the next (the last and the first)"},
     {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
      "divide the sum over view pairs and the sum of invariance terms by their numbers"},
-    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "kl", 0, 0, "kl|euclidean",
+    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "kl", 0, 0, INVAR_CHOICES(INVARIANCES),
      "KL between distributions, or squared distance between norm(h) of two views"},
-    {"euclidean_pairs", INVAR_OPTION_CHOICE, AT(euclidean_pairs), "unordered", 0, 0, "unordered",
+    {"euclidean_pairs", INVAR_OPTION_CHOICE, AT(euclidean_pairs), "unordered", 0, 0, INVAR_CHOICES(EUCLIDEAN_PAIRS),
      "pairs of views in the Euclidean form: each unordered pair once"},
-    {"kl_stop_gradient", INVAR_OPTION_CHOICE, AT(kl_stop_gradient), "none", 0, 0, "none|first",
+    {"kl_stop_gradient", INVAR_OPTION_CHOICE, AT(kl_stop_gradient), "none", 0, 0, INVAR_CHOICES(STOPS),
      "whether the first argument of each KL is a constant"},
     {"groups", INVAR_OPTION_BOOL, AT(groups), "false", 0, 0, NULL,
      "refinement: tell groups apart instead of samples, by ids given beside the views"},

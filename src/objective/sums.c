@@ -2,7 +2,7 @@
 /* What presets share: one term after another, each a part of the sum. */
 #include "objective/sums.h"
 
-double invar_over_views(int over_views, int views)
+double invar_over_views(enum invar_over_views over_views, int views)
 {
     return over_views == INVAR_OVER_VIEWS_MEAN ? 1.0 / views : 1.0;
 }

@@ -7,43 +7,58 @@
 
 #include "objective/term.h"
 
-enum { INVAR_OVER_VIEWS_SUM, INVAR_OVER_VIEWS_MEAN };
+#define INVAR_OVER_VIEWS(CHOICE) CHOICE(INVAR_OVER_VIEWS_SUM, "sum") CHOICE(INVAR_OVER_VIEWS_MEAN, "mean")
+enum invar_over_views { INVAR_OVER_VIEWS(INVAR_CHOICE_CONSTANT) };
+
+#define INVAR_INVARIANCE_DIVIDE(CHOICE) CHOICE(INVAR_INVARIANCE_DIVIDE_ND, "nd") CHOICE(INVAR_INVARIANCE_DIVIDE_N, "n")
+enum invar_invariance_divide { INVAR_INVARIANCE_DIVIDE(INVAR_CHOICE_CONSTANT) };
 
 struct invar_invariance_options {
-    int divide_by;
+    enum invar_invariance_divide divide_by;
     bool normalise, normalise_pairs;
 };
 
 struct invar_variance_options {
     double gamma, eps;
-    int over_views;
+    enum invar_over_views over_views;
 };
 
 struct invar_covariance_options {
-    int over_views;
+    enum invar_over_views over_views;
 };
 
-enum { INVAR_ENTROPY_DIVIDE_NONE, INVAR_ENTROPY_DIVIDE_D };
+#define INVAR_ENTROPY_DIVIDE(CHOICE) CHOICE(INVAR_ENTROPY_DIVIDE_NONE, "none") CHOICE(INVAR_ENTROPY_DIVIDE_D, "d")
+enum invar_entropy_divide { INVAR_ENTROPY_DIVIDE(INVAR_CHOICE_CONSTANT) };
+
+/** Between two Gaussians. */
+#define INVAR_ENTROPY_DISTANCES(CHOICE)                                                                                \
+    CHOICE(INVAR_ENTROPY_KL, "kl")                                                                                     \
+    CHOICE(INVAR_ENTROPY_BHATTACHARYYA, "bhattacharyya") CHOICE(INVAR_ENTROPY_CHERNOFF, "chernoff")
+enum invar_entropy_distance { INVAR_ENTROPY_DISTANCES(INVAR_CHOICE_CONSTANT) };
 
 struct invar_logdet_options {
     double beta;
-    int divide_by;
+    enum invar_entropy_divide divide_by;
     bool normalise;
-    int over_views;
+    enum invar_over_views over_views;
 };
 
 struct invar_pairdist_options {
-    int distance;
+    enum invar_entropy_distance distance;
     double sigma, chernoff_alpha;
-    int divide_by;
+    enum invar_entropy_divide divide_by;
     bool normalise;
-    int over_views;
+    enum invar_over_views over_views;
 };
 
-enum { INVAR_TARGET_SAME, INVAR_TARGET_STOP_GRADIENT, INVAR_TARGET_EMA };
+/** What the clean side of a reconstruction is. */
+#define INVAR_RECONSTRUCTION_TARGETS(CHOICE)                                                                           \
+    CHOICE(INVAR_TARGET_SAME, "same")                                                                                  \
+    CHOICE(INVAR_TARGET_STOP_GRADIENT, "stop_gradient") CHOICE(INVAR_TARGET_EMA, "ema")
+enum invar_reconstruction_target { INVAR_RECONSTRUCTION_TARGETS(INVAR_CHOICE_CONSTANT) };
 
 struct invar_reconstruction_options {
-    int target;
+    enum invar_reconstruction_target target;
     bool whiten;
     double ridge;
 };
@@ -53,7 +68,7 @@ struct invar_orthonormality_options {
 };
 
 /** The factor of one view in a sum over `views` of them, or in their mean. */
-double invar_over_views(int over_views, int views);
+double invar_over_views(enum invar_over_views over_views, int views);
 
 /**
  * Adds factor * (value and gradient) of `term` with these options to the call's sum, as its part `name`; inputs and

@@ -9,7 +9,7 @@ static const struct invar_option variance_table[] = {
     {"gamma", INVAR_OPTION_REAL, AT(gamma), "1", 0, 1e6, NULL, "deviation below which a column costs something"},
     {"eps", INVAR_OPTION_REAL, AT(eps), "1e-4", 1e-12, 1e6, NULL,
      "added to the (unbiased) variance inside the root; 1e-4 everywhere"},
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "mean", 0, 0, "sum|mean",
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "mean", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS),
      "mean: half of the sum of two views, as in the codes of the authors and lightly; sum: as in the paper and "
      "solo-learn, whose weight of 25 is 50 here"},
     {0},

@@ -29,7 +29,7 @@ struct invar_perturber *run_perturber_open(const char *folder, const struct inva
         .file = generator,
         .build = {.widths = o->widths, .noise = o->noise, .blocks = o->blocks},
         .eps = o->eps,
-        .ball = (enum invar_ball)o->p,
+        .ball = o->p,
         .views = o->views,
         .batch = batch,
     };

@@ -12,19 +12,25 @@
 #include <stddef.h>
 #include <string.h>
 
+#define OPTIMISERS(CHOICE) CHOICE(OPTIMISER_ADAMW, "adamw") CHOICE(OPTIMISER_SGD, "sgd")
+enum optimiser { OPTIMISERS(INVAR_CHOICE_CONSTANT) };
+#define HEADS(CHOICE) CHOICE(HEAD_PROBE, "probe") CHOICE(HEAD_FRESH, "fresh")
+enum head { HEADS(INVAR_CHOICE_CONSTANT) };
+
 struct finetune_options {
     double epochs;
     int64_t minimum_steps; /* of few labels, whose epochs are short */
     int64_t batch;
-    int optimiser; /* adamw | sgd (momentum 0.9) */
-    double lr;     /* peak rate of the head, before scaling */
-    int lr_scaling;
+    enum optimiser optimiser; /* sgd: with momentum 0.9 */
+    double lr;                /* peak rate of the head, before scaling */
+    enum invar_rate_scaling lr_scaling;
     double layer_decay, weight_decay, warmup;
     struct invar_probe_views views;
     double held_out; /* fraction of the labelled samples of every class */
     int64_t looks, patience;
-    int choose, report; /* enum invar_probe_choose, invar_probe_report */
-    int head;           /* probe | fresh: what it starts as */
+    enum invar_probe_choose choose;
+    enum invar_probe_report report;
+    enum head head; /* what it starts as */
     int64_t seed;
 };
 
@@ -37,16 +43,17 @@ static const struct invar_option option_table[] = {
     {"minimum_steps", INVAR_OPTION_INT, FIELD(minimum_steps), "200", 1, 1e9, NULL,
      "at least so many steps, however few labels there are"},
     {"batch", INVAR_OPTION_INT, FIELD(batch), "128", 2, 65536, NULL, "samples a step"},
-    {"optimiser", INVAR_OPTION_CHOICE, FIELD(optimiser), "adamw", 0, 0, "adamw|sgd", "sgd: with momentum 0.9"},
+    {"optimiser", INVAR_OPTION_CHOICE, FIELD(optimiser), "adamw", 0, 0, INVAR_CHOICES(OPTIMISERS),
+     "sgd: with momentum 0.9"},
     {"lr", INVAR_OPTION_REAL, FIELD(lr), "1e-3", 1e-12, 1e6, NULL, "peak rate of the head, before scaling"},
-    {"lr_scaling", INVAR_OPTION_CHOICE, FIELD(lr_scaling), "none", 0, 0, "none|linear",
+    {"lr_scaling", INVAR_OPTION_CHOICE, FIELD(lr_scaling), "none", 0, 0, INVAR_CHOICES(INVAR_RATE_SCALINGS),
      "linear: the peak is lr * batch / 256"},
     {"layer_decay", INVAR_OPTION_REAL, FIELD(layer_decay), "0.7", 1e-6, 1, NULL,
      "the k-th of the encoder's stages from its output has the rate times layer_decay^k; 1: one rate for all"},
     {"weight_decay", INVAR_OPTION_REAL, FIELD(weight_decay), "0.05", 0, 10, NULL, "as in the optimiser's options"},
     {"warmup", INVAR_OPTION_REAL, FIELD(warmup), "0.1", 0, 0.99, NULL,
      "part of the steps in which the rate rises; then a cosine takes it down"},
-    {"augment", INVAR_OPTION_CHOICE, FIELD(views.augment), "auto", 0, 0, "auto|crop_flip|run|none",
+    {"augment", INVAR_OPTION_CHOICE, FIELD(views.augment), "auto", 0, 0, INVAR_CHOICES(INVAR_PROBE_AUGMENTS),
      "views of training samples; run: the first of the run's; auto: crop and flip of images"},
     {"crop", INVAR_OPTION_REAL_LIST, FIELD(views.crop), "[0.5, 1]", 0.0001, 1, NULL,
      "[low, high] area of the random resized crop"},
@@ -56,11 +63,11 @@ static const struct invar_option option_table[] = {
     {"looks", INVAR_OPTION_INT, FIELD(looks), "20", 1, 1e6, NULL, "how often that is measured"},
     {"patience", INVAR_OPTION_INT, FIELD(patience), "5", 0, 1e6, NULL,
      "looks in a row without a better one after which training stops; 0: all steps are made"},
-    {"choose", INVAR_OPTION_CHOICE, FIELD(choose), "held_out", 0, 0, "held_out|test",
+    {"choose", INVAR_OPTION_CHOICE, FIELD(choose), "held_out", 0, 0, INVAR_CHOICES(INVAR_PROBE_CHOOSES),
      "where the best step is chosen; test makes results better than they are, and they say so"},
-    {"report", INVAR_OPTION_CHOICE, FIELD(report), "best", 0, 0, "last|best",
+    {"report", INVAR_OPTION_CHOICE, FIELD(report), "best", 0, 0, INVAR_CHOICES(INVAR_PROBE_REPORTS),
      "which step is the result; both are always reported"},
-    {"head", INVAR_OPTION_CHOICE, FIELD(head), "probe", 0, 0, "probe|fresh",
+    {"head", INVAR_OPTION_CHOICE, FIELD(head), "probe", 0, 0, INVAR_CHOICES(HEADS),
      "what the head starts as; probe: a linear probe of the encoder before fine-tuning"},
     {"seed", INVAR_OPTION_INT, FIELD(seed), "1", 0, 9007199254740992.0, NULL,
      "of draws of labels, the held-out part, the head's weights, order and views"},
@@ -94,16 +101,18 @@ static bool set_views(const struct invar_run *run, struct finetune_options *o, s
 static struct invar_recipe *make_recipe(const struct invar_run *run, bool random, int64_t count,
                                         struct finetune_options *o, struct invar_error *err)
 {
+    static const char *const optimisers[] = {OPTIMISERS(INVAR_CHOICE_NAME)};
+    static const char *const scalings[] = {INVAR_RATE_SCALINGS(INVAR_CHOICE_NAME)};
     NUMBERS_HAVE_POINTS();
     char lr[64], decay[64], kind[64], extra[64];
     const char *overrides[] = {kind, lr, decay, extra};
     struct invar_recipe *recipe;
     struct invar_training_options *training;
 
-    snprintf(kind, sizeof kind, "optimiser={kind: %s}", o->optimiser ? "sgd" : "adamw");
+    snprintf(kind, sizeof kind, "optimiser={kind: %s}", optimisers[o->optimiser]);
     snprintf(lr, sizeof lr, "optimiser.lr=%.17g", o->lr);
     snprintf(decay, sizeof decay, "optimiser.weight_decay=%.17g", o->weight_decay);
-    snprintf(extra, sizeof extra, "optimiser.lr_scaling=%s", o->lr_scaling ? "linear" : "none");
+    snprintf(extra, sizeof extra, "optimiser.lr_scaling=%s", scalings[o->lr_scaling]);
     recipe = study_training_recipe(run, overrides, sizeof overrides / sizeof *overrides, err);
     if (!recipe)
         return NULL;
@@ -114,7 +123,7 @@ static struct invar_recipe *make_recipe(const struct invar_run *run, bool random
     training->steps = training->steps > o->minimum_steps ? training->steps : o->minimum_steps;
     training->warmup = o->warmup;
     training->start_ratio = training->final_ratio = 0;
-    training->rate_interval = 0;
+    training->rate_interval = INVAR_RATE_EACH_STEP;
     training->clip = 0;
     training->log_interval = 1000000000;
     /* Initial weights of the random baseline are those that the run started from. */
@@ -139,7 +148,7 @@ static struct study_training *train(struct invar_run *run, bool random, struct f
                                              .looks = o->looks,
                                              .patience = o->patience,
                                              .layer_decay = o->layer_decay,
-                                             .probe_head = o->head == 0};
+                                             .probe_head = o->head == HEAD_PROBE};
     const int64_t all = invar_run_labelled(run->dataset, INVAR_TRAIN);
     struct invar_recipe *recipe = make_recipe(run, random, samples ? count : all, o, err);
 

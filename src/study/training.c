@@ -293,7 +293,7 @@ struct study_training *study_training_run(struct invar_run *run, struct invar_re
     s->recipe = recipe;
     s->best.held_out_top1 = -1;
     if (!draw_held_out(s, run, err) ||
-        !invar_device_precision(run->device, (enum invar_precision)recipe->training.precision, &run->trained_in, err))
+        !invar_device_precision(run->device, recipe->training.precision, &run->trained_in, err))
         goto done;
     if (recipe->training.batch > s->trained_on)
         recipe->training.batch = s->trained_on;

@@ -45,8 +45,8 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
     const struct invar_plan_options plan = {
         .batch = b->size * o->views.count,
         .groups = o->views.count,
-        .precision = (enum invar_precision)a->given->recipe->training.precision,
-        .convolution = (enum invar_convolution)a->given->recipe->device.convolution,
+        .precision = a->given->recipe->training.precision,
+        .convolution = a->given->recipe->device.convolution,
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
     };
     n->plan = invar_plan_create(n->weights, &plan, err);
@@ -77,7 +77,7 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
         return false;
     struct invar_perturbation_options options = {
         .eps = o->eps,
-        .ball = (enum invar_ball)o->p,
+        .ball = o->p,
         .samples = b->size,
         .views = o->views.count,
         .dim = elements(sample),

@@ -129,9 +129,8 @@ static bool create_plans(struct invar_chain *c, const struct invar_batch *b, int
         .batch = which == INVAR_NET_ENCODER ? b->global_rows : b->rows,
         .groups = which == INVAR_NET_ENCODER ? b->global_views : b->views,
         .running_groups = b->global_views,
-        .precision = which == INVAR_NET_ENCODER ? (enum invar_precision)given->recipe->training.precision
-                                                : INVAR_PRECISION_FLOAT32,
-        .convolution = (enum invar_convolution)given->recipe->device.convolution,
+        .precision = which == INVAR_NET_ENCODER ? given->recipe->training.precision : INVAR_PRECISION_FLOAT32,
+        .convolution = given->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
         .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(given->recipe),
         .repeat = invar_adversary_apart(given->recipe),

@@ -44,8 +44,8 @@ bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, stru
     const struct invar_plan_options o = {
         .batch = local_rows(b),
         .groups = b->views - b->global_views,
-        .precision = (enum invar_precision)c->given->recipe->training.precision,
-        .convolution = (enum invar_convolution)c->given->recipe->device.convolution,
+        .precision = c->given->recipe->training.precision,
+        .convolution = c->given->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
         .repeat = invar_adversary_apart(c->given->recipe),
         .profile = c->given->options.profile,

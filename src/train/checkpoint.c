@@ -478,7 +478,7 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
 static bool is_other_machine(const struct invar_trainer *t, const struct invar_safetensors *file,
                              struct invar_text *now)
 {
-    const enum invar_precision precision = (enum invar_precision)t->given.recipe->training.precision;
+    const enum invar_precision precision = t->given.recipe->training.precision;
     const char *before = invar_safetensors_metadata(file, "invar.machine");
     struct invar_machine machine;
 

@@ -11,13 +11,14 @@
 #include <math.h>
 #include <stddef.h>
 
+#define NORMS(CHOICE) CHOICE(NORM_TOGETHER, "together") CHOICE(NORM_APART, "apart")
+enum norm { NORMS(INVAR_CHOICE_CONSTANT) };
+
 struct lars_options {
     double momentum, weight_decay, trust;
     bool exclude_1d_from_decay, exclude_1d_from_adaptation, clip;
-    int norm;
+    enum norm norm;
 };
-
-enum { NORM_TOGETHER, NORM_APART };
 
 #define FIELD(name) offsetof(struct lars_options, name)
 static const struct invar_option table[] = {
@@ -31,7 +32,7 @@ static const struct invar_option table[] = {
      "no decay on biases and norm parameters"},
     {"exclude_1d_from_adaptation", INVAR_OPTION_BOOL, FIELD(exclude_1d_from_adaptation), "true", 0, 0, NULL,
      "plain momentum on biases and norm parameters"},
-    {"norm", INVAR_OPTION_CHOICE, FIELD(norm), "together", 0, 0, "together|apart",
+    {"norm", INVAR_OPTION_CHOICE, FIELD(norm), "together", 0, 0, INVAR_CHOICES(NORMS),
      "below the ratio: the norm of gradient plus decay (BYOL, VICReg), or the sum of their norms and 1e-8 "
      "(solo-learn)"},
     {"clip", INVAR_OPTION_BOOL, FIELD(clip), "false", 0, 0, NULL,

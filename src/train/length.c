@@ -28,7 +28,7 @@ static double go_over(const struct invar_clock *c, double from, double to)
 static double planned_rate(const struct invar_clock *c)
 {
     const struct invar_training_options *o = &c->given->recipe->training;
-    const int64_t step = o->rate_interval ? c->step - c->step % c->steps_per_epoch : c->step;
+    const int64_t step = o->rate_interval == INVAR_RATE_EACH_EPOCH ? c->step - c->step % c->steps_per_epoch : c->step;
 
     return invar_schedule_rate(c->peak, step, c->warmup, c->total, o->start_ratio, o->final_ratio);
 }
@@ -37,7 +37,8 @@ static double planned_momentum(const struct invar_clock *c)
 {
     const struct invar_target_options *o = &c->given->recipe->target;
 
-    return o->schedule ? o->momentum : invar_schedule_momentum(o->momentum, c->step, c->total);
+    return o->schedule == INVAR_MOMENTUM_CONSTANT ? o->momentum
+                                                  : invar_schedule_momentum(o->momentum, c->step, c->total);
 }
 
 double invar_length_rate(const struct invar_clock *c)

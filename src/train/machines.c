@@ -25,7 +25,7 @@ bool invar_machines_restore(struct invar_folder *f, const struct invar_safetenso
 /* Before the first step, so that a checkpoint never holds a step of a machine that it does not name. */
 bool invar_machines_join(struct invar_folder *f, struct invar_error *err)
 {
-    const enum invar_precision precision = (enum invar_precision)f->given->recipe->training.precision;
+    const enum invar_precision precision = f->given->recipe->training.precision;
     struct invar_text own = {0}, all = {0};
     struct invar_machine machine;
     bool ok =

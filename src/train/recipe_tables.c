@@ -22,7 +22,7 @@ const struct invar_option invar_target_option_table[] = {
      "keep a target network: encoder and projector, moving averages of the trained ones [R4]"},
     {"momentum", INVAR_OPTION_REAL, TARGET(momentum), "0.996", 0, 1, NULL,
      "share of the past in the average at the start; rises to 1 over the run [R4]"},
-    {"schedule", INVAR_OPTION_CHOICE, TARGET(schedule), "cosine", 0, 0, "cosine|constant",
+    {"schedule", INVAR_OPTION_CHOICE, TARGET(schedule), "cosine", 0, 0, INVAR_CHOICES(INVAR_MOMENTUM_SCHEDULES),
      "of the momentum: rises to 1 over the run [R4], or stays (lightly's benchmarks)"},
     {"keep", INVAR_OPTION_BOOL, TARGET(keep), "false", 0, 0, NULL,
      "encoder.safetensors holds the target network's encoder, not the trained one"},
@@ -37,7 +37,8 @@ const struct invar_option invar_adversary_option_table[] = {
      "none; noise: a random direction; auto: the generator that suits the input; or one of the kinds below"},
     {"eps", INVAR_OPTION_REAL, ADVERSARY(eps), "0.25", 1e-9, 1e3, NULL,
      "mean (p 1), root mean square (p 2) or maximum (p inf) of the perturbation, in units of the standardised input"},
-    {"p", INVAR_OPTION_CHOICE, ADVERSARY(p), "2", 0, 0, "1|2|inf", "of the L_p ball that it lies on [A1]"},
+    {"p", INVAR_OPTION_CHOICE, ADVERSARY(p), "2", 0, 0, INVAR_CHOICES(INVAR_BALLS),
+     "of the L_p ball that it lies on [A1]"},
     {"views", INVAR_OPTION_INT_LIST, ADVERSARY(views), "[1]", 0, INVAR_MAX_VIEWS - 1, NULL,
      "global views that are perturbed, counted from 0, after they were made"},
     {"terms", INVAR_OPTION_TEXT, ADVERSARY(terms), "", 0, 0, NULL,
@@ -71,7 +72,7 @@ const struct invar_option invar_classifier_option_table[] = {
 #define RATE(name) offsetof(struct invar_optimiser_options, name)
 const struct invar_option invar_rate_option_table[] = {
     {"lr", INVAR_OPTION_REAL, RATE(lr), "0.001", 0, 1e30, NULL, "peak learning rate, before scaling"},
-    {"lr_scaling", INVAR_OPTION_CHOICE, RATE(lr_scaling), "none", 0, 0, "none|linear",
+    {"lr_scaling", INVAR_OPTION_CHOICE, RATE(lr_scaling), "none", 0, 0, INVAR_CHOICES(INVAR_RATE_SCALINGS),
      "linear: the peak is lr * training.batch / 256"},
     {0},
 };
@@ -91,10 +92,10 @@ const struct invar_option invar_training_option_table[] = {
     {"start_ratio", INVAR_OPTION_REAL, TRAINING(start_ratio), "0", 0, 1, NULL,
      "first rate of the warm-up as a fraction of the peak"},
     {"final_ratio", INVAR_OPTION_REAL, TRAINING(final_ratio), "0", 0, 1, NULL, "last rate as a fraction of the peak"},
-    {"rate_interval", INVAR_OPTION_CHOICE, TRAINING(rate_interval), "step", 0, 0, "step|epoch",
+    {"rate_interval", INVAR_OPTION_CHOICE, TRAINING(rate_interval), "step", 0, 0, INVAR_CHOICES(INVAR_RATE_INTERVALS),
      "how often the rate changes; epoch: it stays at that of the epoch's first step"},
     {"seed", INVAR_OPTION_INT, TRAINING(seed), "0", 0, 9007199254740992.0, NULL, "of initial weights, order and views"},
-    {"precision", INVAR_OPTION_CHOICE, TRAINING(precision), "auto", 0, 0, "auto|float32|bfloat16",
+    {"precision", INVAR_OPTION_CHOICE, TRAINING(precision), "auto", 0, 0, INVAR_CHOICES(INVAR_PRECISIONS),
      "of the encoder's activations; auto: bfloat16 where the processor computes in it"},
     {"clip", INVAR_OPTION_REAL, TRAINING(clip), "0", 0, 1e30, NULL, "largest gradient norm; 0: no limit"},
     {"log_interval", INVAR_OPTION_INT, TRAINING(log_interval), "10", 1, 1e9, NULL, "steps between logged steps"},
@@ -111,7 +112,7 @@ const struct invar_option invar_training_option_table[] = {
 
 #define COMPUTE(name) offsetof(struct invar_compute_options, name)
 const struct invar_option invar_compute_option_table[] = {
-    {"convolution", INVAR_OPTION_CHOICE, COMPUTE(convolution), "auto", 0, 0, "auto|direct|winograd|winograd-bfloat16",
+    {"convolution", INVAR_OPTION_CHOICE, COMPUTE(convolution), "auto", 0, 0, INVAR_CHOICES(INVAR_CONVOLUTIONS),
      "of 3x3 kernels and stride 1 in training: winograd takes a quarter of the multiplications and rounds up to some "
      "four times as coarsely (in float32); auto: that, where there are 16 channels or more"},
     {0},

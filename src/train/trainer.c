@@ -38,7 +38,8 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     if (!invar_recipe_check_warmup(t->given.recipe, info->source, t->clock.total, err))
         return false;
     t->clock.warmup = llround(o->warmup * (double)t->clock.total);
-    t->clock.peak = t->given.recipe->rate.lr * (t->given.recipe->rate.lr_scaling ? (double)t->batch.size / 256 : 1);
+    t->clock.peak = t->given.recipe->rate.lr *
+                    (t->given.recipe->rate.lr_scaling == INVAR_RATE_SCALING_LINEAR ? (double)t->batch.size / 256 : 1);
     return true;
 }
 

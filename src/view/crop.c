@@ -105,7 +105,7 @@ static void axis_make(struct view_axis *axis, int taps, double origin, double le
 static void apply(const struct view_job *job)
 {
     const struct invar_view_params *params = job->params;
-    const int taps = job->output->interpolation ? 4 : 2;
+    const int taps = job->output->interpolation == INVAR_BICUBIC ? 4 : 2;
 
     axis_make(&job->workspace->rows, taps, (double)params->crop_y, (double)params->crop_height, job->sample->height,
               false);

@@ -19,7 +19,7 @@ const struct invar_option invar_view_option_table[] = {
      "random resized crop, [low, high] fraction of the area; [1, 1] turns it off"},
     {"crop_aspect", INVAR_OPTION_REAL_LIST, AT(crop_aspect), "[0.75, 1.3333333333333333]", 0.05, 20, NULL,
      "[low, high] width over height of the crop, log-uniform"},
-    {"interpolation", INVAR_OPTION_CHOICE, AT(interpolation), "bilinear", 0, 0, "bilinear|bicubic",
+    {"interpolation", INVAR_OPTION_CHOICE, AT(interpolation), "bilinear", 0, 0, INVAR_CHOICES(INVAR_INTERPOLATIONS),
      "how the crop is resized"},
     {"flip", INVAR_OPTION_REAL, AT(flip), "0.5", 0, 1, NULL, "probability of a horizontal flip"},
     {"jitter", INVAR_OPTION_REAL, AT(jitter), "0.8", 0, 1, NULL, "probability of colour jitter as a whole"},
@@ -116,10 +116,6 @@ static bool by_view_check(const struct invar_view_options *options, const struct
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.%s: has %d entries for %d views; give one a view, or fewer (the last repeats)",
                                name, list->count, (int)invar_view_count(options));
-    for (int i = 0; i < list->count; i++)
-        if (!(list->value[i] >= 0.0 && list->value[i] <= 1.0))
-            return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: %g is no probability; give 0 to 1", name,
-                                   list->value[i]);
     return true;
 }
 
@@ -134,12 +130,8 @@ static bool finished_check(const struct invar_view_options *options, const struc
         bool on = false;
         if (lists[i]->count > invar_view_count(options))
             return by_view_check(options, lists[i], names[i], err);
-        for (int v = 0; v < lists[i]->count; v++) {
-            if (!(lists[i]->value[v] >= 0.0 && lists[i]->value[v] <= (i < 2 ? 1.0 : 100.0)))
-                return invar_error_set(err, INVAR_ERROR_USAGE, "views.%s: %g is out of range; give 0 to %d", names[i],
-                                       lists[i]->value[v], i < 2 ? 1 : 100);
+        for (int v = 0; v < lists[i]->count; v++)
             on = on || lists[i]->value[v] > 0.0;
-        }
         if (on && i == 0 && info && !info->table)
             return invar_error_set(
                 err, INVAR_ERROR_USAGE,
@@ -153,7 +145,7 @@ static bool finished_check(const struct invar_view_options *options, const struc
 static bool local_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
                         struct invar_error *err)
 {
-    if (options->local < 0 || options->local > INVAR_MAX_VIEWS - options->count)
+    if (options->local > INVAR_MAX_VIEWS - options->count)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.local: %lld beside %lld of views.count; give at most %d views in all",
                                (long long)options->local, (long long)options->count, INVAR_MAX_VIEWS);
@@ -182,11 +174,9 @@ static bool local_check(const struct invar_view_options *options, const struct i
 bool invar_view_options_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
                               struct invar_error *err)
 {
-    if (options->count < 1 || options->count > INVAR_MAX_VIEWS)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "views.count: %lld is out of range; give 1 to %d",
-                               (long long)options->count, INVAR_MAX_VIEWS);
-    if (options->blur_kernel < 0 || options->blur_kernel > 1023 ||
-        (options->blur_kernel > 0 && options->blur_kernel % 2 == 0))
+    if (!invar_options_check(invar_view_option_table, options, "views", err))
+        return false;
+    if (options->blur_kernel > 0 && options->blur_kernel % 2 == 0)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.blur_kernel: %lld has no centre; give an odd number of at most 1023, or 0",
                                (long long)options->blur_kernel);

@@ -5,12 +5,16 @@
 #include "invar/log.h"
 #include "invar/options.h"
 
+#define KINDS(CHOICE)                                                                                                  \
+    CHOICE(KIND_KL, "kl") CHOICE(KIND_EUCLIDEAN, "euclidean") CHOICE(KIND_2, "2") CHOICE(KIND_NO, "no")
+enum kind { KINDS(INVAR_CHOICE_CONSTANT) };
+
 struct settings {
     int64_t steps;
     double rate;
     bool nesterov;
     char name[INVAR_TEXT_SIZE];
-    int kind;
+    enum kind kind;
     struct invar_int_list widths;
     struct invar_real_list betas;
 };
@@ -21,7 +25,7 @@ static const struct invar_option table[] = {
     {"rate", INVAR_OPTION_REAL, offsetof(struct settings, rate), "0.2", 0, 10, NULL, "learning rate"},
     {"nesterov", INVAR_OPTION_BOOL, offsetof(struct settings, nesterov), "true", 0, 0, NULL, "look ahead"},
     {"name", INVAR_OPTION_TEXT, offsetof(struct settings, name), "\"\"", 0, 0, NULL, "what to call it"},
-    {"kind", INVAR_OPTION_CHOICE, offsetof(struct settings, kind), "kl", 0, 0, "kl|euclidean|2|no", "distance"},
+    {"kind", INVAR_OPTION_CHOICE, offsetof(struct settings, kind), "kl", 0, 0, INVAR_CHOICES(KINDS), "distance"},
     {"widths", INVAR_OPTION_INT_LIST, offsetof(struct settings, widths), "[256, 128]", 1, 4096, NULL, "layer widths"},
     {"betas", INVAR_OPTION_REAL_LIST, offsetof(struct settings, betas), "[0.9, 0.999]", 0, 1, NULL, "decay"},
     {0},
@@ -52,7 +56,7 @@ static void defaults_come_from_the_table(void **state)
     assert_true(s.rate == 0.2);
     assert_true(s.nesterov);
     assert_string_equal(s.name, "");
-    assert_int_equal(s.kind, 0);
+    assert_int_equal(s.kind, KIND_KL);
     assert_int_equal(s.widths.count, 2);
     assert_int_equal(s.widths.value[1], 128);
     assert_true(s.betas.value[1] == 0.999);
@@ -72,7 +76,7 @@ static void reads_what_a_mapping_names(void **state)
     assert_true(s.rate == 1.0);
     assert_false(s.nesterov);
     assert_string_equal(s.name, "true");
-    assert_int_equal(s.kind, 1);
+    assert_int_equal(s.kind, KIND_EUCLIDEAN);
     assert_int_equal(s.widths.count, 1);
     assert_int_equal(s.widths.value[0], 64);
     assert_true(s.betas.count == 2 && s.betas.value[1] == 1.0);
@@ -511,6 +515,52 @@ static void former_names_are_not_shown(void **state)
     invar_text_free(&text);
 }
 
+/* One list gives the enum, the choices of the table and the names. */
+static void choices_are_an_enum(void **state)
+{
+    static const char *const names[] = {KINDS(INVAR_CHOICE_NAME)};
+
+    (void)state;
+    assert_string_equal(INVAR_CHOICES(KINDS), "kl|euclidean|2|no");
+    assert_string_equal(names[KIND_2], "2");
+    assert_int_equal(sizeof names / sizeof *names, KIND_NO + 1);
+}
+
+/* What a program sets itself is checked by the table that recipes are. */
+static void a_struct_is_checked_by_its_table(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct settings s = defaults();
+    assert_ok(invar_options_check(table, &s, "train", &err), &err);
+    s.steps = 0;
+    assert_refused(invar_options_check(table, &s, "train", &err), &err, INVAR_ERROR_USAGE,
+                   "train.steps: expected an integer from 1 to 1000, found 0");
+    s = defaults();
+    s.rate = NAN;
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE,
+                   "rate: expected a number from 0 to 10, found nan");
+    s = defaults();
+    s.kind = (enum kind)4;
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE,
+                   "kind: expected one of kl, euclidean, 2, no, found choice number 4");
+    s = defaults();
+    s.widths.count = INVAR_LIST_SIZE + 1;
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE, "widths: expected at most 16");
+    s = defaults();
+    s.widths.value[1] = 5000;
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE, "found 5000");
+    s = defaults();
+    s.betas.value[0] = NAN;
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE, "betas: expected at most 16");
+    s = defaults();
+    s.betas.count = -1;
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE, "found -1");
+    s = defaults();
+    memset(s.name, 'x', sizeof s.name);
+    assert_refused(invar_options_check(table, &s, "", &err), &err, INVAR_ERROR_USAGE, "text without an end");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -529,6 +579,8 @@ int main(void)
         cmocka_unit_test(numbers_take_the_fewest_digits),
         cmocka_unit_test(the_table_describes_itself),
         cmocka_unit_test(nearest_names),
+        cmocka_unit_test(choices_are_an_enum),
+        cmocka_unit_test(a_struct_is_checked_by_its_table),
         cmocka_unit_test(former_names_are_read_with_a_warning),
         cmocka_unit_test(both_names_at_once),
         cmocka_unit_test(former_names_are_not_shown),

@@ -193,7 +193,7 @@ static void test_heads(void **state)
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) {
         struct invar_error err = {0};
         struct data_csv csv = {0};
-        assert_ok(data_csv_read_as(&csv, write_text("h.csv", heads[i].text), 0, DATA_HEADER_AUTO, &err), &err);
+        assert_ok(data_csv_read_as(&csv, write_text("h.csv", heads[i].text), 0, INVAR_TABLE_HEADER_AUTO, &err), &err);
         const int64_t line = csv.rows > 0 ? data_csv_line(&csv, 0) : 2;
         if ((line == 2) != heads[i].header)
             fail_msg("%s: %s", heads[i].header ? "a header is taken for data" : "data are taken for a header",
@@ -211,7 +211,7 @@ static void expect_names(const char *text, const char *names, bool row_names)
     struct data_csv csv = {0};
     char got[128] = "";
 
-    assert_ok(data_csv_read_as(&csv, write_text("n.csv", text), 0, DATA_HEADER_AUTO, &err), &err);
+    assert_ok(data_csv_read_as(&csv, write_text("n.csv", text), 0, INVAR_TABLE_HEADER_AUTO, &err), &err);
     for (int c = 0; c < csv.columns; c++)
         snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s", c ? "|" : "", data_csv_cell(&csv, -1, c));
     assert_string_equal(got, names);
@@ -243,13 +243,14 @@ static void test_preamble_lines(void **state)
     struct data_csv csv = {0};
 
     (void)state;
-    assert_refused(data_csv_read_as(&csv, write_text("p.csv", "sep=,\n# x\na,b\n1,2\n3\n"), 0, DATA_HEADER_AUTO, &err),
-                   &err, INVAR_ERROR_FORMAT, "line 5: 1 cells");
+    assert_refused(
+        data_csv_read_as(&csv, write_text("p.csv", "sep=,\n# x\na,b\n1,2\n3\n"), 0, INVAR_TABLE_HEADER_AUTO, &err),
+        &err, INVAR_ERROR_FORMAT, "line 5: 1 cells");
     data_csv_free(&csv);
-    assert_refused(data_csv_read_as(&csv, write_text("p.csv", "# x\n# y\n"), 0, DATA_HEADER_AUTO, &err), &err,
+    assert_refused(data_csv_read_as(&csv, write_text("p.csv", "# x\n# y\n"), 0, INVAR_TABLE_HEADER_AUTO, &err), &err,
                    INVAR_ERROR_FORMAT, "is empty");
     data_csv_free(&csv);
-    assert_ok(data_csv_read_as(&csv, write_text("p.csv", "# x,y\n1,2\n3,4\n"), 0, DATA_HEADER_NO, &err), &err);
+    assert_ok(data_csv_read_as(&csv, write_text("p.csv", "# x,y\n1,2\n3,4\n"), 0, INVAR_TABLE_HEADER_NO, &err), &err);
     assert_int_equal(csv.rows, 2);
     assert_int_equal(data_csv_line(&csv, 0), 2);
     assert_string_equal(data_csv_cell(&csv, -1, 0), "c1");

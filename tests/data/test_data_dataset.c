@@ -37,7 +37,7 @@ static void refuses_bad_options(void **state)
     make_refused(&options, INVAR_ERROR_USAGE, "should read \"fashion-mnist\"");
     options = make_options("images", folder);
     options.channels = -1;
-    make_refused(&options, INVAR_ERROR_USAGE, "data.channels: -1, expected 0 to 16");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.channels: expected an integer from 0 to 16, found -1");
     options = make_options("images", folder);
     options.test_fraction = (double)NAN;
     make_refused(&options, INVAR_ERROR_USAGE, "data.test_fraction");

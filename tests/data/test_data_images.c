@@ -327,7 +327,7 @@ static void opacity_is_kept_when_asked_for(void **state)
     options.channels = 5;
     make_refused(&options, INVAR_ERROR_DATA, "has 1 channels, which cannot become the 5 that are expected");
     options.channels = 17;
-    make_refused(&options, INVAR_ERROR_USAGE, "data.channels: 17, expected 0 to 16");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.channels: expected an integer from 0 to 16, found 17");
 }
 
 static void refuses_bad_images(void **state)

@@ -64,7 +64,7 @@ static bool open_table(const struct fuzz_input *input, const char *path, struct 
     snprintf(o.label, sizeof o.label, "%s", input->size % 2 ? "y" : "");
     snprintf(o.test_rows, sizeof o.test_rows, "%s", input->size % 3 ? "" : "every:4");
     o.categories = input->size % 5 ? 256 : 2;
-    o.label_kind = (int)(input->size % 4 % 3); /* auto, number, class */
+    o.label_kind = (enum invar_label_kind)(input->size % 4 % 3); /* auto, number, class */
     o.workers = 1;
     dataset = invar_dataset_open(&o, err);
     if (!dataset)

@@ -115,8 +115,6 @@ bool invar_dense_group(struct invar_device *device, struct invar_scratch *scratc
 void invar_dense_ungroup(struct invar_device *device, const struct invar_matrix *grouped,
                          const struct invar_matrix *gradient, const int64_t *group, const struct invar_matrix *x);
 
-/** p of an L_p ball. */
-enum invar_ball { INVAR_BALL_1, INVAR_BALL_2, INVAR_BALL_INF };
 /**
  * [A1] by row: delta = eps dim^{1/p} raw / |raw|_p over the coordinates whose mask is not 0 (device [cols]; NULL: all),
  * dim of them, and 0 in the others. norms: device double [rows], receives |raw|_p. A norm below 1e-12 gives a row of

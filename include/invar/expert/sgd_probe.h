@@ -15,14 +15,25 @@ extern "C" {
  * training samples that are drawn anew in every epoch, the encoder frozen. docs/evaluation.md has the protocol.
  */
 
-enum invar_probe_schedule { INVAR_PROBE_COSINE, INVAR_PROBE_STEP, INVAR_PROBE_CONSTANT };
-enum invar_probe_augment { INVAR_PROBE_AUTO, INVAR_PROBE_CROP_FLIP, INVAR_PROBE_RUN, INVAR_PROBE_NONE };
-enum invar_probe_choose { INVAR_PROBE_HELD_OUT, INVAR_PROBE_TEST };
-enum invar_probe_report { INVAR_PROBE_LAST, INVAR_PROBE_BEST };
+/** Of the rate: down to 0 at the end, or times gamma at every milestone. */
+#define INVAR_PROBE_SCHEDULES(CHOICE)                                                                                  \
+    CHOICE(INVAR_PROBE_COSINE, "cosine") CHOICE(INVAR_PROBE_STEP, "step") CHOICE(INVAR_PROBE_CONSTANT, "constant")
+enum invar_probe_schedule { INVAR_PROBE_SCHEDULES(INVAR_CHOICE_CONSTANT) };
+/** Auto: crop and flip of images, nothing of all else; run: the views of the run. */
+#define INVAR_PROBE_AUGMENTS(CHOICE)                                                                                   \
+    CHOICE(INVAR_PROBE_AUTO, "auto")                                                                                   \
+    CHOICE(INVAR_PROBE_CROP_FLIP, "crop_flip") CHOICE(INVAR_PROBE_RUN, "run") CHOICE(INVAR_PROBE_NONE, "none")
+enum invar_probe_augment { INVAR_PROBE_AUGMENTS(INVAR_CHOICE_CONSTANT) };
+/** What rate, strength and best epoch are chosen on. */
+#define INVAR_PROBE_CHOOSES(CHOICE) CHOICE(INVAR_PROBE_HELD_OUT, "held_out") CHOICE(INVAR_PROBE_TEST, "test")
+enum invar_probe_choose { INVAR_PROBE_CHOOSES(INVAR_CHOICE_CONSTANT) };
+/** Which state is the result. */
+#define INVAR_PROBE_REPORTS(CHOICE) CHOICE(INVAR_PROBE_LAST, "last") CHOICE(INVAR_PROBE_BEST, "best")
+enum invar_probe_report { INVAR_PROBE_REPORTS(INVAR_CHOICE_CONSTANT) };
 
 /** What the classifier sees of training samples. */
 struct invar_probe_views {
-    int augment;                 /**< auto: crop and flip for images, none for all else; run: the views of the run */
+    enum invar_probe_augment augment;
     struct invar_real_list crop; /**< [low, high] area fraction */
     double flip;                 /**< probability */
 };
@@ -35,19 +46,19 @@ bool invar_probe_views_resolve(const struct invar_probe_views *views, const stru
 struct invar_sgd_probe_options {
     int64_t epochs, batch;
     struct invar_real_list lr; /**< peak rates to choose from, before scaling */
-    int lr_scaling;            /**< none | linear (lr * batch / 256) */
+    enum invar_rate_scaling lr_scaling;
     struct invar_real_list l2; /**< strengths to choose from, (l2/2) ||W||_F^2, bias free */
     double momentum;
     bool nesterov;
-    int schedule; /**< enum invar_probe_schedule */
+    enum invar_probe_schedule schedule;
     struct invar_int_list milestones;
     double gamma;   /**< of schedule step: the rate is multiplied by it at every milestone */
     int64_t warmup; /**< epochs */
     struct invar_probe_views views;
     double held_out; /**< fraction of every class of the training samples */
-    int choose;      /**< enum invar_probe_choose: what rate, strength and best epoch are chosen on */
-    int report;      /**< enum invar_probe_report: which state is the result */
-    int64_t seed;    /**< of the held-out part, initial weights, order and views */
+    enum invar_probe_choose choose;
+    enum invar_probe_report report;
+    int64_t seed; /**< of the held-out part, initial weights, order and views */
 };
 extern const struct invar_option invar_sgd_probe_option_table[];
 

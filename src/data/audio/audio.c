@@ -161,6 +161,6 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
     return scan(audio, path, err) && data_layout_read(source, &audio->list, path, &layout, &audio->entry, err) &&
            (options->pattern[0] ? fields_of_names(source, options->pattern, err) : fields_of_folders(source, err)) &&
            (!options->test[0] || divide(source, options->test, err)) &&
-           (!options->label[0] || data_source_relabel(source, options->label, DATA_LABEL_CLASS, "data.label", err)) &&
+           (!options->label[0] || data_source_relabel(source, options->label, INVAR_LABEL_CLASS, "data.label", err)) &&
            find_rate(source, options->rate, path, err);
 }

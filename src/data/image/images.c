@@ -148,7 +148,7 @@ bool data_images_open(struct data_source *source, const char *path, const struct
         return false;
     images->folder = -1;
     images->tar.file = -1;
-    images->turn = options->orientation == DATA_ORIENTATION_APPLY;
+    images->turn = options->orientation == INVAR_ORIENTATION_APPLY;
     source->state = images;
     source->decode = decode;
     source->channels_of = channels_of;

@@ -2,6 +2,7 @@
 #ifndef DATA_CSV_H
 #define DATA_CSV_H
 
+#include "invar/data.h"
 #include "invar/error.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -38,14 +39,13 @@ void data_csv_free(struct data_csv *csv);
 bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t size, int64_t rows,
                     struct invar_error *err);
 
-/** Values of the option data.header, in the order of its choices. */
-enum { DATA_HEADER_AUTO, DATA_HEADER_YES, DATA_HEADER_NO };
 /**
  * The same with a separator (0: see data_csv_find_separator) and perhaps without a header. Columns without a name are
  * called by their numbers: c1, c2, ... Auto asks data_csv_is_header. Lines of comments (#) before the header are passed
  * over, and of the last one are the names where there is no header; so is sep=;.
  */
-bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err);
+bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, enum invar_table_header header,
+                      struct invar_error *err);
 
 /* ---- within csv*.c ---- */
 

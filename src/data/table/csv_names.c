@@ -188,15 +188,17 @@ static bool take_comment(struct data_csv *csv, struct invar_error *err)
     return data_csv_sort(csv, err);
 }
 
-bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, int header, struct invar_error *err)
+bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, enum invar_table_header header,
+                      struct invar_error *err)
 {
     if (!data_csv_read_rows(csv, path, separator, true, err))
         return false;
-    if (header == DATA_HEADER_YES || (header == DATA_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv))))
+    if (header == INVAR_TABLE_HEADER_YES ||
+        (header == INVAR_TABLE_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv))))
         return name_unnamed(csv, err);
-    if (header == DATA_HEADER_AUTO && csv->comment && csv->columns > 1 && count_names(csv) == csv->columns)
+    if (header == INVAR_TABLE_HEADER_AUTO && csv->comment && csv->columns > 1 && count_names(csv) == csv->columns)
         return take_comment(csv, err);
-    if (header == DATA_HEADER_AUTO)
+    if (header == INVAR_TABLE_HEADER_AUTO)
         invar_log(INVAR_LOG_WARNING,
                   "%s: the first line looks like data and is taken as such, with columns called c1, c2, ...; "
                   "data.header=yes makes it the header",

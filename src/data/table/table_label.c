@@ -92,7 +92,7 @@ static void warn(const struct data_label *label, const struct data_csv *csv, con
     const bool counted = (found->least == 0 || found->least == 1) && found->most - found->least + 1 == found->distinct;
     const bool mostly = found->numbers < found->labelled && (double)found->numbers >= MOSTLY * (double)found->labelled;
 
-    if (label->rules->options->label_kind != DATA_LABEL_AUTO || found->codes)
+    if (label->rules->options->label_kind != INVAR_LABEL_AUTO || found->codes)
         return;
     if (label->number)
         invar_log(INVAR_LOG_INFO,
@@ -155,13 +155,13 @@ bool data_label_look(struct data_label *label, const struct data_csv *csv, const
 bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
                      struct invar_error *err)
 {
-    const int kind = label->rules->options->label_kind;
+    const enum invar_label_kind kind = label->rules->options->label_kind;
     struct look found;
 
     if (!look_at(label, csv, (int[]){column, -1}, &found, err))
         return false;
-    label->number = kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && label->seems);
-    if (kind != DATA_LABEL_AUTO)
+    label->number = kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && label->seems);
+    if (kind != INVAR_LABEL_AUTO)
         snprintf(label->reason, sizeof label->reason, "data.label_kind says so");
     warn(label, csv, &found);
     if (label->number)
@@ -177,13 +177,13 @@ bool data_label_find(struct data_label *label, const struct data_csv *csv, int c
 bool data_label_given(struct data_label *label, const struct data_schema *schema, struct data_source *source,
                       struct invar_error *err)
 {
-    const int kind = label->rules->options->label_kind;
+    const enum invar_label_kind kind = label->rules->options->label_kind;
 
     label->known = true;
-    label->number = kind == DATA_LABEL_NUMBER || (kind == DATA_LABEL_AUTO && schema->label_number);
+    label->number = kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && schema->label_number);
     label->form = schema->label_form;
     snprintf(label->reason, sizeof label->reason, "%s",
-             kind == DATA_LABEL_AUTO ? "as the training data had it" : "data.label_kind says so");
+             kind == INVAR_LABEL_AUTO ? "as the training data had it" : "data.label_kind says so");
     if (label->number)
         return true;
     label->classes.comma = schema->comma;

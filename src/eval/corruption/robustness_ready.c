@@ -188,7 +188,7 @@ static struct invar_dataset *open_cell(const struct ready *r, const struct invar
     options.size = input.height;
     options.channels = input.channels;
     options.test_fraction = 0;
-    options.memory = 2; /* no: each image is seen once */
+    options.memory = INVAR_DATA_MEMORY_NO; /* each image is seen once */
     options.mean.count = options.deviation.count = (int)input.channels;
     for (int c = 0; c < (int)input.channels; c++) {
         options.mean.value[c] = (double)r->encoder->mean[c];

@@ -18,27 +18,27 @@ const struct invar_option invar_sgd_probe_option_table[] = {
     {"batch", INVAR_OPTION_INT, FIELD(batch), "1024", 1, 65536, NULL, "samples a step"},
     {"lr", INVAR_OPTION_REAL_LIST, FIELD(lr), "[0.4, 0.3, 0.2, 0.1, 0.05]", 1e-9, 1e6, NULL,
      "peak rates to choose from, before scaling; one value: no choice"},
-    {"lr_scaling", INVAR_OPTION_CHOICE, FIELD(lr_scaling), "linear", 0, 0, "none|linear",
+    {"lr_scaling", INVAR_OPTION_CHOICE, FIELD(lr_scaling), "linear", 0, 0, INVAR_CHOICES(INVAR_RATE_SCALINGS),
      "linear: the peak is lr * batch / 256"},
     {"l2", INVAR_OPTION_REAL_LIST, FIELD(l2), "[0, 1e-5, 1e-4]", 0, 1e6, NULL,
      "strengths of the penalty to choose from, on features as they are; bias free"},
     {"momentum", INVAR_OPTION_REAL, FIELD(momentum), "0.9", 0, 0.9999, NULL, "weight of the past"},
     {"nesterov", INVAR_OPTION_BOOL, FIELD(nesterov), "true", 0, 0, NULL, "step along gradient + momentum * past"},
-    {"schedule", INVAR_OPTION_CHOICE, FIELD(schedule), "cosine", 0, 0, "cosine|step|constant",
+    {"schedule", INVAR_OPTION_CHOICE, FIELD(schedule), "cosine", 0, 0, INVAR_CHOICES(INVAR_PROBE_SCHEDULES),
      "of the rate: down to 0 at the end, step by step; or multiplied by gamma at every milestone"},
     {"milestones", INVAR_OPTION_INT_LIST, FIELD(milestones), "[60, 80]", 1, 1e6, NULL, "epochs of schedule=step"},
     {"gamma", INVAR_OPTION_REAL, FIELD(gamma), "0.1", 1e-9, 1, NULL, "of schedule=step"},
     {"warmup", INVAR_OPTION_INT, FIELD(warmup), "0", 0, 1e6, NULL, "epochs in which the rate rises from 0"},
-    {"augment", INVAR_OPTION_CHOICE, FIELD(views.augment), "auto", 0, 0, "auto|crop_flip|run|none",
+    {"augment", INVAR_OPTION_CHOICE, FIELD(views.augment), "auto", 0, 0, INVAR_CHOICES(INVAR_PROBE_AUGMENTS),
      "views of training samples, drawn anew every epoch; run: the first of the run's; auto: crop and flip of images"},
     {"crop", INVAR_OPTION_REAL_LIST, FIELD(views.crop), "[0.08, 1]", 0.0001, 1, NULL,
      "[low, high] area of the random resized crop"},
     {"flip", INVAR_OPTION_REAL, FIELD(views.flip), "0.5", 0, 1, NULL, "probability of a horizontal flip"},
     {"held_out", INVAR_OPTION_REAL, FIELD(held_out), "0.1", 0.001, 0.9, NULL,
      "fraction of the training samples of every class on which rate, strength and best epoch are chosen"},
-    {"choose", INVAR_OPTION_CHOICE, FIELD(choose), "held_out", 0, 0, "held_out|test",
+    {"choose", INVAR_OPTION_CHOICE, FIELD(choose), "held_out", 0, 0, INVAR_CHOICES(INVAR_PROBE_CHOOSES),
      "where they are chosen; test makes results better than they are, and they say so"},
-    {"report", INVAR_OPTION_CHOICE, FIELD(report), "last", 0, 0, "last|best",
+    {"report", INVAR_OPTION_CHOICE, FIELD(report), "last", 0, 0, INVAR_CHOICES(INVAR_PROBE_REPORTS),
      "which epoch is the result; both are always reported"},
     {"seed", INVAR_OPTION_INT, FIELD(seed), "1", 0, 9007199254740992.0, NULL,
      "of the held-out part, initial weights, order and views"},
@@ -194,7 +194,8 @@ static double schedule(const struct work *w, int64_t step)
 
 static void set_rates(struct work *w, int64_t step)
 {
-    const double scale = w->options->lr_scaling ? (double)w->feed.batch / 256 : 1, factor = schedule(w, step);
+    const double scale = w->options->lr_scaling == INVAR_RATE_SCALING_LINEAR ? (double)w->feed.batch / 256 : 1,
+                 factor = schedule(w, step);
 
     for (int i = 0; i < w->bank.count; i++)
         w->bank.head[i].lr = candidate_rate(w, i % w->candidates) * scale * factor;
