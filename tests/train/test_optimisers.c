@@ -306,7 +306,7 @@ static void test_unknown(void **state)
     struct invar_error err = {0};
 
     (void)state;
-    assert_refused(invar_optimiser_find("adagrad", &err), &err, INVAR_ERROR_USAGE, "choose sgd, adam, adamw or lars");
+    assert_refused(invar_optimiser_find("adagrad", &err), &err, INVAR_ERROR_USAGE, "known are: sgd, adam, adamw, lars");
 }
 
 static void test_golden_schedules(void **state)

@@ -105,7 +105,7 @@ static void test_refused(void **state)
         {"relic-fashion-mnist", "encoder=null", "name=x", "encoder.kind is missing"},
         {"relic-fashion-mnist", "encoder.width=3", "name=x",
          "encoder.width is not a known key; did you mean \"widths\"?"},
-        {"relic-fashion-mnist", "optimiser.kind=adagrad", "name=x", "choose sgd, adam, adamw or lars"},
+        {"relic-fashion-mnist", "optimiser.kind=adagrad", "name=x", "known are: sgd, adam, adamw, lars"},
         {"relic-fashion-mnist", "optimiser.lr_scalin=linear", "name=x", "did you mean \"lr_scaling\"?"},
         {"relic-fashion-mnist", "optimiser.weight_deca=0", "name=x", "did you mean \"weight_decay\"?"},
         {"relic-fashion-mnist", "optimiser.betas=[0.9]", "name=x", "optimiser.betas: two numbers"},
