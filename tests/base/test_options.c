@@ -381,7 +381,7 @@ static void what_is_written_reads_back_equal(void **state)
         s.betas.value[0] = rates[i % 2];
         s.steps = (int64_t)i + 1;
         s.nesterov = i % 2;
-        s.kind = (int)(i % 4);
+        s.kind = (enum kind)(i % 4);
         s.widths.count = (int)(i % 3);
         s.widths.value[1] = i % 3 > 1 ? 77 : 0;
         s.widths.value[0] = i % 3 > 0 ? 5 : 0;
