@@ -2,7 +2,7 @@
 # cmake --install build: the command, the library in both forms, the headers, a pkg-config file, and the oneDNN of the build
 # folder where it has one.
 include(GNUInstallDirs)
-install(TARGETS invar_static ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES ${INVAR_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS invar_shared EXPORT invar-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set_target_properties(invar_shared PROPERTIES EXPORT_NAME invar)

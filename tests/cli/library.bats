@@ -110,6 +110,33 @@ example() { # NAME: built in the folder of the file, with the shared library
     [[ "$output" == usage:* ]]
 }
 
+@test "private names are no names of the program: it may have its own, in both forms" {
+    cat >own.c <<END
+#include "invar/invar.h"
+#include <stdio.h>
+#include <stdlib.h>
+const void *names_find(void) { abort(); }
+int data_source_open(void) { abort(); }
+int main(void)
+{
+    struct invar_error err = {0};
+    struct invar_data_options options;
+    invar_options_default(invar_data_option_table, &options);
+    snprintf(options.source, sizeof options.source, "csw:x");
+    puts(invar_dataset_open(&options, &err) ? "opened" : err.message);
+}
+END
+    # shellcheck disable=SC2046
+    cc own.c $(pkg-config --cflags --libs invar) -o shared
+    # shellcheck disable=SC2046
+    cc own.c $(pkg-config --cflags invar) "$(pkg-config --variable=libdir invar)/libinvar.a" \
+        $(pkg-config --static --libs invar | sed 's/-linvar//') -o static
+    for program in ./shared ./static; do
+        run "$program"
+        [ "$output" = 'data.source: there is no source "csw"; did you mean "csv"?' ]
+    done
+}
+
 @test "CMake finds the package: C++ and C, shared and static" {
     command -v c++ >/dev/null || skip "no C++ compiler"
     cat >CMakeLists.txt <<END
