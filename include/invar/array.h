@@ -54,6 +54,13 @@ bool invar_npy_read(struct invar_array *out, const char *path, struct invar_erro
 bool invar_npy_describe(struct invar_array *out, const char *path, struct invar_error *err);
 /** Writes version 1.0 beside its place, flushes, renames. */
 bool invar_npy_write(const struct invar_array *array, const char *path, struct invar_error *err);
+/**
+ * Offers an array of memory under the name of a file, "memory:NAME.npy": invar_npy_read gives copies of it from then
+ * on, so that npy:memory:NAME.npy is a source of data and data.labels=memory:NAME.npy are labels. The array is borrowed
+ * until it is withdrawn, or another one is offered under that name. Of the process; any thread may call.
+ */
+bool invar_npy_offer(const char *name, const struct invar_array *array, struct invar_error *err);
+void invar_npy_withdraw(const char *name);
 struct invar_writer;
 /** The same bytes to a writer that is open (file.h); path is for messages. */
 bool invar_npy_put(struct invar_writer *writer, const struct invar_array *array, const char *path,

@@ -15,6 +15,20 @@ extern "C" {
 
 struct invar_run_test;
 
+/** A whole training; everything is borrowed. */
+struct invar_pretrain_request {
+    const char *recipe;          /**< a name that ships or a path; NULL: that of the folder, to go on */
+    const char *const *settings; /**< [setting_count] KEY=VALUE on top of it */
+    int setting_count;
+    const char *folder; /**< of the run, which must not exist or be empty, unless resume */
+    bool resume, accept_data;
+    int64_t threads;                 /**< 0: all cores */
+    const struct invar_watch *watch; /**< told of "training" in steps, the note has the last loss; where it gives up, a
+                                        checkpoint is left to go on from; may be NULL */
+};
+/** Recipe, data, device, trainer and recorder, from the first step to the last. */
+bool invar_pretrain(const struct invar_pretrain_request *request, struct invar_error *err);
+
 /** A finished run opened for measuring: its encoder (NULL: the data are features already), a device, and the data that
  * it is measured on. A zeroed one may be closed. */
 struct invar_run {

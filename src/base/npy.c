@@ -3,6 +3,7 @@
 #include "invar/array.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
+#include "base/offered.h"
 #include "base/stream.h"
 #include <string.h>
 
@@ -247,6 +248,9 @@ bool invar_npy_describe(struct invar_array *out, const char *path, struct invar_
 {
     struct npy_header header;
     uint64_t file_size = 0, data_size = 0;
+
+    if (strncmp(path, OFFERED_PREFIX, strlen(OFFERED_PREFIX)) == 0)
+        return offered_read(out, path, false, err);
     FILE *stream = stream_open(path, &file_size, err);
     char *text = stream ? read_header_text(stream, file_size, &data_size, path, err) : NULL;
     const bool ok = text && parse_header(text, &header, path, err) && check_size(&header, data_size, path, err);
@@ -271,6 +275,8 @@ bool invar_npy_read(struct invar_array *out, const char *path, struct invar_erro
     uint64_t file_size = 0, data_size = 0;
     bool ok = false;
 
+    if (strncmp(path, OFFERED_PREFIX, strlen(OFFERED_PREFIX)) == 0)
+        return offered_read(out, path, true, err);
     FILE *stream = stream_open(path, &file_size, err);
     if (!stream)
         return false;

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the schema of recipes says about one topic. */
+/*
+ * What the schema of recipes says about one topic. The schema is text with a structure of its own: sections begin in
+ * the first column, kinds and terms of a section two columns in, options stand below what they belong to. A line that
+ * others belong to has its help right behind its name ("  # "), that of an option stands further right.
+ */
 #include "base/names.h"
 #include "invar/memory.h"
 #include "invar/train.h"
@@ -20,7 +24,7 @@ struct line {
     bool kind;          /* "kind: NAME" of a section that has several */
 };
 
-/* The line at `at`, of which before is the last one; false at the end. */
+/* The line at `at`; false at the end. The section of the last line is that of this one, unless it begins another. */
 static bool read_line(const char *at, struct line *line)
 {
     const char *text = at + (line->indent = (int)strspn(at, " "));
@@ -54,12 +58,14 @@ static bool is_about(const struct line *line, const char *topic)
            (strcmp(topic + section + 1, line->name) == 0 || (line->kind && strcmp(topic + section + 1, "kind") == 0));
 }
 
+/* The line as the schema has it, so that defaults, ranges and help stand where `invar recipes schema` has them. */
 static bool put(const struct line *line, struct invar_text *out, struct invar_error *err)
 {
     return invar_text_printf(out, err, "%.*s\n", (int)line->length, line->text);
 }
 
-/* Lines about the topic, each under the names of its section and group. */
+/* Lines about the topic, each under the lines of the section and of the kind or term that it stands in, which are said
+ * once: an option of several terms ("tau") then shows whose it is. */
 static bool collect(const char *schema, const char *topic, struct invar_text *out, struct invar_error *err)
 {
     struct line line = {0}, section = {0}, group = {0};
@@ -95,6 +101,8 @@ static bool collect(const char *schema, const char *topic, struct invar_text *ou
     return ok;
 }
 
+/* Every name of the schema is one that may have been meant: sections, kinds, terms and options alike. Names of options
+ * that several have in common stand in the list as often, which changes nothing. */
 static bool refuse(const char *schema, const char *topic, struct invar_error *err)
 {
     const char **names = invar_alloc(MOST_NAMES + 1, sizeof *names, err);

@@ -233,6 +233,33 @@ struct invar_logdet_share {
 bool invar_objective_logdet_share(const struct invar_objective *objective, int views, int64_t d,
                                   struct invar_logdet_share *out);
 
+/* ---- a term on arrays of the host ---- */
+
+#define INVAR_LOSS_INPUTS 64
+/** A term, its inputs and options, as `invar loss` takes them; borrowed. */
+struct invar_loss_request {
+    const char *term;
+    const char *const
+        *inputs; /**< [input_count] NAME=FILE.npy, where FILE may be an array of memory (invar_npy_offer) */
+    int input_count;
+    const char *const *settings; /**< [setting_count] KEY=VALUE; or NAME=FILE.npy of inputs */
+    int setting_count;
+    bool float64;    /**< compute in float64, not in float32 as training does */
+    bool gradients;  /**< of all inputs that have one */
+    int64_t threads; /**< 0: all cores */
+};
+struct invar_loss_result {
+    struct invar_term_value value;
+    int count;
+    struct invar_loss_gradient {
+        char name[32];            /**< of the input */
+        struct invar_array array; /**< [N][d] as the input, float32 or float64 */
+    } gradient[INVAR_LOSS_INPUTS];
+};
+/** Free the result with invar_loss_result_free in either case. */
+bool invar_loss(const struct invar_loss_request *request, struct invar_loss_result *result, struct invar_error *err);
+void invar_loss_result_free(struct invar_loss_result *result);
+
 /* ---- measurements: numbers that explain, never differentiated (device float32 or float64 in, host double out; work
  * space from scratch) ---- */
 
