@@ -7,6 +7,7 @@
  * each must fail and name it, for what a runner ignores no case can test.
  */
 #include "golden_runner/golden.h"
+#include "open_device.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -136,7 +137,7 @@ int main(int argc, char **argv)
         printf("Bail out! usage: golden [--self-test] DIR, where DIR holds case folders\n");
         goto done;
     }
-    device = invar_device_open("cpu", 0, &err);
+    device = test_device_open(0, &err);
     if (!device) {
         printf("Bail out! %s\n", err.message);
         goto done;

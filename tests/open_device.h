@@ -11,9 +11,7 @@
  * read memory of the device but by invar_device_download. */
 static inline struct invar_device *test_device_open(int threads, struct invar_error *err)
 {
-    const char *name = getenv("INVAR_TEST_DEVICE");
-
-    return invar_device_open(name && *name ? name : "cpu", threads, err);
+    return invar_device_open("auto", threads, err);
 }
 
 /** Number i of a vector of the device. */

@@ -29,7 +29,7 @@ enum invar_ball { INVAR_BALLS(INVAR_CHOICE_CONSTANT) };
 
 struct invar_device;
 
-/** name: "cpu" ("cuda" later); threads 0: OMP_NUM_THREADS, or all cores. Work on it has so many for the length of a
+/** name: "auto", "cpu" ("cuda" later); threads 0: OMP_NUM_THREADS, or all cores. Work has so many for the length of a
  * call; the calling thread's own number of OpenMP threads stays. NULL with err set for another name or threads outside
  * 0 to 4096. Close with invar_device_close, after all that was made on it. */
 struct invar_device *invar_device_open(const char *name, int threads, struct invar_error *err);

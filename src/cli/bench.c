@@ -165,7 +165,7 @@ static bool measure(struct request *request, struct measured *out, struct invar_
     if (!recipe)
         goto done;
     out->batch = recipe->training.batch;
-    device = invar_device_open("cpu", request->threads, err);
+    device = invar_device_open("auto", request->threads, err);
     if (!device || !invar_device_machine(device, out->precision, &out->machine, err))
         goto done;
     dataset = invar_dataset_open(&recipe->data, err);
@@ -248,7 +248,7 @@ static int run(struct request *request)
 {
     struct invar_error err = {0};
     struct json_writer w = CLI_JSON;
-    struct invar_device *device = invar_device_open("cpu", request->threads, &err);
+    struct invar_device *device = invar_device_open("auto", request->threads, &err);
     if (!device)
         return cli_fail(&err);
     json_open_object(&w, NULL);

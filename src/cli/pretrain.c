@@ -229,7 +229,7 @@ static int run(const struct arguments *arguments)
 
 int invar_cli_pretrain(int argc, char **argv)
 {
-    struct arguments arguments = {.device = "cpu"};
+    struct arguments arguments = {.device = "auto"};
     const struct cli_option options[] = {
         {"run", 0, "DIR", "the run folder (default: runs/NAME-1, or the next free number)", CLI_TEXT, &arguments.run, 0,
          0},
@@ -239,7 +239,7 @@ int invar_cli_pretrain(int argc, char **argv)
          CLI_FLAG, &arguments.accept_data, 0, 0},
         {"dry-run", 0, NULL, "print memory, operations and the largest batch; train nothing", CLI_FLAG,
          &arguments.dry_run, 0, 0},
-        {"device", 0, "NAME", "where to compute (default: cpu)", CLI_TEXT, &arguments.device, 0, 0},
+        {"device", 0, "NAME", "where to compute: auto (default) or cpu", CLI_TEXT, &arguments.device, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,

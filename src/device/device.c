@@ -5,6 +5,7 @@
 #include "base/names.h"
 #include "base/scratch.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define MAX_BATCH (1 << 20)
@@ -16,12 +17,20 @@ static struct names backend_names(void)
     return NAMES_POINTERS("device", backends);
 }
 
+/* "auto" is what whoever has no wish gets: the cpu, or what the tests of a whole program ask for. */
+static const char *resolved(const char *name)
+{
+    const char *wanted = getenv("INVAR_TEST_DEVICE");
+
+    return strcmp(name, "auto") != 0 ? name : wanted && *wanted ? wanted : "cpu";
+}
+
 /* A planning device answers what a recipe would take (--dry-run) on a machine that has not got it: it allocates a
  * byte for everything, and copies and computes nothing. 4096 threads are more than any machine has cores: above it
  * the number was a mistake, and OpenMP would try. */
 static struct invar_device *open_device(const char *name, int threads, bool planning, struct invar_error *err)
 {
-    const struct invar_backend *backend = names_find(backend_names(), NULL, name, err);
+    const struct invar_backend *backend = names_find(backend_names(), NULL, resolved(name), err);
     if (!backend)
         return NULL;
     if (threads < 0 || threads > 4096) {

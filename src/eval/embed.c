@@ -35,6 +35,7 @@ static bool matrix_alloc(struct invar_array *out, int64_t rows, int64_t cols, st
     return invar_array_alloc(out, INVAR_FLOAT32, 2, (int64_t[]){rows, cols}, err);
 }
 
+/* For all samples that may come; unreadable ones make it less, and rows_cut says so at the end. */
 static bool rows_alloc(const struct embed_work *work, const struct pass *pass, const struct runner *runner,
                        struct embed_rows *out, struct invar_error *err)
 {
@@ -51,6 +52,7 @@ static bool rows_alloc(const struct embed_work *work, const struct pass *pass, c
     return true;
 }
 
+/* Memory stays as it is, the shape tells how much of it counts. */
 static void rows_cut(const struct embed_work *work, struct embed_rows *out)
 {
     out->labels.shape[0] = out->index.shape[0] = out->rows;
@@ -60,7 +62,7 @@ static void rows_cut(const struct embed_work *work, struct embed_rows *out)
         out->h[v].shape[0] = out->z[v].shape[0] = out->rows;
 }
 
-/* Row `to` of an array from row i of a batch. */
+/* Row `to` of an array from row i of a batch. Checked as it is copied, while it is in the cache. */
 static bool keep_row(struct invar_array *array, int64_t to, const float *batch, int64_t i)
 {
     const int64_t cols = array->shape[1];
@@ -73,6 +75,7 @@ static bool keep_row(struct invar_array *array, int64_t to, const float *batch, 
     return true;
 }
 
+/* By the sample's number in its split, which the data's list shows. */
 static bool not_finite(const struct pass *pass, int64_t i, const char *what, struct invar_error *err)
 {
     return invar_error_set(
@@ -81,7 +84,8 @@ static bool not_finite(const struct pass *pass, int64_t i, const char *what, str
         what, pass->split == INVAR_TRAIN ? "training" : "test", (long long)pass->samples[i].index);
 }
 
-/* One view of a batch; the rows of samples that were not asked for are left out. */
+/* One view of a batch; the rows of samples that were not asked for are left out. Samples that were replaced since
+ * they cannot be read are left out, so rows and numbers agree. */
 static bool keep_view(const struct embed_work *work, const struct pass *pass, int64_t got, int v,
                       const struct runner *runner, struct embed_rows *out, struct invar_error *err)
 {
@@ -105,6 +109,7 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
     return true;
 }
 
+/* Each view of the batch through the encoder by itself: plans are made for one view, whose size is the same. */
 static bool embed_batch(const struct embed_work *work, struct pass *pass, struct runner *runner,
                         struct pooling *pooling, int64_t got, struct embed_rows *out, struct invar_error *err)
 {
@@ -120,6 +125,7 @@ static bool embed_batch(const struct embed_work *work, struct pass *pass, struct
     return true;
 }
 
+/* Result and parts are local until all is done: a failure gives nothing half made. */
 bool embed_run(const struct embed_work *work, struct embed_rows *out, struct invar_error *err)
 {
     struct invar_dataset_info info = *invar_dataset_info(work->dataset);
@@ -156,6 +162,7 @@ done:
     return ok;
 }
 
+/* Half overlapping windows: every moment of a clip is near the middle of one of them. */
 bool invar_embed_window(const struct invar_dataset_info *info, const struct invar_encoder *encoder, int64_t *window,
                         int64_t *hop)
 {
@@ -188,7 +195,8 @@ int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded)
     return rows - kept;
 }
 
-/* features, labels and numbers change hands; the rest goes. */
+/* features, labels and numbers change hands; the rest goes. Moved, not copied: features of a large set are most of
+ * the memory there is. */
 static void give(struct embed_rows *rows, struct invar_array *features, struct invar_embedded *out)
 {
     *out = (struct invar_embedded){
@@ -239,6 +247,7 @@ bool invar_embed_head(struct invar_device *device, const struct invar_encoder *e
     return true;
 }
 
+/* The plain inputs themselves, flattened: what a probe on raw data is compared with. */
 bool invar_embed_input(struct invar_dataset *dataset, enum invar_split split, struct invar_embedded *out,
                        struct invar_error *err)
 {

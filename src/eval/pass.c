@@ -15,6 +15,7 @@ void pass_close(struct pass *pass)
     *pass = (struct pass){0};
 }
 
+/* A copy, as the caller's order may go before the pass is over, and pass_restart brings another. */
 static bool make_order(struct pass *pass, const struct pass_options *options, struct invar_error *err)
 {
     pass->order = invar_alloc((size_t)pass->total, sizeof *pass->order, err);
@@ -23,6 +24,7 @@ static bool make_order(struct pass *pass, const struct pass_options *options, st
     return pass->order != NULL;
 }
 
+/* Lists by view are cut to the views that are made here, or their checks would find entries too many. */
 bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pass_options *options,
                const struct invar_dataset_info *info, struct invar_error *err)
 {
@@ -73,6 +75,7 @@ static bool draw(struct pass *pass, int64_t got, struct invar_error *err)
     return true;
 }
 
+/* Loader, maker and memory stay: an epoch costs no allocation. */
 bool pass_restart(struct pass *pass, const int64_t *order, uint64_t epoch, struct invar_error *err)
 {
     memcpy(pass->order, order, (size_t)pass->total * sizeof *order);
@@ -91,6 +94,8 @@ bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err)
                        : invar_view_maker_plain(pass->maker, pass->samples, *got, pass->views, err);
 }
 
+/* The loader replaces what it cannot read by a neighbour, so that batches stay whole; whoever counts samples asks
+ * here. */
 bool pass_is_own(const struct pass *pass, int64_t i)
 {
     return pass->samples[i].index == pass->order[pass->done + i];

@@ -73,7 +73,7 @@ static bool check_outputs(struct runner *runner, struct invar_error *err)
 
 static bool check_encoder(const struct invar_encoder *encoder, struct invar_error *err)
 {
-    struct invar_device *device = invar_device_open("cpu", 1, err);
+    struct invar_device *device = invar_device_open("auto", 1, err);
     struct runner runner = {0};
     const bool ok = device && runner_open(&runner, device, encoder, NULL, INVAR_PRECISION_FLOAT32, err) &&
                     check_outputs(&runner, err);

@@ -248,7 +248,7 @@ bool invar_loss(const struct invar_loss_request *request, struct invar_loss_resu
 {
     struct loss_run run = {.term = invar_term_find(request->term, err),
                            .dtype = request->float64 ? INVAR_FLOAT64 : INVAR_FLOAT32};
-    struct invar_device *device = run.term ? invar_device_open("cpu", (int)request->threads, err) : NULL;
+    struct invar_device *device = run.term ? invar_device_open("auto", (int)request->threads, err) : NULL;
     struct invar_scratch *scratch = device ? invar_device_scratch_create(device, err) : NULL;
 
     *result = (struct invar_loss_result){0};

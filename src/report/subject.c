@@ -83,7 +83,7 @@ bool report_subject_open(struct report_subject *subject, struct report_store *st
     *subject = (struct report_subject){.folder = folder};
     if (!invar_path_join(encoder, sizeof encoder, folder, "encoder.safetensors", err))
         return false;
-    if (!store->device && !(store->device = invar_device_open("cpu", (int)options->threads, err)))
+    if (!store->device && !(store->device = invar_device_open("auto", (int)options->threads, err)))
         return false;
     subject->device = store->device;
     subject->recipe = invar_run_recipe(folder, NULL, 0, err);

@@ -35,7 +35,7 @@ bool invar_pretrain(const struct invar_pretrain_request *request, struct invar_e
     struct invar_recipe *recipe =
         request->recipe ? invar_recipe_load(request->recipe, request->settings, request->setting_count, err)
                         : invar_run_recipe(request->folder, request->settings, request->setting_count, err);
-    struct invar_device *device = recipe ? invar_device_open("cpu", (int)request->threads, err) : NULL;
+    struct invar_device *device = recipe ? invar_device_open("auto", (int)request->threads, err) : NULL;
     struct invar_dataset *data = device ? invar_dataset_open(&recipe->data, err) : NULL;
     struct invar_recorder *recorder = data ? invar_recorder_create(recipe, data, &options, err) : NULL;
     struct invar_trainer *trainer = recorder ? invar_trainer_create(recipe, data, device, &options, err) : NULL;

@@ -71,7 +71,7 @@ bool invar_run_open(struct invar_run *run, const char *folder, const struct inva
     run->encoder = invar_run_encoder(folder, err);
     if (!run->encoder || !data_options(&options, run->encoder, how->source, how, err))
         return false;
-    run->device = invar_device_open("cpu", (int)how->threads, err);
+    run->device = invar_device_open("auto", (int)how->threads, err);
     run->dataset = run->device ? invar_dataset_open_as(&options, run->encoder->columns.data, err) : NULL;
     if (run->device && !run->dataset && !how->source && err)
         invar_source_explain(options.source, err);
@@ -109,7 +109,7 @@ bool invar_run_open_features(struct invar_run *run, const struct invar_run_featu
     for (int i = 0; i < how->setting_count; i++)
         if (!invar_options_set(invar_data_option_table, &options, how->settings[i], err))
             return false;
-    run->device = invar_device_open("cpu", (int)how->threads, err);
+    run->device = invar_device_open("auto", (int)how->threads, err);
     run->dataset = run->device ? invar_dataset_open_features(&options, err) : NULL;
     return run->dataset != NULL;
 }

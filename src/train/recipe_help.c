@@ -24,7 +24,9 @@ struct line {
     bool kind;          /* "kind: NAME" of a section that has several */
 };
 
-/* The line at `at`; false at the end. The section of the last line is that of this one, unless it begins another. */
+/* The line at `at`; false at the end. The section of the last line is that of this one, unless it begins another.
+ * Topics are found in the text of the schema and not in the tables, so that help cannot say anything that the schema
+ * does not. */
 static bool read_line(const char *at, struct line *line)
 {
     const char *text = at + (line->indent = (int)strspn(at, " "));
@@ -47,7 +49,8 @@ static bool read_line(const char *at, struct line *line)
     return true;
 }
 
-/* "crop", "views", "views.crop", or "encoder.kind" */
+/* "crop", "views", "views.crop", or "encoder.kind". A name may stand in several sections (weight_decay does): all of
+ * them are told, unless the topic says which. */
 static bool is_about(const struct line *line, const char *topic)
 {
     const size_t section = strlen(line->section);
@@ -64,8 +67,9 @@ static bool put(const struct line *line, struct invar_text *out, struct invar_er
     return invar_text_printf(out, err, "%.*s\n", (int)line->length, line->text);
 }
 
-/* Lines about the topic, each under the lines of the section and of the kind or term that it stands in, which are said
- * once: an option of several terms ("tau") then shows whose it is. */
+/* Lines about the topic, each under the lines of the section and of the kind or term that it stands in, which are
+ * said once: an option of several terms ("tau") then shows whose it is. Whoever asks for one option sees the section
+ * and the kind that it belongs to as well, since the name alone may be of several. */
 static bool collect(const char *schema, const char *topic, struct invar_text *out, struct invar_error *err)
 {
     struct line line = {0}, section = {0}, group = {0};

@@ -21,7 +21,7 @@ struct sliced {
 static struct sliced open_sliced(int threads)
 {
     struct invar_error err = {0};
-    struct sliced s = {.device = invar_device_open("cpu", threads, &err)};
+    struct sliced s = {.device = test_device_open(threads, &err)};
     assert_ok(s.device != NULL, &err);
     s.p = planned_open(s.device, small_net(&err), BATCH, 1);
     s.plan = planned_plan(&s.p, INVAR_PLAN_INFERENCE, 1, INVAR_PRECISION_FLOAT32);
@@ -92,10 +92,14 @@ static void test_other_weights(void **state)
         assert_true(planned_error(got.output, wanted.output, s.p.out_count) < 1e-6);
         outcome_free(&got);
         outcome_free(&wanted);
-        for (int64_t k = 0; k < s.p.net->trained_count; k++)
-            s.p.weights->parameters[k] *= 1.25f;
+        invar_device_scale(s.device, s.p.weights->parameters, s.p.net->trained_count, 1.25);
     }
     close_sliced(&s);
+}
+
+static void set_number(const struct sliced *s, float *at, float value)
+{
+    invar_device_upload(s->device, at, &value, sizeof value);
 }
 
 static void test_nonfinite(void **state)
@@ -106,11 +110,11 @@ static void test_nonfinite(void **state)
     assert_null(invar_plan_find_nonfinite(s.plan));
     assert_ok(invar_plan_forward(s.plan, s.p.input, &err), &err);
     assert_null(invar_plan_find_nonfinite(s.plan));
-    s.p.input[s.p.in_count - 1] = INFINITY;
+    set_number(&s, s.p.input + s.p.in_count - 1, INFINITY);
     assert_ok(invar_plan_forward(s.plan, s.p.input, &err), &err);
     assert_string_equal(invar_plan_find_nonfinite(s.plan), s.p.net->layers[0].name);
-    s.p.input[s.p.in_count - 1] = 0;
-    s.p.weights->parameters[s.p.net->trained_count - 1] = NAN;
+    set_number(&s, s.p.input + s.p.in_count - 1, 0);
+    set_number(&s, s.p.weights->parameters + s.p.net->trained_count - 1, NAN);
     assert_ok(invar_plan_forward(s.plan, s.p.input, &err), &err);
     assert_non_null(invar_plan_find_nonfinite(s.plan));
     close_sliced(&s);

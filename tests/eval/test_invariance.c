@@ -167,13 +167,24 @@ static const struct claim {
 };
 enum { TERMS = sizeof terms / sizeof *terms };
 
+static void change_on_device(unsigned what, const struct invar_matrix *x, int view)
+{
+    const size_t bytes = (size_t)(x->rows * x->cols) * sizeof(double);
+    double *values = malloc(bytes);
+
+    invar_device_download(device, values, x->data, bytes);
+    change(what, values, x->rows, x->cols, view);
+    invar_device_upload(device, x->data, values, bytes);
+    free(values);
+}
+
 static void change_inputs(unsigned what, struct bench *b)
 {
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views && role != INVAR_ROLE_W; view++) {
             const struct invar_matrix *x = &b->in.by[role][view];
             if (x->data && (role != INVAR_ROLE_M || what == ORDER))
-                change(what, x->data, x->rows, x->cols, view);
+                change_on_device(what, x, view);
         }
     if (what != ORDER)
         return;

@@ -262,13 +262,18 @@ void golden_give_array(struct golden_case *c, const char *name, const double *va
 void golden_give_data(struct golden_case *c, const char *name, bool gradient, enum invar_dtype dtype, const void *data,
                       int64_t count)
 {
+    const size_t bytes = (size_t)count * invar_dtype_size(dtype);
     double *values = malloc(sizeof *values * (size_t)(count > 0 ? count : 1));
+    void *copy = malloc(bytes + 1);
 
-    for (int64_t i = 0; values && i < count; i++)
-        values[i] = dtype == INVAR_FLOAT32 ? (double)((const float *)data)[i] : ((const double *)data)[i];
-    if (values)
+    if (values && copy) {
+        invar_device_download(c->device, copy, data, bytes);
+        for (int64_t i = 0; i < count; i++)
+            values[i] = dtype == INVAR_FLOAT32 ? (double)((float *)copy)[i] : ((double *)copy)[i];
         golden_give(c, name, gradient, 0, values, count);
+    }
     free(values);
+    free(copy);
 }
 
 void golden_give_integers(struct golden_case *c, const char *name, const int64_t *values, int64_t count)

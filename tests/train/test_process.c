@@ -104,7 +104,7 @@ static void *train(void *argument)
                                    "terms={relic: {tau: 0.2}, logdet: {weight: 0.01}, vicreg: {weight: 0.1}}"};
     const struct invar_trainer_options options = {.folder = w->folder};
     struct invar_recipe *recipe = invar_recipe_load(w->recipe, changes, 3, &w->err);
-    struct invar_device *device = invar_device_open("cpu", w->threads, &w->err);
+    struct invar_device *device = test_device_open(w->threads, &w->err);
     struct invar_dataset *data = recipe ? invar_dataset_open(&recipe->data, &w->err) : NULL;
     struct invar_trainer *trainer =
         data && device ? invar_trainer_create(recipe, data, device, &options, &w->err) : NULL;

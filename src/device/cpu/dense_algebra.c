@@ -209,7 +209,8 @@ static bool decompose(struct invar_scratch *scratch, const struct invar_matrix *
     return true;
 }
 
-/* One thread: these are many small steps, and threads that wait for each other at every one of them cost more. */
+/* One thread: these are many small steps, and threads that wait for each other at every one of them cost more.
+ * THREADS_FOR holds for OpenBLAS too, and is put back at the end of the block. */
 static bool decompose_alone(struct invar_scratch *scratch, const struct invar_matrix *x, double *values, double *u,
                             struct invar_error *err)
 {

@@ -37,6 +37,7 @@ static void enter(struct invar_device *device)
         mprotect(g->memory, g->end, PROT_READ | PROT_WRITE);
 }
 
+/* Readable memory is closed again even after a failed call: the guard must not depend on how things went. */
 static void leave(struct invar_device *device)
 {
     struct guard *g = device->guard;
@@ -172,6 +173,7 @@ INSIDE(follow, (AT, float *x, const float *y, const double *scalars, int64_t cou
 INSIDE(update, (AT, const struct invar_update *update), (device, update))
 INSIDE(segment_squares, (AT, const struct invar_update *update, const double *decay), (device, update, decay))
 
+/* A plan allocates through the device while it is made, within the call. */
 static struct invar_plan *guarded_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                               struct invar_error *err)
 {

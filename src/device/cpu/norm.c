@@ -74,7 +74,8 @@ static int64_t smaller(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-/* Tile number i, its group, and where its channels begin. */
+/* Tile number i, its group, and where its channels begin. From a number to a place by divisions, once a tile of
+ * thousands of numbers, so that loops over tiles are flat and threads can take any of them. */
 static struct norm_tile tile_at(const struct tiling *t, int64_t i, int64_t *group, int64_t *channel)
 {
     const int64_t along = i % t->along, block = i / t->along % t->blocks;
@@ -107,7 +108,8 @@ size_t norm_statistics_bytes(const struct norm_shape *shape)
     return (size_t)(shape->groups * NORM_ROWS * shape->stride) * sizeof(float);
 }
 
-/* Two numbers a tile and channel, and coefficients [groups][2][stride] for norm_backward. */
+/* Two numbers a tile and channel, and coefficients [groups][2][stride] for norm_backward. Doubles first, the floats
+ * of the coefficients behind them. */
 size_t norm_scratch_bytes(const struct norm_shape *shape)
 {
     const struct tiling t = tiling(shape);
@@ -126,6 +128,7 @@ static int64_t parts_of(const struct tiling *t)
     return t->groups * t->blocks * ceiling(t->width, TABLE_CHANNELS);
 }
 
+/* A few channels at a time keep the sums of all tiles in registers, and give threads pieces where channels are few. */
 static struct part part_at(const struct tiling *t, int64_t i)
 {
     const int64_t slices = ceiling(t->width, TABLE_CHANNELS), first = i % slices * TABLE_CHANNELS;
@@ -152,7 +155,8 @@ static void add_tiles(const struct tiling *t, const struct part *p, const double
     }
 }
 
-/* The squares around each tile's mean, and those of the tiles' means around the whole one. */
+/* The squares around each tile's mean, and those of the tiles' means around the whole one. The second pass over the
+ * tiles' means, with the whole mean known: no number of tiles makes it less exact. */
 static void add_means(const struct tiling *t, const struct part *p, const double *table,
                       const double mean[TABLE_CHANNELS], double squares[TABLE_CHANNELS])
 {

@@ -157,6 +157,7 @@ INVAR_INLINE int64_t place(const struct norm_tile *tile, int64_t run, int64_t pi
     return tile->offset + run * tile->run_stride + (pixel + k / across) * tile->width + channel + k % across * LANES;
 }
 
+/* Across channels the sums are of different ones and stay apart. */
 INVAR_INLINE void fold(vec s[SUMS], int across)
 {
     if (across == 1)
@@ -233,6 +234,7 @@ struct norm_vector {
     vec mean, factor, shift;
 };
 
+/* Three numbers a channel that everything else follows from. */
 INVAR_INLINE struct norm_vector norm_vector(const float *statistics, int64_t stride, int64_t channel, int lanes)
 {
     return (struct norm_vector){load(statistics + NORM_MEAN * stride, channel, lanes, false),
@@ -240,7 +242,8 @@ INVAR_INLINE struct norm_vector norm_vector(const float *statistics, int64_t str
                                 load(statistics + NORM_SHIFT * stride, channel, lanes, false)};
 }
 
-/* The one way to y: what is computed again has the same bits. */
+/* The one way to y: what is computed again has the same bits. Forward, once more before the backward pass, and for
+ * the mask of a ReLU: one fused operation, so that all three agree. */
 INVAR_INLINE vec normed(vec x, const struct norm_vector *n)
 {
     return vec_fma(x - n->mean, n->factor, n->shift);
@@ -347,6 +350,7 @@ INVAR_INLINE void apply_block(const struct norm_tile *tile, bool narrow, const s
     }
 }
 
+/* Not streamed: the last channels of a pixel need not fill a vector, and a partial stream costs more than it saves. */
 INVAR_INLINE void apply_channels(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count,
                                  int64_t begin, int64_t channel, int lanes, void *y)
 {
@@ -397,6 +401,8 @@ INVAR_INLINE void apply_typed(const struct norm_tile *tile, bool narrow, const s
         apply_count(tile, narrow, terms, 4, y, stream);
 }
 
+/* The count of terms is a constant as well: a residual block has two or three, and a loop over a variable would keep
+ * them in memory. */
 static void apply(const struct norm_tile *tile, bool narrow, const struct norm_term *terms, int count, void *y,
                   bool stream)
 {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+/* What oneDNN says is a number; the four that occur have words. */
 static const char *status_text(dnnl_status_t status)
 {
     switch (status) {
@@ -102,6 +103,7 @@ desc_in onednn_desc(const struct layout *layout)
 #endif
 }
 
+/* Whoever made the description has given it away, whether this succeeds or not: there is one owner at any time. */
 const struct layout *onednn_layout_keep(struct onednn *o, dnnl_memory_desc_t desc, struct invar_error *err)
 {
     struct layout *layout = invar_alloc(1, sizeof *layout, err);
@@ -140,11 +142,14 @@ const struct layout *onednn_layout(struct onednn *o, enum invar_dtype dtype, int
     return onednn_check(status, "describe a tensor", err) ? onednn_layout_keep(o, desc, err) : NULL;
 }
 
+/* By content: equal layouts are made anew by every query, and a reorder between two of them would be a copy for
+ * nothing. */
 bool onednn_layout_equal(const struct layout *a, const struct layout *b)
 {
     return a == b || dnnl_memory_desc_equal(onednn_desc(a), onednn_desc(b));
 }
 
+/* Two types, as plans have no others. */
 enum invar_dtype onednn_layout_dtype(const struct layout *layout)
 {
     dnnl_data_type_t type;
@@ -224,6 +229,7 @@ bool onednn_layout_form(const struct layout *layout, struct form *out)
 
 /* ---- memory and execution ---- */
 
+/* An object over memory that is somebody else's; NONE where the place is known later (inputs of a pass). */
 dnnl_memory_t onednn_memory(struct onednn *o, const struct layout *layout, void *data, struct invar_error *err)
 {
     dnnl_memory_t memory = NULL;
@@ -241,6 +247,7 @@ bool onednn_memory_set(dnnl_memory_t memory, void *data, struct invar_error *err
     return onednn_check(dnnl_memory_set_data_handle(memory, data), "point a memory object at data", err);
 }
 
+/* One stream in order: what an operation writes is there for the next one, without events between them. */
 bool onednn_execute(struct onednn *o, const struct kernel *kernel, const dnnl_exec_arg_t *args, int count,
                     struct invar_error *err)
 {
@@ -264,6 +271,7 @@ bool onednn_has_bfloat16(struct onednn *o)
     return x && w && onednn_convolution(o, PASS_TRAINING, x, w, NULL, x, &window, NULL, NULL) != NULL;
 }
 
+/* Bits of the effective set: all of the wanted ones, as the sets are masks that include one another. */
 bool onednn_native_bfloat16(void)
 {
     unsigned isa = (unsigned)dnnl_get_effective_cpu_isa(), bf16 = (unsigned)dnnl_cpu_isa_avx512_core_bf16;

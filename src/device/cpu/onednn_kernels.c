@@ -5,7 +5,9 @@
 
 #include <string.h>
 
-/* Layout of one operand as the kernel wants it; NULL where there is none. */
+/* Layout of one operand as the kernel wants it; NULL where there is none. Copied, and kept with the plan: what a
+ * descriptor answers lives as long as the descriptor, and layouts are compared and passed on long after the kernel
+ * was chosen. In 3.x a description is a handle that has to be cloned, in 2.x a struct. */
 static bool operand(struct onednn *o, const struct kernel *kernel, dnnl_query_t query, const struct layout **out,
                     struct invar_error *err)
 {
@@ -70,6 +72,9 @@ static dnnl_prop_kind_t forward_kind(enum pass pass)
 
 /* In 2.x an operation is described first; `desc` and the call that filled it come from the caller. */
 #if !VERSION3
+/* 3.x makes an operation in one call from its arguments, 2.x in two with a struct between them. Both are spelled out
+ * where the arguments are, side by side, so that whoever adds an operation sees what each version wants; nothing
+ * above this file knows that there are two. */
 static struct kernel *from_desc(struct onednn *o, dnnl_status_t status, const void *desc, const struct kernel *hint,
                                 struct invar_error *err)
 {
@@ -176,6 +181,8 @@ struct kernel *onednn_batchnorm(struct onednn *o, const struct layout *src, doub
 #endif
 }
 
+/* Source and gradients are plain rows in both passes, and statistics are the kernel's own output in the forward pass.
+ */
 struct kernel *onednn_layernorm(struct onednn *o, enum pass pass, const struct layout *src, double epsilon,
                                 const struct kernel *hint, struct invar_error *err)
 {
@@ -248,6 +255,8 @@ struct kernel *onednn_pool(struct onednn *o, enum pass pass, bool maximum, const
 #endif
 }
 
+/* To the nearest pixel: the generator that asks for it follows with a convolution, which smooths by weights it
+ * learns. */
 struct kernel *onednn_upsample(struct onednn *o, enum pass pass, const struct layout *src, const struct layout *dst,
                                const struct kernel *hint, struct invar_error *err)
 {
@@ -300,6 +309,7 @@ struct kernel *onednn_relu(struct onednn *o, enum pass pass, const struct layout
 #endif
 }
 
+/* The scale of a sum and of an activation is 1; 2.x has it as an argument. */
 static dnnl_status_t append_relu(dnnl_post_ops_t after)
 {
 #if VERSION3
@@ -351,6 +361,7 @@ struct kernel *onednn_convolution_after(struct onednn *o, enum pass pass, const 
     return kernel;
 }
 
+/* As the convolution above. */
 struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, const struct layout *src,
                                           const struct layout *weights, const struct layout *bias,
                                           const struct layout *dst, struct onednn_after after, struct invar_error *err)
@@ -391,6 +402,7 @@ done:
     return kernel;
 }
 
+/* Both ends on the same engine, the processor; scratch memory is the caller's as everywhere. */
 struct kernel *onednn_reorder(struct onednn *o, const struct layout *from, const struct layout *to,
                               struct invar_error *err)
 {
@@ -400,6 +412,8 @@ struct kernel *onednn_reorder(struct onednn *o, const struct layout *from, const
     return kernel_make(o, pd, status, err);
 }
 
+/* For measuring the machine's peak alone: products of a step are OpenBLAS's, whose calls take any stride without a
+ * plan. */
 struct kernel *onednn_matmul(struct onednn *o, const struct layout *a, const struct layout *b, const struct layout *c,
                              struct invar_error *err)
 {

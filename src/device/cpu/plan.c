@@ -167,6 +167,8 @@ static bool point(struct cpu_plan *plan, int buffer, const float *data, struct i
     return true;
 }
 
+/* Two kinds of operations, oneDNN's and ours, in one list: a profile, an emulation and the search for what is not
+ * finite see no difference. */
 bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct invar_error *err)
 {
     if (!op->run)
@@ -242,7 +244,8 @@ const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
     return (const float *)(const void *)plan->buffers[plan->input_gradient.buffer].data;
 }
 
-/* By the exponent's bits for bfloat16: all ones are NaN and infinity, whatever the mantissa. */
+/* By the exponent's bits for bfloat16: all ones are NaN and infinity, whatever the mantissa. By a loop with an early
+ * end: nearly always all of it is looked at, and it is looked at only once a run has failed. */
 bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
 {
     if (dtype == INVAR_BFLOAT16) {
@@ -308,6 +311,7 @@ void invar_cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memo
                                    .reorders = plan->reorders};
 }
 
+/* By kind of work and not by layer: what is slow is a kind of work, and a list of fifty layers says less. */
 int invar_cpu_plan_profile(const struct invar_plan *base, struct invar_profile_entry *entries, int capacity)
 {
     static const char *const names[WORK_COUNT] = {

@@ -3,7 +3,9 @@
    reader made; where several readers meet, they are summed in place if nobody else still needs the place. */
 #include "device/cpu/plan.h"
 
-/* No layer before `current` other than `owner` waits for the same memory, and the caller does not own it. */
+/* No layer before `current` other than `owner` waits for the same memory, and the caller does not own it. Sums hand
+ * one gradient to both summands without copying it, so two layers may hold the same memory for a while: whoever
+ * writes in place asks here. */
 static bool exclusive(const struct cpu_plan *plan, int current, int owner, int buffer)
 {
     if (plan->buffers[buffer].constant)
@@ -60,6 +62,7 @@ static bool contribute(struct cpu_plan *plan, int current, int target, struct va
 
 /* ---- convolution and linear: the same three tensors, other kernels ---- */
 
+/* What both directions need of a layer with weights, made once: the layouts that the kernel may choose within. */
 struct weighted {
     enum work data_work, weights_work;
     bool convolution;
@@ -81,6 +84,7 @@ static const struct kernel *agreeing_kernel(struct cpu_plan *plan, int layer, co
     return kernel && !onednn_is_reference(kernel) ? kernel : NULL;
 }
 
+/* The forward kernel is a hint that oneDNN demands; the backward one may well choose other layouts. */
 static const struct kernel *weighted_kernel(struct cpu_plan *plan, int layer, const struct weighted *w, enum pass pass,
                                             struct invar_error *err)
 {
@@ -273,6 +277,7 @@ static bool pool_backward(struct cpu_plan *plan, int number, struct value gradie
     return window_backward(plan, number, kernel, gradient, err);
 }
 
+/* Gradients of the pixels that were copied add up; oneDNN knows the scale from the layouts. */
 static bool upsample_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     const struct layer_state *state = &plan->layers[number];
@@ -314,6 +319,7 @@ static bool l2normalise_backward(struct cpu_plan *plan, int number, struct value
     return contribute(plan, number, plan->net->layers[number].input[0], made, err);
 }
 
+/* Its gradients of scale and shift go straight to the vector of gradients. Shapes are vectors of one row a sample. */
 static bool layernorm_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];

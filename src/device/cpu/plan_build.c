@@ -5,7 +5,8 @@
 #include <limits.h>
 #include <string.h>
 
-/* Far above any machine, and low enough for sums over all buffers. */
+/* Far above any machine, and low enough for sums over all buffers. Sums over buffers must not overflow before the
+ * allocation refuses. */
 #define MAX_BYTES ((size_t)1 << 48)
 
 /* A buffer is a number until all operations are known: only then is it clear how long each lives and what may lie
@@ -37,6 +38,7 @@ int plan_buffer_fixed(struct cpu_plan *plan, void *data, bool constant, struct i
     return number;
 }
 
+/* MAX_OPERANDS is counted by the operation that has most; a plan is built by code that knows its operands. */
 void plan_operand(struct operation *op, int id, int buffer, size_t offset, const struct layout *layout)
 {
     op->operands[op->operand_count++] = (struct operand){id, buffer, offset, layout};
@@ -62,6 +64,7 @@ struct operation *plan_operation(struct cpu_plan *plan, enum work work, int laye
     return op;
 }
 
+/* Memory is asked for here and given in plan_lay_out: the order of asking has no influence on what it costs. */
 bool plan_value(struct cpu_plan *plan, const struct layout *layout, struct value *out, struct invar_error *err)
 {
     out->buffer = plan_buffer(plan, layout->bytes, err);
@@ -94,6 +97,7 @@ bool plan_convert(struct cpu_plan *plan, enum work work, int layer, struct value
     return true;
 }
 
+/* Rows are always the plan's batch, which is a slice of the caller's in inference. */
 const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape, enum invar_dtype dtype,
                                  enum layout_format format, struct invar_error *err)
 {
@@ -146,6 +150,7 @@ struct window plan_window(const struct cpu_plan *plan, int number)
     return window;
 }
 
+/* What was not to be had is told as the user would see it: the layer by name, and the machine. */
 bool plan_no_kernel(const struct cpu_plan *plan, int layer, struct invar_error *err)
 {
     return invar_error_set(err, INVAR_ERROR_DEVICE,
@@ -154,6 +159,7 @@ bool plan_no_kernel(const struct cpu_plan *plan, int layer, struct invar_error *
                            plan->activation == INVAR_BFLOAT16 ? "bfloat16" : "float32");
 }
 
+/* Where an operand lies is known after the layout of memory; kernels ask at every call, since inputs move. */
 void *plan_data(const struct cpu_plan *plan, const struct operation *op, int operand)
 {
     return plan->buffers[op->operands[operand].buffer].data + op->operands[operand].offset;

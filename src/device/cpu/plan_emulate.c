@@ -21,6 +21,7 @@ static float rounded(float value)
     return value;
 }
 
+/* In place: rounding twice changes nothing. */
 static void round_all(float *data, size_t count)
 {
 #pragma omp parallel for
@@ -45,7 +46,8 @@ static bool is_narrow(const struct cpu_plan *plan, int number)
            (is_narrow(plan, layer->input[0]) && (layer->input[1] < 0 || is_narrow(plan, layer->input[1])));
 }
 
-/* Outputs of layers, and gradients of their inputs, that would be bfloat16. */
+/* Outputs of layers, and gradients of their inputs, that would be bfloat16. Gradients of maps are bfloat16 as maps
+ * are; gradients of weights are float32 in both. */
 static bool is_map(const struct cpu_plan *plan, const struct operation *op, const struct operand *operand)
 {
     const struct invar_layer *layer = &plan->net->layers[op->layer];

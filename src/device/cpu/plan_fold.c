@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* The layer that reads the output of another, if it is its only reader; else -1. */
+/* The layer that reads the output of another, if it is its only reader; else -1. What several layers read has to
+ * exist by itself. */
 static int only_reader(const struct cpu_plan *plan, int layer)
 {
     const struct invar_net *net = plan->net;
@@ -99,7 +100,8 @@ static void fold_norm(const struct cpu_plan *plan, const struct operation *op)
     }
 }
 
-/* Puts the norm into the weights and bias of folded. */
+/* Puts the norm into the weights and bias of folded. An operation of its own, run when weights have changed: it reads
+ * the plain weights and leaves those that the convolution takes. */
 static bool add_norm(struct cpu_plan *plan, int layer, struct folded *folded, struct invar_error *err)
 {
     const struct value weights = folded->weights, bias = folded->bias;
@@ -140,6 +142,7 @@ bool plan_fold(struct cpu_plan *plan, int layer, struct folded *out, struct inva
     return out->norm < 0 || add_norm(plan, layer, out, err);
 }
 
+/* Layers that have become part of another are skipped when their turn comes, and their output is that one's. */
 void plan_fold_done(struct cpu_plan *plan, int layer, const struct folded *folded)
 {
     const int taken[] = {folded->norm, folded->add, folded->relu ? folded->last : -1};
@@ -183,6 +186,7 @@ int plan_fold_nonfinite(const struct cpu_plan *plan, const struct operation *op)
 
 /* ---- once for the same weights ---- */
 
+/* Memory that outlives a call must not be lent to other operations; all else of the preparation may be. */
 static void keep_what_they_leave(struct cpu_plan *plan)
 {
     for (int i = 0; i < plan->operation_count; i++)

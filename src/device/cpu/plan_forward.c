@@ -15,6 +15,8 @@ static struct layer_state *input_state(struct cpu_plan *plan, int layer, int whi
 
 /* The only reader may write over its input, unless the caller owns that or the backward pass reads it again: the layer
    before needs its own output only if it is a ReLU. */
+/* In training the output of a ReLU is its own mask, so what reads it must leave it alone; other outputs are made
+ * again or not needed. A flattened map is another layer's memory, and the caller's input is the caller's. */
 static bool may_overwrite(const struct cpu_plan *plan, int source)
 {
     const struct layer_state *state = &plan->layers[source];
@@ -25,7 +27,9 @@ static bool may_overwrite(const struct cpu_plan *plan, int source)
     return state->consumers == 1 && !plan->buffers[state->out.buffer].constant && !read_again && !alias;
 }
 
-/* Weights in the kernel's layout: converted at every call where they change between calls (plan_prepare). */
+/* Weights in the kernel's layout: converted at every call where they change between calls (plan_prepare). In training
+ * weights have changed since the last pass, so this is work of every step; the kernel's layout is what makes
+ * convolutions fast. Bytes are counted for --dry-run. */
 static bool add_weights(struct cpu_plan *plan, int layer, const struct kernel *kernel, struct value plain,
                         struct value *weights, struct invar_error *err)
 {
@@ -64,6 +68,7 @@ static bool run_weighted(struct cpu_plan *plan, enum work work, int layer, const
     return true;
 }
 
+/* What inference folds behind an operation, in the terms that oneDNN wraps. */
 static struct onednn_after after(const struct folded *folded)
 {
     return (struct onednn_after){.sum = folded->sum.layout != NULL, .relu = folded->relu};
@@ -71,6 +76,7 @@ static struct onednn_after after(const struct folded *folded)
 
 /* Does a kernel made with the summand have to be made anew without it, because there is none of that kind or it cannot
    write over the summand? One that memory was short for says nothing. */
+/* The output of a fused sum is written over the summand, so their layouts have to be one. */
 static bool refuses_sum(const struct kernel *kernel, const struct folded *folded, const struct invar_error *why)
 {
     return folded->sum.layout &&
@@ -188,7 +194,8 @@ static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
     return true;
 }
 
-/* Are there channels that only fill up the last block of a layout? */
+/* Are there channels that only fill up the last block of a layout? A layout of blocks holds more numbers than the map
+ * has where channels are no multiple of the block. */
 static bool is_padded(const struct cpu_plan *plan, const struct value *value, struct invar_shape shape)
 {
     size_t numbers = (size_t)(plan->options.batch * shape.channels * shape.height * shape.width);
@@ -328,6 +335,7 @@ static bool l2normalise(struct cpu_plan *plan, int number, struct invar_error *e
     return true;
 }
 
+/* Mean and variance are kept in one buffer behind each other, for the backward pass. */
 static bool layernorm(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];

@@ -54,6 +54,7 @@ INVAR_CLONES static void add_map(const float *map, int64_t wide, int64_t stride,
             sum[t * EIGHT + l] += acc[t][l];
 }
 
+/* 16 parts whatever the number of threads, each with sums of its own, which are put together in their order. */
 static void gray_weights(const struct cpu_plan *plan, const struct operation *op)
 {
     const struct invar_layer *layer = &plan->net->layers[op->layer];

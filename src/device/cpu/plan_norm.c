@@ -10,6 +10,7 @@ enum { TERM = 0x1000, TERM_NORM = 1, TERM_RELU = 2, TERM_ROUNDED = 4 };
 
 /* ---- what runs ---- */
 
+/* Statistics have a stride of whole vectors, so that a kernel reads past the last channel within its own row. */
 static bool shape_of(const struct cpu_plan *plan, int layer, const struct layout *layout, struct norm_shape *out)
 {
     const int64_t channels = plan->net->layers[layer].shape.channels;
@@ -41,6 +42,8 @@ static void running_statistics(const struct cpu_plan *plan, const struct operati
     }
 }
 
+/* Running statistics follow right away, while the batch's are in the cache; on a resumed run they continue from the
+ * checkpoint's. */
 static void run_statistics(const struct cpu_plan *plan, const struct operation *op)
 {
     const struct norm_parameters parameters = {plan_data(plan, op, 1), plan_data(plan, op, 2),
@@ -72,6 +75,8 @@ static void run_apply(const struct cpu_plan *plan, const struct operation *op)
     norm_apply(&shape, terms, count, plan_data(plan, op, op->output));
 }
 
+/* The ReLU behind the norm, where it was made with it, is undone here as well: its mask needs x and the statistics
+ * alone. */
 static void run_backward(const struct cpu_plan *plan, const struct operation *op)
 {
     struct norm_shape shape;
@@ -107,6 +112,7 @@ static bool known_input(struct cpu_plan *plan, int number, struct norm_shape *sh
            (shape_of(plan, number, known, shape) || plan_no_kernel(plan, number, err));
 }
 
+/* The forward pass of a norm in training is this alone, two numbers a channel and group; the map itself is a term. */
 static bool statistics(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
@@ -220,6 +226,7 @@ static const struct kernel *running_kernel(struct cpu_plan *plan, int number, co
     return kernel;
 }
 
+/* In place where it may be, as running statistics need no second look at x. */
 static bool running(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
 {
     static const int ids[] = {DNNL_ARG_SCALE, DNNL_ARG_SHIFT, DNNL_ARG_MEAN, DNNL_ARG_VARIANCE};

@@ -33,7 +33,7 @@ INVAR_CLONES static void average(const struct pool *p, const float *from, float 
         }
 }
 
-/* Windows may overlap. */
+/* Windows may overlap. Cleared first, and added to: a pixel may lie in several windows, or in none. */
 INVAR_CLONES static void average_backward(const struct pool *p, const float *from, float *to)
 {
     const float count = (float)(p->window.kernel[0] * p->window.kernel[1]);
@@ -86,6 +86,7 @@ static void run_backward(const struct cpu_plan *plan, const struct operation *op
     run(plan, op, true);
 }
 
+/* Averages need nothing but sizes, so forward and backward are one operation with the ends exchanged. */
 static bool add_pool(struct cpu_plan *plan, int number, const struct form *form, struct value from, struct value to,
                      bool backward, struct invar_error *err)
 {

@@ -11,7 +11,9 @@
 #include <omp.h>
 #include <string.h>
 
-/* Maps of a layer, in and out, and weights that every slice reads again. */
+/* Maps of a layer, in and out, and weights that every slice reads again. Half a megabyte is what cores of the last
+ * ten years have as second-level cache, or less than that; eight is a part of a shared third level that several
+ * programs can have at once. Both are limits, not promises: a slice too small wastes little. */
 #define OWN_CACHE (512 << 10)
 #define SHARED_CACHE (8 << 20)
 /* What Winograd makes of weights is four times as large. */
@@ -36,6 +38,7 @@ static int64_t largest(const struct invar_net *net)
     return most;
 }
 
+/* A net of linear layers reads its weights more often than its rows: slices would only make the products narrow. */
 static bool has_maps(const struct invar_net *net)
 {
     for (int i = 0; i < net->layer_count; i++)
@@ -87,6 +90,7 @@ static bool make_other(const struct cpu_plan *plan, struct cpu_plan *other, stru
     return plan_bind(other, err);
 }
 
+/* One plan less than threads: the thread that calls works with the plan itself. */
 bool plan_slices_create(struct cpu_plan *plan, struct invar_error *err)
 {
     const int64_t slices = plan->rows / plan->options.batch;
@@ -117,12 +121,14 @@ void plan_slices_free(struct cpu_plan *plan)
     invar_free(plan->outputs);
 }
 
+/* Rows of the caller's input, in place: inputs are read where they lie. */
 const float *plan_slice_input(const struct cpu_plan *plan, int64_t slice)
 {
     return plan->given + slice * plan->options.batch * numbers_of(plan->net->layers[0].shape);
 }
 
-/* What depends on the weights alone goes first: it reads none of the rows. */
+/* What depends on the weights alone goes first: it reads none of the rows. In the calling thread's plan, whose
+ * buffers the others share for what is kept. */
 static bool prepare(struct cpu_plan *plan, struct invar_error *err)
 {
     THREADS_FOR(plan->threads); /* kernels have scratch memory for so many */

@@ -19,6 +19,7 @@ struct invar_shape plan_strided_shape(const struct cpu_plan *plan, int number)
     return shape;
 }
 
+/* Once every read pixel has a neighbour that is read too, the stride is 1. */
 struct window plan_strided_window(const struct cpu_plan *plan, int number)
 {
     struct window window = plan_window(plan, number);
@@ -51,6 +52,7 @@ static struct pixels pixels_of(const struct cpu_plan *plan, const struct operati
                            layer->shape.width, layer->stride, (size_t)op->stride};
 }
 
+/* Whole blocks of channels are copied, a vector or more at a time; what lies between is not even read. */
 static void take_pixels(const struct cpu_plan *plan, const struct operation *op)
 {
     const struct pixels p = pixels_of(plan, op);
@@ -112,6 +114,7 @@ bool plan_strided_take(struct cpu_plan *plan, int number, struct value *in, stru
            move(plan, number, from, plan_strided_shape(plan, number), take_pixels, in, err);
 }
 
+/* oneDNN may answer in a layout of its own; what our loop cannot walk is made plain first. */
 bool plan_strided_spread(struct cpu_plan *plan, int number, struct value *gradient, struct invar_error *err)
 {
     const struct value from = *gradient;

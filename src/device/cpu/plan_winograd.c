@@ -53,7 +53,9 @@ bool plan_winograd_takes(const struct cpu_plan *plan, int number)
     return plan->options.convolution >= INVAR_CONVOLUTION_WINOGRAD || (in >= LEAST_CHANNELS && out >= LEAST_CHANNELS);
 }
 
-/* Where the pixels of a map of that layout are; false where they lie in a way that the kernels do not read. */
+/* Where the pixels of a map of that layout are; false where they lie in a way that the kernels do not read. Blocked
+ * by the width of a vector, or channels last with whole vectors: the kernels take one vector of channels at a pixel
+ * and need to know only where the next pixel, row, block and image are. */
 static bool strides(const struct cpu_plan *plan, int layer, const struct layout *layout, struct winograd_strides *out)
 {
     const int64_t lanes = winograd_lanes(kernels_of(plan)), width = plan->net->layers[layer].shape.width;
@@ -68,6 +70,7 @@ static bool strides(const struct cpu_plan *plan, int layer, const struct layout 
     return form.blocks == 1 && form.width % lanes == 0;
 }
 
+/* The block is the vector: 8 channels with AVX2, 16 with AVX-512. */
 static const struct layout *blocked(struct cpu_plan *plan, int layer, struct invar_error *err)
 {
     const bool wide = winograd_lanes(kernels_of(plan)) == 16;
@@ -146,6 +149,7 @@ static bool transform(struct cpu_plan *plan, int number, const struct winograd *
     return true;
 }
 
+/* Scratch is for pieces of the batch, a thread each, and is taken from the workspace like any buffer. */
 static struct operation *product(struct cpu_plan *plan, enum work work, int number, const struct winograd *w,
                                  struct value plain, struct value from, struct value to, struct invar_error *err)
 {

@@ -16,6 +16,7 @@
     _Pragma("omp parallel for schedule(static, 1) num_threads(shares) if (shares > 1)") for (int k = 0; k < (shares);  \
                                                                                              k++)
 
+/* A share per thread, not more: the work of an element is the same everywhere. */
 static int share_count(const struct invar_device *device, int64_t count)
 {
     return count > SMALL_WORK ? device->threads : 1;
@@ -93,6 +94,7 @@ void invar_cpu_add(struct invar_device *device, float *x, const float *y, double
     add(x, y, share_start(k, shares, count), share_start(k + 1, shares, count), (float)factor);
 }
 
+/* Both factors come from double, so that they add up to 1 as closely as floats can. */
 INVAR_CLONES static void lerp(float *x, const float *y, int64_t from, int64_t to, float keep, float take)
 {
 #pragma omp simd

@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+/* Wilson's and not p +- z sqrt(p (1 - p) / n), which says nothing at all where no or every answer was right, and
+ * leaves 0 to 1 near either. At the ends the formula is exact but for rounding, which the comparisons take out. */
 void invar_wilson_interval(int64_t hits, int64_t count, double *low, double *high)
 {
     const double z = 1.959963984540054; /* 97.5 % quantile of the normal distribution */
@@ -28,7 +30,8 @@ void invar_accuracy_free(struct invar_accuracy *accuracy)
     *accuracy = (struct invar_accuracy){0};
 }
 
-/* The class of the largest score, and how many classes come before the true one. */
+/* The class of the largest score, and how many classes come before the true one. Of equal scores the smaller class,
+ * in the prediction and in the rank alike, so that top-1 is the share of rank 0. */
 static int predict(const struct invar_matrix *scores, int64_t row, int64_t label, int *rank)
 {
     int best = 0, before = 0, classes = (int)scores->cols;
@@ -43,6 +46,8 @@ static int predict(const struct invar_matrix *scores, int64_t row, int64_t label
     return best;
 }
 
+/* From the predictions, by the same function that measures those of other programs: one definition of balanced
+ * accuracy and F1. */
 static bool add_class_means(struct invar_accuracy *accuracy, const int64_t *labels, struct invar_error *err)
 {
     struct invar_classification measured;
@@ -56,6 +61,7 @@ static bool add_class_means(struct invar_accuracy *accuracy, const int64_t *labe
     return true;
 }
 
+/* Percent outside, shares inside: what people read is percent, and so are results.csv and the tables of papers. */
 bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *labels, struct invar_accuracy *out,
                             struct invar_error *err)
 {
@@ -101,6 +107,7 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
     return true;
 }
 
+/* AUROC of one class is 0 / 0; a test split that has only one is small, not wrong, and gets no number. */
 static bool several_classes(const int64_t *labels, int64_t count)
 {
     for (int64_t i = 1; i < count; i++)
@@ -109,6 +116,7 @@ static bool several_classes(const int64_t *labels, int64_t count)
     return false;
 }
 
+/* Apart from the accuracy, as it costs a sort a class: a choice of strengths by accuracy does without. */
 bool invar_accuracy_add_probabilities(struct invar_accuracy *accuracy, const struct invar_matrix *scores,
                                       enum invar_score_kind kind, const int64_t *labels, struct invar_error *err)
 {

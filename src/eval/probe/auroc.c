@@ -12,6 +12,7 @@ struct scored {
     bool positive;
 };
 
+/* Without subtraction: differences of doubles do not fit an int, and a NaN has been refused before. */
 static int by_score(const void *a, const void *b)
 {
     const double x = ((const struct scored *)a)->score, y = ((const struct scored *)b)->score;
@@ -19,7 +20,9 @@ static int by_score(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Pairs in which the positive has the larger score, equal ones half, over all pairs. */
+/* Pairs in which the positive has the larger score, equal ones half, over all pairs. The area is the share of pairs
+ * in the right order (Mann and Whitney), so it is counted from one sorted list, exactly, with runs of equal scores at
+ * half: no thresholds, no trapezia. */
 static double area(struct scored *sample, int64_t count)
 {
     int64_t positives = 0, negatives = 0;
@@ -38,7 +41,8 @@ static double area(struct scored *sample, int64_t count)
     return wins / (2 * (double)positives * (double)negatives);
 }
 
-/* Classes that have samples, but not all of them. */
+/* Classes that have samples, but not all of them. One class against the rest: it needs samples on both sides. Classes
+ * that the test split lacks are left out of the mean. */
 static bool find_classes(const int64_t *labels, int64_t count, int classes, struct invar_auroc *out,
                          struct invar_error *err)
 {
@@ -74,6 +78,7 @@ void invar_auroc_free(struct invar_auroc *auroc)
     *auroc = (struct invar_auroc){0};
 }
 
+/* A class a thread; means are added in the order of classes afterwards, so the bits do not depend on threads. */
 static bool measure_each(const struct invar_matrix *scores, const int64_t *labels, struct invar_auroc *out,
                          struct invar_error *err)
 {

@@ -21,6 +21,8 @@ void bank_free(struct bank *bank)
     *bank = (struct bank){0};
 }
 
+/* All candidates begin at the same weights: what tells them apart is rate and strength, not luck. The range is that
+ * of torch.nn.Linear, as the protocols that are repeated here start there. */
 static void initialise(struct bank *bank, uint64_t seed)
 {
     const int64_t weights = bank->classes * bank->cols;
@@ -60,7 +62,8 @@ bool bank_create(struct bank *bank, int count, const struct bank_head *head, int
     return true;
 }
 
-/* Scores of one row and one classifier become the gradient of its cross-entropy, times scale. */
+/* Scores of one row and one classifier become the gradient of its cross-entropy, times scale. Around the largest
+ * score, so that nothing overflows; whether it was finite is answered by the way. */
 static bool softmax_gradient(float *score, int classes, int64_t label, float scale)
 {
     float largest = score[0], sum = 0;
@@ -76,7 +79,9 @@ static bool softmax_gradient(float *score, int classes, int64_t label, float sca
     return isfinite(largest) && isfinite(sum);
 }
 
-/* The gradient of every score, in place; false where a score is not finite. */
+/* The gradient of every score, in place; false where a score is not finite. A candidate that must not see the held-
+ * out samples gets a gradient of 0 for them and divides by the others, as if the batch were smaller: all candidates
+ * still share one product. */
 static bool differentiate(struct bank *bank, const int64_t *labels, const bool *held, int64_t rows)
 {
     const int64_t width = (int64_t)bank->count * bank->classes;
@@ -98,6 +103,7 @@ static bool differentiate(struct bank *bank, const int64_t *labels, const bool *
     return finite;
 }
 
+/* As torch.optim.SGD: decay in the gradient, the first step without a past, the rate outside the buffer. */
 static void update(const struct bank *bank, float *p, const float *gradient, float *past, int64_t count, double lr,
                    double decay)
 {
@@ -110,6 +116,8 @@ static void update(const struct bank *bank, float *p, const float *gradient, flo
     }
 }
 
+/* Scores of all candidates are one product, and so are their gradients: fifteen classifiers cost about what one wide
+ * one does. */
 bool bank_step(struct bank *bank, const float *features, const int64_t *labels, const bool *held, int64_t rows,
                struct invar_error *err)
 {

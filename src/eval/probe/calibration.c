@@ -68,6 +68,7 @@ void invar_calibration_free(struct invar_calibration *calibration)
     *calibration = (struct invar_calibration){0};
 }
 
+/* Sums may be off by what rounding to a few digits leaves: tables of other programs are probabilities too. */
 static bool check_rows(const struct invar_matrix *p, struct invar_error *err)
 {
     for (int64_t i = 0; i < p->rows; i++) {
@@ -87,7 +88,8 @@ static bool check_rows(const struct invar_matrix *p, struct invar_error *err)
     return true;
 }
 
-/* b/B < p <= (b+1)/B, by the quotients themselves: a product with B would round some borders to the other side. */
+/* b/B < p <= (b+1)/B, by the quotients themselves: a product with B would round some borders to the other side. Bins
+ * are open below, as in the paper that ECE is from; a confidence of exactly 0.7 belongs to the seventh of ten. */
 static int bin_of(double p, int bins)
 {
     int b = (int)(p * bins);
@@ -100,6 +102,7 @@ static int bin_of(double p, int bins)
     return b;
 }
 
+/* By the confidence of the prediction alone: bins of equal width, those without samples left out. */
 static void fill_bins(const struct invar_matrix *p, const int64_t *labels, struct invar_calibration *out)
 {
     for (int64_t i = 0; i < p->rows; i++) {

@@ -15,6 +15,7 @@ static const char *name_of(const struct invar_dataset_info *info, int class, cha
     return room;
 }
 
+/* Bytes above 127 are parts of UTF-8 letters; they have to agree as they are. */
 static bool counts(char c)
 {
     return isalnum((unsigned char)c) || (unsigned char)c >= 128;
@@ -38,6 +39,7 @@ static bool alike(const char *a, const char *b)
     }
 }
 
+/* An exact name first; a similar one only if it is the only one, since two candidates are a guess. */
 static int find(const struct invar_dataset_info *own, const char *name)
 {
     char room[16];

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+/* The first of the largest, as argmax of NumPy and PyTorch. */
 bool invar_predict(const struct invar_matrix *scores, int64_t *predictions, struct invar_error *err)
 {
     if (!matrix_check(scores, "scores", err) || !matrix_check_finite(scores, "scores", err))
@@ -32,7 +33,8 @@ void invar_classification_free(struct invar_classification *classification)
     *classification = (struct invar_classification){0};
 }
 
-/* From the confusion matrix. */
+/* From the confusion matrix. A class without samples has no recall, and is left out of the mean; one that was
+ * predicted and never true counts in F1, as in scikit-learn. */
 static void measure_classes(struct invar_classification *c)
 {
     int64_t hits = 0;
@@ -106,7 +108,9 @@ static int by_group(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Of members in the order of groups; out has room for a group a member. */
+/* Of members in the order of groups; out has room for a group a member. By sorting, as group numbers are any
+ * integers. The worst group and the mean over groups stand beside the mean over samples, which large groups decide
+ * alone. */
 static void measure_groups(const struct member *member, int64_t count, struct invar_group_accuracy *out)
 {
     int64_t hits = 0;

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdio.h>
 
+/* A classifier of other features would run and give nonsense; widths are what can be checked. */
 bool classified_open(struct classified *c, struct invar_device *device, const struct invar_encoder *encoder,
                      const struct invar_classifier *classifier, const struct invar_robustness_options *options,
                      int64_t total, struct invar_error *err)
@@ -23,6 +24,7 @@ bool classified_open(struct classified *c, struct invar_device *device, const st
     return c->scores != NULL;
 }
 
+/* Every k-th and not the first ones: test splits are often sorted by class. */
 int64_t classified_spread(int64_t i, int64_t wanted, int64_t count)
 {
     return wanted < count ? i * count / wanted : i;
@@ -49,6 +51,8 @@ static int predict(const float *scores, int classes)
     return best;
 }
 
+/* An error rate of something else than was asked for is no error rate: a sample without a known class ends the
+ * measurement. */
 static bool refuse(const struct invar_robustness_cell *cell, int64_t index, int64_t label, int predicted,
                    struct invar_error *err)
 {

@@ -8,7 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Never all of a class; where the fraction is less than half a sample of every one, a sample of each that has two. */
+/* Never all of a class; where the fraction is less than half a sample of every one, a sample of each that has two.
+ * Classes of one sample keep it: a class that cannot be learned cannot be chosen by either. */
 static void hold_out_quota(double fraction, int classes, int64_t *quota)
 {
     int64_t total = 0;
@@ -21,7 +22,8 @@ static void hold_out_quota(double fraction, int classes, int64_t *quota)
     }
 }
 
-/* quota[classes] of the samples that every class has, which quota holds at first. */
+/* quota[classes] of the samples that every class has, which quota holds at first. Few labels keep every class alive
+ * with one sample at least, or the classifier would have fewer outputs than the test split has classes. */
 static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *quota, struct invar_error *err)
 {
     int64_t largest = 0;
@@ -46,6 +48,9 @@ static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *
     return true;
 }
 
+/* One shuffle for all classes and a quota for each, so that the draw of a class does not depend on how many others
+ * there are. index comes back in three parts, drawn, labelled, unlabelled, each in the order of the data, which disks
+ * like. */
 bool invar_draw_labelled(const int64_t *labels, int64_t count, int classes, const struct invar_label_draw *how,
                          int64_t *index, int64_t *drawn, struct invar_error *err)
 {

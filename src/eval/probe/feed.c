@@ -7,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-/* Views are drawn in epochs that no training reaches. */
+/* Views are drawn in epochs that no training reaches. A view of training and one of a probe must never be the same
+ * draw, or the probe would know what the encoder saw. */
 #define FIRST_EPOCH (UINT64_C(1) << 23)
 
 void feed_close(struct feed *feed)
@@ -33,6 +34,7 @@ static bool find_labelled(struct feed *feed, const int64_t *labels, int64_t coun
     return feed->labelled != NULL;
 }
 
+/* Plain views do not change, so samples go through the encoder once, and epochs go over rows of numbers. */
 static bool open_plain(struct feed *feed, const struct invar_sgd_probe_work *work, struct invar_error *err)
 {
     const struct embed_work embed = {.device = work->device,
@@ -47,6 +49,7 @@ static bool open_plain(struct feed *feed, const struct invar_sgd_probe_work *wor
     return find_labelled(feed, feed->rows.labels.data, feed->rows.rows, err);
 }
 
+/* Drawn views are new in every epoch: the encoder runs each time, and is what takes the time of this probe. */
 static bool open_drawn(struct feed *feed, const struct invar_sgd_probe_work *work,
                        const struct invar_view_options *drawn, struct invar_error *err)
 {
@@ -79,6 +82,7 @@ bool feed_open(struct feed *feed, const struct invar_sgd_probe_work *work, const
     return feed->index != NULL;
 }
 
+/* By seed and epoch: any epoch may be made alone. */
 bool feed_epoch(struct feed *feed, int64_t epoch, struct invar_error *err)
 {
     struct invar_random random = invar_random_stream(feed->seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
@@ -113,6 +117,7 @@ static bool advance(struct feed *feed, struct invar_error *err)
            (feed->got == 0 || runner_run(&feed->runner, feed->pass.views, feed->got, err));
 }
 
+/* Checked row by row, as one damaged sample would spoil every classifier of the bank. */
 static bool take(struct feed *feed, int64_t to, int64_t i, struct invar_error *err)
 {
     float *row = feed->features + to * feed->cols;
@@ -130,6 +135,8 @@ static bool take(struct feed *feed, int64_t to, int64_t i, struct invar_error *e
     return true;
 }
 
+/* Batches of the classifier and of the pass through the encoder are different numbers, and the rest of one waits for
+ * the next. Samples that could not be read are replaced by the loader and not taken here. */
 static bool next_drawn(struct feed *feed, int64_t *got, struct invar_error *err)
 {
     *got = 0;

@@ -56,7 +56,8 @@ static void evaluate_weight(struct problem *problem)
     problem->norm = isfinite(problem->objective) ? norm : INFINITY;
 }
 
-/* weight = start + unit L^-T v */
+/* weight = start + unit L^-T v. Variables are steps from the start of the round, not weights: L-BFGS begins at 0, and
+ * what it adds is of one scale. */
 static void place_weight(struct problem *problem, const double *v)
 {
     int64_t count = problem->classes * (problem->cols + 1);
@@ -67,8 +68,10 @@ static void place_weight(struct problem *problem, const double *v)
         problem->weight[i] += problem->start[i];
 }
 
-/* The objective less that of the start; scales the gradient to v. Near the minimum the difference of two objectives is
- * rounding, which would end every line search; there the trapezium of the slopes at both ends is far more exact. */
+/* The objective less that of the start; scales the gradient to v. Near the minimum the difference of two objectives
+ * is rounding, which would end every line search; there the trapezium of the slopes at both ends is far more exact.
+ * The difference of two objectives of size 1 has nothing below 1e-16 left, while the slopes still have all their
+ * digits: their mean along the way is the difference to third order. */
 static double descent(const struct problem *problem, const double *v, double *gradient)
 {
     int64_t count = problem->classes * (problem->cols + 1);
@@ -102,7 +105,8 @@ static bool finished(const struct problem *problem)
     return problem->norm <= problem->options->tolerance || problem->iterations >= problem->options->iterations;
 }
 
-/* Called after every iteration, at the point evaluated last; anything but 0 stops. */
+/* Called after every iteration, at the point evaluated last; anything but 0 stops. L-BFGS's own tests for an end are
+ * off: it knows the gradient by v, and the tolerance is by weights. */
 static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t *gradient, const lbfgsfloatval_t value,
                     const lbfgsfloatval_t vnorm, const lbfgsfloatval_t gnorm, const lbfgsfloatval_t step, int n, int k,
                     int evaluations)
@@ -113,7 +117,8 @@ static int progress(void *user, const lbfgsfloatval_t *v, const lbfgsfloatval_t 
     return ++problem->round >= ROUND || finished(problem) ? STOPPED : 0;
 }
 
-/* From problem->weight, where the gradient is known, to where L-BFGS stops; v [n]. */
+/* From problem->weight, where the gradient is known, to where L-BFGS stops; v [n]. The history of L-BFGS belongs to
+ * one change of variables, so a round is a call of its own. */
 static bool descend(struct problem *problem, double *v, int n, struct invar_error *err)
 {
     int64_t count = problem->classes * (problem->cols + 1);

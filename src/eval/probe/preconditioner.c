@@ -23,6 +23,8 @@ struct moments {
     float *sum;  /* [n][n] lower, or [n] */
 };
 
+/* The Hessian of multinomial logistic regression has a block a class, X^T diag(p (1 - p)) X: its factor is the change
+ * of variables in which the problem is nearly round. */
 struct preconditioner {
     int n, classes, blocks; /* D + 1; blocks is classes, or 1 when they share one */
     int samples;
@@ -77,7 +79,9 @@ static void gather(const struct preconditioner *pc, const struct invar_matrix *f
     }
 }
 
-/* The curvature of sample i in a block: of its class, or the mean over classes. */
+/* The curvature of sample i in a block: of its class, or the mean over classes. Classes share a block where a factor
+ * for each would not fit: their mean is a compromise that takes the features' scale and correlation out, if not the
+ * classes' confidence. */
 static float curvature(const struct preconditioner *pc, int i, int block)
 {
     const float *value = pc->curvature + (int64_t)i * pc->classes;
@@ -89,8 +93,9 @@ static float curvature(const struct preconditioner *pc, int i, int block)
     return sum / (float)pc->classes;
 }
 
-/* sum of q x~ x~^T / samples over rows first..last-1 of the sample into moments->sum, q the curvature of the block, or
- * 1 for block -1; returns that sum of q. */
+/* sum of q x~ x~^T / samples over rows first..last-1 of the sample into moments->sum, q the curvature of the block,
+ * or 1 for block -1; returns that sum of q. In float32 and by blocks of rows: the factor only shapes steps, and
+ * blocks stay in the cache. */
 static double find_moments(const struct preconditioner *pc, int block, int first, int last, struct moments *moments)
 {
     int n = pc->n;
@@ -129,7 +134,8 @@ static void find_plain(struct preconditioner *pc)
             pc->plain[i] += pc->moments[p].sum[i];
 }
 
-/* Room for the moments of one block a thread, made once: a round takes them again for every class. */
+/* Room for the moments of one block a thread, made once: a round takes them again for every class. Room for as many
+ * threads as there may be, or as there are parts, whichever is more. */
 static bool moments_create(struct preconditioner *pc, struct invar_error *err)
 {
     int wanted = omp_get_max_threads() > PARTS ? omp_get_max_threads() : PARTS;
@@ -144,6 +150,7 @@ static bool moments_create(struct preconditioner *pc, struct invar_error *err)
     return pc->moments != NULL;
 }
 
+/* Eight samples a column are enough for second moments, and a fit over a million rows does not pay for more. */
 struct preconditioner *preconditioner_create(const struct invar_matrix *features, int classes, double scale,
                                              struct invar_error *err)
 {
@@ -187,6 +194,7 @@ static void curve_row(float *value, int classes)
         value[c] = value[c] / sum * (1 - value[c] / sum);
 }
 
+/* Weights are those of features as they are, the sample is scaled: hence the division. */
 static void find_curvature(struct preconditioner *pc, const double *weight)
 {
     int n = pc->n, classes = pc->classes;
@@ -228,6 +236,8 @@ static bool factorise(const struct preconditioner *pc, const float *moments, dou
     return false;
 }
 
+/* Threads take classes, each with one thread of BLAS, as blocks are many and small; a single large block is given to
+ * all. */
 bool preconditioner_set(struct preconditioner *pc, const double *weight, double l2, struct invar_error *err)
 {
     /* The penalty acts on weights of unscaled features; on those of scaled ones it is this. */
@@ -254,6 +264,7 @@ bool preconditioner_set(struct preconditioner *pc, const double *weight, double 
 
 /* ---- change of variables ---- */
 
+/* The bias, last, has a feature of 1 whatever the scale of the others. */
 static void scale_row(const struct preconditioner *pc, double *row, double factor)
 {
     for (int j = 0; j < pc->n - 1; j++)

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define FIELD(name) offsetof(struct invar_probe_options, name)
+/* Strengths are a decade apart, from one that leaves almost nothing to one that hardly matters, on features whose
+ * mean square is 1: the same list serves encoders of any scale. */
 const struct invar_option invar_probe_option_table[] = {
     {"l2", INVAR_OPTION_REAL_LIST, FIELD(l2), "[1, 0.1, 0.01, 0.001, 1e-4, 1e-5, 1e-6]", 0, 1e6, NULL,
      "strengths of the penalty to choose from, on features of unit mean square; one value: no choice"},
@@ -48,7 +50,8 @@ static void unpack(const double *packed, int classes, int64_t cols, double *weig
     }
 }
 
-/* Accuracy of the classifier that weight holds; whole: what its probabilities are worth, too. */
+/* Accuracy of the classifier that weight holds; whole: what its probabilities are worth, too. Scores in float32, as
+ * in all probes: an accuracy that hangs on the eighth digit is none. */
 static bool measure_with(int classes, const double *weight, const double *bias, const struct invar_matrix *features,
                          const int64_t *labels, bool whole, struct invar_accuracy *out, struct invar_error *err)
 {
@@ -101,7 +104,8 @@ static void held_out_free(struct held_out *part)
     invar_free(part->labels);
 }
 
-/* In every class the first round(fraction * samples) of a shuffled order are held out, but never all of them. */
+/* In every class the first round(fraction * samples) of a shuffled order are held out, but never all of them. By
+ * class, so that the share of classes is the same in both parts; a class of one sample is never held out. */
 static bool held_out_draw(struct held_out *part, const struct probe *probe, struct invar_error *err)
 {
     int64_t rows = probe->train->rows, fit = 0, held = 0;
@@ -134,6 +138,8 @@ static bool held_out_draw(struct held_out *part, const struct probe *probe, stru
     return ok;
 }
 
+/* Held-out rows are copied, as a product wants them side by side; those that are fitted are reached by their numbers.
+ */
 static bool held_out_create(struct held_out *part, const struct probe *probe, struct invar_error *err)
 {
     const struct invar_matrix *train = probe->train;
@@ -161,12 +167,14 @@ static bool held_out_create(struct held_out *part, const struct probe *probe, st
 
 /* ---- choice ---- */
 
+/* Descending. */
 static int stronger(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return (x < y) - (x > y);
 }
 
+/* The preconditioner is of all rows, though a fit on nine tenths of them uses it: it only shapes the steps. */
 static bool fit(const struct probe *probe, const struct labelled_rows *rows, double l2, double *weight,
                 struct invar_logreg_result *result, struct invar_error *err)
 {
@@ -175,7 +183,9 @@ static bool fit(const struct probe *probe, const struct labelled_rows *rows, dou
     return logreg_minimise(rows, probe->classes, probe->preconditioner, probe->scale, &options, weight, result, err);
 }
 
-/* From the strongest to the weakest, each started from the one before; the stronger of equals wins. */
+/* From the strongest to the weakest, each started from the one before; the stronger of equals wins. Warm starts make
+ * weak penalties, whose fits are long, a few steps from their neighbour. Patience ends the list early: behind the
+ * best strength accuracy falls, and the weakest fits are the slowest. */
 static bool choose(struct probe *probe, struct invar_probe_result *out, struct invar_error *err)
 {
     bool ok = false;
@@ -214,6 +224,7 @@ done:
     return ok;
 }
 
+/* Before anything is allocated: what a user can get wrong is told in a moment. */
 static bool check(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                   const int64_t *test_labels, int classes, const struct invar_probe_options *options,
                   struct invar_error *err)
@@ -237,6 +248,7 @@ static bool check(const struct invar_matrix *train, const int64_t *train_labels,
            matrix_check_finite(test, "test features", err);
 }
 
+/* The chosen strength is fitted once more, on all training rows: a tenth more data is worth a fit. */
 bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                      const int64_t *test_labels, int classes, const struct invar_probe_options *options,
                      struct invar_probe_result *out, struct invar_error *err)

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-/* Every draw off: options whose views are plain but for the size that the crop brings. */
+/* Every draw off: options whose views are plain but for the size that the crop brings. Spelled out one by one: a view
+ * operation that comes later must be thought about here. */
 static void nothing_drawn(struct invar_view_options *views)
 {
     const struct invar_real_list zero = {1, {0}};
@@ -18,7 +19,8 @@ static void nothing_drawn(struct invar_view_options *views)
     views->time_masks = views->frequency_masks = 0;
 }
 
-/* The first view of the run, without what would make its label wrong. */
+/* The first view of the run, without what would make its label wrong. Mixing two samples, or taking columns of
+ * another, changes what the label should be; local views are smaller than what the encoder is measured at. */
 static void one_of_run(const struct invar_view_options *run, struct invar_view_options *views)
 {
     const struct invar_real_list zero = {1, {0}};

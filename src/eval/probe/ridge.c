@@ -123,7 +123,9 @@ static void load(const struct fit *f, int64_t row, int64_t rows, int64_t column,
     }
 }
 
-/* The part of Z^T Z, or of Z Z^T, whose rows begin at p and columns at q. room: two blocks. */
+/* The part of Z^T Z, or of Z Z^T, whose rows begin at p and columns at q. room: two blocks. Standardised on the way
+ * from memory into a block, so that no standardised copy of the features exists; a block of each side stays in the
+ * cache. */
 static void multiply_tile(const struct fit *f, int64_t p, int64_t q, double *room)
 {
     double *a = room, *b = room + BLOCK * BLOCK, *out = f->normal + p * f->size + q;
@@ -144,7 +146,7 @@ static void multiply_tile(const struct fit *f, int64_t p, int64_t q, double *roo
     }
 }
 
-/* Z^T (y - mean y), or y - mean y itself. */
+/* Z^T (y - mean y), or y - mean y itself. A piece of columns a thread: sums over rows are then in one order. */
 static void fill_right(const struct fit *f)
 {
 #pragma omp parallel for schedule(static)
@@ -158,6 +160,7 @@ static void fill_right(const struct fit *f)
     }
 }
 
+/* The lower triangle of tiles, as the matrix is symmetric; tiles are unequal in work at the edges, hence dynamic. */
 static bool form(struct fit *f, struct invar_error *err)
 {
     const int64_t blocks = (f->size + BLOCK - 1) / BLOCK, tiles = blocks * (blocks + 1) / 2;
@@ -179,7 +182,8 @@ static bool form(struct fit *f, struct invar_error *err)
     return true;
 }
 
-/* solution[strength], of the matrix with alpha on its diagonal; copy: room for it. */
+/* solution[strength], of the matrix with alpha on its diagonal; copy: room for it. A copy, because the factor
+ * overwrites it and the next strength needs the matrix again. */
 static bool solve(const struct fit *f, int strength, double *copy)
 {
     const int64_t n = f->size;
@@ -196,6 +200,7 @@ static bool solve(const struct fit *f, int strength, double *copy)
     return true;
 }
 
+/* Strengths in parallel as far as their copies fit; beyond that, one after the other. */
 static bool solve_all(const struct fit *f, struct invar_error *err)
 {
     const double square = (double)f->size * (double)f->size;
@@ -240,7 +245,8 @@ static void fill_weights(const struct fit *f)
     }
 }
 
-/* Fits the rows of index at every strength. A zeroed fit may be freed. */
+/* Fits the rows of index at every strength. A zeroed fit may be freed. Fewer rows than columns are solved in the
+ * space of rows (the dual): the same solution, from the smaller matrix. */
 static bool fit_rows(struct fit *f, struct invar_error *err)
 {
     f->dual = f->count < f->x->cols;
@@ -268,7 +274,8 @@ static int stronger(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-/* Predictions for rows that the fit did not see: out[strengths][rows of x], at their places. */
+/* Predictions for rows that the fit did not see: out[strengths][rows of x], at their places. Standardised by the
+ * fit's own means and deviations: those of the held-out rows are not known to it. */
 static void predict_rows(struct fit *f, const int64_t *index, int64_t count, double *out)
 {
     f->index = index;
@@ -286,7 +293,8 @@ static void predict_rows(struct fit *f, const int64_t *index, int64_t count, dou
     }
 }
 
-/* order [rows]: shuffled; rows[..]: room for those that are fitted. */
+/* order [rows]: shuffled; rows[..]: room for those that are fitted. Folds are stretches of one shuffled order; every
+ * row is predicted by the fit that has not seen it. */
 static bool predict_fold(const struct invar_matrix *x, const double *y, const struct invar_ridge_options *options,
                          int64_t fold, const int64_t *order, int64_t *rows, double *out, struct invar_error *err)
 {
@@ -307,7 +315,8 @@ static bool predict_fold(const struct invar_matrix *x, const double *y, const st
     return ok;
 }
 
-/* The strongest of those with the least squared error. */
+/* The strongest of those with the least squared error. One measurement over all folds together and not a mean over
+ * folds: R2 of a small fold is mostly noise of its variance. */
 static bool pick(const struct invar_matrix *x, const double *y, const struct invar_ridge_options *options,
                  const double *predictions, struct invar_ridge_result *out, struct invar_error *err)
 {
@@ -355,7 +364,8 @@ static bool choose(const struct invar_matrix *x, const double *y, const struct i
 
 /* ---- the whole ---- */
 
-/* Weights and bias for features as they are. */
+/* Weights and bias for features as they are. Given back for features as they are: whoever applies the weights needs
+ * no means. */
 static bool fit_all(const struct invar_matrix *x, const double *y, struct invar_ridge_result *out,
                     struct invar_error *err)
 {

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #define FIELD(name) offsetof(struct invar_sgd_probe_options, name)
+/* Defaults are the common protocol of linear evaluation on ImageNet, whose rates and strengths are searched over. */
 const struct invar_option invar_sgd_probe_option_table[] = {
     {"epochs", INVAR_OPTION_INT, FIELD(epochs), "80", 1, 1e6, NULL, "passes over the training samples"},
     {"batch", INVAR_OPTION_INT, FIELD(batch), "1024", 1, 65536, NULL, "samples a step"},
@@ -73,6 +74,7 @@ struct work {
     int64_t best_epoch;
 };
 
+/* Zeroed parts may be freed. */
 static void measured_free(struct measured *part)
 {
     invar_embedded_free(&part->embedded);
@@ -91,7 +93,8 @@ static void work_free(struct work *w)
 
 /* ---- what is measured on ---- */
 
-/* order NULL: the whole split. */
+/* order NULL: the whole split. Samples without a label are dropped here, after the pass: which they are is known with
+ * the data alone. */
 static bool measured_create(struct work *w, struct measured *part, enum invar_split split, const int64_t *order,
                             int64_t count, const char *what, struct invar_error *err)
 {
@@ -170,6 +173,7 @@ static bool create_bank(struct work *w, struct invar_error *err)
     return ok && w->best;
 }
 
+/* Candidates are numbered rate by rate, strengths within. */
 static double candidate_rate(const struct work *w, int candidate)
 {
     return w->options->lr.value[candidate / w->options->l2.count];
@@ -192,6 +196,7 @@ static double schedule(const struct work *w, int64_t step)
     return factor;
 }
 
+/* By the batch that is really taken, which small data make smaller than asked for. */
 static void set_rates(struct work *w, int64_t step)
 {
     const double scale = w->options->lr_scaling == INVAR_RATE_SCALING_LINEAR ? (double)w->feed.batch / 256 : 1,
@@ -201,7 +206,7 @@ static void set_rates(struct work *w, int64_t step)
         w->bank.head[i].lr = candidate_rate(w, i % w->candidates) * scale * factor;
 }
 
-/* Percent of right answers; of equal scores the smaller class. */
+/* Percent of right answers; of equal scores the smaller class. The encoder has been run before: this is a product. */
 static double top1(struct work *w, int which, struct measured *part)
 {
     const int64_t *labels = part->embedded.labels.data;
@@ -218,7 +223,8 @@ static double top1(struct work *w, int which, struct measured *part)
     return 100 * (double)hits / (double)part->rows;
 }
 
-/* Measures all candidates where choices are made; keeps the best of all epochs. */
+/* Measures all candidates where choices are made; keeps the best of all epochs. After every epoch, since the best
+ * epoch is reported beside the last. */
 static void look(struct work *w, int64_t epoch)
 {
     const bool test = w->options->choose == INVAR_PROBE_TEST;
@@ -290,6 +296,7 @@ static bool train(struct work *w, struct invar_error *err)
 
 /* ---- results ---- */
 
+/* Measured on the test split, whatever was chosen where; held_out_top1 is what the choice was made by. */
 static bool describe(struct work *w, int candidate, int64_t epoch, double accuracy, struct invar_sgd_probe_state *out,
                      struct invar_error *err)
 {
@@ -306,6 +313,7 @@ static bool describe(struct work *w, int candidate, int64_t epoch, double accura
            invar_accuracy_add_index(&out->test, w->test.embedded.index.data, err);
 }
 
+/* The last state first: the best is copied into its place in the bank and would overwrite it. */
 static bool finish(struct work *w, struct invar_sgd_probe_result *out, struct invar_error *err)
 {
     out->train_count = w->feed.count;
