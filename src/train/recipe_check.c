@@ -73,7 +73,8 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
     return true;
 }
 
-/* What nobody reads would be built, kept in memory, and never trained. */
+/* What nobody reads would be built, kept in memory, and never trained. Such a part would cost time and memory in
+ * every step, and whoever wrote it down expects it to do something. */
 static bool check_use(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     unsigned roles = invar_objective_roles(recipe->objective);
@@ -295,6 +296,7 @@ static bool check_adversary(const struct invar_recipe *recipe, const char *origi
     return check_perturbed_views(recipe, origin, err) && check_ascended_terms(recipe, origin, err);
 }
 
+/* Without the data, which a view's own check asks again once they are open. */
 static bool check_views(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     struct invar_error own = {0};
@@ -319,6 +321,7 @@ bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *or
                origin, recipe->training.warmup, (long long)total, total == 1 ? "" : "s");
 }
 
+/* From the parts to the whole: terms are checked once their sources are there, the adversary once terms are sound. */
 bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     return check_views(recipe, origin, err) && check_sources(recipe, origin, err) && check_use(recipe, origin, err) &&
@@ -336,6 +339,7 @@ bool invar_adversary_is_noise(const struct invar_recipe *recipe)
     return strcmp(recipe->adversary.kind, "noise") == 0;
 }
 
+/* A frozen generator perturbs and never learns: it is an ablation, and needs no gradient of the input. */
 bool invar_adversary_trained(const struct invar_recipe *recipe)
 {
     return invar_adversary_enabled(recipe) && !invar_adversary_is_noise(recipe) && !recipe->adversary.frozen;
