@@ -140,8 +140,6 @@ struct invar_recipe {
     char init[INVAR_TEXT_SIZE]; /**< safetensors to start from, or empty */
 };
 
-/** The resolved recipe in the folder of a run. */
-#define INVAR_RECIPE_FILE "recipe.yaml"
 /**
  * Reads NAME (a recipe that ships) or a path to a YAML file, applies overrides ("encoder.width=32"), then every table
  * with its checks, and the rules that span sections (a term that needs two views or a target, ...).

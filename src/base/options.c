@@ -356,6 +356,8 @@ static void warn_of_former_name(const struct invar_option *option, const struct 
                                 const char *path)
 {
     char where[NODE_WHERE_SIZE];
+    if (node->origin && !*node->origin) /* read once more by the program, for itself */
+        return;
     node_where(where, node);
     invar_log(INVAR_LOG_WARNING,
               "%s: %s%s%s is called %s now: write that, the next version does not know the former name", where, path,

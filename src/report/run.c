@@ -6,7 +6,7 @@
 #include "invar/memory.h"
 #include "invar/version.h"
 #include "report/run_series.h"
-#include "run/recipe.h"
+#include "train/recipe_file.h"
 #include "run/results.h"
 #include "study/inspect_results.h"
 #include "study/probe_results.h"
@@ -79,21 +79,16 @@ static bool use_completed(struct report_run *run, struct invar_error *err)
     return true;
 }
 
-static bool read_recipe(struct report_run *run, const char *path, struct invar_error *err)
+static bool read_recipe(struct report_run *run, struct invar_error *err)
 {
     struct invar_error found = {0};
-    run->recipe = run_recipe_node(run->folder, &found);
-    if (!run->recipe)
-        return forgive(run, &found, err);
-    if (!invar_node_is_mapping(run->recipe)) {
-        invar_node_free(run->recipe);
-        run->recipe = NULL;
-        invar_error_set(&found, INVAR_ERROR_FORMAT, "%s: is no recipe (a mapping of options), so no option is known",
-                        path);
+
+    if (!recipe_file_node(run->folder, &run->recipe, &found)) {
+        run->unread = true;
         return forgive(run, &found, err);
     }
-    return use_completed(run, err) &&
-           run_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err);
+    return !run->recipe || (use_completed(run, err) && run_settings_add(&run->setting, &run->setting_count,
+                                                                        &run->setting_capacity, run->recipe, err));
 }
 
 /* ---- results ---- */
@@ -208,9 +203,9 @@ static const struct run_file {
     bool (*read)(struct report_run *run, const char *path, struct invar_error *err);
     bool makes_run, result; /* one of the former must be there; of the latter path is the name */
 } files[] = {
-    {INVAR_RECIPE_FILE, read_recipe, true, false},      {"metrics.jsonl", read_metrics, true, false},
-    {"encoder.safetensors", read_encoder, true, false}, {"probe.json", read_probe, false, true},
-    {"robustness.json", read_robustness, false, true},  {"inspect.json", read_inspect, false, true},
+    {"metrics.jsonl", read_metrics, true, false}, {"encoder.safetensors", read_encoder, true, false},
+    {"probe.json", read_probe, false, true},      {"robustness.json", read_robustness, false, true},
+    {"inspect.json", read_inspect, false, true},
 };
 
 /* The last part of the path. */
@@ -299,7 +294,11 @@ static bool check_results(struct report_run *run, struct invar_error *err)
 static bool read_files(struct report_run *run, struct invar_error *err)
 {
     char path[PATH_SIZE];
-    bool is_run = false, there;
+    bool is_run, there;
+
+    if (!read_recipe(run, err))
+        return false;
+    is_run = run->recipe || run->unread;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
         if (!invar_path_join(path, sizeof path, run->folder, files[i].name, err))
             return false;

@@ -1,35 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one place that opens the recipe of a run, and what those who measure take from it. */
+/* What those who measure take from the recipe of a run. */
 #include "run/recipe.h"
-#include "invar/expert/file.h"
 #include "invar/expert/objective.h"
+#include "train/recipe_file.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PATH_SIZE = 4096 };
-
 struct invar_recipe *invar_run_recipe(const char *folder, const char *const *settings, int count,
                                       struct invar_error *err)
 {
-    char path[PATH_SIZE];
-    bool there;
-
-    if (!invar_path_join(path, sizeof path, folder, INVAR_RECIPE_FILE, err) || !invar_path_find(path, &there, err))
-        return NULL;
-    if (there)
-        return invar_recipe_load(path, settings, count, err);
-    invar_error_set(err, INVAR_ERROR_FILE, "%s: there is no such file; expected the recipe that pretraining writes",
-                    path);
-    return NULL;
-}
-
-struct invar_node *run_recipe_node(const char *folder, struct invar_error *err)
-{
-    char path[PATH_SIZE];
-
-    return invar_path_join(path, sizeof path, folder, INVAR_RECIPE_FILE, err) ? invar_node_read(path, err) : NULL;
+    return recipe_file_load(folder, settings, count, err);
 }
 
 /* A number of a mapping; fallback where there is none. */
@@ -81,16 +63,13 @@ static bool read_share(const struct invar_node *terms, const struct run_recipe *
 
 bool run_recipe_read(const char *folder, struct run_recipe *out, struct invar_error *err)
 {
-    char path[PATH_SIZE];
+    struct invar_node *root;
 
     *out = (struct run_recipe){0};
-    if (!invar_path_join(path, sizeof path, folder, INVAR_RECIPE_FILE, err))
+    if (!recipe_file_node(folder, &root, err))
         return false;
-    if (!invar_path_exists(path))
-        return true;
-    struct invar_node *root = run_recipe_node(folder, err);
     if (!root)
-        return false;
+        return true;
     invar_options_default(invar_view_option_table, &out->views);
     out->found =
         invar_options_read(invar_view_option_table, &out->views, invar_node_get(root, "views"), "views", NULL, err);

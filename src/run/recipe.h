@@ -18,7 +18,5 @@ struct invar_perturber *run_perturber_open(const char *folder, const struct inva
                                            struct invar_device *device, const struct invar_encoder *encoder,
                                            const struct invar_dataset_info *info, int64_t batch,
                                            struct invar_error *err);
-/** recipe.yaml as it is written, whatever version wrote it. NULL with err. */
-struct invar_node *run_recipe_node(const char *folder, struct invar_error *err);
 
 #endif

@@ -6,6 +6,7 @@
 #include "train/folder.h"
 
 #include "train/recipe.h"
+#include "train/recipe_file.h"
 
 #include "invar/expert/file.h"
 
@@ -16,8 +17,6 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define RECIPE_LIMIT (1u << 20)
 
 bool invar_folder_path(const struct invar_folder *f, const char *name, char *out, struct invar_error *err)
 {
@@ -120,7 +119,7 @@ static bool compare(const struct invar_folder *f, const char *there, bool *lengt
 bool invar_folder_compare(const struct invar_folder *f, const char *there, bool *length, bool *place,
                           struct invar_error *err)
 {
-    struct invar_recipe *recipe = invar_recipe_parse(there, INVAR_RECIPE_FILE, NULL);
+    struct invar_recipe *recipe = invar_recipe_parse(there, "", NULL);
     struct invar_text whole = {0};
     const bool complete = recipe && invar_recipe_write(recipe, &whole, NULL);
     const bool same = compare(f, complete ? whole.data : there, length, place, err);
@@ -166,13 +165,12 @@ static const char *steps_line(const struct invar_folder *f, char out[64])
 /* Nothing is changed here: a refused run, or a dry one, must leave the folder of another as it was. */
 bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_error *err)
 {
-    char path[INVAR_PATH_SIZE];
-    struct invar_bytes recipe = {0};
+    struct recipe_file file;
     bool empty, leftovers, ok, length = false, place = false;
     char steps[64];
 
     *resuming = false;
-    if (!look(f, &empty, &leftovers, err) || !invar_folder_path(f, INVAR_RECIPE_FILE, path, err))
+    if (!look(f, &empty, &leftovers, err))
         return false;
     if (!f->given->options.resume && !(empty && !leftovers))
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -180,18 +178,19 @@ bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_err
                                f->path);
     if (empty)
         return true;
-    if (!invar_path_exists(path))
+    ok = recipe_file_read(f->path, &file, err);
+    if (ok && !file.there)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: is not the folder of a run (it has no recipe.yaml): give another --run", f->path);
-    ok = invar_file_read(&recipe, path, RECIPE_LIMIT, err) &&
-         invar_folder_compare(f, (const char *)recipe.data, &length, &place, err);
+    ok = ok && invar_folder_compare(f, (const char *)file.text.data, &length, &place, err);
     f->rewrite = length || place;
-    if (ok && length && f->given->recipe->training.steps > 0 && strstr((const char *)recipe.data, steps_line(f, steps)))
+    if (ok && length && f->given->recipe->training.steps > 0 &&
+        strstr((const char *)file.text.data, steps_line(f, steps)))
         ok = invar_error_set(err, INVAR_ERROR_USAGE,
                              "%s: training.steps is %lld, which decides the length whatever training.epochs is: set "
                              "training.steps",
                              f->path, (long long)f->given->recipe->training.steps);
-    invar_bytes_free(&recipe);
+    invar_bytes_free(&file.text);
     *resuming = ok;
     return ok && hold(f, err);
 }
@@ -213,13 +212,12 @@ static void remove_leftovers(const struct invar_folder *f)
 
 bool invar_folder_begin(struct invar_folder *f, struct invar_error *err)
 {
-    char path[INVAR_PATH_SIZE];
-    bool there;
+    struct recipe_file file;
 
-    if (!invar_folder_create(f->path, err) || !hold(f, err) || !invar_folder_path(f, INVAR_RECIPE_FILE, path, err))
+    if (!invar_folder_create(f->path, err) || !hold(f, err))
         return false;
     remove_leftovers(f);
-    if (!invar_path_find(path, &there, err))
-        return false;
-    return (there && !f->rewrite) || invar_file_write(path, f->recipe.data, f->recipe.size, err);
+    const bool ok = recipe_file_read(f->path, &file, err);
+    invar_bytes_free(&file.text);
+    return ok && ((file.there && !f->rewrite) || recipe_file_write(f->path, &f->recipe, err));
 }
