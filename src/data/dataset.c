@@ -27,7 +27,7 @@ const struct invar_option invar_data_option_table[] = {
     {"orientation", INVAR_OPTION_CHOICE, FIELD(orientation), "apply", 0, 0, INVAR_CHOICES(INVAR_ORIENTATIONS),
      "images are turned upright as EXIF says, or left as they lie in their files"},
     {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
-     "training samples that the source should have, others are warned of; 0: any. --dry-run needs no source where "
+     "training samples that the source should have, others are warned of; 0: any. a dry run needs no source where "
      "samples, size and channels are set"},
     {"test_fraction", INVAR_OPTION_REAL, FIELD(test_fraction), "0.2", 0, 0.9, NULL,
      "part of every class that becomes the test split where the source has none"},
@@ -37,7 +37,7 @@ const struct invar_option invar_data_option_table[] = {
     {"memory_limit", INVAR_OPTION_INT, FIELD(memory_limit), "2048", 1, 1048576, NULL, "MiB of images held in memory"},
     {"bad_limit", INVAR_OPTION_REAL, FIELD(bad_limit), "0.01", 0, 1, NULL,
      "fraction of the images that may be unreadable and are then left out; more is an error"},
-    {"workers", INVAR_OPTION_INT, FIELD(workers), "0", 0, 256, NULL, "decoding threads; 0: as many as --threads"},
+    {"workers", INVAR_OPTION_INT, FIELD(workers), "0", 0, 256, NULL, "decoding threads; 0: as many as threads"},
     {"metadata", INVAR_OPTION_TEXT, FIELD(metadata), "", 0, 0, NULL,
      "FILE.csv or FILE.tsv about the training samples, by a column file_name or in their order; empty: metadata.csv of "
      "the source's folder where group is set"},

@@ -68,7 +68,7 @@ static bool check_outputs(struct runner *runner, struct invar_error *err)
     return apart > 1e-6F * largest ||
            invar_error_set(err, INVAR_ERROR_NUMERIC,
                            "the encoder has collapsed: it gives every input the same representation, which no program "
-                           "can use; `invar inspect RUN` says how it went, and another recipe may not collapse");
+                           "can use; an inspection of the run says how it went, and another recipe may not collapse");
 }
 
 static bool check_encoder(const struct invar_encoder *encoder, struct invar_error *err)

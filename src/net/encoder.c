@@ -241,7 +241,7 @@ static const char *required(const struct invar_safetensors *file, const char *ke
     if (!value)
         invar_error_set(err, INVAR_ERROR_FORMAT,
                         "%s: has no metadata \"%s\"; expected an encoder that invar wrote (bring other weights in with "
-                        "`invar pretrain RECIPE init=FILE`)",
+                        "init=FILE of a recipe)",
                         path, key);
     return value;
 }

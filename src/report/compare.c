@@ -238,7 +238,7 @@ static bool find_base(struct comparison *c, const char *text, struct invar_error
     if (!text)
         return true;
     return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "--base is \"%s\", which is none of the runs given, nor their name; give one of them, for "
+                           "base is \"%s\", which is none of the runs given, nor their name; give one of them, for "
                            "example %s",
                            text, c->group[0].name);
 }
@@ -334,12 +334,10 @@ static bool note_problems(struct comparison *c, struct invar_error *err)
         if (!run->recipe &&
             !comparison_note(c, err, "%s has no recipe, so it belongs to no group and has no seed", run->folder))
             return false;
-        if (!run->probe && !comparison_note(c, err, "%s has no results of a probe: `invar probe %s` measures it",
-                                            run->folder, run->folder))
+        if (!run->probe && !comparison_note(c, err, "%s has no results of a probe", run->folder))
             return false;
         if (any_robust && !run->robustness &&
-            !comparison_note(c, err, "%s has no robustness.json: `invar robustness %s` measures it", run->folder,
-                             run->folder))
+            !comparison_note(c, err, "%s has no robustness.json, which others here have", run->folder))
             return false;
     }
     return true;

@@ -254,7 +254,7 @@ static bool add_metric(struct comparison *c, const char *name, struct invar_erro
         return true;
     if (c->metric_count == MAX_METRICS)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "the runs have more than %d metrics; choose some of them with --metric", MAX_METRICS);
+                               "the runs have more than %d metrics; choose some of them with metric", MAX_METRICS);
     metric->name = comparison_text_of(c, err, "%s", name);
     if (!metric->name)
         return false;
@@ -367,11 +367,11 @@ bool comparison_measure(struct comparison *c, const struct comparison_options *o
     if (!c->metric || !c->value)
         return false;
     for (int i = 0; i < options->metric_count; i++)
-        if (!add_asked(c, "--metric", options->metric[i], err))
+        if (!add_asked(c, "metric", options->metric[i], err))
             return false;
     if (!options->metric_count && !add_usual(c, err))
         return false;
-    if (options->sort && !add_asked(c, "--sort", options->sort, err))
+    if (options->sort && !add_asked(c, "sort", options->sort, err))
         return false;
     for (int r = 0; r < c->run_count; r++) {
         c->value[r] = comparison_take(c, c->metric_count, sizeof **c->value, err);

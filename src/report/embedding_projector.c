@@ -69,7 +69,7 @@ static bool embedding_projector_open(struct embedding_projector *p, const char *
     const int64_t count = info->count[s->split];
 
     if (count == 0)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s has no %s samples to show: choose another --split",
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s has no %s samples to show: choose another split",
                                info->source, s->split == INVAR_TRAIN ? "training" : "test");
     p->info = *info;
     p->wanted = count < s->most_samples ? count : s->most_samples;

@@ -222,8 +222,8 @@ static char *or_sentence(char *section, struct invar_error *why, bool *ok)
 }
 
 static const char no_encoder[] =
-    "The encoder is written when training ends: `invar pretrain --resume --run RUN` goes on "
-    "with a run that stopped, and `invar report RUN` draws the map then.";
+    "The encoder is written when training ends: a run that stopped can be resumed, and a report "
+    "made then draws the map.";
 
 static bool compute(struct invar_report *report, int which, bool finished, struct invar_error *err)
 {
@@ -238,8 +238,8 @@ static bool compute(struct invar_report *report, int which, bool finished, struc
     invar_free(c->map);
     *c = (struct computed){.finished = finished};
     if (report->options->samples < 1) {
-        c->views = absent("Left out: `invar report` without --samples 0 shows the views.", &why);
-        c->map = absent("Left out: `invar report` without --samples 0 draws the map.", &why);
+        c->views = absent("Left out: a report with more samples than 0 shows the views.", &why);
+        c->map = absent("Left out: a report with more samples than 0 draws the map.", &why);
         ok = c->views && c->map;
     } else if (!report_subject_open(&subject, &report->store, report->folder[which], report->options, &why)) {
         c->views = or_sentence(NULL, &why, &ok);

@@ -319,7 +319,7 @@ static bool read_files(struct report_run *run, struct invar_error *err)
     if (!is_run)
         return invar_error_set(err, INVAR_ERROR_FORMAT,
                                "%s: is no run: it has neither recipe.yaml nor metrics.jsonl nor encoder.safetensors; "
-                               "give the folder that `invar pretrain` made",
+                               "give the folder that a training made",
                                run->folder);
     return true;
 }

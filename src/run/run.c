@@ -57,8 +57,8 @@ struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *
         return NULL;
     if (!there)
         invar_error_set(err, INVAR_ERROR_FILE,
-                        "%s: there is no such file; give the folder of a run that has finished (`invar pretrain "
-                        "RECIPE --run DIR --resume` goes on with one that has not)",
+                        "%s: there is no such file; give the folder of a run that has finished (one that "
+                        "has not goes on with resume)",
                         path);
     return there ? invar_encoder_read(path, err) : NULL;
 }

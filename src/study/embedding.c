@@ -208,11 +208,10 @@ static bool check_own(const char *path, const char *head, struct invar_error *er
     bool own;
 
     return is_own(path, head, &own, err) &&
-           (own ||
-            invar_error_set(err, INVAR_ERROR_FILE,
-                            "%s: is there and no list as `invar embed` writes it beside the array; move it away, "
-                            "or give another -o",
-                            path));
+           (own || invar_error_set(err, INVAR_ERROR_FILE,
+                                   "%s: is there and no list as embed writes it beside the array; move it away, "
+                                   "or give another output",
+                                   path));
 }
 
 /* FILE.csv, or FILE-rows.csv where that is taken, as by the table that is embedded. */

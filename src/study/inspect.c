@@ -36,16 +36,15 @@ static bool read_probe(const struct invar_run *run, struct beside *out, struct i
     out->probe_error = -1;
     if (!linear || isnan(linear->top1) || !linear->data)
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
-                 "there is no linear probe of this run: `invar probe RUN` measures one");
+                 "there is no linear probe of this run: measure one first");
     else if (strcmp(linear->data, info->source) != 0)
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
-                 "the linear probe of this run is of %.200s: `invar probe RUN data SOURCE` measures one here",
-                 linear->data);
+                 "the linear probe of this run is of %.200s: measure one with these data", linear->data);
     else if (linear->data_identity && info->identity &&
              !invar_data_identity_same(linear->data_identity, info->identity, difference, sizeof difference))
         snprintf(out->no_probe_error, sizeof out->no_probe_error,
-                 "the linear probe of this run is of what was there before: the data differ in %s: `invar probe RUN` "
-                 "measures it anew",
+                 "the linear probe of this run is of what was there before: the data differ in %s: "
+                 "measure it anew",
                  difference);
     else
         out->probe_error = 100 - linear->top1;
@@ -70,7 +69,7 @@ static bool read_beside(const struct invar_run *run, struct beside *out, struct 
         snprintf(out->no_projector, sizeof out->no_projector, "the recipe has no projector: z is h");
     else
         snprintf(out->no_projector, sizeof out->no_projector,
-                 "%.300s: there is no such file, so z is not measured; `invar pretrain --resume --run RUN` writes it "
+                 "%.300s: there is no such file, so z is not measured; resuming the run writes it "
                  "where the last checkpoint is still there",
                  path);
     return true;
@@ -81,7 +80,7 @@ static void nothing_beside(const struct invar_run *run, struct beside *out)
 {
     snprintf(out->no_projector, sizeof out->no_projector, "features from elsewhere are h, and there is no z");
     snprintf(out->no_probe_error, sizeof out->no_probe_error,
-             "`invar probe %.200s --labels FILE` measures a linear probe", run->folder);
+             "%.200s are features: measure a linear probe of them with labels FILE", run->folder);
     out->probe_error = -1;
 }
 

@@ -20,7 +20,7 @@ static struct invar_head *read_classifier(const struct invar_run *run, struct in
     if (!invar_path_exists(path)) {
         invar_error_set(err, INVAR_ERROR_USAGE,
                         "%s: there is no such file; the online classifier is trained beside the encoder: "
-                        "`invar pretrain` with classifier.enabled=true makes it, method sgd trains one afterwards",
+                        "training with classifier.enabled=true makes it, method sgd trains one afterwards",
                         path);
         return NULL;
     }

@@ -56,13 +56,13 @@ const struct study_preset *study_preset_find(const char *name, struct invar_erro
 
 bool invar_probe_describe(struct invar_text *out, struct invar_error *err)
 {
-    bool ok = invar_text_printf(out, err, "Protocols (--preset; KEY=VALUE changes them):\n");
+    bool ok = invar_text_printf(out, err, "Protocols (preset; KEY=VALUE changes them):\n");
 
     for (const struct study_preset *p = study_presets; ok && p->name; p++)
         ok = invar_text_printf(out, err, "  %-20s %s\n", p->name, p->help);
     for (const struct study_method_spec *const *m = study_methods; ok && *m; m++)
         if ((*m)->options->name)
-            ok = invar_text_printf(out, err, "\nKEY=VALUE of --method %s (%s):\n", (*m)->name, (*m)->help) &&
+            ok = invar_text_printf(out, err, "\nKEY=VALUE of method %s (%s):\n", (*m)->name, (*m)->help) &&
                  invar_options_describe((*m)->options, 2, out, err);
     return ok;
 }

@@ -446,12 +446,12 @@ static bool check_identity(const struct invar_trainer *t, const struct invar_saf
     if (!before)
         return !moved || invar_error_set(err, INVAR_ERROR_USAGE,
                                          "%s: its checkpoint is of an earlier version and does not say what its data "
-                                         "were, so %s cannot be compared: give --accept-data to go on with it",
+                                         "were, so %s cannot be compared: give accept-data to go on with it",
                                          t->folder.path, info->source);
     return invar_data_identity_same(before, info->identity, difference, sizeof difference) ||
            invar_error_set(err, INVAR_ERROR_DATA,
                            "%s: %s has other data than the run went on so far: they differ in %s: give the data of "
-                           "before (data.source=...), or --accept-data to go on with these",
+                           "before (data.source=...), or accept-data to go on with these",
                            t->folder.path, info->source, difference);
 }
 
@@ -467,7 +467,7 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
     if (!recipe || !invar_folder_compare(&t->folder, recipe, &length, &place, NULL))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: was written under other settings than recipe.yaml beside it has: put recipe.yaml "
-                               "back as it was, or give another --run",
+                               "back as it was, or give another run",
                                path);
     return check_identity(t, file, place, err) && invar_length_restore(&t->clock, file, step, length, err);
 }

@@ -105,7 +105,7 @@ static bool compare(const struct invar_folder *f, const char *there, bool *lengt
         if (!same || (there[a] == '\0') != (here[b] == '\0'))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: belongs to a run with other settings: line %d of its recipe.yaml is \"%.*s\", "
-                                   "here it would be \"%.*s\": resume with the same settings, or give another --run",
+                                   "here it would be \"%.*s\": resume with the same settings, or give another run",
                                    f->path, line, (int)(a < 200 ? a : 200), there, (int)(b < 200 ? b : 200), here);
         if (there[a] == '\0')
             return true;
@@ -143,7 +143,7 @@ static bool hold(struct invar_folder *f, struct invar_error *err)
     if (flock(f->lock, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
         return true;
     return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s: another process is training in it: wait until it ends, or give another --run", f->path);
+                           "%s: another process is training in it: wait until it ends, or give another run", f->path);
 }
 
 void invar_folder_free(struct invar_folder *f)
@@ -174,14 +174,14 @@ bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_err
         return false;
     if (!f->given->options.resume && !(empty && !leftovers))
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: exists and is not empty: give another --run, or --resume to go on with this one",
+                               "%s: exists and is not empty: give another run, or resume to go on with this one",
                                f->path);
     if (empty)
         return true;
     ok = recipe_file_read(f->path, &file, err);
     if (ok && !file.there)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: is not the folder of a run (it has no recipe.yaml): give another --run", f->path);
+                               "%s: is not the folder of a run (it has no recipe.yaml): give another run", f->path);
     ok = ok && invar_folder_compare(f, (const char *)file.text.data, &length, &place, err);
     f->rewrite = length || place;
     if (ok && length && f->given->recipe->training.steps > 0 &&

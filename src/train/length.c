@@ -100,7 +100,7 @@ bool invar_length_restore(struct invar_clock *c, const struct invar_safetensors 
         return invar_error_set(
             err, INVAR_ERROR_USAGE,
             "%s: has done %lld steps, more than the %lld that are asked for: raise training.epochs or "
-            "training.steps, or give another --run",
+            "training.steps, or give another run",
             c->given->options.folder, (long long)step, (long long)c->total);
     c->step = step;
     if (!recipe_differs) {

@@ -77,7 +77,7 @@ static const char *section_kind(const struct invar_node *root, const struct inva
     const char *kind = node ? invar_node_text(node) : fallback;
 
     if (!kind)
-        invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s.kind is missing: name one of those in `invar recipes schema`",
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s.kind is missing: name one of those in the schema of recipes",
                         invar_node_origin(root), name);
     return kind;
 }

@@ -123,7 +123,7 @@ static bool interrupted(struct invar_trainer *t, struct invar_error *err)
                                (long long)t->clock.step, (long long)t->clock.total);
     invar_checkpoint_name(name, sizeof name, t->folder.saved);
     return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
-                           "interrupted after step %lld of %lld; saved in %s/%s: --resume goes on",
+                           "interrupted after step %lld of %lld; saved in %s/%s: resume goes on",
                            (long long)t->clock.step, (long long)t->clock.total, t->folder.path, name);
 }
 

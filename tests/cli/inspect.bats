@@ -88,7 +88,7 @@ section() {
     run --separate-stderr inspect
     [ "$status" -eq 0 ]
     [[ "$output" == *"h 32 wide"* && "$output" != *"z 8 wide"* ]]
-    section z | grep -q 'projector.safetensors: there is no such file.*--resume'
+    section z | grep -q 'projector.safetensors: there is no such file.*resuming'
     "$invar" pretrain --resume --run run --threads 1 &>/dev/null
     run --separate-stderr inspect
     [[ "$output" == *"z 8 wide"* ]]
@@ -118,7 +118,7 @@ section() {
     section correlation | grep -Eq '^h_hgr +[0-9.]+ correlations .*at most'
     section correlation | grep -Eq '^z_directions +8 directions'
     section correlation | grep -Eq '^ +1 +[01][.][0-9]+  #'
-    section correlation | grep -q '^probe_error .* none .*invar probe'
+    section correlation | grep -q '^probe_error .* none .*measure one'
     "$invar" probe run --threads 1 l2=0.01 &>/dev/null
     run --separate-stderr inspect
     section correlation | grep -Eq '^probe_error +[0-9.]+ percent'

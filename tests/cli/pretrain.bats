@@ -180,7 +180,7 @@ about() {
     cat stderr.txt
     [ "$status" -eq 130 ]
     [ ! -s stdout.txt ]
-    grep -q -- '--resume' stderr.txt
+    grep -q -- 'resume goes on' stderr.txt
     ls run/checkpoint-*.safetensors
     [ ! -e run/encoder.safetensors ]
 }
@@ -223,7 +223,7 @@ about() {
     pretrain --run run
     sha256sum run/* >before
     fails_with 2 "$invar" pretrain tiny.yaml --run run
-    says run --resume
+    says run resume
     sha256sum run/* | diff before -
     mkdir other
     echo precious >other/notes.txt

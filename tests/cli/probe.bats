@@ -96,7 +96,7 @@ setup() {
 
 @test "what is no finished run is refused" {
     fails_with 1 "$invar" probe nowhere
-    says nowhere/encoder.safetensors "--resume"
+    says nowhere/encoder.safetensors "resume"
     printf 'torn' >run/encoder.safetensors
     fails_with 1 probe
     says run/encoder.safetensors

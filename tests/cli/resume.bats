@@ -64,7 +64,7 @@ numbers() {
 changed() {
     sha256sum run/* >before
     fails_with 1 "$invar" pretrain --resume --run run --threads 1 training.epochs=3
-    says "run: images:pictures has other data than the run went on so far" "$@" --accept-data
+    says "run: images:pictures has other data than the run went on so far" "$@" accept-data
     sha256sum run/* | diff before -
 }
 

@@ -215,9 +215,9 @@ static void test_sort_and_metrics(void **state)
     assert_near(c.group[0].difference[1].mean, 10, 1e-12);
     comparison_free(&c);
     options.base = "nobody";
-    assert_refused(comparison_make(&c, f->run, f->count, &options, &err), &err, INVAR_ERROR_USAGE, "--base is");
+    assert_refused(comparison_make(&c, f->run, f->count, &options, &err), &err, INVAR_ERROR_USAGE, "base is");
     options = (struct comparison_options){.sort = "beauty"};
-    assert_refused(comparison_make(&c, f->run, f->count, &options, &err), &err, INVAR_ERROR_USAGE, "--sort");
+    assert_refused(comparison_make(&c, f->run, f->count, &options, &err), &err, INVAR_ERROR_USAGE, "sort");
     const char *const wrong[] = {"linar"};
     options = (struct comparison_options){.metric_count = 1, .metric = wrong};
     assert_refused(comparison_make(&c, f->run, f->count, &options, &err), &err, INVAR_ERROR_USAGE, "they have linear");

@@ -92,7 +92,7 @@ static void go_on(struct training *t, int threads, bool resume, bool whole)
     if (whole)
         assert_ok(ok, &err);
     else
-        assert_refused(ok, &err, INVAR_ERROR_INTERRUPTED, "--resume goes on");
+        assert_refused(ok, &err, INVAR_ERROR_INTERRUPTED, "resume goes on");
 }
 
 /* Stopped and resumed where it was is one machine; elsewhere are two, each once, in the order of the steps. A run that

@@ -209,7 +209,7 @@ static void check_resume(const char *const *overrides, int count, int threads)
     training_open(&t, overrides, count);
     assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
     assert_refused(training_run(&t, "parts", false, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED,
-                   "checkpoint-00000003.safetensors: --resume goes on");
+                   "checkpoint-00000003.safetensors: resume goes on");
     w = (struct watch){.stop_at = 11};
     assert_refused(training_run(&t, "parts", true, &w.stop, watch, &w, &err), &err, INVAR_ERROR_INTERRUPTED, "step 11");
     assert_int_equal(w.records, 8);

@@ -136,7 +136,7 @@ static bool worker_start(struct corruptor *c, struct worker *worker, struct inva
     if (!worker->pixels)
         return false;
     if (pthread_create(&worker->thread, NULL, run, worker) != 0)
-        return invar_error_set(err, INVAR_ERROR_MEMORY, "corrupting thread %d of %d cannot be started; lower --threads",
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "corrupting thread %d of %d cannot be started; lower threads",
                                c->threads + 1, c->worker_count);
     c->threads++;
     return true;
