@@ -34,7 +34,7 @@ numbers() {
     pretrain --run parts training.epochs=3 "${constant[@]}"
     sed -i 's/ normalise:/ normalize:/' parts/recipe.yaml parts/checkpoint-* # the former name
     local former
-    former=$(grep -c ' normalize:' parts/recipe.yaml)
+    former=$(grep -c ' normali[z]e:' parts/recipe.yaml)
     "$invar" pretrain --resume --run parts --threads 1 training.epochs=6 2>log
     [ "$former" -gt 0 ] && [ "$(grep -c 'is called normalise now' log)" -eq "$former" ] # each is said once
     pretrain --run whole training.epochs=6 "${constant[@]}"
