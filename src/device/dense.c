@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+/* Rows and columns are the caller's and may be anything: their product is checked before it is a size. */
 bool invar_dense_take(struct invar_scratch *scratch, enum invar_dtype dtype, int64_t rows, int64_t cols,
                       struct invar_matrix *out, struct invar_error *err)
 {
@@ -49,6 +50,7 @@ bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *
     return true;
 }
 
+/* Any device that has products has this; one that has a faster way puts it into its table. */
 static void default_covariance(struct invar_device *device, const struct invar_matrix *centred,
                                const struct invar_matrix *c)
 {

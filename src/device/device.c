@@ -59,6 +59,7 @@ struct invar_device *invar_device_open_planning(const char *name, int threads, s
     return open_device(name, threads, true, err);
 }
 
+/* Asked by whoever would fill memory or read it back, which are few. */
 bool invar_device_is_planning(const struct invar_device *device)
 {
     return device->planning;
@@ -77,6 +78,7 @@ const char *invar_device_name(const struct invar_device *device)
     return device->backend->name;
 }
 
+/* Without opening a device, as `invar --version` says it where none could be opened. */
 void invar_device_engine(const char *name, char *out, size_t size)
 {
     const struct invar_backend *backend = names_look(backend_names(), name, strlen(name));
@@ -102,6 +104,8 @@ bool invar_device_precision(const struct invar_device *device, enum invar_precis
     return device->backend->precision(device, wanted, out, err);
 }
 
+/* On a planning device a byte stands for everything, so that freeing works as always; sizes that no memory could have
+ * are refused all the same, since that is what a plan is made to find out. */
 void *invar_device_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
 {
     size_t bytes;
@@ -121,6 +125,7 @@ void invar_device_free(struct invar_device *device, void *memory)
         device->backend->free(device, memory);
 }
 
+/* Scratch asks for bytes; the device zeroes what it gives, which terms rely on. */
 static void *take_memory(void *user, size_t bytes, struct invar_error *err)
 {
     return invar_device_alloc(user, bytes, 1, err);
@@ -236,7 +241,8 @@ struct invar_weights *invar_weights_create(struct invar_device *device, const st
 }
 
 /* Nets that share weights are the same layers for another size of input (local views): statistics and gradients are
- * their own, but a parameter must stand at the same offset in both. */
+ * their own, but a parameter must stand at the same offset in both. Names too: two nets whose shapes agree by chance
+ * are not the same net. */
 static bool same_parameter(const struct invar_parameter *a, const struct invar_parameter *b)
 {
     bool same = strcmp(a->name, b->name) == 0 && a->role == b->role && a->rank == b->rank && a->offset == b->offset;
@@ -246,6 +252,8 @@ static bool same_parameter(const struct invar_parameter *a, const struct invar_p
     return same;
 }
 
+/* The first difference by name: whoever shares weights has made two nets that should be alike, and wants to know
+ * where they are not. */
 static bool same_parameters(const struct invar_net *a, const struct invar_net *b, struct invar_error *err)
 {
     if (a->parameter_count != b->parameter_count)
@@ -291,7 +299,8 @@ void invar_weights_free(struct invar_weights *weights)
     invar_free(weights);
 }
 
-/* What every backend would have to refuse is refused here, once. */
+/* What every backend would have to refuse is refused here, once. Sizes that a plan could not hold are refused before
+ * a backend sees them, in words of options and not of kernels. */
 struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
                                      struct invar_error *err)
 {

@@ -2,6 +2,7 @@
 /* What a step finds, read once. */
 #include "invar/expert/dense.h"
 
+/* Slots as a matrix of one row, for the operations that know matrices. */
 static struct invar_matrix row(const struct invar_ledger *ledger)
 {
     return (struct invar_matrix){INVAR_FLOAT64, 1, ledger->capacity, ledger->slots};

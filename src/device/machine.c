@@ -9,7 +9,8 @@
 #include <cpuid.h>
 #endif
 
-/* Three answers of 16 characters each; what is no x86 says its architecture. */
+/* Three answers of 16 characters each; what is no x86 says its architecture. cpuid and not a file of the system: it
+ * is there in containers and needs no parsing. */
 static void ask(char text[256])
 {
 #if defined(__x86_64__) || defined(__i386__)
@@ -56,6 +57,7 @@ const char *invar_precision_name(enum invar_precision precision)
     return names[precision];
 }
 
+/* Names as recipes have them, in the order of the enum. */
 const char *invar_convolution_name(enum invar_convolution convolution)
 {
     static const char *const names[] = {INVAR_CONVOLUTIONS(INVAR_CHOICE_NAME)};
@@ -78,6 +80,7 @@ bool invar_device_machine(const struct invar_device *device, enum invar_precisio
     return true;
 }
 
+/* By hand, as it is one line whose order and spaces are compared as text; names hold nothing that JSON would escape. */
 bool invar_machine_write(const struct invar_machine *machine, struct invar_text *out, struct invar_error *err)
 {
     return invar_text_printf(out, err,

@@ -62,6 +62,7 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     return true;
 }
 
+/* Everything else that was made on it is gone by contract. */
 static void cpu_close(struct invar_device *device)
 {
     invar_free(device->state);
@@ -96,13 +97,15 @@ static void cpu_free(struct invar_device *device, void *memory)
     invar_free(memory);
 }
 
+/* Both directions are one here, and done when the call returns. */
 static void cpu_copy(struct invar_device *device, void *to, const void *from, size_t bytes)
 {
     (void)device;
     memcpy(to, from, bytes);
 }
 
-/* Best of several products: the peak is what the machine can do, not what it did on average. */
+/* Best of several products: the peak is what the machine can do, not what it did on average. Its own engine, layouts
+ * and memory, freed before it answers: a measurement leaves nothing behind in a device. */
 static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision precision, int64_t n, double *flops,
                             struct invar_error *err)
 {
@@ -157,6 +160,7 @@ done:
     return ok;
 }
 
+/* The dense entries of the table, each by the name of its operation. */
 #define ENTRY(name, parameters, arguments) .name = cpu_dense_##name,
 #define ANSWER_ENTRY(type, name, parameters, arguments) .name = cpu_dense_##name,
 #define LEFT(name, parameters, arguments)

@@ -146,6 +146,7 @@ void cpu_dense_copy(struct invar_device *device, const struct invar_matrix *from
         narrow_all(threads, 1, false, from->data, to->data, count_of(from));
 }
 
+/* As all elements: a choice of type, then a loop made of dense_kernels.h. Below, what is said once holds for all. */
 void cpu_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
@@ -167,6 +168,7 @@ void cpu_dense_add(struct invar_device *device, double scale, const struct invar
         add_f64(threads, scale, x->data, y->data, count_of(x));
 }
 
+/* With `add` onto what is there, so that gradients through a transposed matrix need no room of their own. */
 void cpu_dense_transpose(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
                          bool add)
 {
@@ -177,6 +179,7 @@ void cpu_dense_transpose(struct invar_device *device, const struct invar_matrix 
         transpose_f64(threads, x->data, y->data, x->rows, x->cols, add);
 }
 
+/* x + x^T, without a half: callers put the factor into a product that they make anyway. */
 void cpu_dense_symmetrise(struct invar_device *device, const struct invar_matrix *x)
 {
     const int threads = invar_device_threads(device);
@@ -194,6 +197,7 @@ void cpu_dense_dot(struct invar_device *device, const struct invar_matrix *a, co
                                  : dot_f64(threads, a->data, b->data, count_of(a)));
 }
 
+/* Value and both gradients in one pass over a and b, which is all that invariance terms do with them. */
 void cpu_dense_distance(struct invar_device *device, const struct invar_matrix *a, const struct invar_matrix *b,
                         double scale, const struct invar_matrix *da, const struct invar_matrix *db, double factor,
                         double *slot)
@@ -204,6 +208,7 @@ void cpu_dense_distance(struct invar_device *device, const struct invar_matrix *
                                  : distance_f64(threads, a->data, b->data, scale, by_a, by_b, count_of(a)));
 }
 
+/* y may be x: every row is read whole before it is written. */
 void cpu_dense_normalise(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
                          double *lengths)
 {
@@ -252,6 +257,7 @@ bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scrat
     return true;
 }
 
+/* Sums are work space of the host's kind, one row a thread: nothing of it is read afterwards. */
 bool cpu_dense_group(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                      const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err)
 {
@@ -285,6 +291,8 @@ void cpu_dense_centre(struct invar_device *device, const struct invar_matrix *x,
         centre_f64(threads, x->data, y->data, x->rows, x->cols);
 }
 
+/* mean and squares are double [cols] whatever the type of x: statistics of float32 columns are the input of roots and
+ * divisions, where their last digits count. */
 void cpu_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares)
 {
     const int threads = invar_device_threads(device);
@@ -304,6 +312,7 @@ void cpu_dense_column_products(struct invar_device *device, const struct invar_m
         column_products_f64(threads, x->data, y->data, products, x->rows, x->cols);
 }
 
+/* factor may be 1 / deviation, for the forward pass, or anything else that is a column's own. */
 void cpu_dense_standardise(struct invar_device *device, const struct invar_matrix *x, const double *mean,
                            const double *factor, const struct invar_matrix *y, bool add)
 {

@@ -31,8 +31,8 @@ static void product_block(bool transpose_a, bool transpose_b, double scale, cons
                     (const double *)b->data + from_b, (int)b->cols, keep, (double *)c->data + from_c, (int)c->cols);
 }
 
-/* Threads take a block each and OpenBLAS, inside a parallel region, one thread: its own threads allocate at every call.
- */
+/* Threads take a block each and OpenBLAS, inside a parallel region, one thread: its own threads allocate at every
+ * call. The longer side of c is what is shared out, so that blocks are as square as they can be. */
 void cpu_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
                        const struct invar_matrix *a, const struct invar_matrix *b, double keep,
                        const struct invar_matrix *c)
@@ -218,6 +218,8 @@ static bool decompose_alone(struct invar_scratch *scratch, const struct invar_ma
     return decompose(scratch, x, values, u, err);
 }
 
+/* Without vectors dgesdd takes a part of the time and of the work space, which measurements at every few steps
+ * should. */
 bool cpu_dense_singular_values(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                                double *values, struct invar_error *err)
 {

@@ -37,7 +37,7 @@ INVAR_CLONES static void NAME(add_squares)(const REAL *x, const double *mean, do
         }
 }
 
-/* sum += x, products += x y */
+/* sum += x, products += x y. Both sums in one walk: x is read once. */
 INVAR_CLONES static void NAME(add_products)(const REAL *x, const REAL *y, double *sum, double *products, int64_t rows,
                                             int64_t cols, int64_t count)
 {
@@ -117,6 +117,7 @@ static void NAME(centre)(int threads, const REAL *x, REAL *y, int64_t rows, int6
     }
 }
 
+/* Means of the whole column come first and stay in the caller's memory, which later steps read. */
 static void NAME(moments)(int threads, const REAL *x, double *mean, double *squares, int64_t rows, int64_t cols)
 {
     const int64_t wide = columns_at_once(threads, cols);

@@ -40,7 +40,8 @@ static double square_row(const struct job *job, int64_t i)
     return sum;
 }
 
-/* log(1 + exp(z)) - m z, so that no large logit overflows */
+/* log(1 + exp(z)) - m z, so that no large logit overflows. From logits: log(1 + e^-|z|) has no overflow and loses no
+ * digits where a probability is near 0 or 1. */
 static double bernoulli_row(const struct job *job, int64_t i)
 {
     double sum = 0;
@@ -56,6 +57,7 @@ static double bernoulli_row(const struct job *job, int64_t i)
     return sum;
 }
 
+/* The mask counts where values do not: how much of it there is divides the sum. */
 static double mask_row(const struct job *job, int64_t i)
 {
     double sum = 0;
@@ -65,6 +67,7 @@ static double mask_row(const struct job *job, int64_t i)
     return sum;
 }
 
+/* Parts of rows by number, put together in their order, as everywhere in this folder. */
 static double sum_rows(struct invar_device *device, const struct job *job)
 {
     const int threads = invar_device_threads(device);
@@ -80,7 +83,8 @@ static double sum_rows(struct invar_device *device, const struct job *job)
     return sum;
 }
 
-/* Without a mask all numbers are compared; a mask of zeros alone leaves nothing to divide, a NaN stays one. */
+/* Without a mask all numbers are compared; a mask of zeros alone leaves nothing to divide, a NaN stays one. Gradients
+ * are added to on the way, with a scale that is known before the sum is. */
 static double compared(struct invar_device *device, struct job job)
 {
     if (!job.mask)

@@ -160,6 +160,7 @@ INVAR_CLONES static void NAME(scaled_row)(const REAL *x, double factor, REAL *y,
         y[j] = (REAL)((double)x[j] * factor);
 }
 
+/* Lengths are kept for the backward pass, clamped as they were used. */
 static void NAME(normalise)(int threads, const REAL *x, REAL *y, double *lengths, int64_t rows, int64_t cols)
 {
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
@@ -431,6 +432,7 @@ static void NAME(group_row)(const REAL *x, const int64_t *group, REAL *grouped, 
         grouped[c] = (REAL)((double)grouped[c] + log(sum[c]));
 }
 
+/* Rows are independent, each with room of its own thread for the sums of its groups. */
 static void NAME(group)(int threads, const REAL *x, const int64_t *group, REAL *grouped, double *sums, int64_t rows,
                         int64_t cols, int64_t groups)
 {

@@ -130,6 +130,8 @@ static void guarded_free(struct invar_device *device, void *memory)
 
 /* ---- calls of the backend, each between enter and leave ---- */
 
+/* Every entry of the cpu's table has a twin here, made by these lines: an entry that is forgotten is NULL, and the
+ * first test that calls it dies. */
 #define INSIDE(name, parameters, arguments)                                                                            \
     static void guarded_##name parameters                                                                              \
     {                                                                                                                  \
@@ -139,7 +141,8 @@ static void guarded_free(struct invar_device *device, void *memory)
     }
 #define AT struct invar_device *device
 
-/* A copy opens the pages of its own memory alone, which is quick however much there is. */
+/* A copy opens the pages of its own memory alone, which is quick however much there is. The whole range at every copy
+ * would take as long as the table of its pages is, and tests copy single numbers by the thousand. */
 static void open_pages(struct invar_device *device, const void *memory, size_t bytes, int protection)
 {
     struct guard *g = device->guard;
@@ -191,6 +194,7 @@ static void guarded_plan_free(struct invar_plan *plan)
     leave(device);
 }
 
+/* Inputs and gradients may be memory of the host as well: what is outside the range is not guarded. */
 static bool guarded_plan_forward(struct invar_plan *plan, const float *input, struct invar_error *err)
 {
     enter(plan->device);
@@ -215,6 +219,7 @@ static const char *guarded_plan_find_nonfinite(struct invar_plan *plan)
     return name;
 }
 
+/* From the list of dense.h, so that a new operation is guarded without a line here. */
 #define DENSE_INSIDE(name, parameters, arguments)                                                                      \
     static void guarded_dense_##name parameters                                                                        \
     {                                                                                                                  \

@@ -98,6 +98,7 @@ static double count_of(const struct tiling *t)
     return (double)(t->rows * t->pixels);
 }
 
+/* With those that fill up blocks: they are read and written too. */
 static int64_t numbers(const struct tiling *t)
 {
     return t->groups * t->rows * t->pixels * t->blocks * t->width;
@@ -221,11 +222,13 @@ void norm_statistics(const struct norm_shape *shape, const void *x, const struct
 
 /* ---- maps ---- */
 
+/* Statistics of a channel lie `stride` apart by kind, which kernels add themselves. */
 static const float *at_group(const struct norm_shape *shape, const float *statistics, int64_t group, int64_t channel)
 {
     return statistics ? statistics + group * NORM_ROWS * shape->stride + channel : NULL;
 }
 
+/* Compared with a limit that stands for the last cache: what is written past it comes back from memory in any case. */
 static size_t map_bytes(const struct norm_shape *shape, const struct tiling *t)
 {
     return (size_t)numbers(t) * (shape->half ? sizeof(uint16_t) : sizeof(float));

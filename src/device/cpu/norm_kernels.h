@@ -300,6 +300,7 @@ static void moments(const struct norm_tile *tile, bool narrow, const void *x, do
         EACH_CHANNEL(moments_of, tile, false, x, out);
 }
 
+/* Four combinations, each compiled by itself. */
 static void sums(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics, bool relu,
                  const void *dy, double *out)
 {
@@ -329,7 +330,8 @@ INVAR_INLINE vec term_added(const struct norm_term *term, const struct norm_vect
     return term->rounded ? rounded(v) : v;
 }
 
-/* One vector a pixel: its numbers stay in registers. */
+/* One vector a pixel: its numbers stay in registers. The terms are copied to the stack, or the compiler would have to
+ * read them anew after every store. */
 INVAR_INLINE void apply_block(const struct norm_tile *tile, bool narrow, const struct norm_term *given, int count,
                               void *y, bool stream)
 {
@@ -423,6 +425,7 @@ struct gradient_vector {
     vec constant, along;
 };
 
+/* Coefficients of a group are floats in the scratch memory, after they were put together in double. */
 INVAR_INLINE struct gradient_vector gradient_vector(const struct norm_tile *tile, const float *statistics,
                                                     const float *coefficients, int64_t channel, int lanes)
 {
@@ -459,6 +462,7 @@ INVAR_INLINE void gradient_channels(const struct norm_tile *tile, bool narrow, c
     store(dx, begin + channel, gradient_at(&k, x, dy, begin + channel, lanes, narrow, relu), lanes, narrow, false);
 }
 
+/* Whole vectors of channels, then what is left of one. */
 INVAR_INLINE void gradient_pixels(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics,
                                   bool relu, const float *coefficients, const void *dy, void *dx)
 {
@@ -485,6 +489,7 @@ INVAR_INLINE void gradient_typed(const struct norm_tile *tile, bool narrow, cons
         gradient_block(tile, narrow, x, statistics, relu, coefficients, dy, dx, false);
 }
 
+/* As `apply`: streamed only where the width is a vector's, and fenced at the end. */
 static void gradient(const struct norm_tile *tile, bool narrow, const void *x, const float *statistics, bool relu,
                      const float *coefficients, const void *dy, void *dx, bool stream)
 {

@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What oneDNN says is a number; the four that occur have words. */
+/* What oneDNN says is a number; the four that occur have words. Others than these mean that arguments were put
+ * together wrongly here. */
 static const char *status_text(dnnl_status_t status)
 {
     switch (status) {
@@ -94,6 +95,7 @@ void onednn_free(struct onednn *o)
 
 /* ---- layouts ---- */
 
+/* What a call takes is a pointer in 2.x and a handle in 3.x; this is the one place that knows. */
 desc_in onednn_desc(const struct layout *layout)
 {
 #if VERSION3
@@ -254,6 +256,7 @@ bool onednn_execute(struct onednn *o, const struct kernel *kernel, const dnnl_ex
     return onednn_check(dnnl_primitive_execute(kernel->primitive, o->stream, count, args), "run an operation", err);
 }
 
+/* Tests hold it: a plan that makes a kernel twice has lost its way. */
 int64_t onednn_kernel_count(const struct onednn *o)
 {
     return o->kernels.count;
@@ -278,7 +281,8 @@ bool onednn_native_bfloat16(void)
     return (isa & bf16) == bf16;
 }
 
-/* From the best down: the first whose bits are all there. */
+/* From the best down: the first whose bits are all there. Named as ONEDNN_MAX_CPU_ISA wants them, so that a line of a
+ * result can be repeated. */
 const char *onednn_instruction_set(void)
 {
     static const struct {

@@ -85,6 +85,8 @@ static struct kernel *from_desc(struct onednn *o, dnnl_status_t status, const vo
 }
 #endif
 
+/* One function for all four passes, as they have their arguments in common: forward for training and for inference,
+ * the gradient of the data, the gradient of weights with that of the bias beside it. */
 struct kernel *onednn_convolution(struct onednn *o, enum pass pass, const struct layout *src,
                                   const struct layout *weights, const struct layout *bias, const struct layout *dst,
                                   const struct window *window, const struct kernel *hint, struct invar_error *err)
@@ -126,6 +128,8 @@ struct kernel *onednn_convolution(struct onednn *o, enum pass pass, const struct
 #endif
 }
 
+/* A linear layer as oneDNN has it, weights [out][in]: in bfloat16 it may choose their layout, in float32 it takes
+ * them as they are. */
 struct kernel *onednn_inner_product(struct onednn *o, enum pass pass, const struct layout *src,
                                     const struct layout *weights, const struct layout *bias, const struct layout *dst,
                                     const struct kernel *hint, struct invar_error *err)
@@ -161,6 +165,8 @@ struct kernel *onednn_inner_product(struct onednn *o, enum pass pass, const stru
 #endif
 }
 
+/* With global statistics, that is, with given ones: for inference alone, as norms of a batch are made by our own
+ * kernels. */
 struct kernel *onednn_batchnorm(struct onednn *o, const struct layout *src, double epsilon, bool relu,
                                 struct invar_error *err)
 {
@@ -376,7 +382,8 @@ struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, cons
     return kernel;
 }
 
-/* A binary operation and not `sum`: it may write over either of its operands, and takes a ReLU behind it. */
+/* A binary operation and not `sum`: it may write over either of its operands, and takes a ReLU behind it. Neither
+ * scale is asked for: sums of a net are plain, and a scaled one would be another operation. */
 struct kernel *onednn_add(struct onednn *o, const struct layout *data, bool relu, struct invar_error *err)
 {
     dnnl_primitive_attr_t fused = NULL;

@@ -68,6 +68,8 @@ static bool build_backward(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
+/* Memory objects are made once and kept: making them costs more than a small operation. Those over memory of the
+ * caller are listed, to be pointed elsewhere. */
 bool plan_bind(struct cpu_plan *plan, struct invar_error *err)
 {
     int operands = 0;
@@ -152,7 +154,8 @@ void invar_cpu_plan_free(struct invar_plan *base)
 }
 
 /* The caller's input moves from call to call (a batch, a slice of one): the memory objects over it are pointed at the
- * new place, which is cheaper than copying it into the workspace. */
+ * new place, which is cheaper than copying it into the workspace. Only those that were listed when memory was bound;
+ * scratch and parameters never move. */
 static bool point(struct cpu_plan *plan, int buffer, const float *data, struct invar_error *err)
 {
     union {
@@ -262,7 +265,8 @@ bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
     return true;
 }
 
-/* The first layer whose output is not finite, of the rows that the plan is made for; -1: none. */
+/* The first layer whose output is not finite, of the rows that the plan is made for; -1: none. The input first: a
+ * batch that holds NaN would put the blame on the first layer. */
 static int first_nonfinite(struct cpu_plan *plan)
 {
     if (!plan_all_finite(plan->buffers[plan->input].data, plan->layers[0].out.layout->bytes, INVAR_FLOAT32))

@@ -73,6 +73,7 @@ struct weighted {
 /* The gradient of a map in the layout of the map, so that it meets what others contribute as it is: oneDNN 3.2 would
    choose channels last for strided convolutions with AVX2, which is no faster, in the middle of blocked maps. NULL
    where only the reference implementation does it. */
+/* The reference implementations are plain loops, whatever layout they agree to. */
 static const struct kernel *agreeing_kernel(struct cpu_plan *plan, int layer, const struct weighted *w,
                                             struct invar_error *err)
 {
@@ -319,7 +320,8 @@ static bool l2normalise_backward(struct cpu_plan *plan, int number, struct value
     return contribute(plan, number, plan->net->layers[number].input[0], made, err);
 }
 
-/* Its gradients of scale and shift go straight to the vector of gradients. Shapes are vectors of one row a sample. */
+/* Its gradients of scale and shift go straight to the vector of gradients. Shapes are vectors of one row a sample.
+ * oneDNN's kernel wants the statistics that the forward pass left, in two operands over one buffer. */
 static bool layernorm_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
@@ -361,6 +363,7 @@ static bool batchnorm_backward(struct cpu_plan *plan, int number, struct value g
            contribute(plan, number, plan->net->layers[number].input[0], made, err);
 }
 
+/* Layers whose gradient nobody wants, or that nothing has contributed to, are passed over. */
 bool plan_backward_layer(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];

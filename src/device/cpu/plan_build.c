@@ -44,7 +44,8 @@ void plan_operand(struct operation *op, int id, int buffer, size_t offset, const
     op->operands[op->operand_count++] = (struct operand){id, buffer, offset, layout};
 }
 
-/* The pointer is good until the next operation, as the array may move: it is filled at once. */
+/* The pointer is good until the next operation, as the array may move: it is filled at once. Scratch memory is an
+ * operand like any other, which ends with its operation: the layout of memory lends it on. */
 struct operation *plan_operation(struct cpu_plan *plan, enum work work, int layer, const struct kernel *kernel,
                                  struct invar_error *err)
 {
@@ -105,7 +106,8 @@ const struct layout *plan_layout(struct cpu_plan *plan, struct invar_shape shape
     return onednn_layout(plan->onednn, dtype, shape.rank == 3 ? 4 : 2, dims, format, err);
 }
 
-/* Another shape in the same manner of blocks, for our own kernels, which read what they write. */
+/* Another shape in the same manner of blocks, for our own kernels, which read what they write. A layout of some other
+ * kind becomes the plain one, which every kernel reads. */
 const struct layout *plan_layout_alike(struct cpu_plan *plan, const struct layout *layout, struct invar_shape shape,
                                        struct invar_error *err)
 {

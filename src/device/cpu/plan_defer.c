@@ -7,7 +7,8 @@
  */
 #include "device/cpu/plan.h"
 
-/* A norm that nobody has read, and whose one reader may take it in. */
+/* A norm that nobody has read, and whose one reader may take it in. With a second reader its map would have to be
+ * made for that one in any case. */
 static bool is_fresh_norm(const struct cpu_plan *plan, int layer)
 {
     const struct layer_state *state = &plan->layers[layer];
@@ -78,7 +79,8 @@ bool plan_defer_add(struct cpu_plan *plan, int number, bool *deferred, struct in
     return true;
 }
 
-/* Where what is made may lie: in a plan without a backward pass over the input of its last norm. */
+/* Where what is made may lie: in a plan without a backward pass over the input of its last norm. Inference without
+ * statistics of the batch never comes here: its norms are part of weights, or oneDNN's. */
 static bool place(struct cpu_plan *plan, const struct layer_state *state, struct value *out, struct invar_error *err)
 {
     const struct term *last = &state->terms[state->term_count - 1];
@@ -134,7 +136,8 @@ bool plan_make_input(struct cpu_plan *plan, int layer, struct invar_error *err)
     return true;
 }
 
-/* Vectors are small and stay. */
+/* Vectors are small and stay. Where the forward pass made a map for a reader, the backward pass must not take it for
+ * one that is kept: its memory has been lent to others since. */
 void plan_forget_made(struct cpu_plan *plan)
 {
     for (int i = 0; i < plan->net->layer_count; i++)

@@ -75,6 +75,7 @@ static void choose(const struct cpu_plan *plan, int layer, bool sum, struct fold
     }
 }
 
+/* The norm stays in the weights, whatever becomes of the sum. */
 void plan_fold_without_sum(struct cpu_plan *plan, int layer, struct folded *folded)
 {
     choose(plan, layer, false, folded);
@@ -235,7 +236,8 @@ bool plan_prepare(struct cpu_plan *plan, struct invar_error *err)
 
 #define PIECE ((size_t)1 << 20)
 
-/* Bit for bit: whoever writes weights need tell nobody. Reading them is little beside computing with them. */
+/* Bit for bit: whoever writes weights need tell nobody. Reading them is little beside computing with them. Pieces of
+ * a megabyte, so that threads have work and a difference early on ends the rest. */
 static bool same(const void *a, const void *b, size_t bytes)
 {
     const char *x = a, *y = b;
@@ -248,6 +250,7 @@ static bool same(const void *a, const void *b, size_t bytes)
     return equal;
 }
 
+/* The copy is taken at once where anything differs: the pass that follows prepares from the same numbers. */
 bool plan_is_prepared(struct cpu_plan *plan)
 {
     const size_t trained = (size_t)plan->net->trained_count, statistics = (size_t)plan->net->statistic_count;

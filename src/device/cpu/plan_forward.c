@@ -3,6 +3,8 @@
    stay in oneDNN's blocked layouts between layers. */
 #include "device/cpu/plan.h"
 
+/* A target network's forward pass is inference to oneDNN, though its norms take statistics of the batch: nothing has
+ * to be kept for a backward pass. */
 static enum pass forward_pass(const struct cpu_plan *plan)
 {
     return plan->options.mode == INVAR_PLAN_TRAINING ? PASS_TRAINING : PASS_INFERENCE;
@@ -133,6 +135,7 @@ static bool convolution(struct cpu_plan *plan, int number, struct invar_error *e
 /* Vectors and their products are float32 outside; inside, bfloat16 operands where the plan says so. In float32 the
    weights stay as they are: a product reads them in any order equally well, and a reorder would cost more than it
    gains. */
+/* One product for the batch, whose weights lie as PyTorch has them, [out][in]. */
 static bool linear(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -204,6 +207,8 @@ static bool is_padded(const struct cpu_plan *plan, const struct value *value, st
 
 /* The sum, with the ReLU after it where that is its only reader. Not in place with both ReLU and padded channels:
    oneDNN 2.6.3 then leaves out the second summand. */
+/* Which of the two is written over is a matter of who else reads it; where neither may be, the sum gets a place of
+ * its own. */
 static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -265,7 +270,8 @@ static bool window(struct cpu_plan *plan, int number, struct invar_error *err)
     return state->workspace >= 0;
 }
 
-/* The output of a window in whatever layout its kernel likes, of the type of its input. */
+/* The output of a window in whatever layout its kernel likes, of the type of its input. A pool that kept the layout
+ * of its input would do, but the kernel knows better where there is a choice. */
 static const struct layout *window_output(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
@@ -366,6 +372,8 @@ static bool layernorm(struct cpu_plan *plan, int number, struct invar_error *err
     return true;
 }
 
+/* A layer reads its input as a map, so that is made first, except where the layer may take it in unmade (ReLU, sums).
+ * A ReLU that is the one reader of the layer before is offered to it. */
 bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *err)
 {
     const struct invar_net *net = plan->net;

@@ -19,6 +19,7 @@
 
 typedef float eight __attribute__((vector_size(EIGHT * sizeof(float)), aligned(sizeof(float)), may_alias));
 
+/* Padding on both sides of both sides. */
 static int64_t border_size(const struct invar_layer *layer, struct invar_shape in)
 {
     return (in.height + 2 * layer->padding) * (in.width + 2 * layer->padding);

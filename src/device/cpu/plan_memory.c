@@ -8,6 +8,7 @@
 /* A cache line, and the widest vector. */
 #define ALIGNMENT 64
 
+/* So that no two buffers share a cache line that two threads write. */
 static size_t aligned(size_t bytes)
 {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -50,6 +51,7 @@ static int larger_first(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+/* In the order of places, to walk over the gaps. */
 static int lower_first(const void *a, const void *b)
 {
     const struct buffer *x = *(struct buffer *const *)a, *y = *(struct buffer *const *)b;

@@ -88,6 +88,7 @@ static void run_backward(const struct cpu_plan *plan, const struct operation *op
 
 /* ---- with statistics of the batch ---- */
 
+/* A norm that reads a sum of norms has an input that was never kept: it is made here. */
 bool plan_norm_input(struct cpu_plan *plan, int norm, struct invar_error *err)
 {
     const int source = plan->net->layers[norm].input[0];
@@ -98,7 +99,8 @@ bool plan_norm_input(struct cpu_plan *plan, int norm, struct invar_error *err)
            plan_convert(plan, WORK_REORDER, norm, plan->layers[source].out, state->in.layout, &state->in, err);
 }
 
-/* The input, channels last where it lies in no way that our kernels know. */
+/* The input, channels last where it lies in no way that our kernels know. Convolutions' outputs are in blocks or
+ * channels last, so a conversion is rare. */
 static bool known_input(struct cpu_plan *plan, int number, struct norm_shape *shape, struct invar_error *err)
 {
     struct layer_state *state = &plan->layers[number];
@@ -198,7 +200,7 @@ bool plan_batchnorm_backward(struct cpu_plan *plan, int number, struct value gra
 
 /* ---- with running statistics ---- */
 
-/* Vectors go through oneDNN's batch norm as maps of one pixel. */
+/* Vectors go through oneDNN's batch norm as maps of one pixel. It knows channels of maps alone. */
 static const struct layout *norm_layout(struct cpu_plan *plan, int layer, const struct layout *layout,
                                         struct invar_error *err)
 {
@@ -259,6 +261,7 @@ static bool running(struct cpu_plan *plan, int number, bool relu_follows, struct
     return true;
 }
 
+/* Target networks too take statistics of the batch: only inference has running ones. */
 bool plan_batchnorm_forward(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
 {
     return plan->options.mode == INVAR_PLAN_INFERENCE ? running(plan, number, relu_follows, err)

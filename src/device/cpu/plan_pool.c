@@ -54,7 +54,8 @@ INVAR_CLONES static void average_backward(const struct pool *p, const float *fro
         }
 }
 
-/* op->rows maps of op->cols eights each, whose pixels are op->stride apart. */
+/* op->rows maps of op->cols eights each, whose pixels are op->stride apart. Maps of eight channels are independent:
+ * threads take them as they come, and each writes its own. */
 static void run(const struct cpu_plan *plan, const struct operation *op, bool backward)
 {
     const struct invar_layer *layer = &plan->net->layers[op->layer];
@@ -76,6 +77,7 @@ static void run(const struct cpu_plan *plan, const struct operation *op, bool ba
     }
 }
 
+/* Operations are pointers to functions without room for a flag. */
 static void run_forward(const struct cpu_plan *plan, const struct operation *op)
 {
     run(plan, op, false);
@@ -104,7 +106,7 @@ static bool add_pool(struct cpu_plan *plan, int number, const struct form *form,
     return true;
 }
 
-/* Of float32, in whole vectors. */
+/* Of float32, in whole vectors. bfloat16 and odd widths are left to oneDNN. */
 static bool fits(const struct layout *layout, struct form *form)
 {
     return onednn_layout_dtype(layout) == INVAR_FLOAT32 && onednn_layout_form(layout, form) && form->width % EIGHT == 0;
@@ -125,6 +127,7 @@ bool plan_average_forward(struct cpu_plan *plan, int number, bool *taken, struct
            add_pool(plan, number, &form, state->in, state->out, false, err);
 }
 
+/* In the layout of the forward pass's input, which whoever reads the gradient has as well. */
 bool plan_average_backward(struct cpu_plan *plan, int number, struct value gradient, struct value *out,
                            struct invar_error *err)
 {

@@ -26,7 +26,8 @@ void rows_l2normalise(const struct cpu_plan *plan, const struct operation *op)
     }
 }
 
-/* dx = (dy - y <y, dy>) / |x|; below the floor the divisor is a constant, and so dx = dy / floor. */
+/* dx = (dy - y <y, dy>) / |x|; below the floor the divisor is a constant, and so dx = dy / floor. y and the lengths
+ * are what the forward pass kept; the input may have been written over by then. */
 void rows_l2normalise_backward(const struct cpu_plan *plan, const struct operation *op)
 {
     const float *y = plan_data(plan, op, 0), *norms = plan_data(plan, op, 1), *dy = plan_data(plan, op, 2);

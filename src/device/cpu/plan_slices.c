@@ -19,6 +19,7 @@
 /* What Winograd makes of weights is four times as large. */
 #define GROWTH 4
 
+/* Vectors count as maps of one pixel. */
 static int64_t numbers_of(struct invar_shape shape)
 {
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
@@ -63,6 +64,7 @@ int64_t plan_slice_rows(const struct cpu_plan *plan)
     return rows > 1 ? rows : batch;
 }
 
+/* One more than there are, so that an empty list is no want of memory. */
 static void *copy_of(const void *from, int count, size_t size, struct invar_error *err)
 {
     void *to = invar_alloc((size_t)count + 1, size, err);
@@ -109,6 +111,7 @@ bool plan_slices_create(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
+/* Kernels, layouts and kept weights are the first plan's and go with it. */
 void plan_slices_free(struct cpu_plan *plan)
 {
     for (int i = 0; plan->others && i < plan->other_count; i++) {

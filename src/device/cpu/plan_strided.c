@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+/* What the convolution reads, once the pixels that it skips are gone. */
 struct invar_shape plan_strided_shape(const struct cpu_plan *plan, int number)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
@@ -44,6 +45,7 @@ struct pixels {
     size_t bytes;
 };
 
+/* A pixel is a block of channels, whatever its type: bytes are moved, numbers are not looked at. */
 static struct pixels pixels_of(const struct cpu_plan *plan, const struct operation *op)
 {
     const struct invar_layer *layer = &plan->net->layers[op->layer];

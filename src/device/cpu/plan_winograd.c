@@ -7,7 +7,8 @@
 #define LEAST_CHANNELS_STRIDED 128
 
 /* With stride 2, in inference: where tiles of 4x4 outputs and 100 multiplications, whole ones, are well below nine an
- * output. */
+ * output. Four convolutions of a quarter of the pixels have more points a tile than one of stride 1, so it pays
+ * later. */
 static bool takes_strided(const struct cpu_plan *plan, const struct invar_layer *layer, int64_t in)
 {
     const int64_t tiles = (layer->shape.height + 3) / 4 * ((layer->shape.width + 3) / 4);
@@ -78,7 +79,8 @@ static const struct layout *blocked(struct cpu_plan *plan, int layer, struct inv
                        wide ? LAYOUT_BLOCKED_16 : LAYOUT_BLOCKED_8, err);
 }
 
-/* A map as the kernels can read it: as it is, or converted. */
+/* A map as the kernels can read it: as it is, or converted. Conversions are the exception: the layer before has
+ * usually been asked to write as the kernels read. */
 static bool readable(struct cpu_plan *plan, int layer, int of, struct value from, struct value *out,
                      struct winograd_strides *where, struct invar_error *err)
 {
@@ -107,6 +109,7 @@ static struct winograd describe(const struct cpu_plan *plan, int number, int64_t
                              .threads = plan->threads};
 }
 
+/* The kernels are bound to a description and to memory, never to each other: an operation has both. */
 static void run_weights(const struct cpu_plan *plan, const struct operation *op)
 {
     winograd_weights(&op->winograd, plan_data(plan, op, SOURCE), op->transposed, plan_data(plan, op, WEIGHTS));
@@ -171,7 +174,8 @@ static struct operation *product(struct cpu_plan *plan, enum work work, int numb
     return op;
 }
 
-/* The output lies as the input does, where its channels allow. */
+/* The output lies as the input does, where its channels allow. A chain of such convolutions stays in one layout from
+ * its first to its last. */
 static bool output(struct cpu_plan *plan, int number, const struct layout *input, struct value *out,
                    struct winograd_strides *where, struct invar_error *err)
 {
@@ -185,6 +189,7 @@ static bool output(struct cpu_plan *plan, int number, const struct layout *input
            (strides(plan, number, layout, where) || plan_no_kernel(plan, number, err));
 }
 
+/* The layer remembers that it was taken, as its backward passes must follow. */
 bool plan_winograd_forward(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];

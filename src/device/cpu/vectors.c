@@ -28,6 +28,7 @@ static int64_t share_start(int k, int shares, int64_t count)
     return k == shares ? count : count / LINE * k / shares * LINE;
 }
 
+/* Not memset, as the value is any; a value of 0 takes the same loop. */
 INVAR_CLONES static void fill(float *x, int64_t from, int64_t to, float value)
 {
 #pragma omp simd
@@ -35,6 +36,8 @@ INVAR_CLONES static void fill(float *x, int64_t from, int64_t to, float value)
         x[i] = value;
 }
 
+/* The calls below have one form: shares at cache lines, a loop that the compiler clones for each instruction set, and
+ * no number that depends on another. */
 void invar_cpu_fill(struct invar_device *device, float *x, int64_t count, float value)
 {
     const int shares = share_count(device, count);
@@ -42,6 +45,7 @@ void invar_cpu_fill(struct invar_device *device, float *x, int64_t count, float 
     fill(x, share_start(k, shares, count), share_start(k + 1, shares, count), value);
 }
 
+/* Squares of floats are exact in double, so that only the sum rounds. */
 INVAR_CLONES static double sum_squares(const float *x, int64_t from, int64_t to)
 {
     double sum = 0.0;
@@ -116,6 +120,9 @@ void invar_cpu_follow(struct invar_device *device, float *x, const float *y, con
         invar_cpu_lerp(device, x, y, scalars[INVAR_SCALAR_FOLLOW], count);
 }
 
+/* Anything that is not finite in any slot stops all updates of the step: a loss that is NaN may come with gradients
+ * that are not, and weights must not follow them. The limit on the norm is a factor that is 1 where it does not bind,
+ * so that nothing has to be decided on the host. */
 void invar_cpu_decide(struct invar_device *device, const double *slots, int count, const double *squares, double limit,
                       double *scalars)
 {
@@ -139,6 +146,8 @@ static void update_part(const struct invar_update *u, int segment, int64_t from,
         u->kernel(u, segment, first, last);
 }
 
+/* Shares are cut over the whole vector and not by segment, so that threads have equal work however unequal segments
+ * are; a segment that a border cuts is updated in two parts, which no kernel notices. */
 void invar_cpu_update(struct invar_device *device, const struct invar_update *u)
 {
     if (u->count == 0 || u->scalars[INVAR_SCALAR_GO] != 1)
@@ -151,6 +160,7 @@ void invar_cpu_update(struct invar_device *device, const struct invar_update *u)
         update_part(u, s, start + share_start(k, shares, count), start + share_start(k + 1, shares, count));
 }
 
+/* Of the gradient with its decay in it, which LARS takes the norm of, without a vector to hold it. */
 INVAR_CLONES static double sum_squares_of_both(const float *x, const float *y, float f, int64_t from, int64_t to)
 {
     double sum = 0.0;
@@ -175,6 +185,7 @@ static double squares_of_both(struct invar_device *device, const float *x, const
     return total;
 }
 
+/* Blocks within each segment, whatever the number of threads: a ratio of norms scales every step of its layer. */
 void invar_cpu_segment_squares(struct invar_device *device, const struct invar_update *u, const double *decay)
 {
     for (int s = 0; s < u->count; s++) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Winograd's convolution over blocks of tiles, shared out over threads. */
+/* Winograd's convolution over blocks of tiles, shared out over threads: sizes, places and order. What depends on the
+ * instruction set stands in winograd_kernels.h. */
 #include "device/cpu/isa.h"
 #include "device/cpu/winograd_private.h"
 
@@ -12,6 +13,8 @@
 #define TILES_OF_LARGE_WEIGHTS 64
 #define LEAST_TILES 16
 
+/* NULL where the processor has less than AVX2, or no kernels for that type of map: oneDNN's convolutions are then
+ * taken, so that every processor computes everything. */
 const struct winograd_kernels *winograd_kernels(enum invar_dtype maps, enum invar_dtype products)
 {
     const enum isa isa = cpu_isa();
@@ -42,6 +45,7 @@ static int64_t round_up(int64_t count, int64_t unit)
     return (count + unit - 1) / unit * unit;
 }
 
+/* Channels fill whole vectors; what is too much is 0 in the weights and is not written. */
 static int64_t channels_padded(const struct winograd *w, int64_t channels)
 {
     return winograd_blocks(w, channels) * w->kernels->lanes;
@@ -63,7 +67,9 @@ size_t winograd_weight_bytes(const struct winograd *w)
     return (size_t)(winograd_points(w) * factor_plane(w, depth_padded(w) * channels_padded(w, w->out))) * sizeof(float);
 }
 
-/* Tiles that one thread takes at a time in a forward pass; every thread shall have some. */
+/* Tiles that one thread takes at a time in a forward pass; every thread shall have some. What a block of tiles takes
+ * is its transformed input and its products at all points; half as much again of the cache is left to weights that
+ * stream through. Whole register tiles, since a part of one costs as much as all of it. */
 static int64_t forward_room(const struct winograd *w)
 {
     const int64_t channels = depth_padded(w) + channels_padded(w, w->out);

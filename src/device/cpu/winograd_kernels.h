@@ -130,6 +130,7 @@ static void read_every_other(const struct winograd *w, const map_number *map, in
     transform_tiles(w, &how, map + row * s->row + column * s->pixel, first, count, to, point);
 }
 
+/* Blocks behind the last of `in` are those of the other parities, where the stride is 2. */
 static void read_tiles(const struct winograd *w, const void *map, int64_t first, int64_t count, int64_t room,
                        int64_t block, int64_t blocks, bool sum_tiles, float *v)
 {
@@ -178,6 +179,7 @@ INLINE void write_pixels(const struct winograd *w, const struct tile *tile, cons
     }
 }
 
+/* A bias of fewer channels than a vector is read into zeros, as what lies behind it is somebody else's. */
 INLINE vector load_bias(const float *bias, int64_t channels)
 {
     float part[LANES] = {0};
@@ -186,7 +188,8 @@ INLINE vector load_bias(const float *bias, int64_t channels)
     return load(part);
 }
 
-/* points: in one dimension. */
+/* points: in one dimension. Transforms back from the points in one dimension and then the other; five points where
+ * the stride is 2. */
 INLINE void write_points(const struct winograd *w, const float *m, int64_t first, int64_t count, int64_t room,
                          const struct winograd_after *after, int points, void *y)
 {
@@ -350,7 +353,8 @@ static void product_tiles(const struct winograd *w, const float *v, const float 
 
 /* ---- weights ---- */
 
-/* The place of weight [out][in] in what the caller has: [out][in][9], or [in][out][9]. */
+/* The place of weight [out][in] in what the caller has: [out][in][9], or [in][out][9]. Taps of a pair of channels lie
+ * together, nine floats, in either order of the channels. */
 INLINE int64_t weight_place(const struct winograd *w, bool transposed, int64_t out, int64_t in)
 {
     return (transposed ? in * w->out + out : out * w->in + in) * 9;

@@ -5,15 +5,11 @@
 
 #include "device/cpu/winograd.h"
 
-/*
- * All transformed tensors lie as [point][block of channels][item][lane], the item being a tile or a channel:
- *
- *     v (of x), m (products), g (of the output's gradient)   [points][blocks][tiles][lanes]
- *     u (of weights), du (of their gradient)                 [points][blocks of out][in, padded][lanes]
- *
- * with winograd_plane numbers from point to point. v, g and u may be bfloat16, which lie in pairs, a pair in the place
- * of a float; m and du are float32.
- */
+/* All transformed tensors lie as [point][block of channels][item][lane], the item being a tile or a channel: v (of
+ * x), m (products), g (of the output's gradient) [points][blocks][tiles][lanes] u (of weights), du (of their
+ * gradient) [points][blocks of out][in, padded][lanes] with winograd_plane numbers from point to point. v, g and u
+ * may be bfloat16, which lie in pairs, a pair in the place of a float; m and du are float32. Made once for every
+ * instruction set and type of map from winograd_kernels.h, and chosen when a plan is made. */
 struct winograd_kernels {
     int lanes;
     int pair;    /* numbers of v, g and u in the place of one: 1, or 2 of bfloat16 */

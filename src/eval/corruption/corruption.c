@@ -12,7 +12,9 @@
 #define SIDE_LIMIT 16384
 #define PIXEL_LIMIT ((int64_t)1 << 26)
 
-/* The order of the benchmark, then the extra four. It is part of the key of the random numbers: append only. */
+/* The order of the benchmark, then the extra four. It is part of the key of the random numbers: append only. Names,
+ * groups and settings are those of Hendrycks and Dietterich's benchmark, whose published errors these are compared
+ * with. */
 static const struct invar_corruption_spec corruptions[] = {
     {"gaussian_noise", "noise", false, "normal noise", &corruption_gaussian_noise},
     {"shot_noise", "noise", false, "Poisson counts, as of few photons", &corruption_shot_noise},
@@ -63,6 +65,8 @@ const char *invar_corruption_table_name(int table)
     return table >= 0 && table < (int)(sizeof names / sizeof *names) ? names[table] : NULL;
 }
 
+/* Two tables were published, for 32 and for 224 pixels; between them settings are interpolated in the logarithm of
+ * the side, since blurs and streaks are lengths. */
 enum invar_corruption_table invar_corruption_table_used(enum invar_corruption_table table, int64_t height,
                                                         int64_t width)
 {
@@ -85,6 +89,7 @@ static double place_between(enum invar_corruption_table table, int64_t height, i
     return fmin(1, fmax(0, log((double)side / SMALL_SIDE) / log((double)LARGE_SIDE / SMALL_SIDE)));
 }
 
+/* Counts (of rounds, of factors) are whole numbers and are rounded after the interpolation. */
 static void choose_settings(const struct corruption_kind *kind, double place, int severity,
                             double out[CORRUPTION_SETTINGS])
 {
@@ -98,6 +103,7 @@ static void choose_settings(const struct corruption_kind *kind, double place, in
     }
 }
 
+/* One a thread: tables of Poisson distributions, JPEG handles and work space are made once and used for every image. */
 struct invar_corruption_scratch *invar_corruption_scratch_create(struct invar_error *err)
 {
     struct invar_corruption_scratch *scratch = invar_alloc(1, sizeof *scratch, err);
@@ -147,7 +153,8 @@ static bool check(const struct invar_corruption_spec *spec, const struct invar_c
     return true;
 }
 
-/* The image with three channels, apart from the caller's: out may be the same memory. */
+/* The image with three channels, apart from the caller's: out may be the same memory. Gray images go through all
+ * three channels, as the corruptions are defined on colours, and come back as their mean. */
 static bool take_image(struct corruption_work *work, const struct invar_corruption_image *in, uint8_t *out,
                        struct invar_error *err)
 {
@@ -165,6 +172,8 @@ static bool take_image(struct corruption_work *work, const struct invar_corrupti
     return true;
 }
 
+/* The key of the random numbers is corruption, severity and the image's number: an image is corrupted alike whatever
+ * else is measured, and however many threads there are. */
 bool invar_corrupt(const struct invar_corruption_spec *spec, const struct invar_corruption_options *options,
                    const struct invar_corruption_image *in, uint64_t index, uint8_t *out,
                    struct invar_corruption_scratch *scratch, struct invar_error *err)

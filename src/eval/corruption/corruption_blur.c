@@ -38,6 +38,7 @@ static double disk(int y, int x, int grid, double radius, const double *soft, in
     return sum;
 }
 
+/* Taps below 1e-8 are left out: no value of eight bits sees them. */
 static int disk_taps(struct corruption_tap *tap, double radius, double alias)
 {
     const int grid = radius <= LEAST_GRID ? LEAST_GRID : (int)radius, reach = radius <= LEAST_GRID ? 1 : SOFT;
@@ -88,6 +89,7 @@ static void shuffle(struct corruption_work *work, int reach)
         }
 }
 
+/* Between the two blurs pixels are bytes, as in the original: rounding there is part of the corruption. */
 static bool glass_blur(struct corruption_work *work, struct invar_error *err)
 {
     const double sigma = work->setting[0];
@@ -108,6 +110,7 @@ static bool glass_blur(struct corruption_work *work, struct invar_error *err)
 
 /* ---- motion_blur, zoom_blur ---- */
 
+/* Values are truncated and not rounded, as in the original, which wrote them as bytes. */
 static bool motion_blur(struct corruption_work *work, struct invar_error *err)
 {
     const double theta = (double)invar_random_range(&work->random, -45, 45);

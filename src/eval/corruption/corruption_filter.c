@@ -86,6 +86,7 @@ struct margins {
     int up, down, left, right;
 };
 
+/* How far the taps reach decides how much border a padded copy needs. */
 static struct margins margins_of(const struct corruption_tap *tap, int count)
 {
     struct margins m = {0};
@@ -98,6 +99,7 @@ static struct margins margins_of(const struct corruption_tap *tap, int count)
     return m;
 }
 
+/* With a border in place the inner loop asks nothing. */
 static void pad(float *out, size_t stride, const struct corruption_field *field, const struct margins *m,
                 enum corruption_border border)
 {
@@ -124,7 +126,9 @@ INVAR_INLINE void add_block(lanes *sum, float weight, const float *from)
     *sum += weight * value;
 }
 
-/* Reads and writes whole blocks: the fields have room behind them, and the next row overwrites what is too much. */
+/* Reads and writes whole blocks: the fields have room behind them, and the next row overwrites what is too much. Four
+ * sums side by side hide the latency of the additions; taps are the inner loop, since a block of the output then
+ * stays in registers. */
 INVAR_CLONES static void sum_row(float *restrict out, const float *restrict in, const ptrdiff_t *offset,
                                  const float *weight, int taps, size_t count)
 {
@@ -170,6 +174,7 @@ bool corruption_correlate(struct corruption_work *work, struct corruption_field 
     return true;
 }
 
+/* Two passes of one dimension: 2 n taps instead of n^2. */
 bool corruption_gaussian(struct corruption_work *work, struct corruption_field *field, double sigma, double reach,
                          enum corruption_border border, struct invar_error *err)
 {
@@ -192,6 +197,7 @@ bool corruption_gaussian(struct corruption_work *work, struct corruption_field *
     return corruption_correlate(work, field, tap, count, border, err);
 }
 
+/* Shifts are rounded to whole pixels, as in the original's motion blur. */
 bool corruption_streak(struct corruption_work *work, struct corruption_field *field, double radius, double sigma,
                        double theta, struct invar_error *err)
 {
@@ -226,6 +232,7 @@ struct between {
     float part; /* of the second */
 };
 
+/* The block in the middle, its size and its place, follow the rounding of the original's calls one by one. */
 static void zoom_places(struct between *place, int *first, int *count, int side, double factor)
 {
     const int block = (int)ceil(side / factor), start = (side - block) / 2;
@@ -264,6 +271,7 @@ INVAR_CLONES static void add_between(float *restrict out, const float *restrict 
         out[i] += a[i] + part * (b[i] - a[i]);
 }
 
+/* Columns first, over the rows of the block alone; then rows, added to the sum as they are made. */
 bool corruption_zoom(struct corruption_work *work, const struct corruption_field *field, double factor, float *out,
                      struct invar_error *err)
 {

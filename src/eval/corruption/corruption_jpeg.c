@@ -12,6 +12,7 @@ void corruption_jpeg_free(struct invar_corruption_scratch *scratch)
         tjDestroy(scratch->jpeg_decoder);
 }
 
+/* A thread keeps its own, for all images. */
 static bool start(struct invar_corruption_scratch *scratch, struct invar_error *err)
 {
     if (!scratch->jpeg_encoder)

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+/* Box and Muller, in pairs: the number of words drawn depends on the count alone, so that nothing else shifts. */
 void corruption_normals(struct corruption_work *work, float *out, size_t count, double mean, double deviation)
 {
     const float mu = (float)mean, sd = (float)deviation;
@@ -18,7 +19,7 @@ void corruption_normals(struct corruption_work *work, float *out, size_t count, 
     }
 }
 
-/* Normal noise on every value, scaled: by the value itself. */
+/* Normal noise on every value, scaled: by the value itself. Speckle is the same noise, in proportion to the value. */
 static bool add_normals(struct corruption_work *work, bool scaled, struct invar_error *err)
 {
     float *x = corruption_values(work, err);

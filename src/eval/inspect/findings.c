@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Room is counted by whoever adds a number: it is a matter of this room's code, not of what users give. */
 static struct invar_finding *next(struct invar_findings *section, const char *name, const char *unit, const char *says)
 {
     assert(section->count < INVAR_MAX_FINDINGS);
@@ -27,6 +28,7 @@ void inspect_add(struct invar_findings *section, const char *name, const char *u
     finding->value = value;
 }
 
+/* A number that cannot be had is still listed, with the reason: a missing line would look like a forgotten one. */
 void inspect_add_unknown(struct invar_findings *section, const char *name, const char *unit, const char *why)
 {
     next(section, name, unit, why)->value = NAN;
@@ -52,6 +54,8 @@ bool inspect_absent(struct invar_findings *section, const char *why)
     return true;
 }
 
+/* What the data are like (no variance, too few samples) is a result of an inspection; only want of memory or an
+ * interruption ends it. */
 bool inspect_is_finding(const struct invar_error *err)
 {
     return err->code == INVAR_ERROR_NUMERIC || err->code == INVAR_ERROR_DATA;
@@ -105,6 +109,7 @@ void inspect_sort(double *values, int64_t count)
     qsort(values, (size_t)count, sizeof *values, compare);
 }
 
+/* Linear between neighbours, as NumPy's default. */
 double inspect_quantile(const double *sorted, int64_t count, double q)
 {
     const double position = q * (double)(count - 1);

@@ -38,12 +38,14 @@ static void classes_free(struct classes *classes)
     invar_free(classes->scatter);
 }
 
+/* Labels below 0 are none and are not found. */
 static int64_t class_of(const struct classes *classes, int64_t label)
 {
     const int64_t *found = bsearch(&label, classes->ids, (size_t)classes->count, sizeof *classes->ids, compare_ids);
     return found ? found - classes->ids : -1;
 }
 
+/* Sorted and each once, so that bisection finds them. */
 static bool find_ids(struct classes *classes, const int64_t *labels, int64_t rows, struct invar_error *err)
 {
     int64_t kept = 0;
@@ -102,7 +104,8 @@ static bool is_collapsed(const struct classes *classes, int64_t k, int64_t cols)
     return !(classes->scatter[k] > 1e-28 * (double)classes->members[k] * square);
 }
 
-/* Moves the classes that have ratios to the front and counts the others. */
+/* Moves the classes that have ratios to the front and counts the others. A class of one sample has no scatter, one of
+ * equal samples has scatter 0, and the ratio of either would be infinite: they are counted and left out. */
 static void leave_out(struct classes *classes, int64_t cols, struct invar_fisher *out)
 {
     int64_t kept = 0;
@@ -130,6 +133,7 @@ static double quantile(const double *sorted, int64_t count, double q)
     return sorted[below] + (position - (double)below) * (sorted[above] - sorted[below]);
 }
 
+/* Ordered pairs: the ratio divides by the scatter of the first class alone, so that both directions count. */
 static bool summarise(struct invar_fisher *out, struct invar_error *err)
 {
     const int64_t n = out->classes, count = n * (n - 1);
@@ -149,6 +153,8 @@ static bool summarise(struct invar_fisher *out, struct invar_error *err)
     return true;
 }
 
+/* 2^14 classes are a quarter of a billion pairs, two gigabytes of ratios; beyond that the distribution is not worth
+ * it. */
 static bool fill_ratios(const struct classes *classes, int64_t cols, struct invar_fisher *out, struct invar_error *err)
 {
     const int64_t n = classes->count;

@@ -104,7 +104,8 @@ bool inspect_embed_pairs(struct inspect *in, const char *what, const struct pass
 /* Numbers of the inputs that are kept for their distances; of larger data every few samples. */
 static const int64_t most_inputs = (int64_t)1 << 26;
 
-/* Embeds the samples plainly, with their inputs, and under two views. */
+/* Embeds the samples plainly, with their inputs, and under two views. The same samples in all sections, so that their
+ * numbers may be set side by side. */
 static bool take_samples(struct inspect *in, struct invar_error *err)
 {
     const struct invar_inspect_subject *subject = in->subject;
@@ -159,6 +160,7 @@ void invar_inspection_name(struct invar_inspection *out)
     }
 }
 
+/* Collapse last: it reads what the other sections found. */
 static bool measure(struct inspect *in, struct invar_error *err)
 {
     const struct invar_inspect_subject *subject = in->subject;
@@ -182,6 +184,7 @@ static bool measure(struct inspect *in, struct invar_error *err)
     return true;
 }
 
+/* Ascending, as curves over them are read. */
 static bool check_levels(const struct invar_real_list *levels, struct invar_error *err)
 {
     for (int i = 0; i < levels->count; i++)

@@ -21,7 +21,8 @@ static void draw_free(struct draw *draw)
     invar_free(draw->unlabelled);
 }
 
-/* quota[c] of n labelled samples, by the shares of the classes; they sum to n. */
+/* quota[c] of n labelled samples, by the shares of the classes; they sum to n. Rounded cumulatively, so that quotas
+ * sum to n whatever the shares are. */
 static void share(const int64_t *count, int classes, int64_t total, int64_t n, int64_t *quota)
 {
     int64_t before = 0, given = 0;
@@ -36,7 +37,8 @@ static void share(const int64_t *count, int classes, int64_t total, int64_t n, i
 
 enum { UNUSED, LABELLED, UNLABELLED };
 
-/* Goes through shuffled samples: each class fills its quota, what is left over is unlabelled. */
+/* Goes through shuffled samples: each class fills its quota, what is left over is unlabelled. One walk in shuffled
+ * order, whose first samples of a class are labelled ones. */
 static void assign(const int64_t *shuffled, const int64_t *labels, int64_t count, int64_t *quota, int64_t unlabelled,
                    unsigned char *part)
 {
@@ -64,7 +66,8 @@ static int64_t collect(const unsigned char *part, int64_t count, unsigned char w
     return found;
 }
 
-/* Labels of the training samples; of numbers all are of one class, where there is one. */
+/* Labels of the training samples; of numbers all are of one class, where there is one. Targets that are numbers have
+ * no classes to balance: all samples that have one are alike. */
 static int64_t *take_labels(const struct inspect *in, int64_t total, struct invar_error *err)
 {
     const int64_t *labels = invar_dataset_labels(in->subject->dataset, INVAR_TRAIN);
@@ -76,6 +79,8 @@ static int64_t *take_labels(const struct inspect *in, int64_t total, struct inva
     return out;
 }
 
+/* Labelled samples of the head and pairs of the invariance must be different ones: the bound is about samples the
+ * head has not seen. */
 static bool draw_samples(const struct inspect *in, struct draw *draw, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(in->subject->dataset);
@@ -127,7 +132,8 @@ static void parts_free(struct parts *parts)
     embed_rows_free(&parts->test);
 }
 
-/* Test rows are those of the other sections where these are of the test split. */
+/* Test rows are those of the other sections where these are of the test split. The plain samples of the other
+ * sections, where these are of the test split, are not embedded once more. */
 static bool embed_test(struct inspect *in, struct embed_rows *out, struct invar_error *err)
 {
     struct pass_options pass = {.split = INVAR_TEST};
@@ -205,6 +211,7 @@ static bool pick(const double *all, const struct embed_rows *rows, double **out,
     return *out != NULL;
 }
 
+/* By the labelled samples alone: the others are what the head is judged by. */
 static void standardise(struct targets *t, int64_t unlabelled, int64_t labelled, int64_t test)
 {
     double mean = 0, square = 0, deviation;
@@ -224,6 +231,8 @@ static void standardise(struct targets *t, int64_t unlabelled, int64_t labelled,
 
 /* ---- numbers ---- */
 
+/* The scale-free form beside the one of the paper: I grows with the scale of h, and a bound that can be made small by
+ * dividing h says little. */
 static void add(struct invar_findings *out, const struct invar_generalisation *g, int64_t n, int64_t m, bool number)
 {
     inspect_add(out, "labelled", "samples", (double)n, "n, training samples that the head was fitted on");
@@ -252,6 +261,7 @@ static void add(struct invar_findings *out, const struct invar_generalisation *g
                     "how loose the scale-free form is; below 1 it needs Q to be a bound");
 }
 
+/* What the measure refuses (ranks that do not fit, NaN) is a finding: the section says so and stays without numbers. */
 static bool measure_on(struct inspect *in, const struct parts *parts, const struct invar_embedded *test,
                        const struct targets *targets, struct invar_error *err)
 {
@@ -307,6 +317,7 @@ static bool measure(struct inspect *in, const struct parts *parts, struct invar_
     return ok;
 }
 
+/* Every precondition in words of its own, in the order in which users can do something about it. */
 bool inspect_bound(struct inspect *in, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(in->subject->dataset);

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdio.h>
 
+/* Warnings read findings by name: a number that is unknown compares false with every limit and warns of nothing. */
 static double value_of(const struct inspect *in, enum invar_inspect_section section, const char *name)
 {
     const struct invar_finding *finding = invar_inspection_find(in->out, section, name);
@@ -34,6 +35,7 @@ static double least_deviation(const struct inspect *in)
     return beta > 0 ? fmin(least, 0.3 / sqrt(beta)) : least;
 }
 
+/* Which remedy there is depends on why z shrinks: LogDet's share r says so where the recipe has one. */
 static void look_at_scale(struct inspect *in, int64_t width)
 {
     const double deviation = value_of(in, INVAR_INSPECT_EMBEDDING, "deviation"), least = least_deviation(in);
@@ -53,6 +55,7 @@ static void look_at_scale(struct inspect *in, int64_t width)
     warn(in, "shrinking", deviation, says);
 }
 
+/* Where there are fewer samples than columns, rank is measured against the samples. */
 static void look_at_rank(struct inspect *in, enum invar_inspect_section section, const char *space, int64_t width)
 {
     const double rank = value_of(in, section, "effective_rank");

@@ -22,6 +22,7 @@ static bool upload(struct invar_device *device, struct invar_scratch *scratch, c
     return to->data != NULL;
 }
 
+/* Chance stands beside the spectrum: with many directions and few samples unrelated views correlate highly as well. */
 static void add_numbers(struct invar_findings *out, const struct shared *names, const double *values, int64_t samples,
                         const struct invar_correlation *c)
 {
@@ -47,6 +48,7 @@ static void add_numbers(struct invar_findings *out, const struct shared *names, 
     inspect_add(out, names->chance, "correlation", c->chance, says);
 }
 
+/* A space whose correlations cannot be had gets one line that says why; the section goes on with the other. */
 static bool measure(struct inspect *in, const struct invar_array *views, const struct shared *names,
                     struct invar_error *err)
 {

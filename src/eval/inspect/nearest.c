@@ -28,6 +28,7 @@ static int64_t block_size(const struct nearest *n, int64_t from)
     return n->rows - from < BLOCK ? n->rows - from : BLOCK;
 }
 
+/* In float64 from float32 rows: a squared distance is what is left of three large numbers. */
 static void prepare(struct nearest *n)
 {
     for (int64_t i = 0; i < n->rows; i++)
@@ -41,7 +42,8 @@ static void prepare(struct nearest *n)
     }
 }
 
-/* Rows p + i of a against rows q + j of b, each of a pair with the other. */
+/* Rows p + i of a against rows q + j of b, each of a pair with the other. Every pair of blocks once: a distance
+ * counts for both of its rows. */
 static void compare(const struct nearest *n, int64_t p, int64_t q, double *distance)
 {
     const int64_t rows = block_size(n, p), cols = block_size(n, q);

@@ -27,6 +27,7 @@ static double z_of_kurtosis(double kurtosis, double n)
     return (1 - 2 / (9 * a) - cbrt((1 - 2 / a) / denominator)) / sqrt(2 / (9 * a));
 }
 
+/* Moments around the mean in a second pass. Below 8 values the approximations of both Z are undefined or far off. */
 bool invar_measure_normality(const double *x, int64_t count, struct invar_normality *out, struct invar_error *err)
 {
     const double n = (double)count;
