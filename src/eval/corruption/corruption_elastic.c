@@ -14,7 +14,8 @@ struct affine {
     double a, b, c, d, e, f;
 };
 
-/* The points are a right angle at (x0, y1), 2q long on either side, so that the map is found directly. */
+/* The points are a right angle at (x0, y1), 2q long on either side, so that the map is found directly. The original
+ * solves for the map from three points; of a right angle the solution can be written down. */
 static struct affine draw_affine(struct corruption_work *work, double jitter)
 {
     const int least = work->height < work->width ? work->height : work->width, q = least / 3;
@@ -37,6 +38,8 @@ static struct affine draw_affine(struct corruption_work *work, double jitter)
     return map;
 }
 
+/* Pixels are looked up in the source, so the way back is what is needed. A map that nearly flattens the image has no
+ * way back, and gets one that is merely steep. */
 static struct affine inverse(const struct affine *m)
 {
     double area = m->a * m->e - m->b * m->d;
@@ -48,6 +51,7 @@ static struct affine inverse(const struct affine *m)
     return back;
 }
 
+/* The border mirrors, as in the original, so that no black comes in. */
 static void move(float *out, const struct corruption_field *x, const struct affine *from)
 {
     for (int row = 0; row < x->height; row++)
@@ -56,6 +60,7 @@ static void move(float *out, const struct corruption_field *x, const struct affi
                               CORRUPTION_MIRROR, out);
 }
 
+/* Uniform noise, made smooth: neighbouring pixels move together. */
 static bool draw_displacement(struct corruption_work *work, struct corruption_field *field, struct invar_error *err)
 {
     float *v = corruption_floats(work, work->pixels, err);
@@ -68,6 +73,7 @@ static bool draw_displacement(struct corruption_work *work, struct corruption_fi
     return corruption_gaussian(work, field, work->setting[SIGMA], ELASTIC_REACH, CORRUPTION_SYMMETRIC, err);
 }
 
+/* The two steps sample one after the other, as in the original, which blurs a little twice. */
 static bool elastic_transform(struct corruption_work *work, struct invar_error *err)
 {
     const double alpha = work->setting[ALPHA];

@@ -27,7 +27,9 @@ void corruption_poisson_free(struct corruption_poisson *poisson)
     invar_free(poisson);
 }
 
-/* Distribution function of one level from `used` on; returns the places used then. */
+/* Distribution function of one level from `used` on; returns the places used then. Values have 256 levels, so 256
+ * distributions are tabulated once and a draw is a search in one of them. It begins where the chance reaches 2^-32,
+ * below which no word of 32 bits can fall. */
 static uint32_t tabulate(struct corruption_poisson *poisson, int level, double k, uint32_t used)
 {
     const double mean = level / 255.0 * k;
@@ -72,6 +74,7 @@ static struct corruption_poisson *poisson_create(double k, struct invar_error *e
     return poisson;
 }
 
+/* The upper bits of the word say where to begin, so that a search is a step or two. */
 static uint32_t draw(const struct corruption_poisson *poisson, uint8_t level, uint32_t word)
 {
     const uint32_t *below = poisson->below + poisson->first[level];
@@ -81,6 +84,7 @@ static uint32_t draw(const struct corruption_poisson *poisson, uint8_t level, ui
     return poisson->least[level] + at;
 }
 
+/* One word a value, whatever the count: what follows in the stream does not depend on the image. */
 static bool shot_noise(struct corruption_work *work, struct invar_error *err)
 {
     const double k = work->setting[0];

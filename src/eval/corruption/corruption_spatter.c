@@ -26,6 +26,7 @@ struct maps {
     uint8_t *depth, *scratch;
 };
 
+/* All that Canny's detector, the distances and the shading need, from the scratch of the worker. */
 static bool maps_take(struct maps *m, struct corruption_work *work, struct invar_error *err)
 {
     struct invar_scratch *memory = work->memory;
@@ -73,7 +74,8 @@ static int magnitude_at(const struct maps *m, int y, int x)
     return y < 0 || x < 0 || y >= m->height || x >= m->width ? 0 : m->magnitude[y * m->width + x];
 }
 
-/* Whether a gradient is the largest along its direction, of the four sectors. */
+/* Whether a gradient is the largest along its direction, of the four sectors. Four directions as OpenCV has them,
+ * ties on one side: the borders between sectors are at 22.5 and 67.5 degrees. */
 static bool is_ridge(const struct maps *m, int y, int x)
 {
     const int i = y * m->width + x, own = m->magnitude[i];
@@ -87,7 +89,7 @@ static bool is_ridge(const struct maps *m, int y, int x)
     return own > magnitude_at(m, y - 1, x - side) && own > magnitude_at(m, y + 1, x + side);
 }
 
-/* What is connected to a sure edge becomes one. */
+/* What is connected to a sure edge becomes one. A stack of places; each is entered once, so it has room for all. */
 static void follow(struct maps *m, int queued)
 {
     while (queued > 0) {
@@ -103,6 +105,7 @@ static void follow(struct maps *m, int queued)
     }
 }
 
+/* |gx| + |gy| instead of the length, as OpenCV's default; thresholds are of that. */
 static void find_edges(struct maps *m)
 {
     static const int across[3][3] = {{-1, 0, 1}, {-2, 0, 2}, {-1, 0, 1}};
@@ -180,6 +183,7 @@ static bool measure_depth(struct maps *m, struct corruption_work *work, struct i
     return true;
 }
 
+/* As OpenCV's equalizeHist: the lowest level that occurs becomes 0. */
 static void equalise(struct maps *m)
 {
     int64_t histogram[256] = {0};
@@ -202,6 +206,7 @@ static void equalise(struct maps *m)
         m->depth[i] = level[m->depth[i]];
 }
 
+/* Light from one corner, then smoothed: what makes drops look round. */
 static void emboss(struct maps *m)
 {
     static const int slope[3][3] = {{-2, -1, 0}, {-1, 1, 1}, {0, 1, 2}};
@@ -242,6 +247,7 @@ static bool water(struct corruption_work *work, float *layer, struct invar_error
     return true;
 }
 
+/* Opaque where it is thick; below 0.8 of it there is none, as in the original. */
 static bool mud(struct corruption_work *work, struct corruption_field *layer, struct invar_error *err)
 {
     for (size_t i = 0; i < work->pixels; i++)

@@ -9,7 +9,8 @@
 
 enum { SNOW_MEAN, SNOW_DEVIATION, SNOW_ZOOM, SNOW_CUT, SNOW_RADIUS, SNOW_SIGMA, SNOW_KEEP };
 
-/* Flakes, 0..1, one channel. */
+/* Flakes, 0..1, one channel. Noise, enlarged, cut off below, and streaked along one direction: what is left of it are
+ * flakes in motion. */
 static bool flakes(struct corruption_work *work, struct corruption_field *layer, struct invar_error *err)
 {
     const double *s = work->setting;
@@ -35,6 +36,7 @@ static bool flakes(struct corruption_work *work, struct corruption_field *layer,
     return true;
 }
 
+/* The layer once as it is and once turned by half a turn, as the original adds them: flakes fall from both corners. */
 static bool snow(struct corruption_work *work, struct invar_error *err)
 {
     const float keep = (float)work->setting[SNOW_KEEP];
@@ -63,17 +65,20 @@ struct plasma {
     struct invar_random *random;
 };
 
+/* Around the edges: the map is a torus, whose side is a power of two. */
 static float *at(const struct plasma *p, int y, int x)
 {
     return p->v + (size_t)(y & (p->side - 1)) * (size_t)p->side + (x & (p->side - 1));
 }
 
+/* The mean of four neighbours, and noise that gets finer from level to level. */
 static void settle(struct plasma *p, int y, int x, float sum)
 {
     *at(p, y, x) = sum / 4 + p->noise * invar_random_range(p->random, -1, 1);
 }
 
-/* One level: the centres of the cells of that side, then the middles of their edges across and down. */
+/* One level: the centres of the cells of that side, then the middles of their edges across and down. Diamonds, then
+ * squares: each point is the mean of four that are known by then. */
 static void refine(struct plasma *p, int step)
 {
     const int half = step / 2;
@@ -92,7 +97,7 @@ static void refine(struct plasma *p, int step)
                    *at(p, y, x) + *at(p, y + step, x) + *at(p, y + half, x - half) + *at(p, y + half, x + half));
 }
 
-/* A map of 0..1; of a single point, 0. */
+/* A map of 0..1; of a single point, 0. As large as the next power of two, of which the image takes the corner. */
 static bool plasma(struct corruption_work *work, struct plasma *p, double decay, struct invar_error *err)
 {
     double amplitude = 100;
@@ -121,6 +126,7 @@ static bool plasma(struct corruption_work *work, struct plasma *p, double decay,
     return true;
 }
 
+/* Scaled so that the brightest value stays: contrast is lost, not brightness gained. */
 static bool fog(struct corruption_work *work, struct invar_error *err)
 {
     const float amount = (float)work->setting[0];
@@ -143,6 +149,7 @@ static bool fog(struct corruption_work *work, struct invar_error *err)
 
 /* ---- brightness ---- */
 
+/* Value of HSV is the largest of the three: they are raised in proportion, and so keep their hue. */
 static bool brightness(struct corruption_work *work, struct invar_error *err)
 {
     const float added = (float)work->setting[0];

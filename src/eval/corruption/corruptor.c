@@ -47,6 +47,7 @@ struct corruptor {
     struct worker *workers;
 };
 
+/* As the plain view of the network would be made of it, so that the pixels pass through one function in both cases. */
 static bool corrupt(struct worker *worker, const struct invar_robustness_cell *cell, int64_t i, float *view,
                     struct invar_error *err)
 {
@@ -67,7 +68,8 @@ static bool corrupt(struct worker *worker, const struct invar_robustness_cell *c
            invar_view_plain(&c->output, &sample, worker->workspace, view, err);
 }
 
-/* One piece of a batch. */
+/* One piece of a batch. Pieces of a few images, as corruptions differ in cost by a factor of a hundred and a thread
+ * must not be left with a whole batch of the slow one. */
 static bool fill(struct worker *worker, int64_t number, int64_t piece, struct invar_error *err)
 {
     struct corruptor *c = worker->shared;
@@ -82,6 +84,8 @@ static bool fill(struct worker *worker, int64_t number, int64_t piece, struct in
     return true;
 }
 
+/* A worker may go into the next cell while batches of this one are being classified, which keeps all busy at the
+ * seams. */
 static bool may_begin(const struct corruptor *c)
 {
     const int64_t number = c->pieces ? c->next / c->pieces : 0;
@@ -89,6 +93,8 @@ static bool may_begin(const struct corruptor *c)
     return !c->failed && number < c->batches * c->cell_count && number < c->lent + SLOTS;
 }
 
+/* Nothing but numbers is touched under the lock. The first failure is the one that is told; the others stop at their
+ * next piece. */
 static void *run(void *argument)
 {
     struct worker *worker = argument;
@@ -117,6 +123,7 @@ static void *run(void *argument)
     return NULL;
 }
 
+/* Deviations of constant channels are 1, as the training's views have it. */
 static void output_make(struct invar_view_output *output, const struct invar_dataset_info *info)
 {
     *output = (struct invar_view_output){
@@ -127,6 +134,7 @@ static void output_make(struct invar_view_output *output, const struct invar_dat
     }
 }
 
+/* Scratch memory is a worker's own: corruptions of different images never meet. */
 static bool worker_start(struct corruptor *c, struct worker *worker, struct invar_error *err)
 {
     worker->shared = c;
@@ -142,6 +150,7 @@ static bool worker_start(struct corruptor *c, struct worker *worker, struct inva
     return true;
 }
 
+/* Threads of its own and not OpenMP's: they work while the network, which is OpenMP's, computes. */
 struct corruptor *corruptor_create(const struct invar_robustness_cell *cells, int count,
                                    const struct invar_robustness_options *options,
                                    const struct invar_dataset_info *info, int64_t batch, struct invar_error *err)
@@ -175,6 +184,7 @@ struct corruptor *corruptor_create(const struct invar_robustness_cell *cells, in
     return NULL;
 }
 
+/* Also of one that could not be made whole: as many threads are joined as were started. */
 void corruptor_free(struct corruptor *c)
 {
     if (!c)
@@ -199,6 +209,7 @@ void corruptor_free(struct corruptor *c)
     invar_free(c);
 }
 
+/* No worker is within a piece here: the one before was taken to its end, or has failed. */
 void corruptor_start(struct corruptor *c, const struct corruptor_images *images)
 {
     pthread_mutex_lock(&c->lock);
@@ -212,6 +223,7 @@ void corruptor_start(struct corruptor *c, const struct corruptor_images *images)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* The slot that was lent out last is given back with this call, so that views are valid until the next one. */
 bool corruptor_next(struct corruptor *c, struct corruptor_batch *batch, struct invar_error *err)
 {
     struct slot *slot;

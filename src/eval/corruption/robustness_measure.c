@@ -25,7 +25,8 @@ struct measurement {
     int64_t *order;               /* [limit], or NULL */
 };
 
-/* What cannot be corrupted is said before anything is measured. */
+/* What cannot be corrupted is said before anything is measured. On an image of zeros: sizes, channels and severities
+ * are what corruptions refuse, and these are the same for all images. */
 static bool try_cells(const struct invar_robustness_options *options, const struct invar_dataset_info *views,
                       const struct invar_robustness_cell *cells, int count, struct invar_error *err)
 {
@@ -68,6 +69,7 @@ bool invar_robustness_check(const struct invar_encoder *encoder, const struct in
     return runner_views(encoder, info, &views, err) && try_cells(options, &views, cells, count, err);
 }
 
+/* A limit takes every k-th image, so that classes keep their shares. */
 static bool make_order(struct measurement *m, int64_t wanted, int64_t count, struct invar_error *err)
 {
     m->order = invar_alloc((size_t)wanted, sizeof *m->order, err);
@@ -76,6 +78,8 @@ static bool make_order(struct measurement *m, int64_t wanted, int64_t count, str
     return m->order != NULL;
 }
 
+/* Blocks of whole batches, 64 MiB at most: each image is decoded once for nineteen corruptions of five severities,
+ * and no data set has to fit. */
 static bool open_all(struct measurement *m, struct invar_device *device, const struct invar_encoder *encoder,
                      struct invar_dataset *dataset, const struct invar_classifier *classifier,
                      const struct invar_robustness_options *options, const struct invar_robustness_cell *cells,
@@ -118,7 +122,8 @@ static void close_all(struct measurement *m)
     invar_free(m->order);
 }
 
-/* The 8-bit image that a view was made from, at the size of the view. */
+/* The 8-bit image that a view was made from, at the size of the view. Corruptions are defined on bytes, of the size
+ * that the network sees: back from the standardised view, whose rounding is undone exactly. */
 static void to_pixels(const struct measurement *m, const float *view, uint8_t *pixels)
 {
     const int channels = m->info.channels;
@@ -133,7 +138,8 @@ static void to_pixels(const struct measurement *m, const float *view, uint8_t *p
     }
 }
 
-/* Images that could be read into the block, and these as they are through the network. *count 0 at the end. */
+/* Images that could be read into the block, and these as they are through the network. *count 0 at the end. The clean
+ * error is measured on the way, on exactly the images that the corrupted ones are made of. */
 static bool read_block(struct measurement *m, struct invar_robustness_cell *clean, int64_t *count,
                        struct invar_error *err)
 {
@@ -166,6 +172,7 @@ static bool read_block(struct measurement *m, struct invar_robustness_cell *clea
     return true;
 }
 
+/* Cell after cell: views come from the workers in order, and the network takes them as they come. */
 static bool run_block(struct measurement *m, int64_t count, struct invar_robustness_cell *cells,
                       struct invar_error *err)
 {
