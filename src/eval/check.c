@@ -9,6 +9,7 @@
 /* Squares of larger values would overflow; no representation is that large. */
 static const double largest = 1e100;
 
+/* Shapes first: what comes from files of other programs may be anything. */
 bool matrix_check(const struct invar_matrix *matrix, const char *what, struct invar_error *err)
 {
     if (matrix->dtype != INVAR_FLOAT32 && matrix->dtype != INVAR_FLOAT64)
@@ -31,7 +32,7 @@ double matrix_value(const struct invar_matrix *matrix, int64_t row, int64_t colu
                                           : ((const double *)matrix->data)[at];
 }
 
-/* The first column that is not finite; cols when all are. */
+/* The first column that is not finite; cols when all are. The comparison is written so that NaN fails it. */
 static int64_t find_nonfinite(const struct invar_matrix *matrix, int64_t row)
 {
     int64_t j = 0;
@@ -40,6 +41,7 @@ static int64_t find_nonfinite(const struct invar_matrix *matrix, int64_t row)
     return j;
 }
 
+/* All rows are looked at before any are used: a NaN found in the middle of a fit would be blamed on the fit. */
 bool matrix_check_finite(const struct invar_matrix *matrix, const char *what, struct invar_error *err)
 {
     int64_t first = matrix->rows;
@@ -55,6 +57,7 @@ bool matrix_check_finite(const struct invar_matrix *matrix, const char *what, st
                            (long long)first, what, (long long)find_nonfinite(matrix, first));
 }
 
+/* 64 parts in their order: the scale enters every penalty, and must not depend on threads. */
 double matrix_scale(const struct invar_matrix *matrix)
 {
     enum { CHUNKS = 64 };
@@ -75,7 +78,8 @@ double matrix_scale(const struct invar_matrix *matrix)
     return sum > 0 ? sqrt((double)matrix->rows * (double)matrix->cols / sum) : 1;
 }
 
-/* missing: rows without a label are passed over. */
+/* missing: rows without a label are passed over. Counts by class, since a class without a sample cannot be fitted,
+ * and one with a label beyond the classes would be written behind the end. */
 static bool check_labels(const int64_t *labels, int64_t count, int classes, const char *what, bool missing,
                          bool every_class, struct invar_error *err)
 {
@@ -126,6 +130,7 @@ bool labels_check_some(const int64_t *labels, int64_t count, int classes, const 
     return check_labels(labels, count, classes, what, true, true, err);
 }
 
+/* A constant target has no variance to explain, and R2 would be 0 / 0. */
 bool invar_targets_check(const double *targets, int64_t count, const char *what, struct invar_error *err)
 {
     bool constant = true;

@@ -44,6 +44,7 @@ static int64_t elements(struct invar_shape shape)
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
 }
 
+/* By the names that training wrote, so that a generator of another shape is refused by name. */
 static bool read_weights(struct invar_perturber *p, const char *path, struct invar_error *err)
 {
     float *parameters = invar_alloc((size_t)p->net->trained_count, sizeof(float), err);
@@ -64,7 +65,8 @@ static bool read_weights(struct invar_perturber *p, const char *path, struct inv
     return ok;
 }
 
-/* name: what the generator is called in its table. */
+/* name: what the generator is called in its table. In inference mode with the running statistics of training, so that
+ * what is added to a sample does not depend on the batch that it is in. */
 static bool read_generator(struct invar_perturber *p, const struct invar_perturber_options *o, struct invar_shape shape,
                            const char **name, struct invar_error *err)
 {
@@ -81,6 +83,7 @@ static bool read_generator(struct invar_perturber *p, const struct invar_perturb
     return p->plan != NULL;
 }
 
+/* As in training, with the same mask: what may not be perturbed there may not be here. */
 static bool create_perturbation(struct invar_perturber *p, const struct invar_perturber_options *o,
                                 const struct invar_dataset_info *info, struct invar_error *err)
 {
@@ -100,6 +103,7 @@ static bool create_perturbation(struct invar_perturber *p, const struct invar_pe
     return p->perturbation != NULL;
 }
 
+/* Batch by batch through one plan; whoever asks for more gets it in pieces. */
 struct invar_perturber *invar_perturber_open(struct invar_device *device, const struct invar_encoder *encoder,
                                              const struct invar_dataset_info *info,
                                              const struct invar_perturber_options *o, struct invar_error *err)

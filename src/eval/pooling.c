@@ -15,6 +15,7 @@ void pooling_close(struct pooling *pooling)
     invar_free(pooling->sum);
 }
 
+/* Room for one batch of windows and one mean: samples are finished in order. */
 bool pooling_open(struct pooling *pooling, const struct runner *runner, const struct invar_dataset_info *info,
                   struct invar_error *err)
 {
@@ -24,7 +25,8 @@ bool pooling_open(struct pooling *pooling, const struct runner *runner, const st
     return pooling->sum && windows_open(&pooling->windows, info, err);
 }
 
-/* The mean is the row of its sample. */
+/* The mean is the row of its sample. Divided in double and rounded once. A sample with one window is a mean of one,
+ * and not counted as pooled. */
 static bool finish(struct pooling *pooling, const struct pass *pass, const struct invar_sample *sample,
                    struct embed_rows *out, struct invar_error *err)
 {
@@ -50,7 +52,8 @@ static bool finish(struct pooling *pooling, const struct pass *pass, const struc
     return true;
 }
 
-/* The windows that wait, through the encoder. */
+/* The windows that wait, through the encoder. Windows of several samples may be in one batch, and a sample's in
+ * several batches: the count that goes with each window says when its sample is complete. */
 static bool run(struct pooling *pooling, struct pass *pass, struct runner *runner, struct embed_rows *out,
                 struct invar_error *err)
 {
@@ -70,6 +73,7 @@ static bool run(struct pooling *pooling, struct pass *pass, struct runner *runne
     return true;
 }
 
+/* False where there is no room: the caller empties the batch and asks again. */
 static bool add(struct pooling *pooling, const struct invar_sample *sample, int64_t number, int64_t count)
 {
     struct invar_sample *cut = &pooling->cut[pooling->waiting];

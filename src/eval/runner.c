@@ -24,7 +24,8 @@ static int64_t shape_size(struct invar_shape shape)
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
 }
 
-/* ReLU turns NaN into 0 on some processors, so that damaged weights need not show in what comes out. */
+/* ReLU turns NaN into 0 on some processors, so that damaged weights need not show in what comes out. By name of the
+ * array, which says whether a norm or a convolution went wrong. */
 static bool weights_are_finite(const struct invar_net *net, const float *parameters, const float *statistics,
                                const char *what, struct invar_error *err)
 {
@@ -41,6 +42,7 @@ static bool weights_are_finite(const struct invar_net *net, const float *paramet
     return true;
 }
 
+/* A batch of fixed size, whatever the data: plans are made for one, and small ones stay in the cache. */
 static bool load(struct runner *runner, int which, const struct invar_net *net, const float *parameters,
                  const float *statistics, enum invar_precision precision, struct invar_error *err)
 {
@@ -60,6 +62,8 @@ static bool load(struct runner *runner, int which, const struct invar_net *net, 
     return runner->plan[which] != NULL;
 }
 
+/* A projector of another run would run on features that it was never trained on, if the widths agreed by chance;
+ * these are what can be checked. */
 static bool check_width(const struct runner *runner, const struct invar_head *projector, struct invar_error *err)
 {
     const int64_t width = invar_net_input(projector->net).channels;
@@ -70,6 +74,7 @@ static bool check_width(const struct runner *runner, const struct invar_head *pr
                (long long)width, (long long)runner->h_cols);
 }
 
+/* What fails leaves the rest to runner_close, which takes what is there. */
 bool runner_open(struct runner *runner, struct invar_device *device, const struct invar_encoder *encoder,
                  const struct invar_head *projector, enum invar_precision precision, struct invar_error *err)
 {
@@ -112,6 +117,7 @@ bool runner_run(struct runner *runner, const float *views, int64_t got, struct i
     return true;
 }
 
+/* An encoder of tables fed with pictures of the same shape would answer; it says what it was trained on. */
 bool invar_embed_accepts(const struct invar_encoder *encoder, enum invar_data_kind kind, const char *source,
                          struct invar_error *err)
 {
@@ -124,6 +130,8 @@ bool invar_embed_accepts(const struct invar_encoder *encoder, enum invar_data_ki
                            encoder->data_kind, source, name);
 }
 
+/* Views have the size and the statistics that the encoder was trained with, whatever the data have: those belong to
+ * the weights. */
 bool runner_views(const struct invar_encoder *encoder, const struct invar_dataset_info *data,
                   struct invar_dataset_info *out, struct invar_error *err)
 {

@@ -35,6 +35,7 @@ void windows_close(struct windows *windows)
     *windows = (struct windows){0};
 }
 
+/* The last window ends at the edge, however much it overlaps with the one before it. */
 static int64_t along(int64_t size, int64_t window, int64_t hop)
 {
     return size <= window ? 1 : 1 + (size - window + hop - 1) / hop;
@@ -53,6 +54,7 @@ static int64_t start(int64_t number, int64_t size, int64_t window, int64_t hop)
     return number * hop < size - window ? number * hop : size - window;
 }
 
+/* A clip's window is a stretch of it and is lent; an image's is cut out, since its lines are apart. */
 bool windows_cut(struct windows *windows, const struct invar_sample *sample, int64_t number, struct invar_sample *out)
 {
     const int64_t columns = along(sample->width, windows->width, windows->hop[1]);

@@ -30,7 +30,8 @@ static void decomposition_free(struct decomposition *d)
     invar_free(d->size);
 }
 
-/* The lengths of the columns, 1 of one that is 0. */
+/* The lengths of the columns, 1 of one that is 0. Around the largest entry, so that squares neither overflow nor
+ * vanish. */
 static void measure_columns(const struct invar_matrix *x, double *size)
 {
     for (int64_t j = 0; j < x->cols; j++) {
@@ -43,7 +44,9 @@ static void measure_columns(const struct invar_matrix *x, double *size)
     }
 }
 
-/* scaled: of columns of length 1, so that the rank does not depend on their scale */
+/* scaled: of columns of length 1, so that the rank does not depend on their scale. Rank by NumPy's rule, larger side
+ * times epsilon times the largest singular value, on columns of length 1: a feature in other units is not a direction
+ * less. */
 static bool decompose(const struct invar_matrix *features, const char *what, bool scaled, struct decomposition *d,
                       struct invar_error *err)
 {
@@ -103,7 +106,7 @@ static struct wanted wanted_of(const struct invar_generalisation_data *data, con
     return data->classes ? (struct wanted){data->classes, labels, NULL} : (struct wanted){1, NULL, targets};
 }
 
-/* by [rank][columns of Y] = U^T Y */
+/* by [rank][columns of Y] = U^T Y. One-hot labels add a row of U each: no matrix of labels is made. */
 static void project_labels(const struct decomposition *d, const struct wanted *y, double *by)
 {
     memset(by, 0, (size_t)d->least * (size_t)y->cols * sizeof *by);
@@ -113,7 +116,8 @@ static void project_labels(const struct decomposition *d, const struct wanted *y
                 d->u[i * d->least + k] * (y->labels ? 1 : y->targets[i]);
 }
 
-/* |Y - U U^T Y|_F */
+/* |Y - U U^T Y|_F. Row by row, Y - U U^T Y, and squares of that: the difference of two norms would have no digits
+ * where the fit is good. */
 static double residual_norm(const struct decomposition *d, const struct wanted *y, const double *by, double *row)
 {
     const int classes = y->cols;
@@ -130,7 +134,8 @@ static double residual_norm(const struct decomposition *d, const struct wanted *
     return sqrt(sum);
 }
 
-/* head [classes][D] = (V S^+ U^T Y)^T */
+/* head [classes][D] = (V S^+ U^T Y)^T. The pseudoinverse without directions at the level of rounding, which would be
+ * all of the head otherwise. */
 static void fit_head(const struct decomposition *d, int classes, const double *by, double *head)
 {
     for (int c = 0; c < classes; c++)
@@ -178,11 +183,13 @@ static bool measure_part(const struct invar_matrix *features, const struct wante
     return ok;
 }
 
+/* No bias, as the theorem has none. */
 static double apply_head(const double *head, int64_t c, const double *x, int64_t cols)
 {
     return linear_dot(cols, head + c * cols, x);
 }
 
+/* Both by pairs: the distance in h, and that of the head's outputs, which the first bounds with the head's norm. */
 static void measure_invariance(const struct invar_generalisation_data *data, double *difference,
                                struct invar_generalisation *out)
 {
@@ -201,6 +208,7 @@ static void measure_invariance(const struct invar_generalisation_data *data, dou
     }
 }
 
+/* The error of the bound, the mean length of w h - y, beside an accuracy, which people can read. */
 static void measure_test(const struct invar_generalisation_data *data, double *x, struct invar_generalisation *out)
 {
     const int64_t tests = data->test.rows, cols = data->test.cols;
@@ -276,6 +284,7 @@ static bool check(const struct invar_generalisation_data *data, struct invar_err
     return true;
 }
 
+/* Q(m, n, delta), which depends on numbers of samples and on what one is willing to risk, is left to the reader. */
 bool invar_measure_generalisation(const struct invar_generalisation_data *data, struct invar_generalisation *out,
                                   struct invar_error *err)
 {

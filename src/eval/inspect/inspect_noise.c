@@ -32,6 +32,7 @@ struct noise {
     int64_t *tested[SPACES]; /* [levels] */
 };
 
+/* Outputs are kept transposed, [output][draw]: each is one sample for the test. */
 static bool room(struct noise *n, struct invar_error *err)
 {
     n->noise = invar_alloc(RUNNER_BATCH, (size_t)n->size * sizeof *n->noise, err);
@@ -72,6 +73,7 @@ static void draw(struct noise *n, int64_t sample, int64_t first, int64_t count)
     }
 }
 
+/* Both spaces of one pass. */
 static void keep_outputs(struct noise *n, int64_t first, int64_t count)
 {
     const float *const outputs[] = {n->runner.h, n->runner.z};
@@ -103,6 +105,7 @@ static bool test_outputs(struct noise *n, int level, int64_t sample, struct inva
     return true;
 }
 
+/* Noise is drawn once where one batch holds all draws, and drawn again, to the same numbers, where it does not. */
 static bool test_input(struct noise *n, const float *input, int64_t sample, struct invar_error *err)
 {
     for (int level = 0; level < n->levels; level++) {
@@ -140,6 +143,7 @@ static bool add_table(struct noise *n, int s, struct table *t, struct invar_erro
     return t->fraction && t->median && t->constant;
 }
 
+/* What was not tested is counted apart: outputs that are constant are neither normal nor not. */
 static void fill_table(const struct noise *n, int s, struct table *t)
 {
     for (int level = 0; level < n->levels; level++) {
@@ -212,6 +216,7 @@ static bool add_distances(struct noise *n, struct invar_error *err)
     return ok;
 }
 
+/* Levels beside results: a level means something only beside the distances between inputs. */
 static bool report(struct noise *n, struct invar_error *err)
 {
     struct invar_findings *out = &n->in->out->section[INVAR_INSPECT_NOISE];
@@ -232,6 +237,7 @@ static bool report(struct noise *n, struct invar_error *err)
     return add_distances(n, err);
 }
 
+/* Inputs evenly spaced over the samples, since noise draws times levels times inputs is what this section costs. */
 bool inspect_noise(struct inspect *in, struct invar_error *err)
 {
     const struct invar_inspect_subject *subject = in->subject;

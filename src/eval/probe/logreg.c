@@ -162,7 +162,8 @@ static void centre_bias(double *weight, int classes, int64_t cols)
 }
 
 /* From problem->weight towards the minimum with products in that precision, in rounds. A round that ends early met
- * rounding in a line search; going on helps as long as the gradient shrinks. */
+ * rounding in a line search; going on helps as long as the gradient shrinks. What a round gains shrinks where
+ * products are float32: below that, differences of objectives say nothing, and descent() goes by slopes. */
 static bool minimise_in(struct problem *problem, const struct labelled_rows *rows, enum invar_dtype precision,
                         double *v, int n, struct invar_error *err)
 {
@@ -188,6 +189,8 @@ done:
     return ok;
 }
 
+/* options->l2 is of features scaled to a mean square of 1, so that a strength means the same for every encoder; the
+ * weights are those of features as they are, which is where the division by scale^2 comes from. */
 bool logreg_minimise(const struct labelled_rows *rows, int classes, struct preconditioner *preconditioner, double scale,
                      const struct invar_logreg_options *options, double *weight, struct invar_logreg_result *result,
                      struct invar_error *err)
@@ -247,6 +250,8 @@ static void pack(double *packed, const double *weight, const double *bias, int c
     }
 }
 
+/* From the weights that are given, so that a fit can go on from another. Scale 1: the penalty is of features as they
+ * are. */
 bool invar_logreg_fit(const struct invar_matrix *features, const int64_t *labels, int classes,
                       const struct invar_logreg_options *options, double *weight, double *bias,
                       struct invar_logreg_result *result, struct invar_error *err)
@@ -303,6 +308,7 @@ static void score_block(const struct invar_matrix *features, int64_t first, int 
         out[i] = (float)((double)out[i] + bias[i % classes]);
 }
 
+/* In blocks, so that the room for scores in double does not grow with the data. */
 bool invar_logreg_scores(const struct invar_matrix *features, const double *weight, const double *bias, int classes,
                          float *out, struct invar_error *err)
 {

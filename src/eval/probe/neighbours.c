@@ -43,6 +43,7 @@ static bool farther(struct neighbour a, struct neighbour b)
     return a.similarity < b.similarity || (a.similarity == b.similarity && a.index > b.index);
 }
 
+/* Nearest first. */
 static int compare(const void *a, const void *b)
 {
     const struct neighbour *x = a, *y = b;
@@ -87,7 +88,8 @@ static bool inverse_norms(const struct invar_matrix *matrix, double **out, struc
     return true;
 }
 
-/* products [tests][trains] of two blocks, in the precision of the features. */
+/* products [tests][trains] of two blocks, in the precision of the features. Rows as they are: the lengths come in
+ * with the comparison, two multiplications a pair. */
 static void multiply(const struct search *search, int64_t test, int tests, int64_t train, int trains, void *products)
 {
     const enum invar_dtype dtype = search->train->dtype;
@@ -153,6 +155,7 @@ static bool search_all(const struct search *search, int64_t *index, double *simi
     return ok;
 }
 
+/* Exact, by all pairs: an index that is approximate would make accuracies depend on how it was built. */
 bool invar_neighbours_find(const struct invar_matrix *train, const struct invar_matrix *test, int64_t k, int64_t *index,
                            double *similarity, struct invar_error *err)
 {
@@ -178,6 +181,8 @@ bool invar_neighbours_find(const struct invar_matrix *train, const struct invar_
     return ok;
 }
 
+/* Weights of exp(similarity / 0.07), as in the published protocols of kNN evaluation: near neighbours outvote many
+ * far ones. */
 void invar_neighbours_vote(const int64_t *index, const double *similarity, int64_t k, const int64_t *train_labels,
                            int classes, double temperature, double *scores)
 {
@@ -199,6 +204,7 @@ double invar_neighbours_average(const int64_t *index, const double *similarity, 
     return sum / weights;
 }
 
+/* With fewer training samples than k, all of them vote. */
 bool invar_neighbours(const struct invar_matrix *train, const int64_t *train_labels, const struct invar_matrix *test,
                       int classes, int64_t k, double temperature, int64_t *predictions, double *scores,
                       struct invar_error *err)

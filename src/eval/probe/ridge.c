@@ -57,6 +57,7 @@ static void fit_free(struct fit *f)
     invar_free(f->weight);
 }
 
+/* A constant column has inverse 0, and so takes no part. */
 static double scaled(const struct fit *f, int64_t row, int64_t column)
 {
     return (matrix_value(f->x, row, column) - f->mean[column]) * f->inverse[column];
@@ -69,7 +70,8 @@ static int64_t least(int64_t a, int64_t b)
 
 /* ---- standardisation ---- */
 
-/* Of the columns first .. last - 1; sums in the order of rows. */
+/* Of the columns first .. last - 1; sums in the order of rows. Two passes, as a deviation from sums of squares would
+ * be rounding where a column's mean is large. */
 static void scale_columns(const struct fit *f, int64_t first, int64_t last)
 {
     double variance[COLUMNS] = {0};
@@ -92,6 +94,7 @@ static void scale_columns(const struct fit *f, int64_t first, int64_t last)
     }
 }
 
+/* The target is centred and not scaled: R2 and the choice of a strength do not depend on its unit. */
 static void standardise(struct fit *f)
 {
 #pragma omp parallel for schedule(static)

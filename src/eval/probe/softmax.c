@@ -55,6 +55,7 @@ void softmax_loss_free(struct softmax_loss *loss)
     invar_free(loss);
 }
 
+/* Rows are copied only where they are picked or widened; otherwise products read the features in their place. */
 static bool block_create(struct block *block, const struct softmax_loss *loss, struct invar_error *err)
 {
     size_t cols = (size_t)loss->cols, classes = (size_t)loss->classes, row = cols * loss->size;
@@ -66,6 +67,8 @@ static bool block_create(struct block *block, const struct softmax_loss *loss, s
     return block->logits && block->gradient && block->values;
 }
 
+/* Chunks have sums of their own, in double, so that threads need no lock; how many there are is bounded by what their
+ * gradients take, and does not depend on the threads. */
 struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int classes, enum invar_dtype precision,
                                          struct invar_error *err)
 {
@@ -96,7 +99,8 @@ struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int c
     return NULL;
 }
 
-/* The rows first .. first+n-1 of those in use, contiguous and in the precision of the products. */
+/* The rows first .. first+n-1 of those in use, contiguous and in the precision of the products. A float32 row that is
+ * read in double is widened here, block by block, instead of once for all in a copy of the data. */
 static const void *block_rows(const struct softmax_loss *loss, struct block *block, int64_t first, int n)
 {
     const char *data = loss->rows.features->data;
@@ -115,7 +119,8 @@ static const void *block_rows(const struct softmax_loss *loss, struct block *blo
     return block->rows;
 }
 
-/* Loss of one row; values hold the logits and receive probability - one-hot. */
+/* Loss of one row; values hold the logits and receive probability - one-hot. log sum exp around the largest logit:
+ * exact where one class is certain. */
 static double softmax_row(double *values, int classes, int64_t label)
 {
     double top = values[0], sum = 0, own = values[label];
@@ -130,7 +135,8 @@ static double softmax_row(double *values, int classes, int64_t label)
     return top + log(sum) - own;
 }
 
-/* Turns the logits of a block into the gradient of the logits; adds that of the bias; returns the sum of losses. */
+/* Turns the logits of a block into the gradient of the logits; adds that of the bias; returns the sum of losses. The
+ * bias is added in double, after the product, so that it needs no column of ones. */
 static double softmax_block(const struct softmax_loss *loss, struct block *block, const double *weight, int64_t first,
                             int n, double *gradient)
 {
@@ -162,7 +168,8 @@ static void multiply_logits(const struct softmax_loss *loss, const struct block 
                 block->logits, loss->classes);
 }
 
-/* gradient += (P - Y)^T X */
+/* gradient += (P - Y)^T X. A block's gradient has the precision of the products; blocks are added in double, or a
+ * float sum over a million rows would be what stops the fit. */
 static void multiply_gradient(const struct softmax_loss *loss, const struct block *block, const void *rows, int n,
                               double *gradient)
 {
@@ -199,6 +206,7 @@ static void evaluate_chunk(struct softmax_loss *loss, const double *weight, int 
     loss->loss[chunk] = total;
 }
 
+/* The mean, so that the penalty means the same for any number of rows. */
 double softmax_loss_evaluate(struct softmax_loss *loss, const double *weight, double *gradient)
 {
     int64_t stride = loss->cols + 1, parameters = loss->classes * stride;

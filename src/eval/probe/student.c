@@ -18,6 +18,8 @@ static double within(double t, int64_t degrees)
     return degrees % 2 ? 2 / pi * (angle + sin(angle) * sum) : sin(angle) * sum;
 }
 
+/* By bisection of the distribution function, which has a closed form for whole degrees: no table, and no library for
+ * one quantile. */
 double invar_student_95(int64_t degrees)
 {
     enum { MANY = 10000 };       /* from here on the normal distribution's, to four digits */
