@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+/* The mean is each channel's own, as in the original. */
 static bool contrast(struct corruption_work *work, struct invar_error *err)
 {
     const float factor = (float)work->setting[0];
@@ -53,7 +54,8 @@ static int cell_of(int pixel, int side, int cells)
     return (int)(((2 * (int64_t)pixel + 1) * cells + 2 * (int64_t)side - 1) / (2 * (int64_t)side)) - 1;
 }
 
-/* Along one axis every run of pixels of a cell becomes its mean, rounded; `stride` bytes from one to the next. */
+/* Along one axis every run of pixels of a cell becomes its mean, rounded; `stride` bytes from one to the next.
+ * Integers throughout, so that pixelated images agree to the bit with their reference. */
 static void average_cells(uint8_t *line, int side, size_t stride, int cells)
 {
     for (int first = 0, end; first < side; first = end) {
@@ -72,6 +74,8 @@ static int cells_of(int side, double part)
     return cells > 1 ? cells : 1;
 }
 
+/* First along rows, then along columns, rounding between: so does the image library of the original, in a box filter.
+ */
 static bool pixelate(struct corruption_work *work, struct invar_error *err)
 {
     const size_t row = 3 * (size_t)work->width;

@@ -44,6 +44,7 @@ int invar_frost_count(const struct invar_frost *frost)
     return frost ? frost->count : CORRUPTION_TEXTURES;
 }
 
+/* Both sizes of every picture, as both tables may be asked for. */
 static bool make_room(struct invar_frost *frost, int count, struct invar_error *err)
 {
     frost->count = count;
@@ -72,6 +73,7 @@ static bool shrink(struct corruption_picture *small, const struct corruption_pic
 
 /* ---- a folder of pictures ---- */
 
+/* By ending: a folder of a user's may hold notes as well. */
 static bool is_picture(const char *path)
 {
     const char *ending = strrchr(path, '.');
@@ -79,6 +81,7 @@ static bool is_picture(const char *path)
            (strcasecmp(ending, ".jpg") == 0 || strcasecmp(ending, ".jpeg") == 0 || strcasecmp(ending, ".png") == 0);
 }
 
+/* Three channels and bytes, whatever the file has. */
 static bool read_picture(struct corruption_picture *picture, struct data_decoder *decoder, const char *path,
                          struct invar_error *err)
 {
@@ -97,6 +100,7 @@ static bool read_picture(struct corruption_picture *picture, struct data_decoder
     return true;
 }
 
+/* In the order of names, so that the same folder gives the same frost on every file system. */
 static bool read_folder(struct invar_frost *frost, const char *folder, struct invar_error *err)
 {
     struct data_list list = {0};
@@ -128,6 +132,7 @@ static bool read_folder(struct invar_frost *frost, const char *folder, struct in
     return ok;
 }
 
+/* The pictures of the benchmark are no part of this project: these are made, and results say that they were. */
 static bool synthesise(struct invar_frost *frost, struct invar_error *err)
 {
     frost->synthetic = true;
@@ -162,6 +167,7 @@ struct pane {
     int height, width;
 };
 
+/* As it is where there is room to move; else a little larger than the image. */
 static struct pane fit(const struct corruption_picture *picture, const struct corruption_work *work)
 {
     struct pane pane = {picture, 1, picture->height, picture->width};
@@ -179,7 +185,7 @@ static float between(float a, float b, float part)
     return a + part * (b - a);
 }
 
-/* One pixel of the pane. */
+/* One pixel of the pane. Bilinear, at the centres of pixels. */
 static void look(const struct pane *pane, int y, int x, float rgb[3])
 {
     const struct corruption_picture *p = pane->picture;
@@ -198,7 +204,8 @@ static void look(const struct pane *pane, int y, int x, float rgb[3])
                          between(corner[1][0][c], corner[1][1][c], (float)(at_x - left)), (float)(at_y - top));
 }
 
-/* out = a cut of a picture, 0..255 */
+/* out = a cut of a picture, 0..255. Two draws for the place come after the one for the picture, whatever the picture
+ * is. */
 static void cut(struct corruption_work *work, const struct invar_frost *frost, float *out)
 {
     const uint32_t draws = frost->synthetic ? sizeof synthetic_draw / sizeof *synthetic_draw : (uint32_t)frost->count;
@@ -220,6 +227,7 @@ static void cut(struct corruption_work *work, const struct invar_frost *frost, f
         }
 }
 
+/* Pictures are made at first use, a worker each, unless the caller has brought some for all. */
 static bool frost_apply(struct corruption_work *work, struct invar_error *err)
 {
     const float kept = (float)work->setting[0], added = (float)work->setting[1];

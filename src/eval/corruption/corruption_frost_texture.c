@@ -23,6 +23,7 @@ static const struct texture {
     {495, 660, {112, 123, 135}, {44, 43, 42}, 0.25, {0.01, 0.18, 0.06, 0.15, 0.07, 0.04, 0.01, 0.09, 0.14}},
 };
 
+/* Cubic B-splines have no overshoot and continuous curvature: ice has no lattice. */
 static void spline(float weight[4], float part)
 {
     const float rest = 1 - part;
@@ -66,7 +67,8 @@ struct needle {
     float y, x, angle, length, light;
 };
 
-/* A line that fades towards its tip, with shorter ones at 60 degrees from it. */
+/* A line that fades towards its tip, with shorter ones at 60 degrees from it. Branches at 60 degrees, as ice crystals
+ * have; each starts from what is left of its stem's length and light. */
 static void grow(float *map, const struct texture *t, struct needle n, int depth, struct invar_random *random)
 {
     const float dy = sinf(n.angle), dx = cosf(n.angle);
@@ -87,6 +89,7 @@ static void grow(float *map, const struct texture *t, struct needle n, int depth
     }
 }
 
+/* One needle in five hundred pixels; where they cross, the brighter one is seen. */
 static void scatter(float *map, const struct texture *t, struct invar_random *random)
 {
     const int count = t->height * t->width / 500;
@@ -114,7 +117,7 @@ static void moments(const float *map, size_t count, double *mean, double *deviat
     *deviation = sqrt(square / (double)count);
 }
 
-/* map += the layer, with mean 0 and that variance */
+/* map += the layer, with mean 0 and that variance. Layers are independent, so their variances add up to 1. */
 static void add_layer(float *map, const float *layer, size_t count, double share)
 {
     double mean, deviation;
@@ -134,6 +137,7 @@ static void colour(uint8_t *pixels, const float *map, size_t count, const struct
         }
 }
 
+/* From a seed of its own: the textures are the same in all runs, as the benchmark's pictures are. */
 bool corruption_frost_texture(struct corruption_picture *picture, int number, struct invar_error *err)
 {
     const struct texture *t = &textures[number];

@@ -20,7 +20,8 @@ struct ready {
     int cells_left;
 };
 
-/* How many images there will be, as far as it is known: this cell's, in all cells that are left. */
+/* How many images there will be, as far as it is known: this cell's, in all cells that are left. Cells may have
+ * different numbers of images, which are known one after the other. */
 static void expect(struct ready *r, int64_t count)
 {
     r->classified.total = r->classified.done + count * r->cells_left--;
@@ -50,6 +51,7 @@ static void arrays_close(struct arrays *a)
     invar_free(a->views);
 }
 
+/* Labels of the published files are bytes; files of users may be integers. */
 static int64_t label_of(const struct invar_array *labels, int64_t i)
 {
     return labels->dtype == INVAR_UINT8 ? ((const uint8_t *)labels->data)[i] : ((const int64_t *)labels->data)[i];
@@ -66,7 +68,8 @@ static bool check_labels(const struct invar_array *labels, const char *path, int
                path, (long long)count);
 }
 
-/* NAME.npy, as images of the channels of the encoder. */
+/* NAME.npy, as images of the channels of the encoder. One corruption at a time: all of them together are some
+ * gigabytes. */
 static bool read_images(const struct ready *r, struct arrays *a, const char *name, struct invar_error *err)
 {
     char path[PATH_SIZE], labels[PATH_SIZE], file[64];
@@ -93,6 +96,7 @@ static bool read_images(const struct ready *r, struct arrays *a, const char *nam
     return check_labels(&a->labels, labels, shape[0], err);
 }
 
+/* Plain views by the encoder's statistics, as for the data that it was trained on. */
 static bool make_views(const struct ready *r, struct arrays *a, struct invar_error *err)
 {
     struct invar_dataset_info info = *r->own, out;
@@ -133,6 +137,7 @@ static bool take_views(struct arrays *a, const int64_t *index, int64_t count, in
     return invar_view_maker_plain(a->maker, a->samples, count, a->views, err);
 }
 
+/* Severities lie one behind the other in an array. */
 static bool array_cell(struct ready *r, struct arrays *a, struct invar_robustness_cell *cell, struct invar_error *err)
 {
     const int64_t each = a->images.shape[0] / SEVERITIES, start = (cell->severity - 1) * each;
@@ -170,7 +175,8 @@ static bool run_arrays(struct ready *r, struct invar_robustness_cell *cells, int
 
 /* ---- folders ---- */
 
-/* All of FOLDER/NAME/SEVERITY, at the size and with the channels of the encoder. */
+/* All of FOLDER/NAME/SEVERITY, at the size and with the channels of the encoder. Through the source of image folders,
+ * so that decoding and resizing are those of training. */
 static struct invar_dataset *open_cell(const struct ready *r, const struct invar_robustness_cell *cell,
                                        struct invar_error *err)
 {
@@ -197,6 +203,7 @@ static struct invar_dataset *open_cell(const struct ready *r, const struct invar
     return invar_dataset_open(&options, err);
 }
 
+/* Class by name, since folders are numbered by their order, which differs where one is missing. */
 static bool match(const struct ready *r, const struct invar_dataset *dataset, int *map, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
@@ -228,6 +235,7 @@ static int64_t gather(struct pass *pass, int64_t got, const int *map, int64_t *l
     return count;
 }
 
+/* Unreadable images are left out of both counts. */
 static bool pass_cell(struct ready *r, struct invar_dataset *dataset, const int *map,
                       struct invar_robustness_cell *cell, struct invar_error *err)
 {
@@ -269,6 +277,7 @@ static bool folder_cell(struct ready *r, struct invar_robustness_cell *cell, str
     return ok;
 }
 
+/* labels.npy tells the two forms apart. */
 bool invar_robustness_ready(struct invar_device *device, const struct invar_encoder *encoder,
                             const struct invar_dataset_info *info, const char *folder,
                             const struct invar_classifier *classifier, const struct invar_robustness_options *options,

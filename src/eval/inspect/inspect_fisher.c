@@ -9,7 +9,8 @@
 enum { BINS = 12 };
 
 /* Bins of equal width in the logarithm of the ratio, between the smallest that is not 0 and the largest; ratios of 0,
- * of classes with the same mean, are in the first. */
+ * of classes with the same mean, are in the first. In logarithms, because ratios of well and badly told classes
+ * differ by orders of magnitude. */
 static bool add_histogram(struct invar_findings *out, const struct invar_fisher *fisher, struct invar_error *err)
 {
     const int64_t n = fisher->classes;
@@ -49,6 +50,7 @@ static bool add(struct invar_findings *out, const struct invar_fisher *fisher, s
     return add_histogram(out, fisher, err);
 }
 
+/* On h alone, under the plain view: it is what a classifier will see. */
 bool inspect_fisher(struct inspect *in, struct invar_error *err)
 {
     struct invar_findings *out = &in->out->section[INVAR_INSPECT_FISHER];

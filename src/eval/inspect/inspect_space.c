@@ -36,11 +36,14 @@ static const struct estimator {
 };
 enum { ESTIMATORS = sizeof estimators / sizeof *estimators };
 
+/* Of the two bounds on a mixture's entropy, one by each distance of Gaussians [I2]: they share sigma and its meaning.
+ */
 static bool is_pairdist(const struct estimator *e)
 {
     return e->kind == INVAR_ENTROPY_PAIRDIST_KL || e->kind == INVAR_ENTROPY_PAIRDIST_BHATTACHARYYA;
 }
 
+/* Once a space: all its numbers are made of matrices that stay on the device. */
 static bool upload(struct space *s, int which, const struct invar_array *array, struct invar_error *err)
 {
     const size_t count = (size_t)(array->shape[0] * array->shape[1]);
@@ -64,7 +67,8 @@ static bool unknown(struct invar_findings *out, const char *name, const char *un
 
 /* ---- spread and spectrum ---- */
 
-/* Root of the total variance of norm(x): 0 where all rows point one way, 1 where their directions cancel out. */
+/* Root of the total variance of norm(x): 0 where all rows point one way, 1 where their directions cancel out. On the
+ * host, as it needs one pass and no product. */
 static bool direction_spread(const struct invar_array *array, double *spread, struct invar_error *err)
 {
     const int64_t rows = array->shape[0], cols = array->shape[1];
@@ -91,6 +95,7 @@ static bool direction_spread(const struct invar_array *array, double *spread, st
     return true;
 }
 
+/* Entropies come later, as sigma follows from the total variance unless it is given. */
 static bool add_spectrum(struct space *s, struct invar_error *err)
 {
     const int64_t d = s->x[PLAIN].cols;
@@ -115,6 +120,7 @@ static bool add_spectrum(struct space *s, struct invar_error *err)
     return true;
 }
 
+/* Uniformity may have no value, which is then told; alignment always has. */
 static bool add_geometry(struct space *s, const struct invar_array *host, struct invar_error *err)
 {
     struct invar_error why = {0};
@@ -170,6 +176,7 @@ static void add_mixture(struct space *s, const char *name, double entropy_value,
     inspect_add(s->out, name, "nats", entropy_value - one, says);
 }
 
+/* Estimates from above and from below stand beside one another, since no one of them is the entropy. */
 static bool add_entropies(struct space *s, struct invar_error *err)
 {
     char says[INVAR_FINDING_TEXT];
@@ -229,6 +236,7 @@ static bool add_bound(struct space *s, const struct estimator *e, double log_q, 
     return true;
 }
 
+/* One pass for E log q, which all estimators share; the entropies differ. */
 static bool add_information(struct space *s, struct invar_error *err)
 {
     const struct invar_entropy_options options = {INVAR_ENTROPY_LOGDET, s->in->options->beta, 1};
@@ -256,6 +264,7 @@ static bool add_information(struct space *s, struct invar_error *err)
     return true;
 }
 
+/* z and h by one function: whatever is said of one can be compared with the other. */
 bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct invar_error *err)
 {
     const bool z = which == INVAR_INSPECT_EMBEDDING;

@@ -21,7 +21,8 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Twice the ranks, less count + 1, which is their mean: whole numbers. False where all values are equal. */
+/* Twice the ranks, less count + 1, which is their mean: whole numbers. False where all values are equal. Equal values
+ * share the mean of their ranks. Twice the rank keeps halves out of the sums. */
 static bool centred_ranks(const double *value, int64_t count, struct ranked *room, double *out)
 {
     for (int64_t i = 0; i < count; i++)
@@ -36,7 +37,7 @@ static bool centred_ranks(const double *value, int64_t count, struct ranked *roo
     return room[count - 1].value > room[0].value;
 }
 
-/* NAN where one side is constant. */
+/* NAN where one side is constant. Pearson's correlation of the ranks, which holds with ties as well. */
 static bool spearman(const double *a, const double *b, int64_t count, double *out, struct invar_error *err)
 {
     struct ranked *room = invar_alloc((size_t)count, sizeof *room, err);
@@ -91,6 +92,7 @@ static void copy_column(const struct invar_matrix *matrix, int64_t column, doubl
         out[i] = matrix_value(matrix, i, column);
 }
 
+/* Of a constant target scikit-learn says 1 where it is met and 0 elsewhere; the same here, so that tables agree. */
 static double r2_of(const double *p, const double *y, int64_t count)
 {
     double mean = 0, residual = 0, total = 0;
@@ -108,7 +110,8 @@ static double r2_of(const double *p, const double *y, int64_t count)
     return 1 - residual / total;
 }
 
-/* p and y: [rows], room for a column of each. */
+/* p and y: [rows], room for a column of each. Target by target, means over them: one with a large unit does not drown
+ * the others. */
 static bool measure_targets(const struct invar_matrix *predictions, const struct invar_matrix *targets, double *p,
                             double *y, struct invar_regression *out, struct invar_error *err)
 {
