@@ -85,6 +85,29 @@ enum invar_label_kind { INVAR_LABEL_KINDS(INVAR_CHOICE_CONSTANT) };
     CHOICE(INVAR_TABLE_HEADER_AUTO, "auto") CHOICE(INVAR_TABLE_HEADER_YES, "yes") CHOICE(INVAR_TABLE_HEADER_NO, "no")
 enum invar_table_header { INVAR_TABLE_HEADERS(INVAR_CHOICE_CONSTANT) };
 
+/** Options of npy:FILE alone. */
+struct invar_npy_options {
+    char labels[INVAR_TEXT_SIZE];      /**< labels of its rows, FILE.npy or FILE.csv; empty: none */
+    char test_labels[INVAR_TEXT_SIZE]; /**< those of the rows of test */
+};
+/** Options of csv:FILE, some of which are those of npy:FILE's labels too. */
+struct invar_csv_options {
+    char test_rows[INVAR_TEXT_SIZE]; /**< last:N or every:K rows are the test split */
+    char separator[INVAR_TEXT_SIZE]; /**< one character or "tab"; empty: found */
+    enum invar_table_header header;
+    char missing[INVAR_TEXT_SIZE]; /**< markers of missing values */
+    char categorical[INVAR_TEXT_SIZE], numeric[INVAR_TEXT_SIZE], ignore[INVAR_TEXT_SIZE]; /**< names of columns */
+    int64_t categories; /**< most frequent ones with a place of their own */
+};
+/** Options of audio:DIR alone. */
+struct invar_clip_options {
+    char pattern[INVAR_TEXT_SIZE]; /**< fields in the names of files, {digit}_{speaker}_{index} */
+    int64_t rate;                  /**< samples a second that all are brought to; 0: of the first one */
+    int64_t n_fft, hop;            /**< samples of a spectrogram's frame and between frames; 0: by the rate */
+    int64_t mels, frames;          /**< height and width of the spectrogram */
+    double f_min, f_max;           /**< Hz; f_max 0: half the rate */
+};
+
 /** The `data:` section of a recipe; invar_data_option_table has defaults, ranges and help. */
 struct invar_data_options {
     char source[INVAR_TEXT_SIZE]; /**< fashion-mnist | idx:DIR | cifar10:DIR | cifar100:DIR | images:DIR or
@@ -107,21 +130,14 @@ struct invar_data_options {
     char label[INVAR_TEXT_SIZE]; /**< tables: the label column; clips: a field of pattern; empty: none, class folders */
     enum invar_label_kind label_kind; /**< tables */
     char test[INVAR_TEXT_SIZE]; /**< tables and npy: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
-    char labels[INVAR_TEXT_SIZE];      /**< npy: labels of its rows, FILE.npy or FILE.csv; empty: none */
-    char test_labels[INVAR_TEXT_SIZE]; /**< npy: those of the rows of test */
-    char test_rows[INVAR_TEXT_SIZE];   /**< tables: last:N or every:K rows are the test split */
-    char separator[INVAR_TEXT_SIZE];   /**< of tables: one character or "tab"; empty: found */
-    enum invar_table_header header;
-    char missing[INVAR_TEXT_SIZE]; /**< markers of missing values */
-    char categorical[INVAR_TEXT_SIZE], numeric[INVAR_TEXT_SIZE], ignore[INVAR_TEXT_SIZE]; /**< names of columns */
-    int64_t categories;            /**< most frequent ones with a place of their own */
-    char pattern[INVAR_TEXT_SIZE]; /**< clips: fields in the names of files, {digit}_{speaker}_{index} */
-    int64_t rate;                  /**< clips: samples a second that all are brought to; 0: of the first one */
-    int64_t n_fft, hop;            /**< clips: samples of a spectrogram's frame and between frames; 0: by the rate */
-    int64_t mels, frames;          /**< clips: height and width of the spectrogram */
-    double f_min, f_max;           /**< clips: Hz; f_max 0: half the rate */
+    struct invar_npy_options npy;
+    struct invar_csv_options csv;
+    struct invar_clip_options clips;
 };
 extern const struct invar_option invar_data_option_table[];
+/** Another source, of whose options those that it does not take go back to their defaults; where it is not the one that
+ * it was, so do test and test_rows, which are about that. Refused: a name that is too long. */
+bool invar_data_options_source(struct invar_data_options *options, const char *source, struct invar_error *err);
 
 struct invar_dataset_info {
     const char *source; /**< as given */

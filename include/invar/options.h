@@ -37,6 +37,7 @@ enum invar_option_kind {
     INVAR_OPTION_INT_LIST,  /**< struct invar_int_list; a single integer is accepted as a list of one */
     INVAR_OPTION_REAL_LIST, /**< struct invar_real_list; a single number is accepted as a list of one */
     INVAR_OPTION_RENAMED,   /**< no field: a former name of the option that choices names, see INVAR_RENAMED */
+    INVAR_OPTION_PART,      /**< no field: the options of another table stand here, see INVAR_PART */
 };
 
 struct invar_option {
@@ -45,7 +46,7 @@ struct invar_option {
     size_t offset;
     const char *initial;     /**< the default, written as in YAML: "0.2", "true", "adamw", "[256, 128]" */
     double minimum, maximum; /**< inclusive, for numbers and list elements; both 0: no bound */
-    const char *choices;     /**< "kl|euclidean", for INVAR_OPTION_CHOICE */
+    const void *choices;     /**< text: "kl|euclidean" of INVAR_OPTION_CHOICE; the table of INVAR_OPTION_PART */
     const char *help;        /**< one line, with unit */
 };
 
@@ -54,6 +55,13 @@ struct invar_option {
 #define INVAR_RENAMED(former, name)                                                                                    \
     {                                                                                                                  \
         former, INVAR_OPTION_RENAMED, 0, NULL, 0, 0, name, NULL                                                        \
+    }
+
+/** A line of a table: all options of `table`, whose struct begins at `offset`, as if they stood here. Settings know
+ * nothing of it; `name` is for those who ask what belongs together. */
+#define INVAR_PART(name, offset, table)                                                                                \
+    {                                                                                                                  \
+        name, INVAR_OPTION_PART, offset, NULL, 0, 0, table, NULL                                                       \
     }
 
 /*

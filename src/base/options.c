@@ -28,12 +28,27 @@ const char *option_choice(const char *choices, int i, int *length)
     return NULL;
 }
 
-const struct invar_option *option_find(const struct invar_option *table, const char *key, size_t length)
+bool option_find(const struct invar_option *table, const char *key, size_t length, struct invar_option *found)
 {
-    const struct invar_option *option = names_look(NAMES_ROWS("option", table), key, length);
+    struct invar_option own;
 
-    return option && option->kind == INVAR_OPTION_RENAMED ? option_find(table, option->choices, strlen(option->choices))
-                                                          : option;
+    for (const struct invar_option *option = table; option->name; option++) {
+        if (option->kind == INVAR_OPTION_PART) {
+            if (!option_find(option->choices, key, length, &own))
+                continue;
+            own.offset += option->offset;
+        } else if (strlen(option->name) != length || memcmp(option->name, key, length) != 0) {
+            continue;
+        } else if (option->kind == INVAR_OPTION_RENAMED) {
+            return option_find(table, option->choices, strlen(option->choices), found);
+        } else {
+            own = *option;
+        }
+        if (found)
+            *found = own;
+        return true;
+    }
+    return false;
 }
 
 /* ---- scalars ---- */
@@ -188,6 +203,7 @@ static bool set_field(const struct invar_option *option, void *object, const str
     case INVAR_OPTION_REAL_LIST:
         return parse_real_list(option, node, field);
     case INVAR_OPTION_RENAMED:
+    case INVAR_OPTION_PART:
         break;
     }
     return false;
@@ -231,10 +247,50 @@ static bool set_default(const struct invar_option *option, void *object)
 void invar_options_default(const struct invar_option *table, void *object)
 {
     for (; table->name; table++) {
-        bool ok = table->kind == INVAR_OPTION_RENAMED || set_default(table, object);
+        if (table->kind == INVAR_OPTION_PART)
+            invar_options_default(table->choices, (char *)object + table->offset);
+        bool ok = table->kind == INVAR_OPTION_PART || table->kind == INVAR_OPTION_RENAMED || set_default(table, object);
         assert(ok && "the default in an option table is what the option accepts");
         (void)ok;
     }
+}
+
+void option_set_default(const struct invar_option *option, void *object)
+{
+    set_default(option, object);
+}
+
+bool option_is_default(const struct invar_option *option, const void *object)
+{
+    static const size_t sizes[] = {
+        [INVAR_OPTION_INT] = sizeof(int64_t),
+        [INVAR_OPTION_REAL] = sizeof(double),
+        [INVAR_OPTION_BOOL] = sizeof(bool),
+        [INVAR_OPTION_CHOICE] = sizeof(int),
+    };
+    union {
+        char text[INVAR_TEXT_SIZE];
+        struct invar_int_list ints;
+        struct invar_real_list reals;
+        double align;
+    } own = {.text = ""};
+    const void *field = (const char *)object + option->offset;
+    struct invar_option alone = *option;
+
+    alone.offset = 0;
+    if (!set_default(&alone, &own))
+        return false;
+    if (option->kind == INVAR_OPTION_TEXT)
+        return strcmp(own.text, field) == 0;
+    if (option->kind == INVAR_OPTION_INT_LIST)
+        return own.ints.count == ((const struct invar_int_list *)field)->count &&
+               memcmp(own.ints.value, ((const struct invar_int_list *)field)->value,
+                      (size_t)own.ints.count * sizeof *own.ints.value) == 0;
+    if (option->kind == INVAR_OPTION_REAL_LIST)
+        return own.reals.count == ((const struct invar_real_list *)field)->count &&
+               memcmp(own.reals.value, ((const struct invar_real_list *)field)->value,
+                      (size_t)own.reals.count * sizeof *own.reals.value) == 0;
+    return memcmp(&own, field, sizes[option->kind]) == 0;
 }
 
 /* ---- messages ---- */
@@ -267,13 +323,21 @@ static bool refuse_value(const struct invar_option *option, const struct invar_n
                            option->name, expected, found);
 }
 
+/* Adds the names of the table, and of its parts. */
+static int collect_own(const struct invar_option *table, const char **names, int count)
+{
+    for (; table->name && count < NAMES_LIMIT; table++)
+        if (table->kind == INVAR_OPTION_PART)
+            count = collect_own(table->choices, names, count);
+        else if (table->kind != INVAR_OPTION_RENAMED)
+            names[count++] = table->name;
+    return count;
+}
+
 /* Names of the table and of what is read elsewhere, NULL-ended. */
 static void collect_names(const struct invar_option *table, const char *const *ignored, const char **names)
 {
-    int count = 0;
-    for (; table->name && count < NAMES_LIMIT; table++)
-        if (table->kind != INVAR_OPTION_RENAMED)
-            names[count++] = table->name;
+    int count = collect_own(table, names, 0);
     for (; ignored && *ignored && count < NAMES_LIMIT; ignored++)
         names[count++] = *ignored;
     names[count] = NULL;
@@ -330,7 +394,10 @@ bool invar_options_check(const struct invar_option *table, const void *object, c
     char expected[OPTION_EXPECTED_SIZE], found[64];
 
     for (; table->name; table++) {
-        if (table->kind == INVAR_OPTION_RENAMED)
+        if (table->kind == INVAR_OPTION_PART &&
+            !invar_options_check(table->choices, (const char *)object + table->offset, path, err))
+            return false;
+        if (table->kind == INVAR_OPTION_PART || table->kind == INVAR_OPTION_RENAMED)
             continue;
         check_field(table, (const char *)object + table->offset, found, sizeof found);
         if (!found[0])
@@ -367,12 +434,12 @@ static void warn_of_former_name(const struct invar_option *option, const struct 
 static bool read_key(const struct invar_option *table, void *object, const struct invar_node *node, const char *key,
                      const char *path, const char *const *ignored, struct invar_error *err)
 {
-    const struct invar_option *option = option_find(table, key, strlen(key));
-    if (!option)
+    struct invar_option option;
+    if (!option_find(table, key, strlen(key), &option))
         return is_ignored(key, ignored) || refuse_key(table, ignored, node, key, path, err);
-    if (strcmp(option->name, key) != 0)
-        warn_of_former_name(option, node, key, path);
-    return set_field(option, object, node) || refuse_value(option, node, path, err);
+    if (strcmp(option.name, key) != 0)
+        warn_of_former_name(&option, node, key, path);
+    return set_field(&option, object, node) || refuse_value(&option, node, path, err);
 }
 
 /* A document that names one option twice, by both its names, is refused as one with a doubled key is. What the command
@@ -382,12 +449,13 @@ static bool check_former_names(const struct invar_option *table, const struct in
 {
     for (int i = 0; i < mapping->count; i++) {
         const char *key = mapping->children[i].key;
-        const struct invar_option *option = option_find(table, key, strlen(key));
-        const struct invar_node *other = option ? invar_node_get(mapping, option->name) : NULL;
+        struct invar_option option;
+        const struct invar_node *other =
+            option_find(table, key, strlen(key), &option) ? invar_node_get(mapping, option.name) : NULL;
         if (other && other != mapping->children[i].node && other->line && mapping->children[i].node->line)
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s:%d: %s%s%s is called %s now, which is given too: leave one", other->origin,
-                                   mapping->children[i].node->line, path, *path ? "." : "", key, option->name);
+                                   mapping->children[i].node->line, path, *path ? "." : "", key, option.name);
     }
     return true;
 }
@@ -419,9 +487,9 @@ static void reset(const struct invar_option *table, void *object, const char *as
     const char *equals = strchr(assignment, '=');
     if (!equals || strcmp(equals, "=null") != 0)
         return;
-    const struct invar_option *option = option_find(table, assignment, (size_t)(equals - assignment));
-    if (option)
-        set_default(option, object);
+    struct invar_option option;
+    if (option_find(table, assignment, (size_t)(equals - assignment), &option))
+        set_default(&option, object);
 }
 
 bool invar_options_set(const struct invar_option *table, void *object, const char *assignment, struct invar_error *err)

@@ -74,6 +74,7 @@ void option_expected(char out[OPTION_EXPECTED_SIZE], const struct invar_option *
         snprintf(out, OPTION_EXPECTED_SIZE, "at most %d numbers%s", INVAR_LIST_SIZE, range);
         break;
     case INVAR_OPTION_RENAMED:
+    case INVAR_OPTION_PART:
         *out = '\0';
         break;
     }
@@ -206,6 +207,7 @@ static bool write_value(const struct invar_option *option, const void *field, st
     case INVAR_OPTION_REAL_LIST:
         return write_real_list(option, field, out, err);
     case INVAR_OPTION_RENAMED:
+    case INVAR_OPTION_PART:
         break;
     }
     return false;
@@ -215,9 +217,12 @@ bool invar_options_write(const struct invar_option *table, const void *object, i
                          struct invar_error *err)
 {
     for (; table->name; table++)
-        if (table->kind != INVAR_OPTION_RENAMED &&
-            (!invar_text_printf(out, err, "%*s%s: ", indent, "", table->name) ||
-             !write_value(table, (const char *)object + table->offset, out, err) || !invar_text_printf(out, err, "\n")))
+        if (table->kind == INVAR_OPTION_PART
+                ? !invar_options_write(table->choices, (const char *)object + table->offset, indent, out, err)
+                : table->kind != INVAR_OPTION_RENAMED &&
+                      (!invar_text_printf(out, err, "%*s%s: ", indent, "", table->name) ||
+                       !write_value(table, (const char *)object + table->offset, out, err) ||
+                       !invar_text_printf(out, err, "\n")))
             return false;
     return true;
 }
@@ -227,7 +232,9 @@ bool invar_options_describe(const struct invar_option *table, int indent, struct
 {
     char expected[OPTION_EXPECTED_SIZE];
     for (; table->name; table++) {
-        if (table->kind == INVAR_OPTION_RENAMED)
+        if (table->kind == INVAR_OPTION_PART && !invar_options_describe(table->choices, indent, out, err))
+            return false;
+        if (table->kind == INVAR_OPTION_PART || table->kind == INVAR_OPTION_RENAMED)
             continue;
         int width = COMMENT_COLUMN - indent - (int)strlen(table->name) - 2;
         option_expected(expected, table);

@@ -10,84 +10,6 @@
 
 #define WARNINGS 10 /* bad items named in the log; after that they are only counted */
 
-#define FIELD(name) offsetof(struct invar_data_options, name)
-const struct invar_option invar_data_option_table[] = {
-    {"source", INVAR_OPTION_TEXT, FIELD(source), "fashion-mnist", 0, 0, NULL,
-     "fashion-mnist, idx:DIR, cifar10:DIR, cifar100:DIR, images:DIR, images:FILE.tar, csv:FILE, npy:FILE or audio:DIR"},
-    {"size", INVAR_OPTION_INT, FIELD(size), "0", 0, 4096, NULL,
-     "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
-    {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 16, NULL,
-     "1 or 3 channels, converted where needed, 2 or 4 with opacity, others as the files have them; 0: 3 where any "
-     "image "
-     "is colour, or the number that most have"},
-    {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", -1000, 1000, NULL,
-     "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
-    {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
-     "by which every channel is divided; []: the deviation of the training split"},
-    {"orientation", INVAR_OPTION_CHOICE, FIELD(orientation), "apply", 0, 0, INVAR_CHOICES(INVAR_ORIENTATIONS),
-     "images are turned upright as EXIF says, or left as they lie in their files"},
-    {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
-     "training samples that the source should have, others are warned of; 0: any. a dry run needs no source where "
-     "samples, size and channels are set"},
-    {"test_fraction", INVAR_OPTION_REAL, FIELD(test_fraction), "0.2", 0, 0.9, NULL,
-     "part of every class that becomes the test split where the source has none"},
-    {"split_seed", INVAR_OPTION_INT, FIELD(split_seed), "0", 0, 9007199254740992.0, NULL, "seed of that split"},
-    {"memory", INVAR_OPTION_CHOICE, FIELD(memory), "auto", 0, 0, INVAR_CHOICES(INVAR_DATA_MEMORIES),
-     "hold decoded images in memory; auto: where they fit memory_limit (idx and cifar always are)"},
-    {"memory_limit", INVAR_OPTION_INT, FIELD(memory_limit), "2048", 1, 1048576, NULL, "MiB of images held in memory"},
-    {"bad_limit", INVAR_OPTION_REAL, FIELD(bad_limit), "0.01", 0, 1, NULL,
-     "fraction of the images that may be unreadable and are then left out; more is an error"},
-    {"workers", INVAR_OPTION_INT, FIELD(workers), "0", 0, 256, NULL, "decoding threads; 0: as many as threads"},
-    {"metadata", INVAR_OPTION_TEXT, FIELD(metadata), "", 0, 0, NULL,
-     "FILE.csv or FILE.tsv about the training samples, by a column file_name or in their order; empty: metadata.csv of "
-     "the source's folder where group is set"},
-    {"group", INVAR_OPTION_TEXT, FIELD(group), "", 0, 0, NULL,
-     "its column whose value is the refinement group of a sample; empty: none"},
-    {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL,
-     "csv: the column of the classes, empty: no labels; clips: the field of data.pattern that is the class, empty: the "
-     "folder"},
-    {"label_kind", INVAR_OPTION_CHOICE, FIELD(label_kind), "auto", 0, 0, INVAR_CHOICES(INVAR_LABEL_KINDS),
-     "csv: whether the label is a number to predict or a class; auto: a number where many different ones are in it"},
-    {"labels", INVAR_OPTION_TEXT, FIELD(labels), "", 0, 0, NULL,
-     "npy: the labels of its rows in their order, FILE.npy or FILE.csv (its column label, the one of data.label or the "
-     "only one; a column split says train or test); empty: none"},
-    {"test_labels", INVAR_OPTION_TEXT, FIELD(test_labels), "", 0, 0, NULL, "npy: the labels of the rows of data.test"},
-    {"test", INVAR_OPTION_TEXT, FIELD(test), "", 0, 0, NULL,
-     "test split. csv, npy: another file with the same columns; clips: a condition such as index=0..4 or "
-     "speaker=theo,lucas"},
-    {"test_rows", INVAR_OPTION_TEXT, FIELD(test_rows), "", 0, 0, NULL,
-     "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
-    {"separator", INVAR_OPTION_TEXT, FIELD(separator), "", 0, 0, NULL,
-     "csv: the character between cells, or tab; empty: found in the first lines"},
-    {"header", INVAR_OPTION_CHOICE, FIELD(header), "auto", 0, 0, INVAR_CHOICES(INVAR_TABLE_HEADERS),
-     "csv: whether the first line names the columns; where not, they are c1, c2, ..."},
-    {"missing", INVAR_OPTION_TEXT, FIELD(missing), "?, NA, N/A, NaN, nan, empty", 0, 0, NULL,
-     "csv: what stands for a missing value; empty: nothing between two separators"},
-    {"categorical", INVAR_OPTION_TEXT, FIELD(categorical), "", 0, 0, NULL,
-     "csv: columns whose values are categories though they look like numbers; * and ? as in file names"},
-    {"numeric", INVAR_OPTION_TEXT, FIELD(numeric), "", 0, 0, NULL,
-     "csv: columns that must be numbers; anything else in them is an error"},
-    {"ignore", INVAR_OPTION_TEXT, FIELD(ignore), "", 0, 0, NULL, "csv: columns that are left out"},
-    {"categories", INVAR_OPTION_INT, FIELD(categories), "256", 1, 65536, NULL,
-     "csv: the most frequent categories of a column that have a place of their own; others share one"},
-    {"pattern", INVAR_OPTION_TEXT, FIELD(pattern), "", 0, 0, NULL,
-     "clips: fields in the names of files without their ending, such as {digit}_{speaker}_{index}"},
-    {"rate", INVAR_OPTION_INT, FIELD(rate), "0", 0, 1000000, NULL,
-     "clips: samples a second that all are brought to; 0: the rate of the first clip"},
-    {"n_fft", INVAR_OPTION_INT, FIELD(n_fft), "0", 0, 1048576, NULL,
-     "clips: samples of a frame of the spectrogram, even; 0: the power of two nearest to 32 ms"},
-    {"hop", INVAR_OPTION_INT, FIELD(hop), "0", 0, 1048576, NULL, "clips: samples between frames; 0: 10 ms"},
-    {"mels", INVAR_OPTION_INT, FIELD(mels), "40", 1, 4096, NULL,
-     "clips: bands of the spectrogram, the height of the input"},
-    {"frames", INVAR_OPTION_INT, FIELD(frames), "64", 1, 16384, NULL,
-     "clips: frames that the encoder sees, the width of the input; shorter clips end in silence, longer ones are "
-     "cropped"},
-    {"f_min", INVAR_OPTION_REAL, FIELD(f_min), "0", 0, 500000, NULL, "clips: lowest frequency in Hz"},
-    {"f_max", INVAR_OPTION_REAL, FIELD(f_max), "0", 0, 500000, NULL,
-     "clips: highest frequency in Hz; 0: half the rate"},
-    {0},
-};
-
 bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, struct data_decoder *decoder,
                          struct data_image *image, struct invar_error *err)
 {
@@ -246,14 +168,14 @@ static bool describe_clips(struct invar_dataset *dataset, struct invar_error *er
 
     info->logmel = (struct invar_logmel_options){
         .rate = rate,
-        .n_fft = o->n_fft ? o->n_fft : (int64_t)exp2(round(log2(0.032 * rate))),
-        .hop = o->hop ? o->hop : (int64_t)fmax(1, round(0.01 * rate)),
-        .mels = o->mels,
-        .f_min = o->f_min,
-        .f_max = o->f_max > 0 ? o->f_max : rate / 2,
+        .n_fft = o->clips.n_fft ? o->clips.n_fft : (int64_t)exp2(round(log2(0.032 * rate))),
+        .hop = o->clips.hop ? o->clips.hop : (int64_t)fmax(1, round(0.01 * rate)),
+        .mels = o->clips.mels,
+        .f_min = o->clips.f_min,
+        .f_max = o->clips.f_max > 0 ? o->clips.f_max : rate / 2,
     };
-    info->height = (int)o->mels;
-    info->width = (int)o->frames;
+    info->height = (int)o->clips.mels;
+    info->width = (int)o->clips.frames;
     info->channels = 1;
     struct invar_logmel *logmel = invar_logmel_create(&info->logmel, err);
     if (!logmel)
@@ -262,7 +184,7 @@ static bool describe_clips(struct invar_dataset *dataset, struct invar_error *er
         invar_log(INVAR_LOG_WARNING,
                   "%s: %lld of the %lld bands of the spectrogram lie between two frequencies of the transform and say "
                   "nothing: raise data.n_fft or lower data.mels",
-                  o->source, (long long)invar_logmel_empty(logmel), (long long)o->mels);
+                  o->source, (long long)invar_logmel_empty(logmel), (long long)o->clips.mels);
     invar_logmel_free(logmel);
     return true;
 }
@@ -406,7 +328,7 @@ static bool assume(struct invar_dataset *dataset, const struct invar_error *why,
     bool is_audio = dataset->source.kind == INVAR_DATA_AUDIO;
     if (why->code != INVAR_ERROR_FILE)
         return invar_error_set(err, why->code, "%s", why->message);
-    if (is_audio && options->samples && options->rate) {
+    if (is_audio && options->samples && options->clips.rate) {
         dataset->channels = 1;
     } else if (is_audio) {
         return invar_error_set(err, why->code, "%s (planning needs no data where data.samples and data.rate are set)",
@@ -423,7 +345,7 @@ static bool assume(struct invar_dataset *dataset, const struct invar_error *why,
     enum invar_data_kind kind = dataset->source.kind;
     data_source_close(&dataset->source);
     dataset->source.kind = kind;
-    dataset->source.rate = (int)options->rate;
+    dataset->source.rate = (int)options->clips.rate;
     dataset->info.count[INVAR_TRAIN] = options->samples;
     dataset->info.assumed = true;
     return describe(dataset, err);

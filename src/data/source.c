@@ -10,13 +10,13 @@
 typedef bool open_function(struct data_source *source, const char *path, const struct invar_data_options *options,
                            struct invar_error *err);
 
-#define ROW(name, argument, kind, help, open) {name, argument, kind, open},
+#define ROW(name, argument, kind, takes, help, open) {name, argument, kind, open},
 static const struct source {
     const char *name, *argument;
     enum invar_data_kind kind;
     open_function *open;
 } sources[] = {DATA_SOURCES(ROW){NULL, NULL, INVAR_DATA_IMAGE, NULL}};
-#define ROW_NAME(name, argument, kind, help, open) {name, help},
+#define ROW_NAME(name, argument, kind, takes, help, open) {name, help},
 static const struct invar_source_name public_names[] = {DATA_SOURCES(ROW_NAME){NULL, NULL}};
 
 const struct invar_source_name *invar_source_names(void)
@@ -51,37 +51,6 @@ size_t data_memory_limit(const struct invar_data_options *options)
     return bytes;
 }
 
-/* Labels in a file of their own are those of arrays. */
-static bool check_labels(const struct invar_data_options *options, struct invar_error *err)
-{
-    if (strncmp(options->source, "npy:", 4) == 0)
-        return true;
-    if ((options->labels[0] || options->test_labels[0]))
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "data.%s: is for npy:FILE; the labels of other data are in them (data.label)",
-                               options->labels[0] ? "labels" : "test_labels");
-    return true;
-}
-
-/* Options that only some sources read: none of them may be passed over in silence. */
-static bool check_naming(const struct data_source *source, const struct invar_data_options *options,
-                         struct invar_error *err)
-{
-    const bool array = strncmp(options->source, "npy:", 4) == 0;
-    const char *option = options->pattern[0] ? "pattern"
-                         : options->test[0]  ? "test"
-                         : options->label[0] ? "label"
-                                             : NULL;
-    if (source->kind != INVAR_DATA_TABLE && !array && options->label_kind == INVAR_LABEL_NUMBER)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "data.label_kind: numbers as labels are for tables and arrays (csv:FILE, npy:FILE)");
-    if (source->kind != INVAR_DATA_IMAGE || !option || array)
-        return true;
-    return invar_error_set(err, INVAR_ERROR_USAGE,
-                           "data.%s: is not for images, whose labels and splits are those of folders and files",
-                           option);
-}
-
 bool data_source_open(struct data_source *source, const struct invar_data_options *options, struct invar_error *err)
 {
     const size_t length = strcspn(options->source, ":");
@@ -97,13 +66,12 @@ bool data_source_open(struct data_source *source, const struct invar_data_option
         return invar_error_set(err, INVAR_ERROR_USAGE, "data.source: \"%s\" should read \"%s%s%s\"", options->source,
                                name, *found->argument ? ":" : "", found->argument);
     source->kind = found->kind;
-    if (!check_labels(options, err) || !data_instead_archive(path, err))
+    if (!data_options_check(options, err) || !data_instead_archive(path, err))
         return false;
-    if (!found->open(source, path, options, err)) {
-        data_instead_folder(name, path, err);
-        return false;
-    }
-    return check_naming(source, options, err);
+    if (found->open(source, path, options, err))
+        return true;
+    data_instead_folder(name, path, err);
+    return false;
 }
 
 bool data_source_reserve(struct data_source *source, int64_t count, bool pixels, struct invar_error *err)

@@ -101,33 +101,38 @@ bool data_source_classes(struct data_source *source, int classes, const char *co
 size_t data_memory_limit(const struct invar_data_options *options);
 
 /**
- * The sources: name, what follows the colon ("" for nothing), kind of data, help, open function. Adding one is one file
+ * The sources: name, what follows the colon ("" for nothing), kind of data, options that only it and
+ * some others take (names, or parts of invar_data_option_table), help, open function. Adding one is one file
  * and one line. open gets what stands behind the colon.
  */
 #define DATA_SOURCES(X)                                                                                                \
-    X("fashion-mnist", "", INVAR_DATA_IMAGE,                                                                           \
+    X("fashion-mnist", "", INVAR_DATA_IMAGE, "",                                                                       \
       "Fashion-MNIST, 28x28 gray, 10 classes (Debian package dataset-fashion-mnist)", data_fashion_mnist_open)         \
-    X("idx", "DIR", INVAR_DATA_IMAGE,                                                                                  \
+    X("idx", "DIR", INVAR_DATA_IMAGE, "",                                                                              \
       "folder of MNIST-style idx files, gzipped or not; labels and t10k files optional", data_idx_open)                \
-    X("cifar10", "DIR", INVAR_DATA_IMAGE, "CIFAR-10, binary version", data_cifar10_open)                               \
-    X("cifar100", "DIR", INVAR_DATA_IMAGE, "CIFAR-100, binary version, fine labels", data_cifar100_open)               \
-    X("images", "PATH", INVAR_DATA_IMAGE,                                                                              \
+    X("cifar10", "DIR", INVAR_DATA_IMAGE, "", "CIFAR-10, binary version", data_cifar10_open)                           \
+    X("cifar100", "DIR", INVAR_DATA_IMAGE, "", "CIFAR-100, binary version, fine labels", data_cifar100_open)           \
+    X("images", "PATH", INVAR_DATA_IMAGE, "orientation",                                                               \
       "folder or tar[.gz] of JPEG, PNG, TIFF and WebP files, class = folder; train/ and test/ or val/ optional",       \
       data_images_open)                                                                                                \
-    X("csv", "FILE", INVAR_DATA_TABLE,                                                                                 \
+    X("csv", "FILE", INVAR_DATA_TABLE, "label label_kind test csv",                                                    \
       "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label", data_table_open)           \
-    X("npy", "FILE", INVAR_DATA_TABLE,                                                                                 \
+    X("npy", "FILE", INVAR_DATA_TABLE, "label label_kind test npy csv",                                                \
       "NumPy array: images [N][C][H][W] or [N][H][W], or rows of numbers [N][d]; labels by data.labels=FILE",          \
       data_npy_open)                                                                                                   \
-    X("audio", "DIR", INVAR_DATA_AUDIO,                                                                                \
+    X("audio", "DIR", INVAR_DATA_AUDIO, "label test clips",                                                            \
       "folder of WAV, FLAC and OGG files, class = folder, or by data.pattern; train/ and test/ optional",              \
       data_audio_open)
 
-#define DATA_DECLARE(name, argument, kind, help, open)                                                                 \
+#define DATA_DECLARE(name, argument, kind, takes, help, open)                                                          \
     bool open(struct data_source *source, const char *path, const struct invar_data_options *options,                  \
               struct invar_error *err);
 DATA_SOURCES(DATA_DECLARE)
 #undef DATA_DECLARE
+/** The parts of invar_data_option_table. */
+extern const struct invar_option data_csv_options[], data_npy_options[], data_clip_options[];
+/** Refuses an option that is set and that the source does not take; an unknown source takes all. */
+bool data_options_check(const struct invar_data_options *options, struct invar_error *err);
 /** What an array has, by its header; false where it cannot be read, as opening it says. */
 bool data_npy_kind(const char *path, enum invar_data_kind *kind);
 

@@ -29,7 +29,7 @@ struct loss_run {
 
 static bool has_option(const struct invar_term_spec *term, const char *assignment)
 {
-    return option_find(term->options, assignment, strcspn(assignment, "="));
+    return option_find(term->options, assignment, strcspn(assignment, "="), NULL);
 }
 
 /* Of these: one number a sample, of a type, and the bit of the terms that read it. */

@@ -38,14 +38,8 @@ static bool data_options(const struct report_subject *subject, const struct inva
                          struct invar_data_options *out, struct invar_error *err)
 {
     *out = subject->recipe->data;
-    if (options->source) {
-        if (strlen(options->source) >= sizeof out->source)
-            return invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
-                                   sizeof out->source - 1);
-        if (strcmp(out->source, options->source) != 0)
-            out->test[0] = out->test_rows[0] = '\0'; /* they are about the source of the run */
-        strcpy(out->source, options->source);
-    }
+    if (options->source && !invar_data_options_source(out, options->source, err))
+        return false;
     for (int i = 0; i < options->setting_count; i++)
         if (!invar_options_set(invar_data_option_table, out, options->settings[i], err))
             return false;

@@ -26,14 +26,8 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
         enum invar_data_kind kind;
         if (invar_source_kind(source, &kind) && !invar_embed_accepts(encoder, kind, source, err))
             goto done;
-        if (strlen(source) >= sizeof out->source) {
-            invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
-                            sizeof out->source - 1);
+        if (!invar_data_options_source(out, source, err))
             goto done;
-        }
-        if (strcmp(out->source, source) != 0)
-            out->test[0] = out->test_rows[0] = '\0'; /* they are about the source of the run */
-        strcpy(out->source, source);
         if (input.rank == 3 && input.height == input.width)
             out->size = input.height;
         if (input.rank == 3 && input.channels <= 16)
@@ -101,10 +95,10 @@ bool invar_run_open_features(struct invar_run *run, const struct invar_run_featu
     if (!features->draw_test)
         options.test_fraction = 0;
     if (!set_text(options.source, source, "the name of the features", err) ||
-        !set_text(options.labels, features->labels, "labels", err) ||
+        !set_text(options.npy.labels, features->labels, "labels", err) ||
         !set_text(options.label, features->label, "label", err) ||
         !set_text(options.test, features->test, "test", err) ||
-        !set_text(options.test_labels, features->test_labels, "test-labels", err))
+        !set_text(options.npy.test_labels, features->test_labels, "test-labels", err))
         return false;
     for (int i = 0; i < how->setting_count; i++)
         if (!invar_options_set(invar_data_option_table, &options, how->settings[i], err))

@@ -172,21 +172,24 @@ void study_noise_use(struct invar_recipe *recipe, const char *folder)
 {
     struct invar_data_options *data = &recipe->data;
     const enum invar_data_kind kind = kind_of(recipe);
+    char source[INVAR_TEXT_SIZE];
 
     /* Labels, test splits and columns that a recipe names are those of its own data. */
-    for (char *const *text = (char *const[]){data->label, data->test, data->test_labels, data->test_rows,
-                                             data->metadata, data->group, data->pattern, NULL};
+    for (char *const *text = (char *const[]){data->label, data->test, data->npy.test_labels, data->csv.test_rows,
+                                             data->metadata, data->group, data->clips.pattern, NULL};
          *text; text++)
         **text = '\0';
     data->samples = 0;
     if (kind == INVAR_DATA_AUDIO) {
-        snprintf(data->source, sizeof data->source, "audio:%s", folder);
-        snprintf(data->pattern, sizeof data->pattern, "{class}_{index}");
+        snprintf(source, sizeof source, "audio:%s", folder);
+        invar_data_options_source(data, source, NULL);
+        snprintf(data->clips.pattern, sizeof data->clips.pattern, "{class}_{index}");
         snprintf(data->label, sizeof data->label, "class");
         return;
     }
-    snprintf(data->source, sizeof data->source, "npy:%s/" ARRAY, folder);
-    snprintf(data->labels, sizeof data->labels, "%s/" LABELS, folder);
+    snprintf(source, sizeof source, "npy:%s/" ARRAY, folder);
+    invar_data_options_source(data, source, NULL);
+    snprintf(data->npy.labels, sizeof data->npy.labels, "%s/" LABELS, folder);
 }
 
 void study_noise_remove(const char *folder)

@@ -80,7 +80,7 @@ static bool set_baselines(const struct invar_probe_request *request, const struc
 
 static bool has_option(const struct invar_option *table, const char *assignment)
 {
-    return option_find(table, assignment, strcspn(assignment, "=")) != NULL;
+    return option_find(table, assignment, strcspn(assignment, "="), NULL);
 }
 
 static void *options_of(struct invar_probe *probe, const struct study_method_spec *method)

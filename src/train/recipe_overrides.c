@@ -34,7 +34,7 @@ static bool drop_options_of_old_kind(struct invar_node *root, const char *sectio
     for (int i = invar_node_count(mapping) - 1; i >= 0; i--) {
         const char *key = invar_node_key(mapping, i);
         char removal[INVAR_TEXT_SIZE];
-        bool rate = strcmp(section, "optimiser") == 0 && option_find(invar_rate_option_table, key, strlen(key));
+        bool rate = strcmp(section, "optimiser") == 0 && option_find(invar_rate_option_table, key, strlen(key), NULL);
         if (rate || strcmp(key, "kind") == 0)
             continue;
         invar_log(INVAR_LOG_INFO, "%s.%s of the recipe is dropped: %s.kind is now %s", section, key, section, kind);

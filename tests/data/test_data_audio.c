@@ -38,7 +38,7 @@ static void put_wav(const char *name, int frames)
 static struct invar_dataset *open_one(int64_t rate)
 {
     struct invar_data_options options = make_options("audio", folder);
-    options.rate = rate;
+    options.clips.rate = rate;
     options.test_fraction = 0;
     return make_open(&options);
 }
@@ -234,7 +234,7 @@ static void unknown_lengths_are_counted(void **state)
     snprintf(path, sizeof path, "%s/long", folder);
     struct invar_data_options options = make_options("audio", path);
     struct invar_error err = {0};
-    options.rate = 1000000;
+    options.clips.rate = 1000000;
     options.test_fraction = 0;
     assert_null(invar_dataset_open(&options, &err));
     assert_non_null(strstr(err.message, "the limit of a clip"));
@@ -296,7 +296,7 @@ static void put_digits(void)
 static struct invar_data_options digits(const char *label, const char *test)
 {
     struct invar_data_options options = make_options("audio", folder);
-    strcpy(options.pattern, "{digit}_{speaker}_{index}");
+    strcpy(options.clips.pattern, "{digit}_{speaker}_{index}");
     strcpy(options.label, label);
     strcpy(options.test, test);
     return options;
@@ -348,13 +348,13 @@ static void refuses_bad_naming(void **state)
     options = digits("digt", "");
     make_refused(&options, INVAR_ERROR_USAGE, "data.label: there is no field \"digt\"");
     options = digits("digit", "");
-    strcpy(options.pattern, "{digit}-{speaker}");
+    strcpy(options.clips.pattern, "{digit}-{speaker}");
     make_refused(&options, INVAR_ERROR_DATA, "0_ann_0.wav: its name does not fit data.pattern");
-    options.pattern[0] = '\0';
+    options.clips.pattern[0] = '\0';
     make_refused(&options, INVAR_ERROR_USAGE, "data.label: \"digit\" is not known");
     static const char *const wrong[] = {"digit", "{digit", "{a}{b}", "{a}_{a}", "{}", "a}{b"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        strcpy(options.pattern, wrong[i]);
+        strcpy(options.clips.pattern, wrong[i]);
         make_refused(&options, INVAR_ERROR_USAGE, "data.pattern: ");
     }
 }
@@ -371,7 +371,7 @@ static void folders_are_classes_and_splits(void **state)
     assert_true(info->count[0] == 2 && info->count[1] == 1 && info->classes == 2);
     assert_string_equal(info->class_names[0], "no");
     invar_dataset_close(dataset);
-    strcpy(options.pattern, "{n}");
+    strcpy(options.clips.pattern, "{n}");
     strcpy(options.test, "n=7");
     make_refused(&options, INVAR_ERROR_USAGE, "data.test");
 }
@@ -382,12 +382,12 @@ static void refuses_constants_that_do_not_fit(void **state)
     put_wav("a/1.wav", 1000);
     struct invar_data_options options = make_options("audio", folder);
     options.test_fraction = 0;
-    options.n_fft = 255;
+    options.clips.n_fft = 255;
     make_refused(&options, INVAR_ERROR_USAGE, "n_fft: 255, expected an even number");
-    options.n_fft = 64;
+    options.clips.n_fft = 64;
     make_refused(&options, INVAR_ERROR_USAGE, "mels: 40, expected 1 to n_fft / 2 + 1");
-    options.n_fft = 0;
-    options.f_max = 4001;
+    options.clips.n_fft = 0;
+    options.clips.f_max = 4001;
     make_refused(&options, INVAR_ERROR_USAGE, "f_min and f_max");
     options = make_options("audio", "/nowhere/at/all");
     make_refused(&options, INVAR_ERROR_FILE, "/nowhere/at/all");

@@ -24,10 +24,10 @@ struct table {
 bool data_rules_make(struct data_rules *rules, const struct invar_data_options *options, struct invar_error *err)
 {
     *rules = (struct data_rules){.options = options};
-    if (!data_names_make(&rules->missing, options->missing, err) ||
-        !data_names_make(&rules->categorical, options->categorical, err) ||
-        !data_names_make(&rules->numeric, options->numeric, err) ||
-        !data_names_make(&rules->ignore, options->ignore, err))
+    if (!data_names_make(&rules->missing, options->csv.missing, err) ||
+        !data_names_make(&rules->categorical, options->csv.categorical, err) ||
+        !data_names_make(&rules->numeric, options->csv.numeric, err) ||
+        !data_names_make(&rules->ignore, options->csv.ignore, err))
         return false;
     for (int i = 0; i < rules->missing.count; i++) {
         rules->empty_missing = rules->empty_missing || strcmp(rules->missing.name[i], "empty") == 0;
@@ -75,7 +75,7 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
 
     t->label[which] = -1;
     csv->limit = data_memory_limit(o);
-    if (!find_separator(o->separator, &separator, err) || !data_csv_read_as(csv, path, separator, o->header, err))
+    if (!find_separator(o->csv.separator, &separator, err) || !data_csv_read_as(csv, path, separator, o->csv.header, err))
         return false;
     if (csv->rows == 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: has a header and no rows", path);
@@ -109,14 +109,14 @@ bool data_table_split(struct data_source *source, const struct invar_data_option
                       struct invar_error *err)
 {
     source->has_test = true;
-    if (o->test[0] && o->test_rows[0])
+    if (o->test[0] && o->csv.test_rows[0])
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.test and data.test_rows both say what the test split is; leave one out");
     for (int64_t i = first_rows; i < source->count; i++)
         source->split[i] = INVAR_TEST;
     if (o->test[0])
         return true;
-    return o->test_rows[0] ? take_rows(source, o->test_rows, err)
+    return o->csv.test_rows[0] ? take_rows(source, o->csv.test_rows, err)
                            : data_source_split(source, o->test_fraction, (uint64_t)o->split_seed, err);
 }
 

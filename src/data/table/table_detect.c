@@ -139,7 +139,7 @@ static int by_count(const void *a, const void *b)
 static bool keep_frequent(struct detecting *d, struct invar_column *column, struct data_words *words, int64_t rows,
                           struct invar_error *err)
 {
-    const size_t limit = (size_t)d->rules->options->categories;
+    const size_t limit = (size_t)d->rules->options->csv.categories;
     struct data_words kept = {.comma = words->comma};
     size_t used = 0;
 
