@@ -47,10 +47,10 @@ static bool create_encoder(struct invar_chain *c, struct invar_error *err)
     /* Groups are of training alone: whoever reads these data for the encoder needs no table. */
     data.metadata[0] = data.group[0] = '\0';
     if (info->kind == INVAR_DATA_AUDIO) { /* as they were found: other clips are to be seen as these were */
-        data.rate = (int64_t)info->logmel.rate;
-        data.n_fft = info->logmel.n_fft;
-        data.hop = info->logmel.hop;
-        data.f_max = info->logmel.f_max;
+        data.clips.rate = (int64_t)info->logmel.rate;
+        data.clips.n_fft = info->logmel.n_fft;
+        data.clips.hop = info->logmel.hop;
+        data.clips.f_max = info->logmel.f_max;
     }
     c->encoder = make_encoder(given->recipe, input, err);
     if (!c->encoder)

@@ -526,6 +526,56 @@ static void choices_are_an_enum(void **state)
     assert_int_equal(sizeof names / sizeof *names, KIND_NO + 1);
 }
 
+/* A part's options are read, written, checked and described as if they stood in the table itself. */
+static void parts_stand_in_the_table(void **state)
+{
+    struct whole {
+        int64_t before;
+        struct settings own;
+        double after;
+    };
+    static const struct invar_option parts[] = {
+        {"before", INVAR_OPTION_INT, offsetof(struct whole, before), "1", 0, 9, NULL, "first"},
+        INVAR_PART("settings", offsetof(struct whole, own), table),
+        {"after", INVAR_OPTION_REAL, offsetof(struct whole, after), "2", 0, 0, NULL, "last"},
+        {0},
+    };
+    struct whole w, again;
+    struct invar_error err = {0};
+    struct invar_text text = {0}, help = {0};
+
+    (void)state;
+    memset(&w, 0, sizeof w);
+    memset(&again, 0, sizeof again);
+    invar_options_default(parts, &w);
+    invar_options_default(parts, &again);
+    assert_int_equal(w.before, 1);
+    assert_int_equal(w.own.steps, 100);
+    assert_ok(invar_options_set(parts, &w, "kind=euclidean", &err), &err);
+    assert_ok(invar_options_set(parts, &w, "iterations=7", &err), &err);
+    assert_ok(invar_options_set(parts, &w, "after=5", &err), &err);
+    assert_int_equal(w.own.kind, KIND_EUCLIDEAN);
+    assert_int_equal(w.own.steps, 7);
+    assert_refused(invar_options_set(parts, &w, "stepz=5", &err), &err, INVAR_ERROR_USAGE, "did you mean \"steps\"?");
+    assert_ok(invar_options_write(parts, &w, 0, &text, &err), &err);
+    assert_non_null(strstr(text.data, "before: 1\nsteps: 7\nrate: 0.2\n"));
+    assert_null(strstr(text.data, "settings"));
+    struct invar_node *node = invar_node_parse(text.data, text.size, "whole.yaml", &err);
+    assert_ok(node && invar_options_read(parts, &again, node, "", NULL, &err), &err);
+    assert_memory_equal(&w, &again, sizeof w);
+    invar_node_free(node);
+    assert_ok(invar_options_describe(parts, 0, &help, &err), &err);
+    assert_non_null(strstr(help.data, "\nsteps: 100"));
+    assert_null(strstr(help.data, "settings"));
+    assert_ok(invar_options_check(parts, &w, "", &err), &err);
+    w.own.steps = 0;
+    assert_refused(invar_options_check(parts, &w, "whole", &err), &err, INVAR_ERROR_USAGE, "whole.steps: expected");
+    assert_ok(invar_options_set(parts, &w, "steps=null", &err), &err);
+    assert_int_equal(w.own.steps, 100);
+    invar_text_free(&text);
+    invar_text_free(&help);
+}
+
 /* What a program sets itself is checked by the table that recipes are. */
 static void a_struct_is_checked_by_its_table(void **state)
 {
@@ -581,6 +631,7 @@ int main(void)
         cmocka_unit_test(nearest_names),
         cmocka_unit_test(choices_are_an_enum),
         cmocka_unit_test(a_struct_is_checked_by_its_table),
+        cmocka_unit_test(parts_stand_in_the_table),
         cmocka_unit_test(former_names_are_read_with_a_warning),
         cmocka_unit_test(both_names_at_once),
         cmocka_unit_test(former_names_are_not_shown),

@@ -46,6 +46,62 @@ static void refuses_bad_options(void **state)
     make_refused(&options, INVAR_ERROR_USAGE, "data.workers");
 }
 
+/* No source passes over an option that only others take, and the sentence says which; at its default it may stand. */
+static void refuses_options_of_other_sources(void **state)
+{
+    static const struct {
+        const char *source, *setting, *says;
+    } cases[] = {
+        {"images", "mels=80", "data.mels: is for audio:DIR, not for images:PATH: leave it out, or say null"},
+        {"csv", "mels=80", "data.mels: is for audio:DIR, not for csv:FILE"},
+        {"cifar10", "categories=9", "data.categories: is for csv:FILE and npy:FILE, not for cifar10:DIR"},
+        {"idx", "label=x", "data.label: is for csv:FILE and npy:FILE and audio:DIR, not for idx:DIR"},
+        {"audio", "label_kind=number", "data.label_kind: is for csv:FILE and npy:FILE, not for audio:DIR"},
+        {"csv", "labels=y.npy", "data.labels: is for npy:FILE, not for csv:FILE"},
+        {"audio", "orientation=ignore", "data.orientation: is for images:PATH, not for audio:DIR"},
+    };
+    struct invar_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct invar_data_options options = make_options(cases[i].source, folder);
+        assert_ok(invar_options_set(invar_data_option_table, &options, cases[i].setting, &err), &err);
+        make_refused(&options, INVAR_ERROR_USAGE, cases[i].says);
+    }
+    write_images(2, 3, 4, 1);
+    struct invar_data_options options = make_options("images", folder);
+    assert_ok(invar_options_set(invar_data_option_table, &options, "mels=40", &err), &err);
+    invar_dataset_close(make_open(&options));
+}
+
+/* What another source does not take goes back, what both take stays, but for the test split of the former. */
+static void another_source_forgets(void **state)
+{
+    struct invar_data_options options = make_options("csv", "a.csv");
+    struct invar_error err = {0};
+    char long_name[INVAR_TEXT_SIZE + 1];
+
+    (void)state;
+    assert_ok(invar_options_set(invar_data_option_table, &options, "label=kind", &err), &err);
+    assert_ok(invar_options_set(invar_data_option_table, &options, "categories=9", &err), &err);
+    assert_ok(invar_options_set(invar_data_option_table, &options, "test_rows=last:3", &err), &err);
+    assert_ok(invar_data_options_source(&options, "csv:a.csv", &err), &err);
+    assert_string_equal(options.csv.test_rows, "last:3");
+    assert_ok(invar_data_options_source(&options, "csv:b.csv", &err), &err);
+    assert_string_equal(options.source, "csv:b.csv");
+    assert_string_equal(options.csv.test_rows, "");
+    assert_int_equal(options.csv.categories, 9);
+    assert_ok(invar_data_options_source(&options, "audio:clips", &err), &err);
+    assert_int_equal(options.csv.categories, 256);
+    assert_string_equal(options.label, "kind");
+    assert_ok(invar_data_options_source(&options, "cifar10:c", &err), &err);
+    assert_string_equal(options.label, "");
+    memset(long_name, 'x', INVAR_TEXT_SIZE);
+    long_name[INVAR_TEXT_SIZE] = '\0';
+    assert_refused(invar_data_options_source(&options, long_name, &err), &err, INVAR_ERROR_USAGE, "longer than 511");
+    assert_string_equal(options.source, "cifar10:c");
+}
+
 static void every_source_has_a_name_and_help(void **state)
 {
     (void)state;
@@ -292,6 +348,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(refuses_bad_options, setup, teardown),
+        cmocka_unit_test_setup_teardown(refuses_options_of_other_sources, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_source_forgets, setup, teardown),
         cmocka_unit_test(every_source_has_a_name_and_help),
         cmocka_unit_test_setup_teardown(splits_every_class_by_seed, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_may_vary_when_size_is_set, setup, teardown),

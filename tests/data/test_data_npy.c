@@ -280,7 +280,7 @@ static void what_is_refused(void **state)
     write_text("t.csv", "a,b\n1,2\n3,4\n");
     options = make_options("csv", place("t.csv"));
     snprintf(options.npy.labels, sizeof options.npy.labels, "%s", place("two.csv"));
-    make_refused(&options, INVAR_ERROR_USAGE, "data.labels: is for npy:FILE");
+    make_refused(&options, INVAR_ERROR_USAGE, "data.labels: is for npy:FILE, not for");
 }
 
 int main(void)
