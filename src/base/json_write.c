@@ -173,6 +173,14 @@ bool json_written(const struct json_writer *w, const char *what, struct invar_er
                            what);
 }
 
+bool json_finish(struct json_writer *w, const char *what, struct invar_text *out, struct invar_error *err)
+{
+    const bool ok = json_written(w, what, err) && invar_text_printf(out, err, "%s\n", w->text.data);
+
+    json_writer_free(w);
+    return ok;
+}
+
 void json_writer_free(struct json_writer *w)
 {
     invar_text_free(&w->text);

@@ -42,6 +42,8 @@ void json_texts(struct json_writer *w, const char *name, const char *const *text
 /** All is closed and nothing was lost; else false with err, and the text is not to be used. what: names it there. */
 bool json_written(const struct json_writer *w, const char *what, struct invar_error *err)
     __attribute__((warn_unused_result));
+/** The text and a line end behind *out, if it is whole. Frees the writer. */
+bool json_finish(struct json_writer *w, const char *what, struct invar_text *out, struct invar_error *err);
 void json_writer_free(struct json_writer *w);
 
 #endif

@@ -95,34 +95,31 @@ static bool read_recipe(struct report_run *run, struct invar_error *err)
 
 #define LEFT_OUT ", so it is left out; move it away and measure again"
 
-static bool read_probe(struct report_run *run, const char *name, struct invar_error *err)
+static bool read_probe(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
-    cJSON *root = run_results_read(run->folder, name, LEFT_OUT, &found);
 
-    run->probe = root ? study_probe_results_of(root, &found) : NULL;
-    cJSON_Delete(root);
-    return run->probe || forgive(run, &found, err);
+    (void)path;
+    run->probe = study_probe_results_read(run->folder, LEFT_OUT, &found);
+    return run->probe || !found.code || forgive(run, &found, err);
 }
 
-static bool read_robustness(struct report_run *run, const char *name, struct invar_error *err)
+static bool read_robustness(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
-    cJSON *root = run_results_read(run->folder, name, LEFT_OUT, &found);
 
-    run->robustness = root ? study_robustness_results_of(root, &found) : NULL;
-    cJSON_Delete(root);
-    return run->robustness || forgive(run, &found, err);
+    (void)path;
+    run->robustness = study_robustness_results_read(run->folder, LEFT_OUT, &found);
+    return run->robustness || !found.code || forgive(run, &found, err);
 }
 
-static bool read_inspect(struct report_run *run, const char *name, struct invar_error *err)
+static bool read_inspect(struct report_run *run, const char *path, struct invar_error *err)
 {
     struct invar_error found = {0};
-    cJSON *root = run_results_read(run->folder, name, LEFT_OUT, &found);
 
-    run->inspect = root ? study_inspect_results_of(root, &found) : NULL;
-    cJSON_Delete(root);
-    return run->inspect || forgive(run, &found, err);
+    (void)path;
+    run->inspect = study_inspect_results_read(run->folder, LEFT_OUT, &found);
+    return run->inspect || !found.code || forgive(run, &found, err);
 }
 
 static bool read_metrics(struct report_run *run, const char *path, struct invar_error *err)
@@ -201,11 +198,11 @@ static bool read_checkpoint(struct report_run *run, struct invar_error *err)
 static const struct run_file {
     const char *name;
     bool (*read)(struct report_run *run, const char *path, struct invar_error *err);
-    bool makes_run, result; /* one of the former must be there; of the latter path is the name */
+    bool makes_run; /* one of these must be there */
 } files[] = {
-    {"metrics.jsonl", read_metrics, true, false}, {"encoder.safetensors", read_encoder, true, false},
-    {"probe.json", read_probe, false, true},      {"robustness.json", read_robustness, false, true},
-    {"inspect.json", read_inspect, false, true},
+    {"metrics.jsonl", read_metrics, true}, {"encoder.safetensors", read_encoder, true},
+    {"probe.json", read_probe, false},     {"robustness.json", read_robustness, false},
+    {"inspect.json", read_inspect, false},
 };
 
 /* The last part of the path. */
@@ -313,7 +310,7 @@ static bool read_files(struct report_run *run, struct invar_error *err)
                 return false;
             continue;
         }
-        if (!files[i].read(run, files[i].result ? files[i].name : path, err))
+        if (!files[i].read(run, path, err))
             return false;
     }
     if (!is_run)

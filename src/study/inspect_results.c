@@ -165,29 +165,30 @@ void study_inspect_results_put(const struct invar_inspect_results *results, stru
     json_table_write(&tail, &last, w);
 }
 
-static bool write(const struct invar_inspect_results *results, struct json_writer *w, struct invar_error *err)
+static void write(const struct invar_inspect_results *results, struct json_writer *w)
 {
     json_open_object(w, NULL);
     study_inspect_results_put(results, w);
     json_close(w);
-    return json_written(w, file, err);
 }
 
 bool invar_inspect_results_write(const struct invar_inspect_results *results, struct invar_text *out,
                                  struct invar_error *err)
 {
     struct json_writer w = {.formatted = true};
-    const bool ok = write(results, &w, err) && invar_text_printf(out, err, "%s\n", w.text.data);
 
-    json_writer_free(&w);
-    return ok;
+    write(results, &w);
+    return json_finish(&w, file, out, err);
 }
 
 bool study_inspect_results_keep(const struct invar_inspect_results *results, const char *folder,
                                 struct invar_error *err)
 {
     struct json_writer w = {0};
-    const bool ok = (!results || write(results, &w, err)) && run_results_merge(folder, file, w.text.data, err);
+
+    if (results)
+        write(results, &w);
+    const bool ok = (!results || json_written(&w, file, err)) && run_results_merge(folder, file, w.text.data, err);
 
     json_writer_free(&w);
     return ok;
@@ -269,7 +270,7 @@ static void read_inspection(const cJSON *root, struct invar_inspection *out, con
     }
 }
 
-struct invar_inspect_results *study_inspect_results_of(const cJSON *root, struct invar_error *err)
+static struct invar_inspect_results *of(const cJSON *root, struct invar_error *err)
 {
     struct results *results = invar_alloc(1, sizeof *results, err);
     struct head first;
@@ -295,13 +296,19 @@ struct invar_inspect_results *study_inspect_results_of(const cJSON *root, struct
     return NULL;
 }
 
-struct invar_inspect_results *invar_inspect_results_read(const char *folder, struct invar_error *err)
+struct invar_inspect_results *study_inspect_results_read(const char *folder, const char *advice,
+                                                         struct invar_error *err)
 {
-    cJSON *root = run_results_read(folder, file, RUN_RESULTS_ADDED, err);
-    struct invar_inspect_results *results = root && root->child ? study_inspect_results_of(root, err) : NULL;
+    cJSON *root = run_results_read(folder, file, advice, err);
+    struct invar_inspect_results *results = root && root->child ? of(root, err) : NULL;
 
     cJSON_Delete(root);
     return results;
+}
+
+struct invar_inspect_results *invar_inspect_results_read(const char *folder, struct invar_error *err)
+{
+    return study_inspect_results_read(folder, RUN_RESULTS_ADDED, err);
 }
 
 /* ---- finding ---- */

@@ -12,8 +12,9 @@ struct invar_inspect_results *study_inspect_results_create(struct invar_inspecti
 struct json_room *study_inspect_results_room(struct invar_inspect_results *results);
 /** Members of inspect.json into an object that is open. */
 void study_inspect_results_put(const struct invar_inspect_results *results, struct json_writer *w);
-/** What inspect.json holds. */
-struct invar_inspect_results *study_inspect_results_of(const cJSON *root, struct invar_error *err);
+/** As invar_inspect_results_read; advice: what an error ends with, ", so ..". */
+struct invar_inspect_results *study_inspect_results_read(const char *folder, const char *advice,
+                                                         struct invar_error *err);
 /** Puts them into FOLDER/inspect.json, over what is there; NULL: only looks whether that can be. */
 bool study_inspect_results_keep(const struct invar_inspect_results *results, const char *folder,
                                 struct invar_error *err);

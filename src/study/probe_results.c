@@ -198,35 +198,35 @@ void study_probe_results_put(const struct invar_probe_results *results, bool mac
     }
 }
 
-static bool write(const struct invar_probe_results *results, bool machines, struct json_writer *w,
-                  struct invar_error *err)
+static void write(const struct invar_probe_results *results, bool machines, struct json_writer *w)
 {
     json_open_object(w, NULL);
     study_probe_results_put(results, machines, w);
     json_close(w);
-    return json_written(w, file, err);
 }
 
 bool invar_probe_results_write(const struct invar_probe_results *results, struct invar_text *out,
                                struct invar_error *err)
 {
     struct json_writer w = {.formatted = true};
-    const bool ok = write(results, false, &w, err) && invar_text_printf(out, err, "%s\n", w.text.data);
 
-    json_writer_free(&w);
-    return ok;
+    write(results, false, &w);
+    return json_finish(&w, file, out, err);
 }
 
 bool study_probe_results_keep(const struct invar_probe_results *results, const char *folder, struct invar_error *err)
 {
     struct json_writer w = {0};
-    const bool ok = (!results || write(results, true, &w, err)) && run_results_merge(folder, file, w.text.data, err);
+
+    if (results)
+        write(results, true, &w);
+    const bool ok = (!results || json_written(&w, file, err)) && run_results_merge(folder, file, w.text.data, err);
 
     json_writer_free(&w);
     return ok;
 }
 
-struct invar_probe_results *study_probe_results_of(const cJSON *root, struct invar_error *err)
+static struct invar_probe_results *of(const cJSON *root, struct invar_error *err)
 {
     struct invar_probe_results *results = study_probe_results_create(err);
     const cJSON *from;
@@ -247,11 +247,16 @@ struct invar_probe_results *study_probe_results_of(const cJSON *root, struct inv
     return NULL;
 }
 
-struct invar_probe_results *invar_probe_results_read(const char *folder, struct invar_error *err)
+struct invar_probe_results *study_probe_results_read(const char *folder, const char *advice, struct invar_error *err)
 {
-    cJSON *root = run_results_read(folder, file, RUN_RESULTS_ADDED, err);
-    struct invar_probe_results *results = root ? study_probe_results_of(root, err) : NULL;
+    cJSON *root = run_results_read(folder, file, advice, err);
+    struct invar_probe_results *results = root ? of(root, err) : NULL;
 
     cJSON_Delete(root);
     return results;
+}
+
+struct invar_probe_results *invar_probe_results_read(const char *folder, struct invar_error *err)
+{
+    return study_probe_results_read(folder, RUN_RESULTS_ADDED, err);
 }

@@ -16,8 +16,8 @@ bool study_probe_results_whole(const struct invar_probe_results *results, struct
 
 /** Members of probe.json into an object that is open. */
 void study_probe_results_put(const struct invar_probe_results *results, bool machines, struct json_writer *w);
-/** What probe.json holds; items that are no objects are passed over. */
-struct invar_probe_results *study_probe_results_of(const cJSON *root, struct invar_error *err);
+/** As invar_probe_results_read; advice: what an error ends with, ", so ..". */
+struct invar_probe_results *study_probe_results_read(const char *folder, const char *advice, struct invar_error *err);
 /** Puts them into FOLDER/probe.json, over results of the same name; all else in it stays. NULL: only looks whether
  * that can be. */
 bool study_probe_results_keep(const struct invar_probe_results *results, const char *folder, struct invar_error *err);

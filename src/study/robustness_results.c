@@ -103,37 +103,37 @@ void study_robustness_results_put(const struct invar_robustness_results *results
     json_table_write(&members, &shown, w);
 }
 
-static bool write(const struct invar_robustness_results *results, bool machine, struct json_writer *w,
-                  struct invar_error *err)
+static void write(const struct invar_robustness_results *results, bool machine, struct json_writer *w)
 {
     json_open_object(w, NULL);
     study_robustness_results_put(results, machine, w);
     json_close(w);
-    return json_written(w, file, err);
 }
 
 bool invar_robustness_results_write(const struct invar_robustness_results *results, struct invar_text *out,
                                     struct invar_error *err)
 {
     struct json_writer w = {.formatted = true};
-    const bool ok = write(results, false, &w, err) && invar_text_printf(out, err, "%s\n", w.text.data);
 
-    json_writer_free(&w);
-    return ok;
+    write(results, false, &w);
+    return json_finish(&w, file, out, err);
 }
 
 bool study_robustness_results_keep(const struct invar_robustness_results *results, const char *folder,
                                    struct invar_error *err)
 {
     struct json_writer w = {.formatted = true};
-    const bool ok = results ? write(results, true, &w, err) && run_results_write(folder, file, w.text.data, err)
-                            : run_results_merge(folder, file, NULL, err);
+
+    if (!results)
+        return run_results_merge(folder, file, NULL, err);
+    write(results, true, &w);
+    const bool ok = json_written(&w, file, err) && run_results_write(folder, file, w.text.data, err);
 
     json_writer_free(&w);
     return ok;
 }
 
-struct invar_robustness_results *study_robustness_results_of(const cJSON *root, struct invar_error *err)
+static struct invar_robustness_results *of(const cJSON *root, struct invar_error *err)
 {
     struct invar_robustness_results *results = study_robustness_results_create(err);
 
@@ -146,11 +146,17 @@ struct invar_robustness_results *study_robustness_results_of(const cJSON *root, 
     return NULL;
 }
 
-struct invar_robustness_results *invar_robustness_results_read(const char *folder, struct invar_error *err)
+struct invar_robustness_results *study_robustness_results_read(const char *folder, const char *advice,
+                                                               struct invar_error *err)
 {
-    cJSON *root = run_results_read(folder, file, RUN_RESULTS_ADDED, err);
-    struct invar_robustness_results *results = root && root->child ? study_robustness_results_of(root, err) : NULL;
+    cJSON *root = run_results_read(folder, file, advice, err);
+    struct invar_robustness_results *results = root && root->child ? of(root, err) : NULL;
 
     cJSON_Delete(root);
     return results;
+}
+
+struct invar_robustness_results *invar_robustness_results_read(const char *folder, struct invar_error *err)
+{
+    return study_robustness_results_read(folder, RUN_RESULTS_ADDED, err);
 }

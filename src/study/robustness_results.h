@@ -13,8 +13,9 @@ struct json_room *study_robustness_results_room(struct invar_robustness_results 
 void study_robustness_errors_clear(struct invar_robustness_errors *errors);
 /** Members of robustness.json into an object that is open. */
 void study_robustness_results_put(const struct invar_robustness_results *results, bool machine, struct json_writer *w);
-/** What robustness.json holds. */
-struct invar_robustness_results *study_robustness_results_of(const cJSON *root, struct invar_error *err);
+/** As invar_robustness_results_read; advice: what an error ends with, ", so ..". */
+struct invar_robustness_results *study_robustness_results_read(const char *folder, const char *advice,
+                                                               struct invar_error *err);
 /** In the place of FOLDER/robustness.json; NULL: only looks whether that can be. */
 bool study_robustness_results_keep(const struct invar_robustness_results *results, const char *folder,
                                    struct invar_error *err);
