@@ -12,10 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct invar_encoder_spec *const encoders[] = {
-    &invar_encoder_resnet18,     &invar_encoder_resnet34, &invar_encoder_resnet50,
-    &invar_encoder_small_resnet, &invar_encoder_mlp,      NULL,
-};
+#define LISTED(name) &invar_encoder_##name,
+static const struct invar_encoder_spec *const encoders[] = {INVAR_ENCODERS(LISTED) NULL};
 
 const struct invar_encoder_spec *const *invar_encoder_list(void)
 {

@@ -5,8 +5,15 @@
 
 #include "invar/expert/net.h"
 
-extern const struct invar_encoder_spec invar_encoder_resnet18, invar_encoder_resnet34, invar_encoder_resnet50,
-    invar_encoder_small_resnet, invar_encoder_mlp;
+/** One line each here, in the order in which they are listed; a family has a file. */
+#define INVAR_ENCODERS(ONE)                                                                                            \
+    ONE(resnet18)                                                                                                      \
+    ONE(resnet34)                                                                                                      \
+    ONE(resnet50)                                                                                                      \
+    ONE(small_resnet)                                                                                                  \
+    ONE(mlp)
+#define INVAR_ENCODER_DECLARED(name) extern const struct invar_encoder_spec invar_encoder_##name;
+INVAR_ENCODERS(INVAR_ENCODER_DECLARED)
 
 /** A basic block (two 3x3 convolutions, torchvision names under prefix); the number of its last layer or -1. */
 int invar_net_basic_block(struct invar_net *net, int from, const char *prefix, int64_t out, int64_t stride,

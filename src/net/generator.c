@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-static const struct invar_generator_spec *const generators[] = {&invar_generator_cnn, &invar_generator_mlp, NULL};
+#define LISTED(name) &invar_generator_##name,
+static const struct invar_generator_spec *const generators[] = {INVAR_GENERATORS(LISTED) NULL};
 
 const struct invar_generator_spec *const *invar_generator_list(void)
 {

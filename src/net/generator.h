@@ -5,6 +5,11 @@
 
 #include "invar/expert/net.h"
 
-extern const struct invar_generator_spec invar_generator_cnn, invar_generator_mlp;
+/** One file each, and one line each here. */
+#define INVAR_GENERATORS(ONE)                                                                                          \
+    ONE(cnn)                                                                                                           \
+    ONE(mlp)
+#define INVAR_GENERATOR_DECLARED(name) extern const struct invar_generator_spec invar_generator_##name;
+INVAR_GENERATORS(INVAR_GENERATOR_DECLARED)
 
 #endif

@@ -11,14 +11,8 @@
 #include <string.h>
 
 /* The program's own follow, and a NULL ends them all. */
-static const struct invar_term_spec *terms[64] = {
-    &invar_term_relic,         &invar_term_ntxent,         &invar_term_byol,
-    &invar_term_barlow,        &invar_term_vicreg,         &invar_term_invariance,
-    &invar_term_variance,      &invar_term_covariance,     &invar_term_entropy_invariance,
-    &invar_term_logdet,        &invar_term_pairdist,       &invar_term_imix,
-    &invar_term_cross_entropy, &invar_term_reconstruction, &invar_term_orthonormality,
-    &invar_term_aplr,          &invar_term_denoising,      &invar_term_vime,
-};
+#define LISTED(name) &invar_term_##name,
+static const struct invar_term_spec *terms[64] = {INVAR_TERMS(LISTED)};
 
 static const struct {
     char letter;

@@ -6,24 +6,28 @@
 #include "invar/expert/dense.h"
 #include "invar/expert/objective.h"
 
-extern const struct invar_term_spec invar_term_relic;
-extern const struct invar_term_spec invar_term_ntxent;
-extern const struct invar_term_spec invar_term_byol;
-extern const struct invar_term_spec invar_term_barlow;
-extern const struct invar_term_spec invar_term_vicreg;
-extern const struct invar_term_spec invar_term_invariance;
-extern const struct invar_term_spec invar_term_variance;
-extern const struct invar_term_spec invar_term_covariance;
-extern const struct invar_term_spec invar_term_entropy_invariance;
-extern const struct invar_term_spec invar_term_logdet;
-extern const struct invar_term_spec invar_term_pairdist;
-extern const struct invar_term_spec invar_term_denoising;
-extern const struct invar_term_spec invar_term_vime;
-extern const struct invar_term_spec invar_term_imix;
-extern const struct invar_term_spec invar_term_cross_entropy;
-extern const struct invar_term_spec invar_term_reconstruction;
-extern const struct invar_term_spec invar_term_orthonormality;
-extern const struct invar_term_spec invar_term_aplr;
+/** Terms: one file each, and one line each here, in the order in which they are listed. */
+#define INVAR_TERMS(ONE)                                                                                               \
+    ONE(relic)                                                                                                         \
+    ONE(ntxent)                                                                                                        \
+    ONE(byol)                                                                                                          \
+    ONE(barlow)                                                                                                        \
+    ONE(vicreg)                                                                                                        \
+    ONE(invariance)                                                                                                    \
+    ONE(variance)                                                                                                      \
+    ONE(covariance)                                                                                                    \
+    ONE(entropy_invariance)                                                                                            \
+    ONE(logdet)                                                                                                        \
+    ONE(pairdist)                                                                                                      \
+    ONE(imix)                                                                                                          \
+    ONE(cross_entropy)                                                                                                 \
+    ONE(reconstruction)                                                                                                \
+    ONE(orthonormality)                                                                                                \
+    ONE(aplr)                                                                                                          \
+    ONE(denoising)                                                                                                     \
+    ONE(vime)
+#define INVAR_TERM_DECLARED(name) extern const struct invar_term_spec invar_term_##name;
+INVAR_TERMS(INVAR_TERM_DECLARED)
 
 /**
  * Every role of the mask is there in every view (role T: in every view that has a target), rows agree everywhere,
