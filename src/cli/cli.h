@@ -23,6 +23,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
     VERB(data, "what is in a source: samples, shapes, classes, statistics, problems")                                  \
     VERB(recipes, "the recipes that ship, and every option with its default")                                          \
     VERB(pretrain, "train an encoder as a recipe says, into a run folder")                                             \
+    VERB(sweep, "a run for every combination of values of options, side by side, then one table")                      \
     VERB(probe, "how well labels can be read from what a run learned, beside baselines")                               \
     VERB(robustness, "errors of the probe under the common image corruptions, mCE and mrCE")                           \
     VERB(embed, "representations of data by the encoder of a run, as a NumPy array")                                   \

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* invar sweep RECIPE KEY=A,B,C: a run for every combination of values, side by side, then one table. */
+#include "cli/cli.h"
+#include "invar/expert/file.h"
+#include "invar/run.h"
+#include "study/sweep.h"
+
+#include <fcntl.h>
+#include <omp.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { PATH_SIZE = 4096, MOST_JOBS = 64, WORDS = STUDY_SWEEP_KEYS + 10 };
+
+struct sweeping {
+    const char *recipe, *folder, *sort;
+    char threads[24];
+    int64_t jobs, threads_each;
+    bool no_probe, dry_run;
+    struct study_sweep runs;
+};
+
+static const char *path_of(const struct sweeping *s, int i, const char *file, char out[PATH_SIZE])
+{
+    snprintf(out, PATH_SIZE, "%s/%s%s", s->folder, s->runs.run[i].name, file);
+    return out;
+}
+
+static bool has(const struct sweeping *s, int i, const char *file)
+{
+    char path[PATH_SIZE];
+
+    return access(path_of(s, i, file, path), F_OK) == 0;
+}
+
+/* The command itself on a run; what it says goes to FOLDER/NAME.log. 0: it could not be started. */
+static pid_t start(const struct sweeping *s, int i, bool training)
+{
+    char path[PATH_SIZE], log[PATH_SIZE];
+    const char *words[WORDS] = {"invar", training ? "pretrain" : "probe"};
+    posix_spawn_file_actions_t actions;
+    pid_t child = 0;
+    int count = 2;
+
+    path_of(s, i, "", path);
+    words[count++] = training ? s->recipe : path;
+    for (int k = 0; training && k < s->runs.keys; k++)
+        words[count++] = s->runs.run[i].setting[k];
+    if (training) {
+        words[count++] = "--run";
+        words[count++] = path;
+        if (has(s, i, ""))
+            words[count++] = "--resume";
+    }
+    words[count++] = "--threads";
+    words[count++] = s->threads;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, path_of(s, i, ".log", log), O_WRONLY | O_CREAT | O_APPEND,
+                                     0666);
+    union {
+        const char **in;
+        char *const *out;
+    } cast = {words}; /* posix_spawn changes none of them */
+    if (posix_spawn(&child, "/proc/self/exe", &actions, NULL, cast.out, environ) != 0)
+        child = 0;
+    posix_spawn_file_actions_destroy(&actions);
+    return child;
+}
+
+/* Trains (or probes) every run that is not yet, so many at once; the number that failed. */
+static int work(struct sweeping *s, bool training)
+{
+    const char *done = training ? "/encoder.safetensors" : "/probe.json";
+    pid_t child[MOST_JOBS] = {0};
+    int running = 0, next = 0, failed = 0, status;
+    bool told = false;
+
+    while (next < s->runs.count || running > 0) {
+        while (!cli_stop && running < s->jobs && next < s->runs.count) {
+            const int i = next++;
+            if (has(s, i, done) || (!training && !has(s, i, "/encoder.safetensors")))
+                continue;
+            cli_message("%s %d of %d: %s", training ? "training" : "probing", i + 1, s->runs.count,
+                        s->runs.run[i].name);
+            const pid_t started = start(s, i, training);
+            failed += started == 0;
+            if (started)
+                child[running++] = started;
+        }
+        if (cli_stop && !told) /* a terminal tells them itself; each leaves a checkpoint */
+            for (int c = 0; c < running; c++)
+                kill(child[c], SIGTERM);
+        told = cli_stop;
+        next = cli_stop ? s->runs.count : next;
+        const pid_t ended = running ? waitpid(-1, &status, WNOHANG) : 0;
+        if (running && ended == 0)
+            nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+        for (int c = 0; ended > 0 && c < running; c++)
+            if (child[c] == ended) {
+                child[c--] = child[--running];
+                failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+            }
+    }
+    return failed;
+}
+
+/* Every combination is a recipe before the first one is trained. */
+static bool check(struct sweeping *s, struct invar_error *err)
+{
+    for (int i = 0; i < s->runs.count; i++) {
+        const char *const *settings = (const char *const *)s->runs.run[i].setting;
+        struct invar_recipe *recipe = invar_recipe_load(s->recipe, settings, s->runs.keys, err);
+        if (!recipe)
+            return false;
+        invar_recipe_free(recipe);
+    }
+    return true;
+}
+
+static int print_runs(const struct sweeping *s)
+{
+    for (int i = 0; i < s->runs.count; i++)
+        printf("%-8s %s\n",
+               has(s, i, "/encoder.safetensors") ? "done"
+               : has(s, i, "/recipe.yaml")       ? "begun"
+                                                 : "to do",
+               s->runs.run[i].name);
+    printf("%d runs in %s, %lld at a time on %s threads each\n", s->runs.count, s->folder, (long long)s->jobs,
+           s->threads);
+    return CLI_DONE;
+}
+
+/* `invar compare` of all that have finished, the best first. */
+static int compare(const struct sweeping *s)
+{
+    char words[CLI_LIST_SIZE][PATH_SIZE], verb[] = "compare", option[] = "--sort", by[256];
+    char *argv[CLI_LIST_SIZE + 4] = {verb};
+    int count = 1;
+    bool probed = true;
+
+    for (int i = 0; i < s->runs.count && count < CLI_LIST_SIZE; i++)
+        if (has(s, i, "/encoder.safetensors")) {
+            path_of(s, i, "", words[count]);
+            probed = probed && has(s, i, "/probe.json");
+            argv[count] = words[count];
+            count++;
+        }
+    snprintf(by, sizeof by, "%s", s->sort ? s->sort : probed ? "linear.held_out_top1" : "rank");
+    argv[count++] = option;
+    argv[count++] = by;
+    return invar_cli_compare(count, argv);
+}
+
+static int sweep(struct sweeping *s, const struct cli_list *settings)
+{
+    struct invar_error err = {0};
+
+    if (!study_sweep_make(&s->runs, settings->item, settings->count, &err) || !check(s, &err))
+        return cli_fail(&err);
+    if (s->dry_run)
+        return print_runs(s);
+    if (!invar_folder_create(s->folder, &err))
+        return cli_fail(&err);
+    cli_catch_interrupt();
+    const int failed = work(s, true);
+    if (!cli_stop && !s->no_probe)
+        work(s, false);
+    if (cli_stop) {
+        cli_message("interrupted: the same command goes on");
+        return CLI_INTERRUPTED;
+    }
+    if (failed)
+        cli_message("%d of %d runs failed: the .log files in %s say why", failed, s->runs.count, s->folder);
+    const int status = failed < s->runs.count ? compare(s) : CLI_FAILED;
+    return failed ? CLI_FAILED : status;
+}
+
+int invar_cli_sweep(int argc, char **argv)
+{
+    struct sweeping s = {.threads_each = 1};
+    struct cli_list recipes = {0}, settings = {0};
+    const struct cli_option options[] = {
+        {"run", 0, "DIR", "the folder of all runs (default: runs/sweep)", CLI_TEXT, &s.folder, 0, 0},
+        {"jobs", 'j', "N", "runs at a time (default: cores by threads)", CLI_INTEGER, &s.jobs, 1, MOST_JOBS},
+        {"threads", 0, "N", "threads of each run (default: 1)", CLI_INTEGER, &s.threads_each, 1, 4096},
+        {"sort", 0, "NAME",
+         "what the best is by, as `invar compare` has it (default: the linear probe on held-out "
+         "training samples; unprobed the rank of z)",
+         CLI_TEXT, &s.sort, 0, 0},
+        {"no-probe", 0, NULL, "labels are not looked at", CLI_FLAG, &s.no_probe, 0, 0},
+        {"dry-run", 0, NULL, "list the runs, and which of them are done; train nothing", CLI_FLAG, &s.dry_run, 0, 0},
+        CLI_OPTION_END,
+    };
+    const struct cli_usage usage = {
+        .verb = "sweep",
+        .arguments = "RECIPE KEY=A,B,C [KEY=0..4] [KEY=1e-3..1e-1/5] ... [--run DIR] [--jobs N]",
+        .purpose =
+            "A run for every combination of values: listed, of whole numbers FIRST..LAST, or of COUNT numbers at "
+            "equal\nratios FIRST..LAST/COUNT. Runs that are done are kept, runs that were begun go on, so that the "
+            "same command\ngoes on after Ctrl-C. Then each is probed, and `invar compare` shows all, the best first.",
+        .options = options,
+        .positionals = &recipes,
+        .positional_minimum = 1,
+        .positional_maximum = 1,
+        .positional_name = "RECIPE",
+        .assignments = &settings,
+        .example = "  invar sweep simclr-fashion-mnist optimiser.lr=1e-3..1e-2/3 training.seed=0..2 --run runs/rates\n",
+    };
+    int status;
+
+    if (!cli_parse(&usage, argc, argv, &status))
+        return status;
+    if (!settings.count)
+        return cli_wrong_usage(&usage, "KEY=A,B,C says what differs between the runs; it is missing");
+    s.recipe = recipes.item[0];
+    s.folder = s.folder ? s.folder : "runs/sweep";
+    snprintf(s.threads, sizeof s.threads, "%lld", (long long)s.threads_each);
+    if (!s.jobs)
+        s.jobs = omp_get_num_procs() / s.threads_each;
+    s.jobs = s.jobs < 1 ? 1 : s.jobs > MOST_JOBS ? MOST_JOBS : s.jobs;
+    status = sweep(&s, &settings);
+    study_sweep_free(&s.runs);
+    return status;
+}
