@@ -130,7 +130,7 @@ static int print_runs(const struct sweeping *s)
     for (int i = 0; i < s->runs.count; i++)
         printf("%-8s %s\n",
                has(s, i, "/encoder.safetensors") ? "done"
-               : has(s, i, "/recipe.yaml")       ? "begun"
+               : has(s, i, "")                   ? "begun"
                                                  : "to do",
                s->runs.run[i].name);
     printf("%d runs in %s, %lld at a time on %s threads each\n", s->runs.count, s->folder, (long long)s->jobs,

@@ -88,7 +88,7 @@ completes() {
     fails_with 2 "$invar" help crob
     says '"crop"'
     fails_with 2 "$invar" prob
-    says 'did you mean `probe`?'
+    says 'did you mean "probe"?'
 }
 
 @test "what is installed: pages, completions" {
