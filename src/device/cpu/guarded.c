@@ -119,13 +119,20 @@ static void *guarded_alloc(struct invar_device *device, size_t count, size_t siz
     return g->memory + piece->at;
 }
 
-/* Freed memory is not unmapped: it is closed like all of it, so that a use after free dies as well. */
+/* Freed memory is not unmapped: it is closed like all of it, so that a use after free dies as well. The range ends
+ * behind what is used: opening and closing it takes as long as it is. */
 static void guarded_free(struct invar_device *device, void *memory)
 {
     struct guard *g = device->guard;
+    const size_t end = g->end;
+
     for (int i = 0; i < g->count; i++)
         if (g->memory + g->pieces[i].at == (char *)memory)
             g->pieces[i].used = false;
+    for (; g->count > 0 && !g->pieces[g->count - 1].used; g->count--)
+        g->end = g->pieces[g->count - 1].at;
+    if (g->end < end)
+        mprotect(g->memory + g->end, end - g->end, PROT_NONE);
 }
 
 /* ---- calls of the backend, each between enter and leave ---- */
