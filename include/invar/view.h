@@ -21,16 +21,8 @@ extern "C" {
 #define INVAR_INTERPOLATIONS(CHOICE) CHOICE(INVAR_BILINEAR, "bilinear") CHOICE(INVAR_BICUBIC, "bicubic")
 enum invar_interpolation { INVAR_INTERPOLATIONS(INVAR_CHOICE_CONSTANT) };
 
-/**
- * The `views:` section of a recipe. Views are numbered from 0, global ones (of the size that the encoder sees) first,
- * then local ones (multi-crop: small crops at a smaller size). Lists have one entry a view; a shorter list repeats its
- * last entry.
- */
-struct invar_view_options {
-    int64_t count;      /**< global views a sample, 1 .. INVAR_MAX_VIEWS */
-    int64_t local;      /**< local views a sample, after the global ones; at most INVAR_MAX_VIEWS in all */
-    int64_t local_size; /**< side of a local view in pixels */
-    struct invar_real_list local_crop;  /**< as crop, of local views */
+/** Options of views of images (objectives.md 6.1). */
+struct invar_image_view_options {
     struct invar_real_list crop;        /**< [low, high] area fraction of random resized crop; [1, 1] turns it off */
     struct invar_real_list crop_aspect; /**< [3/4, 4/3], log-uniform */
     enum invar_interpolation interpolation;
@@ -44,14 +36,9 @@ struct invar_view_options {
     struct invar_real_list solarise;              /**< probability by view */
     double solarise_threshold;                    /**< in 0..1 */
     double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
-    struct invar_real_list mix;                   /**< probability of mixup with another sample, by view; any kind */
-    struct invar_real_list mix_share;             /**< [low, high] a sample's own share of its mixture, uniform */
-    /* tables; a column is changed in all its places together */
-    struct invar_real_list corrupt; /**< probability by view that a column gets the value of another training row */
-    struct invar_real_list blank;   /**< probability by view that a column, or a place of an image, becomes 0 */
-    struct invar_real_list noise_deviation; /**< standard deviation by view of noise on standardised numbers */
-    double mix_alpha; /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
-    /* clips (objectives.md 6.2) */
+};
+/** Of clips (objectives.md 6.2). */
+struct invar_clip_view_options {
     double time_crop;                      /**< part of what a longer clip has too much, over which the crop may lie */
     double time_shift;                     /**< strength s: the crop is moved by -s to s of its length */
     double loudness;                       /**< strength in dB */
@@ -61,6 +48,30 @@ struct invar_view_options {
     struct invar_real_list noise_snr;      /**< [low, high] dB */
     int64_t time_masks, frequency_masks;   /**< masks of a spectrogram, at most INVAR_MAX_MASKS */
     double time_mask, frequency_mask;      /**< largest width, as part of the frames and of the mels */
+};
+/** Of tables; a column is changed in all its places together. */
+struct invar_table_view_options {
+    struct invar_real_list corrupt; /**< probability by view that a column gets the value of another training row */
+};
+
+/**
+ * The `views:` section of a recipe. Views are numbered from 0, global ones (of the size that the encoder sees) first,
+ * then local ones (multi-crop: small crops at a smaller size). Lists have one entry a view; a shorter list repeats its
+ * last entry.
+ */
+struct invar_view_options {
+    int64_t count;      /**< global views a sample, 1 .. INVAR_MAX_VIEWS */
+    int64_t local;      /**< local views a sample, after the global ones; at most INVAR_MAX_VIEWS in all */
+    int64_t local_size; /**< side of a local view in pixels */
+    struct invar_real_list local_crop; /**< as crop, of local views */
+    struct invar_image_view_options image;
+    struct invar_real_list mix;       /**< probability of mixup with another sample, by view; any kind */
+    struct invar_real_list mix_share; /**< [low, high] a sample's own share of its mixture, uniform */
+    double mix_alpha;                 /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
+    struct invar_clip_view_options clips;
+    struct invar_table_view_options table;
+    struct invar_real_list blank;           /**< probability by view that a column, or a place of an image, becomes 0 */
+    struct invar_real_list noise_deviation; /**< standard deviation by view of noise on standardised numbers */
 };
 extern const struct invar_option invar_view_option_table[];
 /** Global and local views together. */

@@ -48,10 +48,10 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
         invar_options_default(invar_view_option_table, &views);
     views.count = count;
     views.local = views.local_size = 0;
-    views.blur.count = views.blur.count < count ? views.blur.count : (int)count;
-    views.solarise.count = views.solarise.count < count ? views.solarise.count : (int)count;
+    views.image.blur.count = views.image.blur.count < count ? views.image.blur.count : (int)count;
+    views.image.solarise.count = views.image.solarise.count < count ? views.image.solarise.count : (int)count;
     views.mix.count = views.mix.count < count ? views.mix.count : (int)count;
-    views.corrupt.count = views.corrupt.count < count ? views.corrupt.count : (int)count;
+    views.table.corrupt.count = views.table.corrupt.count < count ? views.table.corrupt.count : (int)count;
     views.blank.count = views.blank.count < count ? views.blank.count : (int)count;
     views.noise_deviation.count = views.noise_deviation.count < count ? views.noise_deviation.count : (int)count;
     pass->samples = invar_alloc(PASS_BATCH, sizeof *pass->samples, err);

@@ -26,7 +26,7 @@ static bool changes_columns(const struct invar_view_options *views)
 {
     bool any = false;
     for (int i = 0; i < INVAR_LIST_SIZE; i++)
-        any = any || (i < views->corrupt.count && views->corrupt.value[i] > 0) ||
+        any = any || (i < views->table.corrupt.count && views->table.corrupt.value[i] > 0) ||
               (i < views->blank.count && views->blank.value[i] > 0);
     return any;
 }

@@ -12,11 +12,11 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample, (void)view;
-    params->background = invar_random_uniform(random) < (float)options->background;
+    params->background = invar_random_uniform(random) < (float)options->clips.background;
     params->background_partner = invar_random_uniform(random);
     params->background_place = invar_random_uniform(random);
-    params->background_snr = invar_random_range(random, (float)view_list_at(&options->background_snr, 0),
-                                                (float)view_list_at(&options->background_snr, 1));
+    params->background_snr = invar_random_range(random, (float)view_list_at(&options->clips.background_snr, 0),
+                                                (float)view_list_at(&options->clips.background_snr, 1));
 }
 
 static bool applies(const struct view_job *job)

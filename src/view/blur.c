@@ -23,13 +23,13 @@ int view_blur_kernel(const struct invar_view_output *output)
 static void draw(struct invar_view_params *params, const struct invar_view_options *options,
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
-    const double probability = view_list_at(&options->blur, view);
+    const double probability = view_list_at(&options->image.blur, view);
     const bool blur = (double)invar_random_uniform(random) < probability;
 
     (void)sample;
     if (blur)
-        params->blur_sigma = invar_random_range(random, (float)view_list_at(&options->blur_sigma, 0),
-                                                (float)view_list_at(&options->blur_sigma, 1));
+        params->blur_sigma = invar_random_range(random, (float)view_list_at(&options->image.blur_sigma, 0),
+                                                (float)view_list_at(&options->image.blur_sigma, 1));
 }
 
 static bool applies(const struct view_job *job)

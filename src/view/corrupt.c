@@ -25,7 +25,7 @@ static bool any(const struct invar_real_list *list)
 
 bool view_masks(const struct invar_view_options *options)
 {
-    return any(&options->corrupt) || any(&options->blank);
+    return any(&options->table.corrupt) || any(&options->blank);
 }
 
 void view_column_set(const struct view_job *job, const struct invar_column *column, const float *value)
@@ -52,7 +52,7 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample;
-    params->corrupt = (float)view_list_at(&options->corrupt, view);
+    params->corrupt = (float)view_list_at(&options->table.corrupt, view);
     params->corrupt_key[0] = invar_random_bits(random);
     params->corrupt_key[1] = invar_random_bits(random);
 }

@@ -39,7 +39,8 @@ static void box_draw(struct invar_view_params *params, const struct invar_view_o
                      const struct invar_real_list *crop, const struct invar_sample *sample, struct invar_random *random)
 {
     const double area = (double)sample->width * sample->height;
-    const double low = view_list_at(&options->crop_aspect, 0), high = view_list_at(&options->crop_aspect, 1);
+    const double low = view_list_at(&options->image.crop_aspect, 0),
+                 high = view_list_at(&options->image.crop_aspect, 1);
 
     for (int i = 0; i < ATTEMPTS; i++) {
         const double target =
@@ -59,9 +60,9 @@ static void box_draw(struct invar_view_params *params, const struct invar_view_o
 static void draw(struct invar_view_params *params, const struct invar_view_options *options,
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
-    const struct invar_real_list *crop = view < options->count ? &options->crop : &options->local_crop;
+    const struct invar_real_list *crop = view < options->count ? &options->image.crop : &options->local_crop;
 
-    params->flip = (double)invar_random_uniform(random) < options->flip;
+    params->flip = (double)invar_random_uniform(random) < options->image.flip;
     if (view_list_at(crop, 0) >= 1.0)
         box_set(params, 0, 0, sample->width, sample->height);
     else

@@ -18,8 +18,9 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
     if (!wanted(sample->channels))
         return;
     for (int c = 0; c < sample->channels && c < VIEW_MAX_CHANNELS; c++) {
-        params->gain[c] = invar_random_range(random, (float)(1.0 - options->gain), (float)(1.0 + options->gain));
-        params->offset[c] = invar_random_range(random, (float)-options->offset, (float)options->offset);
+        params->gain[c] =
+            invar_random_range(random, (float)(1.0 - options->image.gain), (float)(1.0 + options->image.gain));
+        params->offset[c] = invar_random_range(random, (float)-options->image.offset, (float)options->image.offset);
     }
 }
 

@@ -8,7 +8,7 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)view;
-    params->grayscale = (double)invar_random_uniform(random) < options->grayscale && sample->channels == 3;
+    params->grayscale = (double)invar_random_uniform(random) < options->image.grayscale && sample->channels == 3;
 }
 
 static bool applies(const struct view_job *job)

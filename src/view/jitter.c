@@ -23,11 +23,11 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
     const bool colour = sample->channels == 3;
 
     (void)view;
-    params->jitter = (double)invar_random_uniform(random) < options->jitter && (colour || sample->channels == 1);
-    params->brightness = factor_draw(random, options->brightness);
-    params->contrast = factor_draw(random, options->contrast);
-    params->saturation = factor_draw(random, options->saturation);
-    params->hue = invar_random_range(random, (float)-options->hue, (float)options->hue);
+    params->jitter = (double)invar_random_uniform(random) < options->image.jitter && (colour || sample->channels == 1);
+    params->brightness = factor_draw(random, options->image.brightness);
+    params->contrast = factor_draw(random, options->image.contrast);
+    params->saturation = factor_draw(random, options->image.saturation);
+    params->hue = invar_random_range(random, (float)-options->image.hue, (float)options->image.hue);
     invar_random_shuffle(random, order, KINDS);
     for (int i = 0; i < KINDS; i++)
         params->jitter_order[i] = (uint8_t)order[i];

@@ -10,7 +10,7 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample, (void)view;
-    const float gain = invar_random_range(random, (float)-options->loudness, (float)options->loudness);
+    const float gain = invar_random_range(random, (float)-options->clips.loudness, (float)options->clips.loudness);
     params->loudness = (float)pow(10, (double)gain / 20);
 }
 

@@ -52,9 +52,9 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     output->height = info->height;
     output->width = info->width;
     output->channels = info->channels;
-    output->interpolation = options->interpolation;
-    output->solarise_threshold = options->solarise_threshold;
-    output->blur_kernel = (int)options->blur_kernel;
+    output->interpolation = options->image.interpolation;
+    output->solarise_threshold = options->image.solarise_threshold;
+    output->blur_kernel = (int)options->image.blur_kernel;
     output->logmel = info->logmel;
     output->table = info->table;
     for (int c = 0; c < VIEW_MAX_CHANNELS; c++) {

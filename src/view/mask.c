@@ -17,16 +17,16 @@ static void draw_time(struct invar_view_params *params, const struct invar_view_
                       const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample, (void)view;
-    params->time_masks = (int)options->time_masks;
-    draw_masks(params->time_mask, params->time_masks, options->time_mask, random);
+    params->time_masks = (int)options->clips.time_masks;
+    draw_masks(params->time_mask, params->time_masks, options->clips.time_mask, random);
 }
 
 static void draw_frequency(struct invar_view_params *params, const struct invar_view_options *options,
                            const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample, (void)view;
-    params->frequency_masks = (int)options->frequency_masks;
-    draw_masks(params->frequency_mask, params->frequency_masks, options->frequency_mask, random);
+    params->frequency_masks = (int)options->clips.frequency_masks;
+    draw_masks(params->frequency_mask, params->frequency_masks, options->clips.frequency_mask, random);
 }
 
 /* The run of a mask on a side of so many places. */

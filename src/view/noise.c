@@ -10,9 +10,9 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample, (void)view;
-    params->noise = invar_random_uniform(random) < (float)options->noise;
-    params->noise_snr = invar_random_range(random, (float)view_list_at(&options->noise_snr, 0),
-                                           (float)view_list_at(&options->noise_snr, 1));
+    params->noise = invar_random_uniform(random) < (float)options->clips.noise;
+    params->noise_snr = invar_random_range(random, (float)view_list_at(&options->clips.noise_snr, 0),
+                                           (float)view_list_at(&options->clips.noise_snr, 1));
     params->noise_key[0] = invar_random_bits(random);
     params->noise_key[1] = invar_random_bits(random);
 }

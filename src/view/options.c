@@ -6,6 +6,71 @@
 
 #include <stddef.h>
 
+#define IMAGE(field) offsetof(struct invar_image_view_options, field)
+static const struct invar_option image_options[] = {
+    {"crop", INVAR_OPTION_REAL_LIST, IMAGE(crop), "[0.2, 1]", 0.0001, 1, NULL,
+     "random resized crop, [low, high] fraction of the area; [1, 1] turns it off"},
+    {"crop_aspect", INVAR_OPTION_REAL_LIST, IMAGE(crop_aspect), "[0.75, 1.3333333333333333]", 0.05, 20, NULL,
+     "[low, high] width over height of the crop, log-uniform"},
+    {"interpolation", INVAR_OPTION_CHOICE, IMAGE(interpolation), "bilinear", 0, 0, INVAR_CHOICES(INVAR_INTERPOLATIONS),
+     "how the crop is resized"},
+    {"flip", INVAR_OPTION_REAL, IMAGE(flip), "0.5", 0, 1, NULL, "probability of a horizontal flip"},
+    {"jitter", INVAR_OPTION_REAL, IMAGE(jitter), "0.8", 0, 1, NULL, "probability of colour jitter as a whole"},
+    {"brightness", INVAR_OPTION_REAL, IMAGE(brightness), "0.4", 0, 4, NULL,
+     "strength s: factor from max(0, 1 - s) to 1 + s"},
+    {"contrast", INVAR_OPTION_REAL, IMAGE(contrast), "0.4", 0, 4, NULL, "strength, as brightness"},
+    {"saturation", INVAR_OPTION_REAL, IMAGE(saturation), "0.2", 0, 4, NULL, "strength, as brightness; 3 channels only"},
+    {"hue", INVAR_OPTION_REAL, IMAGE(hue), "0.1", 0, 0.5, NULL,
+     "strength s: shift from -s to s turns; 3 channels only"},
+    {"grayscale", INVAR_OPTION_REAL, IMAGE(grayscale), "0.2", 0, 1, NULL, "probability; 3 channels only"},
+    {"blur", INVAR_OPTION_REAL_LIST, IMAGE(blur), "[0]", 0, 1, NULL, "probability of Gaussian blur, by view"},
+    {"blur_sigma", INVAR_OPTION_REAL_LIST, IMAGE(blur_sigma), "[0.1, 2]", 0.01, 100, NULL,
+     "[low, high] standard deviation of the blur in pixels"},
+    {"blur_kernel", INVAR_OPTION_INT, IMAGE(blur_kernel), "0", 0, 1023, NULL,
+     "side of the blur's kernel in pixels, odd; 0: a tenth of the shorter side, at least 3"},
+    {"solarise", INVAR_OPTION_REAL_LIST, IMAGE(solarise), "[0]", 0, 1, NULL,
+     "probability, by view; 1 or 3 channels only"},
+    {"solarise_threshold", INVAR_OPTION_REAL, IMAGE(solarise_threshold), "0.5", 0, 1, NULL,
+     "values from here on, of 0 to 1, are inverted"},
+    {"gain", INVAR_OPTION_REAL, IMAGE(gain), "0.2", 0, 1, NULL,
+     "strength s: factor of each channel from 1 - s to 1 + s; channels other than 1 and 3"},
+    {"offset", INVAR_OPTION_REAL, IMAGE(offset), "0.1", 0, 1, NULL,
+     "strength s: added to each channel, from -s to s of 0 to 1; channels other than 1 and 3"},
+    {0},
+};
+
+#define CLIPS(field) offsetof(struct invar_clip_view_options, field)
+static const struct invar_option clip_options[] = {
+    {"time_crop", INVAR_OPTION_REAL, CLIPS(time_crop), "1", 0, 1, NULL,
+     "clips longer than the view: part of their rest over which the crop may begin; 0: always at the start"},
+    {"time_shift", INVAR_OPTION_REAL, CLIPS(time_shift), "0.1", 0, 1, NULL,
+     "clips, strength s: moved in time by -s to s of the view's length, silence coming in"},
+    {"loudness", INVAR_OPTION_REAL, CLIPS(loudness), "6", 0, 60, NULL, "clips, strength s in dB: gain from -s to s"},
+    {"background", INVAR_OPTION_REAL, CLIPS(background), "0", 0, 1, NULL,
+     "clips: probability of another clip of the batch in the background"},
+    {"background_snr", INVAR_OPTION_REAL_LIST, CLIPS(background_snr), "[5, 20]", -60, 120, NULL,
+     "[low, high] dB by which the clip is stronger than that background"},
+    {"noise", INVAR_OPTION_REAL, CLIPS(noise), "0.5", 0, 1, NULL, "clips: probability of white noise"},
+    {"noise_snr", INVAR_OPTION_REAL_LIST, CLIPS(noise_snr), "[10, 40]", -60, 120, NULL,
+     "[low, high] dB by which the clip is stronger than that noise"},
+    {"time_masks", INVAR_OPTION_INT, CLIPS(time_masks), "1", 0, INVAR_MAX_MASKS, NULL,
+     "clips: runs of frames of the spectrogram that are masked"},
+    {"time_mask", INVAR_OPTION_REAL, CLIPS(time_mask), "0.2", 0, 1, NULL,
+     "their largest length, as part of the frames"},
+    {"frequency_masks", INVAR_OPTION_INT, CLIPS(frequency_masks), "1", 0, INVAR_MAX_MASKS, NULL,
+     "clips: runs of bands of the spectrogram that are masked"},
+    {"frequency_mask", INVAR_OPTION_REAL, CLIPS(frequency_mask), "0.2", 0, 1, NULL,
+     "their largest width, as part of the bands"},
+    {0},
+};
+
+#define TABLE(field) offsetof(struct invar_table_view_options, field)
+static const struct invar_option table_options[] = {
+    {"corrupt", INVAR_OPTION_REAL_LIST, TABLE(corrupt), "[0]", 0, 1, NULL,
+     "tables: probability by view that a column gets the value of a random training row (SCARF)"},
+    {0},
+};
+
 #define AT(field) offsetof(struct invar_view_options, field)
 
 const struct invar_option invar_view_option_table[] = {
@@ -15,59 +80,15 @@ const struct invar_option invar_view_option_table[] = {
      "see"},
     {"local_size", INVAR_OPTION_INT, AT(local_size), "0", 0, 65536, NULL, "side of a local view in pixels"},
     {"local_crop", INVAR_OPTION_REAL_LIST, AT(local_crop), "[0.05, 0.2]", 0.0001, 1, NULL, "crop of local views"},
-    {"crop", INVAR_OPTION_REAL_LIST, AT(crop), "[0.2, 1]", 0.0001, 1, NULL,
-     "random resized crop, [low, high] fraction of the area; [1, 1] turns it off"},
-    {"crop_aspect", INVAR_OPTION_REAL_LIST, AT(crop_aspect), "[0.75, 1.3333333333333333]", 0.05, 20, NULL,
-     "[low, high] width over height of the crop, log-uniform"},
-    {"interpolation", INVAR_OPTION_CHOICE, AT(interpolation), "bilinear", 0, 0, INVAR_CHOICES(INVAR_INTERPOLATIONS),
-     "how the crop is resized"},
-    {"flip", INVAR_OPTION_REAL, AT(flip), "0.5", 0, 1, NULL, "probability of a horizontal flip"},
-    {"jitter", INVAR_OPTION_REAL, AT(jitter), "0.8", 0, 1, NULL, "probability of colour jitter as a whole"},
-    {"brightness", INVAR_OPTION_REAL, AT(brightness), "0.4", 0, 4, NULL,
-     "strength s: factor from max(0, 1 - s) to 1 + s"},
-    {"contrast", INVAR_OPTION_REAL, AT(contrast), "0.4", 0, 4, NULL, "strength, as brightness"},
-    {"saturation", INVAR_OPTION_REAL, AT(saturation), "0.2", 0, 4, NULL, "strength, as brightness; 3 channels only"},
-    {"hue", INVAR_OPTION_REAL, AT(hue), "0.1", 0, 0.5, NULL, "strength s: shift from -s to s turns; 3 channels only"},
-    {"grayscale", INVAR_OPTION_REAL, AT(grayscale), "0.2", 0, 1, NULL, "probability; 3 channels only"},
-    {"blur", INVAR_OPTION_REAL_LIST, AT(blur), "[0]", 0, 1, NULL, "probability of Gaussian blur, by view"},
-    {"blur_sigma", INVAR_OPTION_REAL_LIST, AT(blur_sigma), "[0.1, 2]", 0.01, 100, NULL,
-     "[low, high] standard deviation of the blur in pixels"},
-    {"blur_kernel", INVAR_OPTION_INT, AT(blur_kernel), "0", 0, 1023, NULL,
-     "side of the blur's kernel in pixels, odd; 0: a tenth of the shorter side, at least 3"},
-    {"solarise", INVAR_OPTION_REAL_LIST, AT(solarise), "[0]", 0, 1, NULL, "probability, by view; 1 or 3 channels only"},
-    {"solarise_threshold", INVAR_OPTION_REAL, AT(solarise_threshold), "0.5", 0, 1, NULL,
-     "values from here on, of 0 to 1, are inverted"},
-    {"gain", INVAR_OPTION_REAL, AT(gain), "0.2", 0, 1, NULL,
-     "strength s: factor of each channel from 1 - s to 1 + s; channels other than 1 and 3"},
-    {"offset", INVAR_OPTION_REAL, AT(offset), "0.1", 0, 1, NULL,
-     "strength s: added to each channel, from -s to s of 0 to 1; channels other than 1 and 3"},
+    INVAR_PART("image", AT(image), image_options),
     {"mix", INVAR_OPTION_REAL_LIST, AT(mix), "[0]", 0, 1, NULL,
      "probability of mixup with the same view of another sample of the batch, by view; any kind of data"},
     {"mix_share", INVAR_OPTION_REAL_LIST, AT(mix_share), "[0.5, 1]", 0.0001, 1, NULL,
      "[low, high] a sample's own share of its mixture, uniform (DACL)"},
     {"mix_alpha", INVAR_OPTION_REAL, AT(mix_alpha), "0", 0, 1000, NULL,
      "above 0: the share is max(b, 1 - b) with b from Beta(alpha, alpha) instead (i-Mix: 1)"},
-    {"time_crop", INVAR_OPTION_REAL, AT(time_crop), "1", 0, 1, NULL,
-     "clips longer than the view: part of their rest over which the crop may begin; 0: always at the start"},
-    {"time_shift", INVAR_OPTION_REAL, AT(time_shift), "0.1", 0, 1, NULL,
-     "clips, strength s: moved in time by -s to s of the view's length, silence coming in"},
-    {"loudness", INVAR_OPTION_REAL, AT(loudness), "6", 0, 60, NULL, "clips, strength s in dB: gain from -s to s"},
-    {"background", INVAR_OPTION_REAL, AT(background), "0", 0, 1, NULL,
-     "clips: probability of another clip of the batch in the background"},
-    {"background_snr", INVAR_OPTION_REAL_LIST, AT(background_snr), "[5, 20]", -60, 120, NULL,
-     "[low, high] dB by which the clip is stronger than that background"},
-    {"noise", INVAR_OPTION_REAL, AT(noise), "0.5", 0, 1, NULL, "clips: probability of white noise"},
-    {"noise_snr", INVAR_OPTION_REAL_LIST, AT(noise_snr), "[10, 40]", -60, 120, NULL,
-     "[low, high] dB by which the clip is stronger than that noise"},
-    {"time_masks", INVAR_OPTION_INT, AT(time_masks), "1", 0, INVAR_MAX_MASKS, NULL,
-     "clips: runs of frames of the spectrogram that are masked"},
-    {"time_mask", INVAR_OPTION_REAL, AT(time_mask), "0.2", 0, 1, NULL, "their largest length, as part of the frames"},
-    {"frequency_masks", INVAR_OPTION_INT, AT(frequency_masks), "1", 0, INVAR_MAX_MASKS, NULL,
-     "clips: runs of bands of the spectrogram that are masked"},
-    {"frequency_mask", INVAR_OPTION_REAL, AT(frequency_mask), "0.2", 0, 1, NULL,
-     "their largest width, as part of the bands"},
-    {"corrupt", INVAR_OPTION_REAL_LIST, AT(corrupt), "[0]", 0, 1, NULL,
-     "tables: probability by view that a column gets the value of a random training row (SCARF)"},
+    INVAR_PART("clips", AT(clips), clip_options),
+    INVAR_PART("table", AT(table), table_options),
     {"blank", INVAR_OPTION_REAL_LIST, AT(blank), "[0]", 0, 1, NULL,
      "probability by view that a column of a table, or a place of an image or spectrogram, is emptied: the mean, no "
      "category"},
@@ -123,7 +144,7 @@ static bool by_view_check(const struct invar_view_options *options, const struct
 static bool finished_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
                            struct invar_error *err)
 {
-    const struct invar_real_list *lists[] = {&options->corrupt, &options->blank, &options->noise_deviation};
+    const struct invar_real_list *lists[] = {&options->table.corrupt, &options->blank, &options->noise_deviation};
     static const char *const names[] = {"corrupt", "blank", "noise_deviation"};
 
     for (int i = 0; i < 3; i++) {
@@ -176,15 +197,17 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
 {
     if (!invar_options_check(invar_view_option_table, options, "views", err))
         return false;
-    if (options->blur_kernel > 0 && options->blur_kernel % 2 == 0)
+    if (options->image.blur_kernel > 0 && options->image.blur_kernel % 2 == 0)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.blur_kernel: %lld has no centre; give an odd number of at most 1023, or 0",
-                               (long long)options->blur_kernel);
+                               (long long)options->image.blur_kernel);
     return local_check(options, info, err) && finished_check(options, info, err) &&
-           pair_check(&options->crop, "crop", err) && pair_check(&options->crop_aspect, "crop_aspect", err) &&
-           pair_check(&options->blur_sigma, "blur_sigma", err) && by_view_check(options, &options->blur, "blur", err) &&
+           pair_check(&options->image.crop, "crop", err) &&
+           pair_check(&options->image.crop_aspect, "crop_aspect", err) &&
+           pair_check(&options->image.blur_sigma, "blur_sigma", err) &&
+           by_view_check(options, &options->image.blur, "blur", err) &&
            by_view_check(options, &options->mix, "mix", err) && pair_check(&options->mix_share, "mix_share", err) &&
-           by_view_check(options, &options->solarise, "solarise", err) &&
-           decibels_check(&options->background_snr, "background_snr", err) &&
-           decibels_check(&options->noise_snr, "noise_snr", err);
+           by_view_check(options, &options->image.solarise, "solarise", err) &&
+           decibels_check(&options->clips.background_snr, "background_snr", err) &&
+           decibels_check(&options->clips.noise_snr, "noise_snr", err);
 }

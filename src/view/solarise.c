@@ -7,7 +7,7 @@
 static void draw(struct invar_view_params *params, const struct invar_view_options *options,
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
-    params->solarise = (double)invar_random_uniform(random) < view_list_at(&options->solarise, view) &&
+    params->solarise = (double)invar_random_uniform(random) < view_list_at(&options->image.solarise, view) &&
                        (sample->channels == 1 || sample->channels == 3);
 }
 

@@ -8,8 +8,9 @@ static void draw(struct invar_view_params *params, const struct invar_view_optio
                  const struct invar_sample *sample, int view, struct invar_random *random)
 {
     (void)sample, (void)view;
-    params->time_place = (float)options->time_crop * invar_random_uniform(random);
-    params->time_shift = invar_random_range(random, (float)-options->time_shift, (float)options->time_shift);
+    params->time_place = (float)options->clips.time_crop * invar_random_uniform(random);
+    params->time_shift =
+        invar_random_range(random, (float)-options->clips.time_shift, (float)options->clips.time_shift);
 }
 
 static void apply(const struct view_job *job)

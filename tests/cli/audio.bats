@@ -46,7 +46,7 @@ setup() {
     grep -q '"hold_out"' run/probe.json
     grep -q '"linear:speaker"' run/probe.json
     fails_with 2 "$invar" probe run --label speeker
-    says speeker digit speaker index
+    says speeker 'did you mean "speaker"?'
     fails_with 2 "$invar" probe run --hold-out speaker=eve
     says hold-out eve
 }

@@ -7,7 +7,9 @@
 static void print_options(const char *kind, const struct invar_option *table)
 {
     for (; table->name; table++)
-        if (table->kind != INVAR_OPTION_RENAMED)
+        if (table->kind == INVAR_OPTION_PART)
+            print_options(kind, table->choices);
+        else if (table->kind != INVAR_OPTION_RENAMED)
             printf("%s.%s\n", kind, table->name);
 }
 

@@ -104,9 +104,9 @@ static inline double value(const struct invar_inspection *inspection, enum invar
 
 static inline void make_plain(struct bench *b)
 {
-    b->views.crop = (struct invar_real_list){2, {1, 1}};
-    b->views.flip = b->views.jitter = b->views.grayscale = 0;
-    b->views.blur = b->views.solarise = (struct invar_real_list){1, {0}};
+    b->views.image.crop = (struct invar_real_list){2, {1, 1}};
+    b->views.image.flip = b->views.image.jitter = b->views.image.grayscale = 0;
+    b->views.image.blur = b->views.image.solarise = (struct invar_real_list){1, {0}};
 }
 
 #endif

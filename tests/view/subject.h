@@ -30,12 +30,12 @@ static inline struct invar_view_options subject_identity(void)
 {
     return (struct invar_view_options){
         .count = 2,
-        .crop = {2, {1.0, 1.0}},
-        .crop_aspect = {2, {0.75, 4.0 / 3.0}},
-        .blur = {1, {0.0}},
-        .blur_sigma = {2, {0.1, 2.0}},
-        .solarise = {1, {0.0}},
-        .solarise_threshold = 0.5,
+        .image.crop = {2, {1.0, 1.0}},
+        .image.crop_aspect = {2, {0.75, 4.0 / 3.0}},
+        .image.blur = {1, {0.0}},
+        .image.blur_sigma = {2, {0.1, 2.0}},
+        .image.solarise = {1, {0.0}},
+        .image.solarise_threshold = 0.5,
         .mix = {1, {0.0}},
         .mix_share = {2, {0.5, 1.0}},
     };
@@ -45,18 +45,18 @@ static inline struct invar_view_options subject_identity(void)
 static inline struct invar_view_options subject_simclr(void)
 {
     struct invar_view_options options = subject_identity();
-    options.crop = (struct invar_real_list){2, {0.08, 1.0}};
-    options.flip = 0.5;
-    options.jitter = 0.8;
-    options.brightness = 0.4;
-    options.contrast = 0.4;
-    options.saturation = 0.2;
-    options.hue = 0.1;
-    options.grayscale = 0.2;
-    options.blur = (struct invar_real_list){2, {1.0, 0.1}};
-    options.solarise = (struct invar_real_list){2, {0.0, 0.2}};
-    options.gain = 0.2;
-    options.offset = 0.1;
+    options.image.crop = (struct invar_real_list){2, {0.08, 1.0}};
+    options.image.flip = 0.5;
+    options.image.jitter = 0.8;
+    options.image.brightness = 0.4;
+    options.image.contrast = 0.4;
+    options.image.saturation = 0.2;
+    options.image.hue = 0.1;
+    options.image.grayscale = 0.2;
+    options.image.blur = (struct invar_real_list){2, {1.0, 0.1}};
+    options.image.solarise = (struct invar_real_list){2, {0.0, 0.2}};
+    options.image.gain = 0.2;
+    options.image.offset = 0.1;
     return options;
 }
 

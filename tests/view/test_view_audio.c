@@ -52,8 +52,9 @@ static struct invar_view_options options(bool anything)
     struct invar_view_options result;
     invar_options_default(invar_view_option_table, &result);
     if (!anything) {
-        result.time_crop = result.time_shift = result.loudness = result.noise = result.background = 0;
-        result.time_masks = result.frequency_masks = 0;
+        result.clips.time_crop = result.clips.time_shift = result.clips.loudness = result.clips.noise =
+            result.clips.background = 0;
+        result.clips.time_masks = result.clips.frequency_masks = 0;
     }
     return result;
 }
@@ -124,8 +125,8 @@ static void crops_and_shifts_lie_where_they_were_drawn(void **state)
     static float views[COUNT * IMAGE], expected[IMAGE];
     struct invar_view_options views_of = options(false);
     views_of.count = 1;
-    views_of.time_crop = 0.5;
-    views_of.time_shift = 0.25;
+    views_of.clips.time_crop = 0.5;
+    views_of.clips.time_shift = 0.25;
     make(&views_of, samples, COUNT, views);
     for (int s = 0; s < COUNT; s++) {
         struct invar_view_params params;
@@ -145,7 +146,7 @@ static void loudness_adds_to_a_logarithm(void **state)
     struct invar_view_options views_of = options(false);
     struct invar_view_params params;
     views_of.count = 1;
-    views_of.loudness = 12;
+    views_of.clips.loudness = 12;
     make(&views_of, samples, 1, views);
     plain(samples, 1, clean);
     invar_view_draw(&params, &views_of, 7, 3, &samples[0], 0);
@@ -162,12 +163,12 @@ static void noise_follows_its_ratio(void **state)
     static float weak[IMAGE], strong[IMAGE], clean[IMAGE];
     struct invar_view_options views_of = options(false);
     views_of.count = 1;
-    views_of.noise = 1;
+    views_of.clips.noise = 1;
     plain(samples, 1, clean);
-    views_of.noise_snr = (struct invar_real_list){1, {120}};
+    views_of.clips.noise_snr = (struct invar_real_list){1, {120}};
     make(&views_of, samples, 1, weak);
     assert_true(distance(weak, clean) < 1e-2);
-    views_of.noise_snr = (struct invar_real_list){1, {0}};
+    views_of.clips.noise_snr = (struct invar_real_list){1, {0}};
     make(&views_of, samples, 1, strong);
     assert_true(distance(strong, clean) > 1);
     /* Silence has no power to compare noise with. */
@@ -185,8 +186,8 @@ static void background_is_another_clip(void **state)
     static float pair[2 * IMAGE], alone[IMAGE], clean[2 * IMAGE], expected[IMAGE], mixed[SPAN];
     struct invar_view_options views_of = options(false);
     views_of.count = 1;
-    views_of.background = 1;
-    views_of.background_snr = (struct invar_real_list){1, {6}};
+    views_of.clips.background = 1;
+    views_of.clips.background_snr = (struct invar_real_list){1, {6}};
     const struct invar_sample two[] = {samples[0], samples[1]};
     make(&views_of, two, 2, pair);
     plain(two, 2, clean);
@@ -209,9 +210,9 @@ static void masks_are_zero(void **state)
     static float views[COUNT * IMAGE], clean[COUNT * IMAGE];
     struct invar_view_options views_of = options(false);
     views_of.count = 1;
-    views_of.time_masks = 2;
-    views_of.frequency_masks = 1;
-    views_of.time_mask = views_of.frequency_mask = 0.4;
+    views_of.clips.time_masks = 2;
+    views_of.clips.frequency_masks = 1;
+    views_of.clips.time_mask = views_of.clips.frequency_mask = 0.4;
     make(&views_of, samples, COUNT, views);
     plain(samples, COUNT, clean);
     int masked = 0;
@@ -245,7 +246,7 @@ static void threads_do_not_matter(void **state)
     (void)state;
     static float first[2 * COUNT * IMAGE], other[2 * COUNT * IMAGE];
     struct invar_view_options all = options(true);
-    all.background = all.noise = 0.5;
+    all.clips.background = all.clips.noise = 0.5;
     int before = omp_get_max_threads();
     omp_set_num_threads(1);
     make(&all, samples, COUNT, first);
@@ -268,7 +269,7 @@ static void refuses_what_does_not_fit(void **state)
     views_of.local_size = 8;
     assert_refused(invar_view_maker_create(&views_of, &data, &err), &err, INVAR_ERROR_USAGE, "only images have them");
     views_of = options(true);
-    views_of.noise_snr = (struct invar_real_list){2, {10, 5}};
+    views_of.clips.noise_snr = (struct invar_real_list){2, {10, 5}};
     assert_refused(invar_view_maker_create(&views_of, &data, &err), &err, INVAR_ERROR_USAGE, "views.noise_snr");
     views_of = options(true);
     data.height = 32;

@@ -58,11 +58,11 @@ static void test_local_crops(void **state)
     (void)state;
     struct invar_view_options options = subject_simclr();
     struct histogram global = {0}, local = {0};
-    options.crop = (struct invar_real_list){2, {0.4, 0.8}};
+    options.image.crop = (struct invar_real_list){2, {0.4, 0.8}};
     options.local = 8;
     options.local_size = 96;
     options.local_crop = (struct invar_real_list){2, {0.05, 0.25}};
-    options.blur = (struct invar_real_list){3, {1.0, 0.0, 0.5}};
+    options.image.blur = (struct invar_real_list){3, {1.0, 0.0, 0.5}};
     int blurred = 0;
 
     for (int i = 0; i < DRAWS / 10; i++) {
@@ -105,8 +105,8 @@ static void test_options_of_one_leave_the_others(void **state)
 {
     (void)state;
     struct invar_view_options options = subject_simclr(), other = subject_simclr();
-    other.crop = (struct invar_real_list){2, {0.9, 0.95}};
-    other.jitter = 1.0;
+    other.image.crop = (struct invar_real_list){2, {0.9, 0.95}};
+    other.image.jitter = 1.0;
     for (int64_t i = 0; i < 100; i++) {
         const struct invar_view_params a = draw(&options, SEED, 0, i, 0, 32, 32, 3);
         const struct invar_view_params b = draw(&other, SEED, 0, i, 0, 32, 32, 3);
@@ -150,7 +150,7 @@ static void test_factors_are_uniform(void **state)
     struct invar_view_options options = subject_simclr();
     struct histogram brightness = {0}, contrast = {0}, saturation = {0}, hue = {0}, sigma = {0};
 
-    options.contrast = 1.5; /* the low end stops at 0 */
+    options.image.contrast = 1.5; /* the low end stops at 0 */
     for (int i = 0; i < DRAWS; i++) {
         const struct invar_view_params params = draw(&options, SEED, 1, i, 0, 32, 32, 3);
         histogram_add(&brightness, ((double)params.brightness - 0.6) / 0.8);
@@ -196,7 +196,7 @@ static void test_crop_distribution(void **state)
     struct invar_view_options options = subject_simclr();
     struct histogram area = {0}, aspect = {0}, x = {0}, y = {0};
 
-    options.crop = (struct invar_real_list){2, {0.2, 0.5}};
+    options.image.crop = (struct invar_real_list){2, {0.2, 0.5}};
     for (int i = 0; i < DRAWS; i++) {
         const struct invar_view_params p = draw(&options, SEED, 0, i, 0, 4000, 4000, 3);
         const double width = (double)p.crop_width, height = (double)p.crop_height;
@@ -233,7 +233,7 @@ static void test_crop_falls_back_to_the_centre(void **state)
 {
     (void)state;
     struct invar_view_options options = subject_simclr();
-    options.crop = (struct invar_real_list){2, {0.9, 0.95}};
+    options.image.crop = (struct invar_real_list){2, {0.9, 0.95}};
 
     const struct invar_view_params wide = draw(&options, SEED, 0, 0, 0, 30, 300, 3);
     assert_true(wide.crop_width == 40.0f && wide.crop_height == 30.0f);
@@ -260,8 +260,8 @@ static void test_channels_decide(void **state)
     (void)state;
     struct invar_view_options options = subject_simclr();
     struct histogram gain = {0}, offset = {0};
-    options.jitter = options.grayscale = 1.0;
-    options.solarise = (struct invar_real_list){1, {1.0}};
+    options.image.jitter = options.image.grayscale = 1.0;
+    options.image.solarise = (struct invar_real_list){1, {1.0}};
 
     for (int i = 0; i < 2000; i++) {
         const struct invar_view_params gray = draw(&options, SEED, 0, i, 0, 28, 28, 1);

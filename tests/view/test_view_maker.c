@@ -168,7 +168,7 @@ static void test_local_views(void **state)
     struct invar_view_options options = subject_simclr();
     struct invar_view_output output = subject_output(LOCAL, LOCAL, CHANNELS);
     struct invar_error err = {0};
-    options.blur = (struct invar_real_list){2, {0.0, 1.0}};
+    options.image.blur = (struct invar_real_list){2, {0.0, 1.0}};
     struct invar_view_maker *maker = maker_create(&options);
     make(maker, samples, COUNT, other);
     invar_view_maker_free(maker);
@@ -176,7 +176,7 @@ static void test_local_views(void **state)
     options.local = 5;
     options.local_size = LOCAL;
     options.local_crop = (struct invar_real_list){2, {0.05, 0.2}};
-    options.blur = (struct invar_real_list){4, {0.0, 1.0, 0.5, 1.0}};
+    options.image.blur = (struct invar_real_list){4, {0.0, 1.0, 0.5, 1.0}};
     maker = maker_create(&options);
     make(maker, samples, COUNT, batch);
     assert_memory_equal(batch, other, GLOBAL * sizeof(float));
@@ -310,21 +310,23 @@ static void test_option_table(void **state)
     invar_options_default(invar_view_option_table, &options);
 
     assert_int_equal(options.count, 2);
-    assert_true(options.crop.count == 2 && options.crop.value[0] == 0.2 && options.crop.value[1] == 1.0);
-    assert_near(options.crop_aspect.value[0], 0.75, 1e-12);
-    assert_near(options.crop_aspect.value[1], 4.0 / 3.0, 1e-12);
-    assert_int_equal(options.interpolation, 0);
-    assert_true(options.flip == 0.5 && options.jitter == 0.8 && options.brightness == 0.4 && options.contrast == 0.4);
-    assert_true(options.saturation == 0.2 && options.hue == 0.1 && options.grayscale == 0.2);
-    assert_true(options.blur.count == 1 && options.blur.value[0] == 0.0);
-    assert_true(options.solarise.count == 1 && options.solarise.value[0] == 0.0);
-    assert_true(options.solarise_threshold == 0.5 && options.blur_sigma.value[0] == 0.1);
+    assert_true(options.image.crop.count == 2 && options.image.crop.value[0] == 0.2 &&
+                options.image.crop.value[1] == 1.0);
+    assert_near(options.image.crop_aspect.value[0], 0.75, 1e-12);
+    assert_near(options.image.crop_aspect.value[1], 4.0 / 3.0, 1e-12);
+    assert_int_equal(options.image.interpolation, 0);
+    assert_true(options.image.flip == 0.5 && options.image.jitter == 0.8 && options.image.brightness == 0.4 &&
+                options.image.contrast == 0.4);
+    assert_true(options.image.saturation == 0.2 && options.image.hue == 0.1 && options.image.grayscale == 0.2);
+    assert_true(options.image.blur.count == 1 && options.image.blur.value[0] == 0.0);
+    assert_true(options.image.solarise.count == 1 && options.image.solarise.value[0] == 0.0);
+    assert_true(options.image.solarise_threshold == 0.5 && options.image.blur_sigma.value[0] == 0.1);
     invar_view_maker_free(maker_create(&options));
 
     assert_ok(invar_options_set(invar_view_option_table, &options, "blur=[1, 0.1]", &err), &err);
-    assert_true(options.blur.count == 2 && options.blur.value[1] == 0.1);
+    assert_true(options.image.blur.count == 2 && options.image.blur.value[1] == 0.1);
     assert_ok(invar_options_set(invar_view_option_table, &options, "interpolation=bicubic", &err), &err);
-    assert_int_equal(options.interpolation, 1);
+    assert_int_equal(options.image.interpolation, 1);
     const char *const bad[] = {"count=0",       "count=11", "local=10",      "crop=[0, 1]",   "crop=[0.2, 1.1]",
                                "flip=1.5",      "hue=0.6",  "jitter=-0.1",   "blur=[1, 2]",   "blur_sigma=[0, 2]",
                                "solarise=[-1]", "gain=2",   "brightness=-1", "grayscale=nan", "solarise_threshold=2"};
@@ -349,24 +351,24 @@ static void test_refusals(void **state)
     struct invar_view_options options = subject_simclr();
     struct invar_error err = {0};
 
-    options.crop = (struct invar_real_list){2, {0.8, 0.5}};
+    options.image.crop = (struct invar_real_list){2, {0.8, 0.5}};
     refused(options, "views.crop: [0.8, 0.5]");
-    options.crop = (struct invar_real_list){3, {0.2, 0.5, 1.0}};
+    options.image.crop = (struct invar_real_list){3, {0.2, 0.5, 1.0}};
     refused(options, "views.crop: has 3 entries");
-    options.crop = (struct invar_real_list){0};
+    options.image.crop = (struct invar_real_list){0};
     refused(options, "views.crop: has 0 entries");
-    options.crop = (struct invar_real_list){2, {0.2, NAN}};
+    options.image.crop = (struct invar_real_list){2, {0.2, NAN}};
     refused(options, "views.crop");
     options = subject_simclr();
-    options.crop_aspect.value[0] = 2.0;
+    options.image.crop_aspect.value[0] = 2.0;
     refused(options, "views.crop_aspect");
     options = subject_simclr();
-    options.blur = (struct invar_real_list){3, {1.0, 0.1, 0.5}};
+    options.image.blur = (struct invar_real_list){3, {1.0, 0.1, 0.5}};
     refused(options, "views.blur: has 3 entries for 2 views");
-    options.blur = (struct invar_real_list){0};
+    options.image.blur = (struct invar_real_list){0};
     refused(options, "views.blur");
     options = subject_identity();
-    options.blur_kernel = 4;
+    options.image.blur_kernel = 4;
     refused(options, "views.blur_kernel: 4 has no centre");
     options = subject_simclr();
     options.local = 9;

@@ -276,9 +276,9 @@ static void test_jitter(void **state)
 {
     (void)state;
     struct invar_view_options options = subject_identity();
-    options.jitter = 1.0;
-    options.brightness = options.contrast = options.saturation = 0.9;
-    options.hue = 0.5;
+    options.image.jitter = 1.0;
+    options.image.brightness = options.image.contrast = options.image.saturation = 0.9;
+    options.image.hue = 0.5;
     EACH_SAMPLE(sample)
     {
         const struct invar_view_output output = subject_output(sample.height, sample.width, sample.channels);
@@ -390,9 +390,9 @@ static void test_whole_chain(void **state)
 {
     (void)state;
     struct invar_view_options options = subject_simclr();
-    options.jitter = 1.0;
-    options.solarise = (struct invar_real_list){1, {0.0}};
-    options.blur = (struct invar_real_list){1, {0.5}};
+    options.image.jitter = 1.0;
+    options.image.solarise = (struct invar_real_list){1, {0.0}};
+    options.image.blur = (struct invar_real_list){1, {0.5}};
     EACH_SAMPLE(sample)
     {
         struct invar_view_output output = subject_output(32, 24, sample.channels);

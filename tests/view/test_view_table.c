@@ -183,10 +183,10 @@ static void test_refused(void **state)
     (void)state;
     info.deviation[0] = 1;
     invar_options_default(invar_view_option_table, &o);
-    o.corrupt = (struct invar_real_list){1, {0.5}};
+    o.table.corrupt = (struct invar_real_list){1, {0.5}};
     assert_refused(invar_view_options_check(&o, &info, &err), &err, INVAR_ERROR_USAGE,
                    "views.corrupt: is for columns of a table, and idx:digits is none");
-    o.corrupt = (struct invar_real_list){3, {0.5, 0.5, 0.5}};
+    o.table.corrupt = (struct invar_real_list){3, {0.5, 0.5, 0.5}};
     assert_refused(invar_view_options_check(&o, NULL, &err), &err, INVAR_ERROR_USAGE, "3 entries for 2 views");
     invar_options_default(invar_view_option_table, &o);
     o.local = 2;

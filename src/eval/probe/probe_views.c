@@ -12,11 +12,12 @@ static void nothing_drawn(struct invar_view_options *views)
 
     invar_options_default(invar_view_option_table, views);
     views->count = 1;
-    views->crop = (struct invar_real_list){2, {1, 1}};
-    views->flip = views->jitter = views->grayscale = views->gain = views->offset = 0;
-    views->blur = views->solarise = views->mix = views->corrupt = views->blank = views->noise_deviation = zero;
-    views->time_shift = views->loudness = views->background = views->noise = 0;
-    views->time_masks = views->frequency_masks = 0;
+    views->image.crop = (struct invar_real_list){2, {1, 1}};
+    views->image.flip = views->image.jitter = views->image.grayscale = views->image.gain = views->image.offset = 0;
+    views->image.blur = views->image.solarise = views->mix = views->table.corrupt = views->blank =
+        views->noise_deviation = zero;
+    views->clips.time_shift = views->clips.loudness = views->clips.background = views->clips.noise = 0;
+    views->clips.time_masks = views->clips.frequency_masks = 0;
 }
 
 /* The first view of the run, without what would make its label wrong. Mixing two samples, or taking columns of
@@ -28,11 +29,11 @@ static void one_of_run(const struct invar_view_options *run, struct invar_view_o
     *views = *run;
     views->count = 1;
     views->local = views->local_size = 0;
-    views->mix = views->corrupt = zero;
-    views->background = 0;
+    views->mix = views->table.corrupt = zero;
+    views->clips.background = 0;
     for (struct invar_real_list *const *list =
-             (struct invar_real_list *const[]){&views->blur, &views->solarise, &views->blank, &views->noise_deviation,
-                                               NULL};
+             (struct invar_real_list *const[]){&views->image.blur, &views->image.solarise, &views->blank,
+                                               &views->noise_deviation, NULL};
          *list; list++)
         (*list)->count = 1;
 }
@@ -57,8 +58,8 @@ bool invar_probe_views_resolve(const struct invar_probe_views *views, const stru
     } else {
         nothing_drawn(drawn);
         if (!*plain) {
-            drawn->crop = views->crop;
-            drawn->flip = views->flip;
+            drawn->image.crop = views->crop;
+            drawn->image.flip = views->flip;
         }
     }
     return invar_view_options_check(drawn, info, err);
