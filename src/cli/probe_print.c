@@ -44,7 +44,7 @@ static void print_fit(const struct invar_probed *p)
         for (int64_t i = 0; i < p->top1_by_k.count; i++)
             printf("  k %s: %.2f %%", p->top1_by_k.item[i].name, p->top1_by_k.item[i].value);
     } else if (isnan(p->l2)) {
-        printf("  trained beside the encoder");
+        printf("%s", strcmp(p->protocol->method, "online") == 0 ? "  trained beside the encoder" : "");
     } else {
         printf("  l2 %g", p->l2);
         if (!isnan(p->held_out_top1))
