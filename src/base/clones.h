@@ -8,10 +8,10 @@
 #ifndef INVAR_SRC_BASE_CLONES_H
 #define INVAR_SRC_BASE_CLONES_H
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define INVAR_SANITIZED 1
 #elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 #define INVAR_SANITIZED 1
 #endif
 #endif
