@@ -67,7 +67,7 @@ verbs() {
 
 @test "a misspelt option gets the nearest one" {
     fails_with 2 "$invar" pretrain x --thraeds 2
-    says --thraeds --threads
+    says --thraeds 'did you mean "threads"'
 }
 
 @test "an option without its argument" {
