@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The chain of nets: run forwards and backwards, and updated. */
 #include "train/chain.h"
+#include "base/matrix.h"
 
 #include "invar/expert/dense.h"
 
@@ -25,14 +26,9 @@ static void set_role(struct invar_chain *c, const struct invar_batch *b, enum in
 {
     const int64_t views = role == INVAR_ROLE_T ? b->global_views : b->views;
     const struct invar_chain_net *n = invar_chain_source(c, role);
-    union {
-        const float *in;
-        float *out;
-    } cast = {output}; /* matrices carry no const; terms only read embeddings */
-
     for (int64_t v = 0; v < views; v++) {
-        struct invar_matrix m = {.dtype = INVAR_FLOAT32, .rows = b->size, .cols = n->width};
-        m.data = output ? cast.out + v * b->size * n->width : NULL;
+        struct invar_matrix m =
+            matrix_over(INVAR_FLOAT32, b->size, n->width, output ? output + v * b->size * n->width : NULL);
         c->embeddings.by[role][v] = m;
         m.data = role != INVAR_ROLE_T && n->output_gradient ? n->output_gradient + v * b->size * n->width : NULL;
         c->gradients.by[role][v] = m;

@@ -4,6 +4,7 @@
  * of their own and are added. Running statistics are those of global views, the size that the encoder is used at.
  */
 #include "train/chain.h"
+#include "base/matrix.h"
 
 #include "train/recipe.h"
 
@@ -77,11 +78,7 @@ void invar_local_free(struct invar_chain *c)
 static void join(const struct invar_chain *c, const float *output, int64_t first, int64_t rows)
 {
     const int64_t width = c->nets[INVAR_NET_ENCODER].width;
-    union {
-        const float *in;
-        float *out;
-    } cast = {output}; /* matrices carry no const; this one is only read */
-    const struct invar_matrix from = {.dtype = INVAR_FLOAT32, .rows = rows, .cols = width, .data = cast.out};
+    const struct invar_matrix from = matrix_over(INVAR_FLOAT32, rows, width, output);
     struct invar_matrix to = from;
 
     to.data = c->local.joined + first * width;

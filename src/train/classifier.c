@@ -4,6 +4,7 @@
  * them. Nothing flows back into the encoder, whose bits are the same with and without it.
  */
 #include "train/classifier.h"
+#include "base/matrix.h"
 
 #include <math.h>
 
@@ -86,16 +87,10 @@ static void set_views(const struct invar_online_classifier *c, const struct inva
                       struct invar_embeddings *in, struct invar_embeddings *gradient)
 {
     const struct invar_chain_net *n = &c->net;
-    union {
-        const float *in;
-        float *out;
-    } cast = {logits}; /* matrices carry no const; terms only read embeddings */
-
     *in = (struct invar_embeddings){.views = (int)b->global_views, .labels = b->labels};
     *gradient = (struct invar_embeddings){.views = (int)b->global_views};
     for (int64_t v = 0; v < b->global_views; v++) {
-        struct invar_matrix m = {.dtype = INVAR_FLOAT32, .rows = b->size, .cols = n->width};
-        m.data = cast.out + v * b->size * n->width;
+        struct invar_matrix m = matrix_over(INVAR_FLOAT32, b->size, n->width, logits + v * b->size * n->width);
         in->by[INVAR_ROLE_Z][v] = m;
         m.data = n->output_gradient + v * b->size * n->width;
         gradient->by[INVAR_ROLE_Z][v] = m;

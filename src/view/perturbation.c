@@ -5,6 +5,7 @@
  * are told of in a slot, so that no update is made of them.
  */
 #include "invar/expert/perturbation.h"
+#include "base/matrix.h"
 
 #include "invar/memory.h"
 #include "invar/expert/random.h"
@@ -117,12 +118,7 @@ void invar_perturbation_free(struct invar_perturbation *p)
 
 static struct invar_matrix matrix(const struct invar_perturbation *p, const float *data)
 {
-    union {
-        const float *in;
-        float *out;
-    } cast = {data}; /* matrices carry no const */
-
-    return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = p->rows, .cols = p->options.dim, .data = cast.out};
+    return matrix_over(INVAR_FLOAT32, p->rows, p->options.dim, data);
 }
 
 /* Sample and noise of every row, beside each other. */

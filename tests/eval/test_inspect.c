@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inspections of encoders made by hand, whose numbers are known or follow from each other. */
 #include "eval/inspection.h"
+#include "eval/inspect/inspect.h"
 
 static const enum invar_inspect_section spaces[] = {INVAR_INSPECT_REPRESENTATION, INVAR_INSPECT_EMBEDDING};
 
@@ -387,9 +388,29 @@ static void test_refusals(void **state)
     bench_close(&b);
 }
 
+/* One number too many takes the place of the last, one series too many is refused: neither is written past its room. */
+static void test_room(void **state)
+{
+    static struct invar_findings section = {.name = "section"};
+    struct invar_error err = {0};
+
+    (void)state;
+    for (int i = 0; i <= INVAR_MAX_FINDINGS; i++)
+        inspect_add(&section, "number", "", i, "");
+    assert_int_equal(section.count, INVAR_MAX_FINDINGS);
+    assert_true(section.finding[INVAR_MAX_FINDINGS - 1].value == INVAR_MAX_FINDINGS);
+    for (int i = 0; i < INVAR_MAX_SERIES; i++)
+        assert_non_null(inspect_add_series(&section, "series", "", "", 1, &err));
+    assert_refused(inspect_add_series(&section, "more", "", "", 1, &err), &err, INVAR_ERROR_DATA,
+                   "no room for the series");
+    for (int i = 0; i < INVAR_MAX_SERIES; i++)
+        invar_free(section.series[i].value);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_room),
         cmocka_unit_test(test_bounds_add_up),
         cmocka_unit_test(test_equal_views),
         cmocka_unit_test(test_scale_free),

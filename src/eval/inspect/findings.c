@@ -2,16 +2,19 @@
 /* Numbers of an inspection: kept in order, with unit and explanation, and found by name. */
 #include "eval/inspect/inspect.h"
 
-#include <assert.h>
+#include "invar/log.h"
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Room is counted by whoever adds a number: it is a matter of this room's code, not of what users give. */
+/* There is room for all numbers that this room's code adds, which test_inspect_all.c counts; one too many would take
+ * the place of the last, and say so. */
 static struct invar_finding *next(struct invar_findings *section, const char *name, const char *unit, const char *says)
 {
-    assert(section->count < INVAR_MAX_FINDINGS);
+    if (section->count == INVAR_MAX_FINDINGS)
+        invar_log(INVAR_LOG_WARNING, "%s: there is no room for %s, which takes the place of %s", section->name, name,
+                  section->finding[--section->count].name);
     struct invar_finding *finding = &section->finding[section->count++];
 
     *finding = (struct invar_finding){.name = name, .unit = unit};
@@ -37,7 +40,11 @@ void inspect_add_unknown(struct invar_findings *section, const char *name, const
 double *inspect_add_series(struct invar_findings *section, const char *name, const char *unit, const char *says,
                            int64_t count, struct invar_error *err)
 {
-    assert(section->series_count < INVAR_MAX_SERIES);
+    if (section->series_count == INVAR_MAX_SERIES) {
+        invar_error_set(err, INVAR_ERROR_DATA, "%s: there is no room for the series %s, beside %d others",
+                        section->name, name, INVAR_MAX_SERIES);
+        return NULL;
+    }
     struct invar_series *series = &section->series[section->series_count];
 
     *series = (struct invar_series){.name = name, .unit = unit, .says = says, .count = count};

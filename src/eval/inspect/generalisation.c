@@ -4,6 +4,7 @@
  * of the feature columns from an economy decomposition: |P Y| from a difference of squares would lose what is small.
  */
 #include "base/linear.h"
+#include "base/matrix.h"
 #include "eval/check.h"
 #include "invar/measure.h"
 #include "invar/memory.h"
@@ -238,7 +239,7 @@ static void measure_test(const struct invar_generalisation_data *data, double *x
 
 static bool check_targets(const double *targets, int64_t count, const char *what, struct invar_error *err)
 {
-    const struct invar_matrix matrix = {INVAR_FLOAT64, count, 1, (void *)targets};
+    const struct invar_matrix matrix = matrix_over(INVAR_FLOAT64, count, 1, targets);
     char name[96];
 
     snprintf(name, sizeof name, "targets of the %s", what);

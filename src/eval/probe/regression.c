@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Predicted numbers beside true ones [PM1], and the correlation of their ranks. */
 #include "invar/regression.h"
+#include "base/matrix.h"
 #include "eval/check.h"
 #include "invar/memory.h"
 
@@ -65,8 +66,8 @@ bool invar_spearman(const double *a, const double *b, int64_t count, double *out
     if (count < 2)
         return invar_error_set(err, INVAR_ERROR_DATA, "ranks of %lld values are compared; expected 2 or more",
                                (long long)count);
-    const struct invar_matrix first = {INVAR_FLOAT64, count, 1, (void *)a},
-                              second = {INVAR_FLOAT64, count, 1, (void *)b};
+    const struct invar_matrix first = matrix_over(INVAR_FLOAT64, count, 1, a),
+                              second = matrix_over(INVAR_FLOAT64, count, 1, b);
     if (!matrix_check_finite(&first, "first values", err) || !matrix_check_finite(&second, "second values", err) ||
         !spearman(a, b, count, out, err))
         return false;

@@ -2,6 +2,7 @@
 /* Ridge regression in float64 through the normal equations of the smaller side: columns, or rows where they are fewer.
  * Work is cut the same way whatever the number of threads, and BLAS runs inside of it on one, so that bits agree. */
 #include "base/linear.h"
+#include "base/matrix.h"
 #include "eval/check.h"
 #include "invar/log.h"
 #include "invar/memory.h"
@@ -323,11 +324,11 @@ static bool predict_fold(const struct invar_matrix *x, const double *y, const st
 static bool pick(const struct invar_matrix *x, const double *y, const struct invar_ridge_options *options,
                  const double *predictions, struct invar_ridge_result *out, struct invar_error *err)
 {
-    const struct invar_matrix targets = {INVAR_FLOAT64, x->rows, 1, (void *)y};
+    const struct invar_matrix targets = matrix_over(INVAR_FLOAT64, x->rows, 1, y);
     double best = INFINITY;
 
     for (int s = 0; s < options->alpha.count; s++) {
-        const struct invar_matrix p = {INVAR_FLOAT64, x->rows, 1, (void *)(predictions + s * x->rows)};
+        const struct invar_matrix p = matrix_over(INVAR_FLOAT64, x->rows, 1, predictions + s * x->rows);
         struct invar_regression measured;
         if (!invar_regression_measure(&p, &targets, &measured, err))
             return false;
@@ -398,7 +399,7 @@ done:
 static bool measure(const struct invar_matrix *x, const double *y, struct invar_ridge_result *out,
                     struct invar_error *err)
 {
-    const struct invar_matrix targets = {INVAR_FLOAT64, x->rows, 1, (void *)y};
+    const struct invar_matrix targets = matrix_over(INVAR_FLOAT64, x->rows, 1, y);
 
     out->test_count = x->rows;
     out->predictions = invar_alloc((size_t)x->rows, sizeof *out->predictions, err);
