@@ -71,6 +71,40 @@
     DO(scale_by, (DENSE_AT, const double *factor, DENSE_IN *x), (device, factor, x))                                   \
     DO(cholesky_solve, (DENSE_AT, DENSE_IN *l, bool right, DENSE_IN *b), (device, l, right, b))                        \
     DO(triangular_solve, (DENSE_AT, DENSE_IN *l, bool transpose, DENSE_IN *b), (device, l, transpose, b))              \
+    DO(map, (DENSE_AT, enum invar_dense_map f, double factor, double shift, DENSE_IN *x), (device, f, factor,          \
+        shift, x))                                                                                                     \
+    DO(multiply, (DENSE_AT, DENSE_IN *x, DENSE_IN *y), (device, x, y))                                                 \
+    DO(sum, (DENSE_AT, DENSE_IN *x, DENSE_SUM), (device, x, factor, slot))                                             \
+    DO(row_products, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, double *products), (device, x, y, products))                 \
+    DO(scale_rows, (DENSE_AT, const double *factors, DENSE_IN *x), (device, factors, x))                               \
+    DO(shorten, (DENSE_AT, double limit, DENSE_IN *x, DENSE_IN *y, double *lengths), (device, limit, x, y, lengths))   \
+    DO(shorten_backward, (DENSE_AT, double limit, DENSE_IN *y, const double *lengths, DENSE_IN *dy, DENSE_IN *dx),     \
+        (device, limit, y, lengths, dy, dx))                                                                           \
+    DO(log_softmax, (DENSE_AT, DENSE_IN *x, DENSE_IN *p), (device, x, p))                                              \
+    ANSWER(bool, soft_contrast, (DENSE_AT, struct invar_scratch *scratch, const struct invar_dense_soft *how,          \
+        DENSE_IN *logits, struct invar_error *err), (device, scratch, how, logits, err))                               \
+    DO(distances, (DENSE_AT, DENSE_IN *gram, double *squares), (device, gram, squares))                                \
+    DO(laplacian, (DENSE_AT, DENSE_IN *w), (device, w))                                                                \
+    DO(same_group, (DENSE_AT, DENSE_IN *group, DENSE_IN *x), (device, group, x))                                       \
+    DO(nearest, (DENSE_AT, DENSE_IN *x, DENSE_IN *distances, DENSE_IN *index), (device, x, distances, index))          \
+    DO(largest, (DENSE_AT, DENSE_IN *x, const float *live, DENSE_IN *index), (device, x, live, index))                 \
+    DO(gather, (DENSE_AT, DENSE_IN *table, DENSE_IN *index, DENSE_IN *y), (device, table, index, y))                   \
+    DO(scatter_add, (DENSE_AT, double scale, DENSE_IN *x, DENSE_IN *index, DENSE_IN *y), (device, scale, x, index, y)) \
+    DO(normals, (DENSE_AT, uint64_t seed, uint64_t step, DENSE_IN *x), (device, seed, step, x))                        \
+    DO(sketch, (DENSE_AT, int knots, double t_max, double scale, DENSE_IN *x, double *values), (device, knots,         \
+        t_max, scale, x, values))                                                                                      \
+    ANSWER(bool, sorted_distance, (DENSE_AT, struct invar_scratch *scratch, const double *targets, double scale,       \
+        DENSE_IN *x, double *values, struct invar_error *err), (device, scratch, targets, scale, x, values, err))      \
+    ANSWER(bool, eigen, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values,                         \
+        struct invar_error *err), (device, scratch, x, values, err))                                                   \
+    ANSWER(bool, inverse, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, DENSE_SUM, struct invar_error *err),  \
+        (device, scratch, x, factor, slot, err))                                                                       \
+    DO(nuclear_rows, (DENSE_AT, int count, DENSE_IN *x, double scale, DENSE_IN *dx, DENSE_SUM), (device, count, x,     \
+        scale, dx, factor, slot))                                                                                      \
+    DO(ring_write, (DENSE_AT, DENSE_IN *x, const float *place, DENSE_IN *queue), (device, x, place, queue))            \
+    DO(ring_advance, (DENSE_AT, int64_t rows, int64_t room, float *place), (device, rows, room, place))                \
+    DO(ring_mask, (DENSE_AT, int64_t first, int64_t room, const float *place, double value, DENSE_IN *x), (device,     \
+        first, room, place, value, x))                                                                                 \
     ANSWER(bool, singular_values, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, struct        \
         invar_error *err), (device, scratch, x, values, err))                                                          \
     ANSWER(bool, left_vectors, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, DENSE_IN         \

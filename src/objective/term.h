@@ -25,7 +25,22 @@
     ONE(orthonormality)                                                                                                \
     ONE(aplr)                                                                                                          \
     ONE(denoising)                                                                                                     \
-    ONE(vime)
+    ONE(vime)                                                                                                          \
+    ONE(uniformity)                                                                                                    \
+    ONE(koleo)                                                                                                         \
+    ONE(sigreg)                                                                                                        \
+    ONE(visreg)                                                                                                        \
+    ONE(tcr)                                                                                                           \
+    ONE(vne)                                                                                                           \
+    ONE(frossl)                                                                                                        \
+    ONE(mmcr)                                                                                                          \
+    ONE(spectral_contrastive)                                                                                          \
+    ONE(supcon)                                                                                                        \
+    ONE(soft_hgr)                                                                                                      \
+    ONE(mec)                                                                                                           \
+    ONE(wmse)                                                                                                          \
+    ONE(ssl_hsic)                                                                                                      \
+    ONE(mmd)
 #define INVAR_TERM_DECLARED(name) extern const struct invar_term_spec invar_term_##name;
 INVAR_TERMS(INVAR_TERM_DECLARED)
 

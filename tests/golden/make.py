@@ -7,7 +7,7 @@
 
 A new case is a folder with its inputs (float64 that float32 holds exactly) and a case.json with everything but the
 numbers: `expected` with any values, and the names of the files. It needs NumPy alone (status 77 where there is none)
-and knows nothing of the C code: make_terms.py and make_tools.py have the formulas of docs/objectives.md and README.md,
+and knows nothing of the C code: make_terms.py, make_more.py and make_tools.py have the formulas of docs/objectives.md and README.md,
 in float64, written for reading; gradients come from make_reverse.py."""
 import json
 import sys
@@ -19,6 +19,7 @@ except ImportError:
     print("golden_make: there is no NumPy here: apt-get install python3-numpy")
     sys.exit(77)
 
+import make_more
 import make_terms
 import make_tools
 from make_reverse import Var, differentiate
@@ -32,7 +33,7 @@ def make(folder, case):
     """(expected, expected_arrays, gradients), each {name: array}."""
     x = {Path(f).stem: Var(np.load(folder / f)) for f in case["inputs"]}
     name = NAMES.get(case["term"], case["term"])
-    out = getattr(make_terms, name, None) or getattr(make_tools, name)
+    out = next(getattr(m, name) for m in (make_terms, make_more, make_tools) if hasattr(m, name))
     out = {k: v if isinstance(v, Var) else Var(v) for k, v in out(x, case["options"]).items()}
     gradients = {}
     if case["gradient_of"]:
@@ -49,12 +50,11 @@ def make(folder, case):
     return ({k: out[k].value for k in case["expected"]}, {k: out[k].value for k in case["expected_arrays"]}, gradients)
 
 
-def apart(made, stored):
-    """|made - stored| / |stored| as vectors; the difference itself where nothing but zeros is stored."""
+def apart(made, stored, floor):
+    """|made - stored| / |stored| as vectors, |stored| no less than the floor of the case."""
     if made.shape != stored.shape or not np.isfinite(made).all():
         return np.inf
-    size = np.linalg.norm(stored)
-    return np.linalg.norm(made - stored) / (size if size > 0 else 1)
+    return np.linalg.norm(made - stored) / max(np.linalg.norm(stored), floor)
 
 
 def compare(folder, case):
@@ -62,7 +62,7 @@ def compare(folder, case):
     pairs = [(k, v, np.asarray(case["expected"][k], float)) for k, v in scalars.items()]
     pairs += [(k, v, np.load(folder / case["expected_arrays"][k])) for k, v in arrays.items()]
     pairs += [("the gradient of " + k, v, np.load(folder / case["gradients"][k])) for k, v in gradients.items()]
-    errors = [(what, apart(made, stored)) for what, made, stored in pairs]
+    errors = [(what, apart(made, stored, case["floor"])) for what, made, stored in pairs]
     return [f"{folder.name}: {what} is {e:.2e} apart" for what, e in errors if not e <= TOLERANCE], len(pairs)
 
 
@@ -71,7 +71,8 @@ def write(folder, case):
     case["expected"] = {k: float(v) for k, v in scalars.items()}
     for files, values in ((case["expected_arrays"], arrays), (case["gradients"], gradients)):
         for k, v in values.items():
-            whole = k in ("classes", "predictions", "confusion", "counts", "groups")
+            whole = k in ("classes", "predictions", "confusion", "counts", "groups", "state.position", "state.count")
+            whole = whole or k.startswith("neighbours")
             np.save(folder / files[k], v.astype("<i8" if whole else "<f8"))
     (folder / "case.json").write_text(json.dumps(case, indent=2, ensure_ascii=False) + "\n")
 

@@ -83,6 +83,14 @@ def log(x):
     return Var(np.log(x.value), ((x, lambda g: g / x.value),))
 
 
+def cosine(x):
+    return Var(np.cos(x.value), ((x, lambda g: -g * np.sin(x.value)),))
+
+
+def sine(x):
+    return Var(np.sin(x.value), ((x, lambda g: g * np.cos(x.value)),))
+
+
 def sqrt(x):
     return x**0.5
 
@@ -109,6 +117,13 @@ def inverse(a):
 
 def logdet(a):
     return Var(np.linalg.slogdet(a.value)[1], ((a, lambda g: g * np.linalg.inv(a.value).T),))
+
+
+def spectral(a, f):
+    """Sum over singular values s of f(s); f gives values and derivatives."""
+    u, s, vt = np.linalg.svd(a.value, full_matrices=False)
+    value, slope = f(s)
+    return Var(value.sum(), ((a, lambda g: g * (u * slope) @ vt),))
 
 
 def cholesky(a):

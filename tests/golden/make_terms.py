@@ -36,12 +36,21 @@ def relic(x, o):  # [R1]-[R3]
     return {"loss": contrast + o["alpha"] * invariance, "contrast": contrast, "invariance": invariance}
 
 
-def ntxent(x, o):  # [S1]
+def ntxent(x, o):  # [S1]-[S3]
     z = norm(concat([x["z1"], x["z2"]], 0))
     rows = z.shape[0]
-    s = z @ z.T / o["tau"] + np.where(np.eye(rows) > 0, -1e300, 0)
-    match = (np.arange(rows) + rows // 2) % rows
-    return {"loss": -log_softmax(s)[np.arange(rows), match].mean()}
+    s = z @ z.T / o["tau"]
+    match = (np.arange(rows), (np.arange(rows) + rows // 2) % rows)
+    out = np.eye(rows) > 0
+    if not o.get("positive_in_denominator", True):
+        out[match] = True
+    weight = np.ones(rows // 2)
+    if o.get("dclw_sigma", 0):
+        p = np.exp((z.value[:rows // 2] * z.value[rows // 2:]).sum(1) / o["dclw_sigma"])
+        weight = 2 - rows // 2 * p / p.sum()
+    lowered = s + np.where(out, -1e300, 0)
+    top = lowered.value.max(1, keepdims=True)
+    return {"loss": (log(exp(lowered - top).sum(1)) + top).mean() - (s[match] * np.tile(weight, 2)).mean()}
 
 
 def byol(x, o):  # [B1]
@@ -101,7 +110,10 @@ def vime(x, o):
 
 def logdet_entropy(x, o):  # [I3]
     d = x["z"].shape[1]
-    entropy = logdet(np.eye(d) + o["beta"] * covariance(x["z"])) * 0.5
+    if o.get("convention") == "ridge":
+        entropy = logdet(covariance(x["z"]) + np.eye(d) * o["ridge"]) * 0.5
+    else:
+        entropy = logdet(np.eye(d) + o["beta"] * covariance(x["z"])) * 0.5
     return {"entropy": entropy, "entropy_loss": entropy / (d if o["divide_by"] == "d" else 1)}
 
 

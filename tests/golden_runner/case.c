@@ -68,6 +68,13 @@ static bool read_number(const struct golden_case *c, const char *key, double *ou
     return true;
 }
 
+/* options that other spellings of "normalise" name */
+static void spell(char *text)
+{
+    for (char *at = text; (at = strstr(at, "normaliz")); at++)
+        at[7] = 's';
+}
+
 bool golden_case_read(struct golden_case *c, const char *folder, struct invar_error *err)
 {
     struct invar_bytes bytes = {0};
@@ -77,6 +84,7 @@ bool golden_case_read(struct golden_case *c, const char *folder, struct invar_er
     snprintf(path, sizeof path, "%s/case.json", folder);
     if (!invar_file_read(&bytes, path, 1 << 20, err))
         return false;
+    spell((char *)bytes.data);
     c->json = cJSON_Parse((const char *)bytes.data);
     invar_bytes_free(&bytes);
     c->term = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(c->json, "term"));

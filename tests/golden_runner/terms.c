@@ -6,6 +6,7 @@
 #include "golden_runner/golden.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool has_option(const struct invar_term_spec *term, const char *name)
@@ -60,7 +61,7 @@ static bool take_inputs(struct golden_case *c, const struct invar_term_spec *ter
         const char *name = c->inputs[i].name;
         enum invar_role role;
         int view;
-        if (take_beside(name, c->inputs[i].array.data, in))
+        if (take_beside(name, c->inputs[i].array.data, in) || strncmp(name, "state.", 6) == 0)
             continue;
         if (!invar_term_find_input(term, name, &role, &view))
             return golden_fail(c, "the term %s has no input %s", term->name, name);
@@ -72,8 +73,77 @@ static bool take_inputs(struct golden_case *c, const struct invar_term_spec *ter
         if (!dx->data)
             return false;
         in->views = gradient->views = view + 1 > in->views ? view + 1 : in->views;
+        if (role == INVAR_ROLE_T)
+            in->targets = view + 1 > in->targets ? view + 1 : in->targets;
     }
     return true;
+}
+
+/* ---- state: files state.NAME, in the order that the term keeps them in ---- */
+
+static const struct {
+    const char *term, *names[5];
+} kept[] = {
+    {"moco", {"state.queue1", "state.queue2", "state.position", "state.count"}},
+    {"nnclr", {"state.queue", "state.position", "state.count"}},
+    {"corinfomax", {"state.r1", "state.mu1", "state.r2", "state.mu2"}},
+    {"tico", {"state.c"}},
+    {"dino", {"state.centre"}},
+    {"swav", {"state.queue1", "state.queue2", "state.position", "state.count"}},
+};
+
+static const char *const *kept_of(const struct golden_case *c)
+{
+    for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
+        if (strcmp(kept[k].term, c->term) == 0)
+            return kept[k].names;
+    return (const char *const[]){NULL};
+}
+
+/* rows of the queues, an option of the term that the case gives by its state alone */
+static void queue_option(const struct golden_case *c, char *out, size_t size)
+{
+    out[0] = '\0';
+    for (const char *const *name = kept_of(c); *name; name++)
+        if (strncmp(*name, "state.queue", 11) == 0 && golden_input(c, *name))
+            snprintf(out, size, "queue=%lld", (long long)golden_input(c, *name)->shape[0]);
+}
+
+static float *take_state(const struct golden_case *c, int64_t expected, struct invar_error *err)
+{
+    float *state = expected ? invar_alloc((size_t)expected, sizeof *state, err) : NULL;
+    int64_t at = 0;
+
+    for (const char *const *name = kept_of(c); state && *name; name++) {
+        const struct invar_array *array = golden_input(c, *name);
+        for (int64_t i = 0; array && i < invar_array_count(array) && at < expected; i++, at++)
+            state[at] = array->dtype == INVAR_INT64 ? (float)((const int64_t *)array->data)[i]
+                                                    : (float)((const double *)array->data)[i];
+    }
+    return state;
+}
+
+/* State is float32 whatever the precision of the run. */
+static void give_state(struct golden_case *c, const float *state)
+{
+    int64_t at = 0;
+
+    for (const char *const *name = kept_of(c); state && *name; name++) {
+        const struct invar_array *array = golden_input(c, *name);
+        const int64_t count = array ? invar_array_count(array) : 0;
+        double *values = malloc(sizeof *values * (size_t)(count + 1));
+        int64_t *whole = malloc(sizeof *whole * (size_t)(count + 1));
+        for (int64_t i = 0; values && whole && i < count; i++, at++) {
+            values[i] = (double)state[at];
+            whole[i] = (int64_t)state[at];
+        }
+        if (array && array->dtype == INVAR_INT64 && whole)
+            golden_give_integers(c, *name, whole, count);
+        else if (array && values)
+            golden_give(c, *name, false, c->tolerance_f64 > 1e-6 ? c->tolerance_f64 : 1e-6, values, count);
+        free(values);
+        free(whole);
+    }
 }
 
 static void give_value(struct golden_case *c, const struct invar_term_value *value)
@@ -109,7 +179,7 @@ static void give_gradients(struct golden_case *c, const struct invar_term_spec *
         const cJSON *constant;
         cJSON_ArrayForEach(constant, cJSON_GetObjectItemCaseSensitive(c->json, "no_gradient"))
         {
-            if (strcmp(constant->valuestring, c->inputs[i].name) == 0 &&
+            if (strcmp(constant->valuestring, c->inputs[i].name) == 0 && size > 1 &&
                 (bytes[0] || memcmp(bytes, bytes + 1, size - 1) != 0))
                 golden_fail(c, "%s is a constant but received a gradient", c->inputs[i].name);
         }
@@ -120,10 +190,22 @@ static bool evaluate(struct golden_case *c, const struct invar_term_spec *term, 
                      const void *options, const struct invar_embeddings *in, const struct invar_embeddings *gradient,
                      struct invar_term_value *value, struct invar_error *err)
 {
-    const struct invar_term_call call = {
-        .device = c->device, .scratch = scratch, .options = options, .in = in, .weight = 1, .gradient = gradient};
+    const int64_t count = term->state_size ? term->state_size(options, in) : 0;
+    float *state = take_state(c, count, err);
+    const struct invar_term_call call = {.device = c->device,
+                                         .scratch = scratch,
+                                         .options = options,
+                                         .in = in,
+                                         .weight = 1,
+                                         .gradient = gradient,
+                                         .state = state};
+    const bool ok = (state || !count) && golden_give_beside(c, term, options, in, state, scratch, err) &&
+                    invar_term_evaluate(term, call, value, err);
 
-    return invar_term_evaluate(term, call, value, err);
+    if (ok)
+        give_state(c, state);
+    invar_free(state);
+    return ok;
 }
 
 /* value and gradients of the term; of a part of the case's term, the gradients alone */
@@ -160,9 +242,11 @@ static bool run(struct golden_case *c, const struct invar_term_spec *term, bool 
 bool golden_run_term(struct golden_case *c, struct invar_error *err)
 {
     const struct invar_term_spec *term = invar_term_find(c->term, err), *part;
+    char queue[32];
     bool whole;
 
-    if (!term || !run(c, term, false, NULL, &whole, err))
+    queue_option(c, queue, sizeof queue);
+    if (!term || !run(c, term, false, queue[0] ? queue : NULL, &whole, err))
         return false;
     if (whole)
         return true;

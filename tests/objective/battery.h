@@ -17,6 +17,12 @@ struct variant {
     int targets;             /* views that have a target; 0: all */
 };
 
+/* terms whose value follows from the key too */
+static inline bool draws(const struct variant *v)
+{
+    return strcmp(v->term, "sigreg") == 0 || strcmp(v->term, "visreg") == 0;
+}
+
 struct bench {
     const struct invar_term_spec *term;
     struct invar_scratch *scratch;

@@ -88,6 +88,50 @@ static const struct variant variants[] = {
     {"denoising", 3, {NULL}, false, false, 0},
     {"vime", 1, {NULL}, false, false, 0},
     {"vime", 2, {"alpha=0.5"}, false, false, 0},
+    {"ntxent", 2, {"positive_in_denominator=false", "tau=0.2"}, false, true, 0},
+    {"ntxent", 2, {"positive_in_denominator=false", "dclw_sigma=0.5"}, true, true, 0},
+    {"ntxent", 2, {"dclw_sigma=0.7"}, true, true, 0},
+    {"logdet", 2, {"convention=ridge", "ridge=0.01"}, false, true, 0},
+    {"logdet", 1, {"convention=ridge", "normalise=true", "divide_by=none"}, false, true, 0},
+    {"uniformity", 1, {NULL}, false, true, 0},
+    {"uniformity", 2, {"t=0.7", "weight_alignment=2"}, false, true, 0},
+    {"uniformity", 3, {"normalise=false", "t=0.02", "alignment_exponent=1", "weight_uniformity=0.5"}, false, true, 0},
+    {"koleo", 1, {NULL}, false, true, 0},
+    {"koleo", 2, {"normalise=false", "eps=1e-3"}, false, true, 0},
+    {"koleo", 3, {"over_views=mean"}, false, true, 0},
+    {"sigreg", 1, {"slices=6", "lambda=1"}, false, true, 0},
+    {"sigreg", 2, {"slices=9", "knots=9", "t_max=2"}, false, true, 0},
+    {"sigreg", 3, {"slices=5", "global_views=2", "views=joined", "invariance_weight=one"}, false, false, 0},
+    {"visreg", 1, {"slices=6"}, true, true, 0},
+    {"visreg", 3, {"slices=9", "global_views=2", "lambda=0.6", "weight_scale=2"}, true, false, 0},
+    {"tcr", 1, {NULL}, false, true, 0},
+    {"tcr", 3, {"invariance=mean", "eps_power=2"}, false, true, 0},
+    {"tcr", 3, {"invariance=target", "eps=0.5", "scale=balanced", "weight_invariance=1"}, false, true, 0},
+    {"tcr", 4, {"invariance=target", "weight_rate=0.5"}, false, false, 2},
+    {"vne", 1, {NULL}, false, true, 0},
+    {"vne", 2, {"normalise=false", "over_views=mean"}, false, true, 0},
+    {"frossl", 2, {NULL}, false, true, 0},
+    {"frossl", 3, {"centre=true", "weight_invariance=2"}, false, true, 0},
+    {"mmcr", 1, {NULL}, false, true, 0},
+    {"mmcr", 2, {"lambda=0.3"}, false, true, 0},
+    {"mmcr", 3, {"normalise=false", "lambda=0.01"}, false, true, 0},
+    {"spectral_contrastive", 2, {NULL}, false, true, 0},
+    {"spectral_contrastive", 2, {"mu=4"}, false, true, 0},
+    {"supcon", 2, {NULL}, false, true, 0},
+    {"supcon", 1, {"labels=true", "tau=0.3"}, false, true, 0},
+    {"supcon", 3, {"form=in", "tau=0.4", "base_tau=0.07"}, false, true, 0},
+    {"supcon", 2, {"form=in", "labels=true"}, false, true, 0},
+    {"soft_hgr", 2, {NULL}, false, true, 0},
+    {"soft_hgr", 2, {"divisor=N"}, false, true, 0},
+    {"mec", 2, {NULL}, false, true, 0},
+    {"mec", 3, {"form=exact", "scale=mu"}, false, true, 0},
+    {"mec", 4, {"order=3", "eps=100", "scale=none"}, false, false, 2},
+    {"wmse", 2, {"shrink=0.1"}, false, true, 0},
+    {"wmse", 3, {"shrink=0.5", "normalise=false"}, false, true, 0},
+    {"ssl_hsic", 2, {NULL}, false, true, 0},
+    {"ssl_hsic", 3, {"scale=0.7", "divisor=n_minus_1", "gamma=2"}, false, true, 0},
+    {"mmd", 1, {"sigma=3"}, false, true, 0},
+    {"mmd", 2, {"sigma=5", "over_views=sum"}, false, true, 0},
     {"entropy_invariance", 3, {"divide_by=none", "weight_entropy=0"}, false, false, 0},
     {"entropy_invariance", 2, {"entropy=pairdist", "divide_by=d", "sigma=2", "weight_invariance=0"}, false, false, 0},
 };
@@ -295,6 +339,11 @@ static void the_key_changes_nothing_else(const struct variant *v, struct bench *
 
     call.key = (struct invar_term_key){77, 5};
     assert_ok(invar_term_evaluate(again.term, call, &value, &err), &err);
+    if (draws(v)) {
+        assert_true(fabs(value.loss - first.loss) > 1e-9);
+        close_bench(&again);
+        return;
+    }
     expect_values(&again, &value, &first, 0);
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int view = 0; view < b->in.views; view++)

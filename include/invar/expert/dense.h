@@ -54,6 +54,24 @@ void invar_dense_diagonal_add(struct invar_device *device, const struct invar_ma
 /** Both halves of a square x <- -1/2 of its lower one, diagonal included. */
 void invar_dense_mirror_half(struct invar_device *device, const struct invar_matrix *x);
 
+enum invar_dense_map {
+    INVAR_MAP_EXP,
+    INVAR_MAP_EXPM1,
+    INVAR_MAP_LOG,
+    INVAR_MAP_LOG_OR_0, /* 0 of 0 */
+    INVAR_MAP_LOG1P,
+    INVAR_MAP_SQRT,
+    INVAR_MAP_RSQRT,      /* 1 / sqrt, 0 of 0 */
+    INVAR_MAP_RECIPROCAL, /* 0 of 0 */
+};
+/** x <- f(factor x + shift), element by element, float64. */
+void invar_dense_map(struct invar_device *device, enum invar_dense_map f, double factor, double shift,
+                     const struct invar_matrix *x);
+/** y <- x y, element by element, float64. */
+void invar_dense_multiply(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y);
+/** Sum over all elements, float64. */
+void invar_dense_sum(struct invar_device *device, const struct invar_matrix *x, double factor, double *slot);
+
 /** c = scale op(a) op(b) + keep c, where op transposes on request; keep 0 ignores what c held. */
 void invar_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
                          const struct invar_matrix *a, const struct invar_matrix *b, double keep,
@@ -98,6 +116,42 @@ struct invar_dense_contrast {
 bool invar_dense_contrast(struct invar_device *device, struct invar_scratch *scratch,
                           const struct invar_dense_contrast *how, const struct invar_matrix *logits,
                           struct invar_error *err);
+
+/** y = x of rows no longer than limit, the others shortened to it; y may be x. lengths: device double [rows], receives
+ * max(1, |x| / limit). float64. */
+void invar_dense_shorten(struct invar_device *device, double limit, const struct invar_matrix *x,
+                         const struct invar_matrix *y, double *lengths);
+/** dx += the gradient by x, dy being that by y. */
+void invar_dense_shorten_backward(struct invar_device *device, double limit, const struct invar_matrix *y,
+                                  const double *lengths, const struct invar_matrix *dy, const struct invar_matrix *dx);
+/** Sums over columns of x y (y NULL: of x), device double [rows]. */
+void invar_dense_row_products(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                              double *products);
+/** Row i of x <- factors[i] (device double) times it. */
+void invar_dense_scale_rows(struct invar_device *device, const double *factors, const struct invar_matrix *x);
+/** By row, x <- log softmax of x, p <- softmax. */
+void invar_dense_log_softmax(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *p);
+
+/** What invar_dense_soft_contrast does with rows of logits s, of which p is the softmax. */
+struct invar_dense_soft {
+    const struct invar_matrix *targets;   /* weights w of the type of the logits; NULL: one match a row */
+    bool mixture;                         /* with targets: - log sum_j w_j p_j in place of - sum_j w_j log p_j */
+    int64_t shift;                        /* without targets: row i matches column i + shift, modulo columns */
+    const double *weight;                 /* device [rows], of the match's logit; NULL: 1 */
+    bool exclude_match, exclude_diagonal; /* take no part in the softmax */
+    double *own;       /* device [rows]: the match's logit, which stands in no column; receives its gradient */
+    const float *live; /* device: how many columns take part; NULL: all */
+    double scale;      /* of the gradient */
+    double factor, *slot;
+};
+/**
+ * The sum over rows of the cross entropy, [log sum_j e^{s_j}] - weight * logit of the match where one matches, as said
+ * above otherwise; a row of targets that is all 0 counts as 0. logits <- scale times the gradient. Scratch: a row a
+ * thread.
+ */
+bool invar_dense_soft_contrast(struct invar_device *device, struct invar_scratch *scratch,
+                               const struct invar_dense_soft *how, const struct invar_matrix *logits,
+                               struct invar_error *err);
 
 /** Numbers the distinct ids (host [count]) in order of appearance: index, device [count], in 0 .. *groups - 1. Scratch:
  * at most 5 count integers of the host. */
@@ -187,6 +241,74 @@ void invar_dense_columns_bernoulli(struct invar_device *device, const struct inv
 bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *scratch,
                              const struct invar_matrix *gram, double scale, double factor, double *slot,
                              struct invar_error *err);
+
+/** gram = z z^T becomes |z_i - z_j|^2. squares: device double [rows], receives the diagonal. */
+void invar_dense_distances(struct invar_device *device, const struct invar_matrix *gram, double *squares);
+/** A symmetric w becomes diag(row sums) - w: with w the derivative of a value by all |z_i - z_j|^2, 4 w z is its
+ * gradient by z. */
+void invar_dense_laplacian(struct invar_device *device, const struct invar_matrix *w);
+/** x(i, j) = 1 where group i is group j and i is not j, else 0; group: (rows, 1) float64, x of any type. */
+void invar_dense_same_group(struct invar_device *device, const struct invar_matrix *group,
+                            const struct invar_matrix *x);
+
+/* An index is a matrix of one column of row numbers, float32 or float64; -1: none. */
+
+/** index(i) = the row of x other than i that is nearest to it, the first of equals, by differences of rows; distances:
+ * of x, as above, which only say which rows can be it. A NaN in row i is nearest. */
+void invar_dense_nearest(struct invar_device *device, const struct invar_matrix *x,
+                         const struct invar_matrix *distances, const struct invar_matrix *index);
+/** index(i) = the first column of the largest element of row i of x among the first *live (device; NULL: all); -1 where
+ * there are none. */
+void invar_dense_largest(struct invar_device *device, const struct invar_matrix *x, const float *live,
+                         const struct invar_matrix *index);
+/** Row i of y = row index(i) of table, of any type; left alone where that is -1. */
+void invar_dense_gather(struct invar_device *device, const struct invar_matrix *table, const struct invar_matrix *index,
+                        const struct invar_matrix *y);
+/** Row index(i) of y += scale times row i of x, for i = 0, 1, .. */
+void invar_dense_scatter_add(struct invar_device *device, double scale, const struct invar_matrix *x,
+                             const struct invar_matrix *index, const struct invar_matrix *y);
+
+/* ---- draws and slices ---- */
+
+/** Standard normal numbers, a function of seed, step and the place (at most 2^24 rows), the same in both types. */
+void invar_dense_normals(struct invar_device *device, uint64_t seed, uint64_t step, const struct invar_matrix *x);
+/**
+ * [SR1] of every column of x, float64: values (device double [cols]) receives rows * int |phi(t) - e^{-t^2/2}|^2
+ * e^{-t^2/2} dt by `knots` (2 to 64) points of [0, t_max]; x <- scale times the gradient of their sum.
+ */
+void invar_dense_sketch(struct invar_device *device, int knots, double t_max, double scale,
+                        const struct invar_matrix *x, double *values);
+/** Sum of squares of sorted column less targets (device double [rows], ascending), for every column of x, float64, into
+ * values (device double [cols]); x <- scale times the gradient. Equal numbers keep their order. */
+bool invar_dense_sorted_distance(struct invar_device *device, struct invar_scratch *scratch, const double *targets,
+                                 double scale, const struct invar_matrix *x, double *values, struct invar_error *err);
+
+/* ---- spectra, float64 ---- */
+
+/** Eigenvalues of a symmetric x, ascending, device double [rows], those below rounding 0; row k of x becomes the
+ * eigenvector of value k. NaN all over where there are none. Scratch: as LAPACK asks. */
+bool invar_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                       double *values, struct invar_error *err);
+/** x <- x^{-1}, and log det x; NaN where det x is not positive. */
+bool invar_dense_inverse(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                         double factor, double *slot, struct invar_error *err);
+/** Sum over rows i of the sum of singular values of the matrix of rows i of x[0] .. x[count - 1]; dx[v] += scale times
+ * the gradient where its data is not NULL (dx NULL: nowhere). */
+void invar_dense_nuclear_rows(struct invar_device *device, int count, const struct invar_matrix *x, double scale,
+                              const struct invar_matrix *dx, double factor, double *slot);
+
+/* ---- rings of rows ---- */
+
+/* A ring is float32 (K, d) with place = {the next row to write, rows that hold something}, device float. */
+
+/** Rows of x, of any type, go to the ring one after the other; place stays. */
+void invar_dense_ring_write(struct invar_device *device, const struct invar_matrix *x, const float *place,
+                            const struct invar_matrix *queue);
+/** place after so many rows were written to rings of `room` rows. */
+void invar_dense_ring_advance(struct invar_device *device, int64_t rows, int64_t room, float *place);
+/** Rows of x from `first` on <- value, unless the ring is full. */
+void invar_dense_ring_mask(struct invar_device *device, int64_t first, int64_t room, const float *place, double value,
+                           const struct invar_matrix *x);
 
 /** a = L L^T, in place: L in the lower triangle, zeros above. Where a is not positive definite, or holds NaN or Inf, L
  * is NaN all over. */

@@ -257,6 +257,31 @@ bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scrat
     return true;
 }
 
+void cpu_dense_log_softmax(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *p)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        log_softmax_f32(threads, x->data, p->data, x->rows, x->cols);
+    else
+        log_softmax_f64(threads, x->data, p->data, x->rows, x->cols);
+}
+
+bool cpu_dense_soft_contrast(struct invar_device *device, struct invar_scratch *scratch,
+                             const struct invar_dense_soft *how, const struct invar_matrix *logits,
+                             struct invar_error *err)
+{
+    const int threads = invar_device_threads(device);
+    void *work =
+        invar_scratch_take(scratch, (size_t)threads * (size_t)logits->cols, invar_dtype_size(logits->dtype), err);
+
+    if (!work)
+        return false;
+    *how->slot += how->factor * (is_f32(logits)
+                                     ? soft_contrast_f32(threads, how, logits->data, work, logits->rows, logits->cols)
+                                     : soft_contrast_f64(threads, how, logits->data, work, logits->rows, logits->cols));
+    return true;
+}
+
 /* Sums are work space of the host's kind, one row a thread: nothing of it is read afterwards. */
 bool cpu_dense_group(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                      const int64_t *group, const struct invar_matrix *grouped, struct invar_error *err)

@@ -5,6 +5,7 @@
 
 #include <cblas.h>
 #include <lapacke.h>
+#include <float.h>
 #include <math.h>
 
 #define SMALL_PRODUCT 1e5 /* multiply-adds below which OpenBLAS starts no threads of its own */
@@ -232,4 +233,60 @@ bool cpu_dense_left_vectors(struct invar_device *device, struct invar_scratch *s
 {
     (void)device;
     return decompose_alone(scratch, x, values, u->data, err);
+}
+
+bool cpu_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                     double *values, struct invar_error *err)
+{
+    const lapack_int n = (lapack_int)x->rows;
+    double size = 0;
+    lapack_int integers = 0, count = 0;
+
+    THREADS_FOR(invar_device_threads(device));
+    (void)LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', n, x->data, n, values, &size, -1, &integers, -1);
+    count = integers;
+    double *work = invar_scratch_take(scratch, (size_t)size, sizeof *work, err);
+    lapack_int *whole = invar_scratch_take(scratch, (size_t)count, sizeof *whole, err);
+    if (!work || !whole)
+        return false;
+    double trace = 0; /* LAPACK may go on for ever with a NaN */
+    for (int64_t i = 0; i < (int64_t)n * n; i++)
+        trace += ((const double *)x->data)[i];
+    /* by columns, whose eigenvectors are rows */
+    if (!isfinite(trace) || LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', n, x->data, n, values, work,
+                                                (lapack_int)size, whole, count) != 0) {
+        spoil(values, n);
+        spoil(x->data, (int64_t)n * n);
+    }
+    for (lapack_int k = 0; k < n; k++)
+        if (fabs(values[k]) <= n * DBL_EPSILON * fmax(fabs(values[0]), fabs(values[n - 1])))
+            values[k] = 0;
+    return true;
+}
+
+bool cpu_dense_inverse(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                       double factor, double *slot, struct invar_error *err)
+{
+    const lapack_int n = (lapack_int)x->rows;
+    lapack_int *pivots = invar_scratch_take(scratch, (size_t)n, sizeof *pivots, err);
+    double *work = invar_scratch_take(scratch, (size_t)n * 64, sizeof *work, err);
+    double *a = x->data, sum = 0;
+    bool positive = true;
+
+    if (!pivots || !work)
+        return false;
+    THREADS_FOR(invar_device_threads(device));
+    lapack_int info = LAPACKE_dgetrf_work(LAPACK_COL_MAJOR, n, n, a, n, pivots);
+    for (lapack_int k = 0; k < n && info == 0; k++) {
+        positive = positive == ((a[k * (n + 1)] > 0) == (pivots[k] == k + 1));
+        sum += log(fabs(a[k * (n + 1)]));
+    }
+    if (info == 0)
+        info = LAPACKE_dgetri_work(LAPACK_COL_MAJOR, n, a, n, pivots, work, n * 64);
+    if (info != 0 || !positive || !isfinite(sum)) {
+        sum = (double)NAN;
+        spoil(a, (int64_t)n * n);
+    }
+    *slot += factor * sum;
+    return true;
 }

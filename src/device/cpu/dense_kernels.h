@@ -230,8 +230,9 @@ INVAR_INLINE REAL NAME(largest)(const REAL *x, int64_t count)
     return lane[0];
 }
 
-/* s <- log softmax of s, p <- softmax; entry skip (-1: none) takes no part and becomes 0 in both */
-INVAR_INLINE void NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip)
+/* s <- log softmax of s, p <- softmax; entry skip (-1: none) takes no part and becomes 0 in both. The log of the sum.
+ */
+INVAR_INLINE double NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip)
 {
     double sum = 0;
 
@@ -252,6 +253,7 @@ INVAR_INLINE void NAME(softmax_row)(REAL *s, REAL *p, int64_t cols, int64_t skip
     }
     if (skip >= 0)
         s[skip] = 0;
+    return (double)largest + log(sum);
 }
 
 /*
@@ -368,7 +370,7 @@ INVAR_CLONES static void NAME(contrast_row)(const struct invar_dense_contrast *h
     const int64_t match = how->match ? how->match[i] : (i + how->shift) % cols;
 
     for (int a = 0; a < how->count; a++) {
-        NAME(softmax_row)(s[a], p + a * cols, cols, how->exclude_diagonal ? i : -1);
+        (void)NAME(softmax_row)(s[a], p + a * cols, cols, how->exclude_diagonal ? i : -1);
         values[0] -= (double)s[a][match];
     }
     if (how->divergence != INVAR_DIVERGENCE_NONE && how->count == 2)
@@ -410,6 +412,87 @@ static void NAME(contrast)(int threads, const struct invar_dense_contrast *how, 
         values[0] += part[k][0];
         values[1] += part[k][1];
     }
+}
+
+/* ---- row softmax with targets of any kind ---- */
+
+static void NAME(log_softmax)(int threads, REAL *x, REAL *p, int64_t rows, int64_t cols)
+{
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int64_t i = 0; i < rows; i++)
+        (void)NAME(softmax_row)(x + i * cols, p + i * cols, cols, -1);
+}
+
+/* - sum w log p, or - log sum w p: s, of log p, becomes the gradient */
+static double NAME(soft_row)(const struct invar_dense_soft *how, REAL *s, const REAL *p, const REAL *w, int64_t cols)
+{
+    double all = 0, value = 0, highest = -(double)INFINITY;
+
+    for (int64_t j = 0; j < cols; j++) {
+        all += (double)w[j];
+        value -= w[j] != 0 ? (double)w[j] * (double)s[j] : 0;
+        if (w[j] != 0 && !((double)s[j] <= highest))
+            highest = (double)s[j];
+    }
+    double sum = 0;
+    for (int64_t j = 0; how->mixture && j < cols; j++)
+        sum += w[j] != 0 ? (double)w[j] * exp((double)s[j] - highest) : 0;
+    for (int64_t j = 0; j < cols; j++) {
+        const double own = w[j] == 0      ? 0
+                           : how->mixture ? (double)w[j] * exp((double)s[j] - highest) / sum
+                                          : (double)w[j];
+        s[j] = (REAL)(how->scale * ((double)p[j] * (how->mixture ? all != 0 : all) - own));
+    }
+    return !how->mixture ? value : all != 0 ? -(highest + log(sum)) : all;
+}
+
+/* log(e^a + e^b) */
+INVAR_INLINE double NAME(log_of_two)(double a, double b)
+{
+    return a > b ? a + log1p(exp(b - a)) : b + log1p(exp(a - b));
+}
+
+static double NAME(soft_contrast_row)(const struct invar_dense_soft *how, REAL *s, REAL *p, const REAL *w, int64_t i,
+                                      int64_t cols)
+{
+    const int64_t live = how->live ? (int64_t)*how->live : cols, match = (i + how->shift) % cols;
+    const double weight = how->weight ? how->weight[i] : 1, raw = how->own ? how->own[i] : (double)s[match];
+
+    if (how->exclude_match)
+        s[match] = -(REAL)INFINITY;
+    double sum = live > 0 ? NAME(softmax_row)(s, p, live, how->exclude_diagonal ? i : -1) : -(double)INFINITY;
+    if (w)
+        return NAME(soft_row)(how, s, p, w, cols);
+    double share = 1;
+    if (how->own) {
+        const double with = live > 0 ? NAME(log_of_two)(sum, raw) : raw;
+        share = live > 0 ? exp(sum - with) : 0;
+        sum = with;
+        how->own[i] = how->scale * (exp(raw - with) - weight);
+    }
+    for (int64_t j = 0; j < live; j++)
+        s[j] = (REAL)(how->scale * share * (double)p[j]);
+    for (int64_t j = live; j < cols; j++)
+        s[j] = 0;
+    if (!how->own)
+        s[match] = (REAL)(how->scale * ((how->exclude_match ? 0 : (double)p[match]) - weight));
+    return sum - weight * raw;
+}
+
+static double NAME(soft_contrast)(int threads, const struct invar_dense_soft *how, REAL *s, REAL *work, int64_t rows,
+                                  int64_t cols)
+{
+    const REAL *w = how->targets ? how->targets->data : NULL;
+    double part[BLOCKS] = {0}, sum = 0;
+
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int k = 0; k < BLOCKS; k++)
+        for (int64_t i = block_start(k, rows); i < block_start(k + 1, rows); i++)
+            part[k] += NAME(soft_contrast_row)(how, s + i * cols, work + omp_get_thread_num() * cols,
+                                               w ? w + i * cols : NULL, i, cols);
+    for (int k = 0; k < BLOCKS; k++)
+        sum += part[k];
+    return sum;
 }
 
 /* ---- groups of columns ---- */

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Functions of elements and rows, distances between rows, rows by number, and rings of rows. */
+#include "device/cpu/dense.h"
+
+#include "base/clones.h"
+
+#include <float.h>
+#include <math.h>
+
+#define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
+
+static double get(const struct invar_matrix *x, int64_t at)
+{
+    return x->dtype == INVAR_FLOAT32 ? (double)((const float *)x->data)[at] : ((const double *)x->data)[at];
+}
+
+static void put(const struct invar_matrix *x, int64_t at, double value)
+{
+    if (x->dtype == INVAR_FLOAT32)
+        ((float *)x->data)[at] = (float)value;
+    else
+        ((double *)x->data)[at] = value;
+}
+
+/* ---- elements ---- */
+
+static double value_of(enum invar_dense_map f, double x)
+{
+    switch (f) {
+    case INVAR_MAP_EXP:
+        return exp(x);
+    case INVAR_MAP_EXPM1:
+        return expm1(x);
+    case INVAR_MAP_LOG:
+        return log(x);
+    case INVAR_MAP_LOG_OR_0:
+        return x == 0 ? 0 : log(x);
+    case INVAR_MAP_LOG1P:
+        return log1p(x);
+    case INVAR_MAP_SQRT:
+        return sqrt(x);
+    case INVAR_MAP_RSQRT:
+        return x == 0 ? 0 : 1 / sqrt(x);
+    case INVAR_MAP_RECIPROCAL:
+        return x == 0 ? 0 : 1 / x;
+    }
+    return (double)NAN;
+}
+
+void cpu_dense_map(struct invar_device *device, enum invar_dense_map f, double factor, double shift,
+                   const struct invar_matrix *x)
+{
+    const int64_t count = x->rows * x->cols;
+    double *values = x->data;
+
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (count > SMALL_WORK)
+    for (int64_t i = 0; i < count; i++)
+        values[i] = value_of(f, factor * values[i] + shift);
+}
+
+void cpu_dense_multiply(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y)
+{
+    const int64_t count = x->rows * x->cols;
+    const double *from = x->data;
+    double *to = y->data;
+
+#pragma omp parallel for simd num_threads(invar_device_threads(device)) if (count > SMALL_WORK)
+    for (int64_t i = 0; i < count; i++)
+        to[i] *= from[i];
+}
+
+void cpu_dense_sum(struct invar_device *device, const struct invar_matrix *x, double factor, double *slot)
+{
+    const double *values = x->data;
+    double sum = 0;
+
+    (void)device;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < x->rows * x->cols; i++)
+        sum += values[i];
+    *slot += factor * sum;
+}
+
+/* ---- rows ---- */
+
+void cpu_dense_row_products(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                            double *products)
+{
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
+    for (int64_t i = 0; i < x->rows; i++) {
+        double sum = 0;
+        for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
+            sum += get(x, at) * (y ? get(y, at) : 1);
+        products[i] = sum;
+    }
+}
+
+void cpu_dense_scale_rows(struct invar_device *device, const double *factors, const struct invar_matrix *x)
+{
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
+    for (int64_t i = 0; i < x->rows; i++)
+        for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
+            put(x, at, factors[i] * get(x, at));
+}
+
+void cpu_dense_shorten(struct invar_device *device, double limit, const struct invar_matrix *x,
+                       const struct invar_matrix *y, double *lengths)
+{
+    cpu_dense_row_products(device, x, x, lengths);
+    for (int64_t i = 0; i < x->rows; i++) {
+        const double length = sqrt(lengths[i]) / limit;
+        lengths[i] = length < 1 ? 1 : length; /* a NaN goes through */
+        for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
+            put(y, at, get(x, at) / lengths[i]);
+    }
+}
+
+void cpu_dense_shorten_backward(struct invar_device *device, double limit, const struct invar_matrix *y,
+                                const double *lengths, const struct invar_matrix *dy, const struct invar_matrix *dx)
+{
+    (void)device;
+    for (int64_t i = 0; i < y->rows; i++) {
+        double along = 0;
+        for (int64_t at = i * y->cols; lengths[i] > 1 && at < (i + 1) * y->cols; at++)
+            along += get(y, at) * get(dy, at) / limit / limit;
+        for (int64_t at = i * y->cols; at < (i + 1) * y->cols; at++)
+            put(dx, at, get(dx, at) + (get(dy, at) - along * get(y, at)) / lengths[i]);
+    }
+}
+
+/* ---- distances between rows ---- */
+
+void cpu_dense_distances(struct invar_device *device, const struct invar_matrix *gram, double *squares)
+{
+    const int64_t n = gram->rows;
+    double *x = gram->data;
+
+    for (int64_t i = 0; i < n; i++)
+        squares[i] = x[i * (n + 1)];
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (n * n > SMALL_WORK)
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t j = 0; j < n; j++) {
+            const double apart = squares[i] + squares[j] - 2 * x[i * n + j];
+            x[i * n + j] = apart < 0 ? 0 : apart; /* a NaN goes through */
+        }
+}
+
+void cpu_dense_laplacian(struct invar_device *device, const struct invar_matrix *w)
+{
+    const int64_t n = w->rows;
+    double *x = w->data;
+
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (n * n > SMALL_WORK)
+    for (int64_t i = 0; i < n; i++) {
+        double sum = 0;
+        x[i * (n + 1)] = 0;
+        for (int64_t j = 0; j < n; j++) {
+            sum += x[i * n + j];
+            x[i * n + j] = -x[i * n + j];
+        }
+        x[i * (n + 1)] = sum;
+    }
+}
+
+void cpu_dense_same_group(struct invar_device *device, const struct invar_matrix *group, const struct invar_matrix *x)
+{
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
+    for (int64_t i = 0; i < x->rows; i++)
+        for (int64_t j = 0; j < x->cols; j++)
+            put(x, i * x->cols + j, i != j && get(group, i) == get(group, j));
+}
+
+INVAR_CLONES static double apart(const double *a, const double *b, int64_t count)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t k = 0; k < count; k++)
+        sum += (a[k] - b[k]) * (a[k] - b[k]);
+    return sum;
+}
+
+static double square(const double *a, int64_t count)
+{
+    double sum = 0;
+    for (int64_t k = 0; k < count; k++)
+        sum += a[k] * a[k];
+    return sum;
+}
+
+/* What products say is off by rounding of the squares: whatever is so near may be the nearest. */
+static int64_t nearest_to(const struct invar_matrix *x, const double *far, int64_t i, double slack)
+{
+    const double *rows = x->data;
+    double least = (double)INFINITY, found = (double)INFINITY;
+    int64_t at = -1;
+
+    for (int64_t j = 0; j < x->rows; j++) {
+        if (j != i && isnan(far[j]))
+            return j;
+        if (j != i && far[j] < least)
+            least = far[j];
+    }
+    for (int64_t j = 0; j < x->rows; j++) {
+        if (j == i || far[j] > least + slack)
+            continue;
+        const double exact = apart(rows + i * x->cols, rows + j * x->cols, x->cols);
+        if (exact < found || at < 0) {
+            found = exact;
+            at = j;
+        }
+    }
+    return at;
+}
+
+void cpu_dense_nearest(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *distances,
+                       const struct invar_matrix *index)
+{
+    const int64_t n = x->rows;
+    const double *rows = x->data;
+    double largest = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        const double size = square(rows + i * x->cols, x->cols);
+        largest = size > largest ? size : largest;
+    }
+    const double slack = (double)(x->cols + 8) * 16 * DBL_EPSILON * largest;
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (n * n > SMALL_WORK)
+    for (int64_t i = 0; i < n; i++)
+        put(index, i, (double)nearest_to(x, (const double *)distances->data + i * n, i, slack));
+}
+
+/* ---- rows by number ---- */
+
+void cpu_dense_largest(struct invar_device *device, const struct invar_matrix *x, const float *live,
+                       const struct invar_matrix *index)
+{
+    const int64_t cols = live ? (int64_t)*live : x->cols;
+
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
+    for (int64_t i = 0; i < x->rows; i++) {
+        int64_t at = cols > 0 ? 0 : -1;
+        for (int64_t j = 1; j < cols; j++)
+            if (get(x, i * x->cols + j) > get(x, i * x->cols + at))
+                at = j;
+        put(index, i, (double)at);
+    }
+}
+
+void cpu_dense_gather(struct invar_device *device, const struct invar_matrix *table, const struct invar_matrix *index,
+                      const struct invar_matrix *y)
+{
+#pragma omp parallel for num_threads(invar_device_threads(device)) if (y->rows * y->cols > SMALL_WORK)
+    for (int64_t i = 0; i < y->rows; i++) {
+        const int64_t from = (int64_t)get(index, i);
+        for (int64_t j = 0; from >= 0 && j < y->cols; j++)
+            put(y, i * y->cols + j, get(table, from * y->cols + j));
+    }
+}
+
+void cpu_dense_scatter_add(struct invar_device *device, double scale, const struct invar_matrix *x,
+                           const struct invar_matrix *index, const struct invar_matrix *y)
+{
+    (void)device;
+    for (int64_t i = 0; i < x->rows; i++) {
+        const int64_t to = (int64_t)get(index, i);
+        for (int64_t j = 0; to >= 0 && j < x->cols; j++)
+            put(y, to * x->cols + j, get(y, to * x->cols + j) + scale * get(x, i * x->cols + j));
+    }
+}
+
+/* ---- rings ---- */
+
+void cpu_dense_ring_write(struct invar_device *device, const struct invar_matrix *x, const float *place,
+                          const struct invar_matrix *queue)
+{
+    const int64_t room = queue->rows, first = x->rows > room ? x->rows - room : 0;
+
+    (void)device;
+    for (int64_t i = first; i < x->rows; i++) {
+        const int64_t to = ((int64_t)place[0] + i) % room;
+        for (int64_t j = 0; j < x->cols; j++)
+            put(queue, to * x->cols + j, get(x, i * x->cols + j));
+    }
+}
+
+void cpu_dense_ring_advance(struct invar_device *device, int64_t rows, int64_t room, float *place)
+{
+    const int64_t count = (int64_t)place[1] + rows;
+
+    (void)device;
+    place[0] = (float)(((int64_t)place[0] + rows) % room);
+    place[1] = (float)(count < room ? count : room);
+}
+
+void cpu_dense_ring_mask(struct invar_device *device, int64_t first, int64_t room, const float *place, double value,
+                         const struct invar_matrix *x)
+{
+    (void)device;
+    for (int64_t at = first * x->cols; (int64_t)place[1] < room && at < x->rows * x->cols; at++)
+        put(x, at, value);
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The von Neumann entropy [VN1] of every view, from the eigenvalues of the smaller of U^T U / N and U U^T / N. A value
+ * of 0 adds nothing, and its direction has no gradient. */
+#include "objective/sums.h"
+#include "objective/wide.h"
+
+#include <math.h>
+
+struct vne_options {
+    bool normalise;
+    int over_views;
+};
+
+#define AT(field) offsetof(struct vne_options, field)
+static const struct invar_option vne_table[] = {
+    {"normalise", INVAR_OPTION_BOOL, AT(normalise), "true", 0, 0, NULL,
+     "norm() of z first; false: Z^T Z / |Z|^2 in place of U^T U / N"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value"},
+    {0},
+};
+
+static unsigned vne_roles(const void *options)
+{
+    (void)options;
+    return INVAR_ROLE_BIT(INVAR_ROLE_Z);
+}
+
+static bool vne_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    return invar_term_check_views(&invar_term_vne, in, vne_roles(options), err);
+}
+
+/* room for one view */
+struct work {
+    struct invar_matrix gram, scaled, map, values, spare, trace, entropy;
+};
+
+static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
+{
+    const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][0];
+    const int64_t least = z->rows < z->cols ? z->rows : z->cols;
+
+    return invar_term_matrix(call, least, least, &w->gram, err) &&
+           invar_term_matrix(call, least, least, &w->map, err) &&
+           invar_term_matrix(call, least, least, &w->scaled, err) && invar_term_vector(call, least, &w->values, err) &&
+           invar_term_vector(call, least, &w->spare, err) && invar_term_vector(call, 1, &w->trace, err) &&
+           invar_term_vector(call, 1, &w->entropy, err);
+}
+
+/*
+ * With p = l / t, t the trace: entropy = - sum p log p. Its derivative by l is - (log p + 1) where t is a constant, and
+ * - (log p + entropy) / t where it is the sum of all l.
+ */
+static bool add_view(const struct invar_term_call *call, struct work *w, const struct invar_wide *z, bool constant,
+                     double scale, double factor, double *slot, struct invar_error *err)
+{
+    struct invar_device *device = call->device;
+    const bool columns = w->gram.rows == z->x.cols;
+
+    invar_dense_gram(device, columns, 1, &z->x, &w->gram);
+    invar_dense_zero(device, &w->trace);
+    if (constant)
+        invar_dense_affine(device, 0, (double)z->x.rows, &w->trace);
+    else
+        invar_dense_dot(device, &z->x, &z->x, 1, w->trace.data);
+    invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &w->trace);
+    invar_dense_scale_by(device, w->trace.data, &w->gram);
+    if (!invar_dense_eigen(device, call->scratch, &w->gram, w->values.data, err))
+        return false;
+    invar_dense_copy(device, &w->values, &w->spare);
+    invar_dense_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &w->spare);
+    invar_dense_zero(device, &w->entropy);
+    invar_dense_dot(device, &w->values, &w->spare, -1, w->entropy.data);
+    invar_dense_sum(device, &w->entropy, factor, slot);
+    if (!z->dx.data)
+        return true;
+    /* the same for every direction: I times 1, or times the entropy */
+    invar_dense_copy(device, &w->gram, &w->scaled);
+    invar_dense_scale_rows(device, w->spare.data, &w->scaled);
+    if (constant)
+        invar_dense_affine(device, 0, 1, &w->entropy);
+    invar_dense_product(device, true, false, 1, &w->gram, &w->scaled, 0, &w->map);
+    invar_dense_zero(device, &w->scaled);
+    invar_dense_diagonal_map(device, &w->scaled, NULL, 0, 1);
+    invar_dense_scale_by(device, w->entropy.data, &w->scaled);
+    invar_dense_add(device, 1, &w->scaled, &w->map);
+    invar_dense_scale_by(device, w->trace.data, &w->map);
+    if (columns)
+        invar_dense_product(device, false, false, -2 * scale, &z->x, &w->map, 1, &z->dx);
+    else
+        invar_dense_product(device, false, false, -2 * scale, &w->map, &z->x, 1, &z->dx);
+    return true;
+}
+
+static bool vne_evaluate(const struct invar_term_call *call, struct invar_error *err)
+{
+    const struct vne_options *o = call->options;
+    const double per_view = invar_over_views(o->over_views, call->in->views);
+    double *entropy = invar_term_part(call->sum, "entropy", 1);
+    struct work w;
+
+    if (!take_work(call, &w, err))
+        return false;
+    for (int v = 0; v < call->in->views; v++) {
+        struct invar_wide z;
+        if (!invar_wide_take(call, INVAR_ROLE_Z, v, o->normalise, &z, err) ||
+            !add_view(call, &w, &z, o->normalise, call->weight * per_view, per_view, entropy, err))
+            return false;
+        invar_wide_backward(call, INVAR_ROLE_Z, v, &z);
+    }
+    return true;
+}
+
+static bool vne_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
+{
+    const struct vne_options *o = options;
+    const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
+    const int64_t n = z->rows, d = z->cols, least = n < d ? n : d;
+    double *s = invar_alloc((size_t)least, sizeof *s, NULL), entropy = 0;
+
+    for (int v = 0; s && v < in->views; v++) {
+        double *x = invar_reference_rows(&z[v], o->normalise), trace = 0;
+        for (int64_t i = 0; x && i < n * d; i++)
+            trace += o->normalise ? (double)n / (double)(n * d) : x[i] * x[i];
+        if (!x || !invar_reference_singular_values(x, n, d, s))
+            entropy = (double)NAN;
+        for (int64_t k = 0; k < least; k++)
+            if (s[k] > 0)
+                entropy -= s[k] * s[k] / trace * log(s[k] * s[k] / trace);
+        invar_free(x);
+    }
+    *out = (struct invar_term_value){.loss = entropy * invar_over_views(o->over_views, in->views)};
+    invar_reference_part(out, "entropy", out->loss);
+    invar_free(s);
+    return true;
+}
+
+const struct invar_term_spec invar_term_vne = {
+    .name = "vne",
+    .help = "von Neumann entropy of every view [VN1]; a recipe raises it with a negative weight",
+    .options = vne_table,
+    .options_size = sizeof(struct vne_options),
+    .roles = vne_roles,
+    .check = vne_check,
+    .evaluate = vne_evaluate,
+    .reference = vne_reference,
+};
