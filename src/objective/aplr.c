@@ -47,8 +47,9 @@ static unsigned aplr_roles(const void *options)
 
 static bool aplr_reads(const void *options, enum invar_role role, int view)
 {
-    (void)options;
-    return role != INVAR_ROLE_T || view == 0;
+    const struct aplr_options *o = options;
+
+    return role == INVAR_ROLE_T ? view == 0 : role != INVAR_ROLE_W || o->predictor == PREDICTOR_LINEAR;
 }
 
 static bool check_predictor(const struct invar_embeddings *in, struct invar_error *err)

@@ -14,7 +14,7 @@
  * n (n + inner) epsilon t < 1 (Demmel 1989). Even at 4096 x 8192 that is any t below 8e7: only embeddings that have run
  * away are treated so.
  */
-static double largest_diagonal(int64_t n, int64_t inner)
+double invar_rate_limit(int64_t n, int64_t inner)
 {
     return 1 / ((double)n * (double)(n + inner + 2) * DBL_EPSILON);
 }
@@ -34,7 +34,7 @@ void invar_rate_of(struct invar_device *device, const struct invar_rate *rate, c
     const bool columns = x->cols <= x->rows;
 
     invar_dense_gram(device, columns, a, x, &rate->c);
-    invar_dense_add_identity(device, &rate->c, largest_diagonal(rate->c.rows, columns ? x->rows : x->cols), rate->safe);
+    invar_dense_add_identity(device, &rate->c, invar_rate_limit(rate->c.rows, columns ? x->rows : x->cols), rate->safe);
     invar_dense_cholesky(device, &rate->c);
     invar_dense_log_diagonal(device, &rate->c, factor, slot);
     if (gradient) {

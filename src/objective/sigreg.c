@@ -37,6 +37,13 @@ static unsigned sigreg_roles(const void *options)
     return INVAR_ROLE_BIT(INVAR_ROLE_Z);
 }
 
+/* slices where a file brings them */
+static bool sigreg_reads(const void *options, enum invar_role role, int view)
+{
+    (void)options;
+    return role != INVAR_ROLE_W || view == 0;
+}
+
 static bool sigreg_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
     const struct sigreg_options *o = options;
@@ -148,6 +155,7 @@ const struct invar_term_spec invar_term_sigreg = {
     .options_size = sizeof(struct sigreg_options),
     .inputs = sigreg_inputs,
     .roles = sigreg_roles,
+    .reads = sigreg_reads,
     .check = sigreg_check,
     .evaluate = sigreg_evaluate,
     .reference = sigreg_reference,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "objective/slices.h"
 
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 

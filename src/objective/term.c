@@ -95,9 +95,21 @@ void invar_term_input_name(const struct invar_term_spec *term, enum invar_role r
     snprintf(name, size, "%c%d", roles[role].letter, view + 1);
 }
 
+/* What a file may bring in place of what the term draws: listed, and of no role that the term must have. */
+static bool may_bring(const struct invar_term_spec *term, const void *options, enum invar_role role, int view)
+{
+    const struct invar_term_input *input = term->inputs;
+
+    while (input && input->name && (input->role != role || input->view != view))
+        input++;
+    return role == INVAR_ROLE_W && input && input->name && term->reads && term->reads(options, role, view);
+}
+
 bool invar_term_reads(const struct invar_term_spec *term, const void *options, enum invar_role role, int view)
 {
-    return (term->roles(options) & INVAR_ROLE_BIT(role)) && (!term->reads || term->reads(options, role, view));
+    if (!(term->roles(options) & INVAR_ROLE_BIT(role)))
+        return may_bring(term, options, role, view);
+    return !term->reads || term->reads(options, role, view);
 }
 
 bool invar_term_check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,

@@ -40,7 +40,13 @@
     ONE(mec)                                                                                                           \
     ONE(wmse)                                                                                                          \
     ONE(ssl_hsic)                                                                                                      \
-    ONE(mmd)
+    ONE(mmd)                                                                                                           \
+    ONE(moco)                                                                                                          \
+    ONE(nnclr)                                                                                                         \
+    ONE(corinfomax)                                                                                                    \
+    ONE(tico)                                                                                                          \
+    ONE(dino)                                                                                                          \
+    ONE(swav)
 #define INVAR_TERM_DECLARED(name) extern const struct invar_term_spec invar_term_##name;
 INVAR_TERMS(INVAR_TERM_DECLARED)
 

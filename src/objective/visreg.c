@@ -33,6 +33,13 @@ static unsigned visreg_roles(const void *options)
     return INVAR_ROLE_BIT(INVAR_ROLE_Z);
 }
 
+/* slices where a file brings them */
+static bool visreg_reads(const void *options, enum invar_role role, int view)
+{
+    (void)options;
+    return role != INVAR_ROLE_W || view == 0;
+}
+
 static bool visreg_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
     const struct visreg_options *o = options;
@@ -220,6 +227,7 @@ const struct invar_term_spec invar_term_visreg = {
     .options_size = sizeof(struct visreg_options),
     .inputs = visreg_inputs,
     .roles = visreg_roles,
+    .reads = visreg_reads,
     .check = visreg_check,
     .evaluate = visreg_evaluate,
     .reference = visreg_reference,

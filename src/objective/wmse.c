@@ -3,7 +3,7 @@
 #include "objective/wide.h"
 #include "objective/whiten.h"
 
-#include "invar/random.h"
+#include "invar/expert/random.h"
 
 #include <math.h>
 
@@ -30,6 +30,13 @@ static unsigned wmse_roles(const void *options)
 {
     (void)options;
     return INVAR_ROLE_BIT(INVAR_ROLE_Z);
+}
+
+/* an order where a file brings them */
+static bool wmse_reads(const void *options, enum invar_role role, int view)
+{
+    (void)options;
+    return role != INVAR_ROLE_W || view == 0;
 }
 
 static int64_t together(const struct wmse_options *o, int64_t n)
@@ -253,6 +260,7 @@ const struct invar_term_spec invar_term_wmse = {
     .options_size = sizeof(struct wmse_options),
     .inputs = wmse_inputs,
     .roles = wmse_roles,
+    .reads = wmse_reads,
     .check = wmse_check,
     .evaluate = wmse_evaluate,
     .reference = wmse_reference,

@@ -258,3 +258,115 @@ def mmd(x, o):  # [MD1]
         rows = exp((z**2).sum(1) / (-2 * (1 + s))).mean() * (2 * (s / (1 + s)) ** (d / 2))
         parts.append(exp(squares(z, z) / (-2 * s)).mean() - rows + (s / (2 + s)) ** (d / 2))
     return {"loss": over(parts, o)}
+
+
+# ---- with state: what it is before the step is an input state.NAME, what it is after it a result of that name ----
+
+
+def kept(x, name):
+    return x["state." + name].value
+
+
+def ring(x, queues, rows):
+    """Queues with new rows, their place, and the rows of each that hold something."""
+    position, count = int(whole(x["state.position"])[0]), int(whole(x["state.count"])[0])
+    out, used = {}, {}
+    for name, new in zip(queues, rows):
+        queue = kept(x, name).copy()
+        used[name] = kept(x, name)[:count]
+        for i, row in enumerate(new):
+            queue[(position + i) % len(queue)] = row
+        out["state." + name] = queue
+    n, room = len(rows[0]), len(queue)
+    return {**out, "state.position": np.array([(position + n) % room], float),
+            "state.count": np.array([min(room, count + n)], float)}, used
+
+
+def own_and_queue(q, t, queue, tau):
+    logits = concat([(q * t).sum(1), q @ Var(queue.T)], 1) / tau if len(queue) else (q * t).sum(1) / tau
+    return -log_softmax(logits)[:, 0].mean()
+
+
+def moco(x, o):  # [MO1]
+    ways = [("q1", "t2", "queue2")] + ([("q2", "t1", "queue1")] if o["symmetric"] else [])
+    t = {name: norm(constant(x[target])) for _, target, name in ways}
+    state, used = ring(x, [w[2] for w in ways], [t[w[2]].value for w in ways])
+    return {**state, "loss": mean_of([own_and_queue(norm(x[q]), t[name], used[name], o["tau"]) for q, _, name in ways])}
+
+
+def nnclr(x, o):  # [NN1]
+    z = [norm(constant(x["z1"])).value, norm(constant(x["z2"])).value]
+    out, used = ring(x, ["queue"], [z[0]])
+    queue, losses = used["queue"], []
+    for a in range(2):
+        index = (z[a] @ queue.T).argmax(1) if len(queue) else np.full(len(z[a]), -1)
+        near = norm(Var(queue[index] if len(queue) else z[a]))
+        losses.append(-log_softmax(near @ norm(x["q%d" % (2 - a)]).T / o["tau"])[np.arange(len(index)),
+                                                                               np.arange(len(index))].mean())
+        out["neighbours%d" % (a + 1)] = index.astype(float)
+    return {**out, "loss": mean_of(losses)}
+
+
+def corinfomax(x, o):  # [CI1]
+    z = [norm(v) if o["normalise"] else v for v in (x["z1"], x["z2"])]
+    n, d = z[0].shape
+    out, spread = {}, 0.0
+    for a, v in enumerate(z, 1):
+        mu = v.mean(0) * (1 - o["lambda_mu"]) + o["lambda_mu"] * kept(x, "mu%d" % a)
+        r = (v - mu).T @ (v - mu) * ((1 - o["lambda_r"]) / n) + o["lambda_r"] * kept(x, "r%d" % a)
+        spread = spread - logdet(r + np.eye(d) * o["eps"]) / d
+        out.update({"state.mu%d" % a: mu.value.reshape(kept(x, "mu%d" % a).shape), "state.r%d" % a: r.value})
+    invariance = ((z[0] - z[1]) ** 2).mean()
+    return {**out, "spread": spread, "invariance": invariance, "loss": spread + invariance * o["weight_invariance"]}
+
+
+def tico(x, o):  # [TI1]
+    u, t = norm(x["q1"]), norm(constant(x["t2"]))
+    n = u.shape[0]
+    b = u.T @ u / n
+    c = (constant(b) if o["covariance_stop_gradient"] else b) * (1 - o["beta"]) + o["beta"] * kept(x, "c")
+    invariance, contrast = 1 - (u * t).sum() / n, ((u @ c) * u).sum() / n
+    return {"state.c": c.value, "invariance": invariance, "contrast": contrast,
+            "loss": invariance + contrast * o["rho"]}
+
+
+def dino(x, o):  # [DI1], [DI2]
+    q, t = views(x, "q"), [v.value for v in views(x, "t")]
+    lp = [log_softmax(Var((v - kept(x, "centre")) / o["tau_teacher"])).value for v in t]
+    lq = [log_softmax(v / o["tau_student"]) for v in q]
+    m = o["centre_momentum"]
+    return {"loss": mean_of([-(lq[b] * np.exp(lp[a])).sum() / q[0].shape[0] for a, b in others(len(q), len(t))]),
+            "teacher_entropy": mean_of([-(np.exp(v) * v).sum(1).mean() for v in lp]),
+            "state.centre": m * kept(x, "centre") + (1 - m) * mean_of([v.mean(0) for v in t])}
+
+
+def assignments(s, o):  # [SW1]
+    q = s / o["epsilon"]
+
+    def total(v, axis):
+        top = v.max(axis, keepdims=True)
+        return np.log(np.exp(v - top).sum(axis, keepdims=True)) + top
+
+    for _ in range(o["iterations"]):
+        q = q - total(q, 0)
+        q = q - total(q, 1)
+    return np.exp(q)
+
+
+def swav(x, o):  # [SW1]-[SW3]
+    out, s, behind = {}, views(x, "q"), {}
+    if o["scores"] == "prototypes":
+        p = norm(x["prototypes"]) if o["normalise_prototypes"] else x["prototypes"]
+        z = [norm(v) for v in views(x, "z")]
+        s = [v @ p.T for v in z]
+        names = ["queue%d" % (a + 1) for a in range(o["assign_views"])]
+        out, used = ring(x, names, [z[a].value for a in range(o["assign_views"])])
+        full = len(used["queue1"]) == len(kept(x, "queue1"))
+        behind = {a: used[k] @ p.value.T for a, k in enumerate(names) if full}
+    n, parts = s[0].shape[0], []
+    for a in range(o["assign_views"]):
+        rows = np.concatenate([s[a].value, behind[a]]) if a in behind else s[a].value
+        q = assignments(rows, o)[:n]
+        out["assignments%d" % (a + 1)] = q
+        parts += [-(log_softmax(v / o["tau"]) * q).sum() / n for b, v in enumerate(s) if b != a]
+    return {**out, "loss": mean_of(parts)}

@@ -93,9 +93,8 @@ extern const struct golden_kind golden_layers[], golden_training[], golden_evalu
     golden_adversarial[], golden_audio[], golden_predictions[];
 /** Gives arrays that a case expects beside the value of a term, made of the operations that the term is made of:
  * neighbours, assignments. state is as before the step. */
-bool golden_give_beside(struct golden_case *c, const struct invar_term_spec *term, const void *options,
-                        const struct invar_embeddings *in, const float *state, struct invar_scratch *scratch,
-                        struct invar_error *err);
+bool golden_give_beside(struct golden_case *c, const struct invar_term_spec *term, const struct invar_embeddings *in,
+                        const float *state, int64_t count, struct invar_scratch *scratch, struct invar_error *err);
 /** Any term of the registry. */
 bool golden_run_term(struct golden_case *c, struct invar_error *err);
 

@@ -6,6 +6,7 @@
 #include "golden_runner/golden.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -199,7 +200,7 @@ static bool evaluate(struct golden_case *c, const struct invar_term_spec *term, 
                                          .weight = 1,
                                          .gradient = gradient,
                                          .state = state};
-    const bool ok = (state || !count) && golden_give_beside(c, term, options, in, state, scratch, err) &&
+    const bool ok = (state || !count) && golden_give_beside(c, term, in, state, count, scratch, err) &&
                     invar_term_evaluate(term, call, value, err);
 
     if (ok)

@@ -3,7 +3,7 @@
 #include "device/cpu/dense.h"
 
 #include "base/clones.h"
-#include "invar/random.h"
+#include "invar/expert/random.h"
 #include "invar/view.h"
 
 #include <float.h>
