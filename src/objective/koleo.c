@@ -9,7 +9,7 @@
 struct koleo_options {
     bool normalise;
     double eps;
-    int over_views;
+    enum invar_over_views over_views;
 };
 
 #define AT(field) offsetof(struct koleo_options, field)
@@ -17,7 +17,7 @@ static const struct invar_option koleo_table[] = {
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "true", 0, 0, NULL,
      "norm() of z first; only without it is the part `entropy` one of z"},
     {"eps", INVAR_OPTION_REAL, AT(eps), "1e-8", 0, 1, NULL, "added to every distance"},
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS), "value"},
     {0},
 };
 

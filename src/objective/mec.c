@@ -5,12 +5,16 @@
 
 #include <math.h>
 
-enum { FORM_SERIES, FORM_EXACT };
-enum { SCALE_LAMBDA_INVERSE, SCALE_MU, SCALE_NONE };
+#define FORMS(CHOICE) CHOICE(FORM_SERIES, "series") CHOICE(FORM_EXACT, "exact")
+enum form { FORMS(INVAR_CHOICE_CONSTANT) };
+
+#define SCALES(CHOICE) CHOICE(SCALE_LAMBDA_INVERSE, "lambda_inverse") CHOICE(SCALE_MU, "mu") CHOICE(SCALE_NONE, "none")
+enum scale { SCALES(INVAR_CHOICE_CONSTANT) };
 
 struct mec_options {
     double eps;
-    int form, scale;
+    enum form form;
+    enum scale scale;
     int64_t order;
 };
 
@@ -18,10 +22,10 @@ struct mec_options {
 static const struct invar_option mec_table[] = {
     {"eps", INVAR_OPTION_REAL, AT(eps), "64", 1e-6, 1e9, NULL,
      "squared distortion; the series needs d / eps times the products' spectrum below N"},
-    {"form", INVAR_OPTION_CHOICE, AT(form), "series", 0, 0, "series|exact",
+    {"form", INVAR_OPTION_CHOICE, AT(form), "series", 0, 0, INVAR_CHOICES(FORMS),
      "of the logarithm; exact: the determinant must be positive"},
     {"order", INVAR_OPTION_INT, AT(order), "4", 1, 64, NULL, "of the series"},
-    {"scale", INVAR_OPTION_CHOICE, AT(scale), "lambda_inverse", 0, 0, "lambda_inverse|mu|none",
+    {"scale", INVAR_OPTION_CHOICE, AT(scale), "lambda_inverse", 0, 0, INVAR_CHOICES(SCALES),
      "of the loss: 1 / lambda, lambda = d / (N eps), or (N + d) / 2, or 1"},
     {0},
 };

@@ -8,14 +8,14 @@
 
 struct mmd_options {
     double sigma;
-    int over_views;
+    enum invar_over_views over_views;
 };
 
 #define AT(field) offsetof(struct mmd_options, field)
 static const struct invar_option mmd_table[] = {
     {"sigma", INVAR_OPTION_REAL, AT(sigma), "1", 1e-3, 1e6, NULL,
      "of the kernel; of the order of the root of d where d is large"},
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "mean", 0, 0, "sum|mean", "value"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "mean", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS), "value"},
     {0},
 };
 

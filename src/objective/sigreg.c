@@ -5,13 +5,17 @@
 
 #include <math.h>
 
-enum { VIEWS_SEPARATE, VIEWS_JOINED };
-enum { WEIGHT_COMPLEMENT, WEIGHT_ONE };
+#define VIEWS(CHOICE) CHOICE(VIEWS_SEPARATE, "separate") CHOICE(VIEWS_JOINED, "joined")
+enum views { VIEWS(INVAR_CHOICE_CONSTANT) };
+
+#define INVARIANCE_WEIGHTS(CHOICE) CHOICE(WEIGHT_COMPLEMENT, "complement") CHOICE(WEIGHT_ONE, "one")
+enum invariance_weight { INVARIANCE_WEIGHTS(INVAR_CHOICE_CONSTANT) };
 
 struct sigreg_options {
     double lambda, t_max;
     int64_t knots, slices, global_views;
-    int views, invariance_weight;
+    enum views views;
+    enum invariance_weight invariance_weight;
 };
 
 #define AT(field) offsetof(struct sigreg_options, field)
@@ -20,11 +24,12 @@ static const struct invar_option sigreg_table[] = {
     {"knots", INVAR_OPTION_INT, AT(knots), "17", 2, 64, NULL, "points of [0, t_max] of the integral"},
     {"t_max", INVAR_OPTION_REAL, AT(t_max), "3", 1e-3, 1e3, NULL, "where the integral ends"},
     {"slices", INVAR_OPTION_INT, AT(slices), "1024", 1, 1 << 20, NULL, "random directions, drawn anew every step"},
-    {"views", INVAR_OPTION_CHOICE, AT(views), "separate", 0, 0, "separate|joined",
+    {"views", INVAR_OPTION_CHOICE, AT(views), "separate", 0, 0, INVAR_CHOICES(VIEWS),
      "separate: the mean of the views' sketches (the authors); joined: all rows one sample (stable-pretraining)"},
     {"global_views", INVAR_OPTION_INT, AT(global_views), "0", 0, INVAR_MAX_VIEWS, NULL,
      "views, from the first, whose mean is the centre; 0: all"},
-    {"invariance_weight", INVAR_OPTION_CHOICE, AT(invariance_weight), "complement", 0, 0, "complement|one",
+    {"invariance_weight", INVAR_OPTION_CHOICE, AT(invariance_weight), "complement", 0, 0,
+     INVAR_CHOICES(INVARIANCE_WEIGHTS),
      "weight of the invariance part: 1 - lambda (the authors), or 1 (stable-pretraining)"},
     {0},
 };

@@ -5,15 +5,17 @@
 
 #include <math.h>
 
-enum { DIVISOR_UNBIASED, DIVISOR_N };
+#define DIVISORS(CHOICE) CHOICE(DIVISOR_UNBIASED, "N-1") CHOICE(DIVISOR_N, "N")
+enum divisor { DIVISORS(INVAR_CHOICE_CONSTANT) };
 
 struct soft_hgr_options {
-    int divisor;
+    enum divisor divisor;
 };
 
 #define AT(field) offsetof(struct soft_hgr_options, field)
 static const struct invar_option soft_hgr_table[] = {
-    {"divisor", INVAR_OPTION_CHOICE, AT(divisor), "N-1", 0, 0, "N-1|N", "of the mean and of the covariances"},
+    {"divisor", INVAR_OPTION_CHOICE, AT(divisor), "N-1", 0, 0, INVAR_CHOICES(DIVISORS),
+     "of the mean and of the covariances"},
     {0},
 };
 

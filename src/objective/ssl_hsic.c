@@ -5,19 +5,25 @@
 
 #include <math.h>
 
-enum { DIVISOR_N, DIVISOR_UNBIASED };
+#define DIVISORS(CHOICE) CHOICE(DIVISOR_N, "n") CHOICE(DIVISOR_UNBIASED, "n_minus_1")
+enum divisor { DIVISORS(INVAR_CHOICE_CONSTANT) };
+
+#define KERNELS(CHOICE) CHOICE(KERNEL_IMQ, "imq")
+enum kernel { KERNELS(INVAR_CHOICE_CONSTANT) };
 
 struct ssl_hsic_options {
     double scale, gamma;
-    int divisor, kernel;
+    enum divisor divisor;
+    enum kernel kernel;
 };
 
 #define AT(field) offsetof(struct ssl_hsic_options, field)
 static const struct invar_option ssl_hsic_table[] = {
-    {"kernel", INVAR_OPTION_CHOICE, AT(kernel), "imq", 0, 0, "imq", "c / sqrt(c^2 + |a - b|^2)"},
+    {"kernel", INVAR_OPTION_CHOICE, AT(kernel), "imq", 0, 0, INVAR_CHOICES(KERNELS), "c / sqrt(c^2 + |a - b|^2)"},
     {"scale", INVAR_OPTION_REAL, AT(scale), "1", 1e-6, 1e6, NULL, "c; the authors learn it"},
     {"gamma", INVAR_OPTION_REAL, AT(gamma), "3", 0, 1e6, NULL, "weight of the root of hsic_zz"},
-    {"divisor", INVAR_OPTION_CHOICE, AT(divisor), "n", 0, 0, "n|n_minus_1", "of hsic_zz: (N V)^2 or (N V - 1)^2"},
+    {"divisor", INVAR_OPTION_CHOICE, AT(divisor), "n", 0, 0, INVAR_CHOICES(DIVISORS),
+     "of hsic_zz: (N V)^2 or (N V - 1)^2"},
     {0},
 };
 

@@ -36,8 +36,7 @@ enum invar_entropy_divide { INVAR_ENTROPY_DIVIDE(INVAR_CHOICE_CONSTANT) };
     CHOICE(INVAR_ENTROPY_BHATTACHARYYA, "bhattacharyya") CHOICE(INVAR_ENTROPY_CHERNOFF, "chernoff")
 enum invar_entropy_distance { INVAR_ENTROPY_DISTANCES(INVAR_CHOICE_CONSTANT) };
 
-#define INVAR_LOGDET_CONVENTIONS(CHOICE)                                                                               \
-    CHOICE(INVAR_LOGDET_BETA, "beta") CHOICE(INVAR_LOGDET_RIDGE, "ridge")
+#define INVAR_LOGDET_CONVENTIONS(CHOICE) CHOICE(INVAR_LOGDET_BETA, "beta") CHOICE(INVAR_LOGDET_RIDGE, "ridge")
 enum invar_logdet_convention { INVAR_LOGDET_CONVENTIONS(INVAR_CHOICE_CONSTANT) };
 
 struct invar_logdet_options {

@@ -5,18 +5,19 @@
 
 #include <math.h>
 
-enum { FORM_OUT, FORM_IN };
+#define FORMS(CHOICE) CHOICE(FORM_OUT, "out") CHOICE(FORM_IN, "in")
+enum form { FORMS(INVAR_CHOICE_CONSTANT) };
 
 struct supcon_options {
     double tau, base_tau;
-    int form;
+    enum form form;
     bool labels;
 };
 
 #define AT(field) offsetof(struct supcon_options, field)
 static const struct invar_option supcon_table[] = {
     {"tau", INVAR_OPTION_REAL, AT(tau), "0.1", 1e-4, 1e4, NULL, "temperature"},
-    {"form", INVAR_OPTION_CHOICE, AT(form), "out", 0, 0, "out|in",
+    {"form", INVAR_OPTION_CHOICE, AT(form), "out", 0, 0, INVAR_CHOICES(FORMS),
      "mean over positives outside of the logarithm (the paper's better one) or inside"},
     {"labels", INVAR_OPTION_BOOL, AT(labels), "false", 0, 0, NULL,
      "positives are the rows of the same label (supervised; a row without one has its sample alone); false: of the "

@@ -7,10 +7,11 @@
 
 #include <math.h>
 
-enum { SCORES_GIVEN, SCORES_PROTOTYPES };
+#define SCORES(CHOICE) CHOICE(SCORES_GIVEN, "given") CHOICE(SCORES_PROTOTYPES, "prototypes")
+enum scores { SCORES(INVAR_CHOICE_CONSTANT) };
 
 struct swav_options {
-    int scores;
+    enum scores scores;
     double tau, epsilon;
     int64_t iterations, assign_views, queue;
     bool normalise_prototypes;
@@ -18,7 +19,7 @@ struct swav_options {
 
 #define AT(field) offsetof(struct swav_options, field)
 static const struct invar_option swav_table[] = {
-    {"scores", INVAR_OPTION_CHOICE, AT(scores), "given", 0, 0, "given|prototypes",
+    {"scores", INVAR_OPTION_CHOICE, AT(scores), "given", 0, 0, INVAR_CHOICES(SCORES),
      "given: q, the output of a predictor without bias; prototypes: norm(z) times rows that a file brings"},
     {"tau", INVAR_OPTION_REAL, AT(tau), "0.1", 1e-4, 1e4, NULL, "temperature"},
     {"epsilon", INVAR_OPTION_REAL, AT(epsilon), "0.05", 1e-6, 1e4, NULL, "of Sinkhorn-Knopp"},

@@ -6,22 +6,27 @@
 
 #include <math.h>
 
-enum { SCALE_NONE, SCALE_BALANCED };
-enum { INVARIANCE_NONE, INVARIANCE_MEAN, INVARIANCE_TARGET };
+#define SCALES(CHOICE) CHOICE(SCALE_NONE, "none") CHOICE(SCALE_BALANCED, "balanced")
+enum scale { SCALES(INVAR_CHOICE_CONSTANT) };
+
+#define INVARIANCES(CHOICE)                                                                                            \
+    CHOICE(INVARIANCE_NONE, "none") CHOICE(INVARIANCE_MEAN, "mean") CHOICE(INVARIANCE_TARGET, "target")
+enum invariance { INVARIANCES(INVAR_CHOICE_CONSTANT) };
 
 struct tcr_options {
     double eps, weight_rate, weight_invariance;
     int64_t eps_power;
-    int scale, invariance;
+    enum scale scale;
+    enum invariance invariance;
 };
 
 #define AT(field) offsetof(struct tcr_options, field)
 static const struct invar_option tcr_table[] = {
     {"eps", INVAR_OPTION_REAL, AT(eps), "0.2", 1e-6, 1e6, NULL, "distortion; SimDINO 0.5"},
     {"eps_power", INVAR_OPTION_INT, AT(eps_power), "1", 1, 2, NULL, "1 as in EMP-SSL's code, 2 as in its paper"},
-    {"scale", INVAR_OPTION_CHOICE, AT(scale), "none", 0, 0, "none|balanced",
+    {"scale", INVAR_OPTION_CHOICE, AT(scale), "none", 0, 0, INVAR_CHOICES(SCALES),
      "balanced: the rate times (d + N) / (d N), as SimDINO"},
-    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "none", 0, 0, "none|mean|target",
+    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "none", 0, 0, INVAR_CHOICES(INVARIANCES),
      "mean: cosine of every view with the mean of all; target: of online outputs q with targets t"},
     {"weight_rate", INVAR_OPTION_REAL, AT(weight_rate), "1", 0, 1e9, NULL, "of the rate"},
     {"weight_invariance", INVAR_OPTION_REAL, AT(weight_invariance), "200", 0, 1e9, NULL, "of the cosine; SimDINO 1"},

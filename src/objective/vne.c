@@ -8,14 +8,14 @@
 
 struct vne_options {
     bool normalise;
-    int over_views;
+    enum invar_over_views over_views;
 };
 
 #define AT(field) offsetof(struct vne_options, field)
 static const struct invar_option vne_table[] = {
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "true", 0, 0, NULL,
      "norm() of z first; false: Z^T Z / |Z|^2 in place of U^T U / N"},
-    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, "sum|mean", "value"},
+    {"over_views", INVAR_OPTION_CHOICE, AT(over_views), "sum", 0, 0, INVAR_CHOICES(INVAR_OVER_VIEWS), "value"},
     {0},
 };
 
