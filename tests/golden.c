@@ -42,8 +42,9 @@ static int by_name(const void *a, const void *b)
 static const struct golden_kind *find_kind(const char *term)
 {
     static const struct golden_kind any_term = {"", GOLDEN_F32 | GOLDEN_F64, golden_run_term};
-    const struct golden_kind *const tables[] = {golden_layers,      golden_training, golden_evaluation, golden_measures,
-                                                golden_adversarial, golden_audio,    golden_predictions};
+    const struct golden_kind *const tables[] = {golden_layers,      golden_training,    golden_evaluation,
+                                                golden_measures,    golden_adversarial, golden_audio,
+                                                golden_predictions, golden_spectra};
 
     for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
         for (const struct golden_kind *kind = tables[t]; kind->term; kind++)

@@ -141,6 +141,68 @@ bool invar_measure_generalisation(const struct invar_generalisation_data *data, 
                                   struct invar_error *err);
 void invar_generalisation_free(struct invar_generalisation *generalisation);
 
+/* ---- spectra and neighbours of one matrix, and likeness of two (device matrices (N, d)) ---- */
+
+/** LiDAR [LD1] of views views a sample, one after the other: z has samples * views rows, two of each at least. delta:
+ * added to the diagonal of the scatter within samples; eps: to every share. eigenvalues (may be NULL): host [d],
+ * descending. */
+bool invar_measure_lidar(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                         int64_t views, double delta, double eps, double *eigenvalues, double *out,
+                         struct invar_error *err);
+
+/** alpha-ReQ [AR1]: which eigenvalues, from 1, the line goes through, and how. The authors' code: 4, 100, true. */
+struct invar_power_law_options {
+    int64_t first, last; /**< last 0: all */
+    bool inverse_rank;   /**< weights 1 / rank */
+    bool centre;         /**< eigenvalues of C(Z); false: of Z^T Z / N */
+    double threshold;    /**< least share of the largest eigenvalue */
+};
+struct invar_power_law {
+    double alpha, intercept; /**< log eigenvalue = intercept - alpha log rank */
+    int64_t ranks;           /**< how many there are in the line */
+};
+bool invar_measure_power_law(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                             const struct invar_power_law_options *options, struct invar_power_law *out,
+                             struct invar_error *err);
+
+/** |Z|_F^2 / |Z|_2^2 [NE2], of Z less its column means on request, where it is NESum [NE1]; 0 of a Z that is 0. */
+bool invar_measure_stable_rank(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                               bool centre, double *out, struct invar_error *err);
+
+/** Two nearest neighbours [TN1]: dimension by a line through the origin without the last `discard` of the points, or,
+ * with discard below 0, by maximum likelihood. */
+struct invar_two_nn {
+    double dimension;
+    int64_t used, left_out; /**< left out: points that have an equal one */
+};
+bool invar_measure_two_nn(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                          double discard, struct invar_two_nn *out, struct invar_error *err);
+
+/** Linear CKA of two matrices of the same samples [CK1], unbiased [CK2] on request (N >= 4). */
+struct invar_cka {
+    double cka, hsic_xy, hsic_xx, hsic_yy;
+};
+bool invar_measure_cka(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
+                       const struct invar_matrix *y, bool unbiased, struct invar_cka *out, struct invar_error *err);
+
+/* ---- tables of scores (host) ---- */
+
+/** [HN1]: scores of games against a person and random play, in percent. */
+struct invar_human_normalised {
+    double capped_mean, mean, median;
+    int64_t superhuman; /**< games above 100 */
+};
+/** normalised: host [games]; percentiles: host [count], of games below; cap in percent. */
+bool invar_measure_human_normalised(const double *score, const double *human, const double *random, int64_t games,
+                                    double cap, const double *below, int64_t count, double *percentiles,
+                                    double *normalised, struct invar_human_normalised *out, struct invar_error *err);
+/** [IQ1] of scores [runs][tasks]. */
+struct invar_interquartile {
+    double iqm, mean, median, optimality_gap;
+};
+bool invar_measure_interquartile(const double *scores, int64_t runs, int64_t tasks, double trim, double gamma,
+                                 struct invar_interquartile *out, struct invar_error *err);
+
 #ifdef __cplusplus
 }
 #endif

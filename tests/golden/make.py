@@ -19,6 +19,7 @@ except ImportError:
     print("golden_make: there is no NumPy here: apt-get install python3-numpy")
     sys.exit(77)
 
+import make_measures
 import make_more
 import make_terms
 import make_tools
@@ -33,7 +34,7 @@ def make(folder, case):
     """(expected, expected_arrays, gradients), each {name: array}."""
     x = {Path(f).stem: Var(np.load(folder / f)) for f in case["inputs"]}
     name = NAMES.get(case["term"], case["term"])
-    out = next(getattr(m, name) for m in (make_terms, make_more, make_tools) if hasattr(m, name))
+    out = next(getattr(m, name) for m in (make_terms, make_more, make_measures, make_tools) if hasattr(m, name))
     out = {k: v if isinstance(v, Var) else Var(v) for k, v in out(x, case["options"]).items()}
     gradients = {}
     if case["gradient_of"]:

@@ -90,7 +90,7 @@ struct golden_kind {
 #define GOLDEN_F64 (1u << INVAR_FLOAT64)
 
 extern const struct golden_kind golden_layers[], golden_training[], golden_evaluation[], golden_measures[],
-    golden_adversarial[], golden_audio[], golden_predictions[];
+    golden_adversarial[], golden_audio[], golden_predictions[], golden_spectra[];
 /** Gives arrays that a case expects beside the value of a term, made of the operations that the term is made of:
  * neighbours, assignments. state is as before the step. */
 bool golden_give_beside(struct golden_case *c, const struct invar_term_spec *term, const struct invar_embeddings *in,

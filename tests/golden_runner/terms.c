@@ -95,10 +95,12 @@ static const struct {
 
 static const char *const *kept_of(const struct golden_case *c)
 {
+    static const char *const nothing[] = {NULL};
+
     for (size_t k = 0; k < sizeof kept / sizeof *kept; k++)
         if (strcmp(kept[k].term, c->term) == 0)
             return kept[k].names;
-    return (const char *const[]){NULL};
+    return nothing;
 }
 
 /* rows of the queues, an option of the term that the case gives by its state alone */

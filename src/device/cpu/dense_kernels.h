@@ -430,7 +430,7 @@ static double NAME(soft_row)(const struct invar_dense_soft *how, REAL *s, const 
 
     for (int64_t j = 0; j < cols; j++) {
         all += (double)w[j];
-        value -= w[j] != 0 ? (double)w[j] * (double)s[j] : 0;
+        value -= (double)w[j] * (double)s[j]; /* no number where a logit is minus infinity */
         if (w[j] != 0 && !((double)s[j] <= highest))
             highest = (double)s[j];
     }
