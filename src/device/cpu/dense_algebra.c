@@ -235,6 +235,8 @@ bool cpu_dense_left_vectors(struct invar_device *device, struct invar_scratch *s
     return decompose_alone(scratch, x, values, u->data, err);
 }
 
+/* A value below n roundings of the largest is one of 0, which terms must know: 0 log 0, or the root of 0, whose
+ * direction has no gradient. */
 bool cpu_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                      double *values, struct invar_error *err)
 {
@@ -264,6 +266,7 @@ bool cpu_dense_eigen(struct invar_device *device, struct invar_scratch *scratch,
     return true;
 }
 
+/* By LU: the matrix is not symmetric. The sign of the determinant is that of the pivots and of their exchanges. */
 bool cpu_dense_inverse(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                        double factor, double *slot, struct invar_error *err)
 {

@@ -452,6 +452,11 @@ INVAR_INLINE double NAME(log_of_two)(double a, double b)
     return a > b ? a + log1p(exp(b - a)) : b + log1p(exp(a - b));
 }
 
+/*
+ * The match may be a column of its own (own), may be left out of the sum, and its logit may have a factor: what is told
+ * apart is then no distribution, and the gradient of a row does not sum to 0. Columns that are not live count for
+ * nothing; where none is, the match is told from itself alone and the value is 0.
+ */
 static double NAME(soft_contrast_row)(const struct invar_dense_soft *how, REAL *s, REAL *p, const REAL *w, int64_t i,
                                       int64_t cols)
 {

@@ -1,5 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Functions of elements and rows, distances between rows, rows by number, and rings of rows. */
+/*
+ * Distances come from products: |z_i - z_j|^2 = |z_i|^2 + |z_j|^2 - 2 <z_i, z_j>, one Gram matrix in place of N^2
+ * passes over rows. What is lost by cancellation is of the order of the squares themselves, so terms centre rows first,
+ * which changes no distance, and whoever needs more (nearest) looks at the differences of the few rows that come into
+ * question.
+ *
+ * The gradient of a function of all distances, with w_ij its derivative by |z_i - z_j|^2 over ordered pairs and w
+ * symmetric, is 4 sum_j w_ij (z_i - z_j) = 4 (diag(w 1) - w) z: one more product, of the graph's Laplacian.
+ *
+ * A queue is a ring of rows with the next place to write and the number of rows that hold something beside it, all of
+ * it device memory: where a step writes, and how much of the queue counts, is never known to the host, so that no step
+ * waits for it. Places are float32, exact up to 2^24 rows.
+ */
 #include "device/cpu/dense.h"
 
 #include "base/clones.h"
@@ -24,6 +37,8 @@ static void put(const struct invar_matrix *x, int64_t at, double value)
 
 /* ---- elements ---- */
 
+/* The C library's functions: these matrices are N x N at most, beside products of N x N x d, and their exact ends (a
+ * logarithm of 0, a root of 0) are what terms rely on. */
 static double value_of(enum invar_dense_map f, double x)
 {
     switch (f) {
@@ -69,6 +84,7 @@ void cpu_dense_multiply(struct invar_device *device, const struct invar_matrix *
         to[i] *= from[i];
 }
 
+/* One thread: a sum that every number of threads makes in the same order. */
 void cpu_dense_sum(struct invar_device *device, const struct invar_matrix *x, double factor, double *slot)
 {
     const double *values = x->data;
@@ -103,6 +119,8 @@ void cpu_dense_scale_rows(struct invar_device *device, const double *factors, co
             put(x, at, factors[i] * get(x, at));
 }
 
+/* A row of length limit is left alone, so that the derivative is that of the identity up to it and of the projection
+ * beyond. */
 void cpu_dense_shorten(struct invar_device *device, double limit, const struct invar_matrix *x,
                        const struct invar_matrix *y, double *lengths)
 {
@@ -115,6 +133,7 @@ void cpu_dense_shorten(struct invar_device *device, double limit, const struct i
     }
 }
 
+/* y has length limit where it was shortened: what of dy points along it goes nowhere. */
 void cpu_dense_shorten_backward(struct invar_device *device, double limit, const struct invar_matrix *y,
                                 const double *lengths, const struct invar_matrix *dy, const struct invar_matrix *dx)
 {
@@ -130,6 +149,7 @@ void cpu_dense_shorten_backward(struct invar_device *device, double limit, const
 
 /* ---- distances between rows ---- */
 
+/* Rounding may make a distance of near rows negative; that of a row to itself is exactly 0, or no number. */
 void cpu_dense_distances(struct invar_device *device, const struct invar_matrix *gram, double *squares)
 {
     const int64_t n = gram->rows;
@@ -145,6 +165,7 @@ void cpu_dense_distances(struct invar_device *device, const struct invar_matrix 
         }
 }
 
+/* The diagonal takes no part: a row is at no distance from itself whatever it is. */
 void cpu_dense_laplacian(struct invar_device *device, const struct invar_matrix *w)
 {
     const int64_t n = w->rows;
@@ -162,6 +183,7 @@ void cpu_dense_laplacian(struct invar_device *device, const struct invar_matrix 
     }
 }
 
+/* Groups are compared as numbers, which hold every integer that a label can be. */
 void cpu_dense_same_group(struct invar_device *device, const struct invar_matrix *group, const struct invar_matrix *x)
 {
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
@@ -179,6 +201,7 @@ INVAR_CLONES static double apart(const double *a, const double *b, int64_t count
     return sum;
 }
 
+/* its length squared, in the order that every row has */
 static double square(const double *a, int64_t count)
 {
     double sum = 0;
@@ -188,6 +211,7 @@ static double square(const double *a, int64_t count)
 }
 
 /* What products say is off by rounding of the squares: whatever is so near may be the nearest. */
+/* The first pass finds the least distance that products give, the second looks at all rows within the slack of it. */
 static int64_t nearest_to(const struct invar_matrix *x, const double *far, int64_t i, double slack)
 {
     const double *rows = x->data;
@@ -212,6 +236,8 @@ static int64_t nearest_to(const struct invar_matrix *x, const double *far, int64
     return at;
 }
 
+/* Two rows that are equal to the bit must be found so, and the first of them, which products alone do not give: a block
+ * of a product may round otherwise than its neighbour. */
 void cpu_dense_nearest(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *distances,
                        const struct invar_matrix *index)
 {
@@ -231,6 +257,7 @@ void cpu_dense_nearest(struct invar_device *device, const struct invar_matrix *x
 
 /* ---- rows by number ---- */
 
+/* live is read here and not by the host, which does not know how full a queue is. */
 void cpu_dense_largest(struct invar_device *device, const struct invar_matrix *x, const float *live,
                        const struct invar_matrix *index)
 {
@@ -246,6 +273,7 @@ void cpu_dense_largest(struct invar_device *device, const struct invar_matrix *x
     }
 }
 
+/* Both types may meet: a queue is float32 while a step in float64 reads it. */
 void cpu_dense_gather(struct invar_device *device, const struct invar_matrix *table, const struct invar_matrix *index,
                       const struct invar_matrix *y)
 {
@@ -257,6 +285,7 @@ void cpu_dense_gather(struct invar_device *device, const struct invar_matrix *ta
     }
 }
 
+/* In order of rows, one thread: several may go to one place, and the bits must not depend on who came first. */
 void cpu_dense_scatter_add(struct invar_device *device, double scale, const struct invar_matrix *x,
                            const struct invar_matrix *index, const struct invar_matrix *y)
 {
@@ -270,6 +299,7 @@ void cpu_dense_scatter_add(struct invar_device *device, double scale, const stru
 
 /* ---- rings ---- */
 
+/* Of more rows than there is room for the last stay, as if they were written one after the other. */
 void cpu_dense_ring_write(struct invar_device *device, const struct invar_matrix *x, const float *place,
                           const struct invar_matrix *queue)
 {
@@ -292,6 +322,7 @@ void cpu_dense_ring_advance(struct invar_device *device, int64_t rows, int64_t r
     place[1] = (float)(count < room ? count : room);
 }
 
+/* Until a queue is full its rows are not what they will be: assignments balanced over some of them would jump. */
 void cpu_dense_ring_mask(struct invar_device *device, int64_t first, int64_t room, const float *place, double value,
                          const struct invar_matrix *x)
 {

@@ -1,5 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Draws, columns of projections against a normal distribution, and spectra of the few views of a row. */
+/*
+ * [SR1]. With p the projections of n rows on one direction and t_k the knots, phi_k = (1/n) sum_j e^{i t_k p_j} is
+ * compared with the characteristic function e^{-t_k^2/2} of a standard normal distribution:
+ *
+ *     value = n sum_k w_k [ (Re phi_k - e^{-t_k^2/2})^2 + (Im phi_k)^2 ]
+ *
+ * and its derivative by p_j is the sum over k of 2 w_k t_k [ - (Re phi_k - ..) sin(t_k p_j) + Im phi_k cos(t_k p_j) ],
+ * the n cancelled. A column is one thread's, some columns stand side by side in a vector.
+ *
+ * [VR4]. The distance of the sorted numbers of a column from n quantiles is the squared Wasserstein distance between
+ * the two, times n. Where numbers do not change places its derivative goes to the row that stands at each place.
+ *
+ * [MM1]. The nuclear norm of the V x d matrix X of a sample's views is the sum of the roots of the eigenvalues of X
+ * X^T, which is V x V; its gradient is (X X^T)^{-1/2} X over the directions that are more than rounding.
+ */
 #include "device/cpu/dense.h"
 
 #include "base/clones.h"
@@ -14,6 +29,7 @@
 #define SLICES 16        /* columns at a time */
 #define KNOTS 64
 
+/* A stream a row, so that threads draw what one would, and a matrix of fewer columns the first of them. */
 void cpu_dense_normals(struct invar_device *device, uint64_t seed, uint64_t step, const struct invar_matrix *x)
 {
     const int64_t cols = x->cols;
@@ -39,6 +55,7 @@ struct sketch {
     double step, target[KNOTS], weight[KNOTS];
 };
 
+/* The trapezoidal rule on [0, t_max], doubled as the integrand is even, with the weight e^{-t^2/2} in it. */
 static struct sketch sketch_of(int knots, double t_max)
 {
     struct sketch s = {.knots = knots, .step = t_max / (knots - 1)};
@@ -51,6 +68,7 @@ static struct sketch sketch_of(int knots, double t_max)
 }
 
 /* cos and sin of h x for one row of a few columns */
+/* A column that is not there is at angle 0, so that whole vectors are turned. */
 static void turn(double h, const double *x, int64_t count, double *c, double *s)
 {
     for (int64_t j = 0; j < SLICES; j++) {
@@ -91,6 +109,11 @@ INVAR_CLONES static void sketch_sums(const struct sketch *how, const double *x, 
 }
 
 /* x <- scale times the gradient; real and imaginary hold what cos and sin of a knot are multiplied by */
+/*
+ * The second pass over a strip of columns. Rotations begin anew: what the first pass made of them is gone, and a row of
+ * knots times columns would leave the first cache. The sums were divided by n and the value multiplied by it, so that
+ * no n stands here.
+ */
 INVAR_CLONES static void sketch_gradient(const struct sketch *how, double *x, double scale, int64_t rows, int64_t cols,
                                          int64_t count, double real[KNOTS][SLICES], double imaginary[KNOTS][SLICES])
 {
@@ -110,6 +133,11 @@ INVAR_CLONES static void sketch_gradient(const struct sketch *how, double *x, do
     }
 }
 
+/*
+ * cos and sin of all knots come from those of the first by rotation: one call of each a number in place of `knots`, and
+ * after 64 rotations an error of some 64 roundings. Sums first, then what they are multiplied by, then the gradient:
+ * the rotations are made twice, which is less than the memory of knots times rows would cost.
+ */
 void cpu_dense_sketch(struct invar_device *device, int knots, double t_max, double scale, const struct invar_matrix *x,
                       double *values)
 {
@@ -143,6 +171,7 @@ struct place {
 };
 
 /* Merges runs of doubling length to and fro; equal values keep their order. Where the sorted ones are. */
+/* Not the C library's: that one gives no word on equal numbers, and may ask for memory. */
 static struct place *sort(struct place *a, struct place *b, int64_t count)
 {
     for (int64_t run = 1; run < count; run *= 2) {
@@ -160,6 +189,7 @@ static struct place *sort(struct place *a, struct place *b, int64_t count)
     return a;
 }
 
+/* Columns are far apart in memory, so each is taken out, sorted with its places, and its gradient put back there. */
 bool cpu_dense_sorted_distance(struct invar_device *device, struct invar_scratch *scratch, const double *targets,
                                double scale, const struct invar_matrix *x, double *values, struct invar_error *err)
 {
@@ -220,6 +250,10 @@ static void rotate_all(int n, double a[INVAR_MAX_VIEWS][INVAR_MAX_VIEWS], double
 }
 
 /* the sum of singular values of row i of all x; w becomes what the rows are multiplied by in its gradient */
+/*
+ * A direction whose eigenvalue is less than rounding of the largest is none: its root would be the root of rounding,
+ * half of the digits, and the inverse of that would be a gradient made of nothing.
+ */
 static double nuclear_row(int count, const struct invar_matrix *x, int64_t i,
                           double w[INVAR_MAX_VIEWS][INVAR_MAX_VIEWS])
 {
@@ -248,6 +282,7 @@ static double nuclear_row(int count, const struct invar_matrix *x, int64_t i,
     return sum;
 }
 
+/* Views are few: the spectrum of their Gram matrix, sample by sample, is less than one of their products. */
 void cpu_dense_nuclear_rows(struct invar_device *device, int count, const struct invar_matrix *x, double scale,
                             const struct invar_matrix *dx, double factor, double *slot)
 {
