@@ -13,6 +13,7 @@
 /* Addresses cost nothing until they are touched: 64 GiB of them leave room for any test, in one range that one call
  * opens. */
 #define RESERVED ((size_t)64 << 30)
+#define PLANNED ((size_t)1 << 30) /* by a device for planning, which has a byte of everything */
 #define PAGE ((size_t)4096)
 
 /* A piece that was given out, or given back, in the order of their places. */
@@ -23,6 +24,7 @@ struct piece {
 
 struct guard {
     char *memory;
+    size_t reserved;
     size_t end; /* nothing is used from here on */
     int depth;  /* of calls that have opened it */
     struct piece *pieces;
@@ -51,7 +53,7 @@ static void guarded_close(struct invar_device *device)
     struct guard *g = device->guard;
     if (g) {
         if (g->memory)
-            munmap(g->memory, RESERVED);
+            munmap(g->memory, g->reserved);
         invar_free(g->pieces);
         invar_free(g);
     }
@@ -63,7 +65,8 @@ static bool guarded_open(struct invar_device *device, struct invar_error *err)
     if (!invar_backend_cpu.open(device, err))
         return false;
     struct guard *g = device->guard = invar_alloc(1, sizeof *g, err);
-    void *memory = g ? mmap(NULL, RESERVED, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
+    const size_t reserved = device->planning ? PLANNED : RESERVED;
+    void *memory = g ? mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
     if (memory == MAP_FAILED) {
         if (g)
             invar_error_set(err, INVAR_ERROR_MEMORY, "no range of addresses for cpu-guarded; test with cpu instead");
@@ -71,6 +74,7 @@ static bool guarded_open(struct invar_device *device, struct invar_error *err)
         return false;
     }
     g->memory = memory;
+    g->reserved = reserved;
     return true;
 }
 
@@ -82,7 +86,7 @@ static struct piece *find_piece(struct guard *g, size_t bytes, struct invar_erro
         if (!g->pieces[i].used && g->pieces[i].bytes >= bytes)
             return &g->pieces[i];
     void *items = g->pieces;
-    if (bytes > RESERVED - g->end) {
+    if (bytes > g->reserved - g->end) {
         invar_error_set(err, INVAR_ERROR_MEMORY, "cpu-guarded has no %zu bytes left; use a smaller batch or model",
                         bytes);
         return NULL;
@@ -103,7 +107,7 @@ static void *guarded_alloc(struct invar_device *device, size_t count, size_t siz
 {
     struct guard *g = device->guard;
     size_t bytes = 0;
-    if (!invar_size_multiply(count, size, &bytes) || bytes > RESERVED) {
+    if (!invar_size_multiply(count, size, &bytes) || bytes > g->reserved) {
         invar_error_set(err, INVAR_ERROR_MEMORY, "%zu elements of %zu bytes are more than memory of cpu-guarded", count,
                         size);
         return NULL;
