@@ -7,9 +7,21 @@ from ._run import pretrain
 
 try:
     from sklearn.base import BaseEstimator, TransformerMixin
-    from sklearn.utils.validation import check_is_fitted, validate_data
+    from sklearn.utils.validation import check_is_fitted
 except ImportError:
-    BaseEstimator = TransformerMixin = object
+    class BaseEstimator:
+        """Nothing of scikit-learn's."""
+
+    class TransformerMixin:
+        """What scikit-learn's would have."""
+
+        def fit_transform(self, X, y=None):
+            return self.fit(X, y).transform(X)
+
+    check_is_fitted = None
+try:
+    from sklearn.utils.validation import validate_data
+except ImportError:  # before 1.6 it is a method of estimators
     validate_data = None
 
 
@@ -27,8 +39,10 @@ class Encoder(TransformerMixin, BaseEstimator):
         self.threads = threads
 
     def _check(self, X, reset):
-        if validate_data is None:
+        if validate_data is None and check_is_fitted is None:
             return np.asarray(X, dtype=np.float64)
+        if validate_data is None:
+            return self._validate_data(X, reset=reset, dtype=np.float64, force_all_finite="allow-nan")
         return validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan",
                              ensure_min_samples=2 if reset else 1)
 
@@ -40,7 +54,7 @@ class Encoder(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X):
-        if validate_data is not None:
+        if check_is_fitted is not None:
             check_is_fitted(self)
         return self.run_.embed(self._check(X, reset=False), threads=self.threads)
 

@@ -203,6 +203,14 @@ class Library(unittest.TestCase):
         done = subprocess.run([sys.executable, "-c", code, str(ROOT / "python")], capture_output=True, text=True)
         self.assertIn("install both of one version", done.stderr)
 
+    def test_the_encoder_stands_without_sklearn(self):
+        code = ("import sys; sys.path.insert(0, sys.argv[1]); sys.modules['sklearn'] = None\n"
+                "import invar, numpy as np; x = np.random.default_rng(0).normal(size=(40, 3))\n"
+                "encoder = invar.Encoder(options={'training.steps': 2, 'encoder.widths': [4]}, threads=1)\n"
+                "print(encoder.fit_transform(x).shape)")
+        done = subprocess.run([sys.executable, "-c", code, str(ROOT / "python")], capture_output=True, text=True)
+        self.assertEqual(done.stdout, "(40, 4)\n", done.stderr)
+
     def test_a_library_that_is_missing_is_named(self):
         code = f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r}); import invar"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "INVAR_LIBRARY": "/nowhere.so"})
