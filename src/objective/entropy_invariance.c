@@ -1,9 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The information-theoretic objective [I2]: entropy of every view by LogDet or PairDist, raised, and the distance
- * between views, lowered; each a part. */
+/* The information-theoretic objective [I2]: entropy of every view by any of the terms that say one, raised, and the
+ * distance between views, lowered; each a part. */
 #include "objective/sums.h"
 
-#define ESTIMATORS(CHOICE) CHOICE(ENTROPY_LOGDET, "logdet") CHOICE(ENTROPY_PAIRDIST, "pairdist")
+#include <string.h>
+
+#define ESTIMATORS(CHOICE)                                                                                             \
+    CHOICE(ENTROPY_LOGDET, "logdet")                                                                                   \
+    CHOICE(ENTROPY_PAIRDIST, "pairdist")                                                                               \
+    CHOICE(ENTROPY_VNE, "vne")                                                                                         \
+    CHOICE(ENTROPY_KOLEO, "koleo")                                                                                     \
+    CHOICE(ENTROPY_TCR, "tcr")                                                                                         \
+    CHOICE(ENTROPY_FROSSL, "frossl")                                                                                   \
+    CHOICE(ENTROPY_UNIFORMITY, "uniformity")                                                                           \
+    CHOICE(ENTROPY_MMD, "mmd")
 enum estimator { ESTIMATORS(INVAR_CHOICE_CONSTANT) };
 #define DIVISORS(CHOICE) CHOICE(DIVIDE_AUTO, "auto") CHOICE(DIVIDE_NONE, "none") CHOICE(DIVIDE_D, "d")
 enum divisor { DIVISORS(INVAR_CHOICE_CONSTANT) };
@@ -21,12 +31,12 @@ struct entropy_invariance_options {
 #define AT(field) offsetof(struct entropy_invariance_options, field)
 static const struct invar_option entropy_invariance_table[] = {
     {"entropy", INVAR_OPTION_CHOICE, AT(entropy), "logdet", 0, 0, INVAR_CHOICES(ESTIMATORS),
-     "which estimator of the entropy"},
+     "which term says the entropy; those beside logdet and pairdist with their defaults"},
     {"weight_entropy", INVAR_OPTION_REAL, AT(weight_entropy), "1", 0, 1e9, NULL, "of the entropies of all views"},
     {"weight_invariance", INVAR_OPTION_REAL, AT(weight_invariance), "1", 0, 1e9, NULL,
      "of the invariance part; VICReg's 25 collapses beside a LogDet of beta 10"},
     {"divide_by", INVAR_OPTION_CHOICE, AT(divide_by), "auto", 0, 0, INVAR_CHOICES(DIVISORS),
-     "of the entropies; auto: d for logdet, none for pairdist"},
+     "of the entropies logdet and pairdist; auto: d for the first, none for the second"},
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "false", 0, 0, NULL, "norm() of z before the entropies"},
     INVAR_RENAMED("normalize", "normalise"),
     {"beta", INVAR_OPTION_REAL, AT(logdet.beta), "1", 1e-9, 1e9, NULL, "of logdet"},
@@ -68,20 +78,47 @@ static bool entropy_invariance_check(const void *options, const struct invar_emb
     return invar_term_check_shapes(&invar_term_entropy_invariance, in, entropy_invariance_roles(options), 2, err);
 }
 
-/* the entropy term and its options, completed by those that both estimators have */
-static const struct invar_term_spec *entropy_term(const struct entropy_invariance_options *o,
-                                                  struct invar_logdet_options *logdet,
-                                                  struct invar_pairdist_options *pairdist, const void **options)
-{
-    const bool by_d = o->divide_by == DIVIDE_D || (o->divide_by == DIVIDE_AUTO && o->entropy == ENTROPY_LOGDET);
-    const enum invar_entropy_divide divide_by = by_d ? INVAR_ENTROPY_DIVIDE_D : INVAR_ENTROPY_DIVIDE_NONE;
+/* an entropy term and its options; sign -1: its loss is minus an entropy */
+struct chosen {
+    const struct invar_term_spec *term;
+    const void *options;
+    double sign;
+    struct invar_logdet_options logdet;
+    struct invar_pairdist_options pairdist;
+    double other[32]; /* options of any other term */
+};
 
-    *logdet = o->logdet;
-    *pairdist = o->pairdist;
-    logdet->normalise = pairdist->normalise = o->normalise;
-    logdet->divide_by = pairdist->divide_by = divide_by;
-    *options = o->entropy == ENTROPY_LOGDET ? (const void *)logdet : (const void *)pairdist;
-    return o->entropy == ENTROPY_LOGDET ? &invar_term_logdet : &invar_term_pairdist;
+/* norm() as here, where the term has it */
+static void take_defaults(struct chosen *c, bool normalise)
+{
+    invar_options_default(c->term->options, c->other);
+    for (const struct invar_option *option = c->term->options; option->name; option++)
+        if (strcmp(option->name, "normalise") == 0)
+            *(bool *)((char *)c->other + option->offset) = normalise;
+    c->options = c->other;
+}
+
+static void choose(const struct entropy_invariance_options *o, struct chosen *c)
+{
+    static const struct invar_term_spec *const terms[] = {
+        [ENTROPY_LOGDET] = &invar_term_logdet,
+        [ENTROPY_PAIRDIST] = &invar_term_pairdist,
+        [ENTROPY_VNE] = &invar_term_vne,
+        [ENTROPY_KOLEO] = &invar_term_koleo,
+        [ENTROPY_TCR] = &invar_term_tcr,
+        [ENTROPY_FROSSL] = &invar_term_frossl,
+        [ENTROPY_UNIFORMITY] = &invar_term_uniformity,
+        [ENTROPY_MMD] = &invar_term_mmd,
+    };
+    const bool by_d = o->divide_by == DIVIDE_D || (o->divide_by == DIVIDE_AUTO && o->entropy == ENTROPY_LOGDET);
+
+    *c = (struct chosen){.term = terms[o->entropy], .logdet = o->logdet, .pairdist = o->pairdist};
+    c->sign = o->entropy <= ENTROPY_VNE ? 1 : -1;
+    c->logdet.normalise = c->pairdist.normalise = o->normalise;
+    c->logdet.divide_by = c->pairdist.divide_by = by_d ? INVAR_ENTROPY_DIVIDE_D : INVAR_ENTROPY_DIVIDE_NONE;
+    c->options = o->entropy == ENTROPY_LOGDET ? (const void *)&c->logdet : (const void *)&c->pairdist;
+    if (o->entropy > ENTROPY_PAIRDIST)
+        take_defaults(c, o->normalise);
 }
 
 static struct invar_embeddings one_view(const struct invar_embeddings *all, int view)
@@ -95,11 +132,9 @@ static struct invar_embeddings one_view(const struct invar_embeddings *all, int 
 static bool entropy_invariance_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct entropy_invariance_options *o = call->options;
-    struct invar_logdet_options logdet;
-    struct invar_pairdist_options pairdist;
-    const void *own;
-    const struct invar_term_spec *term = entropy_term(o, &logdet, &pairdist, &own);
+    struct chosen entropy;
 
+    choose(o, &entropy);
     for (int v = 0; v < call->in->views; v++) {
         const struct invar_embeddings view = one_view(call->in, v);
         struct invar_embeddings by_view = {0};
@@ -108,8 +143,16 @@ static bool entropy_invariance_evaluate(const struct invar_term_call *call, stru
             by_view = one_view(call->gradient, v);
         one.in = &view;
         one.gradient = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v) ? &by_view : NULL;
-        if (!invar_sum_add(term, &one, own, entropy_names[v], -o->weight_entropy, err))
+        const int before = call->sum->count;
+        if (!invar_sum_add(entropy.term, &one, entropy.options, entropy_names[v], -o->weight_entropy * entropy.sign,
+                           err))
             return false;
+        /* the part is the entropy, whatever the sign of the term */
+        for (int i = before; i < call->sum->count; i++) {
+            call->sum->entry[i].factor *= entropy.sign;
+            call->sum->entry[i].constant *= entropy.sign;
+            call->sum->entry[i].share *= entropy.sign;
+        }
     }
     return invar_sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->weight_invariance, err);
 }
@@ -118,16 +161,16 @@ static bool entropy_invariance_reference(const void *options, const struct invar
                                          struct invar_term_value *out)
 {
     const struct entropy_invariance_options *o = options;
-    struct invar_logdet_options logdet;
-    struct invar_pairdist_options pairdist;
-    const void *own;
-    const struct invar_term_spec *term = entropy_term(o, &logdet, &pairdist, &own);
+    struct chosen entropy;
 
+    choose(o, &entropy);
     *out = (struct invar_term_value){0};
     for (int v = 0; v < in->views; v++) {
         const struct invar_embeddings view = one_view(in, v);
-        if (!invar_sum_add_reference(term, own, &view, entropy_names[v], -o->weight_entropy, out))
+        if (!invar_sum_add_reference(entropy.term, entropy.options, &view, entropy_names[v],
+                                     -o->weight_entropy * entropy.sign, out))
             return false;
+        out->part[out->count - 1].value *= entropy.sign;
     }
     return invar_sum_add_reference(&invar_term_invariance, &o->invariance, in, "invariance", o->weight_invariance, out);
 }

@@ -144,6 +144,12 @@ static const struct variant variants[] = {
     {"swav", 2, {NULL}, true, true, 0},
     {"swav", 3, {"iterations=2", "epsilon=0.3", "assign_views=2"}, true, false, 0},
     {"swav", 2, {"scores=prototypes", "queue=5", "normalise_prototypes=true"}, true, true, 0},
+    {"entropy_invariance", 2, {"entropy=vne", "normalise=true"}, false, false, 0},
+    {"entropy_invariance", 2, {"entropy=koleo", "normalise=true"}, false, false, 0},
+    {"entropy_invariance", 3, {"entropy=tcr"}, false, false, 0},
+    {"entropy_invariance", 2, {"entropy=frossl", "weight_invariance=3"}, false, false, 0},
+    {"entropy_invariance", 2, {"entropy=uniformity", "normalise=true"}, false, false, 0},
+    {"entropy_invariance", 2, {"entropy=mmd"}, false, false, 0},
     {"entropy_invariance", 3, {"divide_by=none", "weight_entropy=0"}, false, false, 0},
     {"entropy_invariance", 2, {"entropy=pairdist", "divide_by=d", "sigma=2", "weight_invariance=0"}, false, false, 0},
 };
