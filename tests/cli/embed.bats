@@ -117,7 +117,7 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
     [ "$(cat taken.csv)" = mine ]
     echo mine >taken-rows.csv
     fails_with 1 "$invar" embed run idx:data -o taken.npy
-    says taken-rows.csv "another -o"
+    says taken-rows.csv "another output"
     printf 'x,y\n1,2\n' >own.csv
     fails_with 2 "$invar" embed run csv:own.csv -o own.csv
     says own.csv "the data themselves"

@@ -129,7 +129,7 @@ END
     fails_with 2 "$invar" export run -o encoder
     says ".safetensors"
     fails_with 2 "$invar" export run -o encoder.onnx --format tflite
-    says "tflite" "onnx, safetensors or c"
+    says "tflite" "known are: onnx, safetensors, c"
     fails_with 1 "$invar" export nowhere -o encoder.onnx
     says "nowhere/encoder.safetensors"
     fails_with 1 "$invar" export run -o nowhere/encoder.onnx

@@ -103,7 +103,7 @@ static void leaves_out(const char *text)
         struct invar_data_options options = make_options("audio", folder);
         options.test_fraction = 0;
         options.bad_limit = 0.5;
-        options.memory = memory;
+        options.memory = (enum invar_data_memory)memory;
         struct invar_dataset *dataset = make_open(&options);
         const struct invar_dataset_info *info = invar_dataset_info(dataset);
         assert_int_equal(info->skipped, 1);

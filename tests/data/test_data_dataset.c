@@ -160,7 +160,7 @@ static void sizes_may_vary_when_size_is_set(void **state)
     options.bad_limit = 0;
     options.size = 5;
     for (int memory = 0; memory < 3; memory++) {
-        options.memory = memory;
+        options.memory = (enum invar_data_memory)memory;
         dataset = make_open(&options);
         const struct invar_dataset_info *info = invar_dataset_info(dataset);
         assert_int_equal(info->height, 5);

@@ -234,7 +234,7 @@ static void sixteen_bits_are_read_truly(void **state)
         for (int memory = 1; memory < 3; memory++) {
             struct invar_data_options options = make_options("images", folder);
             struct invar_sample sample;
-            options.memory = memory;
+            options.memory = (enum invar_data_memory)memory;
             put("a/1.jpg", make_png_as(wide, 100 * n, 5, 10, cases[c].type, 16, NULL));
             struct invar_dataset *dataset = make_open(&options);
             const struct invar_dataset_info *info = invar_dataset_info(dataset);
@@ -264,7 +264,7 @@ static void depths_may_differ(void **state)
     put("a/0.png", make_png(2, 2, 1, 51));
     put("a/1.png", make_png_as(wide, sizeof wide, 2, 2, 0, 16, NULL));
     for (int memory = 1; memory < 3; memory++) {
-        options.memory = memory;
+        options.memory = (enum invar_data_memory)memory;
         struct invar_dataset *dataset = make_open(&options);
         const struct invar_dataset_info *info = invar_dataset_info(dataset);
         struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, samples, 2);

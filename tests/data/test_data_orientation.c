@@ -105,7 +105,7 @@ static void expect(struct bytes image, bool ignore, int memory, int orientation,
     struct invar_data_options options = make_options("images", folder);
     bytes_write(&image, folder, "a/1.jpg");
     options.orientation = ignore;
-    options.memory = memory;
+    options.memory = (enum invar_data_memory)memory;
     struct invar_dataset *dataset = make_open(&options);
     struct invar_loader *loader = make_load(dataset, INVAR_TRAIN, &sample, 1);
     const struct invar_dataset_info *info = invar_dataset_info(dataset);

@@ -84,7 +84,7 @@ static void check_recipe(const char *name, const char *folder)
     const char *overrides[] = {source,
                                strstr(name, "multicrop") ? "encoder={kind: small-resnet, widths: [4, 8]}"
                                                          : "encoder={kind: mlp, widths: [16, 8]}",
-                               "training.batch=16",
+                               strstr(name, "wmse") ? "training.batch=40" : "training.batch=16", /* above z's width */
                                "training.steps=4",
                                "training.log_interval=1000",
                                "training.measure_interval=1000",

@@ -262,7 +262,7 @@ static void test_crop_never_reads_outside(void **state)
         struct invar_view_output output = subject_output(16, 16, 1);
         struct invar_error err = {0};
         float out[256];
-        output.interpolation = cubic;
+        output.interpolation = (enum invar_interpolation)cubic;
         struct invar_view_workspace *workspace = invar_view_workspace_create(&output, &err);
         assert_ok(workspace, &err);
         assert_ok(invar_view_apply(&params, &output, &sample, workspace, out, &err), &err);
@@ -423,7 +423,7 @@ static void test_identity_is_exact(void **state)
             output.deviation[c] = 0.27f;
         }
         for (int cubic = 0; cubic < 2; cubic++) {
-            output.interpolation = cubic;
+            output.interpolation = (enum invar_interpolation)cubic;
             struct invar_view_workspace *workspace = invar_view_workspace_create(&output, &err);
             assert_ok(workspace, &err);
             assert_ok(invar_view_apply(&params, &output, &sample, workspace, got, &err), &err);

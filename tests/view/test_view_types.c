@@ -34,7 +34,7 @@ static void view(const struct invar_sample *sample, int cubic, bool plain, int s
     struct invar_error err = {0};
     struct invar_view_output output = subject_output(size, size, sample->channels);
     struct invar_view_params params = subject_params(sample);
-    output.interpolation = cubic;
+    output.interpolation = (enum invar_interpolation)cubic;
     params.crop_x = 2.25f;
     params.crop_y = 1.5f;
     params.crop_width = 13.5f;

@@ -147,7 +147,8 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
 {
     static const char *const endings[] = {".wav",  ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aiff", ".aif",
                                           ".aifc", ".au",   ".snd",  ".caf", ".w64", ".rf64", ".voc", NULL};
-    const struct data_layout layout = {"clip", ".wav, .flac, .ogg, .mp3, ...", endings, options->clips.pattern[0] != '\0'};
+    const struct data_layout layout = {"clip", ".wav, .flac, .ogg, .mp3, ...", endings,
+                                       options->clips.pattern[0] != '\0'};
     struct audio *audio = invar_alloc(1, sizeof *audio, err);
 
     if (!audio)
@@ -159,7 +160,8 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
     source->release = release_audio;
     source->close = close_audio;
     return scan(audio, path, err) && data_layout_read(source, &audio->list, path, &layout, &audio->entry, err) &&
-           (options->clips.pattern[0] ? fields_of_names(source, options->clips.pattern, err) : fields_of_folders(source, err)) &&
+           (options->clips.pattern[0] ? fields_of_names(source, options->clips.pattern, err)
+                                      : fields_of_folders(source, err)) &&
            (!options->test[0] || divide(source, options->test, err)) &&
            (!options->label[0] || data_source_relabel(source, options->label, INVAR_LABEL_CLASS, "data.label", err)) &&
            find_rate(source, options->clips.rate, path, err);

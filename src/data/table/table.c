@@ -75,7 +75,8 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
 
     t->label[which] = -1;
     csv->limit = data_memory_limit(o);
-    if (!find_separator(o->csv.separator, &separator, err) || !data_csv_read_as(csv, path, separator, o->csv.header, err))
+    if (!find_separator(o->csv.separator, &separator, err) ||
+        !data_csv_read_as(csv, path, separator, o->csv.header, err))
         return false;
     if (csv->rows == 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: has a header and no rows", path);
@@ -117,7 +118,7 @@ bool data_table_split(struct data_source *source, const struct invar_data_option
     if (o->test[0])
         return true;
     return o->csv.test_rows[0] ? take_rows(source, o->csv.test_rows, err)
-                           : data_source_split(source, o->test_fraction, (uint64_t)o->split_seed, err);
+                               : data_source_split(source, o->test_fraction, (uint64_t)o->split_seed, err);
 }
 
 /* ---- the columns of a file against those of the schema ---- */
