@@ -73,6 +73,10 @@ static bool add_alignment(const struct invar_term_call *call, const struct invar
     return true;
 }
 
+/* Below it exp(-t d^2) is near 1 on the sphere, and its distance from 1 is what counts; above, that distance would lose
+ * the digits of a small mean. */
+#define SMALL_T 0.25
+
 /* room for one view */
 struct work {
     struct invar_matrix centred, kernel, squares, mean, spare;
@@ -83,18 +87,21 @@ static void add_uniformity(struct invar_device *device, const struct work *w, co
                            double scale, double factor, double *slot)
 {
     const double n = (double)z->x.rows, pairs = n * (n - 1);
+    const bool small = t < SMALL_T;
 
     invar_dense_centre(device, &z->x, &w->centred); /* equal rows are then exactly so */
     invar_dense_gram(device, false, 1, &w->centred, &w->kernel);
     invar_dense_distances(device, &w->kernel, w->squares.data);
-    invar_dense_map(device, INVAR_MAP_EXPM1, -t, 0, &w->kernel);
+    invar_dense_map(device, small ? INVAR_MAP_EXPM1 : INVAR_MAP_EXP, -t, 0, &w->kernel);
+    invar_dense_diagonal_map(device, &w->kernel, NULL, 0, 0); /* no pair */
     invar_dense_zero(device, &w->mean);
     invar_dense_sum(device, &w->kernel, 1 / pairs, w->mean.data);
-    invar_term_add_map(device, INVAR_MAP_LOG1P, 1, 0, &w->mean, &w->spare, factor, slot);
+    invar_term_add_map(device, small ? INVAR_MAP_LOG1P : INVAR_MAP_LOG, 1, 0, &w->mean, &w->spare, factor, slot);
     if (!z->dx.data)
         return;
-    invar_dense_affine(device, 1, 1, &w->kernel);
-    invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 1, &w->mean);
+    if (small)
+        invar_dense_affine(device, 1, 1, &w->kernel);
+    invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, small, &w->mean);
     invar_dense_scale_by(device, w->mean.data, &w->kernel);
     invar_dense_laplacian(device, &w->kernel);
     invar_dense_product(device, false, false, -4 * t * scale / pairs, &w->kernel, &w->centred, 1, &z->dx);
