@@ -60,7 +60,7 @@ static void open_inputs(struct inputs *x, enum invar_dtype dtype, int64_t d)
     x->in.partner = x->partner;
     x->in.share = x->share;
     for (int role = INVAR_ROLE_Z; role < INVAR_ROLE_COUNT; role++)
-        for (int v = 0; v < 2; v++) {
+        for (int v = 0; v < 2 && role != INVAR_ROLE_W; v++) { /* terms draw their own slices */
             const struct invar_matrix m = {.dtype = dtype, .rows = N, .cols = d};
             x->in.by[role][v] = x->gradient.by[role][v] = m;
             x->in.by[role][v].data = calloc((size_t)(N * d), invar_dtype_size(dtype));
