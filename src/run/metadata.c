@@ -5,10 +5,11 @@
 
 #include <string.h>
 
-/* Whoever wrote the file, what is no list of objects says nothing. */
-static void read_machines(struct run_metadata *out, const char *text, const char *path)
+/* Whoever wrote the file, what is no list of objects says nothing; false is want of memory. */
+static bool read_machines(struct run_metadata *out, const char *text, const char *path, struct invar_error *err)
 {
-    cJSON *list = text ? json_parse(text, strlen(text), JSON_MOST_VALUES, path, "", NULL) : NULL;
+    struct invar_error why = {0};
+    cJSON *list = text ? json_parse(text, strlen(text), JSON_MOST_VALUES, path, "", &why) : NULL;
     const int64_t count = cJSON_IsArray(list) ? cJSON_GetArraySize(list) : 0;
     struct invar_measured_on *item = count ? json_room_take(&out->room, count, sizeof *item) : NULL;
     const cJSON *from;
@@ -22,6 +23,7 @@ static void read_machines(struct run_metadata *out, const char *text, const char
         out->machines.item = item;
     }
     cJSON_Delete(list);
+    return why.code != INVAR_ERROR_MEMORY || invar_error_set(err, why.code, "%s", why.message);
 }
 
 bool run_metadata_read(struct run_metadata *out, const char *path, struct invar_error *err)
@@ -33,9 +35,9 @@ bool run_metadata_read(struct run_metadata *out, const char *path, struct invar_
         return false;
     out->version = json_room_text(&out->room, invar_safetensors_metadata(file, "invar.version"));
     out->identity = json_room_text(&out->room, invar_safetensors_metadata(file, "invar.identity"));
-    read_machines(out, invar_safetensors_metadata(file, "invar.machine"), path);
+    const bool ok = read_machines(out, invar_safetensors_metadata(file, "invar.machine"), path, err);
     invar_safetensors_free(file);
-    return json_room_whole(&out->room, path, err);
+    return ok && json_room_whole(&out->room, path, err);
 }
 
 void run_metadata_free(struct run_metadata *metadata)
