@@ -145,13 +145,13 @@ def _open():
     return library
 
 
-library = _open()
+libinvar = _open()
 
 
 def call(name, *arguments):
     """Calls a function whose last argument is the error; what it gives, or its sentence as an exception."""
     error = InvarError()
-    result = getattr(library, name)(*arguments, ctypes.byref(error))
+    result = getattr(libinvar, name)(*arguments, ctypes.byref(error))
     if not result:
         sentence = error.message.decode(errors="replace")
         if error.code == 5:
@@ -251,8 +251,8 @@ class Offered:
         call("invar_npy_offer", self.name.encode(), ctypes.byref(self._struct))
 
     def __del__(self):
-        if library:
-            library.invar_npy_withdraw(self.name.encode())
+        if libinvar:
+            libinvar.invar_npy_withdraw(self.name.encode())
 
 
 def c_array(array):

@@ -107,7 +107,7 @@ class Run:
             lib.call("invar_run_open", ctypes.byref(run), folder, ctypes.byref(options))
             return use(run)
         finally:
-            lib.library.invar_run_close(ctypes.byref(run))
+            lib.libinvar.invar_run_close(ctypes.byref(run))
             del kept
 
     def embed(self, data, *, threads=0, progress=None):
@@ -122,7 +122,7 @@ class Run:
             try:
                 return lib.take(out.features)
             finally:
-                lib.library.invar_embedded_free(ctypes.byref(out))
+                lib.libinvar.invar_embedded_free(ctypes.byref(out))
 
         with lib.watching(progress) as watch:
             return self._open(source.name, whole, threads, watch, use)
@@ -153,8 +153,8 @@ class Run:
             try:
                 lib.call("invar_probe_run", probe, ctypes.byref(run), ctypes.byref(results))
             finally:
-                lib.library.invar_probe_results_free(results)
-                lib.library.invar_probe_free(probe)
+                lib.libinvar.invar_probe_results_free(results)
+                lib.libinvar.invar_probe_free(probe)
             return self._read("probe.json")
 
         with lib.watching(progress) as watch:
@@ -162,15 +162,15 @@ class Run:
 
     def inspect(self, *, split="test", threads=0, progress=None, **settings):
         """Numbers that explain what was learned, as `invar inspect`; what inspect.json then has."""
-        table = ctypes.byref(ctypes.c_char.in_dll(lib.library, "invar_inspect_option_table"))
+        table = ctypes.byref(ctypes.c_char.in_dll(lib.libinvar, "invar_inspect_option_table"))
         options = ctypes.create_string_buffer(1 << 16)
-        lib.library.invar_options_default(table, options)
+        lib.libinvar.invar_options_default(table, options)
         for item in lib.settings(settings):
             lib.call("invar_options_set", table, options, item.encode())
 
         def use(run):
             results = lib.call("invar_inspect_run", ctypes.byref(run), None, 1 if split == "test" else 0, options)
-            lib.library.invar_inspect_results_free(ctypes.c_void_p(results))
+            lib.libinvar.invar_inspect_results_free(ctypes.c_void_p(results))
             return self._read("inspect.json")
 
         with lib.watching(progress) as watch:
@@ -183,7 +183,7 @@ class Run:
             lib.call("invar_export", ctypes.c_void_p(encoder), format.encode() if format else None,
                      os.fspath(path).encode())
         finally:
-            lib.library.invar_encoder_free(ctypes.c_void_p(encoder))
+            lib.libinvar.invar_encoder_free(ctypes.c_void_p(encoder))
 
     def report(self, path=None, *, samples=1000, threads=0):
         """The page of `invar report`, as text, or in a file."""
@@ -195,7 +195,7 @@ class Run:
             try:
                 lib.call("invar_report_write", report, target.encode(), ctypes.c_int64(0))
             finally:
-                lib.library.invar_report_free(report)
+                lib.libinvar.invar_report_free(report)
             return None if path else pathlib.Path(target).read_text(encoding="utf-8")
 
     @property
@@ -268,4 +268,4 @@ def loss(term, *, float64=None, gradient=True, threads=0, **arguments):
         gradients = {result.gradient[i].name.decode(): lib.take(result.gradient[i].array) for i in range(result.count)}
         return value.loss, parts, gradients
     finally:
-        lib.library.invar_loss_result_free(ctypes.byref(result))
+        lib.libinvar.invar_loss_result_free(ctypes.byref(result))
