@@ -81,19 +81,38 @@ const char *invar_nearest_name(const char *name, const char *const *names)
     return nearest_of(&NAMES_TEXTS("", names), name);
 }
 
+static size_t count_names(const struct names *names)
+{
+    const void *row;
+    size_t count = 0;
+
+    while (name_at(names, count, &row))
+        count++;
+    return count;
+}
+
+#define ROOM_FOR_THE_REST 24 /* " and N more" */
+
 void names_hint(char out[NAMES_HINT_SIZE], struct names names, const char *name)
 {
     const char *nearest = nearest_of(&names, name), *own;
     const void *row;
-    int used;
+    size_t used;
 
     if (nearest) {
         snprintf(out, NAMES_HINT_SIZE, "; did you mean \"%s\"?", nearest);
         return;
     }
-    used = snprintf(out, NAMES_HINT_SIZE, "; known are: %s", name_at(&names, 0, &row) ? "" : "none");
-    for (size_t i = 0; (own = name_at(&names, i, &row)) && used < NAMES_HINT_SIZE; i++)
-        used += snprintf(out + used, (size_t)(NAMES_HINT_SIZE - used), "%s%s", i ? ", " : "", own);
+    const size_t count = count_names(&names);
+    used = (size_t)snprintf(out, NAMES_HINT_SIZE, "; known are: %s", count ? "" : "none");
+    for (size_t i = 0; i < count; i++) {
+        own = name_at(&names, i, &row);
+        if (used + strlen(own) + ROOM_FOR_THE_REST >= NAMES_HINT_SIZE) {
+            snprintf(out + used, NAMES_HINT_SIZE - used, " and %zu more", count - i);
+            return;
+        }
+        used += (size_t)snprintf(out + used, NAMES_HINT_SIZE - used, "%s%s", i ? ", " : "", own);
+    }
 }
 
 const void *names_find(struct names names, const char *key, const char *name, struct invar_error *err)

@@ -42,8 +42,8 @@ const void *names_look(struct names names, const char *name, size_t length);
  * NULL: none does. */
 const void *names_find(struct names names, const char *key, const char *name, struct invar_error *err);
 
-/** How that sentence ends, for those that begin otherwise: `; did you mean "resnet18"?` or `; known are: a, b, c`, cut
- * where room ends. */
+/** How that sentence ends, for those that begin otherwise: `; did you mean "resnet18"?` or `; known are: a, b, c`, and
+ * how many more where room ends. */
 void names_hint(char out[NAMES_HINT_SIZE], struct names names, const char *name);
 
 #endif

@@ -41,13 +41,13 @@ int invar_cli_export(int argc, char **argv)
     struct cli_list runs = {0};
     const struct cli_option options[] = {
         {"output", 'o', "FILE", "where it goes", CLI_TEXT, &output, 0, 0},
-        {"format", 0, "FORMAT", "onnx, safetensors or c (default: by the ending of -o)", CLI_TEXT, &format, 0, 0},
+        {"format", 0, "FORMAT", "one of those below (default: by the ending of -o)", CLI_TEXT, &format, 0, 0},
         CLI_OPTION_JSON(&json),
         CLI_OPTION_END,
     };
     const struct cli_usage usage = {
         .verb = "export",
-        .arguments = "RUN -o FILE [--format onnx|safetensors|c] [--json]",
+        .arguments = "RUN -o FILE [--format FORMAT] [--json]",
         .purpose = "The encoder of a run as a file for programs that know nothing of invar, with all that it needs "
                    "inside. An encoder\nthat is not finite, or has collapsed, is refused.",
         .options = options,
