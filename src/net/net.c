@@ -112,12 +112,20 @@ static int64_t window_count(int64_t side, int64_t kernel, int64_t stride, int64_
     return room < 0 ? 0 : room / stride + 1;
 }
 
+static bool has_sides(const struct invar_layer *layer, struct invar_error *err)
+{
+    return layer->shape.rank == 3 ||
+           invar_error_set(err, INVAR_ERROR_USAGE,
+                           "layer %s: expected an input with height and width, and it has %lld numbers a sample: for "
+                           "rows of a table encoder.kind is mlp",
+                           layer->name, (long long)layer->shape.channels);
+}
+
 /* Output size of a sliding window; refuses a window that does not fit. */
 static bool window_shape(struct invar_layer *layer, struct invar_error *err)
 {
-    if (layer->shape.rank != 3)
-        return invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: expected an input with height and width",
-                               layer->name);
+    if (!has_sides(layer, err))
+        return false;
     if (layer->kernel < 1 || layer->kernel > MAX_SIDE || layer->stride < 1 || layer->padding < 0 ||
         layer->padding >= layer->kernel)
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -237,10 +245,8 @@ int invar_net_avgpool(struct invar_net *net, int from, int64_t side, struct inva
     if (number < 0)
         return -1;
     struct invar_layer *layer = &net->layers[number];
-    if (layer->shape.rank != 3) {
-        invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: expected an input with height and width", layer->name);
+    if (!has_sides(layer, err))
         return -1;
-    }
     if (side < 1 || layer->shape.height < side || layer->shape.width < side) {
         invar_error_set(err, INVAR_ERROR_USAGE,
                         "average pool to %lld x %lld: the map is only %lld x %lld; choose a smaller pool or larger "
