@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* components: every component that the tables of the library hold, one line each, KIND.NAME. */
+#include "invar/expert/env.h"
 #include "invar/invar.h"
 
 #include <stdio.h>
@@ -17,6 +18,8 @@ int main(void)
 {
     for (const struct invar_source_name *source = invar_source_names(); source->name; source++)
         printf("source.%s\n", source->name);
+    for (const struct invar_env_kind *kind = invar_env_kinds(); kind->name; kind++)
+        printf("env.%s\n", kind->name);
     print_options("view", invar_view_option_table);
     for (const struct invar_encoder_spec *const *encoder = invar_encoder_list(); *encoder; encoder++)
         printf("encoder.%s\n", (*encoder)->name);

@@ -17,8 +17,10 @@ enum invar_random_purpose {
     INVAR_RANDOM_SPLIT,    /**< train/test and held-out splits */
     INVAR_RANDOM_NOISE,    /**< generator noise, additive noise */
     INVAR_RANDOM_TEST,
-    INVAR_RANDOM_CORRUPTION, /**< image corruptions; epoch = corruption and severity, index = sample index */
-    INVAR_RANDOM_TERM,       /**< terms that draw; index = step of training */
+    INVAR_RANDOM_CORRUPTION,  /**< image corruptions; epoch = corruption and severity, index = sample index */
+    INVAR_RANDOM_TERM,        /**< terms that draw; index = step of training */
+    INVAR_RANDOM_ENVIRONMENT, /**< what happens in an episode; epoch = copy of the environment, index = episode */
+    INVAR_RANDOM_STYLE,       /**< how an environment looks; seed 0, index = number of the style */
 };
 
 /**
