@@ -216,6 +216,8 @@ struct invar_plan_options {
     enum invar_precision precision;
     enum invar_convolution convolution;
     enum invar_plan_mode mode;
+    int64_t
+        steps; /* of sequences: rows are so many steps, batch / steps sequences each (row t * sequences + i); 0: 1 */
     bool input_gradient; /* backward also gives the gradient of the input; training mode only */
     bool repeat;         /* a forward pass may be followed by several backward passes, at the price of memory */
     bool profile;        /* keep times by layer kind (invar_plan_profile) */
@@ -241,6 +243,9 @@ const float *invar_plan_output(const struct invar_plan *plan);
 bool invar_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
 /** Shape of the input; NULL unless options.input_gradient. Valid until the next call. */
 const float *invar_plan_input_gradient(const struct invar_plan *plan);
+/** Device [2][batch / steps][invar_net_state]: what sequences begin with, which is the caller's to fill (0 at first)
+ * and which no gradient goes to, and behind it what the last forward pass left them with. NULL without an LSTM. */
+float *invar_plan_state(const struct invar_plan *plan);
 /** Name of the first layer ("input": the input) whose output of the last forward holds a NaN or Inf, or NULL when all
  * are finite. The input of that forward must still be there; running statistics move once more. */
 const char *invar_plan_find_nonfinite(struct invar_plan *plan);

@@ -42,6 +42,7 @@ struct invar_backend {
     const float *(*plan_output)(const struct invar_plan *plan);
     bool (*plan_backward)(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
     const float *(*plan_input_gradient)(const struct invar_plan *plan);
+    float *(*plan_state)(const struct invar_plan *plan);
     const char *(*plan_find_nonfinite)(struct invar_plan *plan);
     void (*plan_memory)(const struct invar_plan *plan, struct invar_plan_memory *out);
     int (*plan_profile)(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity);

@@ -319,6 +319,11 @@ struct invar_plan *invar_plan_create(struct invar_weights *weights, const struct
                         (long long)options->running_groups, (long long)options->groups);
         return NULL;
     }
+    if (options->steps < 0 || (options->steps > 0 && options->batch % options->steps != 0)) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "plan: a batch of %lld rows cannot be sequences of %lld steps",
+                        (long long)options->batch, (long long)options->steps);
+        return NULL;
+    }
     if (options->mode == INVAR_PLAN_TRAINING && !weights->gradients) {
         invar_error_set(err, INVAR_ERROR_USAGE, "plan: training needs weights with gradients");
         return NULL;
@@ -356,6 +361,11 @@ bool invar_plan_backward(struct invar_plan *plan, const float *output_gradient, 
 const float *invar_plan_input_gradient(const struct invar_plan *plan)
 {
     return plan->device->backend->plan_input_gradient(plan);
+}
+
+float *invar_plan_state(const struct invar_plan *plan)
+{
+    return plan->device->backend->plan_state(plan);
 }
 
 const char *invar_plan_find_nonfinite(struct invar_plan *plan)

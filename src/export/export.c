@@ -97,13 +97,20 @@ bool invar_export(const struct invar_encoder *encoder, const char *format, const
 
 bool export_refuse_layer(const struct invar_layer *layer, const char *format, struct invar_error *err)
 {
-    static const char *const names[] = {
-        [INVAR_LAYER_INPUT] = "input",          [INVAR_LAYER_CONV2D] = "convolution",
-        [INVAR_LAYER_BATCHNORM] = "batch norm", [INVAR_LAYER_RELU] = "ReLU",
-        [INVAR_LAYER_MAXPOOL] = "max pool",     [INVAR_LAYER_AVGPOOL] = "average pool",
-        [INVAR_LAYER_LINEAR] = "linear",        [INVAR_LAYER_ADD] = "add",
-        [INVAR_LAYER_FLATTEN] = "flatten",      [INVAR_LAYER_L2NORMALISE] = "l2-normalise",
-        [INVAR_LAYER_LAYERNORM] = "layer norm", [INVAR_LAYER_UPSAMPLE] = "upsample"};
+    static const char *const names[] = {[INVAR_LAYER_INPUT] = "input",
+                                        [INVAR_LAYER_CONV2D] = "convolution",
+                                        [INVAR_LAYER_BATCHNORM] = "batch norm",
+                                        [INVAR_LAYER_RELU] = "ReLU",
+                                        [INVAR_LAYER_MAXPOOL] = "max pool",
+                                        [INVAR_LAYER_AVGPOOL] = "average pool",
+                                        [INVAR_LAYER_LINEAR] = "linear",
+                                        [INVAR_LAYER_ADD] = "add",
+                                        [INVAR_LAYER_FLATTEN] = "flatten",
+                                        [INVAR_LAYER_L2NORMALISE] = "l2-normalise",
+                                        [INVAR_LAYER_LAYERNORM] = "layer norm",
+                                        [INVAR_LAYER_UPSAMPLE] = "upsample",
+                                        [INVAR_LAYER_LSTM] = "LSTM",
+                                        [INVAR_LAYER_DUEL] = "duel"};
 
     return invar_error_set(err, INVAR_ERROR_USAGE,
                            "layer %s: a layer of the kind %s cannot be written as %s; safetensors holds the weights of "

@@ -47,14 +47,14 @@ static void set_pool(struct onnx *onnx, struct onnx_node *node, struct invar_sha
 static bool add_layer(struct onnx *onnx, const struct invar_encoder *encoder, int number, const char *const *values,
                       struct invar_error *err)
 {
-    static const char *const operators[INVAR_LAYER_UPSAMPLE + 1] = {[INVAR_LAYER_CONV2D] = "Conv",
-                                                                    [INVAR_LAYER_BATCHNORM] = "BatchNormalization",
-                                                                    [INVAR_LAYER_RELU] = "Relu",
-                                                                    [INVAR_LAYER_MAXPOOL] = "MaxPool",
-                                                                    [INVAR_LAYER_AVGPOOL] = "AveragePool",
-                                                                    [INVAR_LAYER_LINEAR] = "Gemm",
-                                                                    [INVAR_LAYER_ADD] = "Add",
-                                                                    [INVAR_LAYER_FLATTEN] = "Flatten"};
+    static const char *const operators[INVAR_LAYER_COUNT] = {[INVAR_LAYER_CONV2D] = "Conv",
+                                                             [INVAR_LAYER_BATCHNORM] = "BatchNormalization",
+                                                             [INVAR_LAYER_RELU] = "Relu",
+                                                             [INVAR_LAYER_MAXPOOL] = "MaxPool",
+                                                             [INVAR_LAYER_AVGPOOL] = "AveragePool",
+                                                             [INVAR_LAYER_LINEAR] = "Gemm",
+                                                             [INVAR_LAYER_ADD] = "Add",
+                                                             [INVAR_LAYER_FLATTEN] = "Flatten"};
     const struct invar_layer *layer = &encoder->net->layers[number];
     const char *inputs[7] = {values[layer->input[0]]};
 

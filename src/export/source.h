@@ -13,9 +13,9 @@ struct source {
     const struct invar_encoder *encoder;
     struct export_input input;
     struct memory_plan plan;
-    char prefix[64];                     /**< "encoder": names of functions */
-    char upper[64];                      /**< "ENCODER": of macros */
-    bool used[INVAR_LAYER_UPSAMPLE + 1]; /**< kinds of layers that the net has */
+    char prefix[64];              /**< "encoder": names of functions */
+    char upper[64];               /**< "ENCODER": of macros */
+    bool used[INVAR_LAYER_COUNT]; /**< kinds of layers that the net has */
 };
 
 bool source_say(struct source *s, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -86,13 +86,13 @@ static const char avgpool[] =
 
 bool source_functions(struct source *s)
 {
-    static const char *const functions[INVAR_LAYER_UPSAMPLE + 1] = {
+    static const char *const functions[INVAR_LAYER_COUNT] = {
         [INVAR_LAYER_CONV2D] = convolution, [INVAR_LAYER_LINEAR] = linear,
         [INVAR_LAYER_RELU] = relu,          [INVAR_LAYER_ADD] = add,
         [INVAR_LAYER_MAXPOOL] = maxpool,    [INVAR_LAYER_AVGPOOL] = avgpool};
     bool ok = true;
 
-    for (int kind = 0; ok && kind <= INVAR_LAYER_UPSAMPLE; kind++)
+    for (int kind = 0; ok && kind < INVAR_LAYER_COUNT; kind++)
         if (s->used[kind] && functions[kind])
             ok = source_say(s, "%s", functions[kind]);
     return ok;

@@ -11,7 +11,9 @@
     ONE(resnet34)                                                                                                      \
     ONE(resnet50)                                                                                                      \
     ONE(small_resnet)                                                                                                  \
-    ONE(mlp)
+    ONE(mlp)                                                                                                           \
+    ONE(nature)                                                                                                        \
+    ONE(data_efficient)
 #define INVAR_ENCODER_DECLARED(name) extern const struct invar_encoder_spec invar_encoder_##name;
 INVAR_ENCODERS(INVAR_ENCODER_DECLARED)
 

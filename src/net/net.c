@@ -352,6 +352,49 @@ int invar_net_upsample(struct invar_net *net, int from, int64_t height, int64_t 
     return set_channels(layer, in.channels, err) ? number : -1;
 }
 
+/* Vectors of four gates a unit; both biases, though one would do, since torch has both. */
+int invar_net_lstm(struct invar_net *net, int from, const char *name, int64_t hidden, struct invar_error *err)
+{
+    static const char *const suffix[] = {"weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"};
+    int number = vector_layer(net, INVAR_LAYER_LSTM, name, from, err);
+    if (number < 0)
+        return -1;
+    struct invar_layer *layer = &net->layers[number];
+    const int64_t width[] = {layer->shape.channels, hidden, 1, 1};
+    if (!set_channels(layer, hidden, err))
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        const int64_t shape[] = {4 * hidden, width[i]};
+        layer->parameter[i] = parameter_add(net, name, suffix[i], i < 2 ? INVAR_PARAMETER_WEIGHT : INVAR_PARAMETER_BIAS,
+                                            INVAR_INIT_TORCH_LINEAR, i < 2 ? 2 : 1, shape, hidden, err);
+        if (layer->parameter[i] < 0)
+            return -1;
+    }
+    return number;
+}
+
+int64_t invar_net_state(const struct invar_net *net)
+{
+    int64_t numbers = 0;
+    for (int i = 0; i < net->layer_count; i++)
+        numbers += net->layers[i].kind == INVAR_LAYER_LSTM ? 2 * net->layers[i].shape.channels : 0;
+    return numbers;
+}
+
+int invar_net_duel(struct invar_net *net, int value, int advantages, struct invar_error *err)
+{
+    int number = value < 0 ? -1 : vector_layer(net, INVAR_LAYER_DUEL, NULL, advantages, err);
+    if (number < 0)
+        return -1;
+    if (value >= net->layer_count || net->layers[value].shape.rank != 1 || net->layers[value].shape.channels != 1) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "layer %s: the value of a state is expected to be one number",
+                        net->layers[number].name);
+        return -1;
+    }
+    net->layers[number].input[1] = value;
+    return number;
+}
+
 struct invar_shape invar_net_output(const struct invar_net *net)
 {
     return net->layers[net->layer_count - 1].shape;
@@ -367,6 +410,8 @@ int64_t invar_net_operations(const struct invar_net *net)
     int64_t total = 0;
     for (int i = 0; i < net->layer_count; i++) {
         const struct invar_layer *layer = &net->layers[i];
+        if (layer->kind == INVAR_LAYER_LSTM)
+            total += net->parameters[layer->parameter[0]].count + net->parameters[layer->parameter[1]].count;
         if (layer->kind == INVAR_LAYER_CONV2D || layer->kind == INVAR_LAYER_LINEAR)
             total += net->parameters[layer->parameter[0]].count * layer->shape.height * layer->shape.width;
     }

@@ -155,6 +155,15 @@ static inline struct invar_net *no_head(struct invar_error *err)
     return invar_head_build(&options, 9, err);
 }
 
+/* The heads of a dueling network on an LSTM, whose value reads what the advantages read. */
+static inline struct invar_net *dueling(struct invar_error *err)
+{
+    struct invar_net *net = invar_net_create((struct invar_shape){1, 7, 0, 0}, err);
+    const int x = invar_net_lstm(net, invar_net_batchnorm(net, 0, "norm", err), "lstm", 6, err);
+    const int value = invar_net_linear(net, invar_net_relu(net, x, err), "value", 1, true, err);
+    return planned_finish(net, invar_net_duel(net, value, invar_net_linear(net, x, "advantage", 4, true, err), err));
+}
+
 static const struct {
     const char *name;
     net_maker make;
@@ -177,6 +186,7 @@ static const struct {
     {"mlp generator", mlp_generator, 12},
     {"small-resnet of gray maps", small_gray, 38},
     {"small-resnet of gray maps, [12, 8]", small_gray_padded, 4},
+    {"dueling heads on an LSTM", dueling, 12},
 };
 #define NET_COUNT ((int)(sizeof nets / sizeof *nets))
 

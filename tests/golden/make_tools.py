@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from make_reverse import Var, length, log_softmax, positive, sqrt, whole
+from make_reverse import Var, concat, exp, length, log_softmax, positive, sqrt, whole
 
 # ---- layers: NCHW, weights OIHW ----
 
@@ -98,6 +98,27 @@ def layernorm(x, o):
     v = x["x"]
     apart = v - v.mean(1)
     return {"y": apart / sqrt((apart**2).mean(1) + o["eps"]) * x["weight"] + x["bias"]}
+
+
+def lstm(x, o):
+    def sigmoid(z):
+        return (exp(-z) + 1) ** -1
+
+    def tanh(z):
+        return sigmoid(z * 2) * 2 - 1
+
+    rows = x["x"].shape[0] // o["steps"]
+    h, c, y, width = x["h0"], x["c0"], [], x["h0"].shape[1]
+    h, c = Var(h.value), Var(c.value)  # constants
+    for t in range(o["steps"]):
+        gates = x["x"][t * rows : (t + 1) * rows] @ x["weight_ih_l0"].T + x["bias_ih_l0"]
+        gates = gates + h @ x["weight_hh_l0"].T + x["bias_hh_l0"]
+        i, f, g, out = (gates[:, k * width : (k + 1) * width] for k in range(4))
+        c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+        h = sigmoid(out) * tanh(c)
+        y.append(h)
+    return {"y": concat(y, 0), "hn": h, "cn": c}
+
 
 
 # ---- training ----

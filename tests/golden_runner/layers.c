@@ -62,6 +62,8 @@ static int build(struct golden_case *c, struct invar_net *net, struct invar_erro
         return invar_net_avgpool(net, 0, 1, err);
     if (strcmp(term, "linear") == 0)
         return invar_net_linear(net, 0, "layer", width_of(c, "weight"), golden_flag(c, "bias"), err);
+    if (strcmp(term, "lstm") == 0)
+        return invar_net_lstm(net, 0, "layer", width_of(c, "weight_ih_l0") / 4, err);
     golden_fixed(c, "eps", strcmp(term, "l2normalise") == 0 ? "1e-12" : "1e-5");
     if (strcmp(term, "l2normalise") == 0)
         return invar_net_l2normalise(net, 0, err);
@@ -124,6 +126,39 @@ static bool give_parameters(struct golden_case *c, const struct invar_weights *w
     return true;
 }
 
+/* What sequences begin with, and what they end with. */
+static bool give_state(struct golden_case *c, const struct invar_plan *plan, const char *name, int64_t place,
+                       int64_t rows, int64_t width, bool last, struct invar_error *err)
+{
+    float *state = invar_plan_state(plan) + (last ? rows * 2 * width : 0);
+    struct invar_matrix values = {0};
+    bool ok = last || golden_matrix(c, name, &values);
+
+    if (last)
+        values.data = invar_alloc((size_t)(rows * width), sizeof(float), err);
+    for (int64_t i = 0; ok && values.data && i < rows; i++) {
+        float *device = state + i * 2 * width + place, *host = (float *)values.data + i * width;
+        if (last)
+            invar_device_download(c->device, host, device, (size_t)width * sizeof(float));
+        else
+            invar_device_upload(c->device, device, host, (size_t)width * sizeof(float));
+    }
+    ok = ok && values.data;
+    if (ok && last)
+        golden_give_data(c, name, false, INVAR_FLOAT32, values.data, rows * width);
+    invar_free(values.data);
+    return ok;
+}
+
+static bool give_states(struct golden_case *c, const struct invar_plan *plan, int64_t rows, int64_t width, bool last,
+                        struct invar_error *err)
+{
+    if (!invar_plan_state(plan))
+        return true;
+    return give_state(c, plan, last ? "hn" : "h0", 0, rows, width, last, err) &&
+           give_state(c, plan, last ? "cn" : "c0", width, rows, width, last, err);
+}
+
 static bool run_plan(struct golden_case *c, struct invar_weights *weights, const struct invar_matrix *x,
                      const struct invar_matrix *dy, enum invar_convolution convolution, struct invar_error *err)
 {
@@ -132,7 +167,9 @@ static bool run_plan(struct golden_case *c, struct invar_weights *weights, const
                                                .precision = INVAR_PRECISION_FLOAT32,
                                                .convolution = convolution,
                                                .mode = INVAR_PLAN_TRAINING,
+                                               .steps = whole(c, "steps", 1),
                                                .input_gradient = true};
+    const int64_t rows = x->rows / options.steps;
     const int64_t x_count = x->rows * x->cols, y_count = dy->rows * dy->cols;
     struct invar_plan *plan = invar_plan_create(weights, &options, err);
     float *input = invar_device_alloc(c->device, (size_t)x_count, sizeof *input, err);
@@ -143,8 +180,9 @@ static bool run_plan(struct golden_case *c, struct invar_weights *weights, const
         goto done;
     invar_device_upload(c->device, input, x->data, (size_t)x_count * sizeof *input);
     invar_device_upload(c->device, upstream, dy->data, (size_t)y_count * sizeof *upstream);
-    ok = invar_plan_forward(plan, input, err) && give_device(c, "y", false, invar_plan_output(plan), y_count, err) &&
-         invar_plan_backward(plan, upstream, err) &&
+    ok = give_states(c, plan, rows, dy->cols, false, err) && invar_plan_forward(plan, input, err) &&
+         give_device(c, "y", false, invar_plan_output(plan), y_count, err) &&
+         give_states(c, plan, rows, dy->cols, true, err) && invar_plan_backward(plan, upstream, err) &&
          give_device(c, "x", true, invar_plan_input_gradient(plan), x_count, err) && give_parameters(c, weights, err);
 done:
     invar_plan_free(plan);
@@ -224,6 +262,7 @@ const struct golden_kind golden_layers[] = {
     {"l2normalise", GOLDEN_F32, run_layer},
     {"layernorm", GOLDEN_F32, run_layer},
     {"basic_block", GOLDEN_F32, run_layer},
+    {"lstm", GOLDEN_F32, run_layer},
     {"softmax_ce", GOLDEN_F32 | GOLDEN_F64, run_softmax_ce},
     {0},
 };

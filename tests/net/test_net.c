@@ -7,7 +7,7 @@
 
 #include <limits.h>
 
-TEST_COVERS("encoder.resnet34");
+TEST_COVERS("encoder.resnet34 encoder.nature encoder.data-efficient");
 
 static const struct invar_shape imagenet = {3, 3, 224, 224};
 
@@ -103,6 +103,10 @@ static void test_counts(void **state)
     check_counts("resnet50", "{}", imagenet, 23508032, 4087136256, 2048);
     check_counts("resnet18", "{stem: small}", (struct invar_shape){3, 3, 32, 32}, 11168832, 555417600, 512);
     /* 256 x 784 + 10 x 256 weights, and scale and shift of two norms */
+    /* DQN's frame: 1684128 weights and biases, the multiply-adds of 20 x 20, 9 x 9, 7 x 7 maps and 3136 x 512 */
+    check_counts("nature", "{}", (struct invar_shape){3, 4, 84, 84}, 1684128, 9342976, 512);
+    check_counts("data-efficient", "{}", (struct invar_shape){3, 4, 84, 84}, 202208, 1427456, 256);
+    check_counts("nature", "{width: 9}", (struct invar_shape){1, 5, 1, 1}, 54, 45, 9);
     check_counts("mlp", "{widths: [256, 10]}", (struct invar_shape){3, 1, 28, 28}, 203264 + 532, 203264, 10);
 }
 

@@ -27,7 +27,10 @@ enum invar_layer_kind {
     INVAR_LAYER_L2NORMALISE,
     INVAR_LAYER_LAYERNORM, /* last axis, eps 1e-5 */
     INVAR_LAYER_UPSAMPLE,  /* to another height and width, nearest neighbour at pixel centres */
+    INVAR_LAYER_LSTM,      /* torch.nn.LSTM of one layer over the steps of a plan; gates i, f, g, o */
+    INVAR_LAYER_DUEL,      /* value + advantages - their mean: the heads of a dueling Q-network */
 };
+#define INVAR_LAYER_COUNT (INVAR_LAYER_DUEL + 1)
 
 /** Shape of one sample: maps have height and width, vectors have rank 1 and only channels. */
 struct invar_shape {
@@ -63,8 +66,9 @@ struct invar_parameter {
 struct invar_layer {
     enum invar_layer_kind kind;
     char name[64];
-    int input[2];     /* layer numbers; second used by ADD only */
-    int parameter[4]; /* numbers of parameters: weight, bias, running mean, running variance; -1 where there is none */
+    int input[2];     /* layer numbers; second used by ADD and DUEL only */
+    int parameter[4]; /* numbers of parameters: weight, bias, running mean, running variance; of an LSTM weight_ih,
+                         weight_hh, bias_ih, bias_hh; -1 where there is none */
     int64_t kernel, stride, padding;
     double epsilon, momentum;
     struct invar_shape shape; /* of the output */
@@ -107,6 +111,14 @@ int invar_net_l2normalise(struct invar_net *net, int from, struct invar_error *e
  * "nearest-exact") of PyTorch. */
 int invar_net_upsample(struct invar_net *net, int from, int64_t height, int64_t width, struct invar_error *err);
 int invar_net_layernorm(struct invar_net *net, int from, const char *name, struct invar_error *err);
+/** One layer of an LSTM over vectors, `hidden` numbers wide, with torch's names and initial values (weight_ih_l0,
+ * weight_hh_l0, bias_ih_l0, bias_hh_l0: uniform +-1/sqrt(hidden)). What steps are is the plan's (options.steps). */
+int invar_net_lstm(struct invar_net *net, int from, const char *name, int64_t hidden, struct invar_error *err);
+/** value [1] + advantages [n] - their mean, [n]. */
+int invar_net_duel(struct invar_net *net, int value, int advantages, struct invar_error *err);
+
+/** Numbers that a sequence carries from step to step: h, then c, of every LSTM in the order of layers; 0: none. */
+int64_t invar_net_state(const struct invar_net *net);
 
 /** Shape of the last layer, and of the input. */
 struct invar_shape invar_net_output(const struct invar_net *net);

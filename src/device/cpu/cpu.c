@@ -190,6 +190,7 @@ const struct invar_backend invar_backend_cpu = {
     .plan_output = invar_cpu_plan_output,
     .plan_backward = invar_cpu_plan_backward,
     .plan_input_gradient = invar_cpu_plan_input_gradient,
+    .plan_state = invar_cpu_plan_state,
     .plan_find_nonfinite = invar_cpu_plan_find_nonfinite,
     .plan_memory = invar_cpu_plan_memory,
     .plan_profile = invar_cpu_plan_profile,

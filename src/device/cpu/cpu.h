@@ -26,6 +26,7 @@ bool invar_cpu_plan_forward(struct invar_plan *plan, const float *input, struct 
 const float *invar_cpu_plan_output(const struct invar_plan *plan);
 bool invar_cpu_plan_backward(struct invar_plan *plan, const float *output_gradient, struct invar_error *err);
 const float *invar_cpu_plan_input_gradient(const struct invar_plan *plan);
+float *invar_cpu_plan_state(const struct invar_plan *plan);
 const char *invar_cpu_plan_find_nonfinite(struct invar_plan *plan);
 void invar_cpu_plan_memory(const struct invar_plan *plan, struct invar_plan_memory *out);
 int invar_cpu_plan_profile(const struct invar_plan *plan, struct invar_profile_entry *entries, int capacity);

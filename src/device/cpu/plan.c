@@ -95,6 +95,18 @@ bool plan_bind(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
+/* A pass reads one half and writes the other, so that the same pass can be made again: for a second backward pass, for
+ * the search of what is not finite. Not in the workspace, whose memory is anyone's between passes. */
+static bool make_state(struct cpu_plan *plan, struct invar_error *err)
+{
+    const int64_t numbers = invar_net_state(plan->net);
+    plan->options.steps = plan->options.steps > 0 ? plan->options.steps : 1;
+    if (numbers > 0)
+        plan->state = invar_device_alloc(plan->base.device, (size_t)(2 * plan->rows / plan->options.steps * numbers),
+                                         sizeof(float), err);
+    return numbers == 0 || plan->state;
+}
+
 /* What can fail for want of memory or of a kernel fails here: a pass allocates nothing and chooses nothing. A plan on a
  * planning device stops before memory is bound, and answers what it would take. */
 struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
@@ -129,8 +141,9 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
         goto failed;
     count_consumers(plan);
     mark_gradients(plan);
-    if (!build_forward(plan, err) || (options->mode == INVAR_PLAN_TRAINING && !build_backward(plan, err)) ||
-        !plan_prepare(plan, err) || !plan_lay_out(plan, err) || (!weights->device->planning && !plan_bind(plan, err)) ||
+    if (!make_state(plan, err) || !build_forward(plan, err) ||
+        (options->mode == INVAR_PLAN_TRAINING && !build_backward(plan, err)) || !plan_prepare(plan, err) ||
+        !plan_lay_out(plan, err) || (!weights->device->planning && !plan_bind(plan, err)) ||
         (plan->options.batch < plan->rows && !plan_slices_create(plan, err)))
         goto failed;
     return &plan->base;
@@ -149,6 +162,7 @@ void invar_cpu_plan_free(struct invar_plan *base)
     invar_free(plan->operations);
     invar_free(plan->bindings);
     invar_device_free(plan->base.device, plan->workspace);
+    invar_device_free(plan->base.device, plan->state);
     invar_free(plan->seen);
     invar_free(plan);
 }
@@ -247,6 +261,12 @@ const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
     return (const float *)(const void *)plan->buffers[plan->input_gradient.buffer].data;
 }
 
+/* Of the device: only whoever uploads there writes it. */
+float *invar_cpu_plan_state(const struct invar_plan *base)
+{
+    return ((const struct cpu_plan *)base)->state;
+}
+
 /* By the exponent's bits for bfloat16: all ones are NaN and infinity, whatever the mantissa. By a loop with an early
  * end: nearly always all of it is looked at, and it is looked at only once a run has failed. */
 bool plan_all_finite(const void *data, size_t bytes, enum invar_dtype dtype)
@@ -323,6 +343,7 @@ int invar_cpu_plan_profile(const struct invar_plan *base, struct invar_profile_e
         [WORK_CONV_BACKWARD_DATA] = "conv backward data",
         [WORK_CONV_BACKWARD_WEIGHTS] = "conv backward weights",
         [WORK_LINEAR] = "linear",
+        [WORK_LSTM] = "lstm",
         [WORK_NORM_FORWARD] = "norm forward",
         [WORK_NORM_BACKWARD] = "norm backward",
         [WORK_NORM_AGAIN] = "maps made again",

@@ -14,6 +14,7 @@ enum work {
     WORK_CONV_BACKWARD_DATA,
     WORK_CONV_BACKWARD_WEIGHTS,
     WORK_LINEAR,
+    WORK_LSTM,
     WORK_NORM_FORWARD,
     WORK_NORM_BACKWARD,
     WORK_NORM_AGAIN,
@@ -86,8 +87,9 @@ struct layer_state {
     int term_count; /* 0: the output is what the layer's operation wrote; else out.buffer is -1 until it is made */
     int base;       /* layer whose output is all terms but the last, -1: none */
     const struct kernel *forward;
-    int statistics; /* buffer of a norm */
-    int workspace;  /* buffer */
+    int statistics;    /* buffer of a norm */
+    int workspace;     /* buffer */
+    int hidden, cells; /* buffers of an LSTM: what it goes from step to step with */
     int consumers;
     bool winograd;       /* this convolution is Winograd's */
     bool averaged;       /* this pool is ours (plan_pool.c) */
@@ -126,6 +128,7 @@ struct cpu_plan {
     float *seen;       /* [trained_count + statistic_count]; NULL where nothing is kept */
     int input, output_gradient;
     struct value output, input_gradient;
+    float *state; /* of sequences: [2][batch / steps][state of the net]; NULL: none */
     struct binding *bindings;
     int binding_count;
 
@@ -285,7 +288,17 @@ bool plan_average_backward(struct cpu_plan *plan, int layer, struct value gradie
 /** The gradient of the weights of a convolution of one channel; taken: false where it is not one that this makes. */
 bool plan_gray_weights(struct cpu_plan *plan, int layer, struct value gradient, bool *taken, struct invar_error *err);
 
+/* ---- plan_lstm.c ---- */
+
+bool plan_lstm_forward(struct cpu_plan *plan, int layer, struct invar_error *err);
+/** out: the gradient of the layer's input; without a buffer where nobody wants one. */
+bool plan_lstm_backward(struct cpu_plan *plan, int layer, struct value gradient, struct value *out,
+                        struct invar_error *err);
+
 /* ---- plan_rows.c: our own operations on vectors ---- */
+
+void rows_duel(const struct cpu_plan *plan, const struct operation *op);
+void rows_duel_backward(const struct cpu_plan *plan, const struct operation *op);
 
 void rows_l2normalise(const struct cpu_plan *plan, const struct operation *op);
 void rows_l2normalise_backward(const struct cpu_plan *plan, const struct operation *op);

@@ -363,6 +363,36 @@ static bool batchnorm_backward(struct cpu_plan *plan, int number, struct value g
            contribute(plan, number, plan->net->layers[number].input[0], made, err);
 }
 
+/* Through time in one operation (plan_lstm.c); the net's input may have no reader for its gradient. */
+static bool lstm_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
+{
+    struct value made;
+    return plan_lstm_backward(plan, number, gradient, &made, err) &&
+           (made.buffer < 0 || contribute(plan, number, plan->net->layers[number].input[0], made, err));
+}
+
+/* The mean of the advantages is taken off, so each advantage loses the mean of all gradients, and the value gets their
+ * sum. */
+static bool duel_backward(struct cpu_plan *plan, int number, struct value gradient, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct value advantages, value;
+    if (!plan_value(plan, plan->layers[number].in.layout, &advantages, err) ||
+        !plan_value(plan, plan->layers[layer->input[1]].out.layout, &value, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_ELEMENTWISE, number, NULL, err);
+    if (!op)
+        return false;
+    op->run = rows_duel_backward;
+    op->rows = plan->options.batch;
+    op->cols = layer->shape.channels;
+    plan_operand(op, 0, gradient.buffer, 0, NULL);
+    plan_operand(op, 0, advantages.buffer, 0, NULL);
+    plan_operand(op, 0, value.buffer, 0, NULL);
+    return contribute(plan, number, layer->input[0], advantages, err) &&
+           contribute(plan, number, layer->input[1], value, err);
+}
+
 /* Layers whose gradient nobody wants, or that nothing has contributed to, are passed over. */
 bool plan_backward_layer(struct cpu_plan *plan, int number, struct invar_error *err)
 {
@@ -370,7 +400,8 @@ bool plan_backward_layer(struct cpu_plan *plan, int number, struct invar_error *
     struct value gradient = plan->layers[number].gradient;
     if (gradient.buffer < 0 || !plan->layers[number].needs_gradient)
         return true;
-    const bool reads_input = layer->kind == INVAR_LAYER_CONV2D || layer->kind == INVAR_LAYER_LINEAR;
+    const bool reads_input =
+        layer->kind == INVAR_LAYER_CONV2D || layer->kind == INVAR_LAYER_LINEAR || layer->kind == INVAR_LAYER_LSTM;
     if (reads_input && !plan_make_input(plan, number, err))
         return false;
     switch (layer->kind) {
@@ -397,6 +428,10 @@ bool plan_backward_layer(struct cpu_plan *plan, int number, struct invar_error *
         return layernorm_backward(plan, number, gradient, err);
     case INVAR_LAYER_UPSAMPLE:
         return upsample_backward(plan, number, gradient, err);
+    case INVAR_LAYER_LSTM:
+        return lstm_backward(plan, number, gradient, err);
+    case INVAR_LAYER_DUEL:
+        return duel_backward(plan, number, gradient, err);
     }
     return plan_no_kernel(plan, number, err);
 }

@@ -372,6 +372,30 @@ static bool layernorm(struct cpu_plan *plan, int number, struct invar_error *err
     return true;
 }
 
+/* Value and advantages of a row; both are vectors, and nobody's place is written over. */
+static bool duel(struct cpu_plan *plan, int number, struct invar_error *err)
+{
+    const struct invar_layer *layer = &plan->net->layers[number];
+    struct layer_state *state = &plan->layers[number];
+    if (!plan_make(plan, layer->input[1], err))
+        return false;
+    state->in = input_state(plan, number, 0)->out;
+    const struct value value = input_state(plan, number, 1)->out;
+    if (!plan_value(plan, state->in.layout, &state->out, err))
+        return false;
+    struct operation *op = plan_operation(plan, WORK_ELEMENTWISE, number, NULL, err);
+    if (!op)
+        return false;
+    op->run = rows_duel;
+    op->rows = plan->options.batch;
+    op->cols = layer->shape.channels;
+    plan_operand(op, 0, state->in.buffer, 0, NULL);
+    plan_operand(op, 0, value.buffer, 0, NULL);
+    op->output = op->operand_count;
+    plan_operand(op, 0, state->out.buffer, 0, state->out.layout);
+    return true;
+}
+
 /* A layer reads its input as a map, so that is made first, except where the layer may take it in unmade (ReLU, sums).
  * A ReLU that is the one reader of the layer before is offered to it. */
 bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *err)
@@ -413,6 +437,10 @@ bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *er
         return layernorm(plan, layer, err);
     case INVAR_LAYER_UPSAMPLE:
         return upsample(plan, layer, err);
+    case INVAR_LAYER_LSTM:
+        return plan_lstm_forward(plan, layer, err);
+    case INVAR_LAYER_DUEL:
+        return duel(plan, layer, err);
     }
     return plan_no_kernel(plan, layer, err);
 }

@@ -44,3 +44,33 @@ void rows_l2normalise_backward(const struct cpu_plan *plan, const struct operati
             dx[i * cols + j] = (dy[i * cols + j] - y[i * cols + j] * along) * scale;
     }
 }
+
+/* Q = V + A - mean A: the mean is what makes the two parts of one sum tell themselves apart. Rows have as many numbers
+ * as there are actions, so one thread does them all; sums in double, as everywhere in this file. */
+void rows_duel(const struct cpu_plan *plan, const struct operation *op)
+{
+    const float *advantages = plan_data(plan, op, 0), *value = plan_data(plan, op, 1);
+    float *q = plan_data(plan, op, 2);
+    for (int64_t i = 0; i < op->rows; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < op->cols; j++)
+            sum += (double)advantages[i * op->cols + j];
+        const float shift = (float)((double)value[i] - sum / (double)op->cols);
+        for (int64_t j = 0; j < op->cols; j++)
+            q[i * op->cols + j] = advantages[i * op->cols + j] + shift;
+    }
+}
+
+void rows_duel_backward(const struct cpu_plan *plan, const struct operation *op)
+{
+    const float *dq = plan_data(plan, op, 0);
+    float *advantages = plan_data(plan, op, 1), *value = plan_data(plan, op, 2);
+    for (int64_t i = 0; i < op->rows; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < op->cols; j++)
+            sum += (double)dq[i * op->cols + j];
+        value[i] = (float)sum;
+        for (int64_t j = 0; j < op->cols; j++)
+            advantages[i * op->cols + j] = (float)((double)dq[i * op->cols + j] - sum / (double)op->cols);
+    }
+}

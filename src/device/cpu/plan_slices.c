@@ -50,12 +50,13 @@ static bool has_maps(const struct invar_net *net)
 
 /* Slices divide the batch evenly, as the plan is made for one size. Not with large weights: every slice reads all of
  * them, and then they, not the maps, come from memory each time. Not in training, where batch statistics tie all rows
- * together. */
+ * together, nor where steps tie them. */
 int64_t plan_slice_rows(const struct cpu_plan *plan)
 {
     const int64_t batch = plan->options.batch, threads = plan->base.device->threads;
     int64_t rows = OWN_CACHE / ((int64_t)sizeof(float) * largest(plan->net));
-    if (plan->options.mode != INVAR_PLAN_INFERENCE || plan->options.profile || plan->emulates || !has_maps(plan->net) ||
+    if (plan->options.mode != INVAR_PLAN_INFERENCE || invar_net_state(plan->net) > 0 || plan->options.profile ||
+        plan->emulates || !has_maps(plan->net) ||
         plan->net->trained_count > SHARED_CACHE / (GROWTH * (int64_t)sizeof(float)))
         return batch;
     rows = rows < batch / threads ? rows : batch / threads;
