@@ -28,6 +28,8 @@ struct invar_inspect_options {
     int64_t noise_draws;   /**< noisy copies of an input at a level */
     struct invar_real_list noise_levels; /**< ascending, in deviations of a channel */
     int64_t labelled, unlabelled;        /**< n and m of [I6]; labelled 0: no bound */
+    int64_t lidar_samples, lidar_views;  /**< samples, views of each; samples 0: no LiDAR */
+    int64_t jacobian_samples;            /**< of those that get noise; 0: no Jacobians */
     double collapse_deviation;           /**< of z: less is a collapse */
     double collapse_rank;                /**< share of the directions that there could be */
     double collapse_spread;              /**< of directions */
@@ -68,8 +70,8 @@ struct invar_series {
     double *value;
 };
 
-#define INVAR_MAX_FINDINGS 32
-#define INVAR_MAX_SERIES 9
+#define INVAR_MAX_FINDINGS 40
+#define INVAR_MAX_SERIES 13
 struct invar_findings {
     const char *name, *title;
     bool present; /**< false: nothing was measured, and absent says why */
@@ -83,7 +85,7 @@ enum invar_inspect_section {
     INVAR_INSPECT_REPRESENTATION, /**< the representation: information and geometry */
     INVAR_INSPECT_EMBEDDING,      /**< the embedding, the same */
     INVAR_INSPECT_CORRELATION,    /**< canonical correlations of two views, in h and z [A6] */
-    INVAR_INSPECT_FISHER,         /**< separability of the classes in h [R5] */
+    INVAR_INSPECT_FISHER,         /**< separability of the classes in h [R5], and their means as a classifier */
     INVAR_INSPECT_NOISE,          /**< normality of the outputs under input noise */
     INVAR_INSPECT_BOUND,          /**< the generalisation bound of a linear head on h [I6] */
     INVAR_INSPECT_SECTIONS

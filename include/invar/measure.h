@@ -82,6 +82,23 @@ bool invar_measure_correlation(struct invar_device *device, struct invar_scratch
                                const struct invar_matrix *z_tilde, double *correlations, struct invar_correlation *out,
                                struct invar_error *err);
 
+/**
+ * What a label can lose with directions of small correlation. y one-hot, phi_k the canonical variates of z: a
+ * least-squares probe has the residual E|y - Ey|^2 - sum_k |E y phi_k|^2, and one that reads the other view through
+ * what the two share E|y - Ey|^2 - sum_k rho_k^2 |E y phi_k|^2. A wrong largest output has a residual of 1/2 at least,
+ * so that twice the latter bounds the error of such a probe; what chance gives to a direction is taken off.
+ */
+struct invar_probe_bound {
+    double variance; /**< E|y - Ey|^2 */
+    double held;     /**< of it by all directions of z, 0 .. variance */
+    double shared;   /**< of it with every direction weighted by rho^2 */
+    double error;    /**< 200 (variance - shared), percent, at most 100 */
+};
+/** labels: host [N], 0 .. classes - 1. Needs more samples than directions (INVAR_ERROR_DATA). */
+bool invar_measure_probe_bound(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                               const struct invar_matrix *z_tilde, const int64_t *labels, int classes,
+                               struct invar_probe_bound *out, struct invar_error *err);
+
 /* ---- classes [R5]: host matrices ---- */
 
 struct invar_fisher {

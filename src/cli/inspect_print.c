@@ -56,33 +56,46 @@ static void print_histogram(const struct invar_series *edges, const struct invar
     }
 }
 
-static void print_noise(const struct invar_inspection *inspection)
+/* Series of a number a level, side by side; those that are not there are left out. */
+static void print_columns(const struct invar_inspection *inspection, const char *const (*columns)[2], int count)
 {
-    static const char *const columns[][2] = {
-        {"levels", "level s"},      {"mistaken", "mistaken"}, {"h_normal", "h normal"},   {"h_median_p", "median p"},
-        {"h_constant", "constant"}, {"z_normal", "z normal"}, {"z_median_p", "median p"}, {"z_constant", "constant"}};
-    const struct invar_series *series[sizeof columns / sizeof *columns];
-    const struct invar_series *nearest = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, "nearest");
-    enum { COLUMNS = sizeof columns / sizeof *columns };
+    const struct invar_series *const levels = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, columns[0][0]);
 
-    for (int c = 0; c < COLUMNS; c++) {
-        series[c] = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, columns[c][0]);
-        if (series[c])
-            printf("%10s", columns[c][1]);
-    }
-    putchar('\n');
-    for (int64_t i = 0; series[0] && i < series[0]->count; i++) {
-        for (int c = 0; c < COLUMNS; c++)
-            if (series[c])
-                printf("%10.3g", series[c]->value[i]);
+    for (int64_t i = -1; levels && i < levels->count; i++) {
+        for (int c = 0; c < count; c++) {
+            const struct invar_series *s = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, columns[c][0]);
+            if (s && i < 0)
+                printf("%10s", columns[c][1]);
+            else if (s)
+                printf("%10.3g", s->value[i]);
+        }
         putchar('\n');
     }
+}
+
+static void print_noise(const struct invar_inspection *inspection)
+{
+    static const char *const normal[][2] = {
+        {"levels", "level s"},      {"mistaken", "mistaken"}, {"h_normal", "h normal"},   {"h_median_p", "median p"},
+        {"h_constant", "constant"}, {"z_normal", "z normal"}, {"z_median_p", "median p"}, {"z_constant", "constant"}};
+    static const char *const entropies[][2] = {{"levels", "level s"},
+                                               {"h_conditional_sampled", "h drawn"},
+                                               {"h_conditional_jacobian", "h by J"},
+                                               {"z_conditional_sampled", "z drawn"},
+                                               {"z_conditional_jacobian", "z by J"}};
+    const struct invar_series *nearest = invar_inspection_series(inspection, INVAR_INSPECT_NOISE, "nearest");
+
+    print_columns(inspection, normal, sizeof normal / sizeof *normal);
     printf("normal: fraction of the outputs that vary which K2 does not reject at 5 %%; constant: of all outputs;\n"
            "mistaken: noise around median neighbours that is nearer to the other one\n");
     if (nearest)
         printf("nearest neighbours of the inputs: minimum %.3g, 5 %% %.3g, quartiles %.3g %.3g %.3g, maximum %.3g\n",
                nearest->value[0], nearest->value[1], nearest->value[2], nearest->value[3], nearest->value[4],
                nearest->value[5]);
+    if (!invar_inspection_series(inspection, INVAR_INSPECT_NOISE, entropies[1][0]))
+        return;
+    print_columns(inspection, entropies, sizeof entropies / sizeof *entropies);
+    printf("drawn: LogDet entropy of the outputs around an input, nats; by J: that of N(f(x), s^2 J J^T)\n");
 }
 
 static void print_finding(const struct invar_finding *finding)

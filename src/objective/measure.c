@@ -59,23 +59,29 @@ static bool singular_values(struct invar_device *device, struct invar_scratch *s
     return invar_dense_singular_values(device, scratch, &wide, values, err);
 }
 
+double measure_rank_of(const double *s, int64_t count)
+{
+    double sum = 0, entropy = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        sum += s[i];
+    for (int64_t i = 0; i < count; i++)
+        if (s[i] > 0)
+            entropy -= s[i] / sum * log(s[i] / sum);
+    return sum > 0 ? exp(entropy) : 0;
+}
+
 bool invar_measure_effective_rank(struct invar_device *device, struct invar_scratch *scratch,
                                   const struct invar_matrix *z, double *out, struct invar_error *err)
 {
     const int64_t count = z->rows < z->cols ? z->rows : z->cols;
-    double sum = 0, entropy = 0;
 
     if (!check_rows("the effective rank", z, 1, err))
         return false;
     double *s = invar_scratch_take(scratch, (size_t)count, sizeof *s, err);
     if (!s || !singular_values(device, scratch, z, false, s, err))
         return false;
-    for (int64_t i = 0; i < count; i++)
-        sum += s[i];
-    for (int64_t i = 0; i < count; i++)
-        if (s[i] > 0)
-            entropy -= s[i] / sum * log(s[i] / sum);
-    *out = sum > 0 ? exp(entropy) : 0;
+    *out = measure_rank_of(s, count);
     return true;
 }
 

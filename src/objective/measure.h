@@ -28,6 +28,14 @@ double measure_end(struct invar_ledger *ledger);
 /** Sum over all elements of a * b into *out. */
 bool measure_dot(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *a,
                  const struct invar_matrix *b, double *out, struct invar_error *err);
+/** RankMe of singular values. */
+double measure_rank_of(const double *singular, int64_t count);
+/** [NE1] of eigenvalues, [NE2] of squares of singular values, descending: their sum over the first; 0 where that is 0.
+ */
+double measure_sum_over_first(const double *values, int64_t count);
+/** [AR1] of eigenvalues, descending. */
+bool measure_power_law_of(const double *eigenvalues, int64_t count, const struct invar_power_law_options *options,
+                          struct invar_power_law *out, struct invar_error *err);
 /** The sentence about a float64 matrix that gave a number that is not finite. Always false. */
 bool measure_refuse(struct invar_device *device, struct invar_scratch *scratch, const char *what,
                     const struct invar_matrix *wide, struct invar_error *err);

@@ -11,17 +11,32 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* |a - b|^2, in lanes that a compiler may take side by side */
+static double square_distance(const double *a, const double *b, int64_t d)
+{
+    enum { LANES = 8 };
+    double lane[LANES] = {0}, sum = 0;
+    int64_t k = 0;
+
+    for (; k + LANES <= d; k += LANES)
+        for (int i = 0; i < LANES; i++)
+            lane[i] += (a[k + i] - b[k + i]) * (a[k + i] - b[k + i]);
+    for (; k < d; k++)
+        sum += (a[k] - b[k]) * (a[k] - b[k]);
+    for (int i = 0; i < LANES; i++)
+        sum += lane[i];
+    return sum;
+}
+
 /* log of the distance to the second neighbour over that to the first; below 0 where the first is equal */
 static double log_ratio(const double *x, int64_t i, int64_t n, int64_t d)
 {
     double first = (double)INFINITY, second = (double)INFINITY;
 
     for (int64_t j = 0; j < n; j++) {
-        double square = 0;
-        for (int64_t k = 0; k < d; k++)
-            square += (x[i * d + k] - x[j * d + k]) * (x[i * d + k] - x[j * d + k]);
         if (j == i)
             continue;
+        const double square = square_distance(x + i * d, x + j * d, d);
         if (square < first) {
             second = first;
             first = square;

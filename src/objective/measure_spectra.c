@@ -19,15 +19,24 @@ static double *take_singular(struct invar_device *device, struct invar_scratch *
     return invar_dense_singular_values(device, scratch, &wide, s, err) ? s : NULL;
 }
 
+double measure_sum_over_first(const double *values, int64_t count)
+{
+    double sum = 0;
+
+    for (int64_t i = 0; i < count; i++)
+        sum += values[0] > 0 ? values[i] / values[0] : 0;
+    return sum;
+}
+
 bool invar_measure_stable_rank(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
                                bool centre, double *out, struct invar_error *err)
 {
     const int64_t count = z->rows < z->cols ? z->rows : z->cols;
-    const double *s = take_singular(device, scratch, "the stable rank", z, centre, err);
+    double *s = take_singular(device, scratch, "the stable rank", z, centre, err);
 
-    *out = 0;
-    for (int64_t i = 0; s && i < count; i++)
-        *out += s[0] > 0 ? s[i] / s[0] * (s[i] / s[0]) : 0;
+    for (int64_t i = count - 1; s && i >= 0; i--)
+        s[i] = s[0] > 0 ? s[i] / s[0] * (s[i] / s[0]) : 0;
+    *out = s ? measure_sum_over_first(s, count) : 0;
     return s != NULL;
 }
 
@@ -54,18 +63,11 @@ static bool fit(const double *l, int64_t first, int64_t last, const struct invar
     return isfinite(out->alpha);
 }
 
-bool invar_measure_power_law(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
-                             const struct invar_power_law_options *options, struct invar_power_law *out,
-                             struct invar_error *err)
+bool measure_power_law_of(const double *l, int64_t count, const struct invar_power_law_options *options,
+                          struct invar_power_law *out, struct invar_error *err)
 {
-    const int64_t count = z->rows < z->cols ? z->rows : z->cols;
-    double *l = take_singular(device, scratch, "the power law of a spectrum", z, options->centre, err);
     int64_t last = options->last > 0 && options->last < count ? options->last : count;
 
-    if (!l)
-        return false;
-    for (int64_t i = 0; i < count; i++)
-        l[i] *= l[i] / (double)(options->centre ? z->rows - 1 : z->rows);
     while (last > 0 && !(l[last - 1] > options->threshold * l[0]))
         last--;
     return (last > options->first && fit(l, options->first, last, options, out)) ||
@@ -73,6 +75,18 @@ bool invar_measure_power_law(struct invar_device *device, struct invar_scratch *
                            "the power law of a spectrum needs two eigenvalues above its threshold from rank %lld on: "
                            "there are %lld",
                            (long long)options->first, (long long)last);
+}
+
+bool invar_measure_power_law(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *z,
+                             const struct invar_power_law_options *options, struct invar_power_law *out,
+                             struct invar_error *err)
+{
+    const int64_t count = z->rows < z->cols ? z->rows : z->cols;
+    double *l = take_singular(device, scratch, "the power law of a spectrum", z, options->centre, err);
+
+    for (int64_t i = 0; l && i < count; i++)
+        l[i] *= l[i] / (double)(options->centre ? z->rows - 1 : z->rows);
+    return l && measure_power_law_of(l, count, options, out, err);
 }
 
 /* rows of means of the views of every sample, and in z what is left */

@@ -25,6 +25,12 @@ const struct invar_option invar_inspect_option_table[] = {
      "labelled training samples of the generalisation bound, by class as in the split; 0: no bound"},
     {"unlabelled", INVAR_OPTION_INT, AT(unlabelled), "4096", 1, 1e6, NULL,
      "further training samples of it, as pairs of views"},
+    {"lidar_samples", INVAR_OPTION_INT, AT(lidar_samples), "512", 0, 32768, NULL,
+     "samples of LiDAR, which is at most one less; 0: none"},
+    {"lidar_views", INVAR_OPTION_INT, AT(lidar_views), "8", 2, 256, NULL,
+     "drawn views of each of them; its authors have 50"},
+    {"jacobian_samples", INVAR_OPTION_INT, AT(jacobian_samples), "2", 0, 4096, NULL,
+     "of the inputs that get noise: Jacobians of so many, a pass for every number of an input; 0: none"},
     {"collapse_deviation", INVAR_OPTION_REAL, AT(collapse_deviation), "0.1", 0, 1e9, NULL,
      "warn when the deviation of z is below (under LogDet, below 0.3 / root of beta where that is less)"},
     {"collapse_rank", INVAR_OPTION_REAL, AT(collapse_rank), "0.05", 0, 1, NULL,
@@ -150,7 +156,7 @@ void invar_inspection_name(struct invar_inspection *out)
         {"h", "representation h, plain view and two drawn ones"},
         {"z", "embedding z, behind the projector"},
         {"correlation", "canonical correlations of two drawn views, in h and z"},
-        {"fisher", "Fisher ratios of ordered pairs of classes, in h"},
+        {"fisher", "classes in h: Fisher ratios of ordered pairs, and class means as a classifier"},
         {"noise", "normality of the outputs where noise N(0, s^2) is added to an input"},
         {"bound", "generalisation bound of a least-squares head on h, without Q(m, n, delta)"},
     };
@@ -177,8 +183,8 @@ static bool measure(struct inspect *in, struct invar_error *err)
         inspect_absent(&out->section[INVAR_INSPECT_EMBEDDING],
                        subject->no_projector ? subject->no_projector : "there is no projector");
     if (!inspect_space(in, INVAR_INSPECT_REPRESENTATION, err) ||
-        (subject->projector && !inspect_space(in, INVAR_INSPECT_EMBEDDING, err)) || !inspect_correlation(in, err) ||
-        !inspect_fisher(in, err) || !inspect_noise(in, err) || !inspect_bound(in, err))
+        (subject->projector && !inspect_space(in, INVAR_INSPECT_EMBEDDING, err)) || !inspect_lidar(in, err) ||
+        !inspect_correlation(in, err) || !inspect_fisher(in, err) || !inspect_noise(in, err) || !inspect_bound(in, err))
         return false;
     inspect_collapse(in);
     return true;

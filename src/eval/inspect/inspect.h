@@ -17,7 +17,11 @@ struct inspect {
 };
 
 /** Epochs of the draws, which no training reaches. */
-enum { INSPECT_EPOCH_SAMPLES = (1 << 24) - 1, INSPECT_EPOCH_UNLABELLED = (1 << 24) - 2 };
+enum {
+    INSPECT_EPOCH_SAMPLES = (1 << 24) - 1,
+    INSPECT_EPOCH_UNLABELLED = (1 << 24) - 2,
+    INSPECT_EPOCH_LIDAR = (1 << 24) - 3 /* and below, one for two views */
+};
 
 /** Adds a number to a section; says is copied. */
 void inspect_add(struct invar_findings *section, const char *name, const char *unit, double value, const char *says);
@@ -45,9 +49,23 @@ bool inspect_embed_pairs(struct inspect *in, const char *what, const struct pass
 
 /** Numbers of one space: h or z. */
 bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct invar_error *err);
+/** Shape of a spectrum and of the cloud of samples: stable rank, NESum, alpha-ReQ, dimension by two neighbours. x: host
+ * float32; singular: of x, [min(N, d)]; eigenvalues: of its covariance, [d]. */
+bool inspect_shape(struct inspect *in, struct invar_findings *out, const struct invar_array *x, const double *singular,
+                   const double *eigenvalues, struct invar_error *err);
+/** LiDAR of h and z, on views of its own. */
+bool inspect_lidar(struct inspect *in, struct invar_error *err);
 /** Takes the drawn views. */
 bool inspect_correlation(struct inspect *in, struct invar_error *err);
 bool inspect_fisher(struct inspect *in, struct invar_error *err);
+/** Means of the classes as a classifier, of the labelled samples. */
+bool inspect_means(struct inspect *in, struct invar_error *err);
+/** Entropy [I3] of the outputs around an input with noise N(0, s^2), of draws: host [width][draws]. */
+bool inspect_conditional_sampled(struct inspect *in, const double *outputs, int64_t width, int64_t draws, double *nats,
+                                 struct invar_error *err);
+/** The same at every level by J J^T s^2, J by differences; nats: [2][levels], added to, of h and z. */
+bool inspect_conditional_jacobian(struct inspect *in, struct runner *runner, const float *input, double *nats[2],
+                                  struct invar_error *err);
 /** Takes the inputs of in->plain for the distances. */
 bool inspect_noise(struct inspect *in, struct invar_error *err);
 bool inspect_bound(struct inspect *in, struct invar_error *err);

@@ -4,6 +4,7 @@
 #include "invar/measure.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* One space, and what its numbers are called. */
 struct shared {
@@ -79,6 +80,80 @@ static bool measure(struct inspect *in, const struct invar_array *views, const s
     return series != NULL;
 }
 
+/* Rows with a label alone: the bound is of what such rows say. x: [2] of the views of h, label their labels. */
+static int64_t keep_labelled(const struct embed_rows *rows, float *x[2], int64_t *label)
+{
+    const int64_t cols = rows->h[0].shape[1];
+    int64_t kept = 0;
+
+    for (int64_t i = 0; i < rows->rows; i++) {
+        if (((const int64_t *)rows->labels.data)[i] < 0)
+            continue;
+        for (int v = 0; v < 2; v++)
+            memcpy(x[v] + kept * cols, (const float *)rows->h[v].data + i * cols, (size_t)cols * sizeof(float));
+        label[kept++] = ((const int64_t *)rows->labels.data)[i];
+    }
+    return kept;
+}
+
+static void add_bound(struct invar_findings *out, const struct invar_probe_bound *bound)
+{
+    inspect_add(out, "label_held", "share", bound->held / bound->variance,
+                "of the variance of the labels that a linear map of h explains");
+    inspect_add(out, "label_shared", "share", bound->shared / bound->variance,
+                "the same with every canonical direction weighted by its squared correlation");
+    inspect_add(
+        out, "probe_bound", "percent", bound->error,
+        "a linear probe of what the two views share errs less: 200 times the labels' variance that is not shared");
+}
+
+static bool measure_bound(struct inspect *in, struct invar_error *err)
+{
+    struct invar_findings *out = &in->out->section[INVAR_INSPECT_CORRELATION];
+    const struct embed_rows *rows = &in->drawn;
+    const size_t count = (size_t)(rows->rows * rows->h[0].shape[1]);
+    struct invar_device *device = in->subject->device;
+    struct invar_probe_bound bound;
+    struct invar_error why = {0};
+    struct invar_matrix views[2];
+    float *x[2];
+
+    invar_scratch_reset(in->scratch);
+    int64_t *label = invar_scratch_take(in->scratch, (size_t)rows->rows, sizeof *label, err);
+    for (int v = 0; v < 2; v++)
+        x[v] = invar_scratch_take(in->scratch, count, sizeof(float), err);
+    if (!label || !x[0] || !x[1])
+        return false;
+    const int64_t kept = keep_labelled(rows, x, label);
+    for (int v = 0; v < 2; v++) {
+        const struct invar_array part = {
+            .dtype = INVAR_FLOAT32, .rank = 2, .shape = {kept, rows->h[0].shape[1]}, .data = x[v]};
+        if (!upload(device, in->scratch, &part, &views[v], err))
+            return false;
+    }
+    if (invar_measure_probe_bound(device, in->scratch, &views[0], &views[1], label,
+                                  invar_dataset_info(in->subject->dataset)->classes, &bound, &why)) {
+        add_bound(out, &bound);
+        return true;
+    }
+    inspect_add_unknown(out, "probe_bound", "percent", why.message);
+    return inspect_is_finding(&why) || invar_error_set(err, why.code, "%s", why.message);
+}
+
+static bool add_probe_bound(struct inspect *in, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(in->subject->dataset);
+    const char *why = info->label_number   ? "the label is a number, and the bound is of classes"
+                      : info->classes < 2  ? "the data have no labels of two classes or more"
+                      : in->drawn.rows < 2 ? "there are too few samples"
+                                           : NULL;
+
+    if (!why)
+        return measure_bound(in, err);
+    inspect_add_unknown(&in->out->section[INVAR_INSPECT_CORRELATION], "probe_bound", "percent", why);
+    return true;
+}
+
 static void add_probe_error(const struct inspect *in)
 {
     struct invar_findings *out = &in->out->section[INVAR_INSPECT_CORRELATION];
@@ -103,7 +178,7 @@ bool inspect_correlation(struct inspect *in, struct invar_error *err)
     if (!inspect_tell(in, "correlations", 0, stages, err) || !measure(in, in->drawn.h, &h, err) ||
         !inspect_tell(in, "correlations", 1, stages, err) ||
         (in->subject->projector && !measure(in, in->drawn.z, &z, err)) ||
-        !inspect_tell(in, "correlations", stages, stages, err))
+        !inspect_tell(in, "correlations", stages, stages, err) || !add_probe_bound(in, err))
         return false;
     add_probe_error(in);
     return true;

@@ -66,7 +66,7 @@ bool inspect_fisher(struct inspect *in, struct invar_error *err)
     if (!invar_measure_fisher(&features, in->plain.labels.data, &fisher, &why))
         return inspect_is_finding(&why) ? inspect_absent(out, why.message)
                                         : invar_error_set(err, why.code, "%s", why.message);
-    const bool ok = add(out, &fisher, err);
+    const bool ok = add(out, &fisher, err) && inspect_means(in, err);
     invar_fisher_free(&fisher);
     return ok;
 }

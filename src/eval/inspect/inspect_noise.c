@@ -26,10 +26,12 @@ struct noise {
     int64_t samples, draws, size; /* size: of an input */
     int levels, spaces;
     int64_t width[SPACES];
-    float *noise, *noisy;    /* [RUNNER_BATCH][size] */
-    double *output[SPACES];  /* [width][draws] of one input at one level */
-    double *p[SPACES];       /* [levels][samples * width]: p of what was tested */
-    int64_t *tested[SPACES]; /* [levels] */
+    float *noise, *noisy;                       /* [RUNNER_BATCH][size] */
+    double *output[SPACES];                     /* [width][draws] of one input at one level */
+    double *p[SPACES];                          /* [levels][samples * width]: p of what was tested */
+    int64_t *tested[SPACES];                    /* [levels] */
+    int64_t jacobians;                          /* inputs whose entropy is taken by draws and by J */
+    double *sampled[SPACES], *jacobian[SPACES]; /* [levels]: sums over these inputs */
 };
 
 /* Outputs are kept transposed, [output][draw]: each is one sample for the test. */
@@ -44,7 +46,9 @@ static bool room(struct noise *n, struct invar_error *err)
         n->output[s] = invar_alloc((size_t)n->width[s], (size_t)n->draws * sizeof(double), err);
         n->p[s] = invar_alloc((size_t)n->levels, tests * sizeof(double), err);
         n->tested[s] = invar_alloc((size_t)n->levels, sizeof(int64_t), err);
-        if (!n->output[s] || !n->p[s] || !n->tested[s])
+        n->sampled[s] = invar_alloc((size_t)n->levels, sizeof(double), err);
+        n->jacobian[s] = invar_alloc((size_t)n->levels, sizeof(double), err);
+        if (!n->output[s] || !n->p[s] || !n->tested[s] || !n->sampled[s] || !n->jacobian[s])
             return false;
     }
     return true;
@@ -59,6 +63,8 @@ static void room_free(struct noise *n)
         invar_free(n->output[s]);
         invar_free(n->p[s]);
         invar_free(n->tested[s]);
+        invar_free(n->sampled[s]);
+        invar_free(n->jacobian[s]);
     }
 }
 
@@ -105,8 +111,19 @@ static bool test_outputs(struct noise *n, int level, int64_t sample, struct inva
     return true;
 }
 
+static bool sum_sampled(struct noise *n, int level, struct invar_error *err)
+{
+    for (int s = 0; s < n->spaces; s++) {
+        double nats;
+        if (!inspect_conditional_sampled(n->in, n->output[s], n->width[s], n->draws, &nats, err))
+            return false;
+        n->sampled[s][level] += nats;
+    }
+    return true;
+}
+
 /* Noise is drawn once where one batch holds all draws, and drawn again, to the same numbers, where it does not. */
-static bool test_input(struct noise *n, const float *input, int64_t sample, struct invar_error *err)
+static bool test_input(struct noise *n, const float *input, int64_t sample, bool conditional, struct invar_error *err)
 {
     for (int level = 0; level < n->levels; level++) {
         const float s = (float)n->in->options->noise_levels.value[level];
@@ -120,10 +137,10 @@ static bool test_input(struct noise *n, const float *input, int64_t sample, stru
                 return false;
             keep_outputs(n, first, count);
         }
-        if (!test_outputs(n, level, sample, err))
+        if (!test_outputs(n, level, sample, err) || (conditional && !sum_sampled(n, level, err)))
             return false;
     }
-    return true;
+    return !conditional || inspect_conditional_jacobian(n->in, &n->runner, input, n->jacobian, err);
 }
 
 /* ---- what comes of it ---- */
@@ -216,6 +233,28 @@ static bool add_distances(struct noise *n, struct invar_error *err)
     return ok;
 }
 
+/* Means over the inputs: by draws and by the Jacobian, which agree while a draw stays within the piece of its input and
+ * draws are more than the directions that they move. */
+static bool add_conditional(struct noise *n, int s, struct invar_error *err)
+{
+    static const char *const names[SPACES][2] = {{"h_conditional_sampled", "h_conditional_jacobian"},
+                                                 {"z_conditional_sampled", "z_conditional_jacobian"}};
+    struct invar_findings *out = &n->in->out->section[INVAR_INSPECT_NOISE];
+    double *sampled = inspect_add_series(
+        out, names[s][0], "nats", "entropy (LogDet) of the outputs around an input, by the covariance of the draws",
+        n->levels, err);
+    double *jacobian = sampled
+                           ? inspect_add_series(out, names[s][1], "nats",
+                                                "the same by J Sigma J^T, J the Jacobian at the input", n->levels, err)
+                           : NULL;
+
+    for (int i = 0; jacobian && i < n->levels; i++) {
+        sampled[i] = n->sampled[s][i] / (double)n->jacobians;
+        jacobian[i] = n->jacobian[s][i] / (double)n->jacobians;
+    }
+    return jacobian != NULL;
+}
+
 /* Levels beside results: a level means something only beside the distances between inputs. */
 static bool report(struct noise *n, struct invar_error *err)
 {
@@ -230,6 +269,8 @@ static bool report(struct noise *n, struct invar_error *err)
         if (!add_table(n, s, &tables[s], err))
             return false;
         fill_table(n, s, &tables[s]);
+        if (n->jacobians && !add_conditional(n, s, err))
+            return false;
     }
     add_normal_level(n, "normal_level_h", &tables[0]);
     if (n->spaces > 1)
@@ -258,13 +299,14 @@ bool inspect_noise(struct inspect *in, struct invar_error *err)
         return inspect_absent(&in->out->section[INVAR_INSPECT_NOISE], "one sample has no neighbour");
     n.size = in->plain.input.shape[1];
     n.samples = rows < in->options->noise_samples ? rows : in->options->noise_samples;
+    n.jacobians = n.samples < in->options->jacobian_samples ? n.samples : in->options->jacobian_samples;
     if (!runner_open(&n.runner, subject->device, subject->encoder, subject->projector, INVAR_PRECISION_FLOAT32, err) ||
         !room(&n, err))
         goto done;
     for (int64_t i = 0; i < n.samples; i++) {
         const int64_t row = i * rows / n.samples;
         if (!test_input(&n, (const float *)in->plain.input.data + row * n.size,
-                        ((const int64_t *)in->plain.index.data)[row * in->input_stride], err) ||
+                        ((const int64_t *)in->plain.index.data)[row * in->input_stride], i < n.jacobians, err) ||
             !inspect_tell(in, "noisy inputs", i + 1, n.samples, err))
             goto done;
     }

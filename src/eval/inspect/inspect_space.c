@@ -3,6 +3,7 @@
 #include "eval/inspect/inspect.h"
 #include "invar/measure.h"
 #include "invar/expert/objective.h"
+#include "objective/measure.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -96,28 +97,30 @@ static bool direction_spread(const struct invar_array *array, double *spread, st
 }
 
 /* Entropies come later, as sigma follows from the total variance unless it is given. */
-static bool add_spectrum(struct space *s, struct invar_error *err)
+static bool add_spectrum(struct space *s, const struct invar_array *host, struct invar_error *err)
 {
-    const int64_t d = s->x[PLAIN].cols;
-    double total = 0, part = 0, deviation, rank;
+    const int64_t d = s->x[PLAIN].cols, least = s->x[PLAIN].rows < d ? s->x[PLAIN].rows : d;
+    double total = 0, part = 0, deviation;
     int64_t needed = 0;
     double *eigenvalues = inspect_add_series(s->out, "eigenvalues", "squared units",
                                              "of the covariance, descending: how much each direction varies", d, err);
 
     invar_scratch_reset(s->in->scratch);
-    if (!eigenvalues || !invar_measure_deviation(s->device, s->in->scratch, &s->x[PLAIN], &deviation, err) ||
-        !invar_measure_effective_rank(s->device, s->in->scratch, &s->x[PLAIN], &rank, err) ||
-        !invar_measure_spectrum(s->device, s->in->scratch, &s->x[PLAIN], NULL, eigenvalues, err))
+    double *singular = invar_scratch_take(s->in->scratch, (size_t)least, sizeof *singular, err);
+    if (!eigenvalues || !singular ||
+        !invar_measure_deviation(s->device, s->in->scratch, &s->x[PLAIN], &deviation, err) ||
+        !invar_measure_spectrum(s->device, s->in->scratch, &s->x[PLAIN], singular, eigenvalues, err))
         return false;
     for (int64_t i = 0; i < d; i++)
         total += eigenvalues[i];
     while (needed < d && part < 0.99 * total)
         part += eigenvalues[needed++];
     inspect_add(s->out, "deviation", "units", deviation, "mean over columns of their deviation; 0 is collapse");
-    inspect_add(s->out, "effective_rank", "directions", rank, "RankMe: about how many directions are in use");
+    inspect_add(s->out, "effective_rank", "directions", measure_rank_of(singular, least),
+                "RankMe: about how many directions are in use");
     inspect_add(s->out, "directions_99", "directions", (double)needed, "hold 99 % of the variance");
     s->sigma = s->in->options->sigma > 0 ? s->in->options->sigma : sqrt(total / 10);
-    return true;
+    return inspect_shape(s->in, s->out, host, singular, eigenvalues, err);
 }
 
 /* Uniformity may have no value, which is then told; alignment always has. */
@@ -275,9 +278,10 @@ bool inspect_space(struct inspect *in, enum invar_inspect_section which, struct 
 
     bool ok = inspect_tell(in, what, 0, 4, err) && upload(&s, PLAIN, &plain[0], err) &&
               (!s.views || (upload(&s, FIRST, &drawn[0], err) && upload(&s, SECOND, &drawn[1], err))) &&
-              add_spectrum(&s, err) && inspect_tell(in, what, 1, 4, err) && add_geometry(&s, &plain[0], err) &&
-              inspect_tell(in, what, 2, 4, err) && add_entropies(&s, err) && inspect_tell(in, what, 3, 4, err) &&
-              (!s.views || add_information(&s, err)) && inspect_tell(in, what, 4, 4, err);
+              add_spectrum(&s, &plain[0], err) && inspect_tell(in, what, 1, 4, err) &&
+              add_geometry(&s, &plain[0], err) && inspect_tell(in, what, 2, 4, err) && add_entropies(&s, err) &&
+              inspect_tell(in, what, 3, 4, err) && (!s.views || add_information(&s, err)) &&
+              inspect_tell(in, what, 4, 4, err);
     for (int i = 0; i < MATRICES; i++)
         invar_device_free(s.device, s.x[i].data);
     return ok;
