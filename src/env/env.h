@@ -13,7 +13,8 @@
 /** One line each here: name, what its id has behind a colon, help. A file has env_NAME and env_NAME_options. */
 #define ENVIRONMENTS(ONE)                                                                                              \
     ONE(catch, "", "a ball to be caught, pixels; with styles of which some are kept for testing")                      \
-    ONE(recall, "", "a cue to be remembered, numbers; who forgets it can only guess")
+    ONE(recall, "", "a cue to be remembered, numbers; who forgets it can only guess")                                  \
+    ONE(gym, "ID", "an environment of Gymnasium with numbered actions, Atari among them, played by Python")
 
 /** An environment's own part begins with this. */
 struct env_core {

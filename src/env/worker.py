@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One environment of Gymnasium for the process that started this program (src/env/gym.c has the other side).
+
+Socket 3 brings commands and takes answers, with bytes behind them where they say so; memory 4 holds two frames and a
+picture. The program ends when the other side of the socket does, whatever it is at.
+"""
+import io
+import json
+import mmap
+import os
+import pickle
+import select
+import socket
+import struct
+import sys
+import threading
+
+PROTOCOL = 1
+COMMAND = struct.Struct("<IiQ")  # what, argument, value
+ANSWER = struct.Struct("<IIiidQ")  # failed, flags, lives, frames, reward, bytes behind it
+HELLO, MAP, RESET, STEP, SAVE, RESTORE, PICTURE = range(1, 8)
+
+
+class Refused(Exception):
+    """What is wrong, as a sentence for people."""
+
+
+def missing(module, packages="ale-py==0.12.1 gymnasium==1.4.0"):
+    if sys.prefix != sys.base_prefix:
+        return Refused(f"{sys.executable} has no module {module}: type {sys.executable} -m pip install {packages}")
+    return Refused(f"{sys.executable} has no module {module}: type python3 -m venv $HOME/invar-gym && "
+                   f"$HOME/invar-gym/bin/pip install {packages}, and name $HOME/invar-gym/bin/python3 by INVAR_PYTHON "
+                   "or env.python")
+
+
+try:
+    import gymnasium
+    import numpy as np
+except ImportError as error:
+    gymnasium, absent = None, error.name
+try:
+    import ale_py
+    gymnasium.register_envs(ale_py)
+except (ImportError, AttributeError):
+    ale_py = None
+
+
+class Guarded(pickle.Unpickler):
+    """Reads a saved state, which may have been tampered with: only what states are made of is made."""
+
+    def __init__(self, data, root="ale_py"):
+        super().__init__(io.BytesIO(data))
+        self.roots = ("numpy.core.multiarray.", "numpy._core.multiarray.", "numpy._core.numeric.", "numpy.random.",
+                      "numpy.ndarray", "numpy.dtype", "collections.deque", "gymnasium.spaces.",
+                      "gymnasium.envs.registration.EnvSpec", root + ".")
+
+    def find_class(self, module, name):
+        if f"{module}.{name}".startswith(self.roots):
+            return super().find_class(module, name)
+        raise Refused(f"the saved state has a {module}.{name}, which is no part of a state")
+
+
+class Game:
+    """Any environment with observations of a Box and numbered actions."""
+
+    def __init__(self, env, request):
+        space, actions = env.observation_space, env.action_space
+        if not isinstance(actions, gymnasium.spaces.Discrete):
+            raise Refused(f"has actions {actions}, expected Discrete: only numbered actions can be played")
+        if not isinstance(space, gymnasium.spaces.Box) or not 1 <= len(space.shape) <= 3:
+            raise Refused(f"has observations {space}, expected a Box: numbers, or images [height, width(, channels)]")
+        self.env, self.skip, self.limit = env, request["skip"] or 1, request["limit"]
+        self.first, self.count, self.last, self.elapsed = int(actions.start), int(actions.n), 0, 0
+        self.dtype = np.dtype("uint8" if space.dtype == np.uint8 and len(space.shape) > 1 else "float32")
+        self.keep(space.shape)
+
+    def keep(self, shape):
+        self.shape = tuple(int(side) for side in shape)
+        self.frames = [np.zeros(self.shape, self.dtype) for _ in range(2)]
+
+    def describe(self):
+        base = self.env.unwrapped
+        names = getattr(base, "get_action_meanings", lambda: range(self.count))()
+        module = sys.modules[type(base).__module__.split(".")[0]]
+        own = "" if module is gymnasium else f", {module.__name__} {getattr(module, '__version__', '')}"
+        seen = self.dtype == np.uint8 and (len(self.shape) == 2 or self.shape[2] in (1, 3))
+        return {"version": f"gymnasium {gymnasium.__version__}{own}", "names": [str(name) for name in names],
+                "lives": 0, "saves": self.goes_on(), "limit": self.limit, "pool": False, "atari": False,
+                "picture": self.shape[:2] if seen else (0, 0)}
+
+    def goes_on(self):
+        """Whether a saved state goes on as what was saved did: tried, as some keep a part of their state elsewhere."""
+        def some():
+            return [(self.step(i % self.count, 0), self.frames[0].tobytes()) for i in range(5)]
+        try:
+            self.reset(0, 0)
+            saved, first = self.save(), some()
+            self.restore(saved)
+            return some() == first
+        except Exception:
+            return False
+
+    def put(self, observation):
+        observation = np.asarray(observation)
+        if observation.shape != self.shape:
+            raise Refused(f"gave an observation of shape {observation.shape}, and its space says {self.shape}")
+        np.copyto(self.frames[0], observation, casting="unsafe" if self.dtype == np.float32 else "same_kind")
+
+    def reset(self, seed, noops):
+        observation, info = self.env.reset(seed=seed)
+        self.last = self.elapsed = 0
+        self.put(observation)
+        return int(info.get("lives", 0))
+
+    def play(self, action, repeats, frame):
+        """The action of a frame: the one before where its bit says so."""
+        self.last = self.last if repeats >> frame & 1 else action
+        return self.last
+
+    def step(self, action, repeats):
+        total = 0.0
+        for t in range(self.skip):
+            observation, reward, terminated, truncated, info = self.env.step(self.first + self.play(action, repeats, t))
+            total += float(reward)
+            self.elapsed += 1
+            truncated = truncated or self.elapsed == self.limit
+            if terminated or truncated:
+                break
+        self.put(observation)
+        return total, bool(terminated), bool(truncated), int(info.get("lives", 0)), t + 1
+
+    def save(self):
+        return pickle.dumps((self.last, self.elapsed, self.env.unwrapped.__dict__))
+
+    def restore(self, data):
+        base = self.env.unwrapped
+        self.last, self.elapsed, state = Guarded(data, type(base).__module__).load()
+        base.__dict__.update(state)
+
+    def picture(self, out):
+        out[...] = self.frames[0] if len(self.shape) == 3 else self.frames[0][:, :, None]
+
+
+class Atari(Game):
+    """A game of the Arcade Learning Environment, asked only for what is looked at: the last two screens of a step."""
+
+    def __init__(self, env, request):
+        super().__init__(env, request)
+        self.ale, self.actions = env.unwrapped.ale, env.unwrapped._action_set
+        self.skip = request["skip"] or 4
+        gray = request["gray"] != "no"
+        self.screen = self.ale.getScreenGrayscale if gray else self.ale.getScreenRGB
+        self.keep(self.shape[:2] if gray else self.shape)
+
+    def describe(self):
+        self.reset(0, 0)
+        return {"version": f"ale-py {ale_py.__version__}, gymnasium {gymnasium.__version__}",
+                "names": self.env.unwrapped.get_action_meanings(), "lives": self.ale.lives(), "saves": True,
+                "limit": self.limit, "picture": self.ale.getScreenDims(), "pool": self.skip > 1, "atari": True}
+
+    def reset(self, seed, noops):
+        self.env.unwrapped.reset(seed=seed)
+        for _ in range(noops):
+            self.ale.act(self.actions[0])
+            if self.ale.game_over():
+                self.env.unwrapped.reset(seed=seed)
+        self.last = 0
+        self.screen(self.frames[0])
+        self.frames[1].fill(0)
+        return self.ale.lives()
+
+    def step(self, action, repeats):
+        ale, total = self.ale, 0.0
+        for t in range(self.skip):
+            total += ale.act(self.actions[self.play(action, repeats, t)])
+            terminated, truncated = ale.game_over(with_truncation=False), ale.game_truncated()
+            if terminated or truncated:
+                break
+            if t >= self.skip - 2:
+                self.screen(self.frames[self.skip - 1 - t])
+        return total, terminated, truncated, ale.lives(), t + 1
+
+    def save(self):
+        return pickle.dumps((self.last, self.ale.cloneState(include_rng=True)))
+
+    def restore(self, data):
+        self.last, state = Guarded(data).load()
+        self.ale.restoreState(state)
+
+    def picture(self, out):
+        self.ale.getScreenRGB(out)
+
+
+def greet(request):
+    if gymnasium is None or (ale_py is None and request["id"].startswith("ALE/")):
+        raise missing("ale_py" if gymnasium else absent)
+    if request["protocol"] != PROTOCOL:
+        raise Refused(f"is asked for in protocol {request['protocol']}, and this program has {PROTOCOL}")
+    try:
+        module, _, name = request["id"].rpartition(":")
+        __import__(module or "gymnasium")
+        spec = gymnasium.spec(name)
+        atari, options = str(spec.entry_point).startswith("ale_py"), {}
+        request["limit"] = request["limit"] or (108000 if atari else spec.max_episode_steps or 0)
+        if atari:
+            options = {"frameskip": 1, "repeat_action_probability": 0.0, "full_action_space": request["full_actions"],
+                       "max_num_frames_per_episode": request["limit"]}
+        env = gymnasium.make(name, max_episode_steps=-1, disable_env_checker=True, **options)
+    except (gymnasium.error.Error, ModuleNotFoundError) as problem:
+        raise Refused(f"gymnasium {gymnasium.__version__} says: {problem}") from problem
+    game = (Atari if atari else Game)(env, request)
+    about = dict(game.describe(), protocol=PROTOCOL, shape=game.shape, dtype=str(game.dtype), skip=game.skip)
+    return game, json.dumps(about).encode()
+
+
+def share(game, size):
+    memory, count = mmap.mmap(4, size), int(np.prod(game.shape))
+    stride = count * game.dtype.itemsize
+    game.frames = [np.frombuffer(memory, game.dtype, count, i * stride).reshape(game.shape) for i in range(2)]
+    return np.frombuffer(memory, np.uint8, size - 2 * stride, 2 * stride)
+
+
+def watch(link):
+    """Ends this process with the other, even from within an environment that hangs."""
+    poll = select.poll()
+    poll.register(link, select.POLLRDHUP)
+    poll.poll()
+    os._exit(0)
+
+
+def main():
+    link = socket.socket(fileno=3)
+    stream, game, picture = link.makefile("rb"), None, None
+    threading.Thread(target=watch, args=(3,), daemon=True).start()
+    while len(command := stream.read(COMMAND.size)) == COMMAND.size:
+        what, argument, value = COMMAND.unpack(command)
+        data = stream.read(value) if what in (HELLO, RESTORE) else b""
+        reward, terminated, truncated, lives, frames, behind = 0.0, False, False, 0, 0, b""
+        try:
+            if what == HELLO:
+                game, behind = greet(json.loads(data))
+            elif what == MAP:
+                picture = share(game, value)
+            elif what == RESET:
+                lives = game.reset(value, argument)
+            elif what == STEP:
+                reward, terminated, truncated, lives, frames = game.step(argument, value)
+            elif what == SAVE:
+                behind = game.save()
+            elif what == RESTORE:
+                game.restore(data)
+            elif what == PICTURE:
+                game.picture(picture.reshape(argument, -1, 3))
+            answer = ANSWER.pack(0, terminated | truncated << 1, lives, frames, reward, len(behind))
+        except Exception as problem:
+            text = str(problem) if isinstance(problem, Refused) else f"failed: {type(problem).__name__}: {problem}"
+            behind = " ".join(text.split()).encode()[:900]
+            answer = ANSWER.pack(1, 0, 0, 0, 0.0, len(behind))
+        link.sendall(answer + behind)
+
+
+main()
