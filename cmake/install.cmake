@@ -30,6 +30,7 @@ if(DNNL_IN_BUILD)
     endif()
     set(DNNL_LINK "-L\${libdir}/invar -ldnnl")
 endif()
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY include/invar DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
 # The libraries that libinvar.a itself calls, which are shared ones: theirs come along.
 list(TRANSFORM OPENBLAS_LIBRARY_DIRS PREPEND -L OUTPUT_VARIABLE OPENBLAS_LINK)
@@ -45,3 +46,13 @@ install(FILES ${CMAKE_BINARY_DIR}/invar-config.cmake ${CMAKE_BINARY_DIR}/invar-c
 file(RELATIVE_PATH INVAR_PC_UP "/prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/prefix")
 configure_file(cmake/invar.pc.in ${CMAKE_BINARY_DIR}/invar.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/invar.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# cpack --config build/CPackConfig.cmake: what is installed as a .tar.gz, to be unpacked anywhere.
+set(CPACK_GENERATOR TGZ)
+set(CPACK_MONOLITHIC_INSTALL ON)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_PACKAGE_FILE_NAME "invar-${PROJECT_VERSION}-${CMAKE_SYSTEM_NAME}-${CMAKE_SYSTEM_PROCESSOR}")
+set(CPACK_SOURCE_GENERATOR TGZ)
+set(CPACK_SOURCE_PACKAGE_FILE_NAME "invar-${PROJECT_VERSION}")
+set(CPACK_SOURCE_IGNORE_FILES "/\\.git/" "/build[^/]*/" "/runs/" "__pycache__")
+include(CPack)

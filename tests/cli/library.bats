@@ -193,3 +193,44 @@ END
         cmp run/$file "$BATS_FILE_TMPDIR/run/$file"
     done
 }
+
+@test "what was installed works where it is moved to, with spaces in the path" {
+    moved="$PWD/some where/else"
+    mkdir -p "${moved%/*}"
+    cp -a "$PREFIX" "$moved"
+    "$moved/bin/invar" --version
+    export LD_LIBRARY_PATH="$(dirname "$(find "$moved" -name libinvar.so)")"
+    PKG_CONFIG_PATH="$(dirname "$(find "$moved" -name invar.pc)")"
+    mkdir here
+    eval "cc $(pkg-config --cflags invar) '$root/examples/embed.c' $(pkg-config --libs invar) -o here/program"
+    run here/program
+    [[ "$output" == usage:* ]]
+    cat >CMakeLists.txt <<END
+cmake_minimum_required(VERSION 3.25)
+project(program LANGUAGES C)
+find_package(invar 0.1 REQUIRED)
+add_executable(shared $root/examples/embed.c)
+target_link_libraries(shared PRIVATE invar::invar)
+add_executable(static $root/examples/embed.c)
+target_link_libraries(static PRIVATE invar::static)
+END
+    cmake -B build -DCMAKE_PREFIX_PATH="$moved" >/dev/null
+    cmake --build build >/dev/null
+    for program in shared static; do
+        run build/$program
+        [[ "$output" == usage:* ]]
+    done
+    grep -rlIF "$INVAR_BUILD" "$moved" && return 1
+    [ -s "$(find "$moved" -name LICENSE)" ]
+}
+
+@test "cpack makes a tarball of what is installed, whose command trains where it is unpacked" {
+    cpack --config "$INVAR_BUILD/CPackConfig.cmake" -B packed >/dev/null
+    mkdir anywhere
+    tar -xf packed/invar-*.tar.gz -C anywhere --strip-components 1
+    (cd "$PREFIX" && find . ! -type d) | sort >installed
+    (cd anywhere && find . ! -type d) | sort | diff installed -
+    anywhere/bin/invar pretrain simclr-table "data.source=csv:$BATS_FILE_TMPDIR/table.csv" data.label=kind \
+        training.steps=2 training.batch=32 --run run 2>/dev/null
+    [ -s run/encoder.safetensors ]
+}
