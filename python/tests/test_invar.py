@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The Python package over a built library: INVAR_LIBRARY=build/libinvar.so python/tests/test_invar.py
 
-Exit status 77 (skipped) without NumPy; what needs scikit-learn, pandas or a C compiler is skipped without them.
+INVAR_INSTALLED=1: the package that is installed, not that of this folder (scripts/wheel). Exit status 77 (skipped) without NumPy; what needs scikit-learn, pandas or a C compiler is skipped without them.
 """
 
+import contextlib
+import io
+import json
 import os
 import pathlib
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,9 +26,12 @@ except ImportError:
     sys.exit(77)
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "python"))
+if not os.environ.get("INVAR_INSTALLED"):
+    sys.path.insert(0, str(ROOT / "python"))
 import invar  # noqa: E402
 from invar import _library as lib  # noqa: E402
+
+PACKAGES = str(pathlib.Path(invar.__file__).parents[1])
 
 SMALL = {"encoder.widths": [16, 8], "projector": {"hidden": [16], "output": 8}, "training.steps": 30,
          "training.batch": 32, "threads": 1}
@@ -119,6 +126,21 @@ class Runs(unittest.TestCase):
             with self.assertRaisesRegex(invar.UsageError, "resume"):
                 invar.pretrain("simclr-table", self.x, run=f"{folder}/run", **SMALL)
 
+    def test_ctrl_c_leaves_a_checkpoint(self):
+        code = ("import sys; sys.path.insert(0, sys.argv[1])\nimport invar, numpy as np\n"
+                "x = np.random.default_rng(0).normal(size=(200, 4))\n"
+                "invar.pretrain('simclr-table', x, run='run', threads=1, progress=lambda *at: print(at[1], flush=True),"
+                " training={'steps': 100000, 'batch': 32})")
+        with tempfile.TemporaryDirectory() as folder:
+            child = subprocess.Popen([sys.executable, "-c", code, PACKAGES], cwd=folder, text=True,
+                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            while int(child.stdout.readline()) < 3:
+                pass
+            child.send_signal(signal.SIGINT)
+            said = child.communicate(timeout=60)[1]
+            self.assertIn("KeyboardInterrupt", said)
+            self.assertTrue(list(pathlib.Path(f"{folder}/run").glob("checkpoint*")), os.listdir(f"{folder}/run"))
+
     def test_two_threads(self):
         found = {}
 
@@ -200,7 +222,7 @@ class Library(unittest.TestCase):
         code = ("import sys, types; package = types.ModuleType('invar'); package.__path__ = [sys.argv[1] + '/invar']\n"
                 "sys.modules['invar'] = package\n"
                 "import invar._version; invar._version.__version__ = '9.9.9'\nimport invar._library")
-        done = subprocess.run([sys.executable, "-c", code, str(ROOT / "python")], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", code, PACKAGES], capture_output=True, text=True)
         self.assertIn("install both of one version", done.stderr)
 
     def test_the_encoder_stands_without_sklearn(self):
@@ -208,13 +230,64 @@ class Library(unittest.TestCase):
                 "import invar, numpy as np; x = np.random.default_rng(0).normal(size=(40, 3))\n"
                 "encoder = invar.Encoder(options={'training.steps': 2, 'encoder.widths': [4]}, threads=1)\n"
                 "print(encoder.fit_transform(x).shape)")
-        done = subprocess.run([sys.executable, "-c", code, str(ROOT / "python")], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", code, PACKAGES], capture_output=True, text=True)
         self.assertEqual(done.stdout, "(40, 4)\n", done.stderr)
 
     def test_a_library_that_is_missing_is_named(self):
-        code = f"import sys; sys.path.insert(0, {str(ROOT / 'python')!r}); import invar"
+        code = f"import sys; sys.path.insert(0, {PACKAGES!r}); import invar"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "INVAR_LIBRARY": "/nowhere.so"})
         self.assertIn("INVAR_LIBRARY=FILE", done.stderr)
+
+
+class Documents(unittest.TestCase):
+    """What is printed in docs and examples is run: in a folder with what it reads."""
+
+    def execute(self, source, name):
+        here = os.getcwd()
+        rng = np.random.default_rng(5)
+        x, labels = rows(400)
+        with tempfile.TemporaryDirectory() as folder:
+            os.chdir(folder)
+            try:
+                np.save("rows.npy", x)
+                space = {"labels": labels, "z1": rng.normal(size=(8, 4)), "z2": rng.normal(size=(8, 4)), "x": x,
+                         "y": labels}
+                with contextlib.redirect_stdout(io.StringIO()) as said:
+                    exec(compile(source, name, "exec"), space)  # noqa: S102
+            finally:
+                os.chdir(here)
+        return space, said.getvalue()
+
+    def needs_sklearn(self):
+        try:
+            import sklearn  # noqa: F401
+        except ImportError:
+            self.skipTest("scikit-learn is missing: apt-get install python3-sklearn")
+
+    def test_the_page(self):
+        self.needs_sklearn()
+        lines = (ROOT / "docs/python.md").read_text(encoding="utf-8").splitlines()
+        source = "\n".join(line[4:] for line in lines if line.startswith("    "))
+        imports = ("import invar\nfrom sklearn.linear_model import LogisticRegression\n"
+                   "from sklearn.pipeline import make_pipeline\n")
+        space, _ = self.execute(imports + source, "docs/python.md")
+        self.assertEqual(space["h"].shape[0], 400)
+        self.assertEqual(sorted(space["gradients"]), ["z1", "z2"])
+
+    def test_six_lines_of_iris(self):
+        self.needs_sklearn()
+        source = (ROOT / "examples/iris.py").read_text(encoding="utf-8")
+        self.assertLessEqual(sum(1 for line in source.splitlines() if line and not line.startswith("#")), 6)
+        space, said = self.execute(source, "examples/iris.py")
+        self.assertEqual(space["h"].shape, (150, 256))
+        self.assertGreater(float(said.split(")")[1].split()[0]), 80)
+
+    def test_the_notebook(self):
+        cells = json.loads((ROOT / "docs/notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+        source = "\n".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code")
+        space, said = self.execute(source, "docs/notebook.ipynb")
+        self.assertGreater(space["found"]["linear"]["top1"], 90)
+        self.assertIn("relic", said)
 
 
 class Estimator(unittest.TestCase):
