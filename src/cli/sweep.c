@@ -17,13 +17,14 @@
 
 extern char **environ;
 
-enum { PATH_SIZE = 4096, MOST_JOBS = 64, WORDS = STUDY_SWEEP_KEYS + 10 };
+enum { PATH_SIZE = 4096, WORDS = STUDY_SWEEP_KEYS + 10 };
 
 struct sweeping {
     const char *recipe, *folder, *sort;
     char threads[24];
     int64_t jobs, threads_each;
     bool no_probe, dry_run;
+    int first_failed, first_status; /* -1: none; as waitpid has it */
     struct study_sweep runs;
 };
 
@@ -75,11 +76,23 @@ static pid_t start(const struct sweeping *s, int i, bool training)
     return child;
 }
 
+static int count_failed(struct sweeping *s, int i, int status)
+{
+    if (s->first_failed < 0 || i < s->first_failed) {
+        s->first_failed = i;
+        s->first_status = status;
+    }
+    return 1;
+}
+
 /* Trains (or probes) every run that is not yet, so many at once; the number that failed. */
 static int work(struct sweeping *s, bool training)
 {
     const char *done = training ? "/encoder.safetensors" : "/probe.json";
-    pid_t child[MOST_JOBS] = {0};
+    struct {
+        pid_t pid;
+        int run;
+    } child[STUDY_SWEEP_JOBS];
     int running = 0, next = 0, failed = 0, status;
     bool told = false;
 
@@ -90,52 +103,65 @@ static int work(struct sweeping *s, bool training)
                 continue;
             cli_message("%s %d of %d: %s", training ? "training" : "probing", i + 1, s->runs.count,
                         s->runs.run[i].name);
-            const pid_t started = start(s, i, training);
-            failed += started == 0;
-            if (started)
-                child[running++] = started;
+            child[running].run = i;
+            child[running].pid = start(s, i, training);
+            if (child[running].pid)
+                running++;
+            else
+                failed += count_failed(s, i, 0);
         }
         if (cli_stop && !told) /* a terminal tells them itself; each leaves a checkpoint */
             for (int c = 0; c < running; c++)
-                kill(child[c], SIGTERM);
+                kill(child[c].pid, SIGTERM);
         told = cli_stop;
         next = cli_stop ? s->runs.count : next;
         const pid_t ended = running ? waitpid(-1, &status, WNOHANG) : 0;
         if (running && ended == 0)
             nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
         for (int c = 0; ended > 0 && c < running; c++)
-            if (child[c] == ended) {
+            if (child[c].pid == ended) {
+                if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+                    failed += count_failed(s, child[c].run, status);
                 child[c--] = child[--running];
-                failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
             }
     }
     return failed;
 }
 
-/* Every combination is a recipe before the first one is trained. */
-static bool check(struct sweeping *s, struct invar_error *err)
-{
-    for (int i = 0; i < s->runs.count; i++) {
-        const char *const *settings = (const char *const *)s->runs.run[i].setting;
-        struct invar_recipe *recipe = invar_recipe_load(s->recipe, settings, s->runs.keys, err);
-        if (!recipe)
-            return false;
-        invar_recipe_free(recipe);
-    }
-    return true;
-}
-
 static int print_runs(const struct sweeping *s)
 {
-    for (int i = 0; i < s->runs.count; i++)
-        printf("%-8s %s\n",
-               has(s, i, "/encoder.safetensors") ? "done"
-               : has(s, i, "")                   ? "begun"
-                                                 : "to do",
-               s->runs.run[i].name);
-    printf("%d runs in %s, %lld at a time on %s threads each\n", s->runs.count, s->folder, (long long)s->jobs,
+    struct invar_error err = {0};
+    bool done[STUDY_SWEEP_RUNS];
+    double seconds;
+    char text[32];
+
+    for (int i = 0; i < s->runs.count; i++) {
+        done[i] = has(s, i, "/encoder.safetensors");
+        printf("%-8s %s\n", done[i] ? "done" : has(s, i, "") ? "begun" : "to do", s->runs.run[i].name);
+    }
+    printf("%d runs in %s, %lld at a time, threads of each: %s\n", s->runs.count, s->folder, (long long)s->jobs,
            s->threads);
+    if (!study_sweep_seconds(&s->runs, s->recipe, done, (int)s->jobs, (int)s->threads_each, &seconds, &err))
+        return cli_fail(&err);
+    printf("about %s of training, at the pace of a few steps now\n", cli_duration(seconds, text, sizeof text));
     return CLI_DONE;
+}
+
+/* Why the first run failed: the last sentence in its .log. */
+static void say_failed(const struct sweeping *s, int failed)
+{
+    char path[PATH_SIZE], line[1024], why[1024] = "it could not be started";
+    FILE *file = fopen(path_of(s, s->first_failed, ".log", path), "re");
+
+    while (file && fgets(line, sizeof line, file))
+        if (strncmp(line, "invar: ", 7) == 0)
+            snprintf(why, sizeof why, "%.*s", (int)strcspn(line + 7, "\n"), line + 7);
+    if (file)
+        fclose(file);
+    if (WIFSIGNALED(s->first_status))
+        snprintf(why, sizeof why, "a signal ended it: %s", strsignal(WTERMSIG(s->first_status)));
+    cli_message("%d of %d runs failed; the first, %s: %s (all in the .log files of %s)", failed, s->runs.count,
+                s->runs.run[s->first_failed].name, why, s->folder);
 }
 
 /* `invar compare` of all that have finished, the best first. */
@@ -163,7 +189,8 @@ static int sweep(struct sweeping *s, const struct cli_list *settings)
 {
     struct invar_error err = {0};
 
-    if (!study_sweep_make(&s->runs, settings->item, settings->count, &err) || !check(s, &err))
+    if (!study_sweep_make(&s->runs, settings->item, settings->count, &err) ||
+        !study_sweep_check(&s->runs, s->recipe, &err))
         return cli_fail(&err);
     if (s->dry_run)
         return print_runs(s);
@@ -178,25 +205,26 @@ static int sweep(struct sweeping *s, const struct cli_list *settings)
         return CLI_INTERRUPTED;
     }
     if (failed)
-        cli_message("%d of %d runs failed: the .log files in %s say why", failed, s->runs.count, s->folder);
+        say_failed(s, failed);
     const int status = failed < s->runs.count ? compare(s) : CLI_FAILED;
     return failed ? CLI_FAILED : status;
 }
 
 int invar_cli_sweep(int argc, char **argv)
 {
-    struct sweeping s = {.threads_each = 1};
+    struct sweeping s = {.threads_each = 1, .first_failed = -1};
     struct cli_list recipes = {0}, settings = {0};
     const struct cli_option options[] = {
         {"run", 0, "DIR", "the folder of all runs (default: runs/sweep)", CLI_TEXT, &s.folder, 0, 0},
-        {"jobs", 'j', "N", "runs at a time (default: cores by threads)", CLI_INTEGER, &s.jobs, 1, MOST_JOBS},
+        {"jobs", 'j', "N", "runs at a time (default: cores by threads)", CLI_INTEGER, &s.jobs, 1, STUDY_SWEEP_JOBS},
         {"threads", 0, "N", "threads of each run (default: 1)", CLI_INTEGER, &s.threads_each, 1, 4096},
         {"sort", 0, "NAME",
          "what the best is by, as `invar compare` has it (default: the linear probe on held-out "
          "training samples; unprobed the rank of z)",
          CLI_TEXT, &s.sort, 0, 0},
         {"no-probe", 0, NULL, "labels are not looked at", CLI_FLAG, &s.no_probe, 0, 0},
-        {"dry-run", 0, NULL, "list the runs, and which of them are done; train nothing", CLI_FLAG, &s.dry_run, 0, 0},
+        {"dry-run", 0, NULL, "list the runs, which of them are done, and how long the others take; train nothing",
+         CLI_FLAG, &s.dry_run, 0, 0},
         CLI_OPTION_END,
     };
     const struct cli_usage usage = {
@@ -225,7 +253,7 @@ int invar_cli_sweep(int argc, char **argv)
     snprintf(s.threads, sizeof s.threads, "%lld", (long long)s.threads_each);
     if (!s.jobs)
         s.jobs = omp_get_num_procs() / s.threads_each;
-    s.jobs = s.jobs < 1 ? 1 : s.jobs > MOST_JOBS ? MOST_JOBS : s.jobs;
+    s.jobs = s.jobs < 1 ? 1 : s.jobs > STUDY_SWEEP_JOBS ? STUDY_SWEEP_JOBS : s.jobs;
     status = sweep(&s, &settings);
     study_sweep_free(&s.runs);
     return status;

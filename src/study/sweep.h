@@ -4,7 +4,7 @@
 
 #include "invar/error.h"
 
-enum { STUDY_SWEEP_KEYS = 16, STUDY_SWEEP_RUNS = 1000 };
+enum { STUDY_SWEEP_KEYS = 16, STUDY_SWEEP_RUNS = 1000, STUDY_SWEEP_JOBS = 64 /* at a time, at most */ };
 
 /** Every combination of values of some options, each a run. */
 struct study_sweep {
@@ -21,5 +21,14 @@ struct study_sweep {
  */
 bool study_sweep_make(struct study_sweep *sweep, const char *const *settings, int count, struct invar_error *err);
 void study_sweep_free(struct study_sweep *sweep);
+
+/** Whether every combination is a recipe. */
+bool study_sweep_check(const struct study_sweep *sweep, const char *recipe, struct invar_error *err);
+/**
+ * Seconds that the training of all runs takes that are not done[], `jobs` at a time on `threads` each, by a few steps
+ * of every one that differs in its work. Data are opened, nothing is written; a run that was begun counts whole.
+ */
+bool study_sweep_seconds(const struct study_sweep *sweep, const char *recipe, const bool *done, int jobs, int threads,
+                         double *seconds, struct invar_error *err);
 
 #endif

@@ -39,20 +39,58 @@ sweep() {
         --run parts --jobs 2 --no-probe
     [ "$status" -eq 130 ] || [ "$(find parts -name encoder.safetensors | wc -l)" -eq 4 ]
     sweep parts --no-probe >/dev/null 2>&1
+    sweep whole >/dev/null 2>&1
+    sweep parts >/dev/null 2>&1
+    for folder in whole parts; do
+        (cd $folder && "$invar" compare ./*=[01] --sort linear.held_out_top1 --metric loss,rank,linear,linear.held_out_top1) \
+            >$folder.table 2>&1
+    done
+    cmp whole.table parts.table
     for run in whole/*=[01]; do
         cmp "$run/encoder.safetensors" "parts/${run#whole/}/encoder.safetensors"
     done
 }
 
+@test "without labels the best is that of the highest rank of z" {
+    sweep all --no-probe >table 2>/dev/null
+    [ "$(find all -name probe.json | wc -l)" -eq 0 ]
+    "$invar" compare all/*=[01] --metric rank --format json >ranks.json 2>/dev/null
+    best=$(sed -n 's/^tiny lr=\([0-9.]*\) .*/\1/p' table | head -1)
+    python3 - "$best" <<'END'
+import json, sys
+ranks = {}
+for line in open("table"):
+    words = line.split()
+    if line.startswith("optimiser.lr=") and len(words) > 4:
+        rate = str(float(words[0].split(",")[0].split("=")[1]))
+        ranks.setdefault(rate, []).append(float(words[2]))
+means = {rate: sum(values) / len(values) for rate, values in ranks.items()}
+print(means, sys.argv[1])
+sys.exit(sys.argv[1] != max(means, key=means.get))
+END
+}
+
 @test "--dry-run lists the runs, and trains nothing" {
     run --separate-stderr sweep none --dry-run
     [ "$status" -eq 0 ]
-    [ "${#lines[@]}" -eq 5 ]
+    [ "${#lines[@]}" -eq 6 ]
     [[ "${lines[1]}" == "to do    optimiser.lr=1e-3,training.seed=1" ]]
     [ ! -e none ]
     run --separate-stderr "$invar" sweep tiny.yaml optimiser.lr=1e-3..1e-1/5 'encoder.widths=[4, 8],[8]' --dry-run
-    [ "${#lines[@]}" -eq 11 ]
+    [ "${#lines[@]}" -eq 12 ]
     [[ "$output" == *"optimiser.lr=0.00316228,encoder.widths=[4, 8]"* && "$output" == *"optimiser.lr=0.1,"* ]]
+}
+
+@test "--dry-run says how long what is not done takes" {
+    about() { "$invar" sweep tiny.yaml training.seed=0..1 training.epochs="$1" --run some --jobs 1 --dry-run | tail -1; }
+    about 1
+    [[ "$(about 1)" =~ ^about\ [0-9.]+\ s\ of\ training ]]
+    [[ "$(about 100000)" =~ ^about\ .*(min|h).*\ of\ training ]]
+    "$invar" sweep tiny.yaml training.seed=0..1 training.epochs=1 --run some --no-probe >/dev/null 2>&1
+    [[ "$(about 1)" == "about 0.0 s of training, at the pace of a few steps now" ]]
+    run --separate-stderr "$invar" sweep tiny.yaml data.source=idx:none,idx:data --run bad --dry-run
+    [ "$status" -eq 1 ]
+    says "none/train-images-idx3-ubyte"
 }
 
 @test "what makes no sweep is refused before anything is trained" {
@@ -66,7 +104,7 @@ sweep() {
     says "no range"
     run --separate-stderr "$invar" sweep tiny.yaml data.source=idx:none,idx:data training.epochs=1 --run some --no-probe
     [ "$status" -eq 1 ]
-    says "1 of 2 runs failed" some
+    says "1 of 2 runs failed" "data.source=idx:none: none/train-images-idx3-ubyte: no such file" some
     grep -q none some/data.source=idx:none.log
     fails_with 2 "$invar" sweep tiny.yaml training.seed=1,1 --run bad
     says "the same"
