@@ -105,20 +105,30 @@ static bool collect(const char *schema, const char *topic, struct invar_text *ou
     return ok;
 }
 
-/* Every name of the schema is one that may have been meant: sections, kinds, terms and options alike. Names of options
- * that several have in common stand in the list as often, which changes nothing. */
+/* The names of the schema, of all its lines or of its sections alone; [MOST_NAMES + 1], each in a text of its own. */
+static void list_names(const char *schema, bool sections, const char **names, char (*text)[NAME])
+{
+    struct line line = {0};
+    int count = 0;
+
+    for (const char *at = schema; count < MOST_NAMES && read_line(at, &line);
+         at += line.length + (at[line.length] == '\n'))
+        if (line.length && (!sections || (line.indent == 0 && line.group)))
+            names[count] = strcpy(text[count], line.name), count++;
+    names[count] = NULL;
+}
+
+/* Every name of the schema is one that may have been meant: sections, kinds, terms and options alike. Where none is,
+ * the sections are told, as each lists what is in it. */
 static bool refuse(const char *schema, const char *topic, struct invar_error *err)
 {
     const char **names = invar_alloc(MOST_NAMES + 1, sizeof *names, err);
     char(*text)[NAME] = invar_alloc(MOST_NAMES, sizeof *text, err);
-    struct line line = {0};
-    int count = 0;
 
     if (names && text) {
-        for (const char *at = schema; count < MOST_NAMES && read_line(at, &line);
-             at += line.length + (at[line.length] == '\n'))
-            if (line.length)
-                names[count] = strcpy(text[count], line.name), count++;
+        list_names(schema, false, names, text);
+        if (!invar_nearest_name(topic, names))
+            list_names(schema, true, names, text);
         names_find(NAMES_TEXTS("verb, section, term or option", names), NULL, topic, err);
     }
     invar_free(names);

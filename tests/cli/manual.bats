@@ -87,6 +87,9 @@ completes() {
     [[ "$output" == *"kind: mlp"* && "$output" == *"kind: resnet50"* ]]
     fails_with 2 "$invar" help crob
     says '"crop"'
+    fails_with 2 "$invar" help nothing
+    says "data, views, encoder, projector"
+    [ "${#stderr}" -lt 250 ]
     fails_with 2 "$invar" prob
     says 'did you mean "probe"?'
 }
