@@ -5,34 +5,13 @@
  * are the embeddings themselves and S^{kl} is the transpose of S^{lk}, so that V views cost V(V-1)/2 products. With a
  * target network k runs over the views that have a target.
  */
-#include "objective/term.h"
+#include "objective/relic.h"
 
 #include <math.h>
 
 #define MAX_PAIRS (INVAR_MAX_VIEWS * (INVAR_MAX_VIEWS - 1))
 
-#define PAIRS(CHOICE) CHOICE(PAIRS_ALL, "all") CHOICE(PAIRS_ADJACENT, "adjacent")
-enum pairs { PAIRS(INVAR_CHOICE_CONSTANT) };
-#define INVARIANCES(CHOICE) CHOICE(INVARIANCE_KL, "kl") CHOICE(INVARIANCE_EUCLIDEAN, "euclidean")
-enum invariance { INVARIANCES(INVAR_CHOICE_CONSTANT) };
-#define EUCLIDEAN_PAIRS(CHOICE) CHOICE(EUCLIDEAN_UNORDERED, "unordered")
-enum euclidean_pairs { EUCLIDEAN_PAIRS(INVAR_CHOICE_CONSTANT) };
-#define STOPS(CHOICE) CHOICE(STOP_NONE, "none") CHOICE(STOP_FIRST, "first")
-enum stop { STOPS(INVAR_CHOICE_CONSTANT) };
-
-struct relic_options {
-    int64_t views;
-    bool target, normalise;
-    double tau, alpha;
-    enum pairs pairs;
-    bool normalise_pairs;
-    enum invariance invariance;
-    enum euclidean_pairs euclidean_pairs;
-    enum stop kl_stop_gradient;
-    bool groups;
-};
-
-#define AT(field) offsetof(struct relic_options, field)
+#define AT(field) offsetof(struct invar_relic_options, field)
 static const struct invar_option relic_table[] = {
     {"views", INVAR_OPTION_INT, AT(views), "0", 0, INVAR_MAX_VIEWS, NULL, "views a sample; 0: as many as there are"},
     {"target", INVAR_OPTION_BOOL, AT(target), "false", 0, 0, NULL,
@@ -40,17 +19,29 @@ static const struct invar_option relic_table[] = {
     {"normalise", INVAR_OPTION_BOOL, AT(normalise), "true", 0, 0, NULL, "norm() of embeddings before their products"},
     INVAR_RENAMED("normalize", "normalise"),
     {"tau", INVAR_OPTION_REAL, AT(tau), "0.1", 1e-4, 1e4, NULL, "temperature"},
-    {"alpha", INVAR_OPTION_REAL, AT(alpha), "1", 0, 1e6, NULL, "weight of the invariance part"},
-    {"pairs", INVAR_OPTION_CHOICE, AT(pairs), "all", 0, 0, INVAR_CHOICES(PAIRS),
+    {"alpha", INVAR_OPTION_REAL, AT(alpha), "1", 0, 1e6, NULL,
+     "weight of the invariance part; with rho, what the multiplier is at first"},
+    {"rho", INVAR_OPTION_REAL, AT(rho), "0", 0, 1e6, NULL,
+     "bound of the invariance part, with a multiplier that is learned in the place of alpha; 0: alpha stays as it is"},
+    {"dual_rate", INVAR_OPTION_REAL, AT(dual_rate), "0.01", 0, 1e6, NULL,
+     "step of that multiplier, by so much of what the invariance part is above rho"},
+    {"pairs", INVAR_OPTION_CHOICE, AT(pairs), "all", 0, 0, INVAR_CHOICES(INVAR_RELIC_PAIRS),
      "KL between all ordered pairs of view pairs, or between each and the next (the last and the first)"},
     {"normalise_pairs", INVAR_OPTION_BOOL, AT(normalise_pairs), "false", 0, 0, NULL,
      "divide the sum over view pairs and the sum of invariance terms by their numbers"},
-    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "kl", 0, 0, INVAR_CHOICES(INVARIANCES),
-     "KL between distributions, or squared distance between norm(h) of two views"},
-    {"euclidean_pairs", INVAR_OPTION_CHOICE, AT(euclidean_pairs), "unordered", 0, 0, INVAR_CHOICES(EUCLIDEAN_PAIRS),
-     "pairs of views in the Euclidean form: each unordered pair once"},
-    {"kl_stop_gradient", INVAR_OPTION_CHOICE, AT(kl_stop_gradient), "none", 0, 0, INVAR_CHOICES(STOPS),
+    {"invariance", INVAR_OPTION_CHOICE, AT(invariance), "kl", 0, 0, INVAR_CHOICES(INVAR_RELIC_INVARIANCES),
+     "kl: between distributions; euclidean: appendix B simplified, squared distance between norm(h) of two views; "
+     "appendix_b: as printed, all of h: view 1 is the clean sample (views.clean), whose distance to the others counts, "
+     "and the others are contrasted"},
+    {"euclidean_pairs", INVAR_OPTION_CHOICE, AT(euclidean_pairs), "unordered", 0, 0,
+     INVAR_CHOICES(INVAR_EUCLIDEAN_PAIRS), "pairs of views in the Euclidean form: each unordered pair once"},
+    {"bound", INVAR_OPTION_REAL, AT(bound), "1", 1e-6, 1e6, NULL,
+     "appendix_b: length to which longer h are shortened, in the place of norm()"},
+    {"kl_stop_gradient", INVAR_OPTION_CHOICE, AT(kl_stop_gradient), "none", 0, 0, INVAR_CHOICES(INVAR_RELIC_STOPS),
      "whether the first argument of each KL is a constant"},
+    {"contrast_set", INVAR_OPTION_INT, AT(contrast_set), "0", 0, 1 << 24, NULL,
+     "members of the contrast set, a sample's own match and others of the batch that are drawn anew every step; 0: the "
+     "whole batch"},
     {"groups", INVAR_OPTION_BOOL, AT(groups), "false", 0, 0, NULL,
      "refinement: tell groups apart instead of samples, by ids given beside the views"},
     {0},
@@ -58,9 +49,9 @@ static const struct invar_option relic_table[] = {
 
 /* what one evaluation works on; pair p is (l, k) in the order (1,2) (1,3) .. (2,1) .., k a view that has a target */
 struct work {
-    int views, targets, pairs;
-    struct invar_unit q[INVAR_MAX_VIEWS], own_t[INVAR_MAX_VIEWS];
-    struct invar_unit *t; /* q where h = f */
+    int first, views, targets, pairs; /* views first, first + 1, .. of the input are contrasted */
+    struct invar_relic_side q[INVAR_MAX_VIEWS], own_t[INVAR_MAX_VIEWS];
+    struct invar_relic_side *t; /* q where h = f */
     struct invar_matrix logits[MAX_PAIRS];
 };
 
@@ -70,35 +61,42 @@ static int pair_of(const struct work *w, int l, int k)
     return before + (k < l ? k : k - 1);
 }
 
-static enum invar_role online_role(const struct relic_options *o)
+static bool is_appendix_b(const struct invar_relic_options *o)
 {
-    return o->target ? INVAR_ROLE_Q : INVAR_ROLE_Z;
+    return o->invariance == INVAR_INVARIANCE_APPENDIX_B;
 }
 
-/* how many views can be the second of a pair */
-static int target_views(const struct relic_options *o, const struct invar_embeddings *in)
+static enum invar_role online_role(const struct invar_relic_options *o)
 {
-    return o->target ? invar_term_targets(in) : in->views;
+    return is_appendix_b(o) ? INVAR_ROLE_H : o->target ? INVAR_ROLE_Q : INVAR_ROLE_Z;
+}
+
+/* which views are contrasted, and how many of them can be the second of a pair */
+static struct work contrasted(const struct invar_relic_options *o, const struct invar_embeddings *in)
+{
+    const int first = is_appendix_b(o) ? 1 : 0, views = in->views - first;
+    const int targets = o->target ? invar_term_targets(in) : views;
+
+    return (struct work){.first = first, .views = views, .targets = targets, .pairs = targets * (views - 1)};
 }
 
 static unsigned relic_roles(const void *options)
 {
-    const struct relic_options *o = options;
+    const struct invar_relic_options *o = options;
     unsigned mask = INVAR_ROLE_BIT(online_role(o));
 
     if (o->target)
         mask |= INVAR_ROLE_BIT(INVAR_ROLE_T);
-    if (o->invariance == INVARIANCE_EUCLIDEAN)
+    if (o->invariance == INVAR_INVARIANCE_EUCLIDEAN)
         mask |= INVAR_ROLE_BIT(INVAR_ROLE_H);
     if (o->groups)
         mask |= INVAR_ROLE_GROUPS;
     return mask;
 }
 
-static bool relic_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+static bool check_options(const struct invar_relic_options *o, const struct invar_embeddings *in,
+                          struct invar_error *err)
 {
-    const struct relic_options *o = options;
-
     if (in->views < 2)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "relic needs two views of every sample or more, not %d: set "
@@ -107,24 +105,46 @@ static bool relic_check(const void *options, const struct invar_embeddings *in, 
     if (o->views != 0 && o->views != in->views)
         return invar_error_set(err, INVAR_ERROR_USAGE, "relic: views is %lld but there are %d: set one to the other",
                                (long long)o->views, in->views);
-    return invar_term_check_shapes(&invar_term_relic, in, relic_roles(o), 2, err);
+    if (is_appendix_b(o) && in->views < 3)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "relic: invariance=appendix_b needs three views of every sample or more, of which the "
+                               "first is the clean sample, not %d: set views.count=3 (or give h1, h2 and h3)",
+                               in->views);
+    if (is_appendix_b(o) && o->target)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "relic: invariance=appendix_b is of h alone: set target=false, or invariance=euclidean");
+    if (o->contrast_set && o->groups)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "relic: contrast_set draws samples and groups puts them together: set contrast_set=0, "
+                               "or groups=false");
+    return true;
+}
+
+static bool relic_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
+{
+    const struct invar_relic_options *o = options;
+
+    if (!check_options(o, in, err) || !invar_term_check_shapes(&invar_term_relic, in, relic_roles(o), 2, err))
+        return false;
+    const int64_t n = in->by[online_role(o)][in->views - 1].rows;
+    return o->contrast_set == 0 || (o->contrast_set >= 2 && o->contrast_set <= n) ||
+           invar_error_set(err, INVAR_ERROR_DATA,
+                           "relic: a contrast_set of %lld in a batch of %lld samples: choose 2 to %lld, or 0 for the "
+                           "whole batch",
+                           (long long)o->contrast_set, (long long)n, (long long)n);
 }
 
 /* [R1] */
 static bool take_logits(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
-    const struct relic_options *o = call->options;
-    const struct invar_embeddings *in = call->in, *gradient = call->gradient;
+    const struct invar_relic_options *o = call->options;
     struct invar_device *device = call->device;
-    struct invar_scratch *scratch = call->scratch;
-    const enum invar_role online = online_role(o);
-    const int64_t n = in->by[online][0].rows;
+    const int64_t n = call->in->by[online_role(o)][w->first].rows;
 
     for (int l = 0; l < w->views; l++)
-        if (!invar_unit_take(device, scratch, &in->by[online][l], o->normalise, invar_term_wanted(gradient, online, l),
-                             &w->q[l], err) ||
+        if (!invar_relic_side_take(call, online_role(o), w->first + l, o->normalise, &w->q[l], err) ||
             (o->target && l < w->targets &&
-             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][l], o->normalise, NULL, &w->own_t[l], err)))
+             !invar_relic_side_take(call, INVAR_ROLE_T, l, o->normalise, &w->own_t[l], err)))
             return false;
     w->t = o->target ? w->own_t : w->q;
     for (int l = 0; l < w->views; l++)
@@ -132,52 +152,21 @@ static bool take_logits(const struct invar_term_call *call, struct work *w, stru
             if (k == l)
                 continue;
             struct invar_matrix *s = &w->logits[pair_of(w, l, k)];
-            if (!invar_dense_take(scratch, w->q[l].y.dtype, n, n, s, err))
+            if (!invar_dense_take(call->scratch, w->q[l].unit.y.dtype, n, n, s, err))
                 return false;
             if (o->target || l < k)
-                invar_dense_product(device, false, true, 1 / o->tau, &w->q[l].y, &w->t[k].y, 0, s);
+                invar_dense_product(device, false, true, 1 / o->tau, &w->q[l].unit.y, &w->t[k].unit.y, 0, s);
             else
                 invar_dense_transpose(device, &w->logits[pair_of(w, k, l)], s, false);
         }
     return true;
 }
 
-/* [R2] and [R3] over groups of samples: the same on the logits of groups, then back to those of samples */
-static bool contrast_groups(const struct invar_term_call *call, struct invar_dense_contrast *how, struct work *w,
-                            struct invar_error *err)
-{
-    struct invar_device *device = call->device;
-    struct invar_scratch *scratch = call->scratch;
-    const int64_t n = w->logits[0].rows;
-    struct invar_matrix grouped[MAX_PAIRS], gradient[MAX_PAIRS];
-    int64_t groups;
-
-    int64_t *index = invar_device_take(scratch, (size_t)n, sizeof *index, err);
-    if (!index || !invar_dense_group_index(device, scratch, call->in->groups, n, index, &groups, err))
-        return false;
-    for (int p = 0; p < w->pairs; p++) {
-        /* room for as many groups as samples, so that no batch takes more than the first did */
-        if (!invar_dense_take(scratch, w->logits[p].dtype, n, n, &grouped[p], err) ||
-            !invar_dense_take(scratch, w->logits[p].dtype, n, n, &gradient[p], err))
-            return false;
-        grouped[p].cols = gradient[p].cols = groups;
-        if (!invar_dense_group(device, scratch, &w->logits[p], index, &grouped[p], err))
-            return false;
-        invar_dense_copy(device, &grouped[p], &gradient[p]);
-    }
-    how->match = index;
-    if (!invar_dense_contrast(device, scratch, how, gradient, err))
-        return false;
-    for (int p = 0; p < w->pairs; p++)
-        invar_dense_ungroup(device, &grouped[p], &gradient[p], index, &w->logits[p]);
-    return true;
-}
-
 /* from the gradient of logits, which w->logits hold now, to that of the inputs */
-static void add_gradient(struct invar_device *device, const struct relic_options *o, struct work *w,
-                         const struct invar_embeddings *gradient)
+static void add_gradient(const struct invar_term_call *call, struct work *w)
 {
-    const enum invar_role online = online_role(o);
+    const struct invar_relic_options *o = call->options;
+    struct invar_device *device = call->device;
 
     for (int l = 0; l < w->views; l++)
         for (int k = 0; k < w->targets; k++) {
@@ -186,104 +175,115 @@ static void add_gradient(struct invar_device *device, const struct relic_options
             struct invar_matrix *s = &w->logits[pair_of(w, l, k)];
             if (!o->target)
                 invar_dense_transpose(device, &w->logits[pair_of(w, k, l)], s, true);
-            if (w->q[l].dy.data)
-                invar_dense_product(device, false, false, 1 / o->tau, s, &w->t[k].y, 1, &w->q[l].dy);
-            if (!o->target && w->q[k].dy.data)
-                invar_dense_product(device, true, false, 1 / o->tau, s, &w->q[l].y, 1, &w->q[k].dy);
+            if (w->q[l].unit.dy.data)
+                invar_dense_product(device, false, false, 1 / o->tau, s, &w->t[k].unit.y, 1, &w->q[l].unit.dy);
+            if (!o->target && w->q[k].unit.dy.data)
+                invar_dense_product(device, true, false, 1 / o->tau, s, &w->q[l].unit.y, 1, &w->q[k].unit.dy);
         }
     for (int l = 0; l < w->views; l++)
-        if (w->q[l].dy.data)
-            invar_unit_backward(device, &w->q[l], invar_term_wanted(gradient, online, l));
-}
-
-/* appendix B: sum over samples and unordered pairs of views of |norm(h^a) - norm(h^b)|^2; scale: of the gradient */
-static bool euclidean(const struct invar_term_call *call, double scale, double factor, double *slot,
-                      struct invar_error *err)
-{
-    const struct invar_embeddings *in = call->in, *gradient = call->gradient;
-    struct invar_device *device = call->device;
-    struct invar_unit h[INVAR_MAX_VIEWS];
-
-    for (int a = 0; a < in->views; a++)
-        if (!invar_unit_take(device, call->scratch, &in->by[INVAR_ROLE_H][a], true,
-                             invar_term_wanted(gradient, INVAR_ROLE_H, a), &h[a], err))
-            return false;
-    for (int a = 0; a < in->views; a++)
-        for (int b = a + 1; b < in->views; b++)
-            invar_dense_distance(device, &h[a].y, &h[b].y, 2 * scale, &h[a].dy, &h[b].dy, factor, slot);
-    for (int a = 0; a < in->views; a++)
-        if (h[a].dy.data)
-            invar_unit_backward(device, &h[a], invar_term_wanted(gradient, INVAR_ROLE_H, a));
-    return true;
+        invar_relic_side_backward(call, online_role(o), w->first + l, &w->q[l]);
 }
 
 /* how many summands the invariance part has */
-static double invariance_terms(const struct relic_options *o, int views, int pairs)
+static double invariance_terms(const struct invar_relic_options *o, int views, int pairs)
 {
-    if (o->invariance == INVARIANCE_EUCLIDEAN)
-        return views * (views - 1) / 2.0;
-    return o->pairs == PAIRS_ALL && pairs > 1 ? (double)pairs * (pairs - 1) : pairs;
+    if (o->invariance != INVAR_INVARIANCE_KL)
+        return invar_relic_euclidean_pairs(o, views);
+    return o->pairs == INVAR_PAIRS_ALL && pairs > 1 ? (double)pairs * (pairs - 1) : pairs;
 }
 
 static bool relic_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
-    const struct relic_options *o = call->options;
+    const struct invar_relic_options *o = call->options;
     const struct invar_embeddings *in = call->in;
-    const int targets = target_views(o, in);
-    const bool euclidean_form = o->invariance == INVARIANCE_EUCLIDEAN;
-    struct work w = {.views = in->views, .targets = targets, .pairs = targets * (in->views - 1)};
-    const double n = (double)in->by[online_role(o)][0].rows;
+    const bool kl = o->invariance == INVAR_INVARIANCE_KL, learned = o->rho > 0;
+    struct work w = contrasted(o, in);
+    const double n = (double)in->by[online_role(o)][w.first].rows;
     const double contrast_part = 1 / n / (o->normalise_pairs ? w.pairs : 1);
-    const double invariance_part = 1 / n / (o->normalise_pairs ? invariance_terms(o, w.views, w.pairs) : 1);
+    const double invariance_part = 1 / n / (o->normalise_pairs ? invariance_terms(o, in->views, w.pairs) : 1);
+    const double scale = call->weight * invariance_part * (learned ? 1 : o->alpha);
     double *contrast = invar_term_part(call->sum, "contrast", 1);
-    double *invariance = invar_term_part(call->sum, "invariance", o->alpha);
+    double *invariance = invar_term_part(call->sum, "invariance", learned ? 0 : o->alpha), *multiplier;
     struct invar_dense_contrast how = {
         .count = w.pairs,
-        .divergence = euclidean_form          ? INVAR_DIVERGENCE_NONE
-                      : o->pairs == PAIRS_ALL ? INVAR_DIVERGENCE_ALL
-                                              : INVAR_DIVERGENCE_ADJACENT,
-        .first_constant = o->kl_stop_gradient == STOP_FIRST,
+        .divergence = !kl                           ? INVAR_DIVERGENCE_NONE
+                      : o->pairs == INVAR_PAIRS_ALL ? INVAR_DIVERGENCE_ALL
+                                                    : INVAR_DIVERGENCE_ADJACENT,
+        .first_constant = o->kl_stop_gradient == INVAR_STOP_FIRST,
         .contrast_scale = call->weight * contrast_part,
-        .divergence_scale = call->weight * o->alpha * invariance_part,
+        .divergence_scale = scale,
         .contrast_factor = contrast_part,
         .divergence_factor = invariance_part,
         .contrast_slot = contrast,
-        .divergence_slot = euclidean_form ? NULL : invariance,
+        .divergence_slot = kl ? invariance : NULL,
     };
 
-    if (!take_logits(call, &w, err))
+    if (!invar_relic_multiplier_take(call, &multiplier, err) || !take_logits(call, &w, err))
         return false;
-    if (o->groups ? !contrast_groups(call, &how, &w, err)
-                  : !invar_dense_contrast(call->device, call->scratch, &how, w.logits, err))
+    how.divergence_weight = multiplier;
+    if (!invar_relic_contrast(call, &how, w.logits, err))
         return false;
     if (call->gradient)
-        add_gradient(call->device, o, &w, call->gradient);
-    return !euclidean_form ||
-           euclidean(call, call->weight * o->alpha * invariance_part, invariance_part, invariance, err);
+        add_gradient(call, &w);
+    if (!kl && !invar_relic_euclidean(call, scale, multiplier, invariance_part, invariance, err))
+        return false;
+    return !learned || invar_relic_multiplier_step(call, multiplier, invariance, err);
+}
+
+static int64_t relic_state_size(const void *options, const struct invar_embeddings *shapes)
+{
+    (void)shapes;
+    return ((const struct invar_relic_options *)options)->rho > 0 ? 1 : 0;
+}
+
+static void relic_state_init(const void *options, const struct invar_embeddings *shapes, float *state)
+{
+    (void)shapes;
+    *state = (float)((const struct invar_relic_options *)options)->alpha;
 }
 
 /* ---- reference ---- */
 
-/* log p^{lk}_i(group of sample c) straight from [R1] and [R2] */
-static double reference_log_p(const struct relic_options *o, const struct invar_embeddings *in, int l, int k, int64_t i,
-                              int64_t c)
+/* <row i of a, row j of b> as the contrast sees them */
+static double reference_product(const struct invar_relic_options *o, const struct invar_matrix *a, int64_t i,
+                                const struct invar_matrix *b, int64_t j)
+{
+    if (!is_appendix_b(o))
+        return invar_reference_dot(a, i, b, j, o->normalise);
+    return invar_reference_dot(a, i, b, j, false) / fmax(1, invar_reference_length(a, i) / o->bound) /
+           fmax(1, invar_reference_length(b, j) / o->bound);
+}
+
+/* whether j is in the contrast set of row i; set: of that row, NULL: all are */
+static bool reference_member(const struct invar_relic_options *o, const int64_t *set, int64_t j)
+{
+    bool found = !set;
+
+    for (int64_t m = 0; set && m < o->contrast_set; m++)
+        found = found || set[m] == j;
+    return found;
+}
+
+/* log p^{lk}_i(group of sample c) straight from [R1] and [R2]; l and k: views of the input */
+static double reference_log_p(const struct invar_relic_options *o, const struct invar_embeddings *in, int l, int k,
+                              const int64_t *set, int64_t i, int64_t c)
 {
     const struct invar_matrix *q = &in->by[online_role(o)][l];
-    const struct invar_matrix *t = &in->by[o->target ? INVAR_ROLE_T : INVAR_ROLE_Z][k];
-    const double own = invar_reference_dot(q, i, t, c, o->normalise) / o->tau;
+    const struct invar_matrix *t = &in->by[o->target ? INVAR_ROLE_T : online_role(o)][k];
+    const double own = reference_product(o, q, i, t, c) / o->tau;
     double all = 0, group = 0;
 
     for (int64_t j = 0; j < q->rows; j++) {
-        const double e = exp(invar_reference_dot(q, i, t, j, o->normalise) / o->tau - own);
+        const double e = reference_member(o, set, j) ? exp(reference_product(o, q, i, t, j) / o->tau - own) : 0;
         all += e;
         if (o->groups ? in->groups[j] == in->groups[c] : j == c)
             group += e;
     }
-    return log(group) - log(all);
+    return log(group) - log(all); /* minus infinity of who is not in the set */
 }
 
 /* sum over samples of KL(p || q) from tables of log p, each group counted at its first sample */
-static double reference_kl(const struct relic_options *o, const int64_t *groups, const double *log_p,
+static double reference_kl(const struct invar_relic_options *o, const int64_t *groups, const double *log_p,
                            const double *log_q, int64_t n)
 {
     double sum = 0;
@@ -293,71 +293,88 @@ static double reference_kl(const struct relic_options *o, const int64_t *groups,
         for (int64_t j = 0; o->groups && j < c; j++)
             first = first && groups[j] != groups[c];
         for (int64_t i = 0; first && i < n; i++)
-            sum += exp(log_p[i * n + c]) * (log_p[i * n + c] - log_q[i * n + c]);
+            if (isfinite(log_p[i * n + c]))
+                sum += exp(log_p[i * n + c]) * (log_p[i * n + c] - log_q[i * n + c]);
     }
     return sum;
 }
 
-static double reference_euclidean(const struct invar_embeddings *in)
+static double reference_euclidean(const struct invar_relic_options *o, const struct invar_embeddings *in)
 {
     double sum = 0;
 
-    for (int a = 0; a < in->views; a++)
+    for (int a = 0; a < (is_appendix_b(o) ? 1 : in->views); a++)
         for (int b = a + 1; b < in->views; b++)
             for (int64_t i = 0; i < in->by[INVAR_ROLE_H][0].rows; i++)
                 for (int64_t j = 0; j < in->by[INVAR_ROLE_H][0].cols; j++) {
                     const struct invar_matrix *x = &in->by[INVAR_ROLE_H][a], *y = &in->by[INVAR_ROLE_H][b];
-                    const double apart = invar_reference_at(x, i, j) / invar_reference_length(x, i) -
-                                         invar_reference_at(y, i, j) / invar_reference_length(y, i);
+                    double left = invar_reference_length(x, i), right = invar_reference_length(y, i);
+                    if (is_appendix_b(o)) {
+                        left = fmax(1, left / o->bound);
+                        right = fmax(1, right / o->bound);
+                    }
+                    const double apart = invar_reference_at(x, i, j) / left - invar_reference_at(y, i, j) / right;
                     sum += apart * apart;
                 }
     return sum;
 }
 
+/* the first step: the multiplier is alpha */
 static bool relic_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
 {
-    const struct relic_options *o = options;
-    const int views = in->views, targets = target_views(o, in), pairs = targets * (views - 1);
-    const int64_t n = in->by[online_role(o)][0].rows;
+    const struct invar_relic_options *o = options;
+    const struct work w = contrasted(o, in);
+    const int pairs = w.pairs;
+    const int64_t n = in->by[online_role(o)][w.first].rows, m = o->contrast_set;
     double contrast = 0, invariance = 0;
     double *log_p = invar_alloc((size_t)(pairs * n * n), sizeof *log_p, NULL); /* [pair][i][c] */
+    int64_t *set = invar_alloc((size_t)(n * (m + 1)), sizeof *set, NULL);
     int count = 0;
 
-    if (!log_p)
-        return false;
-    for (int l = 0; l < views; l++)
-        for (int k = 0; k < targets; k++) {
+    if (!log_p || !set)
+        goto done;
+    if (m)
+        invar_relic_draw((struct invar_term_key){0}, n, m, set + n * m, set);
+    for (int l = 0; l < w.views; l++)
+        for (int k = 0; k < w.targets; k++) {
             if (k == l)
                 continue;
             double *table = log_p + n * n * count++;
             for (int64_t i = 0; i < n; i++) {
                 for (int64_t c = 0; c < n; c++)
-                    table[i * n + c] = reference_log_p(o, in, l, k, i, c);
+                    table[i * n + c] = reference_log_p(o, in, w.first + l, w.first + k, m ? set + i * m : NULL, i, c);
                 contrast -= table[i * n + i];
             }
         }
-    for (int a = 0; a < pairs && o->invariance == INVARIANCE_KL; a++)
+    for (int a = 0; a < pairs && o->invariance == INVAR_INVARIANCE_KL; a++)
         for (int b = 0; b < pairs; b++)
-            if (o->pairs == PAIRS_ALL ? a != b : b == (a + 1) % pairs)
+            if (o->pairs == INVAR_PAIRS_ALL ? a != b : b == (a + 1) % pairs)
                 invariance += reference_kl(o, in->groups, log_p + n * n * a, log_p + n * n * b, n);
-    invar_free(log_p);
-    if (o->invariance == INVARIANCE_EUCLIDEAN)
-        invariance = reference_euclidean(in);
+    if (o->invariance != INVAR_INVARIANCE_KL)
+        invariance = reference_euclidean(o, in);
     contrast /= (double)n * (o->normalise_pairs ? pairs : 1);
-    invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, views, pairs) : 1);
-    *out = (struct invar_term_value){.loss = contrast + o->alpha * invariance};
+    invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, in->views, pairs) : 1);
+    *out = (struct invar_term_value){.loss = contrast + o->alpha * (invariance - o->rho)};
     invar_reference_part(out, "contrast", contrast);
     invar_reference_part(out, "invariance", invariance);
-    return true;
+    if (o->rho > 0)
+        invar_reference_part(out, "multiplier", o->alpha);
+done:
+    count = log_p && set;
+    invar_free(log_p);
+    invar_free(set);
+    return count;
 }
 
 const struct invar_term_spec invar_term_relic = {
     .name = "relic",
-    .help = "contrast between views and invariance of its distributions [R1]-[R3]",
+    .help = "contrast between views and invariance of its distributions [R1]-[R3], [R6]-[R8]",
     .options = relic_table,
-    .options_size = sizeof(struct relic_options),
+    .options_size = sizeof(struct invar_relic_options),
     .roles = relic_roles,
     .check = relic_check,
     .evaluate = relic_evaluate,
+    .state_size = relic_state_size,
+    .state_init = relic_state_init,
     .reference = relic_reference,
 };

@@ -278,6 +278,39 @@ static void huge_logits_stay_finite(void **state)
     }
 }
 
+/* A weight of the device scales the gradient of the divergence, not that of the contrast, nor what is found. */
+static void a_divergence_weighed_by_the_device(void **state)
+{
+    (void)state;
+    const double three = 3;
+    double *weight = invar_device_take(scratch, 1, sizeof *weight, NULL);
+    invar_device_upload(device, weight, &three, sizeof three);
+    EACH_TYPE(type)
+    for (int kind = INVAR_DIVERGENCE_ALL; kind <= INVAR_DIVERGENCE_ADJACENT; kind++)
+        for (int count = 2; count < 4; count++) {
+            struct invar_matrix x[3], y[3];
+            struct invar_dense_contrast how = {.count = count,
+                                               .divergence = (enum invar_dense_divergence)kind,
+                                               .contrast_scale = 0.5,
+                                               .divergence_scale = 0.2,
+                                               .divergence_weight = weight,
+                                               .divergence_factor = 1,
+                                               .divergence_slot = slot};
+            for (int m = 0; m < count; m++) {
+                x[m] = draw(*type, 5, 7, (uint64_t)m + 1);
+                y[m] = draw(*type, 5, 7, (uint64_t)m + 1);
+            }
+            const double found = FOUND(invar_dense_contrast(device, scratch, &how, x, NULL));
+            how.divergence_weight = NULL;
+            how.divergence_scale = 0.6;
+            assert_near(FOUND(invar_dense_contrast(device, scratch, &how, y, NULL)), found, tolerance(&x[0]));
+            for (int m = 0; m < count; m++)
+                for (int64_t i = 0; i < 5; i++)
+                    for (int64_t j = 0; j < 7; j++)
+                        assert_near(get(&x[m], i, j), get(&y[m], i, j), tolerance(&x[0]));
+        }
+}
+
 static void groups_of_columns(void **state)
 {
     (void)state;
@@ -502,6 +535,7 @@ int main(void)
         cmocka_unit_test_setup(columns_against_others, reset),
         cmocka_unit_test_setup(norm_and_its_gradient, reset),
         cmocka_unit_test_setup(contrast_of_rows, reset),
+        cmocka_unit_test_setup(a_divergence_weighed_by_the_device, reset),
         cmocka_unit_test_setup(near_certain_rows_keep_their_digits, reset),
         cmocka_unit_test_setup(huge_logits_stay_finite, reset),
         cmocka_unit_test_setup(groups_of_columns, reset),

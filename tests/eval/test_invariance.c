@@ -28,6 +28,8 @@ static const struct claim {
     {"relic", {"relic", 2, {"normalise=false"}, false, true, 0}, ORDER | EXCHANGE | ROTATE},
     {"relic", {"relic", 2, {"groups=true"}, false, true, 0}, UNIT},
     {"relic", {"relic", 2, {"invariance=euclidean"}, false, true, 0}, UNIT},
+    {"relic", {"relic", 2, {"rho=0.1"}, false, true, 0}, UNIT},
+    {"relic", {"relic", 3, {"invariance=appendix_b", "bound=3"}, false, false, 0}, ORDER | EXCHANGE | ROTATE},
     {"ntxent", {"ntxent", 2, {NULL}, false, true, 0}, UNIT},
     {"byol", {"byol", 2, {NULL}, false, true, 0}, UNIT},
     {"byol", {"byol", 2, {"normalise=false"}, false, true, 0}, DISTANCE},

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from make_reverse import (Var, centred, cholesky, concat, constant, cosine, covariance, exp, inverse, log,
-                          log_softmax, logdet, norm, off_diagonal, sine, spectral, sqrt, squares, views, whole)
+from make_reverse import (Var, centred, cholesky, concat, constant, cosine, covariance, exp, inverse, log, log_softmax,
+                          logdet, norm, off_diagonal, shortened, sine, spectral, sqrt, squares, views, whole)
 
 
 def matrices(x, letter="z"):
@@ -166,17 +166,11 @@ def mmcr(x, o):  # [MM1]
 
 def spectral_contrastive(x, o):  # [SC1]
     limit = math.sqrt(o["mu"])
-    a, b = [z / length_above(z, limit) for z in (x["z1"], x["z2"])]
+    a, b = [shortened(z, limit) for z in (x["z1"], x["z2"])]
     n = a.shape[0]
     attraction = (a * b).sum() * (-2 / n / o["mu"])
     repulsion = (off_diagonal(a @ b.T) ** 2).sum() / (n * (n - 1) * o["mu"])
     return {"attraction": attraction, "repulsion": repulsion, "loss": attraction + repulsion}
-
-
-def length_above(z, limit):
-    n = np.sqrt((z.value**2).sum(1, keepdims=True))
-    return Var(np.maximum(n / limit, 1), ((z, lambda g: g * np.where(n > limit, z.value / np.maximum(n, limit) / limit,
-                                                                    0)),))
 
 
 def supcon(x, o):  # [SU1], [SU2]

@@ -176,6 +176,13 @@ def norm(z, least=1e-12):
     return z / length(z, least)
 
 
+def shortened(z, limit):
+    """Rows no longer than limit."""
+    n = np.sqrt((z.value**2).sum(1, keepdims=True))
+    return z / Var(np.maximum(n / limit, 1),
+                   ((z, lambda g: g * np.where(n > limit, z.value / np.maximum(n, limit) / limit, 0)),))
+
+
 def centred(z):
     return z - z.mean(0)
 

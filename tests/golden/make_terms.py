@@ -5,15 +5,18 @@ import math
 import numpy as np
 
 from make_reverse import (absolute, centred, cholesky, concat, constant, covariance, exp, inverse, log, log_softmax,
-                          logdet, norm, off_diagonal, positive, sqrt, squares, views, whole)
+                          logdet, norm, off_diagonal, positive, shortened, sqrt, squares, views, whole)
 
 # ---- terms ----
 
 
-def relic(x, o):  # [R1]-[R3]
+def relic(x, o):  # [R1]-[R3], [R7], [R8]
     q, t = (views(x, "q"), views(x, "t")) if o["target"] else (views(x, "z"), views(x, "z"))
     t = [constant(v) for v in t] if o["target"] else t
-    if o["normalise"]:
+    if o["invariance"] == "appendix_b":  # [R8]: view 1 is the clean sample
+        h = [shortened(v, o["bound"]) for v in views(x, "h")]
+        q = t = h[1:]
+    elif o["normalise"]:
         q, t = [norm(v) for v in q], [norm(v) for v in t]
     n = q[0].shape[0]
     own, groups = np.arange(n), None
@@ -29,11 +32,17 @@ def relic(x, o):  # [R1]-[R3]
     if o["invariance"] == "euclidean":
         h = [norm(v) for v in views(x, "h")]
         invariance = sum(((h[a] - h[b]) ** 2).sum() for a in range(len(h)) for b in range(a)) / n
+    elif o["invariance"] == "appendix_b":
+        invariance = sum(((h[0] - v) ** 2).sum() for v in h[1:]) / n
     else:
         for a, p in enumerate(lp):
             p = constant(p) if o["kl_stop_gradient"] == "first" else p
             invariance = invariance + sum((exp(p) * (p - r)).sum() for b, r in enumerate(lp) if a != b) / n
-    return {"loss": contrast + o["alpha"] * invariance, "contrast": contrast, "invariance": invariance}
+    if not o.get("rho"):
+        return {"loss": contrast + o["alpha"] * invariance, "contrast": contrast, "invariance": invariance}
+    multiplier, above = x["state.multiplier"].value[0], invariance - o["rho"]  # [R7]
+    return {"loss": contrast + multiplier * above, "contrast": contrast, "invariance": invariance,
+            "multiplier": multiplier, "state.multiplier": np.maximum(multiplier + o["dual_rate"] * above.value, 0)[None]}
 
 
 def ntxent(x, o):  # [S1]-[S3]

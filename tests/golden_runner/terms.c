@@ -85,6 +85,7 @@ static bool take_inputs(struct golden_case *c, const struct invar_term_spec *ter
 static const struct {
     const char *term, *names[5];
 } kept[] = {
+    {"relic", {"state.multiplier"}},
     {"moco", {"state.queue1", "state.queue2", "state.position", "state.count"}},
     {"nnclr", {"state.queue", "state.position", "state.count"}},
     {"corinfomax", {"state.r1", "state.mu1", "state.r2", "state.mu2"}},

@@ -17,10 +17,19 @@ struct variant {
     int targets;             /* views that have a target; 0: all */
 };
 
+/* terms that draw which samples are compared, by their places */
+static inline bool draws_samples(const struct variant *v)
+{
+    bool found = false;
+    for (int i = 0; v->options[i]; i++)
+        found = found || strncmp(v->options[i], "contrast_set=", 13) == 0;
+    return found;
+}
+
 /* terms whose value follows from the key too */
 static inline bool draws(const struct variant *v)
 {
-    return strcmp(v->term, "sigreg") == 0 || strcmp(v->term, "visreg") == 0;
+    return strcmp(v->term, "sigreg") == 0 || strcmp(v->term, "visreg") == 0 || draws_samples(v);
 }
 
 struct bench {

@@ -54,6 +54,7 @@ static const struct large_term terms[] = {
     {"relic", "tau: 0.1", plain_relic_samples, false, false, 0},
     {"relic", "tau: 0.1, groups: true", plain_relic_groups, false, false, 0},
     {"relic", "tau: 0.2, target: true", plain_relic_target, false, false, 0},
+    {"relic", "contrast_set: 64, rho: 0.1", NULL, false, false, 0},
     {"ntxent", "tau: 0.2", plain_ntxent, false, false, 0},
     {"byol", "", plain_byol, false, false, 0},
     {"imix", "", plain_imix, false, false, 0},

@@ -10,6 +10,7 @@ enum { N = 700, D = 180, VIEWS = 2 };
 static const char *const objectives[] = {
     "relic: {}",
     "relic: {target: true, pairs: adjacent}",
+    "relic: {contrast_set: 350}",
     "ntxent: {}",
     "byol: {}",
     "imix: {}",

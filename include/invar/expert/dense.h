@@ -105,6 +105,7 @@ struct invar_dense_contrast {
     enum invar_dense_divergence divergence;
     bool first_constant;                     /* the first argument of every KL receives no gradient */
     double contrast_scale, divergence_scale; /* of the two values in the gradient */
+    const double *divergence_weight;         /* device: times divergence_scale; NULL: 1 */
     double contrast_factor, divergence_factor;
     double *contrast_slot, *divergence_slot; /* NULL: nobody asks */
 };

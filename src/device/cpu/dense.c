@@ -239,17 +239,20 @@ bool cpu_dense_contrast(struct invar_device *device, struct invar_scratch *scrat
     const size_t parts = (size_t)threads * (size_t)how->count;
     /* columns may be groups of rows, more of them in the next batch, which must not take more room */
     const size_t cols = (size_t)(logits[0].cols > logits[0].rows ? logits[0].cols : logits[0].rows);
+    struct invar_dense_contrast weighted = *how;
     double values[2];
 
+    if (how->divergence_weight)
+        weighted.divergence_scale *= *how->divergence_weight;
     void *work = invar_scratch_take(scratch, parts * cols, invar_dtype_size(logits[0].dtype), err);
     double *sums = invar_scratch_take(scratch, (size_t)threads * 2 * cols, sizeof(double), err);
     void *pointers = invar_scratch_take(scratch, parts, sizeof(void *), err);
     if (!work || !sums || !pointers)
         return false;
     if (is_f32(logits))
-        contrast_f32(threads, how, logits, work, sums, pointers, values);
+        contrast_f32(threads, &weighted, logits, work, sums, pointers, values);
     else
-        contrast_f64(threads, how, logits, work, sums, pointers, values);
+        contrast_f64(threads, &weighted, logits, work, sums, pointers, values);
     if (how->contrast_slot)
         *how->contrast_slot += how->contrast_factor * values[0];
     if (how->divergence_slot)
