@@ -21,6 +21,8 @@ enum invar_random_purpose {
     INVAR_RANDOM_TERM,        /**< terms that draw; index = step of training */
     INVAR_RANDOM_ENVIRONMENT, /**< what happens in an episode; epoch = copy of the environment, index = episode */
     INVAR_RANDOM_STYLE,       /**< how an environment looks; seed 0, index = number of the style */
+    INVAR_RANDOM_REPLAY,      /**< what an agent learns from; index = number of the draw */
+    INVAR_RANDOM_ACTION,      /**< what it tries; index = step, view = environment */
 };
 
 /**
