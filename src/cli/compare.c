@@ -3,16 +3,18 @@
 #include "cli/cli.h"
 #include "invar/memory.h"
 #include "report/compare.h"
+#include "study/likeness.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { MAX_METRICS = 64, PLAIN_WIDTH = 120, LEAST_WIDTH = 40 };
+enum { MAX_METRICS = 64, PLAIN_WIDTH = 120, LEAST_WIDTH = 40, CKA_SAMPLES = 1024 };
 
 struct arguments {
-    bool json;
+    bool json, choose, cka;
+    int64_t threads;
     const char *base, *format, *sort;
     struct cli_list runs, metrics;
 };
@@ -74,19 +76,31 @@ static int print(const struct arguments *arguments, struct comparison *compariso
 
 static int compare(const struct arguments *arguments, const char *const *metrics, int metric_count)
 {
-    const struct comparison_options options = {arguments->base, arguments->sort, metric_count, metrics};
+    const struct invar_run_options how = {.threads = arguments->threads};
+    struct comparison_options options = {.base = arguments->base,
+                                         .sort = arguments->sort,
+                                         .metric_count = metric_count,
+                                         .metric = metrics,
+                                         .choose = arguments->choose};
     struct report_run *runs[CLI_LIST_SIZE] = {NULL};
     struct comparison comparison = {0};
     struct invar_error err = {0};
+    const size_t all = (size_t)arguments->runs.count;
+    double *cka = arguments->cka ? invar_alloc(all * all, sizeof *cka, &err) : NULL;
     int status = CLI_DONE, count = 0;
 
     while (count < arguments->runs.count && (runs[count] = report_run_read(arguments->runs.item[count], &err)))
         count++;
-    if (count < arguments->runs.count || !comparison_make(&comparison, runs, count, &options, &err))
+    options.cka = cka;
+    if (count < arguments->runs.count ||
+        (arguments->cka &&
+         (!cka || !study_likeness(arguments->runs.item, count, CKA_SAMPLES, &how, cka, &options.cka_samples, &err))) ||
+        !comparison_make(&comparison, runs, count, &options, &err))
         status = cli_fail(&err);
     else
         status = print(arguments, &comparison, &err);
     comparison_free(&comparison);
+    invar_free(cka);
     for (int i = 0; i < count; i++)
         report_run_free(runs[i]);
     return status;
@@ -113,27 +127,34 @@ int invar_cli_compare(int argc, char **argv)
          CLI_LIST, &arguments.metrics, 0, 0},
         {"sort", 0, "NAME", "by this number, the best group first (default: as given)", CLI_TEXT, &arguments.sort, 0,
          0},
+        {"choose", 0, NULL,
+         "which run each measure without labels would take, judged by the first --metric (default: linear)", CLI_FLAG,
+         &arguments.choose, 0, 0},
+        {"cka", 0, NULL, "how alike h of the runs are: embeds the same samples with each", CLI_FLAG, &arguments.cka, 0,
+         0},
+        CLI_OPTION_THREADS(&arguments.threads),
         {"format", 0, "FORMAT", "text, csv, markdown or json (default: text)", CLI_TEXT, &arguments.format, 0, 0},
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
     };
     const struct cli_usage usage = {
         .verb = "compare",
-        .arguments = "RUN.. [--base RUN] [--metric NAME[,..]] [--sort NAME] [--format FORMAT]",
+        .arguments = "RUN.. [--base RUN] [--metric NAME[,..]] [--sort NAME] [--choose] [--cka] [--format FORMAT]",
         .purpose =
             "Runs side by side: what `invar probe` and `invar robustness` found, rank and entropy of z at the end "
             "of\n"
             "training, its time, and the options in which the runs differ. Runs that differ in training.seed\n"
             "alone form a group: its mean with the 95 % interval over seeds, and the paired difference to a base\n"
             "group over the seeds that both have. --metric takes any number of probe.json, robustness.json and\n"
-            "inspect.json by its path, and any key of metrics.jsonl (its last value).",
+            "inspect.json by its path, and any key of metrics.jsonl (its last value). --choose reads inspect.json.",
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,
         .positional_maximum = CLI_LIST_SIZE,
         .positional_name = "RUN",
         .example = "  invar compare runs/simclr-1 runs/simclr-2 runs/relic-1 runs/relic-2\n"
-                   "  invar compare runs/* --base simclr --metric linear,mCE --format markdown\n",
+                   "  invar compare runs/* --base simclr --metric linear,mCE --format markdown\n"
+                   "  invar compare runs/* --choose --cka\n",
     };
     struct invar_error err = {0};
     int status, metric_count = 0, copied = 0;

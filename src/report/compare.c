@@ -395,7 +395,11 @@ static bool note_data(struct comparison *c, struct invar_error *err)
 bool comparison_make(struct comparison *out, struct report_run *const *runs, int count,
                      const struct comparison_options *options, struct invar_error *err)
 {
-    *out = (struct comparison){.run_count = count, .memory = invar_scratch_create(err)};
+    *out = (struct comparison){.run_count = count,
+                               .memory = invar_scratch_create(err),
+                               .given = runs,
+                               .cka = options->cka,
+                               .cka_samples = options->cka_samples};
     out->run = out->memory ? comparison_take(out, count, sizeof(struct report_run *), err) : NULL;
     if (!out->run)
         goto failed;
@@ -404,7 +408,7 @@ bool comparison_make(struct comparison *out, struct report_run *const *runs, int
         !comparison_machines(out, err) || !comparison_labels(out, err) || !comparison_form_groups(out, err) ||
         !comparison_measure(out, options, err) || !find_base(out, options->base, err) ||
         !comparison_average(out, err) || !note_seeds(out, err) ||
-        (options->sort && !sort_groups(out, options->sort, err)))
+        (options->sort && !sort_groups(out, options->sort, err)) || (options->choose && !comparison_choose(out, err)))
         goto failed;
     return true;
 failed:

@@ -36,6 +36,17 @@ struct comparison_group {
     struct comparison_mean *difference; /**< [metrics] this minus the base group, seed by seed */
 };
 
+/** What a measure that needs no labels would take. */
+struct comparison_choice {
+    const char *name;
+    int sense;          /**< 1: the largest, -1: the smallest, 0: that nearest to 1 */
+    int run;            /**< -1: no run has both numbers */
+    double score;       /**< of that run, of the first metric */
+    double below;       /**< what the best run has more (of errors: less) */
+    double correlation; /**< Spearman's, of the measure in its sense with the score; NAN below three runs */
+    int n;              /**< runs that have both */
+};
+
 struct comparison {
     struct invar_scratch *memory; /**< holds everything below */
     int run_count;
@@ -51,6 +62,11 @@ struct comparison {
         int count;
         const char *field[5]; /**< "processor", "library", "instruction_set", "precision", "threads" */
     } trained, measured;      /**< in what machines differ, of training and of results */
+    int choice_count;
+    struct comparison_choice *choice; /**< NULL: none was asked for */
+    struct report_run *const *given;  /**< [run_count] in the order given, which is that of cka */
+    const double *cka;                /**< borrowed [run_count][run_count]; NULL: none */
+    int64_t cka_samples;
     int note_count;
     const char **note; /**< sentences: what is missing, what cannot be compared, what the numbers cannot say */
 };
@@ -60,6 +76,9 @@ struct comparison_options {
     const char *sort;          /**< a metric, best group first; NULL: as given */
     int metric_count;          /**< 0: everything that runs usually have */
     const char *const *metric; /**< names */
+    bool choose;               /**< by every measure without labels, judged by the first metric (none: linear) */
+    const double *cka;         /**< of the runs as given; NULL: none */
+    int64_t cka_samples;
 };
 
 /** Borrows the runs until comparison_free. Refused: an unknown base or metric. */

@@ -76,6 +76,40 @@ static void write_group(const struct comparison *c, int g, struct json_writer *w
     json_close(w);
 }
 
+static void write_choice(const struct comparison *c, const struct comparison_choice *choice, struct json_writer *w)
+{
+    json_open_object(w, NULL);
+    json_text(w, "measure", choice->name);
+    json_text(w, "takes", choice->sense > 0 ? "largest" : choice->sense < 0 ? "smallest" : "nearest 1");
+    if (choice->run >= 0) {
+        json_text(w, "run", c->run[choice->run]->folder);
+        json_number(w, c->metric[0].name, choice->score);
+        json_number(w, "below_best", choice->below);
+    }
+    json_number(w, "rank_correlation", choice->correlation);
+    json_number(w, "n", choice->n);
+    json_close(w);
+}
+
+static void write_cka(const struct comparison *c, struct json_writer *w)
+{
+    json_open_object(w, "cka");
+    json_number(w, "samples", (double)c->cka_samples);
+    json_open_array(w, "runs");
+    for (int r = 0; r < c->run_count; r++)
+        json_text(w, NULL, c->run[r]->folder);
+    json_close(w);
+    json_open_array(w, "values");
+    for (int a = 0; a < c->run_count; a++) {
+        json_open_array(w, NULL);
+        for (int b = 0; b < c->run_count; b++)
+            json_number(w, NULL, comparison_cka(c, a, b));
+        json_close(w);
+    }
+    json_close(w);
+    json_close(w);
+}
+
 void comparison_json(const struct comparison *c, struct json_writer *w)
 {
     json_open_object(w, NULL);
@@ -90,6 +124,14 @@ void comparison_json(const struct comparison *c, struct json_writer *w)
     for (int g = 0; g < c->group_count; g++)
         write_group(c, g, w);
     json_close(w);
+    if (c->choice) {
+        json_open_array(w, "choice");
+        for (int i = 0; i < c->choice_count; i++)
+            write_choice(c, &c->choice[i], w);
+        json_close(w);
+    }
+    if (c->cka)
+        write_cka(c, w);
     /* Fields in which machines differ; empty where they agree or are not known. */
     json_texts(w, "trained_differs", c->trained.field, c->trained.count);
     json_texts(w, "measured_differs", c->measured.field, c->measured.count);

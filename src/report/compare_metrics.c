@@ -220,8 +220,9 @@ static void describe(struct comparison_metric *metric, const struct comparison *
     static const char *const less[] = {"mCE",       "mrCE",          "CE",      "rCE",  "error", "cross_entropy",
                                        "objective", "gradient_norm", "seconds", "loss", "ece",   "mae",
                                        NULL};
-    static const char *const more[] = {"balanced_accuracy", "macro_f1", "auroc",    "worst_accuracy",
-                                       "mean_over_groups",  "r2",       "spearman", NULL};
+    static const char *const more[] = {"balanced_accuracy", "macro_f1",         "auroc",
+                                       "worst_accuracy",    "mean_over_groups", "r2",
+                                       "spearman",          "test_accuracy",    NULL};
     const struct own_name *own = find_own(metric->name);
     const char *dot = strrchr(metric->name, '.'), *last = dot ? dot + 1 : metric->name;
 
@@ -344,6 +345,21 @@ static bool add_asked(struct comparison *c, const char *option, const char *name
     return there ? add_metric(c, name, err) : refuse(c, option, name, err);
 }
 
+/* Behind the score by which choices are judged. */
+static bool add_choices(struct comparison *c, struct invar_error *err)
+{
+    bool there;
+
+    if (!c->metric_count && !add_asked(c, "choose", "linear", err))
+        return false;
+    for (int i = 0; comparison_choose_name(i); i++) {
+        if (!any_has(c, comparison_choose_name(i), &there, err) ||
+            (there && !add_metric(c, comparison_choose_name(i), err)))
+            return false;
+    }
+    return true;
+}
+
 /* As many decimals as the largest value of the column needs. */
 static void set_decimals(struct comparison *c, int m)
 {
@@ -369,7 +385,9 @@ bool comparison_measure(struct comparison *c, const struct comparison_options *o
     for (int i = 0; i < options->metric_count; i++)
         if (!add_asked(c, "metric", options->metric[i], err))
             return false;
-    if (!options->metric_count && !add_usual(c, err))
+    if (options->choose && !add_choices(c, err))
+        return false;
+    if (!options->metric_count && !options->choose && !add_usual(c, err))
         return false;
     if (options->sort && !add_asked(c, "sort", options->sort, err))
         return false;

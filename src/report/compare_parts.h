@@ -39,6 +39,13 @@ const char *comparison_run_name(const struct comparison *c, int run);
 /** The mean of the group leaves 0 out of its interval. */
 bool comparison_clear(const struct comparison_mean *mean);
 
+/** Names of the measures without labels; NULL behind the last. */
+const char *comparison_choose_name(int i);
+/** Fills choice from the metrics, the first of which is the score. */
+bool comparison_choose(struct comparison *c, struct invar_error *err);
+/** Of two runs by their index. */
+double comparison_cka(const struct comparison *c, int a, int b);
+
 /** A table of texts as the formats print it. */
 struct comparison_table {
     int rows, columns;
@@ -51,6 +58,8 @@ struct comparison_table {
 /** Room for it, all cells "". */
 bool comparison_table_make(struct comparison *c, struct comparison_table *out, const char *title, int rows, int columns,
                            int left, struct invar_error *err);
+bool comparison_choice_table(struct comparison *c, struct comparison_table *out, struct invar_error *err);
+bool comparison_cka_table(struct comparison *c, struct comparison_table *out, struct invar_error *err);
 /** All tables in the order in which they are shown; c is used for room only. */
 bool comparison_tables(struct comparison *c, struct comparison_table **out, int *count, struct invar_error *err);
 

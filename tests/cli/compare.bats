@@ -154,3 +154,37 @@ PYTHON
     fails_with 1 timeout 60 "$invar" probe run --threads 1
     says "run/probe.json: is no regular file"
 }
+
+@test "--choose: by every measure of inspect.json, with the score it gives up and the rank correlation" {
+    run --separate-stderr "$invar" compare tau* --choose
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"no run has a measure to choose by"* ]]
+    for run in tau*; do
+        "$invar" inspect "$run" --threads 1 noise_samples=0 labelled=0 lidar_samples=8 >/dev/null 2>&1
+    done
+    COLUMNS=200 run --separate-stderr "$invar" compare tau* --choose
+    echo "$output"
+    grep -Eq '^h.lidar +largest +tau0.[25]-[01] +[0-9.]+ +[0-9.]+ +[+-][01].[0-9]+ +4$' <<<"$output"
+    grep -Eq '^h.alignment +smallest ' <<<"$output"
+    grep -Eq '^h.alpha_req +nearest 1 ' <<<"$output"
+    "$invar" compare tau* --choose --metric loss --json >choice.json
+    json_object <choice.json
+    tr -d '\n\t ' <choice.json | grep -Eq '"measure":"h.lidar","takes":"largest","run":"tau[^"]*","loss":[0-9.]+,"below_best":'
+    rm tau*/probe.json
+    fails_with 2 "$invar" compare tau* --choose
+    says 'choose: none of the runs has "linear"'
+}
+
+@test "--cka: 1 of a run with itself, symmetric, and runs of other data are refused" {
+    "$invar" compare tau0.2-0 tau0.5-1 --cka --threads 1 --json >cka.json
+    json_object <cka.json
+    run bash -c "tr -d '\n\t ' <cka.json | grep -oE '\"values\":\[\[1,[0-9.e-]+\],\[[0-9.e-]+,1\]\]'"
+    [ "$status" -eq 0 ]
+    read -r a b <<<"$(sed -E 's/.*\[\[1,([^]]*)\],\[(.*),1\]\]/\1 \2/' <<<"$output")"
+    [ "$a" = "$b" ]
+    "$invar" compare tau0.2-0 tau0.2-0 --cka --threads 1 | grep -Eq '^tau0.2-0 +1.000 +1.000$'
+    "$build/tests/make_data" idx other 64 24 16 4
+    "$invar" pretrain "$BATS_FILE_TMPDIR/tiny.yaml" data.source=idx:other training.epochs=1 --run far --threads 1 2>/dev/null
+    fails_with 1 "$invar" compare tau0.2-0 far --cka --threads 1
+    says "tau0.2-0 and far are of data that differ in"
+}
