@@ -21,6 +21,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
 /** Every verb with its line of help, in the order of `invar --help`. */
 #define CLI_VERBS(VERB)                                                                                                \
     VERB(data, "what is in a source: samples, shapes, classes, statistics, problems")                                  \
+    VERB(env, "what an environment is that agents act in, what random play gives, how fast it is")                     \
     VERB(recipes, "the recipes that ship, and every option with its default")                                          \
     VERB(pretrain, "train an encoder as a recipe says, into a run folder")                                             \
     VERB(sweep, "a run for every combination of values of options, side by side, then one table")                      \

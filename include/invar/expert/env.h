@@ -5,6 +5,7 @@
 #include "invar/array.h"
 #include "invar/expert/file.h"
 #include "invar/options.h"
+#include "invar/watch.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -79,6 +80,29 @@ bool invar_env_restore(struct invar_env *env, const void *data, size_t size, str
 
 /** What people see now: rgb[info->height][info->width][3]. Refused where there is no picture. */
 bool invar_env_picture(struct invar_env *env, uint8_t *rgb, struct invar_error *err);
+
+/** What playing at random gives. */
+struct invar_env_survey {
+    int64_t episodes;
+    double mean, deviation, least, most; /**< of the returns; deviation NAN: of one episode */
+    double length;                       /**< steps of an episode, on average */
+    double steps_per_s, frames_per_s;
+};
+/** Plays episodes 0 .. episodes - 1 (at least one) at random, and further ones until a rate can be told. */
+bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, const struct invar_watch *watch,
+                      struct invar_env_survey *out, struct invar_error *err);
+
+/** What random play and a person reach in an Atari game. */
+struct invar_env_score {
+    const char *game; /**< "ms_pacman" */
+    double random, human;
+};
+/** The 57 games that agents are compared on; ends with one whose game is NULL. */
+const struct invar_env_score *invar_env_scores(void);
+/** By an id ("gym:ALE/MsPacman-v5") or a name ("ms_pacman"); NULL: it is none of them. */
+const struct invar_env_score *invar_env_score_find(const char *id);
+/** Percent of the way from random play to a person. */
+double invar_env_score_normalise(const struct invar_env_score *score, double returned);
 
 /** The environments that there are. */
 struct invar_env_kind {

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What playing at random gives, and how fast an environment is. */
+#include "env/env.h"
+
+#include <math.h>
+
+static const double least_seconds = 0.3; /* so that a rate is one, of fast environments too */
+
+/* One episode; its return, its steps and frames. */
+static bool play(struct invar_env *env, uint64_t seed, uint64_t episode, double *returned, int64_t *steps,
+                 int64_t *frames, struct invar_error *err)
+{
+    struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_ENVIRONMENT, 0, episode, 255);
+    struct invar_env_step step = {0};
+    const uint32_t actions = (uint32_t)invar_env_info(env)->actions;
+
+    *returned = 0;
+    if (!invar_env_reset(env, seed, 0, episode, &step, err))
+        return false;
+    while (!step.terminated && !step.truncated) {
+        if (!invar_env_step(env, (int)invar_random_below(&random, actions), &step, err))
+            return false;
+        *returned += step.reward;
+        *frames += step.frames;
+        *steps += 1;
+    }
+    return true;
+}
+
+static bool tell(const struct invar_watch *watch, int64_t done, int64_t total, struct invar_error *err)
+{
+    const struct invar_progress progress = {.what = "random play", .unit = "episodes", .done = done, .total = total};
+
+    return invar_watch_tell(watch, &progress, err);
+}
+
+bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, const struct invar_watch *watch,
+                      struct invar_env_survey *out, struct invar_error *err)
+{
+    const double begun = invar_seconds();
+    double sum = 0, squares = 0;
+    int64_t steps = 0, frames = 0;
+
+    *out = (struct invar_env_survey){.episodes = episodes, .least = INFINITY, .most = -INFINITY};
+    for (int64_t i = 0; i < episodes || invar_seconds() - begun < least_seconds; i++) {
+        double returned;
+        if (!play(env, seed, (uint64_t)i, &returned, &steps, &frames, err) ||
+            !tell(watch, i + 1 < episodes ? i + 1 : episodes, episodes, err))
+            return false;
+        if (i >= episodes)
+            continue;
+        sum += returned;
+        squares += returned * returned;
+        out->least = fmin(out->least, returned);
+        out->most = fmax(out->most, returned);
+        out->length = (double)steps / (double)episodes;
+    }
+    const double n = (double)episodes, seconds = invar_seconds() - begun;
+    out->mean = sum / n;
+    out->deviation = episodes > 1 ? sqrt(fmax(squares - sum * sum / n, 0) / (n - 1)) : NAN;
+    out->steps_per_s = (double)steps / seconds;
+    out->frames_per_s = (double)frames / seconds;
+    return true;
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# invar env: environments in C, and those of a Python with the Gymnasium of tests/env/fake.
+# covers: verb.env
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+}
+
+# A Python that has NumPy, with the Gymnasium of the tests.
+fake_gymnasium() {
+    local python
+    for python in /usr/bin/python3 python3; do
+        if "$python" -c 'import numpy' 2>/dev/null; then
+            export INVAR_PYTHON=$python PYTHONPATH=$root/tests/env/fake PYTHONDONTWRITEBYTECODE=1
+            return
+        fi
+    done
+    skip "no Python has NumPy (Debian: python3-numpy), which worker.py needs"
+}
+
+@test "an environment says what it is, what random play gives, and its rate" {
+    run --separate-stderr "$invar" env catch --episodes 200
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    [[ "$output" == *"catch 1"*"3 x 24 x 24, images of uint8"*"left, stay, right"*"at most 11 steps"*"states can be saved"* ]]
+    [[ "$output" == *"random play"*"from -1 to 1"*"200 episodes"*" steps/s"* ]]
+}
+
+@test "--json is one object, the same for the same seed but for rates" {
+    "$invar" env recall cues=4 env.delay=2 --json | tee one | json_object
+    "$invar" env recall cues=4 delay=2 --json >two
+    diff <(grep -v per_s one) <(grep -v per_s two)
+    grep -q '"limit":	4' one
+    "$invar" env recall cues=4 delay=2 --seed 1 --json | grep -v per_s >three
+    run ! cmp <(grep -v per_s one) three
+}
+
+@test "wrong ids, options and values are one sentence" {
+    fails_with 2 "$invar" env cathc
+    says 'there is no environment "cathc"' 'did you mean "catch"'
+    fails_with 2 "$invar" env catch style=tset
+    says env.style plain train test
+    fails_with 2 "$invar" env catch stile=test
+    says env.stile 'did you mean "style"'
+    fails_with 2 "$invar" env gym
+    says gym:ID
+    fails_with 2 "$invar" env
+    fails_with 2 "$invar" env catch --episodes 0
+}
+
+@test "without a Python, or without its modules, the sentence says what to type" {
+    fails_with 2 env INVAR_PYTHON=/nowhere/python "$invar" env gym:ALE/Pong-v5
+    says 'gym:ALE/Pong-v5: there is no program "/nowhere/python"' 'apt install python3-venv' INVAR_PYTHON
+    # A module that cannot be imported is as good as none.
+    command -v python3 >/dev/null || skip "no python3"
+    mkdir lacking
+    echo 'raise ImportError("no", name="gymnasium")' >lacking/gymnasium.py
+    fails_with 2 env PYTHONPATH=lacking PYTHONDONTWRITEBYTECODE=1 "$invar" env gym:ALE/Pong-v5 python=python3
+    says 'has no module gymnasium' 'pip install ale-py==0.12.1 gymnasium==1.4.0'
+    fake_gymnasium
+    echo 'raise ImportError("no", name="ale_py")' >lacking/ale_py.py
+    fails_with 2 env PYTHONPATH="$PYTHONPATH:lacking" "$invar" env gym:ALE/Pong-v5
+    says 'has no module ale_py' 'pip install ale-py==0.12.1'
+}
+
+@test "numbers of an environment of Gymnasium" {
+    fake_gymnasium
+    run --separate-stderr "$invar" env gym:Walk-v0
+    [ "$status" -eq 0 ]
+    [ -z "$stderr" ]
+    [[ "$output" == *"gymnasium 0.0 of the tests"*"2, numbers of float32"*"actions     2: 0, 1"*"at most 20 steps"*"states can be saved"* ]]
+    "$invar" env gym:Walk-v0 skip=2 stack=3 sticky=0.5 limit=4 --json >json
+    grep -q '"shape":	\[6\]' json
+    grep -q '"limit":	2' json
+}
+
+@test "images of an environment of Gymnasium" {
+    fake_gymnasium
+    "$invar" env gym:Paint-v0 --json >json
+    grep -q '"shape":	\[3, 6, 5\]' json
+    grep -q '"actions":	\["WEST", "EAST"\]' json
+    "$invar" env gym:Paint-v0 gray=yes size=4 stack=2 --json >json
+    grep -q '"shape":	\[2, 4, 4\]' json
+}
+
+@test "what an environment does wrong is one sentence" {
+    fake_gymnasium
+    fails_with 2 "$invar" env gym:Nothing-v0
+    says 'gym:Nothing-v0' "doesn't exist"
+    fails_with 2 "$invar" env gym:Continuous-v0
+    says 'expected Discrete'
+    fails_with 2 "$invar" env gym:Deep-v0
+    says 'expected a Box'
+    fails_with 2 "$invar" env gym:Grows-v0
+    says 'observation of shape (7, 5, 3), and its space says (6, 5, 3)'
+    fails_with 2 "$invar" env gym:Changes-v0
+    says 'Cannot cast'
+    fails_with 1 "$invar" env gym:Nan-v0
+    says 'reward that is not finite (nan)'
+    fails_with 2 "$invar" env gym:Raises-v0
+    says 'ValueError: the board is on fire'
+    fails_with 1 "$invar" env gym:Exits-v0
+    says 'its process ended with status 4; the last it said was "Fatal: out of coins"'
+}
+
+@test "an environment that keeps its state elsewhere says that it cannot be saved" {
+    fake_gymnasium
+    run -0 "$invar" env gym:Forgets-v0
+    [[ "$output" == *"states cannot be saved"* ]]
+}
+
+@test "a child that hangs is given up, and ends with a command that is killed" {
+    fake_gymnasium
+    export FAKE_PID=$PWD/pid
+    fails_with 1 "$invar" env gym:Hangs-v0 timeout=1
+    says 'gave no answer for 1 s' env.timeout
+    run ! kill -0 "$(cat pid)"
+    rm pid
+    "$invar" env gym:Hangs-v0 &
+    while [ ! -s pid ]; do sleep 0.05; done
+    kill -KILL $!
+    for _ in $(seq 100); do
+        [ -e "/proc/$(cat pid)" ] && ! grep -q 'State:.Z' "/proc/$(cat pid)/status" || return 0
+        sleep 0.05
+    done
+    return 1
+}

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What src/env/worker.py uses of Gymnasium, for tests without it: environments that are good, and that are not."""
+import os
+import time
+from types import SimpleNamespace
+
+import numpy as np
+
+__version__ = "0.0 of the tests"
+
+
+class Error(Exception):
+    pass
+
+
+class Box:
+    def __init__(self, shape, dtype):
+        self.shape, self.dtype = shape, np.dtype(dtype)
+
+    def __repr__(self):
+        return f"Box{self.shape}"
+
+
+class Discrete:
+    def __init__(self, n, start=0):
+        self.n, self.start = n, start
+
+    def __repr__(self):
+        return f"Discrete({self.n})"
+
+
+spaces = SimpleNamespace(Box=Box, Discrete=Discrete)
+error = SimpleNamespace(Error=Error)
+total = 0  # what Forgets-v0 keeps outside of itself
+
+
+class Walk:
+    """A walk on the line from a seeded place; it ends beyond 5."""
+
+    observation_space, action_space = Box((2,), np.float64), Discrete(2, start=1)
+    steps = 20
+
+    def __init__(self):
+        self.unwrapped = self
+        self.at = 0
+
+    def seen(self):
+        return np.array([self.at, self.at ** 2])
+
+    def reset(self, seed=None):
+        self.draw = np.random.default_rng(seed)
+        self.at = int(self.draw.integers(-3, 4))
+        return self.seen(), {}
+
+    def step(self, action):
+        self.at += (2 * action - 3) * int(self.draw.integers(1, 3))
+        return self.seen(), float(self.at), abs(self.at) > 5, False, {"lives": 2}
+
+
+class Paint(Walk):
+    observation_space = Box((6, 5, 3), np.uint8)
+
+    def seen(self):
+        return np.full((6, 5, 3), 100 + self.at, np.uint8)
+
+    def get_action_meanings(self):
+        return ["WEST", "EAST"]
+
+
+class Grows(Paint):
+    def step(self, action):
+        return np.zeros((7, 5, 3), np.uint8), 0.0, False, False, {}
+
+
+class Changes(Paint):
+    def step(self, action):
+        return np.zeros((6, 5, 3)), 0.0, False, False, {}
+
+
+class Nan(Walk):
+    def step(self, action):
+        return self.seen(), float("nan"), False, False, {}
+
+
+class Continuous(Walk):
+    action_space = Box((1,), np.float32)
+
+
+class Deep(Walk):
+    observation_space = Discrete(7)
+
+
+class Raises(Walk):
+    def step(self, action):
+        raise ValueError("the board\nis on fire")
+
+
+class Exits(Walk):
+    def step(self, action):
+        os.write(2, b"Fatal: out of coins\n")
+        os._exit(4)
+
+
+class Forgets(Walk):
+    def seen(self):
+        global total
+        total += 1
+        return np.array([self.at, total])
+
+
+class Hangs(Walk):
+    def reset(self, seed=None):
+        with open(os.environ["FAKE_PID"], "w") as file:
+            file.write(str(os.getpid()))
+        print("this goes nowhere", flush=True)
+        time.sleep(1000)
+
+
+def find(name):
+    for kind in Walk.__subclasses__() + Paint.__subclasses__() + [Walk]:
+        if name == kind.__name__ + "-v0":
+            return kind
+    raise Error(f"Environment `{name}` doesn't exist.")
+
+
+def spec(name):
+    return SimpleNamespace(entry_point="tests", max_episode_steps=find(name).steps)
+
+
+def make(name, max_episode_steps=None, disable_env_checker=False):
+    assert max_episode_steps == -1
+    return find(name)()
