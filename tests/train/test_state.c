@@ -68,19 +68,44 @@ static void stop_at_seven(void *user, const struct invar_record *record)
     stop = record->step == 7;
 }
 
-static void state_resumes_bit_for_bit(void **state)
+static void resume(const char *const *overrides, int count)
 {
     struct invar_error err = {0};
     struct training t = {0};
 
-    (void)state;
-    training_open(&t, with_drift, 1);
+    stop = 0;
+    training_open(&t, overrides, count);
     assert_ok(training_run(&t, "whole", false, NULL, NULL, NULL, &err), &err);
     assert_false(training_run(&t, "parts", false, &stop, stop_at_seven, NULL, &err));
     invar_error_clear(&err);
     assert_ok(training_run(&t, "parts", true, NULL, NULL, NULL, &err), &err);
     training_assert_same(&t, "whole", "parts");
     training_close(&t);
+}
+
+static void state_resumes_bit_for_bit(void **state)
+{
+    (void)state;
+    resume(with_drift, 1);
+}
+
+/* Queues that are not full and that have gone round, running moments, a centre, slices drawn by step. */
+static void terms_that_keep_something_resume_as_runs(void **state)
+{
+    static const char predictor[] = "predictor={hidden: [16], output: 8}", shorter[] = "training.epochs=2",
+                      target[] = "target={enabled: true, momentum: 0.9}";
+    static const char *const runs[][4] = {{"terms={moco: {queue: 48}}", shorter, predictor, target},
+                                          {"terms={nnclr: {queue: 512}}", shorter, predictor},
+                                          {"terms={corinfomax: {lambda_r: 0.5}}", shorter},
+                                          {"terms={tico: {}}", shorter, predictor, target},
+                                          {"terms={dino: {}}", shorter, target},
+                                          {"terms={swav: {}}", shorter},
+                                          {"terms={sigreg: {slices: 16}}", shorter},
+                                          {"terms={wmse: {sub_batch: 16}}", shorter}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof runs / sizeof *runs; i++)
+        resume(runs[i], runs[i][3] ? 4 : runs[i][2] ? 3 : 2);
 }
 
 /* value of two steps on the same numbers from the beginning */
@@ -138,6 +163,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(state_resumes_bit_for_bit),
+        cmocka_unit_test(terms_that_keep_something_resume_as_runs),
         cmocka_unit_test(state_and_key_are_what_a_term_sees),
     };
     return cmocka_run_group_tests(tests, add_term, NULL);
