@@ -36,9 +36,9 @@ CASES = [
          ["aplr-table"], ["eager", "compiled"]),
     Case("small", "audio", "simclr-audio: small ResNet, log-mel 40x64, 64 clips in 2 views", 30, 64, ["simclr-audio"]),
     Case("embed", "embed-resnet18", "inference, ResNet-18 (small stem), 3x32x32", 512,
-         modes=[*STEP_MODES, "onnx"], peer="resnet18", precisions=("float32",)),
+         modes=[*STEP_MODES, "onnx", "exported"], peer="resnet18", precisions=("float32",)),
     Case("embed", "embed-quickstart", "inference, small ResNet of the quickstart, 1x28x28", 16384,
-         modes=[*STEP_MODES, "onnx"], peer="quickstart", precisions=("float32",)),
+         modes=[*STEP_MODES, "onnx", "exported"], peer="quickstart", precisions=("float32",)),
     Case("embed", "robustness-resnet18", "gaussian noise, then inference, ResNet-18 (small stem), 3x32x32", 512,
          peer="resnet18", precisions=("float32",), corrupt=True),
 ]
@@ -69,5 +69,6 @@ def commands(case, precision, threads, python, invar, modes):
     for mode in case.modes:
         if modes and mode not in modes.split(","):
             continue
-        yield ("ONNX Runtime" if mode == "onnx" else f"PyTorch {mode}"), [python, script, name, "--mode", mode, *common,
-                                                                          *extra]
+        names = {"onnx": "ONNX Runtime", "exported": "ONNX Runtime, exported"}
+        own = ["--invar", invar] if mode == "exported" else []
+        yield names.get(mode, f"PyTorch {mode}"), [python, script, name, "--mode", mode, *common, *extra, *own]

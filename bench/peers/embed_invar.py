@@ -30,6 +30,16 @@ training: {{steps: 1, batch: 64, precision: float32}}
 """
 
 
+def make_run(invar, case, folder, units=FEW, corrupt=False):
+    """A run in FOLDER/run on noise in FOLDER: few training images, and of test images so many more."""
+    side, channels = DATA[case]
+    write_images(folder, "train", FEW, side)
+    write_images(folder, "t10k", FEW if corrupt else FEW + units, side)
+    recipe = pathlib.Path(f"{folder}/recipe.yaml")
+    recipe.write_text(RECIPE.format(folder=folder, channels=channels, encoder=ENCODERS[case]))
+    invar("pretrain", str(recipe), "--run", f"{folder}/run")
+
+
 def write_images(folder, split, count, side):
     with open(f"{folder}/{split}-images-idx3-ubyte", "wb") as file:
         file.write(struct.pack(">IIII", 0x803, count, side, side) + os.urandom(count * side * side))
@@ -53,7 +63,6 @@ def main():
     p.add_argument("--units", type=int, required=True, help="images of a request")
     p.add_argument("--corrupt", action="store_true")
     a = p.parse_args()
-    side, channels = DATA[a.case]
     with tempfile.TemporaryDirectory() as folder:
         run = f"{folder}/run"
 
@@ -76,11 +85,7 @@ def main():
                 return units / report["images_per_s"]
             return embed_seconds("test") - embed_seconds("train")
 
-        write_images(folder, "train", FEW, side)
-        write_images(folder, "t10k", FEW if a.corrupt else FEW + a.units, side)
-        recipe = pathlib.Path(f"{folder}/recipe.yaml")
-        recipe.write_text(RECIPE.format(folder=folder, channels=channels, encoder=ENCODERS[a.case]))
-        invar("pretrain", str(recipe), "--run", run)
+        make_run(invar, a.case, folder, a.units, a.corrupt)
         serve(seconds_of, Child())
 
 

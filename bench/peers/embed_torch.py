@@ -3,7 +3,8 @@
 """Inference of an encoder in PyTorch or ONNX Runtime: uint8 in memory, standardised, in batches of 256; served to
 bench/run.
 
-Modes: eager; channels-last; compiled (channels-last, frozen: norms folded into weights); onnx: in ONNX Runtime.
+Modes: eager; channels-last; compiled (channels-last, frozen: norms folded into weights); onnx: in ONNX Runtime;
+exported: there too, but the file that `invar export` writes of its own encoder.
 With --corrupt, Gaussian noise at severity 3 comes before every batch (one of the cheapest corruptions, vectorised), to
 compare with `invar robustness`. An export to ONNX is a process of its own, so that memory is the runtime's alone.
 """
@@ -19,8 +20,9 @@ SHAPES = {"resnet18": (3, 32, 32), "quickstart": (1, 28, 28)}
 def parse():
     p = argparse.ArgumentParser()
     p.add_argument("case", choices=list(SHAPES))
-    p.add_argument("--mode", choices=["eager", "channels-last", "compiled", "onnx"], default="eager")
+    p.add_argument("--mode", choices=["eager", "channels-last", "compiled", "onnx", "exported"], default="eager")
     p.add_argument("--corrupt", action="store_true")
+    p.add_argument("--invar", help="the command, for what it exports")
     p.add_argument("--threads", type=int, default=0)
     p.add_argument("--export", metavar="FILE", help="write the model as ONNX and be done")
     return p.parse_args()
@@ -56,8 +58,18 @@ def with_onnx(a):
 
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/model.onnx"
-        subprocess.run([sys.executable, __file__, a.case, "--export", path], check=True, stdout=subprocess.DEVNULL)
         images = numpy.random.default_rng(1).integers(0, 256, (BATCH, *SHAPES[a.case]), dtype=numpy.uint8)
+        if a.mode == "exported":
+            from embed_invar import make_run
+
+            def invar(*words):
+                subprocess.run([a.invar, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+            make_run(invar, a.case, folder)
+            invar("export", f"{folder}/run", "-o", path)
+            images = images.astype("f4") / 255
+        else:
+            subprocess.run([sys.executable, __file__, a.case, "--export", path], check=True, stdout=subprocess.DEVNULL)
         memory = Memory()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = a.threads
@@ -108,7 +120,7 @@ def main():
     a = parse()
     if a.export:
         export(a.case, a.export)
-    elif a.mode == "onnx":
+    elif a.mode in ("onnx", "exported"):
         with_onnx(a)
     else:
         with_torch(a)
