@@ -41,7 +41,7 @@ completes() {
 @test "bash completes verbs, recipes, options, keys of recipes and their values" {
     completes "invar pr" pretrain probe
     completes "invar pretrain relic-ci" relic-cifar10
-    completes "invar pretrain relic-cifar10 encoder.k" encoder.kind=
+    completes "invar pretrain relic-cifar10 encoder.ki" encoder.kind=
     completes "invar pretrain relic-cifar10 encoder.kind=res" resnet18 resnet34 resnet50
     completes "invar pretrain relic-cifar10 terms.relic.pairs=" adjacent all
     completes "invar pretrain relic-cifar10 optimiser.kind=a" adam adamw
