@@ -11,9 +11,9 @@ extern "C" {
 #endif
 
 /*
- * What was measured of a run: probe.json, inspect.json and robustness.json of its folder as structs (docs/files.md says
- * what members mean). Whatever a result does not have is NAN (numbers), -1 (counts and flags) or NULL (all else).
- * Everything in results belongs to them, until they are freed.
+ * What was measured of a run: probe.json, inspect.json, robustness.json and returns.json of its folder as structs
+ * (docs/files.md says what members mean). Whatever a result does not have is NAN (numbers), -1 (counts and flags) or
+ * NULL (all else). Everything in results belongs to them, until they are freed.
  */
 
 /** Numbers, or texts; NULL: there are none. */
@@ -240,6 +240,41 @@ struct invar_robustness_results *invar_robustness_results_read(const char *folde
 bool invar_robustness_results_write(const struct invar_robustness_results *results, struct invar_text *out,
                                     struct invar_error *err);
 void invar_robustness_results_free(struct invar_robustness_results *results);
+
+/* ---- returns.json ---- */
+
+/** What an agent reached in whole episodes. */
+struct invar_returns {
+    const char *name; /**< tells evaluations of one run apart: "default", or what was set otherwise, "style=test" */
+    const char *environment, *version, *settings; /**< as struct invar_env_info has them */
+    int64_t steps;                                /**< of training, by then; -1: not known */
+    int64_t seed, noops;                          /**< of the episodes; up to so many first actions without effect */
+    double epsilon;                               /**< share of random actions */
+    struct invar_numbers returns, lengths;        /**< by episode: sums of rewards, as they are; steps */
+    double mean, deviation;                       /**< of the returns; NAN: of one episode */
+    /** What `score` is in percent of: "human", between random play and a person; "range", between the least and the
+     * most that is possible. NULL: there is none. */
+    const char *scale;
+    double score; /**< of the mean */
+};
+struct invar_returns_results {
+    int64_t format;
+    struct {
+        int64_t count;
+        const struct invar_returns *item;
+    } evaluations;
+};
+struct invar_env_info;
+/** Fills what follows from the returns and the environment: its names, mean, deviation, scale, score. Borrows info. */
+void invar_returns_complete(struct invar_returns *evaluation, const struct invar_env_info *info);
+/** Puts it into FOLDER/returns.json, in the place of the one of its name; the others stay. */
+bool invar_returns_keep(const char *folder, const struct invar_returns *evaluation, struct invar_error *err);
+/** FOLDER/returns.json, as invar_robustness_results_read reads its file. Free with invar_returns_results_free. */
+struct invar_returns_results *invar_returns_results_read(const char *folder, struct invar_error *err);
+/** As the file has it. Free the text with invar_text_free. */
+bool invar_returns_results_write(const struct invar_returns_results *results, struct invar_text *out,
+                                 struct invar_error *err);
+void invar_returns_results_free(struct invar_returns_results *results);
 
 #ifdef __cplusplus
 }
