@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every command that README and docs print, on small data made for it: nightly, or by hand, some minutes.
 
-usage: scripts/try-docs.py FOLDER [--build build] [--whole] [DOCUMENT ..]
+usage: scripts/try-docs.py FOLDER [--build build] [--whole | --look] [DOCUMENT ..]
 
 Each block of commands runs in a folder of its own with the files that the documents speak of; FOLDER/log holds all that
 was run, in how long, and what was said. Trainings are cut to a few steps unless --whole is given. A line with
 placeholders (`invar embed RUN SOURCE`), and `invar VERB --option` inside text, are looked at alone: there is such a verb,
-and it has these options. What runs elsewhere is listed in ELSEWHERE. Exit status 1 where a command failed.
+and it has these options; with --look all are, and none is run. What runs elsewhere is listed in ELSEWHERE. Exit status 1 where a command failed.
 """
 import argparse
+import functools
 import os
 import pathlib
 import re
@@ -20,8 +21,8 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Commands that this script does not run, and who does.
-ELSEWHERE = {"./quickstart": "by hand", "./check": "CI", "bench/run": "by hand", "cmake -G": "by hand", "ninja -C": "by hand",
-             "cc program.c": "tests/cli/library.bats"}
+ELSEWHERE = {"./quickstart": "by hand", "./check": "CI", "bench/run": "by hand", "cmake -G": "by hand",
+             "ninja -C": "by hand", "cc program.c": "tests/cli/library.bats", "invar env gym:": "where Gymnasium is"}
 COMMANDS = r"(\$ )?([A-Z0-9_]+=\S+ )?(invar|cc|cmake|cpack|ctest|ninja|scripts/\S+|bench/\S+|\./\w+|tensorboard|dpkg-\w+) "
 SYNOPSIS = re.compile(r"\[[A-Zlor-]|KEY=|[A-Z],[A-Z]|\b(TERM|SOURCE|RECIPE|FILE|NAME\.|VERB|TOPIC)\b|\.\.( |$)")
 CIFAR = 10000 * 3073
@@ -50,8 +51,11 @@ def blocks(path):
 class Place:
     """What the documents speak of, made once, and a folder of links to it for each block."""
 
-    def __init__(self, folder, build, whole):
-        self.folder, self.made, self.build = folder, folder / "made", build
+    def __init__(self, folder, build, whole, look):
+        self.folder, self.made, self.build, self.look = folder, folder / "made", build, look
+        if look:
+            folder.mkdir(parents=True, exist_ok=True)
+            return
         shutil.rmtree(folder, ignore_errors=True)
         (folder / "bin").mkdir(parents=True)
         self.made.mkdir()
@@ -132,17 +136,23 @@ esac
         return where
 
 
+@functools.cache
+def options(build, verb):
+    """Of a verb, or None where there is no such verb."""
+    helped = subprocess.run([f"{build}/invar", verb, "--help"], capture_output=True, text=True, check=False)
+    return None if helped.returncode else set(re.findall(r"--[a-z0-9-]+", helped.stdout))
+
+
 def known(build, line):
     """What is wrong with the verb or the options of a line."""
+    line = re.sub(r"^[A-Z0-9_]+=\S+ ", "", line)
     words = re.split(r"\s+", re.sub(r"[`\[\]().,;]", " ", line).strip())
-    if len(words) < 2 or not re.fullmatch(r"[a-z]+", words[1]):
+    if words[0] != "invar" or len(words) < 2 or not re.fullmatch(r"[a-z]+", words[1]) or words[1] == "help":
         return None
-    if words[1] == "help":
-        return None
-    helped = subprocess.run([f"{build}/invar", words[1], "--help"], capture_output=True, text=True, check=False)
-    if helped.returncode:
+    there = options(build, words[1])
+    if there is None:
         return f"there is no verb {words[1]}"
-    there = set(re.findall(r"--[a-z0-9-]+", helped.stdout))
+    line = line.split("&&")[0]
     missing = [word for word in re.findall(r"--[a-z0-9-]+", line) if word not in there]
     return f"{words[1]} has no {', '.join(missing)}" if missing else None
 
@@ -175,15 +185,16 @@ def run_line(place, where, line):
 
 
 def try_document(place, path, log):
+    named = os.path.relpath(path, ROOT)
     for block in blocks(path):
         where = None
         for number, line in block:
-            at = f"{path.relative_to(ROOT)}:{number}"
+            at = f"{named}:{number}"
             if elsewhere(line):
                 log.note(at, f"elsewhere ({elsewhere(line)})", line)
-            elif SYNOPSIS.search(line.replace(" .. ", " ")):
+            elif place.look or SYNOPSIS.search(line.replace(" .. ", " ")):
                 wrong = known(place.build, line)
-                log.note(at, "synopsis", line, wrong or "", bool(wrong))
+                log.note(at, "looked at" if place.look else "synopsis", line, wrong or "", bool(wrong))
             else:
                 where = where or place.block(f"{path.stem}-{block[0][0]}", "\n".join(text for _, text in block))
                 started = time.monotonic()
@@ -195,7 +206,7 @@ def try_document(place, path, log):
     for found in re.finditer(r"`(invar [a-z][^`]*)`", text):
         line = " ".join(found.group(1).split())
         wrong = known(place.build, line)
-        log.note(f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, found.start()) + 1}", "in text", line, wrong or "", bool(wrong))
+        log.note(f"{named}:{text.count(chr(10), 0, found.start()) + 1}", "in text", line, wrong or "", bool(wrong))
 
 
 def main():
@@ -203,11 +214,12 @@ def main():
     parser.add_argument("folder", type=pathlib.Path)
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     parser.add_argument("--whole", action="store_true")
+    parser.add_argument("--look", action="store_true")
     parser.add_argument("documents", nargs="*", type=pathlib.Path)
     a = parser.parse_args()
     documents = [path.resolve() for path in a.documents] or [ROOT / "README.md", ROOT / "CONTRIBUTING.md",
                                                              ROOT / "bench/README.md", *sorted((ROOT / "docs").glob("*.md"))]
-    place = Place(a.folder.resolve(), a.build.resolve(), a.whole)
+    place = Place(a.folder.resolve(), a.build.resolve(), a.whole, a.look)
     log = Log(place.folder / "log")
     for path in documents:
         try_document(place, path, log)

@@ -218,7 +218,7 @@ _NUMBERS = itertools.count()
 
 def as_array(data, what="the data", whole=False):
     """The array itself where libinvar reads such, else a copy: C order, a type that it has. whole: of integers."""
-    array = np.asarray(data)
+    array = np.ma.filled(data.astype("f8"), np.nan) if isinstance(data, np.ma.MaskedArray) else np.asarray(data)
     if array.dtype.kind not in "fiub":
         raise DataError(f"{what}: an array of {array.dtype} was given; expected numbers (of a table with texts a "
                         "pandas data frame, or the path of a CSV file)")
@@ -234,8 +234,10 @@ def as_array(data, what="the data", whole=False):
 
 
 def as_labels(labels):
-    """Whole numbers as classes, others as numbers."""
+    """Whole numbers as classes, others as numbers; texts as classes in their alphabetical order."""
     array = np.asarray(labels)
+    if array.dtype.kind in "US":
+        array = np.unique(array, return_inverse=True)[1].reshape(array.shape)
     if array.ndim != 1:
         raise DataError(f"the labels have the shape {array.shape}; expected one a row")
     return as_array(array, "the labels", whole=array.dtype.kind in "iub")

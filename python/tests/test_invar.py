@@ -96,9 +96,16 @@ class Runs(unittest.TestCase):
 
     def test_bad_input(self):
         for data, words in ((np.array([["a"]]), "expected numbers"), (np.zeros((0, 4)), "empty"),
+                            (np.zeros((3, 4), complex), "expected numbers"), (np.array([[None] * 4]), "expected numbers"),
+                            (np.zeros((3, 4), "M8[s]"), "expected numbers"), (np.float64(3), "had 4 from"),
+                            (np.zeros((2,) * 7), "7 axes"), (np.zeros((2,) * 5), "of the kind"),
                             (np.zeros((3, 5)), "x0 to x4"), (np.full((3, 4), np.inf), "expected finite")):
             with self.assertRaisesRegex(invar.DataError, words):
                 self.run_.embed(data)
+        for labels, words in ((np.zeros(5, int), "5 labels for the 150 rows"), (np.zeros((150, 2), int), "one a row"),
+                              (np.zeros(150, complex), "expected numbers")):
+            with self.assertRaisesRegex(invar.DataError, words):
+                invar.pretrain("simclr-table", self.x, labels, **SMALL)
         for arguments, words in (({"training.stepz": 5}, "steps"), ({"encoder.kind": "mpl"}, "mlp")):
             with self.assertRaisesRegex(invar.UsageError, words):
                 invar.pretrain("simclr-table", self.x, **arguments)
@@ -114,6 +121,12 @@ class Runs(unittest.TestCase):
         x[::9, 1] = np.nan
         run = invar.pretrain("simclr-table", x, **SMALL)
         self.assertTrue(np.isfinite(run.embed(x)).all())
+        masked = np.ma.masked_array(self.x, mask=np.isnan(x))
+        np.testing.assert_array_equal(run.embed(masked), run.embed(x))
+
+    def test_texts_are_classes(self):
+        found = [self.run_.probe(labels, threads=1)["linear"]["top1"] for labels in (self.y, np.array(list("uvw"))[self.y])]
+        self.assertEqual(found[0], found[1])
 
     def test_interrupted(self):
         def stop(what, done, total, note):

@@ -94,6 +94,18 @@ completes() {
     says 'did you mean "probe"?'
 }
 
+@test "commands in README and docs have verbs and options that there are" {
+    run python3 "$root/scripts/try-docs.py" "$BATS_TEST_TMPDIR" --build "$build" --look
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [ "$(grep -c 'looked at: invar' "$BATS_TEST_TMPDIR/log")" -gt 40 ]
+    printf '# x\n\n    invar probe RUN --metod n\n    invar proob RUN\n\nwith `invar embed --spilt` it\n' >"$BATS_TEST_TMPDIR/wrong.md"
+    run python3 "$root/scripts/try-docs.py" "$BATS_TEST_TMPDIR" --build "$build" --look "$BATS_TEST_TMPDIR/wrong.md"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ "$output" == *"3 failed"* && "$output" == *"probe has no --metod"* && "$output" == *"no verb proob"* ]]
+}
+
 @test "what is installed: pages, completions" {
     cmake --install "$build" --prefix "$BATS_TEST_TMPDIR/prefix" >/dev/null
     cd "$BATS_TEST_TMPDIR/prefix/share"
