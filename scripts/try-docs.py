@@ -216,7 +216,7 @@ def main():
     parser.add_argument("--whole", action="store_true")
     parser.add_argument("--look", action="store_true")
     parser.add_argument("documents", nargs="*", type=pathlib.Path)
-    a = parser.parse_args()
+    a = parser.parse_intermixed_args()
     documents = [path.resolve() for path in a.documents] or [ROOT / "README.md", ROOT / "CONTRIBUTING.md",
                                                              ROOT / "bench/README.md", *sorted((ROOT / "docs").glob("*.md"))]
     place = Place(a.folder.resolve(), a.build.resolve(), a.whole, a.look)

@@ -34,7 +34,7 @@ load common
 @test "build dependencies of the package are the packages that scripts/setup.sh installs" {
     sed -n '/^packages="/,/"$/p' "$root/scripts/setup.sh" | tr -d '"' | sed 's/packages=//' | tr -s ' \n' '\n\n' | sed '/^$/d' |
         grep -vxE 'build-essential|dataset-fashion-mnist' | sort >"$BATS_TEST_TMPDIR/setup"
-    sed -n '/^Build-Depends:/,/^Standards/p' "$root/debian/control" | grep -oE '[a-z0-9][a-z0-9.+-]+' |
+    sed -n '/^Build-Depends:/,/^Standards/p' "$root/debian/control" | grep -v nocheck | grep -oE '[a-z0-9][a-z0-9.+-]+' |
         grep -E '^(lib.*|cmake|ninja-build|pkg-config|protobuf-c-compiler|zlib1g-dev)$' | sort >"$BATS_TEST_TMPDIR/control"
     diff "$BATS_TEST_TMPDIR/setup" "$BATS_TEST_TMPDIR/control"
 }
