@@ -4,6 +4,7 @@
 
 #include "base/names.h"
 #include "invar/expert/file.h"
+#include "invar/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,11 +30,28 @@ static bool no_such_recipe(const char *name, struct invar_error *err)
                            name, hint);
 }
 
+/* Recipes under names that promised more than they hold: they were never Viewmaker as its authors have it. */
+static const char *renamed(const char *name)
+{
+    static const char *const names[][2] = {{"viewmaker-audio", "adversarial-ntxent-audio"},
+                                           {"viewmaker-fashion-mnist", "adversarial-ntxent-fashion-mnist"},
+                                           {"viewmaker-table", "adversarial-ntxent-table"}};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i][0], name) == 0) {
+            invar_log(INVAR_LOG_WARNING, "the recipe %s is called %s, since it is not Viewmaker as its authors have it",
+                      name, names[i][1]);
+            return names[i][1];
+        }
+    return name;
+}
+
 /* A shipped name wins over a file of that name: `invar pretrain simclr-table` means the same in every folder; a path
  * says ./simclr-table. */
 static struct invar_node *read_document(const char *name_or_path, struct invar_error *err)
 {
-    const struct invar_recipe_name *shipped = names_look(shipped_recipes(), name_or_path, strlen(name_or_path));
+    const char *name = renamed(name_or_path);
+    const struct invar_recipe_name *shipped = names_look(shipped_recipes(), name, strlen(name));
 
     if (shipped)
         return invar_node_parse(shipped->text, strlen(shipped->text), shipped->name, err);
