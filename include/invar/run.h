@@ -29,6 +29,10 @@ struct invar_pretrain_request {
 /** Recipe, data, device, trainer and recorder, from the first step to the last. */
 bool invar_pretrain(const struct invar_pretrain_request *request, struct invar_error *err);
 
+/** What a recipe leaves to the data: adversary.eps of 0. Before its trainer and recorder are made; invar_pretrain does
+ * it. */
+bool invar_recipe_settle(struct invar_recipe *recipe, struct invar_dataset *data, struct invar_error *err);
+
 /** A finished run opened for measuring: its encoder (NULL: the data are features already), a device, and the data that
  * it is measured on. A zeroed one may be closed. */
 struct invar_run {

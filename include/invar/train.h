@@ -74,9 +74,10 @@ struct invar_target_options {
 };
 /** The `adversary:` section: who perturbs views, and how far [A1], [A4]. */
 struct invar_adversary_options {
-    char kind[INVAR_TEXT_SIZE];   /**< none | auto | a generator (invar_generator_list) | noise */
-    double eps;                   /**< size of the perturbation, in units of the standardised input */
-    enum invar_ball p;            /**< of the ball */
+    char kind[INVAR_TEXT_SIZE]; /**< none | auto | a generator (invar_generator_list) | noise */
+    double eps;                 /**< size of the perturbation, in units of the standardised input; 0: of the data's own
+                                   distances (invar_recipe_settle) */
+    enum invar_ball p;          /**< of the ball */
     struct invar_int_list widths; /**< of the generator; empty: those of its kind */
     int64_t noise;                /**< 0: as much as the kind has */
     int64_t blocks;
@@ -84,6 +85,7 @@ struct invar_adversary_options {
     struct invar_int_list views; /**< global views that are perturbed, from 0 */
     char terms[INVAR_TEXT_SIZE]; /**< names, by commas: what it ascends; empty: all that read a perturbed view */
     bool frozen;                 /**< the generator keeps its initial weights */
+    int64_t steps;               /**< of ascent on a batch, before the encoder's one */
 };
 /** The `classifier:` section: a linear classifier on h, trained on labels beside the encoder, which never sees them. */
 struct invar_classifier_options {

@@ -107,7 +107,7 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
     session->dataset = (arguments->dry_run ? invar_dataset_survey : invar_dataset_open)(&session->recipe->data, err);
     if (!session->dataset && !arguments->recipe.count)
         invar_source_explain(session->recipe->data.source, err);
-    if (!session->dataset)
+    if (!session->dataset || (!arguments->dry_run && !invar_recipe_settle(session->recipe, session->dataset, err)))
         return false;
     if (!arguments->run && !arguments->dry_run) {
         if (!make_run_folder(session->recipe->name, session->folder, err))

@@ -123,6 +123,16 @@ bool invar_adversary_perturb(struct invar_adversary *a, const struct invar_batch
     return ok;
 }
 
+void invar_adversary_restore(const struct invar_adversary *a, const struct invar_batch *b)
+{
+    const struct invar_int_list *views = &a->given->recipe->adversary.views;
+    const int64_t size = b->size * b->global_size;
+
+    for (int i = 0; i < views->count; i++)
+        invar_device_upload(a->given->device, b->input + views->value[i] * size, b->host_views + views->value[i] * size,
+                            (size_t)size * sizeof *b->input);
+}
+
 /* The gradient of the encoder's input lies view by view as the input does; only the perturbed ones go on to the
  * generator. */
 bool invar_adversary_backward(const struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,

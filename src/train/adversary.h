@@ -23,6 +23,8 @@ void invar_adversary_free(struct invar_adversary *adversary);
 /** Perturbs the views of batch->input that the recipe names; batch->host_views keeps the clean ones. */
 bool invar_adversary_perturb(struct invar_adversary *adversary, const struct invar_batch *batch,
                              const struct invar_clock *clock, struct invar_ledger *ledger, struct invar_error *err);
+/** The views of batch->input that it perturbed are clean again. */
+void invar_adversary_restore(const struct invar_adversary *adversary, const struct invar_batch *batch);
 /** The generator's gradient, from that of the encoder's input. After invar_chain_backward. */
 bool invar_adversary_backward(const struct invar_adversary *adversary, const struct invar_chain *chain,
                               const struct invar_batch *batch, struct invar_error *err);

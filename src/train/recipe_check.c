@@ -274,6 +274,22 @@ static bool check_ascended_terms(const struct invar_recipe *recipe, const char *
                                            origin, list[0] ? " of adversary.terms" : "");
 }
 
+/* More steps on a batch evaluate its terms more often, and what a term keeps counts batches. */
+static bool check_steps(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    for (int i = 0; recipe->adversary.steps > 1 && i < invar_objective_count(recipe->objective); i++)
+        if (invar_objective_term(recipe->objective, i)->state_size)
+            return invar_error_set(
+                err, INVAR_ERROR_USAGE,
+                "%s: adversary.steps is %lld, and terms.%s keeps something from batch to batch, which "
+                "more passes would change: set adversary.steps=1",
+                origin, (long long)recipe->adversary.steps, invar_objective_term(recipe->objective, i)->name);
+    return invar_adversary_trained(recipe) || recipe->adversary.steps == 1 ||
+           invar_error_set(err, INVAR_ERROR_USAGE,
+                           "%s: adversary.steps is %lld, but no generator is trained: set adversary.steps=1", origin,
+                           (long long)recipe->adversary.steps);
+}
+
 /* Which generator suits is known with the data; that the name is one of them is known here. */
 static bool check_adversary(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
@@ -293,7 +309,8 @@ static bool check_adversary(const struct invar_recipe *recipe, const char *origi
                                    "adversary.views=[1]",
                                    origin, term);
     }
-    return check_perturbed_views(recipe, origin, err) && check_ascended_terms(recipe, origin, err);
+    return check_perturbed_views(recipe, origin, err) && check_ascended_terms(recipe, origin, err) &&
+           check_steps(recipe, origin, err);
 }
 
 /* Without the data, which a view's own check asks again once they are open. */

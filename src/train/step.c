@@ -60,6 +60,21 @@ static bool descend(struct invar_trainer *t, const bool *terms, bool ascend, str
            (!ascend || invar_adversary_backward(&t->adversary, &t->chain, &t->batch, err));
 }
 
+/* All steps of the generator on this batch but the last, which the encoder's pass serves. What one found is read by the
+ * update's guard alone; a generator that went wrong is told of by the next one's perturbation. */
+static bool ascend_more(struct invar_trainer *t, struct invar_error *err)
+{
+    for (int64_t i = 1; i < t->given.recipe->adversary.steps && t->adversary.perturbation; i++) {
+        if (!invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
+            !invar_chain_forward(&t->chain, &t->batch, err) || !descend(t, t->adversary.ascended, true, err))
+            return false;
+        invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
+        invar_ledger_clear(&t->ledger);
+        invar_adversary_restore(&t->adversary, &t->batch);
+    }
+    return true;
+}
+
 /* The order is data flow. Where an adversary ascends some terms alone, their gradient goes through the nets first, for
  * the perturbation's sake; the backward pass of the whole objective then writes over what that left in the gradients of
  * the nets. The classifier comes last: it reads h of this step's forward pass, and nothing of the encoder depends on
@@ -68,7 +83,7 @@ static bool compute(struct invar_trainer *t, struct invar_error *err)
 {
     const bool *apart = t->adversary.ascended;
 
-    if (!invar_batch_fill(&t->batch, &t->clock, err) ||
+    if (!invar_batch_fill(&t->batch, &t->clock, err) || !ascend_more(t, err) ||
         !invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
         !invar_chain_forward(&t->chain, &t->batch, err) || (apart && !descend(t, apart, true, err)) ||
         !descend(t, NULL, !apart, err))

@@ -208,3 +208,15 @@ section() {
         "$invar" inspect "share$views" --threads 1 collapse_deviation=100 | grep -F "LogDet's share r is $r, and"
     done
 }
+
+@test "adversary.eps=0: half the median distance of the data, written into the run's recipe" {
+    tiny_recipe >aplr.yaml
+    for run in one two; do
+        "$invar" pretrain aplr.yaml --run "$run" --threads 1 "terms={reconstruction: {}, orthonormality: {}}" \
+            "adversary={kind: auto, eps: 0, widths: [4, 6]}" training.epochs=1 2>"$run.txt" >/dev/null
+    done
+    eps=$(sed -n '/^adversary:/,/^[a-z]*:$/s/^  eps: //p' one/recipe.yaml)
+    awk -v eps="$eps" 'BEGIN { exit !(eps > 0.01 && eps < 2) }'
+    cmp one/recipe.yaml two/recipe.yaml
+    "$invar" pretrain --resume --run one 2>/dev/null >/dev/null
+}

@@ -331,12 +331,45 @@ static void test_resume(void **state)
     static const char *const apart[] = {PLAIN, "terms={reconstruction: {}, orthonormality: {both: true}}",
                                         "adversary={kind: auto, eps: 0.3, widths: [4], terms: reconstruction}"};
     static const char *const noise[] = {PLAIN, APLR, "adversary={kind: noise, eps: 0.3}"};
+    static const char *const steps[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.3, widths: [4], steps: 3}"};
 
     (void)state;
     check_resume(trained, 3, true);
+    check_resume(steps, 3, true);
     check_resume(apart, 3, true);
     check_resume(frozen, 3, true);
     check_resume(noise, 3, false);
+}
+
+/* The reconstruction that the encoder faces in its first step. */
+static double first_reconstruction(const char *adversary)
+{
+    const char *const overrides[] = {PLAIN, APLR, adversary, "training.warmup=0"};
+    struct invar_error err = {0};
+    struct invar_record record;
+    struct training t = {0};
+    double found = NAN;
+
+    training_open(&t, overrides, 4);
+    struct invar_trainer *trainer = training_start(&t, "run", false, NULL, NULL, NULL, &err);
+    assert_ok(trainer, &err);
+    assert_ok(invar_trainer_step(trainer, &record, &err), &err);
+    for (int i = 0; i < record.count; i++)
+        if (strcmp(record.metric[i].name, "loss/reconstruction") == 0)
+            found = record.metric[i].value;
+    invar_trainer_free(trainer);
+    training_close(&t);
+    return found;
+}
+
+/* On the same weights and the same noise, a generator that has made more steps is harder. */
+static void test_steps(void **state)
+{
+    (void)state;
+    const double one = first_reconstruction("adversary={kind: auto, eps: 0.3, widths: [4], lr: 0.01}");
+    const double three = first_reconstruction("adversary={kind: auto, eps: 0.3, widths: [4], lr: 0.01, steps: 3}");
+    const double six = first_reconstruction("adversary={kind: auto, eps: 0.3, widths: [4], lr: 0.01, steps: 6}");
+    assert_true(one > 0 && three > one && six > three);
 }
 
 struct watch {
@@ -403,7 +436,11 @@ static void test_refused(void **state)
         {{APLR, "adversary={kind: auto, terms: orthonormality}", NULL}, "no term of adversary.terms reads"},
         {{"terms={orthonormality: {}}", "adversary.kind=auto", NULL}, "no term reads a perturbed view"},
         {{APLR, "adversary={kind: auto, p: 3}", NULL}, "adversary.p"},
-        {{APLR, "adversary={kind: auto, eps: 0}", NULL}, "adversary.eps"},
+        {{APLR, "adversary={kind: auto, eps: -1}", NULL}, "adversary.eps"},
+        {{APLR, "adversary={kind: auto, steps: 0}", NULL}, "adversary.steps"},
+        {{APLR, "adversary={kind: noise, steps: 3}", NULL}, "no generator is trained"},
+        {{"terms={reconstruction: {}, corinfomax: {}}", "adversary={kind: auto, steps: 3}", NULL},
+         "terms.corinfomax keeps something"},
         {{APLR, "adversary={kind: auto, epsilon: 0.1}", NULL}, "adversary.epsilon"},
         {{"terms={aplr: {predictor: linear}}", "adversary.kind=auto", NULL}, "reads files of weights"},
         {{APLR, "views.count=1", NULL}, "reconstruction needs two views"},
@@ -428,7 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradients), cmocka_unit_test(test_apart),           cmocka_unit_test(test_clean_views),
         cmocka_unit_test(test_noise),     cmocka_unit_test(test_nothing_and_nan), cmocka_unit_test(test_resume),
-        cmocka_unit_test(test_reports),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_reports),   cmocka_unit_test(test_refused),         cmocka_unit_test(test_steps),
     };
     const struct CMUnitTest half[] = {cmocka_unit_test(test_resume)};
     const int failed = cmocka_run_group_tests_name("in float32", tests, NULL, NULL);
