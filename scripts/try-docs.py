@@ -24,7 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 ELSEWHERE = {"./quickstart": "by hand", "./check": "CI", "bench/run": "by hand", "cmake -G": "by hand",
              "ninja -C": "by hand", "cc program.c": "tests/cli/library.bats", "invar env gym:": "where Gymnasium is"}
 COMMANDS = r"(\$ )?([A-Z0-9_]+=\S+ )?(invar|cc|cmake|cpack|ctest|ninja|scripts/\S+|bench/\S+|\./\w+|tensorboard|dpkg-\w+) "
-SYNOPSIS = re.compile(r"\[[A-Zlor-]|KEY=|[A-Z],[A-Z]|\b(TERM|SOURCE|RECIPE|FILE|NAME\.|VERB|TOPIC)\b|\.\.( |$)")
+SYNOPSIS = re.compile(r"\[[A-Zlor-]|KEY=|[A-Z],[A-Z]|\b(TERM|SOURCE|RECIPE|FILE|NAME\.|VERB|TOPIC|ID)\b|\.\.( |$)")
 CIFAR = 10000 * 3073
 
 
