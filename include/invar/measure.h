@@ -220,6 +220,28 @@ struct invar_interquartile {
 bool invar_measure_interquartile(const double *scores, int64_t runs, int64_t tasks, double trim, double gamma,
                                  struct invar_interquartile *out, struct invar_error *err);
 
+/** Scores of runs by task; tasks may have different numbers of runs, each at least one. */
+struct invar_scores {
+    int64_t tasks;
+    const int64_t *runs;        /**< [tasks] */
+    const double *const *score; /**< [tasks][runs of the task] */
+};
+/** A figure with the 95 % interval of the stratified bootstrap [SB1]: `resamples` times the runs of every task are
+ * drawn anew with replacement, as told by seed. low and high are NAN where no task has two runs. */
+struct invar_interval {
+    double value, low, high;
+};
+/** The mean of the middle half of all scores. */
+bool invar_measure_iqm(const struct invar_scores *scores, int64_t resamples, uint64_t seed, struct invar_interval *out,
+                       struct invar_error *err);
+/** Probability of improvement [PI1]: that a run of x is above one of y on the same task, on average over tasks; equal
+ * ones count half. */
+bool invar_measure_improvement(const struct invar_scores *x, const struct invar_scores *y, int64_t resamples,
+                               uint64_t seed, struct invar_interval *out, struct invar_error *err);
+/** Mean of x - y, run i of a task with run i of it (the same numbers of runs in both), which are drawn together. */
+bool invar_measure_gain(const struct invar_scores *x, const struct invar_scores *y, int64_t resamples, uint64_t seed,
+                        struct invar_interval *out, struct invar_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,6 +23,7 @@ enum invar_random_purpose {
     INVAR_RANDOM_STYLE,       /**< how an environment looks; seed 0, index = number of the style */
     INVAR_RANDOM_REPLAY,      /**< what an agent learns from; index = number of the draw */
     INVAR_RANDOM_ACTION,      /**< what it tries; index = step, view = environment */
+    INVAR_RANDOM_RESAMPLE,    /**< runs of a bootstrap; index = number of the resample */
 };
 
 /**
