@@ -2,7 +2,7 @@
 /*
  * Times the value and the gradient of every term on a batch of embeddings: one JSON object first for the machine, then
  * one for each term and width. With a folder it also writes the inputs there, so that a peer does the same work.
- * usage: bench_terms THREADS SAMPLES REPEATS [FOLDER]
+ * usage: bench_terms THREADS SAMPLES REPEATS [FOLDER [CASE ..]]
  */
 #include "invar/expert/random.h"
 #include "invar/invar.h"
@@ -88,7 +88,29 @@ static const struct timed {
     {"pairdist chernoff", "pairdist",
      "{\"distance\": \"chernoff\", \"chernoff_alpha\": 0.2, \"sigma\": 0.45, \"normalise\": true}", pairdist_products},
     {"entropy_invariance", "entropy_invariance", "{\"beta\": 10}", logdet_products},
+    {"uniformity", "uniformity", "{}", no_products},
+    {"koleo", "koleo", "{}", no_products},
+    {"tcr", "tcr", "{}", no_products},
+    {"vne", "vne", "{}", no_products},
+    {"frossl", "frossl", "{}", no_products},
+    {"spectral_contrastive", "spectral_contrastive", "{}", no_products},
+    {"supcon", "supcon", "{}", no_products},
+    {"soft_hgr", "soft_hgr", "{}", no_products},
+    {"mec", "mec", "{}", no_products},
+    {"mmd", "mmd", "{\"sigma\": 32}", no_products},
+    {"sigreg", "sigreg", "{}", no_products},
+    {"visreg", "visreg", "{}", no_products},
+    {"mmcr", "mmcr", "{}", no_products},
+    {"corinfomax", "corinfomax", "{\"eps\": 0.01}", no_products},
+    {"moco", "moco", "{\"queue\": 1024}", no_products},
+    {"nnclr", "nnclr", "{\"queue\": 1024}", no_products},
+    {"tico", "tico", "{}", no_products},
+    {"dino", "dino", "{}", no_products},
+    {"swav", "swav", "{\"epsilon\": 1}", no_products},
 };
+
+/* Of sigreg and visreg, brought like the other inputs, so that a peer has the same. */
+enum { SLICES = 256 };
 
 static double seconds_now(void)
 {
@@ -143,12 +165,33 @@ static bool write_inputs(const char *folder, const struct invar_embeddings *in, 
     return true;
 }
 
-/* the roles that the term reads: others cost nothing, not even being zeroed */
-static void choose_roles(unsigned roles, struct invar_embeddings *x)
+static bool make_slices(int64_t d, struct invar_embeddings *in, const char *folder, struct invar_error *err)
 {
+    struct invar_random random = invar_random_stream(1, INVAR_RANDOM_TEST, 2, 0, 0);
+    struct invar_array array = {.dtype = INVAR_FLOAT32, .rank = 2, .shape = {d, SLICES}};
+    char path[4096];
+
+    array.data = invar_alloc((size_t)(d * SLICES), sizeof(float), err);
+    in->by[INVAR_ROLE_W][0] = (struct invar_matrix){INVAR_FLOAT32, d, SLICES, array.data};
+    for (int64_t i = 0; array.data && i < d * SLICES; i++)
+        ((float *)array.data)[i] = invar_random_normal(&random);
+    snprintf(path, sizeof path, "%s/slices-%lld.npy", folder ? folder : "", (long long)d);
+    return array.data && (!folder || invar_npy_write(&array, path, err));
+}
+
+/* the roles that the term reads: others cost nothing, not even being zeroed */
+static void choose_roles(const struct invar_objective *objective, struct invar_embeddings *x)
+{
+    const char *name = invar_objective_term(objective, 0)->name;
+    const unsigned roles =
+        invar_objective_roles(objective) |
+        (strcmp(name, "sigreg") == 0 || strcmp(name, "visreg") == 0 ? INVAR_ROLE_BIT(INVAR_ROLE_W) : 0);
+
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int v = 0; v < VIEWS; v++)
-            if (!(roles & INVAR_ROLE_BIT(role)))
+            if (!(roles & INVAR_ROLE_BIT(role)) ||
+                !invar_term_reads(invar_objective_term(objective, 0), invar_objective_options(objective, 0),
+                                  (enum invar_role)role, v))
                 x->by[role][v] = (struct invar_matrix){0};
 }
 
@@ -163,8 +206,8 @@ static bool time_term(struct invar_device *device, struct invar_objective *objec
                       struct invar_embeddings gradient, int repeats, double *seconds, double *loss,
                       struct invar_error *err)
 {
-    choose_roles(invar_objective_roles(objective), &in);
-    choose_roles(invar_objective_roles(objective), &gradient);
+    choose_roles(objective, &in);
+    choose_roles(objective, &gradient);
     if (!invar_objective_check(objective, &in, err))
         return false;
     struct invar_evaluator *evaluator = invar_evaluator_create(objective, device, &in, err);
@@ -188,10 +231,14 @@ static bool time_term(struct invar_device *device, struct invar_objective *objec
     return ok;
 }
 
-static double gradient_norm(struct invar_device *device, unsigned roles, const struct invar_embeddings *gradient)
+static double gradient_norm(struct invar_device *device, const struct invar_objective *objective,
+                            const struct invar_embeddings *all)
 {
+    const unsigned roles = invar_objective_roles(objective);
+    struct invar_embeddings chosen = *all, *gradient = &chosen;
     double sum = 0; /* a slot of the cpu, whose memory is that of the host */
 
+    choose_roles(objective, gradient);
     for (int role = 0; role < INVAR_ROLE_COUNT; role++)
         for (int v = 0; v < VIEWS; v++)
             if ((roles & INVAR_ROLE_BIT(role)) && gradient->by[role][v].data)
@@ -230,8 +277,7 @@ static bool run_case(struct invar_device *device, const struct timed *timed, con
         cJSON_AddNumberToObject(line, "seconds", seconds[0]);
         cJSON_AddNumberToObject(line, "median_s", seconds[repeats / 2]);
         cJSON_AddNumberToObject(line, "loss", loss);
-        cJSON_AddNumberToObject(line, "gradient_norm",
-                                gradient_norm(device, invar_objective_roles(objective), gradient));
+        cJSON_AddNumberToObject(line, "gradient_norm", gradient_norm(device, objective, gradient));
         print(line);
     }
     invar_objective_free(objective);
@@ -239,7 +285,17 @@ static bool run_case(struct invar_device *device, const struct timed *timed, con
     return ok;
 }
 
-static bool run(int threads, int64_t samples, int repeats, const char *folder, struct invar_error *err)
+/* none named: all */
+static bool is_wanted(const char *name, char **wanted, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (strcmp(wanted[i], name) == 0)
+            return true;
+    return count == 0;
+}
+
+static bool run(int threads, int64_t samples, int repeats, const char *folder, char **wanted, int count,
+                struct invar_error *err)
 {
     struct invar_embeddings in = {0}, gradient = {0};
     struct invar_device *device = invar_device_open("cpu", threads, err);
@@ -259,10 +315,11 @@ static bool run(int threads, int64_t samples, int repeats, const char *folder, s
     cJSON_AddNumberToObject(machine, "matrix_peak_flops", peak);
     print(machine);
     for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
-        if (!make_inputs(samples, widths[w], &in, &gradient, err) || (folder && !write_inputs(folder, &in, err)))
+        if (!make_inputs(samples, widths[w], &in, &gradient, err) || (folder && !write_inputs(folder, &in, err)) ||
+            !make_slices(widths[w], &in, folder, err))
             goto done;
         for (size_t c = 0; c < sizeof cases / sizeof *cases; c++)
-            if (!run_case(device, &cases[c], &in, &gradient, repeats, err))
+            if (is_wanted(cases[c].name, wanted, count) && !run_case(device, &cases[c], &in, &gradient, repeats, err))
                 goto done;
         free_inputs(&in, &gradient);
         in = gradient = (struct invar_embeddings){0};
@@ -280,11 +337,11 @@ int main(int argc, char **argv)
     const long threads = argc > 1 ? strtol(argv[1], NULL, 10) : 0, samples = argc > 2 ? strtol(argv[2], NULL, 10) : 0;
     const long repeats = argc > 3 ? strtol(argv[3], NULL, 10) : 0;
 
-    if (argc < 4 || argc > 5 || threads < 1 || threads > 1024 || samples < 2 || repeats < 1 || repeats > MAX_REPEATS) {
-        fprintf(stderr, "usage: bench_terms THREADS SAMPLES REPEATS [FOLDER]\n");
+    if (argc < 4 || threads < 1 || threads > 1024 || samples < 2 || repeats < 1 || repeats > MAX_REPEATS) {
+        fprintf(stderr, "usage: bench_terms THREADS SAMPLES REPEATS [FOLDER [CASE ..]]\n");
         return 2;
     }
-    if (!run((int)threads, samples, (int)repeats, argc > 4 ? argv[4] : NULL, &err)) {
+    if (!run((int)threads, samples, (int)repeats, argc > 4 ? argv[4] : NULL, argv + 5, argc > 5 ? argc - 5 : 0, &err)) {
         fprintf(stderr, "bench_terms: %s\n", err.message);
         return 1;
     }

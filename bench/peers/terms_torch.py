@@ -21,6 +21,7 @@ import torch
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[2] / "tests/peers"), str(pathlib.Path(__file__).parent)]
 import loss_torch  # noqa: E402
 import losses  # noqa: E402
+import more_terms  # noqa: E402
 
 
 def off_diagonal_squares(c):
@@ -69,6 +70,11 @@ def relic_once(inputs, options, _):
 
 def forms(term, options, fewer_rows):
     """Functions of inputs to a loss, all of the same value."""
+    if term in more_terms.TERMS:
+        state = {}
+        yield "formula", lambda inputs: more_terms.TERMS[term](inputs, options, state)
+        return
+
     def transcribed(inputs):
         return loss_torch.TERMS[term](inputs, options, None)["loss"]
 
@@ -106,7 +112,7 @@ def measure(run, inputs, repeats):
         value = loss.item()
         if i >= 0:
             seconds.append(time.perf_counter() - start)
-    norm = sum(float((x.grad.double() ** 2).sum()) for x in inputs.values() if x.requires_grad) ** 0.5
+    norm = sum(float((x.grad.double() ** 2).sum()) for x in inputs.values() if x.grad is not None) ** 0.5
     return {"seconds": min(seconds), "median_s": statistics.median(seconds), "loss": value, "gradient_norm": norm}
 
 
@@ -124,13 +130,14 @@ def main():
     loaded = {}
     for case in cases:
         width, term, options = case["width"], case["term"], case["options"]
-        letters = "pt" if term == "byol" else "qt" if options.get("target") else "z"
+        letters = more_terms.LETTERS.get(term) or ("pt" if term == "byol" else "qt" if options.get("target") else "z")
         inputs = {}
-        for name in (f"{letter}{view}" for letter in letters for view in (1, 2)):
+        names = more_terms.ONLY.get(term) or [f"{letter}{view}" for letter in letters for view in (1, 2)]
+        for name in [*names, *(["slices"] if term in ("sigreg", "visreg") else [])]:
             file = f"{name.replace('p', 'q')}-{width}.npy"
             if file not in loaded:
                 loaded[file] = torch.tensor(np.load(f"{arguments.folder}/{file}"))
-            inputs[name] = loaded[file].clone().requires_grad_(name[0] != "t")
+            inputs[name] = loaded[file].clone().requires_grad_(name[0] not in "ts" + more_terms.CONSTANT.get(term, ""))
         best = None
         for form, run in forms(term, options, case["samples"] < width):
             ways = [("eager", run)]

@@ -45,15 +45,23 @@ def relic(inputs, options, groups):
     online = "q" if options.get("target") else "z"
     target = "t" if options.get("target") else "z"
     unit = normalise if options.get("normalise", True) else (lambda x: x)
-    q = [unit(inputs[f"{online}{v + 1}"]) for v in range(views)]
-    t = [unit(inputs[f"{target}{v + 1}"]) for v in range(views)]
+    appendix_b = options.get("invariance") == "appendix_b"
+    if appendix_b:  # of h, no longer than the bound; view 1 is the clean sample
+        short = lambda x: x * (options["bound"] / x.norm(dim=1, keepdim=True)).clamp_max(1)
+        clean, *q = [short(x) for x in views_of(inputs, "h")]
+        t, views = q, len(q)
+    else:
+        q = [unit(inputs[f"{online}{v + 1}"]) for v in range(views)]
+        t = [unit(inputs[f"{target}{v + 1}"]) for v in range(views)]
     n = len(q[0])
     pairs = [(l, k) for l in range(views) for k in range(views) if l != k]
     log_p = {}
     for l, k in pairs:
         log_p[l, k], own = group_log_softmax(q[l] @ t[k].T / options.get("tau", 0.1), groups)
     contrast = -sum(log_p[p][torch.arange(n), own].sum() for p in pairs) / n
-    if options.get("invariance", "kl") == "euclidean":
+    if appendix_b:
+        compared, invariance = [], sum(((clean - x) ** 2).sum() for x in q) / n
+    elif options.get("invariance", "kl") == "euclidean":
         h = [normalise(inputs[f"h{v + 1}"]) for v in range(views)]
         compared = list(itertools.combinations(range(views), 2))
         invariance = sum(((h[a] - h[b]) ** 2).sum() for a, b in compared) / n
