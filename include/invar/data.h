@@ -135,6 +135,19 @@ struct invar_data_options {
     struct invar_clip_options clips;
 };
 extern const struct invar_option invar_data_option_table[];
+/** How an image is resized. */
+#define INVAR_INTERPOLATIONS(CHOICE) CHOICE(INVAR_BILINEAR, "bilinear") CHOICE(INVAR_BICUBIC, "bicubic")
+enum invar_interpolation { INVAR_INTERPOLATIONS(INVAR_CHOICE_CONSTANT) };
+
+/** How images are seen plainly, as in evaluation: the shorter side becomes `resize` pixels, of which the centre is
+ * cropped to what the encoder sees. */
+struct invar_plain_view {
+    int64_t resize; /**< 0: the size that the encoder sees */
+    enum invar_interpolation interpolation;
+};
+/** "256", "256,bicubic", "bicubic". False with a sentence for what is none. */
+bool invar_plain_view_read(struct invar_plain_view *plain, const char *text, struct invar_error *err);
+
 /** Another source, of whose options those that it does not take go back to their defaults; where it is not the one that
  * it was, so do test and test_rows, which are about that. Refused: a name that is too long. */
 bool invar_data_options_source(struct invar_data_options *options, const char *source, struct invar_error *err);
@@ -172,6 +185,7 @@ struct invar_dataset_info {
      * splits, names and sizes of files, contents where they are in memory. NULL of a survey. */
     const char *identity;
     const struct invar_table *table; /**< what the numbers mean; NULL where samples are no rows of a table */
+    struct invar_plain_view plain;   /**< images: of the plain view; see invar_dataset_set_plain */
     float mean[16], deviation[16]; /**< per channel over the training split (a seeded sample of it when not in memory),
                                       values in 0..1; channels <= 16; deviation 1 where a channel is constant; clips:
                                       of the plain log-mel spectrogram */
@@ -206,6 +220,8 @@ struct invar_dataset *invar_dataset_open_features(const struct invar_data_option
  */
 struct invar_dataset *invar_dataset_survey(const struct invar_data_options *options, struct invar_error *err);
 void invar_dataset_close(struct invar_dataset *dataset);
+/** How plain views are made from here on: see info.plain. */
+void invar_dataset_set_plain(struct invar_dataset *dataset, const struct invar_plain_view *plain);
 const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset);
 /** Labels of a split [count], borrowed; -1 where there is none. */
 const int64_t *invar_dataset_labels(const struct invar_dataset *dataset, enum invar_split split);

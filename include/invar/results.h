@@ -76,6 +76,7 @@ struct invar_probed_protocol {
     struct invar_texts changed;   /**< of the preset: KEY=VALUE */
     const char *chosen_on;        /**< on which samples something was chosen, and what */
     int chosen_on_test;
+    const char *plain;                /**< how images are seen, "256,bicubic"; NULL: as by default */
     struct invar_named_texts options; /**< every option as it was used: its value as JSON on one line */
 };
 
@@ -220,6 +221,7 @@ struct invar_robustness_results {
         int64_t seed;
         const char *frost;
         int64_t frost_pictures;
+        const char *plain; /**< how images are seen, "256,bicubic"; NULL: as by default */
         const char *data_identity, *precision, *version;
     } * protocol;
     const struct invar_robustness_reference {

@@ -53,6 +53,7 @@ struct invar_run_options {
     const char *const *settings; /**< [setting_count] KEY=VALUE of the data section */
     int setting_count;
     int64_t threads;                 /**< 0: all cores */
+    struct invar_plain_view plain;   /**< how images are seen; zeroed: as by default */
     const struct invar_watch *watch; /**< borrowed until the run is closed; may be NULL */
 };
 
@@ -63,6 +64,9 @@ struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *
 bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *options,
                     struct invar_error *err);
 void invar_run_close(struct invar_run *run);
+/** How images are seen from here on, also those of other data. Refused: data that are no images, a shorter side of
+ * fewer pixels than the encoder sees. */
+bool invar_run_set_plain(struct invar_run *run, const struct invar_plain_view *plain, struct invar_error *err);
 
 /** Features that another program made, with what is known of them; texts may be NULL but for file. */
 struct invar_run_features {

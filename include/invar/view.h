@@ -17,10 +17,6 @@ extern "C" {
 #define INVAR_MAX_VIEWS 10
 #define INVAR_MAX_MASKS 8
 
-/** How a crop is resized. */
-#define INVAR_INTERPOLATIONS(CHOICE) CHOICE(INVAR_BILINEAR, "bilinear") CHOICE(INVAR_BICUBIC, "bicubic")
-enum invar_interpolation { INVAR_INTERPOLATIONS(INVAR_CHOICE_CONSTANT) };
-
 /** Options of views of images (objectives.md 6.1). */
 struct invar_image_view_options {
     struct invar_real_list crop;        /**< [low, high] area fraction of random resized crop; [1, 1] turns it off */
@@ -61,6 +57,7 @@ struct invar_table_view_options {
  */
 struct invar_view_options {
     int64_t count;      /**< global views a sample, 1 .. INVAR_MAX_VIEWS */
+    bool clean;         /**< the first of them is the plain view */
     int64_t local;      /**< local views a sample, after the global ones; at most INVAR_MAX_VIEWS in all */
     int64_t local_size; /**< side of a local view in pixels */
     struct invar_real_list local_crop; /**< as crop, of local views */
@@ -120,6 +117,7 @@ struct invar_view_output {
     enum invar_interpolation interpolation; /* as in the options */
     double solarise_threshold;              /* as in the options */
     int blur_kernel;                        /* as in the options; of a workspace that was created for this output */
+    struct invar_plain_view plain;          /* as in the dataset's info */
     struct invar_logmel_options logmel;     /* clips: as in the dataset's info */
     const struct invar_table *table;        /* tables: of the dataset's info; borrowed, NULL: nothing can be drawn */
 };
@@ -135,8 +133,8 @@ void invar_view_workspace_free(struct invar_view_workspace *workspace);
 bool invar_view_apply(const struct invar_view_params *params, const struct invar_view_output *output,
                       const struct invar_sample *sample, struct invar_view_workspace *workspace, float *out,
                       struct invar_error *err);
-/** The plain view (evaluation): shorter side resized with antialiasing, centre cropped, standardised; no resize where
- * sizes agree. */
+/** The plain view (evaluation): shorter side resized with antialiasing, centre cropped, standardised; the sample as it
+ * is where sizes agree. */
 bool invar_view_plain(const struct invar_view_output *output, const struct invar_sample *sample,
                       struct invar_view_workspace *workspace, float *out, struct invar_error *err);
 

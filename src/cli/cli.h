@@ -76,6 +76,13 @@ struct cli_option {
         "threads", 0, "N", "threads to compute with (default: OMP_NUM_THREADS, or all cores)", CLI_INTEGER,            \
             (variable), 1, 4096                                                                                        \
     }
+#define CLI_OPTION_PLAIN(variable)                                                                                     \
+    {                                                                                                                  \
+        "plain", 0, "PIXELS,NAME",                                                                                     \
+            "images: resize the shorter side to PIXELS before the centre is cropped, by bilinear or bicubic "          \
+            "interpolation (default: to what the encoder sees, bilinear)",                                             \
+            CLI_TEXT, (variable), 0, 0                                                                                 \
+    }
 #define CLI_OPTION_JSON(variable)                                                                                      \
     {                                                                                                                  \
         "json", 0, NULL, "print one JSON object instead of text", CLI_FLAG, (variable), 0, 0                           \

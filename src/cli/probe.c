@@ -15,6 +15,7 @@ struct arguments {
     const char *test; /* other data to be measured on; of features their test rows */
     const char *test_labels;
     bool drop_unknown, no_windows;
+    const char *plain;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
     struct cli_list data; /* of the assignments those of the data section, without "data." */
@@ -45,6 +46,7 @@ static bool check_features(const struct arguments *arguments, const char *labels
     const char *misfit = arguments->source         ? "--data"
                          : arguments->drop_unknown ? "--drop-unknown"
                          : arguments->no_windows   ? "--no-windows"
+                         : arguments->plain        ? "--plain"
                                                    : NULL;
 
     if (misfit)
@@ -135,7 +137,8 @@ static int probe(struct arguments *arguments)
     struct invar_probe_results *results = NULL;
     int status = CLI_DONE;
 
-    if (!split_assignments(arguments, features, &err))
+    if (!split_assignments(arguments, features, &err) ||
+        (arguments->plain && !invar_plain_view_read(&how.plain, arguments->plain, &err)))
         return cli_fail(&err);
     const struct invar_probe_request request = request_of(arguments, features);
     struct invar_probe *wanted = invar_probe_create(&request, &err);
@@ -232,6 +235,7 @@ int invar_cli_probe(int argc, char **argv)
          "of clips longer than what the encoder sees the beginning alone, not the mean over windows (linear and "
          "neighbours)",
          CLI_FLAG, &arguments.no_windows, 0, 0},
+        CLI_OPTION_PLAIN(&arguments.plain),
         CLI_OPTION_THREADS(&arguments.threads),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,

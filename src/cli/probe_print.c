@@ -126,6 +126,8 @@ static void print_protocol(const struct invar_probed_protocol *protocol)
         column += printf(" %s %s%s", name, value, i + 1 < options->count ? "," : "");
     }
     printf("\nchosen on %s\n", protocol->chosen_on);
+    if (protocol->plain)
+        printf("images are seen as %s\n", protocol->plain);
     if (protocol->differs)
         printf("not as in %s: %s\n", protocol->source, protocol->differs);
 }

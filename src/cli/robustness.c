@@ -12,7 +12,7 @@
 struct arguments {
     bool json;
     int64_t threads, limit, seed;
-    const char *table, *frost, *reference, *show, *source, *from;
+    const char *table, *frost, *reference, *show, *source, *from, *plain;
     struct cli_list runs, corruptions, severities, baselines, assignments;
 };
 
@@ -95,6 +95,8 @@ static void print_text(const struct invar_robustness_results *results)
     const struct invar_numbers *severities = &results->protocol->severities;
 
     print_protocol(results->protocol);
+    if (results->protocol->plain)
+        printf("images are seen as %s\n", results->protocol->plain);
     if (results->reference)
         printf("reference: %s, %.2f on clean images\n", results->reference->name, results->reference->clean);
     print_encoder(&results->run, severities, "probe of the run");
@@ -133,12 +135,13 @@ static int robustness(const struct arguments *arguments)
                                                      .setting_count = arguments->assignments.count};
     struct cli_progress progress = {0};
     const struct invar_watch watch = {cli_told, &progress};
-    const struct invar_run_options how = {.source = arguments->source, .threads = arguments->threads, .watch = &watch};
+    struct invar_run_options how = {.source = arguments->source, .threads = arguments->threads, .watch = &watch};
     const char *folder = arguments->runs.item[0];
     struct invar_robustness_results *results = NULL;
     struct invar_error err = {0};
     struct invar_run run = {0};
-    bool ok = invar_run_open(&run, folder, &how, &err);
+    bool ok = (!arguments->plain || invar_plain_view_read(&how.plain, arguments->plain, &err)) &&
+              invar_run_open(&run, folder, &how, &err);
     int status = CLI_DONE;
 
     cli_catch_interrupt();
@@ -197,6 +200,7 @@ int invar_cli_robustness(int argc, char **argv)
          &arguments.source, 0, 0},
         {"show", 0, "FILE.png", "measure nothing, but draw the corruptions of two test images", CLI_TEXT,
          &arguments.show, 0, 0},
+        CLI_OPTION_PLAIN(&arguments.plain),
         CLI_OPTION_THREADS(&arguments.threads),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,

@@ -389,6 +389,11 @@ void invar_dataset_close(struct invar_dataset *dataset)
     invar_free(dataset);
 }
 
+void invar_dataset_set_plain(struct invar_dataset *dataset, const struct invar_plain_view *plain)
+{
+    dataset->info.plain = *plain;
+}
+
 const struct invar_dataset_info *invar_dataset_info(const struct invar_dataset *dataset)
 {
     return &dataset->info;

@@ -91,6 +91,8 @@ static unsigned relic_roles(const void *options)
         mask |= INVAR_ROLE_BIT(INVAR_ROLE_H);
     if (o->groups)
         mask |= INVAR_ROLE_GROUPS;
+    if (is_appendix_b(o))
+        mask |= INVAR_ROLE_CLEAN;
     return mask;
 }
 
@@ -128,7 +130,7 @@ static bool relic_check(const void *options, const struct invar_embeddings *in, 
         return false;
     const int64_t n = in->by[online_role(o)][in->views - 1].rows;
     return o->contrast_set == 0 || (o->contrast_set >= 2 && o->contrast_set <= n) ||
-           invar_error_set(err, INVAR_ERROR_DATA,
+           invar_error_set(err, INVAR_ERROR_USAGE,
                            "relic: a contrast_set of %lld in a batch of %lld samples: choose 2 to %lld, or 0 for the "
                            "whole batch",
                            (long long)o->contrast_set, (long long)n, (long long)n);

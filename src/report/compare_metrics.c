@@ -93,6 +93,8 @@ static const char *probe_protocol(struct comparison *c, const struct invar_probe
     struct invar_text text = {0};
     bool ok = invar_text_printf(&text, err, "%s", protocol && protocol->method ? protocol->method : "");
 
+    if (ok && protocol)
+        ok = put_text(&text, "plain", protocol->plain, err);
     for (int64_t i = 0; ok && protocol && i < protocol->options.count; i++)
         ok = strcmp(protocol->options.item[i].name, "seed") == 0 ||
              put_json(&text, protocol->options.item[i].name, protocol->options.item[i].text, err);
@@ -110,7 +112,8 @@ static const char *robustness_basis(struct comparison *c, const struct invar_rob
     if (ok && p)
         ok = put_count(&text, "images", p->images, err) && put_list(&text, "severities", &p->severities, err) &&
              put_text(&text, "table", p->table, err) && put_count(&text, "seed", p->seed, err) &&
-             put_text(&text, "frost", p->frost, err) && put_text(&text, "from", p->from, err);
+             put_text(&text, "frost", p->frost, err) && put_text(&text, "from", p->from, err) &&
+             put_text(&text, "plain", p->plain, err);
     if (ok && results->reference && results->reference->name && strstr(name, "CE"))
         ok = invar_text_printf(&text, err, ", reference %s", results->reference->name);
     return keep_text(c, ok, &text, err);

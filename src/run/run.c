@@ -57,6 +57,26 @@ struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *
     return there ? invar_encoder_read(path, err) : NULL;
 }
 
+bool invar_run_set_plain(struct invar_run *run, const struct invar_plain_view *plain, struct invar_error *err)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const struct invar_shape input = invar_net_input(run->encoder->net);
+    const int64_t side = input.height < input.width ? input.height : input.width;
+
+    if (info->kind != INVAR_DATA_IMAGE)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "the plain view is resized where data are images, and %s holds none: leave it out",
+                               info->source);
+    if (plain->resize && plain->resize < side)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "a plain view whose shorter side has %lld pixels, where the encoder sees %lld: give %lld "
+            "or more",
+            (long long)plain->resize, (long long)side, (long long)side);
+    invar_dataset_set_plain(run->dataset, plain);
+    return true;
+}
+
 bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *how,
                     struct invar_error *err)
 {
@@ -70,7 +90,8 @@ bool invar_run_open(struct invar_run *run, const char *folder, const struct inva
     if (run->device && !run->dataset && !how->source && err)
         invar_source_explain(options.source, err);
     run->windows = run->dataset && invar_dataset_info(run->dataset)->kind == INVAR_DATA_AUDIO;
-    return run->dataset != NULL;
+    return run->dataset && ((!how->plain.resize && how->plain.interpolation == INVAR_BILINEAR) ||
+                            invar_run_set_plain(run, &how->plain, err));
 }
 
 static bool set_text(char *out, const char *text, const char *what, struct invar_error *err)
@@ -124,7 +145,10 @@ struct invar_dataset *invar_run_other(const struct invar_run *run, const char *s
             options.deviation.value[c] = (double)encoder->deviation[c];
         }
     }
-    return invar_dataset_open_as(&options, encoder->columns.data, err);
+    struct invar_dataset *other = invar_dataset_open_as(&options, encoder->columns.data, err);
+    if (other)
+        invar_dataset_set_plain(other, &invar_dataset_info(run->dataset)->plain);
+    return other;
 }
 
 void invar_run_close(struct invar_run *run)

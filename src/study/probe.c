@@ -358,13 +358,29 @@ static bool check_encoder(const struct invar_run *run, const struct invar_probe_
                            misfit, run->folder);
 }
 
+/* The plain view of a preset, where none was asked for. Only images have one. */
+static bool see_as_preset(struct invar_run *run, const struct study_preset *preset, struct invar_error *err)
+{
+    enum { SIDE = 224 };
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+
+    if (!preset || !run->encoder || info->kind != INVAR_DATA_IMAGE || info->plain.resize ||
+        info->plain.interpolation != INVAR_BILINEAR)
+        return true;
+    const struct invar_shape input = invar_net_input(run->encoder->net);
+    const int64_t side = input.height < input.width ? input.height : input.width;
+    const struct invar_plain_view plain = {(preset->plain.resize * side + SIDE / 2) / SIDE,
+                                           preset->plain.interpolation};
+    return invar_run_set_plain(run, &plain, err);
+}
+
 /* The data as they are to be measured on. */
 static bool open_data(struct invar_run *run, const struct invar_probe_request *request, struct study_groups *groups,
                       struct study_settings *settings, struct invar_error *err)
 {
     if (!check_encoder(run, request, settings, err) ||
         (run->encoder && !study_probe_results_keep(NULL, run->folder, err)) ||
-        !choose_labels(run, request, settings, err) ||
+        !choose_labels(run, request, settings, err) || !see_as_preset(run, settings->preset, err) ||
         (request->test && !invar_run_test_open(run, request->test, request->label, request->drop_unknown, err)))
         return false;
     settings->groups = request->groups ? groups : NULL;

@@ -34,7 +34,8 @@ JSON_TABLE(state, struct invar_probed_state, STATE(COUNT, epoch), STATE(COUNT, s
 #define PROTOCOL(kind, member) JSON_ROW(struct invar_probed_protocol, kind, member)
 JSON_TABLE(protocol, struct invar_probed_protocol, PROTOCOL(TEXT, method), PROTOCOL(TEXT, preset),
            PROTOCOL(TEXT, source), PROTOCOL(TEXT, differs), PROTOCOL(TEXTS, changed), PROTOCOL(TEXT, chosen_on),
-           PROTOCOL(FLAG, chosen_on_test), JSON_ROW_OF(struct invar_probed_protocol, NAMED, options, named_value));
+           PROTOCOL(FLAG, chosen_on_test), PROTOCOL(TEXT, plain),
+           JSON_ROW_OF(struct invar_probed_protocol, NAMED, options, named_value));
 
 #define TEST(kind, member) JSON_ROW(struct invar_probed_test, kind, member)
 JSON_TABLE(test, struct invar_probed_test, TEST(TEXT, source), TEST(TEXT, split), TEST(COUNT, samples),

@@ -72,6 +72,17 @@ static struct invar_named_texts keep_options(const struct study_subject *subject
     return (struct invar_named_texts){count, item};
 }
 
+const char *study_plain_text(const struct invar_plain_view *plain, struct json_room *room)
+{
+    char text[48];
+
+    if (!plain->resize && plain->interpolation == INVAR_BILINEAR)
+        return NULL;
+    snprintf(text, sizeof text, "%lld,%s", (long long)plain->resize,
+             plain->interpolation == INVAR_BICUBIC ? "bicubic" : "bilinear");
+    return json_room_text(room, plain->resize ? text : strchr(text, ',') + 1);
+}
+
 void study_put_protocol(const struct study_subject *subject, const void *used, struct invar_probed *out)
 {
     const struct study_settings *settings = subject->settings;
@@ -94,5 +105,6 @@ void study_put_protocol(const struct study_subject *subject, const void *used, s
     }
     protocol->chosen_on = method->chosen_on ? method->chosen_on(used, &on_test) : "nothing";
     protocol->chosen_on_test = on_test;
+    protocol->plain = study_plain_text(&invar_dataset_info(subject->run->dataset)->plain, subject->room);
     protocol->options = keep_options(subject, method->options, used);
 }

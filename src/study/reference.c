@@ -81,7 +81,7 @@ static bool find_results(struct robustness_reference *r, const char *folder, con
 }
 
 /* What errors that are compared have in common; texts, of which numbers are some. */
-enum { SHARED = 8 };
+enum { SHARED = 9 };
 struct shared {
     const char *name, *value;
     char number[32];
@@ -109,6 +109,7 @@ static void share(const struct invar_robustness_protocol *p, struct shared out[S
     share_count(&out[5], "height", p->height);
     share_count(&out[6], "width", p->width);
     share_count(&out[7], "channels", p->channels);
+    share_text(&out[8], "plain", p->plain);
 }
 
 /* Errors are compared only where they were measured on the same images in the same way. */

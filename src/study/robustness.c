@@ -127,6 +127,7 @@ static bool complete_plan(const struct invar_run *run, struct robustness_plan *p
     plan->height = (int)input.height;
     plan->width = (int)input.width;
     plan->channels = info->channels;
+    plan->plain = info->plain;
     plan->options.table = invar_corruption_table_used(plan->options.table, plan->height, plan->width);
     for (int i = 0; i < plan->corruption_count; i++)
         frost |= strcmp(plan->corruptions[i]->name, "frost") == 0;

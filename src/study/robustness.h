@@ -15,6 +15,7 @@ struct robustness_plan {
     const char *frost; /**< a folder of pictures; NULL: synthetic */
     int64_t images;    /**< of every cell */
     int height, width, channels;
+    struct invar_plain_view plain;
     int severity_count, severities[INVAR_CORRUPTION_SEVERITIES]; /**< ascending */
     int corruption_count;
     const struct invar_corruption_spec *corruptions[ROBUSTNESS_MAX_CELLS];

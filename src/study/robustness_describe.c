@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors under corruption as results. */
 #include "study/robustness.h"
+#include "study/study.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,6 +16,7 @@ struct invar_robustness_protocol robustness_protocol(const struct robustness_pla
                                             .width = plan->width,
                                             .channels = plan->channels,
                                             .severities = {plan->severity_count, severities},
+                                            .plain = study_plain_text(&plan->plain, room),
                                             .seed = -1,
                                             .frost_pictures = -1};
 

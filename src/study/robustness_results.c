@@ -40,8 +40,8 @@ JSON_TABLE(errors, struct invar_robustness_errors, ERRORS_OF(OBJECT, probe, prob
 JSON_TABLE(protocol, struct invar_robustness_protocol, PROTOCOL(TEXT, data), PROTOCOL(TEXT, from),
            PROTOCOL(COUNT, images), PROTOCOL(COUNT, height), PROTOCOL(COUNT, width), PROTOCOL(COUNT, channels),
            PROTOCOL(NUMBERS, severities), PROTOCOL(TEXT, table), PROTOCOL(COUNT, seed), PROTOCOL(TEXT, frost),
-           PROTOCOL(COUNT, frost_pictures), PROTOCOL(TEXT, data_identity), PROTOCOL(TEXT, precision),
-           PROTOCOL(TEXT, version));
+           PROTOCOL(COUNT, frost_pictures), PROTOCOL(TEXT, plain), PROTOCOL(TEXT, data_identity),
+           PROTOCOL(TEXT, precision), PROTOCOL(TEXT, version));
 
 #define REFERENCE(kind, member) JSON_ROW(struct invar_robustness_reference, kind, member)
 JSON_TABLE(reference, struct invar_robustness_reference, REFERENCE(TEXT, name), REFERENCE(NUMBER, clean));

@@ -89,9 +89,10 @@ struct study_subject {
 struct study_preset {
     const char *name, *help;
     const struct study_method_spec *method;
-    const char *const *settings; /**< KEY=VALUE, NULL-ended */
-    const char *differs;         /**< a sentence on what is not as there; NULL: nothing known */
-    const char *source;          /**< where it is from */
+    const char *const *settings;   /**< KEY=VALUE, NULL-ended */
+    struct invar_plain_view plain; /**< of images, for an encoder of 224 pixels; at other sizes in proportion */
+    const char *differs;           /**< a sentence on what is not as there; NULL: nothing known */
+    const char *source;            /**< where it is from */
 };
 /** Ended by one without a name. */
 extern const struct study_preset study_presets[];
@@ -145,6 +146,8 @@ void study_put_data(const struct study_subject *subject, int64_t train_count, in
 /** Of methods on features: the same, and names of classes. */
 void study_put_features(const struct study_subject *subject, struct invar_probed *out);
 void study_put_classes(const struct study_subject *subject, struct invar_probed *out);
+/** How images are seen, "256,bicubic"; NULL: as by default. */
+const char *study_plain_text(const struct invar_plain_view *plain, struct json_room *room);
 /** Method, preset, every option as it was used, and on what choices were made. */
 void study_put_protocol(const struct study_subject *subject, const void *used, struct invar_probed *out);
 

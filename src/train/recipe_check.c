@@ -59,6 +59,11 @@ static bool check_sources(const struct invar_recipe *recipe, const char *origin,
                                    "%s: terms.%s reads which columns or places were changed: set views.corrupt "
                                    "(tables) or views.blank to a probability, such as 0.3",
                                    origin, term);
+        if ((roles & INVAR_ROLE_CLEAN) && !recipe->views.clean)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: terms.%s takes view 1 for the clean sample: set views.clean=true, or other "
+                                   "options of the term",
+                                   origin, term);
         if (invar_objective_term(recipe->objective, i)->width && recipe->projector.output != -1)
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: terms.%s decides how wide z is by the width of the data: set "

@@ -53,6 +53,7 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     output->width = info->width;
     output->channels = info->channels;
     output->interpolation = options->image.interpolation;
+    output->plain = info->plain;
     output->solarise_threshold = options->image.solarise_threshold;
     output->blur_kernel = (int)options->image.blur_kernel;
     output->logmel = info->logmel;
@@ -237,6 +238,10 @@ bool invar_view_maker_batch(struct invar_view_maker *maker, const struct invar_s
                                      mask};
         if (mask)
             memset(mask, 0, image_size(size) * sizeof *mask);
+        if (maker->options.clean && view == 0) {
+            view_run_plain(&job);
+            continue;
+        }
         invar_view_draw(&params, &maker->options, seed, epoch, &samples[number], (int)view);
         view_run(&job);
     }

@@ -75,6 +75,8 @@ static const struct invar_option table_options[] = {
 
 const struct invar_option invar_view_option_table[] = {
     {"count", INVAR_OPTION_INT, AT(count), "2", 1, INVAR_MAX_VIEWS, NULL, "views of a sample, of the encoder's size"},
+    {"clean", INVAR_OPTION_BOOL, AT(clean), "false", 0, 0, NULL,
+     "view 1 is the sample itself, as evaluation sees it: nothing of it is drawn"},
     {"local", INVAR_OPTION_INT, AT(local), "0", 0, INVAR_MAX_VIEWS - 1, NULL,
      "further, local views of a sample (multi-crop): small crops at a smaller size, which a target network does not "
      "see"},
@@ -113,6 +115,21 @@ static bool pair_check(const struct invar_real_list *list, const char *name, str
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.%s: [%g, %g] is no range; give [low, high] with 0 < low <= high", name,
                                view_list_at(list, 0), view_list_at(list, 1));
+    return true;
+}
+
+/* What is drawn for view 1 alone would be lost. */
+static bool clean_check(const struct invar_view_options *options, struct invar_error *err)
+{
+    const struct invar_real_list *lists[] = {&options->mix, &options->table.corrupt, &options->blank,
+                                             &options->noise_deviation};
+    static const char *const names[] = {"mix", "corrupt", "blank", "noise_deviation"};
+
+    for (int i = 0; i < 4 && options->clean; i++)
+        if (view_list_at(lists[i], 0) > 0.0)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "views.%s: is %g for view 1, which views.clean leaves as it is; give [0, %g]",
+                                   names[i], view_list_at(lists[i], 0), view_list_at(lists[i], 1));
     return true;
 }
 
@@ -201,7 +218,7 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "views.blur_kernel: %lld has no centre; give an odd number of at most 1023, or 0",
                                (long long)options->image.blur_kernel);
-    return local_check(options, info, err) && finished_check(options, info, err) &&
+    return local_check(options, info, err) && finished_check(options, info, err) && clean_check(options, err) &&
            pair_check(&options->image.crop, "crop", err) &&
            pair_check(&options->image.crop_aspect, "crop_aspect", err) &&
            pair_check(&options->image.blur_sigma, "blur_sigma", err) &&

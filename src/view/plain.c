@@ -3,33 +3,40 @@
 /*
  * The plain view of evaluation: the shorter side resized with antialiasing, the centre cropped, standardised. A
  * triangle filter whose half width is the scale, at least one pixel, cut off at the image's edge and normalised
- * (torchvision's antialiased bilinear). Source rows are taken in order and added to the output rows they belong to, so
- * that the work space depends on the output only; weights are computed where they are used, since their number does
- * not.
+ * (torchvision's antialiased bilinear), or Keys' cubic with a = -1/2 of twice that width (its bicubic). Source rows are
+ * taken in order and added to the output rows they belong to, so that the work space depends on the output only;
+ * weights are computed where they are used, since their number does not.
  */
 
 #include "view/view.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 VIEW_INLINE float span_weight(const struct view_span *span, int k)
 {
-    const float weight = 1.0f - fabsf((float)k - span->centre) * span->inverse;
-    return weight > 0.0f ? weight * span->norm : 0.0f;
+    const float apart = fabsf((float)k - span->centre) * span->inverse, weight = 1.0f - apart;
+
+    if (!span->cubic)
+        return weight > 0.0f ? weight * span->norm : 0.0f;
+    if (apart < 1.0f)
+        return ((1.5f * apart - 2.5f) * apart * apart + 1.0f) * span->norm;
+    return apart < 2.0f ? (((-0.5f * apart + 2.5f) * apart - 4.0f) * apart + 2.0f) * span->norm : 0.0f;
 }
 
 /* Positions first .. first + count - 1 of a side of `size` pixels that is resized to `resized`. */
-static void spans_make(struct view_span *spans, int count, int first, int size, int resized)
+static void spans_make(struct view_span *spans, int count, int first, int size, int resized, bool cubic)
 {
-    const double scale = (double)size / resized, support = scale > 1.0 ? scale : 1.0;
+    const double scale = (double)size / resized, unit = scale > 1.0 ? scale : 1.0, support = cubic ? 2.0 * unit : unit;
 
     for (int i = 0; i < count; i++) {
         const double centre = (first + i + 0.5) * scale;
         const double low = centre - support + 0.5, high = centre + support + 0.5;
         const int start = low > 0.0 ? (int)low : 0, end = high < size ? (int)high : size;
         double sum = 0.0;
-        spans[i] = (struct view_span){start, end - start, (float)(centre - 0.5 - start), (float)(1.0 / support), 1.0f};
+        spans[i] =
+            (struct view_span){start, end - start, (float)(centre - 0.5 - start), (float)(1.0 / unit), 1.0f, cubic};
         for (int k = 0; k < end - start; k++)
             sum += (double)span_weight(&spans[i], k);
         spans[i].norm = (float)(1.0 / sum);
@@ -108,6 +115,9 @@ static void resize(const struct view_job *job)
                          span_weight(&rows[y], source - rows[y].start), width);
     }
     to_unit(job->image, view_pixels(job) * (size_t)channels, view_whole(sample->dtype));
+    if (rows->cubic) /* overshoots at edges, which an image cannot */
+        for (size_t i = 0; i < view_pixels(job) * (size_t)channels; i++)
+            job->image[i] = view_clamp(job->image[i]);
 }
 
 VIEW_INLINE void convert_of(const struct view_job *job, enum invar_dtype dtype)
@@ -139,14 +149,33 @@ void view_image_plain(const struct view_job *job)
         convert(job);
     } else {
         /* The side that is tight after scaling fits exactly, the other is truncated, as torchvision has it. */
-        const bool tight_width = width * from_height >= height * from_width;
-        const int64_t new_height = tight_width ? width * from_height / from_width : height;
-        const int64_t new_width = tight_width ? width : height * from_width / from_height;
+        const int64_t shorter = height < width ? height : width, wanted = job->output->plain.resize;
+        const int64_t side = wanted ? wanted : shorter, fit_height = height * side / shorter;
+        const int64_t fit_width = width * side / shorter;
+        const bool tight_width = fit_width * from_height >= fit_height * from_width;
+        const bool cubic = job->output->plain.interpolation == INVAR_BICUBIC;
+        const int64_t new_height = tight_width ? fit_width * from_height / from_width : fit_height;
+        const int64_t new_width = tight_width ? fit_width : fit_height * from_width / from_height;
         spans_make(job->workspace->row_spans, (int)height, (int)lrint((double)(new_height - height) / 2.0),
-                   (int)from_height, (int)new_height);
+                   (int)from_height, (int)new_height, cubic);
         spans_make(job->workspace->column_spans, (int)width, (int)lrint((double)(new_width - width) / 2.0),
-                   (int)from_width, (int)new_width);
+                   (int)from_width, (int)new_width, cubic);
         resize(job);
     }
     view_standardise.apply(job);
+}
+
+bool invar_plain_view_read(struct invar_plain_view *plain, const char *text, struct invar_error *err)
+{
+    char *end = NULL;
+    const long long resize = text[0] >= '0' && text[0] <= '9' ? strtoll(text, &end, 10) : 0;
+    const char *name = end ? end + (*end == ',') : text;
+    const bool cubic = strcmp(name, "bicubic") == 0, linear = strcmp(name, "bilinear") == 0 || (end && !*end);
+
+    *plain = (struct invar_plain_view){resize, cubic ? INVAR_BICUBIC : INVAR_BILINEAR};
+    return ((cubic || linear) && resize >= 0 && resize <= 65536 && (!end || !*end || *end == ',')) ||
+           invar_error_set(err, INVAR_ERROR_USAGE,
+                           "the plain view is \"%s\"; expected pixels of the shorter side, an interpolation (bilinear, "
+                           "bicubic), or both, as in 256,bicubic",
+                           text);
 }

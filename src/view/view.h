@@ -25,12 +25,13 @@ struct view_axis {
     float *weight;  /* [VIEW_MAX_TAPS][count] */
 };
 
-/** The input pixels start .. start + count - 1 under the triangle of one output position (plain views). */
+/** The input pixels start .. start + count - 1 under the filter of one output position (plain views). */
 struct view_span {
     int32_t start, count;
-    float centre;  /* of the triangle, from start */
-    float inverse; /* 1 / half width */
+    float centre;  /* of the filter, from start */
+    float inverse; /* 1 / half width of the triangle */
     float norm;    /* 1 / sum of weights */
+    bool cubic;
 };
 
 struct invar_view_workspace {

@@ -104,6 +104,10 @@ has_key() {
         has_key $preset
     done
     grep -q '^chosen on held-out training samples' relic.txt
+    grep -q '^images are seen as 18,bicubic' relic.txt
+    ! grep -q '^images are seen' lightly-linear.txt
+    probe --preset relicv2 epochs=2 batch=16 >v2.txt
+    grep -q 'preset relicv2: epochs 2, batch 16, lr \[0.3\]' v2.txt
     for preset in solo-learn-offline lightly-linear; do
         grep -q '^chosen on the test split' $preset.txt
     done
@@ -115,6 +119,21 @@ has_key() {
     has_key solo-learn-knn solo-learn-knn_random lightly-knn
     probe --preset lightly-finetune epochs=1 batch=16 >/dev/null
     has_key lightly-finetune
+}
+
+@test "the plain view is resized and cropped, and says so" {
+    "$build/tests/make_data" images big 2 6 24
+    for c in 0 1; do mv big/class-$c big/$c; done
+    probe l2=0.01 --test images:big --json >whole.json
+    run --separate-stderr probe l2=0.01 --test images:big --plain 23,bicubic
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"images are seen as 23,bicubic"* ]]
+    grep -q '"plain":	"23,bicubic"' run/probe.json
+    ! grep -q '"plain"' whole.json
+    fails_with 2 probe --plain 9
+    says "9 pixels" "give 16 or more"
+    fails_with 2 probe --plain nearest
+    says nearest 256,bicubic
 }
 
 @test "the online classifier of a run that trained one" {

@@ -194,8 +194,8 @@ static void what_does_not_fit_is_refused(void **state)
         enum invar_error_code code;
         const char *says;
     } bad[] = {
-        {{"relic", 2, {"contrast_set=8"}, false, true, 0}, INVAR_ERROR_DATA, "choose 2 to 7, or 0"},
-        {{"relic", 2, {"contrast_set=1"}, false, true, 0}, INVAR_ERROR_DATA, "a contrast_set of 1 in a batch of 7"},
+        {{"relic", 2, {"contrast_set=8"}, false, true, 0}, INVAR_ERROR_USAGE, "choose 2 to 7, or 0"},
+        {{"relic", 2, {"contrast_set=1"}, false, true, 0}, INVAR_ERROR_USAGE, "a contrast_set of 1 in a batch of 7"},
         {{"relic", 2, {"contrast_set=3", "groups=true"}, false, true, 0}, INVAR_ERROR_USAGE, "contrast_set=0"},
         {{"relic", 2, {"invariance=appendix_b"}, false, true, 0}, INVAR_ERROR_USAGE, "views.count=3"},
         {{"relic", 3, {"invariance=appendix_b", "target=true"}, false, true, 0}, INVAR_ERROR_USAGE, "target=false"},

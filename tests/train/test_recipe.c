@@ -128,6 +128,9 @@ static void test_refused(void **state)
         {"relic-fashion-mnist", "terms.relic.groups=true", "name=x",
          "terms.relic reads refinement groups, but data.group is not set"},
         {"relic-fashion-mnist", "data.group=who", "name=x", "data.group is \"who\", but no term reads"},
+        {"relic-appendix-b-fashion-mnist", "views.clean=false", "name=x", "set views.clean=true"},
+        {"relic-appendix-b-fashion-mnist", "views.mix=0.5", "name=x", "views.mix: is 0.5 for view 1"},
+        {"relic-fashion-mnist", "terms.relic.contrast_set=129", "name=x", "choose 2 to 128, or 0"},
         {"relic-fashion-mnist", "name=a/b", "training.seed=1", "without a slash"},
     };
 

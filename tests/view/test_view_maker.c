@@ -5,7 +5,7 @@
 #include <omp.h>
 #include <stdatomic.h>
 
-TEST_COVERS("view.local_size view.mix view.mix_share view.mix_alpha");
+TEST_COVERS("view.clean view.local_size view.mix view.mix_share view.mix_alpha");
 
 #define COUNT 37
 #define SIDE 32
@@ -158,6 +158,27 @@ static void test_order_and_company_do_not_matter(void **state)
     for (int view = 0; view < 3; view++)
         assert_memory_equal(batch + (view * COUNT + 7) * IMAGE, other + view * IMAGE, IMAGE * sizeof(float));
     invar_view_maker_free(maker);
+}
+
+/* View 1 is the plain view, and the others are drawn as ever. */
+static void test_a_clean_view(void **state)
+{
+    (void)state;
+    struct invar_view_options options = three_views();
+    struct invar_error err = {0};
+    struct invar_view_maker *maker = maker_create(&options);
+    make(maker, samples, COUNT, other);
+    assert_true(memcmp(other, other + COUNT * IMAGE, COUNT * IMAGE * sizeof(float)) != 0);
+    invar_view_maker_free(maker);
+    options.clean = true;
+    maker = maker_create(&options);
+    make(maker, samples, COUNT, batch);
+    assert_memory_equal(batch + COUNT * IMAGE, other + COUNT * IMAGE, 2 * COUNT * IMAGE * sizeof(float));
+    assert_ok(invar_view_maker_plain(maker, samples, COUNT, other, &err), &err);
+    assert_memory_equal(batch, other, COUNT * IMAGE * sizeof(float));
+    invar_view_maker_free(maker);
+    options.mix = (struct invar_real_list){2, {0.5, 0.25}};
+    assert_refused(invar_view_options_check(&options, NULL, &err), &err, INVAR_ERROR_USAGE, "give [0, 0.25]");
 }
 
 /* Global views are as without local ones; local ones follow, are draw and apply, at any number of threads. */
@@ -504,6 +525,7 @@ int main(void)
         cmocka_unit_test(test_threads_do_not_matter),
         cmocka_unit_test(test_order_and_company_do_not_matter),
         cmocka_unit_test(test_local_views),
+        cmocka_unit_test(test_a_clean_view),
         cmocka_unit_test(test_batch_is_draw_and_apply),
         cmocka_unit_test(test_views_differ_and_seeds_count),
         cmocka_unit_test(test_identity_is_the_plain_view),

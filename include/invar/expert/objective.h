@@ -39,6 +39,7 @@ static inline bool invar_role_is_constant(enum invar_role role)
 #define INVAR_ROLE_GROUPS (1u << INVAR_ROLE_COUNT)        /* refinement groups */
 #define INVAR_ROLE_LABELS (1u << (INVAR_ROLE_COUNT + 1))  /* classes: supervised baselines alone */
 #define INVAR_ROLE_MIXTURE (1u << (INVAR_ROLE_COUNT + 2)) /* what views were mixed of */
+#define INVAR_ROLE_CLEAN (1u << (INVAR_ROLE_COUNT + 3))   /* view 1 is the sample itself */
 #define INVAR_ROLE_MATRICES (INVAR_ROLE_GROUPS - 1)       /* all bits of matrices */
 
 /**
