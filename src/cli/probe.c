@@ -195,6 +195,26 @@ static const char example[] =
     "  invar probe runs/quickstart --test images:photos\n"
     "  invar probe features.npy --labels features.csv\n";
 
+static int parse_and_probe(struct arguments *arguments, const struct cli_option *options, int argc, char **argv)
+{
+    const struct cli_usage usage = {
+        .verb = "probe",
+        .arguments = arguments_help,
+        .purpose = purpose,
+        .options = options,
+        .positionals = &arguments->runs,
+        .positional_minimum = 1,
+        .positional_maximum = 1,
+        .positional_name = "RUN or FILE.npy",
+        .assignments = &arguments->assignments,
+        .example = example,
+        .more = print_tables,
+    };
+    int status;
+
+    return cli_parse(&usage, argc, argv, &status) ? probe(arguments) : status;
+}
+
 int invar_cli_probe(int argc, char **argv)
 {
     struct arguments arguments = {.draws = 5};
@@ -240,21 +260,5 @@ int invar_cli_probe(int argc, char **argv)
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
     };
-    const struct cli_usage usage = {
-        .verb = "probe",
-        .arguments = arguments_help,
-        .purpose = purpose,
-        .options = options,
-        .positionals = &arguments.runs,
-        .positional_minimum = 1,
-        .positional_maximum = 1,
-        .positional_name = "RUN or FILE.npy",
-        .assignments = &arguments.assignments,
-        .example = example,
-        .more = print_tables,
-    };
-    int status;
-    if (!cli_parse(&usage, argc, argv, &status))
-        return status;
-    return probe(&arguments);
+    return parse_and_probe(&arguments, options, argc, argv);
 }
