@@ -208,6 +208,14 @@ enum invar_convolution { INVAR_CONVOLUTIONS(INVAR_CHOICE_CONSTANT) };
 /** "auto", "direct", "winograd", "winograd-bfloat16". */
 const char *invar_convolution_name(enum invar_convolution convolution);
 
+/** Other processes that have rows of the same batch, as many as this one: batch statistics are then of all. */
+struct invar_plan_ranks {
+    int count, rank;
+    /** all[this->count][count]: the `own` of every process, which all call this in the same order. */
+    void (*gather)(void *user, const double *own, int64_t count, double *all);
+    void *user;
+};
+
 struct invar_plan_options {
     int64_t batch; /* rows in a call: all views together, at most 2^20 */
     int64_t
@@ -221,6 +229,7 @@ struct invar_plan_options {
     bool input_gradient; /* backward also gives the gradient of the input; training mode only */
     bool repeat;         /* a forward pass may be followed by several backward passes, at the price of memory */
     bool profile;        /* keep times by layer kind (invar_plan_profile) */
+    const struct invar_plan_ranks *ranks; /* borrowed; NULL: this process has all rows */
 };
 
 /** A net compiled for one device, one batch size, one precision, one mode: primitives created once, memory laid out

@@ -98,6 +98,12 @@ static double count_of(const struct tiling *t)
     return (double)(t->rows * t->pixels);
 }
 
+/* With those that other ranks have, as many each. */
+static double count_everywhere(const struct norm_shape *s, const struct tiling *t)
+{
+    return count_of(t) * (s->ranks ? s->ranks->count : 1);
+}
+
 /* With those that fill up blocks: they are read and written too. */
 static int64_t numbers(const struct tiling *t)
 {
@@ -109,12 +115,31 @@ size_t norm_statistics_bytes(const struct norm_shape *shape)
     return (size_t)(shape->groups * NORM_ROWS * shape->stride) * sizeof(float);
 }
 
-/* Two numbers a tile and channel, and coefficients [groups][2][stride] for norm_backward. Doubles first, the floats
- * of the coefficients behind them. */
+/* Two numbers a channel of each group. */
+static int64_t sums_of(const struct norm_shape *s)
+{
+    return s->groups * 2 * s->stride;
+}
+
+/* Two numbers a tile and channel, coefficients [groups][2][stride] for norm_backward, and where there are ranks their
+ * sums [1 + ranks][groups][2][stride], this one's first. All as doubles, but for the coefficients. */
 size_t norm_scratch_bytes(const struct norm_shape *shape)
 {
     const struct tiling t = tiling(shape);
-    return (size_t)(t.count * 2 * t.width + t.groups * 2 * t.stride) * sizeof(double);
+    const int64_t shared = shape->ranks ? (1 + shape->ranks->count) * sums_of(shape) : 0;
+    return (size_t)(t.count * 2 * t.width + sums_of(shape) + shared) * sizeof(double);
+}
+
+/* What this rank has of a channel: two numbers `stride` apart. */
+static double *own_sums(const struct norm_shape *s, const struct tiling *t, double *scratch)
+{
+    return scratch + t->count * 2 * t->width + sums_of(s);
+}
+
+/* Behind it come those of all ranks. One thread's work, that which trains. */
+static void share_sums(const struct norm_shape *s, double *own)
+{
+    s->ranks->gather(s->ranks->user, own, sums_of(s), own + sums_of(s));
 }
 
 /* ---- putting tiles together ---- */
@@ -172,28 +197,65 @@ static void add_means(const struct tiling *t, const struct part *p, const double
     }
 }
 
-/* Squares around the tiles' means, then those of the means around the whole one (Chan, Golub and LeVeque): no
- * cancellation however far the mean is from 0. Channels that only fill up a block get 0 in all rows, so that they
- * stay 0 in the output. */
-static void finish_statistics(const struct norm_shape *s, const struct tiling *t, const struct part *p,
-                              const struct norm_parameters *parameters, const double *table, float *statistics)
+/* Where the channels of a part lie in vectors [groups][rows][stride]. */
+static int64_t place_of(const struct tiling *t, const struct part *p, int64_t rows)
 {
-    double mean[TABLE_CHANNELS] = {0}, squares[TABLE_CHANNELS] = {0};
-    float *of = statistics + p->group * NORM_ROWS * s->stride + p->block * t->width + p->first;
+    return p->group * rows * t->stride + p->block * t->width + p->first;
+}
+
+/* Squares around the tiles' means, then those of the means around the whole one (Chan, Golub and LeVeque): no
+ * cancellation however far the mean is from 0. */
+static void moments_of(const struct tiling *t, const struct part *p, const double *table, double mean[TABLE_CHANNELS],
+                       double squares[TABLE_CHANNELS])
+{
     add_tiles(t, p, table, true, mean, squares);
     for (int64_t j = 0; j < p->channels; j++)
         mean[j] /= count_of(t);
     add_means(t, p, table, mean, squares);
+}
+
+/* Moments of the same channels over all ranks, in their order, by the same formula: all have as many rows. */
+static void moments_of_ranks(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                             const double *all, double mean[TABLE_CHANNELS], double squares[TABLE_CHANNELS])
+{
+    const double *of = all + place_of(t, p, 2);
+    for (int k = 0; k < s->ranks->count; k++)
+        for (int64_t j = 0; j < p->channels; j++)
+            mean[j] += of[k * sums_of(s) + j] / s->ranks->count;
+    for (int k = 0; k < s->ranks->count; k++)
+        for (int64_t j = 0; j < p->channels; j++) {
+            const double away = of[k * sums_of(s) + j] - mean[j];
+            squares[j] += of[k * sums_of(s) + s->stride + j] + count_of(t) * away * away;
+        }
+}
+
+/* Channels that only fill up a block get 0 in all rows, so that they stay 0 in the output. */
+static void finish_statistics(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                              const struct norm_parameters *parameters, const double mean[TABLE_CHANNELS],
+                              const double squares[TABLE_CHANNELS], float *statistics)
+{
+    float *of = statistics + place_of(t, p, NORM_ROWS);
     for (int64_t j = 0; j < p->channels; j++) {
         const int64_t channel = p->block * t->width + p->first + j;
         const bool real = channel < s->channels;
-        const double variance = squares[j] < 0 ? 0 : squares[j] / count_of(t); /* NaN stays */
+        const double variance = squares[j] < 0 ? 0 : squares[j] / count_everywhere(s, t); /* NaN stays */
         const double inverse = 1.0 / sqrt(variance + parameters->epsilon);
         of[NORM_MEAN * s->stride + j] = real ? (float)mean[j] : 0.0f;
         of[NORM_VARIANCE * s->stride + j] = real ? (float)variance : 0.0f;
         of[NORM_INVERSE * s->stride + j] = real ? (float)inverse : 0.0f;
         of[NORM_FACTOR * s->stride + j] = real ? (float)(inverse * (double)parameters->scale[channel]) : 0.0f;
         of[NORM_SHIFT * s->stride + j] = real ? parameters->shift[channel] : 0.0f;
+    }
+}
+
+/* Two numbers a channel of this rank, for the others. */
+static void keep_sums(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                      const double a[TABLE_CHANNELS], const double b[TABLE_CHANNELS], double *own)
+{
+    double *of = own + place_of(t, p, 2);
+    for (int64_t j = 0; j < p->channels; j++) {
+        of[j] = a[j];
+        of[s->stride + j] = b[j];
     }
 }
 
@@ -204,6 +266,7 @@ void norm_statistics(const struct norm_shape *shape, const void *x, const struct
 {
     const struct norm_kernels *k = kernels();
     const struct tiling t = tiling(shape);
+    double *own = own_sums(shape, &t, scratch);
 #pragma omp parallel if (numbers(&t) > SMALL)
     {
 #pragma omp for schedule(static)
@@ -215,8 +278,22 @@ void norm_statistics(const struct norm_shape *shape, const void *x, const struct
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < parts_of(&t); i++) {
             const struct part part = part_at(&t, i);
-            finish_statistics(shape, &t, &part, p, scratch, statistics);
+            double mean[TABLE_CHANNELS] = {0}, squares[TABLE_CHANNELS] = {0};
+            moments_of(&t, &part, scratch, mean, squares);
+            if (shape->ranks)
+                keep_sums(shape, &t, &part, mean, squares, own);
+            else
+                finish_statistics(shape, &t, &part, p, mean, squares, statistics);
         }
+    }
+    if (!shape->ranks)
+        return;
+    share_sums(shape, own);
+    for (int64_t i = 0; i < parts_of(&t); i++) {
+        const struct part part = part_at(&t, i);
+        double mean[TABLE_CHANNELS] = {0}, squares[TABLE_CHANNELS] = {0};
+        moments_of_ranks(shape, &t, &part, own + sums_of(shape), mean, squares);
+        finish_statistics(shape, &t, &part, p, mean, squares, statistics);
     }
 }
 
@@ -257,26 +334,57 @@ void norm_apply(const struct norm_shape *shape, const struct norm_term *terms, i
     }
 }
 
-/* dx = factor (dy - mean(dy) - xhat mean(dy xhat)) with xhat = (x - mean) inverse. Leaves the gradients of scale and
-   shift of this group in place of the part's first tile. */
-/* Means over a group and channel; xhat is not stored anywhere, so its factor 1 / deviation comes in here, squared in
- * the coefficient that multiplies (x - mean). */
-static void finish_sums(const struct norm_shape *s, const struct tiling *t, const struct part *p,
-                        const float *statistics, double *table, float *coefficients)
+/* dx = factor (dy - mean(dy) - xhat mean(dy xhat)) with xhat = (x - mean) inverse. Means over a group and channel; xhat
+ * is not stored anywhere, so its factor 1 / deviation comes in here, squared in the coefficient that multiplies
+ * (x - mean). */
+static void finish_coefficients(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                                const float *statistics, const double a[TABLE_CHANNELS], const double b[TABLE_CHANNELS],
+                                float *coefficients)
 {
-    double a[TABLE_CHANNELS] = {0}, b[TABLE_CHANNELS] = {0};
-    const int64_t channel = p->block * t->width + p->first;
-    const float *of = at_group(s, statistics, p->group, channel);
-    float *out = coefficients + p->group * 2 * s->stride + channel;
-    double *first = table + (p->group * t->down * t->blocks + p->block) * t->along * 2 * t->width + p->first;
-    add_tiles(t, p, table, false, a, b);
+    const float *of = at_group(s, statistics, p->group, p->block * t->width + p->first);
+    float *out = coefficients + place_of(t, p, 2);
     for (int64_t j = 0; j < p->channels; j++) {
         const double inverse = (double)of[NORM_INVERSE * s->stride + j];
         const double factor = (double)of[NORM_FACTOR * s->stride + j];
-        out[j] = (float)(factor * a[j] / count_of(t));
-        out[s->stride + j] = (float)(factor * inverse * inverse * b[j] / count_of(t));
+        out[j] = (float)(factor * a[j] / count_everywhere(s, t));
+        out[s->stride + j] = (float)(factor * inverse * inverse * b[j] / count_everywhere(s, t));
+    }
+}
+
+/* Leaves the gradients of scale and shift of this group, by the rows that are here, in place of the part's first tile.
+ */
+static void finish_sums(const struct norm_shape *s, const struct tiling *t, const struct part *p,
+                        const float *statistics, double *table, float *coefficients, double *own)
+{
+    double a[TABLE_CHANNELS] = {0}, b[TABLE_CHANNELS] = {0};
+    const float *of = at_group(s, statistics, p->group, p->block * t->width + p->first);
+    double *first = table + (p->group * t->down * t->blocks + p->block) * t->along * 2 * t->width + p->first;
+    add_tiles(t, p, table, false, a, b);
+    if (s->ranks)
+        keep_sums(s, t, p, a, b, own);
+    else
+        finish_coefficients(s, t, p, statistics, a, b, coefficients);
+    for (int64_t j = 0; j < p->channels; j++) {
         first[j] = a[j];
-        first[t->width + j] = inverse * b[j];
+        first[t->width + j] = (double)of[NORM_INVERSE * s->stride + j] * b[j];
+    }
+}
+
+/* The sums of all ranks, in their order. */
+static void share_coefficients(const struct norm_shape *s, const struct tiling *t, const float *statistics,
+                               float *coefficients, double *own)
+{
+    share_sums(s, own);
+    for (int64_t i = 0; i < parts_of(t); i++) {
+        const struct part part = part_at(t, i);
+        const double *of = own + sums_of(s) + place_of(t, &part, 2);
+        double a[TABLE_CHANNELS] = {0}, b[TABLE_CHANNELS] = {0};
+        for (int k = 0; k < s->ranks->count; k++)
+            for (int64_t j = 0; j < part.channels; j++) {
+                a[j] += of[k * sums_of(s) + j];
+                b[j] += of[k * sums_of(s) + s->stride + j];
+            }
+        finish_coefficients(s, t, &part, statistics, a, b, coefficients);
     }
 }
 
@@ -306,6 +414,7 @@ void norm_backward(const struct norm_shape *shape, const void *x, const float *s
     const struct tiling t = tiling(shape);
     const bool stream = dx != dy && dx != x && map_bytes(shape, &t) >= STREAM;
     float *coefficients = (float *)(void *)(scratch + t.count * 2 * t.width);
+    double *own = own_sums(shape, &t, scratch);
 #pragma omp parallel if (numbers(&t) > SMALL)
     {
 #pragma omp for schedule(static)
@@ -318,7 +427,12 @@ void norm_backward(const struct norm_shape *shape, const void *x, const float *s
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < parts_of(&t); i++) {
             const struct part part = part_at(&t, i);
-            finish_sums(shape, &t, &part, statistics, scratch, coefficients);
+            finish_sums(shape, &t, &part, statistics, scratch, coefficients, own);
+        }
+        if (shape->ranks) {
+#pragma omp master
+            share_coefficients(shape, &t, statistics, coefficients, own);
+#pragma omp barrier
         }
 #pragma omp single nowait
         add_groups(shape, &t, scratch, scale_gradient, shift_gradient);

@@ -9,6 +9,7 @@
 #define INVAR_SRC_DEVICE_CPU_NORM_H
 
 #include "device/cpu/onednn.h"
+#include "invar/device.h"
 
 /** Statistics of a group: rows of `stride` numbers, one a channel; what fills up the last block of channels is zero. */
 enum norm_row { NORM_MEAN, NORM_VARIANCE, NORM_INVERSE, NORM_FACTOR, NORM_SHIFT, NORM_ROWS };
@@ -16,8 +17,9 @@ enum norm_row { NORM_MEAN, NORM_VARIANCE, NORM_INVERSE, NORM_FACTOR, NORM_SHIFT,
 struct norm_shape {
     struct form form;
     int64_t groups, channels;
-    int64_t stride; /* channels in whole blocks of 16 */
-    bool half;      /* bfloat16 maps */
+    int64_t stride;                       /* channels in whole blocks of 16 */
+    bool half;                            /* bfloat16 maps */
+    const struct invar_plan_ranks *ranks; /* NULL: the rows are all there are */
 };
 
 /** inverse = 1 / sqrt(variance + epsilon), factor = scale inverse: y = (x - mean) factor + shift. */

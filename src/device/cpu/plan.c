@@ -314,12 +314,14 @@ const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
     struct cpu_plan *plan = (struct cpu_plan *)base;
     int first = -1;
     plan->prepared = false;
+    plan->alone = true; /* others may look elsewhere, or not at all */
     for (int64_t slice = 0; plan->given && slice < plan->rows / plan->options.batch; slice++) {
         if (!point(plan, plan->input, plan_slice_input(plan, slice), NULL))
-            return NULL;
+            break;
         const int here = first_nonfinite(plan);
         first = here >= 0 && (first < 0 || here < first) ? here : first;
     }
+    plan->alone = false;
     return first < 0 ? NULL : plan->net->layers[first].name;
 }
 

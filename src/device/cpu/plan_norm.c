@@ -17,7 +17,8 @@ static bool shape_of(const struct cpu_plan *plan, int layer, const struct layout
     *out = (struct norm_shape){.groups = plan->options.groups,
                                .channels = channels,
                                .stride = (channels + 15) / 16 * 16,
-                               .half = onednn_layout_dtype(layout) == INVAR_BFLOAT16};
+                               .half = onednn_layout_dtype(layout) == INVAR_BFLOAT16,
+                               .ranks = plan->alone ? NULL : plan->options.ranks};
     return onednn_layout_form(layout, &out->form);
 }
 
@@ -29,7 +30,8 @@ static void running_statistics(const struct cpu_plan *plan, const struct operati
                                const float *statistics, float *mean, float *variance)
 {
     const double momentum = plan->net->layers[op->layer].momentum;
-    const int64_t rows = shape->form.rows / shape->groups * shape->form.pixels;
+    const int64_t here = shape->form.rows / shape->groups * shape->form.pixels;
+    const int64_t rows = here * (shape->ranks ? shape->ranks->count : 1);
     const float take = (float)momentum, keep = (float)(1.0 - momentum);
     const float unbiased = rows > 1 ? (float)((double)rows / (double)(rows - 1)) : 1.0f;
     for (int64_t group = 0; group < op->groups; group++) {
