@@ -6,6 +6,10 @@ install(FILES ${INVAR_ARCHIVE} DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS invar_shared EXPORT invar-targets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}
     INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 set_target_properties(invar_shared PROPERTIES EXPORT_NAME invar)
+# Opened by the library where a launcher started several processes; a package of its own, as it needs MPI.
+if(TARGET invar_mpi)
+    install(TARGETS invar_mpi LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/invar COMPONENT mpi)
+endif()
 # Inside the wheel of the Python package (pyproject.toml).
 install(TARGETS invar_shared LIBRARY DESTINATION . NAMELINK_SKIP COMPONENT python EXCLUDE_FROM_ALL)
 set(INVAR_CMAKE_FOLDER ${CMAKE_INSTALL_LIBDIR}/cmake/invar)

@@ -4,6 +4,7 @@
 option(INVAR_IMAGES "images:DIR, which decodes JPEG, PNG, TIFF and WebP" ON)
 option(INVAR_AUDIO "audio:DIR, which decodes WAV, FLAC and OGG" ON)
 option(INVAR_REPORT "invar report, pictures, files for TensorBoard and ONNX" ON)
+option(INVAR_MPI "libinvar-mpi.so, by which processes train together, where MPI is found" ON)
 set(INVAR_PARTS images audio report)
 set(images_data exif formats images jpeg png tiff webp)
 set(images_eval corruption_jpeg)
