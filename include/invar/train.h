@@ -179,6 +179,21 @@ struct invar_record {
     struct invar_metric metric[INVAR_MAX_METRICS];
 };
 
+/**
+ * Processes that make the steps of one run together, started by mpirun or srun; each has its rows of every batch.
+ * *out NULL: this process was started alone. timeout: seconds after which a process that is silent ends the run, 0:
+ * never. Call it once, before anything else that takes long; all processes then make the same calls with the same
+ * recipe, data and number of threads.
+ */
+struct invar_ranks;
+bool invar_ranks_open(struct invar_ranks **out, double timeout, struct invar_error *err);
+/** Waits for the others, which close theirs too, or ends them where this one failed. NULL is accepted, here and below.
+ */
+void invar_ranks_close(struct invar_ranks *ranks);
+int invar_ranks_count(const struct invar_ranks *ranks);
+/** From 0; 0 alone writes into the run folder. */
+int invar_ranks_rank(const struct invar_ranks *ranks);
+
 struct invar_trainer_options {
     const char *folder; /**< run folder; NULL: nothing is written (dry run, benchmarks) */
     bool resume;        /**< go on from the last good checkpoint of the folder; another training.epochs or
@@ -200,6 +215,7 @@ struct invar_trainer_options {
     /** Layer-wise rates: the k-th of the encoder's stages from its output, k from 1, is trained at the rate times
      * layer_decay^k, heads at the rate itself; between 0 and 1. 0: one rate for all */
     double layer_decay;
+    struct invar_ranks *ranks; /**< borrowed until the trainer is freed; NULL: this process trains alone */
 };
 
 /** The stage, from 0 at the input, that a parameter of an encoder belongs to: "layer3.0.conv1.weight" to that of

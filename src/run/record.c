@@ -12,6 +12,7 @@ struct invar_recorder {
     const char *folder;
     struct invar_trainer *trainer; /* while it runs */
     struct invar_metrics *metrics;
+    int64_t samples;  /* of a batch that this process has */
     int64_t pictured; /* step of the last pictures of views; -1: none yet */
     bool (*report)(void *user, const struct invar_record *record, struct invar_error *err);
     void *user;
@@ -34,7 +35,7 @@ static bool write_views(struct invar_recorder *r, const struct invar_record *rec
     if (r->pictured >= 0 && (record->step - r->pictured) * PICTURES < record->total_steps)
         return true;
     r->pictured = record->step;
-    return invar_metrics_views(r->metrics, r->trainer, invar_dataset_info(r->dataset), r->recipe->training.batch,
+    return invar_metrics_views(r->metrics, r->trainer, invar_dataset_info(r->dataset), r->samples,
                                record->step, err);
 }
 
@@ -72,6 +73,7 @@ struct invar_recorder *invar_recorder_create(const struct invar_recipe *recipe, 
     *r = (struct invar_recorder){.recipe = recipe,
                                  .dataset = dataset,
                                  .folder = options->folder,
+                                 .samples = recipe->training.batch / invar_ranks_count(options->ranks),
                                  .pictured = -1,
                                  .report = options->report,
                                  .user = options->user};

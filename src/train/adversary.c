@@ -8,6 +8,7 @@
 
 #include "train/recipe.h"
 
+#include <math.h>
 #include <string.h>
 
 static int64_t elements(struct invar_shape shape)
@@ -48,6 +49,7 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
         .precision = a->given->recipe->training.precision,
         .convolution = a->given->recipe->device.convolution,
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
+        .ranks = invar_ranks_plan(a->given->options.ranks),
     };
     n->plan = invar_plan_create(n->weights, &plan, err);
     return n->plan != NULL;
@@ -151,6 +153,19 @@ bool invar_adversary_backward(const struct invar_adversary *a, const struct inva
     if (!invar_perturbation_backward(a->perturbation, gradient, -1, err))
         return false;
     invar_times_lap(a->given->times, INVAR_WORK_ADVERSARY, &clock);
+    return true;
+}
+
+/* Every rank has as many rows. */
+bool invar_adversary_rms(const struct invar_adversary *a, double *rms, struct invar_error *err)
+{
+    *rms = invar_perturbation_rms(a->perturbation);
+    if (invar_ranks_count(a->given->options.ranks) == 1)
+        return true;
+    *rms *= *rms / invar_ranks_count(a->given->options.ranks);
+    if (!invar_ranks_sum_double(a->given->options.ranks, rms, err))
+        return false;
+    *rms = sqrt(*rms);
     return true;
 }
 

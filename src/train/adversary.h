@@ -28,6 +28,8 @@ void invar_adversary_restore(const struct invar_adversary *adversary, const stru
 /** The generator's gradient, from that of the encoder's input. After invar_chain_backward. */
 bool invar_adversary_backward(const struct invar_adversary *adversary, const struct invar_chain *chain,
                               const struct invar_batch *batch, struct invar_error *err);
+/** Root mean square of the perturbations of the last step, over all ranks. */
+bool invar_adversary_rms(const struct invar_adversary *adversary, double *rms, struct invar_error *err);
 /** Gradient norm and one step. */
 void invar_adversary_update(struct invar_adversary *adversary, const struct invar_clock *clock,
                             struct invar_ledger *ledger);

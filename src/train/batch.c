@@ -4,6 +4,36 @@
 
 #include "invar/expert/random.h"
 
+#include <string.h>
+
+/* Views that are mixed, or have another clip in the background, are made of two samples of the batch, and the other may
+ * be one of another rank: then every rank makes the views of all, and keeps its own. */
+static bool is_whole(const struct invar_batch *b)
+{
+    const struct invar_view_options *views = &b->given->recipe->views;
+    bool mixes = views->clips.background > 0;
+
+    for (int v = 0; v < views->mix.count; v++)
+        mixes = mixes || views->mix.value[v] > 0;
+    return b->all > b->size && mixes;
+}
+
+int64_t invar_batch_loaded(const struct invar_batch *b)
+{
+    return b->whole_views ? b->all : b->size;
+}
+
+int64_t invar_batch_own(const struct invar_batch *b)
+{
+    return b->whole_views ? b->first : 0;
+}
+
+bool invar_batch_share(const struct invar_batch *b, int64_t *all, struct invar_error *err)
+{
+    return b->all == b->size || b->whole_views ||
+           invar_ranks_gather(b->given->options.ranks, all, (size_t)b->size * sizeof *all, all, err);
+}
+
 bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
@@ -20,10 +50,13 @@ bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
         return false;
     if (invar_device_is_planning(given->device))
         return true;
-    b->loader = invar_loader_create(given->dataset, INVAR_TRAIN, b->size, err);
+    if (is_whole(b) && !(b->whole_views = invar_alloc(floats / (size_t)b->size, (size_t)b->all * sizeof(float), err)))
+        return false;
+    b->loader = invar_loader_create(given->dataset, INVAR_TRAIN, invar_batch_loaded(b), err);
     b->maker = b->loader ? invar_view_maker_create(&given->recipe->views, info, err) : NULL;
-    b->samples = b->maker ? invar_alloc((size_t)b->size, sizeof *b->samples, err) : NULL;
-    b->order = b->samples ? invar_alloc((size_t)b->sample_count, sizeof *b->order, err) : NULL;
+    b->loaded = b->maker ? invar_alloc((size_t)invar_batch_loaded(b), sizeof *b->loaded, err) : NULL;
+    b->samples = b->loaded ? b->loaded + invar_batch_own(b) : NULL;
+    b->order = b->loaded ? invar_alloc((size_t)b->sample_count, sizeof *b->order, err) : NULL;
     b->host_views = b->order ? invar_alloc(floats, sizeof(float), err) : NULL;
     b->input = b->host_views ? invar_device_alloc(given->device, floats, sizeof(float), err) : NULL;
     b->order_epoch = -1;
@@ -35,7 +68,8 @@ void invar_batch_free(struct invar_batch *b)
     invar_loader_free(b->loader);
     invar_view_maker_free(b->maker);
     invar_plain_free(b);
-    invar_free(b->samples);
+    invar_free(b->loaded);
+    invar_free(b->whole_views);
     invar_free(b->groups);
     invar_free(b->labels);
     invar_free(b->order);
@@ -45,44 +79,79 @@ void invar_batch_free(struct invar_batch *b)
 
 /* The order of an epoch is a function of seed and epoch, so a resumed run only has to skip what it has seen. What is
  * left over when the samples do not fill the last batch is dropped, and differs from epoch to epoch: a smaller batch
- * would need plans of its own, and its losses are not those of the others. */
+ * would need plans of its own, and its losses are not those of the others. Of every batch a rank takes its stretch. */
 static bool start_epoch(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
-    const int64_t epoch = invar_clock_epoch(k), seen = (k->step - epoch * k->steps_per_epoch) * b->size;
+    const int64_t epoch = invar_clock_epoch(k), each = invar_batch_loaded(b);
+    const int64_t seen = (k->step - epoch * k->steps_per_epoch) * each;
     struct invar_random random =
         invar_random_stream((uint64_t)given->recipe->training.seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
 
     for (int64_t i = 0; i < b->sample_count; i++)
         b->order[i] = given->options.samples ? given->options.samples[i] : i;
     invar_random_shuffle(&random, b->order, b->sample_count);
+    for (int64_t i = 0; each < b->all && i < k->steps_per_epoch * each; i++)
+        b->order[i] = b->order[i / each * b->all + b->first + i % each];
     b->order_epoch = epoch;
-    return invar_loader_start(b->loader, b->order + seen, k->steps_per_epoch * b->size - seen, err);
+    return invar_loader_start(b->loader, b->order + seen, k->steps_per_epoch * each - seen, err);
+}
+
+/* The views of the samples of this rank, out of those of all. */
+static void keep_own_views(struct invar_batch *b)
+{
+    const int64_t local =
+        b->views > b->global_views ? (b->input_size - b->global_rows * b->global_size) / (b->rows - b->global_rows) : 0;
+    const float *from = b->whole_views;
+    float *to = b->host_views;
+
+    for (int64_t v = 0; v < b->views; v++) {
+        const int64_t floats = v < b->global_views ? b->global_size : local;
+        memcpy(to, from + b->first * floats, (size_t)(b->size * floats) * sizeof *to);
+        from += b->all * floats;
+        to += b->size * floats;
+    }
+}
+
+static bool make_views(struct invar_batch *b, struct invar_error *err)
+{
+    const int64_t count = invar_batch_loaded(b);
+
+    if (!invar_view_maker_batch(b->maker, b->loaded, count, (uint64_t)b->given->recipe->training.seed,
+                                (uint64_t)b->order_epoch, b->whole_views ? b->whole_views : b->host_views, err))
+        return false;
+    if (b->whole_views)
+        keep_own_views(b);
+    return true;
+}
+
+static bool load(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
+{
+    const int64_t count = invar_batch_loaded(b);
+    int64_t got = 0;
+
+    if ((invar_clock_epoch(k) != b->order_epoch && !start_epoch(b, k, err)) ||
+        !invar_loader_next(b->loader, b->loaded, &got, err))
+        return false;
+    return got == count ||
+           invar_error_set(err, INVAR_ERROR_DATA, "%s: a batch of %lld samples is expected, %lld are left",
+                           invar_dataset_info(b->given->dataset)->source, (long long)count, (long long)got);
 }
 
 /* Data, then views: the clock is read between them, as which of the two is the bottleneck is the first question of a
  * slow run. Views are drawn by the number of the sample within the data set, never by its place in the batch or by
  * the thread that makes them, so that neither batch size nor threads change what a sample looks like in an epoch. The
  * copy to the device is the last thing: on a device with memory of its own it can overlap with nothing of this step,
- * but loading already works on the next batch in threads of its own. */
+ * but loading already works on the next batch in threads of its own. What one rank cannot read ends the step of all. */
 bool invar_batch_fill(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
     double clock = invar_times_now();
-    int64_t got = 0;
+    bool ok = load(b, k, err);
 
-    if (invar_clock_epoch(k) != b->order_epoch && !start_epoch(b, k, err))
-        return false;
-    if (!invar_loader_next(b->loader, b->samples, &got, err))
-        return false;
-    if (got != b->size)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: a batch of %lld samples is expected, %lld are left",
-                               invar_dataset_info(given->dataset)->source, (long long)b->size, (long long)got);
-    invar_groups_fill(b);
-    invar_labels_fill(b);
     invar_times_lap(given->times, INVAR_WORK_DATA, &clock);
-    if (!invar_view_maker_batch(b->maker, b->samples, b->size, (uint64_t)given->recipe->training.seed,
-                                (uint64_t)b->order_epoch, b->host_views, err) ||
+    ok = ok && make_views(b, err);
+    if (!invar_ranks_agree(given->options.ranks, ok, err) || !invar_groups_fill(b, err) || !invar_labels_fill(b, err) ||
         !invar_plain_fill(b, err))
         return false;
     invar_device_upload(given->device, b->input, b->host_views, (size_t)b->input_size * sizeof(float));

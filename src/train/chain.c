@@ -26,19 +26,30 @@ static void set_role(struct invar_chain *c, const struct invar_batch *b, enum in
 {
     const int64_t views = role == INVAR_ROLE_T ? b->global_views : b->views;
     const struct invar_chain_net *n = invar_chain_source(c, role);
+    float *gradient = n->shared.gradient ? n->shared.gradient : n->output_gradient;
     for (int64_t v = 0; v < views; v++) {
         struct invar_matrix m =
-            matrix_over(INVAR_FLOAT32, b->size, n->width, output ? output + v * b->size * n->width : NULL);
+            matrix_over(INVAR_FLOAT32, b->all, n->width, output ? output + v * b->all * n->width : NULL);
         c->embeddings.by[role][v] = m;
-        m.data = role != INVAR_ROLE_T && n->output_gradient ? n->output_gradient + v * b->size * n->width : NULL;
+        m.data = role != INVAR_ROLE_T && gradient ? gradient + v * b->all * n->width : NULL;
         c->gradients.by[role][v] = m;
     }
+}
+
+/* What terms read of a role: the output of a net, or where there are ranks that of all, if it was asked for. */
+static const float *output_of(const struct invar_chain *c, enum invar_role role, unsigned roles)
+{
+    const struct invar_chain_net *n = invar_chain_source(c, role);
+
+    if (!n->shared.output)
+        return role == INVAR_ROLE_T ? invar_plan_output(n->target_plan) : n->output;
+    return !(roles & INVAR_ROLE_BIT(role)) ? NULL : role == INVAR_ROLE_T ? n->shared.target : n->shared.output;
 }
 
 /* The target network sees the global views alone, whose rows come first in the input and so need no copy. Its batch
  * norms take statistics of the batch, as those of the online network do (INVAR_PLAN_FORWARD): with running ones the
  * two would see one view in different units as long as these have not settled. */
-static bool forward_target(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
+static bool forward_target(const struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const float *x = b->input; /* it begins with the global views */
 
@@ -50,7 +61,6 @@ static bool forward_target(struct invar_chain *c, const struct invar_batch *b, s
             return false;
         x = invar_plan_output(plan);
     }
-    set_role(c, b, INVAR_ROLE_T, x);
     return true;
 }
 
@@ -69,8 +79,9 @@ void invar_chain_shapes(struct invar_chain *c, const struct invar_batch *b)
 /* All views in one pass, since that makes products and convolutions as large as they can be; batch norms see views
  * apart (options.groups of a plan), as two passes of two views would. Terms read outputs where the plans left them:
  * until the next forward pass, or the backward pass, nothing else may run on these plans. */
-bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
+bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, unsigned roles, struct invar_error *err)
 {
+    const int last = c->given->recipe->target.enabled ? INVAR_ROLE_T : INVAR_ROLE_Q;
     double clock = invar_times_now();
     const float *x = b->input;
 
@@ -86,12 +97,14 @@ bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, str
         n->output = x;
         invar_times_lap(c->given->times, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
     }
-    for (int role = 0; role < INVAR_ROLE_T; role++)
-        set_role(c, b, (enum invar_role)role, invar_chain_source(c, (enum invar_role)role)->output);
-    invar_batch_offer(b, &c->embeddings);
     if (c->given->recipe->target.enabled && !forward_target(c, b, err))
         return false;
     invar_times_lap(c->given->times, INVAR_WORK_TARGET, &clock);
+    if (!invar_shared_outputs(c, b, roles, err))
+        return false;
+    for (int role = 0; role <= last; role++)
+        set_role(c, b, (enum invar_role)role, output_of(c, (enum invar_role)role, roles));
+    invar_batch_offer(b, &c->embeddings);
     return true;
 }
 
@@ -102,6 +115,7 @@ bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, st
     double clock = invar_times_now();
     const float *gradient = NULL; /* of the output of net i, from the net after it */
 
+    invar_shared_gradients(c, b);
     for (int i = INVAR_NET_COUNT - 1; i >= 0; i--) {
         struct invar_chain_net *n = &c->nets[i];
         if (!n->net)

@@ -31,10 +31,13 @@ struct invar_chain_net {
     struct invar_plan *plan;
     const float *output; /* of the last forward pass, device [V * N][width] */
     int buffer_count;
-    float *buffers[INVAR_MAX_BUFFERS];    /* optimiser state, device [trained_count] */
-    struct invar_optimiser *optimiser;    /* NULL where nothing is trained */
-    double *scalars;                      /* device [INVAR_SCALAR_COUNT], beside the optimiser */
-    float *output_gradient;               /* device [V * N][width] where a term reads this output, else NULL */
+    float *buffers[INVAR_MAX_BUFFERS]; /* optimiser state, device [trained_count] */
+    struct invar_optimiser *optimiser; /* NULL where nothing is trained */
+    double *scalars;                   /* device [INVAR_SCALAR_COUNT], beside the optimiser */
+    float *output_gradient;            /* device [V * N][width] where a term reads this output, else NULL */
+    struct invar_shared {
+        float *output, *gradient, *target; /* the same of all ranks, device [V * all][width]; NULL alone */
+    } shared;
     int64_t width;                        /* of the output of one sample */
     struct invar_head_options head;       /* of a projector or predictor, as it was built */
     struct invar_weights *target_weights; /* NULL without a target network, and for the predictor */
@@ -90,8 +93,9 @@ bool invar_chain_initialise(struct invar_chain *chain, struct invar_error *err);
 void invar_chain_shapes(struct invar_chain *chain, const struct invar_batch *batch);
 /** Where the output of a role comes from: the net whose output it is (of the target network for role T). */
 const struct invar_chain_net *invar_chain_source(const struct invar_chain *chain, enum invar_role role);
-/** The batch through all nets; afterwards the embeddings are there. */
-bool invar_chain_forward(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
+/** The batch through all nets; afterwards the embeddings are there: those of `roles` (bits), where there are ranks. */
+bool invar_chain_forward(struct invar_chain *chain, const struct invar_batch *batch, unsigned roles,
+                         struct invar_error *err);
 /** The gradients of the embeddings, which are used up, through all nets. */
 bool invar_chain_backward(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */
@@ -105,6 +109,24 @@ void invar_layers_free(struct invar_chain *chain);
 /** Before and after the optimiser's update of the encoder. */
 void invar_layers_keep(const struct invar_chain *chain);
 void invar_layers_scale(const struct invar_chain *chain);
+
+/* ---- what ranks share of a step (chain_ranks.c); nothing where this process trains alone ---- */
+
+/** Room for outputs of all ranks, and for their gradients where there are some of this one. */
+bool invar_shared_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
+/** output, device [views * N][width], of every rank into all, device [views * all][width]. */
+bool invar_shared_rows(const struct invar_given *given, const struct invar_batch *batch, int64_t views, int64_t width,
+                       const float *output, float *all, struct invar_error *err);
+/** The other way: the rows of this rank. */
+void invar_shared_own(const struct invar_given *given, const struct invar_batch *batch, int64_t views, int64_t width,
+                      const float *all, float *own);
+/** Outputs that these roles (bits) read. */
+bool invar_shared_outputs(const struct invar_chain *chain, const struct invar_batch *batch, unsigned roles,
+                          struct invar_error *err);
+/** Of the gradients of outputs the rows of this rank. */
+void invar_shared_gradients(const struct invar_chain *chain, const struct invar_batch *batch);
+/** The gradients of the parameters, summed over ranks. */
+bool invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *net, struct invar_error *err);
 
 /* ---- local views (chain_local.c) ---- */
 

@@ -135,6 +135,7 @@ static bool create_plans(struct invar_chain *c, const struct invar_batch *b, int
         .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(given->recipe),
         .repeat = invar_adversary_apart(given->recipe),
         .profile = given->options.profile && which == INVAR_NET_ENCODER,
+        .ranks = invar_ranks_plan(given->options.ranks),
     };
 
     n->plan = invar_plan_create(n->weights, &o, err);
@@ -192,7 +193,7 @@ bool invar_chain_create(struct invar_chain *c, const struct invar_batch *b, stru
             !create_plans(c, b, i, err) || (i == INVAR_NET_ENCODER && !invar_local_create(c, b, err)))
             return false;
     }
-    return create_gradients(c, b, err) && invar_layers_create(c, err);
+    return create_gradients(c, b, err) && invar_shared_create(c, b, err) && invar_layers_create(c, err);
 }
 
 void invar_chain_free(struct invar_chain *c)

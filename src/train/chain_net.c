@@ -27,6 +27,9 @@ void invar_chain_net_free(struct invar_chain_net *n)
     if (device) {
         invar_device_free(device, n->scalars);
         invar_device_free(device, n->output_gradient);
+        invar_device_free(device, n->shared.output);
+        invar_device_free(device, n->shared.gradient);
+        invar_device_free(device, n->shared.target);
         for (int b = 0; b < INVAR_MAX_BUFFERS; b++)
             invar_device_free(device, n->buffers[b]);
     }

@@ -249,6 +249,8 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
            invar_safetensors_set_metadata(file, "invar.recipe", t->folder.recipe.data, err) &&
            invar_safetensors_set_metadata(file, "invar.device", invar_device_name(t->given.device), err) &&
            store_number(file, "invar.threads", invar_device_threads(t->given.device), err) &&
+           (invar_ranks_count(t->given.options.ranks) == 1 ||
+            store_number(file, "invar.ranks", invar_ranks_count(t->given.options.ranks), err)) &&
            (!t->folder.machines.data ||
             invar_safetensors_set_metadata(file, "invar.machine", t->folder.machines.data, err)) &&
            (!invar_dataset_info(t->given.dataset)->identity ||
@@ -511,6 +513,12 @@ static void warn_of_changes(const struct invar_trainer *t, const struct invar_sa
                   "the run went on %lld threads so far and goes on with %d: its result will differ in rounding from an "
                   "uninterrupted run",
                   (long long)threads, invar_device_threads(t->given.device));
+    const int64_t ranks = read_number(file, "invar.ranks"), before = ranks < 1 ? 1 : ranks;
+    if (before != invar_ranks_count(t->given.options.ranks))
+        invar_log(INVAR_LOG_WARNING,
+                  "the run went on in %lld processes so far and goes on in %d: its result will differ in rounding from "
+                  "an uninterrupted run",
+                  (long long)before, invar_ranks_count(t->given.options.ranks));
     if (!version || strcmp(version, INVAR_VERSION) != 0)
         invar_log(INVAR_LOG_WARNING, "the run was begun by version %s, this is %s: its result may differ in rounding",
                   version ? version : "?", INVAR_VERSION);

@@ -30,7 +30,8 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
                                             .groups = b->global_views,
                                             .running_groups = b->global_views,
                                             .precision = INVAR_PRECISION_FLOAT32,
-                                            .mode = INVAR_PLAN_TRAINING};
+                                            .mode = INVAR_PLAN_TRAINING,
+                                            .ranks = invar_ranks_plan(c->given->options.ranks)};
 
     n->head = (struct invar_head_options){.output = classes, .last_bias = true};
     n->width = classes;
@@ -47,8 +48,13 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
     if (!n->buffers[0] || !invar_chain_net_optimise(n, &invar_optimiser_sgd, &c->sgd, err))
         return false;
     n->output_gradient = invar_device_alloc(c->given->device, (size_t)(b->global_rows * classes), sizeof(float), err);
-    c->logits = invar_alloc((size_t)(b->global_rows * classes), sizeof *c->logits, err);
-    return n->buffers[0] && n->output_gradient && c->logits;
+    const size_t everywhere = (size_t)(b->global_views * b->all), width = (size_t)classes * sizeof(float);
+    c->logits = invar_alloc(everywhere, width, err);
+    if (!n->output_gradient || !c->logits || b->all == b->size)
+        return n->output_gradient && c->logits;
+    n->shared.output = invar_device_alloc(c->given->device, everywhere, width, err);
+    n->shared.gradient = n->shared.output ? invar_device_alloc(c->given->device, everywhere, width, err) : NULL;
+    return n->shared.gradient != NULL;
 }
 
 /* Data that are assumed, as of a dry run without its files, have no classes to count. */
@@ -82,19 +88,45 @@ void invar_classifier_free(struct invar_online_classifier *c)
     invar_free(c->logits);
 }
 
+/* Of all ranks, where there are others. */
+static const float *logits_of(const struct invar_chain_net *n)
+{
+    return n->shared.output ? n->shared.output : n->output;
+}
+
 /* Logits of global views as z of a term, and where their gradients go. */
-static void set_views(const struct invar_online_classifier *c, const struct invar_batch *b, const float *logits,
-                      struct invar_embeddings *in, struct invar_embeddings *gradient)
+static void set_views(const struct invar_online_classifier *c, const struct invar_batch *b, struct invar_embeddings *in,
+                      struct invar_embeddings *gradient)
 {
     const struct invar_chain_net *n = &c->net;
+    const float *logits = logits_of(n);
+    float *gradients = n->shared.gradient ? n->shared.gradient : n->output_gradient;
     *in = (struct invar_embeddings){.views = (int)b->global_views, .labels = b->labels};
     *gradient = (struct invar_embeddings){.views = (int)b->global_views};
     for (int64_t v = 0; v < b->global_views; v++) {
-        struct invar_matrix m = matrix_over(INVAR_FLOAT32, b->size, n->width, logits + v * b->size * n->width);
+        struct invar_matrix m = matrix_over(INVAR_FLOAT32, b->all, n->width, logits + v * b->all * n->width);
         in->by[INVAR_ROLE_Z][v] = m;
-        m.data = n->output_gradient + v * b->size * n->width;
+        m.data = gradients + v * b->all * n->width;
         gradient->by[INVAR_ROLE_Z][v] = m;
     }
+}
+
+/* Forwards and backwards, as the chain goes: terms see all rows, and each rank keeps the gradient of its own. */
+static bool descend(struct invar_online_classifier *c, const struct invar_batch *b, const struct invar_clock *k,
+                    struct invar_ledger *ledger, struct invar_error *err)
+{
+    const struct invar_chain_net *n = &c->net;
+    const bool shared = n->shared.output != NULL;
+    struct invar_embeddings in, gradient;
+
+    if (shared && !invar_shared_rows(c->given, b, b->global_views, n->width, n->output, n->shared.output, err))
+        return false;
+    set_views(c, b, &in, &gradient);
+    if (!invar_evaluator_run(c->evaluator, ledger, &in, &gradient, NULL, invar_clock_key(k), err))
+        return false;
+    if (shared)
+        invar_shared_own(c->given, b, b->global_views, n->width, n->shared.gradient, n->output_gradient);
+    return invar_plan_backward(n->plan, n->output_gradient, err) && invar_shared_sum(c->given, n, err);
 }
 
 /* `squares`, the norm of the chain's gradients, decides with the ledger whether to go: the classifier must not learn
@@ -104,7 +136,6 @@ bool invar_classifier_step(struct invar_online_classifier *c, const struct invar
                            struct invar_error *err)
 {
     struct invar_chain_net *n = &c->net;
-    struct invar_embeddings in, gradient;
     double clock = invar_times_now();
 
     if (!n->net)
@@ -112,9 +143,7 @@ bool invar_classifier_step(struct invar_online_classifier *c, const struct invar
     if (!invar_plan_forward(n->plan, chain->nets[INVAR_NET_ENCODER].output, err))
         return false;
     n->output = invar_plan_output(n->plan);
-    set_views(c, b, n->output, &in, &gradient);
-    if (!invar_evaluator_run(c->evaluator, ledger, &in, &gradient, NULL, invar_clock_key(k), err) ||
-        !invar_plan_backward(n->plan, n->output_gradient, err))
+    if (!descend(c, b, k, ledger, err))
         return false;
     invar_chain_net_step(n, k, ledger, invar_clock_share(k, c->given->recipe->classifier.lr), 0, chain->squares);
     invar_times_lap(c->given->times, INVAR_WORK_HEADS, &clock);
@@ -133,16 +162,17 @@ double invar_classifier_top1(const struct invar_online_classifier *c, const stru
     const struct invar_chain_net *n = &c->net;
     int64_t hits = 0, rows = 0;
 
-    invar_device_download(c->given->device, c->logits, n->output, (size_t)(b->global_rows * n->width) * sizeof(float));
-    for (int64_t row = 0; row < b->global_rows; row++) {
+    const int64_t count = b->global_views * b->all;
+    invar_device_download(c->given->device, c->logits, logits_of(n), (size_t)(count * n->width) * sizeof(float));
+    for (int64_t row = 0; row < count; row++) {
         const float *logits = c->logits + row * n->width;
         int64_t best = 0;
-        if (b->labels[row % b->size] < 0)
+        if (b->labels[row % b->all] < 0)
             continue;
         rows++;
         for (int64_t j = 1; j < n->width; j++)
             best = logits[j] > logits[best] ? j : best;
-        hits += best == b->labels[row % b->size];
+        hits += best == b->labels[row % b->all];
     }
     return rows ? 100 * (double)hits / (double)rows : (double)NAN;
 }

@@ -11,7 +11,7 @@ struct invar_online_classifier {
     struct invar_objective *objective;
     struct invar_evaluator *evaluator;
     struct invar_sgd_options sgd;
-    float *logits; /* host [V * N][classes], global views */
+    float *logits; /* host [V * all][classes], global views */
     double loss;   /* of the last step */
 };
 

@@ -4,7 +4,7 @@
 
 #include "invar/log.h"
 #include "invar/memory.h"
-#include "invar/train.h"
+#include "train/ranks.h"
 
 /* What a step's time goes to, in the order of the step. A slow run is slow in one of these, and each has another
  * remedy. */

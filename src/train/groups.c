@@ -23,10 +23,10 @@ static bool chance_of_one_group(const struct invar_batch *b, double *chance, str
         sizes[groups[i]]++;
     *chance = 0;
     for (int64_t g = 0; g < ids; g++) {
-        double all = sizes[g] >= b->size ? 1 : 0;
-        for (int64_t i = 0; i < b->size && all > 0; i++)
-            all *= (double)(sizes[g] - i) / (double)(count - i);
-        *chance += all;
+        double here = sizes[g] >= b->all ? 1 : 0;
+        for (int64_t i = 0; i < b->all && here > 0; i++)
+            here *= (double)(sizes[g] - i) / (double)(count - i);
+        *chance += here;
     }
     invar_free(sizes);
     return true;
@@ -53,19 +53,20 @@ bool invar_groups_create(struct invar_batch *b, struct invar_error *err)
                                "training.batch is %lld, and %.0f %% of such batches would hold a single group of "
                                "data.group=%s, from which nothing is learned: raise training.batch, or name another "
                                "column",
-                               (long long)b->size, 100 * chance, column);
+                               (long long)b->all, 100 * chance, column);
     if (chance > WARN_ABOVE)
         invar_log(INVAR_LOG_WARNING,
                   "%.0f %% of the batches of %lld hold a single group of data.group=%s, from which nothing is learned: "
                   "raise training.batch",
-                  100 * chance, (long long)b->size, column);
+                  100 * chance, (long long)b->all, column);
 make:
-    b->groups = invar_alloc((size_t)b->size, sizeof *b->groups, err);
+    b->groups = invar_alloc((size_t)b->all, sizeof *b->groups, err);
     return b->groups != NULL;
 }
 
-void invar_groups_fill(struct invar_batch *b)
+bool invar_groups_fill(struct invar_batch *b, struct invar_error *err)
 {
-    for (int64_t i = 0; b->groups && i < b->size; i++)
-        b->groups[i] = b->samples[i].group;
+    for (int64_t i = 0; b->groups && i < invar_batch_loaded(b); i++)
+        b->groups[i] = b->loaded[i].group;
+    return !b->groups || invar_batch_share(b, b->groups, err);
 }

@@ -22,12 +22,13 @@ bool invar_labels_create(struct invar_batch *b, int64_t width, bool classified, 
                                "%s has %d classes, but z has %lld columns, and cross_entropy reads one a class: set "
                                "projector.output=%d",
                                info->source, info->classes, (long long)width, info->classes);
-    b->labels = invar_alloc((size_t)b->size, sizeof *b->labels, err);
+    b->labels = invar_alloc((size_t)b->all, sizeof *b->labels, err);
     return b->labels != NULL;
 }
 
-void invar_labels_fill(struct invar_batch *b)
+bool invar_labels_fill(struct invar_batch *b, struct invar_error *err)
 {
-    for (int64_t i = 0; b->labels && i < b->size; i++)
-        b->labels[i] = b->samples[i].label;
+    for (int64_t i = 0; b->labels && i < invar_batch_loaded(b); i++)
+        b->labels[i] = b->loaded[i].label;
+    return !b->labels || invar_batch_share(b, b->labels, err);
 }

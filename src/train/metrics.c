@@ -127,13 +127,28 @@ static void measure_rate(struct invar_trainer *t, bool logged)
     }
 }
 
+/* Step from 1: whether it is logged, and measured. */
+static bool is_logged(const struct invar_trainer *t, int64_t step, bool *measured)
+{
+    const struct invar_training_options *o = &t->given.recipe->training;
+
+    *measured = step == 1 || step == t->clock.total || step % o->measure_interval == 0;
+    return *measured || step % o->log_interval == 0;
+}
+
+unsigned invar_metrics_roles(const struct invar_trainer *t)
+{
+    bool measured;
+    const bool logged = is_logged(t, t->clock.step + 1, &measured);
+
+    return (logged ? INVAR_ROLE_BIT(INVAR_ROLE_Z) : 0) | (measured ? INVAR_ROLE_BIT(INVAR_ROLE_H) : 0);
+}
+
 /* Ranks and entropies take singular values of z and h, which is why measurements have an interval of their own. */
 bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
-    const struct invar_training_options *o = &t->given.recipe->training;
-    bool edge = t->clock.step == 1 || t->clock.step == t->clock.total;
-    bool measured = edge || t->clock.step % o->measure_interval == 0;
-    bool logged = measured || t->clock.step % o->log_interval == 0;
+    bool measured;
+    const bool logged = is_logged(t, t->clock.step, &measured);
 
     measure_rate(t, logged);
     *record = (struct invar_record){
@@ -141,7 +156,7 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
         .total_steps = t->clock.total,
         .epoch = (double)t->clock.step / (double)t->clock.steps_per_epoch,
         .epochs = (double)t->clock.total / (double)t->clock.steps_per_epoch,
-        .samples_per_s = t->times.step_seconds > 0 ? (double)t->batch.size / t->times.step_seconds : 0,
+        .samples_per_s = t->times.step_seconds > 0 ? (double)t->batch.all / t->times.step_seconds : 0,
         .remaining_s = t->times.step_seconds * (double)(t->clock.total - t->clock.step),
     };
     if (!logged)
@@ -157,8 +172,11 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
     add(record, "gradient_norm", t->chain.gradient_norm);
     if (t->given.recipe->target.enabled)
         add(record, "target_momentum", t->clock.momentum);
+    double rms;
+    if (t->adversary.perturbation && !invar_adversary_rms(&t->adversary, &rms, err))
+        return false;
     if (t->adversary.perturbation)
-        add(record, "perturbation_rms", invar_perturbation_rms(t->adversary.perturbation));
+        add(record, "perturbation_rms", rms);
     if (invar_adversary_trained(t->given.recipe))
         add(record, "generator_gradient_norm", t->adversary.gradient_norm);
     if (!add_measurements(t, record, measured, err))

@@ -10,14 +10,14 @@ static bool reads(const struct invar_batch *b, enum invar_role role)
 
 static struct invar_matrix inputs(const struct invar_batch *b, float *data)
 {
-    return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = b->size, .cols = b->global_size, .data = data};
+    return (struct invar_matrix){.dtype = INVAR_FLOAT32, .rows = b->all, .cols = b->global_size, .data = data};
 }
 
 /* On a planning device nothing has memory, but shapes are there: terms check themselves by shape. */
 bool invar_plain_create(struct invar_batch *b, struct invar_error *err)
 {
     const bool planning = invar_device_is_planning(b->given->device);
-    const size_t batch = (size_t)b->size, width = (size_t)b->global_size * sizeof(float);
+    const size_t batch = (size_t)b->all, width = (size_t)b->global_size * sizeof(float);
 
     if (b->views > b->global_views && (reads(b, INVAR_ROLE_X) || reads(b, INVAR_ROLE_M)))
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -43,19 +43,29 @@ void invar_plain_free(struct invar_batch *b)
     invar_device_free(b->given->device, b->mask);
 }
 
+/* Rows of every rank, in their order, to their places on the device. */
+static bool share(const struct invar_batch *b, const float *own, float *out, struct invar_error *err)
+{
+    const int64_t loaded = invar_batch_loaded(b) * b->global_size;
+
+    if (loaded == b->all * b->global_size) {
+        invar_device_upload(b->given->device, out, own, (size_t)loaded * sizeof *own);
+        return true;
+    }
+    return invar_ranks_gather_host(b->given->options.ranks, b->given->device, own, loaded, out, err);
+}
+
 /* The plain input costs a second pass over the samples on the host, so it is made only where a term reads it. */
 bool invar_plain_fill(struct invar_batch *b, struct invar_error *err)
 {
-    const size_t bytes = (size_t)(b->size * b->global_size) * sizeof(float);
+    const int64_t loaded = invar_batch_loaded(b) * b->global_size;
 
-    if (b->plain) {
-        if (!invar_view_maker_plain(b->maker, b->samples, b->size, b->host_plain, err))
+    if (b->plain && (!invar_view_maker_plain(b->maker, b->loaded, invar_batch_loaded(b), b->host_plain, err) ||
+                     !share(b, b->host_plain, b->plain, err)))
+        return false;
+    for (int64_t v = 0; b->mask && v < b->views; v++)
+        if (!share(b, invar_view_maker_drawn(b->maker)->mask + v * loaded, b->mask + v * b->all * b->global_size, err))
             return false;
-        invar_device_upload(b->given->device, b->plain, b->host_plain, bytes);
-    }
-    if (b->mask)
-        invar_device_upload(b->given->device, b->mask, invar_view_maker_drawn(b->maker)->mask,
-                            bytes * (size_t)b->views);
     return true;
 }
 
@@ -64,5 +74,5 @@ void invar_plain_offer(const struct invar_batch *b, struct invar_embeddings *e)
     if (reads(b, INVAR_ROLE_X))
         e->by[INVAR_ROLE_X][0] = inputs(b, b->plain);
     for (int64_t v = 0; reads(b, INVAR_ROLE_M) && v < b->views; v++)
-        e->by[INVAR_ROLE_M][v] = inputs(b, b->mask ? b->mask + v * b->size * b->global_size : NULL);
+        e->by[INVAR_ROLE_M][v] = inputs(b, b->mask ? b->mask + v * b->all * b->global_size : NULL);
 }

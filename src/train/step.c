@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One step, and the loop over all of them. */
+#include "train/recipe.h"
 #include "train/trainer.h"
 
 #include "base/threads.h"
@@ -53,6 +54,26 @@ static bool settle(struct invar_trainer *t, struct invar_error *err)
            (invar_classifier_settle(&t->classifier, &own) || invar_nonfinite_explain(t, &own, err));
 }
 
+/* What terms and measurements read in the step to come. */
+static unsigned roles_of(const struct invar_trainer *t)
+{
+    return invar_objective_roles(t->given.recipe->objective) | invar_metrics_roles(t);
+}
+
+static bool sum_generator(struct invar_trainer *t, struct invar_error *err)
+{
+    return !invar_adversary_trained(t->given.recipe) || invar_shared_sum(&t->given, &t->adversary.net, err);
+}
+
+/* The gradients of all that is trained but the classifier, over all ranks. */
+static bool sum_gradients(struct invar_trainer *t, struct invar_error *err)
+{
+    for (int i = 0; i < INVAR_NET_COUNT; i++)
+        if (!invar_shared_sum(&t->given, &t->chain.nets[i], err))
+            return false;
+    return sum_generator(t, err);
+}
+
 /* Gradients of some terms, or of all (NULL), through all nets; with `ascend` on to the generator. */
 static bool descend(struct invar_trainer *t, const bool *terms, bool ascend, struct invar_error *err)
 {
@@ -66,7 +87,8 @@ static bool ascend_more(struct invar_trainer *t, struct invar_error *err)
 {
     for (int64_t i = 1; i < t->given.recipe->adversary.steps && t->adversary.perturbation; i++) {
         if (!invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
-            !invar_chain_forward(&t->chain, &t->batch, err) || !descend(t, t->adversary.ascended, true, err))
+            !invar_chain_forward(&t->chain, &t->batch, invar_objective_roles(t->given.recipe->objective), err) ||
+            !descend(t, t->adversary.ascended, true, err) || !sum_generator(t, err))
             return false;
         invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
         invar_ledger_clear(&t->ledger);
@@ -83,19 +105,26 @@ static bool compute(struct invar_trainer *t, struct invar_error *err)
 {
     const bool *apart = t->adversary.ascended;
 
-    if (!invar_batch_fill(&t->batch, &t->clock, err) || !ascend_more(t, err) ||
-        !invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
-        !invar_chain_forward(&t->chain, &t->batch, err) || (apart && !descend(t, apart, true, err)) ||
-        !descend(t, NULL, !apart, err))
+    if (!ascend_more(t, err) || !invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
+        !invar_chain_forward(&t->chain, &t->batch, roles_of(t), err) || (apart && !descend(t, apart, true, err)) ||
+        !descend(t, NULL, !apart, err) || !sum_gradients(t, err))
         return false;
     invar_chain_update(&t->chain, &t->clock, &t->ledger);
     invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
     return invar_classifier_step(&t->classifier, &t->chain, &t->batch, &t->clock, &t->ledger, err);
 }
 
+/* Other ranks may be waiting for this one by now. */
+static bool broken(struct invar_trainer *t, const struct invar_error *own, struct invar_error *err)
+{
+    invar_ranks_fail(t->given.options.ranks, own);
+    return invar_error_set(err, own->code, "%s", own->message);
+}
+
 bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
     THREADS_FOR(invar_device_threads(t->given.device));
+    struct invar_error own = {0};
     double begin = invar_times_now(), clock;
 
     if (t->clock.step >= t->clock.total)
@@ -103,12 +132,16 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
                                (long long)t->clock.total);
     invar_ledger_clear(&t->ledger);
     invar_clock_set(&t->clock);
-    if (!compute(t, err) || !settle(t, err))
+    if (!invar_batch_fill(&t->batch, &t->clock, err))
+        return false;
+    if (!compute(t, &own))
+        return broken(t, &own, err);
+    if (!invar_ranks_agree(t->given.options.ranks, settle(t, err), err))
         return false;
     t->clock.step++;
     clock = invar_times_now();
-    if (!invar_metrics_collect(t, record, err))
-        return false;
+    if (!invar_metrics_collect(t, record, &own))
+        return broken(t, &own, err);
     invar_times_lap(&t->times, INVAR_WORK_MEASURE, &clock);
     t->times.total += clock - begin;
     t->times.calls++;
@@ -142,21 +175,39 @@ static bool interrupted(struct invar_trainer *t, struct invar_error *err)
                            (long long)t->clock.step, (long long)t->clock.total, t->folder.path, name);
 }
 
-/* An interruption after the last step is none: the run is whole, and what is left is to write its results. */
+/* Tells of a step, and whether to go on. An interruption after the last step is none: the run is whole, and what is
+ * left is to write its results. */
+static bool report(struct invar_trainer *t, const struct invar_record *record, struct invar_error *why)
+{
+    if (!t->given.options.report || t->given.options.report(t->given.options.user, record, why))
+        return true;
+    if (why->code != INVAR_ERROR_INTERRUPTED || t->clock.step < t->clock.total)
+        return false;
+    invar_error_clear(why);
+    return true;
+}
+
+/* One rank that is interrupted ends all, at the same step. */
 bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
 {
+    struct invar_ranks *ranks = t->given.options.ranks;
     struct invar_record record;
+    bool ok;
 
     while (t->clock.step < t->clock.total) {
         struct invar_error why = {0};
         if (!invar_trainer_step(t, &record, err))
             return false;
-        if (t->given.options.report && !t->given.options.report(t->given.options.user, &record, &why) &&
-            (why.code != INVAR_ERROR_INTERRUPTED || t->clock.step < t->clock.total))
-            return why.code == INVAR_ERROR_INTERRUPTED ? interrupted(t, err)
-                                                       : invar_error_set(err, why.code, "%s", why.message);
-        if (t->folder.path && checkpoint_due(t) && !invar_checkpoint_write(t, err))
+        if (!invar_ranks_agree(ranks, report(t, &record, &why), &why)) {
+            ok = why.code == INVAR_ERROR_INTERRUPTED ? interrupted(t, err)
+                                                     : invar_error_set(err, why.code, "%s", why.message);
+            return invar_ranks_agree(ranks, ok, err);
+        }
+        if (!checkpoint_due(t))
+            continue;
+        ok = invar_together_stay(t, err) && (!t->folder.path || invar_checkpoint_write(t, err));
+        if (!invar_ranks_agree(ranks, ok, err))
             return false;
     }
-    return !t->folder.path || invar_checkpoint_finish(t, err);
+    return invar_ranks_agree(ranks, !t->folder.path || invar_checkpoint_finish(t, err), err);
 }

@@ -18,6 +18,7 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     const struct invar_training_options *o = &t->given.recipe->training;
     const struct invar_dataset_info *info = invar_dataset_info(t->given.dataset);
     const bool some = t->given.options.samples != NULL;
+    const int ranks = invar_ranks_count(t->given.options.ranks);
     const int64_t all = info->count[INVAR_TRAIN], count = some ? t->given.options.sample_count : all;
 
     if (o->batch > count)
@@ -25,13 +26,20 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
             err, INVAR_ERROR_USAGE,
             "training.batch is %lld, but %s has %lld training samples%s: set training.batch=%lld or less",
             (long long)o->batch, info->source, (long long)count, some ? " to be used" : "", (long long)count);
-    t->batch.size = o->batch;
+    if (o->batch % ranks != 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "training.batch is %lld, which %d processes cannot share evenly: set it to a multiple "
+                               "of %d, or start another number of processes",
+                               (long long)o->batch, ranks, ranks);
+    t->batch.all = o->batch;
+    t->batch.size = o->batch / ranks;
+    t->batch.first = t->batch.size * invar_ranks_rank(t->given.options.ranks);
     t->batch.views = invar_view_count(&t->given.recipe->views);
     t->batch.rows = t->batch.size * t->batch.views;
     t->batch.global_views = t->given.recipe->views.count;
     t->batch.global_rows = t->batch.size * t->batch.global_views;
-    t->clock.steps_per_epoch = count / t->batch.size;
-    t->clock.total = o->steps > 0 ? o->steps : llround(o->epochs * (double)(all / t->batch.size));
+    t->clock.steps_per_epoch = count / o->batch;
+    t->clock.total = o->steps > 0 ? o->steps : llround(o->epochs * (double)(all / o->batch));
     t->batch.sample_count = count;
     if (t->clock.total < 1)
         t->clock.total = 1;
@@ -39,7 +47,7 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
         return false;
     t->clock.warmup = llround(o->warmup * (double)t->clock.total);
     t->clock.peak = t->given.recipe->rate.lr *
-                    (t->given.recipe->rate.lr_scaling == INVAR_RATE_SCALING_LINEAR ? (double)t->batch.size / 256 : 1);
+                    (t->given.recipe->rate.lr_scaling == INVAR_RATE_SCALING_LINEAR ? (double)o->batch / 256 : 1);
     return true;
 }
 
@@ -159,7 +167,7 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
     }
     if (t->clock.step < t->clock.total && !invar_machines_join(&t->folder, err))
         return false;
-    if (!found && !initialise(t, err))
+    if (!found && invar_ranks_leads(t->given.options.ranks) && !initialise(t, err))
         return false;
     return !t->folder.path || invar_folder_begin(&t->folder, err);
 }
@@ -177,6 +185,21 @@ static void assemble(struct invar_trainer *t, const struct invar_given *given)
 
 /* The folder is looked at first, before anything is built, and changed last, when nothing can fail but the disk. The
  * encoder is made before the batch, because it is the one to say that the shapes of the data will do. */
+static bool make(struct invar_trainer *t, bool *resuming, struct invar_error *err)
+{
+    const struct invar_trainer_options *options = &t->given.options;
+
+    if (options->folder && invar_ranks_leads(options->ranks) && !(t->folder.path = invar_strdup(options->folder, err)))
+        return false;
+    if (!invar_recipe_write(t->given.recipe, &t->folder.recipe, err) || !plan_steps(t, err) ||
+        (t->folder.path && !invar_folder_check(&t->folder, resuming, err)))
+        return false;
+    return invar_chain_create(&t->chain, &t->batch, err) &&
+           invar_adversary_create(&t->adversary, &t->chain, &t->batch, err) &&
+           invar_classifier_create(&t->classifier, &t->chain, &t->batch, err) && invar_batch_create(&t->batch, err) &&
+           create_objective(t, err);
+}
+
 struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
                                            struct invar_device *device, const struct invar_trainer_options *options,
                                            struct invar_error *err)
@@ -185,23 +208,14 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
     struct invar_trainer *t = invar_alloc(1, sizeof *t, err);
     bool resuming = false;
 
-    if (!t)
-        return NULL;
-    assemble(t, &(struct invar_given){recipe, dataset, device, *options, &t->times});
-    if (options->folder && !(t->folder.path = invar_strdup(options->folder, err)))
-        goto fail;
-    if (!invar_recipe_write(recipe, &t->folder.recipe, err) || !plan_steps(t, err) ||
-        (t->folder.path && !invar_folder_check(&t->folder, &resuming, err)))
-        goto fail;
-    if (!invar_chain_create(&t->chain, &t->batch, err) ||
-        !invar_adversary_create(&t->adversary, &t->chain, &t->batch, err) ||
-        !invar_classifier_create(&t->classifier, &t->chain, &t->batch, err) || !invar_batch_create(&t->batch, err) ||
-        !create_objective(t, err) || !start(t, resuming, err))
-        goto fail;
-    warn_of_slow_target(t);
-    warn_of_collapsing_share(t);
-    return t;
-fail:
+    if (t)
+        assemble(t, &(struct invar_given){recipe, dataset, device, *options, &t->times});
+    if (invar_ranks_agree(options->ranks, t && make(t, &resuming, err), err) && invar_together_compare(t, err) &&
+        invar_ranks_agree(options->ranks, start(t, resuming, err), err) && invar_together_begin(t, err)) {
+        warn_of_slow_target(t);
+        warn_of_collapsing_share(t);
+        return t;
+    }
     invar_trainer_free(t);
     return NULL;
 }
@@ -319,7 +333,7 @@ bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
     if (t->adversary.perturbation)
         out->input_bytes += invar_perturbation_bytes(t->adversary.perturbation);
     if (invar_objective_roles(t->given.recipe->objective) & INVAR_ROLE_BIT(INVAR_ROLE_X))
-        out->input_bytes += 2 * (size_t)(t->batch.size * t->batch.global_size) * sizeof(float);
+        out->input_bytes += 2 * (size_t)(t->batch.all * t->batch.global_size) * sizeof(float);
     if (invar_objective_roles(t->given.recipe->objective) & INVAR_ROLE_BIT(INVAR_ROLE_M))
         out->input_bytes += 2 * (size_t)(t->batch.rows * t->batch.global_size) * sizeof(float);
     describe_local(t, out);

@@ -58,6 +58,18 @@ bool invar_nonfinite_check_weights(struct invar_trainer *trainer, struct invar_e
 /* ---- what a step reports (metrics.c) ---- */
 
 bool invar_metrics_collect(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
+/** Roles (bits) that the measurements of the step to come read. */
+unsigned invar_metrics_roles(const struct invar_trainer *trainer);
+
+/* ---- ranks that begin, and stay, at one place (together.c) ---- */
+
+/** Refuses ranks of another version, recipe, data or machine than the first. */
+bool invar_together_compare(struct invar_trainer *trainer, struct invar_error *err);
+/** What rank 0 has, begun or resumed, becomes that of all. */
+bool invar_together_begin(struct invar_trainer *trainer, struct invar_error *err);
+/** At a checkpoint: parameters that differ, as processors of other kinds may make them, become those of rank 0, with a
+ * warning. */
+bool invar_together_stay(struct invar_trainer *trainer, struct invar_error *err);
 
 /* ---- checkpoints, which hold something of every part (checkpoint.c) ---- */
 
