@@ -152,6 +152,14 @@ void cli_catch_interrupt(void);
 /** Gives both signals their default action again, unless one came: what is left then is to say so. */
 void cli_release_interrupt(void);
 
+/* ---- several processes of one command (ranks.c) ---- */
+
+struct invar_ranks;
+/** All but the first fall silent. False when the verb is to return *status at once: it is of one process. */
+bool cli_ranks_begin(const char *verb, int *status);
+/** As cli_fail, with one sentence of all. */
+int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *err);
+
 /* ---- progress and log, to standard error ---- */
 
 /** A bar with rate and remaining time on a terminal, a plain line every ten seconds elsewhere. */

@@ -71,6 +71,9 @@ static int run(int argc, char **argv)
         return CLI_DONE;
     }
     struct invar_error err = {0};
+    int status;
+    if (!cli_ranks_begin(argv[1], &status))
+        return status;
     const struct verb *verb = names_find(NAMES_ROWS("verb", verbs), NULL, argv[1], &err);
     return verb ? verb->run(argc - 1, argv + 1) : cli_fail(&err);
 }

@@ -5,6 +5,8 @@
 #include "invar/metrics.h"
 #include "invar/run.h"
 #include "study/demand.h"
+#include "train/ranks.h"
+#include "train/recipe.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,12 +20,14 @@ struct arguments {
     struct cli_list recipe, assignments;
     const char *run, *device;
     int64_t threads;
+    int64_t rank_timeout;
     bool resume, accept_data, dry_run, json;
 };
 
 /** All that a run borrows, in the order of creation. */
 struct session {
     char folder[PATH_SIZE];
+    struct invar_ranks *ranks;
     struct invar_recipe *recipe;
     struct invar_device *device;
     struct invar_dataset *dataset;
@@ -75,13 +79,28 @@ static bool make_run_folder(const char *name, char *out, struct invar_error *err
     return invar_error_set(err, INVAR_ERROR_FILE, "no free folder runs/%s-N was found; name one with --run DIR", name);
 }
 
-static bool load_recipe(struct session *session, const struct arguments *arguments, struct invar_error *err)
+static struct invar_recipe *read_recipe(const struct arguments *arguments, struct invar_error *err)
 {
     const struct cli_list *changed = &arguments->assignments;
 
-    session->recipe = arguments->recipe.count
-                          ? invar_recipe_load(arguments->recipe.item[0], changed->item, changed->count, err)
-                          : invar_run_recipe(arguments->run, changed->item, changed->count, err);
+    return arguments->recipe.count ? invar_recipe_load(arguments->recipe.item[0], changed->item, changed->count, err)
+                                   : invar_run_recipe(arguments->run, changed->item, changed->count, err);
+}
+
+/* Of several processes the first reads it, and hands it on: others may have neither its file nor the run's folder. */
+static bool load_recipe(struct session *session, const struct arguments *arguments, struct invar_error *err)
+{
+    const bool leads = invar_ranks_leads(session->ranks);
+    struct invar_text text = {0};
+
+    session->recipe = leads ? read_recipe(arguments, err) : NULL;
+    if (session->ranks) {
+        const bool ok = !leads || (session->recipe && invar_recipe_write(session->recipe, &text, err));
+        if (invar_ranks_agree(session->ranks, ok, err) && invar_ranks_broadcast_text(session->ranks, &text, err) &&
+            !leads)
+            session->recipe = invar_recipe_parse(text.data, "the recipe of process 1", err);
+        invar_text_free(&text);
+    }
     if (!session->recipe)
         return false;
     if (!arguments->run)
@@ -92,14 +111,12 @@ static bool load_recipe(struct session *session, const struct arguments *argumen
     return true;
 }
 
-static bool prepare(struct session *session, const struct arguments *arguments, struct invar_error *err)
+static bool open_all(struct session *session, const struct arguments *arguments, struct invar_trainer_options *options,
+                     struct invar_error *err)
 {
-    struct invar_trainer_options options = {
-        .resume = arguments->resume, .accept_data = arguments->accept_data, .report = on_step, .user = session};
+    const bool leads = invar_ranks_leads(session->ranks);
 
-    if (!load_recipe(session, arguments, err))
-        return false;
-    options.folder = arguments->dry_run ? NULL : session->folder;
+    options->folder = arguments->dry_run || !leads ? NULL : session->folder;
     session->device = (arguments->dry_run ? invar_device_open_planning
                                           : invar_device_open)(arguments->device, (int)arguments->threads, err);
     if (!session->device)
@@ -109,13 +126,25 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
         invar_source_explain(session->recipe->data.source, err);
     if (!session->dataset || (!arguments->dry_run && !invar_recipe_settle(session->recipe, session->dataset, err)))
         return false;
-    if (!arguments->run && !arguments->dry_run) {
+    if (!arguments->run && options->folder) {
         if (!make_run_folder(session->recipe->name, session->folder, err))
             return false;
         session->made = true;
     }
-    if (options.folder &&
-        !(session->recorder = invar_recorder_create(session->recipe, session->dataset, &options, err)))
+    return !options->folder ||
+           (session->recorder = invar_recorder_create(session->recipe, session->dataset, options, err));
+}
+
+static bool prepare(struct session *session, const struct arguments *arguments, struct invar_error *err)
+{
+    struct invar_trainer_options options = {.resume = arguments->resume,
+                                            .accept_data = arguments->accept_data,
+                                            .report = on_step,
+                                            .user = session,
+                                            .ranks = session->ranks};
+
+    if (!load_recipe(session, arguments, err) ||
+        !invar_ranks_agree(session->ranks, open_all(session, arguments, &options, err), err))
         return false;
     session->trainer = invar_trainer_create(session->recipe, session->dataset, session->device, &options, err);
     return session->trainer != NULL;
@@ -197,12 +226,18 @@ static int train(struct session *session, const struct arguments *arguments, str
     const double started = invar_seconds();
     bool ok;
 
-    cli_message("%s into %s on %s", session->recipe->name, session->folder, invar_device_describe(session->device));
+    if (session->ranks)
+        cli_message("%s into %s by %d processes, each on %s", session->recipe->name, session->folder,
+                    invar_ranks_count(session->ranks), invar_device_describe(session->device));
+    else
+        cli_message("%s into %s on %s", session->recipe->name, session->folder, invar_device_describe(session->device));
     cli_catch_interrupt();
     cli_progress_start(&session->progress, "training", "samples");
-    ok = invar_recorder_run(session->recorder, session->trainer, err);
+    ok = session->recorder ? invar_recorder_run(session->recorder, session->trainer, err)
+                           : invar_trainer_run(session->trainer, err);
+    ok = invar_ranks_agree(session->ranks, ok, err);
     cli_progress_end(&session->progress);
-    return ok ? print_result(session, invar_seconds() - started, arguments->json) : cli_fail(err);
+    return ok ? print_result(session, invar_seconds() - started, arguments->json) : cli_ranks_fail(session->ranks, err);
 }
 
 static int run(const struct arguments *arguments)
@@ -211,8 +246,9 @@ static int run(const struct arguments *arguments)
     struct session session = {0};
     int status;
 
-    if (!prepare(&session, arguments, &err))
-        status = cli_fail(&err);
+    if ((!arguments->dry_run && !invar_ranks_open(&session.ranks, (double)arguments->rank_timeout, &err)) ||
+        !prepare(&session, arguments, &err))
+        status = cli_ranks_fail(session.ranks, &err);
     else if (arguments->dry_run)
         status = print_plan(&session, arguments->json);
     else
@@ -224,12 +260,13 @@ static int run(const struct arguments *arguments)
     invar_dataset_close(session.dataset);
     invar_device_close(session.device);
     invar_recipe_free(session.recipe);
+    invar_ranks_close(session.ranks);
     return status;
 }
 
 int invar_cli_pretrain(int argc, char **argv)
 {
-    struct arguments arguments = {.device = "auto"};
+    struct arguments arguments = {.device = "auto", .rank_timeout = 600};
     const struct cli_option options[] = {
         {"run", 0, "DIR", "the run folder (default: runs/NAME-1, or the next free number)", CLI_TEXT, &arguments.run, 0,
          0},
@@ -241,6 +278,9 @@ int invar_cli_pretrain(int argc, char **argv)
          &arguments.dry_run, 0, 0},
         {"device", 0, "NAME", "where to compute: auto (default) or cpu", CLI_TEXT, &arguments.device, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
+        {"rank-timeout", 0, "SECONDS",
+         "of several processes (mpirun, srun): give up where one is silent so long (default: 600; 0: never)",
+         CLI_INTEGER, &arguments.rank_timeout, 0, 1000000},
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
     };

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Several processes of one command, started by mpirun or srun: they speak as one. */
+#include "cli/cli.h"
+#include "train/ranks.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int voice = -1; /* standard error of a process that is silent */
+
+/* Its standard output and error are the first process's copies of one terminal, or of one file. */
+static void fall_silent(void)
+{
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+    voice = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+    if (nowhere >= 0) {
+        dup2(nowhere, STDOUT_FILENO);
+        dup2(nowhere, STDERR_FILENO);
+        close(nowhere);
+    }
+}
+
+bool cli_ranks_begin(const char *verb, int *status)
+{
+    int rank;
+    const int count = invar_ranks_launched(&rank);
+
+    if (count > 1 && rank > 0)
+        fall_silent();
+    if (count == 1 || strcmp(verb, "pretrain") == 0 || verb[0] == '-')
+        return true;
+    cli_message("%s is of one process, and %d were started: start it without mpirun or srun", verb, count);
+    *status = CLI_USAGE;
+    return false;
+}
+
+/* What all have agreed on the first says. Else the others may be gone or waiting, the first among them: of those that
+ * notice the lowest speaks, and then ends them all before the next would. */
+int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *err)
+{
+    if (invar_ranks_failed(ranks) && invar_ranks_rank(ranks) > 0) {
+        const int tenths = 3 * invar_ranks_rank(ranks);
+        nanosleep(&(struct timespec){tenths / 10, tenths % 10 * 100000000}, NULL);
+        if (voice >= 0)
+            dup2(voice, STDERR_FILENO);
+    }
+    return cli_fail(err);
+}
