@@ -1,0 +1,167 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# One run by several processes: mpirun starts the command as it is.
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    command -v mpirun >/dev/null || skip "mpirun is not installed"
+    [ -e "$build/libinvar-mpi.so" ] || skip "libinvar-mpi.so was not built"
+    tiny_data
+    export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+        OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl=self,vader,tcp
+}
+
+# ranks K ARGUMENTS..: of invar
+ranks() {
+    local count=$1
+    shift
+    timeout 60 mpirun -n "$count" "$invar" "$@"
+}
+
+# one_sentence STATUS COMMAND..: as fails_with, whatever mpirun says beside it.
+one_sentence() {
+    local expected=$1
+    shift
+    run --separate-stderr "$@"
+    echo "status $status (expected $expected)"
+    echo "$stderr"
+    [ "$status" -eq "$expected" ] && [ -z "$output" ] &&
+        [ "$(grep '^invar: ' <<<"$stderr" | grep -cvE '^invar: (warning| *[0-9]+/|tiny into|.* goes on after)')" -eq 1 ]
+}
+
+# numbers METRIC RUN: one a logged step
+numbers() {
+    sed -n "s/.*\"$1\": *\([-0-9.e+]*\).*/\1/p" "$2/metrics.jsonl"
+}
+
+# near RUN RUN LIMIT: their losses, step by step
+near() {
+    paste <(numbers loss "$1") <(numbers loss "$2") | awk -v limit="$3" '
+        function abs(x) { return x < 0 ? -x : x }
+        !(abs($1 - $2) <= limit * abs($1)) { print "loss " $1 " and " $2; wrong = 1 }
+        END { exit wrong || NR < 8 }'
+}
+
+# In the background, each process with its pid in pid.RANK; $job is mpirun.
+begin() {
+    local count=$1
+    shift
+    # shellcheck disable=SC2016
+    mpirun -n "$count" bash -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$@"' - "$invar" "$@" >out.txt 2>err.txt 3>&- &
+    job=$!
+}
+
+# until_there FILE: some seconds at most
+until_there() {
+    for _ in $(seq 400); do
+        [ -e "$1" ] && return
+        sleep 0.05
+    done
+    cat err.txt
+    return 1
+}
+
+@test "one, two and four processes train the same" {
+    "$invar" pretrain tiny.yaml --run one training.steps=8
+    ranks 2 pretrain tiny.yaml --run two training.steps=8 2>two.txt
+    ranks 4 pretrain tiny.yaml --run four training.steps=8
+    grep -q '^invar: tiny into two by 2 processes, each on ' two.txt
+    [ "$(grep -c 'tiny into two' two.txt)" -eq 1 ]
+    near one two 1e-5
+    near one four 1e-5
+    for run in one two four; do
+        [ -e $run/encoder.safetensors ]
+        "$invar" probe $run --json >$run.json
+    done
+    ranks 2 pretrain tiny.yaml --run again training.steps=8
+    cmp two/encoder.safetensors again/encoder.safetensors
+}
+
+@test "what cannot be shared is refused in one sentence" {
+    one_sentence 2 ranks 3 pretrain tiny.yaml --run run
+    says "training.batch is 16, which 3 processes cannot share evenly"
+    [ ! -e run ]
+    one_sentence 2 ranks 2 probe run
+    says "probe is of one process, and 2 were started"
+    one_sentence 2 ranks 2 pretrain nowhere.yaml --run run
+    says "nowhere.yaml"
+    mkdir full && touch full/something
+    one_sentence 2 ranks 2 pretrain tiny.yaml --run full
+    says "full: exists and is not empty"
+}
+
+@test "a process without the data, or with others" {
+    mkdir lacks other
+    one_sentence 1 timeout 60 mpirun -n 1 "$invar" pretrain tiny.yaml --run run : -n 1 -wdir "$PWD/lacks" "$invar" \
+        pretrain tiny.yaml --run run
+    says "process 2 of 2: " "data"
+    (cd other && "$build/tests/make_data" idx data 48 32 16 4)
+    one_sentence 1 timeout 60 mpirun -n 1 "$invar" pretrain tiny.yaml --run run : -n 1 -wdir "$PWD/other" "$invar" \
+        pretrain tiny.yaml --run run
+    says "process 2 has other data than process 1 (48 training samples, 64 there)"
+    [ ! -e run ]
+}
+
+@test "without the library, or with a launcher of another kind" {
+    mkdir away
+    cp "$invar" away
+    invar=$PWD/away/invar one_sentence 1 timeout 60 mpirun -n 2 "$PWD/away/invar" pretrain tiny.yaml --run run
+    says "2 processes were started, and they talk by MPI, which cannot be opened" "install libinvar-mpi"
+    SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=0 one_sentence 1 timeout 60 "$invar" pretrain tiny.yaml --run run
+    says "2 processes were started, but Open MPI sees 1" "srun --mpi=pmix"
+    "$PWD/away/invar" pretrain tiny.yaml --run run training.steps=1
+}
+
+@test "killed, then resumed: the same bits" {
+    ranks 2 pretrain tiny.yaml --run whole training.steps=40 training.checkpoint_interval=4
+    begin 2 pretrain tiny.yaml --run killed training.steps=40 training.checkpoint_interval=4
+    until_there killed/checkpoint-00000008.safetensors
+    kill -9 "$(cat pid.1)"
+    status=0
+    wait "$job" || status=$?
+    [ "$status" -ne 0 ]
+    [ ! -e killed/encoder.safetensors ]
+    ranks 2 pretrain --resume --run killed
+    cmp whole/encoder.safetensors killed/encoder.safetensors
+}
+
+@test "stopped: the others say so after a while, and end" {
+    begin 2 pretrain tiny.yaml --run stopped training.steps=4000 training.checkpoint_interval=4 --rank-timeout 2
+    until_there stopped/checkpoint-00000004.safetensors
+    kill -STOP "$(cat pid.1)"
+    status=0
+    wait "$job" || status=$?
+    cat err.txt
+    [ "$status" -eq 1 ]
+    [ "$(grep -c 'another process has been silent for 2 s' err.txt)" -eq 1 ]
+    sleep 1
+    ! grep -qs '^State:[[:space:]]*[RSDT]' "/proc/$(cat pid.0)/status" "/proc/$(cat pid.1)/status"
+}
+
+@test "an interrupt of one ends all at one step, with a checkpoint" {
+    begin 2 pretrain tiny.yaml --run run training.steps=4000 training.checkpoint_interval=4
+    until_there run/checkpoint-00000004.safetensors
+    kill -INT "$(cat pid.1)"
+    status=0
+    wait "$job" || status=$?
+    cat err.txt
+    [ "$status" -eq 130 ]
+    grep -q 'interrupted after step [0-9]* of 4000; saved in run/checkpoint' err.txt
+}
+
+@test "another number of processes goes on, with a warning" {
+    ranks 2 pretrain tiny.yaml --run run training.steps=4
+    ranks 4 pretrain --resume --run run training.steps=8 2>warned.txt
+    grep -q 'warning: the run went on in 2 processes so far and goes on in 4' warned.txt
+    "$invar" pretrain --resume --run run training.steps=12 2>warned.txt
+    grep -q 'warning: the run went on in 4 processes so far and goes on in 1' warned.txt
+    [ "$(numbers loss run | wc -l)" -eq 12 ]
+}
+
+@test "a full disk of the first process ends all in one sentence" {
+    # shellcheck disable=SC2016
+    one_sentence 1 timeout 60 mpirun -n 1 bash -c 'ulimit -f 8; exec "$@"' - "$invar" pretrain tiny.yaml --run run \
+        training.steps=8 training.checkpoint_interval=4 : -n 1 "$invar" pretrain tiny.yaml
+    says "File too large; free space and resume"
+}
