@@ -13,7 +13,8 @@ packages="build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-o
     librandom123-dev libyaml-dev libcjson-dev libturbojpeg0-dev libspng-dev libexif-dev libtiff-dev libwebp-dev zlib1g-dev
     liblbfgs-dev libcsv-dev libunistring-dev libsndfile1-dev libsoxr-dev libjs-chart.js
     libprotobuf-c-dev protobuf-c-compiler dataset-fashion-mnist"
-tests="abigail-tools libcmocka-dev bats python3 python3-numpy valgrind chromium man-db groff-base zsh"
+tests="abigail-tools libcmocka-dev bats python3 python3-numpy valgrind chromium man-db groff-base zsh
+    openmpi-bin libopenmpi-dev"
 
 onednn3=
 case "$#:${1:-}" in
