@@ -35,8 +35,7 @@ static bool write_views(struct invar_recorder *r, const struct invar_record *rec
     if (r->pictured >= 0 && (record->step - r->pictured) * PICTURES < record->total_steps)
         return true;
     r->pictured = record->step;
-    return invar_metrics_views(r->metrics, r->trainer, invar_dataset_info(r->dataset), r->samples,
-                               record->step, err);
+    return invar_metrics_views(r->metrics, r->trainer, invar_dataset_info(r->dataset), r->samples, record->step, err);
 }
 
 static bool on_step(void *user, const struct invar_record *record, struct invar_error *err)

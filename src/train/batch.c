@@ -97,7 +97,8 @@ static bool start_epoch(struct invar_batch *b, const struct invar_clock *k, stru
     return invar_loader_start(b->loader, b->order + seen, k->steps_per_epoch * each - seen, err);
 }
 
-/* The views of the samples of this rank, out of those of all. */
+/* The views of the samples of this rank, out of those of all: views stand one behind the other in both, local ones,
+ * which are smaller, last. */
 static void keep_own_views(struct invar_batch *b)
 {
     const int64_t local =

@@ -36,7 +36,8 @@ static void set_role(struct invar_chain *c, const struct invar_batch *b, enum in
     }
 }
 
-/* What terms read of a role: the output of a net, or where there are ranks that of all, if it was asked for. */
+/* What terms read of a role: the output of a net, or where there are ranks that of all, if it was asked for. NULL
+ * where not, with the shape that it would have: nobody may read rows that were never sent. */
 static const float *output_of(const struct invar_chain *c, enum invar_role role, unsigned roles)
 {
     const struct invar_chain_net *n = invar_chain_source(c, role);

@@ -88,7 +88,7 @@ void invar_classifier_free(struct invar_online_classifier *c)
     invar_free(c->logits);
 }
 
-/* Of all ranks, where there are others. */
+/* Of all ranks, where there are others: loss and accuracy are then of the whole batch on each of them. */
 static const float *logits_of(const struct invar_chain_net *n)
 {
     return n->shared.output ? n->shared.output : n->output;

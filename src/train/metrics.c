@@ -127,7 +127,7 @@ static void measure_rate(struct invar_trainer *t, bool logged)
     }
 }
 
-/* Step from 1: whether it is logged, and measured. */
+/* Step from 1: whether it is logged, and measured. Asked before the step too, as ranks gather what is measured. */
 static bool is_logged(const struct invar_trainer *t, int64_t step, bool *measured)
 {
     const struct invar_training_options *o = &t->given.recipe->training;

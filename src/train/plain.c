@@ -43,7 +43,8 @@ void invar_plain_free(struct invar_batch *b)
     invar_device_free(b->given->device, b->mask);
 }
 
-/* Rows of every rank, in their order, to their places on the device. */
+/* Rows of every rank, in their order, to their places on the device; where every rank has made those of all there is
+ * nothing to ask the others for. */
 static bool share(const struct invar_batch *b, const float *own, float *out, struct invar_error *err)
 {
     const int64_t loaded = invar_batch_loaded(b) * b->global_size;

@@ -43,8 +43,8 @@ static bool finish(MPI_Request *request, int started, struct invar_error *err)
         if (limit_s > 0 && now - begin > limit_s) {
             char what[200];
             snprintf(what, sizeof what,
-                     "another process has been silent for %g s: look whether it was stopped or cut off, or raise "
-                     "--rank-timeout",
+                     "another process has been silent for %g s: look whether it was stopped or cut off, or wait "
+                     "longer for it",
                      limit_s);
             return fail(err, what, MPI_SUCCESS);
         }

@@ -10,7 +10,11 @@
 #include <string.h>
 
 #define PLUGIN "libinvar-mpi.so"
+#ifndef INVAR_PLUGIN_FOLDER /* where it is installed; CMake says so */
+#define INVAR_PLUGIN_FOLDER "."
+#endif
 
+/* Of an environment variable; -1 where there is none. */
 static int number(const char *name)
 {
     const char *text = getenv(name);
@@ -62,6 +66,9 @@ static void *open_plugin(char *why, size_t size)
     return plugin;
 }
 
+/* By name and version: an old plugin beside a new library has no function of the name that is looked for. A union,
+ * since C knows no way from an object's pointer to a function's. It stays open to the end of the process, as MPI does.
+ */
 static invar_ranks_opener *find_opener(int launched, struct invar_error *err)
 {
     char why[512] = "";

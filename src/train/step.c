@@ -65,7 +65,8 @@ static bool sum_generator(struct invar_trainer *t, struct invar_error *err)
     return !invar_adversary_trained(t->given.recipe) || invar_shared_sum(&t->given, &t->adversary.net, err);
 }
 
-/* The gradients of all that is trained but the classifier, over all ranks. */
+/* The gradients of all that is trained but the classifier, over all ranks. Once a step, behind the last backward pass:
+ * what an adversary's own pass left in the nets is written over and never summed. */
 static bool sum_gradients(struct invar_trainer *t, struct invar_error *err)
 {
     for (int i = 0; i < INVAR_NET_COUNT; i++)

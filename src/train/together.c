@@ -35,6 +35,7 @@ static uint64_t hash_text(const char *text)
     return hash(0xcbf29ce484222325u, text ? text : "", text ? strlen(text) : 0);
 }
 
+/* An identity is of what the files hold, so that data may lie elsewhere on another machine. */
 static bool introduce(const struct invar_trainer *t, struct introduction *own, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(t->given.dataset);
@@ -78,11 +79,13 @@ static bool differs(const struct introduction *first, const struct introduction 
                                process, other->engine, other->instruction_set, first->engine, first->instruction_set);
     if (first->threads != other->threads)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "process %d has %lld threads, process 1 has %lld: give all the same --threads", process,
+                               "process %d has %lld threads, process 1 has %lld: give all the same number", process,
                                (long long)other->threads, (long long)first->threads);
     return true;
 }
 
+/* Before anything is written: a run that is refused leaves no folder. All find the same difference, as all have the
+ * same introductions. */
 bool invar_together_compare(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_ranks *ranks = t->given.options.ranks;
@@ -102,6 +105,7 @@ bool invar_together_compare(struct invar_trainer *t, struct invar_error *err)
 
 /* ---- what rank 0 has becomes that of all ---- */
 
+/* In the order of the nets, which is the same everywhere: each call is one of all ranks. */
 static bool hand_on(struct invar_trainer *t, float *x, int64_t count, struct invar_error *err)
 {
     return invar_ranks_broadcast_device(t->given.options.ranks, t->given.device, x, count, err);
@@ -162,6 +166,8 @@ bool invar_together_begin(struct invar_trainer *t, struct invar_error *err)
 
 /* ---- at checkpoints ---- */
 
+/* Parameters alone: a buffer or a queue that parts moves them in the next step. One net at a time passes through the
+ * host, as it does into a checkpoint. */
 static bool hash_weights(struct invar_trainer *t, uint64_t *out, struct invar_error *err)
 {
     *out = hash_text("");

@@ -51,7 +51,11 @@ static int64_t place_of(const struct shape *s, int64_t row, int64_t pixel, int64
 
 static struct norm_shape norm_shape(const struct shape *s, bool half)
 {
-    return (struct norm_shape){s->form, s->groups, s->channels, (s->channels + 15) / 16 * 16, half};
+    return (struct norm_shape){.form = s->form,
+                               .groups = s->groups,
+                               .channels = s->channels,
+                               .stride = (s->channels + 15) / 16 * 16,
+                               .half = half};
 }
 
 static uint16_t narrow(float value)

@@ -38,7 +38,7 @@ static double forward(struct invar_trainer *trainer)
 {
     struct invar_error err = {0};
 
-    assert_ok(invar_chain_forward(&trainer->chain, &trainer->batch, &err), &err);
+    assert_ok(invar_chain_forward(&trainer->chain, &trainer->batch, 0, &err), &err);
     assert_ok(invar_objective_evaluate(trainer->given.recipe->objective, trainer->given.device,
                                        &trainer->chain.embeddings, &trainer->chain.gradients, &trainer->loss,
                                        trainer->values, &err),

@@ -136,7 +136,8 @@ static double *own_sums(const struct norm_shape *s, const struct tiling *t, doub
     return scratch + t->count * 2 * t->width + sums_of(s);
 }
 
-/* Behind it come those of all ranks. One thread's work, that which trains. */
+/* Behind it come those of all ranks. One thread's work, that which trains: what ranks talk by may be known to it alone.
+ */
 static void share_sums(const struct norm_shape *s, double *own)
 {
     s->ranks->gather(s->ranks->user, own, sums_of(s), own + sums_of(s));
@@ -248,7 +249,9 @@ static void finish_statistics(const struct norm_shape *s, const struct tiling *t
     }
 }
 
-/* Two numbers a channel of this rank, for the others. */
+/* Two numbers a channel of this rank, for the others: of the forward pass mean and squares around it, of the backward
+ * pass the sums of the gradient and of its product with the input. In double, so that what all make of them together is
+ * no less exact than what one rank would make of all rows. */
 static void keep_sums(const struct norm_shape *s, const struct tiling *t, const struct part *p,
                       const double a[TABLE_CHANNELS], const double b[TABLE_CHANNELS], double *own)
 {
@@ -370,7 +373,9 @@ static void finish_sums(const struct norm_shape *s, const struct tiling *t, cons
     }
 }
 
-/* The sums of all ranks, in their order. */
+/* The sums of all ranks, in their order. Coefficients are of all rows, so that what flows back to the input is the
+ * gradient of the loss of all ranks; the gradients of scale and shift stay those of the rows here, as those of all
+ * other parameters do, which are summed once the pass is done. */
 static void share_coefficients(const struct norm_shape *s, const struct tiling *t, const float *statistics,
                                float *coefficients, double *own)
 {

@@ -123,7 +123,7 @@ struct cpu_plan {
     struct operation *operations;
     int operation_count, operation_capacity;
     int forward_count; /* operations before this one are the forward pass */
-    bool alone;        /* the pass is made here and on no other rank */
+    bool alone;        /* as it looks for what is not finite: the pass is made here and on no other rank */
     bool ready;        /* a forward pass has run, and its backward pass has not */
     bool prepared;     /* what is kept belongs to the weights in `seen` */
     float *seen;       /* [trained_count + statistic_count]; NULL where nothing is kept */
