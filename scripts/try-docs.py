@@ -102,7 +102,7 @@ esac
         rows = [f"{20 + i * 7 % 50},{10 + i % 3 * 15 + i % 5},{'abcd'[i * 5 % 4]}" for i in range(900)]
         for name, label in ("people", "income"), ("my", "class"), ("customers", "churned"), ("table", "kind"):
             few = name == "customers"
-            lines = [f"{row},{'' if few and i % 3 else kinds[i % 3]}" for i, row in enumerate(rows)]
+            lines = [f"{row},{'' if few and i % 4 else kinds[i % 3]}" for i, row in enumerate(rows)]
             (self.made / f"{name}.csv").write_text("\n".join([f"{head},{label}", *lines]) + "\n")
         for name in "others", "new":
             (self.made / f"{name}.csv").write_text("\n".join([head, *rows[:40]]) + "\n")
