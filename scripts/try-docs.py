@@ -23,7 +23,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Commands that this script does not run, and who does.
 ELSEWHERE = {"./quickstart": "by hand", "./check": "CI", "bench/run": "by hand", "cmake -G": "by hand",
              "ninja -C": "by hand", "cc program.c": "tests/cli/library.bats", "invar env gym:": "where Gymnasium is"}
-COMMANDS = r"(\$ )?([A-Z0-9_]+=\S+ )?(invar|cc|cmake|cpack|ctest|ninja|scripts/\S+|bench/\S+|\./\w+|tensorboard|dpkg-\w+) "
+COMMANDS = r"(\$ )?([A-Z0-9_]+=\S+ )?(invar|cc|cmake|cpack|ctest|mpirun|srun|ninja|scripts/\S+|bench/\S+|\./\w+|tensorboard|dpkg-\w+) "
 SYNOPSIS = re.compile(r"\[[A-Zlor-]|KEY=|[A-Z],[A-Z]|\b(TERM|SOURCE|RECIPE|FILE|NAME\.|VERB|TOPIC|ID)\b|\.\.( |$)")
 CIFAR = 10000 * 3073
 
@@ -145,7 +145,7 @@ def options(build, verb):
 
 def known(build, line):
     """What is wrong with the verb or the options of a line."""
-    line = re.sub(r"^[A-Z0-9_]+=\S+ ", "", line)
+    line = re.sub(r"^([A-Z0-9_]+=\S+|(mpirun|srun) .*?) (?=invar )", "", line)
     words = re.split(r"\s+", re.sub(r"[`\[\]().,;]", " ", line).strip())
     if words[0] != "invar" or len(words) < 2 or not re.fullmatch(r"[a-z]+", words[1]) or words[1] == "help":
         return None
