@@ -187,6 +187,12 @@ struct invar_corruption_errors {
     struct invar_numbers error; /**< by the severities of the protocol */
     double mean_error, ce, rce; /**< the mean over them; over the reference's: 100 is as bad as it is */
 };
+/** How often the predicted class changes from step to step of a parameter of a view, percent. */
+struct invar_flip_rate {
+    const char *name;
+    double rate, low, high; /**< range of the parameter */
+    int64_t steps;
+};
 /** Of one encoder with a linear probe. */
 struct invar_robustness_errors {
     const char *name; /**< of a baseline; NULL: the run */
@@ -206,7 +212,12 @@ struct invar_robustness_errors {
     } corruptions;
     double mean_error, mce, mrce;          /**< over the 15 of the benchmark, where these were all measured */
     double mean_error_19, mce_19, mrce_19; /**< over all 19 likewise */
-    int64_t ready_images;                  /**< of every cell, where images were corrupted already */
+    struct {
+        int64_t count;
+        const struct invar_flip_rate *item;
+    } flips;
+    double mean_flip;
+    int64_t ready_images; /**< of every cell, where images were corrupted already */
     double images_per_s, seconds;
     const struct invar_probed_training *training; /**< of the supervised baseline */
 };

@@ -71,6 +71,31 @@ bool invar_robustness_ready(struct invar_device *device, const struct invar_enco
                             const struct invar_classifier *classifier, const struct invar_robustness_options *options,
                             struct invar_robustness_cell *cells, int count, struct invar_error *err);
 
+/* ---- flips: how often a prediction changes along a parameter of a view ---- */
+
+/** A parameter of a view that runs from low to high in equal steps while nothing else changes. */
+struct invar_flip_sequence {
+    const char *name, *help;
+    double low, high;
+    bool colour; /**< of images of 3 channels alone */
+};
+/** NULL behind the last. */
+const struct invar_flip_sequence *invar_flip_sequence_at(int i);
+enum { INVAR_FLIP_SEQUENCES = 7, INVAR_FLIP_STEPS = 11 };
+
+/** One sequence over all images: how many neighbouring steps there were, and in how many of them the class differs. */
+struct invar_flips {
+    const struct invar_flip_sequence *sequence;
+    int64_t count, flipped; /**< count 0: of colour, and the images have none */
+};
+/**
+ * Classifies the test split along every sequence, in `steps` steps (2 or more); labels are not read. limit: so many
+ * images, evenly spread; 0: all. out: [INVAR_FLIP_SEQUENCES]. What invar_robustness_check refuses must be ruled out.
+ */
+bool invar_flips_measure(struct invar_device *device, const struct invar_encoder *encoder,
+                         struct invar_dataset *dataset, const struct invar_classifier *classifier, int64_t limit,
+                         int steps, struct invar_flips *out, struct invar_error *err);
+
 /* ---- [E1], in percent: 100 is as bad as the reference ---- */
 
 /** CE: errors and those of the reference by severity. NAN where the reference makes no errors. */

@@ -93,6 +93,7 @@ struct invar_robustness_request {
     const char *reference; /**< what errors are divided by: a run, RUN:random, RUN:supervised, alexnet; NULL: none */
     const char *const *baselines; /**< [baseline_count] random, supervised */
     int baseline_count;
+    bool flips; /**< also how often predictions change along parameters of views (invar_flips_measure) */
     const char *const *settings; /**< [setting_count] KEY=VALUE of the probe */
     int setting_count;
 };

@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct arguments {
-    bool json;
+    bool json, flips;
     int64_t threads, limit, seed;
     const char *table, *frost, *reference, *show, *source, *from, *plain;
     struct cli_list runs, corruptions, severities, baselines, assignments;
@@ -56,6 +56,19 @@ static void print_corruption(const struct invar_corruption_errors *errors, bool 
     printf("\n");
 }
 
+static void print_flips(const struct invar_robustness_errors *errors)
+{
+    if (!errors->flips.count)
+        return;
+    printf("%-24s %7s\n", "flips of the prediction", "% a step");
+    for (int64_t i = 0; i < errors->flips.count; i++) {
+        const struct invar_flip_rate *flip = &errors->flips.item[i];
+        printf("  %-22s %7.2f  from %.3g to %.3g in %lld steps\n", flip->name, flip->rate, flip->low, flip->high,
+               (long long)flip->steps);
+    }
+    printf("  %-22s %7.2f\n", "mean", errors->mean_flip);
+}
+
 static void print_encoder(const struct invar_robustness_errors *errors, const struct invar_numbers *severities,
                           const char *title)
 {
@@ -74,6 +87,7 @@ static void print_encoder(const struct invar_robustness_errors *errors, const st
     print_means(errors->mean_error, errors->mce, errors->mrce, severities->count, "", "mean over the 15", reference);
     print_means(errors->mean_error_19, errors->mce_19, errors->mrce_19, severities->count, "_19", "mean over all 19",
                 reference);
+    print_flips(errors);
 }
 
 static void print_protocol(const struct invar_robustness_protocol *p)
@@ -131,6 +145,7 @@ static int robustness(const struct arguments *arguments)
                                                      .reference = arguments->reference,
                                                      .baselines = arguments->baselines.item,
                                                      .baseline_count = arguments->baselines.count,
+                                                     .flips = arguments->flips,
                                                      .settings = arguments->assignments.item,
                                                      .setting_count = arguments->assignments.count};
     struct cli_progress progress = {0};
@@ -196,6 +211,8 @@ int invar_cli_robustness(int argc, char **argv)
          &arguments.reference, 0, 0},
         {"baseline", 0, "NAME", "the same on random (the encoder before training) or supervised; repeatable", CLI_LIST,
          &arguments.baselines, 0, 0},
+        {"flips", 0, NULL, "also how often the prediction changes along shift, zoom, colours and blur", CLI_FLAG,
+         &arguments.flips, 0, 0},
         {"data", 0, "SOURCE", "other data, of which both splits are used (default: those of the run)", CLI_TEXT,
          &arguments.source, 0, 0},
         {"show", 0, "FILE.png", "measure nothing, but draw the corruptions of two test images", CLI_TEXT,

@@ -235,6 +235,33 @@ static const struct invar_robustness_probe *keep_probe(const struct robustness *
     return out;
 }
 
+/* Flips of the same classifier on the same images. */
+static bool measure_flips(struct robustness *r, const struct invar_encoder *encoder,
+                          const struct invar_classifier *classifier, struct invar_robustness_errors *out,
+                          struct invar_error *err)
+{
+    struct invar_flip_rate *item = json_room_take(r->room, INVAR_FLIP_SEQUENCES, sizeof *item);
+    struct invar_flips found[INVAR_FLIP_SEQUENCES];
+
+    if (!item)
+        return json_room_whole(r->room, "the results", err);
+    if (!invar_flips_measure(r->run->device, encoder, r->run->dataset, classifier, r->plan.options.limit,
+                             INVAR_FLIP_STEPS, found, err))
+        return false;
+    out->flips.item = item;
+    out->mean_flip = 0;
+    for (int i = 0; i < INVAR_FLIP_SEQUENCES; i++) {
+        const struct invar_flip_sequence *s = found[i].sequence;
+        const double rate = 100 * (double)found[i].flipped / (double)found[i].count;
+        if (!found[i].count)
+            continue;
+        item[out->flips.count++] = (struct invar_flip_rate){s->name, rate, s->low, s->high, INVAR_FLIP_STEPS};
+        out->mean_flip += rate;
+    }
+    out->mean_flip /= (double)out->flips.count;
+    return true;
+}
+
 /* Errors of one encoder. */
 static bool measure(struct robustness *r, const struct invar_encoder *encoder, struct invar_robustness_errors *out,
                     struct invar_error *err)
@@ -250,7 +277,8 @@ static bool measure(struct robustness *r, const struct invar_encoder *encoder, s
     if (ok) {
         const struct invar_classifier classifier = {invar_dataset_info(r->run->dataset)->classes, probe.dimensions,
                                                     probe.weight, probe.bias};
-        ok = measure_cells(r, encoder, &classifier, cells, count, &clean, err);
+        ok = measure_cells(r, encoder, &classifier, cells, count, &clean, err) &&
+             (!r->request->flips || measure_flips(r, encoder, &classifier, out, err));
     }
     if (ok) {
         const double seconds = invar_seconds() - fitted;

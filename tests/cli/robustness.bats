@@ -84,6 +84,18 @@ robustness() {
     says "lacks the baseline supervised"
 }
 
+@test "flips stand behind the errors, in text and in robustness.json" {
+    run --separate-stderr "$invar" robustness run --threads 1 --corruption fog --severity 1 l2=0.01 --flips --baseline random
+    [ "$status" -eq 0 ]
+    [ "$(grep -c '^flips of the prediction' <<<"$output")" -eq 2 ]
+    grep -qE '^  shift +[0-9.]+  from -0.0714 to 0.0714 in 11 steps$' <<<"$output"
+    "$invar" robustness run --threads 1 --corruption fog --severity 1 l2=0.01 --flips --json >flips.json
+    json_object <flips.json
+    grep -q '"mean_flip":' flips.json
+    grep -A5 '"flips":' flips.json | grep -q '"shift":'
+    ! grep -q '"hue"' flips.json # gray images
+}
+
 @test "references that were measured in another way are refused" {
     fails_with 1 robustness --reference nowhere
     says nowhere/robustness.json
