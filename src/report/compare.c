@@ -161,7 +161,9 @@ struct unlike {
 static bool add_unlike(struct unlike *unlike, const struct comparison_metric *metric, const struct by_seed *own,
                        const struct by_seed *base, struct invar_error *err)
 {
-    if (!own->count || !base->count || comparison_alike(own->first, base->first))
+    /* agents in other games are told apart by scores over games */
+    if (!own->count || !base->count || comparison_alike(own->first, base->first) ||
+        strncmp(metric->name, "return", 6) == 0 || strncmp(metric->name, "score", 5) == 0)
         return true;
     if (!unlike->metric) {
         unlike->metric = metric->name;
@@ -328,13 +330,18 @@ static bool note_problems(struct comparison *c, struct invar_error *err)
         for (int i = 0; i < run->problem_count; i++)
             if (!comparison_note(c, err, "%s", run->problem[i]))
                 return false;
-        if (!run->finished &&
+        if (!run->finished && !run->agent &&
             !comparison_note(c, err, "%s has no encoder.safetensors: its training has not ended", run->folder))
+            return false;
+        if (!run->finished && run->agent &&
+            !comparison_note(c, err, "%s has no agent.safetensors: its training has not ended", run->folder))
             return false;
         if (!run->recipe &&
             !comparison_note(c, err, "%s has no recipe, so it belongs to no group and has no seed", run->folder))
             return false;
-        if (!run->probe && !comparison_note(c, err, "%s has no results of a probe", run->folder))
+        if (run->agent && !run->returns && !comparison_note(c, err, "%s has no returns.json", run->folder))
+            return false;
+        if (!run->agent && !run->probe && !comparison_note(c, err, "%s has no results of a probe", run->folder))
             return false;
         if (any_robust && !run->robustness &&
             !comparison_note(c, err, "%s has no robustness.json, which others here have", run->folder))
@@ -407,7 +414,7 @@ bool comparison_make(struct comparison *out, struct report_run *const *runs, int
     if (!note_problems(out, err) || !note_older(out, err) || !note_choices(out, err) || !note_data(out, err) ||
         !comparison_machines(out, err) || !comparison_labels(out, err) || !comparison_form_groups(out, err) ||
         !comparison_measure(out, options, err) || !find_base(out, options->base, err) ||
-        !comparison_average(out, err) || !note_seeds(out, err) ||
+        !comparison_average(out, err) || !note_seeds(out, err) || !comparison_scores(out, err) ||
         (options->sort && !sort_groups(out, options->sort, err)) || (options->choose && !comparison_choose(out, err)))
         goto failed;
     return true;

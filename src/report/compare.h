@@ -3,6 +3,7 @@
 #define INVAR_REPORT_COMPARE_H
 
 #include "base/json_write.h"
+#include "invar/measure.h"
 #include "report/run.h"
 
 /** A number that runs have, or not. */
@@ -47,6 +48,15 @@ struct comparison_choice {
     int n;              /**< runs that have both */
 };
 
+/** What an arm (runs that differ in the environment and the seed alone) reached over games, as compared with the arm
+ * of the base. */
+struct comparison_score {
+    const char *evaluation, *arm;
+    bool scaled; /**< in percent of a scale, not returns as they are */
+    int games, runs;
+    struct invar_interval iqm, improvement, gain; /**< the latter two NAN: of the base */
+};
+
 struct comparison {
     struct invar_scratch *memory; /**< holds everything below */
     int run_count;
@@ -67,6 +77,8 @@ struct comparison {
     struct report_run *const *given;  /**< [run_count] in the order given, which is that of cka */
     const double *cka;                /**< borrowed [run_count][run_count]; NULL: none */
     int64_t cka_samples;
+    int score_count;
+    struct comparison_score *score; /**< of runs that have returns */
     int note_count;
     const char **note; /**< sentences: what is missing, what cannot be compared, what the numbers cannot say */
 };

@@ -18,20 +18,32 @@ static const char *value_of(const struct report_run *run, const char *key, int l
     return report_run_setting(run, key);
 }
 
-/* Every option of a has the same value in b. */
-static bool covered(const struct report_run *a, const struct report_run *b)
+/* Every option of a, of environments too or not, has the same value in b. */
+static bool covered(const struct report_run *a, const struct report_run *b, bool environments)
 {
     for (int i = 0; i < a->setting_count; i++) {
         const char *other = value_of(b, a->setting[i].key, i);
+        if (!environments && strncmp(a->setting[i].key, "env.", 4) == 0)
+            continue;
         if (!is_identity(a->setting[i].key) && (!other || strcmp(other, a->setting[i].value) != 0))
             return false;
     }
     return true;
 }
 
+static bool same(const struct report_run *a, const struct report_run *b, bool environments)
+{
+    return a->setting_count > 0 && b->setting_count > 0 && covered(a, b, environments) && covered(b, a, environments);
+}
+
 static bool same_but_seed(const struct report_run *a, const struct report_run *b)
 {
-    return a->setting_count > 0 && b->setting_count > 0 && covered(a, b) && covered(b, a);
+    return same(a, b, true);
+}
+
+bool comparison_same_but_environment(const struct report_run *a, const struct report_run *b)
+{
+    return a == b || same(a, b, false);
 }
 
 static bool add_to_group(struct comparison *c, int run, struct invar_error *err)

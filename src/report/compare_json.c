@@ -132,6 +132,8 @@ void comparison_json(const struct comparison *c, struct json_writer *w)
     }
     if (c->cka)
         write_cka(c, w);
+    if (c->score_count)
+        comparison_write_scores(c, w);
     /* Fields in which machines differ; empty where they agree or are not known. */
     json_texts(w, "trained_differs", c->trained.field, c->trained.count);
     json_texts(w, "measured_differs", c->measured.field, c->measured.count);

@@ -4,6 +4,7 @@
 #include "report/compare_parts.h"
 #include "study/inspect_results.h"
 #include "study/probe_results.h"
+#include "study/returns_results.h"
 #include "study/robustness_results.h"
 
 #include <math.h>
@@ -135,6 +136,19 @@ const char *comparison_apart(const struct comparison_value *value, const struct 
     return value->protocol;
 }
 
+/* The environment with its options, and how it was played. */
+static const char *returns_basis(struct comparison *c, const struct invar_returns *returns, struct invar_error *err)
+{
+    struct invar_text text = {0};
+    bool ok = invar_text_printf(&text, err, "%s", returns->version ? returns->version : "") &&
+              put_count(&text, "episodes", returns->returns.count, err) &&
+              put_count(&text, "noops", returns->noops, err) && put_number(&text, "epsilon", returns->epsilon, err) &&
+              put_text(&text, "environment", returns->environment, err) &&
+              put_text(&text, "with", returns->settings, err);
+
+    return keep_text(c, ok, &text, err);
+}
+
 static const char *inspect_basis(struct comparison *c, const struct invar_inspect_results *results,
                                  struct invar_error *err)
 {
@@ -169,6 +183,7 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
 {
     const struct own_name *own = find_own(name);
     const struct invar_probed *of = NULL;
+    const struct invar_returns *returns;
 
     *out = (struct comparison_value){.value = NAN, .basis = "", .protocol = "", .identity = ""};
     if (own && !own->series) {
@@ -187,6 +202,8 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
     } else if (out->value = inspect_number(run, name), !isnan(out->value)) {
         out->basis = inspect_basis(c, run->inspect, err);
         out->identity = or_empty(run->inspect->data_identity);
+    } else if (out->value = study_returns_number(run->returns, name, &returns), !isnan(out->value)) {
+        out->basis = returns_basis(c, returns, err);
     } else {
         out->value = report_run_last(run, name);
         out->basis = comparison_text_of(c, err, "%s", run->source);
@@ -239,6 +256,11 @@ static void describe(struct comparison_metric *metric, const struct comparison *
     for (int i = 0; more[i] && !own; i++)
         if (strcmp(last, more[i]) == 0)
             metric->better = 1;
+    if (strncmp(metric->name, "return", 6) == 0 || strncmp(metric->name, "score", 5) == 0) {
+        metric->better = 1;
+        metric->unit = metric->name[0] == 's' ? "%" : "";
+        return;
+    }
     if (strcmp(metric->name, "clean") == 0)
         last = "error";
     for (int i = 0; less[i] && !own; i++)
@@ -299,6 +321,26 @@ static bool add_results(struct comparison *c, struct invar_error *err)
     return true;
 }
 
+/* "return" and "score", and those of other evaluations. */
+static bool add_returns(struct comparison *c, struct invar_error *err)
+{
+    static const char *const figures[] = {"return", "score"};
+    const struct invar_returns *of;
+
+    for (int r = 0; r < c->run_count; r++)
+        for (int64_t i = 0; c->run[r]->returns && i < c->run[r]->returns->evaluations.count; i++) {
+            const char *evaluation = c->run[r]->returns->evaluations.item[i].name;
+            const bool usual = strcmp(evaluation, "default") == 0;
+            for (int k = 0; k < 2; k++) {
+                const char *name =
+                    comparison_text_of(c, err, "%s%s%s", figures[k], usual ? "" : ".", usual ? "" : evaluation);
+                if (!name || (!isnan(study_returns_number(c->run[r]->returns, name, &of)) && !add_metric(c, name, err)))
+                    return false;
+            }
+        }
+    return true;
+}
+
 static bool any_has(struct comparison *c, const char *name, bool *out, struct invar_error *err)
 {
     struct comparison_value value;
@@ -314,7 +356,7 @@ static bool any_has(struct comparison *c, const char *name, bool *out, struct in
 static bool add_usual(struct comparison *c, struct invar_error *err)
 {
     bool there;
-    if (!add_results(c, err))
+    if (!add_results(c, err) || !add_returns(c, err))
         return false;
     for (size_t i = 0; i < sizeof own_names / sizeof own_names[0]; i++)
         if (!any_has(c, own_names[i].name, &there, err) || (there && !add_metric(c, own_names[i].name, err)))
@@ -335,7 +377,7 @@ static bool refuse(struct comparison *c, const char *option, const char *name, s
     return invar_error_set(
         err, INVAR_ERROR_USAGE,
         "%s: none of the runs has \"%s\"; they have %s, and every number of probe.json, "
-        "robustness.json and inspect.json by its path (linear.top5, z.effective_rank), and every key "
+        "robustness.json, inspect.json and returns.json by its path (linear.top5, z.effective_rank), and every key "
         "of metrics.jsonl",
         option, name, known[0] ? known : "no results yet");
 }

@@ -46,6 +46,12 @@ bool comparison_choose(struct comparison *c, struct invar_error *err);
 /** Of two runs by their index. */
 double comparison_cka(const struct comparison *c, int a, int b);
 
+/** Two runs differ in the seed and in options of the environment alone. */
+bool comparison_same_but_environment(const struct report_run *a, const struct report_run *b);
+/** Fills score from the returns that runs have. */
+bool comparison_scores(struct comparison *c, struct invar_error *err);
+void comparison_write_scores(const struct comparison *c, struct json_writer *w);
+
 /** A table of texts as the formats print it. */
 struct comparison_table {
     int rows, columns;
@@ -59,6 +65,7 @@ struct comparison_table {
 bool comparison_table_make(struct comparison *c, struct comparison_table *out, const char *title, int rows, int columns,
                            int left, struct invar_error *err);
 bool comparison_choice_table(struct comparison *c, struct comparison_table *out, struct invar_error *err);
+bool comparison_score_table(struct comparison *c, struct comparison_table *out, struct invar_error *err);
 bool comparison_cka_table(struct comparison *c, struct comparison_table *out, struct invar_error *err);
 /** All tables in the order in which they are shown; c is used for room only. */
 bool comparison_tables(struct comparison *c, struct comparison_table **out, int *count, struct invar_error *err);

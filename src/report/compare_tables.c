@@ -210,7 +210,7 @@ static bool option_table(struct comparison *c, struct comparison_table *out, str
 
 bool comparison_tables(struct comparison *c, struct comparison_table **out, int *count, struct invar_error *err)
 {
-    enum { MOST = 6 };
+    enum { MOST = 7 };
     struct comparison_table *tables = comparison_take(c, MOST, sizeof *tables, err);
     *out = tables;
     *count = 0;
@@ -219,6 +219,8 @@ bool comparison_tables(struct comparison *c, struct comparison_table **out, int 
     if (c->group_count < c->run_count && !mean_table(c, &tables[(*count)++], err))
         return false;
     if (c->group_count > 1 && !difference_table(c, &tables[(*count)++], err))
+        return false;
+    if (c->score_count && !comparison_score_table(c, &tables[(*count)++], err))
         return false;
     if (c->choice_count && !comparison_choice_table(c, &tables[(*count)++], err))
         return false;

@@ -10,6 +10,7 @@
 #include "run/results.h"
 #include "study/inspect_results.h"
 #include "study/probe_results.h"
+#include "study/returns_results.h"
 #include "study/robustness_results.h"
 #include "base/points.h"
 
@@ -87,8 +88,10 @@ static bool read_recipe(struct report_run *run, struct invar_error *err)
         run->unread = true;
         return forgive(run, &found, err);
     }
-    return !run->recipe || (use_completed(run, err) && run_settings_add(&run->setting, &run->setting_count,
-                                                                        &run->setting_capacity, run->recipe, err));
+    run->agent = invar_node_get(run->recipe, "env") != NULL;
+    return !run->recipe ||
+           ((run->agent || use_completed(run, err)) &&
+            run_settings_add(&run->setting, &run->setting_count, &run->setting_capacity, run->recipe, err));
 }
 
 /* ---- results ---- */
@@ -120,6 +123,23 @@ static bool read_inspect(struct report_run *run, const char *path, struct invar_
     (void)path;
     run->inspect = study_inspect_results_read(run->folder, LEFT_OUT, &found);
     return run->inspect || !found.code || forgive(run, &found, err);
+}
+
+static bool read_returns(struct report_run *run, const char *path, struct invar_error *err)
+{
+    struct invar_error found = {0};
+
+    (void)path;
+    run->returns = study_returns_results_read(run->folder, LEFT_OUT, &found);
+    return run->returns || !found.code || forgive(run, &found, err);
+}
+
+/* Weights of an agent: that they are there is all that is to be known here. */
+static bool read_agent(struct report_run *run, const char *path, struct invar_error *err)
+{
+    (void)path, (void)err;
+    run->finished = true;
+    return true;
 }
 
 static bool read_metrics(struct report_run *run, const char *path, struct invar_error *err)
@@ -200,9 +220,10 @@ static const struct run_file {
     bool (*read)(struct report_run *run, const char *path, struct invar_error *err);
     bool makes_run; /* one of these must be there */
 } files[] = {
-    {"metrics.jsonl", read_metrics, true}, {"encoder.safetensors", read_encoder, true},
-    {"probe.json", read_probe, false},     {"robustness.json", read_robustness, false},
-    {"inspect.json", read_inspect, false},
+    {"metrics.jsonl", read_metrics, true},   {"encoder.safetensors", read_encoder, true},
+    {"probe.json", read_probe, false},       {"robustness.json", read_robustness, false},
+    {"inspect.json", read_inspect, false},   {"returns.json", read_returns, false},
+    {"agent.safetensors", read_agent, true},
 };
 
 /* The last part of the path. */
@@ -353,6 +374,7 @@ void report_run_free(struct report_run *run)
     run_metadata_free(&run->metadata);
     invar_probe_results_free(run->probe);
     invar_robustness_results_free(run->robustness);
+    invar_returns_results_free(run->returns);
     invar_inspect_results_free(run->inspect);
     invar_node_free(run->recipe);
     invar_free(run->folder);

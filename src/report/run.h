@@ -24,7 +24,8 @@ struct report_run {
     char *source;   /**< data.source of the recipe, "" where it is not known */
     char *identity; /**< of its training data (invar_data_identity_same), "" where it is not known */
     char *version;  /**< invar.version of encoder.safetensors, "" where it is not known */
-    bool finished;  /**< encoder.safetensors is there */
+    bool finished;  /**< encoder.safetensors is there, or agent.safetensors */
+    bool agent;     /**< it is one of an agent: its recipe has an environment */
     double seconds; /**< of training, from samples_per_s of the logged steps; NAN: not known */
 
     struct invar_node *recipe; /**< NULL: none. Where this version can read it, with the defaults of what it lacks */
@@ -41,6 +42,7 @@ struct report_run {
     struct invar_probe_results *probe;           /**< NULL: none */
     struct invar_robustness_results *robustness; /**< NULL: none */
     struct invar_inspect_results *inspect;       /**< NULL: none */
+    struct invar_returns_results *returns;       /**< NULL: none */
 
     int problem_count, problem_capacity;
     char **problem; /**< sentences about files that are torn, foreign, unfinished, of another version */
