@@ -6,8 +6,10 @@
 #include <mpi.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
-static double limit_s;
+static double limit_s, patience_s;
 
 static bool fail(struct invar_error *err, const char *what, int code)
 {
@@ -21,8 +23,17 @@ static bool fail(struct invar_error *err, const char *what, int code)
     return false;
 }
 
+/* How long to look again and again before others have the core, in seconds: most answers come within that, and a core
+ * that was given away comes back a time slice later. Where processes outnumber cores, somebody else needs it now. */
+static double patience(void)
+{
+    const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
+
+    return local && strtol(local, NULL, 10) > sysconf(_SC_NPROCESSORS_ONLN) ? 0 : 0.005;
+}
+
 /* Nothing that waits may wait for ever: a process that was stopped, or cut off, never answers and is no error of MPI.
- * While it waits it lets others have the core. Who was stopped itself has waited for nobody. */
+ * Who was stopped itself has waited for nobody. */
 static bool finish(MPI_Request *request, int started, struct invar_error *err)
 {
     double begin = MPI_Wtime(), last = begin;
@@ -30,14 +41,14 @@ static bool finish(MPI_Request *request, int started, struct invar_error *err)
 
     if (started != MPI_SUCCESS)
         return fail(err, "MPI failed", started);
-    for (int turn = 0; !done; turn++) {
+    while (!done) {
         const int code = MPI_Test(request, &done, MPI_STATUS_IGNORE);
         if (code != MPI_SUCCESS)
             return fail(err, "another process is gone", code);
-        if (done || turn < 100)
+        const double now = MPI_Wtime();
+        if (done || now - begin < patience_s)
             continue;
         sched_yield();
-        const double now = MPI_Wtime();
         begin += now - last > 1 ? now - last : 0;
         last = now;
         if (limit_s > 0 && now - begin > limit_s) {
@@ -109,6 +120,7 @@ bool invar_ranks_mpi_1(double timeout, struct invar_ranks_opened *out, struct in
         return fail(err, "MPI cannot be started", code);
     MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
     limit_s = timeout;
+    patience_s = patience();
     *out = (struct invar_ranks_opened){.table = &table};
     MPI_Comm_size(MPI_COMM_WORLD, &out->count);
     MPI_Comm_rank(MPI_COMM_WORLD, &out->rank);

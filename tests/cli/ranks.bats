@@ -165,3 +165,22 @@ until_there() {
         training.steps=8 training.checkpoint_interval=4 : -n 1 "$invar" pretrain tiny.yaml
     says "File too large; free space and resume"
 }
+
+@test "two machines, and a cable that is cut" {
+    "$invar" pretrain tiny.yaml --run one training.steps=8
+    status=0
+    timeout 60 "$BATS_TEST_DIRNAME/two_machines" "$invar" pretrain tiny.yaml --run two training.steps=8 || status=$?
+    [ "$status" -ne 77 ] || skip "no network namespaces can be made here"
+    [ "$status" -eq 0 ]
+    near one two 1e-5
+    timeout 60 "$BATS_TEST_DIRNAME/two_machines" "$invar" pretrain tiny.yaml --run cut-off training.steps=4000 \
+        training.checkpoint_interval=4 --rank-timeout 2 >out.txt 2>err.txt 3>&- &
+    job=$!
+    until_there cut-off/checkpoint-00000004.safetensors
+    touch cut
+    status=0
+    wait "$job" || status=$?
+    cat err.txt
+    [ "$status" -eq 1 ]
+    [ "$(grep -c 'another process has been silent for 2 s' err.txt)" -eq 1 ]
+}
