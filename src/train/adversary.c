@@ -86,7 +86,7 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
         .noise = n->net ? elements(invar_net_input(n->net)) - elements(sample) : 0,
     };
     uint8_t *mask = NULL;
-    if (!invar_perturbation_mask(invar_dataset_info(a->given->dataset), &mask, err))
+    if (!invar_perturbation_mask(a->given->info, &mask, err))
         return false;
     options.mask = mask;
     a->perturbation = invar_perturbation_create(a->given->device, n->plan, &options, err);

@@ -37,7 +37,7 @@ bool invar_batch_share(const struct invar_batch *b, int64_t *all, struct invar_e
 bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
-    const struct invar_dataset_info *info = invar_dataset_info(given->dataset);
+    const struct invar_dataset_info *info = given->info;
     const int64_t side = given->recipe->views.local_size;
     size_t floats;
 
@@ -52,11 +52,11 @@ bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
         return true;
     if (is_whole(b) && !(b->whole_views = invar_alloc(floats / (size_t)b->size, (size_t)b->all * sizeof(float), err)))
         return false;
-    b->loader = invar_loader_create(given->dataset, INVAR_TRAIN, invar_batch_loaded(b), err);
-    b->maker = b->loader ? invar_view_maker_create(&given->recipe->views, info, err) : NULL;
+    b->loader = given->feed ? NULL : invar_loader_create(given->dataset, INVAR_TRAIN, invar_batch_loaded(b), err);
+    b->maker = b->loader || given->feed ? invar_view_maker_create(&given->recipe->views, info, err) : NULL;
     b->loaded = b->maker ? invar_alloc((size_t)invar_batch_loaded(b), sizeof *b->loaded, err) : NULL;
     b->samples = b->loaded ? b->loaded + invar_batch_own(b) : NULL;
-    b->order = b->loaded ? invar_alloc((size_t)b->sample_count, sizeof *b->order, err) : NULL;
+    b->order = b->loaded ? invar_alloc((size_t)(given->feed ? 1 : b->sample_count), sizeof *b->order, err) : NULL;
     b->host_views = b->order ? invar_alloc(floats, sizeof(float), err) : NULL;
     b->input = b->host_views ? invar_device_alloc(given->device, floats, sizeof(float), err) : NULL;
     b->order_epoch = -1;
@@ -126,17 +126,23 @@ static bool make_views(struct invar_batch *b, struct invar_error *err)
     return true;
 }
 
+/* The samples of a step: of the epoch's order, or those that are handed in. */
 static bool load(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
+    const struct invar_feed *feed = b->given->feed;
     const int64_t count = invar_batch_loaded(b);
     int64_t got = 0;
 
+    if (feed) {
+        b->order_epoch = 0;
+        return feed->next(feed->user, k->step, b->loaded, count, err);
+    }
     if ((invar_clock_epoch(k) != b->order_epoch && !start_epoch(b, k, err)) ||
         !invar_loader_next(b->loader, b->loaded, &got, err))
         return false;
     return got == count ||
            invar_error_set(err, INVAR_ERROR_DATA, "%s: a batch of %lld samples is expected, %lld are left",
-                           invar_dataset_info(b->given->dataset)->source, (long long)count, (long long)got);
+                           b->given->info->source, (long long)count, (long long)got);
 }
 
 /* Data, then views: the clock is read between them, as which of the two is the bottleneck is the first question of a

@@ -35,7 +35,7 @@ done:
 static bool create_encoder(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_given *given = c->given;
-    const struct invar_dataset_info *info = invar_dataset_info(given->dataset);
+    const struct invar_dataset_info *info = given->info;
     struct invar_shape input = {info->rank, info->channels, info->height, info->width};
     struct invar_data_options data = given->recipe->data;
 
@@ -98,9 +98,10 @@ static bool create_head(const struct invar_chain *c, struct invar_chain_net *n,
 /* The target network has no gradients and no optimiser: it follows. The predictor has no target: BYOL's asymmetry is
  * the very thing that keeps it from collapse. */
 static bool create_weights(const struct invar_given *given, struct invar_chain_net *n, bool target,
-                           struct invar_error *err)
+                           const struct invar_weights *shared, struct invar_error *err)
 {
-    n->weights = invar_weights_create(given->device, n->net, true, err);
+    n->weights =
+        shared ? invar_weights_share(shared, n->net, err) : invar_weights_create(given->device, n->net, true, err);
     if (!n->weights)
         return false;
     n->buffer_count = given->recipe->optimiser->buffers;
@@ -189,7 +190,8 @@ bool invar_chain_create(struct invar_chain *c, const struct invar_batch *b, stru
         n->width = width;
         if (!n->net)
             continue;
-        if (!create_weights(given, n, given->recipe->target.enabled && i != INVAR_NET_PREDICTOR, err) ||
+        const struct invar_weights *shared = i == INVAR_NET_ENCODER && given->feed ? given->feed->encoder : NULL;
+        if (!create_weights(given, n, given->recipe->target.enabled && i != INVAR_NET_PREDICTOR, shared, err) ||
             !create_plans(c, b, i, err) || (i == INVAR_NET_ENCODER && !invar_local_create(c, b, err)))
             return false;
     }

@@ -55,8 +55,7 @@ bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, stru
 
     if (local_rows(b) == 0)
         return true;
-    if (!invar_view_options_check(&c->given->recipe->views, invar_dataset_info(c->given->dataset), err) ||
-        !create_net(c, err))
+    if (!invar_view_options_check(&c->given->recipe->views, c->given->info, err) || !create_net(c, err))
         return false;
     c->local.plan = invar_plan_create(c->local.weights, &o, err);
     if (!c->local.plan)

@@ -3,187 +3,15 @@
  * Checkpoints: everything that a run needs to go on with the same bits. Nothing in a checkpoint depends on time; the
  * safetensors writer adds a checksum and renames the file into place. The last two are kept.
  */
+#include "train/store.h"
 #include "train/trainer.h"
 
 #include "invar/expert/file.h"
 #include "invar/expert/safetensors.h"
 #include "invar/version.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-
-void invar_checkpoint_name(char *out, size_t size, int64_t step)
-{
-    snprintf(out, size, "checkpoint-%08lld.safetensors", (long long)step);
-}
-
-/* The step in the name of a checkpoint, or -1. A name is made again from the step and compared, so that
- * "checkpoint-1.safetensors" or one with spaces, which sscanf would take, is nobody's checkpoint and is never
- * removed. */
-static int64_t step_of(const char *name)
-{
-    char expected[64];
-    long long step;
-
-    if (sscanf(name, "checkpoint-%lld.safetensors", &step) != 1 || step < 0)
-        return -1;
-    invar_checkpoint_name(expected, sizeof expected, step);
-    return strcmp(name, expected) == 0 ? step : -1;
-}
-
-static bool cannot_list(const struct invar_trainer *t, int reason, struct invar_error *err)
-{
-    return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", t->folder.path, strerror(reason));
-}
-
-/* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. By name and not by
- * time: times are changed by copying. */
-static bool newest_below(const struct invar_trainer *t, int64_t below, int64_t *newest, struct invar_error *err)
-{
-    const struct dirent *entry;
-    DIR *dir = opendir(t->folder.path);
-
-    *newest = -1;
-    if (!dir)
-        return errno == ENOENT || cannot_list(t, errno, err);
-    while (errno = 0, (entry = readdir(dir))) {
-        int64_t step = step_of(entry->d_name);
-        if (step < below && step > *newest)
-            *newest = step;
-    }
-    const int reason = errno;
-    closedir(dir);
-    return reason == 0 || cannot_list(t, reason, err);
-}
-
-/* ---- one net, to and from the file, through memory of the host ---- */
-
-struct staging {
-    float *parameters, *statistics;
-};
-
-/* One net at a time passes through host memory: for large encoders all of them together would double what a run
- * takes. */
-static bool staging_create(struct staging *s, const struct invar_net *net, struct invar_error *err)
-{
-    s->parameters = invar_alloc((size_t)net->trained_count, sizeof(float), err);
-    s->statistics = invar_alloc((size_t)net->statistic_count + 1, sizeof(float), err);
-    return s->parameters && s->statistics;
-}
-
-static void staging_free(struct staging *s)
-{
-    invar_free(s->parameters);
-    invar_free(s->statistics);
-}
-
-static bool store_weights(const struct invar_weights *w, const char *prefix, struct invar_safetensors *file,
-                          struct invar_error *err)
-{
-    struct staging s = {0};
-    bool ok = staging_create(&s, w->net, err);
-
-    if (ok) {
-        invar_weights_download(w, s.parameters, s.statistics);
-        ok = invar_net_store(w->net, s.parameters, s.statistics, prefix, file, err);
-    }
-    staging_free(&s);
-    return ok;
-}
-
-/* Only a net that was read whole is uploaded: a checkpoint that turns out to be torn in the middle leaves weights of
- * two steps mixed, which is why `resume` begins anew where none is whole. */
-static bool restore_weights(struct invar_weights *w, const char *prefix, const struct invar_safetensors *file,
-                            const char *path, struct invar_error *err)
-{
-    struct staging s = {0};
-    bool ok = staging_create(&s, w->net, err) &&
-              invar_net_restore(w->net, s.parameters, s.statistics, prefix, file, path, err);
-
-    if (ok) {
-        invar_weights_upload(w, s.parameters, s.statistics);
-    }
-    staging_free(&s);
-    return ok;
-}
-
-static void buffer_name(char *out, size_t size, const struct invar_chain_net *n, int b)
-{
-    snprintf(out, size, "optimiser.%s.%d", n->name, b);
-}
-
-/* Buffers go as they are in memory, without names of parameters: they mean something to the same net and the same
- * optimiser alone, which the recipe in the metadata guarantees. */
-static bool store_buffer(const struct invar_chain_net *n, int b, struct invar_safetensors *file,
-                         struct invar_error *err)
-{
-    int64_t shape[] = {n->net->trained_count};
-    struct invar_array array = {0};
-    char name[64];
-    bool ok = invar_array_alloc(&array, INVAR_FLOAT32, 1, shape, err);
-
-    buffer_name(name, sizeof name, n, b);
-    if (ok) {
-        invar_device_download(n->weights->device, array.data, n->buffers[b], (size_t)shape[0] * sizeof(float));
-        ok = invar_safetensors_add(file, name, &array, err);
-    }
-    invar_array_free(&array);
-    return ok;
-}
-
-static bool restore_buffer(const struct invar_chain_net *n, int b, const struct invar_safetensors *file,
-                           const char *path, struct invar_error *err)
-{
-    const struct invar_array *array;
-    char name[64];
-
-    buffer_name(name, sizeof name, n, b);
-    array = invar_safetensors_get(file, name);
-    if (!array || array->dtype != INVAR_FLOAT32 || array->rank != 1 || array->shape[0] != n->net->trained_count)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: %s is missing or has another size", path, name);
-    invar_device_upload(n->weights->device, n->buffers[b], array->data, (size_t)array->shape[0] * sizeof(float));
-    return true;
-}
-
-static bool store_net(const struct invar_chain_net *n, struct invar_safetensors *file, struct invar_error *err)
-{
-    char prefix[64];
-
-    if (!n->net)
-        return true;
-    snprintf(prefix, sizeof prefix, "%s.", n->name);
-    if (!store_weights(n->weights, prefix, file, err))
-        return false;
-    snprintf(prefix, sizeof prefix, "target.%s.", n->name);
-    if (n->target_weights && !store_weights(n->target_weights, prefix, file, err))
-        return false;
-    for (int b = 0; b < n->buffer_count; b++)
-        if (!store_buffer(n, b, file, err))
-            return false;
-    return true;
-}
-
-static bool restore_net(const struct invar_chain_net *n, const struct invar_safetensors *file, const char *path,
-                        struct invar_error *err)
-{
-    char prefix[64];
-
-    if (!n->net)
-        return true;
-    snprintf(prefix, sizeof prefix, "%s.", n->name);
-    if (!restore_weights(n->weights, prefix, file, path, err))
-        return false;
-    snprintf(prefix, sizeof prefix, "target.%s.", n->name);
-    if (n->target_weights && !restore_weights(n->target_weights, prefix, file, path, err))
-        return false;
-    for (int b = 0; b < n->buffer_count; b++)
-        if (!restore_buffer(n, b, file, path, err))
-            return false;
-    return true;
-}
 
 /* What term i keeps, "term.NAME", as a vector of its evaluator; count 0 where it keeps nothing. By name and not by
  * number, since the order of terms in a recipe is a matter of taste. A recipe cannot have a term twice. */
@@ -231,6 +59,23 @@ static bool restore_states(const struct invar_trainer *t, const struct invar_saf
     return true;
 }
 
+bool invar_trainer_store(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
+{
+    for (int i = 0; i < INVAR_NET_ALL; i++)
+        if (!invar_store_net(invar_trainer_net(t, i), file, err))
+            return false;
+    return store_states(t, file, err);
+}
+
+bool invar_trainer_restore(struct invar_trainer *t, const struct invar_safetensors *file, const char *path,
+                           struct invar_error *err)
+{
+    for (int i = 0; i < INVAR_NET_ALL; i++)
+        if (!invar_restore_net(invar_trainer_net(t, i), file, path, err))
+            return false;
+    return restore_states(t, file, path, err);
+}
+
 /* ---- writing ---- */
 
 static bool store_number(struct invar_safetensors *file, const char *key, int64_t value, struct invar_error *err)
@@ -253,37 +98,11 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
             store_number(file, "invar.ranks", invar_ranks_count(t->given.options.ranks), err)) &&
            (!t->folder.machines.data ||
             invar_safetensors_set_metadata(file, "invar.machine", t->folder.machines.data, err)) &&
-           (!invar_dataset_info(t->given.dataset)->identity ||
-            invar_safetensors_set_metadata(file, "invar.identity", invar_dataset_info(t->given.dataset)->identity,
-                                           err)) &&
+           (!t->given.info->identity ||
+            invar_safetensors_set_metadata(file, "invar.identity", t->given.info->identity, err)) &&
            invar_length_store(&t->clock, file, err) && store_number(file, "invar.step", t->clock.step, err) &&
            store_number(file, "invar.warned_deviation", t->reported.warned_deviation, err) &&
            store_number(file, "invar.warned_rank", t->reported.warned_rank, err);
-}
-
-/* Keeps this checkpoint and the good one before it; others are older, or damaged. Two are kept because the newest may
- * be the torn one: a disk that lies about having written shows only after power is lost. */
-static bool prune(const struct invar_trainer *t, int64_t before, struct invar_error *err)
-{
-    char path[INVAR_PATH_SIZE];
-    const struct dirent *entry;
-    DIR *dir = opendir(t->folder.path);
-    bool ok = true;
-
-    if (!dir)
-        return cannot_list(t, errno, err);
-    while (errno = 0, ok && (entry = readdir(dir))) {
-        int64_t step = step_of(entry->d_name);
-        if (step < 0 || step == t->clock.step || step == before)
-            continue;
-        ok = invar_folder_path(&t->folder, entry->d_name, path, err) &&
-             (unlink(path) == 0 || errno == ENOENT ||
-              invar_error_set(err, INVAR_ERROR_FILE, "%s: is no longer needed and cannot be removed: %s", path,
-                              strerror(errno)));
-    }
-    const int reason = ok ? errno : 0;
-    closedir(dir);
-    return ok && (reason == 0 || cannot_list(t, reason, err));
 }
 
 /* Weights are looked at first: a checkpoint that is not finite would push out the last good one. What reports a step
@@ -303,13 +122,10 @@ bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
     file = invar_safetensors_create(err);
     if (!file || !invar_folder_path(&t->folder, name, path, err) || !store_metadata(t, file, err))
         goto done;
-    for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (!store_net(invar_trainer_net(t, i), file, err))
-            goto done;
-    if (!store_states(t, file, err) || !invar_safetensors_write(file, path, err))
+    if (!invar_trainer_store(t, file, err) || !invar_safetensors_write(file, path, err))
         goto done;
     t->folder.saved = t->clock.step;
-    ok = prune(t, before, err);
+    ok = invar_folder_prune(&t->folder, t->clock.step, before, err);
 done:
     invar_safetensors_free(file);
     return ok;
@@ -332,9 +148,9 @@ static bool write_head(struct invar_trainer *t, int which, const char *name, str
 {
     const struct invar_chain_net *n = invar_trainer_net(t, which);
     struct invar_head head = {.options = n->head, .net = n->net};
-    struct staging s = {0};
+    struct invar_staging s = {0};
     char path[INVAR_PATH_SIZE];
-    bool ok = staging_create(&s, n->net, err) && invar_folder_path(&t->folder, name, path, err);
+    bool ok = invar_staging_create(&s, n->net, err) && invar_folder_path(&t->folder, name, path, err);
 
     if (ok) {
         invar_weights_download(invar_trainer_kept(t, which), s.parameters, s.statistics);
@@ -343,7 +159,7 @@ static bool write_head(struct invar_trainer *t, int which, const char *name, str
         snprintf(head.recipe, sizeof head.recipe, "%.127s", t->given.recipe->name);
         ok = invar_head_write(&head, path, err);
     }
-    staging_free(&s);
+    invar_staging_free(&s);
     return ok;
 }
 
@@ -356,7 +172,8 @@ static bool write_generator(struct invar_trainer *t, struct invar_error *err)
                     invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
                     invar_safetensors_set_metadata(file, "invar.kind", "generator", err) &&
                     invar_safetensors_set_metadata(file, "invar.recipe", t->given.recipe->name, err) &&
-                    store_weights(t->adversary.net.weights, "", file, err) && invar_safetensors_write(file, path, err);
+                    invar_store_weights(t->adversary.net.weights, "", file, err) &&
+                    invar_safetensors_write(file, path, err);
 
     invar_safetensors_free(file);
     return ok;
@@ -380,7 +197,8 @@ static bool prune_again(const struct invar_trainer *t, struct invar_error *err)
 {
     int64_t before;
 
-    return t->folder.saved != t->clock.step || (newest_below(t, t->clock.step, &before, err) && prune(t, before, err));
+    return t->folder.saved != t->clock.step || (invar_folder_newest(&t->folder, t->clock.step, &before, err) &&
+                                                invar_folder_prune(&t->folder, t->clock.step, before, err));
 }
 
 /* Each file is written whole and renamed; encoder.safetensors is what makes a run finished, so everything that
@@ -423,10 +241,7 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
 {
     if (read_number(file, "invar.step") != step)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is that of another step", path);
-    for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (!restore_net(invar_trainer_net(t, i), file, path, err))
-            return false;
-    if (!restore_states(t, file, path, err) || !invar_machines_restore(&t->folder, file, err))
+    if (!invar_trainer_restore(t, file, path, err) || !invar_machines_restore(&t->folder, file, err))
         return false;
     t->folder.saved = step;
     t->reported.warned_deviation = read_number(file, "invar.warned_deviation") == 1;
@@ -440,7 +255,7 @@ static bool check_identity(const struct invar_trainer *t, const struct invar_saf
                            struct invar_error *err)
 {
     const char *before = invar_safetensors_metadata(file, "invar.identity");
-    const struct invar_dataset_info *info = invar_dataset_info(t->given.dataset);
+    const struct invar_dataset_info *info = t->given.info;
     char difference[512];
 
     if (t->given.options.accept_data || !info->identity)
@@ -538,7 +353,7 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
     while (!*found) {
         struct invar_safetensors *file = NULL;
         struct invar_error damage = {0};
-        if (!newest_below(t, step, &step, err))
+        if (!invar_folder_newest(&t->folder, step, &step, err))
             return false;
         if (step < 0)
             break;

@@ -61,7 +61,7 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
 bool invar_classifier_create(struct invar_online_classifier *c, const struct invar_chain *chain,
                              const struct invar_batch *b, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(c->given->dataset);
+    const struct invar_dataset_info *info = c->given->info;
 
     c->net.name = "classifier";
     if (!c->given->recipe->classifier.enabled || info->assumed)

@@ -12,12 +12,17 @@ double invar_times_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
+void invar_times_add(double *seconds, double *since)
+{
+    const double now = invar_times_now();
+
+    *seconds += now - *since;
+    *since = now;
+}
+
 void invar_times_lap(struct invar_times *times, enum invar_work work, double *since)
 {
-    double now = invar_times_now();
-
-    times->seconds[work] += now - *since;
-    *since = now;
+    invar_times_add(&times->seconds[work], since);
 }
 
 /* Once a step and not where they are used: rate and momentum of a step must be the same in every net, in metrics and

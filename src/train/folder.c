@@ -158,7 +158,7 @@ void invar_folder_free(struct invar_folder *f)
 /* The line of training.steps as it is in the recipe of this run. */
 static const char *steps_line(const struct invar_folder *f, char out[64])
 {
-    snprintf(out, 64, "\n  steps: %lld\n", (long long)f->given->recipe->training.steps);
+    snprintf(out, 64, "\n  steps: %lld\n", (long long)f->steps);
     return out;
 }
 
@@ -172,7 +172,7 @@ bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_err
     *resuming = false;
     if (!look(f, &empty, &leftovers, err))
         return false;
-    if (!f->given->options.resume && !(empty && !leftovers))
+    if (!f->resume && !(empty && !leftovers))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: exists and is not empty: give another run, or resume to go on with this one",
                                f->path);
@@ -184,12 +184,11 @@ bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_err
                                "%s: is not the folder of a run (it has no recipe.yaml): give another run", f->path);
     ok = ok && invar_folder_compare(f, (const char *)file.text.data, &length, &place, err);
     f->rewrite = length || place;
-    if (ok && length && f->given->recipe->training.steps > 0 &&
-        strstr((const char *)file.text.data, steps_line(f, steps)))
+    if (ok && length && f->steps > 0 && strstr((const char *)file.text.data, steps_line(f, steps)))
         ok = invar_error_set(err, INVAR_ERROR_USAGE,
                              "%s: training.steps is %lld, which decides the length whatever training.epochs is: set "
                              "training.steps",
-                             f->path, (long long)f->given->recipe->training.steps);
+                             f->path, (long long)f->steps);
     invar_bytes_free(&file.text);
     *resuming = ok;
     return ok && hold(f, err);

@@ -7,8 +7,11 @@
 
 /** The run folder, and how far what it holds has come. */
 struct invar_folder {
-    const struct invar_given *given;
-    char *path;                 /* NULL: nothing is written */
+    char *path; /* NULL: nothing is written */
+    bool resume;
+    int64_t steps;                     /* training.steps, where epochs could say the length too; 0: they do */
+    const struct invar_device *device; /* on what it goes on, and how */
+    enum invar_precision precision;
     int lock;                   /* descriptor that holds the folder for this process; -1: none */
     struct invar_text recipe;   /* resolved */
     struct invar_text machines; /* JSON: on what the run went on, a list without repeats in the order of the steps */
@@ -32,6 +35,15 @@ void invar_folder_free(struct invar_folder *folder);
 /** "FOLDER/NAME" (INVAR_PATH_SIZE). */
 #define INVAR_PATH_SIZE 4096
 bool invar_folder_path(const struct invar_folder *folder, const char *name, char *out, struct invar_error *err);
+
+/* ---- checkpoints (kept.c) ---- */
+
+/** The name of the checkpoint of a step, 64 characters at most. */
+void invar_checkpoint_name(char *out, size_t size, int64_t step);
+/** *newest: the newest step below `below` that has a checkpoint; -1: none. */
+bool invar_folder_newest(const struct invar_folder *folder, int64_t below, int64_t *newest, struct invar_error *err);
+/** Removes all checkpoints but those of `step` and `before`. */
+bool invar_folder_prune(const struct invar_folder *folder, int64_t step, int64_t before, struct invar_error *err);
 
 /* ---- on what a run went on (machines.c) ---- */
 

@@ -30,13 +30,26 @@ struct invar_times {
 };
 /** Seconds of a monotonic clock. */
 double invar_times_now(void);
+/** Adds the time since *since to *seconds, and moves *since on. */
+void invar_times_add(double *seconds, double *since);
 /** Adds the time since *since to one kind of work, and moves *since on. */
 void invar_times_lap(struct invar_times *times, enum invar_work work, double *since);
+
+/** Samples that another loop hands in, step by step, in place of a dataset. */
+struct invar_feed {
+    struct invar_dataset_info info; /* what they are; counts: at least a batch */
+    /** samples[count] of that step, with numbers (index) that no other step has: views are drawn by them. */
+    bool (*next)(void *user, int64_t step, struct invar_sample *samples, int64_t count, struct invar_error *err);
+    void *user;
+    const struct invar_weights *encoder; /* whose parameters the encoder shares; NULL: it has its own */
+};
 
 /** What a run is given: the same from its first step to its last, and borrowed, so that every part may read it. */
 struct invar_given {
     const struct invar_recipe *recipe;
-    struct invar_dataset *dataset;
+    struct invar_dataset *dataset;         /* NULL where samples are fed */
+    const struct invar_dataset_info *info; /* of either */
+    const struct invar_feed *feed;         /* NULL: samples are those of the dataset */
     struct invar_device *device;
     struct invar_trainer_options options;
     struct invar_times *times;

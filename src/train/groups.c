@@ -9,7 +9,7 @@
  * gives the contrast between groups nothing to contrast, and its gradient is 0. */
 static bool chance_of_one_group(const struct invar_batch *b, double *chance, struct invar_error *err)
 {
-    const int64_t count = invar_dataset_info(b->given->dataset)->count[INVAR_TRAIN];
+    const int64_t count = b->given->info->count[INVAR_TRAIN];
     const int64_t *groups = invar_dataset_groups(b->given->dataset, INVAR_TRAIN);
     int64_t ids = 0;
 
@@ -40,12 +40,12 @@ bool invar_groups_create(struct invar_batch *b, struct invar_error *err)
 
     if (!(invar_objective_roles(b->given->recipe->objective) & INVAR_ROLE_GROUPS))
         return true;
-    if (invar_dataset_info(b->given->dataset)->assumed)
+    if (b->given->info->assumed)
         goto make;
     if (!invar_dataset_groups(b->given->dataset, INVAR_TRAIN))
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s was opened without refinement groups, which a term reads: set data.group",
-                               invar_dataset_info(b->given->dataset)->source);
+                               b->given->info->source);
     if (!chance_of_one_group(b, &chance, err))
         return false;
     if (chance > 0.5)

@@ -6,7 +6,7 @@
  * its own layer and is bounded by nothing. */
 bool invar_labels_create(struct invar_batch *b, int64_t width, bool classified, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(b->given->dataset);
+    const struct invar_dataset_info *info = b->given->info;
 
     const bool read = invar_objective_roles(b->given->recipe->objective) & INVAR_ROLE_LABELS;
 

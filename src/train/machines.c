@@ -25,11 +25,9 @@ bool invar_machines_restore(struct invar_folder *f, const struct invar_safetenso
 /* Before the first step, so that a checkpoint never holds a step of a machine that it does not name. */
 bool invar_machines_join(struct invar_folder *f, struct invar_error *err)
 {
-    const enum invar_precision precision = f->given->recipe->training.precision;
     struct invar_text own = {0}, all = {0};
     struct invar_machine machine;
-    bool ok =
-        invar_device_machine(f->given->device, precision, &machine, err) && invar_machine_write(&machine, &own, err);
+    bool ok = invar_device_machine(f->device, f->precision, &machine, err) && invar_machine_write(&machine, &own, err);
 
     if (ok && (!f->machines.data || !strstr(f->machines.data, own.data))) {
         const int kept = f->machines.data ? (int)f->machines.size - 1 : 0; /* without the closing bracket */

@@ -177,23 +177,41 @@ static bool read_root(const struct invar_node *root, const char *name_or_path, s
     return true;
 }
 
+bool invar_recipe_read_section(struct invar_recipe *recipe, const char *name, const struct invar_node *root,
+                               struct invar_error *err)
+{
+    const struct {
+        const char *name;
+        const struct invar_option *table;
+        void *object;
+    } plain[] = {{"data", invar_data_option_table, &recipe->data},
+                 {"views", invar_view_option_table, &recipe->views},
+                 {"target", invar_target_option_table, &recipe->target},
+                 {"adversary", invar_adversary_option_table, &recipe->adversary},
+                 {"classifier", invar_classifier_option_table, &recipe->classifier},
+                 {"training", invar_training_option_table, &recipe->training},
+                 {"device", invar_compute_option_table, &recipe->device}};
+
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(name, plain[i].name) == 0)
+            return read_section(root, name, plain[i].table, plain[i].object, err);
+    return strcmp(name, "encoder") == 0     ? read_encoder(root, recipe, err)
+           : strcmp(name, "projector") == 0 ? read_head(root, name, &recipe->projector, err)
+           : strcmp(name, "predictor") == 0 ? read_head(root, name, &recipe->predictor, err)
+           : strcmp(name, "terms") == 0     ? read_terms(root, recipe, err)
+                                            : read_optimiser(root, recipe, err);
+}
+
 /* In the order of the resolved file. Rules that span sections come last, when every section is known to be good by
  * itself: a message about two sections is no help where one of them is mistyped. */
 static bool read_all(const struct invar_node *root, const char *name_or_path, struct invar_recipe *recipe,
                      struct invar_error *err)
 {
-    return read_root(root, name_or_path, recipe, err) &&
-           read_section(root, "data", invar_data_option_table, &recipe->data, err) &&
-           read_section(root, "views", invar_view_option_table, &recipe->views, err) &&
-           read_encoder(root, recipe, err) && read_head(root, "projector", &recipe->projector, err) &&
-           read_head(root, "predictor", &recipe->predictor, err) &&
-           read_section(root, "target", invar_target_option_table, &recipe->target, err) &&
-           read_section(root, "adversary", invar_adversary_option_table, &recipe->adversary, err) &&
-           read_section(root, "classifier", invar_classifier_option_table, &recipe->classifier, err) &&
-           read_terms(root, recipe, err) && read_optimiser(root, recipe, err) &&
-           read_section(root, "training", invar_training_option_table, &recipe->training, err) &&
-           read_section(root, "device", invar_compute_option_table, &recipe->device, err) &&
-           invar_recipe_check(recipe, invar_node_origin(root), err);
+    bool ok = read_root(root, name_or_path, recipe, err);
+
+    for (const char *const *name = invar_recipe_sections; ok && *name; name++)
+        ok = invar_recipe_read_section(recipe, *name, root, err);
+    return ok && invar_recipe_check(recipe, invar_node_origin(root), err);
 }
 
 static struct invar_recipe *from_node(const struct invar_node *root, const char *name_or_path, struct invar_error *err)

@@ -16,6 +16,12 @@ extern const struct invar_option invar_compute_option_table[];
 /** The names of the sections that are mappings, in the order in which they are written; NULL-ended. */
 extern const char *const invar_recipe_sections[];
 
+/** One of those sections, to and from the document that has it; one that is missing has its defaults. */
+bool invar_recipe_read_section(struct invar_recipe *recipe, const char *name, const struct invar_node *root,
+                               struct invar_error *err);
+bool invar_recipe_write_section(const struct invar_recipe *recipe, const char *name, struct invar_text *out,
+                                struct invar_error *err);
+
 /** Recipes embedded at build time (cmake/EmbedRecipes.cmake); ended by a NULL name. */
 extern const struct invar_recipe_name invar_recipe_shipped[];
 

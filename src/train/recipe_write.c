@@ -2,6 +2,8 @@
 /* The resolved recipe as YAML, and the documentation of every option. */
 #include "train/recipe.h"
 
+#include <string.h>
+
 /* All options with their values, defaults too: a run repeats itself under a later version that has other defaults. */
 static bool write_section(const char *name, const char *kind, const struct invar_option *table, const void *object,
                           struct invar_text *out, struct invar_error *err)
@@ -16,22 +18,40 @@ static bool write_optimiser(const struct invar_recipe *recipe, struct invar_text
            invar_options_write(recipe->optimiser->options, recipe->optimiser_options, 2, out, err);
 }
 
+bool invar_recipe_write_section(const struct invar_recipe *recipe, const char *name, struct invar_text *out,
+                                struct invar_error *err)
+{
+    const struct {
+        const char *name;
+        const struct invar_option *table;
+        const void *object;
+    } plain[] = {{"data", invar_data_option_table, &recipe->data},
+                 {"views", invar_view_option_table, &recipe->views},
+                 {"projector", invar_head_option_table, &recipe->projector},
+                 {"predictor", invar_head_option_table, &recipe->predictor},
+                 {"target", invar_target_option_table, &recipe->target},
+                 {"adversary", invar_adversary_option_table, &recipe->adversary},
+                 {"classifier", invar_classifier_option_table, &recipe->classifier},
+                 {"training", invar_training_option_table, &recipe->training},
+                 {"device", invar_compute_option_table, &recipe->device}};
+
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (strcmp(name, plain[i].name) == 0)
+            return write_section(name, NULL, plain[i].table, plain[i].object, out, err);
+    if (strcmp(name, "encoder") == 0)
+        return write_section(name, recipe->encoder->name, recipe->encoder->options, recipe->encoder_options, out, err);
+    if (strcmp(name, "terms") == 0)
+        return invar_text_printf(out, err, "terms:\n") && invar_objective_write(recipe->objective, 2, out, err);
+    return write_optimiser(recipe, out, err);
+}
+
 bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *out, struct invar_error *err)
 {
-    return invar_options_write(invar_recipe_root_table, recipe, 0, out, err) &&
-           write_section("data", NULL, invar_data_option_table, &recipe->data, out, err) &&
-           write_section("views", NULL, invar_view_option_table, &recipe->views, out, err) &&
-           write_section("encoder", recipe->encoder->name, recipe->encoder->options, recipe->encoder_options, out,
-                         err) &&
-           write_section("projector", NULL, invar_head_option_table, &recipe->projector, out, err) &&
-           write_section("predictor", NULL, invar_head_option_table, &recipe->predictor, out, err) &&
-           write_section("target", NULL, invar_target_option_table, &recipe->target, out, err) &&
-           write_section("adversary", NULL, invar_adversary_option_table, &recipe->adversary, out, err) &&
-           write_section("classifier", NULL, invar_classifier_option_table, &recipe->classifier, out, err) &&
-           invar_text_printf(out, err, "terms:\n") && invar_objective_write(recipe->objective, 2, out, err) &&
-           write_optimiser(recipe, out, err) &&
-           write_section("training", NULL, invar_training_option_table, &recipe->training, out, err) &&
-           write_section("device", NULL, invar_compute_option_table, &recipe->device, out, err);
+    bool ok = invar_options_write(invar_recipe_root_table, recipe, 0, out, err);
+
+    for (const char *const *name = invar_recipe_sections; ok && *name; name++)
+        ok = invar_recipe_write_section(recipe, *name, out, err);
+    return ok;
 }
 
 /* ---- schema ---- */

@@ -16,7 +16,7 @@
 static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_training_options *o = &t->given.recipe->training;
-    const struct invar_dataset_info *info = invar_dataset_info(t->given.dataset);
+    const struct invar_dataset_info *info = t->given.info;
     const bool some = t->given.options.samples != NULL;
     const int ranks = invar_ranks_count(t->given.options.ranks);
     const int64_t all = info->count[INVAR_TRAIN], count = some ? t->given.options.sample_count : all;
@@ -176,8 +176,12 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
 static void assemble(struct invar_trainer *t, const struct invar_given *given)
 {
     t->given = *given;
-    t->clock.given = t->batch.given = t->chain.given = t->adversary.given = t->classifier.given = t->folder.given =
-        &t->given;
+    t->given.times = &t->times;
+    t->clock.given = t->batch.given = t->chain.given = t->adversary.given = t->classifier.given = &t->given;
+    t->folder.resume = given->options.resume;
+    t->folder.steps = given->recipe->training.steps;
+    t->folder.device = given->device;
+    t->folder.precision = given->recipe->training.precision;
     t->folder.saved = -1;
     t->folder.lock = -1;
     t->times.window_step = -1;
@@ -200,16 +204,15 @@ static bool make(struct invar_trainer *t, bool *resuming, struct invar_error *er
            create_objective(t, err);
 }
 
-struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
-                                           struct invar_device *device, const struct invar_trainer_options *options,
-                                           struct invar_error *err)
+static struct invar_trainer *create(const struct invar_given *given, struct invar_error *err)
 {
-    THREADS_FOR(invar_device_threads(device));
+    THREADS_FOR(invar_device_threads(given->device));
+    const struct invar_trainer_options *options = &given->options;
     struct invar_trainer *t = invar_alloc(1, sizeof *t, err);
     bool resuming = false;
 
     if (t)
-        assemble(t, &(struct invar_given){recipe, dataset, device, *options, &t->times});
+        assemble(t, given);
     if (invar_ranks_agree(options->ranks, t && make(t, &resuming, err), err) && invar_together_compare(t, err) &&
         invar_ranks_agree(options->ranks, start(t, resuming, err), err) && invar_together_begin(t, err)) {
         warn_of_slow_target(t);
@@ -218,6 +221,29 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
     }
     invar_trainer_free(t);
     return NULL;
+}
+
+struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, struct invar_dataset *dataset,
+                                           struct invar_device *device, const struct invar_trainer_options *options,
+                                           struct invar_error *err)
+{
+    const struct invar_given given = {.recipe = recipe,
+                                      .dataset = dataset,
+                                      .info = invar_dataset_info(dataset),
+                                      .device = device,
+                                      .options = *options};
+
+    return create(&given, err);
+}
+
+struct invar_trainer *invar_trainer_create_fed(const struct invar_recipe *recipe, const struct invar_feed *feed,
+                                               struct invar_device *device, const struct invar_trainer_options *options,
+                                               struct invar_error *err)
+{
+    const struct invar_given given = {
+        .recipe = recipe, .info = &feed->info, .feed = feed, .device = device, .options = *options};
+
+    return create(&given, err);
 }
 
 /* Whoever borrows goes before what it borrows: the perturbation has the generator's plan, evaluators have scratch of

@@ -41,6 +41,11 @@ struct invar_trainer {
     } reported;
 };
 
+/** A trainer on samples that another loop hands in: without folder, loader or order. feed is borrowed. */
+struct invar_trainer *invar_trainer_create_fed(const struct invar_recipe *recipe, const struct invar_feed *feed,
+                                               struct invar_device *device, const struct invar_trainer_options *options,
+                                               struct invar_error *err);
+
 /** Every net that is trained, by INVAR_NET_...; net NULL where the recipe has none. */
 const struct invar_chain_net *invar_trainer_net(const struct invar_trainer *trainer, int which);
 /** The weights of a net that are to be kept: those of the target network where the recipe keeps it. */
@@ -76,8 +81,10 @@ bool invar_together_stay(struct invar_trainer *trainer, struct invar_error *err)
 bool invar_checkpoint_write(struct invar_trainer *trainer, struct invar_error *err);
 /** The newest whole checkpoint into the trainer; *found false when there is none. Damaged ones are warned of. */
 bool invar_checkpoint_resume(struct invar_trainer *trainer, bool *found, struct invar_error *err);
-/** The name of the checkpoint of a step, 64 characters at most. */
-void invar_checkpoint_name(char *out, size_t size, int64_t step);
+/** All nets and the state of terms, to and from a file that others write. */
+bool invar_trainer_store(const struct invar_trainer *trainer, struct invar_safetensors *file, struct invar_error *err);
+bool invar_trainer_restore(struct invar_trainer *trainer, const struct invar_safetensors *file, const char *path,
+                           struct invar_error *err);
 /** projector.safetensors, classifier.safetensors and encoder.safetensors from the present weights; of a run that had
  * ended, only the first, where it is missing. */
 bool invar_checkpoint_finish(struct invar_trainer *trainer, struct invar_error *err);
