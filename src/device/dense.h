@@ -59,6 +59,8 @@
         scale, DENSE_SUM), (device, values, count, divisor, constant, margin, scale, factor, slot))                    \
     DO(standardise_backward, (DENSE_AT, DENSE_IN *y, const double *factor, double divisor, DENSE_IN *dy, double        \
         scale, DENSE_IN *dx), (device, y, factor, divisor, dy, scale, dx))                                             \
+    DO(columns_put, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, int64_t first), (device, x, y, first))                        \
+    DO(columns_take, (DENSE_AT, DENSE_IN *y, int64_t first, DENSE_IN *x), (device, y, first, x))                       \
     DO(columns_distance, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *x, DENSE_IN *mask, double scale,             \
         DENSE_IN *dz, DENSE_SUM), (device, z, first, x, mask, scale, dz, factor, slot))                                \
     DO(columns_bernoulli, (DENSE_AT, DENSE_IN *z, int64_t first, DENSE_IN *m, double scale, DENSE_IN *dz,              \

@@ -218,6 +218,11 @@ void invar_dense_standardise_backward(struct invar_device *device, const struct 
 void invar_dense_covariance(struct invar_device *device, const struct invar_matrix *centred,
                             const struct invar_matrix *c);
 
+/** Columns first, first + 1, ... of y = those of x, both float32; and the way back, x = those of y. */
+void invar_dense_columns_put(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                             int64_t first);
+void invar_dense_columns_take(struct invar_device *device, const struct invar_matrix *y, int64_t first,
+                              const struct invar_matrix *x);
 /**
  * Mean of (z - x)^2 over the columns first, first + 1, ... of z, as many as x has, and of those numbers alone whose
  * mask, of 0 and 1, is 1 (NULL: all; 0 where none is). With it, where dz is not NULL, dz += scale (z - x) / how many

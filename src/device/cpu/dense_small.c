@@ -6,6 +6,7 @@
 #include "device/cpu/dense.h"
 
 #include <math.h>
+#include <string.h>
 
 void cpu_dense_affine(struct invar_device *device, double factor, double shift, const struct invar_matrix *x)
 {
@@ -103,4 +104,23 @@ void cpu_dense_hinge(struct invar_device *device, double *values, int64_t count,
         values[j] = open ? scale / deviation : 0;
     }
     *slot += factor * sum;
+}
+
+/* Rows of vectors that stand side by side, as what a network reads from several others. */
+void cpu_dense_columns_put(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
+                           int64_t first)
+{
+    (void)device;
+    for (int64_t i = 0; i < x->rows; i++)
+        memcpy((float *)y->data + i * y->cols + first, (const float *)x->data + i * x->cols,
+               (size_t)x->cols * sizeof(float));
+}
+
+void cpu_dense_columns_take(struct invar_device *device, const struct invar_matrix *y, int64_t first,
+                            const struct invar_matrix *x)
+{
+    (void)device;
+    for (int64_t i = 0; i < x->rows; i++)
+        memcpy((float *)x->data + i * x->cols, (const float *)y->data + i * y->cols + first,
+               (size_t)x->cols * sizeof(float));
 }
