@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# cmake "-DRECIPES=a.yaml|b.yaml" -DOUTPUT=FILE.c -P EmbedRecipes.cmake
+# cmake "-DRECIPES=a.yaml|b.yaml" -DOUTPUT=FILE.c -DTABLE=NAME -DHEADER=FILE.h -P EmbedRecipes.cmake
 # Writes a C file that holds the recipes: name, help (the first line, a comment) and text. Bytes rather than string
 # literals, which the standard allows to be no longer than 4095 characters.
 function(to_bytes hex out)
@@ -27,10 +27,10 @@ foreach(recipe IN LISTS recipes)
     math(EXPR i "${i} + 1")
 endforeach()
 file(WRITE ${OUTPUT} "/* Made from recipes/ by cmake/EmbedRecipes.cmake. */
-#include \"train/recipe.h\"
+#include \"${HEADER}\"
 
 ${arrays}
-const struct invar_recipe_name invar_recipe_shipped[] = {
+const struct invar_recipe_name ${TABLE}[] = {
 ${table}    {0},
 };
 ")

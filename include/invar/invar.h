@@ -24,6 +24,7 @@
 #include "invar/robustness.h"
 #include "invar/run.h"
 #include "invar/study.h"
+#include "invar/agent.h"
 #include "invar/train.h"
 #include "invar/version.h"
 #include "invar/view.h"

@@ -2,7 +2,7 @@
 #ifndef INVAR_METRICS_H
 #define INVAR_METRICS_H
 
-#include "invar/train.h"
+#include "invar/agent.h"
 #include "invar/watch.h"
 
 #ifdef __cplusplus
@@ -15,13 +15,15 @@ extern "C" {
 struct invar_recorder;
 /**
  * Fills what a recorder needs into the options of the trainer to be created, whose own report (may be NULL) is called
- * after the row of its step is written. Borrows recipe and dataset. NULL with err; free with invar_recorder_free, after
- * the trainer.
+ * after the row of its step is written. Borrows recipe and dataset, which are NULL for an agent. NULL with err; free
+ * with invar_recorder_free, after the trainer.
  */
 struct invar_recorder *invar_recorder_create(const struct invar_recipe *recipe, const struct invar_dataset *dataset,
                                              struct invar_trainer_options *options, struct invar_error *err);
 /** invar_trainer_run, recorded: no checkpoint is ahead of its row, and a resumed run continues the files. */
 bool invar_recorder_run(struct invar_recorder *recorder, struct invar_trainer *trainer, struct invar_error *err);
+/** The same of invar_agent_run. */
+bool invar_recorder_run_agent(struct invar_recorder *recorder, struct invar_agent *agent, struct invar_error *err);
 void invar_recorder_free(struct invar_recorder *recorder);
 
 /** metrics.jsonl and TensorBoard events of one run. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar pretrain RECIPE: trains an encoder into a run folder, or says what that would take. */
 #include "cli/cli.h"
+#include "cli/run.h"
 #include "invar/expert/file.h"
 #include "invar/metrics.h"
 #include "invar/run.h"
@@ -8,9 +9,7 @@
 #include "train/ranks.h"
 #include "train/recipe.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATH_SIZE 4096
@@ -63,22 +62,6 @@ static bool on_step(void *user, const struct invar_record *record, struct invar_
     return !cli_stop || invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted");
 }
 
-/** Makes runs/NAME-1, or the first number that is free: of several that start at once each gets its own. */
-static bool make_run_folder(const char *name, char *out, struct invar_error *err)
-{
-    if (!invar_folder_create("runs", err))
-        return false;
-    for (int number = 1; number < 1000000; number++) {
-        if (snprintf(out, PATH_SIZE, "runs/%s-%d", name, number) >= PATH_SIZE)
-            break;
-        if (mkdir(out, 0777) == 0)
-            return true;
-        if (errno != EEXIST)
-            return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be made: %s", out, strerror(errno));
-    }
-    return invar_error_set(err, INVAR_ERROR_FILE, "no free folder runs/%s-N was found; name one with --run DIR", name);
-}
-
 static struct invar_recipe *read_recipe(const struct arguments *arguments, struct invar_error *err)
 {
     const struct cli_list *changed = &arguments->assignments;
@@ -127,7 +110,7 @@ static bool open_all(struct session *session, const struct arguments *arguments,
     if (!session->dataset || (!arguments->dry_run && !invar_recipe_settle(session->recipe, session->dataset, err)))
         return false;
     if (!arguments->run && options->folder) {
-        if (!make_run_folder(session->recipe->name, session->folder, err))
+        if (!cli_make_run_folder(session->recipe->name, session->folder, PATH_SIZE, err))
             return false;
         session->made = true;
     }

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arguments that name runs, or features in their place. */
 #include "cli/run.h"
+#include "invar/expert/file.h"
+
+#include <errno.h>
+#include <sys/stat.h>
 
 #include <string.h>
 
@@ -46,4 +50,19 @@ void cli_take_data(struct cli_list *assignments, struct cli_list *data)
             assignments->item[kept++] = assignments->item[i];
     }
     assignments->count = kept;
+}
+
+bool cli_make_run_folder(const char *name, char *out, size_t size, struct invar_error *err)
+{
+    if (!invar_folder_create("runs", err))
+        return false;
+    for (int number = 1; number < 1000000; number++) {
+        if ((size_t)snprintf(out, size, "runs/%s-%d", name, number) >= size)
+            break;
+        if (mkdir(out, 0777) == 0)
+            return true;
+        if (errno != EEXIST)
+            return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be made: %s", out, strerror(errno));
+    }
+    return invar_error_set(err, INVAR_ERROR_FILE, "no free folder runs/%s-N was found; name one with --run DIR", name);
 }

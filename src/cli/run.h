@@ -13,4 +13,7 @@ void cli_take_data(struct cli_list *assignments, struct cli_list *data);
 /** Takes the value of --labels that is a file, FILE.npy or FILE.csv, out of the list; NULL where there is none. */
 const char *cli_take_label_file(struct cli_list *labels);
 
+/** Makes runs/NAME-1, or the first number that is free: of several that start at once each gets its own. */
+bool cli_make_run_folder(const char *name, char *out, size_t size, struct invar_error *err);
+
 #endif

@@ -30,8 +30,11 @@ static bool write_row(struct invar_recorder *r, const struct invar_record *recor
     return invar_metrics_write(r->metrics, record->step, record->epoch, names, values, record->count, err);
 }
 
+/* An agent has no views to show. */
 static bool write_views(struct invar_recorder *r, const struct invar_record *record, struct invar_error *err)
 {
+    if (!r->trainer)
+        return true;
     if (r->pictured >= 0 && (record->step - r->pictured) * PICTURES < record->total_steps)
         return true;
     r->pictured = record->step;
@@ -87,6 +90,12 @@ bool invar_recorder_run(struct invar_recorder *r, struct invar_trainer *trainer,
     r->trainer = trainer;
     r->metrics = invar_metrics_open(r->folder, invar_trainer_steps_done(trainer), err);
     return r->metrics && write_settings(r, err) && invar_trainer_run(trainer, err);
+}
+
+bool invar_recorder_run_agent(struct invar_recorder *r, struct invar_agent *agent, struct invar_error *err)
+{
+    r->metrics = invar_metrics_open(r->folder, invar_agent_steps_done(agent), err);
+    return r->metrics && invar_agent_run(agent, err);
 }
 
 void invar_recorder_free(struct invar_recorder *r)

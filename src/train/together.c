@@ -38,7 +38,7 @@ static uint64_t hash_text(const char *text)
 /* An identity is of what the files hold, so that data may lie elsewhere on another machine. */
 static bool introduce(const struct invar_trainer *t, struct introduction *own, struct invar_error *err)
 {
-    const struct invar_dataset_info *info = invar_dataset_info(t->given.dataset);
+    const struct invar_dataset_info *info = t->given.info;
     struct invar_machine machine;
 
     if (!invar_device_machine(t->given.device, t->given.recipe->training.precision, &machine, err))

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef INVAR_SRC_AGENT_RECIPE_H
+#define INVAR_SRC_AGENT_RECIPE_H
+
+#include "invar/agent.h"
+#include "train/recipe.h"
+
+/** The `agent:` section: how values are learned, and how actions are tried. */
+struct agent_options {
+    int64_t hidden, recurrent;
+    bool dueling, twice, rescale;
+    int64_t n;
+    double discount, clip_reward, huber;
+    int64_t target_interval;
+    struct invar_real_list epsilon;
+    int64_t epsilon_steps;
+    double epsilon_spread;
+    int64_t copies, start, interval, updates;
+};
+/** The `replay:` section. */
+struct agent_replay_options {
+    double memory;
+    int64_t steps, sequence, burn_in, overlap;
+    double exponent, importance, average;
+};
+/** The `training:` section. */
+struct agent_training_options {
+    int64_t steps, batch, seed;
+    double clip;
+    int64_t log_interval, checkpoint_interval;
+};
+/** The encoder that the auxiliary objective trains: none, one beside the Q-network's, whose output the Q-network reads
+ * too, or the Q-network's own. */
+#define AGENT_AUXILIARIES(CHOICE)                                                                                      \
+    CHOICE(AGENT_AUXILIARY_NONE, "none")                                                                               \
+    CHOICE(AGENT_AUXILIARY_SECOND, "second") CHOICE(AGENT_AUXILIARY_SHARED, "shared")
+enum agent_auxiliary { AGENT_AUXILIARIES(INVAR_CHOICE_CONSTANT) };
+/** What the `auxiliary:` section has beside the sections of a recipe of representations. */
+struct agent_auxiliary_options {
+    enum agent_auxiliary encoder;
+    int64_t interval;
+};
+
+struct invar_agent_recipe {
+    char name[INVAR_TEXT_SIZE];
+    struct invar_node *document;
+    const struct invar_node *env; /**< its section */
+    char env_id[INVAR_TEXT_SIZE];
+    struct invar_recipe network; /**< encoder and optimiser alone */
+    struct agent_options agent;
+    struct agent_replay_options replay;
+    struct agent_training_options training;
+    struct agent_auxiliary_options auxiliary;
+    struct invar_recipe *objective; /**< of the auxiliary encoder; NULL: none */
+};
+extern const struct invar_recipe_name agent_recipe_shipped[];
+/** The resolved recipe, with the settings of the environment as it resolved them. */
+bool agent_recipe_write(const struct invar_agent_recipe *recipe, const char *settings, struct invar_text *out,
+                        struct invar_error *err);
+
+#endif

@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Agents: errors and targets by hand, recipes, what is learned, and runs that are stopped and go on. */
+#include "test.h"
+
+#include "agent/recipe.h"
+#include "agent/targets.h"
+#include "invar/agent.h"
+#include "invar/memory.h"
+
+static struct invar_device *device;
+
+static int open_device(void **state)
+{
+    struct invar_error err = {0};
+    (void)state;
+    device = test_device_open(1, &err);
+    return device ? 0 : -1;
+}
+
+static int close_device(void **state)
+{
+    (void)state;
+    invar_device_close(device);
+    return 0;
+}
+
+/* ---- targets ---- */
+
+static void test_rescale(void **state)
+{
+    (void)state;
+    for (double x = -1e4; x < 1e4; x = x * 0.7 + 37) {
+        assert_near(target_unscale(target_rescale(x)), x, 1e-9);
+        if (x > 1e4 * 0.012)
+            break;
+    }
+    assert_near(target_rescale(3), 1.003, 1e-12); /* sqrt 4 - 1 + 3 / 1000 */
+    assert_near(target_rescale(-3), -1.003, 1e-12);
+    assert_near(target_unscale(target_rescale(-250.5)), -250.5, 1e-9);
+}
+
+/* Two rows of two steps; the second ends after one. */
+static void test_errors(void **state)
+{
+    int32_t action[] = {1, 0, 0, 0}, value_at[] = {2, 1, 2, 1};
+    double reward[] = {1, 2, 3, 0}, discount[] = {0.5, 0, 0.25, 0.7}, share[] = {1, 0.25}, priority[2], loss, value;
+    bool live[] = {true, true, true, false};
+    struct replay_batch b = {.rows = 2,
+                             .steps = 3,
+                             .tail = 1,
+                             .action = action,
+                             .reward = reward,
+                             .discount = discount,
+                             .value_at = value_at,
+                             .live = live,
+                             .share = share};
+    /* by step, row, action */
+    const float online[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 1, 2, 3}, target[] = {0, 0, 0, 0, 0, 0, 0, 0, 8, 20, 0, 0};
+    struct target_options o = {.twice = true, .huber = 1, .importance = 0.5, .average = 0.1};
+    float gradient[8];
+    (void)state;
+
+    assert_true(target_errors(&b, &o, 2, 2, online, target, gradient, priority, &loss, &value));
+    /* row 0: 2 - (1 + 0.5 * 8) = -3 and 5 - (3 + 0.25 * 8) = 0; row 1: 3 - 2 = 1 of weight sqrt 0.25 */
+    assert_near(loss, (2.5 + 0 + 0.5 * 0.5) / 4, 1e-12);
+    assert_near(value, (2 + 5 + 3) / 4.0, 1e-12);
+    assert_near(gradient[1], -0.25, 1e-7);
+    assert_near(gradient[4], 0, 1e-7);
+    assert_near(gradient[2], 0.5 * 0.25, 1e-7);
+    assert_near(gradient[6], 0, 0);
+    assert_near(priority[0], 0.9 * 3 + 0.1 * 1.5, 1e-12);
+    assert_near(priority[1], 1, 1e-12);
+    o.twice = false; /* the target network's own best: 20 */
+    assert_true(target_errors(&b, &o, 2, 2, online, target, gradient, priority, &loss, &value));
+    assert_near(priority[0], 0.9 * 9 + 0.1 * (9 + 3) / 2, 1e-12);
+    reward[0] = NAN;
+    assert_false(target_errors(&b, &o, 2, 2, online, target, gradient, priority, &loss, &value));
+}
+
+/* ---- recipes ---- */
+
+static void test_recipes(void **state)
+{
+    int count = 0;
+    (void)state;
+    for (const struct invar_recipe_name *name = invar_agent_recipe_names(); name->name; name++, count++) {
+        struct invar_error err = {0};
+        struct invar_agent_recipe *r = invar_agent_recipe_load(name->name, NULL, 0, &err), *again;
+        struct invar_text text = {0}, second = {0};
+        assert_ok(r != NULL, &err);
+        assert_string_equal(invar_agent_recipe_name(r), name->name);
+        assert_ok(agent_recipe_write(r, "", &text, &err), &err);
+        char *folder = test_folder_create();
+        char path[1100];
+        snprintf(path, sizeof path, "%s/again.yaml", folder);
+        assert_ok(invar_file_write(path, text.data, text.size, &err), &err);
+        again = invar_agent_recipe_load(path, NULL, 0, &err);
+        assert_ok(again != NULL, &err);
+        assert_ok(agent_recipe_write(again, "", &second, &err), &err);
+        assert_string_equal(text.data, second.data);
+        invar_agent_recipe_free(r);
+        invar_agent_recipe_free(again);
+        invar_text_free(&text);
+        invar_text_free(&second);
+        test_folder_remove(folder);
+    }
+    assert_true(count >= 2);
+}
+
+static void refused(const char *setting, const char *sentence)
+{
+    struct invar_error err = {0};
+    const char *settings[] = {setting};
+    struct invar_agent_recipe *r = invar_agent_recipe_load("dqn-catch", settings, 1, &err);
+    struct invar_agent *agent = r ? invar_agent_create(r, device, &(struct invar_trainer_options){0}, &err) : NULL;
+    assert_null(agent);
+    if (!strstr(err.message, sentence))
+        fail_msg("%s: \"%s\", expected \"%s\"", setting, err.message, sentence);
+    invar_agent_recipe_free(r);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    refused("env.id=tag", "env.id: there is no environment \"tag\"");
+    refused("env.id=null", "env.id is missing");
+    refused("env.colour=true", "colour");
+    refused("replay.sequence=8", "replay.sequence and burn_in are of an LSTM");
+    refused("agent.interval=6", "a multiple of agent.copies, which is 4");
+    refused("agent.epsilon=0.1", "two numbers are expected");
+    refused("encoder.kind=mlp", "batch norms would make a value depend on other states");
+    refused("replay.memory=0.01", "replay.memory is 0.0 MB, but 20000 steps");
+    refused("agent.m=3", "agent.m");
+}
+
+/* ---- learning ---- */
+
+/* Trains into a folder; the greedy mean return of so many episodes. */
+static double train_and_play(const char *recipe, const char *const *settings, int count, int64_t episodes)
+{
+    struct invar_error err = {0};
+    char *folder = test_folder_create();
+    char path[1100];
+    double sum = 0, *returns = calloc((size_t)episodes, sizeof *returns);
+
+    snprintf(path, sizeof path, "%s/run", folder);
+    const struct invar_trainer_options options = {.folder = path};
+    struct invar_agent_recipe *r = invar_agent_recipe_load(recipe, settings, count, &err);
+    assert_ok(r != NULL, &err);
+    struct invar_agent *agent = invar_agent_create(r, device, &options, &err);
+    assert_ok(agent != NULL, &err);
+    assert_ok(invar_agent_run(agent, &err), &err);
+    invar_agent_free(agent);
+    invar_agent_recipe_free(r);
+    const struct invar_agent_play play = {.episodes = episodes, .seed = 5, .returns = returns};
+    assert_ok(invar_agent_play(path, NULL, 0, device, &play, &err), &err);
+    for (int64_t i = 0; i < episodes; i++)
+        sum += returns[i];
+    free(returns);
+    test_folder_remove(folder);
+    return sum / (double)episodes;
+}
+
+static void test_catch(void **state)
+{
+    (void)state;
+    const double mean = train_and_play("dqn-catch", NULL, 0, 200);
+    if (!(mean >= 0.95))
+        fail_msg("mean return %g, expected 0.95 or more of 1", mean);
+}
+
+static void test_recall(void **state)
+{
+    static const char *const without[] = {"agent.recurrent=0", "replay.sequence=1", "replay.overlap=0",
+                                          "replay.burn_in=0"};
+    (void)state;
+    const double with = train_and_play("r2d2-recall", NULL, 0, 200),
+                 forgets = train_and_play("r2d2-recall", without, 4, 500);
+    if (!(with >= 0.9) || !(forgets <= 0.6))
+        fail_msg("mean return %g with an LSTM and %g without, expected 0.9 or more and 0.6 or less", with, forgets);
+}
+
+/* ---- stopped and gone on with ---- */
+
+struct stop {
+    int64_t at;
+};
+
+static bool stop_at(void *user, const struct invar_record *record, struct invar_error *err)
+{
+    const struct stop *stop = user;
+    return record->step < stop->at || invar_error_set(err, INVAR_ERROR_INTERRUPTED, "stopped");
+}
+
+/* One run to its end, stopped at some steps on the way; the bytes of its last checkpoint. */
+static struct invar_bytes checkpoint_of(const char *recipe, const char *const *settings, int count,
+                                        const int64_t *stops)
+{
+    struct invar_error err = {0};
+    char *folder = test_folder_create();
+    char path[1100];
+    struct invar_bytes bytes = {0};
+
+    snprintf(path, sizeof path, "%s/run", folder);
+    for (bool whole = false; !whole; stops++) {
+        struct stop stop = {*stops ? *stops : INT64_MAX};
+        const struct invar_trainer_options options = {.folder = path, .resume = true, .report = stop_at, .user = &stop};
+        struct invar_agent_recipe *r = invar_agent_recipe_load(recipe, settings, count, &err);
+        assert_ok(r != NULL, &err);
+        struct invar_agent *agent = invar_agent_create(r, device, &options, &err);
+        assert_ok(agent != NULL, &err);
+        whole = *stops == 0;
+        if (whole)
+            assert_ok(invar_agent_run(agent, &err), &err);
+        else
+            assert_refused(invar_agent_run(agent, &err), &err, INVAR_ERROR_INTERRUPTED, "resume goes on");
+        invar_agent_free(agent);
+        invar_agent_recipe_free(r);
+    }
+    snprintf(path, sizeof path, "%s/run/checkpoint-00001600.safetensors", folder);
+    assert_ok(invar_file_read(&bytes, path, (size_t)1 << 30, &err), &err);
+    test_folder_remove(folder);
+    return bytes;
+}
+
+static void check_resume(const char *recipe, const char *const *settings, int count)
+{
+    static const int64_t never[] = {0}, often[] = {300, 700, 1100, 1500, 0};
+    struct invar_bytes a = checkpoint_of(recipe, settings, count, never),
+                       b = checkpoint_of(recipe, settings, count, often);
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.data, b.data, a.size);
+    invar_bytes_free(&a);
+    invar_bytes_free(&b);
+}
+
+static void test_resume(void **state)
+{
+    static const char *const catch[] = {"training.steps=1600", "replay.steps=400", "replay.exponent=0.5",
+                                        "replay.importance=0.4"},
+                             *const recall[] = {"training.steps=1600", "replay.steps=600"};
+    (void)state;
+    check_resume("dqn-catch", catch, 4);
+    check_resume("r2d2-recall", recall, 2);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rescale), cmocka_unit_test(test_errors),
+                                       cmocka_unit_test(test_recipes), cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_catch),   cmocka_unit_test(test_recall),
+                                       cmocka_unit_test(test_resume)};
+    return cmocka_run_group_tests(tests, open_device, close_device);
+}

@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# invar agent: training into a folder, what it would take, and runs that are killed at any moment and go on.
+# covers: verb.agent
+bats_require_minimum_version 1.5.0
+
+setup() {
+    load common
+    cd "$BATS_TEST_TMPDIR"
+    export OMP_NUM_THREADS=1
+    small=(dqn-catch training.steps=2400 training.checkpoint_interval=200 training.log_interval=400)
+}
+
+@test "a run leaves weights, metrics and a recipe that repeats it" {
+    run --separate-stderr "$invar" agent "${small[@]}" --run a --json
+    [ "$status" -eq 0 ]
+    json_object <<<"$output"
+    [[ "$output" == *'"recipe":	"dqn-catch"'*'"steps":	2400'*'"charts/episodic_return"'*'"losses/td_loss"'* ]]
+    [ -f a/agent.safetensors ]
+    [ "$(wc -l <a/metrics.jsonl)" -eq 6 ]
+    "$invar" agent a/recipe.yaml --run b >/dev/null 2>&1
+    cmp a/agent.safetensors b/agent.safetensors
+    run ! "$invar" agent "${small[@]}" training.seed=1 --run a
+    [[ "$output" == *"exists and is not empty"* ]]
+}
+
+@test "killed at any moments, a run goes on to the same bits" {
+    "$invar" agent "${small[@]}" --run whole >/dev/null 2>&1
+    for pause in 0.3 0.5 0.7 0.9 1.1; do
+        "$invar" agent "${small[@]}" --resume --run torn >/dev/null 2>&1 &
+        sleep $pause
+        kill -KILL $! || true
+        wait $! || true
+    done
+    "$invar" agent "${small[@]}" --resume --run torn >/dev/null 2>&1
+    cmp whole/checkpoint-00002400.safetensors torn/checkpoint-00002400.safetensors
+    cmp whole/metrics.jsonl torn/metrics.jsonl
+}
+
+@test "a finished run may be made longer, and not another one" {
+    "$invar" agent "${small[@]}" training.steps=800 --run a >/dev/null 2>&1
+    "$invar" agent --resume --run a training.steps=1200 >/dev/null 2>&1
+    [ -f a/checkpoint-00001200.safetensors ]
+    run ! "$invar" agent --resume --run a agent.n=5
+    [[ "$output" == *"belongs to a run with other settings"* ]]
+    run ! "$invar" agent --resume --run a training.steps=400
+    [[ "$output" == *"has done 1200 steps, more than the 400 that are asked for"* ]]
+}
+
+@test "what it would take is said without training" {
+    run --separate-stderr "$invar" agent dqn-catch --dry-run
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"12000, 2876 updates"*"replay      64.0 MiB, at most"*"time"* ]]
+    "$invar" agent dqn-catch --dry-run --json | json_object
+    [ -z "$(ls)" ]
+}
+
+@test "what there is not is one sentence" {
+    run ! "$invar" agent dqn-katch
+    [[ "$output" == *"no recipe of an agent of that name"*"dqn-catch"* ]]
+    run ! "$invar" agent dqn-catch env.id=tag
+    [[ "$output" == *'env.id: there is no environment "tag"'* ]]
+    run -2 "$invar" agent
+    [[ "$output" == *"RECIPE is missing"* ]]
+}
