@@ -61,7 +61,8 @@ class Place:
         self.made.mkdir()
         cut = "" if whole else """case "$*" in
 *--help* | *--dry-run* | *--resume*) ;;
-pretrain* | sweep*) set -- "$@" training.steps=2 ;;
+pretrain*) set -- "$@" training.steps=2 ;;
+sweep*) set -- "$@" training.steps=2 --no-probe ;;
 bench*) set -- "$@" --steps 1 ;;
 esac
 """
