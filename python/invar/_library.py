@@ -67,9 +67,13 @@ class Run(ctypes.Structure):
                 ("windows", ctypes.c_bool), ("bfloat16", ctypes.c_bool), ("watch", ctypes.POINTER(Watch))]
 
 
+class PlainView(ctypes.Structure):
+    _fields_ = [("resize", ctypes.c_int64), ("interpolation", ctypes.c_int)]
+
+
 class RunOptions(ctypes.Structure):
     _fields_ = [("source", ctypes.c_char_p), ("settings", Texts), ("setting_count", ctypes.c_int),
-                ("threads", ctypes.c_int64), ("watch", ctypes.POINTER(Watch))]
+                ("threads", ctypes.c_int64), ("plain", PlainView), ("watch", ctypes.POINTER(Watch))]
 
 
 class Embedded(ctypes.Structure):
@@ -114,7 +118,8 @@ class ReportOptions(ctypes.Structure):
 
 #: Structs that both sides know, by their names in C; python/tests compares sizes and offsets with the headers.
 STRUCTS = {"invar_error": InvarError, "invar_array": Array, "invar_progress": Progress, "invar_watch": Watch,
-           "invar_pretrain_request": PretrainRequest, "invar_run": Run, "invar_run_options": RunOptions,
+           "invar_pretrain_request": PretrainRequest, "invar_run": Run, "invar_plain_view": PlainView,
+           "invar_run_options": RunOptions,
            "invar_embedded": Embedded, "invar_probe_request": ProbeRequest, "invar_term_value": TermValue,
            "invar_loss_request": LossRequest, "invar_loss_result": LossResult, "invar_report_options": ReportOptions}
 

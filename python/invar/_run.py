@@ -102,7 +102,8 @@ class Run:
         array, count, kept = lib.texts(settings)
         run = lib.Run()
         folder = os.fspath(self.folder).encode()
-        options = lib.RunOptions(source.encode() if source else None, array, count, threads, watch)
+        options = lib.RunOptions(source=source.encode() if source else None, settings=array, setting_count=count,
+                                 threads=threads, watch=watch)
         try:
             lib.call("invar_run_open", ctypes.byref(run), folder, ctypes.byref(options))
             return use(run)
