@@ -92,6 +92,7 @@ struct invar_probed_training {
 struct invar_probed_test {
     const char *source, *split;
     int64_t samples, dropped;
+    const char *compete;              /**< "train", "test": whose classes */
     struct invar_named_texts mapping; /**< its classes to those of the training data */
     struct invar_texts dropped_classes;
 };
@@ -212,6 +213,7 @@ struct invar_robustness_errors {
     } corruptions;
     double mean_error, mce, mrce;          /**< over the 15 of the benchmark, where these were all measured */
     double mean_error_19, mce_19, mrce_19; /**< over all 19 likewise */
+    double less_clean;                     /**< mean_error less the clean error: what corruption adds */
     struct {
         int64_t count;
         const struct invar_flip_rate *item;

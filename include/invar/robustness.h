@@ -109,6 +109,21 @@ double invar_alexnet_error(const char *corruption);
 /** The same on clean images, of the paper. */
 #define INVAR_ALEXNET_CLEAN_ERROR 43.5
 
+/* ---- what ReLIC's paper prints for ImageNet-C (arXiv 2010.07922, Tables 3, 6 and 7), ResNet-50 ---- */
+
+enum { INVAR_PUBLISHED = 5 };
+/** i below INVAR_PUBLISHED: supervised, SimCLR, ReLIC, BYOL, ReLIC with target. */
+const char *invar_published_name(int i);
+/** Percent; NAN: not printed. */
+double invar_published_clean(int i);
+/** CE and rCE over AlexNet's, percent. False for a corruption that is none of the 15. */
+bool invar_published_error(int i, const char *corruption, double *ce, double *rce);
+/** Over the 15; mean_error follows from CE and AlexNet's errors, less_clean is it less the clean error. */
+struct invar_published_means {
+    double mce, mrce, mean_error, less_clean;
+};
+struct invar_published_means invar_published_means(int i);
+
 /* ---- classes of other data ---- */
 
 /**

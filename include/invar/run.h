@@ -102,11 +102,12 @@ struct invar_perturber *invar_run_perturber(const struct invar_run *run, int64_t
 
 /**
  * Other data to be tested on, as run->test, which invar_run_close closes: all of a source, or its own test split, with
- * the classes of the training data by name (invar_classes_match); label: a field in the place of the label, or NULL.
+ * the classes of the training data by name (invar_classes_match), or by a file of lines CLASS,TEST CLASS, of which
+ * several may go to one (map NULL: none); label: a field in the place of the label, or NULL.
  * Refused: data without labels, a class with samples that the training data lack (unless drop leaves them out), no
  * samples that are left.
  */
-bool invar_run_test_open(struct invar_run *run, const char *source, const char *label, bool drop,
+bool invar_run_test_open(struct invar_run *run, const char *source, const char *label, const char *map, bool drop,
                          struct invar_error *err);
 /** The data that are measured on, and which split of them: the other test data where there are some. */
 const struct invar_dataset *invar_run_tested(const struct invar_run *run, enum invar_split *split);

@@ -18,6 +18,10 @@ struct invar_probe_request {
     const char *label, *hold_out; /**< another field as the label; FIELD=VALUE that is measured on, not fitted on */
     const char *test;             /**< measured on this source, whose classes have the same names; NULL: the data */
     bool drop_unknown;            /**< of test: leave out samples of classes that the training data lack */
+    const char *compete;          /**< of test: "train", all classes of training compete for its samples, or "test",
+                                     those that the test data have alone; NULL: train */
+    const char *class_map;        /**< of test: a file of lines CLASS,TEST CLASS, several classes of training to one;
+                                     NULL: by name */
     const char *groups;           /**< accuracy by the values of a field, and the worst of them */
     const char *const *baselines; /**< [baseline_count] random, input, supervised */
     int baseline_count;

@@ -15,7 +15,7 @@ struct arguments {
     const char *test; /* other data to be measured on; of features their test rows */
     const char *test_labels;
     bool drop_unknown, no_windows;
-    const char *plain;
+    const char *plain, *compete, *class_map;
     int64_t draws;
     struct cli_list runs, baselines, labels, assignments;
     struct cli_list data; /* of the assignments those of the data section, without "data." */
@@ -98,6 +98,8 @@ static struct invar_probe_request request_of(const struct arguments *arguments, 
                                         .hold_out = arguments->hold_out,
                                         .test = features ? NULL : arguments->test,
                                         .drop_unknown = arguments->drop_unknown,
+                                        .compete = arguments->compete,
+                                        .class_map = arguments->class_map,
                                         .groups = arguments->groups,
                                         .baselines = arguments->baselines.item,
                                         .baseline_count = arguments->baselines.count,
@@ -251,6 +253,10 @@ int invar_cli_probe(int argc, char **argv)
          0},
         {"drop-unknown", 0, NULL, "of --test: leave out samples of classes that the training data lack", CLI_FLAG,
          &arguments.drop_unknown, 0, 0},
+        {"compete", 0, "train|test", "of --test: which classes compete (default: train, all of training)", CLI_TEXT,
+         &arguments.compete, 0, 0},
+        {"class-map", 0, "FILE", "of --test: lines CLASS,TEST CLASS, of which several may be one (default: by name)",
+         CLI_TEXT, &arguments.class_map, 0, 0},
         {"no-windows", 0, NULL,
          "of clips longer than what the encoder sees the beginning alone, not the mean over windows (linear and "
          "neighbours)",

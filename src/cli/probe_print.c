@@ -141,6 +141,8 @@ static void print_test(const struct invar_probed_test *test)
            strcmp(test->split, "test") == 0 ? "its test split" : "all of it", (long long)test->samples);
     if (test->dropped > 0)
         printf(", %lld of other classes dropped", (long long)test->dropped);
+    if (test->compete && strcmp(test->compete, "test") == 0)
+        printf("; its classes alone compete");
     printf("\n");
     for (int64_t i = 0; i < test->mapping.count; i++)
         printf("  %s -> %s\n", test->mapping.item[i].name, test->mapping.item[i].text);

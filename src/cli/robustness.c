@@ -87,6 +87,8 @@ static void print_encoder(const struct invar_robustness_errors *errors, const st
     print_means(errors->mean_error, errors->mce, errors->mrce, severities->count, "", "mean over the 15", reference);
     print_means(errors->mean_error_19, errors->mce_19, errors->mrce_19, severities->count, "_19", "mean over all 19",
                 reference);
+    if (!isnan(errors->less_clean))
+        printf("%-24s %7.2f\n", "the 15 less clean", errors->less_clean);
     print_flips(errors);
 }
 
@@ -104,6 +106,42 @@ static void print_protocol(const struct invar_robustness_protocol *p)
            (long long)p->seed, pictures ? p->frost : "synthetic pictures (not comparable with published numbers)");
 }
 
+/* What ReLIC's paper has for the corruptions that were measured, where the reference is the same. */
+static void print_published(const struct invar_robustness_errors *errors)
+{
+    printf("\n%-24s %7s", "CE %", "here");
+    for (int i = 0; i < INVAR_PUBLISHED; i++)
+        printf(" %12s", invar_published_name(i));
+    printf("\n");
+    for (int64_t c = 0; c < errors->corruptions.count; c++) {
+        const struct invar_corruption_errors *own = &errors->corruptions.item[c];
+        double ce, rce;
+        if (!invar_published_error(0, own->name, &ce, &rce))
+            continue;
+        printf("%-24s", own->name);
+        print_number(own->ce);
+        for (int i = 0; i < INVAR_PUBLISHED && invar_published_error(i, own->name, &ce, &rce); i++)
+            printf(" %12.1f", ce);
+        printf("\n");
+    }
+    const double own[] = {errors->mce, errors->mrce, errors->mean_error, errors->clean->error, errors->less_clean};
+    static const char *const title[] = {"mCE", "mrCE", "mean error of the 15", "clean error", "the 15 less clean"};
+    for (int k = 0; k < 5; k++) {
+        printf("%-24s", title[k]);
+        print_number(own[k]);
+        for (int i = 0; i < INVAR_PUBLISHED; i++) {
+            const struct invar_published_means m = invar_published_means(i);
+            const double value[] = {m.mce, m.mrce, m.mean_error, invar_published_clean(i), m.less_clean};
+            if (isnan(value[k]))
+                printf(" %12s", "none");
+            else
+                printf(" %12.1f", value[k]);
+        }
+        printf("\n");
+    }
+    printf("all but \"here\": Mitrovic et al., arXiv 2010.07922, ResNet-50 on ImageNet-C\n");
+}
+
 static void print_text(const struct invar_robustness_results *results)
 {
     const struct invar_numbers *severities = &results->protocol->severities;
@@ -114,6 +152,8 @@ static void print_text(const struct invar_robustness_results *results)
     if (results->reference)
         printf("reference: %s, %.2f on clean images\n", results->reference->name, results->reference->clean);
     print_encoder(&results->run, severities, "probe of the run");
+    if (results->reference && strcmp(results->reference->name, "alexnet") == 0)
+        print_published(&results->run);
     for (int64_t i = 0; i < results->baselines.count; i++)
         print_encoder(&results->baselines.item[i], severities, results->baselines.item[i].name);
 }

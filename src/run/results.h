@@ -34,7 +34,8 @@ cJSON *run_results_read(const char *folder, const char *name, const char *advice
 #define RUN_RESULTS_ADDED ", so results cannot be added to it; move it away and try again"
 
 /** The other test data of a run, with the mapping of classes; NULL: there are none, or memory is short. */
-const struct invar_probed_test *run_test_describe(const struct invar_run *run, struct json_room *room);
+const struct invar_probed_test *run_test_describe(const struct invar_run *run, const char *compete,
+                                                  struct json_room *room);
 /** Samples of the other test data that are measured on, or were dropped with their class, and all of them, those
  * without a label too. */
 void run_test_count(const struct invar_run_test *test, int64_t *labelled, int64_t *samples);

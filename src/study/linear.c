@@ -2,6 +2,8 @@
 /* The linear probe of features, fitted until it converges. */
 #include "study/study.h"
 #include "invar/log.h"
+#include "invar/memory.h"
+#include "run/test.h"
 
 static void tell_unconverged(const struct invar_logreg_result *fit, const struct invar_probe_options *options)
 {
@@ -12,13 +14,44 @@ static void tell_unconverged(const struct invar_logreg_result *fit, const struct
                   (long long)fit->iterations, fit->gradient_norm, options->tolerance, (long long)options->iterations);
 }
 
+/* Other test data whose classes are not those of training one by one. */
+static bool rules_compete(const struct study_subject *subject)
+{
+    const struct invar_run_test *test = subject->run->test;
+
+    return test && (subject->settings->compete_test || run_test_is_merged(test));
+}
+
+/* The classifier stays; what it says is read as the rules have it. */
+static bool measure_competing(const struct study_subject *subject, const struct invar_matrix *test,
+                              struct invar_probe_result *result, struct invar_error *err)
+{
+    const int classes = invar_dataset_info(subject->run->dataset)->classes;
+    int64_t *labels = subject->test.labels.data;
+    const struct invar_matrix scores = {INVAR_FLOAT32, test->rows, classes,
+                                        invar_alloc((size_t)test->rows, (size_t)classes * sizeof(float), err)};
+    bool ok = scores.data && invar_logreg_scores(test, result->weight, result->bias, classes, scores.data, err);
+
+    if (ok) {
+        run_test_compete(subject->run->test, subject->settings->compete_test, &scores, labels);
+        ok = invar_accuracy_measure(&scores, labels, &result->test, err) &&
+             invar_accuracy_add_probabilities(&result->test, &scores, INVAR_SCORES_LOGITS, labels, err);
+        result->test_count = test->rows;
+    }
+    invar_free(scores.data);
+    return ok;
+}
+
 static bool fit(const struct study_subject *subject, struct invar_probe_result *result, struct invar_error *err)
 {
     const struct invar_matrix train = study_features(&subject->train), test = study_features(&subject->test);
     const int classes = invar_dataset_info(subject->run->dataset)->classes;
 
-    return invar_probe_fit(&train, subject->train.labels.data, &test, subject->test.labels.data, classes,
-                           subject->options, result, err);
+    if (!rules_compete(subject))
+        return invar_probe_fit(&train, subject->train.labels.data, &test, subject->test.labels.data, classes,
+                               subject->options, result, err);
+    return invar_probe_fit(&train, subject->train.labels.data, NULL, NULL, classes, subject->options, result, err) &&
+           (measure_competing(subject, &test, result, err) || (invar_probe_result_free(result), false));
 }
 
 static bool measure(const struct study_subject *subject, const struct study_labels *labels, struct invar_probed *out,

@@ -149,9 +149,22 @@ static bool check_data(const struct invar_probe_request *request, const struct s
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s is not of the method %s, whose classifier knows the labels of the run",
                                settings->label ? "label" : "hold-out", settings->method->name);
+    if (request->compete && strcmp(request->compete, "train") != 0 && strcmp(request->compete, "test") != 0)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "compete is \"%s\"; expected train (all classes of training) or test (those that the test "
+            "data have)",
+            request->compete);
     if (!request->test)
-        return !request->drop_unknown ||
-               invar_error_set(err, INVAR_ERROR_USAGE, "drop-unknown is of test SOURCE, which is missing");
+        return (!request->drop_unknown && !request->compete && !request->class_map) ||
+               invar_error_set(err, INVAR_ERROR_USAGE, "%s is of test SOURCE, which is missing",
+                               request->drop_unknown ? "drop-unknown"
+                               : request->compete    ? "compete"
+                                                     : "class-map");
+    if ((request->compete || request->class_map) && (settings->method != &study_method_linear || request->label_count))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s is of the method linear with all labels: leave out method and labels",
+                               request->compete ? "compete" : "class-map");
     if (!settings->method->of_features)
         return invar_error_set(err, INVAR_ERROR_USAGE, "test is of the methods linear and neighbours, not of %s",
                                settings->method->name);
@@ -381,7 +394,8 @@ static bool open_data(struct invar_run *run, const struct invar_probe_request *r
     if (!check_encoder(run, request, settings, err) ||
         (run->encoder && !study_probe_results_keep(NULL, run->folder, err)) ||
         !choose_labels(run, request, settings, err) || !see_as_preset(run, settings->preset, err) ||
-        (request->test && !invar_run_test_open(run, request->test, request->label, request->drop_unknown, err)))
+        (request->test &&
+         !invar_run_test_open(run, request->test, request->label, request->class_map, request->drop_unknown, err)))
         return false;
     settings->groups = request->groups ? groups : NULL;
     return (!request->groups || study_groups_open(groups, run, request->groups, err)) &&
@@ -397,6 +411,7 @@ struct invar_probe *invar_probe_create(const struct invar_probe_request *request
     probe->request = request;
     probe->settings.label = request->label;
     probe->settings.hold_out = request->hold_out;
+    probe->settings.compete_test = request->compete && strcmp(request->compete, "test") == 0;
     if (set_options(probe, err) && check_data(request, &probe->settings, err))
         return probe;
     invar_probe_free(probe);
@@ -413,11 +428,12 @@ void invar_probe_free(struct invar_probe *probe)
 }
 
 /* Results on other test data are of another name. */
-static void name_test(const struct invar_run *run, struct json_room *room, struct invar_probed *item)
+static void name_test(const struct invar_run *run, const char *compete, struct json_room *room,
+                      struct invar_probed *item)
 {
     char name[INVAR_TEXT_SIZE + 256];
 
-    item->test = run_test_describe(run, room);
+    item->test = run_test_describe(run, compete, room);
     if (!item->test || !item->name)
         return;
     snprintf(name, sizeof name, "%s->%s", item->name, item->test->source);
@@ -450,7 +466,8 @@ bool invar_probe_run(const struct invar_probe *probe, struct invar_run *run, str
     study_groups_close(&groups);
     if (results && results->count) {
         for (int64_t i = 0; i < results->count; i++)
-            name_test(run, study_probe_results_room(results), study_probe_results_at(results, i));
+            name_test(run, probe->settings.compete_test ? "test" : "train", study_probe_results_room(results),
+                      study_probe_results_at(results, i));
         if (study_probe_results_whole(results, ok ? err : NULL)) {
             ok = keep(run, results, ok ? err : NULL) && ok;
             *out = results;

@@ -39,7 +39,7 @@ JSON_TABLE(protocol, struct invar_probed_protocol, PROTOCOL(TEXT, method), PROTO
 
 #define TEST(kind, member) JSON_ROW(struct invar_probed_test, kind, member)
 JSON_TABLE(test, struct invar_probed_test, TEST(TEXT, source), TEST(TEXT, split), TEST(COUNT, samples),
-           TEST(COUNT, dropped), JSON_ROW_OF(struct invar_probed_test, NAMED, mapping, named_text),
+           TEST(COUNT, dropped), TEST(TEXT, compete), JSON_ROW_OF(struct invar_probed_test, NAMED, mapping, named_text),
            TEST(TEXTS, dropped_classes));
 
 /* Some members stand elsewhere in what some methods write: files of all versions are to have one order. */

@@ -113,6 +113,7 @@ void robustness_describe(struct invar_robustness_errors *out, const struct robus
     const struct means benchmark = means_of(out, false), all = means_of(out, true);
     if (benchmark.count == known) {
         out->mean_error = benchmark.error;
+        out->less_clean = benchmark.error - result->clean;
         out->mce = benchmark.ce;
         out->mrce = benchmark.rce;
     }

@@ -36,9 +36,9 @@ JSON_TABLE(flip, struct invar_flip_rate, FLIP(NUMBER, rate), FLIP(NUMBER, low), 
 JSON_TABLE(errors, struct invar_robustness_errors, ERRORS_OF(OBJECT, probe, probe), ERRORS_OF(OBJECT, clean, clean),
            ERRORS_OF(NAMED, corruptions, corruption), ERRORS(NUMBER, mean_error), ERRORS_AS("mCE", mce),
            ERRORS_AS("mrCE", mrce), ERRORS(NUMBER, mean_error_19), ERRORS_AS("mCE_19", mce_19),
-           ERRORS_AS("mrCE_19", mrce_19), ERRORS_OF(NAMED, flips, flip), ERRORS(NUMBER, mean_flip),
-           ERRORS(COUNT, ready_images), ERRORS(NUMBER, images_per_s), ERRORS(NUMBER, seconds),
-           ERRORS_OF(OBJECT, training, study_training_table));
+           ERRORS_AS("mrCE_19", mrce_19), ERRORS(NUMBER, less_clean), ERRORS_OF(NAMED, flips, flip),
+           ERRORS(NUMBER, mean_flip), ERRORS(COUNT, ready_images), ERRORS(NUMBER, images_per_s),
+           ERRORS(NUMBER, seconds), ERRORS_OF(OBJECT, training, study_training_table));
 
 #define PROTOCOL(kind, member) JSON_ROW(struct invar_robustness_protocol, kind, member)
 JSON_TABLE(protocol, struct invar_robustness_protocol, PROTOCOL(TEXT, data), PROTOCOL(TEXT, from),

@@ -67,6 +67,7 @@ struct study_settings {
     int label_count;
     struct study_labels labels[STUDY_MAX_LABELS];
     int64_t draws;                         /**< of few labels */
+    bool compete_test;                     /**< of other test data: their classes alone compete */
     bool held_out_given;                   /**< else few labels have a default of their own */
     const char *for_classes, *for_numbers; /**< a KEY=VALUE that is of one kind of label alone; NULL: none */
 };

@@ -55,6 +55,53 @@ setup() {
     says "no test samples"
 }
 
+@test "which classes compete: all of training, or those of the test data" {
+    rm -r other/1 # of the four of training, two are left
+    probe l2=0.01 --test images:other --json >train.json
+    probe l2=0.01 --test images:other --compete test --json >test.json
+    probe l2=0.01 --test images:other --compete train --json >again.json
+    cmp <(grep -v seconds train.json) <(grep -v seconds again.json)
+    grep -q '"compete":	"train"' train.json
+    grep -q '"compete":	"test"' test.json
+    # of two classes each sample is one or the other, so the four columns of the confusion are two
+    ! grep -A4 '"confusion"' test.json | grep -qE '\[[0-9]+,	?[1-9]'
+    awk -v a="$(grep -m1 '"top1"' train.json | tr -dc 0-9.)" -v b="$(grep -m1 '"top1"' test.json | tr -dc 0-9.)" \
+        'BEGIN { exit !(b >= a) }'
+    probe l2=0.01 --test images:other --compete test | grep -q 'its classes alone compete'
+    fails_with 2 probe --test images:other --compete all
+    says all train test
+    fails_with 2 probe --compete test
+    says compete "test SOURCE"
+    fails_with 2 probe --test images:other --compete test --method neighbours
+    says compete linear
+}
+
+@test "several classes of training are one of the test data" {
+    mkdir pets
+    cp -r other/0 pets/even
+    cp other/2/* pets/even 2>/dev/null || true
+    cp -r other/1 pets/odd
+    printf '0,even\n2,even\n1,odd\n3,odd\n' >map.csv
+    run --separate-stderr probe l2=0.01 --test images:pets --class-map map.csv
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"even -> 0, 2"* && "$output" == *"odd -> 1, 3"* ]]
+    merged=$(grep -m1 '"top1"' <(probe l2=0.01 --test images:pets --class-map map.csv --json) | tr -dc 0-9.)
+    printf '0,even\n1,odd\n' >few.csv
+    alone=$(grep -m1 '"top1"' <(probe l2=0.01 --test images:pets --class-map few.csv --json) | tr -dc 0-9.)
+    awk -v a="$alone" -v b="$merged" 'BEGIN { exit !(b >= a) }'
+    printf '0,even\n0,odd\n' >bad.csv
+    fails_with 1 probe --test images:pets --class-map bad.csv
+    says bad.csv "line 2" twice
+    printf '0 even\n' >bad.csv
+    fails_with 1 probe --test images:pets --class-map bad.csv
+    says "line 1" "CLASS,TEST CLASS"
+    printf '9,even\n' >bad.csv
+    fails_with 1 probe --test images:pets --class-map bad.csv
+    says "9 is no class"
+    fails_with 1 probe --test images:pets --class-map nowhere.csv
+    says nowhere.csv
+}
+
 @test "other data that cannot be measured on are refused" {
     fails_with 1 probe --test images:nowhere
     says nowhere

@@ -84,6 +84,17 @@ robustness() {
     says "lacks the baseline supervised"
 }
 
+@test "what ReLIC's paper has stands beside errors over AlexNet's" {
+    "$build/tests/make_data" idx big 12 4 16 2
+    tiny_recipe | sed 's/^  batch: .*/  batch: 4/; s/^  epochs: .*/  epochs: 1/; s/idx:data/idx:big\n  size: 224/' >large.yaml
+    "$invar" pretrain large.yaml --run large --threads 1 >/dev/null 2>&1
+    run --separate-stderr "$invar" robustness large --threads 1 --corruption contrast,jpeg_compression --reference alexnet l2=0.01
+    [ "$status" -eq 0 ]
+    grep -qE '^contrast +[0-9.]+ +71.0 +54.0 +46.9 +48.6 +48.4$' <<<"$output"
+    grep -qE '^mCE +none +76.7 +87.5 +76.4 +72.3 +70.8$' <<<"$output"
+    grep -qE '^the 15 less clean +none +none +38.0 +30.4 +31.[23] +30.6$' <<<"$output"
+}
+
 @test "flips stand behind the errors, in text and in robustness.json" {
     run --separate-stderr "$invar" robustness run --threads 1 --corruption fog --severity 1 l2=0.01 --flips --baseline random
     [ "$status" -eq 0 ]

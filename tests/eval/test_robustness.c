@@ -128,6 +128,30 @@ static void test_alexnet(void **state)
     assert_true(isnan(invar_alexnet_error("hail")));
 }
 
+/* Means that are printed, or were computed from what is, beside those of the table. */
+static void test_published(void **state)
+{
+    static const double mean[] = {61.0, 68.7, 60.1, 57.0, 55.8}, less[] = {NAN, 38.0, 30.4, 31.3, 30.6};
+    double ce, rce;
+
+    (void)state;
+    for (int i = 0; i < INVAR_PUBLISHED; i++) {
+        const struct invar_published_means m = invar_published_means(i);
+        double mce = 0, mrce = 0; /* of numbers that are rounded, to whole ones in the first column */
+        for (int k = 0; k < invar_corruption_count(); k++)
+            if (invar_published_error(i, invar_corruption_at(k)->name, &ce, &rce)) {
+                mce += ce / 15;
+                mrce += rce / 15;
+            }
+        assert_near(m.mce, mce, i == 0 ? 0.2 : 0.06);
+        assert_near(m.mrce, mrce, 0.07);
+        assert_near(m.mean_error, mean[i], 0.06);
+        assert_true(i == 0 ? isnan(m.less_clean) : fabs(m.less_clean - less[i]) < 0.06);
+    }
+    assert_true(invar_published_error(2, "fog", &ce, &rce) && ce == 54.5 && rce == 38.9);
+    assert_false(invar_published_error(2, "spatter", &ce, &rce));
+}
+
 /* ---- the pipeline ---- */
 
 /* Corrupted one by one, and classified as ready-made images. */
@@ -441,6 +465,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_e1),
         cmocka_unit_test(test_alexnet),
+        cmocka_unit_test(test_published),
         cmocka_unit_test(test_against_arrays),
         cmocka_unit_test(test_blocks_and_threads),
         cmocka_unit_test(test_clean_is_the_probe),
