@@ -16,6 +16,7 @@ extern "C" {
 
 #define INVAR_MAX_VIEWS 10
 #define INVAR_MAX_MASKS 8
+#define INVAR_MAX_VIEW_OPERATIONS 32
 
 /** Options of views of images (objectives.md 6.1). */
 struct invar_image_view_options {
@@ -29,8 +30,6 @@ struct invar_image_view_options {
     struct invar_real_list blur;                  /**< probability by view */
     struct invar_real_list blur_sigma;            /**< [low, high] pixels */
     int64_t blur_kernel;                          /**< side in pixels, odd; 0: a tenth of the shorter side */
-    struct invar_real_list solarise;              /**< probability by view */
-    double solarise_threshold;                    /**< in 0..1 */
     double gain, offset;                          /**< per-channel, for data with channels other than 1 and 3 */
 };
 /** Of clips (objectives.md 6.2). */
@@ -67,12 +66,15 @@ struct invar_view_options {
     double mix_alpha;                 /**< above 0: that share is max(b, 1 - b), b from Beta(alpha, alpha), instead */
     struct invar_clip_view_options clips;
     struct invar_table_view_options table;
-    struct invar_real_list blank;           /**< probability by view that a column, or a place of an image, becomes 0 */
-    struct invar_real_list noise_deviation; /**< standard deviation by view of noise on standardised numbers */
+    struct invar_real_list blank; /**< probability by view that a column, or a place of an image, becomes 0 */
+    /** Options of operations that are off unless they are asked for: set them by name with invar_options_set. */
+    double own[INVAR_MAX_VIEW_OPERATIONS][32];
 };
 extern const struct invar_option invar_view_option_table[];
 /** Global and local views together. */
 int64_t invar_view_count(const struct invar_view_options *options);
+/** Makes them options of `count` views, no local ones: lists with an entry a view lose what is beyond. */
+void invar_view_options_trim(struct invar_view_options *options, int64_t count);
 /** What the ranges of the table cannot say: a sentence where options do not fit each other, or not the data (info NULL:
  * not known yet). */
 bool invar_view_options_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
@@ -87,7 +89,6 @@ struct invar_view_params {
     float brightness, contrast, saturation, hue; /* factors; hue a shift in turns */
     bool grayscale;
     float blur_sigma; /* 0: none */
-    bool solarise;
     float gain[16], offset[16];
     /* clips */
     float time_place, time_shift; /* 0..1 of what is too much; -1..1 of the view's length */
@@ -101,8 +102,9 @@ struct invar_view_params {
         float place, width; /* 0..1 of the free places; part of the side */
     } time_mask[INVAR_MAX_MASKS], frequency_mask[INVAR_MAX_MASKS];
     /* tables: draws by column are made from the keys as they are applied */
-    float corrupt, blank, noise_deviation;
-    uint32_t corrupt_key[2], blank_key[2], noise_deviation_key[2];
+    float corrupt, blank;
+    uint32_t corrupt_key[2], blank_key[2];
+    double own[INVAR_MAX_VIEW_OPERATIONS][4]; /* draws that only their operation knows */
 };
 
 /** Draws the parameters of view number `view` of a sample of the given shape. */
@@ -115,7 +117,6 @@ struct invar_view_output {
     int height, width, channels;
     float mean[16], deviation[16];
     enum invar_interpolation interpolation; /* as in the options */
-    double solarise_threshold;              /* as in the options */
     int blur_kernel;                        /* as in the options; of a workspace that was created for this output */
     struct invar_plain_view plain;          /* as in the dataset's info */
     struct invar_logmel_options logmel;     /* clips: as in the dataset's info */

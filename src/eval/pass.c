@@ -46,14 +46,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
         views = *options->draw;
     else
         invar_options_default(invar_view_option_table, &views);
-    views.count = count;
-    views.local = views.local_size = 0;
-    views.image.blur.count = views.image.blur.count < count ? views.image.blur.count : (int)count;
-    views.image.solarise.count = views.image.solarise.count < count ? views.image.solarise.count : (int)count;
-    views.mix.count = views.mix.count < count ? views.mix.count : (int)count;
-    views.table.corrupt.count = views.table.corrupt.count < count ? views.table.corrupt.count : (int)count;
-    views.blank.count = views.blank.count < count ? views.blank.count : (int)count;
-    views.noise_deviation.count = views.noise_deviation.count < count ? views.noise_deviation.count : (int)count;
+    invar_view_options_trim(&views, count);
     pass->samples = invar_alloc(PASS_BATCH, sizeof *pass->samples, err);
     pass->views = invar_alloc(PASS_BATCH, (size_t)(count * pass->view_size) * sizeof *pass->views, err);
     pass->maker = invar_view_maker_create(&views, info, err);

@@ -118,8 +118,7 @@ static bool image_sample_check(const struct invar_view_output *output, const str
     return true;
 }
 
-const struct view_kind view_kind_image = {view_image_operations, view_image_plain, output_check, image_sample_check,
-                                          image_workspace};
+const struct view_kind view_kind_image = {view_image_plain, output_check, image_sample_check, image_workspace};
 
 bool view_sample_check(const struct invar_view_output *output, const struct invar_sample *sample,
                        struct invar_error *err)

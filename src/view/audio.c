@@ -71,18 +71,4 @@ static void plain(const struct view_job *job)
     view_standardise.apply(job);
 }
 
-static const struct view_operation *const operations[] = {
-    &view_time,
-    &view_background,
-    &view_noise,
-    &view_loudness,
-    &view_spectrogram,
-    &view_time_mask,
-    &view_frequency_mask,
-    &view_standardise,
-    &view_blank,
-    &view_noise_deviation,
-    NULL,
-};
-
-const struct view_kind view_kind_audio = {operations, plain, output_check, sample_check, workspace};
+const struct view_kind view_kind_audio = {plain, output_check, sample_check, workspace};

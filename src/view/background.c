@@ -40,4 +40,4 @@ static void apply(const struct view_job *job)
         wave[i] += factor * other[i];
 }
 
-const struct view_operation view_background = {"background", 17, draw, applies, apply};
+const struct view_operation view_background = {"background", VIEW_CLIPS, 17, draw, applies, apply, false};

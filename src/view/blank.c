@@ -53,4 +53,5 @@ static void apply(const struct view_job *job)
         blank_places(job, random);
 }
 
-const struct view_operation view_blank = {"blank", 25, draw, applies, apply};
+const struct view_operation view_blank = {"blank", VIEW_IMAGES | VIEW_CLIPS | VIEW_TABLES, 25, draw, applies, apply,
+                                          false};

@@ -126,4 +126,4 @@ static void apply(const struct view_job *job)
                    workspace->blur_weight, radius, height, width);
 }
 
-const struct view_operation view_blur = {"blur", 3, draw, applies, apply};
+const struct view_operation view_blur = {"blur", VIEW_IMAGES, 3, draw, applies, apply, false};

@@ -77,4 +77,4 @@ static void apply(const struct view_job *job)
     }
 }
 
-const struct view_operation view_corrupt = {"corrupt", 24, draw, applies, apply};
+const struct view_operation view_corrupt = {"corrupt", VIEW_TABLES, 24, draw, applies, apply, false};

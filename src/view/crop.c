@@ -115,4 +115,4 @@ static void apply(const struct view_job *job)
     view_resample(job, taps);
 }
 
-const struct view_operation view_crop = {"crop", 0, draw, NULL, apply};
+const struct view_operation view_crop = {"crop", VIEW_IMAGES, 0, draw, NULL, apply, false};

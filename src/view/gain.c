@@ -42,4 +42,4 @@ static void apply(const struct view_job *job)
               job->params->offset[c]);
 }
 
-const struct view_operation view_gain = {"gain", 5, draw, applies, apply};
+const struct view_operation view_gain = {"gain", VIEW_IMAGES, 5, draw, applies, apply, false};

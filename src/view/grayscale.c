@@ -28,4 +28,4 @@ static void apply(const struct view_job *job)
     gray(job->image, job->image + pixels, job->image + 2 * pixels, pixels);
 }
 
-const struct view_operation view_grayscale = {"grayscale", 2, draw, applies, apply};
+const struct view_operation view_grayscale = {"grayscale", VIEW_IMAGES, 2, draw, applies, apply, false};

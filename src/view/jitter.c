@@ -107,4 +107,4 @@ static void apply(const struct view_job *job)
         kind_apply(job, job->params->jitter_order[i]);
 }
 
-const struct view_operation view_jitter = {"jitter", 1, draw, applies, apply};
+const struct view_operation view_jitter = {"jitter", VIEW_IMAGES, 1, draw, applies, apply, false};

@@ -21,4 +21,4 @@ static void apply(const struct view_job *job)
         wave[i] *= job->params->loudness;
 }
 
-const struct view_operation view_loudness = {"loudness", 19, draw, NULL, apply};
+const struct view_operation view_loudness = {"loudness", VIEW_CLIPS, 19, draw, NULL, apply, false};

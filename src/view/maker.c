@@ -54,7 +54,6 @@ static void output_make(struct invar_view_output *output, const struct invar_vie
     output->channels = info->channels;
     output->interpolation = options->image.interpolation;
     output->plain = info->plain;
-    output->solarise_threshold = options->image.solarise_threshold;
     output->blur_kernel = (int)options->image.blur_kernel;
     output->logmel = info->logmel;
     output->table = info->table;

@@ -64,5 +64,6 @@ static void apply_frequency(const struct view_job *job)
     }
 }
 
-const struct view_operation view_time_mask = {"time_mask", 20, draw_time, NULL, apply_time};
-const struct view_operation view_frequency_mask = {"frequency_mask", 21, draw_frequency, NULL, apply_frequency};
+const struct view_operation view_time_mask = {"time_mask", VIEW_CLIPS, 20, draw_time, NULL, apply_time, false};
+const struct view_operation view_frequency_mask = {"frequency_mask", VIEW_CLIPS, 21, draw_frequency, NULL,
+                                                   apply_frequency,  false};

@@ -34,4 +34,4 @@ static void apply(const struct view_job *job)
         view_add_normals(&random, deviation, wave, (size_t)job->workspace->span);
 }
 
-const struct view_operation view_noise = {"noise", 18, draw, applies, apply};
+const struct view_operation view_noise = {"noise", VIEW_CLIPS, 18, draw, applies, apply, false};

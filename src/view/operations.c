@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* The operations of images, in the order of objectives.md 6.1, and the loops over those of any kind: draw and run. */
+/* The table of operations, and the loops over those of a kind of data: draw and run. */
 
 #include "view/view.h"
 
 #include <stddef.h>
 #include <string.h>
 
-const struct view_operation *const view_image_operations[] = {
-    &view_crop,     &view_jitter,      &view_gain,  &view_grayscale,       &view_blur,
-    &view_solarise, &view_standardise, &view_blank, &view_noise_deviation, NULL,
-};
+#define ADDRESS(name, options) &view_##name,
+const struct view_operation *const view_operations[VIEW_PLACES] = {VIEW_OPERATIONS(ADDRESS)};
 
 #define STREAMS 32 /* above the stream of any operation */
 #define BLOCK 8    /* views that are neighbours in the numbers of streams */
@@ -25,12 +23,10 @@ uint32_t view_stream(uint32_t operation, int view)
 void invar_view_draw(struct invar_view_params *params, const struct invar_view_options *options, uint64_t seed,
                      uint64_t epoch, const struct invar_sample *sample, int view)
 {
-    const struct view_operation *const *operations = view_kind_of(sample->kind)->operations;
-
     memset(params, 0, sizeof(*params));
-    for (int i = 0; operations[i]; i++) {
-        const struct view_operation *operation = operations[i];
-        if (!operation->draw)
+    for (int i = 0; i < VIEW_PLACES; i++) {
+        const struct view_operation *operation = view_operations[i];
+        if (!operation->draw || !(operation->kinds & VIEW_KIND(sample->kind)))
             continue;
         struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_VIEW, epoch, (uint64_t)sample->index,
                                                          view_stream(operation->stream, view));
@@ -40,11 +36,11 @@ void invar_view_draw(struct invar_view_params *params, const struct invar_view_o
 
 void view_run(const struct view_job *job)
 {
-    const struct view_operation *const *operations = view_kind_of(job->output->kind)->operations;
-
-    for (int i = 0; operations[i]; i++)
-        if (!operations[i]->applies || operations[i]->applies(job))
-            operations[i]->apply(job);
+    for (int i = 0; i < VIEW_PLACES; i++) {
+        const struct view_operation *operation = view_operations[i];
+        if ((operation->kinds & VIEW_KIND(job->output->kind)) && (!operation->applies || operation->applies(job)))
+            operation->apply(job);
+    }
 }
 
 void view_run_plain(const struct view_job *job)

@@ -28,10 +28,6 @@ static const struct invar_option image_options[] = {
      "[low, high] standard deviation of the blur in pixels"},
     {"blur_kernel", INVAR_OPTION_INT, IMAGE(blur_kernel), "0", 0, 1023, NULL,
      "side of the blur's kernel in pixels, odd; 0: a tenth of the shorter side, at least 3"},
-    {"solarise", INVAR_OPTION_REAL_LIST, IMAGE(solarise), "[0]", 0, 1, NULL,
-     "probability, by view; 1 or 3 channels only"},
-    {"solarise_threshold", INVAR_OPTION_REAL, IMAGE(solarise_threshold), "0.5", 0, 1, NULL,
-     "values from here on, of 0 to 1, are inverted"},
     {"gain", INVAR_OPTION_REAL, IMAGE(gain), "0.2", 0, 1, NULL,
      "strength s: factor of each channel from 1 - s to 1 + s; channels other than 1 and 3"},
     {"offset", INVAR_OPTION_REAL, IMAGE(offset), "0.1", 0, 1, NULL,
@@ -73,6 +69,14 @@ static const struct invar_option table_options[] = {
 
 #define AT(field) offsetof(struct invar_view_options, field)
 
+#define DECLARE_NAMED(name)
+#define DECLARE_OWN(name) extern const struct invar_option view_##name##_options[];
+#define DECLARE(name, options) DECLARE_##options(name)
+VIEW_OPERATIONS(DECLARE)
+#define PART_NAMED(name)
+#define PART_OWN(name) INVAR_PART(#name, AT(own[VIEW_PLACE_##name]), view_##name##_options),
+#define PART(name, options) PART_##options(name)
+
 const struct invar_option invar_view_option_table[] = {
     {"count", INVAR_OPTION_INT, AT(count), "2", 1, INVAR_MAX_VIEWS, NULL, "views of a sample, of the encoder's size"},
     {"clean", INVAR_OPTION_BOOL, AT(clean), "false", 0, 0, NULL,
@@ -94,9 +98,7 @@ const struct invar_option invar_view_option_table[] = {
     {"blank", INVAR_OPTION_REAL_LIST, AT(blank), "[0]", 0, 1, NULL,
      "probability by view that a column of a table, or a place of an image or spectrogram, is emptied: the mean, no "
      "category"},
-    {"noise_deviation", INVAR_OPTION_REAL_LIST, AT(noise_deviation), "[0]", 0, 100, NULL,
-     "standard deviation by view of noise on standardised numbers: of numeric columns, images, spectrograms"},
-    {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
+    VIEW_OPERATIONS(PART){NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
 double view_list_at(const struct invar_real_list *list, int i)
@@ -157,14 +159,49 @@ static bool by_view_check(const struct invar_view_options *options, const struct
     return true;
 }
 
+/* The list of one entry a view with which the own options of such an operation begin. */
+static const struct invar_real_list *own_list(const struct invar_view_options *options, int operation)
+{
+    return view_operations[operation]->by_view ? (const void *)options->own[operation] : NULL;
+}
+
+static bool own_check(const struct invar_view_options *options, struct invar_error *err)
+{
+    for (int i = 0; i < VIEW_PLACES; i++)
+        if (own_list(options, i) && own_list(options, i)->count > 0 &&
+            !by_view_check(options, own_list(options, i), view_operations[i]->name, err))
+            return false;
+    return true;
+}
+
+static void list_trim(struct invar_real_list *list, int64_t count)
+{
+    if (list->count > count)
+        list->count = (int)count;
+}
+
+void invar_view_options_trim(struct invar_view_options *options, int64_t count)
+{
+    struct invar_real_list *const named[] = {&options->image.blur, &options->mix, &options->table.corrupt,
+                                             &options->blank};
+
+    options->count = count;
+    options->local = options->local_size = 0;
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        list_trim(named[i], count);
+    for (int i = 0; i < VIEW_PLACES; i++)
+        if (own_list(options, i))
+            list_trim((void *)options->own[i], count);
+}
+
 /* Operations on finished views; draws of columns need columns. */
 static bool finished_check(const struct invar_view_options *options, const struct invar_dataset_info *info,
                            struct invar_error *err)
 {
-    const struct invar_real_list *lists[] = {&options->table.corrupt, &options->blank, &options->noise_deviation};
-    static const char *const names[] = {"corrupt", "blank", "noise_deviation"};
+    const struct invar_real_list *lists[] = {&options->table.corrupt, &options->blank};
+    static const char *const names[] = {"corrupt", "blank"};
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         bool on = false;
         if (lists[i]->count > invar_view_count(options))
             return by_view_check(options, lists[i], names[i], err);
@@ -224,7 +261,6 @@ bool invar_view_options_check(const struct invar_view_options *options, const st
            pair_check(&options->image.blur_sigma, "blur_sigma", err) &&
            by_view_check(options, &options->image.blur, "blur", err) &&
            by_view_check(options, &options->mix, "mix", err) && pair_check(&options->mix_share, "mix_share", err) &&
-           by_view_check(options, &options->image.solarise, "solarise", err) &&
-           decibels_check(&options->clips.background_snr, "background_snr", err) &&
+           own_check(options, err) && decibels_check(&options->clips.background_snr, "background_snr", err) &&
            decibels_check(&options->clips.noise_snr, "noise_snr", err);
 }

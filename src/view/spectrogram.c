@@ -10,4 +10,4 @@ static void apply(const struct view_job *job)
     invar_logmel_apply(space->logmel, space->wave, space->span, 1, job->output->width, job->image);
 }
 
-const struct view_operation view_spectrogram = {"spectrogram", 0, NULL, NULL, apply};
+const struct view_operation view_spectrogram = {"spectrogram", VIEW_CLIPS, 0, NULL, NULL, apply, false};

@@ -17,4 +17,4 @@ static void apply(const struct view_job *job)
                     job->output->deviation[c]);
 }
 
-const struct view_operation view_standardise = {"standardise", 6, NULL, NULL, apply};
+const struct view_operation view_standardise = {"standardise", VIEW_IMAGES | VIEW_CLIPS, 6, NULL, NULL, apply, false};

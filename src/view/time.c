@@ -18,4 +18,4 @@ static void apply(const struct view_job *job)
     view_window(job, job->sample, job->params->time_place, job->params->time_shift, job->workspace->wave);
 }
 
-const struct view_operation view_time = {"time", 16, draw, NULL, apply};
+const struct view_operation view_time = {"time", VIEW_CLIPS, 16, draw, NULL, apply, false};

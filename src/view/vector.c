@@ -36,8 +36,6 @@ static void copy(const struct view_job *job)
     memcpy(job->image, job->sample->data, (size_t)job->output->channels * sizeof(float));
 }
 
-static const struct view_operation view_copy = {.name = "copy", .apply = copy};
-static const struct view_operation *const operations[] = {&view_copy, &view_corrupt, &view_blank, &view_noise_deviation,
-                                                          NULL};
+const struct view_operation view_copy = {.name = "copy", .kinds = VIEW_TABLES, .apply = copy};
 
-const struct view_kind view_kind_table = {operations, copy, output_check, sample_check, workspace};
+const struct view_kind view_kind_table = {copy, output_check, sample_check, workspace};

@@ -10,6 +10,7 @@
 #include "base/clones.h"
 #include "invar/expert/random.h"
 #include "invar/view.h"
+#include "view/operations.h"
 
 #define VIEW_MAX_CHANNELS 16
 #define VIEW_MAX_TAPS 4
@@ -63,8 +64,14 @@ struct view_job {
     float *mask; /* tables: [channels], zeroed, of columns that were changed; NULL: not wanted */
 };
 
+#define VIEW_KIND(kind) (1u << (kind))
+#define VIEW_IMAGES VIEW_KIND(INVAR_DATA_IMAGE)
+#define VIEW_TABLES VIEW_KIND(INVAR_DATA_TABLE)
+#define VIEW_CLIPS VIEW_KIND(INVAR_DATA_AUDIO)
+
 struct view_operation {
     const char *name;
+    unsigned kinds;  /* of data that it is of */
     uint32_t stream; /* which random stream it draws from: unique, below 32, never changed */
     /** Draws its part of params (zeroed before); NULL where nothing is random. */
     void (*draw)(struct invar_view_params *params, const struct invar_view_options *options,
@@ -72,12 +79,23 @@ struct view_operation {
     /** Whether this job needs it; NULL: always. */
     bool (*applies)(const struct view_job *job);
     void (*apply)(const struct view_job *job);
+    bool by_view; /* its own options begin with a list of one entry a view, which has its name */
 };
 
-/** What one kind of data needs: its operations, its checks, its view for evaluation. One line in kinds.c. */
+/* Where the own options and draws of an operation are; those of a file are read through these. */
+#define VIEW_PLACE(name, options) VIEW_PLACE_##name,
+enum view_place { VIEW_OPERATIONS(VIEW_PLACE) VIEW_PLACES };
+_Static_assert(VIEW_PLACES <= INVAR_MAX_VIEW_OPERATIONS, "more operations than places");
+#define VIEW_OWN(name, options) ((const void *)(options)->own[VIEW_PLACE_##name])
+#define VIEW_DRAW(name, params) ((void *)(params)->own[VIEW_PLACE_##name])
+#define VIEW_DRAWN(name, params) ((const void *)(params)->own[VIEW_PLACE_##name])
+#define VIEW_OWN_FITS(options, draws)                                                                                  \
+    _Static_assert(sizeof(options) <= sizeof((struct invar_view_options){0}.own[0]), "too many options");              \
+    _Static_assert(sizeof(draws) <= sizeof((struct invar_view_params){0}.own[0]), "too many draws")
+
+/** What one kind of data needs beside operations: its checks, its view for evaluation. One line in kinds.c. */
 struct view_kind {
-    const struct view_operation *const *operations; /* in the order in which they run, NULL-ended */
-    void (*plain)(const struct view_job *job);      /* the view of evaluation */
+    void (*plain)(const struct view_job *job); /* the view of evaluation */
     /** Whether such outputs can be made; else one sentence. */
     bool (*output_check)(const struct invar_view_output *output, struct invar_error *err);
     /** Whether the sample, whose kind is that of the output, can become such an output; else one sentence. */
@@ -90,14 +108,12 @@ struct view_kind {
 const struct view_kind *view_kind_of(enum invar_data_kind kind);
 extern const struct view_kind view_kind_image, view_kind_table, view_kind_audio;
 
-extern const struct view_operation view_crop, view_jitter, view_gain, view_grayscale, view_blur, view_solarise,
-    view_standardise, view_time, view_background, view_noise, view_loudness, view_spectrogram, view_time_mask,
-    view_frequency_mask;
-extern const struct view_operation *const view_image_operations[];
+#define VIEW_DECLARATION(name, options) extern const struct view_operation view_##name;
+VIEW_OPERATIONS(VIEW_DECLARATION)
+extern const struct view_operation *const view_operations[VIEW_PLACES];
 
 /** Whether columns of tables are changed in any view, so that there is a mask. */
 bool view_masks(const struct invar_view_options *options);
-extern const struct view_operation view_corrupt, view_blank, view_noise_deviation;
 /** A stream of draws from a key that was drawn itself. */
 struct invar_random view_keyed(const uint32_t key[2]);
 /** Changes the places of a column to value[places], or to 0 where value is NULL, and notes in the mask what differs. */

@@ -106,7 +106,7 @@ static inline void make_plain(struct bench *b)
 {
     b->views.image.crop = (struct invar_real_list){2, {1, 1}};
     b->views.image.flip = b->views.image.jitter = b->views.image.grayscale = 0;
-    b->views.image.blur = b->views.image.solarise = (struct invar_real_list){1, {0}};
+    b->views.image.blur = (struct invar_real_list){1, {0}};
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "test.h"
 #include "invar/expert/random.h"
 #include "invar/view.h"
+#include "view/view.h"
 
 /** A sample of random bytes that owns its data (free sample.data). */
 static inline struct invar_sample subject_sample(int height, int width, int channels, int64_t index)
@@ -25,6 +26,24 @@ static inline void subject_free(struct invar_sample *sample)
     sample->data = NULL;
 }
 
+/** Sets an option by its name, as those must be that operations keep to themselves. */
+static inline void subject_set(struct invar_view_options *options, const char *assignment)
+{
+    struct invar_error err = {0};
+    if (!invar_options_set(invar_view_option_table, options, assignment, &err))
+        fail_msg("%s: %s", assignment, err.message);
+}
+
+/** How solarise keeps its draw. */
+struct subject_solarise {
+    bool on;
+    float threshold;
+};
+static inline struct subject_solarise *subject_solarise(struct invar_view_params *params)
+{
+    return (void *)params->own[VIEW_PLACE_solarise];
+}
+
 /** Settings under which a view is the standardised sample. */
 static inline struct invar_view_options subject_identity(void)
 {
@@ -34,8 +53,6 @@ static inline struct invar_view_options subject_identity(void)
         .image.crop_aspect = {2, {0.75, 4.0 / 3.0}},
         .image.blur = {1, {0.0}},
         .image.blur_sigma = {2, {0.1, 2.0}},
-        .image.solarise = {1, {0.0}},
-        .image.solarise_threshold = 0.5,
         .mix = {1, {0.0}},
         .mix_share = {2, {0.5, 1.0}},
     };
@@ -54,7 +71,7 @@ static inline struct invar_view_options subject_simclr(void)
     options.image.hue = 0.1;
     options.image.grayscale = 0.2;
     options.image.blur = (struct invar_real_list){2, {1.0, 0.1}};
-    options.image.solarise = (struct invar_real_list){2, {0.0, 0.2}};
+    subject_set(&options, "solarise=[0, 0.2]");
     options.image.gain = 0.2;
     options.image.offset = 0.1;
     return options;
@@ -66,7 +83,6 @@ static inline struct invar_view_output subject_output(int height, int width, int
     struct invar_view_output output = {.height = height, .width = width, .channels = channels};
     for (int c = 0; c < 16; c++)
         output.deviation[c] = 1.0f;
-    output.solarise_threshold = 0.5;
     return output;
 }
 

@@ -108,10 +108,10 @@ static void test_options_of_one_leave_the_others(void **state)
     other.image.crop = (struct invar_real_list){2, {0.9, 0.95}};
     other.image.jitter = 1.0;
     for (int64_t i = 0; i < 100; i++) {
-        const struct invar_view_params a = draw(&options, SEED, 0, i, 0, 32, 32, 3);
-        const struct invar_view_params b = draw(&other, SEED, 0, i, 0, 32, 32, 3);
+        struct invar_view_params a = draw(&options, SEED, 0, i, 0, 32, 32, 3);
+        struct invar_view_params b = draw(&other, SEED, 0, i, 0, 32, 32, 3);
         assert_true(a.flip == b.flip && a.brightness == b.brightness && a.hue == b.hue && a.grayscale == b.grayscale &&
-                    a.blur_sigma == b.blur_sigma && a.solarise == b.solarise);
+                    a.blur_sigma == b.blur_sigma && subject_solarise(&a)->on == subject_solarise(&b)->on);
     }
 }
 
@@ -124,9 +124,9 @@ static void test_probabilities(void **state)
     options.count = 3;
     for (int i = 0; i < DRAWS; i++)
         for (int view = 0; view < 3; view++) {
-            const struct invar_view_params params = draw(&options, SEED, 0, i, view, 32, 32, 3);
+            struct invar_view_params params = draw(&options, SEED, 0, i, view, 32, 32, 3);
             blur[view] += params.blur_sigma > 0.0f;
-            solarise[view] += params.solarise;
+            solarise[view] += subject_solarise(&params)->on;
             flip += view == 0 && params.flip;
             jitter += view == 0 && params.jitter;
             gray += view == 0 && params.grayscale;
@@ -248,9 +248,9 @@ static void test_crop_off(void **state)
     (void)state;
     const struct invar_view_options options = subject_identity();
     for (int i = 0; i < 100; i++) {
-        const struct invar_view_params p = draw(&options, SEED, 0, i, 0, 20, 30, 3);
+        struct invar_view_params p = draw(&options, SEED, 0, i, 0, 20, 30, 3);
         assert_true(p.crop_x == 0.0f && p.crop_y == 0.0f && p.crop_width == 30.0f && p.crop_height == 20.0f);
-        assert_false(p.flip || p.jitter || p.grayscale || p.solarise || p.blur_sigma > 0.0f);
+        assert_false(p.flip || p.jitter || p.grayscale || subject_solarise(&p)->on || p.blur_sigma > 0.0f);
         assert_true(p.brightness == 1.0f && p.contrast == 1.0f && p.saturation == 1.0f && p.hue == 0.0f);
     }
 }
@@ -261,14 +261,14 @@ static void test_channels_decide(void **state)
     struct invar_view_options options = subject_simclr();
     struct histogram gain = {0}, offset = {0};
     options.image.jitter = options.image.grayscale = 1.0;
-    options.image.solarise = (struct invar_real_list){1, {1.0}};
+    subject_set(&options, "solarise=1");
 
     for (int i = 0; i < 2000; i++) {
-        const struct invar_view_params gray = draw(&options, SEED, 0, i, 0, 28, 28, 1);
-        assert_true(gray.jitter && !gray.grayscale && gray.solarise && gray.blur_sigma > 0.0f);
+        struct invar_view_params gray = draw(&options, SEED, 0, i, 0, 28, 28, 1);
+        assert_true(gray.jitter && !gray.grayscale && subject_solarise(&gray)->on && gray.blur_sigma > 0.0f);
         assert_true(gray.saturation == 1.0f && gray.hue == 0.0f && gray.gain[0] == 1.0f && gray.offset[0] == 0.0f);
-        const struct invar_view_params many = draw(&options, SEED, 0, i, 0, 28, 28, 5);
-        assert_true(!many.jitter && !many.grayscale && !many.solarise && many.blur_sigma > 0.0f);
+        struct invar_view_params many = draw(&options, SEED, 0, i, 0, 28, 28, 5);
+        assert_true(!many.jitter && !many.grayscale && !subject_solarise(&many)->on && many.blur_sigma > 0.0f);
         for (int c = 0; c < 5; c++) {
             histogram_add(&gain, ((double)many.gain[c] - 0.8) / 0.4);
             histogram_add(&offset, ((double)many.offset[c] + 0.1) / 0.2);

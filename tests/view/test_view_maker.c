@@ -340,8 +340,7 @@ static void test_option_table(void **state)
                 options.image.contrast == 0.4);
     assert_true(options.image.saturation == 0.2 && options.image.hue == 0.1 && options.image.grayscale == 0.2);
     assert_true(options.image.blur.count == 1 && options.image.blur.value[0] == 0.0);
-    assert_true(options.image.solarise.count == 1 && options.image.solarise.value[0] == 0.0);
-    assert_true(options.image.solarise_threshold == 0.5 && options.image.blur_sigma.value[0] == 0.1);
+    assert_true(options.image.blur_sigma.value[0] == 0.1);
     invar_view_maker_free(maker_create(&options));
 
     assert_ok(invar_options_set(invar_view_option_table, &options, "blur=[1, 0.1]", &err), &err);
@@ -510,7 +509,7 @@ static void test_blank_and_noise(void **state)
     invar_view_maker_free(maker);
 
     options.blank.count = 0;
-    options.noise_deviation = (struct invar_real_list){2, {0.5, 0}};
+    subject_set(&options, "noise_deviation=[0.5, 0]");
     maker = maker_create(&options);
     make(maker, samples, COUNT, batch);
     for (int i = 0; i < COUNT * IMAGE; i++)

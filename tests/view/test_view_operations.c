@@ -151,9 +151,10 @@ static void reference_blur(struct picture *picture, double sigma, int kernel)
             }
 }
 
-static void reference_rest(struct picture *picture, const struct invar_view_params *params, double threshold,
-                           int kernel)
+static void reference_rest(struct picture *picture, const struct invar_view_params *params, int kernel)
 {
+    struct invar_view_params copy = *params;
+    const struct subject_solarise *solarise = subject_solarise(&copy);
     const int pixels = picture->height * picture->width;
     if (picture->channels != 1 && picture->channels != 3)
         for (int i = 0; i < picture->channels * pixels; i++)
@@ -165,8 +166,8 @@ static void reference_rest(struct picture *picture, const struct invar_view_para
                 *at(picture, 0, y, x) = *at(picture, 1, y, x) = *at(picture, 2, y, x) = luma(picture, y, x);
     if (params->blur_sigma > 0.0f)
         reference_blur(picture, (double)params->blur_sigma, kernel);
-    for (int i = 0; params->solarise && i < picture->channels * pixels; i++)
-        if (picture->value[i] >= threshold)
+    for (int i = 0; solarise->on && i < picture->channels * pixels; i++)
+        if (picture->value[i] >= (double)solarise->threshold)
             picture->value[i] = 1.0 - picture->value[i];
 }
 
@@ -191,7 +192,7 @@ static void assert_view(const struct invar_sample *sample, const struct invar_vi
     reference_crop(&expected, sample, params, output->interpolation == 1);
     if (params->jitter)
         reference_jitter(&expected, params);
-    reference_rest(&expected, params, output->solarise_threshold, output->blur_kernel);
+    reference_rest(&expected, params, output->blur_kernel);
     for (int i = 0; i < count; i++) {
         const double value =
             (expected.value[i] - (double)output->mean[i / pixels]) / (double)output->deviation[i / pixels];
@@ -346,9 +347,9 @@ static void test_grayscale_blur_solarise_gain(void **state)
             assert_view(&sample, &params, &output);
         }
         params.blur_sigma = 0.0f;
-        params.solarise = sample.channels == 1 || sample.channels == 3;
+        *subject_solarise(&params) = (struct subject_solarise){sample.channels == 1 || sample.channels == 3, 0.5f};
         assert_view(&sample, &params, &output);
-        params.solarise = false;
+        subject_solarise(&params)->on = false;
         for (int c = 0; c < sample.channels; c++) {
             params.gain[c] = 0.8f + 0.1f * (float)c;
             params.offset[c] = 0.05f * (float)c - 0.1f;
@@ -391,7 +392,7 @@ static void test_whole_chain(void **state)
     (void)state;
     struct invar_view_options options = subject_simclr();
     options.image.jitter = 1.0;
-    options.image.solarise = (struct invar_real_list){1, {0.0}};
+    subject_set(&options, "solarise=0");
     options.image.blur = (struct invar_real_list){1, {0.5}};
     EACH_SAMPLE(sample)
     {

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-/* Every draw off: options whose views are plain but for the size that the crop brings. Spelled out one by one: a view
- * operation that comes later must be thought about here. */
+/* Every draw off: options whose views are plain but for the size that the crop brings. What operations have of their
+ * own is off by default. */
 static void nothing_drawn(struct invar_view_options *views)
 {
     const struct invar_real_list zero = {1, {0}};
@@ -14,8 +14,7 @@ static void nothing_drawn(struct invar_view_options *views)
     views->count = 1;
     views->image.crop = (struct invar_real_list){2, {1, 1}};
     views->image.flip = views->image.jitter = views->image.grayscale = views->image.gain = views->image.offset = 0;
-    views->image.blur = views->image.solarise = views->mix = views->table.corrupt = views->blank =
-        views->noise_deviation = zero;
+    views->image.blur = views->mix = views->table.corrupt = views->blank = zero;
     views->clips.time_shift = views->clips.loudness = views->clips.background = views->clips.noise = 0;
     views->clips.time_masks = views->clips.frequency_masks = 0;
 }
@@ -27,15 +26,9 @@ static void one_of_run(const struct invar_view_options *run, struct invar_view_o
     const struct invar_real_list zero = {1, {0}};
 
     *views = *run;
-    views->count = 1;
-    views->local = views->local_size = 0;
+    invar_view_options_trim(views, 1);
     views->mix = views->table.corrupt = zero;
     views->clips.background = 0;
-    for (struct invar_real_list *const *list =
-             (struct invar_real_list *const[]){&views->image.blur, &views->image.solarise, &views->blank,
-                                               &views->noise_deviation, NULL};
-         *list; list++)
-        (*list)->count = 1;
 }
 
 bool invar_probe_views_resolve(const struct invar_probe_views *views, const struct invar_dataset_info *info,
