@@ -68,7 +68,7 @@ struct invar_view_options {
     struct invar_table_view_options table;
     struct invar_real_list blank; /**< probability by view that a column, or a place of an image, becomes 0 */
     /** Options of operations that are off unless they are asked for: set them by name with invar_options_set. */
-    double own[INVAR_MAX_VIEW_OPERATIONS][32];
+    unsigned char own[INVAR_MAX_VIEW_OPERATIONS][256];
 };
 extern const struct invar_option invar_view_option_table[];
 /** Global and local views together. */
@@ -104,7 +104,7 @@ struct invar_view_params {
     /* tables: draws by column are made from the keys as they are applied */
     float corrupt, blank;
     uint32_t corrupt_key[2], blank_key[2];
-    double own[INVAR_MAX_VIEW_OPERATIONS][4]; /* draws that only their operation knows */
+    unsigned char own[INVAR_MAX_VIEW_OPERATIONS][32]; /* draws that only their operation knows */
 };
 
 /** Draws the parameters of view number `view` of a sample of the given shape. */

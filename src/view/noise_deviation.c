@@ -7,8 +7,6 @@
 
 #include "view/view.h"
 
-#include <stddef.h>
-
 #define CHUNK 512
 
 struct options {

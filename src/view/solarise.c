@@ -4,8 +4,6 @@
 
 #include "view/view.h"
 
-#include <stddef.h>
-
 struct options {
     struct invar_real_list probability; /* by view */
     double threshold;                   /* in 0..1 */

@@ -12,6 +12,8 @@
 #include "invar/view.h"
 #include "view/operations.h"
 
+#include <stddef.h>
+
 #define VIEW_MAX_CHANNELS 16
 #define VIEW_MAX_TAPS 4
 
@@ -90,8 +92,12 @@ _Static_assert(VIEW_PLACES <= INVAR_MAX_VIEW_OPERATIONS, "more operations than p
 #define VIEW_DRAW(name, params) ((void *)(params)->own[VIEW_PLACE_##name])
 #define VIEW_DRAWN(name, params) ((const void *)(params)->own[VIEW_PLACE_##name])
 #define VIEW_OWN_FITS(options, draws)                                                                                  \
-    _Static_assert(sizeof(options) <= sizeof((struct invar_view_options){0}.own[0]), "too many options");              \
-    _Static_assert(sizeof(draws) <= sizeof((struct invar_view_params){0}.own[0]), "too many draws")
+    _Static_assert(sizeof(options) <= sizeof((struct invar_view_options){0}.own[0]) &&                                 \
+                       offsetof(struct invar_view_options, own) % _Alignof(options) == 0,                              \
+                   "the options do not fit");                                                                          \
+    _Static_assert(sizeof(draws) <= sizeof((struct invar_view_params){0}.own[0]) &&                                    \
+                       offsetof(struct invar_view_params, own) % _Alignof(draws) == 0,                                 \
+                   "the draws do not fit")
 
 /** What one kind of data needs beside operations: its checks, its view for evaluation. One line in kinds.c. */
 struct view_kind {
