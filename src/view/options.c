@@ -120,21 +120,6 @@ static bool pair_check(const struct invar_real_list *list, const char *name, str
     return true;
 }
 
-/* What is drawn for view 1 alone would be lost. */
-static bool clean_check(const struct invar_view_options *options, struct invar_error *err)
-{
-    const struct invar_real_list *lists[] = {&options->mix, &options->table.corrupt, &options->blank,
-                                             &options->noise_deviation};
-    static const char *const names[] = {"mix", "corrupt", "blank", "noise_deviation"};
-
-    for (int i = 0; i < 4 && options->clean; i++)
-        if (view_list_at(lists[i], 0) > 0.0)
-            return invar_error_set(err, INVAR_ERROR_USAGE,
-                                   "views.%s: is %g for view 1, which views.clean leaves as it is; give [0, %g]",
-                                   names[i], view_list_at(lists[i], 0), view_list_at(lists[i], 1));
-    return true;
-}
-
 /* [low, high] in dB, of any sign. */
 static bool decibels_check(const struct invar_real_list *list, const char *name, struct invar_error *err)
 {
@@ -172,6 +157,26 @@ static bool own_check(const struct invar_view_options *options, struct invar_err
             !by_view_check(options, own_list(options, i), view_operations[i]->name, err))
             return false;
     return true;
+}
+
+static bool clean_list_check(const struct invar_real_list *list, const char *name, struct invar_error *err)
+{
+    if (!(view_list_at(list, 0) > 0.0))
+        return true;
+    return invar_error_set(err, INVAR_ERROR_USAGE,
+                           "views.%s: is %g for view 1, which views.clean leaves as it is; give [0, %g]", name,
+                           view_list_at(list, 0), view_list_at(list, 1));
+}
+
+/* What is drawn for view 1 alone would be lost. */
+static bool clean_check(const struct invar_view_options *options, struct invar_error *err)
+{
+    for (int i = 0; i < VIEW_PLACES && options->clean; i++)
+        if (own_list(options, i) && !clean_list_check(own_list(options, i), view_operations[i]->name, err))
+            return false;
+    return !options->clean ||
+           (clean_list_check(&options->mix, "mix", err) && clean_list_check(&options->table.corrupt, "corrupt", err) &&
+            clean_list_check(&options->blank, "blank", err));
 }
 
 static void list_trim(struct invar_real_list *list, int64_t count)
