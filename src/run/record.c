@@ -75,7 +75,7 @@ struct invar_recorder *invar_recorder_create(const struct invar_recipe *recipe, 
     *r = (struct invar_recorder){.recipe = recipe,
                                  .dataset = dataset,
                                  .folder = options->folder,
-                                 .samples = recipe->training.batch / invar_ranks_count(options->ranks),
+                                 .samples = recipe ? recipe->training.batch / invar_ranks_count(options->ranks) : 0,
                                  .pictured = -1,
                                  .report = options->report,
                                  .user = options->user};
