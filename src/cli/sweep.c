@@ -66,11 +66,8 @@ static pid_t start(const struct sweeping *s, int i, bool training)
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, path_of(s, i, ".log", log), O_WRONLY | O_CREAT | O_APPEND,
                                      0666);
-    union {
-        const char **in;
-        char *const *out;
-    } cast = {words}; /* posix_spawn changes none of them */
-    if (posix_spawn(&child, "/proc/self/exe", &actions, NULL, cast.out, environ) != 0)
+    /* it changes none of the words */
+    if (posix_spawn(&child, "/proc/self/exe", &actions, NULL, (char *const *)words, environ) != 0)
         child = 0;
     posix_spawn_file_actions_destroy(&actions);
     return child;
@@ -251,8 +248,7 @@ int invar_cli_sweep(int argc, char **argv)
     s.recipe = recipes.item[0];
     s.folder = s.folder ? s.folder : "runs/sweep";
     snprintf(s.threads, sizeof s.threads, "%lld", (long long)s.threads_each);
-    if (!s.jobs)
-        s.jobs = omp_get_num_procs() / s.threads_each;
+    s.jobs = s.jobs ? s.jobs : omp_get_num_procs() / s.threads_each;
     s.jobs = s.jobs < 1 ? 1 : s.jobs > STUDY_SWEEP_JOBS ? STUDY_SWEEP_JOBS : s.jobs;
     status = sweep(&s, &settings);
     study_sweep_free(&s.runs);
