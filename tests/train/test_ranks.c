@@ -2,6 +2,7 @@
 /* What ranks do together, on ranks that are threads; and when they are refused, or end. */
 #include "ranks_threads.h"
 #include "training.h"
+#include "train/trainer.h"
 
 #define RANKS 3
 #define COUNT ((1 << 22) + 5) /* more than passes at once */
@@ -169,6 +170,8 @@ static void who_failed_by_itself_asks_nobody(void **state)
 
 /* ---- trainers ---- */
 
+static const char *steps = "training.steps=12", *logged = "training.log_interval=2",
+                  *measured = "training.measure_interval=4";
 static const char *change[CROWD_MOST]; /* what rank k has beside tiny.yaml */
 static int threads[CROWD_MOST];
 static char recipe_file[1024], folders[2][1024], *folder_of_rank0;
@@ -178,14 +181,14 @@ static bool (*report)(void *, const struct invar_record *, struct invar_error *)
 static void train(struct invar_ranks *r, void *user)
 {
     const int k = *(const int *)user;
-    const char *settings[] = {NULL, training_precision, "training.steps=12", change[k]};
+    const char *settings[] = {NULL, training_precision, steps, logged, measured, change[k]};
     char source[600];
     struct invar_trainer_options options = {
         .ranks = r, .folder = folder_of_rank0, .resume = resuming, .report = report, .user = user};
 
     snprintf(source, sizeof source, "data.source=%s", training.recipe->data.source);
     settings[0] = source;
-    struct invar_recipe *recipe = invar_recipe_load(recipe_file, settings, change[k] ? 4 : 3, &errors[k]);
+    struct invar_recipe *recipe = invar_recipe_load(recipe_file, settings, change[k] ? 6 : 5, &errors[k]);
     struct invar_dataset *dataset = recipe ? invar_dataset_open(&recipe->data, &errors[k]) : NULL;
     struct invar_device *device = dataset ? test_device_open(threads[k] ? threads[k] : 1, &errors[k]) : NULL;
     struct invar_trainer *t = device ? invar_trainer_create(recipe, dataset, device, &options, &errors[k]) : NULL;
@@ -256,13 +259,70 @@ static void a_run_of_ranks_goes_on_to_the_same_bits(void **state)
     training_assert_same(&training, "whole", "parts");
 }
 
+/* ---- what travels ---- */
+
+/* Bytes and calls of a plain step, which is neither logged nor the end of an epoch, of rank 0 in a crowd. */
+static void count_step(int count, int64_t *bytes, int64_t *calls)
+{
+    static const char *const lengths[] = {"training.steps=5", "training.steps=4"};
+
+    logged = "training.log_interval=100";
+    measured = "training.measure_interval=100";
+    for (int i = 0; i < 2; i++) {
+        steps = lengths[i];
+        run_on(count, train);
+        for (int k = 0; k < count; k++)
+            if (!results[k])
+                fail_msg("rank %d: %s", k, errors[k].message);
+        *bytes = i ? *bytes - crowd.bytes : crowd.bytes;
+        *calls = i ? *calls - crowd.calls : crowd.calls;
+    }
+}
+
+/* As docs/ranks.md has it, and nothing else but three agreements of four bytes: batch norms, in strides of 16 channels;
+ * z of two views; gradients of encoder and projector, padded to as many for each. */
+static void a_step_sends_what_the_document_says(void **state)
+{
+    struct invar_error err = {0};
+    struct invar_trainer *t = training_start(&training, "counted", false, NULL, NULL, NULL, &err);
+
+    (void)state;
+    assert_ok(t, &err);
+    folder_of_rank0 = NULL;
+    resuming = false;
+    report = NULL;
+    for (int ranks = 2; ranks <= 4; ranks += 2) {
+        const int64_t others = ranks - 1;
+        int64_t bytes = 0, calls = 0, expected = 3 * 4 * others, expected_calls = 3 + 2, norms = 0;
+        for (int i = 0; i < INVAR_NET_COUNT; i++) {
+            const struct invar_net *net = t->chain.nets[i].net;
+            const int64_t part = net ? (net->trained_count + ranks - 1) / ranks : 0;
+            for (int k = 0; net && k < net->layer_count; k++)
+                if (net->layers[k].kind == INVAR_LAYER_BATCHNORM) {
+                    norms += (net->layers[k].shape.channels + 15) / 16 * 16;
+                    expected_calls += 2;
+                }
+            expected += 2 * part * 4 * others;
+            expected_calls += net ? 2 : 0;
+        }
+        expected += 2 * 16 * 2 * norms * others + 2 * (32 / ranks) * 8 * 4 * others;
+        count_step(ranks, &bytes, &calls);
+        assert_int_equal(bytes, expected);
+        assert_int_equal(calls, expected_calls);
+    }
+    invar_trainer_free(t);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(numbers_meet_in_the_order_of_ranks),       cmocka_unit_test(alone_there_is_nothing_to_do),
-        cmocka_unit_test(launchers_are_known_by_their_environment), cmocka_unit_test(all_say_what_the_first_has_to_say),
-        cmocka_unit_test(who_failed_by_itself_asks_nobody),         cmocka_unit_test(ranks_that_do_not_fit_are_refused),
-        cmocka_unit_test(a_run_of_ranks_goes_on_to_the_same_bits)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(numbers_meet_in_the_order_of_ranks),
+                                       cmocka_unit_test(alone_there_is_nothing_to_do),
+                                       cmocka_unit_test(launchers_are_known_by_their_environment),
+                                       cmocka_unit_test(all_say_what_the_first_has_to_say),
+                                       cmocka_unit_test(who_failed_by_itself_asks_nobody),
+                                       cmocka_unit_test(ranks_that_do_not_fit_are_refused),
+                                       cmocka_unit_test(a_run_of_ranks_goes_on_to_the_same_bits),
+                                       cmocka_unit_test(a_step_sends_what_the_document_says)};
 
     training_open(&training, NULL, 0);
     snprintf(recipe_file, sizeof recipe_file, "%s/tiny.yaml", training.folder);
