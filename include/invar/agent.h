@@ -14,6 +14,7 @@ extern "C" {
  */
 
 struct invar_env;
+struct invar_env_info;
 /** A recipe of an agent, fully resolved and checked. */
 struct invar_agent_recipe;
 /** A name that invar_agent_recipe_names lists, or a YAML file, with overrides ("agent.n=3"). */
@@ -66,6 +67,8 @@ struct invar_agent_play {
     int64_t *lengths; /**< [episodes] steps; may be NULL */
     /** What is seen, before each action of the first episode; may be NULL. False, with err, ends it. */
     bool (*watch)(void *user, struct invar_env *env, struct invar_error *err);
+    /** After the last episode, while info is still there; steps: of training, -1: not known. May be NULL */
+    bool (*finished)(void *user, const struct invar_env_info *info, int64_t steps, struct invar_error *err);
     void *user;
 };
 bool invar_agent_play(const char *folder, const char *const *overrides, int count, struct invar_device *device,

@@ -18,7 +18,8 @@ struct player {
     struct invar_weights *second;
     struct pass pass;
     float *input, *device_input, *extra, *state, *q;
-    int64_t step; /* of all episodes: where draws come from */
+    int64_t step;    /* of all episodes: where draws come from */
+    int64_t trained; /* steps; -1: not known */
 };
 
 static bool make_network(struct player *p, struct invar_device *device, struct invar_error *err)
@@ -61,13 +62,13 @@ static void player_free(struct player *p)
 }
 
 /* The end of the run, or the newest checkpoint of one that goes on. */
-static bool read_weights(const struct player *p, const char *folder, struct invar_error *err)
+static bool read_weights(struct player *p, const char *folder, struct invar_error *err)
 {
     struct invar_folder there = {.path = invar_strdup(folder, err), .lock = -1};
     struct invar_safetensors *file = NULL;
     char path[INVAR_PATH_SIZE], name[64];
     bool finished = false, ok = false;
-    int64_t step;
+    int64_t step = -1;
 
     if (!there.path || !invar_folder_path(&there, "agent.safetensors", path, err) ||
         !invar_path_find(path, &finished, err))
@@ -84,6 +85,7 @@ static bool read_weights(const struct player *p, const char *folder, struct inva
         if (!invar_folder_path(&there, name, path, err))
             goto done;
     }
+    p->trained = finished ? p->recipe->training.steps : step;
     ok = invar_safetensors_read(&file, path, err) && agent_read_weights(&p->network, file, path, err);
 done:
     invar_safetensors_free(file);
@@ -151,6 +153,7 @@ bool invar_agent_play(const char *folder, const char *const *overrides, int coun
     ok = p.env && make_network(&p, device, err) && read_weights(&p, folder, err);
     for (int64_t i = 0; ok && i < play->episodes; i++)
         ok = episode(&p, play, i, err);
+    ok = ok && (!play->finished || play->finished(play->user, invar_env_info(p.env), p.trained, err));
     player_free(&p);
     return ok;
 }

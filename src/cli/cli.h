@@ -25,6 +25,7 @@ enum { CLI_DONE = 0, CLI_FAILED = 1, CLI_USAGE = 2, CLI_INTERRUPTED = 130 };
     VERB(recipes, "the recipes that ship, and every option with its default")                                          \
     VERB(pretrain, "train an encoder as a recipe says, into a run folder")                                             \
     VERB(agent, "train an agent that learns from what it sees, as a recipe says, into a run folder")                   \
+    VERB(play, "whole episodes with an agent that was trained: its returns, and a GIF")                                \
     VERB(sweep, "a run for every combination of values of options, side by side, then one table")                      \
     VERB(probe, "how well labels can be read from what a run learned, beside baselines")                               \
     VERB(robustness, "errors of the probe under the common image corruptions, mCE and mrCE")                           \

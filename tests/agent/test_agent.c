@@ -239,9 +239,12 @@ static void test_resume(void **state)
     static const char *const catch[] = {"training.steps=1600", "replay.steps=400", "replay.exponent=0.5",
                                         "replay.importance=0.4"},
                              *const recall[] = {"training.steps=1600", "replay.steps=600"};
+    static const char *const shared[] = {"training.steps=1600", "auxiliary.encoder=shared"};
     (void)state;
     check_resume("dqn-catch", catch, 4);
     check_resume("r2d2-recall", recall, 2);
+    check_resume("relic-catch", catch, 2);
+    check_resume("byol-catch", shared, 2);
 }
 
 int main(void)

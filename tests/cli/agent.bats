@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # invar agent: training into a folder, what it would take, and runs that are killed at any moment and go on.
-# covers: verb.agent
+# covers: verb.agent verb.play
 bats_require_minimum_version 1.5.0
 
 setup() {
@@ -52,7 +52,7 @@ setup() {
     [ "$status" -eq 0 ]
     [[ "$output" == *"12000, 2876 updates"*"replay      64.0 MiB, at most"*"time"* ]]
     "$invar" agent dqn-catch --dry-run --json | json_object
-    [ -z "$(ls)" ]
+    [ ! -e runs ]
 }
 
 @test "what there is not is one sentence" {
@@ -62,4 +62,22 @@ setup() {
     [[ "$output" == *'env.id: there is no environment "tag"'* ]]
     run -2 "$invar" agent
     [[ "$output" == *"RECIPE is missing"* ]]
+}
+
+@test "an agent plays: returns.json, the same again, and a picture" {
+    "$invar" agent "${small[@]}" --run a >/dev/null 2>&1
+    run --separate-stderr "$invar" play a --episodes 30 --gif a.gif
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"catch: return"*"30 episodes"* ]]
+    [ "$(head -c 6 a.gif)" = GIF89a ]
+    cp a/returns.json first
+    "$invar" play a --episodes 30 --json | json_object
+    cmp first a/returns.json
+    "$invar" play a env.style=test --episodes 5 >/dev/null
+    grep -q 'env.style=test' a/returns.json
+    run ! "$invar" play a env.gray=false
+    [[ "$output" == *"q.encoder.conv1.weight"*"and this net has"* ]]
+    mkdir b
+    run ! "$invar" play b
+    [[ "$output" == *"is not the folder of a run"* ]]
 }
