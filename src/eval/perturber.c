@@ -19,6 +19,7 @@ struct invar_perturber {
     struct invar_plan *plan;
     struct invar_perturbation *perturbation;
     struct invar_int_list views;
+    bool viewmaker;
     int64_t batch, dim, coordinates; /* that may be perturbed */
     struct invar_sample *samples;    /* [batch] */
     float *clean, *x;                /* host, device [batch][dim] */
@@ -66,19 +67,23 @@ static bool read_weights(struct invar_perturber *p, const char *path, struct inv
 }
 
 /* name: what the generator is called in its table. In inference mode with the running statistics of training, so that
- * what is added to a sample does not depend on the batch that it is in. */
+ * what is added to a sample does not depend on the batch that it is in; instance norm has those of the sample. */
 static bool read_generator(struct invar_perturber *p, const struct invar_perturber_options *o, struct invar_shape shape,
                            const char **name, struct invar_error *err)
 {
-    const struct invar_plan_options plan = {
-        .batch = o->batch, .groups = 1, .precision = INVAR_PRECISION_FLOAT32, .mode = INVAR_PLAN_INFERENCE};
     const struct invar_generator_spec *spec = invar_generator_find(o->kind, shape, err);
+    const bool instance = spec && spec->viewmaker;
+    const struct invar_plan_options plan = {.batch = o->batch,
+                                            .groups = instance ? o->batch : 1,
+                                            .precision = INVAR_PRECISION_FLOAT32,
+                                            .mode = instance ? INVAR_PLAN_FORWARD : INVAR_PLAN_INFERENCE};
 
     p->net = spec ? invar_generator_build(spec, &o->build, shape, err) : NULL;
     p->weights = p->net ? invar_weights_create(p->device, p->net, false, err) : NULL;
     if (!p->weights || !read_weights(p, o->file, err))
         return false;
     *name = spec->name;
+    p->viewmaker = instance;
     p->plan = invar_plan_create(p->weights, &plan, err);
     return p->plan != NULL;
 }
@@ -88,7 +93,7 @@ static bool create_perturbation(struct invar_perturber *p, const struct invar_pe
                                 const struct invar_dataset_info *info, struct invar_error *err)
 {
     struct invar_perturbation_options options = {
-        .eps = o->eps, .ball = o->ball, .samples = o->batch, .views = 1, .dim = p->dim};
+        .eps = o->eps, .ball = o->ball, .samples = o->batch, .views = 1, .dim = p->dim, .viewmaker = p->viewmaker};
     uint8_t *mask = NULL;
 
     if (p->net)

@@ -8,7 +8,8 @@
 /** One file each, and one line each here. */
 #define INVAR_GENERATORS(ONE)                                                                                          \
     ONE(cnn)                                                                                                           \
-    ONE(mlp)
+    ONE(mlp)                                                                                                           \
+    ONE(viewmaker)
 #define INVAR_GENERATOR_DECLARED(name) extern const struct invar_generator_spec invar_generator_##name;
 INVAR_GENERATORS(INVAR_GENERATOR_DECLARED)
 

@@ -56,8 +56,9 @@ static int up(struct invar_net *net, int from, int scale, int64_t width, struct 
     return join(net, from, prefix, scale, width, err);
 }
 
-static struct invar_net *build(const struct invar_generator_options *options, struct invar_shape sample,
-                               struct invar_error *err)
+/* each_block: the input, noise and all, is joined in before every residual block as well. */
+static struct invar_net *build_net(const struct invar_generator_options *options, struct invar_shape sample,
+                                   bool each_block, struct invar_error *err)
 {
     const int64_t *width = options->widths.value;
     const int lowest = options->widths.count - 1;
@@ -79,8 +80,13 @@ static struct invar_net *build(const struct invar_generator_options *options, st
     for (int scale = 0; scale <= lowest; scale++)
         at = down(net, at, scale, width[scale], err);
     for (int64_t i = 0; i < options->blocks; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "block%lld", (long long)i);
+        char name[16];
+        snprintf(name, sizeof name, "block%d", (int)i);
+        if (each_block) {
+            char prefix[24];
+            snprintf(prefix, sizeof prefix, "%s.join", name);
+            at = join(net, at, prefix, lowest, width[lowest], err);
+        }
         at = invar_net_basic_block(net, at, name, width[lowest], 1, err);
     }
     for (int scale = lowest - 1; scale >= 0; scale--)
@@ -92,9 +98,30 @@ static struct invar_net *build(const struct invar_generator_options *options, st
     return NULL;
 }
 
+static struct invar_net *build(const struct invar_generator_options *options, struct invar_shape sample,
+                               struct invar_error *err)
+{
+    return build_net(options, sample, false, err);
+}
+
+static struct invar_net *build_viewmaker(const struct invar_generator_options *options, struct invar_shape sample,
+                                         struct invar_error *err)
+{
+    return build_net(options, sample, true, err);
+}
+
 const struct invar_generator_spec invar_generator_cnn = {
     "cnn",
     "convolutional encoder-decoder with residual blocks; for images and spectrograms",
     {3, {16, 32, 32}},
     1,
+    false,
     build};
+
+const struct invar_generator_spec invar_generator_viewmaker = {
+    "viewmaker",
+    "cnn as Viewmaker has it: instance norm, uniform noise, a tanh, and the result clamped to pixels of 0 to 1",
+    {3, {32, 64, 128}},
+    1,
+    true,
+    build_viewmaker};

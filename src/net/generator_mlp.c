@@ -31,8 +31,6 @@ static struct invar_net *build(const struct invar_generator_options *options, st
 }
 
 const struct invar_generator_spec invar_generator_mlp = {
-    "mlp",
-    "linear, batch norm, ReLU on the sample and a noise vector; for tables and other vectors",
-    {2, {128, 128}},
-    0,
-    build};
+    "mlp",           "linear, batch norm, ReLU on the sample and a noise vector; for tables and other vectors",
+    {2, {128, 128}}, 0,
+    false,           build};

@@ -18,10 +18,10 @@ static int64_t elements(struct invar_shape shape)
 
 /* The generator's net, weights, optimiser state and plan; one group of batch statistics a view. Batch statistics of a
  * generator are a view's, as those of the encoder are: otherwise what one view looks like would depend on which
- * others are perturbed. Its optimiser is Adam with the customary betas whatever the encoder's is: its gradient has
- * another scale in every recipe, and Adam's steps do not depend on it. */
+ * others are perturbed; of one sample each they are instance norm. Its optimiser is Adam with the customary betas
+ * whatever the encoder's is: its gradient has another scale in every recipe, and Adam's steps do not depend on it. */
 static bool create_generator(struct invar_adversary *a, const struct invar_batch *b, struct invar_shape sample,
-                             struct invar_error *err)
+                             bool *viewmaker, struct invar_error *err)
 {
     const struct invar_adversary_options *o = &a->given->recipe->adversary;
     const bool trained = invar_adversary_trained(a->given->recipe);
@@ -29,6 +29,7 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
     struct invar_chain_net *n = &a->net;
     const struct invar_generator_spec *spec = invar_generator_find(o->kind, sample, err);
 
+    *viewmaker = spec && spec->viewmaker;
     n->net = spec ? invar_generator_build(spec, &build, sample, err) : NULL;
     n->owns_net = true;
     if (!n->net)
@@ -45,7 +46,7 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
         return false;
     const struct invar_plan_options plan = {
         .batch = b->size * o->views.count,
-        .groups = o->views.count,
+        .groups = spec->viewmaker ? b->size * o->views.count : o->views.count,
         .precision = a->given->recipe->training.precision,
         .convolution = a->given->recipe->device.convolution,
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
@@ -63,6 +64,7 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
     const struct invar_adversary_options *o = &a->given->recipe->adversary;
     const struct invar_shape sample = invar_net_input(c->nets[INVAR_NET_ENCODER].net);
     struct invar_chain_net *n = &a->net;
+    bool viewmaker = false;
 
     n->name = "generator";
     if (!invar_adversary_enabled(a->given->recipe))
@@ -75,7 +77,7 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
         if (!a->ascended)
             return false;
     }
-    if (!invar_adversary_is_noise(a->given->recipe) && !create_generator(a, b, sample, err))
+    if (!invar_adversary_is_noise(a->given->recipe) && !create_generator(a, b, sample, &viewmaker, err))
         return false;
     struct invar_perturbation_options options = {
         .eps = o->eps,
@@ -83,6 +85,7 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
         .samples = b->size,
         .views = o->views.count,
         .dim = elements(sample),
+        .viewmaker = viewmaker,
         .noise = n->net ? elements(invar_net_input(n->net)) - elements(sample) : 0,
     };
     uint8_t *mask = NULL;

@@ -295,6 +295,25 @@ static bool check_steps(const struct invar_recipe *recipe, const char *origin, s
                            (long long)recipe->adversary.steps);
 }
 
+/* Its budget and its clamp are of pixels in 0 to 1, which the encoder then sees as they are. */
+static bool check_viewmaker(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+{
+    const struct invar_real_list *mean = &recipe->data.mean, *deviation = &recipe->data.deviation;
+    bool pixels = mean->count > 0 && deviation->count > 0;
+
+    if (strcmp(recipe->adversary.kind, "viewmaker") != 0)
+        return true;
+    for (int i = 0; i < mean->count; i++)
+        pixels = pixels && mean->value[i] == 0;
+    for (int i = 0; i < deviation->count; i++)
+        pixels = pixels && deviation->value[i] == 1;
+    return pixels || invar_error_set(err, INVAR_ERROR_USAGE,
+                                     "%s: adversary.kind is viewmaker, which works on pixels of 0 to 1: set data.mean "
+                                     "to 0 and data.deviation to 1 for every channel, data.mean=[0] and "
+                                     "data.deviation=[1] of gray images",
+                                     origin);
+}
+
 /* Which generator suits is known with the data; that the name is one of them is known here. */
 static bool check_adversary(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
@@ -315,7 +334,7 @@ static bool check_adversary(const struct invar_recipe *recipe, const char *origi
                                    origin, term);
     }
     return check_perturbed_views(recipe, origin, err) && check_ascended_terms(recipe, origin, err) &&
-           check_steps(recipe, origin, err);
+           check_steps(recipe, origin, err) && check_viewmaker(recipe, origin, err);
 }
 
 /* Without the data, which a view's own check asks again once they are open. */

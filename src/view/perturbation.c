@@ -9,6 +9,7 @@
 
 #include "invar/memory.h"
 #include "invar/expert/random.h"
+#include "invar/view.h"
 
 #include <math.h>
 
@@ -20,13 +21,16 @@ struct invar_perturbation {
     struct invar_device *device;
     struct invar_plan *plan;
     struct invar_perturbation_options options;
-    int64_t rows, perturbed; /* V * N; coordinates of the mask */
-    float *host, *input;     /* host and device [rows][dim + noise] */
-    float *delta, *upstream; /* device [rows][dim] */
-    uint8_t *mask;           /* device [dim], or NULL */
-    double *norms, *found;   /* device and host [rows] */
-    double *squares;         /* device: room for one sum */
-    const float *raw;        /* the direction of the last apply */
+    int64_t rows, perturbed;       /* V * N; coordinates of the mask */
+    float *host, *input;           /* host and device [rows][dim + noise] */
+    float *delta, *upstream;       /* device [rows][dim] */
+    uint8_t *mask;                 /* device [dim], or NULL */
+    double *norms, *found;         /* device and host [rows] */
+    double *squares;               /* device: room for one sum */
+    const float *raw;              /* the direction of the last apply */
+    float *squashed;               /* device [rows][dim]: of Viewmaker, its tanh, else NULL */
+    double *wide[2];               /* device [rows][dim] each, likewise */
+    float *views[INVAR_MAX_VIEWS]; /* device: what the last apply perturbed */
 };
 
 bool invar_perturbation_mask(const struct invar_dataset_info *info, uint8_t **mask, struct invar_error *err)
@@ -68,6 +72,13 @@ static bool allocate(struct invar_perturbation *p, struct invar_error *err)
     p->input = p->squares ? invar_device_alloc(p->device, rows * wide, sizeof(float), err) : NULL;
     p->delta = p->input ? invar_device_alloc(p->device, rows * dim, sizeof(float), err) : NULL;
     p->upstream = p->delta ? invar_device_alloc(p->device, rows * dim, sizeof(float), err) : NULL;
+    if (p->upstream && p->options.viewmaker) {
+        p->squashed = invar_device_alloc(p->device, rows * dim, sizeof(float), err);
+        p->wide[0] = p->squashed ? invar_device_alloc(p->device, rows * dim, sizeof(double), err) : NULL;
+        p->wide[1] = p->wide[0] ? invar_device_alloc(p->device, rows * dim, sizeof(double), err) : NULL;
+        if (!p->wide[1])
+            return false;
+    }
     if (!p->upstream || !p->options.mask)
         return p->upstream != NULL;
     p->mask = invar_device_alloc(p->device, dim, 1, err);
@@ -112,6 +123,9 @@ void invar_perturbation_free(struct invar_perturbation *p)
     invar_device_free(p->device, p->input);
     invar_device_free(p->device, p->delta);
     invar_device_free(p->device, p->upstream);
+    invar_device_free(p->device, p->squashed);
+    invar_device_free(p->device, p->wide[0]);
+    invar_device_free(p->device, p->wide[1]);
     invar_device_free(p->device, p->mask);
     invar_free(p);
 }
@@ -137,7 +151,10 @@ static void fill_input(struct invar_perturbation *p, const struct invar_perturbe
         float *out = p->host + row * wide;
         for (int64_t j = 0; j < clean; j++)
             out[j] = view->clean[i * o->dim + j];
-        invar_random_normals(&random, out + clean, wide - clean);
+        for (int64_t j = clean; o->viewmaker && j < wide; j++)
+            out[j] = invar_random_uniform(&random);
+        if (!o->viewmaker)
+            invar_random_normals(&random, out + clean, wide - clean);
     }
     invar_device_upload(p->device, p->input, p->host, (size_t)(p->rows * wide) * sizeof(float));
 }
@@ -152,6 +169,61 @@ bool invar_perturbation_check(struct invar_perturbation *p, const struct invar_s
     return true;
 }
 
+/* ---- what Viewmaker does beside ---- */
+
+static struct invar_matrix wide(const struct invar_perturbation *p, int which, int64_t rows)
+{
+    return (struct invar_matrix){INVAR_FLOAT64, rows, p->options.dim, p->wide[which]};
+}
+
+/* In float64, as the maps are; no norm of theirs bounds what the plan gives, so a tanh does. */
+static void squash(struct invar_perturbation *p)
+{
+    const struct invar_matrix from = matrix(p, p->raw), to = matrix(p, p->squashed), y = wide(p, 0, p->rows);
+
+    invar_dense_copy(p->device, &from, &y);
+    invar_dense_map(p->device, INVAR_MAP_TANH, 1, 0, &y);
+    invar_dense_copy(p->device, &y, &to);
+    p->raw = p->squashed;
+}
+
+/* upstream <- upstream (1 - y^2) */
+static void squash_backward(struct invar_perturbation *p)
+{
+    const struct invar_matrix from = matrix(p, p->squashed), upstream = matrix(p, p->upstream);
+    const struct invar_matrix y = wide(p, 0, p->rows), by_y = wide(p, 1, p->rows);
+
+    invar_dense_copy(p->device, &from, &y);
+    invar_dense_copy(p->device, &upstream, &by_y);
+    invar_dense_multiply(p->device, &y, &y);
+    invar_dense_affine(p->device, -1, 1, &y);
+    invar_dense_multiply(p->device, &y, &by_y);
+    invar_dense_copy(p->device, &by_y, &upstream);
+}
+
+static void clamp(struct invar_perturbation *p, float *view)
+{
+    const struct invar_matrix x = matrix_over(INVAR_FLOAT32, p->options.samples, p->options.dim, view);
+    const struct invar_matrix y = wide(p, 0, x.rows);
+
+    invar_dense_copy(p->device, &x, &y);
+    invar_dense_map(p->device, INVAR_MAP_CLAMP, 1, 0, &y);
+    invar_dense_copy(p->device, &y, &x);
+}
+
+/* Where a pixel was held at an end nothing goes back. */
+static void clamp_backward(struct invar_perturbation *p, const float *view, const struct invar_matrix *upstream)
+{
+    const struct invar_matrix x = matrix_over(INVAR_FLOAT32, p->options.samples, p->options.dim, view);
+    const struct invar_matrix inside = wide(p, 0, x.rows), by_x = wide(p, 1, x.rows);
+
+    invar_dense_copy(p->device, &x, &inside);
+    invar_dense_copy(p->device, upstream, &by_x);
+    invar_dense_map(p->device, INVAR_MAP_INSIDE, 1, 0, &inside);
+    invar_dense_multiply(p->device, &inside, &by_x);
+    invar_dense_copy(p->device, &by_x, upstream);
+}
+
 bool invar_perturbation_apply(struct invar_perturbation *p, const struct invar_perturbed_view *views,
                               const struct invar_sample *samples, uint64_t seed, uint64_t epoch, double *found,
                               struct invar_error *err)
@@ -163,13 +235,19 @@ bool invar_perturbation_apply(struct invar_perturbation *p, const struct invar_p
     if (p->plan && !invar_plan_forward(p->plan, p->input, err))
         return false;
     p->raw = p->plan ? invar_plan_output(p->plan) : p->input;
+    if (o->viewmaker)
+        squash(p);
     const struct invar_matrix raw = matrix(p, p->raw), delta = matrix(p, p->delta);
     invar_dense_project(p->device, o->ball, o->eps, &raw, p->mask, &delta, p->norms);
     const struct invar_matrix norms = {.dtype = INVAR_FLOAT64, .rows = 1, .cols = p->rows, .data = p->norms};
     if (found)
         invar_dense_dot(p->device, &norms, &norms, 0, found);
-    for (int64_t v = 0; v < o->views; v++)
+    for (int64_t v = 0; v < o->views; v++) {
         invar_device_add(p->device, views[v].x, p->delta + v * size, 1, size);
+        p->views[v] = views[v].x;
+        if (o->viewmaker)
+            clamp(p, views[v].x);
+    }
     return true;
 }
 
@@ -184,8 +262,12 @@ bool invar_perturbation_backward(struct invar_perturbation *p, const float *cons
         struct invar_matrix from = matrix(p, gradient[v]), to = matrix(p, p->upstream + v * size);
         from.rows = to.rows = o->samples;
         invar_dense_copy(p->device, &from, &to);
+        if (o->viewmaker)
+            clamp_backward(p, p->views[v], &to);
     }
     invar_dense_project_backward(p->device, o->ball, o->eps, &raw, p->mask, p->norms, &upstream, scale, &upstream);
+    if (o->viewmaker)
+        squash_backward(p);
     return invar_plan_backward(p->plan, p->upstream, err);
 }
 
@@ -208,5 +290,6 @@ double invar_perturbation_rms(const struct invar_perturbation *p)
 size_t invar_perturbation_bytes(const struct invar_perturbation *p)
 {
     return (p->options.mask ? (size_t)p->options.dim : 0) +
+           (p->options.viewmaker ? (size_t)(p->rows * p->options.dim) * (2 * sizeof(double) + sizeof(float)) : 0) +
            (size_t)p->rows * (2 * sizeof(double) + sizeof(float) * (size_t)(2 * input_width(p) + 2 * p->options.dim));
 }

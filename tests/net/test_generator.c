@@ -4,7 +4,7 @@
 
 #include "invar/expert/net.h"
 
-TEST_COVERS("generator.cnn generator.mlp");
+TEST_COVERS("generator.cnn generator.mlp generator.viewmaker");
 
 static int64_t elements(struct invar_shape shape)
 {
@@ -31,6 +31,7 @@ static void test_shapes(void **state)
     check("auto", (struct invar_shape){3, 1, 28, 28}, 0, 28 * 28);
     check("cnn", (struct invar_shape){3, 3, 32, 32}, 2, 2 * 32 * 32);
     check("cnn", (struct invar_shape){3, 1, 40, 64}, 1, 40 * 64);
+    check("viewmaker", (struct invar_shape){3, 3, 32, 32}, 4, 4 * 32 * 32);
     for (int64_t height = 4; height < 10; height++)
         for (int64_t width = 4; width < 40; width += 7)
             check("cnn", (struct invar_shape){3, 2, height, width}, 0, height * width);

@@ -8,6 +8,10 @@
 #define PLAIN "views={count: 2, crop: [1, 1], flip: 0, jitter: 0}"
 #define APLR "terms={reconstruction: {}, orthonormality: {}}"
 
+#define VIEWMAKER                                                                                                      \
+    PLAIN, "data={mean: [0], deviation: [1]}", "terms={ntxent: {tau: 0.07}}",                                          \
+        "adversary={kind: viewmaker, eps: 0.05, p: 1, views: [0, 1], widths: [4, 6], noise: 2}", "projector={}"
+
 static struct invar_trainer *start(struct training *t, const char *const *overrides, int count)
 {
     struct invar_error err = {0};
@@ -166,6 +170,7 @@ static void test_gradients(void **state)
     static const char *const predicted[] = {
         PLAIN, "terms={reconstruction: {target: ema}, orthonormality: {both: true}}",
         "adversary={kind: cnn, eps: 0.3, widths: [4, 6]}", "predictor={hidden: [9], output: 8}", "target.enabled=true"};
+    static const char *const viewmaker[] = {VIEWMAKER};
     static const char *const some[] = {PLAIN, "terms={reconstruction: {}, orthonormality: {both: true, weight: 3}}",
                                        "adversary={kind: cnn, eps: 0.3, widths: [4, 6], terms: reconstruction}"};
 
@@ -176,6 +181,7 @@ static void test_gradients(void **state)
     check_gradients("p inf", largest, 3);
     check_gradients("both views", both, 3);
     check_gradients("predictor and target", predicted, 5);
+    check_gradients("viewmaker: tanh, clamp, instance norm", viewmaker, 5);
 }
 
 /* What the generator ascends apart changes nothing of what the encoder descends. */
@@ -331,11 +337,13 @@ static void test_resume(void **state)
     static const char *const apart[] = {PLAIN, "terms={reconstruction: {}, orthonormality: {both: true}}",
                                         "adversary={kind: auto, eps: 0.3, widths: [4], terms: reconstruction}"};
     static const char *const noise[] = {PLAIN, APLR, "adversary={kind: noise, eps: 0.3}"};
+    static const char *const viewmaker[] = {VIEWMAKER, "training.steps=9"};
     static const char *const steps[] = {PLAIN, APLR, "adversary={kind: auto, eps: 0.3, widths: [4], steps: 3}"};
 
     (void)state;
     check_resume(trained, 3, true);
     check_resume(steps, 3, true);
+    check_resume(viewmaker, 6, true);
     check_resume(apart, 3, true);
     check_resume(frozen, 3, true);
     check_resume(noise, 3, false);
@@ -370,6 +378,32 @@ static void test_steps(void **state)
     const double three = first_reconstruction("adversary={kind: auto, eps: 0.3, widths: [4], lr: 0.01, steps: 3}");
     const double six = first_reconstruction("adversary={kind: auto, eps: 0.3, widths: [4], lr: 0.01, steps: 6}");
     assert_true(one > 0 && three > one && six > three);
+}
+
+/* Views stay pixels, move by the budget at most (the clamp takes from it), and not all alike. */
+static void test_viewmaker(void **state)
+{
+    static const char *const overrides[] = {VIEWMAKER};
+    struct training t = {0};
+    (void)state;
+    struct invar_trainer *trainer = start(&t, overrides, 5);
+    const int64_t count = trainer->batch.input_size, half = count / 2;
+    float *x = malloc((size_t)count * sizeof *x);
+    double moved = 0;
+    int clamped = 0;
+
+    invar_device_download(t.device, x, trainer->batch.input, (size_t)count * sizeof *x);
+    for (int64_t i = 0; i < count; i++) {
+        assert_true(x[i] >= 0 && x[i] <= 1);
+        clamped += x[i] == 0 || x[i] == 1;
+        moved += fabs((double)x[i] - (double)trainer->batch.host_views[i]) / (double)count;
+    }
+    assert_true(moved > 0.02 && moved <= 0.05 + 1e-6);
+    assert_true(clamped > 0);
+    assert_memory_not_equal(x, x + half, (size_t)half * sizeof *x);
+    free(x);
+    invar_trainer_free(trainer);
+    training_close(&t);
 }
 
 struct watch {
@@ -438,6 +472,7 @@ static void test_refused(void **state)
         {{APLR, "adversary={kind: auto, p: 3}", NULL}, "adversary.p"},
         {{APLR, "adversary={kind: auto, eps: -1}", NULL}, "adversary.eps"},
         {{APLR, "adversary={kind: auto, steps: 0}", NULL}, "adversary.steps"},
+        {{APLR, "adversary={kind: viewmaker}", NULL}, "works on pixels of 0 to 1"},
         {{APLR, "adversary={kind: noise, steps: 3}", NULL}, "no generator is trained"},
         {{"terms={reconstruction: {}, corinfomax: {}}", "adversary={kind: auto, steps: 3}", NULL},
          "terms.corinfomax keeps something"},
@@ -466,6 +501,7 @@ int main(void)
         cmocka_unit_test(test_gradients), cmocka_unit_test(test_apart),           cmocka_unit_test(test_clean_views),
         cmocka_unit_test(test_noise),     cmocka_unit_test(test_nothing_and_nan), cmocka_unit_test(test_resume),
         cmocka_unit_test(test_reports),   cmocka_unit_test(test_refused),         cmocka_unit_test(test_steps),
+        cmocka_unit_test(test_viewmaker),
     };
     const struct CMUnitTest half[] = {cmocka_unit_test(test_resume)};
     const int failed = cmocka_run_group_tests_name("in float32", tests, NULL, NULL);

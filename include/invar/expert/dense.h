@@ -63,6 +63,9 @@ enum invar_dense_map {
     INVAR_MAP_SQRT,
     INVAR_MAP_RSQRT,      /* 1 / sqrt, 0 of 0 */
     INVAR_MAP_RECIPROCAL, /* 0 of 0 */
+    INVAR_MAP_TANH,
+    INVAR_MAP_CLAMP,  /* 0 below 0, 1 above 1 */
+    INVAR_MAP_INSIDE, /* 1 between 0 and 1, else 0: the slope of the clamp */
 };
 /** x <- f(factor x + shift), element by element, float64. */
 void invar_dense_map(struct invar_device *device, enum invar_dense_map f, double factor, double shift,

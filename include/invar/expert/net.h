@@ -162,6 +162,7 @@ struct invar_generator_spec {
     const char *name, *help;
     struct invar_int_list widths; /* defaults */
     int64_t noise;                /* 0: build chooses it by the sample */
+    bool viewmaker; /* as Viewmaker has it: pixels of 0 to 1, a tanh, a clamp, uniform noise, instance norm */
     struct invar_net *(*build)(const struct invar_generator_options *options, struct invar_shape sample,
                                struct invar_error *err);
 };

@@ -18,10 +18,12 @@ extern "C" {
 struct invar_perturbation_options {
     double eps; /**< mean |delta| (p = 1), RMS of delta (p = 2) or max |delta| (p = inf), in units of the input */
     enum invar_ball ball;
-    int64_t samples;     /**< of a view, N */
-    int64_t views;       /**< perturbed ones, V */
-    int64_t dim;         /**< numbers of a sample */
-    int64_t noise;       /**< numbers of fresh noise beside them; without a plan: dim */
+    int64_t samples; /**< of a view, N */
+    int64_t views;   /**< perturbed ones, V */
+    int64_t dim;     /**< numbers of a sample */
+    int64_t noise;   /**< numbers of fresh noise beside them; without a plan: dim */
+    bool viewmaker;  /**< inputs are pixels of 0 to 1: the direction is the tanh of what the plan gives, its noise is
+                        uniform, and the perturbed sample is clamped to 0 and 1 */
     const uint8_t *mask; /**< host [dim], 0 where a coordinate must stay; NULL: all are perturbed */
 };
 

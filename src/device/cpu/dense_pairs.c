@@ -58,6 +58,12 @@ static double value_of(enum invar_dense_map f, double x)
         return x == 0 ? 0 : 1 / sqrt(x);
     case INVAR_MAP_RECIPROCAL:
         return x == 0 ? 0 : 1 / x;
+    case INVAR_MAP_TANH:
+        return tanh(x);
+    case INVAR_MAP_CLAMP: /* a comparison that NaN passes through */
+        return x < 0 ? 0 : x > 1 ? 1 : x;
+    case INVAR_MAP_INSIDE:
+        return x > 0 && x < 1;
     }
     return (double)NAN;
 }
