@@ -30,11 +30,11 @@ static bool no_such_recipe(const char *name, struct invar_error *err)
                            name, hint);
 }
 
-/* Recipes under names that promised more than they hold: they were never Viewmaker as its authors have it. That of
- * Fashion-MNIST has the name now. */
+/* Recipes under names that promised more than they hold: they were never Viewmaker as its authors have it. */
 static const char *renamed(const char *name)
 {
     static const char *const names[][2] = {{"viewmaker-audio", "adversarial-ntxent-audio"},
+                                           {"viewmaker-fashion-mnist", "adversarial-ntxent-fashion-mnist"},
                                            {"viewmaker-table", "adversarial-ntxent-table"}};
 
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
