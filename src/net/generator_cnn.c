@@ -107,7 +107,12 @@ static struct invar_net *build(const struct invar_generator_options *options, st
 static struct invar_net *build_viewmaker(const struct invar_generator_options *options, struct invar_shape sample,
                                          struct invar_error *err)
 {
-    return build_net(options, sample, true, err);
+    struct invar_net *net = build_net(options, sample, true, err);
+
+    /* instance norm: statistics are a sample's, and none are kept */
+    for (int i = 0; net && i < net->layer_count; i++)
+        net->layers[i].momentum = 0;
+    return net;
 }
 
 const struct invar_generator_spec invar_generator_cnn = {

@@ -50,7 +50,8 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
         .precision = a->given->recipe->training.precision,
         .convolution = a->given->recipe->device.convolution,
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
-        .ranks = invar_ranks_plan(a->given->options.ranks),
+        .ranks =
+            spec->viewmaker ? NULL : invar_ranks_plan(a->given->options.ranks), /* statistics of a sample are its own */
     };
     n->plan = invar_plan_create(n->weights, &plan, err);
     return n->plan != NULL;
