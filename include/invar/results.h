@@ -200,6 +200,7 @@ struct invar_robustness_errors {
     const struct invar_robustness_probe {
         int64_t train_count, held_out_count, seed;
         double l2, held_out_top1;
+        double extra_error; /**< where it was chosen by that: the mean over the four extra corruptions, percent */
         const char *chosen_on;
         int converged;
     } * probe;

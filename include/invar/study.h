@@ -97,7 +97,9 @@ struct invar_robustness_request {
     const char *reference; /**< what errors are divided by: a run, RUN:random, RUN:supervised, alexnet; NULL: none */
     const char *const *baselines; /**< [baseline_count] random, supervised */
     int baseline_count;
-    bool flips; /**< also how often predictions change along parameters of views (invar_flips_measure) */
+    const char *choose; /**< where the strength of the probe is chosen: "held_out" training samples, or on the test
+                           split under the four "extra" corruptions, as ReLIC's paper does; NULL: held_out */
+    bool flips;         /**< also how often predictions change along parameters of views (invar_flips_measure) */
     const char *const *settings; /**< [setting_count] KEY=VALUE of the probe */
     int setting_count;
 };

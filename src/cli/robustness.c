@@ -5,158 +5,15 @@
 #include "report/robustness_show.h"
 #include "study/robustness_results.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct arguments {
     bool json, flips;
     int64_t threads, limit, seed;
-    const char *table, *frost, *reference, *show, *source, *from, *plain;
+    const char *table, *frost, *reference, *show, *source, *from, *plain, *choose;
     struct cli_list runs, corruptions, severities, baselines, assignments;
 };
-
-/* ---- text ---- */
-
-static void print_number(double value)
-{
-    if (isnan(value))
-        printf(" %7s", "none");
-    else
-        printf(" %7.2f", value);
-}
-
-static void print_means(double error, double ce, double rce, int64_t severities, const char *suffix, const char *title,
-                        bool reference)
-{
-    printf("%-24s", title);
-    print_number(error);
-    if (reference) {
-        printf("%*s", (int)(8 * severities), "");
-        print_number(ce);
-        print_number(rce);
-        printf("  (mCE%s, mrCE%s)", suffix, suffix);
-    }
-    printf("\n");
-}
-
-static void print_corruption(const struct invar_corruption_errors *errors, bool reference)
-{
-    char name[64];
-
-    snprintf(name, sizeof name, "%s%s", errors->name, errors->extra == 1 ? " (extra)" : "");
-    printf("%-24s", name);
-    print_number(errors->mean_error);
-    for (int64_t i = 0; i < errors->error.count; i++)
-        printf(" %7.2f", errors->error.value[i]);
-    if (reference) {
-        print_number(errors->ce);
-        print_number(errors->rce);
-    }
-    printf("\n");
-}
-
-static void print_flips(const struct invar_robustness_errors *errors)
-{
-    if (!errors->flips.count)
-        return;
-    printf("%-24s %7s\n", "flips of the prediction", "% a step");
-    for (int64_t i = 0; i < errors->flips.count; i++) {
-        const struct invar_flip_rate *flip = &errors->flips.item[i];
-        printf("  %-22s %7.2f  from %.3g to %.3g in %lld steps\n", flip->name, flip->rate, flip->low, flip->high,
-               (long long)flip->steps);
-    }
-    printf("  %-22s %7.2f\n", "mean", errors->mean_flip);
-}
-
-static void print_encoder(const struct invar_robustness_errors *errors, const struct invar_numbers *severities,
-                          const char *title)
-{
-    bool reference = false;
-
-    for (int64_t i = 0; i < errors->corruptions.count; i++)
-        reference |= !isnan(errors->corruptions.item[i].ce) || !isnan(errors->corruptions.item[i].rce);
-    printf("\n%-24s %7s", title, "mean");
-    for (int64_t i = 0; i < severities->count; i++)
-        printf(" %7.0f", severities->value[i]);
-    printf("%s\n%-24s", reference ? "    CE %   rCE %" : "", "clean");
-    print_number(errors->clean->error);
-    printf("\n");
-    for (int64_t i = 0; i < errors->corruptions.count; i++)
-        print_corruption(&errors->corruptions.item[i], reference);
-    print_means(errors->mean_error, errors->mce, errors->mrce, severities->count, "", "mean over the 15", reference);
-    print_means(errors->mean_error_19, errors->mce_19, errors->mrce_19, severities->count, "_19", "mean over all 19",
-                reference);
-    if (!isnan(errors->less_clean))
-        printf("%-24s %7.2f\n", "the 15 less clean", errors->less_clean);
-    print_flips(errors);
-}
-
-static void print_protocol(const struct invar_robustness_protocol *p)
-{
-    printf("%s: %lld test images of %lld x %lld x %lld; errors in %%\n", p->data, (long long)p->images,
-           (long long)p->height, (long long)p->width, (long long)p->channels);
-    if (p->from) {
-        printf("corrupted images: those of %s\n", p->from);
-        return;
-    }
-    const bool scaled = strcmp(p->table, "scaled") == 0, pictures = strcmp(p->frost, "synthetic") != 0;
-    printf("corrupted by the parameters %s%s%s, seed %lld, frost: %s\n",
-           scaled ? "between those for 32 and 224 pixels" : "for ", scaled ? "" : p->table, scaled ? "" : " pixels",
-           (long long)p->seed, pictures ? p->frost : "synthetic pictures (not comparable with published numbers)");
-}
-
-/* What ReLIC's paper has for the corruptions that were measured, where the reference is the same. */
-static void print_published(const struct invar_robustness_errors *errors)
-{
-    printf("\n%-24s %7s", "CE %", "here");
-    for (int i = 0; i < INVAR_PUBLISHED; i++)
-        printf(" %12s", invar_published_name(i));
-    printf("\n");
-    for (int64_t c = 0; c < errors->corruptions.count; c++) {
-        const struct invar_corruption_errors *own = &errors->corruptions.item[c];
-        double ce, rce;
-        if (!invar_published_error(0, own->name, &ce, &rce))
-            continue;
-        printf("%-24s", own->name);
-        print_number(own->ce);
-        for (int i = 0; i < INVAR_PUBLISHED && invar_published_error(i, own->name, &ce, &rce); i++)
-            printf(" %12.1f", ce);
-        printf("\n");
-    }
-    const double own[] = {errors->mce, errors->mrce, errors->mean_error, errors->clean->error, errors->less_clean};
-    static const char *const title[] = {"mCE", "mrCE", "mean error of the 15", "clean error", "the 15 less clean"};
-    for (int k = 0; k < 5; k++) {
-        printf("%-24s", title[k]);
-        print_number(own[k]);
-        for (int i = 0; i < INVAR_PUBLISHED; i++) {
-            const struct invar_published_means m = invar_published_means(i);
-            const double value[] = {m.mce, m.mrce, m.mean_error, invar_published_clean(i), m.less_clean};
-            if (isnan(value[k]))
-                printf(" %12s", "none");
-            else
-                printf(" %12.1f", value[k]);
-        }
-        printf("\n");
-    }
-    printf("all but \"here\": Mitrovic et al., arXiv 2010.07922, ResNet-50 on ImageNet-C\n");
-}
-
-static void print_text(const struct invar_robustness_results *results)
-{
-    const struct invar_numbers *severities = &results->protocol->severities;
-
-    print_protocol(results->protocol);
-    if (results->protocol->plain)
-        printf("images are seen as %s\n", results->protocol->plain);
-    if (results->reference)
-        printf("reference: %s, %.2f on clean images\n", results->reference->name, results->reference->clean);
-    print_encoder(&results->run, severities, "probe of the run");
-    if (results->reference && strcmp(results->reference->name, "alexnet") == 0)
-        print_published(&results->run);
-    for (int64_t i = 0; i < results->baselines.count; i++)
-        print_encoder(&results->baselines.item[i], severities, results->baselines.item[i].name);
-}
 
 static int print_json(const struct invar_robustness_results *results, const char *folder)
 {
@@ -185,6 +42,7 @@ static int robustness(const struct arguments *arguments)
                                                      .reference = arguments->reference,
                                                      .baselines = arguments->baselines.item,
                                                      .baseline_count = arguments->baselines.count,
+                                                     .choose = arguments->choose,
                                                      .flips = arguments->flips,
                                                      .settings = arguments->assignments.item,
                                                      .setting_count = arguments->assignments.count};
@@ -211,7 +69,7 @@ static int robustness(const struct arguments *arguments)
     else if (arguments->json && results)
         status = print_json(results, folder);
     else if (results)
-        print_text(results);
+        report_robustness_print(results, stdout);
     invar_robustness_results_free(results);
     invar_run_close(&run);
     return status;
@@ -251,6 +109,10 @@ int invar_cli_robustness(int argc, char **argv)
          &arguments.reference, 0, 0},
         {"baseline", 0, "NAME", "the same on random (the encoder before training) or supervised; repeatable", CLI_LIST,
          &arguments.baselines, 0, 0},
+        {"choose", 0, "WHERE",
+         "the strength of the probe: on held_out training samples, or on the extra corruptions of the test split, as "
+         "ReLIC's paper does (default: held_out)",
+         CLI_TEXT, &arguments.choose, 0, 0},
         {"flips", 0, NULL, "also how often the prediction changes along shift, zoom, colours and blur", CLI_FLAG,
          &arguments.flips, 0, 0},
         {"data", 0, "SOURCE", "other data, of which both splits are used (default: those of the run)", CLI_TEXT,

@@ -22,6 +22,7 @@ struct robustness {
     struct robustness_plan plan;
     struct robustness_reference reference;
     struct invar_probe_options settings; /* of the probe */
+    double extra_error;                  /* that it was chosen by */
     struct invar_robustness_results *results;
     struct json_room *room; /* of the results */
 };
@@ -153,6 +154,13 @@ bool study_robustness_plan(const struct invar_robustness_request *request, const
     *plan = (struct robustness_plan){.from = request->from, .frost = request->frost};
     if (!table)
         return false;
+    plan->choose_extra = request->choose && strcmp(request->choose, "extra") == 0;
+    if (request->choose && !plan->choose_extra && strcmp(request->choose, "held_out") != 0)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "choose is \"%s\"; expected held_out (training samples) or extra (the test split under the "
+            "four extra corruptions)",
+            request->choose);
     plan->options = (struct invar_robustness_options){.table = (enum invar_corruption_table)(table - names),
                                                       .seed = (uint64_t)request->seed,
                                                       .limit = request->limit,
@@ -179,6 +187,65 @@ static bool prepare(struct robustness *r, struct invar_error *err)
 
 /* ---- measuring ---- */
 
+static bool measure_cells(struct robustness *r, const struct invar_encoder *encoder,
+                          const struct invar_classifier *classifier, struct invar_robustness_cell *cells, int count,
+                          struct invar_robustness_cell *clean, struct invar_error *err)
+{
+    struct robustness_plan *plan = &r->plan;
+    return invar_robustness_measure(r->run->device, encoder, r->run->dataset, classifier, &plan->options, cells,
+                                    plan->from ? 0 : count, clean, err) &&
+           (!plan->from || invar_robustness_ready(r->run->device, encoder, invar_dataset_info(r->run->dataset),
+                                                  plan->from, classifier, &plan->options, cells, count, err));
+}
+
+/* The mean error under the extra corruptions, percent. */
+static bool measure_extra(struct robustness *r, const struct invar_encoder *encoder,
+                          const struct invar_probe_result *probe, double *error, struct invar_error *err)
+{
+    const struct invar_classifier classifier = {invar_dataset_info(r->run->dataset)->classes, probe->dimensions,
+                                                probe->weight, probe->bias};
+    struct invar_robustness_cell cells[ROBUSTNESS_MAX_CELLS], clean;
+    int count = 0;
+
+    for (int c = 0; c < invar_corruption_count(); c++)
+        for (int s = 0; s < r->plan.severity_count && invar_corruption_at(c)->extra; s++)
+            cells[count++] = (struct invar_robustness_cell){invar_corruption_at(c), r->plan.severities[s], 0, 0};
+    if (!measure_cells(r, encoder, &classifier, cells, count, &clean, err))
+        return false;
+    *error = 0;
+    for (int i = 0; i < count; i++)
+        *error += 100 * (double)cells[i].wrong / (double)cells[i].count / count;
+    return true;
+}
+
+/* Every strength of the list is fitted on all training samples; the least error under the extra corruptions decides, of
+ * equals the one that stands first. */
+static bool fit_by_extra(struct robustness *r, const struct invar_encoder *encoder, const struct invar_matrix *features,
+                         const int64_t *labels, struct invar_probe_result *out, struct invar_error *err)
+{
+    const int classes = invar_dataset_info(r->run->dataset)->classes;
+
+    for (int i = 0; i < r->settings.l2.count; i++) {
+        struct invar_probe_options one = r->settings;
+        struct invar_probe_result tried = {0};
+        double error = 0;
+        one.l2 = (struct invar_real_list){1, {r->settings.l2.value[i]}};
+        if (!invar_probe_fit(features, labels, NULL, NULL, classes, &one, &tried, err) ||
+            !measure_extra(r, encoder, &tried, &error, err)) {
+            invar_probe_result_free(&tried);
+            return false;
+        }
+        if (i == 0 || error < r->extra_error) {
+            invar_probe_result_free(out);
+            *out = tried;
+            r->extra_error = error;
+        } else {
+            invar_probe_result_free(&tried);
+        }
+    }
+    return true;
+}
+
 /* The probe on clean representations of the training split. */
 static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder, struct invar_probe_result *out,
                       struct invar_error *err)
@@ -190,7 +257,9 @@ static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder,
     if (ok) {
         const struct invar_matrix features = {INVAR_FLOAT32, train.features.shape[0], train.features.shape[1],
                                               train.features.data};
-        ok = invar_probe_fit(&features, train.labels.data, NULL, NULL, info->classes, &r->settings, out, err);
+        ok = r->plan.choose_extra
+                 ? fit_by_extra(r, encoder, &features, train.labels.data, out, err)
+                 : invar_probe_fit(&features, train.labels.data, NULL, NULL, info->classes, &r->settings, out, err);
     }
     invar_embedded_free(&train);
     if (ok && !out->fit.converged)
@@ -200,17 +269,6 @@ static bool fit_probe(struct robustness *r, const struct invar_encoder *encoder,
                   (long long)out->fit.iterations, out->fit.gradient_norm, r->settings.tolerance,
                   (long long)r->settings.iterations);
     return ok;
-}
-
-static bool measure_cells(struct robustness *r, const struct invar_encoder *encoder,
-                          const struct invar_classifier *classifier, struct invar_robustness_cell *cells, int count,
-                          struct invar_robustness_cell *clean, struct invar_error *err)
-{
-    struct robustness_plan *plan = &r->plan;
-    return invar_robustness_measure(r->run->device, encoder, r->run->dataset, classifier, &plan->options, cells,
-                                    plan->from ? 0 : count, clean, err) &&
-           (!plan->from || invar_robustness_ready(r->run->device, encoder, invar_dataset_info(r->run->dataset),
-                                                  plan->from, classifier, &plan->options, cells, count, err));
 }
 
 static const struct invar_robustness_probe *keep_probe(const struct robustness *r,
@@ -225,7 +283,10 @@ static const struct invar_robustness_probe *keep_probe(const struct robustness *
                                            .seed = -1,
                                            .l2 = probe->l2,
                                            .held_out_top1 = (double)NAN,
+                                           .extra_error = r->plan.choose_extra ? r->extra_error : (double)NAN,
                                            .converged = probe->fit.converged};
+    if (r->plan.choose_extra)
+        out->chosen_on = "the test split under the four extra corruptions";
     if (probe->held_out_count) {
         out->chosen_on = "held-out part of the training split";
         out->held_out_count = probe->held_out_count;

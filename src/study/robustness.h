@@ -16,6 +16,7 @@ struct robustness_plan {
     int64_t images;    /**< of every cell */
     int height, width, channels;
     struct invar_plain_view plain;
+    bool choose_extra; /**< the strength of the probe on the extra corruptions */
     int severity_count, severities[INVAR_CORRUPTION_SEVERITIES]; /**< ascending */
     int corruption_count;
     const struct invar_corruption_spec *corruptions[ROBUSTNESS_MAX_CELLS];

@@ -117,7 +117,8 @@ void robustness_describe(struct invar_robustness_errors *out, const struct robus
         out->mce = benchmark.ce;
         out->mrce = benchmark.rce;
     }
-    if (all.count == invar_corruption_count()) {
+    /* of all 19 some are those that were chosen by */
+    if (all.count == invar_corruption_count() && !plan->choose_extra) {
         out->mean_error_19 = all.error;
         out->mce_19 = all.ce;
         out->mrce_19 = all.rce;

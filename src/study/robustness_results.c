@@ -10,7 +10,8 @@ static const char file[] = "robustness.json";
 
 #define PROBE(kind, member) JSON_ROW(struct invar_robustness_probe, kind, member)
 JSON_TABLE(probe, struct invar_robustness_probe, PROBE(COUNT, train_count), PROBE(NUMBER, l2), PROBE(TEXT, chosen_on),
-           PROBE(COUNT, held_out_count), PROBE(NUMBER, held_out_top1), PROBE(COUNT, seed), PROBE(FLAG, converged));
+           PROBE(COUNT, held_out_count), PROBE(NUMBER, held_out_top1), PROBE(NUMBER, extra_error), PROBE(COUNT, seed),
+           PROBE(FLAG, converged));
 
 #define CLEAN(kind, member) JSON_ROW(struct invar_clean_error, kind, member)
 JSON_TABLE(clean, struct invar_clean_error, CLEAN(NUMBER, error), CLEAN(COUNT, count));

@@ -95,6 +95,23 @@ robustness() {
     grep -qE '^the 15 less clean +none +none +38.0 +30.4 +31.[23] +30.6$' <<<"$output"
 }
 
+@test "the strength is chosen on the extra corruptions" {
+    extra=speckle_noise,gaussian_blur,spatter,saturate
+    # by hand: each strength alone, its mean over the four
+    for l2 in 1 0.01 1e-5; do
+        "$invar" robustness run --threads 1 --corruption $extra l2=$l2 --json |
+            awk -v l2=$l2 '/"mean_error":/ { gsub(",", ""); sum += $2; n++ } END { printf "%s %.6f\n", l2, sum / n }'
+    done >by_hand
+    run --separate-stderr robustness --corruption fog --choose extra 'l2=[1, 0.01, 1e-5]' --json
+    [ "$status" -eq 0 ]
+    grep -q '"chosen_on":	"the test split under the four extra corruptions"' <<<"$output"
+    least=$(sort -k2,2g -s by_hand | awk '{ print $2; exit }')
+    awk -v a="$least" -v b="$(grep '"extra_error"' <<<"$output" | tr -dc 0-9.)" 'BEGIN { exit !(a - b < 1e-4 && b - a < 1e-4) }'
+    robustness --corruption fog --choose extra 'l2=[1, 0.01]' | grep -q '^strength .* chosen on the test split under the four extra'
+    fails_with 2 robustness --choose test
+    says '"test"' held_out extra
+}
+
 @test "flips stand behind the errors, in text and in robustness.json" {
     run --separate-stderr "$invar" robustness run --threads 1 --corruption fog --severity 1 l2=0.01 --flips --baseline random
     [ "$status" -eq 0 ]
