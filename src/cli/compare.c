@@ -146,7 +146,8 @@ int invar_cli_compare(int argc, char **argv)
             "training, its time, and the options in which the runs differ. Runs that differ in training.seed\n"
             "alone form a group: its mean with the 95 % interval over seeds, and the paired difference to a base\n"
             "group over the seeds that both have. --metric takes any number of probe.json, robustness.json,\n"
-            "inspect.json and returns.json by its path, and any key of metrics.jsonl (its last value). --choose reads inspect.json.",
+            "inspect.json and returns.json by its path, and any key of metrics.jsonl (its last value).\n"
+            "--choose reads inspect.json.",
         .options = options,
         .positionals = &arguments.runs,
         .positional_minimum = 1,
