@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What playing at random gives, and how fast an environment is. */
+#include "env/survey.h"
 #include "env/env.h"
 
 #include <math.h>
@@ -61,4 +62,42 @@ bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, co
     out->steps_per_s = (double)steps / seconds;
     out->frames_per_s = (double)frames / seconds;
     return true;
+}
+
+static void write_survey(struct json_writer *w, const struct invar_env_survey *survey)
+{
+    json_open_object(w, "random");
+    json_number(w, "episodes", (double)survey->episodes);
+    json_number(w, "mean", survey->mean);
+    json_number(w, "deviation", survey->deviation);
+    json_number(w, "least", survey->least);
+    json_number(w, "most", survey->most);
+    json_number(w, "steps", survey->length);
+    json_close(w);
+    json_number(w, "steps_per_s", survey->steps_per_s);
+    json_number(w, "frames_per_s", survey->frames_per_s);
+}
+
+void env_survey_put(const struct invar_env_info *info, const struct invar_env_survey *survey, struct json_writer *w)
+{
+    const struct invar_env_score *score = invar_env_score_find(info->id);
+
+    json_text(w, "id", info->id);
+    json_text(w, "version", info->version);
+    json_open_array(w, "shape");
+    for (int i = 0; i < info->rank; i++)
+        json_number(w, NULL, (double)info->shape[i]);
+    json_close(w);
+    json_text(w, "dtype", invar_dtype_name(info->dtype));
+    json_number(w, "stack", info->stack);
+    json_texts(w, "actions", info->names, info->actions);
+    json_number(w, "lives", info->lives);
+    json_number(w, "skip", info->skip);
+    json_number(w, "limit", (double)info->limit);
+    json_bool(w, "saves", info->saves);
+    write_survey(w, survey);
+    if (score) {
+        json_number(w, "published_random", score->random);
+        json_number(w, "published_human", score->human);
+    }
 }
