@@ -141,9 +141,8 @@ int invar_cli_compare(int argc, char **argv)
         .verb = "compare",
         .arguments = "RUN.. [--base RUN] [--metric NAME[,..]] [--sort NAME] [--choose] [--cka] [--format FORMAT]",
         .purpose =
-            "Runs side by side: what `invar probe` and `invar robustness` found, rank and entropy of z at the end "
-            "of\n"
-            "training, its time, and the options in which the runs differ. Runs that differ in training.seed\n"
+            "Runs side by side: what `invar probe` and `invar robustness` found, rank and entropy of z at the end\n"
+            "of training, its time, and the options in which the runs differ. Runs that differ in training.seed\n"
             "alone form a group: its mean with the 95 % interval over seeds, and the paired difference to a base\n"
             "group over the seeds that both have. --metric takes any number of probe.json, robustness.json,\n"
             "inspect.json and returns.json by its path, and any key of metrics.jsonl (its last value).\n"
