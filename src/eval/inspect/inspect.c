@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* An inspection as a whole: its options, the samples it looks at, and its sections in their order. */
+/* An inspection as a whole: its options, the samples it looks at, and its sections in their order. The sections of h,
+ * z, correlations, classes and noise see the same samples, so that a number of one may explain that of another. */
 #include "eval/inspect/inspect.h"
 
 #include <stddef.h>
@@ -40,6 +41,8 @@ const struct invar_option invar_inspect_option_table[] = {
     {0},
 };
 
+/* Evenly spaced over the split, which is often sorted by class: the first ones would be of few classes, and a draw
+ * would need a seed. */
 int64_t *inspect_spaced(int64_t total, int64_t wanted, int64_t *count, struct invar_error *err)
 {
     *count = total < wanted ? total : wanted;
@@ -70,7 +73,8 @@ bool inspect_has_pairs(const struct inspect *in)
     return in->subject->encoder ? in->subject->views != NULL : in->subject->pair != NULL;
 }
 
-/* Of representations from elsewhere the second view lies in a data set of its own, row by row. */
+/* Of representations from elsewhere the second view lies in a data set of its own, row by row. They are paired by
+ * position, since files of other programs bring no numbers of samples. */
 static bool join_pairs(const struct inspect *in, const char *what, const struct pass_options *pass,
                        struct embed_rows *out, struct invar_error *err)
 {
@@ -100,6 +104,8 @@ bool inspect_embed_pairs(struct inspect *in, const char *what, const struct pass
 
     if (!in->subject->encoder)
         return join_pairs(in, what, pass, out, err);
+    /* As in training, adversary included: the views of a run that has no other augmentation would be equal without
+     * it. */
     drawn.draw = in->subject->views;
     drawn.perturber = in->subject->perturber;
     drawn.seed = (uint64_t)in->options->seed;
@@ -121,6 +127,8 @@ static bool take_samples(struct inspect *in, struct invar_error *err)
 
     pass.order = order;
     if (in->options->noise_samples > 0 && subject->encoder)
+        /* Inputs are kept for the noise and the distances between inputs alone: as many as fit into a quarter of a
+         * gigabyte. */
         in->input_stride = 1 + pass.count * info->channels * info->height * info->width / most_inputs;
     bool ok = order && inspect_embed(in, "samples", &pass, in->input_stride, true, &in->plain, err);
     ok = ok && (!inspect_has_pairs(in) ||
@@ -208,6 +216,7 @@ struct invar_inspection *invar_inspect(const struct invar_inspect_subject *subje
     struct inspect in = {.subject = subject, .options = options};
     bool ok = false;
 
+    /* Before anything is embedded, which may take minutes. */
     if (!check_levels(&options->noise_levels, err))
         return NULL;
     in.out = invar_alloc(1, sizeof *in.out, err);

@@ -44,6 +44,8 @@ static void assign(const int64_t *shuffled, const int64_t *labels, int64_t count
 {
     for (int64_t i = 0; i < count; i++) {
         const int64_t sample = shuffled[i], label = labels[sample];
+        /* A sample without a label can be neither fitted on nor, as Y_U of [I6] asks for labels, stand among the
+         * pairs. */
         if (label < 0)
             continue;
         if (quota[label] > 0) {
@@ -75,6 +77,7 @@ static int64_t *take_labels(const struct inspect *in, int64_t total, struct inva
     int64_t *out = invar_alloc((size_t)total + 1, sizeof *out, err);
 
     for (int64_t i = 0; out && i < total; i++)
+        /* All in class 0, so that one drawing of quotas serves numbers and classes. */
         out[i] = !targets ? labels[i] : isnan(targets[i]) ? -1 : 0;
     return out;
 }
@@ -87,6 +90,8 @@ static bool draw_samples(const struct inspect *in, struct draw *draw, struct inv
     const int64_t total = info->count[INVAR_TRAIN];
     const int classes = info->label_number ? 1 : info->classes;
     int64_t *labels = take_labels(in, total, err);
+    /* A stream of its own, by the epoch that only this section uses: what the probe holds out with the same seed is
+     * another draw. */
     struct invar_random random =
         invar_random_stream((uint64_t)in->options->seed, INVAR_RANDOM_SPLIT, INSPECT_EPOCH_UNLABELLED, 0, 0);
     int64_t *shuffled = invar_alloc((size_t)total + 1, sizeof *shuffled, err);
@@ -108,6 +113,7 @@ static bool draw_samples(const struct inspect *in, struct draw *draw, struct inv
         share(count, classes, known ? known : 1, in->options->labelled < known / 2 ? in->options->labelled : known / 2,
               quota);
         assign(shuffled, labels, total, quota, in->options->unlabelled, part);
+        /* In the order of the split, as no term depends on it; which samples they are was the shuffle's part. */
         draw->n = collect(part, total, LABELLED, draw->labelled);
         draw->m = collect(part, total, UNLABELLED, draw->unlabelled);
     }
@@ -220,6 +226,7 @@ static void standardise(struct targets *t, int64_t unlabelled, int64_t labelled,
         mean += t->labelled[i] / (double)labelled;
     for (int64_t i = 0; i < labelled; i++)
         square += (t->labelled[i] - mean) * (t->labelled[i] - mean) / (double)labelled;
+    /* Equal labels have no deviation: any unit will do, and 1 leaves them as they are. */
     deviation = square > 0 ? sqrt(square) : 1;
     for (int64_t i = 0; i < unlabelled; i++)
         t->unlabelled[i] = (t->unlabelled[i] - mean) / deviation;
@@ -240,6 +247,8 @@ static void add(struct invar_findings *out, const struct invar_generalisation *g
     inspect_add(out, "labelled_rank", "directions", (double)g->labelled_rank,
                 "of the labelled features; where it reaches n the head fits its samples without a residual");
     inspect_add(out, "unlabelled_rank", "directions", (double)g->unlabelled_rank, "of the features of the pairs");
+    /* I and I_w side by side, each said to be which: as printed in [I6] the first term scales with f and the others do
+     * not. */
     inspect_add(out, "invariance", "units of h", g->invariance,
                 "I: mean distance of two views of a sample; grows with the scale of h");
     inspect_add(out, "invariance_scaled", "length", g->invariance_scaled,
@@ -256,6 +265,7 @@ static void add(struct invar_findings *out, const struct invar_generalisation *g
                        : "measured: mean |w h - y| of the same head on the test split, y one-hot");
     if (!number)
         inspect_add(out, "test_accuracy", "percent", g->test_accuracy, "measured: of the same head, no bias");
+    /* Less than 1 is no contradiction: Q(m, n, delta) is left out, and it is what makes a bound of the sum. */
     if (g->test_error > 0)
         inspect_add(out, "sum_scaled_over_error", "ratio", g->sum_scaled_without_q / g->test_error,
                     "how loose the scale-free form is; below 1 it needs Q to be a bound");
@@ -282,6 +292,7 @@ static bool measure_on(struct inspect *in, const struct parts *parts, const stru
     struct invar_generalisation g;
     struct invar_error why = {0};
 
+    /* The terms could be had without, but a bound that stands beside no measured error says nothing. */
     if (test->labels.shape[0] < 1)
         return inspect_absent(out, "no sample of the test split has a label");
     if (!invar_measure_generalisation(&data, &g, &why))
@@ -294,6 +305,7 @@ static bool measure_on(struct inspect *in, const struct parts *parts, const stru
 
 static bool measure(struct inspect *in, const struct parts *parts, struct invar_error *err)
 {
+    /* Where the other sections look at the test split its rows are there already, and the same samples are measured. */
     const struct embed_rows *test = in->subject->split == INVAR_TEST ? &in->plain : &parts->test;
     const double *train_targets = invar_dataset_targets(in->subject->dataset, INVAR_TRAIN);
     const double *test_targets = invar_dataset_targets(in->subject->dataset, INVAR_TEST);

@@ -19,10 +19,12 @@ static double log_det(const double *eigenvalues, int64_t count, double factor)
     double sum = 0;
 
     for (int64_t i = 0; i < count; i++)
+        /* log1p: at small levels the products are far below 1, and the sum 1 + x would drop their digits. */
         sum += log1p(factor * eigenvalues[i]) / 2;
     return sum;
 }
 
+/* In float64: the outputs differ by little around a large mean, and their covariance is what is asked for. */
 bool inspect_conditional_sampled(struct inspect *in, const double *outputs, int64_t width, int64_t draws, double *nats,
                                  struct invar_error *err)
 {
@@ -60,6 +62,8 @@ static bool differences(struct runner *runner, const float *input, float *moved,
         const int64_t left = size - first, count = left < RUNNER_BATCH ? left : RUNNER_BATCH;
         for (int64_t i = 0; i < count; i++) {
             memcpy(moved + i * size, input, (size_t)size * sizeof *moved);
+            /* Forwards and not on both sides, which would cost twice the passes: within an affine piece both are the
+             * same. */
             moved[i * size + first + i] += step;
         }
         if (!runner_run(runner, moved, count, err))
@@ -71,6 +75,8 @@ static bool differences(struct runner *runner, const float *input, float *moved,
     return true;
 }
 
+/* The spectrum of J is taken once and serves all levels: s enters as a factor of its squares, as the covariance around
+ * x is s^2 J J^T. Of J the smaller side is enough, since J J^T and J^T J share what is not 0. */
 static bool add_levels(struct inspect *in, const float *j, int64_t size, int64_t width, double *nats,
                        struct invar_error *err)
 {
@@ -83,6 +89,8 @@ static bool add_levels(struct inspect *in, const float *j, int64_t size, int64_t
     if (!values || !x.data)
         return false;
     invar_device_upload(in->subject->device, x.data, j, (size_t)(size * width) * sizeof *j);
+    /* Singular values of J as it is and not of a centred one: rows of J are no samples, and their mean is part of the
+     * map. */
     if (!invar_measure_spectrum(in->subject->device, in->scratch, &x, values, NULL, err))
         return false;
     for (int64_t k = 0; k < least; k++)

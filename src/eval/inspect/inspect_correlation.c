@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Canonical correlations of two views of the samples [A6], of h and of z, beside what a linear probe gets wrong. */
+/* Canonical correlations of two views of the samples [A6], of h and of z, beside what a linear probe gets wrong. They
+ * do not change with scale, shift or rotation of either view, so that runs whose losses leave h and z in other units
+ * may be set side by side. */
 #include "eval/inspect/inspect.h"
 #include "invar/measure.h"
 
@@ -30,6 +32,8 @@ static void add_numbers(struct invar_findings *out, const struct shared *names, 
     char says[INVAR_FINDING_TEXT];
     int64_t half = 0;
 
+    /* The spectrum descends, so that the first below ends the count. The sum alone does not tell a few strong
+     * directions from many weak ones. */
     while (half < c->count && values[half] >= 0.5)
         half++;
     snprintf(says, sizeof says, "HGR [A6]: sum of the canonical correlations of two views; at most %lld here",
@@ -49,7 +53,8 @@ static void add_numbers(struct invar_findings *out, const struct shared *names, 
     inspect_add(out, names->chance, "correlation", c->chance, says);
 }
 
-/* A space whose correlations cannot be had gets one line that says why; the section goes on with the other. */
+/* A space whose correlations cannot be had gets one line that says why; the section goes on with the other. Of the two
+ * drawn views and not of the plain one: what is asked is what survives a view. */
 static bool measure(struct inspect *in, const struct invar_array *views, const struct shared *names,
                     struct invar_error *err)
 {
@@ -96,6 +101,8 @@ static int64_t keep_labelled(const struct embed_rows *rows, float *x[2], int64_t
     return kept;
 }
 
+/* As shares of the labels' variance, since that depends on how many classes there are and how even they are. Twice the
+ * mean residual bounds the error: where the largest output is wrong, the residual is at least 1/2. */
 static void add_bound(struct invar_findings *out, const struct invar_probe_bound *bound)
 {
     inspect_add(out, "label_held", "share", bound->held / bound->variance,
@@ -107,6 +114,7 @@ static void add_bound(struct invar_findings *out, const struct invar_probe_bound
         "a linear probe of what the two views share errs less: 200 times the labels' variance that is not shared");
 }
 
+/* On h alone, as probes are fitted on h; z may well have thrown away what a label needs. */
 static bool measure_bound(struct inspect *in, struct invar_error *err)
 {
     struct invar_findings *out = &in->out->section[INVAR_INSPECT_CORRELATION];
@@ -140,6 +148,8 @@ static bool measure_bound(struct inspect *in, struct invar_error *err)
     return inspect_is_finding(&why) || invar_error_set(err, why.code, "%s", why.message);
 }
 
+/* The bound is of one-hot labels and needs two classes: where it cannot be had the section says why, and keeps the
+ * correlations, which need no labels. */
 static bool add_probe_bound(struct inspect *in, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(in->subject->dataset);
@@ -154,6 +164,8 @@ static bool add_probe_bound(struct inspect *in, struct invar_error *err)
     return true;
 }
 
+/* The measured error beside the bound, from probe.json where it is of the same data. It may be below: the bound is of
+ * least squares on these samples, the probe is logistic regression measured on the test split. */
 static void add_probe_error(const struct inspect *in)
 {
     struct invar_findings *out = &in->out->section[INVAR_INSPECT_CORRELATION];

@@ -19,10 +19,13 @@ static bool keep(struct views *v, int64_t first, const struct embed_rows *rows, 
 {
     const struct invar_array *const from[SPACES] = {rows->h, rows->z};
 
+    /* A sample that fails in a later pass would shift all rows behind it, and views of two samples would be taken for
+     * one's. */
     if (rows->rows != v->samples)
         return invar_error_set(err, INVAR_ERROR_DATA, "%lld of the %lld samples could not be read again",
                                (long long)(v->samples - rows->rows), (long long)v->samples);
     for (int s = 0; s < SPACES; s++)
+        /* Of an odd number of views the last pass makes one too many, which is dropped. */
         for (int64_t k = 0; v->x[s] && k < 2 && first + k < v->count; k++)
             for (int64_t i = 0; i < v->samples; i++)
                 memcpy(v->x[s] + (i * v->count + first + k) * v->width[s],
@@ -55,6 +58,7 @@ static bool gather(struct inspect *in, struct views *v, struct invar_error *err)
         v->count = 2;
         return room(v, in, in->drawn.rows, err) && keep(v, 0, &in->drawn, err);
     }
+    /* Epochs go downwards from one that no training reaches, so that no view here is one that the encoder has seen. */
     v->count = in->options->lidar_views;
     int64_t *order = inspect_spaced(invar_dataset_info(in->subject->dataset)->count[in->subject->split],
                                     in->options->lidar_samples, &pass.count, err);
@@ -85,6 +89,8 @@ static bool measure(struct inspect *in, const struct views *v, int s, struct inv
     if (!x.data)
         return false;
     invar_device_upload(in->subject->device, x.data, v->x[s], count * sizeof(float));
+    /* delta 1e-4 of [LD1]: without it the scatter within samples has no inverse where a column is constant, or where
+     * there are more columns than views have degrees of freedom. */
     if (!invar_measure_lidar(in->subject->device, in->scratch, &x, v->count, 1e-4, 0, NULL, &lidar, &why)) {
         if (!inspect_is_finding(&why))
             return invar_error_set(err, why.code, "%s", why.message);
@@ -101,6 +107,8 @@ static bool measure(struct inspect *in, const struct views *v, int s, struct inv
 
 bool inspect_lidar(struct inspect *in, struct invar_error *err)
 {
+    /* One finding a space, known or not: a report in which the line is missing would look like one of an older
+     * version. */
     const char *why = in->options->lidar_samples < 1 ? "lidar_samples is 0"
                       : !inspect_has_pairs(in)       ? "the views are not known, so there are none to compare"
                                                      : NULL;

@@ -13,6 +13,8 @@
 #include <string.h>
 
 enum { SPACES = 2 };
+/* At 5 % a test rejects 5 of 100 outputs that are normal; 9 of 10 leaves as many again to chance, as few inputs are
+ * tested. */
 static const double significance = 0.05, mostly = 0.9;
 
 /* Results of one space, h or z, by level. */
@@ -26,6 +28,7 @@ struct noise {
     int64_t samples, draws, size; /* size: of an input */
     int levels, spaces;
     int64_t width[SPACES];
+    /* Kept apart, as the same noise is added at every level. */
     float *noise, *noisy;                       /* [RUNNER_BATCH][size] */
     double *output[SPACES];                     /* [width][draws] of one input at one level */
     double *p[SPACES];                          /* [levels][samples * width]: p of what was tested */
@@ -68,7 +71,8 @@ static void room_free(struct noise *n)
     }
 }
 
-/* The same noise at every level but for its size, so that levels differ by nothing else. */
+/* The same noise at every level but for its size, so that levels differ by nothing else. By sample and draw, and not by
+ * level or batch, so that neither the number of levels nor the size of a batch changes a number. */
 static void draw(struct noise *n, int64_t sample, int64_t first, int64_t count)
 {
     for (int64_t i = 0; i < count; i++) {
@@ -105,12 +109,14 @@ static bool test_outputs(struct noise *n, int level, int64_t sample, struct inva
                                            (long long)sample, n->in->options->noise_levels.value[level]);
             if (invar_measure_normality(x, n->draws, &normality, &why))
                 n->p[s][(int64_t)level * n->samples * n->width[s] + n->tested[s][level]++] = normality.p_value;
+            /* Equal values are the one refusal that is a result; they are counted as constant. */
             else if (why.code != INVAR_ERROR_NUMERIC)
                 return invar_error_set(err, why.code, "%s", why.message);
         }
     return true;
 }
 
+/* A sum here and a mean at the end, as with the Jacobians, so that both are of the same inputs. */
 static bool sum_sampled(struct noise *n, int level, struct invar_error *err)
 {
     for (int s = 0; s < n->spaces; s++) {
@@ -170,6 +176,7 @@ static void fill_table(const struct noise *n, int s, struct table *t)
         for (int64_t i = 0; i < tested; i++)
             normal += p[i] >= significance;
         inspect_sort(p, tested);
+        /* NaN and not 0 where nothing varies: 0 would read as outputs that are far from normal. */
         t->fraction[level] = tested ? (double)normal / (double)tested : NAN;
         t->median[level] = tested ? inspect_quantile(p, tested, 0.5) : NAN;
         t->constant[level] = (double)(all - tested) / (double)all;
@@ -181,6 +188,8 @@ static double normal_level(const struct noise *n, const struct table *t)
 {
     double level = 0;
 
+    /* It ends at the first level that fails: the assumption is about noise up to a level, and one that passes again
+     * above says nothing of those below. */
     for (int i = 0; i < n->levels && t->fraction[i] >= mostly; i++)
         level = n->in->options->noise_levels.value[i];
     return level;
@@ -222,9 +231,11 @@ static bool add_distances(struct noise *n, struct invar_error *err)
         for (int i = 0; i < 6; i++)
             at[i] = inspect_quantile(distance, rows, quantiles[i]);
         for (int i = 0; i < n->levels; i++)
+            /* Phi(-x) is erfc(x / sqrt 2) / 2, which keeps its digits far in the tail, where 1 - Phi(x) would be 0. */
             mixed[i] = erfc(at[3] / (2 * n->in->options->noise_levels.value[i]) / sqrt(2)) / 2;
         inspect_add(out, "nearest_median", "pixel deviations", at[3],
                     "median distance of an input to the nearest other one of the samples");
+        /* Phi(-2) is 2.3 %: at a deviation of a quarter of the distance the half-way point is two deviations off. */
         inspect_add(out, "separate_level", "pixel deviations", at[1] / 4,
                     "a quarter of the 5 % quantile: below, noise around 19 of 20 inputs overlaps with no other by more "
                     "than 2.3 %");
@@ -304,6 +315,7 @@ bool inspect_noise(struct inspect *in, struct invar_error *err)
         !room(&n, err))
         goto done;
     for (int64_t i = 0; i < n.samples; i++) {
+        /* Over the whole range, as splits are often sorted by class. */
         const int64_t row = i * rows / n.samples;
         if (!test_input(&n, (const float *)in->plain.input.data + row * n.size,
                         ((const int64_t *)in->plain.index.data)[row * in->input_stride], i < n.jacobians, err) ||

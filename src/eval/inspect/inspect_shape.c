@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the shape of a spectrum and distances of neighbours say without labels, of spectra that are there already. */
+/* What the shape of a spectrum and distances of neighbours say without labels, of spectra that are there already. Each
+ * was proposed for choosing a run without labels, and has the definition of its authors and a name of its own, as they
+ * rank runs differently. */
 #include "eval/inspect/inspect.h"
 #include "invar/measure.h"
 #include "objective/measure.h"
@@ -18,6 +20,7 @@ static void add_power_law(struct invar_findings *out, const char *name, const do
     struct invar_power_law law;
     struct invar_error why = {0};
 
+    /* A short spectrum has no slope, which is a finding about the data and ends nothing. */
     if (!measure_power_law_of(eigenvalues, count, options, &law, &why)) {
         inspect_add_unknown(out, name, "exponent", why.message);
         return;
@@ -37,6 +40,7 @@ static bool add_two_nn(struct inspect *in, struct invar_findings *out, const str
     struct invar_two_nn found;
     struct invar_error why = {0};
     char says[INVAR_FINDING_TEXT];
+    /* Evenly spaced and not drawn, so that the number repeats without a seed. */
     int64_t *order = inspect_spaced(x->shape[0], MOST_ROWS, &rows.rows, err);
     const size_t count = (size_t)(rows.rows * d);
     float *host = order ? invar_scratch_take(in->scratch, count, sizeof *host, err) : NULL;
@@ -48,6 +52,7 @@ static bool add_two_nn(struct inspect *in, struct invar_findings *out, const str
     if (!rows.data)
         return false;
     invar_device_upload(device, rows.data, host, count * sizeof *host);
+    /* Without the tenth of the largest ratios, as in [TN1]: -log(1 - i/n) is steep there and infinite at the last. */
     if (!invar_measure_two_nn(device, in->scratch, &rows, 0.1, &found, &why)) {
         if (!inspect_is_finding(&why))
             return invar_error_set(err, why.code, "%s", why.message);
@@ -64,6 +69,8 @@ static bool add_two_nn(struct inspect *in, struct invar_findings *out, const str
 bool inspect_shape(struct inspect *in, struct invar_findings *out, const struct invar_array *x, const double *singular,
                    const double *eigenvalues, struct invar_error *err)
 {
+    /* The paper of alpha-ReQ names no range of ranks, and its code takes some from 4 to 100 with weights: the two
+     * slopes differ, and whoever compares with published ones has to know which one was taken. */
     static const struct invar_power_law_options all = {.first = 1, .centre = true, .threshold = 1e-12},
                                                 authors = {4, 100, true, true, 1e-12};
     const int64_t least = x->shape[0] < x->shape[1] ? x->shape[0] : x->shape[1];
@@ -71,6 +78,7 @@ bool inspect_shape(struct inspect *in, struct invar_findings *out, const struct 
 
     if (!squares)
         return false;
+    /* Of the rows as they are: a common offset is a direction too, which the centred sum beside it does not see. */
     for (int64_t i = 0; i < least; i++)
         squares[i] = singular[i] * singular[i];
     inspect_add(out, "stable_rank", "directions", measure_sum_over_first(squares, least),

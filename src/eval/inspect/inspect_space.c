@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Information and geometry of one space, h or z: spread, spectrum, entropies, and what two views share [I1]. */
+/* Information and geometry of one space, h or z: spread, spectrum, entropies, and what two views share [I1]. No number
+ * stands alone: a rank is free of scale, a deviation blind to direction, an entropy grows with the scale, and an
+ * alignment is small in a collapse too. */
 #include "eval/inspect/inspect.h"
 #include "invar/measure.h"
 #include "invar/expert/objective.h"
@@ -82,6 +84,7 @@ static bool direction_spread(const struct invar_array *array, double *spread, st
         double length = 0;
         for (int64_t j = 0; j < cols; j++)
             length += (double)x[i * cols + j] * (double)x[i * cols + j];
+        /* The floor of norm() in all losses, so that a row of zeros counts as it did in training. */
         length = fmax(sqrt(length), 1e-12);
         for (int64_t j = 0; j < cols; j++) {
             const double unit = (double)x[i * cols + j] / length;
@@ -91,6 +94,9 @@ static bool direction_spread(const struct invar_array *array, double *spread, st
     }
     for (int64_t j = 0; j < cols; j++)
         square += mean[j] * mean[j];
+    /* With N - 1, twice its square is the mean squared distance of two different samples exactly, which is what
+     * alignment_relative divides by. The mean of the squared lengths is summed and not taken for 1: rows of zeros have
+     * none. */
     *spread = sqrt(fmax(ones - square, 0) * (double)rows / (double)(rows > 1 ? rows - 1 : 1));
     invar_free(mean);
     return true;
@@ -113,12 +119,16 @@ static bool add_spectrum(struct space *s, const struct invar_array *host, struct
         return false;
     for (int64_t i = 0; i < d; i++)
         total += eigenvalues[i];
+    /* Where nothing varies the total is 0, and so is the number of directions. */
     while (needed < d && part < 0.99 * total)
         part += eigenvalues[needed++];
     inspect_add(s->out, "deviation", "units", deviation, "mean over columns of their deviation; 0 is collapse");
     inspect_add(s->out, "effective_rank", "directions", measure_rank_of(singular, least),
                 "RankMe: about how many directions are in use");
     inspect_add(s->out, "directions_99", "directions", (double)needed, "hold 99 % of the variance");
+    /* A fixed sigma says nothing of embeddings in another unit: where all distances are many sigma, both bounds of
+     * PairDist are log N above the entropy of one Gaussian, whatever the embeddings are. A tenth of the total variance
+     * leaves room for either bound to move. */
     s->sigma = s->in->options->sigma > 0 ? s->in->options->sigma : sqrt(total / 10);
     return inspect_shape(s->in, s->out, host, singular, eigenvalues, err);
 }
@@ -147,6 +157,7 @@ static bool add_geometry(struct space *s, const struct invar_array *host, struct
         return false;
     inspect_add(s->out, "alignment", "squared length", value,
                 "mean distance of two views of a sample on the unit sphere, 0 to 4; smaller: more invariant");
+    /* Where all samples point one way both distances are rounding, and their ratio would be any number. */
     if (spread > 1e-6)
         inspect_add(s->out, "alignment_relative", "ratio", value / (2 * spread * spread),
                     "the same over the distance of different samples: 0 is invariant, 1 tells no sample from another");
@@ -157,6 +168,7 @@ static bool add_geometry(struct space *s, const struct invar_array *host, struct
 
 /* ---- entropies and the bound [I1] ---- */
 
+/* Checked here, as sigma is derived from the data: a mixture of width 0 has the entropy of points, which is none. */
 static bool entropy(struct space *s, int which, const struct estimator *e, double *value, struct invar_error *err)
 {
     const struct invar_entropy_options options = {e->kind, s->in->options->beta, s->sigma};
@@ -197,6 +209,8 @@ static bool add_entropies(struct space *s, struct invar_error *err)
             continue;
         }
         inspect_add(s->out, e->entropy, "nats", value, e->says);
+        /* LogDet as a loss has no constant: the term (d / 2) log(2 pi e / beta) takes it to the scale of [I5], where I
+         * + beta C is mostly beta C. */
         if (e->kind == INVAR_ENTROPY_LOGDET)
             inspect_add(s->out, "entropy_logdet_gaussian_scale", "nats",
                         invar_measure_logdet_in_nats(value, s->x[PLAIN].cols, s->in->options->beta),
@@ -215,7 +229,10 @@ static double fitted_log_q(double d, double variance)
     return -d / 2 * (log(2 * pi * variance) + 1);
 }
 
-/* variance: mean square of a coordinate of z - z'. PairDist has the entropy of z with noise, whose pairs vary more. */
+/* variance: mean square of a coordinate of z - z'. PairDist has the entropy of z with noise, whose pairs vary more. The
+ * entropy is of the first drawn view and not of the plain one, since the bound is of what the two drawn views tell of
+ * each other. LogDet has no fitted form: as a loss it is no differential entropy, and a sum with E log q would be
+ * neither in nats nor free of scale. */
 static bool add_bound(struct space *s, const struct estimator *e, double log_q, double variance,
                       struct invar_error *err)
 {
@@ -242,6 +259,8 @@ static bool add_bound(struct space *s, const struct estimator *e, double log_q, 
 /* One pass for E log q, which all estimators share; the entropies differ. */
 static bool add_information(struct space *s, struct invar_error *err)
 {
+    /* Any estimator would do for this call, as E log q depends on the pairs alone; LogDet is finite whatever the data
+     * are, so that no number of pairs is lost to an entropy that cannot be had. */
     const struct invar_entropy_options options = {INVAR_ENTROPY_LOGDET, s->in->options->beta, 1};
     const double d = (double)s->x[PLAIN].cols;
     struct invar_information information;
@@ -251,6 +270,8 @@ static bool add_information(struct space *s, struct invar_error *err)
                                    &information, err))
         return false;
     const double log_q = information.expected_log_q;
+    /* [I1] with q = N(z', I) holds the mean squared distance and a constant of d: taken back out of it, so that the
+     * fitted form and the literal one are of the same pairs, without a second pass. */
     double variance = (-2 * log_q - d * log(2 * pi)) / d;
     if (!(variance > 1e-12)) /* rounding of what should be 0 */
         variance = 0;
