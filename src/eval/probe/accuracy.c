@@ -65,6 +65,7 @@ static bool add_class_means(struct invar_accuracy *accuracy, const int64_t *labe
 bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *labels, struct invar_accuracy *out,
                             struct invar_error *err)
 {
+    /* AUROC and ECE are NaN until somebody asks for them: 0 would be a value. */
     struct invar_accuracy result = {.classes = (int)scores->cols, .count = scores->rows, .auroc = NAN, .ece = NAN};
     int64_t hits = 0, hits5 = 0;
     int classes = result.classes;
@@ -85,6 +86,7 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
         result.predictions[i] = predicted;
         result.labels[i] = labels[i];
         hits += rank == 0;
+        /* With fewer than five classes every rank is below 5 and top-5 is 100, as docs/evaluation.md has it. */
         hits5 += rank < 5;
     }
     for (int c = 0; c < classes; c++) {
@@ -139,6 +141,8 @@ bool invar_accuracy_add_probabilities(struct invar_accuracy *accuracy, const str
     return ok;
 }
 
+/* Samples by their number in the split, without which predictions could not be joined with a column of groups: rows
+ * without a label were left out of them. */
 bool invar_accuracy_add_index(struct invar_accuracy *accuracy, const int64_t *index, struct invar_error *err)
 {
     int64_t *copy = invar_alloc((size_t)accuracy->count, sizeof *copy, err);

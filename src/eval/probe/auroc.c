@@ -26,11 +26,14 @@ static int by_score(const void *a, const void *b)
 static double area(struct scored *sample, int64_t count)
 {
     int64_t positives = 0, negatives = 0;
+    /* Doubled, so that the halves of equal scores are whole numbers and the sum is exact. */
     double wins = 0; /* twice; whole numbers below 2^53 */
 
     qsort(sample, (size_t)count, sizeof *sample, by_score);
     for (int64_t i = 0, end; i < count; i = end) {
         int64_t positive = 0;
+        /* A run of equal scores is counted at once: negatives before it lose to all of its positives, those within it
+         * to half of them, in whatever order the sort has left them. */
         for (end = i; end < count && !(sample[end].score > sample[i].score); end++)
             positive += sample[end].positive;
         const int64_t negative = end - i - positive;
@@ -38,6 +41,7 @@ static double area(struct scored *sample, int64_t count)
         positives += positive;
         negatives += negative;
     }
+    /* The classes without samples on either side were left out before, so that neither factor is 0. */
     return wins / (2 * (double)positives * (double)negatives);
 }
 
@@ -55,6 +59,7 @@ static bool find_classes(const int64_t *labels, int64_t count, int classes, stru
     for (int64_t i = 0; ok && i < count; i++)
         samples[labels[i]]++;
     for (int c = 0; ok && c < classes; c++) {
+        /* Known for the message: of a test split of one class users ask which. */
         if (samples[c] == count)
             only = c;
         else if (samples[c])

@@ -110,6 +110,9 @@ static void update(const struct bank *bank, float *p, const float *gradient, flo
     const float momentum = (float)bank->momentum, rate = (float)lr, l2 = (float)decay;
 
     for (int64_t i = 0; i < count; i++) {
+        /* The rate stays out of the buffer, unlike in the textbook's form: with a rate that falls step by step the two
+         * differ, and protocols that name a rate mean this one. Of g nothing is damped: the buffer is the sum of
+         * momentum^k g, not a mean. */
         const float g = gradient[i] + l2 * p[i];
         past[i] = bank->started ? momentum * past[i] + g : g;
         p[i] -= rate * (bank->nesterov ? g + momentum * past[i] : past[i]);
@@ -133,12 +136,15 @@ bool bank_step(struct bank *bank, const float *features, const int64_t *labels, 
     memset(bank->bias_gradient, 0, (size_t)width * sizeof(float));
     for (int64_t i = 0; i < rows; i++)
         for (int j = 0; j < width; j++)
+            /* On one thread and in the order of rows, so that the sum does not depend on the number of threads; it is a
+             * column of the product's work. */
             bank->bias_gradient[j] += bank->scores[i * width + j];
 #pragma omp parallel for schedule(static)
     for (int h = 0; h < bank->count; h++) {
         const int64_t at = h * weights, bias = (int64_t)h * bank->classes;
         const struct bank_head *head = &bank->head[h];
         update(bank, bank->weight + at, bank->gradient + at, bank->past + at, weights, head->lr, head->l2);
+        /* The bias has no decay: the penalty is of W alone. */
         update(bank, bank->bias + bias, bank->bias_gradient + bias, bank->bias_past + bias, bank->classes, head->lr, 0);
     }
     bank->started = true;
@@ -151,6 +157,7 @@ void bank_scores(const struct bank *bank, int which, const float *features, int6
     const float *bias = bank->bias + (int64_t)which * classes;
 
     for (int64_t i = 0; i < rows; i++)
+        /* The bias first and the product added to it: one pass over the scores fewer. */
         memcpy(out + i * classes, bias, (size_t)classes * sizeof *bias);
     linear_rows(INVAR_FLOAT32, (int)rows, classes, cols, features, bank->weight + (int64_t)which * classes * bank->cols,
                 1, out, classes);

@@ -8,6 +8,8 @@
 
 /* ---- probabilities ---- */
 
+/* Around the largest score, as the exponential of a large one is infinite. In float64: probabilities near 1 would be
+ * equal in float32, and AUROC counts equal ones half. */
 static void softmax(const struct invar_matrix *scores, int64_t row, double *out)
 {
     double most = -INFINITY, sum = 0;
@@ -20,7 +22,8 @@ static void softmax(const struct invar_matrix *scores, int64_t row, double *out)
         out[c] /= sum;
 }
 
-/* -1, or the column of a negative vote. */
+/* -1, or the column of a negative vote. Votes have no softmax: they are shares already, but for their sum. Without any
+ * vote all classes are as likely, since 0 for each would be no distribution. The comparison refuses NaN too. */
 static int64_t share(const struct invar_matrix *scores, int64_t row, double *out)
 {
     double sum = 0;
@@ -102,7 +105,9 @@ static int bin_of(double p, int bins)
     return b;
 }
 
-/* By the confidence of the prediction alone: bins of equal width, those without samples left out. */
+/* By the confidence of the prediction alone: bins of equal width, those without samples left out. Accuracy and
+ * confidence are sums first and means later, so that a bin is not averaged twice; bins count by their samples in ECE,
+ * as a gap in a bin of three samples is mostly chance. mce is the largest gap and does not weigh. */
 static void fill_bins(const struct invar_matrix *p, const int64_t *labels, struct invar_calibration *out)
 {
     for (int64_t i = 0; i < p->rows; i++) {

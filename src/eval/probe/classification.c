@@ -49,6 +49,8 @@ static void measure_classes(struct invar_classification *c)
         }
         hits += hit;
         c->recall[k] = labels ? (double)hit / (double)labels : 0;
+        /* 2 TP / (labels + predictions) is the harmonic mean of precision and recall, and has a value where one of
+         * these has none. */
         c->f1[k] = labels + predictions ? 2 * (double)hit / (double)(labels + predictions) : 0;
         labelled += labels > 0;
         seen += labels + predictions > 0;
@@ -56,6 +58,7 @@ static void measure_classes(struct invar_classification *c)
         c->macro_f1 += c->f1[k];
     }
     c->accuracy = (double)hits / (double)c->count;
+    /* At least one class has labels, as count is 1 or more, and so neither divisor is 0. */
     c->balanced_accuracy /= labelled;
     c->macro_f1 /= seen;
 }
@@ -125,6 +128,7 @@ static void measure_groups(const struct member *member, int64_t count, struct in
         out->samples[g] = end - i;
         out->accuracy[g] = (double)own / (double)(end - i);
         out->mean += out->accuracy[g];
+        /* The first of equally bad groups, in the order of their numbers. */
         if (out->accuracy[g] < out->worst)
             out->worst = out->accuracy[g];
         hits += own;

@@ -42,6 +42,7 @@ static int predict(const float *scores, int classes)
 {
     int best = 0;
 
+    /* From 0 on: the first score is to be looked at for NaN too, though it needs no comparison. */
     for (int k = 0; k < classes; k++) {
         if (!isfinite(scores[k]))
             return -1;
@@ -84,6 +85,8 @@ bool classified_run(struct classified *c, const float *views, int64_t count, con
         const int predicted = predict(c->scores + i * classes, classes);
         if (predicted < 0 || labels[i] < 0 || labels[i] >= classes)
             return refuse(cell, index[i], labels[i], predicted, err);
+        /* Counts and not rates: images come in blocks, and a mean of rates would weigh the last, smaller one too
+         * much. */
         cell->wrong += predicted != labels[i];
     }
     cell->count += count;

@@ -74,6 +74,7 @@ bool feed_open(struct feed *feed, const struct invar_sgd_probe_work *work, const
     *feed = (struct feed){.plain = !drawn, .seed = seed};
     if (drawn ? !open_drawn(feed, work, drawn, err) : !open_plain(feed, work, err))
         return false;
+    /* Else an epoch would have no full batch, and so no step. */
     feed->batch = batch < feed->count ? batch : feed->count;
     feed->order = invar_alloc((size_t)feed->count, sizeof *feed->order, err);
     feed->features = feed->order ? invar_alloc((size_t)feed->batch, (size_t)feed->cols * sizeof(float), err) : NULL;
@@ -88,12 +89,14 @@ bool feed_epoch(struct feed *feed, int64_t epoch, struct invar_error *err)
     struct invar_random random = invar_random_stream(feed->seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
 
     for (int64_t i = 0; i < feed->count; i++)
+        /* From the same list in every epoch: a shuffle of the last one's order would need all epochs before it. */
         feed->order[i] = feed->labelled[i];
     invar_random_shuffle(&random, feed->order, feed->count);
     feed->next = feed->got = feed->used = 0;
     return feed->plain || pass_restart(&feed->pass, feed->order, FIRST_EPOCH + (uint64_t)epoch, err);
 }
 
+/* Rows are copied side by side, as the product of the classifiers wants them. */
 static bool next_plain(struct feed *feed, int64_t *got)
 {
     const size_t width = (size_t)feed->cols * sizeof(float);

@@ -226,6 +226,7 @@ bool logreg_minimise(const struct labelled_rows *rows, int classes, struct preco
                         (long long)cols, options->l2);
         goto done;
     }
+    /* After the last evaluation: the penalty leaves the bias out, so that no number of the result changes with it. */
     centre_bias(weight, classes, cols);
     *result = (struct invar_logreg_result){.objective = problem.objective,
                                            .cross_entropy = problem.cross_entropy,

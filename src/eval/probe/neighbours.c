@@ -106,6 +106,7 @@ static void search_block(const struct search *search, int64_t test, int tests, v
 {
     bool single = search->train->dtype == INVAR_FLOAT32;
     for (int64_t i = 0; i < tests * search->k; i++)
+        /* Farther than any row can be, so that the heap is full from the start and needs no count of its own. */
         nearest[i] = (struct neighbour){-INFINITY, INT64_MAX};
     for (int64_t train = 0; train < search->train->rows; train += TRAIN_ROWS) {
         int64_t rest = search->train->rows - train;
@@ -115,6 +116,8 @@ static void search_block(const struct search *search, int64_t test, int tests, v
             for (int j = 0; j < trains; j++) {
                 int64_t at = (int64_t)i * trains + j;
                 double product = single ? (double)((const float *)products)[at] : ((const double *)products)[at];
+                /* The lengths come in as double, so that they add no rounding of float32 to that of the product; a row
+                 * of zeros has the inverse 0, and so the similarity 0 to everything instead of a division by 0. */
                 struct neighbour one = {product * search->test_inverse[test + i] * search->train_inverse[train + j],
                                         train + j};
                 if (farther(nearest[i * search->k], one)) {
@@ -196,6 +199,7 @@ double invar_neighbours_average(const int64_t *index, const double *similarity, 
 {
     double sum = 0, weights = 0;
 
+    /* Prediction and weights share one exponential, whose offset cancels in the quotient. */
     for (int64_t i = 0; i < k; i++) { /* from the nearest one's, as the exponential of a similarity may be infinite */
         const double weight = exp((similarity[i] - similarity[0]) / temperature);
         sum += weight * train_targets[index[i]];

@@ -126,6 +126,8 @@ static bool held_out_draw(struct held_out *part, const struct probe *probe, stru
         invar_random_shuffle(&random, order, rows);
         for (int64_t i = 0; i < rows; i++) {
             if (quota[probe->labels[order[i]]]-- > 0)
+                /* One array from both ends: the rows to fit are its beginning, which is what labelled_rows takes, and
+                 * those held out need no array of their own. */
                 part->index[rows - 1 - held++] = order[i];
             else
                 part->index[fit++] = order[i];
@@ -195,6 +197,7 @@ static bool choose(struct probe *probe, struct invar_probe_result *out, struct i
     double *weight = invar_alloc(size, sizeof *weight, err);
     if (!weight || !held_out_create(&part, probe, err))
         goto done;
+    /* A copy is sorted: the caller's options are reported as they were given. */
     qsort(list.value, (size_t)list.count, sizeof list.value[0], stronger);
     struct labelled_rows rows = {probe->train, probe->labels, part.index, part.fit_count};
     out->held_out_top1 = -1;
@@ -206,9 +209,13 @@ static bool choose(struct probe *probe, struct invar_probe_result *out, struct i
             goto done;
         invar_log(INVAR_LOG_DEBUG, "probe: l2 %g: held-out top-1 %.2f %%, %lld iterations, gradient %.1e",
                   list.value[i], accuracy.top1, (long long)result.iterations, result.gradient_norm);
+        /* Strictly, and from the strongest on: of equals the stronger one stays, as a weaker penalty has to earn its
+         * place. */
         if (accuracy.top1 > out->held_out_top1) {
             out->held_out_top1 = accuracy.top1;
             out->l2 = list.value[i];
+            /* The final fit starts from here: of the same strength on nine tenths of the rows, it is a few steps from
+             * the end. */
             memcpy(probe->weight, weight, size * sizeof *weight);
             worse = 0;
         } else {
@@ -244,6 +251,7 @@ static bool check(const struct invar_matrix *train, const int64_t *train_labels,
                                "come from the same encoder",
                                (long long)train->cols, invar_dtype_name(train->dtype), (long long)test->cols,
                                invar_dtype_name(test->dtype));
+    /* Classes that the test split lacks are no error: accuracy is of the samples that are there. */
     return labels_check(test_labels, test->rows, classes, "test samples", false, err) &&
            matrix_check_finite(test, "test features", err);
 }
@@ -260,6 +268,8 @@ bool invar_probe_fit(const struct invar_matrix *train, const int64_t *train_labe
     struct labelled_rows rows = {train, train_labels, NULL, train->rows};
     if (!check(train, train_labels, test, test_labels, classes, options, err))
         return false;
+    /* Of all training rows, for the fits on nine tenths of them too: a strength must mean the same where it is chosen
+     * and where it is used. */
     probe.scale = matrix_scale(train);
     probe.preconditioner = preconditioner_create(train, classes, probe.scale, err);
     probe.weight = invar_alloc((size_t)classes, (size_t)(train->cols + 1) * sizeof *probe.weight, err);

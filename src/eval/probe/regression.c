@@ -30,6 +30,8 @@ static bool centred_ranks(const double *value, int64_t count, struct ranked *roo
         room[i] = (struct ranked){value[i], i};
     qsort(room, (size_t)count, sizeof *room, by_value);
     for (int64_t i = 0, end; i < count; i = end) {
+        /* Ranks i + 1 to end of equal values have the mean (i + end + 1) / 2; twice that less count + 1 is what is
+         * stored. */
         for (end = i; end < count && !(room[end].value > room[i].value); end++)
             ;
         for (int64_t k = i; k < end; k++)
@@ -53,6 +55,8 @@ static bool spearman(const double *a, const double *b, int64_t count, double *ou
             yy += y[i] * y[i];
             xy += x[i] * y[i];
         }
+        /* Two roots instead of one of the product, which is large; rounding may step past 1, which no correlation
+         * does. */
         *out = fmax(-1, fmin(1, xy / sqrt(xx) / sqrt(yy)));
     }
     invar_free(room);
@@ -93,7 +97,9 @@ static void copy_column(const struct invar_matrix *matrix, int64_t column, doubl
         out[i] = matrix_value(matrix, i, column);
 }
 
-/* Of a constant target scikit-learn says 1 where it is met and 0 elsewhere; the same here, so that tables agree. */
+/* Of a constant target scikit-learn says 1 where it is met and 0 elsewhere; the same here, so that tables agree.
+ * Constant by its values and not by its variance, which rounding of the mean leaves above 0. In two passes, since sums
+ * of squares lose the variance of targets that lie far from 0. */
 static double r2_of(const double *p, const double *y, int64_t count)
 {
     double mean = 0, residual = 0, total = 0;
@@ -129,9 +135,13 @@ static bool measure_targets(const struct invar_matrix *predictions, const struct
         out->r2_each[t] = r2_of(p, y, targets->rows);
         out->r2 += out->r2_each[t] / (double)targets->cols;
         for (int64_t i = 0; i < targets->rows; i++) {
+            /* Over all entries, unlike R2: squared and absolute errors keep the unit of the label, which says what they
+             * are worth. */
             out->mse += (y[i] - p[i]) * (y[i] - p[i]) / entries;
             out->mae += fabs(y[i] - p[i]) / entries;
         }
+        /* Of targets that have no ranks to compare, none is made up: the mean is over the others, and NaN where there
+         * are none. */
         sum += isnan(rho) ? 0 : rho;
         ranked += !isnan(rho);
     }

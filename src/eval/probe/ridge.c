@@ -26,6 +26,8 @@ const struct invar_option invar_ridge_option_table[] = {
     {NULL, INVAR_OPTION_INT, 0, NULL, 0, 0, NULL, NULL},
 };
 
+/* Two blocks of 256 x 256 doubles are a megabyte, which stays in the second cache; 64 columns are a piece of work that
+ * does not depend on the number of threads. */
 enum { BLOCK = 256, COLUMNS = 64 };
 /* Numbers in all copies of the matrix that are factorised at once. */
 static const double factor_limit = (double)(1 << 27);
@@ -86,9 +88,12 @@ static void scale_columns(const struct fit *f, int64_t first, int64_t last)
     for (int64_t i = 0; i < f->count; i++)
         for (int64_t j = first; j < last; j++) {
             const double d = matrix_value(f->x, f->index[i], j) - f->mean[j];
+            /* The divisor is N, as StandardScaler has it, or no alpha would mean the same there. */
             variance[j - first] += d * d / n;
         }
     for (int64_t j = first; j < last; j++) { /* what rounding of the mean alone would leave is no variance */
+        /* scikit-learn's rule for constant columns: a column that is constant but for rounding would be blown up to
+         * deviation 1. */
         const double rounding = n * fabs(f->mean[j]) * 0x1p-52;
         const double v = variance[j - first];
         f->inverse[j] = v > n * 0x1p-52 * v + rounding * rounding ? 1 / sqrt(v) : 0;
@@ -168,6 +173,8 @@ static void fill_right(const struct fit *f)
 static bool form(struct fit *f, struct invar_error *err)
 {
     const int64_t blocks = (f->size + BLOCK - 1) / BLOCK, tiles = blocks * (blocks + 1) / 2;
+    /* A team of two at least: within a team BLAS runs on one thread, and so cuts its sums the same way whatever the
+     * number of threads is. */
     const int threads = omp_get_max_threads() < 2 ? 2 : omp_get_max_threads();
     double *room = invar_alloc((size_t)threads, 2 * BLOCK * BLOCK * sizeof *room, err);
 
@@ -176,6 +183,7 @@ static bool form(struct fit *f, struct invar_error *err)
 #pragma omp parallel for schedule(dynamic) num_threads(threads)
     for (int64_t tile = 0; tile < tiles; tile++) {
         int64_t p = 0;
+        /* Counted and not by a root, which may round to the wrong row of tiles. */
         while ((p + 1) * (p + 2) / 2 <= tile)
             p++;
         multiply_tile(f, p * BLOCK, (tile - p * (p + 1) / 2) * BLOCK,
@@ -195,9 +203,14 @@ static bool solve(const struct fit *f, int strength, double *copy)
 
     for (int64_t i = 0; i < n; i++) {
         memcpy(copy + i * n, f->normal + i * n, (size_t)(i + 1) * sizeof *copy);
+        /* On the diagonal of Z^T Z or of Z Z^T alike: (Z^T Z + a I)^-1 Z^T = Z^T (Z Z^T + a I)^-1, which is why the
+         * smaller of both may be taken. The sums are not divided by N, so that alpha is that of scikit-learn's
+         * Ridge. */
         copy[i * n + i] += f->alpha[strength];
     }
     memcpy(solution, f->right, (size_t)n * sizeof *solution);
+    /* Cholesky, as the matrix is positive definite for every alpha above 0 but for rounding, which is what the error is
+     * about. */
     if (!linear_factor((int)n, copy))
         return false;
     linear_solve((int)n, copy, solution);
@@ -220,6 +233,7 @@ static bool solve_all(const struct fit *f, struct invar_error *err)
     {
         const int own = omp_get_thread_num();
         const int working = omp_get_num_threads() < fitting ? omp_get_num_threads() : fitting;
+        /* By number of thread and not as they come: each has a copy to itself. */
         for (int s = own; own < working && s < f->strengths; s += working)
             if (!solve(f, s, copy + (int64_t)own * f->size * f->size))
 #pragma omp critical(ridge_singular)
@@ -287,6 +301,7 @@ static void predict_rows(struct fit *f, const int64_t *index, int64_t count, dou
     for (int64_t i = 0; i < count; i++) {
         double z[BLOCK];
         for (int s = 0; s < f->strengths; s++)
+            /* The intercept of centred columns is the mean of the targets; it bears no penalty. */
             out[s * f->x->rows + index[i]] = f->y_mean;
         for (int64_t first = 0; first < f->x->cols; first += BLOCK) {
             const int64_t cols = least(BLOCK, f->x->cols - first);
@@ -302,6 +317,7 @@ static void predict_rows(struct fit *f, const int64_t *index, int64_t count, dou
 static bool predict_fold(const struct invar_matrix *x, const double *y, const struct invar_ridge_options *options,
                          int64_t fold, const int64_t *order, int64_t *rows, double *out, struct invar_error *err)
 {
+    /* Lengths differ by one row at most, and every row is in exactly one stretch. */
     const int64_t first = x->rows * fold / options->folds, last = x->rows * (fold + 1) / options->folds;
     struct fit f = {.x = x,
                     .y = y,
@@ -333,6 +349,7 @@ static bool pick(const struct invar_matrix *x, const double *y, const struct inv
         if (!invar_regression_measure(&p, &targets, &measured, err))
             return false;
         invar_log(INVAR_LOG_DEBUG, "ridge: alpha %g: held-out R2 %.4f", options->alpha.value[s], measured.r2);
+        /* Strictly, and strengths come from the strongest on: of equals the stronger stays. */
         if (measured.mse < best) {
             best = measured.mse;
             out->alpha = options->alpha.value[s];
@@ -386,6 +403,7 @@ static bool fit_all(const struct invar_matrix *x, const double *y, struct invar_
         goto done;
     out->bias = f.y_mean;
     for (int64_t j = 0; j < x->cols; j++) {
+        /* w z = w (x - mean) / deviation, so the means go into the bias; a constant column has the weight 0. */
         out->weight[j] = f.weight[j] * f.inverse[j];
         out->bias -= out->weight[j] * f.mean[j];
     }
@@ -419,6 +437,8 @@ static bool measure(const struct invar_matrix *x, const double *y, struct invar_
 static bool check(const struct invar_matrix *train, const double *train_targets, const struct invar_matrix *test,
                   const double *test_targets, const struct invar_ridge_options *options, struct invar_error *err)
 {
+    /* Every fold needs a row, or the choice would be made by fewer folds than were asked for; with one strength a line
+     * needs two rows. */
     const int64_t needed = options->alpha.count > 1 && options->folds > 2 ? options->folds : 2;
 
     if (!matrix_check(train, "training features", err) || (test && !matrix_check(test, "test features", err)))

@@ -131,6 +131,7 @@ static bool hold_out(struct work *w, struct invar_error *err)
     if (!index || !w->held)
         goto done;
     if (w->options->choose == INVAR_PROBE_TEST) {
+        /* Nothing is held out, but what invar_draw_labelled would have refused is refused all the same. */
         ok = labels_check_some(invar_dataset_labels(w->given->dataset, INVAR_TRAIN), count, w->classes,
                                "training samples", err);
         goto done;
@@ -162,6 +163,8 @@ static bool create_bank(struct work *w, struct invar_error *err)
     if (!head)
         return false;
     for (int i = 0; i < w->candidates * twice; i++)
+        /* The twin of candidate i is i + candidates, of the same rate and strength: what tells the two apart is the
+         * held-out part alone. */
         head[i] = (struct bank_head){.l2 = o->l2.value[i % w->candidates % o->l2.count], .partial = i >= w->candidates};
     ok = bank_create(&w->bank, w->candidates * twice, head, w->classes, w->feed.cols, w->feed.batch, (uint64_t)o->seed,
                      err);
@@ -187,10 +190,14 @@ static double schedule(const struct work *w, int64_t step)
     const int64_t warmup = o->warmup * w->steps_per_epoch, epoch = step / w->steps_per_epoch;
     double factor = 1;
 
+    /* From 0, as the option says: the first step of a warm-up moves nothing, and the peak comes with the first step
+     * after it. */
     if (step < warmup)
         return (double)step / (double)warmup;
     if (o->schedule == INVAR_PROBE_COSINE && w->total > warmup)
         return (1 + cos(acos(-1.0) * (double)(step - warmup) / (double)(w->total - warmup))) / 2;
+    /* Milestones are epochs of the whole run, warm-up included: they do not move where a warm-up is added. Several that
+     * have passed multiply. */
     for (int i = 0; o->schedule == INVAR_PROBE_STEP && i < o->milestones.count; i++)
         factor *= epoch >= o->milestones.value[i] ? o->gamma : 1;
     return factor;
@@ -203,6 +210,8 @@ static void set_rates(struct work *w, int64_t step)
                  factor = schedule(w, step);
 
     for (int i = 0; i < w->bank.count; i++)
+        /* A twin has the rate of its candidate at every step, since the choice that it makes is to hold for that
+         * one. */
         w->bank.head[i].lr = candidate_rate(w, i % w->candidates) * scale * factor;
 }
 
@@ -232,6 +241,7 @@ static void look(struct work *w, int64_t epoch)
     w->last_top1 = -1;
     for (int i = 0; i < w->candidates; i++) {
         const double accuracy = top1(w, test ? i : i + w->candidates, test ? &w->test : &w->held_out);
+        /* Strictly: of equals the earlier stays, so that a choice does not hang on how often it is asked for. */
         if (accuracy > w->last_top1) {
             w->last_top1 = accuracy;
             w->last_candidate = i;
@@ -241,6 +251,8 @@ static void look(struct work *w, int64_t epoch)
         w->best_top1 = w->last_top1;
         w->best_candidate = w->last_candidate;
         w->best_epoch = epoch;
+        /* Kept is the classifier of all training samples and not the twin that was measured, which has seen
+         * less. */
         bank_copy(&w->bank, w->best_candidate, w->best, false);
     }
     invar_log(INVAR_LOG_DEBUG, "sgd probe: epoch %lld: %s top-1 %.2f %% with lr %g, l2 %g", (long long)epoch,
@@ -359,6 +371,7 @@ bool invar_sgd_probe(const struct invar_sgd_probe_work *work, const struct invar
         !hold_out(&w, err) || !measured_create(&w, &w.test, INVAR_TEST, NULL, 0, "test samples", err) ||
         !feed_open(&w.feed, work, w.plain ? NULL : &w.views, options->batch, (uint64_t)options->seed, err))
         goto done;
+    /* A last batch that is not full is left out: its gradient would be a mean over fewer samples at the same rate. */
     w.steps_per_epoch = w.feed.count / w.feed.batch;
     w.total = w.steps_per_epoch * options->epochs;
     if (!create_bank(&w, err) || !train(&w, err) || !finish(&w, &result, err))

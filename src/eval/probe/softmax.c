@@ -131,6 +131,7 @@ static double softmax_row(double *values, int classes, int64_t label)
         sum += values[c] = exp(values[c] - top);
     for (int c = 0; c < classes; c++)
         values[c] /= sum;
+    /* The gradient of a logit is probability - one-hot: taken here, where the row is at hand in double. */
     values[label] -= 1;
     return top + log(sum) - own;
 }
