@@ -9,6 +9,7 @@
 
 #define SMALL_SIDE 32
 #define LARGE_SIDE 224
+/* Sides whose products an int holds, with channels and borders; no image that a network sees is nearly as large. */
 #define SIDE_LIMIT 16384
 #define PIXEL_LIMIT ((int64_t)1 << 26)
 
@@ -86,6 +87,8 @@ static double place_between(enum invar_corruption_table table, int64_t height, i
     table = invar_corruption_table_used(table, height, width);
     if (table != INVAR_CORRUPTION_SCALED)
         return table == INVAR_CORRUPTION_32 ? 0 : 1;
+    /* Limited, as the table may be asked for by name for an image of any size; beyond the ends nothing was
+     * published. */
     return fmin(1, fmax(0, log((double)side / SMALL_SIDE) / log((double)LARGE_SIDE / SMALL_SIDE)));
 }
 
@@ -180,6 +183,8 @@ bool invar_corrupt(const struct invar_corruption_spec *spec, const struct invar_
 {
     if (!check(spec, options, in, err))
         return false;
+    /* Eight numbers a corruption in the key, of which five severities take five: neither corruptions nor severities
+     * share draws, and the same image has other noise at every severity. */
     const uint64_t number = (uint64_t)(spec - corruptions);
     const int severity = options->severity - 1;
     const double place = place_between(options->table, in->height, in->width);
@@ -205,6 +210,8 @@ bool invar_corrupt(const struct invar_corruption_spec *spec, const struct invar_
         return false;
     if (in->channels == 1)
         for (size_t i = 0; i < work.pixels; i++)
+            /* The mean of three, rounded to nearest: with 1 added, a third and two thirds fall to the side they are
+             * nearer to. */
             out[i] = (uint8_t)((work.out[3 * i] + work.out[3 * i + 1] + work.out[3 * i + 2] + 1) / 3);
     return true;
 }

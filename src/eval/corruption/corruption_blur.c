@@ -7,6 +7,7 @@
 
 #define GAUSSIAN_REACH 4 /* deviations on either side */
 
+/* At four deviations the kernel is down to 3e-4 of its middle; the edge repeats, so that the rim gets no darker. */
 static bool gaussian_blur(struct corruption_work *work, struct invar_error *err)
 {
     struct corruption_field x = corruption_field_of(work, corruption_values(work, err), 3);
@@ -47,10 +48,13 @@ static int disk_taps(struct corruption_tap *tap, double radius, double alias)
 
     for (int t = -reach; t <= reach; t++)
         sum += soft[t + reach] = exp(-t * t / (2 * alias * alias));
+    /* A row and a column of one dimension are all that softening needs, as its square is the product of both. */
     for (int t = 0; t <= 2 * reach; t++)
         soft[t] /= sum;
     for (int y = -grid; y <= grid; y++)
         for (int x = -grid; x <= grid; x++)
+            /* The disk counts by whole pixels, so that its sum is 1, and a flat area keeps its level, unless it touches
+             * the rim; a radius below 1 leaves one pixel, which the softening spreads. */
             pixels += y * y + x * x <= radius * radius;
     for (int y = -grid; y <= grid; y++)
         for (int x = -grid; x <= grid; x++) {
@@ -84,6 +88,8 @@ static void shuffle(struct corruption_work *work, int reach)
         for (int x = work->width - reach; x > reach; x--) {
             const int dx = (int)invar_random_below(&work->random, 2 * (uint32_t)reach) - reach;
             const int dy = (int)invar_random_below(&work->random, 2 * (uint32_t)reach) - reach;
+            /* A pixel may be copied onto itself, which memcpy does not allow. The draw goes from -reach to reach - 1,
+             * as that of the original does. */
             memmove(out + 3 * (y * (ptrdiff_t)work->width + x), out + 3 * ((y + dy) * (ptrdiff_t)work->width + x + dx),
                     3);
         }
@@ -120,6 +126,7 @@ static bool motion_blur(struct corruption_work *work, struct invar_error *err)
     if (!x)
         return false;
     for (size_t i = 0; i < work->values; i++)
+        /* As bytes and not in 0 to 1: the streak takes and truncates values of 0 to 255. */
         x[i] = work->in[i];
     if (!corruption_streak(work, &field, work->setting[0], work->setting[1], theta, err))
         return false;

@@ -15,6 +15,7 @@ static bool contrast(struct corruption_work *work, struct invar_error *err)
     if (!x)
         return false;
     for (size_t i = 0; i < work->values; i++)
+        /* Whole numbers, whose sum is exact in any order. */
         sum[i % 3] += work->in[i];
     for (size_t i = 0; i < work->values; i++) {
         const float mean = (float)((double)sum[i % 3] / (255.0 * (double)work->pixels));

@@ -19,6 +19,7 @@ struct affine {
 static struct affine draw_affine(struct corruption_work *work, double jitter)
 {
     const int least = work->height < work->width ? work->height : work->width, q = least / 3;
+    /* Whole numbers, as the original's centre is. */
     const double x = work->width / 2, y = work->height / 2;
     const double point[3][2] = {{x + q, y + q}, {x + q, y - q}, {x - q, y - q}};
     double moved[3][2];
@@ -84,6 +85,7 @@ static bool elastic_transform(struct corruption_work *work, struct invar_error *
     if (!moved)
         return false;
     move(moved, &x, &from);
+    /* At the first severity of the small table there is no displacement, and no random number is drawn for one. */
     if (alpha > 0) {
         if (!draw_displacement(work, &dx, err) || !draw_displacement(work, &dy, err))
             return false;

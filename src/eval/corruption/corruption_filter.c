@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters that several corruptions use, all of them sums of shifted copies of a padded image, or of two rows. */
+/* Filters that several corruptions use, all of them sums of shifted copies of a padded image, or of two rows. The
+ * inner loops stand in functions of their own, since a function is compiled for several processors and what calls it
+ * is not. */
 #include "eval/corruption/corruption.h"
 
 #include "base/clones.h"
@@ -10,6 +12,8 @@
 #define NEGLIGIBLE 1e-8       /* a weight that moves nothing by as much as 10^-5 gray levels */
 #define LEAST_BEYOND 0x1p-13f /* see corruption_bytes */
 
+/* Eight floats to a vector, four vectors to a block: a width that is written down, so that the order of additions is
+ * not left to what a compiler makes of a processor. */
 typedef float lanes __attribute__((vector_size(32)));
 
 float *corruption_floats(struct corruption_work *work, size_t count, struct invar_error *err)
@@ -17,6 +21,8 @@ float *corruption_floats(struct corruption_work *work, size_t count, struct inva
     return invar_scratch_take(work->memory, count + BLOCK, sizeof(float), err);
 }
 
+/* Times the reciprocal, which is cheaper than a division and may miss by one rounding: on the way back LEAST_BEYOND
+ * makes the same byte of it. */
 INVAR_CLONES static void unpack_loop(float *restrict out, const uint8_t *restrict in, size_t count)
 {
     for (size_t i = 0; i < count; i++)
@@ -36,6 +42,9 @@ float *corruption_values(struct corruption_work *work, struct invar_error *err)
     return x;
 }
 
+/* Limited as a float, before the conversion: what an int cannot hold is undefined in C, and noise may take a value
+ * anywhere. The fraction is dropped and not rounded, as the original does; the figures in docs/evaluation.md show the
+ * half gray level that this darkens by. */
 INVAR_CLONES static void bytes_loop(uint8_t *restrict out, const float *restrict x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -49,6 +58,8 @@ void corruption_bytes(uint8_t *out, const float *x, size_t count)
     bytes_loop(out, x, count);
 }
 
+/* The same steps as for bytes, kept as floats: where the original went through an image of bytes on its way, that
+ * rounding belongs to the corruption. */
 INVAR_CLONES static void truncate_loop(float *x, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -67,6 +78,9 @@ struct corruption_field corruption_field_of(const struct corruption_work *work, 
     return (struct corruption_field){x, work->height, work->width, channels};
 }
 
+/* A side of one pixel mirrors into itself, and the period of a mirror would be 0 there. Periods and not one reflection:
+ * a blur may reach beyond the image several times over where that is small. In 64 bits, since displacements are not
+ * bounded. */
 int corruption_border_index(enum corruption_border border, int64_t i, int count)
 {
     if (i >= 0 && i < count)
@@ -156,6 +170,7 @@ bool corruption_correlate(struct corruption_work *work, struct corruption_field 
     const size_t channels = (size_t)field->channels, row = (size_t)field->width * channels;
     const size_t stride = row + (size_t)(m.left + m.right) * channels;
     const size_t rows = (size_t)field->height;
+    /* Out of place: every value reads neighbours that would have been overwritten. */
     float *padded = corruption_floats(work, stride * (rows + (size_t)(m.up + m.down)), err);
     float *out = padded ? corruption_floats(work, row * rows, err) : NULL;
     float *weight = out ? corruption_floats(work, (size_t)count, err) : NULL;
@@ -166,6 +181,8 @@ bool corruption_correlate(struct corruption_work *work, struct corruption_field 
     pad(padded, stride, field, &m, border);
     for (int t = 0; t < count; t++) {
         weight[t] = tap[t].weight;
+        /* Worked out once, so that a tap is an offset and a weight for all rows: a shift by a pixel is one of all its
+         * channels. */
         offset[t] = (tap[t].dy + m.up) * (ptrdiff_t)stride + (tap[t].dx + m.left) * (ptrdiff_t)channels;
     }
     for (size_t y = 0; y < rows; y++)
@@ -184,11 +201,14 @@ bool corruption_gaussian(struct corruption_work *work, struct corruption_field *
 
     if (!tap)
         return false;
+    /* A deviation so small has one tap, whose weight is 1: the image as it is. */
     if (radius == 0)
         return true;
     for (int t = -radius; t <= radius; t++)
         sum += exp(-t * (double)t / (2 * sigma * sigma));
     for (int t = -radius; t <= radius; t++)
+        /* By their sum and not by the integral of the density, so that flat areas stay as they are however few taps
+         * there are. */
         tap[t + radius] = (struct corruption_tap){0, t, (float)(exp(-t * (double)t / (2 * sigma * sigma)) / sum)};
     if (!corruption_correlate(work, field, tap, count, border, err))
         return false;
@@ -202,6 +222,7 @@ bool corruption_streak(struct corruption_work *work, struct corruption_field *fi
                        double theta, struct invar_error *err)
 {
     const int count = 2 * (int)ceil(radius) + 1;
+    /* One-sided, from the pixel on: so are the streaks of the original. */
     const double along = cos(theta * (M_PI / 180)), down = sin(theta * (M_PI / 180));
     struct corruption_tap *tap = invar_scratch_take(work->memory, (size_t)count, sizeof *tap, err);
     const size_t size = (size_t)field->height * (size_t)field->width * (size_t)field->channels;
@@ -213,6 +234,8 @@ bool corruption_streak(struct corruption_work *work, struct corruption_field *fi
     for (int i = 0; i < count; i++)
         sum += exp(-i * (double)i / (2 * sigma * sigma));
     for (int i = 0; i < count; i++) {
+        /* The weights have the division by 255 in them: truncation takes values of 0 to 1, and the field has those of
+         * bytes. What is left out is still in the sum, which it changes by less than a gray level can show. */
         const double weight = exp(-i * (double)i / (2 * sigma * sigma)) / sum;
         if (weight > NEGLIGIBLE)
             tap[used++] =
@@ -239,6 +262,8 @@ static void zoom_places(struct between *place, int *first, int *count, int side,
     const int enlarged = (int)rint(block * factor), cut = enlarged > side ? (enlarged - side) / 2 : 0;
 
     for (int i = 0; i < side; i++) {
+        /* The corners of the block fall on the corners of what it is enlarged to, so that the last pixel is the last
+         * and not half a pixel before it; the bound is for the rounding of the quotient. */
         double at = enlarged > 1 ? (double)(i + cut) * (block - 1) / (enlarged - 1) : 0;
         at = at < block - 1 ? at : block - 1;
         const int low = (int)at;

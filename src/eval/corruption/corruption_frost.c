@@ -172,8 +172,10 @@ static struct pane fit(const struct corruption_picture *picture, const struct co
 {
     struct pane pane = {picture, 1, picture->height, picture->width};
 
+    /* Larger by one pixel at least, since the place is drawn from the difference of the sides. */
     if (pane.height > work->height && pane.width > work->width)
         return pane;
+    /* By the side that lacks most, so that both fit and the picture keeps its proportions. */
     pane.scale = COVER * fmax((double)work->height / picture->height, (double)work->width / picture->width);
     pane.height = (int)fmax(work->height + 1, rint(picture->height * pane.scale));
     pane.width = (int)fmax(work->width + 1, rint(picture->width * pane.scale));
@@ -211,6 +213,7 @@ static void cut(struct corruption_work *work, const struct invar_frost *frost, f
     const uint32_t draws = frost->synthetic ? sizeof synthetic_draw / sizeof *synthetic_draw : (uint32_t)frost->count;
     const uint32_t drawn = invar_random_below(&work->random, draws);
     const uint32_t number = frost->synthetic ? (uint32_t)synthetic_draw[drawn] : drawn;
+    /* The table's own size of the picture: ice is as coarse to an image of 32 pixels as to one of 224. */
     const struct pane pane = fit(&frost->picture[work->table][number], work);
     const int top = (int)invar_random_below(&work->random, (uint32_t)(pane.height - work->height));
     const int left = (int)invar_random_below(&work->random, (uint32_t)(pane.width - work->width));
@@ -234,10 +237,13 @@ static bool frost_apply(struct corruption_work *work, struct invar_error *err)
     struct invar_frost **own = &work->scratch->frost;
     float *ice = corruption_floats(work, work->values, err);
 
+    /* One that is made here is kept for all images of the worker: to make a texture takes far longer than to corrupt an
+     * image. */
     if (!ice || (!work->frost && !*own && !(*own = invar_frost_create(NULL, err))))
         return false;
     cut(work, work->frost ? work->frost : *own, ice);
     for (size_t i = 0; i < work->values; i++)
+        /* The two shares need not sum to 1: frost adds light, and what is too much is cut off by corruption_bytes. */
         ice[i] = (kept * work->in[i] + added * ice[i]) * (1.0f / 255.0f);
     corruption_bytes(work->out, ice, work->values);
     return true;

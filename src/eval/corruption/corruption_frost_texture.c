@@ -106,6 +106,7 @@ static void scatter(float *map, const struct texture *t, struct invar_random *ra
 
 /* ---- the whole ---- */
 
+/* In two passes and in double: half a million floats around a mean would lose digits of the deviation otherwise. */
 static void moments(const float *map, size_t count, double *mean, double *deviation)
 {
     double sum = 0, square = 0;
@@ -132,6 +133,8 @@ static void colour(uint8_t *pixels, const float *map, size_t count, const struct
     moments(map, count, &mean, &deviation);
     for (size_t i = 0; i < count; i++)
         for (int c = 0; c < 3; c++) {
+            /* The channels share one map and have their own mean and deviation: ice is gray with a tint, not three
+             * patterns. */
             const double level = t->mean[c] + t->deviation[c] * ((double)map[i] - mean) / deviation;
             pixels[3 * i + (size_t)c] = (uint8_t)lrint(fmin(fmax(level, 0), 255));
         }

@@ -26,11 +26,15 @@ static bool start(struct invar_corruption_scratch *scratch, struct invar_error *
 static bool jpeg_compression(struct corruption_work *work, struct invar_error *err)
 {
     struct invar_corruption_scratch *scratch = work->scratch;
+    /* The most that a picture of this size can take, from the scratch of the worker: the library is told not to
+     * allocate, so that want of memory is told by one sentence everywhere. */
     unsigned long size = tjBufSize(work->width, work->height, TJSAMP_420);
     unsigned char *file = invar_scratch_take(work->memory, size, 1, err);
 
     if (!file || !start(scratch, err))
         return false;
+    /* 4:2:0 and the accurate DCT, which give the same bytes as Pillow: another DCT, exact or not, falls on the other
+     * side of a tie in some blocks. */
     if (tjCompress2(scratch->jpeg_encoder, work->in, work->width, 0, work->height, TJPF_RGB, &file, &size, TJSAMP_420,
                     (int)work->setting[0], TJFLAG_NOREALLOC | TJFLAG_ACCURATEDCT) != 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "jpeg_compression: an image cannot be encoded: %s",

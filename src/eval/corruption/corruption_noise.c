@@ -10,6 +10,7 @@ void corruption_normals(struct corruption_work *work, float *out, size_t count, 
     const float mu = (float)mean, sd = (float)deviation;
 
     for (size_t i = 0; i < count; i += 2) {
+        /* The uniform number is in (0, 1] and not in [0, 1): the logarithm of 0 would be infinite noise. */
         const float radius = sd * sqrtf(-2.0f * logf(((float)invar_random_bits(&work->random) + 1.0f) * 0x1p-32f));
         float sine, cosine;
         sincosf(invar_random_uniform(&work->random) * 6.28318530717958648f, &sine, &cosine);
@@ -47,11 +48,13 @@ static bool speckle_noise(struct corruption_work *work, struct invar_error *err)
 /* One word decides whether a value is hit and by what. */
 static bool impulse_noise(struct corruption_work *work, struct invar_error *err)
 {
+    /* In double, which holds all words of 32 bits and the threshold exactly. */
     const double hit = work->setting[0] * 0x1p32;
     (void)err;
 
     for (size_t i = 0; i < work->values; i++) {
         const double word = invar_random_bits(&work->random);
+        /* Bytes to bytes, so that values that are not hit stay as they are to the bit. */
         work->out[i] = word >= hit ? work->in[i] : word < hit / 2 ? 255 : 0;
     }
     return true;

@@ -46,6 +46,7 @@ static uint32_t tabulate(struct corruption_poisson *poisson, int level, double k
         poisson->below[used] = last;
         sum += chance *= mean / ++count;
     }
+    /* The last place takes all that is left, so that a search ends whatever rounding has left of the sum. */
     poisson->below[used - 1] = UINT32_MAX;
     for (uint32_t bucket = 0, at = poisson->first[level]; bucket < BUCKETS; bucket++) {
         while (poisson->below[at] <= bucket << BUCKET_SHIFT && poisson->below[at] < UINT32_MAX)
@@ -63,6 +64,8 @@ static struct corruption_poisson *poisson_create(double k, struct invar_error *e
     if (!poisson)
         return NULL;
     poisson->k = k;
+    /* Twelve deviations above the mean of the brightest level: chances are far below 2^-32 there, and 16 more are for
+     * small k, whose distribution is nothing like a normal one. */
     poisson->most = (size_t)(k + 12 * sqrt(k) + 16);
     poisson->below = invar_alloc(LEVELS * poisson->most, sizeof *poisson->below, err);
     if (!poisson->below) {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* spatter: drops of water, shaded by the distance from their edges, or opaque mud. */
+/* spatter: drops of water, shaded by the distance from their edges, or opaque mud. The steps are those that the
+ * original takes through OpenCV, written out: edges, distances, equalisation and relief each round to bytes, and a drop
+ * looks otherwise where one of them does not. */
 #include "eval/corruption/corruption.h"
 
 #include <math.h>
@@ -48,7 +50,8 @@ static bool maps_take(struct maps *m, struct corruption_work *work, struct invar
     return m->liquid && m->gx && m->gy && m->magnitude && m->edge && m->queue && m->distance && m->depth && m->scratch;
 }
 
-/* out = sum of kernel * in over 3 x 3. */
+/* out = sum of kernel * in over 3 x 3. Whole numbers throughout: the kernels are, and what follows compares with
+ * thresholds. */
 static void correlate_3x3(int *out, const uint8_t *in, const struct maps *m, const int kernel[3][3],
                           enum corruption_border border)
 {
@@ -69,6 +72,7 @@ static void correlate_3x3(int *out, const uint8_t *in, const struct maps *m, con
 
 /* ---- edges ---- */
 
+/* Beyond the rim there is no gradient, so that an edge along it may be one. */
 static int magnitude_at(const struct maps *m, int y, int x)
 {
     return y < 0 || x < 0 || y >= m->height || x >= m->width ? 0 : m->magnitude[y * m->width + x];
@@ -137,6 +141,9 @@ static void chamfer(const struct maps *m, int sign)
     static const struct {
         int dy, dx;
         float step;
+        /* The steps of OpenCV's mask of 5 x 5, which stand for the length: 1 across, 1.4 along a diagonal, 2.1969 for a
+         * knight's move. Only those are here that come before the place in the order of the pass; the pass back has the
+         * others. */
     } before[] = {{0, -1, 1.0f},     {-1, 0, 1.0f},    {-1, -1, 1.4f},    {-1, 1, 1.4f},
                   {-1, -2, 2.1969f}, {-1, 2, 2.1969f}, {-2, -1, 2.1969f}, {-2, 1, 2.1969f}};
     enum { STEPS = sizeof before / sizeof *before };
@@ -179,6 +186,8 @@ static bool measure_depth(struct maps *m, struct corruption_work *work, struct i
     if (!corruption_correlate(work, &mean, box, 9, CORRUPTION_MIRROR, err))
         return false;
     for (size_t i = 0; i < m->count; i++)
+        /* The mean of nine equal distances may lie below a whole number by rounding, and dropping the fraction would
+         * make it one less. */
         m->depth[i] = (uint8_t)(mean.v[i] + 0.0001f);
     return true;
 }
@@ -194,6 +203,7 @@ static void equalise(struct maps *m)
     while (histogram[lowest] == 0)
         lowest++;
     const int64_t rest = (int64_t)m->count - histogram[lowest];
+    /* One level alone: there is nothing to spread, and the quotient would be 0 / 0. */
     if (rest == 0)
         return;
     int64_t below = 0;
@@ -217,6 +227,7 @@ static void emboss(struct maps *m)
         m->scratch[i] = (uint8_t)(m->gx[i] < 0 ? 0 : m->gx[i] > 255 ? 255 : m->gx[i]);
     correlate_3x3(m->gx, m->scratch, m, box, CORRUPTION_MIRROR);
     for (size_t i = 0; i < m->count; i++)
+        /* The mean of nine, rounded: (2 x + 9) / 18 does it in whole numbers, and a ninth has no halves. */
         m->depth[i] = (uint8_t)((2 * m->gx[i] + 9) / 18);
 }
 
@@ -241,6 +252,8 @@ static bool water(struct corruption_work *work, float *layer, struct invar_error
         m.gx[i] = m.liquid[i] * m.depth[i];
         most = m.gx[i] > most ? m.gx[i] : most;
     }
+    /* The brightest spot of the layer gets the amount, so that the strength does not depend on how much liquid was
+     * drawn. */
     const float scale = most > 0 ? (float)work->setting[AMOUNT] / (float)most : 0;
     for (size_t i = 0; i < m.count; i++)
         layer[i] = (float)m.gx[i] * scale;
@@ -280,6 +293,7 @@ static bool spatter(struct corruption_work *work, struct invar_error *err)
         return false;
     for (size_t i = 0; i < work->pixels; i++)
         for (size_t c = 0; c < 3; c++) {
+            /* Mud takes the place of what is behind it; water lets it through and adds its own light. */
             const float clean = x[3 * i + c] * (muddy ? 1 - layer.v[i] : 1);
             x[3 * i + c] = clean + layer.v[i] * colour[muddy][c];
         }

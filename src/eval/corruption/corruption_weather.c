@@ -20,12 +20,14 @@ static bool flakes(struct corruption_work *work, struct corruption_field *layer,
     if (!large)
         return false;
     corruption_normals(work, noise, work->pixels, s[SNOW_MEAN], s[SNOW_DEVIATION]);
+    /* The enlargement is added, as zoom_blur adds many of them: from 0 it is the layer itself. */
     memset(large, 0, work->pixels * sizeof *large);
     *layer = corruption_field_of(work, noise, 1);
     if (!corruption_zoom(work, layer, s[SNOW_ZOOM], large, err))
         return false;
     for (size_t i = 0; i < work->pixels; i++)
         large[i] = large[i] < (float)s[SNOW_CUT] ? 0 : large[i];
+    /* As bytes, which is what the streak works on; flakes are whole gray levels before they are smeared. */
     corruption_truncate(large, work->pixels);
     layer->v = large;
     const double theta = (double)invar_random_range(&work->random, -135, -45);
@@ -47,6 +49,8 @@ static bool snow(struct corruption_work *work, struct invar_error *err)
         return false;
     for (size_t i = 0; i < work->pixels; i++) {
         float *rgb = x + 3 * i;
+        /* The weights are those of luma: the scene is whitened by how bright it looks. The larger of both is kept, so
+         * that snow takes no light away. */
         const float white = 1.5f * (0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2]) + 0.5f;
         const float flake = layer.v[i] + layer.v[work->pixels - 1 - i];
         for (int c = 0; c < 3; c++)
@@ -112,6 +116,8 @@ static bool plasma(struct corruption_work *work, struct plasma *p, double decay,
         return false;
     p->v[0] = 0;
     for (int step = p->side; step >= 2; step /= 2, amplitude /= decay) {
+        /* Only the ratio from level to level matters, since the map is brought to 0..1 at the end: it is the square of
+         * the decay, and the larger that is, the smoother the fog. */
         p->noise = (float)(amplitude * amplitude);
         refine(p, step);
     }
@@ -120,6 +126,7 @@ static bool plasma(struct corruption_work *work, struct plasma *p, double decay,
         least = p->v[i] < least ? p->v[i] : least;
         most = p->v[i] > most ? p->v[i] : most;
     }
+    /* A map of one point has no range, and its fog is none. */
     const float scale = most > least ? 1 / (most - least) : 0;
     for (size_t i = 0; i < size; i++)
         p->v[i] = (p->v[i] - least) * scale;
@@ -138,6 +145,8 @@ static bool fog(struct corruption_work *work, struct invar_error *err)
         return false;
     for (size_t i = 0; i < work->values; i++)
         most = work->in[i] > most ? work->in[i] : most;
+    /* An image that is black all over stays black, as the scale is 0 then; amount is above 0, so that it is never 0 /
+     * 0. */
     const float largest = (float)most / 255, scale = largest / (largest + amount);
     for (int row = 0, i = 0; row < work->height; row++)
         for (int column = 0; column < work->width; column++)
@@ -159,8 +168,11 @@ static bool brightness(struct corruption_work *work, struct invar_error *err)
         return false;
     for (size_t i = 0; i < work->values; i += 3) {
         const float value = fmaxf(x[i], fmaxf(x[i + 1], x[i + 2]));
+        /* Limited here and not at the end, or a bright colour would lose its hue: its largest channel would be cut, the
+         * others not. */
         const float raised = fminf(value + added, 1);
         for (size_t c = 0; c < 3; c++)
+            /* Black has neither hue nor proportion and becomes gray. */
             x[i + c] = value > 0 ? x[i + c] * (raised / value) : raised;
     }
     corruption_bytes(work->out, x, work->values);

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 
+/* Three: one is lent to the network, one is full and waits, one is being filled. */
 enum { SLOTS = 3, PIECE = 8 /* images that a worker takes at once */ };
 
 /* What one thread works with. */
@@ -76,6 +77,8 @@ static bool fill(struct worker *worker, int64_t number, int64_t piece, struct in
     const struct invar_robustness_cell *cell = &c->cells[number / c->batches];
     const int64_t first = number % c->batches * c->batch, rest = c->images.count - first;
     const int64_t count = rest < c->batch ? rest : c->batch;
+    /* A last batch that is not full has pieces beyond its end, which are empty: a count that is the same for all
+     * batches needs no case of its own. */
     float *views = c->slot[number % SLOTS].views;
 
     for (int64_t i = piece * PIECE; i < (piece + 1) * PIECE && i < count; i++)
@@ -116,6 +119,8 @@ static void *run(void *argument)
             c->failed = true;
             c->why = err;
         }
+        /* One taker waits, so that a signal is enough; a failure wakes it too, since the batch that it waits for may
+         * never come. */
         if (--c->slot[number % SLOTS].left == 0 || c->failed)
             pthread_cond_signal(&c->done);
     }

@@ -21,6 +21,7 @@ static void centre(const struct invar_sample *sample, const struct invar_view_ou
     const double by_width = (double)sample->width / output->width, by_height = (double)sample->height / output->height;
     const double scale = (by_width < by_height ? by_width : by_height) * share;
 
+    /* A pixel at least, or a small image zoomed in would have no crop at all. */
     p->crop_width = (float)fmax(1, output->width * scale);
     p->crop_height = (float)fmax(1, output->height * scale);
     p->crop_x = ((float)sample->width - p->crop_width) / 2;
@@ -33,10 +34,13 @@ enum { SHIFT, ZOOM, BRIGHTNESS, CONTRAST, SATURATION, HUE, BLUR };
 static void set(struct invar_view_params *p, int sequence, double value, const struct invar_sample *sample,
                 const struct invar_view_output *output)
 {
+    /* Whatever is not the parameter of the sequence does nothing, so that a flip can be blamed on that one alone. */
     *p = (struct invar_view_params){
         .jitter_order = {0, 1, 2, 3}, .brightness = 1, .contrast = 1, .saturation = 1, .hue = 0};
     centre(sample, output, sequence == ZOOM ? value : sequence == SHIFT ? 0.875 : 1, p);
     p->jitter = sequence >= BRIGHTNESS && sequence <= HUE;
+    /* The crop of 7/8 leaves an eighth of the side, a seventh of its own: from the middle it may move by a fourteenth
+     * of itself to either side, which is what the sequence runs over. */
     if (sequence == SHIFT)
         p->crop_x += (float)value * p->crop_width;
     else if (sequence == BRIGHTNESS)
@@ -90,6 +94,7 @@ static bool open_all(struct flips *f, struct invar_device *device, const struct 
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
     const int64_t images = info->count[INVAR_TEST], wanted = limit && limit < images ? limit : images;
+    /* Bare: the samples themselves, since seven sequences of views are made of each while it is in memory. */
     struct pass_options pass = {.split = INVAR_TEST, .bare = true, .count = wanted};
 
     f->classifier = classifier;
@@ -157,6 +162,7 @@ static bool step(struct flips *f, int sequence, double value, int64_t count, boo
     for (int64_t i = 0; i < count; i++) {
         struct invar_view_params params;
         set(&params, sequence, value, &f->sample[i], &f->output);
+        /* Threads write but one value, so that which of them fails first does not matter. */
         if (!invar_view_apply(&params, &f->output, &f->sample[i], f->workspace[omp_get_thread_num()],
                               f->views + i * f->pass.view_size, NULL))
 #pragma omp atomic write
@@ -170,6 +176,8 @@ static bool step(struct flips *f, int sequence, double value, int64_t count, boo
         return false;
     for (int64_t i = 0; i < count; i++) {
         const int now = predict(f->scores + i * classes, classes);
+        /* Against the step before and not the first one: a prediction that changes once and stays is one flip, one that
+         * flickers is many. */
         *flipped += !first && now != f->predicted[i];
         f->predicted[i] = now;
     }
@@ -184,6 +192,7 @@ static bool run_sequence(struct flips *f, int sequence, int steps, int64_t count
     for (int k = 0; k < steps; k++)
         if (!step(f, sequence, s->low + (s->high - s->low) * k / (steps - 1), count, k == 0, &out->flipped, err))
             return false;
+    /* Of 11 steps 10 can flip. */
     out->count += count * (steps - 1);
     return true;
 }
@@ -207,6 +216,7 @@ bool invar_flips_measure(struct invar_device *device, const struct invar_encoder
                 f.sample[count++] = f.pass.samples[i];
         f.pass.done += got;
         for (int s = 0; ok && count && s < INVAR_FLIP_SEQUENCES; s++)
+            /* Saturation and hue leave gray as it is: sequences without a change would only lower the mean. */
             if (!sequences[s].colour || f.info.channels == 3)
                 ok = run_sequence(&f, s, steps, count, &out[s], err);
     }

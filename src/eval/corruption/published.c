@@ -86,9 +86,12 @@ bool invar_published_error(int i, const char *corruption, double *ce, double *rc
 /* Errors are had from CE by AlexNet's, so that what the clean error explains can be taken off. */
 struct invar_published_means invar_published_means(int i)
 {
+    /* mCE and mrCE as printed and not from the columns, whose rounding would show in the last digit. */
     struct invar_published_means m = {.mce = published[i].mce, .mrce = published[i].mrce};
 
     for (int c = 0; c < CORRUPTIONS; c++)
+        /* A CE is a share of AlexNet's error, both in percent: hence the division by 100, and one by the number of
+         * corruptions for the mean. */
         m.mean_error += published[i].ce[c] * invar_alexnet_error(corruptions[c]) / 100 / CORRUPTIONS;
     m.less_clean = m.mean_error - published[i].clean;
     return m;

@@ -49,10 +49,12 @@ double invar_relative_corruption_error(const double *error, double clean, const 
         above += error[i] - clean;
         reference_above += reference[i] - reference_clean;
     }
+    /* A reference that corruption does not harm gives no unit to measure in; NaN is shown as none. */
     return reference_above > 0 ? 100 * above / reference_above : NAN;
 }
 
 double invar_corruption_error(const double *error, const double *reference, int count)
 {
+    /* CE is rCE with both clean errors 0: one sum for both, so that they cannot drift apart. */
     return invar_relative_corruption_error(error, 0, reference, 0, count);
 }

@@ -39,6 +39,8 @@ static bool try_cells(const struct invar_robustness_options *options, const stru
     for (int i = 0; ok && i < count; i++) {
         const struct invar_corruption_options how = {
             .severity = cells[i].severity, .table = options->table, .seed = options->seed, .frost = options->frost};
+        /* Once a corruption: severities differ in numbers and not in what they refuse, and a large image takes its
+         * time. */
         if (i == 0 || cells[i].corruption != cells[i - 1].corruption)
             ok = invar_corrupt(cells[i].corruption, &how, &image, 0, pixels, scratch, err);
     }
@@ -130,9 +132,11 @@ static void to_pixels(const struct measurement *m, const float *view, uint8_t *p
     const int64_t plane = m->image_size / channels;
 
     for (int c = 0; c < channels; c++) {
+        /* The same floor as in the views, or a constant channel would come back as another one. */
         const float deviation = m->info.deviation[c] > 1e-6F ? m->info.deviation[c] : 1, mean = m->info.mean[c];
         for (int64_t i = 0; i < plane; i++) {
             const float value = 255 * (view[c * plane + i] * deviation + mean);
+            /* Rounded and limited: a view that was resized by a cubic may lie beyond 0 to 255. */
             pixels[i * channels + c] = (uint8_t)lrintf(value > 0 ? value < 255 ? value : 255 : 0);
         }
     }
@@ -159,6 +163,7 @@ static bool read_block(struct measurement *m, struct invar_robustness_cell *clea
             to_pixels(m, view, m->pixels + *count * m->image_size);
             m->index[*count] = m->pass.samples[i].index;
             m->labels[*count] = m->pass.samples[i].label;
+            /* Samples that could not be read leave gaps, and the network takes rows that lie side by side. */
             if (*count - first < i)
                 for (int64_t k = 0; k < m->image_size; k++)
                     m->pass.views[(*count - first) * m->image_size + k] = view[k];

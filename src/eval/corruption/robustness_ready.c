@@ -123,6 +123,8 @@ static bool take_views(struct arrays *a, const int64_t *index, int64_t count, in
     const int64_t size = shape[1] * shape[2] * channels;
 
     for (int64_t i = 0; i < count; i++) {
+        /* Where there are labels of the first severity alone they serve all five: the images are the same in the same
+         * order. */
         labels[i] = label_of(&a->labels, index[i] % a->labels.shape[0]);
         a->samples[i] = (struct invar_sample){.kind = INVAR_DATA_IMAGE,
                                               .dtype = INVAR_UINT8,
@@ -164,6 +166,7 @@ static bool run_arrays(struct ready *r, struct invar_robustness_cell *cells, int
     bool ok = invar_npy_read(&arrays.labels, labels, err) && make_views(r, &arrays, err);
 
     for (int i = 0; ok && i < count; i++) {
+        /* Cells come corruption by corruption, and each file is read once for all severities of it. */
         if (cells[i].corruption != present)
             ok = read_images(r, &arrays, cells[i].corruption->name, err);
         present = cells[i].corruption;
@@ -193,10 +196,12 @@ static struct invar_dataset *open_cell(const struct ready *r, const struct invar
     }
     options.size = input.height;
     options.channels = input.channels;
+    /* All images are for measuring here: none is split off. */
     options.test_fraction = 0;
     options.memory = INVAR_DATA_MEMORY_NO; /* each image is seen once */
     options.mean.count = options.deviation.count = (int)input.channels;
     for (int c = 0; c < (int)input.channels; c++) {
+        /* Given and not measured: statistics of corrupted images would undo some of the corruption. */
         options.mean.value[c] = (double)r->encoder->mean[c];
         options.deviation.value[c] = (double)r->encoder->deviation[c];
     }

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What stands for jpeg_compression where INVAR_IMAGES is off. */
+/* What stands for jpeg_compression where INVAR_IMAGES is off. The corruption keeps its name and its place in the list:
+ * the place is part of the key of the random numbers of those behind it, and a name that is not known would read as a
+ * slip of the pen. */
 #include "eval/corruption/corruption.h"
 
 void corruption_jpeg_free(struct invar_corruption_scratch *scratch)
