@@ -47,6 +47,7 @@ bool matrix_check_finite(const struct invar_matrix *matrix, const char *what, st
     int64_t first = matrix->rows;
 #pragma omp parallel for schedule(static) reduction(min : first)
     for (int64_t i = 0; i < matrix->rows; i++)
+        /* The smallest row of all that were found: the message names the same one however many threads there are. */
         if (i < first && find_nonfinite(matrix, i) < matrix->cols)
             first = i;
     if (first == matrix->rows)
@@ -75,6 +76,8 @@ double matrix_scale(const struct invar_matrix *matrix)
     }
     for (int chunk = 0; chunk < CHUNKS; chunk++)
         sum += part[chunk];
+    /* Features that are all 0 have no scale, and 1 leaves them as they are: the fit then ends at the bias, which is
+     * right. */
     return sum > 0 ? sqrt((double)matrix->rows * (double)matrix->cols / sum) : 1;
 }
 
@@ -92,6 +95,7 @@ static bool check_labels(const int64_t *labels, int64_t count, int classes, cons
     if (!samples)
         return false;
     for (int64_t i = 0; i < count; i++) {
+        /* -1 alone is a label that is missing; another negative number is a mistake of whoever made the labels. */
         if (labels[i] == -1 && missing)
             continue;
         if (labels[i] == -1) {

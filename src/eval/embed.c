@@ -39,11 +39,13 @@ static bool matrix_alloc(struct invar_array *out, int64_t rows, int64_t cols, st
 static bool rows_alloc(const struct embed_work *work, const struct pass *pass, const struct runner *runner,
                        struct embed_rows *out, struct invar_error *err)
 {
+    /* Inputs are rounded up: of any number of rows the first one is kept. */
     if (!invar_array_alloc(&out->labels, INVAR_INT64, 1, &pass->total, err) ||
         !invar_array_alloc(&out->index, INVAR_INT64, 1, &pass->total, err) ||
         (work->input_stride &&
          !matrix_alloc(&out->input, (pass->total - 1) / work->input_stride + 1, pass->view_size, err)))
         return false;
+    /* Without an encoder the view is the representation: files of other programs, and raw inputs as a baseline. */
     const int64_t cols = work->encoder ? runner->h_cols : pass->view_size;
     for (int v = 0; (work->encoder || work->features) && v < (pass->drawn ? 2 : 1); v++)
         if (!matrix_alloc(&out->h[v], pass->total, cols, err) ||
@@ -100,6 +102,7 @@ static bool keep_view(const struct embed_work *work, const struct pass *pass, in
             return not_finite(pass, i, "representation", err);
         if (out->z[v].data && !keep_row(&out->z[v], row, runner->z, i))
             return not_finite(pass, i, "embedding z", err);
+        /* By the row and not by the sample's number, so that kept inputs are evenly spaced over what could be read. */
         if (v == 0 && stride && row % stride == 0 && !keep_row(&out->input, row / stride, pass->views, i))
             return not_finite(pass, i, "input", err);
         ((int64_t *)out->labels.data)[row] = pass->samples[i].label;
@@ -137,6 +140,8 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
     int64_t got = 0;
     bool ok = false;
 
+    /* Windows are cut from the samples themselves, at their own size: a view that is resized first would have lost what
+     * they are for. */
     options.bare = pooling.on;
     if ((work->encoder && !runner_views(work->encoder, invar_dataset_info(work->dataset), &info, err)) ||
         !pass_open(&pass, work->dataset, &options, &info, err) ||
@@ -150,6 +155,7 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
                               err))
             goto done;
     } while (got);
+    /* At the end alone: until then the shapes say how much room there is. */
     rows_cut(work, &result);
     *out = result;
     result = (struct embed_rows){0};
@@ -185,6 +191,7 @@ int64_t invar_embedded_keep_labelled(struct invar_embedded *embedded)
     for (int64_t i = 0; i < rows; i++) {
         if (labels[i] < 0)
             continue;
+        /* A row stays where nothing was left out before it; copied onto itself it would be undefined. */
         if (kept < i)
             memcpy(features + (size_t)kept * width, features + (size_t)i * width, width);
         if (index)

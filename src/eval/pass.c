@@ -81,6 +81,7 @@ bool pass_next(struct pass *pass, int64_t *got, struct invar_error *err)
 {
     if (!invar_loader_next(pass->loader, pass->samples, got, err))
         return false;
+    /* At the end there is nothing to make; bare passes are for callers who make views of their own. */
     if (*got == 0 || pass->bare)
         return true;
     return pass->drawn ? draw(pass, *got, err)

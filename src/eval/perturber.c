@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The adversary of a finished run [A1] outside of training: its generator in inference mode, or noise. */
+/* The adversary of a finished run [A1] outside of training: its generator in inference mode, or noise. The views that
+ * an inspection draws are then those of training: without it both views of a run that has no augmentation but its
+ * adversary would be one. */
 #include "invar/expert/perturber.h"
 
 #include "eval/pass.h"
@@ -40,6 +42,7 @@ void invar_perturber_close(struct invar_perturber *p)
     invar_free(p);
 }
 
+/* Tables have one number a channel and no sides, which a product with their 0 would lose. */
 static int64_t elements(struct invar_shape shape)
 {
     return shape.rank == 3 ? shape.channels * shape.height * shape.width : shape.channels;
@@ -79,6 +82,7 @@ static bool read_generator(struct invar_perturber *p, const struct invar_perturb
                                             .mode = instance ? INVAR_PLAN_FORWARD : INVAR_PLAN_INFERENCE};
 
     p->net = spec ? invar_generator_build(spec, &o->build, shape, err) : NULL;
+    /* Weights alone, without room for gradients: the generator is applied here and never trained. */
     p->weights = p->net ? invar_weights_create(p->device, p->net, false, err) : NULL;
     if (!p->weights || !read_weights(p, o->file, err))
         return false;
@@ -97,11 +101,14 @@ static bool create_perturbation(struct invar_perturber *p, const struct invar_pe
     uint8_t *mask = NULL;
 
     if (p->net)
+        /* What the input of the generator has beyond the sample is the u of [A1]. */
         options.noise = elements(invar_net_input(p->net)) - p->dim;
     if (!invar_perturbation_mask(info, &mask, err))
         return false;
     options.mask = mask;
     for (int64_t j = 0; j < p->dim; j++)
+        /* dim of [A1] counts the perturbed coordinates: a deviation over all of them would look smaller the more are
+         * masked. */
         p->coordinates += !mask || mask[j];
     p->perturbation = invar_perturbation_create(p->device, p->plan, &options, err);
     invar_free(mask);
@@ -123,6 +130,8 @@ struct invar_perturber *invar_perturber_open(struct invar_device *device, const 
     if (!p)
         return NULL;
     *p = (struct invar_perturber){.device = device, .views = o->views, .batch = o->batch, .dim = elements(shape)};
+    /* At the size and with the statistics that the encoder was trained with: eps is in units of its standardised
+     * input. */
     if (!runner_views(encoder, info, &seen, err) || (!noise && !read_generator(p, o, shape, &name, err)))
         goto failed;
     p->samples = invar_alloc((size_t)p->batch, sizeof *p->samples, err);
@@ -157,6 +166,8 @@ bool invar_perturber_apply(struct invar_perturber *p, int view, const struct inv
 {
     const size_t row = (size_t)p->dim * sizeof(float);
 
+    /* Noise is drawn by sample, view and epoch and not by the place in a batch: cut into pieces, the same samples get
+     * the same noise. */
     for (int64_t done = 0; done < count; done += p->batch) {
         const int64_t got = count - done < p->batch ? count - done : p->batch;
         for (int64_t i = 0; i < p->batch; i++) {
@@ -195,6 +206,7 @@ static bool keep(const struct invar_perturber *p, const struct pass *pass, int64
     for (int64_t i = 0; i < rows; i++)
         ((int64_t *)out->index.data)[i] = pass->samples[i].index;
     memcpy(out->clean.data, pass->views, (size_t)(rows * p->dim) * sizeof(float));
+    /* Perturbed in place, from a copy of the clean view. */
     memcpy(out->perturbed.data, pass->views, (size_t)(rows * p->dim) * sizeof(float));
     return true;
 }
@@ -205,6 +217,7 @@ static double rms(const struct invar_perturber *p, const struct invar_perturbed 
     double squares = 0;
 
     for (int64_t i = 0; i < invar_array_count(&out->clean); i++)
+        /* In double: the two differ by little, and what is small in each place is summed over millions. */
         squares += ((double)perturbed[i] - (double)clean[i]) * ((double)perturbed[i] - (double)clean[i]);
     return sqrt(squares / (double)(out->clean.shape[0] * p->coordinates));
 }

@@ -64,6 +64,7 @@ static bool run(struct pooling *pooling, struct pass *pass, struct runner *runne
         return false;
     for (int64_t i = 0; i < count; i++) {
         for (int64_t j = 0; j < cols; j++)
+            /* In double: a long clip has many windows, and the mean must not depend on how they fall into batches. */
             pooling->sum[j] += (double)runner->h[i * cols + j];
         if (++pooling->done == pooling->count[i] && !finish(pooling, pass, &pooling->cut[i], out, err))
             return false;

@@ -103,9 +103,11 @@ bool runner_run(struct runner *runner, const float *views, int64_t got, struct i
 {
     struct invar_device *device = runner->device;
 
+    /* Only the rows that are there, on the way in and on the way out: of the last batch these are fewer. */
     invar_device_upload(device, runner->input, views, (size_t)(got * runner->input_size) * sizeof *views);
     if (!invar_plan_forward(runner->plan[0], runner->input, err))
         return false;
+    /* It stays on the device, where the projector reads it: h goes to the host once and never back. */
     const float *h = invar_plan_output(runner->plan[0]);
     invar_device_download(device, runner->h, h, (size_t)(got * runner->h_cols) * sizeof *h);
     if (!runner->plan[1])
@@ -149,6 +151,7 @@ bool runner_views(const struct invar_encoder *encoder, const struct invar_datase
                                (long long)input.channels, data->source, data->channels, (long long)input.channels);
     out->height = (int)input.height;
     out->width = (int)input.width;
+    /* Statistics of the other data would take out the very shift that a measurement on them is to find. */
     memcpy(out->mean, encoder->mean, sizeof out->mean);
     memcpy(out->deviation, encoder->deviation, sizeof out->deviation);
     return true;

@@ -40,6 +40,7 @@ void inspect_add_unknown(struct invar_findings *section, const char *name, const
 double *inspect_add_series(struct invar_findings *section, const char *name, const char *unit, const char *says,
                            int64_t count, struct invar_error *err)
 {
+    /* An error and not a warning as for numbers: the caller is about to fill what it gets. */
     if (section->series_count == INVAR_MAX_SERIES) {
         invar_error_set(err, INVAR_ERROR_DATA, "%s: there is no room for the series %s, beside %d others",
                         section->name, name, INVAR_MAX_SERIES);

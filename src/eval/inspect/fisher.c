@@ -101,6 +101,7 @@ static bool is_collapsed(const struct classes *classes, int64_t k, int64_t cols)
     double square = 0;
     for (int64_t j = 0; j < cols; j++)
         square += classes->means[k * cols + j] * classes->means[k * cols + j];
+    /* 1e-28 is the square of 1e-14, some roundings of a double; the comparison takes NaN for collapsed. */
     return !(classes->scatter[k] > 1e-28 * (double)classes->members[k] * square);
 }
 
@@ -125,6 +126,7 @@ static void leave_out(struct classes *classes, int64_t cols, struct invar_fisher
     classes->count = kept;
 }
 
+/* Linear between neighbours, as NumPy's default and as inspect_quantile: quartiles of one report must agree. */
 static double quantile(const double *sorted, int64_t count, double q)
 {
     const double position = q * (double)(count - 1);
@@ -176,9 +178,13 @@ static bool fill_ratios(const struct classes *classes, int64_t cols, struct inva
         for (int64_t l = 0; l < n; l++) {
             double square = 0;
             for (int64_t j = 0; j < cols; j++) {
+                /* The difference first and then its square: means of good features are far apart, those of a collapse
+                 * are not, and products would lose the latter. */
                 const double difference = classes->means[k * cols + j] - classes->means[l * cols + j];
                 square += difference * difference;
             }
+            /* The sum over all pairs of a class is 2 |C_k| times its scatter [R5], which takes one pass over its
+             * samples; pairs would take the square of them. */
             out->ratios[k * n + l] = square / (2 * (double)classes->members[k] * classes->scatter[k]);
         }
     return summarise(out, err);

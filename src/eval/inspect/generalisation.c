@@ -84,6 +84,8 @@ static bool decompose(const struct invar_matrix *features, const char *what, boo
     for (int64_t j = 0; j < features->cols; j++)
         for (int64_t k = 0; k < least; k++)
             d->v[j * least + k] = turned[k * features->cols + j];
+    /* Relative to the largest singular value, as rounding is; of features that are all 0 no direction is above it, and
+     * the head is 0. */
     const double larger = (double)(features->rows > features->cols ? features->rows : features->cols);
     while (d->rank < d->least && d->s[d->rank] > larger * DBL_EPSILON * d->s[0])
         d->rank++;
@@ -169,6 +171,8 @@ static bool measure_part(const struct invar_matrix *features, const struct wante
         project_labels(&d, y, by);
         *norm = residual_norm(&d, y, by, row);
         *rank = d.rank;
+        /* Lengths of columns change which of several heads is the shortest: that one is looked for among the features
+         * as they are, while norm and rank stay those of scaled columns. */
         if (head && d.rank < d.cols) {
             decomposition_free(&d);
             ok = decompose(features, what, false, &d, err);
@@ -204,6 +208,7 @@ static void measure_invariance(const struct invar_generalisation_data *data, dou
         }
         for (int c = 0; c < (data->classes ? data->classes : 1); c++)
             scaled += pow(apply_head(out->head, c, difference, cols), 2);
+        /* The mean of lengths and not of squares, as [I6] has it. */
         out->invariance += sqrt(square) / (double)m;
         out->invariance_scaled += sqrt(scaled) / (double)m;
     }
@@ -252,6 +257,7 @@ static bool check_part(const struct invar_matrix *features, const struct wanted 
 {
     if (!matrix_check(features, what, err) || !matrix_check_finite(features, what, err))
         return false;
+    /* LAPACK counts in ints. */
     if (features->cols != cols || features->rows > INT32_MAX)
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "the %s are %lld x %lld; expected %lld columns, as in the others, and at most %d rows",
@@ -307,6 +313,8 @@ bool invar_measure_generalisation(const struct invar_generalisation_data *data, 
         goto done;
     measure_invariance(data, row, out);
     measure_test(data, row, out);
+    /* The factors of [I6]: |P Y| is a root of a sum over samples, and over sqrt(n) the root of a mean, so that both
+     * terms are lengths like the first. The 2 is the theorem's. */
     out->unlabelled_term = 2 / sqrt((double)data->plus.rows) * out->unlabelled_norm;
     out->labelled_term = out->labelled_norm / sqrt((double)data->labelled.rows);
     out->sum_without_q = out->invariance + out->unlabelled_term + out->labelled_term;

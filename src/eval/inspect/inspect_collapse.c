@@ -32,6 +32,7 @@ static void warn(struct inspect *in, const char *kind, double value, const char 
 static double least_deviation(const struct inspect *in)
 {
     const double beta = in->subject->logdet_beta, least = in->options->collapse_deviation;
+    /* About a third of that, so that a deviation which the loss itself is after does not warn. */
     return beta > 0 ? fmin(least, 0.3 / sqrt(beta)) : least;
 }
 
@@ -60,6 +61,8 @@ static void look_at_rank(struct inspect *in, enum invar_inspect_section section,
 {
     const double rank = value_of(in, section, "effective_rank");
     const int64_t most = width < in->out->samples ? width : in->out->samples;
+    /* No effective rank is below 1: of few columns the share alone would never warn, hence 1.5 at least where there are
+     * more than two directions. */
     const double least = fmax(in->options->collapse_rank * (double)most, most > 2 ? 1.5 : 0);
     char says[INVAR_FINDING_TEXT];
 

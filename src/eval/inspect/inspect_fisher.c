@@ -26,11 +26,14 @@ static bool add_histogram(struct invar_findings *out, const struct invar_fisher 
             low = fisher->ratios[i];
     const double width = low > 0 ? log(fisher->max / low) / BINS : 0;
     for (int b = 0; b <= BINS; b++)
+        /* The last edge is the largest ratio itself: exp and log give it back but for rounding, and it would lie
+         * outside. */
         edges[b] = b < BINS ? low * exp(b * width) : fisher->max;
     for (int64_t i = 0; i < n * n; i++) {
         if (i / n == i % n)
             continue;
         const double at = width > 0 && fisher->ratios[i] > low ? log(fisher->ratios[i] / low) / width : 0;
+        /* The largest ratio stands on the edge and belongs to the last bin. */
         counts[at < BINS ? (int)at : BINS - 1] += 1;
     }
     return true;

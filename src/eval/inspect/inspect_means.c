@@ -39,6 +39,8 @@ static void take_means(struct means *m)
             m->mean[c * m->cols + j] += x;
             square += x * x;
         }
+        /* M of the theorem bounds every |h|: it is the largest and no quantile, however loose one outlier makes the
+         * bound. */
         m->norm = fmax(m->norm, sqrt(square));
     }
     for (int64_t c = 0; c < m->classes; c++)
@@ -53,6 +55,7 @@ static bool take_sigma(struct inspect *in, struct means *m, struct invar_error *
         struct invar_matrix rows = {INVAR_FLOAT32, m->count[c], m->cols, NULL};
         const size_t width = (size_t)m->cols * sizeof(float);
         int64_t at = 0;
+        /* One sample does not vary, and says nothing of how its class does. */
         if (m->count[c] < 2)
             continue;
         invar_scratch_reset(in->scratch);
@@ -91,11 +94,13 @@ static void take_losses(struct means *m, double gamma, double *score)
                 continue;
             m->hinge += fmax(0, 1 - (score[own] - score[c]));
             m->bound += fmax(0, gamma - (score[own] - score[c]));
+            /* Strictly: where all means coincide nothing is told apart, and nothing is right. */
             best = best && score[own] > score[c];
             pairs++;
         }
         m->correct += best;
     }
+    /* One divisor for both losses, pairs of a sample and another class, since the theorem compares them. */
     m->hinge /= pairs;
     m->bound = m->bound / pairs + eps;
 }
@@ -135,6 +140,7 @@ bool inspect_means(struct inspect *in, struct invar_error *err)
         ok = take_sigma(in, &m, err);
     }
     if (ok) {
+        /* The logarithm is cut at 0: where M is below eps its root would not exist. */
         const double gamma = 1 + constant * m.norm * m.sigma * (sqrt(negatives) + sqrt(fmax(log(m.norm / eps), 0)));
         take_losses(&m, gamma, score);
         add(&in->out->section[INVAR_INSPECT_FISHER], &m, gamma);

@@ -50,7 +50,9 @@ static void compare(const struct nearest *n, int64_t p, int64_t q, double *dista
 
     linear_rows(INVAR_FLOAT64, (int)rows, (int)cols, (int)n->cols, n->a, n->b, 0, n->product, BLOCK);
     for (int64_t i = 0; i < rows; i++)
+        /* A row is no neighbour of its own, and within one block each pair comes once as well. */
         for (int64_t j = p == q ? i + 1 : 0; j < cols; j++) {
+            /* Rounding may leave a little less than 0 of equal rows, whose root would be NaN. */
             const double square = fmax(n->squares[p + i] + n->squares[q + j] - 2 * n->product[i * BLOCK + j], 0);
             distance[p + i] = fmin(distance[p + i], square);
             distance[q + j] = fmin(distance[q + j], square);

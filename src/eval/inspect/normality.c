@@ -11,6 +11,7 @@ static double z_of_skewness(double skewness, double n)
     const double beta = 3 * (n * n + 27 * n - 70) * (n + 1) * (n + 3) / ((n - 2) * (n + 5) * (n + 7) * (n + 9));
     const double w2 = -1 + sqrt(2 * (beta - 1));
     const double delta = 1 / sqrt(log(w2) / 2), alpha = sqrt(2 / (w2 - 1));
+    /* asinh stands for the printed log(x + sqrt(x^2 + 1)), which loses all digits where x is negative and large. */
     return delta * asinh(y / alpha);
 }
 
@@ -24,6 +25,7 @@ static double z_of_kurtosis(double kurtosis, double n)
         6 * (n * n - 5 * n + 2) / ((n + 7) * (n + 9)) * sqrt(6 * (n + 3) * (n + 5) / (n * (n - 2) * (n - 3)));
     const double a = 6 + 8 / root_beta * (2 / root_beta + sqrt(1 + 4 / (root_beta * root_beta)));
     const double denominator = 1 + x * sqrt(2 / (a - 4));
+    /* cbrt and not pow: the denominator may be negative, and its third root is then too. */
     return (1 - 2 / (9 * a) - cbrt((1 - 2 / a) / denominator)) / sqrt(2 / (9 * a));
 }
 
@@ -46,10 +48,13 @@ bool invar_measure_normality(const double *x, int64_t count, struct invar_normal
     }
     for (int64_t i = 0; i < count; i++) {
         const double d = x[i] - mean;
+        /* The divisor is n, as in SciPy's normaltest: both Z are made for these moments and not for unbiased ones. */
         m2 += d * d / n;
         m3 += d * d * d / n;
         m4 += d * d * d * d / n;
     }
+    /* Relative to the values, as rounding is: equal values are not quite equal behind a network. The second test is for
+     * values so small that the square of their variance, a divisor, would be 0. */
     if (!(sqrt(m2) > 1e-14 * largest) || !(m2 * m2 > 0))
         return invar_error_set(err, INVAR_ERROR_NUMERIC,
                                "all values of the sample are equal; the test of normality needs some that differ");
@@ -58,6 +63,7 @@ bool invar_measure_normality(const double *x, int64_t count, struct invar_normal
     out->z_skewness = z_of_skewness(out->skewness, n);
     out->z_kurtosis = z_of_kurtosis(out->kurtosis, n);
     out->k2 = out->z_skewness * out->z_skewness + out->z_kurtosis * out->z_kurtosis;
+    /* The upper tail of chi-squared with two degrees of freedom, exactly: no table and no approximation. */
     out->p_value = exp(-out->k2 / 2);
     if (!isfinite(out->k2))
         return invar_error_set(err, INVAR_ERROR_NUMERIC,

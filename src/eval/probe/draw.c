@@ -38,6 +38,8 @@ static bool set_quota(const struct invar_label_draw *how, int classes, int64_t *
     if (how->hold_out)
         hold_out_quota(how->fraction, classes, quota);
     for (int c = 0; !how->hold_out && c < classes; c++) {
+        /* A share below 1 takes a sample less than all of a class, however it is rounded: a draw that is not all labels
+         * has some left over in every class that has two. */
         const int64_t most = quota[c] > 1 && how->fraction < 1 ? quota[c] - 1 : quota[c];
         const int64_t part = llround(how->fraction * (double)quota[c]);
         if (how->per_class == 0)
