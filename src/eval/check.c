@@ -15,6 +15,8 @@ bool matrix_check(const struct invar_matrix *matrix, const char *what, struct in
     if (matrix->dtype != INVAR_FLOAT32 && matrix->dtype != INVAR_FLOAT64)
         return invar_error_set(err, INVAR_ERROR_DATA, "the %s are %s; they must be float32 or float64", what,
                                invar_dtype_name(matrix->dtype));
+    /* Bounded, so that products of columns and classes or of two columns hold in 64 bits; no representation is as
+     * wide. */
     if (matrix->cols > 1 << 24)
         return invar_error_set(err, INVAR_ERROR_DATA, "the %s have %lld columns; at most %d are possible", what,
                                (long long)matrix->cols, 1 << 24);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Representations of a data set: views, standardised as the encoder was trained, through inference plans. */
+/* Representations of a data set: views, standardised as the encoder was trained, through inference plans. One way for
+ * all who need them: probes, inspections and `invar embed` differ in what they keep, and their numbers are of the same
+ * h. */
 #include "eval/embed.h"
 #include "eval/pooling.h"
 #include "invar/eval.h"
@@ -77,7 +79,8 @@ static bool keep_row(struct invar_array *array, int64_t to, const float *batch, 
     return true;
 }
 
-/* By the sample's number in its split, which the data's list shows. */
+/* By the sample's number in its split, which the data's list shows. By that number a user finds the file; a row of the
+ * result would shift with every sample that is left out. */
 static bool not_finite(const struct pass *pass, int64_t i, const char *what, struct invar_error *err)
 {
     return invar_error_set(
@@ -134,6 +137,7 @@ bool embed_run(const struct embed_work *work, struct embed_rows *out, struct inv
     struct invar_dataset_info info = *invar_dataset_info(work->dataset);
     struct pass pass = {0};
     struct runner runner = {0};
+    /* Rows of a table have no extent to have windows along. */
     struct pooling pooling = {.on = work->windows && work->encoder && info.kind != INVAR_DATA_TABLE};
     struct pass_options options = work->pass;
     struct embed_rows result = {0};
@@ -176,6 +180,7 @@ bool invar_embed_window(const struct invar_dataset_info *info, const struct inva
 
     if (info->kind == INVAR_DATA_TABLE)
         return false;
+    /* In samples of the clip and not in columns of its spectrogram: it is the clip that is cut. */
     *window = info->kind == INVAR_DATA_AUDIO ? invar_logmel_span(&info->logmel, width) : width;
     *hop = *window > 1 ? *window / 2 : 1;
     return true;

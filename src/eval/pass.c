@@ -60,6 +60,7 @@ static bool draw(struct pass *pass, int64_t got, struct invar_error *err)
 {
     if (!invar_view_maker_batch(pass->maker, pass->samples, got, pass->seed, pass->epoch, pass->views, err))
         return false;
+    /* Only views that the run perturbs, so that a clean view of training is clean here. */
     for (int v = 0; pass->perturber && v < PASS_MAX_VIEWS; v++)
         if (invar_perturber_has(pass->perturber, v) &&
             !invar_perturber_apply(pass->perturber, v, pass->samples, got, pass->seed, pass->epoch,

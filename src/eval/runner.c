@@ -51,6 +51,7 @@ static bool load(struct runner *runner, int which, const struct invar_net *net, 
     if (!weights_are_finite(net, parameters, statistics, which ? "projector" : "encoder", err) ||
         !invar_device_precision(runner->device, precision, &options.precision, err))
         return false;
+    /* No gradients, which would be as many numbers again: nothing is trained here. */
     runner->weights[which] = invar_weights_create(runner->device, net, false, err);
     if (!runner->weights[which])
         return false;

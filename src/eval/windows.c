@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Samples that are larger than what the encoder sees, as windows that cover all of them. */
+/* Samples that are larger than what the encoder sees, as windows that cover all of them. Without them h of a long clip
+ * would be that of its beginning, and a large image would be seen at a smaller scale alone. */
 #include "eval/windows.h"
 #include "invar/memory.h"
 

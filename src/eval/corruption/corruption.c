@@ -40,6 +40,7 @@ static const struct invar_corruption_spec corruptions[] = {
 };
 #define COUNT ((int)(sizeof corruptions / sizeof *corruptions) - 1)
 
+/* Without the row of zeros that ends the list. */
 int invar_corruption_count(void)
 {
     return COUNT;

@@ -63,6 +63,7 @@ static bool shrink(struct corruption_picture *small, const struct corruption_pic
         return false;
     for (int y = 0; y < small->height; y++)
         for (int x = 0; x < small->width; x++) {
+            /* The bound is for sides that are no multiple of five, whose last fifth has its middle outside. */
             const int from_y = corruption_border_index(CORRUPTION_EDGE, SHRINK * y + SHRINK / 2, picture->height);
             const int from_x = corruption_border_index(CORRUPTION_EDGE, SHRINK * x + SHRINK / 2, picture->width);
             memcpy(small->pixels + 3 * ((ptrdiff_t)y * small->width + x),
@@ -95,6 +96,7 @@ static bool read_picture(struct corruption_picture *picture, struct data_decoder
         data_image_free(&image);
         return false;
     }
+    /* Whatever a file has a channel becomes a byte, as the corruption mixes bytes. */
     data_image_narrow(&image);
     *picture = (struct corruption_picture){image.height, image.width, image.pixels};
     return true;

@@ -20,7 +20,9 @@ void corruption_normals(struct corruption_work *work, float *out, size_t count, 
     }
 }
 
-/* Normal noise on every value, scaled: by the value itself. Speckle is the same noise, in proportion to the value. */
+/* Normal noise on every value, scaled: by the value itself. Speckle is the same noise, in proportion to the value. A
+ * draw a value and not a pixel: channels are hit on their own, so that gray images, whose three are averaged, come out
+ * with less noise. */
 static bool add_normals(struct corruption_work *work, bool scaled, struct invar_error *err)
 {
     float *x = corruption_values(work, err);

@@ -123,6 +123,8 @@ static void find_edges(struct maps *m)
     for (int y = 0; y < m->height; y++)
         for (int x = 0; x < m->width; x++) {
             const int i = y * m->width + x;
+            /* Weak edges count where they hang together with a strong one: with one threshold drops would have gaps in
+             * their rim, or noise would have rims. */
             m->edge[i] = m->magnitude[i] > WEAK && is_ridge(m, y, x);
             if (m->edge[i] && m->magnitude[i] > STRONG) {
                 m->edge[i] = 2;

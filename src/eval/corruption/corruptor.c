@@ -117,6 +117,7 @@ static void *run(void *argument)
         pthread_mutex_lock(&c->lock);
         if (!ok && !c->failed) {
             c->failed = true;
+            /* By value: the worker goes on without anyone to give it to, and the taker may come much later. */
             c->why = err;
         }
         /* One taker waits, so that a signal is enough; a failure wakes it too, since the batch that it waits for may

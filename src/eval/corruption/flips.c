@@ -207,6 +207,7 @@ bool invar_flips_measure(struct invar_device *device, const struct invar_encoder
     bool ok = open_all(&f, device, encoder, dataset, classifier, limit, err);
 
     for (int s = 0; s < INVAR_FLIP_SEQUENCES; s++)
+        /* Of all sequences, those without steps too: a report shows which were not run. */
         out[s] = (struct invar_flips){&sequences[s], 0, 0};
     while (ok && got) {
         int64_t count = 0;

@@ -67,6 +67,8 @@ const char *invar_published_name(int i)
     return published[i].name;
 }
 
+/* NaN for the supervised network, whose clean error the paper does not print: what is derived from it is then none
+ * either, instead of a guess. */
 double invar_published_clean(int i)
 {
     return published[i].clean;

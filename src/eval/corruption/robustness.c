@@ -36,6 +36,7 @@ double invar_alexnet_error(const char *corruption)
     for (size_t i = 0; i < sizeof alexnet / sizeof *alexnet; i++)
         if (strcmp(alexnet[i].corruption, corruption) == 0)
             return alexnet[i].error;
+    /* NaN and not 0: there is no such reference, and no ratio to it. */
     return NAN;
 }
 

@@ -98,6 +98,7 @@ static bool open_all(struct measurement *m, struct invar_device *device, const s
         pass.order = m->order;
         pass.count = options->limit;
     }
+    /* The clean pass counts as one more cell in what is told of the progress. */
     if (!pass_open(&m->pass, dataset, &pass, &m->info, err) ||
         !classified_open(&m->classified, device, encoder, classifier, options, m->pass.total * (count + 1), err))
         return false;
@@ -150,6 +151,7 @@ static bool read_block(struct measurement *m, struct invar_robustness_cell *clea
     int64_t got = 1;
 
     *count = 0;
+    /* While a whole batch has room, since how many of it can be read is known afterwards. */
     while (*count + PASS_BATCH <= m->capacity) {
         const int64_t first = *count;
         if (!pass_next(&m->pass, &got, err))

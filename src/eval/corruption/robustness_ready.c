@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Corrupted images that others made: the arrays of CIFAR-10-C, the folders of ImageNet-C. */
+/* Corrupted images that others made: the arrays of CIFAR-10-C, the folders of ImageNet-C. They go through the same
+ * classifier and the same plain view as images that are corrupted here, so that what is left of a difference is in the
+ * files. */
 #include "eval/probe/classified.h"
 #include "eval/pass.h"
 #include "invar/expert/file.h"
@@ -81,6 +83,8 @@ static bool read_images(const struct ready *r, struct arrays *a, const char *nam
     if (!invar_path_join(path, sizeof path, r->folder, file, err) ||
         !invar_path_join(labels, sizeof labels, r->folder, "labels.npy", err) || !invar_npy_read(&a->images, path, err))
         return false;
+    /* Sides are checked before they are multiplied: a file may claim any. Three dimensions are gray images, whose last
+     * one is missing. */
     if (images->dtype != INVAR_UINT8 || images->rank < 3 || images->rank > 4 || shape[0] < 1 || shape[0] % SEVERITIES ||
         shape[1] < 1 || shape[2] < 1 || shape[1] > 4096 || shape[2] > 4096)
         return invar_error_set(err, INVAR_ERROR_FORMAT,
@@ -194,6 +198,7 @@ static struct invar_dataset *open_cell(const struct ready *r, const struct invar
         invar_error_set(err, INVAR_ERROR_USAGE, "the name of the folder %s is too long", r->folder);
         return NULL;
     }
+    /* At the encoder's own size, with its channels: the plain view then resizes nothing more. */
     options.size = input.height;
     options.channels = input.channels;
     /* All images are for measuring here: none is split off. */
@@ -263,6 +268,7 @@ static bool pass_cell(struct ready *r, struct invar_dataset *dataset, const int 
             break;
         const int64_t count = gather(&pass, got, map, labels, index);
         pass.done += got;
+        /* A batch may hold nothing but images that cannot be read. */
         ok = count == 0 || classified_run(&r->classified, pass.views, count, labels, index, cell, err);
     }
     pass_close(&pass);
@@ -303,6 +309,7 @@ bool invar_robustness_ready(struct invar_device *device, const struct invar_enco
     if (!invar_path_join(labels, sizeof labels, folder, "labels.npy", err) ||
         !classified_open(&r.classified, device, encoder, classifier, options, 0, err))
         goto done;
+    /* A total is known cell by cell alone, hence 0 above: folders are counted when they are opened. */
     if (invar_path_exists(labels)) {
         ok = run_arrays(&r, cells, count, labels, err);
     } else {

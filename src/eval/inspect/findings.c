@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers of an inspection: kept in order, with unit and explanation, and found by name. */
+/* Numbers of an inspection: kept in order, with unit and explanation, and found by name. The explanation is kept with
+ * the number, so that terminal, inspect.json and reports say the same of it. */
 #include "eval/inspect/inspect.h"
 
 #include "invar/log.h"
@@ -18,6 +19,7 @@ static struct invar_finding *next(struct invar_findings *section, const char *na
     struct invar_finding *finding = &section->finding[section->count++];
 
     *finding = (struct invar_finding){.name = name, .unit = unit};
+    /* A copy, as many of these sentences are made on the stack of whoever adds them; names and units are literals. */
     snprintf(finding->says, sizeof finding->says, "%s", says);
     section->present = true;
     return finding;
@@ -55,6 +57,7 @@ double *inspect_add_series(struct invar_findings *section, const char *name, con
     return series->value;
 }
 
+/* True, so that a section which cannot be had ends as a success of its own, with its reason, and the others go on. */
 bool inspect_absent(struct invar_findings *section, const char *why)
 {
     section->present = false;
@@ -120,6 +123,7 @@ void inspect_sort(double *values, int64_t count)
 /* Linear between neighbours, as NumPy's default. */
 double inspect_quantile(const double *sorted, int64_t count, double q)
 {
+    /* The values must be sorted and hold no NaN, which no comparison could put in its place. */
     const double position = q * (double)(count - 1);
     const int64_t below = (int64_t)position, above = below + 1 < count ? below + 1 : below;
     return sorted[below] + (position - (double)below) * (sorted[above] - sorted[below]);

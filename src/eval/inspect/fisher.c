@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fisher ratios of classes [R5], with the scatter of a class from two passes, never from pairs of samples. */
+/* Fisher ratios of classes [R5], with the scatter of a class from two passes, never from pairs of samples. On the host
+ * and in float64, since the ratios divide by a scatter that good representations make small. */
 #include "eval/check.h"
 #include "invar/measure.h"
 #include "invar/memory.h"
@@ -10,6 +11,7 @@
 
 static int compare_ids(const void *a, const void *b)
 {
+    /* Without subtraction, which could overflow: ids may be any numbers. */
     const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
     return (x > y) - (x < y);
 }
@@ -119,6 +121,7 @@ static void leave_out(struct classes *classes, int64_t cols, struct invar_fisher
             classes->ids[kept] = classes->ids[k];
             classes->members[kept] = classes->members[k];
             classes->scatter[kept] = classes->scatter[k];
+            /* To the front and in place, where source and target are the same until a class was left out. */
             memmove(classes->means + kept * cols, classes->means + k * cols, (size_t)cols * sizeof *classes->means);
             kept++;
         }

@@ -2,6 +2,8 @@
 /*
  * The generalisation bound of a minimum-norm linear head [I6]. P Y is the residual Y - U U^T Y, U an orthonormal basis
  * of the feature columns from an economy decomposition: |P Y| from a difference of squares would lose what is small.
+ * For the same reason there are no normal equations: they have the square of the condition, and the rank that the bound
+ * is about would be lost in it.
  */
 #include "base/linear.h"
 #include "base/matrix.h"

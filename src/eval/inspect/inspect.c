@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdio.h>
 
+/* The bounds are what memory and the tests allow: pairs of 32768 samples are 8 GB of doubles, K2 needs 8 values, LiDAR
+ * two views. Estimates depend on most of these numbers: results of other ones are not compared. */
 #define AT(field) offsetof(struct invar_inspect_options, field)
 const struct invar_option invar_inspect_option_table[] = {
     {"samples", INVAR_OPTION_INT, AT(samples), "4096", 2, 32768, NULL,
@@ -60,6 +62,8 @@ bool inspect_embed(struct inspect *in, const char *what, const struct pass_optio
                                     .projector = projector ? in->subject->projector : NULL,
                                     .dataset = in->subject->dataset,
                                     .pass = *pass,
+                                    /* Whatever precision a run was trained in: what its numbers differ by from those of
+                                     * others is then in the weights alone. */
                                     .precision = INVAR_PRECISION_FLOAT32,
                                     .input_stride = input_stride,
                                     .features = !in->subject->encoder,
@@ -160,6 +164,7 @@ static void say_views(const struct inspect *in)
 
 void invar_inspection_name(struct invar_inspection *out)
 {
+    /* Sections have their names before they have numbers, so that one that is absent can still be said to be. */
     static const char *const names[][2] = {
         {"h", "representation h, plain view and two drawn ones"},
         {"z", "embedding z, behind the projector"},

@@ -75,6 +75,8 @@ static void look_at_rank(struct inspect *in, enum invar_inspect_section section,
     warn(in, "dimensional", rank, says);
 }
 
+/* The alignment is told beside, because it is the number that looks good in this collapse: without pairs of views there
+ * is none, and the sentence does without. */
 static void look_at_directions(struct inspect *in, enum invar_inspect_section section, const char *space)
 {
     const double spread = value_of(in, section, "direction_spread"), alignment = value_of(in, section, "alignment");

@@ -76,6 +76,7 @@ static bool measure(struct inspect *in, const struct invar_array *views, const s
         return true;
     }
     add_numbers(out, names, values, rows, &correlation);
+    /* No direction above rounding: the sum is 0 and said, and a spectrum without values would be none. */
     if (correlation.count == 0)
         return true;
     double *series = inspect_add_series(out, names->correlations, "correlation",
@@ -85,7 +86,8 @@ static bool measure(struct inspect *in, const struct invar_array *views, const s
     return series != NULL;
 }
 
-/* Rows with a label alone: the bound is of what such rows say. x: [2] of the views of h, label their labels. */
+/* Rows with a label alone: the bound is of what such rows say. x: [2] of the views of h, label their labels. Both views
+ * keep the same rows, since they are paired by position from here on. */
 static int64_t keep_labelled(const struct embed_rows *rows, float *x[2], int64_t *label)
 {
     const int64_t cols = rows->h[0].shape[1];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fisher ratios of the classes [R5] as a distribution: quantiles and a histogram over ordered pairs. */
+/* Fisher ratios of the classes [R5] as a distribution: quantiles and a histogram over ordered pairs. A mean would hide
+ * the few pairs that are hard to tell apart, which decide what a linear classifier gets wrong. */
 #include "eval/inspect/inspect.h"
 #include "invar/measure.h"
 

@@ -97,6 +97,8 @@ static bool measure(struct inspect *in, const struct views *v, int s, struct inv
         inspect_add_unknown(out, "lidar", "directions", why.message);
         return true;
     }
+    /* The sentence has both numbers: LiDAR is at most the samples less one and depends on how many views there are, so
+     * that runs of other numbers are not to be compared. */
     snprintf(
         says, sizeof says,
         "LiDAR: directions that tell samples apart beyond what views of one differ by (%lld views of %lld samples)",

@@ -35,6 +35,7 @@ static void take_means(struct means *m)
         m->count[c]++;
         m->labelled++;
         for (int64_t j = 0; j < m->cols; j++) {
+            /* In double, as sums over a class of float32 rows are: means of large classes would drift otherwise. */
             const double x = (double)m->x[i * m->cols + j];
             m->mean[c * m->cols + j] += x;
             square += x * x;

@@ -135,6 +135,7 @@ static bool test_input(struct noise *n, const float *input, int64_t sample, bool
         const float s = (float)n->in->options->noise_levels.value[level];
         for (int64_t first = 0; first < n->draws; first += RUNNER_BATCH) {
             const int64_t left = n->draws - first, count = left < RUNNER_BATCH ? left : RUNNER_BATCH;
+            /* To draw costs more than to add: of one batch the draws of the first level serve all others. */
             if (level == 0 || n->draws > RUNNER_BATCH)
                 draw(n, sample, first, count);
             for (int64_t i = 0; i < count * n->size; i++)
@@ -308,6 +309,7 @@ bool inspect_noise(struct inspect *in, struct invar_error *err)
     const int64_t rows = in->plain.input.shape[0];
     if (rows < 2)
         return inspect_absent(&in->out->section[INVAR_INSPECT_NOISE], "one sample has no neighbour");
+    /* An input has at least one other sample here, so that there is a distance to hold the levels against. */
     n.size = in->plain.input.shape[1];
     n.samples = rows < in->options->noise_samples ? rows : in->options->noise_samples;
     n.jacobians = n.samples < in->options->jacobian_samples ? n.samples : in->options->jacobian_samples;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Distances from every row to the nearest other one, from products of blocks of rows in float64. */
+/* Distances from every row to the nearest other one, from products of blocks of rows in float64. Exact and by all
+ * pairs: it is the smallest distances that the section of noise is about, and those an approximate search gets wrong
+ * first. */
 #include "eval/inspect/inspect.h"
 
 #include "base/linear.h"
@@ -82,6 +84,7 @@ bool inspect_nearest(const struct invar_array *x, double *distance, struct invar
         }
     }
     for (int64_t i = 0; i < n.rows; i++)
+        /* Once a row and not once a pair: squares have the order of the distances. */
         distance[i] = sqrt(distance[i]);
     ok = true;
 done:

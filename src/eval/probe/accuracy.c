@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Accuracy of scores: top-1, top-5, by class, confusion matrix, Wilson interval; balanced accuracy, F1, AUROC, ECE. */
+/* Accuracy of scores: top-1, top-5, by class, confusion matrix, Wilson interval; balanced accuracy, F1, AUROC, ECE.
+ * Top-1, ranks and confusion come from one pass over the scores, and so from one rule for equal ones. */
 #include "eval/check.h"
 #include "invar/eval.h"
 #include "invar/memory.h"
@@ -82,6 +83,7 @@ bool invar_accuracy_measure(const struct invar_matrix *scores, const int64_t *la
     }
     for (int64_t i = 0; i < scores->rows; i++) {
         int rank = 0, predicted = predict(scores, i, labels[i], &rank);
+        /* Rows are the true class, columns the predicted one: a row divided by its sum is what becomes of a class. */
         result.confusion[labels[i] * classes + predicted]++;
         result.predictions[i] = predicted;
         result.labels[i] = labels[i];

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Probabilities from scores, and how well confidence agrees with accuracy [PM4]. */
+/* Probabilities from scores, and how well confidence agrees with accuracy [PM4]. The value depends on the bins, so that
+ * another number of them is another measure: 15 of equal width, as in Guo et al. (arXiv 1706.04599). */
 #include "eval/check.h"
 #include "invar/classification.h"
 #include "invar/memory.h"
@@ -97,6 +98,7 @@ static int bin_of(double p, int bins)
 {
     int b = (int)(p * bins);
 
+    /* A probability of 1 is in the last bin, which is closed above. */
     b = b < bins ? b : bins - 1;
     while (b > 0 && p <= (double)b / bins)
         b--;

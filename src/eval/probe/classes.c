@@ -62,5 +62,6 @@ void invar_classes_match(const struct invar_dataset_info *own, const struct inva
     char room[16];
 
     for (int c = 0; c < other->classes; c++)
+        /* Several classes of the other data may have one and the same here, since a map goes one way. */
         map[c] = find(own, name_of(other, c, room, sizeof room));
 }

@@ -41,6 +41,8 @@ static void measure_classes(struct invar_classification *c)
     int labelled = 0, seen = 0;
 
     for (int k = 0; k < c->classes; k++) {
+        /* Precision and recall of a class are a column and a row of one matrix, so that no second pass over the samples
+         * is needed. */
         const int64_t hit = c->confusion[(int64_t)k * c->classes + k];
         int64_t labels = 0, predictions = 0;
         for (int j = 0; j < c->classes; j++) {
@@ -153,6 +155,7 @@ bool invar_group_accuracy_measure(const int64_t *predictions, const int64_t *lab
     if (ok) {
         for (int64_t i = 0; i < count; i++)
             member[i] = (struct member){groups[i], predictions[i] == labels[i]};
+        /* The order within a group is left open: what comes of it are counts. */
         qsort(member, (size_t)count, sizeof *member, by_group);
         measure_groups(member, count, &result);
         *out = result;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Views through encoder and classifier, counted by cell. */
+/* Views through encoder and classifier, counted by cell. Corrupted images, ready-made ones and the clean ones among
+ * them come here, or two error rates could differ by how they were counted. */
 #include "eval/probe/classified.h"
 #include "invar/eval.h"
 #include "invar/memory.h"

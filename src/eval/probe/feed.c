@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Representations of training samples for a classifier that is trained batch by batch. */
+/* Representations of training samples for a classifier that is trained batch by batch. Features of drawn views are made
+ * as they are used: those of all epochs would be as many copies of the training split. */
 #include "eval/probe/feed.h"
 #include "invar/memory.h"
 #include "invar/expert/random.h"

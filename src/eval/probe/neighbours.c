@@ -37,7 +37,8 @@ struct search {
     int64_t k;
 };
 
-/* A total order, so that the result does not depend on the order of arrival. */
+/* A total order, so that the result does not depend on the order of arrival. Of equal similarities the larger index is
+ * the farther one, as docs/evaluation.md has it. */
 static bool farther(struct neighbour a, struct neighbour b)
 {
     return a.similarity < b.similarity || (a.similarity == b.similarity && a.index > b.index);

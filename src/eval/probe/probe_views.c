@@ -37,6 +37,8 @@ bool invar_probe_views_resolve(const struct invar_probe_views *views, const stru
 {
     const bool image = info->kind == INVAR_DATA_IMAGE;
 
+    /* Crop and flip are of images: of other kinds nothing is known that leaves every label right, and auto takes them
+     * plainly. */
     *plain = views->augment == INVAR_PROBE_NONE || (views->augment == INVAR_PROBE_AUTO && !image);
     if (views->augment == INVAR_PROBE_CROP_FLIP && !image)
         return invar_error_set(err, INVAR_ERROR_USAGE,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Predicted numbers beside true ones [PM1], and the correlation of their ranks. */
+/* Predicted numbers beside true ones [PM1], and the correlation of their ranks. By the definitions of scikit-learn and
+ * SciPy, so that tables of other programs may stand beside. */
 #include "invar/regression.h"
 #include "base/matrix.h"
 #include "eval/check.h"

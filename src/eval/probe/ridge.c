@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ridge regression in float64 through the normal equations of the smaller side: columns, or rows where they are fewer.
- * Work is cut the same way whatever the number of threads, and BLAS runs inside of it on one, so that bits agree. */
+ * Work is cut the same way whatever the number of threads, and BLAS runs inside of it on one, so that bits agree.
+ * Normal equations will do, as columns of deviation 1 and a penalty keep their condition in hand; where they do not,
+ * the factor fails and the user is told which strength was too weak. */
 #include "base/linear.h"
 #include "base/matrix.h"
 #include "eval/check.h"

@@ -111,6 +111,7 @@ static bool measured_create(struct work *w, struct measured *part, enum invar_sp
     part->embedded.labels = rows.labels;
     part->embedded.index = rows.index;
     part->rows = rows.rows;
+    /* The arrays have changed hands, and what is freed here must not be theirs. */
     rows.h[0] = rows.labels = rows.index = (struct invar_array){0};
     embed_rows_free(&rows);
     part->rows -= invar_embedded_keep_labelled(&part->embedded);

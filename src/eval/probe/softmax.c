@@ -84,6 +84,8 @@ struct softmax_loss *softmax_loss_create(const struct labelled_rows *rows, int c
     loss->threads = omp_get_max_threads();
     int64_t parameters = classes * (loss->cols + 1), blocks = (rows->count + BLOCK_ROWS - 1) / BLOCK_ROWS;
     int64_t chunks = chunk_limit / parameters;
+    /* A few chunks even where their gradients are large, since one alone would leave all threads but one without work;
+     * no more than there are blocks, or some would be empty. */
     chunks = chunks > MAX_CHUNKS ? MAX_CHUNKS : chunks < MIN_CHUNKS ? MIN_CHUNKS : chunks;
     loss->chunks = (int)(chunks > blocks ? blocks : chunks);
     loss->weight = invar_alloc((size_t)(classes * loss->cols), loss->size, err);
