@@ -9,11 +9,13 @@
  */
 #define VIEW_OPERATIONS(OPERATION)                                                                                     \
     OPERATION(crop, NAMED)                                                                                             \
+    OPERATION(shift, OWN)                                                                                              \
     OPERATION(jitter, NAMED)                                                                                           \
     OPERATION(gain, NAMED)                                                                                             \
     OPERATION(grayscale, NAMED)                                                                                        \
     OPERATION(blur, NAMED)                                                                                             \
     OPERATION(solarise, OWN)                                                                                           \
+    OPERATION(intensity, OWN)                                                                                          \
     OPERATION(time, NAMED)                                                                                             \
     OPERATION(background, NAMED)                                                                                       \
     OPERATION(noise, NAMED)                                                                                            \
