@@ -188,8 +188,8 @@ bool invar_measure_probe_bound(struct invar_device *device, struct invar_scratch
         rest -= held[k];
     const double chance = fmax(rest, 0) / (double)(z->rows - a.directions - 1);
     *out = (struct invar_probe_bound){.variance = variance};
-    for (int64_t k = 0; k < a.directions; k++)
-        out->held += less_chance(held[k], chance);
+    /* of all at once: which directions span z is for no one to say */
+    out->held = less_chance(variance - rest, chance * (double)a.directions);
     for (int64_t k = 0; k < count; k++)
         out->shared += fmin(rho[k] * rho[k], 1) * less_chance(shared[k], chance);
     out->error = fmin(200 * fmax(variance - out->shared, 0), 100);

@@ -219,6 +219,17 @@ static int correlation(const struct views *v, int variant, double *out)
     return D + 1;
 }
 
+static int probe_bound(const struct views *v, int variant, double *out)
+{
+    struct invar_probe_bound found;
+    struct invar_error err = {0};
+    (void)variant;
+    assert_ok(invar_measure_probe_bound(device, scratch, &v->z, &v->other, v->labels, 5, &found, &err), &err);
+    out[0] = found.held;
+    out[1] = found.shared;
+    return 2;
+}
+
 static int deviation(const struct views *v, int variant, double *out)
 {
     struct invar_error err = {0};
@@ -354,6 +365,7 @@ static const struct measure {
     {"alignment", "", alignment, 0, UNIT},
     {"uniformity", "", uniformity, 0, UNIT | ROTATE_APART},
     {"correlation", "", correlation, 0, SCALE | COLUMNS | COLUMNS_APART | SPREAD},
+    {"probe_bound", "", probe_bound, 0, SCALE | COLUMNS | COLUMNS_APART | SPREAD},
     {"deviation", "", deviation, 0, CENTRED},
     {"effective_rank", "", effective_rank, 0, SCALE | ORDER | EXCHANGE | ROTATE | ROTATE_APART},
     {"spectrum", "singular values", spectrum, 0, ORDER | EXCHANGE | ROTATE | ROTATE_APART},
@@ -372,6 +384,9 @@ static const struct measure {
     {"cka", "", cka, 0, SCALE | SPREAD},
     {"cka", "unbiased", cka, 1, SCALE | SPREAD},
     {"human_normalised", "of scores", NULL, 0, 0},
+    {"iqm", "of returns", NULL, 0, 0},
+    {"improvement", "of returns", NULL, 0, 0},
+    {"gain", "of returns", NULL, 0, 0},
     {"interquartile", "of scores", NULL, 0, 0},
 };
 enum { MEASURES = sizeof measures / sizeof *measures };
