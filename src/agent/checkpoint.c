@@ -65,7 +65,7 @@ static bool store_counts(const struct invar_agent *a, struct invar_safetensors *
 
 static bool store_environments(const struct invar_agent *a, struct invar_safetensors *file, struct invar_error *err)
 {
-    char name[32];
+    char name[40];
 
     for (int64_t i = 0; i < a->recipe->agent.copies; i++) {
         struct invar_bytes bytes = {0};
@@ -194,7 +194,7 @@ static bool restore_counts(struct invar_agent *a, const struct invar_safetensors
 static bool restore_environments(struct invar_agent *a, const struct invar_safetensors *file, const char *path,
                                  struct invar_error *err)
 {
-    char name[32];
+    char name[40];
 
     for (int i = 0; i < (int)a->recipe->agent.copies; i++) {
         struct actor *actor = &a->actors[i];

@@ -54,7 +54,7 @@ static void fill_entries(const struct replay *r, struct invar_array *a)
             ((int64_t *)a[STEPS].data)[at] = entry->step;
             ((uint8_t *)a[ENDS].data)[at] = (uint8_t)entry->end;
             ((double *)a[WEIGHTS].data)[at] = sum_tree_get(&r->tree, replay_leaf(r, lane, e));
-            if (entry->state)
+            if (entry->state && r->options.state > 0)
                 memcpy((float *)a[STATES].data + state++ * r->options.state, entry->state,
                        (size_t)r->options.state * sizeof(float));
         }

@@ -25,7 +25,7 @@ struct recall {
     struct env_core core; /* first */
     struct recall_options options;
     struct moment at;
-    char name[16][8];
+    char name[16][16];
     const char *names[16];
 };
 
