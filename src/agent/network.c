@@ -22,7 +22,6 @@ static int64_t width_of(const struct invar_net *net)
 static bool make_weights(struct network *n, struct invar_chain_net *net, const struct invar_recipe *recipe,
                          struct invar_error *err)
 {
-    net->owns_net = true;
     net->weights = invar_weights_create(n->device, net->net, true, err);
     net->target_weights = net->weights ? invar_weights_create(n->device, net->net, false, err) : NULL;
     if (!net->target_weights)
@@ -58,8 +57,8 @@ bool network_create(struct network *n, const struct invar_agent_recipe *r, const
         .bytes = info->dtype == INVAR_UINT8,
         .observation = info->size,
         .actions = info->actions,
-        .encoder.name = "q.encoder",
-        .core.name = "q.core"};
+        .encoder = {.name = "q.encoder", .owns_net = true},
+        .core = {.name = "q.core", .owns_net = true}};
     n->numbers = n->input.channels * n->input.height * n->input.width;
     n->extra = r->agent.recurrent > 0 ? 1 + n->actions : 0;
     n->encoder.net = r->network.encoder->build(r->network.encoder_options, n->input, err);
@@ -89,7 +88,6 @@ bool network_complete(struct network *n, const struct invar_agent_recipe *r, str
     struct invar_net *net = n->core.net = invar_net_create((struct invar_shape){1, n->width, 1, 1}, err);
     if (!net)
         return false;
-    n->core.owns_net = true;
     const int x = o->recurrent > 0 ? invar_net_lstm(net, 0, "lstm", o->recurrent, err) : 0;
     const int value = o->dueling ? head(net, x, "value", o->hidden, 1, err) : x;
     const int advantage = head(net, value < 0 ? -1 : x, "advantage", o->hidden, n->actions, err);
