@@ -115,13 +115,13 @@ class Site:
         self.titles = {path: title_of(path, body) for path, body in bodies.items()}
         for path, body in bodies.items():
             self.write(self.documents[path], self.titles[path], self.relink(path, body))
-        self.library()
+        self.headers()
         for path in sorted(self.copied):
             (self.out / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, self.out / path)
         (self.out / "style.css").write_text(STYLE)
 
-    def library(self):
+    def headers(self):
         headers = {str(p.relative_to(ROOT / "include/invar")): chunks(p.read_text(encoding="utf-8"))
                    for p in sorted((ROOT / "include/invar").rglob("*.h"))}
         places = {}

@@ -127,34 +127,6 @@ static void print_profile(const struct session *session)
         printf("  %-24s %.3f s\n", entries[i].name, entries[i].seconds);
 }
 
-static int print_result(const struct session *session, const struct arguments *arguments, double seconds)
-{
-    const struct invar_record *last = &session->last;
-    char text[32];
-
-    if (arguments->json) {
-        struct json_writer w = CLI_JSON;
-        json_open_object(&w, NULL);
-        json_text(&w, "run", session->folder);
-        json_text(&w, "recipe", invar_agent_recipe_name(session->recipe));
-        json_number(&w, "steps", (double)invar_agent_steps_done(session->agent));
-        json_number(&w, "seconds", seconds);
-        json_open_object(&w, "metrics");
-        for (int i = 0; i < last->count; i++)
-            json_number(&w, last->metric[i].name, last->metric[i].value);
-        json_close(&w);
-        json_close(&w);
-        return cli_print_json(&w);
-    }
-    printf("%s: %lld steps in %s\n", session->folder, (long long)invar_agent_steps_done(session->agent),
-           cli_duration(seconds, text, sizeof text));
-    for (int i = 0; i < last->count; i++)
-        printf("  %-24s %.6g\n", last->metric[i].name, last->metric[i].value);
-    if (arguments->profile)
-        print_profile(session);
-    return CLI_DONE;
-}
-
 static int train(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
     const double started = invar_seconds();
@@ -165,7 +137,14 @@ static int train(struct session *session, const struct arguments *arguments, str
     cli_progress_start(&session->progress, "training", "steps");
     const bool ok = invar_recorder_run_agent(session->recorder, session->agent, err);
     cli_progress_end(&session->progress);
-    return ok ? print_result(session, arguments, invar_seconds() - started) : cli_fail(err);
+    if (!ok)
+        return cli_fail(err);
+    const int status = cli_print_training(session->folder, invar_agent_recipe_name(session->recipe),
+                                          invar_agent_steps_done(session->agent), invar_seconds() - started,
+                                          &session->last, arguments->json);
+    if (arguments->profile && !arguments->json)
+        print_profile(session);
+    return status;
 }
 
 static int run(const struct arguments *arguments)

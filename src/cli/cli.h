@@ -125,6 +125,10 @@ int cli_fail(const struct invar_error *err);
 /** Prints what was written, which is formatted and whole, to standard output and frees it; where memory was short, a
  * failure. Returns an exit status. */
 int cli_print_json(struct json_writer *w);
+struct invar_record;
+/** What a training came to: steps, seconds, the last record. */
+int cli_print_training(const char *folder, const char *recipe, int64_t steps, double seconds,
+                       const struct invar_record *last, bool json);
 #define CLI_JSON                                                                                                       \
     {                                                                                                                  \
         .formatted = true                                                                                              \

@@ -116,3 +116,28 @@ void cli_catch_interrupt(void)
         if (sigaction(requests[i], NULL, &before) == 0 && (requests[i] != SIGHUP || before.sa_handler != SIG_IGN))
             caught[i] = sigaction(requests[i], &action, NULL) == 0;
 }
+
+int cli_print_training(const char *folder, const char *recipe, int64_t steps, double seconds,
+                       const struct invar_record *last, bool json)
+{
+    char text[32];
+
+    if (json) {
+        struct json_writer w = CLI_JSON;
+        json_open_object(&w, NULL);
+        json_text(&w, "run", folder);
+        json_text(&w, "recipe", recipe);
+        json_number(&w, "steps", (double)steps);
+        json_number(&w, "seconds", seconds);
+        json_open_object(&w, "metrics");
+        for (int i = 0; i < last->count; i++)
+            json_number(&w, last->metric[i].name, last->metric[i].value);
+        json_close(&w);
+        json_close(&w);
+        return cli_print_json(&w);
+    }
+    printf("%s: %lld steps in %s\n", folder, (long long)steps, cli_duration(seconds, text, sizeof text));
+    for (int i = 0; i < last->count; i++)
+        printf("  %-24s %.6g\n", last->metric[i].name, last->metric[i].value);
+    return CLI_DONE;
+}

@@ -178,32 +178,6 @@ static int print_plan(const struct session *session, bool json)
     return CLI_DONE;
 }
 
-static int print_result(const struct session *session, double seconds, bool json)
-{
-    const struct invar_record *last = &session->last;
-    char text[32];
-
-    if (json) {
-        struct json_writer w = CLI_JSON;
-        json_open_object(&w, NULL);
-        json_text(&w, "run", session->folder);
-        json_text(&w, "recipe", session->recipe->name);
-        json_number(&w, "steps", (double)invar_trainer_steps_done(session->trainer));
-        json_number(&w, "seconds", seconds);
-        json_open_object(&w, "metrics");
-        for (int i = 0; i < last->count; i++)
-            json_number(&w, last->metric[i].name, last->metric[i].value);
-        json_close(&w);
-        json_close(&w);
-        return cli_print_json(&w);
-    }
-    printf("%s: %lld steps in %s\n", session->folder, (long long)invar_trainer_steps_done(session->trainer),
-           cli_duration(seconds, text, sizeof text));
-    for (int i = 0; i < last->count; i++)
-        printf("  %-24s %.6g\n", last->metric[i].name, last->metric[i].value);
-    return CLI_DONE;
-}
-
 static int train(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
     const double started = invar_seconds();
@@ -220,7 +194,9 @@ static int train(struct session *session, const struct arguments *arguments, str
                            : invar_trainer_run(session->trainer, err);
     ok = invar_ranks_agree(session->ranks, ok, err);
     cli_progress_end(&session->progress);
-    return ok ? print_result(session, invar_seconds() - started, arguments->json) : cli_ranks_fail(session->ranks, err);
+    return ok ? cli_print_training(session->folder, session->recipe->name, invar_trainer_steps_done(session->trainer),
+                                   invar_seconds() - started, &session->last, arguments->json)
+              : cli_ranks_fail(session->ranks, err);
 }
 
 static int run(const struct arguments *arguments)

@@ -41,7 +41,7 @@ class Env:
     """One environment of libinvar."""
 
     def __init__(self, library, name, settings):
-        self.library, self.error, self.last = library, Error(), Step()
+        self.invar, self.error, self.last = library, Error(), Step()
         text = settings.encode()
         library.invar_node_parse.restype = library.invar_env_create.restype = ctypes.c_void_p
         library.invar_env_info.restype = ctypes.POINTER(Info)
@@ -60,28 +60,28 @@ class Env:
         return np.frombuffer(data, np.uint8).reshape(list(self.info.shape))
 
     def reset(self, seed, episode):
-        self.check(self.library.invar_env_reset(self.env, ctypes.c_uint64(seed), 0, ctypes.c_uint64(episode),
+        self.check(self.invar.invar_env_reset(self.env, ctypes.c_uint64(seed), 0, ctypes.c_uint64(episode),
                                                 ctypes.byref(self.last), ctypes.byref(self.error)))
         return self.seen()
 
     def step(self, action):
-        self.check(self.library.invar_env_step(self.env, action, ctypes.byref(self.last), ctypes.byref(self.error)))
+        self.check(self.invar.invar_env_step(self.env, action, ctypes.byref(self.last), ctypes.byref(self.error)))
         return self.seen()
 
     def save(self):
         out = Bytes()
-        self.check(self.library.invar_env_save(self.env, ctypes.byref(out), ctypes.byref(self.error)))
+        self.check(self.invar.invar_env_save(self.env, ctypes.byref(out), ctypes.byref(self.error)))
         data = ctypes.string_at(out.data, out.size)
-        self.library.invar_bytes_free(ctypes.byref(out))
+        self.invar.invar_bytes_free(ctypes.byref(out))
         return data
 
     def restore(self, data):
-        self.check(self.library.invar_env_restore(self.env, data, ctypes.c_size_t(len(data)), ctypes.byref(self.last),
+        self.check(self.invar.invar_env_restore(self.env, data, ctypes.c_size_t(len(data)), ctypes.byref(self.last),
                                                   ctypes.byref(self.error)))
         return self.seen()
 
     def close(self):
-        self.library.invar_env_free(self.env)
+        self.invar.invar_env_free(self.env)
 
 
 def seed_of(library, seed, episode):
@@ -139,12 +139,12 @@ def resume(library, game, steps):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--library", required=True)
+    parser.add_argument("--library", dest="shared_object", required=True)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("games", nargs="*", default=["Pong", "Breakout", "MsPacman", "SpaceInvaders", "Assault"])
     given = parser.parse_args()
     os.environ["INVAR_PYTHON"] = sys.executable
-    library = ctypes.CDLL(given.library)
+    library = ctypes.CDLL(given.shared_object)
     wrong = sum(compare(library, game, given.steps) for game in given.games)
     wrong += sum(resume(library, game, steps) for game in given.games for steps in (50, 100))
     sys.exit(1 if wrong else 0)
