@@ -46,8 +46,8 @@ struct invar_option {
     size_t offset;
     const char *initial;     /**< the default, written as in YAML: "0.2", "true", "adamw", "[256, 128]" */
     double minimum, maximum; /**< inclusive, for numbers and list elements; both 0: no bound */
-    const void *choices;     /**< text: "kl|euclidean" of INVAR_OPTION_CHOICE; the table of INVAR_OPTION_PART */
-    const char *help;        /**< one line, with unit */
+    const void *choices; /**< "kl|euclidean" of a CHOICE; the table of a PART; "auto" of a REAL, a word that means 0 */
+    const char *help;    /**< one line, with unit */
 };
 
 /** A line of a table: the option `name` was called `former` until the last version. That is still read, with a warning,

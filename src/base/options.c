@@ -132,6 +132,12 @@ static bool parse_choice(const struct invar_node *node, const char *choices, int
     return false;
 }
 
+/* The word that a number may be instead. */
+static bool is_word(const struct invar_option *option, const struct invar_node *node)
+{
+    return option->choices && node->kind == NODE_SCALAR && !node->quoted && strcmp(node->text, option->choices) == 0;
+}
+
 static bool in_range(const struct invar_option *option, double value)
 {
     bool bounded = option->minimum != 0 || option->maximum != 0;
@@ -188,7 +194,9 @@ static bool set_field(const struct invar_option *option, void *object, const str
         *(int64_t *)field = integer;
         return true;
     case INVAR_OPTION_REAL:
-        if (!parse_real(node, &real) || !in_range(option, real))
+        if (is_word(option, node))
+            real = 0;
+        else if (!parse_real(node, &real) || !in_range(option, real))
             return false;
         *(double *)field = real;
         return true;
@@ -368,7 +376,7 @@ static void check_field(const struct invar_option *option, const void *field, ch
     found[0] = '\0';
     if (option->kind == INVAR_OPTION_INT && !in_range(option, (double)*(const int64_t *)field))
         snprintf(found, size, "%lld", (long long)*(const int64_t *)field);
-    if (option->kind == INVAR_OPTION_REAL &&
+    if (option->kind == INVAR_OPTION_REAL && !(option->choices && *(const double *)field == 0) &&
         (!isfinite(*(const double *)field) || !in_range(option, *(const double *)field)))
         snprintf(found, size, "%g", *(const double *)field);
     if (option->kind == INVAR_OPTION_TEXT && !memchr(field, '\0', INVAR_TEXT_SIZE))

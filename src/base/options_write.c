@@ -56,7 +56,8 @@ void option_expected(char out[OPTION_EXPECTED_SIZE], const struct invar_option *
         snprintf(out, OPTION_EXPECTED_SIZE, "an integer%s", range);
         break;
     case INVAR_OPTION_REAL:
-        snprintf(out, OPTION_EXPECTED_SIZE, "a number%s", range);
+        snprintf(out, OPTION_EXPECTED_SIZE, "a number%s%s%s", range, option->choices ? " or " : "",
+                 option->choices ? (const char *)option->choices : "");
         break;
     case INVAR_OPTION_BOOL:
         snprintf(out, OPTION_EXPECTED_SIZE, "true or false");
@@ -165,6 +166,8 @@ static bool write_choice(const struct invar_option *option, int value, struct in
 static bool write_real(const struct invar_option *option, double value, struct invar_text *out, struct invar_error *err)
 {
     char number[NUMBER_SIZE];
+    if (option->choices && value == 0)
+        return invar_text_printf(out, err, "%s", (const char *)option->choices);
     if (!isfinite(value))
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s: is not a finite number", option->name);
     format_real(number, value);

@@ -26,8 +26,8 @@ static bool neighbour_distance(struct invar_dataset *data, double *out, struct i
 
     if (ok && rows.rows < 2)
         ok = invar_error_set(err, INVAR_ERROR_DATA,
-                             "adversary.eps is 0 (auto), which takes distances of samples, and "
-                             "there are fewer than two: give it a number");
+                             "adversary.eps is auto, which takes distances of samples, and there are "
+                             "fewer than two: give it a number");
     ok = ok && inspect_nearest(&rows.input, distance, err);
     if (ok) {
         inspect_sort(distance, rows.rows);
@@ -52,7 +52,7 @@ bool invar_recipe_settle(struct invar_recipe *recipe, struct invar_dataset *data
     recipe->adversary.eps = distance / 2;
     if (!(recipe->adversary.eps > 0))
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "adversary.eps is 0 (auto), and half of the samples have an equal one, so that their "
+                               "adversary.eps is auto, and half of the samples have an equal one, so that their "
                                "distance is 0: give it a number");
     invar_log(INVAR_LOG_INFO, "adversary.eps is %.3g: half the median distance of a sample to the nearest other one",
               recipe->adversary.eps);

@@ -35,9 +35,9 @@ const struct invar_option invar_target_option_table[] = {
 const struct invar_option invar_adversary_option_table[] = {
     {"kind", INVAR_OPTION_TEXT, ADVERSARY(kind), "none", 0, 0, NULL,
      "none; noise: a random direction; auto: the generator that suits the input; or one of the kinds below"},
-    {"eps", INVAR_OPTION_REAL, ADVERSARY(eps), "0.25", 0, 1e3, NULL,
+    {"eps", INVAR_OPTION_REAL, ADVERSARY(eps), "0.25", 1e-9, 1e3, "auto",
      "mean (p 1), root mean square (p 2) or maximum (p inf) of the perturbation, in units of the standardised input; "
-     "0: auto, half the median distance of a training sample to the nearest other one, as a root mean square"},
+     "auto: half the median distance of a training sample to the nearest other one, as a root mean square"},
     {"p", INVAR_OPTION_CHOICE, ADVERSARY(p), "2", 0, 0, INVAR_CHOICES(INVAR_BALLS),
      "of the L_p ball that it lies on [A1]"},
     {"views", INVAR_OPTION_INT_LIST, ADVERSARY(views), "[1]", 0, INVAR_MAX_VIEWS - 1, NULL,

@@ -130,6 +130,29 @@ static void parts_stand_in_the_table(void **state)
     invar_text_free(&help);
 }
 
+/* A number of which 0 is no value may be a word. */
+static void a_word_stands_for_a_number(void **state)
+{
+    static const struct invar_option words[] = {{"size", INVAR_OPTION_REAL, 0, "2", 0.5, 9, "auto", "how large"}, {0}};
+    struct invar_error err = {0};
+    struct invar_text text = {0};
+    double size = 1;
+
+    (void)state;
+    assert_ok(invar_options_set(words, &size, "size=auto", &err) && invar_options_check(words, &size, "", &err), &err);
+    assert_true(size == 0);
+    assert_ok(invar_options_write(words, &size, 0, &text, &err) && invar_options_describe(words, 0, &text, &err), &err);
+    assert_non_null(strstr(text.data, "size: auto\n"));
+    assert_non_null(strstr(text.data, "# a number from 0.5 to 9 or auto; how large"));
+    assert_refused(invar_options_set(words, &size, "size=0", &err), &err, INVAR_ERROR_USAGE,
+                   "size: expected a number from 0.5 to 9 or auto, found 0");
+    assert_refused(invar_options_set(words, &size, "size='auto'", &err), &err, INVAR_ERROR_USAGE, "found the text");
+    assert_ok(invar_options_set(words, &size, "size=null", &err), &err);
+    assert_true(size == 2);
+    assert_refused(invar_options_set(table, &size, "rate=auto", &err), &err, INVAR_ERROR_USAGE, "found auto");
+    invar_text_free(&text);
+}
+
 /* What a program sets itself is checked by the table that recipes are. */
 static void a_struct_is_checked_by_its_table(void **state)
 {
@@ -168,9 +191,10 @@ static void a_struct_is_checked_by_its_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(choices_are_an_enum),      cmocka_unit_test(a_struct_is_checked_by_its_table),
-        cmocka_unit_test(parts_stand_in_the_table), cmocka_unit_test(former_names_are_read_with_a_warning),
-        cmocka_unit_test(both_names_at_once),       cmocka_unit_test(former_names_are_not_shown),
+        cmocka_unit_test(choices_are_an_enum),        cmocka_unit_test(a_struct_is_checked_by_its_table),
+        cmocka_unit_test(parts_stand_in_the_table),   cmocka_unit_test(former_names_are_read_with_a_warning),
+        cmocka_unit_test(both_names_at_once),         cmocka_unit_test(former_names_are_not_shown),
+        cmocka_unit_test(a_word_stands_for_a_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

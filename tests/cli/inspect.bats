@@ -209,11 +209,11 @@ section() {
     done
 }
 
-@test "adversary.eps=0: half the median distance of the data, written into the run's recipe" {
+@test "adversary.eps=auto: half the median distance of the data, written into the run's recipe" {
     tiny_recipe >aplr.yaml
     for run in one two; do
         "$invar" pretrain aplr.yaml --run "$run" --threads 1 "terms={reconstruction: {}, orthonormality: {}}" \
-            "adversary={kind: auto, eps: 0, widths: [4, 6]}" training.epochs=1 2>"$run.txt" >/dev/null
+            "adversary={kind: auto, eps: auto, widths: [4, 6]}" training.epochs=1 2>"$run.txt" >/dev/null
     done
     eps=$(sed -n '/^adversary:/,/^[a-z]*:$/s/^  eps: //p' one/recipe.yaml)
     awk -v eps="$eps" 'BEGIN { exit !(eps > 0.01 && eps < 2) }'

@@ -471,6 +471,7 @@ static void test_refused(void **state)
         {{"terms={orthonormality: {}}", "adversary.kind=auto", NULL}, "no term reads a perturbed view"},
         {{APLR, "adversary={kind: auto, p: 3}", NULL}, "adversary.p"},
         {{APLR, "adversary={kind: auto, eps: -1}", NULL}, "adversary.eps"},
+        {{APLR, "adversary={kind: auto, eps: 0}", NULL}, "expected a number from 1e-09 to 1000 or auto, found 0"},
         {{APLR, "adversary={kind: auto, steps: 0}", NULL}, "adversary.steps"},
         {{APLR, "adversary={kind: viewmaker}", NULL}, "works on pixels of 0 to 1"},
         {{APLR, "adversary={kind: noise, steps: 3}", NULL}, "no generator is trained"},
