@@ -110,11 +110,11 @@ static int print_plan(const struct session *session, const struct arguments *arg
            (long long)p.updates, (long long)p.auxiliary_updates);
     printf("operations    %.4g GFLOP an update, %.4g of the auxiliary objective, %.4g PFLOP in all\n",
            p.learn_operations / 1e9, p.auxiliary_operations / 1e9, operations / 1e15);
-    printf("memory        %s\n", cli_bytes(memory, text, sizeof text));
-    printf("  replay      %s, at most\n", cli_bytes((double)p.replay_bytes, text, sizeof text));
-    printf("  nets        %s\n", cli_bytes((double)p.plan_bytes, text, sizeof text));
+    printf("memory        %s\n", human_bytes(memory, text, sizeof text));
+    printf("  replay      %s, at most\n", human_bytes((double)p.replay_bytes, text, sizeof text));
+    printf("  nets        %s\n", human_bytes((double)p.plan_bytes, text, sizeof text));
     printf("time          %s at the matrix peak of this machine, without environments\n",
-           cli_duration(seconds, text, sizeof text));
+           human_duration(seconds, text, sizeof text));
     return CLI_DONE;
 }
 

@@ -2,6 +2,7 @@
 #ifndef INVAR_CLI_H
 #define INVAR_CLI_H
 
+#include "base/human.h"
 #include "base/json_write.h"
 #include "invar/error.h"
 #include "invar/eval.h"
@@ -142,12 +143,6 @@ void cli_guard_output(void);
 FILE *cli_raw_output(void);
 /** The text, with control characters shown. */
 void cli_put_safely(FILE *stream, const char *text);
-/** The name, or the beginning of a very long one and how long it is, in one of eight buffers in turn. */
-const char *cli_name(const char *name);
-/** "1.2 GiB"-like text for people, into out[size]; returns out. */
-const char *cli_bytes(double bytes, char *out, size_t size);
-/** "1 h 02 min", "3 min 05 s", "4.2 s" into out[size]; returns out. */
-const char *cli_duration(double seconds, char *out, size_t size);
 
 /* ---- interruption ---- */
 

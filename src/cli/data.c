@@ -26,13 +26,13 @@ static void print_columns(const struct invar_table *table, int width)
            "missing:", "train", "test");
     for (int c = 0; c < table->count; c++) {
         const struct invar_column *column = &table->column[c];
-        printf("  %-24s %-12s %10s %8lld %8lld", cli_name(column->name), column_kinds[column->kind], "",
+        printf("  %-24s %-12s %10s %8lld %8lld", human_name(column->name), column_kinds[column->kind], "",
                (long long)column->missing[INVAR_TRAIN], (long long)column->missing[INVAR_TEST]);
         if (column->kind == INVAR_COLUMN_NUMERIC)
             printf("   mean %.6g, deviation %.6g%s%s", column->mean, column->deviation,
                    column->read[0] ? "; read as " : "", column->read);
         for (int k = 0; k < column->categories && k < 6; k++)
-            printf("%s%s", k ? ", " : "   ", cli_name(column->category[k]));
+            printf("%s%s", k ? ", " : "   ", human_name(column->category[k]));
         printf(column->categories > 6 ? ", ... (%d)\n" : "\n", column->categories);
     }
 }
@@ -42,7 +42,7 @@ static void print_label(const struct invar_survey *survey, const struct invar_da
 
     if (!info->table->label[0])
         return;
-    printf("label      %s: %s", cli_name(info->table->label), info->label_number ? "a number" : "classes");
+    printf("label      %s: %s", human_name(info->table->label), info->label_number ? "a number" : "classes");
     printf(info->table->label_reason[0] ? " (%s)\n" : "\n", info->table->label_reason);
     for (int split = 0; info->label_number && split < 2; split++) {
         const struct invar_survey_numbers numbers = survey->numbers[split];
@@ -90,7 +90,7 @@ static void print_text(const struct invar_survey *survey, const struct invar_dat
            info->in_memory ? ", held in memory" : "");
     if (info->other_files)
         printf("left out   %lld files by their ending: %s\n", (long long)info->other_files,
-               cli_name(info->other_endings));
+               human_name(info->other_endings));
     if (info->table) {
         print_columns(info->table, info->channels);
         print_label(survey, info);
@@ -102,12 +102,12 @@ static void print_text(const struct invar_survey *survey, const struct invar_dat
     if (info->classes)
         printf("classes    %d\n  %-24s %8s %8s\n", info->classes, "", "train", "test");
     for (int class = 0; class < info->classes; class ++)
-        printf("  %-24s %8lld %8lld\n", info->class_names ? cli_name(info->class_names[class]) : "",
+        printf("  %-24s %8lld %8lld\n", info->class_names ? human_name(info->class_names[class]) : "",
                (long long)(survey->counts[2 * class]), (long long)(survey->counts[2 * class + 1]));
     if (info->groups)
         printf("groups     %lld, of %lld (%s) to %lld (%s) training samples\n", (long long)info->groups,
-               (long long)info->smallest_group.samples, cli_name(info->smallest_group.name),
-               (long long)info->largest_group.samples, cli_name(info->largest_group.name));
+               (long long)info->smallest_group.samples, human_name(info->smallest_group.name),
+               (long long)info->largest_group.samples, human_name(info->largest_group.name));
     if (!survey->problem_count)
         printf("problems   none\n");
     for (int i = 0; i < survey->problem_count; i++)

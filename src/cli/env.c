@@ -33,7 +33,7 @@ static void print_text(const struct invar_env_info *info, const struct invar_env
 {
     const struct invar_env_score *score = invar_env_score_find(info->id);
 
-    printf("environment %s (%s)\nobservation %lld", cli_name(info->id), cli_name(info->version),
+    printf("environment %s (%s)\nobservation %lld", human_name(info->id), human_name(info->version),
            (long long)info->shape[0]);
     for (int i = 1; i < info->rank; i++)
         printf(" x %lld", (long long)info->shape[i]);
@@ -43,7 +43,7 @@ static void print_text(const struct invar_env_info *info, const struct invar_env
         printf(", the newest %d frames", info->stack);
     printf("\nactions     %d:", info->actions);
     for (int i = 0; i < info->actions && i < 18; i++)
-        printf(" %s%s", cli_name(info->names[i]), i + 1 < info->actions ? "," : "");
+        printf(" %s%s", human_name(info->names[i]), i + 1 < info->actions ? "," : "");
     printf("%s\n", info->actions > 18 ? " ..." : "");
     printf("episode     ");
     if (info->limit)

@@ -77,24 +77,3 @@ FILE *cli_raw_output(void)
     fflush(stdout);
     return raw ? raw : stdout;
 }
-
-/* Where a name of that many bytes may end without cutting a character. */
-static int whole_characters(const char *name, int length)
-{
-    while (length > 0 && ((unsigned char)name[length] & 0xc0) == 0x80)
-        length--;
-    return length;
-}
-
-const char *cli_name(const char *name)
-{
-    enum { LONGEST = 120, KEPT = 80, PLACES = 8 };
-    static char places[PLACES][LONGEST];
-    static unsigned turn;
-    const size_t length = strlen(name);
-    if (length < LONGEST)
-        return name;
-    char *out = places[turn++ % PLACES];
-    snprintf(out, LONGEST, "%.*s... (%zu bytes)", whole_characters(name, KEPT), name, length);
-    return out;
-}

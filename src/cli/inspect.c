@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar inspect RUN: the numbers that explain the representations and embeddings of a run. */
-#include "cli/inspect.h"
 #include "cli/run.h"
 #include "invar/study.h"
 #include "study/inspect_results.h"
 #include "report/samples.h"
+#include "report/text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,7 +46,7 @@ static void print_results(const struct invar_run *run, enum invar_split split,
     printf("\n");
     if (inspection->perturbed[0])
         printf("%s\n", inspection->perturbed);
-    inspect_print(inspection);
+    report_inspect_print(stdout, inspection);
 }
 
 static int print_json(const struct invar_inspect_results *results, const char *name, const char *folder)

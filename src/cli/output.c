@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 #include "invar/run.h"
 
-#include <math.h>
 #include <time.h>
 
 volatile sig_atomic_t cli_stop;
@@ -46,34 +45,6 @@ int cli_print_results(struct invar_results *results)
         cli_fail(&err);
     invar_text_free(&text);
     return ok ? CLI_DONE : CLI_FAILED;
-}
-
-const char *cli_bytes(double bytes, char *out, size_t size)
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
-    size_t unit = 0;
-    while (bytes >= 1024 && unit + 1 < sizeof units / sizeof units[0]) {
-        bytes /= 1024;
-        unit++;
-    }
-    snprintf(out, size, unit && bytes < 100 ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
-    return out;
-}
-
-const char *cli_duration(double seconds, char *out, size_t size)
-{
-    if (!(seconds >= 0 && seconds < 1e9)) {
-        snprintf(out, size, "?");
-    } else if (seconds < 60) {
-        snprintf(out, size, seconds < 10 ? "%.1f s" : "%.0f s", seconds);
-    } else {
-        long whole = lround(seconds);
-        if (whole < 3600)
-            snprintf(out, size, "%ld min %02ld s", whole / 60, whole % 60);
-        else
-            snprintf(out, size, "%ld h %02ld min", whole / 3600, whole % 3600 / 60);
-    }
-    return out;
 }
 
 /* A second signal meets the default action, so a run that hangs can still be ended; one that follows the
@@ -136,7 +107,7 @@ int cli_print_training(const char *folder, const char *recipe, int64_t steps, do
         json_close(&w);
         return cli_print_json(&w);
     }
-    printf("%s: %lld steps in %s\n", folder, (long long)steps, cli_duration(seconds, text, sizeof text));
+    printf("%s: %lld steps in %s\n", folder, (long long)steps, human_duration(seconds, text, sizeof text));
     for (int i = 0; i < last->count; i++)
         printf("  %-24s %.6g\n", last->metric[i].name, last->metric[i].value);
     return CLI_DONE;

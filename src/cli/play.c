@@ -54,7 +54,7 @@ static void name_of(const struct cli_list *set, char *out, size_t size)
 
 static void print_text(const struct invar_returns *r)
 {
-    printf("%s: return %.4g on average", cli_name(r->environment), r->mean);
+    printf("%s: return %.4g on average", human_name(r->environment), r->mean);
     if (r->returns.count > 1)
         printf(", deviation %.3g", r->deviation);
     printf("; %lld episode%s", (long long)r->returns.count, r->returns.count == 1 ? "" : "s");

@@ -138,7 +138,7 @@ static void print_fit(const struct study_demand *d)
     char text[32];
     if (d->available <= 0)
         return;
-    printf("available     %s: it %s\n", cli_bytes(d->available, text, sizeof text),
+    printf("available     %s: it %s\n", human_bytes(d->available, text, sizeof text),
            d->total <= d->available ? "fits" : "does not fit");
     if (d->largest >= 2)
         printf("largest batch %.0f samples\n", d->largest);
@@ -168,12 +168,12 @@ static int print_plan(const struct session *session, bool json)
     printf("operations    %.5g GFLOP a sample, %.5g GFLOP a step; encoder %.4g G multiply-adds a view, forward\n",
            d.plan.operations_per_step / d.batch / 1e9, d.plan.operations_per_step / 1e9,
            d.plan.encoder_operations / 1e9);
-    printf("memory        %s\n", cli_bytes(d.total, text, sizeof text));
-    printf("  workspace   %s\n", cli_bytes((double)d.plan.workspace_bytes, text, sizeof text));
-    printf("  terms       %s\n", cli_bytes((double)d.plan.term_bytes, text, sizeof text));
-    printf("  inputs      %s\n", cli_bytes((double)d.plan.input_bytes, text, sizeof text));
-    printf("  weights     %s\n", cli_bytes((double)d.plan.weight_bytes, text, sizeof text));
-    printf("  optimiser   %s\n", cli_bytes((double)d.plan.state_bytes, text, sizeof text));
+    printf("memory        %s\n", human_bytes(d.total, text, sizeof text));
+    printf("  workspace   %s\n", human_bytes((double)d.plan.workspace_bytes, text, sizeof text));
+    printf("  terms       %s\n", human_bytes((double)d.plan.term_bytes, text, sizeof text));
+    printf("  inputs      %s\n", human_bytes((double)d.plan.input_bytes, text, sizeof text));
+    printf("  weights     %s\n", human_bytes((double)d.plan.weight_bytes, text, sizeof text));
+    printf("  optimiser   %s\n", human_bytes((double)d.plan.state_bytes, text, sizeof text));
     print_fit(&d);
     return CLI_DONE;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar probe RUN: how well labels can be read from what the encoder learned, beside baselines. */
-#include "cli/probe.h"
 #include "cli/run.h"
 #include "invar/study.h"
+#include "report/text.h"
 #include "study/probe_results.h"
 
 #include <string.h>
@@ -120,7 +120,7 @@ static int show(const struct arguments *arguments, const struct invar_run *run, 
         json_close(&w);
         return cli_print_json(&w);
     }
-    probe_print(results, run, arguments->label, arguments->hold_out);
+    report_probe_print(stdout, results, run, arguments->label, arguments->hold_out);
     return CLI_DONE;
 }
 

@@ -73,7 +73,7 @@ static void describe(const struct cli_progress *progress, double now, char *out,
         remaining =
             progress->done > 0 ? elapsed * (double)(progress->total - progress->done) / (double)progress->done : -1;
     snprintf(out, size, "%lld/%lld  %.*f %s/s  %s left%s%s", (long long)progress->done, (long long)progress->total,
-             rate < 10 ? 2 : 0, rate, progress->unit, cli_duration(remaining, left, sizeof left),
+             rate < 10 ? 2 : 0, rate, progress->unit, human_duration(remaining, left, sizeof left),
              progress->note[0] ? "  " : "", progress->note);
 }
 

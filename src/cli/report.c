@@ -46,7 +46,7 @@ static int say(const struct arguments *arguments, const char *path, bool in_trai
         return cli_print_json(&w);
     }
     printf("%s: %d %s, %s; open it in a browser\n", path, arguments->runs.count,
-           arguments->runs.count == 1 ? "run" : "runs", cli_bytes(bytes, size, sizeof size));
+           arguments->runs.count == 1 ? "run" : "runs", human_bytes(bytes, size, sizeof size));
     return CLI_DONE;
 }
 

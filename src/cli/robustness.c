@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "invar/study.h"
 #include "report/robustness_show.h"
+#include "report/text.h"
 #include "study/robustness_results.h"
 
 #include <stdlib.h>
@@ -69,7 +70,7 @@ static int robustness(const struct arguments *arguments)
     else if (arguments->json && results)
         status = print_json(results, folder);
     else if (results)
-        report_robustness_print(results, stdout);
+        report_robustness_print(stdout, results);
     invar_robustness_results_free(results);
     invar_run_close(&run);
     return status;

@@ -140,7 +140,7 @@ static int print_runs(const struct sweeping *s)
            s->threads);
     if (!study_sweep_seconds(&s->runs, s->recipe, done, (int)s->jobs, (int)s->threads_each, &seconds, &err))
         return cli_fail(&err);
-    printf("about %s of training, at the pace of a few steps now\n", cli_duration(seconds, text, sizeof text));
+    printf("about %s of training, at the pace of a few steps now\n", human_duration(seconds, text, sizeof text));
     return CLI_DONE;
 }
 

@@ -4,10 +4,6 @@
 
 #include "study/robustness.h"
 
-#include <stdio.h>
-
-/** The results as text for people. */
-void report_robustness_print(const struct invar_robustness_results *results, FILE *out);
 /** A PNG of two test images: a row a corruption, and across, for each of them, clean and the severities. */
 bool report_robustness_show(struct invar_run *run, const struct invar_robustness_request *request, const char *path,
                             struct invar_error *err);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors under corruption as text for people. */
-#include "report/robustness_show.h"
-#include "invar/robustness.h"
+#include "report/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -134,7 +133,7 @@ static void print_published(FILE *out, const struct invar_robustness_errors *err
     fprintf(out, "all but \"here\": Mitrovic et al., arXiv 2010.07922, ResNet-50 on ImageNet-C\n");
 }
 
-void report_robustness_print(const struct invar_robustness_results *results, FILE *out)
+void report_robustness_print(FILE *out, const struct invar_robustness_results *results)
 {
     const struct invar_numbers *severities = &results->protocol->severities;
 
