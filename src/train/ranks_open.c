@@ -5,13 +5,17 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PLUGIN "libinvar-mpi.so"
-#ifndef INVAR_PLUGIN_FOLDER /* where it is installed; CMake says so */
+/* Where it is installed, and the way there from the folder of programs; CMake says so. */
+#ifndef INVAR_PLUGIN_FOLDER
 #define INVAR_PLUGIN_FOLDER "."
+#define INVAR_PLUGIN_FROM_PROGRAMS "."
 #endif
 
 /* Of an environment variable; -1 where there is none. */
@@ -42,28 +46,40 @@ int invar_ranks_launched(int *rank)
     return 1;
 }
 
-/* Beside the program or library that this is part of, then where it is installed. */
+/* The folder of the program or library that this is part of, with its last slash. Of a program dladdr knows no more
+ * than what it was called as, which may be a word without a folder. */
+static bool find_own_folder(char out[PATH_MAX])
+{
+    Dl_info here;
+    struct link_map *map = NULL;
+    const bool known = dladdr1(PLUGIN, &here, (void **)&map, RTLD_DL_LINKMAP) && map && *map->l_name;
+
+    if (!realpath(known ? map->l_name : "/proc/self/exe", out))
+        return false;
+    *(strrchr(out, '/') + 1) = '\0';
+    return true;
+}
+
+/* Beside this program or library (a build folder), where it lies from an installed library or program wherever that was
+ * moved to, and where it was to be installed (for programs with libinvar.a inside). */
 static void *open_plugin(char *why, size_t size)
 {
-    char path[PATH_MAX];
-    void *plugin = NULL;
-    Dl_info here;
+    static const char *const places[] = {"", "invar/", INVAR_PLUGIN_FROM_PROGRAMS "/", INVAR_PLUGIN_FOLDER "/"};
+    char own[PATH_MAX], path[2 * PATH_MAX];
 
-    if (dladdr(PLUGIN, &here) && here.dli_fname) {
-        const char *slash = strrchr(here.dli_fname, '/');
-        const int length = slash ? (int)(slash - here.dli_fname) + 1 : 0;
-        snprintf(path, sizeof path, "%.*s%s%s", length, here.dli_fname, slash ? "" : "./", PLUGIN);
-        plugin = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-        if (!plugin) {
+    snprintf(why, size, "there is no %s", PLUGIN);
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (places[i][0] != '/' && !find_own_folder(own))
+            continue;
+        snprintf(path, sizeof path, "%s%s%s", places[i][0] == '/' ? "" : own, places[i], PLUGIN);
+        if (access(path, F_OK) != 0)
+            continue;
+        void *plugin = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+        if (!plugin)
             snprintf(why, size, "%s", dlerror());
-            /* One that is there and cannot be opened is the reason that people want to read. */
-            if (!strstr(why, PLUGIN ": cannot open shared object file"))
-                return NULL;
-        }
+        return plugin;
     }
-    if (!plugin && !(plugin = dlopen(INVAR_PLUGIN_FOLDER "/" PLUGIN, RTLD_NOW | RTLD_GLOBAL)))
-        snprintf(why, size, "%s", dlerror());
-    return plugin;
+    return NULL;
 }
 
 /* By name and version: an old plugin beside a new library has no function of the name that is looked for. A union,

@@ -113,6 +113,33 @@ until_there() {
     "$PWD/away/invar" pretrain tiny.yaml --run run training.steps=1
 }
 
+@test "installed and moved, the command and the library find what the processes talk by" {
+    ! grep -qx 'INVAR_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" || skip "built with AddressSanitizer"
+    cmake --install "$build" --prefix "$PWD/before" >/dev/null
+    mkdir "else where"
+    mv before "else where/prefix"
+    moved="$PWD/else where/prefix"
+    PATH="$moved/bin:$PATH" timeout 60 mpirun -n 2 invar pretrain tiny.yaml --run run training.steps=2
+    cat >program.c <<'END'
+#include <invar/invar.h>
+#include <stdio.h>
+int main(void)
+{
+    struct invar_error err = {0};
+    struct invar_ranks *ranks = NULL;
+    const bool ok = invar_ranks_open(&ranks, 10, &err) && ranks;
+    invar_ranks_close(ranks);
+    return ok ? 0 : (puts(err.message), 1);
+}
+END
+    library=$(find "$moved" -name libinvar.so)
+    cc -I "$moved/include" program.c "$library" -Wl,-rpath,"${library%/*}" -o program
+    timeout 60 mpirun -n 2 ./program
+    find "$moved" -name libinvar-mpi.so -delete
+    one_sentence 1 timeout 60 mpirun -n 2 "$moved/bin/invar" pretrain tiny.yaml --run none
+    says "cannot be opened (there is no libinvar-mpi.so)"
+}
+
 @test "killed, then resumed: the same bits" {
     ranks 2 pretrain tiny.yaml --run whole training.steps=400 training.checkpoint_interval=40
     begin 2 pretrain tiny.yaml --run killed training.steps=400 training.checkpoint_interval=40
