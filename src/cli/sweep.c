@@ -8,14 +8,12 @@
 #include <fcntl.h>
 #include <omp.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { PATH_SIZE = 4096, WORDS = STUDY_SWEEP_KEYS + 10 };
 
@@ -45,10 +43,8 @@ static bool has(const struct sweeping *s, int i, const char *file)
 static pid_t start(const struct sweeping *s, int i, bool training)
 {
     char path[PATH_SIZE], log[PATH_SIZE];
-    const char *words[WORDS] = {"invar", training ? "pretrain" : "probe"};
-    posix_spawn_file_actions_t actions;
-    pid_t child = 0;
-    int count = 2;
+    const char *words[WORDS] = {"invar", training ? "pretrain" : "probe", "--threads", s->threads};
+    int count = 4;
 
     path_of(s, i, "", path);
     words[count++] = training ? s->recipe : path;
@@ -60,17 +56,16 @@ static pid_t start(const struct sweeping *s, int i, bool training)
         if (has(s, i, ""))
             words[count++] = "--resume";
     }
-    words[count++] = "--threads";
-    words[count++] = s->threads;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", O_WRONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, path_of(s, i, ".log", log), O_WRONLY | O_CREAT | O_APPEND,
-                                     0666);
-    /* it changes none of the words */
-    if (posix_spawn(&child, "/proc/self/exe", &actions, NULL, (char *const *)words, environ) != 0)
-        child = 0;
-    posix_spawn_file_actions_destroy(&actions);
-    return child;
+    const pid_t child = fork();
+    if (child == 0) {
+        /* it is not left behind, at work on a folder that the same command would want again */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        const int said = open(path_of(s, i, ".log", log), O_WRONLY | O_CREAT | O_APPEND, 0666);
+        if (dup2(open("/dev/null", O_WRONLY), STDOUT_FILENO) >= 0 && dup2(said, STDERR_FILENO) >= 0)
+            execv("/proc/self/exe", (char *const *)words); /* it changes none of the words */
+        _exit(127);
+    }
+    return child > 0 ? child : 0;
 }
 
 static int count_failed(struct sweeping *s, int i, int status)
@@ -165,8 +160,8 @@ static void say_failed(const struct sweeping *s, int failed)
 static int compare(const struct sweeping *s)
 {
     char words[CLI_LIST_SIZE][PATH_SIZE], verb[] = "compare", option[] = "--sort", by[256];
-    char *argv[CLI_LIST_SIZE + 4] = {verb};
-    int count = 1;
+    char *argv[CLI_LIST_SIZE + 4] = {verb, option, by};
+    int count = 3;
     bool probed = true;
 
     for (int i = 0; i < s->runs.count && count < CLI_LIST_SIZE; i++)
@@ -177,8 +172,6 @@ static int compare(const struct sweeping *s)
             count++;
         }
     snprintf(by, sizeof by, "%s", s->sort ? s->sort : probed ? "linear.held_out_top1" : "rank");
-    argv[count++] = option;
-    argv[count++] = by;
     return invar_cli_compare(count, argv);
 }
 
@@ -226,18 +219,20 @@ int invar_cli_sweep(int argc, char **argv)
     };
     const struct cli_usage usage = {
         .verb = "sweep",
-        .arguments = "RECIPE KEY=A,B,C [KEY=0..4] [KEY=1e-3..1e-1/5] ... [--run DIR] [--jobs N]",
+        .arguments = "RECIPE KEY=A,B,C [KEY=0..4] ['KEY=1e-3..1e-1 (log, 5)'] ... [--run DIR] [--jobs N]",
         .purpose =
-            "A run for every combination of values: listed, of whole numbers FIRST..LAST, or of COUNT numbers at "
-            "equal\nratios FIRST..LAST/COUNT. Runs that are done are kept, runs that were begun go on, so that the "
-            "same command\ngoes on after Ctrl-C. Then each is probed, and `invar compare` shows all, the best first.",
+            "A run for every combination of values: listed, of whole numbers FIRST..LAST, or of COUNT numbers "
+            "FIRST..LAST\n(log, COUNT) at equal ratios or (linear, COUNT) at equal steps. Runs that are done are kept, "
+            "runs that were begun\ngo on, so that the same command goes on after Ctrl-C. Then each is probed, and "
+            "`invar compare` shows all, the\nbest first.",
         .options = options,
         .positionals = &recipes,
         .positional_minimum = 1,
         .positional_maximum = 1,
         .positional_name = "RECIPE",
         .assignments = &settings,
-        .example = "  invar sweep simclr-fashion-mnist optimiser.lr=1e-3..1e-2/3 training.seed=0..2 --run runs/rates\n",
+        .example = "  invar sweep simclr-fashion-mnist 'optimiser.lr=1e-3..1e-2 (log, 3)' training.seed=0..2 --run "
+                   "runs/rates\n",
     };
     int status;
 

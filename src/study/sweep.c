@@ -32,36 +32,63 @@ static bool add_value(struct values *values, struct invar_error *err, const char
     return true;
 }
 
-/* FIRST..LAST: all whole numbers; FIRST..LAST/COUNT: at equal ratios, with six digits. */
+/* Numbers FIRST..LAST, and how they are spaced: all whole numbers where nothing says. */
+struct range {
+    double first, last;
+    enum { EVERY, LINEAR, LOG } spacing;
+    long count;
+};
+
+/* What stands behind FIRST..LAST: "", "(log, 5)" or "(linear, 5)". */
+static bool read_spacing(struct range *range, const char *text)
+{
+    char word[8];
+    int end = 0;
+
+    if (!text[strspn(text, " ")]) {
+        range->count = range->last - range->first < MOST_VALUES ? (long)(range->last - range->first) + 1 : 0;
+        return range->count && range->first == floor(range->first) && range->last == floor(range->last);
+    }
+    if (sscanf(text, " ( %7[a-z] , %4ld ) %n", word, &range->count, &end) != 2 || !end || text[end])
+        return false;
+    range->spacing = strcmp(word, "log") == 0 ? LOG : LINEAR;
+    return range->count >= 2 && range->count <= MOST_VALUES &&
+           (range->spacing == LOG ? range->first > 0 : strcmp(word, "linear") == 0);
+}
+
+static double range_value(const struct range *range, long i)
+{
+    const double part = (double)i / (double)(range->count - 1);
+
+    if (i == range->count - 1)
+        return range->last;
+    return range->spacing == LOG ? range->first * pow(range->last / range->first, part)
+                                 : range->first + (range->last - range->first) * part;
+}
+
 static bool add_range(struct values *values, const char *text, bool *is_range, struct invar_error *err)
 {
     NUMBERS_HAVE_POINTS();
     char *end, number[40] = "";
     const char *dots = strstr(text, "..");
     const size_t length = dots ? (size_t)(dots - text) : 0;
+    struct range range = {0};
 
     *is_range = dots && length > 0 && length < sizeof number && strspn(text, "0123456789.+-eE") >= length + 2;
     if (!*is_range)
         return true;
     memcpy(number, text, length); /* apart, as "1." is a number, too */
-    const double first = strtod(number, &end);
+    range.first = strtod(number, &end);
     const bool plain = !*end;
-    const double last = strtod(dots + 2, &end);
-    const long parts = *end == '/' ? strtol(end + 1, &end, 10) : 0;
-    const bool ratio = parts >= 2 && parts <= MOST_VALUES && first > 0 && last > first;
-    const bool whole = parts == 0 && first == floor(first) && last == floor(last) && last > first;
-    if (*end || end == dots + 2 || !plain || !(ratio || whole) || last - first >= (ratio ? 1e300 : MOST_VALUES))
-        return invar_error_set(
-            err, INVAR_ERROR_USAGE,
-            "%.*s: \"%.80s\" is no range; expected FIRST..LAST of whole numbers, or FIRST..LAST/COUNT "
-            "of positive numbers at equal ratios, up to %d",
-            values->key_length, values->key, text, MOST_VALUES);
-    const long count = ratio ? parts : (long)(last - first) + 1;
-    for (long i = 0; i < count; i++) {
-        const double value = !ratio           ? first + (double)i
-                             : i == parts - 1 ? last
-                                              : first * pow(last / first, (double)i / (double)(parts - 1));
-        snprintf(number, sizeof number, ratio ? "%.6g" : "%.0f", value);
+    range.last = strtod(dots + 2, &end);
+    if (!plain || end == dots + 2 || !(range.last > range.first && range.last - range.first < 1e300) ||
+        !read_spacing(&range, end))
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%.*s: \"%.80s\" is no range; expected FIRST..LAST of whole numbers, FIRST..LAST (log, "
+                               "COUNT) of positive numbers at equal ratios or FIRST..LAST (linear, COUNT), up to %d",
+                               values->key_length, values->key, text, MOST_VALUES);
+    for (long i = 0; i < range.count; i++) {
+        snprintf(number, sizeof number, range.spacing == EVERY ? "%.0f" : "%.6g", range_value(&range, i));
         if (!add_value(values, err, number, strlen(number)))
             return false;
     }

@@ -15,9 +15,9 @@ struct study_sweep {
     } * run;
 };
 /**
- * From KEY=VALUES: "a,b,c" (commas in brackets or quotes divide nothing), "0..4" whole numbers, "1e-3..1e-1/5" so many
- * numbers at equal ratios. Refused: more than 16 options or 1000 runs, values that no folder can be named after, two
- * runs of one name. Free it in either case.
+ * From KEY=VALUES: "a,b,c" (commas in brackets or quotes divide nothing), "0..4" whole numbers, "1e-3..1e-1 (log, 5)"
+ * so many numbers at equal ratios, "0..1 (linear, 5)" at equal steps. Refused: more than 16 options or 1000 runs,
+ * values that no folder can be named after, two runs of one name. Free it in either case.
  */
 bool study_sweep_make(struct study_sweep *sweep, const char *const *settings, int count, struct invar_error *err);
 void study_sweep_free(struct study_sweep *sweep);

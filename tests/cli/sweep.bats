@@ -51,6 +51,24 @@ sweep() {
     done
 }
 
+@test "killed at any time, it leaves no run at work, and goes on to the same encoders" {
+    many() { "$invar" sweep tiny.yaml training.seed=0..1 training.epochs=300 training.checkpoint_interval=40 --run "$1" "${@:2}"; }
+    many whole --no-probe >/dev/null 2>&1
+    for wait in 0.3 0.8; do
+        "$invar" sweep tiny.yaml training.seed=0..1 training.epochs=300 training.checkpoint_interval=40 --run killed --jobs 2 \
+            >/dev/null 2>&1 3>&- &
+        sleep $wait
+        kill -KILL $!
+        wait $! || true
+        [ ! -e killed/training.seed=1/encoder.safetensors ]
+    done
+    many killed --no-probe >/dev/null 2>messages
+    (! grep -q "failed" messages)
+    for seed in 0 1; do
+        cmp whole/training.seed=$seed/encoder.safetensors killed/training.seed=$seed/encoder.safetensors
+    done
+}
+
 @test "without labels the best is that of the highest rank of z" {
     sweep all --no-probe >table 2>/dev/null
     [ "$(find all -name probe.json | wc -l)" -eq 0 ]
@@ -76,9 +94,12 @@ END
     [ "${#lines[@]}" -eq 6 ]
     [[ "${lines[1]}" == "to do    optimiser.lr=1e-3,training.seed=1" ]]
     [ ! -e none ]
-    run --separate-stderr "$invar" sweep tiny.yaml optimiser.lr=1e-3..1e-1/5 'encoder.widths=[4, 8],[8]' --dry-run
+    run --separate-stderr "$invar" sweep tiny.yaml 'optimiser.lr=1e-3..1e-1 (log, 5)' 'encoder.widths=[4, 8],[8]' --dry-run
     [ "${#lines[@]}" -eq 12 ]
     [[ "$output" == *"optimiser.lr=0.00316228,encoder.widths=[4, 8]"* && "$output" == *"optimiser.lr=0.1,"* ]]
+    run --separate-stderr "$invar" sweep tiny.yaml 'terms.relic.tau=0.2..0.4(linear,3)' training.seed=0,5 --dry-run
+    [ "${#lines[@]}" -eq 8 ]
+    [[ "$output" == *"terms.relic.tau=0.3,training.seed=5"* && "$output" == *"tau=0.4,"* ]]
 }
 
 @test "--dry-run says how long what is not done takes" {
@@ -100,8 +121,10 @@ END
     says lrr
     fails_with 2 "$invar" sweep tiny.yaml optimiser.lr=1..0 --run bad
     says "no range"
-    fails_with 2 "$invar" sweep tiny.yaml optimiser.lr=0..1/3 --run bad
-    says "no range"
+    for range in '0..1 (log, 3)' '0..1 (log, 1)' '0..1 (cubic, 3)' '1..2 (log, 3) x' '0..1e30' '0..1/3' '1..2 (log, 2000)'; do
+        fails_with 2 "$invar" sweep tiny.yaml "optimiser.lr=$range" --run bad
+        says "no range" "(linear, COUNT)"
+    done
     run --separate-stderr "$invar" sweep tiny.yaml data.source=idx:none,idx:data training.epochs=1 --run some --no-probe
     [ "$status" -eq 1 ]
     says "1 of 2 runs failed" "data.source=idx:none: none/train-images-idx3-ubyte: no such file" some
