@@ -158,9 +158,13 @@ struct invar_recipe_name {
 const struct invar_recipe_name *invar_recipe_names(void);
 /** Every option of every section with type, default, range and help: `invar recipes schema`. */
 bool invar_recipe_schema(struct invar_text *out, struct invar_error *err);
-/** The lines of it about a topic: a section ("views"), a kind or term ("small-resnet", "relic") or an option ("tau",
- * "views.crop"), wherever there is one of that name. False with the nearest name in err where there is none. */
-bool invar_recipe_help(const char *topic, struct invar_text *out, struct invar_error *err);
+/**
+ * The lines of it about a topic: a section ("views"), a kind or term ("small-resnet", "relic") or an option ("tau",
+ * "views.crop"), wherever there is one of that name, and those of agents, which is what invar_agent_recipe_schema wrote
+ * or NULL. False with the nearest name in err where there is none, or of others, a NULL-ended list or NULL.
+ */
+bool invar_recipe_help(const char *topic, const char *agents, const char *const *others, struct invar_text *out,
+                       struct invar_error *err);
 
 /* ---- training ---- */
 

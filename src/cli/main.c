@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "base/json.h"
 #include "base/names.h"
+#include "invar/agent.h"
 #include "invar/device.h"
 #include "invar/options.h"
 #include "invar/train.h"
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #define ENTRY(name, help) {#name, invar_cli_##name, help},
+#define NAME(name, help) #name,
 
 static const struct verb {
     const char *name;
@@ -40,16 +42,18 @@ static void print_help(FILE *stream)
 static int explain(char *topic)
 {
     struct invar_error err = {0};
-    struct invar_text text = {0};
-
+    struct invar_text agents = {0}, text = {0};
+    static const char *const names[] = {CLI_VERBS(NAME) NULL};
     const struct verb *verb = names_look(NAMES_ROWS("verb", verbs), topic, strlen(topic));
 
     if (verb)
         return verb->run(2, (char *[]){topic, "--help", NULL});
-    const int status = invar_recipe_help(topic, &text, &err) ? CLI_DONE : cli_fail(&err);
+    const bool known =
+        invar_agent_recipe_schema(&agents, &err) && invar_recipe_help(topic, agents.data, names, &text, &err);
     fputs(text.data ? text.data : "", stdout);
+    invar_text_free(&agents);
     invar_text_free(&text);
-    return status;
+    return known ? CLI_DONE : cli_fail(&err);
 }
 
 static int run(int argc, char **argv)

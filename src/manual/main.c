@@ -2,6 +2,7 @@
 /* manual FOLDER: runs every verb with a cli_parse of its own, which writes down the usage instead of reading arguments.
  */
 #include "manual/manual.h"
+#include "invar/agent.h"
 #include "invar/data.h"
 #include "invar/memory.h"
 #include "invar/expert/objective.h"
@@ -19,9 +20,31 @@ static struct {
 } making;
 
 /* Verbs whose KEY=VALUE are those of recipes. */
-static bool takes_recipe(const char *verb)
+static bool takes_recipe(const struct cli_usage *usage)
 {
-    return strcmp(verb, "pretrain") == 0 || strcmp(verb, "recipes") == 0 || strcmp(verb, "bench") == 0;
+    return strcmp(usage->verb, "recipes") == 0 || strncmp(usage->arguments, "RECIPE", 6) == 0 ||
+           strncmp(usage->arguments, "[RECIPE]", 8) == 0;
+}
+
+static bool is_agent(const struct cli_usage *usage)
+{
+    return strcmp(usage->verb, "agent") == 0;
+}
+
+/* Sections of recipes of agents; encoder and optimiser are those of recipes of representations. */
+static void read_agent_words(struct manual_words *words)
+{
+    static const char *const shared[] = {"\nencoder:", "\noptimiser:"};
+    struct invar_text schema = {0};
+
+    making.ok = making.ok && invar_agent_recipe_schema(&schema, NULL);
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++) {
+        const char *at = strstr(making.schema, shared[i]), *end = at ? strstr(at + 1, "\n\n") : NULL;
+        if (at)
+            invar_text_printf(&schema, NULL, "%.*s\n", end ? (int)(end - at) : -1, at);
+    }
+    manual_words_read(words, schema.data ? schema.data : "", true);
+    invar_text_free(&schema);
 }
 
 /* Words, from malloc, that the first argument may be. */
@@ -33,9 +56,9 @@ static char *first_words(const struct cli_usage *usage)
 
     if (strcmp(usage->verb, "recipes") == 0)
         fputs("list show schema ", stream);
-    if (takes_recipe(usage->verb))
-        for (const struct invar_recipe_name *recipe = invar_recipe_names(); recipe->name; recipe++)
-            fprintf(stream, "%s ", recipe->name);
+    const struct invar_recipe_name *recipes = is_agent(usage) ? invar_agent_recipe_names() : invar_recipe_names();
+    for (const struct invar_recipe_name *recipe = recipes; takes_recipe(usage) && recipe->name; recipe++)
+        fprintf(stream, "%s ", recipe->name);
     if (strcmp(usage->verb, "loss") == 0)
         for (const struct invar_term_spec *const *term = invar_term_list(); *term; term++)
             fprintf(stream, "%s ", (*term)->name);
@@ -57,7 +80,9 @@ bool cli_parse(const struct cli_usage *usage, int argc, char **argv, int *status
         usage->more(stream);
     fclose(stream);
     struct manual_verb verb = {making.name, making.help, usage, more, {0}, first};
-    if (usage->assignments && takes_recipe(usage->verb))
+    if (is_agent(usage))
+        read_agent_words(&verb.words);
+    else if (usage->assignments && takes_recipe(usage))
         manual_words_read(&verb.words, making.schema, true);
     else if (usage->assignments)
         manual_words_read(&verb.words, more, false);

@@ -105,8 +105,8 @@ static bool collect(const char *schema, const char *topic, struct invar_text *ou
     return ok;
 }
 
-/* The names of the schema, of all its lines or of its sections alone; [MOST_NAMES + 1], each in a text of its own. */
-static void list_names(const char *schema, bool sections, const char **names, char (*text)[NAME])
+/* The names of the schema, of all its lines or of its sections alone, each in a text of its own; their number. */
+static int list_names(const char *schema, bool sections, const char **names, char (*text)[NAME])
 {
     struct line line = {0};
     int count = 0;
@@ -115,20 +115,25 @@ static void list_names(const char *schema, bool sections, const char **names, ch
          at += line.length + (at[line.length] == '\n'))
         if (line.length && (!sections || (line.indent == 0 && line.group)))
             names[count] = strcpy(text[count], line.name), count++;
-    names[count] = NULL;
+    return count;
 }
 
-/* Every name of the schema is one that may have been meant: sections, kinds, terms and options alike. Where none is,
- * the sections are told, as each lists what is in it. */
-static bool refuse(const char *schema, const char *topic, struct invar_error *err)
+/* Every name of the schemas is one that may have been meant: sections, kinds, terms and options alike, and others.
+ * Where none is, the sections are told, as each lists what is in it. */
+static bool refuse(const char *schemas, const char *const *others, const char *topic, struct invar_error *err)
 {
     const char **names = invar_alloc(MOST_NAMES + 1, sizeof *names, err);
     char(*text)[NAME] = invar_alloc(MOST_NAMES, sizeof *text, err);
+    const char *dot = strrchr(topic, '.');
 
+    topic = dot && dot[1] ? dot + 1 : topic;
     if (names && text) {
-        list_names(schema, false, names, text);
+        int count = list_names(schemas, false, names, text);
+        for (; others && *others && count < MOST_NAMES; others++)
+            names[count++] = *others;
+        names[count] = NULL;
         if (!invar_nearest_name(topic, names))
-            list_names(schema, true, names, text);
+            names[list_names(schemas, true, names, text)] = NULL;
         names_find(NAMES_TEXTS("verb, section, term or option", names), NULL, topic, err);
     }
     invar_free(names);
@@ -136,13 +141,19 @@ static bool refuse(const char *schema, const char *topic, struct invar_error *er
     return false;
 }
 
-bool invar_recipe_help(const char *topic, struct invar_text *out, struct invar_error *err)
+bool invar_recipe_help(const char *topic, const char *agents, const char *const *others, struct invar_text *out,
+                       struct invar_error *err)
 {
-    struct invar_text schema = {0};
+    struct invar_text schema = {0}, own = {0};
     const size_t before = out->size;
-    const bool ok = invar_recipe_schema(&schema, err) && collect(schema.data, topic, out, err) &&
-                    (out->size > before || refuse(schema.data, topic, err));
+    bool ok = invar_recipe_schema(&schema, err) && collect(schema.data, topic, out, err) &&
+              (!agents || collect(agents, topic, &own, err));
 
+    if (ok && own.size)
+        ok = invar_text_printf(out, err, "%sIn recipes of agents:\n%s", out->size > before ? "\n" : "", own.data);
+    ok = ok && (out->size > before || (invar_text_printf(&schema, err, "\n%s", agents ? agents : "") &&
+                                       refuse(schema.data, others, topic, err)));
+    invar_text_free(&own);
     invar_text_free(&schema);
     return ok;
 }

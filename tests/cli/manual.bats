@@ -43,7 +43,12 @@ completes() {
     completes "invar pretrain relic-ci" relic-cifar10
     completes "invar pretrain relic-cifar10 encoder.ki" encoder.kind=
     completes "invar pretrain relic-cifar10 encoder.kind=res" resnet18 resnet34 resnet50
+    completes "invar pretrain relic-cifar10 encoder.kind=resnet18 encoder.k" encoder.kernels= encoder.kind=
     completes "invar pretrain relic-cifar10 terms.relic.pairs=" adjacent all
+    completes "invar sweep relic-cifar10 optimiser.ki" optimiser.kind=
+    completes "invar agent byol-ca" byol-catch
+    completes "invar agent dqn-catch replay.st" replay.steps=
+    completes "invar agent dqn-catch encoder.kind=nat" nature
     completes "invar pretrain relic-cifar10 optimiser.kind=a" adam adamw
     completes "invar embed run fashion-mnist --sp" --split
     completes "invar embed run fashion-mnist --split t" test train
@@ -85,7 +90,11 @@ completes() {
     [[ "${lines[1]}" == "  crop: [0.2, 1]"* ]]
     run "$invar" help encoder.kind
     [[ "$output" == *"kind: mlp"* && "$output" == *"kind: resnet50"* ]]
-    fails_with 2 "$invar" help crob
+    run "$invar" help replay
+    [[ "${lines[0]}" == "In recipes of agents:" && "${lines[1]}" == "replay:  # "* && "$output" == *"  memory: "* ]]
+    fails_with 2 "$invar" help repot
+    says 'did you mean "report"?'
+    fails_with 2 "$invar" help views.crob
     says '"crop"'
     fails_with 2 "$invar" help nothing
     says "data, views, encoder, projector"
