@@ -7,8 +7,13 @@ import itertools
 import os
 import pathlib
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError as error:
+    raise ImportError(f"invar needs NumPy ({error}): install it (pip install numpy), or where it is there already use one "
+                      "interpreter in a process, as NumPy asks for") from None
 
+from ._progress import Bar
 from ._version import __version__
 
 
@@ -192,8 +197,10 @@ def settings(overrides, prefix=""):
 
 @contextlib.contextmanager
 def watching(progress):
-    """A watch that tells progress(what, done, total, note); Ctrl-C, and whatever it raises, end the call."""
+    """A watch that tells progress(what, done, total, note), or shows it where that is True; Ctrl-C, and whatever it
+    raises, end the call."""
     raised = []
+    progress = Bar() if progress is True else progress
 
     def told(_, at):
         try:
@@ -219,6 +226,7 @@ def watching(progress):
 
 _TYPES = {np.dtype("f4"): 0, np.dtype("f8"): 1, np.dtype("i8"): 2, np.dtype("u1"): 3, np.dtype("u2"): 5}
 _NUMBERS = itertools.count()
+_HERE = id(_NUMBERS)  # interpreters of one process share the library
 
 
 def as_array(data, what="the data", whole=False):
@@ -253,7 +261,7 @@ class Offered:
 
     def __init__(self, array):
         self.array = array
-        self.name = f"memory:python-{next(_NUMBERS)}.npy"
+        self.name = f"memory:python-{_HERE:x}-{next(_NUMBERS)}.npy"
         self._struct = c_array(array)
         call("invar_npy_offer", self.name.encode(), ctypes.byref(self._struct))
 

@@ -65,8 +65,9 @@ def pretrain(recipe, data=None, labels=None, run=None, *, resume=False, threads=
     recipe: a name that `invar recipes` lists, or a path. data: an array ([N, d] numbers, NaN where one is missing;
     [N, C, H, W] or [N, H, W] images, uint8 or 0 to 1), a pandas data frame, a path or a source ("csv:FILE"); None: as
     the recipe has it. labels: an array, or the name of a column; only probes read them. run: the folder; None: one that
-    goes with the Run. progress(what, done, total, note) is called every step. Others are options of the recipe:
-    training={"steps": 100}, or **{"encoder.kind": "mlp"}. Ctrl-C leaves a checkpoint, which resume=True goes on from.
+    goes with the Run. progress(what, done, total, note) is called every step; True shows a bar. Others are options
+    of the recipe: training={"steps": 100}, or **{"encoder.kind": "mlp"}. Ctrl-C leaves a checkpoint, which resume=True
+    goes on from.
     """
     temporary = None
     if run is None:

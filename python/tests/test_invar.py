@@ -17,7 +17,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import types
 import unittest
+import unittest.mock
 
 try:
     import numpy as np
@@ -116,6 +118,16 @@ class Runs(unittest.TestCase):
         with self.assertRaisesRegex(invar.FileError, "nowhere.csv"):
             self.run_.embed("nowhere.csv")
 
+    def test_types_and_layouts(self):
+        h = self.run_.embed(np.round(self.x * 8), threads=1)
+        for kind in "i1", "<i4", ">i8", "f2", "<f4", ">f8":
+            other = np.round(self.x * 8).astype(kind)
+            np.testing.assert_array_equal(h, self.run_.embed(other, threads=1), kind)
+            other.flags.writeable = False
+            np.testing.assert_array_equal(h[::-3], self.run_.embed(np.asfortranarray(other)[::-3], threads=1), kind)
+        np.testing.assert_array_equal(self.run_.embed(self.x > 0, threads=1),
+                                      self.run_.embed((self.x > 0).astype(float), threads=1))
+
     def test_missing_values_are_data(self):
         x = self.x.copy()
         x[::9, 1] = np.nan
@@ -127,6 +139,24 @@ class Runs(unittest.TestCase):
     def test_texts_are_classes(self):
         found = [self.run_.probe(labels, threads=1)["linear"]["top1"] for labels in (self.y, np.array(list("uvw"))[self.y])]
         self.assertEqual(found[0], found[1])
+
+    def test_a_bar(self):
+        shown = []
+
+        class Handle:
+            def update(self, bar):
+                shown.append(bar)
+
+        ipython = types.ModuleType("IPython")
+        ipython.get_ipython = lambda: types.SimpleNamespace(kernel=1)
+        ipython.display = types.SimpleNamespace(HTML=str, display=lambda bar, display_id: shown.append(bar) or Handle())
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            self.run_.embed(self.x, progress=True)
+            with unittest.mock.patch.dict(sys.modules, IPython=ipython):
+                invar.pretrain("simclr-table", self.x, **SMALL, progress=True)
+        self.assertRegex(said.getvalue(), r"^\rembedding.* 150 of 150.*\n$")
+        self.assertRegex(shown[0], '<progress value="1" max="30"></progress> training 1 of 30')
+        self.assertRegex(shown[-1], '<progress value="30" max="30"></progress> training 30 of 30')
 
     def test_interrupted(self):
         def stop(what, done, total, note):
@@ -140,7 +170,8 @@ class Runs(unittest.TestCase):
                 invar.pretrain("simclr-table", self.x, run=f"{folder}/run", **SMALL)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
-        code = ("import sys; sys.path.insert(0, sys.argv[1])\nimport invar, numpy as np\n"
+        code = ("import signal, sys; sys.path.insert(0, sys.argv[1])\nimport invar, numpy as np\n"
+                "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs of a shell ignore it
                 "x = np.random.default_rng(0).normal(size=(200, 4))\n"
                 "invar.pretrain('simclr-table', x, run='run', threads=1, progress=lambda *at: print(at[1], flush=True),"
                 " training={'steps': 100000, 'batch': 32})")
@@ -150,7 +181,10 @@ class Runs(unittest.TestCase):
             while int(child.stdout.readline()) < 3:
                 pass
             child.send_signal(signal.SIGINT)
-            said = child.communicate(timeout=60)[1]
+            try:
+                said = child.communicate(timeout=60)[1]
+            finally:
+                child.kill()
             self.assertIn("KeyboardInterrupt", said)
             self.assertTrue(list(pathlib.Path(f"{folder}/run").glob("checkpoint*")), os.listdir(f"{folder}/run"))
 
@@ -167,6 +201,18 @@ class Runs(unittest.TestCase):
             thread.join()
         np.testing.assert_array_equal(found[0], found[1])
 
+    def test_two_interpreters(self):
+        """Of one process, each in a thread: where NumPy refuses the second, the import says so."""
+        with tempfile.TemporaryDirectory() as folder:
+            done = subprocess.run([sys.executable, "-W", "ignore", ROOT / "python/tests/interpreters.py", PACKAGES],
+                                  cwd=folder, capture_output=True, text=True)
+            if done.returncode == 77:
+                self.skipTest("this Python has no interpreters inside")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            here, there = (pathlib.Path(f"{folder}/1-{place}").read_text() for place in ("main", "second"))
+        self.assertTrue(here.startswith("["), here)
+        self.assertTrue(here == there or "use one interpreter in a process" in there, there)
+
     def test_images(self):
         images = np.random.default_rng(2).integers(0, 256, (64, 12, 12), np.uint8)
         run = invar.pretrain("simclr-fashion-mnist", images, training={"steps": 3, "batch": 16},
@@ -174,6 +220,10 @@ class Runs(unittest.TestCase):
         h = run.embed(images)
         self.assertEqual(len(h), 64)
         np.testing.assert_allclose(h, run.embed(images.astype("f4") / 255), rtol=1e-4, atol=1e-5)
+        for data, words in ((np.full((2, 12, 12), np.nan), "NaN"), (images.astype("f4"), "from 0 to 1"),
+                            (images[:0], "empty"), (images[:, :0], "empty"), (images.astype("i8"), "uint8")):
+            with self.assertRaisesRegex(invar.DataError, words):
+                run.embed(data)
 
     def test_data_frames(self):
         try:
@@ -265,7 +315,7 @@ class Documents(unittest.TestCase):
                 np.save("rows.npy", x)
                 space = {"labels": labels, "z1": rng.normal(size=(8, 4)), "z2": rng.normal(size=(8, 4)), "x": x,
                          "y": labels}
-                with contextlib.redirect_stdout(io.StringIO()) as said:
+                with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.redirect_stderr(io.StringIO()):
                     exec(compile(source, name, "exec"), space)  # noqa: S102
             finally:
                 os.chdir(here)
