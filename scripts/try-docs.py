@@ -5,9 +5,10 @@
 usage: scripts/try-docs.py FOLDER [--build build] [--whole | --look] [DOCUMENT ..]
 
 Each block of commands runs in a folder of its own with the files that the documents speak of; FOLDER/log holds all that
-was run, in how long, and what was said. Trainings are cut to a few steps unless --whole is given. A line with
-placeholders (`invar embed RUN SOURCE`), and `invar VERB --option` inside text, are looked at alone: there is such a verb,
-and it has these options; with --look all are, and none is run. What runs elsewhere is listed in ELSEWHERE. Exit status 1 where a command failed.
+was run, in how long, and what was said. Trainings are cut to a few steps unless --whole is given. Placeholders
+(`invar embed RUN SOURCE`) stand for what FILLED has. `invar VERB --option` inside sentences are looked at alone: there is
+such a verb, and it has these options; with --look all are, and none is run. What runs elsewhere is listed in ELSEWHERE.
+Exit status 1 where a command failed.
 """
 import argparse
 import functools
@@ -22,9 +23,15 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # Commands that this script does not run, and who does.
 ELSEWHERE = {"./quickstart": "by hand", "./check": "CI", "bench/run": "by hand", "cmake -G": "by hand",
-             "ninja -C": "by hand", "cc program.c": "tests/cli/library.bats", "invar env gym:": "where Gymnasium is"}
+             "ninja -C": "by hand", "cc program.c": "tests/cli/library.bats", "mpirun -n 4 --map-by": "with 32 cores",
+             "mpirun --hostfile": "with several machines", "srun": "under Slurm"}
 COMMANDS = r"(\$ )?([A-Z0-9_]+=\S+ )?(invar|cc|cmake|cpack|ctest|mpirun|srun|ninja|scripts/\S+|bench/\S+|\./\w+|tensorboard|dpkg-\w+) "
-SYNOPSIS = re.compile(r"\[[A-Zlor-]|KEY=|[A-Z],[A-Z]|\b(TERM|SOURCE|RECIPE|FILE|NAME\.|VERB|TOPIC|ID)\b|\.\.( |$)")
+# What placeholders stand for, in this order.
+FILLED = [(r" \[[^\]]*\]", ""), (r"\bagent RECIPE", "agent dqn-catch training.steps=200"), (r"\bplay RUN", "play AGENT --episodes 2"),
+          (r"\bRECIPE\b", "simclr-table data.source=csv:my.csv data.label=class training.batch=64"),
+          (r"KEY=A,B,C", "training.seed=0,1"), (r"TERM --in NAME=FILE.npy", "vicreg --in z1=z1.npy --in z2=z2.npy"),
+          (r"\bSOURCE\b", "images:photos"), (r"\bID\b", "catch"), (r"-o FILE$", "-o encoder.onnx"), (r"NAME-", "simclr-"),
+          (r" ?\.\.(?= |$)", "")]
 CIFAR = 10000 * 3073
 
 
@@ -60,7 +67,10 @@ class Place:
         (folder / "bin").mkdir(parents=True)
         self.made.mkdir()
         cut = "" if whole else """case "$*" in
-*--help* | *--dry-run* | *--resume*) ;;
+*--help* | *--dry-run*) ;;
+agent*--resume*) set -- "$@" training.steps=600 ;;
+agent*) set -- "$@" training.steps=300 agent.start=100 ;;
+*--resume*) ;;
 pretrain*) set -- "$@" training.steps=2 ;;
 sweep*) set -- "$@" training.steps=2 --no-probe ;;
 bench*) set -- "$@" --steps 1 ;;
@@ -69,7 +79,8 @@ esac
         wrapper = folder / "bin/invar"
         wrapper.write_text(f'#!/bin/sh\n{cut}exec "{build}/invar" "$@"\n')
         wrapper.chmod(0o755)
-        self.environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}"}
+        self.environment = {**os.environ, "PATH": f"{folder}/bin:{os.environ['PATH']}", "OMPI_ALLOW_RUN_AS_ROOT": "1",
+                            "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMPI_MCA_rmaps_base_oversubscribe": "1"}
         self.make()
 
     def shell(self, line, where, limit=1800):
@@ -95,7 +106,7 @@ esac
         self.arrays()
         self.must("invar pretrain relic-cifar10 data.source=images:photos data.size=32 encoder=null encoder.kind=small-resnet "
                   "'encoder.widths=[8, 16]' training.batch=64 training.warmup=0 --run RUN; invar probe RUN; invar inspect RUN; "
-                  "invar robustness RUN --limit 32")
+                  "invar robustness RUN --limit 32; invar agent dqn-catch training.steps=200 agent.start=100 --run AGENT")
 
     def tables(self):
         kinds = ["low", "middle", "high"]
@@ -127,13 +138,14 @@ esac
         where = self.folder / name
         (where / "runs").mkdir(parents=True)
         for item in self.made.iterdir():
-            if item.name != "RUN":
+            if item.name not in ("RUN", "AGENT"):
                 (where / item.name).symlink_to(item)
         runs = {*re.findall(r"FOLDER/[a-z0-9-]+", text), "runs/quickstart"}
         if "--run RUN" not in text:
             runs.add("RUN")
         for run in runs:
             shutil.copytree(self.made / "RUN", where / run)
+        shutil.copytree(self.made / "AGENT", where / "AGENT")
         return where
 
 
@@ -172,13 +184,22 @@ class Log:
             print(text + "\n" + "\n".join(said.splitlines()[-5:]), flush=True)
 
 
+@functools.cache
+def has_games():
+    return subprocess.run([os.environ.get("INVAR_PYTHON", "python3"), "-c", "import ale_py, gymnasium"], check=False,
+                          capture_output=True).returncode == 0
+
+
 def elsewhere(line):
+    if re.search(r"gym:|runs/pong", line) and not has_games():
+        return "where Gymnasium is"
     return next((where for start, where in ELSEWHERE.items() if line.startswith(start)), None)
 
 
 def run_line(place, where, line):
     """(status, what was said); --watch goes on until it is interrupted."""
-    line = line.replace("NAME-", "simclr-").replace(" ..", "")
+    for pattern, text in FILLED:
+        line = re.sub(pattern, text, line)
     if "--watch" in line:
         line = f"timeout -s INT 3 {line} || [ $? -eq 124 ]"
     done = place.shell(line, where)
@@ -193,9 +214,9 @@ def try_document(place, path, log):
             at = f"{named}:{number}"
             if elsewhere(line):
                 log.note(at, f"elsewhere ({elsewhere(line)})", line)
-            elif place.look or SYNOPSIS.search(line.replace(" .. ", " ")):
+            elif place.look:
                 wrong = known(place.build, line)
-                log.note(at, "looked at" if place.look else "synopsis", line, wrong or "", bool(wrong))
+                log.note(at, "looked at", line, wrong or "", bool(wrong))
             else:
                 where = where or place.block(f"{path.stem}-{block[0][0]}", "\n".join(text for _, text in block))
                 started = time.monotonic()
