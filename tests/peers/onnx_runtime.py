@@ -64,7 +64,9 @@ def images(bench):
     inputs = {"image": pixels.astype("f4") / 255}
     encoders = [("resnet18", ["encoder.width=8"]), ("resnet34", ["encoder.width=8", "encoder.stem=small"]),
                 ("resnet50", ["encoder.width=8", "encoder.stem=small", "encoder.pool=2"]),
-                ("small-resnet", ["encoder.widths=[8, 12]"]), ("mlp", ["encoder.widths=[32, 16]"])]
+                ("small-resnet", ["encoder.widths=[8, 12]"]), ("mlp", ["encoder.widths=[32, 16]"]),
+                ("nature", ["encoder.channels=[8, 8]", "encoder.kernels=[4, 3]", "encoder.strides=[2, 1]", "encoder.width=32"]),
+                ("data-efficient", ["encoder.channels=[8, 8]", "encoder.kernels=[5, 3]", "encoder.strides=[3, 1]"])]
     for kind, changes in encoders:
         source = f"idx:{data}"
         session = bench.train(kind, "relic-fashion-mnist", f"data.source={source}", "encoder=null",
