@@ -133,6 +133,7 @@ int64_t replay_leaf(const struct replay *replay, int lane, int64_t e);
 
 /* ---- in checkpoints (replay_store.c) ---- */
 
+/** It may not change until the file is written. */
 bool replay_store(struct replay *replay, struct invar_safetensors *file, struct invar_error *err);
 /** Into a replay that was just created with the same options. */
 bool replay_restore(struct replay *replay, const struct invar_safetensors *file, const char *path,

@@ -2,6 +2,7 @@
 /* A replay in a checkpoint: all of it, with its frames packed, so that a run goes on as if it had not stopped. */
 #include "agent/replay.h"
 
+#include "base/safetensors.h"
 #include "invar/memory.h"
 
 #include <math.h>
@@ -39,29 +40,6 @@ static int64_t block_total(const struct replay *r)
 
 /* ---- writing ---- */
 
-static void fill_entries(const struct replay *r, struct invar_array *a)
-{
-    int64_t at = 0, state = 0;
-
-    for (int lane = 0; lane < r->options.lanes; lane++) {
-        const struct replay_lane *l = &r->lanes[lane];
-        const int64_t where[] = {l->first, l->end, l->ready};
-        memcpy((int64_t *)a[LANES].data + 3 * lane, where, sizeof where);
-        for (int64_t e = l->first; e < l->end; e++, at++) {
-            const struct replay_entry *entry = replay_entry(r, lane, e);
-            ((float *)a[REWARDS].data)[at] = entry->reward;
-            ((int64_t *)a[ACTIONS].data)[at] = entry->action;
-            ((int64_t *)a[STEPS].data)[at] = entry->step;
-            ((uint8_t *)a[ENDS].data)[at] = (uint8_t)entry->end;
-            ((double *)a[WEIGHTS].data)[at] = sum_tree_get(&r->tree, replay_leaf(r, lane, e));
-            if (entry->state && r->options.state > 0)
-                memcpy((float *)a[STATES].data + state++ * r->options.state, entry->state,
-                       (size_t)r->options.state * sizeof(float));
-        }
-    }
-    *(double *)a[LARGEST].data = r->largest;
-}
-
 /* Frames of one block, packed. */
 static bool pack_block(struct replay *r, int lane, int64_t number, const void **data, size_t *size,
                        struct invar_error *err)
@@ -75,51 +53,99 @@ static bool pack_block(struct replay *r, int lane, int64_t number, const void **
     return block->packed || replay_pack(r, block->frames, left < REPLAY_BLOCK ? left : REPLAY_BLOCK, size, err);
 }
 
-/* Twice: how large they are, then what they are; packing the same again gives the same. */
-static bool fill_frames(struct replay *r, int64_t *sizes, unsigned char *out, int64_t *total, struct invar_error *err)
+/* How large the packed frames are, block by block; packing the same again gives the same. */
+static bool measure_frames(struct replay *r, int64_t *sizes, int64_t *total, struct invar_error *err)
 {
     int64_t at = 0;
 
-    *total = 0;
     for (int lane = 0; lane < r->options.lanes; lane++)
         for (int64_t e = r->lanes[lane].first; e < r->lanes[lane].end; e += REPLAY_BLOCK) {
             const void *data;
             size_t size;
             if (!pack_block(r, lane, e / REPLAY_BLOCK, &data, &size, err))
                 return false;
-            if (out)
-                memcpy(out + *total, data, size);
             sizes[at++] = (int64_t)size;
             *total += (int64_t)size;
         }
     return true;
 }
 
+static bool give_frames(void *user, int which, table_take *take, void *to, struct invar_error *err)
+{
+    struct replay *r = user;
+    const void *data;
+    size_t size;
+
+    (void)which;
+    for (int lane = 0; lane < r->options.lanes; lane++)
+        for (int64_t e = r->lanes[lane].first; e < r->lanes[lane].end; e += REPLAY_BLOCK)
+            if (!pack_block(r, lane, e / REPLAY_BLOCK, &data, &size, err) || !take(to, data, size, err))
+                return false;
+    return true;
+}
+
+/* What one entry has in an array of those. */
+static bool give_entry(const struct replay *r, int lane, int64_t e, int which, table_take *take, void *to,
+                       struct invar_error *err)
+{
+    const struct replay_entry *entry = replay_entry(r, lane, e);
+    const int64_t action = entry->action, step = entry->step;
+    const uint8_t end = (uint8_t)entry->end;
+    const double weight = sum_tree_get(&r->tree, replay_leaf(r, lane, e));
+    const void *const from[ARRAYS] = {
+        [REWARDS] = &entry->reward, [ACTIONS] = &action,    [STEPS] = &step, [ENDS] = &end,
+        [WEIGHTS] = &weight,        [STATES] = entry->state};
+    const size_t count = which != STATES ? 1 : entry->state ? (size_t)r->options.state : 0;
+
+    return count == 0 || take(to, from[which], count * invar_dtype_size(arrays[which].dtype), err);
+}
+
+static bool give_entries(void *user, int which, table_take *take, void *to, struct invar_error *err)
+{
+    const struct replay *r = user;
+
+    for (int lane = 0; lane < r->options.lanes; lane++)
+        for (int64_t e = r->lanes[lane].first; e < r->lanes[lane].end; e++)
+            if (!give_entry(r, lane, e, which, take, to, err))
+                return false;
+    return true;
+}
+
+/* What is small is copied, what is large is handed over as the file is written: a bound of memory holds then too. */
+static bool store_small(struct replay *r, struct invar_array *a, struct invar_safetensors *file, int64_t *frames,
+                        struct invar_error *err)
+{
+    const int64_t lengths[ARRAYS] = {[LANES] = 3 * r->options.lanes, [SIZES] = block_total(r), [LARGEST] = 1};
+
+    for (int i = 0; i < ARRAYS; i++)
+        if (lengths[i] > 0 && !invar_array_alloc(&a[i], arrays[i].dtype, 1, &lengths[i], err))
+            return false;
+    for (int lane = 0; lane < r->options.lanes; lane++) {
+        const int64_t where[] = {r->lanes[lane].first, r->lanes[lane].end, r->lanes[lane].ready};
+        memcpy((int64_t *)a[LANES].data + 3 * lane, where, sizeof where);
+    }
+    *(double *)a[LARGEST].data = r->largest;
+    if (!measure_frames(r, a[SIZES].data, frames, err))
+        return false;
+    for (int i = 0; i < ARRAYS; i++)
+        if (lengths[i] > 0 && !invar_safetensors_add(file, arrays[i].name, &a[i], err))
+            return false;
+    return true;
+}
+
 bool replay_store(struct replay *r, struct invar_safetensors *file, struct invar_error *err)
 {
-    const int64_t count = replay_count(r), blocks = block_total(r);
-    int64_t lengths[ARRAYS] = {[LANES] = 3 * r->options.lanes,
-                               [REWARDS] = count,
-                               [ACTIONS] = count,
-                               [STEPS] = count,
-                               [ENDS] = count,
-                               [WEIGHTS] = count,
-                               [STATES] = state_count(r) * r->options.state,
-                               [SIZES] = blocks,
-                               [LARGEST] = 1};
+    const int64_t count = replay_count(r), states = state_count(r) * r->options.state;
     struct invar_array a[ARRAYS] = {0};
-    bool ok = true;
+    int64_t frames = 0;
+    bool ok = count == 0 || store_small(r, a, file, &frames, err);
 
-    for (int i = 0; ok && i < ARRAYS; i++)
-        ok = i == FRAMES || lengths[i] == 0 || invar_array_alloc(&a[i], arrays[i].dtype, 1, &lengths[i], err);
-    if (ok && count > 0) {
-        fill_entries(r, a);
-        ok = fill_frames(r, a[SIZES].data, NULL, &lengths[FRAMES], err) &&
-             invar_array_alloc(&a[FRAMES], INVAR_UINT8, 1, &lengths[FRAMES], err) &&
-             fill_frames(r, a[SIZES].data, a[FRAMES].data, &lengths[FRAMES], err);
-    }
-    for (int i = 0; ok && count > 0 && i < ARRAYS; i++)
-        ok = lengths[i] == 0 || invar_safetensors_add(file, arrays[i].name, &a[i], err);
+    for (int i = REWARDS; ok && count > 0 && i <= STATES; i++)
+        ok = (i == STATES && states == 0) ||
+             safetensors_add_pieces(file, arrays[i].name, arrays[i].dtype, i == STATES ? states : count, give_entries,
+                                    r, i, err);
+    ok = ok && (count == 0 || safetensors_add_pieces(file, arrays[FRAMES].name, arrays[FRAMES].dtype, frames,
+                                                     give_frames, r, FRAMES, err));
     for (int i = 0; i < ARRAYS; i++)
         invar_array_free(&a[i]);
     return ok;

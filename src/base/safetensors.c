@@ -38,15 +38,35 @@ void invar_safetensors_free(struct invar_safetensors *file)
     invar_free(file);
 }
 
+static struct table_item *insert(struct invar_safetensors *file, const char *name, struct invar_error *err)
+{
+    if (!table_find(&file->tensors, name) && strcmp(name, SAFETENSORS_METADATA) != 0)
+        return table_insert(&file->tensors, name, err);
+    invar_error_set(err, INVAR_ERROR_DATA, "the name '%s' stands twice among the arrays of one file", name);
+    return NULL;
+}
+
+bool safetensors_add_pieces(struct invar_safetensors *file, const char *name, enum invar_dtype dtype, int64_t count,
+                            table_give *give, void *user, int which, struct invar_error *err)
+{
+    struct table_item *item = insert(file, name, err);
+
+    if (!item)
+        return false;
+    item->array = (struct invar_array){.dtype = dtype, .rank = 1, .shape = {count}};
+    item->give = give;
+    item->user = user;
+    item->which = which;
+    return true;
+}
+
 bool invar_safetensors_add(struct invar_safetensors *file, const char *name, const struct invar_array *array,
                            struct invar_error *err)
 {
-    if (table_find(&file->tensors, name) || strcmp(name, SAFETENSORS_METADATA) == 0)
-        return invar_error_set(err, INVAR_ERROR_DATA, "the name '%s' stands twice among the arrays of one file", name);
     struct invar_array copy;
     if (!invar_array_alloc(&copy, array->dtype, array->rank, array->shape, err))
         return false;
-    struct table_item *item = table_insert(&file->tensors, name, err);
+    struct table_item *item = insert(file, name, err);
     if (!item) {
         invar_array_free(&copy);
         return false;

@@ -17,6 +17,11 @@ struct invar_safetensors {
 const char *safetensors_type_name(enum invar_dtype dtype);
 bool safetensors_type_find(const char *name, enum invar_dtype *dtype);
 
+/** Adds a vector that is not copied: when the file is written, give is asked for its bytes, twice and both times alike.
+ * The name must be new; user is borrowed. */
+bool safetensors_add_pieces(struct invar_safetensors *file, const char *name, enum invar_dtype dtype, int64_t count,
+                            table_give *give, void *user, int which, struct invar_error *err);
+
 /** Reads the header alone, of which metadata are kept: a file without arrays, however large its data are. Its checksum
  * is not looked at. */
 bool safetensors_read_metadata(struct invar_safetensors **out, const char *path, struct invar_error *err);

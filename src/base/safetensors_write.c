@@ -20,18 +20,50 @@ static int compare_widths(const void *a, const void *b)
     return strcmp((*left)->name, (*right)->name);
 }
 
-/* Gives every tensor its place in the data; returns the checksum of all of them. */
-static uint32_t lay_out(struct table_item **items, int count)
+struct sum {
+    uint32_t crc;
+    uint64_t size;
+};
+
+static bool take_sum(void *to, const void *data, size_t size, struct invar_error *err)
 {
-    uint64_t at = 0;
-    uint32_t crc = 0;
+    struct sum *sum = to;
+
+    (void)err;
+    sum->crc = invar_crc32(sum->crc, data, size);
+    sum->size += size;
+    return true;
+}
+
+static bool take_bytes(void *to, const void *data, size_t size, struct invar_error *err)
+{
+    return invar_writer_put(to, data, size, err);
+}
+
+static bool pass_on(const struct table_item *item, table_take *take, void *to, struct invar_error *err)
+{
+    return item->give ? item->give(item->user, item->which, take, to, err)
+                      : take(to, item->array.data, (size_t)(item->end - item->begin), err);
+}
+
+/* Gives every tensor its place in the data, and finds the checksum of all of them. */
+static bool lay_out(struct table_item **items, int count, uint32_t *crc, struct invar_error *err)
+{
+    struct sum sum = {0};
+
     for (int i = 0; i < count; i++) {
-        size_t size = (size_t)invar_array_count(&items[i]->array) * invar_dtype_size(items[i]->array.dtype);
-        items[i]->begin = at;
-        items[i]->end = at += size;
-        crc = invar_crc32(crc, items[i]->array.data, size);
+        items[i]->begin = sum.size;
+        items[i]->end =
+            sum.size + (uint64_t)invar_array_count(&items[i]->array) * invar_dtype_size(items[i]->array.dtype);
+        if (!pass_on(items[i], take_sum, &sum, err))
+            return false;
+        if (sum.size != items[i]->end)
+            return invar_error_set(err, INVAR_ERROR_DATA, "%s: %llu bytes were given, expected %llu", items[i]->name,
+                                   (unsigned long long)(sum.size - items[i]->begin),
+                                   (unsigned long long)(items[i]->end - items[i]->begin));
     }
-    return crc;
+    *crc = sum.crc;
+    return true;
 }
 
 static void put_tensor(struct json_writer *w, const struct table_item *item)
@@ -82,16 +114,17 @@ bool invar_safetensors_write(const struct invar_safetensors *file, const char *p
 {
     struct invar_writer *writer = NULL;
     struct json_writer header = {0};
+    uint32_t crc = 0;
     bool ok = false;
 
     struct table_item **items = table_ordered(&file->tensors, compare_widths, err);
     if (!items)
         return false;
-    if (write_header(&header, file, lay_out(items, file->tensors.count), err))
+    if (lay_out(items, file->tensors.count, &crc, err) && write_header(&header, file, crc, err))
         writer = invar_writer_open(path, err);
     ok = writer && put_header(writer, header.text.data, err);
     for (int i = 0; ok && i < file->tensors.count; i++)
-        ok = invar_writer_put(writer, items[i]->array.data, (size_t)(items[i]->end - items[i]->begin), err);
+        ok = pass_on(items[i], take_bytes, writer, err);
     ok = ok && invar_writer_commit(writer, err);
     invar_writer_close(writer);
     json_writer_free(&header);

@@ -5,12 +5,20 @@
 
 #include "invar/array.h"
 
+/** Takes the next bytes. */
+typedef bool table_take(void *to, const void *data, size_t size, struct invar_error *err);
+/** Hands all bytes of an array, of which `which` says which, to take(to, ..), piece by piece. */
+typedef bool table_give(void *user, int which, table_take *take, void *to, struct invar_error *err);
+
 struct table_item {
     char *name;
     char *text;               /* of metadata */
     struct invar_array array; /* of a tensor */
     uint64_t begin, end;      /* of a tensor: its bytes in the data section */
-    bool half;                /* of a tensor that is read: float16 there, float32 in the array */
+    table_give *give;         /* of a tensor that lies elsewhere, and has no data here; NULL: it has */
+    void *user;               /* beside give, and so is which */
+    int which;
+    bool half; /* of a tensor that is read: float16 there, float32 in the array */
 };
 
 /* Items are allocated one by one: a pointer to one stays good while others come. */

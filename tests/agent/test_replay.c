@@ -334,7 +334,14 @@ static struct invar_safetensors *stored(struct replay *r)
 {
     struct invar_error err = {0};
     struct invar_safetensors *file = invar_safetensors_create(&err);
+    char *folder = test_folder_create();
+    char path[1100];
     assert_ok(replay_store(r, file, &err), &err);
+    snprintf(path, sizeof path, "%s/replay", folder);
+    assert_ok(invar_safetensors_write(file, path, &err), &err);
+    invar_safetensors_free(file);
+    assert_ok(invar_safetensors_read(&file, path, &err), &err);
+    test_folder_remove(folder);
     return file;
 }
 

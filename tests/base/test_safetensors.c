@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "folder.h"
+
+#include "base/safetensors.h"
 #include "invar/expert/safetensors.h"
 
 /* A file with that header and data_size zero bytes. */
@@ -111,6 +113,44 @@ static void equal_content_gives_equal_bytes(void **state)
     invar_safetensors_free(first);
     invar_safetensors_free(second);
     invar_safetensors_free(third);
+}
+
+static const double given[] = {1, 2, 3, 4, 5};
+
+/* All but the last `which`, in two pieces. */
+static bool give(void *user, int which, table_take *take, void *to, struct invar_error *err)
+{
+    const double *from = user;
+    return take(to, from, sizeof *from, err) && take(to, from + 1, (size_t)(4 - which) * sizeof *from, err);
+}
+
+static void what_is_given_in_pieces_is_written_as_what_was_added(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_safetensors *first = sample(false), *second = sample(false);
+    struct invar_array array;
+    struct invar_bytes a, b;
+    assert_ok(invar_array_alloc(&array, INVAR_FLOAT64, 1, (int64_t[]){5}, &err), &err);
+    memcpy(array.data, given, sizeof given);
+    assert_ok(invar_safetensors_add(first, "given", &array, &err), &err);
+    invar_array_free(&array);
+    assert_ok(safetensors_add_pieces(second, "given", INVAR_FLOAT64, 5, give, (void *)given, 0, &err), &err);
+    assert_refused(safetensors_add_pieces(second, "given", INVAR_FLOAT64, 5, give, NULL, 0, &err), &err,
+                   INVAR_ERROR_DATA, "'given' stands twice");
+    assert_ok(invar_safetensors_write(first, test_path(folder, "1"), &err), &err);
+    assert_ok(invar_safetensors_write(second, test_path(folder, "2"), &err), &err);
+    assert_ok(invar_file_read(&a, test_path(folder, "1"), 1 << 20, &err), &err);
+    assert_ok(invar_file_read(&b, test_path(folder, "2"), 1 << 20, &err), &err);
+    assert_int_equal(a.size, b.size);
+    assert_memory_equal(a.data, b.data, a.size);
+    invar_bytes_free(&a);
+    invar_bytes_free(&b);
+    assert_ok(safetensors_add_pieces(second, "short", INVAR_FLOAT64, 5, give, (void *)given, 1, &err), &err);
+    assert_refused(invar_safetensors_write(second, test_path(folder, "2"), &err), &err, INVAR_ERROR_DATA,
+                   "short: 32 bytes were given, expected 40");
+    invar_safetensors_free(first);
+    invar_safetensors_free(second);
 }
 
 static void names_must_be_new(void **state)
@@ -296,6 +336,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_what_it_writes),
         cmocka_unit_test(equal_content_gives_equal_bytes),
+        cmocka_unit_test(what_is_given_in_pieces_is_written_as_what_was_added),
         cmocka_unit_test(names_must_be_new),
         cmocka_unit_test(refuses_every_truncation_and_every_changed_byte_of_data),
         cmocka_unit_test(reads_files_of_others),
