@@ -103,11 +103,26 @@ static void axis_make(struct view_axis *axis, int taps, double origin, double le
     }
 }
 
+/* Every pixel is its own: weights would be 1 and 0. Numbers that are no part of a whole would be kept in 0..1. */
+static bool is_as_it_is(const struct view_job *job)
+{
+    const struct invar_view_params *params = job->params;
+    const struct invar_sample *sample = job->sample;
+
+    return sample->dtype != INVAR_FLOAT32 && !params->flip && sample->width == job->output->width &&
+           sample->height == job->output->height && (int)params->crop_width == sample->width &&
+           (int)params->crop_height == sample->height;
+}
+
 static void apply(const struct view_job *job)
 {
     const struct invar_view_params *params = job->params;
     const int taps = job->output->interpolation == INVAR_BICUBIC ? 4 : 2;
 
+    if (is_as_it_is(job)) {
+        view_image_as_is(job);
+        return;
+    }
     axis_make(&job->workspace->rows, taps, (double)params->crop_y, (double)params->crop_height, job->sample->height,
               false);
     axis_make(&job->workspace->columns, taps, (double)params->crop_x, (double)params->crop_width, job->sample->width,

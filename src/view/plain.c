@@ -130,7 +130,7 @@ VIEW_INLINE void convert_of(const struct view_job *job, enum invar_dtype dtype)
             job->image[c * pixels + i] = view_number(data, dtype, i * channels + c) / view_whole(dtype);
 }
 
-static void convert(const struct view_job *job)
+VIEW_CLONES void view_image_as_is(const struct view_job *job)
 {
     if (job->sample->dtype == INVAR_UINT8)
         convert_of(job, INVAR_UINT8);
@@ -146,7 +146,7 @@ void view_image_plain(const struct view_job *job)
     const int64_t from_height = job->sample->height, from_width = job->sample->width;
 
     if (height == from_height && width == from_width) {
-        convert(job);
+        view_image_as_is(job);
     } else {
         /* The side that is tight after scaling fits exactly, the other is truncated, as torchvision has it. */
         const int64_t shorter = height < width ? height : width, wanted = job->output->plain.resize;

@@ -148,6 +148,8 @@ bool view_sample_check(const struct invar_view_output *output, const struct inva
 void view_run(const struct view_job *job);
 void view_run_plain(const struct view_job *job);
 void view_image_plain(const struct view_job *job);
+/** The sample, which is as large as the output. */
+void view_image_as_is(const struct view_job *job);
 
 /** A window of a clip as long as the view; place in 0..1 of what is too much. */
 void view_window(const struct view_job *job, const struct invar_sample *clip, float place, float shift, float *out);
