@@ -161,7 +161,9 @@ static bool check_terms(const struct invar_recipe *recipe, const char *origin, s
                                   .share = &some_share};
     struct invar_error own = {0};
     int64_t rows = recipe->training.batch;
-    int64_t z = recipe->projector.output > 0 ? recipe->projector.output : SOME_WIDTH;
+    int64_t z = recipe->projector.output > 0   ? recipe->projector.output
+                : recipe->predictor.output > 0 ? recipe->predictor.output
+                                               : SOME_WIDTH;
     if (recipe->projector.output < 0 && (z = invar_objective_width(recipe->objective, SOME_WIDTH, &own)) < 0)
         return invar_error_set(err, own.code, "%s: %s", origin, own.message);
 
