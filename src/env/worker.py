@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One environment of Gymnasium for the process that started this program (src/env/gym.c has the other side).
-
-Socket 3 brings commands and takes answers, with bytes behind them where they say so; memory 4 holds two frames and a
-picture. The program ends when the other side of the socket does, whatever it is at.
-"""
+"""One environment of Gymnasium for the process that started this program (src/env/gym.c has the other side): socket 3
+brings commands and takes answers, with bytes behind them where they say so; memory 4 holds two frames and a picture.
+The program ends when the other side of the socket does, whatever it is at."""
 import io
 import json
 import mmap
@@ -26,11 +24,10 @@ class Refused(Exception):
 
 
 def missing(module, packages="ale-py==0.12.1 gymnasium==1.4.0"):
-    if sys.prefix != sys.base_prefix:
-        return Refused(f"{sys.executable} has no module {module}: type {sys.executable} -m pip install {packages}")
-    return Refused(f"{sys.executable} has no module {module}: type python3 -m venv $HOME/invar-gym && "
-                   f"$HOME/invar-gym/bin/pip install {packages}, and name $HOME/invar-gym/bin/python3 by INVAR_PYTHON "
-                   "or env.python")
+    python = sys.executable if sys.prefix != sys.base_prefix else "$HOME/invar-gym/bin/python3"
+    first, then = ("", "") if python == sys.executable else (
+        "python3 -m venv $HOME/invar-gym && ", f", and name {python} by INVAR_PYTHON or env.python")
+    return Refused(f"{sys.executable} has no module {module}: type {first}{python} -m pip install {packages}{then}")
 
 
 try:
@@ -48,11 +45,9 @@ except (ImportError, AttributeError):
 class Guarded(pickle.Unpickler):
     """Reads a saved state, which may have been tampered with: only what states are made of is made."""
 
-    def __init__(self, data, root="ale_py"):
-        super().__init__(io.BytesIO(data))
-        self.roots = ("numpy.core.multiarray.", "numpy._core.multiarray.", "numpy._core.numeric.", "numpy.random.",
-                      "numpy.ndarray", "numpy.dtype", "collections.deque", "gymnasium.spaces.",
-                      "gymnasium.envs.registration.EnvSpec", root + ".")
+    roots = ("numpy.core.multiarray.", "numpy._core.multiarray.", "numpy._core.numeric.", "numpy.random.",
+             "numpy.ndarray", "numpy.dtype", "collections.deque", "gymnasium.spaces.",
+             "gymnasium.envs.registration.EnvSpec", "ale_py.")
 
     def find_class(self, module, name):
         if f"{module}.{name}".startswith(self.roots):
@@ -76,7 +71,12 @@ class Game:
 
     def keep(self, shape):
         self.shape = tuple(int(side) for side in shape)
-        self.frames = [np.zeros(self.shape, self.dtype) for _ in range(2)]
+        self.frames = np.zeros((2, *self.shape), self.dtype)
+
+    def share(self, size):
+        memory, count = mmap.mmap(4, size), self.frames.size
+        self.frames = np.frombuffer(memory, self.dtype, count).reshape(2, *self.shape)
+        self.shown = np.frombuffer(memory, np.uint8, offset=self.frames.nbytes)
 
     def describe(self):
         base = self.env.unwrapped
@@ -112,33 +112,36 @@ class Game:
         self.put(observation)
         return int(info.get("lives", 0))
 
-    def play(self, action, repeats, frame):
-        """The action of a frame: the one before where its bit says so."""
-        self.last = self.last if repeats >> frame & 1 else action
-        return self.last
-
     def step(self, action, repeats):
+        """So many frames of an action, or of the one before where the bit of a frame says so."""
         total = 0.0
         for t in range(self.skip):
-            observation, reward, terminated, truncated, info = self.env.step(self.first + self.play(action, repeats, t))
+            self.last = self.last if repeats >> t & 1 else action
+            reward, terminated, truncated, lives = self.act(self.last, t)
             total += float(reward)
-            self.elapsed += 1
-            truncated = truncated or self.elapsed == self.limit
             if terminated or truncated:
                 break
+        return total, bool(terminated), bool(truncated), lives, t + 1
+
+    def act(self, action, frame):
+        observation, reward, terminated, truncated, info = self.env.step(self.first + action)
+        self.elapsed += 1
         self.put(observation)
-        return total, bool(terminated), bool(truncated), int(info.get("lives", 0)), t + 1
+        return reward, terminated, truncated or self.elapsed == self.limit, int(info.get("lives", 0))
 
     def save(self):
         return pickle.dumps((self.last, self.elapsed, self.env.unwrapped.__dict__))
 
     def restore(self, data):
         base = self.env.unwrapped
-        self.last, self.elapsed, state = Guarded(data, type(base).__module__).load()
+        reader = Guarded(io.BytesIO(data))
+        reader.roots += (type(base).__module__ + ".",)
+        self.last, self.elapsed, state = reader.load()
         base.__dict__.update(state)
 
-    def picture(self, out):
-        out[...] = self.frames[0] if len(self.shape) == 3 else self.frames[0][:, :, None]
+    def picture(self, height):
+        frame = self.frames[0] if len(self.shape) == 3 else self.frames[0][:, :, None]
+        np.copyto(self.shown.reshape(height, -1, 3), frame)
 
 
 class Atari(Game):
@@ -169,33 +172,27 @@ class Atari(Game):
         self.frames[1].fill(0)
         return self.ale.lives()
 
-    def step(self, action, repeats):
-        ale, total = self.ale, 0.0
-        for t in range(self.skip):
-            total += ale.act(self.actions[self.play(action, repeats, t)])
-            terminated, truncated = ale.game_over(with_truncation=False), ale.game_truncated()
-            if terminated or truncated:
-                break
-            if t >= self.skip - 2:
-                self.screen(self.frames[self.skip - 1 - t])
-        return total, terminated, truncated, ale.lives(), t + 1
+    def act(self, action, frame):
+        reward = self.ale.act(self.actions[action])
+        terminated, truncated = self.ale.game_over(with_truncation=False), self.ale.game_truncated()
+        if frame >= self.skip - 2 and not (terminated or truncated):
+            self.screen(self.frames[self.skip - 1 - frame])
+        return reward, terminated, truncated, self.ale.lives()
 
     def save(self):
         return pickle.dumps((self.last, self.ale.cloneState(include_rng=True)))
 
     def restore(self, data):
-        self.last, state = Guarded(data).load()
+        self.last, state = Guarded(io.BytesIO(data)).load()
         self.ale.restoreState(state)
 
-    def picture(self, out):
-        self.ale.getScreenRGB(out)
+    def picture(self, height):
+        self.ale.getScreenRGB(self.shown.reshape(height, -1, 3))
 
 
 def greet(request):
     if gymnasium is None or (ale_py is None and request["id"].startswith("ALE/")):
         raise missing("ale_py" if gymnasium else absent)
-    if request["protocol"] != PROTOCOL:
-        raise Refused(f"is asked for in protocol {request['protocol']}, and this program has {PROTOCOL}")
     try:
         module, _, name = request["id"].rpartition(":")
         __import__(module or "gymnasium")
@@ -213,13 +210,6 @@ def greet(request):
     return game, json.dumps(about).encode()
 
 
-def share(game, size):
-    memory, count = mmap.mmap(4, size), int(np.prod(game.shape))
-    stride = count * game.dtype.itemsize
-    game.frames = [np.frombuffer(memory, game.dtype, count, i * stride).reshape(game.shape) for i in range(2)]
-    return np.frombuffer(memory, np.uint8, size - 2 * stride, 2 * stride)
-
-
 def watch(link):
     """Ends this process with the other, even from within an environment that hangs."""
     poll = select.poll()
@@ -230,7 +220,7 @@ def watch(link):
 
 def main():
     link = socket.socket(fileno=3)
-    stream, game, picture = link.makefile("rb"), None, None
+    stream, game = link.makefile("rb"), None
     threading.Thread(target=watch, args=(3,), daemon=True).start()
     while len(command := stream.read(COMMAND.size)) == COMMAND.size:
         what, argument, value = COMMAND.unpack(command)
@@ -240,7 +230,7 @@ def main():
             if what == HELLO:
                 game, behind = greet(json.loads(data))
             elif what == MAP:
-                picture = share(game, value)
+                game.share(value)
             elif what == RESET:
                 lives = game.reset(value, argument)
             elif what == STEP:
@@ -250,7 +240,7 @@ def main():
             elif what == RESTORE:
                 game.restore(data)
             elif what == PICTURE:
-                game.picture(picture.reshape(argument, -1, 3))
+                game.picture(argument)
             answer = ANSWER.pack(0, terminated | truncated << 1, lives, frames, reward, len(behind))
         except Exception as problem:
             text = str(problem) if isinstance(problem, Refused) else f"failed: {type(problem).__name__}: {problem}"
