@@ -81,9 +81,16 @@ static void test_table_10_makes_table_4(void **state)
         assert_ok(invar_measure_human_normalised(score, human, random, GAMES, 100, below, 5, percentiles, normalised,
                                                  &out, &err),
                   &err);
+        /* As printed, to half of the last digit. Augmentation's mean comes out as 503.158, and 503.15 is printed: the
+         * other means are rounded, not cut, but scores are printed to two digits too, and half of the last one of
+         * double_dunk alone, where 2.2 points are 100 %, moves the mean by 0.004, all of them by 0.0087. */
+        double half = 0;
+        for (int g = 0; g < GAMES; g++)
+            half += 0.005 / fabs(human[g] - random[g]) * 100 / GAMES;
+        assert_near(half, 0.0087, 0.0001);
         const double got[4] = {out.capped_mean, (double)out.superhuman, out.mean, out.median};
-        for (int k = 0; k < 4; k++) /* as printed, to half of the last digit; the fifth column's mean is 0.01 off */
-            assert_true(fabs(got[k] - printed[m][k]) < (m == 4 && k == 2 ? 0.0101 : 0.00501));
+        for (int k = 0; k < 4; k++)
+            assert_true(fabs(got[k] - printed[m][k]) < 0.00501 + (m == 4 && k == 2 ? half : 0));
         for (int k = 0; m == 0 && k < 5; k++)
             assert_true(fabs(percentiles[k] - relic[k]) < 0.00501);
         const struct invar_env_score *pong = invar_env_score_find("pong");
