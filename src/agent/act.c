@@ -36,6 +36,17 @@ static float *state_of(const struct invar_agent *a, int copy)
     return a->state + copy * a->learner.network.state;
 }
 
+/* For what is learned an episode begins with what is seen now. */
+static bool begin_learned(struct invar_agent *a, int copy, struct invar_error *err)
+{
+    struct actor *actor = &a->actors[copy];
+
+    actor->reward = 0;
+    actor->action = -1;
+    memset(state_of(a, copy), 0, (size_t)a->learner.network.state * sizeof(float));
+    return replay_begin(&a->replay, copy, actor->now.frame, state_of(a, copy), err);
+}
+
 bool actor_begin(struct invar_agent *a, int copy, struct invar_error *err)
 {
     struct actor *actor = &a->actors[copy];
@@ -44,10 +55,8 @@ bool actor_begin(struct invar_agent *a, int copy, struct invar_error *err)
                          &actor->now, err))
         return false;
     actor->length = 0;
-    actor->episode_return = actor->reward = 0;
-    actor->action = -1;
-    memset(state_of(a, copy), 0, (size_t)a->learner.network.state * sizeof(float));
-    return replay_begin(&a->replay, copy, actor->now.frame, state_of(a, copy), err);
+    actor->episode_return = 0;
+    return begin_learned(a, copy, err);
 }
 
 /* The return of an episode counts once it is over, by rewards as the environment gives them. */
@@ -65,6 +74,7 @@ static bool step_one(struct invar_agent *a, int copy, double *since, struct inva
     const struct network *n = &a->learner.network;
     const struct agent_options *o = &a->recipe->agent;
     struct actor *actor = &a->actors[copy];
+    const int lives = actor->now.lives;
     const int action =
         agent_choose(a->q + copy * n->actions, n->actions, epsilon_of(a, copy), (uint64_t)a->recipe->training.seed,
                      (uint64_t)(a->step / o->copies), (uint32_t)copy);
@@ -79,17 +89,17 @@ static bool step_one(struct invar_agent *a, int copy, double *since, struct inva
     actor->length++;
     actor->action = action;
     actor->reward = (double)(float)(limit > 0 ? fmin(fmax((double)(float)now->reward, -limit), limit) : now->reward);
+    const bool over = now->terminated || now->truncated, lost = o->life_ends && !over && now->lives < lives;
     if (!replay_add(&a->replay, copy, action, now->reward,
-                    now->terminated  ? REPLAY_TERMINATED
-                    : now->truncated ? REPLAY_TRUNCATED
-                                     : REPLAY_GOES_ON,
+                    now->terminated || lost ? REPLAY_TERMINATED
+                    : now->truncated        ? REPLAY_TRUNCATED
+                                            : REPLAY_GOES_ON,
                     now->frame, state_of(a, copy), err))
         return false;
-    if (now->terminated || now->truncated) {
+    if (over)
         note_episode(a, actor);
-        if (!actor_begin(a, copy, err))
-            return false;
-    }
+    if ((over && !actor_begin(a, copy, err)) || (lost && !begin_learned(a, copy, err)))
+        return false;
     invar_times_add(&a->seconds[AGENT_REPLAY], since);
     return true;
 }

@@ -19,12 +19,14 @@ static int64_t updates_in(const struct invar_agent_recipe *r, int64_t steps)
     return steps / o->interval < first ? 0 : (steps / o->interval - first + 1) * o->updates;
 }
 
+/* For planning one environment is enough: it says what all are. */
 static bool make_actors(struct invar_agent *a, struct invar_error *err)
 {
     const struct invar_agent_recipe *r = a->recipe;
+    const int64_t made = invar_device_is_planning(a->device) ? 1 : r->agent.copies;
 
     a->actors = invar_alloc((size_t)r->agent.copies, sizeof *a->actors, err);
-    for (int64_t i = 0; a->actors && i < r->agent.copies; i++) {
+    for (int64_t i = 0; a->actors && i < made; i++) {
         a->actors[i].env = invar_env_create(r->env_id, r->env, err);
         if (!a->actors[i].env)
             return false;
@@ -82,7 +84,7 @@ static bool make_learner(struct invar_agent *a, struct invar_error *err)
            auxiliary_create(&a->auxiliary, r, info_of(a), &a->replay, a->device, n->encoder.weights,
                             updates / r->auxiliary.interval, err) &&
            network_complete(n, r, auxiliary_encoder(&a->auxiliary, r), err) &&
-           learner_create(&a->learner, r, &a->replay_options, err) &&
+           learner_create(&a->learner, r, &a->replay_options, info_of(a), err) &&
            pass_create(&a->act, n, PASS_READS, 1, r->agent.copies, err) && make_room(a, err);
 }
 
@@ -326,6 +328,21 @@ static size_t plan_bytes(const struct pass *p)
     return bytes;
 }
 
+/* Observations that an update passes forward, for gradients among them or not. */
+static double update_rows(const struct invar_agent *a)
+{
+    const struct agent_augmentation_options *views = &a->recipe->augmentation;
+    const struct learner *l = &a->learner;
+    const int64_t target = l->target_burn.steps + l->target_learn.steps + l->target_tail.steps, burn = l->burn.steps,
+                  learn = l->learn.steps, tail = l->tail.steps;
+    const int64_t steps = views->learned == 0
+                              ? target + burn + learn + tail
+                              : views->valued * (target + burn + (l->network.state > 0 ? learn : 0) + tail) +
+                                    views->learned * (burn + learn);
+
+    return (double)(steps * l->batch.rows);
+}
+
 bool invar_agent_describe(const struct invar_agent *a, struct invar_agent_plan *out, struct invar_error *err)
 {
     const struct invar_agent_recipe *r = a->recipe;
@@ -335,20 +352,19 @@ bool invar_agent_describe(const struct invar_agent *a, struct invar_agent_plan *
                                          &l->target_burn, &l->target_learn, &l->target_tail};
     const double own = 2 * (double)(invar_net_operations(n->encoder.net) + invar_net_operations(n->core.net)),
                  second = n->second ? 2 * (double)invar_net_operations(n->second->net) : 0;
-    double rows = 0;
+    const int64_t views = r->augmentation.learned > 0 ? r->augmentation.learned : 1;
 
     *out = (struct invar_agent_plan){.steps = r->training.steps, .updates = updates_in(r, r->training.steps)};
     out->auxiliary_updates = a->auxiliary.trainer ? out->updates / r->auxiliary.interval : 0;
     out->parameters = n->encoder.net->trained_count + n->core.net->trained_count;
     out->replay_bytes = (size_t)a->replay_options.memory;
-    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++) {
+    for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         out->plan_bytes += plan_bytes(passes[i]);
-        rows += i == 0 ? 0 : (double)(passes[i]->steps * passes[i]->rows);
-    }
     out->plan_bytes += (size_t)out->parameters * (3 + (size_t)r->network.optimiser->buffers) * sizeof(float) +
                        2 * (size_t)(l->batch.steps * l->batch.rows * n->numbers) * sizeof(float);
     out->act_operations = own + second;
-    out->learn_operations = (own + second) * rows + 2 * own * (double)(l->learn.steps * l->learn.rows);
+    out->learn_operations =
+        (own + second) * update_rows(a) + 2 * own * (double)(views * l->learn.steps * l->learn.rows);
     if (a->auxiliary.trainer) {
         struct invar_trainer_plan plan;
         if (!invar_trainer_describe(a->auxiliary.trainer, &plan, err))

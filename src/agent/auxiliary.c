@@ -2,19 +2,8 @@
 /* The auxiliary objective: views, chain of nets, terms and optimiser are those of every training. */
 #include "agent/auxiliary.h"
 
+#include "agent/seen.h"
 #include "invar/memory.h"
-
-#include <string.h>
-
-/* Samples are kept plane by plane, and views take them pixel by pixel. */
-static void turn(const struct invar_dataset_info *info, const unsigned char *planes, unsigned char *pixels)
-{
-    const int all = info->height * info->width;
-
-    for (int c = 0; c < info->channels; c++)
-        for (int i = 0; i < all; i++)
-            pixels[i * info->channels + c] = planes[c * all + i];
-}
 
 static bool next(void *user, int64_t step, struct invar_sample *samples, int64_t count, struct invar_error *err)
 {
@@ -27,37 +16,8 @@ static bool next(void *user, int64_t step, struct invar_sample *samples, int64_t
         const int64_t number = step * count + i;
         if (!replay_observe(a->replay, a->seed, (uint64_t)number, a->planes, err))
             return false;
-        turn(info, a->planes, pixels);
-        samples[i] = (struct invar_sample){.kind = INVAR_DATA_IMAGE,
-                                           .dtype = INVAR_UINT8,
-                                           .height = info->height,
-                                           .width = info->width,
-                                           .channels = info->channels,
-                                           .data = pixels,
-                                           .index = number,
-                                           .label = -1,
-                                           .group = -1};
+        seen_sample(info, a->planes, pixels, number, &samples[i]);
     }
-    return true;
-}
-
-static bool describe(struct auxiliary *a, const struct invar_env_info *env, int64_t batch, struct invar_error *err)
-{
-    if (env->rank != 3 || env->dtype != INVAR_UINT8 || env->shape[0] > 16)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: the auxiliary objective is of views of images with up to 16 channels, which it has "
-                               "not: set auxiliary.encoder=none",
-                               env->id);
-    a->feed.info = (struct invar_dataset_info){.source = env->id,
-                                               .kind = INVAR_DATA_IMAGE,
-                                               .rank = 3,
-                                               .height = (int)env->shape[1],
-                                               .width = (int)env->shape[2],
-                                               .channels = (int)env->shape[0],
-                                               .count = {batch, batch},
-                                               .in_memory = true};
-    for (int c = 0; c < 16; c++)
-        a->feed.info.deviation[c] = 1; /* in 0 to 1, as the Q-network reads them */
     return true;
 }
 
@@ -72,7 +32,7 @@ bool auxiliary_create(struct auxiliary *a, const struct invar_agent_recipe *r, c
         return true;
     o->training.steps = total > 0 ? total : 1;
     o->training.seed = r->training.seed;
-    if (!describe(a, env, o->training.batch, err))
+    if (!seen_describe(env, "the auxiliary objective", "auxiliary.encoder=none", o->training.batch, &a->feed.info, err))
         return false;
     a->replay = replay;
     a->seed = (uint64_t)r->training.seed;

@@ -7,27 +7,43 @@
 #include <math.h>
 #include <string.h>
 
+/* Where the target network becomes the network with every update, the one is the other: then, without an LSTM, its
+ * values are asked for once. */
 static bool make_passes(struct learner *l, const struct replay_options *o, struct invar_error *err)
 {
     const struct network *n = &l->network;
-    const int64_t rows = l->batch.rows, before = n->state > 0 ? o->sequence : 0;
+    const int64_t rows = l->batch.rows, before = n->state > 0 ? o->sequence : 0, tail = l->batch.tail;
+    const bool same = l->recipe->agent.target_interval == 1 && n->state == 0;
 
     return pass_create(&l->burn, n, PASS_READS, o->burn_in, rows, err) &&
            pass_create(&l->learn, n, PASS_LEARNS, o->sequence, rows, err) &&
-           pass_create(&l->tail, n, PASS_READS, l->batch.tail, rows, err) &&
+           pass_create(&l->tail, n, PASS_READS, same || l->recipe->agent.twice ? tail : 0, rows, err) &&
            pass_create(&l->target_burn, n, PASS_TARGET, o->burn_in, rows, err) &&
            pass_create(&l->target_learn, n, PASS_TARGET, before, rows, err) &&
-           pass_create(&l->target_tail, n, PASS_TARGET, l->batch.tail, rows, err);
+           pass_create(&l->target_tail, n, PASS_TARGET, same ? 0 : tail, rows, err);
+}
+
+static int64_t trained(const struct learner *l)
+{
+    return l->network.encoder.net->trained_count + l->network.core.net->trained_count;
+}
+
+static bool make_sum(struct learner *l, struct invar_error *err)
+{
+    if (l->recipe->augmentation.learned > 1)
+        l->sum = invar_device_alloc(l->network.device, (size_t)trained(l), sizeof *l->sum, err);
+    return l->recipe->augmentation.learned <= 1 || l->sum;
 }
 
 bool learner_create(struct learner *l, const struct invar_agent_recipe *r, const struct replay_options *o,
-                    struct invar_error *err)
+                    const struct invar_env_info *env, struct invar_error *err)
 {
     const struct network *n = &l->network;
     const int64_t rows = r->training.batch;
 
     l->recipe = r;
-    if (!replay_batch_create(&l->batch, o, rows, err) || !make_passes(l, o, err))
+    if (!replay_batch_create(&l->batch, o, rows, err) || !make_passes(l, o, err) ||
+        !augment_create(&l->augment, r, env, &l->batch, invar_device_is_planning(n->device), err) || !make_sum(l, err))
         return false;
     const size_t all = (size_t)(l->batch.steps * rows), learned = (size_t)(o->sequence * rows * n->actions),
                  valued = (size_t)((o->sequence + l->batch.tail) * rows * n->actions);
@@ -40,16 +56,17 @@ bool learner_create(struct learner *l, const struct invar_agent_recipe *r, const
     l->gradient = invar_alloc(learned, sizeof *l->gradient, err);
     l->device_gradient = invar_device_alloc(n->device, learned, sizeof *l->device_gradient, err);
     l->priority = invar_alloc((size_t)rows, sizeof *l->priority, err);
+    l->wanted = invar_alloc((size_t)(o->sequence * rows), sizeof *l->wanted, err);
     l->scratch = invar_device_scratch_create(n->device, err);
     return l->input && l->device_input && l->extra && l->state && l->online && l->target && l->gradient &&
-           l->device_gradient && l->priority && l->scratch &&
+           l->device_gradient && l->priority && l->wanted && l->scratch &&
            (invar_device_is_planning(n->device) || invar_ledger_take(n->device, l->scratch, 2, &l->ledger, err));
 }
 
 void learner_free(struct learner *l)
 {
     struct pass *const passes[] = {&l->burn, &l->learn, &l->tail, &l->target_burn, &l->target_learn, &l->target_tail};
-    void *const host[] = {l->input, l->extra, l->state, l->online, l->target, l->gradient, l->priority};
+    void *const host[] = {l->input, l->extra, l->state, l->online, l->target, l->gradient, l->priority, l->wanted};
 
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         pass_free(passes[i]);
@@ -57,22 +74,27 @@ void learner_free(struct learner *l)
         invar_free(host[i]);
     invar_device_free(l->network.device, l->device_input);
     invar_device_free(l->network.device, l->device_gradient);
+    invar_device_free(l->network.device, l->sum);
+    augment_free(&l->augment);
     invar_scratch_free(l->scratch);
     replay_batch_free(&l->batch);
     network_free(&l->network);
 }
 
-/* What was drawn, as the network reads it. */
-static void prepare(struct learner *l)
+/* Steps of what was drawn in one view, where passes read them; without views as they are. */
+static bool see(struct learner *l, int64_t view, int64_t first, int64_t end, struct invar_error *err)
 {
     const struct network *n = &l->network;
-    const struct replay_batch *b = &l->batch;
-    const int64_t all = b->steps * b->rows;
+    const int64_t at = first * l->batch.rows, count = (end - first) * l->batch.rows;
+    float *input = l->input + at * n->numbers;
 
-    network_read(n, b->observation, all, l->input);
-    invar_device_upload(n->device, l->device_input, l->input, (size_t)(all * n->numbers) * sizeof *l->input);
-    for (int64_t i = 0; i < all; i++)
-        network_extra(n, b->before[i], (double)b->reward_before[i], l->extra + i * n->extra);
+    if (!l->augment.maker)
+        network_read(n, l->batch.observation + at * n->observation, count, input);
+    else if (!augment_view(&l->augment, l->updates, view, first, end, input, err))
+        return false;
+    invar_device_upload(n->device, l->device_input + at * n->numbers, input,
+                        (size_t)(count * n->numbers) * sizeof *input);
+    return true;
 }
 
 /* One pass over the steps from `step` on; values of the sequence and behind it into q. */
@@ -80,12 +102,13 @@ static bool advance(struct learner *l, struct pass *p, int64_t step, float *q, s
 {
     const int64_t rows = l->batch.rows, at = step * rows, first = l->burn.steps;
 
-    return p->steps == 0 ||
+    return !p || p->steps == 0 ||
            pass_run(p, l->device_input + at * l->network.numbers, l->extra + at * l->network.extra, l->state,
                     step < first ? NULL : q + (step - first) * rows * l->network.actions, err);
 }
 
-/* States begin as they were stored, and where there is a burn-in go on as that leaves them. */
+/* States begin as they were stored, and where there is a burn-in go on as that leaves them. learn, tail NULL: not asked
+ * for. */
 static bool values(struct learner *l, struct pass *burn, struct pass *learn, struct pass *tail, float *q,
                    struct invar_error *err)
 {
@@ -122,30 +145,86 @@ static bool apply(struct learner *l, struct invar_error *err)
                            (long long)l->updates + 1);
 }
 
+/* What values should have been: the mean over views, which only where there is an LSTM are of all steps. */
+static bool find_wanted(struct learner *l, const struct target_options *options, struct invar_error *err)
+{
+    const struct agent_augmentation_options *views = &l->recipe->augmentation;
+    const int64_t count = l->augment.maker ? views->valued : 1, steps = l->learn.steps, all = l->batch.steps;
+    const bool apart = l->augment.maker && l->network.state == 0;
+    const float *target = l->target_tail.steps > 0 ? l->target : l->online;
+
+    memset(l->wanted, 0, (size_t)(steps * l->batch.rows) * sizeof *l->wanted);
+    for (int64_t k = 0; k < count; k++) {
+        if (!see(l, views->learned + k, apart ? steps : 0, all, err) ||
+            !values(l, &l->target_burn, &l->target_learn, &l->target_tail, l->target, err) ||
+            !values(l, &l->burn, apart ? NULL : &l->learn, &l->tail, l->online, err))
+            return false;
+        target_values(&l->batch, options, steps, l->network.actions, l->online, target, 1 / (double)count, l->wanted);
+    }
+    return true;
+}
+
+/* Backward passes write gradients and do not add them. */
+static void add_gradients(struct learner *l, int64_t view, int64_t views)
+{
+    const struct invar_chain_net *const nets[] = {&l->network.encoder, &l->network.core};
+    float *sum = l->sum;
+
+    for (int i = 0; i < 2 && sum; sum += nets[i++]->net->trained_count) {
+        const int64_t count = nets[i]->net->trained_count;
+        if (view == 0)
+            invar_device_fill(l->network.device, sum, count, 0);
+        invar_device_add(l->network.device, sum, nets[i]->weights->gradients, 1, count);
+        if (view == views - 1)
+            invar_device_lerp(l->network.device, nets[i]->weights->gradients, sum, 0, count);
+    }
+}
+
+/* The gradients of the loss: its mean over views. What was seen itself has been passed already. */
+static bool descend(struct learner *l, const struct target_options *options, struct invar_error *err)
+{
+    const struct network *n = &l->network;
+    const bool plain = !l->augment.maker;
+    const int64_t views = plain ? 1 : l->recipe->augmentation.learned, steps = l->learn.steps,
+                  count = steps * l->batch.rows * n->actions;
+
+    memset(l->priority, 0, (size_t)l->batch.rows * sizeof *l->priority);
+    l->loss = l->value = 0;
+    for (int64_t m = 0; m < views; m++) {
+        if (!plain &&
+            (!see(l, m, 0, l->burn.steps + steps, err) || !values(l, &l->burn, &l->learn, NULL, l->online, err)))
+            return false;
+        if (!target_errors(&l->batch, options, steps, n->actions, l->online, l->wanted, 1 / (double)views, l->gradient,
+                           l->priority, &l->loss, &l->value))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "update %lld: the values are not finite: lower optimiser.lr, or set "
+                                   "agent.clip_reward",
+                                   (long long)l->updates + 1);
+        invar_device_upload(n->device, l->device_gradient, l->gradient, (size_t)count * sizeof *l->gradient);
+        if (!pass_back(&l->learn, l->device_gradient, err))
+            return false;
+        add_gradients(l, m, views);
+    }
+    return true;
+}
+
 bool learner_update(struct learner *l, struct replay *replay, struct invar_error *err)
 {
     struct network *n = &l->network;
     const struct invar_agent_recipe *r = l->recipe;
+    const struct replay_batch *b = &l->batch;
     const struct target_options options = {r->agent.twice, r->agent.rescale, r->agent.huber, r->replay.importance,
                                            r->replay.average};
-    const int64_t count = l->learn.steps * l->batch.rows * n->actions;
 
     invar_ledger_clear(&l->ledger);
     if (!replay_draw(replay, &l->batch, (uint64_t)r->training.seed, (uint64_t)l->updates, err))
         return false;
-    prepare(l);
-    if (!values(l, &l->target_burn, &l->target_learn, &l->target_tail, l->target, err) ||
-        !values(l, &l->burn, &l->learn, &l->tail, l->online, err))
+    for (int64_t i = 0; i < b->steps * b->rows; i++)
+        network_extra(n, b->before[i], (double)b->reward_before[i], l->extra + i * n->extra);
+    augment_take(&l->augment, b);
+    if (!find_wanted(l, &options, err) || !descend(l, &options, err) || !apply(l, err))
         return false;
-    if (!target_errors(&l->batch, &options, l->learn.steps, n->actions, l->online, l->target, l->gradient, l->priority,
-                       &l->loss, &l->value))
-        return invar_error_set(err, INVAR_ERROR_NUMERIC,
-                               "update %lld: the values are not finite: lower optimiser.lr, or set agent.clip_reward",
-                               (long long)l->updates + 1);
-    invar_device_upload(n->device, l->device_gradient, l->gradient, (size_t)count * sizeof *l->gradient);
-    if (!pass_back(&l->learn, l->device_gradient, err) || !apply(l, err))
-        return false;
-    replay_priority(replay, l->batch.leaf, l->priority, l->batch.rows);
+    replay_priority(replay, b->leaf, l->priority, b->rows);
     l->updates++;
     if (l->updates % r->agent.target_interval == 0)
         network_follow(n);

@@ -73,7 +73,8 @@ static int head(struct invar_net *net, int from, const char *name, int64_t hidde
     char text[32];
 
     snprintf(text, sizeof text, "%s.0", name);
-    from = invar_net_relu(net, invar_net_linear(net, from, text, hidden, true, err), err);
+    if (hidden > 0)
+        from = invar_net_relu(net, invar_net_linear(net, from, text, hidden, true, err), err);
     snprintf(text, sizeof text, "%s.1", name);
     return invar_net_linear(net, from, text, out, true, err);
 }

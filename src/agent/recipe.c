@@ -21,7 +21,8 @@ static const struct invar_option env_table[] = {
 
 #define AGENT(name) offsetof(struct agent_options, name)
 static const struct invar_option agent_table[] = {
-    {"hidden", INVAR_OPTION_INT, AGENT(hidden), "512", 1, 65536, NULL, "width of the hidden layer of each head"},
+    {"hidden", INVAR_OPTION_INT, AGENT(hidden), "512", 0, 65536, NULL,
+     "width of the hidden layer of each head; 0: a head is one linear layer"},
     {"recurrent", INVAR_OPTION_INT, AGENT(recurrent), "0", 0, 65536, NULL,
      "width of an LSTM before the heads, which also reads the action before and its reward; 0: none"},
     {"dueling", INVAR_OPTION_BOOL, AGENT(dueling), "true", 0, 0, NULL, "value and advantages have heads of their own"},
@@ -31,6 +32,8 @@ static const struct invar_option agent_table[] = {
     {"discount", INVAR_OPTION_REAL, AGENT(discount), "0.99", 0, 1, NULL, "of a step"},
     {"clip_reward", INVAR_OPTION_REAL, AGENT(clip_reward), "0", 0, 1e9, NULL,
      "rewards are learned within plus and minus this; 0: as they are"},
+    {"life_ends", INVAR_OPTION_BOOL, AGENT(life_ends), "false", 0, 0, NULL,
+     "for what is learned, an episode ends with a lost life; the game goes on"},
     {"rescale", INVAR_OPTION_BOOL, AGENT(rescale), "false", 0, 0, NULL,
      "learn h(Q), h(x) = sign(x) (sqrt(|x| + 1) - 1) + 0.001 x, in place of clipped rewards"},
     {"huber", INVAR_OPTION_REAL, AGENT(huber), "1", 0, 1e9, NULL,
@@ -68,6 +71,14 @@ static const struct invar_option replay_table[] = {
      "share of the mean error in the priority of a sequence; the rest is the largest"},
     {0}};
 
+#define AUGMENTATION(name) offsetof(struct agent_augmentation_options, name)
+static const struct invar_option augmentation_table[] = {
+    {"learned", INVAR_OPTION_INT, AUGMENTATION(learned), "0", 0, 16, NULL,
+     "views of what was seen that an update learns from, their mean loss (DrQ's M); 0: it learns from what was seen"},
+    {"valued", INVAR_OPTION_INT, AUGMENTATION(valued), "1", 1, 16, NULL,
+     "views that a target is the mean over (DrQ's K)"},
+    {0}};
+
 #define TRAINING(name) offsetof(struct agent_training_options, name)
 static const struct invar_option training_table[] = {
     {"steps", INVAR_OPTION_INT, TRAINING(steps), "100000", 1, 1e13, NULL, "of all environments together"},
@@ -90,7 +101,9 @@ static const struct invar_option auxiliary_table[] = {
 /* What the auxiliary section has of a recipe of representations. */
 static const char *const objective_sections[] = {"views", "projector", "predictor", "target",
                                                  "terms", "optimiser", "training",  NULL};
-static const char *const sections[] = {"env", "encoder", "agent", "replay", "optimiser", "training", "auxiliary", NULL};
+static const char *const augmentation_sections[] = {"views", NULL};
+static const char *const sections[] = {"env",       "encoder",  "agent",     "replay", "augmentation",
+                                       "optimiser", "training", "auxiliary", NULL};
 
 const struct invar_recipe_name *invar_agent_recipe_names(void)
 {
@@ -122,6 +135,18 @@ static bool read_env(struct invar_agent_recipe *r, struct invar_error *err)
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s: env.id is missing: name an environment, such as catch",
                                invar_node_origin(r->document));
     snprintf(r->env_id, sizeof r->env_id, "%s", invar_node_text(id));
+    return true;
+}
+
+/* The sequences of a batch have one view at a time: how many stands beside them. */
+static bool read_augmentation(struct invar_agent_recipe *r, struct invar_error *err)
+{
+    const struct invar_node *own = invar_node_get(r->document, "augmentation");
+
+    if (!read_own(r->document, "augmentation", augmentation_table, &r->augmentation, augmentation_sections, err) ||
+        !invar_recipe_read_section(&r->network, "views", own, err))
+        return false;
+    invar_view_options_trim(&r->network.views, 1);
     return true;
 }
 
@@ -180,7 +205,7 @@ static bool read_all(struct invar_agent_recipe *r, struct invar_error *err)
     return invar_options_read(root_table, r, root, "", sections, err) && read_env(r, err) &&
            invar_recipe_read_section(&r->network, "encoder", root, err) &&
            read_own(root, "agent", agent_table, &r->agent, NULL, err) &&
-           read_own(root, "replay", replay_table, &r->replay, NULL, err) &&
+           read_own(root, "replay", replay_table, &r->replay, NULL, err) && read_augmentation(r, err) &&
            invar_recipe_read_section(&r->network, "optimiser", root, err) &&
            read_own(root, "training", training_table, &r->training, NULL, err) &&
            read_own(root, "auxiliary", auxiliary_table, &r->auxiliary, ignored, err) && check(r, err) &&
@@ -279,16 +304,25 @@ static bool write_own(const char *name, const struct invar_option *table, const 
     return invar_text_printf(out, err, "%s:\n", name) && invar_options_write(table, object, 2, out, err);
 }
 
-static bool write_objective(const struct invar_agent_recipe *r, struct invar_text *out, struct invar_error *err)
+/* Sections of a recipe of representations, within another; recipe NULL: none. */
+static bool write_within(const struct invar_recipe *recipe, const char *const *names, struct invar_text *out,
+                         struct invar_error *err)
 {
     struct invar_text text = {0};
     bool ok = true;
 
-    for (const char *const *name = objective_sections; ok && r->objective && *name; name++)
-        ok = invar_recipe_write_section(r->objective, *name, &text, err);
+    for (; ok && recipe && *names; names++)
+        ok = invar_recipe_write_section(recipe, *names, &text, err);
     ok = ok && indented(text.data, "  ", out, err);
     invar_text_free(&text);
     return ok;
+}
+
+/* Nothing where there is none, as recipes of runs were before there was any. */
+static bool write_augmentation(const struct invar_agent_recipe *r, struct invar_text *out, struct invar_error *err)
+{
+    return r->augmentation.learned == 0 || (write_own("augmentation", augmentation_table, &r->augmentation, out, err) &&
+                                            write_within(&r->network, augmentation_sections, out, err));
 }
 
 bool agent_recipe_write(const struct invar_agent_recipe *r, const char *settings, struct invar_text *out,
@@ -297,10 +331,11 @@ bool agent_recipe_write(const struct invar_agent_recipe *r, const char *settings
     return invar_options_write(root_table, r, 0, out, err) && write_own("env", env_table, r, out, err) &&
            indented(settings, "  ", out, err) && invar_recipe_write_section(&r->network, "encoder", out, err) &&
            write_own("agent", agent_table, &r->agent, out, err) &&
-           write_own("replay", replay_table, &r->replay, out, err) &&
+           write_own("replay", replay_table, &r->replay, out, err) && write_augmentation(r, out, err) &&
            invar_recipe_write_section(&r->network, "optimiser", out, err) &&
            write_own("training", training_table, &r->training, out, err) &&
-           write_own("auxiliary", auxiliary_table, &r->auxiliary, out, err) && write_objective(r, out, err);
+           write_own("auxiliary", auxiliary_table, &r->auxiliary, out, err) &&
+           write_within(r->objective, objective_sections, out, err);
 }
 
 /* ---- schema ---- */
@@ -313,6 +348,10 @@ bool invar_agent_recipe_schema(struct invar_text *out, struct invar_error *err)
     } own[] = {{"env", "where it acts", env_table},
                {"agent", "how values are learned, and how actions are tried", agent_table},
                {"replay", "what is learned from", replay_table},
+               {"augmentation",
+                "views of what was seen that the Q-network learns from; with a section views as recipes of "
+                "representations have it",
+                augmentation_table},
                {"training", "the run", training_table},
                {"auxiliary",
                 "an objective on views of frames; with sections views, projector, predictor, target, terms, "

@@ -8,7 +8,7 @@
 /** The `agent:` section: how values are learned, and how actions are tried. */
 struct agent_options {
     int64_t hidden, recurrent;
-    bool dueling, twice, rescale;
+    bool dueling, twice, rescale, life_ends;
     int64_t n;
     double discount, clip_reward, huber;
     int64_t target_interval;
@@ -22,6 +22,10 @@ struct agent_replay_options {
     double memory;
     int64_t steps, sequence, burn_in, overlap;
     double exponent, importance, average;
+};
+/** The `augmentation:` section, beside its views (DrQ's M and K). */
+struct agent_augmentation_options {
+    int64_t learned, valued;
 };
 /** The `training:` section. */
 struct agent_training_options {
@@ -46,9 +50,10 @@ struct invar_agent_recipe {
     struct invar_node *document;
     const struct invar_node *env; /**< its section */
     char env_id[INVAR_TEXT_SIZE];
-    struct invar_recipe network; /**< encoder and optimiser alone */
+    struct invar_recipe network; /**< encoder, optimiser, and views that the Q-network learns from, alone */
     struct agent_options agent;
     struct agent_replay_options replay;
+    struct agent_augmentation_options augmentation;
     struct agent_training_options training;
     struct agent_auxiliary_options auxiliary;
     struct invar_recipe *objective; /**< of the auxiliary encoder; NULL: none */

@@ -54,13 +54,23 @@ static double loss_of(double error, double limit, double *slope)
     return error * error / 2;
 }
 
+void target_values(const struct replay_batch *b, const struct target_options *o, int64_t sequence, int64_t actions,
+                   const float *online, const float *target, double share, double *y)
+{
+    for (int64_t row = 0; row < b->rows; row++)
+        for (int64_t t = 0; t < sequence; t++) {
+            const int64_t place = t * b->rows + row;
+            if (b->live[place])
+                y[place] += share * wanted(b, o, place, row, actions, online, target);
+        }
+}
+
 bool target_errors(const struct replay_batch *b, const struct target_options *o, int64_t sequence, int64_t actions,
-                   const float *online, const float *target, float *gradient, double *priority, double *loss,
+                   const float *online, const double *y, double part, float *gradient, double *priority, double *loss,
                    double *value)
 {
-    const double share = 1 / (double)(sequence * b->rows);
+    const double share = part / (double)(sequence * b->rows);
 
-    *loss = *value = 0;
     memset(gradient, 0, (size_t)(sequence * b->rows * actions) * sizeof *gradient);
     for (int64_t row = 0; row < b->rows; row++) {
         const double weight = pow(b->share[row], o->importance);
@@ -71,7 +81,7 @@ bool target_errors(const struct replay_batch *b, const struct target_options *o,
             double slope;
             if (!b->live[place])
                 continue;
-            const double error = (double)online[at] - wanted(b, o, place, row, actions, online, target);
+            const double error = (double)online[at] - y[place];
             *loss += weight * share * loss_of(error, o->huber, &slope);
             *value += share * (double)online[at];
             gradient[at] = (float)(weight * share * slope);
@@ -79,7 +89,7 @@ bool target_errors(const struct replay_batch *b, const struct target_options *o,
             sum += fabs(error);
             live++;
         }
-        priority[row] = live ? (1 - o->average) * most + o->average * sum / (double)live : 0;
+        priority[row] += live ? part * ((1 - o->average) * most + o->average * sum / (double)live) : 0;
     }
     return isfinite(*loss) && isfinite(*value);
 }

@@ -2,7 +2,7 @@
 /* Agents: errors and targets by hand, recipes, what is learned, and runs that are stopped and go on. */
 #include "test.h"
 
-#include "agent/recipe.h"
+#include "agent/agent.h"
 #include "agent/targets.h"
 #include "invar/agent.h"
 #include "invar/memory.h"
@@ -43,7 +43,8 @@ static void test_rescale(void **state)
 static void test_errors(void **state)
 {
     int32_t action[] = {1, 0, 0, 0}, value_at[] = {2, 1, 2, 1};
-    double reward[] = {1, 2, 3, 0}, discount[] = {0.5, 0, 0.25, 0.7}, share[] = {1, 0.25}, priority[2], loss, value;
+    double reward[] = {1, 2, 3, 0}, discount[] = {0.5, 0, 0.25, 0.7}, share[] = {1, 0.25}, priority[2] = {0},
+           y[4] = {0}, loss = 0, value = 0;
     bool live[] = {true, true, true, false};
     struct replay_batch b = {.rows = 2,
                              .steps = 3,
@@ -60,7 +61,8 @@ static void test_errors(void **state)
     float gradient[8];
     (void)state;
 
-    assert_true(target_errors(&b, &o, 2, 2, online, target, gradient, priority, &loss, &value));
+    target_values(&b, &o, 2, 2, online, target, 1, y);
+    assert_true(target_errors(&b, &o, 2, 2, online, y, 1, gradient, priority, &loss, &value));
     /* row 0: 2 - (1 + 0.5 * 8) = -3 and 5 - (3 + 0.25 * 8) = 0; row 1: 3 - 2 = 1 of weight sqrt 0.25 */
     assert_near(loss, (2.5 + 0 + 0.5 * 0.5) / 4, 1e-12);
     assert_near(value, (2 + 5 + 3) / 4.0, 1e-12);
@@ -70,11 +72,22 @@ static void test_errors(void **state)
     assert_near(gradient[6], 0, 0);
     assert_near(priority[0], 0.9 * 3 + 0.1 * 1.5, 1e-12);
     assert_near(priority[1], 1, 1e-12);
-    o.twice = false; /* the target network's own best: 20 */
-    assert_true(target_errors(&b, &o, 2, 2, online, target, gradient, priority, &loss, &value));
-    assert_near(priority[0], 0.9 * 9 + 0.1 * (9 + 3) / 2, 1e-12);
-    reward[0] = NAN;
-    assert_false(target_errors(&b, &o, 2, 2, online, target, gradient, priority, &loss, &value));
+    /* a quarter of that from another view */
+    assert_true(target_errors(&b, &o, 2, 2, online, y, 0.25, gradient, priority, &loss, &value));
+    assert_near(loss, 1.25 * (2.5 + 0 + 0.5 * 0.5) / 4, 1e-12);
+    assert_near(gradient[2], 0.25 * 0.5 * 0.25, 1e-7);
+    assert_near(priority[1], 1.25, 1e-12);
+    /* the target network's own best is 20, and half of the target is of that view: 1 + 0.5 * 14 and 3 + 0.25 * 14 */
+    memset(y, 0, sizeof y);
+    memset(priority, 0, sizeof priority);
+    target_values(&b, &o, 2, 2, online, target, 0.5, y);
+    o.twice = false;
+    target_values(&b, &o, 2, 2, online, target, 0.5, y);
+    assert_near(y[0], 8, 1e-12);
+    assert_true(target_errors(&b, &o, 2, 2, online, y, 1, gradient, priority, &loss, &value));
+    assert_near(priority[0], 0.9 * 6 + 0.1 * (6 + 1.5) / 2, 1e-12);
+    y[0] = NAN;
+    assert_false(target_errors(&b, &o, 2, 2, online, y, 1, gradient, priority, &loss, &value));
 }
 
 /* ---- recipes ---- */
@@ -131,6 +144,7 @@ static void test_refused(void **state)
     refused("encoder.kind=mlp", "batch norms would make a value depend on other states");
     refused("replay.memory=0.01", "replay.memory is 0.0 MB, but 20000 steps");
     refused("agent.m=3", "agent.m");
+    refused("augmentation.learned=17", "augmentation.learned");
 }
 
 /* ---- learning ---- */
@@ -178,6 +192,32 @@ static void test_recall(void **state)
                  forgets = train_and_play("r2d2-recall", without, 4, 500);
     if (!(with >= 0.9) || !(forgets <= 0.6))
         fail_msg("mean return %g with an LSTM and %g without, expected 0.9 or more and 0.6 or less", with, forgets);
+}
+
+/* A life that is lost in one environment of four ends what is learned there, and not its game. */
+static void test_lost_life(void **state)
+{
+    struct invar_error err = {0};
+    const char *settings[] = {"agent.life_ends=true", "agent.hidden=0"};
+    struct invar_agent_recipe *r = invar_agent_recipe_load("dqn-catch", settings, 2, &err);
+    assert_ok(r != NULL, &err);
+    struct invar_agent *agent = invar_agent_create(r, device, &(struct invar_trainer_options){0}, &err);
+    (void)state;
+    assert_ok(agent != NULL, &err);
+    agent->actors[1].now.lives = 1; /* catch has none, so that it is lost with the next step */
+    assert_ok(agent_act(agent, &err), &err);
+    assert_int_equal(agent->replay.lanes[0].end, 2);
+    assert_int_equal(replay_entry(&agent->replay, 0, 1)->end, REPLAY_GOES_ON);
+    assert_int_equal(agent->replay.lanes[1].end, 3);
+    assert_int_equal(replay_entry(&agent->replay, 1, 1)->end, REPLAY_TERMINATED);
+    assert_int_equal(replay_entry(&agent->replay, 1, 2)->step, 0);
+    assert_int_equal(agent->actors[1].length, 1);
+    assert_int_equal(agent->episodes, 0);
+    assert_ok(agent_act(agent, &err), &err);
+    assert_int_equal(agent->replay.lanes[1].end, 4);
+    assert_int_equal(agent->actors[1].length, 2);
+    invar_agent_free(agent);
+    invar_agent_recipe_free(r);
 }
 
 /* ---- stopped and gone on with ---- */
@@ -239,19 +279,27 @@ static void test_resume(void **state)
     static const char *const catch[] = {"training.steps=1600", "replay.steps=400", "replay.exponent=0.5",
                                         "replay.importance=0.4"},
                              *const recall[] = {"training.steps=1600", "replay.steps=600"};
+    static const char *const drq[] = {"training.steps=1600", "augmentation.learned=2", "augmentation.valued=3",
+                                      "augmentation.views.crop=[1, 1]", "augmentation.views.shift=2"},
+                             *const sequences[] = {"training.steps=1600",    "env.id=catch",
+                                                   "env.gray=true",          "encoder.channels=[8]",
+                                                   "encoder.kernels=[4]",    "encoder.strides=[4]",
+                                                   "augmentation.learned=1", "augmentation.views.intensity=0.1"};
     static const char *const shared[] = {"training.steps=1600", "auxiliary.encoder=shared"};
     (void)state;
     check_resume("dqn-catch", catch, 4);
     check_resume("r2d2-recall", recall, 2);
     check_resume("relic-catch", catch, 2);
     check_resume("byol-catch", shared, 2);
+    check_resume("dqn-catch", drq, 5);
+    check_resume("r2d2-recall", sequences, 8);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rescale), cmocka_unit_test(test_errors),
-                                       cmocka_unit_test(test_recipes), cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_catch),   cmocka_unit_test(test_recall),
-                                       cmocka_unit_test(test_resume)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rescale),   cmocka_unit_test(test_errors),
+                                       cmocka_unit_test(test_recipes),   cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_catch),     cmocka_unit_test(test_recall),
+                                       cmocka_unit_test(test_lost_life), cmocka_unit_test(test_resume)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
