@@ -25,16 +25,9 @@ setup() {
 }
 
 @test "killed at any moments, a run goes on to the same bits" {
-    "$invar" agent "${small[@]}" --run whole >/dev/null 2>&1
-    for pause in 0.3 0.5 0.7 0.9 1.1; do
-        "$invar" agent "${small[@]}" --resume --run torn >/dev/null 2>&1 &
-        sleep $pause
-        kill -KILL $! || true
-        wait $! || true
-    done
-    "$invar" agent "${small[@]}" --resume --run torn >/dev/null 2>&1
-    cmp whole/checkpoint-00002400.safetensors torn/checkpoint-00002400.safetensors
-    cmp whole/metrics.jsonl torn/metrics.jsonl
+    export INVAR=$invar
+    "$root/tests/faults/killed" 20 0.6 "${small[@]}"
+    "$root/tests/faults/killed" 3 0.6 "${small[@]}" augmentation.learned=1 'augmentation.views.crop=[1, 1]' augmentation.views.shift=2
 }
 
 @test "a finished run may be made longer, and not another one" {
