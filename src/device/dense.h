@@ -29,9 +29,10 @@
     DO(diagonal_map, (DENSE_AT, DENSE_IN *x, const double *values, double factor, double shift), (device, x,           \
         values, factor, shift))                                                                                        \
     DO(diagonal_add, (DENSE_AT, DENSE_IN *x, double shift, double share), (device, x, shift, share))                   \
-    DO(mirror_half, (DENSE_AT, DENSE_IN *x), (device, x))                                                              \
     DO(product, (DENSE_AT, bool transpose_a, bool transpose_b, double scale, DENSE_IN *a, DENSE_IN *b, double          \
         keep, DENSE_IN *c), (device, transpose_a, transpose_b, scale, a, b, keep, c))                                  \
+    DO(mirrored, (DENSE_AT, bool transpose, double scale, DENSE_IN *a, DENSE_IN *b, double keep, DENSE_IN *c),         \
+        (device, transpose, scale, a, b, keep, c))                                                                     \
     DO(gram, (DENSE_AT, bool transpose, double scale, DENSE_IN *a, DENSE_IN *c), (device, transpose, scale, a,         \
         c))                                                                                                            \
     DO(normalise, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, double *lengths), (device, x, y, lengths))                      \
@@ -97,16 +98,17 @@
         t_max, scale, x, values))                                                                                      \
     ANSWER(bool, sorted_distance, (DENSE_AT, struct invar_scratch *scratch, const double *targets, double scale,       \
         DENSE_IN *x, double *values, struct invar_error *err), (device, scratch, targets, scale, x, values, err))      \
-    ANSWER(bool, eigen, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values,                         \
-        struct invar_error *err), (device, scratch, x, values, err))                                                   \
+    ANSWER(bool, eigen, (DENSE_AT, struct invar_scratch *scratch, int count, DENSE_IN *x, double *const *values,       \
+        struct invar_error *err), (device, scratch, count, x, values, err))                                            \
     ANSWER(bool, inverse, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, DENSE_SUM, struct invar_error *err),  \
         (device, scratch, x, factor, slot, err))                                                                       \
     DO(nuclear_rows, (DENSE_AT, int count, DENSE_IN *x, double scale, DENSE_IN *dx, DENSE_SUM), (device, count, x,     \
         scale, dx, factor, slot))                                                                                      \
     DO(ring_write, (DENSE_AT, DENSE_IN *x, const float *place, DENSE_IN *queue), (device, x, place, queue))            \
     DO(ring_advance, (DENSE_AT, int64_t rows, int64_t room, float *place), (device, rows, room, place))                \
-    DO(ring_mask, (DENSE_AT, int64_t first, int64_t room, const float *place, double value, DENSE_IN *x), (device,     \
-        first, room, place, value, x))                                                                                 \
+    ANSWER(bool, sinkhorn, (DENSE_AT, struct invar_scratch *scratch, double epsilon, int64_t iterations, DENSE_IN      \
+        *x, int64_t room, const float *place, DENSE_IN *p, struct invar_error *err), (device, scratch, epsilon,        \
+        iterations, x, room, place, p, err))                                                                           \
     ANSWER(bool, singular_values, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, struct        \
         invar_error *err), (device, scratch, x, values, err))                                                          \
     ANSWER(bool, left_vectors, (DENSE_AT, struct invar_scratch *scratch, DENSE_IN *x, double *values, DENSE_IN         \

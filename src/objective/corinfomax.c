@@ -82,12 +82,12 @@ static bool add_spread(const struct invar_term_call *call, int v, const struct i
     invar_dense_zero(device, &ones);
     invar_dense_affine(device, 1, 1, &ones);
     invar_dense_standardise(device, &z->x, mu.data, ones.data, &away, false);
-    invar_dense_copy(device, &kept_r, &r);
-    invar_dense_product(device, true, false, new_r, &away, &away, o->lambda_r, &r);
+    /* R / eps: log det(R + eps I) less d log eps, which is a constant of the loss */
+    invar_dense_gram(device, true, new_r / o->eps, &away, &r);
+    invar_dense_add(device, o->lambda_r / o->eps, &kept_r, &r);
     invar_dense_copy(device, &r, &kept_r);
+    invar_dense_scale(device, o->eps, &kept_r);
     invar_dense_copy(device, &mu, &kept_mu);
-    /* log det(R + eps I) less d log eps, which is a constant of the loss */
-    invar_dense_scale(device, 1 / o->eps, &r);
     invar_dense_add_identity(device, &r, invar_rate_limit(d, n), safe);
     invar_dense_cholesky(device, &r);
     invar_dense_log_diagonal(device, &r, -2 / (double)d, slot);

@@ -58,87 +58,112 @@ static double scale_of(const struct mec_options *o, int64_t n, int64_t d)
                                             : 1;
 }
 
-/* X, X^T, its powers, and the derivative of the value by X, transposed */
+/* X, X^T, its powers, and the derivative of the value by X, transposed; float64 for the exact form alone */
 struct work {
-    struct invar_matrix x, turned, power, other, by_x;
+    struct invar_matrix x, turned, power, other, by_x, exact;
 };
 
-/* *slot += factor log det(I + X), or its series; by_x = the derivative, transposed */
-static bool logarithm(const struct invar_term_call *call, struct work *w, double factor, double *slot,
-                      struct invar_error *err)
+/* *slot += factor log det(I + X); by_x = the derivative, transposed */
+static bool exact_logarithm(const struct invar_term_call *call, struct work *w, double factor, double *slot,
+                            struct invar_error *err)
+{
+    invar_dense_copy(call->device, &w->x, &w->exact);
+    invar_dense_diagonal_map(call->device, &w->exact, NULL, 1, 1);
+    if (!invar_dense_inverse(call->device, call->scratch, &w->exact, factor, slot, err))
+        return false;
+    invar_dense_copy(call->device, &w->exact, &w->by_x);
+    return true;
+}
+
+/* the same of its series */
+static void logarithm(const struct invar_term_call *call, struct work *w, double factor, double *slot)
 {
     const struct mec_options *o = call->options;
     struct invar_device *device = call->device;
 
-    if (o->form == FORM_EXACT) {
-        invar_dense_copy(device, &w->x, &w->by_x);
-        invar_dense_diagonal_map(device, &w->by_x, NULL, 1, 1);
-        return invar_dense_inverse(device, call->scratch, &w->by_x, factor, slot, err);
-    }
-    invar_dense_zero(device, &w->power);
-    invar_dense_diagonal_map(device, &w->power, NULL, 0, 1);
     invar_dense_zero(device, &w->by_x);
+    invar_dense_diagonal_map(device, &w->by_x, NULL, 0, 1);
     invar_dense_transpose(device, &w->x, &w->turned, false);
-    for (int64_t k = 1; k <= o->order; k++) {
+    invar_dense_dot(device, &w->by_x, &w->turned, factor, slot); /* tr X */
+    invar_dense_copy(device, &w->x, &w->power);
+    for (int64_t k = 2; k <= o->order; k++) {
         const double sign = k % 2 ? 1 : -1;
-        invar_dense_add(device, sign, &w->power, &w->by_x);
-        invar_dense_dot(device, &w->power, &w->turned, sign * factor / (double)k, slot); /* tr X^k */
+        const struct invar_matrix kept = w->power;
+        invar_dense_add(device, sign, &kept, &w->by_x);
+        invar_dense_dot(device, &kept, &w->turned, sign * factor / (double)k, slot); /* tr X^k */
         if (k == o->order)
             break;
-        const struct invar_matrix kept = w->power;
         invar_dense_product(device, false, false, 1, &kept, &w->x, 0, &w->other);
         w->power = w->other;
         w->other = kept;
     }
-    return true;
 }
 
-static bool add_pair(const struct invar_term_call *call, struct work *w, const struct invar_wide *t,
-                     const struct invar_wide *p, double share, double *slot, struct invar_error *err)
+static bool add_pair(const struct invar_term_call *call, struct work *w, const struct invar_unit *t,
+                     const struct invar_unit *p, double share, double *slot, struct invar_error *err)
 {
     const struct mec_options *o = call->options;
     struct invar_device *device = call->device;
-    const int64_t n = p->x.rows, d = p->x.cols;
+    const int64_t n = p->y.rows, d = p->y.cols;
     const bool columns = w->x.rows == d;
     const double lambda = lambda_of(o, n, d), scale = -call->weight * scale_of(o, n, d) * share * lambda;
 
     /* T^T P or P T^T */
-    invar_dense_product(device, columns, !columns, lambda, columns ? &t->x : &p->x, columns ? &p->x : &t->x, 0, &w->x);
-    if (!logarithm(call, w, share, slot, err))
+    invar_dense_product(device, columns, !columns, lambda, columns ? &t->y : &p->y, columns ? &p->y : &t->y, 0, &w->x);
+    if (o->form == FORM_EXACT && !exact_logarithm(call, w, share, slot, err))
         return false;
-    if (!p->dx.data)
+    if (o->form == FORM_SERIES)
+        logarithm(call, w, share, slot);
+    if (!p->dy.data)
         return true;
     if (columns)
-        invar_dense_product(device, false, true, scale, &t->x, &w->by_x, 1, &p->dx);
+        invar_dense_product(device, false, true, scale, &t->y, &w->by_x, 1, &p->dy);
     else
-        invar_dense_product(device, true, false, scale, &w->by_x, &t->x, 1, &p->dx);
+        invar_dense_product(device, true, false, scale, &w->by_x, &t->y, 1, &p->dy);
     return true;
+}
+
+static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
+{
+    const struct mec_options *o = call->options;
+    const struct invar_matrix *q = &call->in->by[INVAR_ROLE_Q][0];
+    const int64_t least = q->rows < q->cols ? q->rows : q->cols;
+    struct invar_matrix *const own[] = {&w->x, &w->turned, &w->power, &w->other, &w->by_x};
+
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!invar_dense_take(call->scratch, q->dtype, least, least, own[i], err))
+            return false;
+    return o->form != FORM_EXACT || invar_dense_take(call->scratch, INVAR_FLOAT64, least, least, &w->exact, err);
 }
 
 static bool mec_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct mec_options *o = call->options;
     const int views = call->in->views, targets = invar_term_targets(call->in);
-    const int64_t n = call->in->by[INVAR_ROLE_Q][0].rows, d = call->in->by[INVAR_ROLE_Q][0].cols;
-    const int64_t least = n < d ? n : d;
+    const struct invar_matrix *in = call->in->by[INVAR_ROLE_Q];
+    const int64_t n = in->rows, d = in->cols;
     double *m = invar_ledger_slot(call->sum->ledger);
-    struct invar_wide q[INVAR_MAX_VIEWS], t[INVAR_MAX_VIEWS];
+    struct invar_unit q[INVAR_MAX_VIEWS], t[INVAR_MAX_VIEWS];
     struct work w;
 
     invar_term_part_of(call->sum, NULL, m, -scale_of(o, n, d), 0, 1);
     invar_term_part_of(call->sum, "coding_length", m, ((double)n + (double)d) / 2, 0, 0);
-    if (!invar_wide_take_views(call, INVAR_ROLE_Q, views, true, q, err) ||
-        !invar_wide_take_views(call, INVAR_ROLE_T, targets, true, t, err) ||
-        !invar_term_matrix(call, least, least, &w.x, err) || !invar_term_matrix(call, least, least, &w.other, err) ||
-        !invar_term_matrix(call, least, least, &w.power, err) ||
-        !invar_term_matrix(call, least, least, &w.turned, err) || !invar_term_matrix(call, least, least, &w.by_x, err))
+    if (!take_work(call, &w, err))
         return false;
+    for (int v = 0; v < views; v++)
+        if (!invar_unit_take(call->device, call->scratch, &in[v], true,
+                             invar_term_wanted(call->gradient, INVAR_ROLE_Q, v), &q[v], err) ||
+            (v < targets &&
+             !invar_unit_take(call->device, call->scratch, &call->in->by[INVAR_ROLE_T][v], true, NULL, &t[v], err)))
+            return false;
     const double share = 1 / ((double)n * targets * (views - 1));
     for (int a = 0; a < views; a++)
         for (int b = 0; b < targets; b++)
             if (a != b && !add_pair(call, &w, &t[b], &q[a], share, m, err))
                 return false;
-    invar_wide_backward_views(call, INVAR_ROLE_Q, views, q);
+    for (int v = 0; v < views; v++)
+        if (q[v].dy.data)
+            invar_unit_backward(call->device, &q[v], invar_term_wanted(call->gradient, INVAR_ROLE_Q, v));
     return true;
 }
 

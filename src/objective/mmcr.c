@@ -41,7 +41,8 @@ static bool nuclear(const struct invar_term_call *call, const struct invar_matri
         !invar_term_matrix(call, least, least, &map, err) || !invar_term_vector(call, least, &values, err))
         return false;
     invar_dense_gram(device, columns, 1, mean, &gram);
-    if (!invar_dense_eigen(device, call->scratch, &gram, values.data, err))
+    double *const found[] = {values.data};
+    if (!invar_dense_eigen(device, call->scratch, 1, &gram, found, err))
         return false;
     invar_dense_map(device, INVAR_MAP_SQRT, 1, 0, &values);
     invar_dense_sum(device, &values, factor, slot);
@@ -50,7 +51,7 @@ static bool nuclear(const struct invar_term_call *call, const struct invar_matri
     invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &values);
     invar_dense_copy(device, &gram, &scaled);
     invar_dense_scale_rows(device, values.data, &scaled);
-    invar_dense_product(device, true, false, 1, &gram, &scaled, 0, &map);
+    invar_dense_mirrored(device, true, 1, &gram, &scaled, 0, &map);
     if (columns)
         invar_dense_product(device, false, false, 1, mean, &map, 0, by_mean);
     else

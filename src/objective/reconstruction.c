@@ -104,7 +104,7 @@ static bool evaluate_whitened(const struct invar_term_call *call, double factor,
     if (!whitened_take(call->scratch, z, &x, err))
         return false;
     invar_whitening_factor(device, &x.w, z, LEAST_RIDGE, o->ridge);
-    invar_whitening_apply(device, &x.w, z, &x.clean);
+    invar_whitening_apply(device, &x.w, NULL, &x.clean);
     invar_dense_zero(device, &x.by_clean);
     for (int v = 1; v < call->in->views; v++) {
         invar_whitening_apply(device, &x.w, &call->in->by[INVAR_ROLE_Q][v], &x.other);
@@ -116,8 +116,8 @@ static bool evaluate_whitened(const struct invar_term_call *call, double factor,
     }
     if (!wanted[0])
         return true;
-    invar_whitening_backward(device, &x.w, &x.clean, &x.by_clean, true);
-    invar_whitening_factor_backward(device, &x.w, &x.by_clean);
+    if (!invar_whitening_own_backward(device, call->scratch, &x.w, &x.clean, &x.by_clean, err))
+        return false;
     invar_dense_add(device, 1, &x.by_clean, wanted[0]);
     return true;
 }

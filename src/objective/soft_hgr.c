@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Soft-HGR [A7]: the correlation of two centred sides less half the trace of the product of their covariances, on the
  * smaller of d x d and N x N. */
-#include "objective/wide.h"
+#include "objective/term.h"
 
 #include <math.h>
 
@@ -42,35 +42,33 @@ static double divisor_of(const struct soft_hgr_options *o, int64_t n)
     return (double)(o->divisor == DIVISOR_N ? n : n - 1);
 }
 
-/* tr(cov f cov g) = <F^T F, G^T G> = |F G^T|^2, over the divisor squared */
-static bool add_trace(const struct invar_term_call *call, const struct invar_wide *z, double divisor, double *slot,
+/* tr(cov f cov g) = <F^T F, G^T G> = |F G^T|^2, over the divisor squared; columns of its gradient have mean 0 as they
+ * are */
+static bool add_trace(const struct invar_term_call *call, const struct invar_matrix *x, double divisor, double *slot,
                       struct invar_error *err)
 {
     struct invar_device *device = call->device;
-    const int64_t n = z[0].x.rows, d = z[0].x.cols;
+    const int64_t n = x[0].rows, d = x[0].cols, least = d > n ? n : d;
     const double share = 1 / (divisor * divisor);
     struct invar_matrix c[2];
 
-    if (d > n) {
-        if (!invar_term_matrix(call, n, n, &c[0], err))
+    for (int v = 0; v < (d > n ? 1 : 2); v++)
+        if (!invar_dense_take(call->scratch, x[v].dtype, least, least, &c[v], err))
             return false;
-        invar_dense_product(device, false, true, 1, &z[0].x, &z[1].x, 0, &c[0]);
-        invar_dense_dot(device, &c[0], &c[0], share, slot);
-    }
-    for (int v = 0; v < 2 && d <= n; v++) {
-        if (!invar_term_matrix(call, d, d, &c[v], err))
-            return false;
-        invar_dense_gram(device, true, 1, &z[v].x, &c[v]);
-    }
-    if (d <= n)
-        invar_dense_dot(device, &c[0], &c[1], share, slot);
+    if (d > n)
+        invar_dense_product(device, false, true, 1, &x[0], &x[1], 0, &c[0]);
+    for (int v = 0; v < 2 && d <= n; v++)
+        invar_dense_gram(device, true, 1, &x[v], &c[v]);
+    invar_dense_dot(device, &c[0], &c[d > n ? 0 : 1], share, slot);
     for (int v = 0; v < 2; v++) {
-        if (!z[v].dx.data)
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        if (!wanted)
             continue;
+        invar_dense_add(device, -call->weight / divisor, &x[1 - v], wanted);
         if (d > n)
-            invar_dense_product(device, v == 1, false, call->weight * share, &c[0], &z[1 - v].x, 1, &z[v].dx);
+            invar_dense_product(device, v == 1, false, call->weight * share, &c[0], &x[1 - v], 1, wanted);
         else
-            invar_dense_product(device, false, false, call->weight * share, &z[v].x, &c[1 - v], 1, &z[v].dx);
+            invar_dense_product(device, false, false, call->weight * share, &x[v], &c[1 - v], 1, wanted);
     }
     return true;
 }
@@ -78,9 +76,10 @@ static bool add_trace(const struct invar_term_call *call, const struct invar_wid
 static bool soft_hgr_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     struct invar_device *device = call->device;
-    const double divisor = divisor_of(call->options, call->in->by[INVAR_ROLE_Z][0].rows);
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    const double divisor = divisor_of(call->options, z[0].rows);
     double *correlation = invar_ledger_slot(call->sum->ledger), *trace = invar_ledger_slot(call->sum->ledger);
-    struct invar_wide z[2];
+    struct invar_matrix x[2];
 
     invar_term_part_of(call->sum, NULL, correlation, -1, 0, 1);
     invar_term_part_of(call->sum, NULL, trace, 0.5, 0, 1);
@@ -88,21 +87,13 @@ static bool soft_hgr_evaluate(const struct invar_term_call *call, struct invar_e
     invar_term_part_of(call->sum, "soft_hgr", trace, -0.5, 0, 0);
     invar_term_part_of(call->sum, "correlation", correlation, 1, 0, 0);
     invar_term_part_of(call->sum, "trace", trace, 1, 0, 0);
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, 2, false, z, err))
-        return false;
-    for (int v = 0; v < 2; v++)
-        invar_dense_centre(device, &z[v].x, &z[v].x);
-    invar_dense_dot(device, &z[0].x, &z[1].x, 1 / divisor, correlation);
-    for (int v = 0; v < 2; v++)
-        if (z[v].dx.data)
-            invar_dense_add(device, -call->weight / divisor, &z[1 - v].x, &z[v].dx);
-    if (!add_trace(call, z, divisor, trace, err))
-        return false;
-    for (int v = 0; v < 2; v++)
-        if (z[v].dx.data)
-            invar_dense_centre(device, &z[v].dx, &z[v].dx);
-    invar_wide_backward_views(call, INVAR_ROLE_Z, 2, z);
-    return true;
+    for (int v = 0; v < 2; v++) {
+        if (!invar_dense_take(call->scratch, z[v].dtype, z[v].rows, z[v].cols, &x[v], err))
+            return false;
+        invar_dense_centre(device, &z[v], &x[v]);
+    }
+    invar_dense_dot(device, &x[0], &x[1], 1 / divisor, correlation);
+    return add_trace(call, x, divisor, trace, err);
 }
 
 static bool soft_hgr_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)

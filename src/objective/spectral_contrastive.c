@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spectral contrast [SC1]: rows longer than sqrt(mu) are shortened; matching views attract, all others of the other
  * view repel by the square of their product. */
-#include "objective/wide.h"
+#include "objective/term.h"
 
 #include <math.h>
 
@@ -36,36 +36,35 @@ static bool spectral_contrastive_evaluate(const struct invar_term_call *call, st
 {
     const struct spectral_contrastive_options *o = call->options;
     struct invar_device *device = call->device;
-    const int64_t rows = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
-    const double n = (double)rows, attract = -2 / (o->mu * n), repel = 1 / (o->mu * n * (n - 1));
+    const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
+    const double n = (double)z[0].rows, attract = -2 / (o->mu * n), repel = 1 / (o->mu * n * (n - 1));
     double *attraction = invar_term_part(call->sum, "attraction", 1);
     double *repulsion = invar_term_part(call->sum, "repulsion", 1);
-    struct invar_wide z[2];
     struct invar_matrix x[2], by_x, s;
     double *lengths[2];
 
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, 2, false, z, err) || !invar_term_matrix(call, rows, rows, &s, err) ||
-        !invar_term_matrix(call, rows, d, &by_x, err))
+    if (!invar_dense_take(call->scratch, z[0].dtype, z[0].rows, z[0].rows, &s, err) ||
+        !invar_dense_take(call->scratch, z[0].dtype, z[0].rows, z[0].cols, &by_x, err))
         return false;
     for (int v = 0; v < 2; v++) {
-        lengths[v] = invar_device_take(call->scratch, (size_t)rows, sizeof(double), err);
-        if (!lengths[v] || !invar_term_matrix(call, rows, d, &x[v], err))
+        lengths[v] = invar_device_take(call->scratch, (size_t)z[v].rows, sizeof(double), err);
+        if (!lengths[v] || !invar_dense_take(call->scratch, z[v].dtype, z[v].rows, z[v].cols, &x[v], err))
             return false;
-        invar_dense_shorten(device, sqrt(o->mu), &z[v].x, &x[v], lengths[v]);
+        invar_dense_shorten(device, sqrt(o->mu), &z[v], &x[v], lengths[v]);
     }
     invar_dense_dot(device, &x[0], &x[1], attract, attraction);
     invar_dense_product(device, false, true, 1, &x[0], &x[1], 0, &s);
     invar_dense_diagonal_map(device, &s, NULL, 0, 0);
     invar_dense_dot(device, &s, &s, repel, repulsion);
     for (int v = 0; v < 2; v++) {
-        if (!z[v].dx.data)
+        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        if (!wanted)
             continue;
         invar_dense_copy(device, &x[1 - v], &by_x);
         invar_dense_product(device, v == 1, false, call->weight * 2 * repel, &s, &x[1 - v], call->weight * attract,
                             &by_x);
-        invar_dense_shorten_backward(device, sqrt(o->mu), &x[v], lengths[v], &by_x, &z[v].dx);
+        invar_dense_shorten_backward(device, sqrt(o->mu), &x[v], lengths[v], &by_x, wanted);
     }
-    invar_wide_backward_views(call, INVAR_ROLE_Z, 2, z);
     return true;
 }
 

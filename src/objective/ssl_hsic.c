@@ -49,7 +49,7 @@ static double divisor_of(const struct ssl_hsic_options *o, double m)
 }
 
 struct work {
-    struct invar_matrix u, k, same, hkh, half, spare, group;
+    struct invar_matrix u, k, same, hkh, half, group;
     double *squares;
     struct invar_matrix zz, root;
 };
@@ -63,8 +63,8 @@ static bool take_work(const struct invar_term_call *call, int64_t m, struct work
     if (!host || !w->squares || !invar_term_matrix(call, m, d, &w->u, err) ||
         !invar_term_matrix(call, m, m, &w->k, err) || !invar_term_matrix(call, m, m, &w->same, err) ||
         !invar_term_matrix(call, m, m, &w->hkh, err) || !invar_term_matrix(call, m, m, &w->half, err) ||
-        !invar_term_matrix(call, m, d, &w->spare, err) || !invar_term_matrix(call, m, 1, &w->group, err) ||
-        !invar_term_vector(call, 1, &w->zz, err) || !invar_term_vector(call, 1, &w->root, err))
+        !invar_term_matrix(call, m, 1, &w->group, err) || !invar_term_vector(call, 1, &w->zz, err) ||
+        !invar_term_vector(call, 1, &w->root, err))
         return false;
     for (int64_t i = 0; i < m; i++)
         host[i] = (double)(i % n);
@@ -74,17 +74,30 @@ static bool take_work(const struct invar_term_call *call, int64_t m, struct work
 
 static struct invar_matrix part_of(const struct invar_matrix *all, int v, int64_t rows)
 {
-    return (struct invar_matrix){INVAR_FLOAT64, rows, all->cols, (double *)all->data + v * rows * all->cols};
+    const size_t from = (size_t)(v * rows * all->cols) * invar_dtype_size(all->dtype);
+    return (struct invar_matrix){all->dtype, rows, all->cols, (char *)all->data + from};
 }
 
-/* from the derivative of the loss by K, in half, to that of the rows, in spare; k^3 (-1 / (2 c^2)) is that of k by the
- * squared distance */
-static void through_kernel(struct invar_device *device, struct work *w, double c)
+/* from the derivative of the loss by K, in half, to that of the rows; k^3 (-1 / (2 c^2)) is that of k by the squared
+ * distance. The product is in the type of the embeddings, as the weights no longer cancel. */
+static bool through_kernel(const struct invar_term_call *call, struct work *w, double c, struct invar_matrix *by_rows,
+                           struct invar_error *err)
 {
+    const enum invar_dtype type = call->in->by[INVAR_ROLE_Z][0].dtype;
+    struct invar_device *device = call->device;
+    struct invar_matrix weights, rows;
+
+    if (!invar_dense_take(call->scratch, type, w->k.rows, w->k.cols, &weights, err) ||
+        !invar_dense_take(call->scratch, type, w->u.rows, w->u.cols, &rows, err) ||
+        !invar_dense_take(call->scratch, type, w->u.rows, w->u.cols, by_rows, err))
+        return false;
     for (int power = 0; power < 3; power++)
         invar_dense_multiply(device, &w->k, &w->half);
     invar_dense_laplacian(device, &w->half);
-    invar_dense_product(device, false, false, -2 / (c * c), &w->half, &w->u, 0, &w->spare);
+    invar_dense_copy(device, &w->half, &weights);
+    invar_dense_copy(device, &w->u, &rows);
+    invar_dense_product(device, false, false, -2 / (c * c), &weights, &rows, 0, by_rows);
+    return true;
 }
 
 static bool ssl_hsic_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -97,6 +110,7 @@ static bool ssl_hsic_evaluate(const struct invar_term_call *call, struct invar_e
     double *loss = invar_term_part(call->sum, NULL, o->gamma), *zy = invar_term_part(call->sum, "hsic_zy", -1);
     double *zz = invar_term_part(call->sum, "hsic_zz", 0);
     struct invar_wide z[INVAR_MAX_VIEWS];
+    struct invar_matrix by_rows;
     struct work w;
 
     if (!take_work(call, m, &w, err) || !invar_wide_take_views(call, INVAR_ROLE_Z, views, true, z, err))
@@ -126,9 +140,10 @@ static bool ssl_hsic_evaluate(const struct invar_term_call *call, struct invar_e
     invar_dense_scale_by(device, w.zz.data, &w.half);
     invar_dense_add(device, -call->weight / pairs, &w.same, &w.half);
     invar_dense_affine(device, 1, call->weight / (rows * rows), &w.half);
-    through_kernel(device, &w, c);
+    if (!through_kernel(call, &w, c, &by_rows, err))
+        return false;
     for (int v = 0; v < views; v++) {
-        const struct invar_matrix own = part_of(&w.spare, v, n);
+        const struct invar_matrix own = part_of(&by_rows, v, n);
         if (z[v].dx.data)
             invar_dense_add(device, 1, &own, &z[v].dx);
     }

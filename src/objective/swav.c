@@ -2,7 +2,6 @@
 /* SwAV [SW1]-[SW3]: scores of prototypes against assignments of another view, which balance the prototypes over the
  * batch and, where there is one that is full, a queue. */
 #include "objective/ring.h"
-#include "objective/sinkhorn.h"
 #include "objective/wide.h"
 
 #include <math.h>
@@ -116,39 +115,66 @@ static bool take_scores(const struct invar_term_call *call, struct work *w, stru
     return true;
 }
 
+/* the scores of a view and those of its queue */
+static bool take_all(const struct invar_term_call *call, struct work *w, int v, struct invar_matrix *all,
+                     struct invar_error *err)
+{
+    const struct swav_options *o = call->options;
+    const struct invar_matrix *s = &w->view[v].s;
+    const int64_t n = s->rows, k = s->cols, d = call->in->by[INVAR_ROLE_Z][0].cols;
+    const struct invar_matrix ring = invar_ring_queue(call, v, o->queue, d);
+    struct invar_matrix rows, own, behind;
+
+    if (!invar_dense_take(call->scratch, s->dtype, n + o->queue, k, all, err) ||
+        !invar_ring_read(call, &ring, s->dtype, &rows, err))
+        return false;
+    own = behind = *all;
+    own.rows = n;
+    behind.rows = o->queue;
+    behind.data = (char *)all->data + (size_t)(n * k) * invar_dtype_size(s->dtype);
+    invar_dense_copy(call->device, s, &own);
+    invar_dense_product(call->device, false, true, 1, &rows, &w->prototypes.y, 0, &behind);
+    return true;
+}
+
 /* [SW1], [SW3] of one view */
 static bool assign(const struct invar_term_call *call, struct work *w, int v, struct invar_error *err)
 {
     const struct swav_options *o = call->options;
-    struct invar_device *device = call->device;
     const struct invar_matrix *s = &w->view[v].s;
-    const int64_t n = s->rows, k = s->cols, d = call->in->by[INVAR_ROLE_Z][0].cols;
-    const int64_t more = keeps_queue(o) ? o->queue : 0;
-    struct invar_sinkhorn_queue queue = {.batch = n, .room = o->queue};
-    struct invar_matrix all, p, rows, scores;
+    struct invar_matrix all = *s;
 
-    if (!invar_term_matrix(call, n + more, k, &all, err) || !invar_term_matrix(call, n + more, k, &p, err) ||
-        !invar_dense_take(call->scratch, s->dtype, n, k, &w->assigned[v], err))
+    if (!invar_dense_take(call->scratch, s->dtype, s->rows, s->cols, &w->assigned[v], err) ||
+        (keeps_queue(o) && !take_all(call, w, v, &all, err)))
         return false;
-    const struct invar_matrix batch = {INVAR_FLOAT64, n, k, all.data}, own = {INVAR_FLOAT64, n, k, p.data};
-    invar_dense_copy(device, s, &batch);
-    if (more) {
-        const struct invar_matrix ring = invar_ring_queue(call, v, o->queue, d);
-        const struct invar_matrix behind = {INVAR_FLOAT64, more, k, (double *)all.data + n * k};
-        if (!invar_ring_read(call, &ring, s->dtype, &rows, err) ||
-            !invar_dense_take(call->scratch, s->dtype, more, k, &scores, err))
-            return false;
-        invar_dense_product(device, false, true, 1, &rows, &w->prototypes.y, 0, &scores);
-        invar_dense_copy(device, &scores, &behind);
-        queue.place = invar_ring_place(call, (int)o->assign_views, o->queue, d);
+    const float *place =
+        keeps_queue(o) ? invar_ring_place(call, (int)o->assign_views, o->queue, call->in->by[INVAR_ROLE_Z][0].cols)
+                       : NULL;
+    return invar_dense_sinkhorn(call->device, call->scratch, o->epsilon, o->iterations, &all, o->queue, place,
+                                &w->assigned[v], err);
+}
+
+/* what a view is told to predict: the sum of the assignments of all others */
+static bool take_targets(const struct invar_term_call *call, const struct work *w, int v, struct invar_matrix *targets,
+                         struct invar_error *err)
+{
+    const struct swav_options *o = call->options;
+    const struct invar_matrix *s = &w->view[v].s;
+
+    if (o->assign_views == 2 && v < 2) {
+        *targets = w->assigned[1 - v];
+        return true;
     }
-    if (!invar_sinkhorn(device, call->scratch, o->epsilon, o->iterations, &queue, &all, &p, err))
+    if (!invar_dense_take(call->scratch, s->dtype, s->rows, s->cols, targets, err))
         return false;
-    invar_dense_copy(device, &own, &w->assigned[v]);
+    invar_dense_zero(call->device, targets);
+    for (int a = 0; a < o->assign_views; a++)
+        if (a != v)
+            invar_dense_add(call->device, 1, &w->assigned[a], targets);
     return true;
 }
 
-/* one view against the assignments of all others; their sum is one target */
+/* one view against the assignments of all others */
 static bool predict(const struct invar_term_call *call, struct work *w, int v, double share, double *slot,
                     struct invar_error *err)
 {
@@ -159,14 +185,10 @@ static bool predict(const struct invar_term_call *call, struct work *w, int v, d
     struct invar_matrix logits, targets;
 
     if (!invar_dense_take(call->scratch, view->s.dtype, view->s.rows, view->s.cols, &logits, err) ||
-        !invar_dense_take(call->scratch, view->s.dtype, view->s.rows, view->s.cols, &targets, err))
+        !take_targets(call, w, v, &targets, err))
         return false;
     const struct invar_dense_soft how = {
         .targets = &targets, .scale = call->weight * share, .factor = share, .slot = slot};
-    invar_dense_zero(device, &targets);
-    for (int a = 0; a < o->assign_views; a++)
-        if (a != v)
-            invar_dense_add(device, 1, &w->assigned[a], &targets);
     invar_dense_copy(device, &view->s, &logits);
     invar_dense_scale(device, 1 / o->tau, &logits);
     if (!invar_dense_soft_contrast(device, call->scratch, &how, &logits, err))

@@ -30,66 +30,91 @@ static bool vne_check(const void *options, const struct invar_embeddings *in, st
     return invar_term_check_views(&invar_term_vne, in, vne_roles(options), err);
 }
 
-/* room for one view */
-struct work {
-    struct invar_matrix gram, scaled, map, values, spare, trace, entropy;
+/* one view; its Gram matrix becomes the eigenvectors */
+struct view {
+    struct invar_wide z;
+    struct invar_matrix gram, values, trace;
 };
+
+/* what views share, one after the other */
+struct work {
+    struct view view[INVAR_MAX_VIEWS];
+    struct invar_matrix scaled, map, spare, entropy;
+};
+
+/* The trace is a constant where rows have length 1. */
+static bool take_view(const struct invar_term_call *call, int v, struct view *view, struct invar_error *err)
+{
+    const struct vne_options *o = call->options;
+    struct invar_device *device = call->device;
+    const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][v];
+    const int64_t least = z->rows < z->cols ? z->rows : z->cols;
+
+    if (!invar_wide_take(call, INVAR_ROLE_Z, v, o->normalise, &view->z, err) ||
+        !invar_term_matrix(call, least, least, &view->gram, err) ||
+        !invar_term_vector(call, least, &view->values, err) || !invar_term_vector(call, 1, &view->trace, err))
+        return false;
+    invar_dense_gram(device, least == z->cols, 1, &view->z.x, &view->gram);
+    if (o->normalise)
+        invar_dense_affine(device, 0, (double)z->rows, &view->trace);
+    else
+        invar_dense_dot(device, &view->z.x, &view->z.x, 1, view->trace.data);
+    invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &view->trace);
+    invar_dense_scale_by(device, view->trace.data, &view->gram);
+    return true;
+}
 
 static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
-    const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][0];
-    const int64_t least = z->rows < z->cols ? z->rows : z->cols;
+    const int views = call->in->views;
+    struct invar_matrix grams[INVAR_MAX_VIEWS];
+    double *values[INVAR_MAX_VIEWS];
 
-    return invar_term_matrix(call, least, least, &w->gram, err) &&
-           invar_term_matrix(call, least, least, &w->map, err) &&
-           invar_term_matrix(call, least, least, &w->scaled, err) && invar_term_vector(call, least, &w->values, err) &&
-           invar_term_vector(call, least, &w->spare, err) && invar_term_vector(call, 1, &w->trace, err) &&
-           invar_term_vector(call, 1, &w->entropy, err);
+    for (int v = 0; v < views; v++) {
+        if (!take_view(call, v, &w->view[v], err))
+            return false;
+        grams[v] = w->view[v].gram;
+        values[v] = w->view[v].values.data;
+    }
+    const int64_t least = grams[0].rows;
+    return invar_term_matrix(call, least, least, &w->scaled, err) &&
+           invar_term_matrix(call, least, least, &w->map, err) && invar_term_vector(call, least, &w->spare, err) &&
+           invar_term_vector(call, 1, &w->entropy, err) &&
+           invar_dense_eigen(call->device, call->scratch, views, grams, values, err);
 }
 
 /*
  * With p = l / t, t the trace: entropy = - sum p log p. Its derivative by l is - (log p + 1) where t is a constant, and
  * - (log p + entropy) / t where it is the sum of all l.
  */
-static bool add_view(const struct invar_term_call *call, struct work *w, const struct invar_wide *z, bool constant,
-                     double scale, double factor, double *slot, struct invar_error *err)
+static void add_view(const struct invar_term_call *call, struct work *w, struct view *view, double factor, double *slot)
 {
+    const struct vne_options *o = call->options;
     struct invar_device *device = call->device;
-    const bool columns = w->gram.rows == z->x.cols;
+    const double scale = call->weight * factor;
 
-    invar_dense_gram(device, columns, 1, &z->x, &w->gram);
-    invar_dense_zero(device, &w->trace);
-    if (constant)
-        invar_dense_affine(device, 0, (double)z->x.rows, &w->trace);
-    else
-        invar_dense_dot(device, &z->x, &z->x, 1, w->trace.data);
-    invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &w->trace);
-    invar_dense_scale_by(device, w->trace.data, &w->gram);
-    if (!invar_dense_eigen(device, call->scratch, &w->gram, w->values.data, err))
-        return false;
-    invar_dense_copy(device, &w->values, &w->spare);
+    invar_dense_copy(device, &view->values, &w->spare);
     invar_dense_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &w->spare);
     invar_dense_zero(device, &w->entropy);
-    invar_dense_dot(device, &w->values, &w->spare, -1, w->entropy.data);
+    invar_dense_dot(device, &view->values, &w->spare, -1, w->entropy.data);
     invar_dense_sum(device, &w->entropy, factor, slot);
-    if (!z->dx.data)
-        return true;
-    /* the same for every direction: I times 1, or times the entropy */
-    invar_dense_copy(device, &w->gram, &w->scaled);
+    if (!view->z.dx.data)
+        return;
+    invar_dense_copy(device, &view->gram, &w->scaled);
     invar_dense_scale_rows(device, w->spare.data, &w->scaled);
-    if (constant)
+    invar_dense_mirrored(device, true, 1, &view->gram, &w->scaled, 0, &w->map);
+    /* the same for every direction: I times 1, or times the entropy */
+    if (o->normalise)
         invar_dense_affine(device, 0, 1, &w->entropy);
-    invar_dense_product(device, true, false, 1, &w->gram, &w->scaled, 0, &w->map);
     invar_dense_zero(device, &w->scaled);
     invar_dense_diagonal_map(device, &w->scaled, NULL, 0, 1);
     invar_dense_scale_by(device, w->entropy.data, &w->scaled);
     invar_dense_add(device, 1, &w->scaled, &w->map);
-    invar_dense_scale_by(device, w->trace.data, &w->map);
-    if (columns)
-        invar_dense_product(device, false, false, -2 * scale, &z->x, &w->map, 1, &z->dx);
+    invar_dense_scale_by(device, view->trace.data, &w->map);
+    if (view->gram.rows == view->z.x.cols)
+        invar_dense_product(device, false, false, -2 * scale, &view->z.x, &w->map, 1, &view->z.dx);
     else
-        invar_dense_product(device, false, false, -2 * scale, &w->map, &z->x, 1, &z->dx);
-    return true;
+        invar_dense_product(device, false, false, -2 * scale, &w->map, &view->z.x, 1, &view->z.dx);
 }
 
 static bool vne_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -102,11 +127,8 @@ static bool vne_evaluate(const struct invar_term_call *call, struct invar_error 
     if (!take_work(call, &w, err))
         return false;
     for (int v = 0; v < call->in->views; v++) {
-        struct invar_wide z;
-        if (!invar_wide_take(call, INVAR_ROLE_Z, v, o->normalise, &z, err) ||
-            !add_view(call, &w, &z, o->normalise, call->weight * per_view, per_view, entropy, err))
-            return false;
-        invar_wide_backward(call, INVAR_ROLE_Z, v, &z);
+        add_view(call, &w, &w.view[v], per_view, entropy);
+        invar_wide_backward(call, INVAR_ROLE_Z, v, &w.view[v].z);
     }
     return true;
 }

@@ -8,8 +8,8 @@
 struct invar_whitening {
     struct invar_matrix centred; /* N x d: Zc, whose covariance is factorised */
     struct invar_matrix factor;  /* d x d: L, L L^T = C(Z) + (ridge + share tr C(Z) / d) I */
-    struct invar_matrix sum, transposed;
-    double share;
+    struct invar_matrix through; /* d x d: H, what the factor receives */
+    double share, *trace;
 };
 /** Room for an N x d matrix. */
 bool invar_whitening_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_whitening *w,
@@ -18,15 +18,16 @@ bool invar_whitening_take(struct invar_scratch *scratch, int64_t rows, int64_t c
  * the mean variance. */
 void invar_whitening_factor(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *z,
                             double ridge, double share);
-/** y = (x less its column means) L^{-T}; y float64. */
+/** y = (x less its column means) L^{-T}; y float64. x NULL: of the matrix that the factor is of. */
 void invar_whitening_apply(struct invar_device *device, const struct invar_whitening *w, const struct invar_matrix *x,
                            const struct invar_matrix *y);
-/** dy, the gradient by y, becomes that by x for a constant factor; what the factor receives is kept for the call below
- * (keep) or forgotten. */
+/** dy, the gradient by y of another matrix, becomes that by x for a constant factor; what the factor receives is kept
+ * for the call below (keep) or forgotten. */
 void invar_whitening_backward(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *y,
                               const struct invar_matrix *dy, bool keep);
-/** dx, which invar_whitening_backward made for z itself, += the gradient that came through the factor. Once. */
-void invar_whitening_factor_backward(struct invar_device *device, struct invar_whitening *w,
-                                     const struct invar_matrix *dx);
+/** The same for the matrix that the factor is of, whose dy becomes the gradient by it, with all that came through the
+ * factor. Last and once: the whitening is used up. */
+bool invar_whitening_own_backward(struct invar_device *device, struct invar_scratch *scratch, struct invar_whitening *w,
+                                  const struct invar_matrix *y, const struct invar_matrix *dy, struct invar_error *err);
 
 #endif

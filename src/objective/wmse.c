@@ -127,22 +127,22 @@ static bool take_view(const struct invar_term_call *call, int v, const struct in
         if (!invar_whitening_take(call->scratch, b, d, &view->whitening[k], err))
             return false;
         invar_whitening_factor(call->device, &view->whitening[k], &from, o->shrink / (1 - o->shrink), 0);
-        invar_whitening_apply(call->device, &view->whitening[k], &from, &to);
+        invar_whitening_apply(call->device, &view->whitening[k], NULL, &to);
     }
     /* of (1 - shrink) (C + ridge I) */
     invar_dense_scale(call->device, 1 / sqrt(1 - o->shrink), &view->y);
     return true;
 }
 
-static void store_view(const struct invar_term_call *call, int v, struct view *view, const struct invar_matrix *order,
-                       const struct invar_matrix *unit, const struct invar_matrix *spare)
+static bool store_view(const struct invar_term_call *call, int v, struct view *view, const struct invar_matrix *order,
+                       const struct invar_matrix *unit, const struct invar_matrix *spare, struct invar_error *err)
 {
     const struct wmse_options *o = call->options;
     struct invar_device *device = call->device;
     const int64_t n = view->x.rows, b = together(o, n);
 
     if (!view->z.dx.data)
-        return;
+        return true;
     if (o->normalise) {
         invar_dense_zero(device, spare);
         invar_dense_normalise_backward(device, unit, view->lengths, &view->dy, 1, spare);
@@ -153,14 +153,15 @@ static void store_view(const struct invar_term_call *call, int v, struct view *v
     invar_dense_scale(device, 1 / sqrt(1 - o->shrink), &view->dy);
     for (int64_t k = 0; k < n / b; k++) {
         const struct invar_matrix y = rows_of(&view->y, k * b, b), dy = rows_of(&view->dy, k * b, b);
-        invar_whitening_backward(device, &view->whitening[k], &y, &dy, true);
-        invar_whitening_factor_backward(device, &view->whitening[k], &dy);
+        if (!invar_whitening_own_backward(device, call->scratch, &view->whitening[k], &y, &dy, err))
+            return false;
     }
     if (o->sub_batch)
         invar_dense_scatter_add(device, 1, &view->dy, order, &view->z.dx);
     else
         invar_dense_add(device, 1, &view->dy, &view->z.dx);
     invar_wide_backward(call, INVAR_ROLE_Z, v, &view->z);
+    return true;
 }
 
 static bool wmse_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -188,7 +189,8 @@ static bool wmse_evaluate(const struct invar_term_call *call, struct invar_error
             invar_dense_distance(device, &unit[a], &unit[b], 2 * call->weight * share, &view[a].dy, &view[b].dy, share,
                                  loss);
     for (int v = 0; v < views; v++)
-        store_view(call, v, &view[v], &order, &unit[v], &spare);
+        if (!store_view(call, v, &view[v], &order, &unit[v], &spare, err))
+            return false;
     return true;
 }
 

@@ -48,6 +48,82 @@ static void symmetric_products(void **state)
         }
 }
 
+/* half of a product of two, onto what is there; strips and threads too */
+static void mirrored_products(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    for (int large = 0; large < 2; large++) {
+        const int64_t n = large ? 150 : 9, inner = 40;
+        const struct invar_matrix a = draw(*type, inner, n, 1), b = draw(*type, inner, n, 2);
+        const struct invar_matrix c = make(*type, n, n), full = make(*type, n, n);
+        invar_dense_zero(device, &c);
+        invar_dense_diagonal_map(device, &c, NULL, 0, 3);
+        invar_dense_copy(device, &c, &full);
+        invar_dense_product(device, true, false, -0.5, &a, &b, 2, &full);
+        invar_dense_mirrored(device, true, -0.5, &a, &b, 2, &c);
+        for (int64_t i = 0; i < n; i++)
+            for (int64_t j = i; j < n; j++) {
+                assert_near(get(&c, i, j), get(&full, i, j), 10 * tolerance(&c));
+                assert_true(get(&c, j, i) == get(&c, i, j));
+            }
+    }
+}
+
+/* by division, of the rows that count */
+static void assign_plainly(const struct invar_matrix *x, int64_t rows, double epsilon, int iterations, double *q)
+{
+    for (int64_t i = 0; i < rows * x->cols; i++)
+        q[i] = exp(matrix_get(x, i) / epsilon);
+    for (int turn = 0; turn < 2 * iterations; turn++) {
+        const bool by_rows = turn % 2 == 1;
+        const int64_t outer = by_rows ? rows : x->cols, inner = by_rows ? x->cols : rows;
+        for (int64_t a = 0; a < outer; a++) {
+            double sum = 0;
+            for (int64_t b = 0; b < inner; b++)
+                sum += q[by_rows ? a * x->cols + b : b * x->cols + a];
+            for (int64_t b = 0; b < inner; b++)
+                q[by_rows ? a * x->cols + b : b * x->cols + a] /= sum;
+        }
+    }
+}
+
+/* near scores by factors, far ones by logarithms; a queue that is not full does not count */
+static void balanced_assignments(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, BATCH = 30, COLS = 70 };
+    static double q[ROWS * COLS];
+    struct invar_error err = {0};
+
+    EACH_TYPE(type)
+    for (int full = 0; full < 2; full++)
+        for (int far = 0; far < 2; far++) {
+            const struct invar_matrix x = draw(*type, ROWS, COLS, 1), p = make(*type, BATCH, COLS);
+            float place[2] = {3, full ? ROWS - BATCH : 4}, *kept = invar_device_take(scratch, 2, sizeof *kept, &err);
+            invar_device_upload(device, kept, place, sizeof place);
+            if (far)
+                for (int64_t i = 0; i < COLS; i++)
+                    put(&x, 5, i, get(&x, 5, i) + 160);
+            assign_plainly(&x, full ? ROWS : BATCH, 0.25, 3, q);
+            assert_ok(invar_dense_sinkhorn(device, scratch, 0.25, 3, &x, ROWS - BATCH, kept, &p, &err), &err);
+            for (int64_t i = 0; i < BATCH * COLS; i++)
+                assert_near(matrix_get(&p, i), q[i], tolerance(&p));
+            if (far) { /* too far for any exponential */
+                for (int64_t i = 0; i < COLS; i++)
+                    put(&x, 5, i, get(&x, 5, i) + 4096);
+                assert_ok(invar_dense_sinkhorn(device, scratch, 0.25, 3, &x, ROWS - BATCH, kept, &p, &err), &err);
+                double sum = 0;
+                for (int64_t j = 0; j < COLS; j++)
+                    sum += get(&p, 5, j);
+                assert_near(sum, 1, 100 * tolerance(&p));
+                put(&x, 5, 5, (double)NAN);
+                assert_ok(invar_dense_sinkhorn(device, scratch, 0.25, 3, &x, ROWS - BATCH, kept, &p, &err), &err);
+                assert_true(isnan(get(&p, 0, 0)));
+            }
+        }
+}
+
 static void distances_and_their_gradients(void **state)
 {
     (void)state;
@@ -134,7 +210,7 @@ static void scales_and_diagonals(void **state)
     }
 }
 
-static void halves_identities_and_factors(void **state)
+static void identities_and_factors(void **state)
 {
     (void)state;
     EACH_TYPE(type)
@@ -142,10 +218,6 @@ static void halves_identities_and_factors(void **state)
         const struct invar_matrix x = draw(*type, 7, 7, 1), before = draw(*type, 7, 7, 1), y = draw(*type, 7, 7, 2);
         double logs = 0, *safe = vector(1);
 
-        invar_dense_mirror_half(device, &x);
-        for (int64_t i = 0; i < 7; i++)
-            for (int64_t j = 0; j < 7; j++)
-                assert_near(get(&x, i, j), -0.5 * (i > j ? get(&before, i, j) : get(&before, j, i)), tolerance(&x));
         for (int64_t i = 0; i < 7; i++)
             put(&y, i, i, (double)i / 2);
         invar_dense_copy(device, &y, &before);
@@ -527,10 +599,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(products_with_every_transposition, reset),
         cmocka_unit_test_setup(symmetric_products, reset),
+        cmocka_unit_test_setup(mirrored_products, reset),
+        cmocka_unit_test_setup(balanced_assignments, reset),
         cmocka_unit_test_setup(distances_and_their_gradients, reset),
         cmocka_unit_test_setup(transposes_sums_and_copies, reset),
         cmocka_unit_test_setup(scales_and_diagonals, reset),
-        cmocka_unit_test_setup(halves_identities_and_factors, reset),
+        cmocka_unit_test_setup(identities_and_factors, reset),
         cmocka_unit_test_setup(hinge_on_deviations, reset),
         cmocka_unit_test_setup(columns_against_others, reset),
         cmocka_unit_test_setup(norm_and_its_gradient, reset),

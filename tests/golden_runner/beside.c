@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a term finds on its way to its value. */
 #include "golden_runner/golden.h"
-#include "objective/sinkhorn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -105,9 +104,10 @@ static bool give_assignments(struct golden_case *c, const struct invar_embedding
             !invar_dense_take(scratch, INVAR_FLOAT64, all.rows, all.cols, &p, err))
             return false;
         const int64_t more = kept ? kept->shape[0] : 0, n = all.rows - more;
-        const struct invar_sinkhorn_queue queue = {n, more, kept ? state + count - 2 : NULL};
-        if (!invar_sinkhorn(c->device, scratch, golden_real(c, "epsilon", 0.05),
-                            (int64_t)golden_real(c, "iterations", 3), &queue, &all, &p, err))
+        p.rows = n;
+        if (!invar_dense_sinkhorn(c->device, scratch, golden_real(c, "epsilon", 0.05),
+                                  (int64_t)golden_real(c, "iterations", 3), &all, more, kept ? state + count - 2 : NULL,
+                                  &p, err))
             return false;
         golden_give_data(c, v ? "assignments2" : "assignments1", false, INVAR_FLOAT64, p.data, n * p.cols);
     }

@@ -28,7 +28,7 @@ void invar_dense_affine(struct invar_device *device, double factor, double shift
 void invar_dense_copy(struct invar_device *device, const struct invar_matrix *from, const struct invar_matrix *to);
 /** x <- factor x. */
 void invar_dense_scale(struct invar_device *device, double factor, const struct invar_matrix *x);
-/** y += scale x; x may be float64 where y is float32. */
+/** y += scale x; of any type each. */
 void invar_dense_add(struct invar_device *device, double scale, const struct invar_matrix *x,
                      const struct invar_matrix *y);
 /** y = x^T, or y += x^T; x and y are different memory. */
@@ -51,8 +51,6 @@ void invar_dense_diagonal_map(struct invar_device *device, const struct invar_ma
                               double factor, double shift);
 /** The diagonal of a square x += shift + share times its mean. */
 void invar_dense_diagonal_add(struct invar_device *device, const struct invar_matrix *x, double shift, double share);
-/** Both halves of a square x <- -1/2 of its lower one, diagonal included. */
-void invar_dense_mirror_half(struct invar_device *device, const struct invar_matrix *x);
 
 enum invar_dense_map {
     INVAR_MAP_EXP,
@@ -83,6 +81,10 @@ void invar_dense_product(struct invar_device *device, bool transpose_a, bool tra
  * work. */
 void invar_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
                       const struct invar_matrix *c);
+
+/** c = keep c + scale op(a) op(b)^T on and above the diagonal, and the same below it: about half of the work. */
+void invar_dense_mirrored(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                          const struct invar_matrix *b, double keep, const struct invar_matrix *c);
 
 /* ---- rows ---- */
 
@@ -294,10 +296,11 @@ bool invar_dense_sorted_distance(struct invar_device *device, struct invar_scrat
 
 /* ---- spectra, float64 ---- */
 
-/** Eigenvalues of a symmetric x, ascending, device double [rows], those below rounding 0; row k of x becomes the
- * eigenvector of value k. NaN all over where there are none. Scratch: as LAPACK asks. */
-bool invar_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                       double *values, struct invar_error *err);
+/** Of each of `count` symmetric matrices x of one size: eigenvalues, ascending, device double [rows], those below
+ * rounding 0; row k of x becomes the eigenvector of value k. NaN all over where there are none. Scratch: as LAPACK
+ * asks. */
+bool invar_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, int count,
+                       const struct invar_matrix *x, double *const *values, struct invar_error *err);
 /** x <- x^{-1}, and log det x; NaN where det x is not positive. */
 bool invar_dense_inverse(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
                          double factor, double *slot, struct invar_error *err);
@@ -315,9 +318,14 @@ void invar_dense_ring_write(struct invar_device *device, const struct invar_matr
                             const struct invar_matrix *queue);
 /** place after so many rows were written to rings of `room` rows. */
 void invar_dense_ring_advance(struct invar_device *device, int64_t rows, int64_t room, float *place);
-/** Rows of x from `first` on <- value, unless the ring is full. */
-void invar_dense_ring_mask(struct invar_device *device, int64_t first, int64_t room, const float *place, double value,
-                           const struct invar_matrix *x);
+/**
+ * Sinkhorn-Knopp [SW1]: p = the assignments of the first rows of scores x [B][K], as many as p has, rows that sum to 1;
+ * x and p of any type. Rows of x beyond those are of a ring of `room` rows with place, and count where it is full; NULL
+ * where x has no more rows than p. Scratch: B (K + 1) + 17 K doubles of the host.
+ */
+bool invar_dense_sinkhorn(struct invar_device *device, struct invar_scratch *scratch, double epsilon,
+                          int64_t iterations, const struct invar_matrix *x, int64_t room, const float *place,
+                          const struct invar_matrix *p, struct invar_error *err);
 
 /** a = L L^T, in place: L in the lower triangle, zeros above. Where a is not positive definite, or holds NaN or Inf, L
  * is NaN all over. */

@@ -3,6 +3,7 @@
 #include "device/cpu/dense.h"
 
 #include "base/clones.h"
+#include "device/cpu/exponential.h"
 
 #include <math.h>
 #include <omp.h>
@@ -30,46 +31,12 @@ static int64_t columns_at_once(int threads, int64_t cols)
     return share < 16 ? 16 : share > COLUMNS ? COLUMNS : share;
 }
 
-/* e^r for |r| <= ln(2) / 2. Taylor's series, Horner's scheme: at ln(2) / 2 the first term left out is below half a
- * unit in the last place. */
-INVAR_INLINE float series_f32(float r)
-{
-    return 1 +
-           r * (1 + r * (1 / 2.0f +
-                         r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f)))))));
-}
-
-INVAR_INLINE double series_f64(double r)
-{
-    const double far =
-        1 / 5040.0 +
-        r * (1 / 40320.0 +
-             r * (1 / 362880.0 +
-                  r * (1 / 3628800.0 + r * (1 / 39916800.0 + r * (1 / 479001600.0 + r * (1 / 6227020800.0))))));
-    return 1 + r * (1 + r * (1 / 2.0 + r * (1 / 6.0 + r * (1 / 24.0 + r * (1 / 120.0 + r * (1 / 720.0 + r * far))))));
-}
-
-/* ROUND leaves no bits after the point; LN2_HIGH has zeros at its end, so that its multiples are exact */
 #define REAL float
-#define BITS uint32_t
 #define NAME(x) x##_f32
-#define ROUND 12582912.0f
-#define LN2_HIGH 0.693359375f
-#define LN2_LOW (float)(0.69314718055994530942 - 0.693359375)
-#define MANTISSA 23
-#define ONE_BITS 0x3f800000u
-#define LOWEST -87.0f
 #include "dense_kernels.h"
 
 #define REAL double
-#define BITS uint64_t
 #define NAME(x) x##_f64
-#define ROUND 6755399441055744.0
-#define LN2_HIGH 0x1.62e42fefap-1
-#define LN2_LOW 0x1.cf79abc9e3b3ap-40
-#define MANTISSA 52
-#define ONE_BITS 0x3ff0000000000000u
-#define LOWEST -708.0
 #include "dense_kernels.h"
 
 static bool is_f32(const struct invar_matrix *x)
@@ -96,11 +63,16 @@ void cpu_dense_zero(struct invar_device *device, const struct invar_matrix *x)
 
 /* Types meet in two places: embeddings are float32, statistics of them float64 (log-determinants of float32
  * covariances lose their smallest directions). */
-INVAR_CLONES static void widen(const float *x, double *y, int64_t count)
+INVAR_CLONES static void widen(double factor, bool add, const float *x, double *y, int64_t count)
 {
+    if (add)
 #pragma omp simd
-    for (int64_t i = 0; i < count; i++)
-        y[i] = (double)x[i];
+        for (int64_t i = 0; i < count; i++)
+            y[i] += factor * (double)x[i];
+    else
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++)
+            y[i] = factor * (double)x[i];
 }
 
 INVAR_CLONES static void narrow(double factor, bool add, const double *x, float *y, int64_t count)
@@ -125,12 +97,12 @@ static void narrow_all(int threads, double factor, bool add, const double *x, fl
     }
 }
 
-static void widen_all(int threads, const float *x, double *y, int64_t count)
+static void widen_all(int threads, double factor, bool add, const float *x, double *y, int64_t count)
 {
 #pragma omp parallel for num_threads(threads) if (count > SMALL_WORK)
     for (int k = 0; k < BLOCKS; k++) {
         const int64_t from = block_start(k, count);
-        widen(x + from, y + from, block_start(k + 1, count) - from);
+        widen(factor, add, x + from, y + from, block_start(k + 1, count) - from);
     }
 }
 
@@ -141,7 +113,7 @@ void cpu_dense_copy(struct invar_device *device, const struct invar_matrix *from
     if (from->dtype == to->dtype)
         memcpy(to->data, from->data, (size_t)count_of(from) * invar_dtype_size(from->dtype));
     else if (is_f32(from))
-        widen_all(threads, from->data, to->data, count_of(from));
+        widen_all(threads, 1, false, from->data, to->data, count_of(from));
     else
         narrow_all(threads, 1, false, from->data, to->data, count_of(from));
 }
@@ -160,8 +132,10 @@ void cpu_dense_add(struct invar_device *device, double scale, const struct invar
                    const struct invar_matrix *y)
 {
     const int threads = invar_device_threads(device);
-    if (x->dtype != y->dtype)
+    if (is_f32(y) && !is_f32(x))
         narrow_all(threads, scale, true, x->data, y->data, count_of(x));
+    else if (is_f32(x) && !is_f32(y))
+        widen_all(threads, scale, true, x->data, y->data, count_of(x));
     else if (is_f32(x))
         add_f32(threads, scale, x->data, y->data, count_of(x));
     else
@@ -227,6 +201,26 @@ void cpu_dense_normalise_backward(struct invar_device *device, const struct inva
         normalise_backward_f32(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
     else
         normalise_backward_f64(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
+}
+
+void cpu_dense_shorten(struct invar_device *device, double limit, const struct invar_matrix *x,
+                       const struct invar_matrix *y, double *lengths)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(x))
+        shorten_f32(threads, limit, x->data, y->data, lengths, x->rows, x->cols);
+    else
+        shorten_f64(threads, limit, x->data, y->data, lengths, x->rows, x->cols);
+}
+
+void cpu_dense_shorten_backward(struct invar_device *device, double limit, const struct invar_matrix *y,
+                                const double *lengths, const struct invar_matrix *dy, const struct invar_matrix *dx)
+{
+    const int threads = invar_device_threads(device);
+    if (is_f32(y))
+        shorten_backward_f32(threads, limit, y->data, lengths, dy->data, dx->data, y->rows, y->cols);
+    else
+        shorten_backward_f64(threads, limit, y->data, lengths, dy->data, dx->data, y->rows, y->cols);
 }
 
 /* Rows of several matrices of logits together: each is read once, made a softmax, compared and turned into its

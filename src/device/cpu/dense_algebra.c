@@ -83,8 +83,8 @@ MIRROR(double)
 
 /* Threads take strips of the upper triangle to and fro, as the strips get shorter: 0 1 2 2 1 0 0 1 2. Every thread has
  * its strips from the first call on, since one that came late would allocate then. */
-void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
-                    const struct invar_matrix *c)
+void cpu_dense_mirrored(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                        const struct invar_matrix *b, double keep, const struct invar_matrix *c)
 {
     const int64_t n = c->rows, inner = transpose ? a->rows : a->cols, height = strip_height(n);
     const int threads = (double)n * (double)n * (double)inner > SMALL_PRODUCT ? invar_device_threads(device) : 1;
@@ -96,12 +96,18 @@ void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, c
             const int64_t rows = row + height < n ? height : n - row;
             if (turn != me && turn != 2 * threads - 1 - me)
                 continue;
-            product_block(transpose, !transpose, scale, a, a, 0, c, row, row, rows, n - row);
+            product_block(transpose, !transpose, scale, a, b, keep, c, row, row, rows, n - row);
             if (c->dtype == INVAR_FLOAT32)
                 mirror_float(c->data, n, row, rows);
             else
                 mirror_double(c->data, n, row, rows);
         }
+}
+
+void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                    const struct invar_matrix *c)
+{
+    cpu_dense_mirrored(device, transpose, scale, a, a, 0, c);
 }
 
 /* L of a matrix that has none. NaN and not an error: whether a matrix has a factor is known on the device, and the
@@ -236,33 +242,47 @@ bool cpu_dense_left_vectors(struct invar_device *device, struct invar_scratch *s
 }
 
 /* A value below n roundings of the largest is one of 0, which terms must know: 0 log 0, or the root of 0, whose
- * direction has no gradient. */
-bool cpu_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                     double *values, struct invar_error *err)
+ * direction has no gradient. By columns, whose eigenvectors are rows. */
+static void eigen_of(const struct invar_matrix *x, double *values, double *work, lapack_int size, lapack_int *whole,
+                     lapack_int integers)
 {
     const lapack_int n = (lapack_int)x->rows;
-    double size = 0;
-    lapack_int integers = 0, count = 0;
-
-    THREADS_FOR(invar_device_threads(device));
-    (void)LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', n, x->data, n, values, &size, -1, &integers, -1);
-    count = integers;
-    double *work = invar_scratch_take(scratch, (size_t)size, sizeof *work, err);
-    lapack_int *whole = invar_scratch_take(scratch, (size_t)count, sizeof *whole, err);
-    if (!work || !whole)
-        return false;
     double trace = 0; /* LAPACK may go on for ever with a NaN */
+
     for (int64_t i = 0; i < (int64_t)n * n; i++)
         trace += ((const double *)x->data)[i];
-    /* by columns, whose eigenvectors are rows */
-    if (!isfinite(trace) || LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', n, x->data, n, values, work,
-                                                (lapack_int)size, whole, count) != 0) {
+    if (!isfinite(trace) ||
+        LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', n, x->data, n, values, work, size, whole, integers) != 0) {
         spoil(values, n);
         spoil(x->data, (int64_t)n * n);
     }
     for (lapack_int k = 0; k < n; k++)
         if (fabs(values[k]) <= n * DBL_EPSILON * fmax(fabs(values[0]), fabs(values[n - 1])))
             values[k] = 0;
+}
+
+/* Half of a decomposition goes through the matrix once a column, and threads that wait for each other at every one of
+ * them cost more than they bring: several matrices have a thread each. */
+bool cpu_dense_eigen(struct invar_device *device, struct invar_scratch *scratch, int count,
+                     const struct invar_matrix *x, double *const *values, struct invar_error *err)
+{
+    const lapack_int n = (lapack_int)x->rows;
+    const int threads = count < invar_device_threads(device) ? count : invar_device_threads(device);
+    double size = 0;
+    lapack_int integers = 0;
+
+    THREADS_FOR(count > 1 ? threads : invar_device_threads(device));
+    (void)LAPACKE_dsyevd_work(LAPACK_COL_MAJOR, 'V', 'U', n, x->data, n, values[0], &size, -1, &integers, -1);
+    const lapack_int room = (lapack_int)size;
+    double *work = invar_scratch_take(scratch, (size_t)room * (size_t)threads, sizeof *work, err);
+    lapack_int *whole = invar_scratch_take(scratch, (size_t)integers * (size_t)threads, sizeof *whole, err);
+    if (!work || !whole)
+        return false;
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    for (int i = 0; i < count; i++) {
+        const int me = omp_get_thread_num();
+        eigen_of(&x[i], values[i], work + (int64_t)me * room, room, whole + (int64_t)me * integers, integers);
+    }
     return true;
 }
 

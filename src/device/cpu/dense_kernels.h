@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows, columns and elements of dense.h, written once for both types: dense.c includes this twice, with
- * REAL (float or double), BITS (the unsigned integer of that size) and NAME(x) (the type's suffix). No guard: it is
+ * REAL (float or double) and NAME(x) (the type's suffix). No guard: it is
  * meant to be included twice. What adds up over elements does so in double and in an order that does not depend on the
  * number of threads.
  */
@@ -192,25 +192,32 @@ static void NAME(normalise_backward)(int threads, const REAL *y, const double *l
     }
 }
 
-/* ---- row softmax, contrast and divergence ---- */
-
-/*
- * e^x for x up to 80; 0 below the smallest normal number, NaN of NaN. x = k ln 2 + r, e^r by its series, which is exact
- * to half a unit in the last place for |r| <= ln(2) / 2; adding ROUND leaves k in the low bits of the sum. In this form
- * loops over it become vectors, which the C library's function does not.
- */
-INVAR_INLINE REAL NAME(exponential)(REAL x)
+/* A row of length limit is left alone, so that the derivative is that of the identity up to it and of the projection
+ * beyond. */
+static void NAME(shorten)(int threads, double limit, const REAL *x, REAL *y, double *lengths, int64_t rows,
+                          int64_t cols)
 {
-    const REAL rounded = x * (REAL)1.44269504088896340736 + ROUND, k = rounded - ROUND;
-    const REAL series = NAME(series)((x - k * LN2_HIGH) - k * LN2_LOW);
-    REAL power;
-    BITS bits;
-
-    memcpy(&bits, &rounded, sizeof bits);
-    bits = (bits << MANTISSA) + ONE_BITS;
-    memcpy(&power, &bits, sizeof power);
-    return x < LOWEST ? 0 : series * power;
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int64_t i = 0; i < rows; i++) {
+        const double length = sqrt(NAME(dot_block)(x + i * cols, x + i * cols, cols)) / limit;
+        lengths[i] = length < 1 ? 1 : length; /* a NaN goes through */
+        NAME(scaled_row)(x + i * cols, 1 / lengths[i], y + i * cols, cols);
+    }
 }
+
+/* y has length limit where it was shortened: what of dy points along it goes nowhere. */
+static void NAME(shorten_backward)(int threads, double limit, const REAL *y, const double *lengths, const REAL *dy,
+                                   REAL *dx, int64_t rows, int64_t cols)
+{
+#pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
+    for (int64_t i = 0; i < rows; i++) {
+        const REAL *u = y + i * cols, *du = dy + i * cols;
+        const double along = lengths[i] > 1 ? NAME(dot_block)(u, du, cols) / limit / limit : 0;
+        NAME(normalise_backward_row)(u, du, along, 1 / lengths[i], dx + i * cols, cols);
+    }
+}
+
+/* ---- row softmax, contrast and divergence ---- */
 
 /* eight lanes, which compilers turn into vectors without being allowed to reorder */
 INVAR_INLINE REAL NAME(largest)(const REAL *x, int64_t count)
@@ -416,34 +423,54 @@ static void NAME(contrast)(int threads, const struct invar_dense_contrast *how, 
 
 /* ---- row softmax with targets of any kind ---- */
 
+INVAR_CLONES static void NAME(log_softmax_row)(REAL *x, REAL *p, int64_t cols)
+{
+    (void)NAME(softmax_row)(x, p, cols, -1);
+}
+
 static void NAME(log_softmax)(int threads, REAL *x, REAL *p, int64_t rows, int64_t cols)
 {
 #pragma omp parallel for num_threads(threads) if (rows * cols > SMALL_WORK)
     for (int64_t i = 0; i < rows; i++)
-        (void)NAME(softmax_row)(x + i * cols, p + i * cols, cols, -1);
+        NAME(log_softmax_row)(x + i * cols, p + i * cols, cols);
 }
 
-/* - sum w log p, or - log sum w p: s, of log p, becomes the gradient */
-static double NAME(soft_row)(const struct invar_dense_soft *how, REAL *s, const REAL *p, const REAL *w, int64_t cols)
+/* - log sum w p: s, of log p, becomes the gradient */
+INVAR_INLINE double NAME(mixture_row)(const struct invar_dense_soft *how, REAL *s, const REAL *p, const REAL *w,
+                                      int64_t cols)
 {
-    double all = 0, value = 0, highest = -(double)INFINITY;
+    double all = 0, sum = 0, highest = -(double)INFINITY;
 
     for (int64_t j = 0; j < cols; j++) {
         all += (double)w[j];
-        value -= (double)w[j] * (double)s[j]; /* no number where a logit is minus infinity */
         if (w[j] != 0 && !((double)s[j] <= highest))
             highest = (double)s[j];
     }
-    double sum = 0;
-    for (int64_t j = 0; how->mixture && j < cols; j++)
+    for (int64_t j = 0; j < cols; j++)
         sum += w[j] != 0 ? (double)w[j] * exp((double)s[j] - highest) : 0;
     for (int64_t j = 0; j < cols; j++) {
-        const double own = w[j] == 0      ? 0
-                           : how->mixture ? (double)w[j] * exp((double)s[j] - highest) / sum
-                                          : (double)w[j];
-        s[j] = (REAL)(how->scale * ((double)p[j] * (how->mixture ? all != 0 : all) - own));
+        const double own = w[j] == 0 ? 0 : (double)w[j] * exp((double)s[j] - highest) / sum;
+        s[j] = (REAL)(how->scale * ((double)p[j] * (all != 0) - own));
     }
-    return !how->mixture ? value : all != 0 ? -(highest + log(sum)) : all;
+    return all != 0 ? -(highest + log(sum)) : all;
+}
+
+/* - sum w log p, likewise; no number where a logit is minus infinity */
+INVAR_INLINE double NAME(soft_row)(const struct invar_dense_soft *how, REAL *s, const REAL *p, const REAL *w,
+                                   int64_t cols)
+{
+    const double scale = how->scale;
+    double all = 0, value = 0;
+
+#pragma omp simd reduction(+ : all, value)
+    for (int64_t j = 0; j < cols; j++) {
+        all += (double)w[j];
+        value -= (double)w[j] * (double)s[j];
+    }
+#pragma omp simd
+    for (int64_t j = 0; j < cols; j++)
+        s[j] = (REAL)(scale * (all * (double)p[j] - (double)w[j]));
+    return value;
 }
 
 /* log(e^a + e^b) */
@@ -457,8 +484,8 @@ INVAR_INLINE double NAME(log_of_two)(double a, double b)
  * apart is then no distribution, and the gradient of a row does not sum to 0. Columns that are not live count for
  * nothing; where none is, the match is told from itself alone and the value is 0.
  */
-static double NAME(soft_contrast_row)(const struct invar_dense_soft *how, REAL *s, REAL *p, const REAL *w, int64_t i,
-                                      int64_t cols)
+INVAR_CLONES static double NAME(soft_contrast_row)(const struct invar_dense_soft *how, REAL *s, REAL *p, const REAL *w,
+                                                   int64_t i, int64_t cols)
 {
     const int64_t live = how->live ? (int64_t)*how->live : cols, match = (i + how->shift) % cols;
     const double weight = how->weight ? how->weight[i] : 1, raw = how->own ? how->own[i] : (double)s[match];
@@ -467,7 +494,7 @@ static double NAME(soft_contrast_row)(const struct invar_dense_soft *how, REAL *
         s[match] = -(REAL)INFINITY;
     double sum = live > 0 ? NAME(softmax_row)(s, p, live, how->exclude_diagonal ? i : -1) : -(double)INFINITY;
     if (w)
-        return NAME(soft_row)(how, s, p, w, cols);
+        return how->mixture ? NAME(mixture_row)(how, s, p, w, cols) : NAME(soft_row)(how, s, p, w, cols);
     double share = 1;
     if (how->own) {
         const double with = live > 0 ? NAME(log_of_two)(sum, raw) : raw;
@@ -475,8 +502,10 @@ static double NAME(soft_contrast_row)(const struct invar_dense_soft *how, REAL *
         sum = with;
         how->own[i] = how->scale * (exp(raw - with) - weight);
     }
+    const double scale = how->scale * share;
+#pragma omp simd
     for (int64_t j = 0; j < live; j++)
-        s[j] = (REAL)(how->scale * share * (double)p[j]);
+        s[j] = (REAL)(scale * (double)p[j]);
     for (int64_t j = live; j < cols; j++)
         s[j] = 0;
     if (!how->own)
@@ -544,11 +573,4 @@ static void NAME(ungroup)(int threads, const REAL *grouped, const REAL *gradient
 #include "dense_column_kernels.h"
 
 #undef REAL
-#undef BITS
 #undef NAME
-#undef ROUND
-#undef LN2_HIGH
-#undef LN2_LOW
-#undef MANTISSA
-#undef ONE_BITS
-#undef LOWEST

@@ -125,34 +125,6 @@ void cpu_dense_scale_rows(struct invar_device *device, const double *factors, co
             put(x, at, factors[i] * get(x, at));
 }
 
-/* A row of length limit is left alone, so that the derivative is that of the identity up to it and of the projection
- * beyond. */
-void cpu_dense_shorten(struct invar_device *device, double limit, const struct invar_matrix *x,
-                       const struct invar_matrix *y, double *lengths)
-{
-    cpu_dense_row_products(device, x, x, lengths);
-    for (int64_t i = 0; i < x->rows; i++) {
-        const double length = sqrt(lengths[i]) / limit;
-        lengths[i] = length < 1 ? 1 : length; /* a NaN goes through */
-        for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
-            put(y, at, get(x, at) / lengths[i]);
-    }
-}
-
-/* y has length limit where it was shortened: what of dy points along it goes nowhere. */
-void cpu_dense_shorten_backward(struct invar_device *device, double limit, const struct invar_matrix *y,
-                                const double *lengths, const struct invar_matrix *dy, const struct invar_matrix *dx)
-{
-    (void)device;
-    for (int64_t i = 0; i < y->rows; i++) {
-        double along = 0;
-        for (int64_t at = i * y->cols; lengths[i] > 1 && at < (i + 1) * y->cols; at++)
-            along += get(y, at) * get(dy, at) / limit / limit;
-        for (int64_t at = i * y->cols; at < (i + 1) * y->cols; at++)
-            put(dx, at, get(dx, at) + (get(dy, at) - along * get(y, at)) / lengths[i]);
-    }
-}
-
 /* ---- distances between rows ---- */
 
 /* Rounding may make a distance of near rows negative; that of a row to itself is exactly 0, or no number. */
@@ -326,13 +298,4 @@ void cpu_dense_ring_advance(struct invar_device *device, int64_t rows, int64_t r
     (void)device;
     place[0] = (float)(((int64_t)place[0] + rows) % room);
     place[1] = (float)(count < room ? count : room);
-}
-
-/* Until a queue is full its rows are not what they will be: assignments balanced over some of them would jump. */
-void cpu_dense_ring_mask(struct invar_device *device, int64_t first, int64_t room, const float *place, double value,
-                         const struct invar_matrix *x)
-{
-    (void)device;
-    for (int64_t at = first * x->cols; (int64_t)place[1] < room && at < x->rows * x->cols; at++)
-        put(x, at, value);
 }

@@ -43,20 +43,6 @@ void cpu_dense_diagonal_add(struct invar_device *device, const struct invar_matr
         cpu_dense_put(x, at, cpu_dense_get(x, at) + (shift + share * mean));
 }
 
-/* -1/2 of the lower triangle to both sides: the last step of the gradient of a Cholesky factor. */
-void cpu_dense_mirror_half(struct invar_device *device, const struct invar_matrix *x)
-{
-    const int64_t n = x->rows;
-
-    (void)device;
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j <= i; j++) {
-            const double half = -0.5 * cpu_dense_get(x, i * n + j);
-            cpu_dense_put(x, i * n + j, half);
-            cpu_dense_put(x, j * n + i, half);
-        }
-}
-
 /* Half of the log-determinant of what was factorised. A spoiled factor is NaN here, and so is its slot. */
 void cpu_dense_log_diagonal(struct invar_device *device, const struct invar_matrix *x, double factor, double *slot)
 {
