@@ -96,6 +96,8 @@ static const struct timed {
     {"spectral_contrastive", "spectral_contrastive", "{}", no_products},
     {"supcon", "supcon", "{}", no_products},
     {"soft_hgr", "soft_hgr", "{}", no_products},
+    {"wmse", "wmse", "{\"shrink\": 0.1}", no_products},
+    {"ssl_hsic", "ssl_hsic", "{}", no_products},
     {"mec", "mec", "{}", no_products},
     {"mmd", "mmd", "{\"sigma\": 32}", no_products},
     {"sigreg", "sigreg", "{}", no_products},

@@ -81,6 +81,24 @@ def soft_hgr(i, o, _):
     return -((f * g).sum() / n - both / (2 * n * n))
 
 
+def wmse(i, o, _):
+    y = []
+    for z in (i["z1"], i["z2"]):
+        z = z - z.mean(0)
+        c = (1 - o["shrink"]) / (len(z) - 1) * (z.T @ z) + o["shrink"] * torch.eye(z.shape[1])
+        y.append(unit(torch.linalg.solve_triangular(torch.linalg.cholesky(c), z.T, upper=False).T))
+    return ((y[0] - y[1]) ** 2).sum(1).mean()
+
+
+def ssl_hsic(i, o, _):
+    n, u = len(i["z1"]), unit(torch.cat([i["z1"], i["z2"]]))
+    k = (1 + apart(u)).rsqrt()
+    zy = (k.diagonal(n).mean() + k.diagonal(-n).mean()) / 2 - k.mean()
+    c = k - k.mean(0)
+    c = c - c.mean(1, keepdim=True)
+    return 3 * ((c**2).sum() / (2 * n) ** 2).sqrt() - zy
+
+
 def mec(i, o, _):
     loss, n = 0, len(i["q1"])
     for a, b in ((1, 2), (2, 1)):
@@ -198,8 +216,8 @@ def swav(i, o, _):
 
 
 TERMS = {f.__name__: f for f in (
-    uniformity, koleo, tcr, vne, frossl, spectral_contrastive, supcon, soft_hgr, mec, mmd, sigreg, visreg, mmcr, corinfomax, moco,
-    nnclr, tico, dino, swav)}
+    uniformity, koleo, tcr, vne, frossl, spectral_contrastive, supcon, soft_hgr, wmse, ssl_hsic, mec, mmd, sigreg, visreg, mmcr,
+    corinfomax, moco, nnclr, tico, dino, swav)}
 LETTERS = {"mec": "qt", "moco": "qt", "nnclr": "zq", "tico": "qt", "dino": "qt", "swav": "q"}
 # no gradient goes to these, or to the views that the term does not read
 CONSTANT = {"nnclr": "z"}
