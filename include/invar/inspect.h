@@ -88,6 +88,7 @@ enum invar_inspect_section {
     INVAR_INSPECT_FISHER,         /**< separability of the classes in h [R5], and their means as a classifier */
     INVAR_INSPECT_NOISE,          /**< normality of the outputs under input noise */
     INVAR_INSPECT_BOUND,          /**< the generalisation bound of a linear head on h [I6] */
+    INVAR_INSPECT_VIEW,           /**< what h and z know of how their view was drawn */
     INVAR_INSPECT_SECTIONS
 };
 

@@ -172,6 +172,7 @@ void invar_inspection_name(struct invar_inspection *out)
         {"fisher", "classes in h: Fisher ratios of ordered pairs, and class means as a classifier"},
         {"noise", "normality of the outputs where noise N(0, s^2) is added to an input"},
         {"bound", "generalisation bound of a least-squares head on h, without Q(m, n, delta)"},
+        {"view", "what h and z know of how their view was drawn"},
     };
     for (int s = 0; s < INVAR_INSPECT_SECTIONS; s++) {
         out->section[s].name = names[s][0];
@@ -197,7 +198,8 @@ static bool measure(struct inspect *in, struct invar_error *err)
                        subject->no_projector ? subject->no_projector : "there is no projector");
     if (!inspect_space(in, INVAR_INSPECT_REPRESENTATION, err) ||
         (subject->projector && !inspect_space(in, INVAR_INSPECT_EMBEDDING, err)) || !inspect_lidar(in, err) ||
-        !inspect_correlation(in, err) || !inspect_fisher(in, err) || !inspect_noise(in, err) || !inspect_bound(in, err))
+        !inspect_correlation(in, err) || !inspect_fisher(in, err) || !inspect_noise(in, err) ||
+        !inspect_bound(in, err) || !inspect_view(in, err))
         return false;
     inspect_collapse(in);
     return true;

@@ -3,6 +3,7 @@
 #define INVAR_EVAL_INSPECT_H
 
 #include "eval/embed.h"
+#include "eval/pass.h"
 #include "invar/inspect.h"
 #include "invar/memory.h"
 
@@ -69,6 +70,8 @@ bool inspect_conditional_jacobian(struct inspect *in, struct runner *runner, con
 /** Takes the inputs of in->plain for the distances. */
 bool inspect_noise(struct inspect *in, struct invar_error *err);
 bool inspect_bound(struct inspect *in, struct invar_error *err);
+/** Takes the drawn views. */
+bool inspect_view(struct inspect *in, struct invar_error *err);
 /** Collapses that the numbers of h and z show. */
 void inspect_collapse(struct inspect *in);
 

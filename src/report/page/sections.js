@@ -246,7 +246,7 @@ function spectrumSection() {
     spectrum("Variance of h by direction", "eigenvalues of the covariance, both axes logarithmic", of("h", "eigenvalues"), "", "both"),
     spectrum("Variance of z by direction", "eigenvalues of the covariance, both axes logarithmic", of("z", "eigenvalues"), "", "both")].filter(Boolean);
   node.append(el("div", {class: "grid two"}, figures));
-  const titles = {h: "Representation h", z: "Embedding z", correlation: "Correlations of two views", fisher: "Classes", noise: "Noise at the input", bound: "Bound of generalisation"};
+  const titles = {h: "Representation h", z: "Embedding z", correlation: "Correlations of two views", fisher: "Classes", noise: "Noise at the input", bound: "Bound of generalisation", view: "What is known of a view"};
   const groups = Object.keys(titles).map(s => {
     const keys = [...new Set(found.flatMap(({r}) => Object.entries(r.inspect[s] || {}).filter(([, v]) => v && isNumber(v.value)).map(([k]) => k)))];
     const cell = (r, k) => r.inspect[s] && r.inspect[s][k] || {};
