@@ -63,6 +63,8 @@ const struct invar_option invar_head_option_table[] = {
      "batch norm after hidden layers"},
     {"last_batchnorm", INVAR_OPTION_BOOL, offsetof(struct invar_head_options, last_batchnorm), "false", 0, 0, NULL,
      "batch norm after the last layer"},
+    {"normalise", INVAR_OPTION_BOOL, offsetof(struct invar_head_options, normalise), "false", 0, 0, NULL,
+     "norm() before the last layer, whose rows are then prototypes that directions are compared with"},
     {0}};
 
 struct invar_net *invar_head_build(const struct invar_head_options *options, int64_t input, struct invar_error *err)
@@ -73,6 +75,8 @@ struct invar_net *invar_head_build(const struct invar_head_options *options, int
     int at = 0, last = options->hidden.count;
     for (int i = 0; i < last; i++)
         at = mlp_layer(net, at, i, options->hidden.value[i], options->bias, options->batchnorm, true, err);
+    if (options->normalise)
+        at = invar_net_l2normalise(net, at, err);
     at = mlp_layer(net, at, last, options->output, options->last_bias, options->last_batchnorm, false, err);
     if (at >= 0)
         return net;

@@ -185,6 +185,7 @@ struct invar_head_options {
     bool last_bias;               /**< of the last linear layer */
     bool batchnorm;               /**< after hidden layers */
     bool last_batchnorm;          /**< after the last layer (ReLIC, SimCLR v2, Barlow heads) */
+    bool normalise;               /**< norm() before the last layer (prototypes of SwAV and DINO) */
 };
 extern const struct invar_option invar_head_option_table[];
 /** input: how many features come in. Free with invar_net_free. */
