@@ -203,6 +203,7 @@ void cpu_dense_normalise_backward(struct invar_device *device, const struct inva
         normalise_backward_f64(threads, y->data, lengths, dy->data, scale, dx->data, y->rows, y->cols);
 }
 
+/* As norm(), with a length that rows may have: no row grows. */
 void cpu_dense_shorten(struct invar_device *device, double limit, const struct invar_matrix *x,
                        const struct invar_matrix *y, double *lengths)
 {

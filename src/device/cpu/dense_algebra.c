@@ -104,6 +104,7 @@ void cpu_dense_mirrored(struct invar_device *device, bool transpose, double scal
         }
 }
 
+/* A matrix with itself: above the diagonal is all there is to know. */
 void cpu_dense_gram(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
                     const struct invar_matrix *c)
 {
@@ -247,8 +248,10 @@ static void eigen_of(const struct invar_matrix *x, double *values, double *work,
                      lapack_int integers)
 {
     const lapack_int n = (lapack_int)x->rows;
-    double trace = 0; /* LAPACK may go on for ever with a NaN */
+    double trace = 0;
 
+    /* LAPACK may go on for ever with a NaN, and a sum that is finite has none: one pass over a matrix that is gone
+     * through hundreds of times. */
     for (int64_t i = 0; i < (int64_t)n * n; i++)
         trace += ((const double *)x->data)[i];
     if (!isfinite(trace) ||

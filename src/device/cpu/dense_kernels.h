@@ -423,6 +423,7 @@ static void NAME(contrast)(int threads, const struct invar_dense_contrast *how, 
 
 /* ---- row softmax with targets of any kind ---- */
 
+/* A function of its own, as a parallel region is not compiled for each instruction set. */
 INVAR_CLONES static void NAME(log_softmax_row)(REAL *x, REAL *p, int64_t cols)
 {
     (void)NAME(softmax_row)(x, p, cols, -1);
@@ -455,7 +456,8 @@ INVAR_INLINE double NAME(mixture_row)(const struct invar_dense_soft *how, REAL *
     return all != 0 ? -(highest + log(sum)) : all;
 }
 
-/* - sum w log p, likewise; no number where a logit is minus infinity */
+/* - sum w log p, likewise; no number where a logit is minus infinity. Targets are often all that there is (SwAV, DINO),
+ * so both loops are without a condition and become vectors; a mixture looks at every weight. */
 INVAR_INLINE double NAME(soft_row)(const struct invar_dense_soft *how, REAL *s, const REAL *p, const REAL *w,
                                    int64_t cols)
 {

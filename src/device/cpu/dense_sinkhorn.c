@@ -13,6 +13,8 @@
 #define FAR 500     /* exponents may lie so far apart: factors stay far from the ends of float64 */
 #define TOGETHER 64 /* columns that one thread goes through at a time: whole lines of the cache */
 
+/* What one call works on: the kernel is made once and read once a turn, which is all the traffic that counts; sums of
+ * columns are kept by block, so that their bits do not depend on who added them. */
 struct balance {
     int threads;
     int64_t rows, cols; /* that count */
@@ -21,11 +23,13 @@ struct balance {
     double *a, *b;      /* [rows], [cols] */
 };
 
+/* Blocks of rows, whose number does not depend on that of threads. */
 static int64_t start(const struct balance *s, int block)
 {
     return s->rows * block / BLOCKS;
 }
 
+/* In float64 whatever comes in: exponents of large scores over a small epsilon would lose their digits. */
 INVAR_CLONES static void load_row(const float *x, double factor, double *k, int64_t cols)
 {
 #pragma omp simd
@@ -33,6 +37,7 @@ INVAR_CLONES static void load_row(const float *x, double factor, double *k, int6
         k[j] = factor * (double)x[j];
 }
 
+/* Twice, and not by a choice for every number: this is as long as the exponentials themselves. */
 INVAR_CLONES static void load_wide_row(const double *x, double factor, double *k, int64_t cols)
 {
 #pragma omp simd
@@ -56,6 +61,7 @@ INVAR_CLONES static void look_at_row(const double *k, int64_t cols, double range
     range[2] = odd;
 }
 
+/* The kernel's exponents, and how far they lie apart: nothing can be said before all of them are known. */
 static void load(struct balance *s, const struct invar_matrix *x, double factor, double range[3])
 {
     double part[BLOCKS][3];
@@ -80,6 +86,7 @@ static void load(struct balance *s, const struct invar_matrix *x, double factor,
     }
 }
 
+/* The largest of all is taken off, which cancels; that of each row would not, where turns are few. */
 INVAR_CLONES static void begin_row(double *k, double most, double *sums, int64_t cols)
 {
 #pragma omp simd
@@ -89,6 +96,7 @@ INVAR_CLONES static void begin_row(double *k, double most, double *sums, int64_t
     }
 }
 
+/* A row's sum under the factors of columns: its own factor is the inverse. */
 INVAR_CLONES static double along(const double *k, const double *b, int64_t cols)
 {
     double sum = 0;
@@ -98,6 +106,7 @@ INVAR_CLONES static double along(const double *k, const double *b, int64_t cols)
     return sum;
 }
 
+/* Onto the sums of the block, while the row is in the first cache from the product that gave its factor. */
 INVAR_CLONES static void add_row(double a, const double *k, double *sums, int64_t cols)
 {
 #pragma omp simd
@@ -105,6 +114,7 @@ INVAR_CLONES static void add_row(double a, const double *k, double *sums, int64_
         sums[j] += a * k[j];
 }
 
+/* Assignments have the type of the embeddings, which the gradient is then computed in. */
 INVAR_CLONES static void put_row(double a, const double *k, const double *b, float *p, int64_t cols)
 {
 #pragma omp simd
@@ -112,6 +122,7 @@ INVAR_CLONES static void put_row(double a, const double *k, const double *b, flo
         p[j] = (float)(a * k[j] * b[j]);
 }
 
+/* And of tests, which compare all digits. */
 INVAR_CLONES static void put_wide_row(double a, const double *k, const double *b, double *p, int64_t cols)
 {
 #pragma omp simd
@@ -119,6 +130,7 @@ INVAR_CLONES static void put_wide_row(double a, const double *k, const double *b
         p[j] = a * k[j] * b[j];
 }
 
+/* Rows that sum to 1: the last division is by row. */
 static void put(const struct balance *s, int64_t i, double a, const double *b, const struct invar_matrix *p)
 {
     if (p->dtype == INVAR_FLOAT32)
@@ -145,6 +157,8 @@ static void turn(struct balance *s, bool last, const struct invar_matrix *p)
     }
 }
 
+/* The exponentials with the first sums of columns, then a pass a turn. No sum can vanish: exponents are within FAR of
+ * the largest, and an entry never exceeds 1 once its column was divided by its sum. */
 static void by_factors(struct balance *s, double most, int64_t iterations, const struct invar_matrix *p)
 {
 #pragma omp parallel for num_threads(s->threads) if (s->threads > 1)
@@ -185,6 +199,7 @@ static void column_logarithms(const struct balance *s, int64_t from, int64_t cou
         s->b[from + j] = most[j] + log(sum[j]);
 }
 
+/* The same of a row. The C library's exponential: who comes here has scores of any size. */
 static double row_logarithm(const struct balance *s, int64_t i)
 {
     const double *k = s->k + i * s->cols;
@@ -215,6 +230,8 @@ static void by_logarithms(struct balance *s, int64_t iterations, const struct in
             cpu_dense_put(p, i * s->cols + j, exp(s->k[i * s->cols + j] - s->a[i] - s->b[j]));
 }
 
+/* Whether a queue counts is known to the device alone, so the room is that of all rows, and a step takes the same
+ * whether it does or not. */
 bool cpu_dense_sinkhorn(struct invar_device *device, struct invar_scratch *scratch, double epsilon, int64_t iterations,
                         const struct invar_matrix *x, int64_t room, const float *place, const struct invar_matrix *p,
                         struct invar_error *err)
