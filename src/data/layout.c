@@ -215,9 +215,9 @@ static bool part_check(struct part *part, const struct data_list *list, const ch
         return true;
     }
     if (part->loose)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s: %s %s stands beside class folders; move it into the folder of its class", root,
-                               layout->noun, data_list_path(list, part->loose_example));
+        return invar_error_set(
+            err, INVAR_ERROR_DATA, "%s: %s %s stands beside class folders; move it into the folder of its class",
+            data_list_root(list, part->loose_example, root), layout->noun, data_list_path(list, part->loose_example));
     for (int c = 0; c < part->classes; c++)
         if (part->class_samples[c] == 0)
             return invar_error_set(err, INVAR_ERROR_DATA, "%s%s%s: class folder %s holds no %s %s; fill or remove it",
@@ -334,27 +334,12 @@ done:
     return ok;
 }
 
-void data_layout_strip(struct data_list *list)
+/* Cuts the first folder, of so many characters, from entries first .. of a list. */
+static void cut(struct data_list *list, size_t first, size_t length)
 {
-    bool class_below = false;
-    if (list->count == 0)
-        return;
-    const char *first = data_list_path(list, 0);
-    size_t length = strcspn(first, "/");
-    for (size_t i = 0; i < list->count; i++) {
-        const char *path = data_list_path(list, i);
-        const char *rest = path + length + 1;
-        if (!same_name(path, first) || (!path[length] && !list->entry[i].folder))
-            return;
-        class_below = class_below || (path[length] && strchr(rest, '/'));
-    }
-    for (const char *const *name = train_names; *name; name++)
-        if (strlen(*name) == length && strncasecmp(first, *name, length) == 0)
-            return;
-    if (!class_below)
-        return;
-    size_t kept = 0;
-    for (size_t i = 0; i < list->count; i++) {
+    size_t kept = first;
+
+    for (size_t i = first; i < list->count; i++) {
         struct data_entry entry = list->entry[i];
         if (!list->text[entry.path + length])
             continue;
@@ -362,4 +347,41 @@ void data_layout_strip(struct data_list *list)
         list->entry[kept++] = entry;
     }
     list->count = kept;
+}
+
+/* Whether entries first .. all stand in a folder of that name, and have folders in it. */
+static bool stand_in(const struct data_list *list, size_t first, const char *folder, size_t length)
+{
+    bool class_below = false;
+
+    for (size_t i = first; i < list->count; i++) {
+        const char *path = data_list_path(list, i);
+        if (strcspn(path, "/") != length || memcmp(path, folder, length) != 0 ||
+            (!path[length] && !list->entry[i].folder))
+            return false;
+        class_below = class_below || (path[length] && strchr(path + length + 1, '/'));
+    }
+    return class_below;
+}
+
+void data_layout_strip(struct data_list *list)
+{
+    if (list->count == 0)
+        return;
+    const char *first = data_list_path(list, 0);
+    const size_t length = strcspn(first, "/");
+    for (const char *const *name = train_names; *name; name++)
+        if (strlen(*name) == length && strncasecmp(first, *name, length) == 0)
+            return;
+    if (stand_in(list, 0, first, length))
+        cut(list, 0, length);
+}
+
+void data_layout_strip_archive(struct data_list *list, size_t first, const char *archive)
+{
+    const char *slash = strrchr(archive, '/'), *name = slash ? slash + 1 : archive;
+    const size_t length = strcspn(name, ".");
+
+    if (stand_in(list, first, name, length))
+        cut(list, first, length);
 }

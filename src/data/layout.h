@@ -28,7 +28,10 @@ bool data_layout_is_sample(const struct data_layout *layout, const char *path);
 /** Counts what the list of a source has beside samples, and says so in the log. */
 void data_beside_read(struct data_beside *out, const struct data_list *list, const char *root,
                       const struct data_layout *layout);
-/** Cuts the folder that everything in an archive stands in, where there is one. */
+/** Cuts the folder that everything stands in, where there is one. */
 void data_layout_strip(struct data_list *list);
+/** The same of entries first .., which are all of an archive, where that folder has the archive's own name and folders
+ * in it, as `tar cf set-000.tar set-000` makes it. */
+void data_layout_strip_archive(struct data_list *list, size_t first, const char *archive);
 
 #endif

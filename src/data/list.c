@@ -54,6 +54,9 @@ static bool is_of_system(struct data_list *list, const char *path, size_t length
 bool data_list_add(struct data_list *list, const char *path, size_t length, bool folder, uint64_t place, uint64_t size,
                    struct invar_error *err)
 {
+    const char *archive = list->archive ? list->archive[list->shard] : "", *slash = strrchr(archive, '/');
+    const char *before = slash ? slash + 1 : archive;
+    const size_t prefix = *before ? strlen(before) + 1 : 0;
     void *entries = list->entry, *text = list->text;
     while (length > 0 && path[length - 1] == '/')
         length--;
@@ -61,15 +64,29 @@ bool data_list_add(struct data_list *list, const char *path, size_t length, bool
         return true;
     bool ok = grow(&entries, &list->capacity, list->count, list->count + 1, sizeof *list->entry, err);
     list->entry = entries;
-    ok = ok && grow(&text, &list->text_capacity, list->text_size, list->text_size + length + 1, 1, err);
+    ok = ok && grow(&text, &list->text_capacity, list->text_size, list->text_size + prefix + length + 1, 1, err);
     list->text = text;
     if (!ok)
         return false;
-    memcpy(list->text + list->text_size, path, length);
-    list->text[list->text_size + length] = '\0';
-    list->entry[list->count++] = (struct data_entry){list->text_size, place, size, folder};
-    list->text_size += length + 1;
+    if (prefix) {
+        memcpy(list->text + list->text_size, before, prefix - 1);
+        list->text[list->text_size + prefix - 1] = '/';
+    }
+    memcpy(list->text + list->text_size + prefix, path, length);
+    list->text[list->text_size + prefix + length] = '\0';
+    list->entry[list->count++] = (struct data_entry){list->text_size + prefix, place, size, folder, list->shard};
+    list->text_size += prefix + length + 1;
     return true;
+}
+
+/* The text that the path ends: names stand one behind the other, each ended by NUL. */
+const char *data_list_name(const struct data_list *list, size_t i)
+{
+    size_t at = list->entry[i].path;
+
+    while (list->archive && at > 0 && list->text[at - 1])
+        at--;
+    return list->text + at;
 }
 
 /* '/' before every other byte: a folder's content stands together, right after the folder. */
@@ -88,6 +105,8 @@ static int compare(const void *left, const void *right, void *text)
     }
     if (rank(*p) != rank(*q))
         return rank(*p) < rank(*q) ? -1 : 1;
+    if (a->shard != b->shard)
+        return a->shard < b->shard ? -1 : 1;
     return a->path < b->path ? -1 : a->path > b->path;
 }
 
@@ -98,7 +117,8 @@ void data_list_sort(struct data_list *list)
         return;
     qsort_r(list->entry, list->count, sizeof *list->entry, compare, list->text);
     for (size_t i = 0; i < list->count; i++) {
-        bool replaced = i + 1 < list->count && strcmp(data_list_path(list, i), data_list_path(list, i + 1)) == 0;
+        bool replaced = i + 1 < list->count && list->entry[i].shard == list->entry[i + 1].shard &&
+                        strcmp(data_list_path(list, i), data_list_path(list, i + 1)) == 0;
         if (!replaced)
             list->entry[kept++] = list->entry[i];
     }

@@ -12,6 +12,7 @@ struct data_entry {
     uint64_t place; /**< first byte in the archive */
     uint64_t size;
     bool folder;
+    int shard; /**< number of its archive, where there are several */
 };
 
 /** What a folder or an archive holds; zero-initialise, free with data_list_free. */
@@ -20,6 +21,8 @@ struct data_list {
     size_t count, capacity;
     char *text;
     size_t text_size, text_capacity;
+    char *const *archive; /**< borrowed: the archives that entries are of, by their number; NULL: one, or none */
+    int shard;            /**< of what is added now */
     char system[128];     /**< names of the folders of systems that were met and left out, with ", " between them */
     long long unlistable; /**< folders that cannot be listed and are left out */
     char first_unlistable[256];
@@ -33,7 +36,14 @@ static inline const char *data_list_path(const struct data_list *list, size_t i)
 {
     return list->text + list->entry[i].path;
 }
-/** Sorts bytewise by path component and keeps the last of equal paths, as unpacking would. */
+/** What an entry is called for people: of several archives with the name of its own, "set-003.tar/cat/7.png". */
+const char *data_list_name(const struct data_list *list, size_t i);
+/** The archive that an entry is of, or where there is but one, root. */
+static inline const char *data_list_root(const struct data_list *list, size_t i, const char *root)
+{
+    return list->archive ? list->archive[list->entry[i].shard] : root;
+}
+/** Sorts bytewise by path component and keeps the last of equal paths of one archive, as unpacking would. */
 void data_list_sort(struct data_list *list);
 void data_list_free(struct data_list *list);
 

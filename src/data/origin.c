@@ -11,8 +11,7 @@ static struct invar_origin origin_of(const struct invar_dataset *dataset, int64_
     struct invar_origin origin = {.item = item};
 
     if (source->line) {
-        const char *colon = strchr(dataset->options.source, ':');
-        origin.path = item < source->first_rows && colon ? colon + 1 : dataset->options.test;
+        origin.path = data_part_of(source->part, source->parts, item);
         origin.line = source->line[item];
     } else if (source->name) {
         origin.path = source->name(source, item);

@@ -208,6 +208,9 @@ void data_source_close(struct data_source *source)
     invar_free(source->target);
     invar_free(source->split);
     invar_free(source->line);
+    invar_free(source->part);
+    data_shards_free(&source->shards[0]);
+    data_shards_free(&source->shards[1]);
     *source = (struct data_source){0};
 }
 

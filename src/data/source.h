@@ -4,6 +4,7 @@
 
 #include "data/fields.h"
 #include "data/image/image.h"
+#include "data/shards.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
 
@@ -45,7 +46,9 @@ struct data_source {
     struct invar_table table;    /**< tables: column, label and schema; rows are held[0] */
     char *schema;                /**< owned text of table.schema */
     int64_t *line;               /**< tables: [count] where a row begins in its file; else NULL */
-    int64_t first_rows;          /**< tables: rows of the first file, those of data.test follow */
+    struct data_part *part;      /**< tables: [parts] the files that rows stand in, those of data.test last */
+    int parts;
+    struct data_shards shards[2];           /**< their paths, by split */
     struct invar_bytes held[DATA_MAX_HELD]; /**< the files */
 
     /* Sources whose items are decoded one by one, from several threads at once. */
@@ -113,7 +116,8 @@ size_t data_memory_limit(const struct invar_data_options *options);
     X("cifar10", "DIR", INVAR_DATA_IMAGE, "", "CIFAR-10, binary version", data_cifar10_open)                           \
     X("cifar100", "DIR", INVAR_DATA_IMAGE, "", "CIFAR-100, binary version, fine labels", data_cifar100_open)           \
     X("images", "PATH", INVAR_DATA_IMAGE, "orientation",                                                               \
-      "folder or tar[.gz] of JPEG, PNG, TIFF and WebP files, class = folder; train/ and test/ or val/ optional",       \
+      "folder, tar[.gz] or several (set-{00..63}.tar) of JPEG, PNG, TIFF and WebP files, class = folder; "             \
+      "train/ and test/ or val/ optional",                                                                             \
       data_images_open)                                                                                                \
     X("csv", "FILE", INVAR_DATA_TABLE, "label label_kind test csv",                                                    \
       "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label", data_table_open)           \

@@ -36,7 +36,8 @@ bool data_tar_open(struct data_tar *tar, const char *path, size_t limit, struct 
 
     tar->file = open(path, O_RDONLY | O_CLOEXEC);
     if (tar->file < 0 || fstat(tar->file, &info) != 0)
-        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s", path, strerror(errno));
+        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be opened: %s%s", path, strerror(errno),
+                               errno == EMFILE ? "; every shard stays open: raise the limit (ulimit -n)" : "");
     tar->size = (uint64_t)info.st_size;
     if (!data_tar_read(tar, 0, magic, 2) || magic[0] != 0x1f || magic[1] != 0x8b)
         return true;
@@ -274,6 +275,5 @@ bool data_tar_list(const struct data_tar *tar, const char *path, struct data_lis
     while (!end)
         if (!step(&reader, list, &end, err))
             return false;
-    data_list_sort(list);
     return true;
 }

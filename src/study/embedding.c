@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of an embedding: the array or table of representations, which row is which sample, what was left out. */
 #include "study/embedding.h"
+#include "data/shards.h"
 #include "invar/expert/file.h"
 
 #include <math.h>
@@ -229,13 +230,19 @@ static bool place_rows(struct study_places *places, struct invar_error *err)
 static bool check_apart(const char *path, const char *option, const char *source, struct invar_error *err)
 {
     const char *colon = strchr(source, ':');
+    struct data_shards shards = {0};
     struct stat data, place;
+    bool ok = true;
 
-    if (!path || !path[0] || !colon || stat(colon + 1, &data) != 0 || stat(path, &place) != 0)
+    if (!path || !path[0] || !colon || stat(path, &place) != 0)
         return true;
-    return data.st_dev != place.st_dev || data.st_ino != place.st_ino ||
-           invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s holds the data themselves; choose another place", option,
-                           path);
+    data_shards_find(&shards, colon + 1, NULL);
+    for (int i = 0; ok && i < shards.count; i++)
+        ok = stat(shards.path[i], &data) != 0 || data.st_dev != place.st_dev || data.st_ino != place.st_ino ||
+             invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s holds the data themselves; choose another place", option,
+                             path);
+    data_shards_free(&shards);
+    return ok;
 }
 
 /* A place that cannot be written is said before hours of work, not after them. */

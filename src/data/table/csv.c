@@ -360,6 +360,7 @@ void data_csv_free(struct data_csv *csv)
     invar_free(csv->cell);
     invar_free(csv->line);
     invar_free(csv->order);
+    invar_free(csv->part);
     free(csv->comment);
     *csv = (struct data_csv){0};
 }

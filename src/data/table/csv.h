@@ -2,6 +2,7 @@
 #ifndef DATA_CSV_H
 #define DATA_CSV_H
 
+#include "data/shards.h"
 #include "invar/data.h"
 #include "invar/error.h"
 #include <stddef.h>
@@ -24,10 +25,13 @@ struct data_csv {
     size_t cell_count, cell_capacity;
     int64_t *line; /**< [rows + 1] where the row begins in the file, from 1 */
     size_t line_capacity;
-    int *order;        /**< [columns] their numbers, sorted by name */
-    char *comment;     /**< the last line before the header that began with #, without it, or NULL */
-    bool short_header; /**< the header had one cell fewer than the rows; an empty one was added */
-    bool row_names;    /**< the first column had no name and tells rows apart, nothing else */
+    int *order;             /**< [columns] their numbers, sorted by name */
+    char *comment;          /**< the last line before the header that began with #, without it, or NULL */
+    bool short_header;      /**< the header had one cell fewer than the rows; an empty one was added */
+    bool row_names;         /**< the first column had no name and tells rows apart, nothing else */
+    bool header;            /**< the first line of the file has the names */
+    struct data_part *part; /**< [parts] the files of a table in several */
+    int parts;
 };
 
 /** Refuses a file without a header, a row with more or fewer cells than it, quotes that are not closed, and what is not
@@ -47,6 +51,13 @@ bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t s
 bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, enum invar_table_header header,
                       struct invar_error *err);
 
+/** One table of all files (csv_parts.c): the first as above, the others with its separator, a header that is its own or
+ * none as it has none, and as many columns. The messages of all rows have name, which like files must outlive it. */
+bool data_csv_read_parts(struct data_csv *csv, const char *name, const struct data_shards *files, char separator,
+                         enum invar_table_header header, struct invar_error *err);
+/** The file in which a row stands. */
+const char *data_csv_file(const struct data_csv *csv, int64_t row);
+
 /* ---- within csv*.c ---- */
 
 /** What stands before the header: sep=;, lines of comments, blank ones. */
@@ -60,6 +71,10 @@ struct data_preamble {
 void data_csv_preamble(struct data_preamble *before, const char *text, size_t size);
 /** The rows as they stand, the first as the header; preamble: what stands before it is passed over. */
 bool data_csv_read_rows(struct data_csv *csv, const char *path, char separator, bool preamble, struct invar_error *err);
+/** Columns without a name get one, c1, c2, ...; a first one that only numbers the rows is noted. */
+bool data_csv_name_unnamed(struct data_csv *csv, struct invar_error *err);
+/** The header becomes the first row, and one with c1, c2, ... stands before it. */
+bool data_csv_name_columns(struct data_csv *csv, struct invar_error *err);
 /** Room for so many items. */
 bool data_csv_room(void **items, size_t needed, size_t *capacity, size_t size, struct invar_error *err);
 /** Sorts the names anew. */

@@ -103,8 +103,7 @@ static bool numbers_rows(const struct data_csv *csv, bool *found, struct invar_e
     return true;
 }
 
-/* Columns without a name get one; a first one that only numbers the rows is noted. */
-static bool name_unnamed(struct data_csv *csv, struct invar_error *err)
+bool data_csv_name_unnamed(struct data_csv *csv, struct invar_error *err)
 {
     if (!*data_csv_cell(csv, -1, 0) && !numbers_rows(csv, &csv->row_names, err))
         return false;
@@ -114,8 +113,7 @@ static bool name_unnamed(struct data_csv *csv, struct invar_error *err)
     return data_csv_sort(csv, err);
 }
 
-/* Turns the header into the first row, and puts one with c1, c2, ... before it. */
-static bool name_columns(struct data_csv *csv, struct invar_error *err)
+bool data_csv_name_columns(struct data_csv *csv, struct invar_error *err)
 {
     const size_t columns = (size_t)csv->columns, rows = (size_t)csv->rows + 1;
 
@@ -178,7 +176,7 @@ static bool take_comment(struct data_csv *csv, struct invar_error *err)
     const char *at = csv->comment, *name;
     size_t length;
 
-    if (!name_columns(csv, err))
+    if (!data_csv_name_columns(csv, err))
         return false;
     for (int c = 0; c < csv->columns; c++) {
         at = take_name(at, csv->separator, &name, &length);
@@ -193,9 +191,10 @@ bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, en
 {
     if (!data_csv_read_rows(csv, path, separator, true, err))
         return false;
-    if (header == INVAR_TABLE_HEADER_YES ||
-        (header == INVAR_TABLE_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv))))
-        return name_unnamed(csv, err);
+    csv->header = header == INVAR_TABLE_HEADER_YES ||
+                  (header == INVAR_TABLE_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv)));
+    if (csv->header)
+        return data_csv_name_unnamed(csv, err);
     if (header == INVAR_TABLE_HEADER_AUTO && csv->comment && csv->columns > 1 && count_names(csv) == csv->columns)
         return take_comment(csv, err);
     if (header == INVAR_TABLE_HEADER_AUTO)
@@ -203,5 +202,5 @@ bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, en
                   "%s: the first line looks like data and is taken as such, with columns called c1, c2, ...; "
                   "data.header=yes makes it the header",
                   path);
-    return name_columns(csv, err);
+    return data_csv_name_columns(csv, err);
 }

@@ -75,11 +75,9 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
 
     t->label[which] = -1;
     csv->limit = data_memory_limit(o);
-    if (!find_separator(o->csv.separator, &separator, err) ||
-        !data_csv_read_as(csv, path, separator, o->csv.header, err))
+    if (!find_separator(o->csv.separator, &separator, err) || !data_shards_find(&t->source->shards[which], path, err) ||
+        !data_csv_read_parts(csv, path, &t->source->shards[which], separator, o->csv.header, err))
         return false;
-    if (csv->rows == 0)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s: has a header and no rows", path);
     if (!o->label[0] || (t->source->columns && !data_csv_has(csv, o->label)))
         return true;
     t->label[which] = data_csv_column(csv, o->label, "the one of data.label", err);
@@ -197,12 +195,12 @@ static bool encode_number(const struct data_csv *csv, int64_t row, const struct 
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s, line %lld: \"%s\" in column \"%s\", which is one of %s; add it to data.missing "
                                "or correct it",
-                               csv->path, (long long)data_csv_line(csv, row), cell, column->name,
+                               data_csv_file(csv, row), (long long)data_csv_line(csv, row), cell, column->name,
                                column->read[0] ? column->read : "numbers");
     *out = (float)((value - column->mean) / column->deviation);
     return isfinite(*out) ||
-           invar_error_set(err, INVAR_ERROR_DATA, "%s, line %lld: %s in column \"%s\" is too large a number", csv->path,
-                           (long long)data_csv_line(csv, row), cell, column->name);
+           invar_error_set(err, INVAR_ERROR_DATA, "%s, line %lld: %s in column \"%s\" is too large a number",
+                           data_csv_file(csv, row), (long long)data_csv_line(csv, row), cell, column->name);
 }
 
 static bool encode_cell(struct table *t, const struct data_csv *csv, int64_t row, int c, const char *cell,
@@ -346,16 +344,23 @@ static bool find_schema(struct table *t, struct invar_error *err)
 }
 
 /* Where rows stand in their files, for whoever asks what a sample is. */
-static bool keep_lines(struct table *t, struct invar_error *err)
+static bool keep_places(struct table *t, struct invar_error *err)
 {
     struct data_source *source = t->source;
 
-    source->first_rows = t->csv[0].rows;
     source->line = invar_alloc((size_t)source->count + 1, sizeof *source->line, err);
-    for (int64_t i = 0; source->line && i < source->count; i++)
-        source->line[i] =
-            i < source->first_rows ? data_csv_line(&t->csv[0], i) : data_csv_line(&t->csv[1], i - source->first_rows);
-    return source->line != NULL;
+    source->part = invar_alloc((size_t)(t->csv[0].parts + t->csv[1].parts), sizeof *source->part, err);
+    if (!source->line || !source->part)
+        return false;
+    int64_t first = 0;
+    for (int which = 0; which < 2; first += t->csv[which++].rows) {
+        const struct data_csv *csv = &t->csv[which];
+        for (int64_t row = 0; row < csv->rows; row++)
+            source->line[first + row] = data_csv_line(csv, row);
+        for (int p = 0; p < csv->parts; p++)
+            source->part[source->parts++] = (struct data_part){csv->part[p].path, first + csv->part[p].first};
+    }
+    return true;
 }
 
 static bool open_table(struct table *t, const char *path, struct invar_error *err)
@@ -367,7 +372,7 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
         return false;
     if (!data_rules_make(&t->rules, t->options, err) || !read_file(t, 0, path, err) ||
         (test && !read_file(t, 1, t->options->test, err)) ||
-        !data_source_reserve(source, t->csv[0].rows + t->csv[1].rows, true, err) || !keep_lines(t, err))
+        !data_source_reserve(source, t->csv[0].rows + t->csv[1].rows, true, err) || !keep_places(t, err))
         return false;
     t->kind.rules = &t->rules;
     t->kind.name = t->options->label;

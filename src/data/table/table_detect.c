@@ -79,8 +79,8 @@ static bool refuse_too_large(const struct detecting *d, int column, int64_t row,
     return invar_error_set(err, INVAR_ERROR_DATA,
                            "%s, line %lld: %s in column \"%s\" is too large a number; correct it, or leave the "
                            "column out with data.ignore",
-                           d->csv->path, (long long)data_csv_line(d->csv, row), data_csv_cell(d->csv, row, column),
-                           header(d->csv, column));
+                           data_csv_file(d->csv, row), (long long)data_csv_line(d->csv, row),
+                           data_csv_cell(d->csv, row, column), header(d->csv, column));
 }
 
 static bool constant(struct invar_column *column, const char *path, const char *why)
@@ -280,12 +280,12 @@ static bool detect_column(struct detecting *d, int number, struct found found, s
             err, INVAR_ERROR_DATA,
             "%s, line %lld: \"%s\" in column \"%s\" is no number; add it to data.missing, or take the "
             "column out of data.numeric",
-            d->csv->path, line, text, name);
+            data_csv_file(d->csv, found.first_text), line, text, name);
     if ((double)found.numbers >= MOSTLY * (double)(found.numbers + found.texts))
         invar_log(INVAR_LOG_WARNING,
                   "%s: column \"%s\" is taken for categories because of \"%s\" in line %lld, though most of it is "
                   "numbers; data.missing says what stands for missing values",
-                  d->csv->path, name, text, line);
+                  data_csv_file(d->csv, found.first_text), name, text, line);
     return categorise(d, number, column, err);
 }
 

@@ -208,11 +208,11 @@ static bool read_numbers(const struct data_label *label, const struct data_csv *
                 err, INVAR_ERROR_DATA,
                 "%s, line %lld: \"%s\" in the label column \"%s\" is no number; correct it, add it to "
                 "data.missing, or data.label_kind=class",
-                csv->path, (long long)data_csv_line(csv, row), cell, label->name);
+                data_csv_file(csv, row), (long long)data_csv_line(csv, row), cell, label->name);
         if (!isfinite(target[row]))
             return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s, line %lld: %s in the label column \"%s\" is too large a number", csv->path,
-                                   (long long)data_csv_line(csv, row), cell, label->name);
+                                   "%s, line %lld: %s in the label column \"%s\" is too large a number",
+                                   data_csv_file(csv, row), (long long)data_csv_line(csv, row), cell, label->name);
     }
     return true;
 }
@@ -233,8 +233,8 @@ static bool read_classes(const struct data_label *label, const struct data_csv *
             unknown++;
         else
             return invar_error_set(err, INVAR_ERROR_DATA,
-                                   "%s, line %lld: the class \"%s\" is not among those of the training rows", csv->path,
-                                   (long long)data_csv_line(csv, row), cell);
+                                   "%s, line %lld: the class \"%s\" is not among those of the training rows",
+                                   data_csv_file(csv, row), (long long)data_csv_line(csv, row), cell);
     }
     if (unknown)
         invar_log(INVAR_LOG_WARNING,
