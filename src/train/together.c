@@ -6,101 +6,18 @@
  */
 #include "train/trainer.h"
 
-#include "invar/version.h"
-
-#include <string.h>
+#include "train/alike.h"
 
 /* ---- before the first step ---- */
 
-/* What all must have alike. Of one size in every version. */
-struct introduction {
-    char version[32], engine[32], instruction_set[32];
-    int64_t threads, samples;
-    uint64_t recipe, data;
-    char rest[384];
-};
-
-/* FNV-1a of bytes. */
-static uint64_t hash(uint64_t so_far, const void *bytes, size_t size)
-{
-    const unsigned char *at = bytes;
-
-    for (size_t i = 0; i < size; i++)
-        so_far = (so_far ^ at[i]) * 0x100000001b3u;
-    return so_far;
-}
-
-static uint64_t hash_text(const char *text)
-{
-    return hash(0xcbf29ce484222325u, text ? text : "", text ? strlen(text) : 0);
-}
-
-/* An identity is of what the files hold, so that data may lie elsewhere on another machine. */
-static bool introduce(const struct invar_trainer *t, struct introduction *own, struct invar_error *err)
-{
-    const struct invar_dataset_info *info = t->given.info;
-    struct invar_machine machine;
-
-    if (!invar_device_machine(t->given.device, t->given.recipe->training.precision, &machine, err))
-        return false;
-    *own = (struct introduction){.version = INVAR_VERSION,
-                                 .threads = machine.threads,
-                                 .samples = info->count[INVAR_TRAIN],
-                                 .recipe = hash_text(t->folder.recipe.data),
-                                 .data = hash_text(info->identity)};
-    memcpy(own->engine, machine.engine, sizeof own->engine);
-    memcpy(own->instruction_set, machine.instruction_set, sizeof own->instruction_set);
-    return true;
-}
-
-/* The first thing that differs between rank k and the first. */
-static bool differs(const struct introduction *first, const struct introduction *other, int k, struct invar_error *err)
-{
-    const int process = k + 1;
-
-    if (strncmp(first->version, other->version, sizeof first->version) != 0)
-        return invar_error_set(
-            err, INVAR_ERROR_USAGE,
-            "process %d runs version %.31s of invar, process 1 %.31s: install one version everywhere", process,
-            other->version, first->version);
-    if (first->recipe != other->recipe)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "process %d has another recipe than process 1: give all the same one", process);
-    if (first->samples != other->samples || first->data != other->data)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "process %d has other data than process 1 (%lld training samples, %lld there): give all "
-                               "the same files",
-                               process, (long long)other->samples, (long long)first->samples);
-    if (strncmp(first->engine, other->engine, sizeof first->engine) != 0 ||
-        strncmp(first->instruction_set, other->instruction_set, sizeof first->instruction_set) != 0)
-        return invar_error_set(err, INVAR_ERROR_DEVICE,
-                               "process %d computes by %.31s with %.31s, process 1 by %.31s with %.31s, and their "
-                               "parameters would part: set ONEDNN_MAX_CPU_ISA to what all of them have",
-                               process, other->engine, other->instruction_set, first->engine, first->instruction_set);
-    if (first->threads != other->threads)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "process %d has %lld threads, process 1 has %lld: give all the same number", process,
-                               (long long)other->threads, (long long)first->threads);
-    return true;
-}
-
-/* Before anything is written: a run that is refused leaves no folder. All find the same difference, as all have the
- * same introductions. */
+/* Before anything is written: a run that is refused leaves no folder. */
 bool invar_together_compare(struct invar_trainer *t, struct invar_error *err)
 {
-    struct invar_ranks *ranks = t->given.options.ranks;
-    struct introduction own = {0}, *all;
+    const struct invar_alike_subject subject = {
+        "recipe", invar_alike_hash(INVAR_ALIKE_BEGIN, t->folder.recipe.data, t->folder.recipe.size),
+        t->given.recipe->training.precision};
 
-    if (!ranks)
-        return true;
-    if (!invar_ranks_agree(ranks, introduce(t, &own, err), err))
-        return false;
-    all = invar_alloc((size_t)invar_ranks_count(ranks), sizeof *all, err);
-    bool ok = all && invar_ranks_gather(ranks, &own, sizeof own, all, err);
-    for (int k = 1; ok && k < invar_ranks_count(ranks); k++)
-        ok = differs(&all[0], &all[k], k, err);
-    invar_free(all);
-    return ok;
+    return invar_ranks_alike(t->given.options.ranks, t->given.device, t->given.info, &subject, err);
 }
 
 /* ---- what rank 0 has becomes that of all ---- */
@@ -170,7 +87,7 @@ bool invar_together_begin(struct invar_trainer *t, struct invar_error *err)
  * host, as it does into a checkpoint. */
 static bool hash_weights(struct invar_trainer *t, uint64_t *out, struct invar_error *err)
 {
-    *out = hash_text("");
+    *out = INVAR_ALIKE_BEGIN;
     for (int i = 0; i < INVAR_NET_ALL; i++) {
         const struct invar_chain_net *n = invar_trainer_net(t, i);
         const size_t bytes = n->net ? (size_t)n->net->trained_count * sizeof(float) : 0;
@@ -180,7 +97,7 @@ static bool hash_weights(struct invar_trainer *t, uint64_t *out, struct invar_er
         if (!host)
             return false;
         invar_device_download(t->given.device, host, n->weights->parameters, bytes);
-        *out = hash(*out, host, bytes);
+        *out = invar_alike_hash(*out, host, bytes);
         invar_free(host);
     }
     return true;

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Ranks that are about to do the same: whether they will, to the same bits. */
+#include "train/alike.h"
+
+#include "invar/memory.h"
+#include "invar/version.h"
+
+#include <string.h>
+
+/* What all must have alike. Of one size in every version. */
+struct introduction {
+    char version[32], engine[32], instruction_set[32];
+    int64_t threads, samples;
+    uint64_t subject, data;
+    char rest[384];
+};
+
+uint64_t invar_alike_hash(uint64_t so_far, const void *bytes, size_t size)
+{
+    const unsigned char *at = bytes;
+
+    for (size_t i = 0; i < size; i++)
+        so_far = (so_far ^ at[i]) * 0x100000001b3u;
+    return so_far;
+}
+
+/* An identity is of what the files hold, so that data may lie elsewhere on another machine. */
+static bool introduce(const struct invar_device *device, const struct invar_dataset_info *info,
+                      const struct invar_alike_subject *subject, struct introduction *own, struct invar_error *err)
+{
+    const char *identity = info->identity ? info->identity : "";
+    struct invar_machine machine;
+
+    if (!invar_device_machine(device, subject->precision, &machine, err))
+        return false;
+    *own = (struct introduction){.version = INVAR_VERSION,
+                                 .threads = machine.threads,
+                                 .samples = info->count[INVAR_TRAIN],
+                                 .subject = subject->hash,
+                                 .data = invar_alike_hash(INVAR_ALIKE_BEGIN, identity, strlen(identity))};
+    memcpy(own->engine, machine.engine, sizeof own->engine);
+    memcpy(own->instruction_set, machine.instruction_set, sizeof own->instruction_set);
+    return true;
+}
+
+/* The first thing that differs between rank k and the first. */
+static bool differs(const struct introduction *first, const struct introduction *other, int k, const char *subject,
+                    struct invar_error *err)
+{
+    const int process = k + 1;
+
+    if (strncmp(first->version, other->version, sizeof first->version) != 0)
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "process %d runs version %.31s of invar, process 1 %.31s: install one version everywhere", process,
+            other->version, first->version);
+    if (first->subject != other->subject)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "process %d has another %s than process 1: give all the same one", process, subject);
+    if (first->samples != other->samples || first->data != other->data)
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "process %d has other data than process 1 (%lld training samples, %lld there): give all "
+                               "the same files",
+                               process, (long long)other->samples, (long long)first->samples);
+    if (strncmp(first->engine, other->engine, sizeof first->engine) != 0 ||
+        strncmp(first->instruction_set, other->instruction_set, sizeof first->instruction_set) != 0)
+        return invar_error_set(err, INVAR_ERROR_DEVICE,
+                               "process %d computes by %.31s with %.31s, process 1 by %.31s with %.31s, and their "
+                               "parameters would part: set ONEDNN_MAX_CPU_ISA to what all of them have",
+                               process, other->engine, other->instruction_set, first->engine, first->instruction_set);
+    if (first->threads != other->threads)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "process %d has %lld threads, process 1 has %lld: give all the same number", process,
+                               (long long)other->threads, (long long)first->threads);
+    return true;
+}
+
+/* All find the same difference, as all have the same introductions. */
+bool invar_ranks_alike(struct invar_ranks *ranks, struct invar_device *device, const struct invar_dataset_info *info,
+                       const struct invar_alike_subject *subject, struct invar_error *err)
+{
+    struct introduction own = {0}, *all;
+
+    if (!ranks)
+        return true;
+    if (!invar_ranks_agree(ranks, introduce(device, info, subject, &own, err), err))
+        return false;
+    all = invar_alloc((size_t)invar_ranks_count(ranks), sizeof *all, err);
+    bool ok = all && invar_ranks_gather(ranks, &own, sizeof own, all, err);
+    for (int k = 1; ok && k < invar_ranks_count(ranks); k++)
+        ok = differs(&all[0], &all[k], k, subject->name, err);
+    invar_free(all);
+    return ok;
+}
