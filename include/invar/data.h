@@ -288,6 +288,12 @@ const char *invar_data_kind_name(enum invar_data_kind kind);
  * need none). A sample that cannot be decoded is replaced by the next good one of the order, counted and named in the
  * info; when more than bad_limit of a split are bad, fetch fails and says so.
  */
+/** Of samples that several share out among them, in whole batches one behind the other, the part of one; zeroed: all.
+ */
+struct invar_share {
+    int count, number; /**< parts, and which from 0 */
+};
+
 struct invar_loader;
 struct invar_loader *invar_loader_create(struct invar_dataset *dataset, enum invar_split split, int64_t batch,
                                          struct invar_error *err);

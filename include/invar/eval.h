@@ -35,6 +35,7 @@ struct invar_embed_options {
      * windows of that size, half a window apart, the last flush with the end. Else the plain view alone: the beginning
      * of a clip, an image resized. */
     bool windows;
+    struct invar_share share;        /**< of the samples of the split; may be none of them */
     const char *what;                /**< what watch calls it; NULL: "embedding train" or "embedding test" */
     const struct invar_watch *watch; /**< may be NULL */
 };

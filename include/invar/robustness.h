@@ -37,6 +37,7 @@ struct invar_robustness_options {
     uint64_t seed;
     const struct invar_frost *frost; /**< NULL: synthetic pictures */
     int64_t limit;                   /**< so many images of the test split, evenly spread; 0: all of them */
+    struct invar_share share;        /**< of these images; counts are of them alone, and may be 0 */
     const struct invar_watch *watch; /**< told after every batch of corrupted images; may be NULL */
 };
 
@@ -89,12 +90,13 @@ struct invar_flips {
     int64_t count, flipped; /**< count 0: of colour, and the images have none */
 };
 /**
- * Classifies the test split along every sequence, in `steps` steps (2 or more); labels are not read. limit: so many
- * images, evenly spread; 0: all. out: [INVAR_FLIP_SEQUENCES]. What invar_robustness_check refuses must be ruled out.
+ * Classifies the test split along every sequence, in `steps` steps (2 or more); labels are not read. Of the options
+ * limit and share count. out: [INVAR_FLIP_SEQUENCES]. What invar_robustness_check refuses must be ruled out.
  */
 bool invar_flips_measure(struct invar_device *device, const struct invar_encoder *encoder,
-                         struct invar_dataset *dataset, const struct invar_classifier *classifier, int64_t limit,
-                         int steps, struct invar_flips *out, struct invar_error *err);
+                         struct invar_dataset *dataset, const struct invar_classifier *classifier,
+                         const struct invar_robustness_options *options, int steps, struct invar_flips *out,
+                         struct invar_error *err);
 
 /* ---- [E1], in percent: 100 is as bad as the reference ---- */
 

@@ -14,6 +14,7 @@ extern "C" {
 #endif
 
 struct invar_run_test;
+struct invar_run_share;
 
 /** A whole training; everything is borrowed. */
 struct invar_pretrain_request {
@@ -45,6 +46,7 @@ struct invar_run {
     bool windows;                    /**< invar_run_embed takes means over windows */
     bool bfloat16;                   /**< and computes in it, not in float32 */
     const struct invar_watch *watch; /**< told of all that takes time; may be NULL */
+    struct invar_run_share *share;   /**< with other processes; NULL: it is measured alone */
 };
 
 /** How a run is opened; everything is borrowed for the length of the call. */
@@ -55,6 +57,8 @@ struct invar_run_options {
     int64_t threads;                 /**< 0: all cores */
     struct invar_plain_view plain;   /**< how images are seen; zeroed: as by default */
     const struct invar_watch *watch; /**< borrowed until the run is closed; may be NULL */
+    struct invar_ranks *ranks;       /**< processes that measure it together, each with its part of the samples and all
+                                        with the same results, which the first writes; borrowed; NULL: this one alone */
 };
 
 /** Reads FOLDER/encoder.safetensors. NULL with err where the run has not finished; free with invar_encoder_free. */
@@ -64,6 +68,11 @@ struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *
 bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *options,
                     struct invar_error *err);
 void invar_run_close(struct invar_run *run);
+/** Of several processes: whether all are well (ok; else err has this one's sentence), once, as the last thing before
+ * results are shown. False everywhere, with the sentence of the first that is not. Alone: ok. */
+bool invar_run_agree(const struct invar_run *run, bool ok, struct invar_error *err);
+/** Whether this is the first of them. */
+bool invar_run_leads(const struct invar_run *run);
 /** How images are seen from here on, also those of other data. Refused: data that are no images, a shorter side of
  * fewer pixels than the encoder sees. */
 bool invar_run_set_plain(struct invar_run *run, const struct invar_plain_view *plain, struct invar_error *err);

@@ -69,7 +69,8 @@ class PretrainRequest(ctypes.Structure):
 class Run(ctypes.Structure):
     _fields_ = [("folder", ctypes.c_char_p), ("encoder", ctypes.c_void_p), ("device", ctypes.c_void_p),
                 ("dataset", ctypes.c_void_p), ("test", ctypes.c_void_p), ("trained_in", ctypes.c_int),
-                ("windows", ctypes.c_bool), ("bfloat16", ctypes.c_bool), ("watch", ctypes.POINTER(Watch))]
+                ("windows", ctypes.c_bool), ("bfloat16", ctypes.c_bool), ("watch", ctypes.POINTER(Watch)),
+                ("share", ctypes.c_void_p)]
 
 
 class PlainView(ctypes.Structure):
@@ -78,7 +79,8 @@ class PlainView(ctypes.Structure):
 
 class RunOptions(ctypes.Structure):
     _fields_ = [("source", ctypes.c_char_p), ("settings", Texts), ("setting_count", ctypes.c_int),
-                ("threads", ctypes.c_int64), ("plain", PlainView), ("watch", ctypes.POINTER(Watch))]
+                ("threads", ctypes.c_int64), ("plain", PlainView), ("watch", ctypes.POINTER(Watch)),
+                ("ranks", ctypes.c_void_p)]
 
 
 class Embedded(ctypes.Structure):

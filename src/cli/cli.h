@@ -86,6 +86,12 @@ struct cli_option {
             "interpolation (default: to what the encoder sees, bilinear)",                                             \
             CLI_TEXT, (variable), 0, 0                                                                                 \
     }
+#define CLI_OPTION_RANK_TIMEOUT(variable)                                                                              \
+    {                                                                                                                  \
+        "rank-timeout", 0, "SECONDS",                                                                                  \
+            "of several processes (mpirun, srun): give up where one is silent so long (default: 600; 0: never)",       \
+            CLI_INTEGER, (variable), 0, 1000000                                                                        \
+    }
 #define CLI_OPTION_JSON(variable)                                                                                      \
     {                                                                                                                  \
         "json", 0, NULL, "print one JSON object instead of text", CLI_FLAG, (variable), 0, 0                           \
@@ -160,6 +166,8 @@ struct invar_ranks;
 bool cli_ranks_begin(const char *verb, int *status);
 /** As cli_fail, with one sentence of all. */
 int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *err);
+/** Closes them; returns the status. */
+int cli_ranks_end(struct invar_ranks *ranks, int status);
 
 /* ---- progress and log, to standard error ---- */
 

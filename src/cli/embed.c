@@ -4,7 +4,9 @@
 #include "study/embedding.h"
 #include "invar/data.h"
 #include "report/embedding_projector.h"
+#include "report/text.h"
 #include "run/results.h"
+#include "train/ranks.h"
 
 #include <string.h>
 
@@ -28,52 +30,6 @@ static void keep_order(struct cli_list *assignments)
     memmove(assignments->item + COUNT, assignments->item, (size_t)assignments->count * sizeof *assignments->item);
     memcpy(assignments->item, whole, sizeof whole);
     assignments->count += COUNT;
-}
-
-/* Of clips the unit is a second, of images a pixel. */
-static void say_windows(const struct invar_run *run, int64_t pooled, char *out, size_t size)
-{
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    int64_t window, hop;
-
-    out[0] = '\0';
-    if (!pooled || !invar_embed_window(info, run->encoder, &window, &hop))
-        return;
-    if (info->kind == INVAR_DATA_AUDIO)
-        snprintf(out, size, "%lld clips are means over windows of %.3g s, %.3g s apart", (long long)pooled,
-                 (double)window / info->logmel.rate, (double)hop / info->logmel.rate);
-    else
-        snprintf(out, size, "%lld images are means over windows of %lld pixels, %lld apart", (long long)pooled,
-                 (long long)window, (long long)hop);
-}
-
-/* For people; of an array on standard output, on standard error. */
-static int report_text(const struct invar_run *run, const struct invar_embedded *embedded, const char *split,
-                       const struct study_places *places, int64_t left_out)
-{
-    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
-    FILE *out = strcmp(places->output, "-") != 0 ? stdout : stderr;
-    char windows[160];
-
-    fprintf(out, "%s: %lld samples x %lld features, float32, from %s (%s)\n",
-            out == stdout ? places->output : "invar: standard output", (long long)embedded->features.shape[0],
-            (long long)embedded->features.shape[1], info->source, split);
-    if (places->labels)
-        fprintf(out, "%s: %lld labels, %s\n", places->labels, (long long)embedded->labels.shape[0],
-                info->label_number ? "float64" : "int64");
-    if (places->rows[0])
-        fprintf(out, "%s: which row is which sample\n", places->rows);
-    if (left_out && places->left_out[0])
-        fprintf(out, "%s: %lld samples that cannot be read and are left out, and why\n", places->left_out,
-                (long long)left_out);
-    else if (left_out)
-        fprintf(out, "invar: %lld samples cannot be read and are left out\n", (long long)left_out);
-    say_windows(run, embedded->pooled, windows, sizeof windows);
-    if (windows[0])
-        fprintf(out, "%s\n", windows);
-    if (run->bfloat16)
-        fprintf(out, "computed in bfloat16\n");
-    return CLI_DONE;
 }
 
 /* A browser draws no more points than this with ease. */
@@ -112,7 +68,7 @@ static int report_projector(const struct invar_run *run, const char *folder, int
 
 struct arguments {
     bool json, normalise, windows, no_windows;
-    int64_t threads;
+    int64_t threads, rank_timeout;
     const char *output, *labels, *rows, *format, *split, *projector, *precision;
     struct cli_list positionals, assignments;
 };
@@ -135,25 +91,42 @@ static const char *find_misuse(const struct arguments *a)
     return NULL;
 }
 
-static int write_all(const struct arguments *a, struct invar_run *run, const struct study_places *places)
+/* What came out, for the process that writes it. */
+struct outcome {
+    struct invar_embedded embedded;
+    int64_t left_out, projected;
+    struct invar_results *results;
+};
+
+static bool write_all(const struct arguments *a, const struct invar_run *run, const struct study_places *places,
+                      struct outcome *out, struct invar_error *err)
 {
     const bool test = strcmp(a->split, "train") != 0, train = strcmp(a->split, "test") != 0;
-    struct invar_error err = {0};
-    struct invar_embedded embedded = {0};
-    struct study_table table = {run->dataset, &embedded, 0, {train, test}};
-    struct invar_results *results = NULL;
-    int64_t left_out;
-    int status;
+    const bool leads = invar_run_leads(run);
+    struct study_table table = {run->dataset, &out->embedded, 0, {train, test}};
 
-    if (!study_embed(run, a->split, a->normalise, &embedded, &table.train_rows, &err) ||
-        !study_embedding_write(&table, places, &left_out, &err) ||
-        (a->json && !(results = study_embedding_results(run, &table, a->split, places, &err))))
-        status = cli_fail(&err);
-    else
-        status = a->json ? cli_print_results(results) : report_text(run, &embedded, a->split, places, left_out);
-    invar_results_free(results);
-    invar_embedded_free(&embedded);
-    return status;
+    if (a->projector && leads && !write_projector(run, a->projector, a->split, &out->projected, err))
+        return false;
+    if (!a->output)
+        return true;
+    return study_embed(run, a->split, a->normalise, &out->embedded, &table.train_rows, err) &&
+           (!leads || study_embedding_write(&table, places, &out->left_out, err)) &&
+           (!leads || !a->json || (out->results = study_embedding_results(run, &table, a->split, places, err)));
+}
+
+/* Of an array on standard output on standard error. */
+static int report(const struct arguments *a, const struct invar_run *run, const struct study_places *places,
+                  const struct outcome *out)
+{
+    if (!invar_run_leads(run))
+        return CLI_DONE;
+    if (!a->output)
+        return report_projector(run, a->projector, out->projected, a->json);
+    if (a->json)
+        return cli_print_results(out->results);
+    report_embedding_print(strcmp(a->output, "-") != 0 ? stdout : stderr, run, &out->embedded, a->split, places,
+                           out->left_out);
+    return CLI_DONE;
 }
 
 static int run_embed(struct arguments *a)
@@ -162,35 +135,37 @@ static int run_embed(struct arguments *a)
     struct invar_error err = {0};
     struct invar_run run = {0};
     struct study_places places = {0};
+    struct outcome out = {0};
     struct cli_progress progress = {0};
     const struct invar_watch watch = {cli_told, &progress};
-    int64_t projected = 0;
-    int status;
 
     if (strcmp(a->split, "all") == 0 && strncmp(source, "csv:", 4) == 0)
         keep_order(&a->assignments);
-    const struct invar_run_options how = {.source = source,
-                                          .settings = a->assignments.item,
-                                          .setting_count = a->assignments.count,
-                                          .threads = a->threads,
-                                          .watch = &watch};
-    const bool ok = (!a->output || study_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err)) &&
-                    invar_run_open(&run, a->positionals.item[0], &how, &err);
+    struct invar_run_options how = {.source = source,
+                                    .settings = a->assignments.item,
+                                    .setting_count = a->assignments.count,
+                                    .threads = a->threads,
+                                    .watch = &watch};
+    bool ok = invar_ranks_open(&how.ranks, (double)a->rank_timeout, &err);
+    if (ok && a->output && invar_ranks_rank(how.ranks) == 0)
+        ok = study_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err);
     places.stream = cli_raw_output();
+    ok = invar_ranks_agree(how.ranks, ok, &err) && invar_run_open(&run, a->positionals.item[0], &how, &err);
     run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;
-    if (!ok || (a->projector && !write_projector(&run, a->projector, a->split, &projected, &err)))
-        status = cli_fail(&err);
-    else
-        status = a->output ? write_all(a, &run, &places) : report_projector(&run, a->projector, projected, a->json);
+    ok = ok && write_all(a, &run, &places, &out, &err);
+    const int status =
+        invar_run_agree(&run, ok, &err) ? report(a, &run, &places, &out) : cli_ranks_fail(how.ranks, &err);
+    invar_results_free(out.results);
+    invar_embedded_free(&out.embedded);
     invar_run_close(&run);
-    return status;
+    return cli_ranks_end(how.ranks, status);
 }
 
 int invar_cli_embed(int argc, char **argv)
 {
-    struct arguments a = {.split = "all", .precision = "float32"};
+    struct arguments a = {.split = "all", .precision = "float32", .rank_timeout = 600};
     const struct cli_option options[] = {
         {"output", 'o', "FILE",
          "where the representations go: FILE.npy, float32 [samples][features], with the list FILE.csv beside it; "
@@ -219,6 +194,7 @@ int invar_cli_embed(int argc, char **argv)
          "training split); -o is not needed then",
          CLI_TEXT, &a.projector, 0, 0},
         CLI_OPTION_THREADS(&a.threads),
+        CLI_OPTION_RANK_TIMEOUT(&a.rank_timeout),
         CLI_OPTION_JSON(&a.json),
         CLI_OPTION_END,
     };

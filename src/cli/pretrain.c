@@ -237,9 +237,7 @@ int invar_cli_pretrain(int argc, char **argv)
          &arguments.dry_run, 0, 0},
         {"device", 0, "NAME", "where to compute: auto (default) or cpu", CLI_TEXT, &arguments.device, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),
-        {"rank-timeout", 0, "SECONDS",
-         "of several processes (mpirun, srun): give up where one is silent so long (default: 600; 0: never)",
-         CLI_INTEGER, &arguments.rank_timeout, 0, 1000000},
+        CLI_OPTION_RANK_TIMEOUT(&arguments.rank_timeout),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
     };

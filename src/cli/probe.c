@@ -9,7 +9,7 @@
 
 struct arguments {
     bool json;
-    int64_t threads;
+    int64_t threads, rank_timeout;
     const char *method, *preset, *source, *label, *hold_out;
     const char *groups;
     const char *test; /* other data to be measured on; of features their test rows */
@@ -139,9 +139,10 @@ static int probe(struct arguments *arguments)
     struct invar_probe_results *results = NULL;
     int status = CLI_DONE;
 
-    if (!split_assignments(arguments, features, &err) ||
+    if (!invar_ranks_open(&how.ranks, (double)arguments->rank_timeout, &err) ||
+        !split_assignments(arguments, features, &err) ||
         (arguments->plain && !invar_plain_view_read(&how.plain, arguments->plain, &err)))
-        return cli_fail(&err);
+        return cli_ranks_end(how.ranks, cli_fail(&err));
     const struct invar_probe_request request = request_of(arguments, features);
     struct invar_probe *wanted = invar_probe_create(&request, &err);
     how.setting_count = arguments->data.count;
@@ -152,8 +153,8 @@ static int probe(struct arguments *arguments)
         cli_progress_end(&progress);
         cli_release_interrupt();
     }
-    if (!ok)
-        status = cli_fail(&err);
+    if (!invar_run_agree(&run, ok, &err))
+        status = cli_ranks_fail(how.ranks, &err);
     if (results) {
         const int shown = show(arguments, &run, results);
         status = status ? status : shown;
@@ -161,7 +162,7 @@ static int probe(struct arguments *arguments)
     invar_probe_results_free(results);
     invar_probe_free(wanted);
     invar_run_close(&run);
-    return status;
+    return cli_ranks_end(how.ranks, status);
 }
 
 static void print_tables(FILE *stream)
@@ -219,7 +220,7 @@ static int parse_and_probe(struct arguments *arguments, const struct cli_option 
 
 int invar_cli_probe(int argc, char **argv)
 {
-    struct arguments arguments = {.draws = 5};
+    struct arguments arguments = {.draws = 5, .rank_timeout = 600};
     const struct cli_option options[] = {
         {"method", 0, "METHOD",
          "linear, neighbours, sgd, finetune or online (default: linear; of a label that is a number ridge regression)",
@@ -263,6 +264,7 @@ int invar_cli_probe(int argc, char **argv)
          CLI_FLAG, &arguments.no_windows, 0, 0},
         CLI_OPTION_PLAIN(&arguments.plain),
         CLI_OPTION_THREADS(&arguments.threads),
+        CLI_OPTION_RANK_TIMEOUT(&arguments.rank_timeout),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
     };

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Several processes of one command, started by mpirun or srun: they speak as one. */
+#include "base/names.h"
 #include "cli/cli.h"
 #include "train/ranks.h"
 
@@ -25,12 +26,13 @@ static void fall_silent(void)
 
 bool cli_ranks_begin(const char *verb, int *status)
 {
+    static const char *const verbs[] = {"pretrain", "probe", "embed", "robustness", NULL};
     int rank;
     const int count = invar_ranks_launched(&rank);
 
     if (count > 1 && rank > 0)
         fall_silent();
-    if (count == 1 || strcmp(verb, "pretrain") == 0 || verb[0] == '-')
+    if (count == 1 || verb[0] == '-' || names_look(NAMES_TEXTS("verb", verbs), verb, strlen(verb)))
         return true;
     cli_message("%s is of one process, and %d were started: start it without mpirun or srun", verb, count);
     *status = CLI_USAGE;
@@ -48,4 +50,10 @@ int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *er
             dup2(voice, STDERR_FILENO);
     }
     return cli_fail(err);
+}
+
+int cli_ranks_end(struct invar_ranks *ranks, int status)
+{
+    invar_ranks_close(ranks);
+    return status;
 }

@@ -11,7 +11,7 @@
 
 struct arguments {
     bool json, flips;
-    int64_t threads, limit, seed;
+    int64_t threads, limit, seed, rank_timeout;
     const char *table, *frost, *reference, *show, *source, *from, *plain, *choose;
     struct cli_list runs, corruptions, severities, baselines, assignments;
 };
@@ -54,26 +54,27 @@ static int robustness(const struct arguments *arguments)
     struct invar_robustness_results *results = NULL;
     struct invar_error err = {0};
     struct invar_run run = {0};
-    bool ok = (!arguments->plain || invar_plain_view_read(&how.plain, arguments->plain, &err)) &&
+    bool ok = invar_ranks_open(&how.ranks, (double)arguments->rank_timeout, &err) &&
+              (!arguments->plain || invar_plain_view_read(&how.plain, arguments->plain, &err)) &&
               invar_run_open(&run, folder, &how, &err);
     int status = CLI_DONE;
 
     cli_catch_interrupt();
     if (ok && arguments->show)
-        ok = report_robustness_show(&run, &request, arguments->show, &err);
+        ok = !invar_run_leads(&run) || report_robustness_show(&run, &request, arguments->show, &err);
     else if (ok)
         ok = (results = invar_robustness_run(&run, &request, &err)) != NULL;
     cli_progress_end(&progress);
     cli_release_interrupt();
-    if (!ok)
-        status = cli_fail(&err);
+    if (!invar_run_agree(&run, ok, &err))
+        status = cli_ranks_fail(how.ranks, &err);
     else if (arguments->json && results)
         status = print_json(results, folder);
     else if (results)
         report_robustness_print(stdout, results);
     invar_robustness_results_free(results);
     invar_run_close(&run);
-    return status;
+    return cli_ranks_end(how.ranks, status);
 }
 
 static void print_tables(FILE *stream)
@@ -92,7 +93,7 @@ static void print_tables(FILE *stream)
 
 int invar_cli_robustness(int argc, char **argv)
 {
-    struct arguments arguments = {.table = "auto"};
+    struct arguments arguments = {.table = "auto", .rank_timeout = 600};
     const struct cli_option options[] = {
         {"corruption", 0, "NAME,..", "these corruptions alone (default: all 19); repeatable", CLI_LIST,
          &arguments.corruptions, 0, 0},
@@ -122,6 +123,7 @@ int invar_cli_robustness(int argc, char **argv)
          &arguments.show, 0, 0},
         CLI_OPTION_PLAIN(&arguments.plain),
         CLI_OPTION_THREADS(&arguments.threads),
+        CLI_OPTION_RANK_TIMEOUT(&arguments.rank_timeout),
         CLI_OPTION_JSON(&arguments.json),
         CLI_OPTION_END,
     };

@@ -225,7 +225,7 @@ bool invar_embed(struct invar_device *device, const struct invar_encoder *encode
     const struct embed_work work = {.device = device,
                                     .encoder = encoder,
                                     .dataset = dataset,
-                                    .pass = {.split = split},
+                                    .pass = {.split = split, .share = options->share},
                                     .precision = options->precision,
                                     .windows = options->windows,
                                     .what = options->what          ? options->what

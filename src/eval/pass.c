@@ -15,12 +15,27 @@ void pass_close(struct pass *pass)
     *pass = (struct pass){0};
 }
 
+/* The first sample of a part of so many. Whole batches, so that each is what it is of one part: what comes out of a
+ * network is of the same bits however samples are shared out. The first parts get one where there are few. */
+static int64_t part_begin(const struct invar_share *share, int64_t samples, int number)
+{
+    const int64_t batches = (samples + PASS_BATCH - 1) / PASS_BATCH;
+    const int64_t first = (batches * number + share->count - 1) / share->count * PASS_BATCH;
+
+    return first < samples ? first : samples;
+}
+
 /* A copy, as the caller's order may go before the pass is over, and pass_restart brings another. */
 static bool make_order(struct pass *pass, const struct pass_options *options, struct invar_error *err)
 {
+    const struct invar_share *share = &options->share;
+    const int64_t first = share->count ? part_begin(share, pass->total, share->number) : 0;
+
+    if (share->count)
+        pass->total = part_begin(share, pass->total, share->number + 1) - first;
     pass->order = invar_alloc((size_t)pass->total, sizeof *pass->order, err);
     for (int64_t i = 0; pass->order && i < pass->total; i++)
-        pass->order[i] = options->order ? options->order[i] : i;
+        pass->order[i] = options->order ? options->order[first + i] : first + i;
     return pass->order != NULL;
 }
 

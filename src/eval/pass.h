@@ -13,6 +13,7 @@ struct pass_options {
     enum invar_split split;
     const int64_t *order; /**< [count] indices into the split; NULL: all of it */
     int64_t count;
+    struct invar_share share;              /**< of these */
     const struct invar_view_options *draw; /**< the first two views of it; NULL: the plain view alone */
     struct invar_perturber *perturber;     /**< of drawn views; NULL: none */
     bool single;                           /**< of drawn views the first alone */

@@ -4,6 +4,7 @@
 
 #include "invar/robustness.h"
 #include "invar/study.h"
+#include "study/embedding.h"
 
 #include <stdio.h>
 
@@ -21,5 +22,9 @@ void report_inspect_print(FILE *out, const struct invar_inspection *inspection);
 
 /** Errors under corruption. */
 void report_robustness_print(FILE *out, const struct invar_robustness_results *results);
+
+/** What was embedded and written where, and what was left out. */
+void report_embedding_print(FILE *out, const struct invar_run *run, const struct invar_embedded *embedded,
+                            const char *split, const struct study_places *places, int64_t left_out);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A finished run, opened for measuring. */
+#include "run/share.h"
 #include "run/test.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
@@ -77,12 +78,11 @@ bool invar_run_set_plain(struct invar_run *run, const struct invar_plain_view *p
     return true;
 }
 
-bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *how,
-                    struct invar_error *err)
+static bool open_run(struct invar_run *run, const struct invar_run_options *how, struct invar_error *err)
 {
     struct invar_data_options options;
-    *run = (struct invar_run){.folder = folder, .watch = how->watch};
-    run->encoder = invar_run_encoder(folder, err);
+
+    run->encoder = invar_run_encoder(run->folder, err);
     if (!run->encoder || !data_options(&options, run->encoder, how->source, how, err))
         return false;
     run->device = invar_device_open("auto", (int)how->threads, err);
@@ -92,6 +92,13 @@ bool invar_run_open(struct invar_run *run, const char *folder, const struct inva
     run->windows = run->dataset && invar_dataset_info(run->dataset)->kind == INVAR_DATA_AUDIO;
     return run->dataset && ((!how->plain.resize && how->plain.interpolation == INVAR_BILINEAR) ||
                             invar_run_set_plain(run, &how->plain, err));
+}
+
+bool invar_run_open(struct invar_run *run, const char *folder, const struct invar_run_options *how,
+                    struct invar_error *err)
+{
+    *run = (struct invar_run){.folder = folder, .watch = how->watch};
+    return run_share_begin(run, how->ranks, open_run(run, how, err), err);
 }
 
 static bool set_text(char *out, const char *text, const char *what, struct invar_error *err)
@@ -104,13 +111,12 @@ static bool set_text(char *out, const char *text, const char *what, struct invar
     return true;
 }
 
-bool invar_run_open_features(struct invar_run *run, const struct invar_run_features *features,
-                             const struct invar_run_options *how, struct invar_error *err)
+static bool open_features(struct invar_run *run, const struct invar_run_features *features,
+                          const struct invar_run_options *how, struct invar_error *err)
 {
     struct invar_data_options options;
     char source[INVAR_TEXT_SIZE + 8];
 
-    *run = (struct invar_run){.folder = features->file, .watch = how->watch};
     invar_options_default(invar_data_option_table, &options);
     snprintf(source, sizeof source, "npy:%s", features->file);
     if (!features->draw_test)
@@ -127,6 +133,13 @@ bool invar_run_open_features(struct invar_run *run, const struct invar_run_featu
     run->device = invar_device_open("auto", (int)how->threads, err);
     run->dataset = run->device ? invar_dataset_open_features(&options, err) : NULL;
     return run->dataset != NULL;
+}
+
+bool invar_run_open_features(struct invar_run *run, const struct invar_run_features *features,
+                             const struct invar_run_options *how, struct invar_error *err)
+{
+    *run = (struct invar_run){.folder = features->file, .watch = how->watch};
+    return run_share_begin(run, how->ranks, open_features(run, features, how, err), err);
 }
 
 struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, struct invar_error *err)
@@ -157,6 +170,7 @@ void invar_run_close(struct invar_run *run)
     invar_dataset_close(run->dataset);
     invar_device_close(run->device);
     invar_encoder_free(run->encoder);
+    invar_free(run->share);
 }
 
 bool invar_run_embed(const struct invar_run *run, const struct invar_encoder *encoder, enum invar_split split,
@@ -165,13 +179,16 @@ bool invar_run_embed(const struct invar_run *run, const struct invar_encoder *en
     const struct invar_embed_options options = {.precision =
                                                     run->bfloat16 ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32,
                                                 .windows = run->windows,
+                                                .share = run_share_of(run),
                                                 .watch = run->watch};
+    const int64_t known = invar_dataset_info(run->dataset)->skipped;
 
     if (!run->encoder)
         return invar_embed_input(run->dataset, split, out, err);
     if (run->test && split == INVAR_TEST)
         return run_test_embed(run, encoder, out, err);
-    return invar_embed(run->device, encoder, run->dataset, split, &options, out, err);
+    return run_share_rows(run, run->dataset, known,
+                          invar_embed(run->device, encoder, run->dataset, split, &options, out, err), out, err);
 }
 
 struct invar_encoder *invar_run_random_encoder(const struct invar_run *run, struct invar_error *err)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Other data to be tested on: fitted on the training split of the run, scored on data of other origin. */
 #include "run/test.h"
+#include "run/share.h"
 #include "run/results.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
@@ -292,10 +293,13 @@ bool run_test_embed(const struct invar_run *run, const struct invar_encoder *enc
     const struct invar_run_test *test = run->test;
     const struct invar_embed_options options = {.precision = INVAR_PRECISION_FLOAT32,
                                                 .windows = run->windows,
+                                                .share = run_share_of(run),
                                                 .what = "embedding other test",
                                                 .watch = run->watch};
+    const int64_t known = invar_dataset_info(test->dataset)->skipped;
+    const bool ok = invar_embed(run->device, encoder, test->dataset, test->split, &options, out, err);
 
-    if (!invar_embed(run->device, encoder, test->dataset, test->split, &options, out, err))
+    if (!run_share_rows(run, test->dataset, known, ok, out, err))
         return false;
     translate(test, out);
     return true;

@@ -392,7 +392,7 @@ static bool open_data(struct invar_run *run, const struct invar_probe_request *r
                       struct study_settings *settings, struct invar_error *err)
 {
     if (!check_encoder(run, request, settings, err) ||
-        (run->encoder && !study_probe_results_keep(NULL, run->folder, err)) ||
+        (run->encoder && invar_run_leads(run) && !study_probe_results_keep(NULL, run->folder, err)) ||
         !choose_labels(run, request, settings, err) || !see_as_preset(run, settings->preset, err) ||
         (request->test &&
          !invar_run_test_open(run, request->test, request->label, request->class_map, request->drop_unknown, err)))
@@ -450,7 +450,7 @@ static bool keep(const struct invar_run *run, struct invar_probe_results *result
         if (!run_measured_on(run, item->precision, room, &item->machine, err))
             return false;
     }
-    return !run->encoder || study_probe_results_keep(results, run->folder, err);
+    return !run->encoder || !invar_run_leads(run) || study_probe_results_keep(results, run->folder, err);
 }
 
 bool invar_probe_run(const struct invar_probe *probe, struct invar_run *run, struct invar_probe_results **out,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Errors of a run's probe, and of baselines, under the common image corruptions. */
 #include "study/robustness.h"
+#include "run/share.h"
 #include "invar/expert/file.h"
 #include "invar/log.h"
 #include "invar/version.h"
@@ -161,7 +162,8 @@ bool study_robustness_plan(const struct invar_robustness_request *request, const
             "choose is \"%s\"; expected held_out (training samples) or extra (the test split under the "
             "four extra corruptions)",
             request->choose);
-    plan->options = (struct invar_robustness_options){.table = (enum invar_corruption_table)(table - names),
+    plan->options = (struct invar_robustness_options){.share = run_share_of(run),
+                                                      .table = (enum invar_corruption_table)(table - names),
                                                       .seed = (uint64_t)request->seed,
                                                       .limit = request->limit,
                                                       .watch = run->watch};
@@ -180,20 +182,43 @@ static bool prepare(struct robustness *r, struct invar_error *err)
         if (!invar_options_set(invar_probe_option_table, &r->settings, request->settings[i], err))
             return false;
     return study_robustness_plan(request, r->run, &r->plan, err) &&
-           study_robustness_results_keep(NULL, r->run->folder, err) &&
+           (!invar_run_leads(r->run) || study_robustness_results_keep(NULL, r->run->folder, err)) &&
            study_check_labels(invar_dataset_info(r->run->dataset), err) &&
            robustness_reference_open(&r->reference, request->reference, &r->plan, err);
 }
 
 /* ---- measuring ---- */
 
+/* Counts of all processes that measure it. */
+static bool share_cells(const struct invar_run *run, bool ok, struct invar_robustness_cell *cells, int count,
+                        struct invar_robustness_cell *clean, struct invar_error *err)
+{
+    int64_t numbers[2 * (ROBUSTNESS_MAX_CELLS + 1)] = {0};
+
+    for (int i = 0; i <= count; i++) {
+        numbers[2 * i] = (i < count ? &cells[i] : clean)->count;
+        numbers[2 * i + 1] = (i < count ? &cells[i] : clean)->wrong;
+    }
+    if (!run_share_sum(run, ok, numbers, 2 * (count + 1), err))
+        return false;
+    for (int i = 0; i <= count; i++) {
+        (i < count ? &cells[i] : clean)->count = numbers[2 * i];
+        (i < count ? &cells[i] : clean)->wrong = numbers[2 * i + 1];
+    }
+    return true;
+}
+
 static bool measure_cells(struct robustness *r, const struct invar_encoder *encoder,
                           const struct invar_classifier *classifier, struct invar_robustness_cell *cells, int count,
                           struct invar_robustness_cell *clean, struct invar_error *err)
 {
     struct robustness_plan *plan = &r->plan;
-    return invar_robustness_measure(r->run->device, encoder, r->run->dataset, classifier, &plan->options, cells,
-                                    plan->from ? 0 : count, clean, err) &&
+    const int here = plan->from ? 0 : count;
+
+    return share_cells(r->run,
+                       invar_robustness_measure(r->run->device, encoder, r->run->dataset, classifier, &plan->options,
+                                                cells, here, clean, err),
+                       cells, here, clean, err) &&
            (!plan->from || invar_robustness_ready(r->run->device, encoder, invar_dataset_info(r->run->dataset),
                                                   plan->from, classifier, &plan->options, cells, count, err));
 }
@@ -306,9 +331,19 @@ static bool measure_flips(struct robustness *r, const struct invar_encoder *enco
 
     if (!item)
         return json_room_whole(r->room, "the results", err);
-    if (!invar_flips_measure(r->run->device, encoder, r->run->dataset, classifier, r->plan.options.limit,
-                             INVAR_FLIP_STEPS, found, err))
+    const bool ok = invar_flips_measure(r->run->device, encoder, r->run->dataset, classifier, &r->plan.options,
+                                        INVAR_FLIP_STEPS, found, err);
+    int64_t numbers[2 * INVAR_FLIP_SEQUENCES];
+    for (int i = 0; i < INVAR_FLIP_SEQUENCES; i++) {
+        numbers[2 * i] = found[i].count;
+        numbers[2 * i + 1] = found[i].flipped;
+    }
+    if (!run_share_sum(r->run, ok, numbers, 2 * INVAR_FLIP_SEQUENCES, err))
         return false;
+    for (int i = 0; i < INVAR_FLIP_SEQUENCES; i++) {
+        found[i].count = numbers[2 * i];
+        found[i].flipped = numbers[2 * i + 1];
+    }
     out->flips.item = item;
     out->mean_flip = 0;
     for (int i = 0; i < INVAR_FLIP_SEQUENCES; i++) {
@@ -459,7 +494,8 @@ invar_robustness_run(struct invar_run *run, const struct invar_robustness_reques
     struct robustness r = {.request = request, .run = run, .results = study_robustness_results_create(err)};
 
     r.room = r.results ? study_robustness_results_room(r.results) : NULL;
-    const bool ok = r.results && prepare(&r, err) && measure_all(&r, err) && keep_results(&r, err);
+    const bool ok =
+        r.results && prepare(&r, err) && measure_all(&r, err) && (!invar_run_leads(run) || keep_results(&r, err));
     robustness_reference_close(&r.reference);
     invar_frost_free(r.plan.pictures);
     if (ok)

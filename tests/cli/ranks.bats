@@ -82,8 +82,8 @@ until_there() {
     one_sentence 2 ranks 3 pretrain tiny.yaml --run run
     says "training.batch is 16, which 3 processes cannot share evenly"
     [ ! -e run ]
-    one_sentence 2 ranks 2 probe run
-    says "probe is of one process, and 2 were started"
+    one_sentence 2 ranks 2 inspect run
+    says "inspect is of one process, and 2 were started"
     one_sentence 2 ranks 2 pretrain nowhere.yaml --run run
     says "nowhere.yaml"
     mkdir full && touch full/something

@@ -79,7 +79,9 @@ static void rates_that_are_known(void **state)
     invar_embedded_free(&embedded);
     const double weight[2] = {-1, 1}, bias[2] = {0.5, -0.5};
     const struct invar_classifier classifier = {2, 1, weight, bias};
-    assert_ok(invar_flips_measure(device, encoder, dataset, &classifier, 0, STEPS, flips, &err), &err);
+    assert_ok(invar_flips_measure(device, encoder, dataset, &classifier, &(struct invar_robustness_options){0}, STEPS,
+                                  flips, &err),
+              &err);
     assert_int_equal(find(flips, "brightness")->count, IMAGES * (STEPS - 1));
     assert_int_equal(find(flips, "brightness")->flipped, expected);
     assert_true(expected > 10);
@@ -89,7 +91,9 @@ static void rates_that_are_known(void **state)
         assert_int_equal(find(flips, nothing[k])->flipped, 0);
     }
     assert_int_equal(find(flips, "hue")->count, 0); /* gray */
-    assert_ok(invar_flips_measure(device, encoder, dataset, &classifier, 10, 3, flips, &err), &err);
+    assert_ok(invar_flips_measure(device, encoder, dataset, &classifier,
+                                  &(struct invar_robustness_options){.limit = 10}, 3, flips, &err),
+              &err);
     assert_int_equal(find(flips, "zoom")->count, 10 * 2);
     invar_encoder_free(encoder);
     invar_device_close(device);
@@ -121,7 +125,9 @@ static void a_shift_is_seen(void **state)
     struct invar_encoder *encoder = mean_of_pixels();
     const double weight[2] = {-1, 1}, bias[2] = {0.05, -0.05};
     const struct invar_classifier classifier = {2, 1, weight, bias};
-    assert_ok(invar_flips_measure(device, encoder, dataset, &classifier, 0, STEPS, flips, &err), &err);
+    assert_ok(invar_flips_measure(device, encoder, dataset, &classifier, &(struct invar_robustness_options){0}, STEPS,
+                                  flips, &err),
+              &err);
     assert_int_equal(find(flips, "shift")->flipped, IMAGES); /* once each */
     invar_encoder_free(encoder);
     invar_device_close(device);

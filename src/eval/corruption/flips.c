@@ -89,13 +89,14 @@ struct flips {
 };
 
 static bool open_all(struct flips *f, struct invar_device *device, const struct invar_encoder *encoder,
-                     struct invar_dataset *dataset, const struct invar_classifier *classifier, int64_t limit,
-                     struct invar_error *err)
+                     struct invar_dataset *dataset, const struct invar_classifier *classifier,
+                     const struct invar_robustness_options *options, struct invar_error *err)
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
-    const int64_t images = info->count[INVAR_TEST], wanted = limit && limit < images ? limit : images;
+    const int64_t images = info->count[INVAR_TEST], limit = options->limit;
+    const int64_t wanted = limit && limit < images ? limit : images;
     /* Bare: the samples themselves, since seven sequences of views are made of each while it is in memory. */
-    struct pass_options pass = {.split = INVAR_TEST, .bare = true, .count = wanted};
+    struct pass_options pass = {.split = INVAR_TEST, .bare = true, .count = wanted, .share = options->share};
 
     f->classifier = classifier;
     f->threads = omp_get_max_threads();
@@ -198,13 +199,14 @@ static bool run_sequence(struct flips *f, int sequence, int steps, int64_t count
 }
 
 bool invar_flips_measure(struct invar_device *device, const struct invar_encoder *encoder,
-                         struct invar_dataset *dataset, const struct invar_classifier *classifier, int64_t limit,
-                         int steps, struct invar_flips *out, struct invar_error *err)
+                         struct invar_dataset *dataset, const struct invar_classifier *classifier,
+                         const struct invar_robustness_options *options, int steps, struct invar_flips *out,
+                         struct invar_error *err)
 {
     THREADS_FOR(invar_device_threads(device));
     struct flips f = {0};
     int64_t got = 1;
-    bool ok = open_all(&f, device, encoder, dataset, classifier, limit, err);
+    bool ok = open_all(&f, device, encoder, dataset, classifier, options, err);
 
     for (int s = 0; s < INVAR_FLIP_SEQUENCES; s++)
         /* Of all sequences, those without steps too: a report shows which were not run. */

@@ -88,7 +88,7 @@ static bool open_all(struct measurement *m, struct invar_device *device, const s
                      int count, struct invar_error *err)
 {
     const int64_t images = invar_dataset_info(dataset)->count[INVAR_TEST];
-    struct pass_options pass = {.split = INVAR_TEST};
+    struct pass_options pass = {.split = INVAR_TEST, .share = options->share};
 
     if (!runner_views(encoder, invar_dataset_info(dataset), &m->info, err))
         return false;
