@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LONGEST_NAME = 80, SECTION = 96, PREFIX = SECTION + LONGEST_NAME + 2 }; /* bytes */
+
 static void add(struct manual_words *words, const char *prefix, const char *name, size_t length, const char *values,
                 const char *help, size_t help_length)
 {
@@ -76,7 +78,8 @@ static void add_kind(struct manual_words *words, const char *prefix, const char 
 }
 
 /* One line, and what stands before the keys of those after it. */
-static void read_line(struct manual_words *words, const char *line, bool sections, char section[96], char prefix[96])
+static void read_line(struct manual_words *words, const char *line, bool sections, char section[SECTION],
+                      char prefix[PREFIX])
 {
     const size_t indent = strspn(line, " "), end = strcspn(line, "\n");
     const char *name = line + indent, *what = memmem(line, end, " # ", 3);
@@ -84,22 +87,22 @@ static void read_line(struct manual_words *words, const char *line, bool section
     const bool colon = name[length] == ':';
     char values[512];
 
-    if (!length || !what || (!sections && (!indent || !colon)))
+    if (!length || length > LONGEST_NAME || !what || (!sections && (!indent || !colon)))
         return;
     const bool head = strncmp(name + length + colon, "  # ", 4) == 0;
     if (sections && indent == 0) {
-        snprintf(section, 96, "%.*s.", head ? (int)length : 0, head ? name : "");
-        snprintf(prefix, 96, "%s", head ? section : "");
+        snprintf(section, SECTION, "%.*s.", head ? (int)length : 0, head ? name : "");
+        snprintf(prefix, PREFIX, "%s", head ? section : "");
     }
     if (sections && indent == 2)
-        snprintf(prefix, 96, "%s", section);
+        snprintf(prefix, PREFIX, "%s", section);
     if (sections && indent == 2 && colon && strncmp(name, "kind: ", 6) == 0 &&
         strncmp(name + 6 + strcspn(name + 6, " "), "  # ", 4) == 0) {
         add_kind(words, prefix, name + 6, strcspn(name + 6, " "));
         return;
     }
     if (sections && head && indent == 2) {
-        snprintf(prefix, 96, "%s%.*s.", section, (int)length, name);
+        snprintf(prefix, PREFIX, "%s%.*s.", section, (int)length, name);
         add(words, prefix, "weight", 6, "", "of the term", 11);
     }
     if (!colon || (sections && head) || find(words, prefix, name, length))
@@ -110,7 +113,7 @@ static void read_line(struct manual_words *words, const char *line, bool section
 
 void manual_words_read(struct manual_words *words, const char *text, bool sections)
 {
-    char section[96] = "", prefix[96] = "";
+    char section[SECTION] = "", prefix[PREFIX] = "";
 
     for (const char *line = text; *line; line += strcspn(line, "\n"), line += *line == '\n')
         read_line(words, line, sections, section, prefix);
