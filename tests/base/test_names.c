@@ -57,7 +57,7 @@ static void test_sentence(void **state)
 /* Of more names than a sentence has room for the rest is counted, not written past its end. */
 static void test_long(void **state)
 {
-    static char name[200][16];
+    static char name[200][32];
     const char *names[201] = {NULL};
     char guarded[NAMES_HINT_SIZE + 1];
 
