@@ -71,9 +71,12 @@ class Place:
 agent*--resume*) set -- "$@" training.steps=600 ;;
 agent*) set -- "$@" training.steps=300 agent.start=100 ;;
 *--resume*) ;;
+pretrain*-fashion-mnist*) set -- "$@" training.steps=2 data.source=idx:idx ;;
 pretrain*) set -- "$@" training.steps=2 ;;
+sweep*-fashion-mnist*) set -- "$@" training.steps=2 --no-probe data.source=idx:idx ;;
 sweep*) set -- "$@" training.steps=2 --no-probe ;;
-bench*) set -- "$@" --steps 1 ;;
+play*) set -- "$@" --episodes 1 ;;
+bench*) set -- "$@" --steps 1 training.batch=16 ;;
 esac
 """
         wrapper = folder / "bin/invar"
@@ -94,7 +97,7 @@ esac
 
     def make(self):
         data = f"{self.build}/tests/make_data"
-        self.must(f"{data} images photos 3 180 64; {data} images labelled 3 30 64; {data} images more-photos 3 4 64; "
+        self.must(f"{data} idx idx 400 200 28 10; {data} images photos 3 180 64; {data} images labelled 3 30 64; {data} images more-photos 3 4 64; "
                   "ln -s photos DIR; "
                   f"{data} clips clips 4 3 60; {data} clips more-clips 4 3 2; ln -s clips recordings; mkdir cifar-10-batches-bin")
         labels = bytes(i % 10 for i in range(10000))
