@@ -137,7 +137,9 @@ static void make_room(struct replay *r, size_t wanted)
     }
 }
 
-static bool seal(struct replay *r, int lane, int64_t number, struct invar_error *err)
+/* *room receives that of the frames where they were packed, for the next block: freed and taken anew among packed
+ * blocks of every size, such rooms would leave holes as large as all there is. */
+static bool seal(struct replay *r, int lane, int64_t number, unsigned char **room, struct invar_error *err)
 {
     struct replay_block *block = *place(r, lane, number);
     const size_t raw = (size_t)(REPLAY_BLOCK * r->options.frame_size);
@@ -153,7 +155,7 @@ static bool seal(struct replay *r, int lane, int64_t number, struct invar_error 
     if (!packed)
         return false;
     memcpy(packed, r->room, size);
-    invar_free(block->frames);
+    *room = block->frames;
     block->frames = packed;
     block->packed = size;
     r->bytes -= raw - size;
@@ -165,19 +167,21 @@ static bool open_block(struct replay *r, int lane, struct invar_error *err)
     const size_t raw = (size_t)(REPLAY_BLOCK * r->options.frame_size);
     struct replay_lane *l = &r->lanes[lane];
     struct replay_block *block;
+    unsigned char *room = NULL;
 
-    if (l->end > l->first && !seal(r, lane, l->end / REPLAY_BLOCK - 1, err))
+    if (l->end > l->first && !seal(r, lane, l->end / REPLAY_BLOCK - 1, &room, err))
         return false;
     if (l->end - l->first == r->block_count * REPLAY_BLOCK)
         drop_first(r, lane);
     make_room(r, sizeof *block + raw);
     block = invar_alloc(1, sizeof *block, err);
-    if (block)
-        block->frames = invar_alloc(raw, 1, err);
-    if (!block || !block->frames) {
-        block_free(block);
+    room = block && !room ? invar_alloc(raw, 1, err) : room;
+    if (!block || !room) {
+        invar_free(block);
+        invar_free(room);
         return false;
     }
+    block->frames = room;
     *place(r, lane, l->end / REPLAY_BLOCK) = block;
     r->bytes += sizeof *block + raw;
     return true;
