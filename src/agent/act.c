@@ -104,18 +104,40 @@ static bool step_one(struct invar_agent *a, int copy, double *since, struct inva
     return true;
 }
 
-bool agent_act(struct invar_agent *a, struct invar_error *err)
+/* Whether the action will be any, whatever the values are: the first draw of agent_choose. */
+static bool explores(struct invar_agent *a, int copy)
+{
+    struct invar_random random = invar_random_stream((uint64_t)a->recipe->training.seed, INVAR_RANDOM_ACTION, 0,
+                                                     (uint64_t)(a->step / a->recipe->agent.copies), (uint32_t)copy);
+
+    return (double)invar_random_uniform(&random) < epsilon_of(a, copy);
+}
+
+/* Values of what is seen now; of nothing, where no action and no state asks for them. */
+static bool see(struct invar_agent *a, struct invar_error *err)
 {
     const struct network *n = &a->learner.network;
     const int copies = (int)a->recipe->agent.copies;
-    double since = invar_times_now();
+    bool asked = n->state > 0;
 
+    for (int i = 0; i < copies && !asked; i++)
+        asked = !explores(a, i);
+    if (!asked)
+        return true;
     for (int i = 0; i < copies; i++) {
         network_read(n, a->actors[i].now.observation, 1, a->input + i * n->numbers);
         network_extra(n, a->actors[i].action, a->actors[i].reward, a->extra + i * n->extra);
     }
     invar_device_upload(a->device, a->device_input, a->input, (size_t)(copies * n->numbers) * sizeof(float));
-    if (!pass_run(&a->act, a->device_input, a->extra, a->state, a->q, err))
+    return pass_run(&a->act, a->device_input, a->extra, a->state, a->q, err);
+}
+
+bool agent_act(struct invar_agent *a, struct invar_error *err)
+{
+    const int copies = (int)a->recipe->agent.copies;
+    double since = invar_times_now();
+
+    if (!see(a, err))
         return false;
     for (int i = 0; i < copies; i++)
         if (!step_one(a, i, &since, err))
