@@ -49,11 +49,7 @@ def main():
     seen, _ = env.reset(seed=0)
     acts, learns = 0.0, 0.0
     for step in range(start + updates):
-        if step < start:
-            action = env.action_space.sample()
-        else:
-            with torch.no_grad():
-                action = int(q(torch.from_numpy(np.asarray(seen))[None].float() / 255.0).argmax(1))
+        action = env.action_space.sample()
         begun = time.perf_counter()
         after, reward, terminated, truncated, _ = env.step(action)
         acts += time.perf_counter() - begun
