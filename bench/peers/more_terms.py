@@ -152,6 +152,12 @@ def mmcr(i, o, _):
     return -torch.linalg.svdvals((unit(i["z1"]) + unit(i["z2"])) / 2).sum()
 
 
+def mmcr_gram(i, o, _):
+    """In float64, as roots of a float32 Gram matrix lose the singular values below 3e-4 of the largest."""
+    m = ((unit(i["z1"]) + unit(i["z2"])) / 2).double()
+    return -torch.linalg.eigvalsh(smaller(m)).clamp_min(1e-30).sqrt().sum()
+
+
 def corinfomax(i, o, state):
     z, d = [unit(i["z1"]), unit(i["z2"])], i["z1"].shape[1]
     spread, eye = 0, torch.eye(d)
@@ -218,6 +224,7 @@ def swav(i, o, _):
 TERMS = {f.__name__: f for f in (
     uniformity, koleo, tcr, vne, frossl, spectral_contrastive, supcon, soft_hgr, wmse, ssl_hsic, mec, mmd, sigreg, visreg, mmcr,
     corinfomax, moco, nnclr, tico, dino, swav)}
+OTHER_FORMS = {"mmcr": ("Gram in float64", mmcr_gram)}
 LETTERS = {"mec": "qt", "moco": "qt", "nnclr": "zq", "tico": "qt", "dino": "qt", "swav": "q"}
 # no gradient goes to these, or to the views that the term does not read
 CONSTANT = {"nnclr": "z"}

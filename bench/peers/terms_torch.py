@@ -73,6 +73,9 @@ def forms(term, options, fewer_rows):
     if term in more_terms.TERMS:
         state = {}
         yield "formula", lambda inputs: more_terms.TERMS[term](inputs, options, state)
+        if term in more_terms.OTHER_FORMS:
+            name, other = more_terms.OTHER_FORMS[term]
+            yield name, lambda inputs: other(inputs, options, state)
         return
 
     def transcribed(inputs):
