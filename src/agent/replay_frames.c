@@ -5,6 +5,7 @@
 
 #include "invar/memory.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <zlib.h>
 
@@ -83,6 +84,18 @@ const unsigned char *replay_frame(struct replay *r, int lane, int64_t e, struct 
 
 /* ---- blocks ---- */
 
+/* What blocks are made of, zeroed, and freed by invar_free. Not invar_alloc's: aligned memory that was freed serves
+ * only who asks for less, so that of pieces of every size which come and go the half would lie idle. */
+static void *take(size_t size, struct invar_error *err)
+{
+    void *memory = calloc(1, size);
+
+    if (!memory)
+        invar_error_set(err, INVAR_ERROR_MEMORY, "replay: %zu bytes of memory could not be had; lower replay.memory",
+                        size);
+    return memory;
+}
+
 static size_t block_bytes(const struct replay *r, const struct replay_block *block)
 {
     size_t bytes = sizeof *block + (block->packed ? block->packed : (size_t)(REPLAY_BLOCK * r->options.frame_size));
@@ -151,7 +164,7 @@ static bool seal(struct replay *r, int lane, int64_t number, unsigned char **roo
         return false;
     if (size >= raw)
         return true;
-    unsigned char *packed = invar_alloc(size, 1, err);
+    unsigned char *packed = take(size, err);
     if (!packed)
         return false;
     memcpy(packed, r->room, size);
@@ -174,8 +187,8 @@ static bool open_block(struct replay *r, int lane, struct invar_error *err)
     if (l->end - l->first == r->block_count * REPLAY_BLOCK)
         drop_first(r, lane);
     make_room(r, sizeof *block + raw);
-    block = invar_alloc(1, sizeof *block, err);
-    room = block && !room ? invar_alloc(raw, 1, err) : room;
+    block = take(sizeof *block, err);
+    room = block && !room ? take(raw, err) : room;
     if (!block || !room) {
         invar_free(block);
         invar_free(room);
@@ -200,7 +213,7 @@ bool replay_append(struct replay *r, int lane, const void *frame, const float *s
     *entry = (struct replay_entry){.action = -1, .step = step};
     if (state && step % r->options.period == 0) {
         make_room(r, state_bytes);
-        entry->state = invar_alloc((size_t)r->options.state, sizeof(float), err);
+        entry->state = take(state_bytes, err);
         if (!entry->state)
             return false;
         memcpy(entry->state, state, state_bytes);
