@@ -18,7 +18,7 @@ setup() {
 ranks() {
     local count=$1
     shift
-    timeout 60 mpirun -n "$count" "$invar" "$@"
+    timeout 150 mpirun -n "$count" "$invar" "$@"
 }
 
 # one_sentence STATUS COMMAND..: as fails_with, whatever mpirun says beside it.
