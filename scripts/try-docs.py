@@ -148,7 +148,9 @@ esac
             runs.add("RUN")
         for run in runs:
             shutil.copytree(self.made / "RUN", where / run)
-        shutil.copytree(self.made / "AGENT", where / "AGENT")
+        for run in {"AGENT", *re.findall(r"invar play (runs/\S+)", text)}:
+            if f"--run {run}" not in text:
+                shutil.copytree(self.made / "AGENT", where / run)
         return where
 
 
