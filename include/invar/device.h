@@ -208,11 +208,15 @@ enum invar_convolution { INVAR_CONVOLUTIONS(INVAR_CHOICE_CONSTANT) };
 /** "auto", "direct", "winograd", "winograd-bfloat16". */
 const char *invar_convolution_name(enum invar_convolution convolution);
 
-/** Other processes that have rows of the same batch, as many as this one: batch statistics are then of all. */
+/** Other processes that have rows of the same batch, as many as this one. */
 struct invar_plan_ranks {
     int count, rank;
-    /** all[this->count][count]: the `own` of every process, which all call this in the same order. */
+    /** all[this->count][count]: the `own` of every process, which all call this in the same order: batch statistics are
+     * then of all. NULL: each has its own. */
     void (*gather)(void *user, const double *own, int64_t count, double *all);
+    /** Of a backward pass, again and again: gradients from number `from` on are written. Each may call it at another
+     * time. */
+    void (*written)(void *user, int64_t from);
     void *user;
 };
 

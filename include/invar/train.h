@@ -116,6 +116,7 @@ struct invar_training_options {
     int64_t checkpoint_interval; /**< steps; 0: once an epoch */
     double collapse_deviation;   /**< warn when the deviation of norm-free z falls below */
     double collapse_rank;        /**< warn when effective rank falls below */
+    bool sync_norm;              /**< of several processes: batch norms are over the rows of all */
 };
 /** The `device:` section: how the device computes. */
 struct invar_compute_options {

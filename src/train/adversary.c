@@ -50,8 +50,10 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
         .precision = a->given->recipe->training.precision,
         .convolution = a->given->recipe->device.convolution,
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
-        .ranks =
-            spec->viewmaker ? NULL : invar_ranks_plan(a->given->options.ranks), /* statistics of a sample are its own */
+        .ranks = spec->viewmaker
+                     ? NULL
+                     : invar_ranks_plan(a->given->options.ranks,
+                                        a->given->recipe->training.sync_norm), /* statistics of a sample are its own */
     };
     n->plan = invar_plan_create(n->weights, &plan, err);
     return n->plan != NULL;

@@ -110,8 +110,9 @@ bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, uns
 }
 
 /* Net by net from the last: what terms say of a net's own output (output_gradient) and what the net behind it passes
- * back are added before the net's own pass, so that an output that both a term and a head read gets both. */
-bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
+ * back are added before the net's own pass, so that an output that both a term and a head read gets both. Where local
+ * views add to the encoder's gradients, these are there at the end alone. */
+bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, bool sums, struct invar_error *err)
 {
     double clock = invar_times_now();
     const float *gradient = NULL; /* of the output of net i, from the net after it */
@@ -125,9 +126,14 @@ bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, st
             invar_device_add(c->given->device, n->output_gradient, gradient, 1, b->rows * n->width);
         if (n->output_gradient)
             gradient = n->output_gradient;
+        const bool whole = i != INVAR_NET_ENCODER || !c->local.plan;
+        if (sums && whole)
+            invar_shared_sum(c->given, n, false);
         if (!invar_plan_backward(n->plan, gradient, err) ||
             (i == INVAR_NET_ENCODER && !invar_local_backward(c, b, gradient, err)))
             return false;
+        if (sums && !whole)
+            invar_shared_sum(c->given, n, true);
         gradient = i > 0 ? invar_plan_input_gradient(n->plan) : NULL;
         invar_times_lap(c->given->times, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
     }

@@ -96,8 +96,10 @@ const struct invar_chain_net *invar_chain_source(const struct invar_chain *chain
 /** The batch through all nets; afterwards the embeddings are there: those of `roles` (bits), where there are ranks. */
 bool invar_chain_forward(struct invar_chain *chain, const struct invar_batch *batch, unsigned roles,
                          struct invar_error *err);
-/** The gradients of the embeddings, which are used up, through all nets. */
-bool invar_chain_backward(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
+/** The gradients of the embeddings, which are used up, through all nets. sums: what comes of it is summed over ranks by
+ * invar_ranks_sum_end, from now on. */
+bool invar_chain_backward(struct invar_chain *chain, const struct invar_batch *batch, bool sums,
+                          struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */
 void invar_chain_update(struct invar_chain *chain, const struct invar_clock *clock, struct invar_ledger *ledger);
 
@@ -125,8 +127,8 @@ bool invar_shared_outputs(const struct invar_chain *chain, const struct invar_ba
                           struct invar_error *err);
 /** Of the gradients of outputs the rows of this rank. */
 void invar_shared_gradients(const struct invar_chain *chain, const struct invar_batch *batch);
-/** The gradients of the parameters, summed over ranks. */
-bool invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *net, struct invar_error *err);
+/** The gradients of the parameters will be summed over ranks; written: they are there (invar_ranks_sum_begin). */
+void invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *net, bool written);
 
 /* ---- local views (chain_local.c) ---- */
 

@@ -136,7 +136,7 @@ static bool create_plans(struct invar_chain *c, const struct invar_batch *b, int
         .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(given->recipe),
         .repeat = invar_adversary_apart(given->recipe),
         .profile = given->options.profile && which == INVAR_NET_ENCODER,
-        .ranks = invar_ranks_plan(given->options.ranks),
+        .ranks = invar_ranks_plan(given->options.ranks, given->recipe->training.sync_norm),
     };
 
     n->plan = invar_plan_create(n->weights, &o, err);

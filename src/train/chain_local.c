@@ -50,7 +50,7 @@ bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, stru
         .mode = INVAR_PLAN_TRAINING,
         .repeat = invar_adversary_apart(c->given->recipe),
         .profile = c->given->options.profile,
-        .ranks = invar_ranks_plan(c->given->options.ranks),
+        .ranks = invar_ranks_plan(c->given->options.ranks, c->given->recipe->training.sync_norm),
     };
 
     if (local_rows(b) == 0)

@@ -83,8 +83,9 @@ void invar_shared_gradients(const struct invar_chain *c, const struct invar_batc
     }
 }
 
-bool invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *n, struct invar_error *err)
+void invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *n, bool written)
 {
-    return !n->net || !n->weights->gradients ||
-           invar_ranks_sum(given->options.ranks, given->device, n->weights->gradients, n->net->trained_count, err);
+    if (n->net && n->weights->gradients)
+        invar_ranks_sum_begin(given->options.ranks, given->device, n->weights->gradients, n->net->trained_count,
+                              written);
 }

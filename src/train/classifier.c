@@ -26,12 +26,13 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
                        int classes, struct invar_error *err)
 {
     struct invar_chain_net *n = &c->net;
-    const struct invar_plan_options plan = {.batch = b->global_rows,
-                                            .groups = b->global_views,
-                                            .running_groups = b->global_views,
-                                            .precision = INVAR_PRECISION_FLOAT32,
-                                            .mode = INVAR_PLAN_TRAINING,
-                                            .ranks = invar_ranks_plan(c->given->options.ranks)};
+    const struct invar_plan_options plan = {
+        .batch = b->global_rows,
+        .groups = b->global_views,
+        .running_groups = b->global_views,
+        .precision = INVAR_PRECISION_FLOAT32,
+        .mode = INVAR_PLAN_TRAINING,
+        .ranks = invar_ranks_plan(c->given->options.ranks, c->given->recipe->training.sync_norm)};
 
     n->head = (struct invar_head_options){.output = classes, .last_bias = true};
     n->width = classes;
@@ -126,7 +127,10 @@ static bool descend(struct invar_online_classifier *c, const struct invar_batch 
         return false;
     if (shared)
         invar_shared_own(c->given, b, b->global_views, n->width, n->shared.gradient, n->output_gradient);
-    return invar_plan_backward(n->plan, n->output_gradient, err) && invar_shared_sum(c->given, n, err);
+    if (!invar_plan_backward(n->plan, n->output_gradient, err))
+        return false;
+    invar_shared_sum(c->given, n, true);
+    return invar_ranks_sum_end(c->given->options.ranks, err);
 }
 
 /* `squares`, the norm of the chain's gradients, decides with the ledger whether to go: the classifier must not learn

@@ -1,12 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What ranks do together, over a table that moves bytes: whatever is computed, is computed here, in one order. */
 #include "train/ranks.h"
+#include "train/given.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 /* Floats that pass through memory of the host at once: large vectors take several rounds, and the memory is bounded. */
 #define ROUND ((int64_t)1 << 22)
+/* Floats of sums that are on their way at once: small enough that most of a net's go while its backward pass runs,
+ * large enough that what a message costs does not show. */
+#define PIECE ((int64_t)1 << 20)
+
+/* Sums that are made beside a step: vectors in the order in which all ranks began them, each from its end on. */
+struct sums {
+    struct {
+        struct invar_device *device;
+        float *x;
+        int64_t written, left; /* floats from `written` on are there, and those from `left` on summed */
+    } of[INVAR_RANKS_SUMS];
+    int count, at;
+    int64_t floats, part; /* of the piece that is on its way, and of each rank's part of it; floats 0: none is */
+    bool back;            /* parts are summed, and on their way back to all */
+    float *own, *all;     /* [PIECE and what fills up parts] */
+};
 
 struct invar_ranks {
     const struct invar_ranks_table *table;
@@ -15,7 +35,9 @@ struct invar_ranks {
     struct invar_error why; /* code set: it failed */
     float *own, *all;       /* [capacity] */
     int64_t capacity;
-    struct invar_plan_ranks plan;
+    struct sums sums;
+    struct invar_ranks_traffic traffic;
+    struct invar_plan_ranks plan[2]; /* for norms of their own rows, and of all */
 };
 
 int invar_ranks_count(const struct invar_ranks *r)
@@ -62,6 +84,41 @@ static bool reserve(struct invar_ranks *r, int64_t floats)
     return r->all != NULL;
 }
 
+void invar_ranks_traffic(const struct invar_ranks *r, struct invar_ranks_traffic *out)
+{
+    *out = r ? r->traffic : (struct invar_ranks_traffic){0};
+}
+
+static bool start(struct invar_ranks *r, enum invar_ranks_lane lane, enum invar_ranks_way way, const void *own,
+                  size_t bytes, void *all)
+{
+    const double begin = invar_times_now();
+    const bool sends = way != INVAR_RANKS_BROADCAST || r->rank == 0;
+    const bool ok = !invar_ranks_failed(r) && r->table->start(r->state, lane, way, own, bytes, all, &r->why);
+
+    r->traffic.messages += sends;
+    r->traffic.bytes += sends ? (int64_t)bytes * (r->count - 1) : 0;
+    r->traffic.seconds += invar_times_now() - begin;
+    return ok;
+}
+
+static bool arrived(struct invar_ranks *r, enum invar_ranks_lane lane, bool wait, bool *there)
+{
+    const double begin = invar_times_now();
+    const bool ok = !invar_ranks_failed(r) && r->table->arrived(r->state, lane, wait, there, &r->why);
+
+    r->traffic.seconds += invar_times_now() - begin;
+    return ok;
+}
+
+/* What the step waits for. */
+static bool move(struct invar_ranks *r, enum invar_ranks_way way, const void *own, size_t bytes, void *all)
+{
+    bool there;
+
+    return start(r, INVAR_RANKS_STEP, way, own, bytes, all) && arrived(r, INVAR_RANKS_STEP, true, &there);
+}
+
 bool invar_ranks_gather(struct invar_ranks *r, const void *own, size_t bytes, void *all, struct invar_error *err)
 {
     if (!r) {
@@ -73,12 +130,12 @@ bool invar_ranks_gather(struct invar_ranks *r, const void *own, size_t bytes, vo
             return done(r, false, err);
         own = memcpy(r->own, own, bytes);
     }
-    return done(r, !invar_ranks_failed(r) && r->table->gather(r->state, own, bytes, all, &r->why), err);
+    return done(r, move(r, INVAR_RANKS_GATHER, own, bytes, all), err);
 }
 
 bool invar_ranks_broadcast(struct invar_ranks *r, void *x, size_t bytes, struct invar_error *err)
 {
-    return !r || done(r, !invar_ranks_failed(r) && r->table->broadcast(r->state, x, bytes, &r->why), err);
+    return !r || done(r, move(r, INVAR_RANKS_BROADCAST, NULL, bytes, x), err);
 }
 
 bool invar_ranks_broadcast_text(struct invar_ranks *r, struct invar_text *text, struct invar_error *err)
@@ -98,6 +155,113 @@ bool invar_ranks_broadcast_text(struct invar_ranks *r, struct invar_text *text, 
     return ok;
 }
 
+/* ---- sums beside the step ---- */
+
+static int64_t smaller(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The next piece, if it is written: every rank gets the part of it that it is to sum. */
+static bool send_piece(struct invar_ranks *r)
+{
+    struct sums *s = &r->sums;
+    const int64_t floats = s->at < s->count ? smaller(PIECE, s->of[s->at].left) : 0;
+
+    if (floats == 0 || s->of[s->at].left - floats < s->of[s->at].written)
+        return true;
+    s->floats = floats;
+    s->part = (floats + r->count - 1) / r->count;
+    s->back = false;
+    invar_device_download(s->of[s->at].device, s->own, s->of[s->at].x + s->of[s->at].left - floats,
+                          (size_t)floats * sizeof *s->own);
+    memset(s->own + floats, 0, (size_t)(s->part * r->count - floats) * sizeof *s->own);
+    return start(r, INVAR_RANKS_BESIDE, INVAR_RANKS_EXCHANGE, s->own, (size_t)s->part * sizeof *s->own, s->all);
+}
+
+/* Every rank sums a part of its own, of all ranks in their order, and hands it to all: twice the vector passes through
+ * each, however many they are. In double, so that the order matters to the last bit alone. */
+static bool send_back(struct invar_ranks *r)
+{
+    struct sums *s = &r->sums;
+
+    for (int64_t i = 0; i < s->part; i++) {
+        double sum = 0;
+        for (int k = 0; k < r->count; k++)
+            sum += (double)s->all[k * s->part + i];
+        s->own[i] = (float)sum;
+    }
+    s->back = true;
+    return start(r, INVAR_RANKS_BESIDE, INVAR_RANKS_GATHER, s->own, (size_t)s->part * sizeof *s->own, s->all);
+}
+
+static void keep_piece(struct sums *s)
+{
+    s->of[s->at].left -= s->floats;
+    invar_device_upload(s->of[s->at].device, s->of[s->at].x + s->of[s->at].left, s->all,
+                        (size_t)s->floats * sizeof *s->all);
+    s->floats = 0;
+    s->at += s->of[s->at].left == 0;
+}
+
+/* As far as there is something written and nothing to wait for; wait: to the end. What failed shows at the end of the
+ * sums. */
+static void go_on(struct invar_ranks *r, bool wait)
+{
+    struct sums *s = &r->sums;
+    bool there = true, ok = true;
+
+    while (ok && there && s->at < s->count) {
+        if (s->floats == 0 && (!send_piece(r) || s->floats == 0))
+            return;
+        ok = arrived(r, INVAR_RANKS_BESIDE, wait, &there);
+        if (ok && there && !s->back)
+            ok = send_back(r);
+        else if (ok && there)
+            keep_piece(s);
+    }
+}
+
+void invar_ranks_sum_begin(struct invar_ranks *r, struct invar_device *device, float *x, int64_t count, bool written)
+{
+    if (!r || count == 0 || invar_ranks_failed(r))
+        return;
+    struct sums *s = &r->sums;
+    const size_t most = (size_t)(PIECE + r->count);
+    if (!s->all && (!(s->own = invar_alloc(most, sizeof *s->own, &r->why)) ||
+                    !(s->all = invar_alloc(most, sizeof *s->all, &r->why))))
+        return;
+    s->of[s->count].device = device;
+    s->of[s->count].x = x;
+    s->of[s->count].left = count;
+    s->of[s->count++].written = written ? 0 : count;
+    go_on(r, false);
+}
+
+bool invar_ranks_sum_end(struct invar_ranks *r, struct invar_error *err)
+{
+    if (!r)
+        return true;
+    go_on(r, true);
+    r->sums.count = r->sums.at = 0;
+    return done(r, !invar_ranks_failed(r), err);
+}
+
+/* A backward pass of which nothing is to be summed tells nobody. */
+static void gradients_written(void *user, int64_t from)
+{
+    struct invar_ranks *r = user;
+    struct sums *s = &r->sums;
+
+    if (s->count == 0)
+        return;
+    if (from < s->of[s->count - 1].written)
+        s->of[s->count - 1].written = from;
+    go_on(r, false);
+}
+
+/* ---- plans ---- */
+
 /* Statistics are read by the next operation of a plan, which has no way to fail: a rank that is gone shows at the next
  * agreement. */
 static void gather_statistics(void *user, const double *own, int64_t count, double *all)
@@ -107,9 +271,9 @@ static void gather_statistics(void *user, const double *own, int64_t count, doub
     invar_ranks_gather(r, own, (size_t)count * sizeof *own, all, NULL);
 }
 
-const struct invar_plan_ranks *invar_ranks_plan(const struct invar_ranks *r)
+const struct invar_plan_ranks *invar_ranks_plan(const struct invar_ranks *r, bool norms)
 {
-    return r ? &r->plan : NULL;
+    return r ? &r->plan[norms] : NULL;
 }
 
 struct invar_ranks *invar_ranks_create(const struct invar_ranks_table *table, void *state, int count, int rank,
@@ -122,7 +286,11 @@ struct invar_ranks *invar_ranks_create(const struct invar_ranks_table *table, vo
         return NULL;
     }
     *r = (struct invar_ranks){
-        .table = table, .state = state, .count = count, .rank = rank, .plan = {count, rank, gather_statistics, r}};
+        .table = table,
+        .state = state,
+        .count = count,
+        .rank = rank,
+        .plan = {{count, rank, NULL, gradients_written, r}, {count, rank, gather_statistics, gradients_written, r}}};
     return r;
 }
 
@@ -133,15 +301,12 @@ void invar_ranks_close(struct invar_ranks *r)
     r->table->close(r->state, invar_ranks_failed(r));
     invar_free(r->own);
     invar_free(r->all);
+    invar_free(r->sums.own);
+    invar_free(r->sums.all);
     invar_free(r);
 }
 
 /* ---- floats of the device ---- */
-
-static int64_t smaller(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 bool invar_ranks_gather_host(struct invar_ranks *r, struct invar_device *device, const float *own, int64_t count,
                              float *all, struct invar_error *err)
@@ -176,42 +341,6 @@ bool invar_ranks_broadcast_device(struct invar_ranks *r, struct invar_device *de
         if (!invar_ranks_broadcast(r, r->own, bytes, err))
             return false;
         invar_device_upload(device, x + at, r->own, bytes);
-    }
-    return true;
-}
-
-/* Every rank sums a part of its own, of all ranks in their order, and hands it to all: twice the vector passes through
- * each, however many they are. In double, so that the order matters to the last bit alone. */
-static bool sum_round(struct invar_ranks *r, int64_t part, struct invar_error *err)
-{
-    const size_t bytes = (size_t)part * sizeof *r->own;
-
-    if (!done(r, !invar_ranks_failed(r) && r->table->exchange(r->state, r->own, bytes, r->all, &r->why), err))
-        return false;
-    for (int64_t i = 0; i < part; i++) {
-        double sum = 0;
-        for (int k = 0; k < r->count; k++)
-            sum += (double)r->all[k * part + i];
-        r->own[i] = (float)sum;
-    }
-    return invar_ranks_gather(r, r->own, bytes, r->all, err);
-}
-
-bool invar_ranks_sum(struct invar_ranks *r, struct invar_device *device, float *x, int64_t count,
-                     struct invar_error *err)
-{
-    if (!r)
-        return true;
-    for (int64_t at = 0; at < count; at += ROUND) {
-        const int64_t floats = smaller(ROUND, count - at), part = (floats + r->count - 1) / r->count;
-        const size_t bytes = (size_t)floats * sizeof *x;
-        if (!reserve(r, part * r->count))
-            return done(r, false, err);
-        invar_device_download(device, r->own, x + at, bytes);
-        memset(r->own + floats, 0, (size_t)(part * r->count - floats) * sizeof *x);
-        if (!sum_round(r, part, err))
-            return false;
-        invar_device_upload(device, x + at, r->all, bytes);
     }
     return true;
 }
@@ -270,4 +399,77 @@ bool invar_ranks_agree(struct invar_ranks *r, bool ok, struct invar_error *err)
     while (first < r->count && all[first])
         first++;
     return first == r->count || first_sentence(r, &own, first, err);
+}
+
+/* ---- what one does while the others wait ---- */
+
+#define BEAT 0.5 /* seconds: some in the shortest time that a rank can be given */
+
+struct heart {
+    struct invar_ranks *ranks;
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t stop;
+    bool stopping;
+};
+
+static bool say(struct invar_ranks *r, int32_t *busy)
+{
+    return move(r, INVAR_RANKS_BROADCAST, NULL, sizeof *busy, busy);
+}
+
+/* Beside the work, since what takes long there may be one call of the system. While it runs it is the only one that
+ * talks to other ranks. */
+static void *beat(void *user)
+{
+    struct heart *h = user;
+    int32_t busy = 1;
+
+    pthread_mutex_lock(&h->lock);
+    while (!h->stopping) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        const int64_t next = (int64_t)until.tv_nsec + (int64_t)(BEAT * 1e9);
+        until.tv_sec += next / 1000000000;
+        until.tv_nsec = next % 1000000000;
+        if (pthread_cond_timedwait(&h->stop, &h->lock, &until) == ETIMEDOUT && !say(h->ranks, &busy))
+            break;
+    }
+    pthread_mutex_unlock(&h->lock);
+    return NULL;
+}
+
+/* Without a thread there is no sign of life, and it has to be done within the time that a rank may be silent. */
+static bool work_and_beat(struct invar_ranks *r, bool (*work)(void *user, struct invar_error *err), void *user,
+                          struct invar_error *err)
+{
+    struct heart h = {.ranks = r, .lock = PTHREAD_MUTEX_INITIALIZER, .stop = PTHREAD_COND_INITIALIZER};
+    const bool beats = pthread_create(&h.thread, NULL, beat, &h) == 0;
+    const bool ok = work(user, err);
+
+    if (beats) {
+        pthread_mutex_lock(&h.lock);
+        h.stopping = true;
+        pthread_cond_signal(&h.stop);
+        pthread_mutex_unlock(&h.lock);
+        pthread_join(h.thread, NULL);
+    }
+    return ok;
+}
+
+bool invar_ranks_lead(struct invar_ranks *r, bool (*work)(void *user, struct invar_error *err), void *user,
+                      struct invar_error *err)
+{
+    int32_t busy = 0;
+    bool ok = true;
+
+    if (!r)
+        return work(user, err);
+    if (r->rank == 0) {
+        ok = work_and_beat(r, work, user, err);
+        say(r, &busy);
+    } else
+        while (say(r, &busy) && busy)
+            ;
+    return invar_ranks_agree(r, ok, err);
 }

@@ -10,14 +10,20 @@
  * same bits, on every rank. NULL stands for a process that trains alone: it is rank 0 of 1, and calls do nothing.
  */
 
-/** What moves bytes between ranks: one table a transport. False with err: a rank is gone, or was silent too long. */
+/** Ways that bytes go: all[count][bytes] becomes the `own` of every rank; or what every rank has for this one, each of
+ * whose own[count][bytes] is for another; or, without own, all[bytes] that of rank 0. */
+enum invar_ranks_way { INVAR_RANKS_GATHER, INVAR_RANKS_EXCHANGE, INVAR_RANKS_BROADCAST };
+/** What is on its way: one thing that the step waits for, and beside it one of sums that are made while it goes on. */
+enum invar_ranks_lane { INVAR_RANKS_STEP, INVAR_RANKS_BESIDE, INVAR_RANKS_LANES };
+
+/** What moves bytes between ranks: one table a transport. Lanes do not wait for each other; in a lane all ranks start
+ * the same things in the same order. False with err: a rank is gone, or was silent too long. */
 struct invar_ranks_table {
-    /** all[count][bytes]: the `own` of every rank. */
-    bool (*gather)(void *state, const void *own, size_t bytes, void *all, struct invar_error *err);
-    /** from[r][bytes] is what rank r has for this one in its to[count][bytes]. */
-    bool (*exchange)(void *state, const void *to, size_t bytes, void *from, struct invar_error *err);
-    /** x[bytes] of rank 0 becomes that of all. */
-    bool (*broadcast)(void *state, void *x, size_t bytes, struct invar_error *err);
+    /** Memory stays as it is until it has arrived. */
+    bool (*start)(void *state, enum invar_ranks_lane lane, enum invar_ranks_way way, const void *own, size_t bytes,
+                  void *all, struct invar_error *err);
+    /** Whether it has arrived; wait: until it has. */
+    bool (*arrived)(void *state, enum invar_ranks_lane lane, bool wait, bool *arrived, struct invar_error *err);
     /** Leaves, together with all others; ended: ends the other processes, which may be waiting for this one. */
     void (*close)(void *state, bool ended);
 };
@@ -32,7 +38,7 @@ struct invar_ranks_opened {
     int count, rank;
 };
 /** The one function of libinvar-mpi.so, by this name. timeout: seconds after which a silent rank is given up. */
-#define INVAR_RANKS_OPEN "invar_ranks_mpi_1"
+#define INVAR_RANKS_OPEN "invar_ranks_mpi_2"
 typedef bool invar_ranks_opener(double timeout, struct invar_ranks_opened *out, struct invar_error *err);
 
 /** How many processes a launcher (mpirun, srun) started, of which this is number *rank; 1 without one. */
@@ -48,10 +54,16 @@ bool invar_ranks_gather_device(struct invar_ranks *ranks, struct invar_device *d
 /** The same of floats of the host, into memory of the device. */
 bool invar_ranks_gather_host(struct invar_ranks *ranks, struct invar_device *device, const float *own, int64_t count,
                              float *all, struct invar_error *err);
-/** x[count], in memory of the device, becomes the sum over ranks. */
-bool invar_ranks_sum(struct invar_ranks *ranks, struct invar_device *device, float *x, int64_t count,
-                     struct invar_error *err);
-/** The same of one number of the host. */
+/**
+ * x[count], in memory of the device, becomes the sum over ranks by invar_ranks_sum_end, in pieces from its end on,
+ * while other things go on. written: it is there; else a backward pass over invar_ranks_plan writes it, which comes
+ * before the next such call. At most INVAR_RANKS_SUMS before an end.
+ */
+#define INVAR_RANKS_SUMS 8
+void invar_ranks_sum_begin(struct invar_ranks *ranks, struct invar_device *device, float *x, int64_t count,
+                           bool written);
+bool invar_ranks_sum_end(struct invar_ranks *ranks, struct invar_error *err);
+/** One number of the host becomes the sum over ranks. */
 bool invar_ranks_sum_double(struct invar_ranks *ranks, double *x, struct invar_error *err);
 /** x[bytes] of rank 0 becomes that of all. */
 bool invar_ranks_broadcast(struct invar_ranks *ranks, void *x, size_t bytes, struct invar_error *err);
@@ -68,7 +80,18 @@ bool invar_ranks_agree(struct invar_ranks *ranks, bool ok, struct invar_error *e
 bool invar_ranks_failed(const struct invar_ranks *ranks);
 /** It did. Always false. */
 bool invar_ranks_fail(struct invar_ranks *ranks, const struct invar_error *err);
-/** How a plan puts its batch statistics together with those of other ranks; NULL alone. */
-const struct invar_plan_ranks *invar_ranks_plan(const struct invar_ranks *ranks);
+/** What this rank has sent since it began, and for how long it sent or waited. */
+struct invar_ranks_traffic {
+    int64_t messages, bytes; /**< bytes for other ranks, to each as many as there are for it */
+    double seconds;
+};
+void invar_ranks_traffic(const struct invar_ranks *ranks, struct invar_ranks_traffic *out);
+/** What a plan tells, and with norms asks, other ranks; NULL alone. */
+const struct invar_plan_ranks *invar_ranks_plan(const struct invar_ranks *ranks, bool norms);
+
+/** Rank 0 does work that may take long, as writing a file does, and shows the others that it is there until it is done.
+ * Whether it could, on all of them: false with its sentence. */
+bool invar_ranks_lead(struct invar_ranks *ranks, bool (*work)(void *user, struct invar_error *err), void *user,
+                      struct invar_error *err);
 
 #endif

@@ -7,9 +7,14 @@
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
+#define NAP_AFTER 0.05 /* seconds of a wait */
+
 static double limit_s, patience_s;
+static MPI_Comm comms[INVAR_RANKS_LANES];
+static MPI_Request requests[INVAR_RANKS_LANES];
 
 static bool fail(struct invar_error *err, const char *what, int code)
 {
@@ -32,69 +37,79 @@ static double patience(void)
     return local && strtol(local, NULL, 10) > sysconf(_SC_NPROCESSORS_ONLN) ? 0 : 0.005;
 }
 
-/* Nothing that waits may wait for ever: a process that was stopped, or cut off, never answers and is no error of MPI.
- * Who was stopped itself has waited for nobody. */
-static bool finish(MPI_Request *request, int started, struct invar_error *err)
+/* How long a wait has lasted, in seconds, as far as this one was there to wait: who was stopped itself has waited for
+ * nobody. */
+struct wait {
+    double begin, last;
+};
+
+/* Lets others have the core where it may take a while, and no more than looks in where it does take one: another may
+ * need the core to get there, or be writing a checkpoint. False after the limit. */
+static bool wait_on(struct wait *w)
 {
-    double begin = MPI_Wtime(), last = begin;
+    const double now = MPI_Wtime(), waited = now - w->begin;
+
+    if (waited < patience_s)
+        return true;
+    if (waited < NAP_AFTER)
+        sched_yield();
+    else
+        nanosleep(&(struct timespec){0, 200000}, NULL);
+    w->begin += now - w->last > 1 ? now - w->last : 0;
+    w->last = now;
+    return !(limit_s > 0 && now - w->begin > limit_s);
+}
+
+/* Nothing that waits may wait for ever: a process that was stopped, or cut off, never answers and is no error of MPI.
+ */
+static bool arrived(void *state, enum invar_ranks_lane lane, bool wait, bool *there, struct invar_error *err)
+{
+    struct wait w = {MPI_Wtime(), MPI_Wtime()};
     int done = 0;
 
-    if (started != MPI_SUCCESS)
-        return fail(err, "MPI failed", started);
-    while (!done) {
-        const int code = MPI_Test(request, &done, MPI_STATUS_IGNORE);
+    (void)state;
+    while (true) {
+        const int code = MPI_Test(&requests[lane], &done, MPI_STATUS_IGNORE);
         if (code != MPI_SUCCESS)
             return fail(err, "another process is gone", code);
-        const double now = MPI_Wtime();
-        if (done || now - begin < patience_s)
+        *there = done;
+        if (done || !wait)
+            return true;
+        if (wait_on(&w))
             continue;
-        sched_yield();
-        begin += now - last > 1 ? now - last : 0;
-        last = now;
-        if (limit_s > 0 && now - begin > limit_s) {
-            char what[200];
-            snprintf(what, sizeof what,
-                     "another process has been silent for %g s: look whether it was stopped or cut off, or wait "
-                     "longer for it",
-                     limit_s);
-            return fail(err, what, MPI_SUCCESS);
-        }
+        char what[200];
+        snprintf(what, sizeof what,
+                 "another process has been silent for %g s: look whether it was stopped or cut off, or wait longer for "
+                 "it",
+                 limit_s);
+        return fail(err, what, MPI_SUCCESS);
     }
-    return true;
 }
 
 /* MPI counts in int. */
-static bool fits(size_t bytes, struct invar_error *err)
+static bool start(void *state, enum invar_ranks_lane lane, enum invar_ranks_way way, const void *own, size_t bytes,
+                  void *all, struct invar_error *err)
 {
-    return bytes <= INT_MAX || fail(err, "more than 2 GiB at once are to be sent to other processes", MPI_SUCCESS);
-}
-
-static bool gather(void *state, const void *own, size_t bytes, void *all, struct invar_error *err)
-{
-    MPI_Request request;
+    const MPI_Comm comm = comms[lane];
+    MPI_Request *request = &requests[lane];
+    const int count = (int)bytes;
+    int code = MPI_SUCCESS;
 
     (void)state;
-    return fits(bytes, err) &&
-           finish(&request,
-                  MPI_Iallgather(own, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, MPI_COMM_WORLD, &request), err);
-}
-
-static bool exchange(void *state, const void *to, size_t bytes, void *from, struct invar_error *err)
-{
-    MPI_Request request;
-
-    (void)state;
-    return fits(bytes, err) &&
-           finish(&request,
-                  MPI_Ialltoall(to, (int)bytes, MPI_BYTE, from, (int)bytes, MPI_BYTE, MPI_COMM_WORLD, &request), err);
-}
-
-static bool broadcast(void *state, void *x, size_t bytes, struct invar_error *err)
-{
-    MPI_Request request;
-
-    (void)state;
-    return fits(bytes, err) && finish(&request, MPI_Ibcast(x, (int)bytes, MPI_BYTE, 0, MPI_COMM_WORLD, &request), err);
+    if (bytes > INT_MAX)
+        return fail(err, "more than 2 GiB at once are to be sent to other processes", MPI_SUCCESS);
+    switch (way) {
+    case INVAR_RANKS_GATHER:
+        code = MPI_Iallgather(own, count, MPI_BYTE, all, count, MPI_BYTE, comm, request);
+        break;
+    case INVAR_RANKS_EXCHANGE:
+        code = MPI_Ialltoall(own, count, MPI_BYTE, all, count, MPI_BYTE, comm, request);
+        break;
+    case INVAR_RANKS_BROADCAST:
+        code = MPI_Ibcast(all, count, MPI_BYTE, 0, comm, request);
+        break;
+    }
+    return code == MPI_SUCCESS || fail(err, "MPI failed", code);
 }
 
 static void close_mpi(void *state, bool ended)
@@ -106,19 +121,23 @@ static void close_mpi(void *state, bool ended)
         MPI_Finalize();
 }
 
-static const struct invar_ranks_table table = {gather, exchange, broadcast, close_mpi};
+static const struct invar_ranks_table table = {start, arrived, close_mpi};
 
-/* FUNNELED: the thread that trains is the only one that talks. */
-__attribute__((visibility("default"))) bool invar_ranks_mpi_1(double timeout, struct invar_ranks_opened *out,
+/* SERIALIZED: the thread that trains talks, or another in its place while it does something that takes long. */
+__attribute__((visibility("default"))) bool invar_ranks_mpi_2(double timeout, struct invar_ranks_opened *out,
                                                               struct invar_error *err);
-bool invar_ranks_mpi_1(double timeout, struct invar_ranks_opened *out, struct invar_error *err)
+bool invar_ranks_mpi_2(double timeout, struct invar_ranks_opened *out, struct invar_error *err)
 {
     int level, code, ready = 0;
 
     MPI_Initialized(&ready);
-    if (!ready && (code = MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &level)) != MPI_SUCCESS)
+    if (!ready && (code = MPI_Init_thread(NULL, NULL, MPI_THREAD_SERIALIZED, &level)) != MPI_SUCCESS)
         return fail(err, "MPI cannot be started", code);
-    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+    for (int lane = 0; lane < INVAR_RANKS_LANES; lane++) {
+        if ((code = MPI_Comm_dup(MPI_COMM_WORLD, &comms[lane])) != MPI_SUCCESS)
+            return fail(err, "MPI cannot be started", code);
+        MPI_Comm_set_errhandler(comms[lane], MPI_ERRORS_RETURN);
+    }
     limit_s = timeout;
     patience_s = patience();
     *out = (struct invar_ranks_opened){.table = &table};

@@ -110,6 +110,10 @@ const struct invar_option invar_training_option_table[] = {
      "warn when the standard deviation of the embeddings falls below; 0: never"},
     {"collapse_rank", INVAR_OPTION_REAL, TRAINING(collapse_rank), "2", 0, 1e9, NULL,
      "warn when the effective rank of the embeddings falls below; 0: never"},
+    {"sync_norm", INVAR_OPTION_BOOL, TRAINING(sync_norm), "true", 0, 0, NULL,
+     "of several processes (mpirun, srun): batch norms take their statistics over the rows of all, as one process "
+     "would; "
+     "false: each over its own, and the result depends on how many there are"},
     {0},
 };
 

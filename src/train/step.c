@@ -62,23 +62,16 @@ static unsigned roles_of(const struct invar_trainer *t)
 
 static bool sum_generator(struct invar_trainer *t, struct invar_error *err)
 {
-    return !invar_adversary_trained(t->given.recipe) || invar_shared_sum(&t->given, &t->adversary.net, err);
+    if (invar_adversary_trained(t->given.recipe))
+        invar_shared_sum(&t->given, &t->adversary.net, true);
+    return invar_ranks_sum_end(t->given.options.ranks, err);
 }
 
-/* The gradients of all that is trained but the classifier, over all ranks. Once a step, behind the last backward pass:
- * what an adversary's own pass left in the nets is written over and never summed. */
-static bool sum_gradients(struct invar_trainer *t, struct invar_error *err)
+/* Gradients of some terms, or of all (NULL), through all nets; with `ascend` on to the generator. learns: the nets are
+ * to learn from them, so that they are summed over ranks; what an adversary's own pass leaves there is written over. */
+static bool descend(struct invar_trainer *t, const bool *terms, bool ascend, bool learns, struct invar_error *err)
 {
-    for (int i = 0; i < INVAR_NET_COUNT; i++)
-        if (!invar_shared_sum(&t->given, &t->chain.nets[i], err))
-            return false;
-    return sum_generator(t, err);
-}
-
-/* Gradients of some terms, or of all (NULL), through all nets; with `ascend` on to the generator. */
-static bool descend(struct invar_trainer *t, const bool *terms, bool ascend, struct invar_error *err)
-{
-    return evaluate(t, terms, err) && invar_chain_backward(&t->chain, &t->batch, err) &&
+    return evaluate(t, terms, err) && invar_chain_backward(&t->chain, &t->batch, learns, err) &&
            (!ascend || invar_adversary_backward(&t->adversary, &t->chain, &t->batch, err));
 }
 
@@ -89,7 +82,7 @@ static bool ascend_more(struct invar_trainer *t, struct invar_error *err)
     for (int64_t i = 1; i < t->given.recipe->adversary.steps && t->adversary.perturbation; i++) {
         if (!invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
             !invar_chain_forward(&t->chain, &t->batch, invar_objective_roles(t->given.recipe->objective), err) ||
-            !descend(t, t->adversary.ascended, true, err) || !sum_generator(t, err))
+            !descend(t, t->adversary.ascended, true, false, err) || !sum_generator(t, err))
             return false;
         invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
         invar_ledger_clear(&t->ledger);
@@ -107,8 +100,9 @@ static bool compute(struct invar_trainer *t, struct invar_error *err)
     const bool *apart = t->adversary.ascended;
 
     if (!ascend_more(t, err) || !invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
-        !invar_chain_forward(&t->chain, &t->batch, roles_of(t), err) || (apart && !descend(t, apart, true, err)) ||
-        !descend(t, NULL, !apart, err) || !sum_gradients(t, err))
+        !invar_chain_forward(&t->chain, &t->batch, roles_of(t), err) ||
+        (apart && !descend(t, apart, true, false, err)) || !descend(t, NULL, !apart, true, err) ||
+        !sum_generator(t, err))
         return false;
     invar_chain_update(&t->chain, &t->clock, &t->ledger);
     invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
@@ -159,10 +153,25 @@ static bool checkpoint_due(const struct invar_trainer *t)
     return t->clock.step == t->clock.total || t->clock.step % (interval > 0 ? interval : t->clock.steps_per_epoch) == 0;
 }
 
+static bool write_checkpoint(void *user, struct invar_error *err)
+{
+    struct invar_trainer *t = user;
+
+    return !t->folder.path || invar_checkpoint_write(t, err);
+}
+
+static bool write_results(void *user, struct invar_error *err)
+{
+    struct invar_trainer *t = user;
+
+    return !t->folder.path || invar_checkpoint_finish(t, err);
+}
+
 /* Ctrl-C loses nothing: what was done since the last checkpoint is saved first. The step that was interrupted counts:
  * it was made and reported. */
-static bool interrupted(struct invar_trainer *t, struct invar_error *err)
+static bool interrupted(void *user, struct invar_error *err)
 {
+    struct invar_trainer *t = user;
     char name[64];
 
     if (t->folder.path && t->clock.step > 0 && t->folder.saved != t->clock.step && !invar_checkpoint_write(t, err))
@@ -193,22 +202,17 @@ bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_ranks *ranks = t->given.options.ranks;
     struct invar_record record;
-    bool ok;
 
     while (t->clock.step < t->clock.total) {
         struct invar_error why = {0};
         if (!invar_trainer_step(t, &record, err))
             return false;
-        if (!invar_ranks_agree(ranks, report(t, &record, &why), &why)) {
-            ok = why.code == INVAR_ERROR_INTERRUPTED ? interrupted(t, err)
-                                                     : invar_error_set(err, why.code, "%s", why.message);
-            return invar_ranks_agree(ranks, ok, err);
-        }
-        if (!checkpoint_due(t))
-            continue;
-        ok = invar_together_stay(t, err) && (!t->folder.path || invar_checkpoint_write(t, err));
-        if (!invar_ranks_agree(ranks, ok, err))
+        if (!invar_ranks_agree(ranks, report(t, &record, &why), &why))
+            return why.code == INVAR_ERROR_INTERRUPTED ? invar_ranks_lead(ranks, interrupted, t, err)
+                                                       : invar_error_set(err, why.code, "%s", why.message);
+        if (checkpoint_due(t) && (!invar_ranks_agree(ranks, invar_together_stay(t, err), err) ||
+                                  !invar_ranks_lead(ranks, write_checkpoint, t, err)))
             return false;
     }
-    return invar_ranks_agree(ranks, !t->folder.path || invar_checkpoint_finish(t, err), err);
+    return invar_ranks_lead(ranks, write_results, t, err);
 }

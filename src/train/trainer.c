@@ -136,12 +136,13 @@ static bool initialise(struct invar_trainer *t, struct invar_error *err)
 /* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. A run that is finished has its
  * end in encoder.safetensors, unless its length was changed: then the file is of the shorter run and there are steps
  * left. */
-static bool start(struct invar_trainer *t, bool resuming, struct invar_error *err)
+static bool start(void *user, struct invar_error *err)
 {
+    struct invar_trainer *t = user;
     char path[INVAR_PATH_SIZE];
     bool found = false;
 
-    if (resuming) {
+    if (t->resuming) {
         if (!invar_folder_path(&t->folder, "encoder.safetensors", path, err) ||
             !invar_checkpoint_resume(t, &found, err) || !invar_path_find(path, &t->folder.finished, err))
             return false;
@@ -167,7 +168,7 @@ static bool start(struct invar_trainer *t, bool resuming, struct invar_error *er
     }
     if (t->clock.step < t->clock.total && !invar_machines_join(&t->folder, err))
         return false;
-    if (!found && invar_ranks_leads(t->given.options.ranks) && !initialise(t, err))
+    if (!found && !initialise(t, err))
         return false;
     return !t->folder.path || invar_folder_begin(&t->folder, err);
 }
@@ -189,14 +190,14 @@ static void assemble(struct invar_trainer *t, const struct invar_given *given)
 
 /* The folder is looked at first, before anything is built, and changed last, when nothing can fail but the disk. The
  * encoder is made before the batch, because it is the one to say that the shapes of the data will do. */
-static bool make(struct invar_trainer *t, bool *resuming, struct invar_error *err)
+static bool make(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_trainer_options *options = &t->given.options;
 
     if (options->folder && invar_ranks_leads(options->ranks) && !(t->folder.path = invar_strdup(options->folder, err)))
         return false;
     if (!invar_recipe_write(t->given.recipe, &t->folder.recipe, err) || !plan_steps(t, err) ||
-        (t->folder.path && !invar_folder_check(&t->folder, resuming, err)))
+        (t->folder.path && !invar_folder_check(&t->folder, &t->resuming, err)))
         return false;
     return invar_chain_create(&t->chain, &t->batch, err) &&
            invar_adversary_create(&t->adversary, &t->chain, &t->batch, err) &&
@@ -209,12 +210,11 @@ static struct invar_trainer *create(const struct invar_given *given, struct inva
     THREADS_FOR(invar_device_threads(given->device));
     const struct invar_trainer_options *options = &given->options;
     struct invar_trainer *t = invar_alloc(1, sizeof *t, err);
-    bool resuming = false;
 
     if (t)
         assemble(t, given);
-    if (invar_ranks_agree(options->ranks, t && make(t, &resuming, err), err) && invar_together_compare(t, err) &&
-        invar_ranks_agree(options->ranks, start(t, resuming, err), err) && invar_together_begin(t, err)) {
+    if (invar_ranks_agree(options->ranks, t && make(t, err), err) && invar_together_compare(t, err) &&
+        invar_ranks_lead(options->ranks, start, t, err) && invar_together_begin(t, err)) {
         warn_of_slow_target(t);
         warn_of_collapsing_share(t);
         return t;

@@ -26,6 +26,7 @@ struct invar_trainer {
     struct invar_adversary adversary;
     struct invar_online_classifier classifier;
     struct invar_folder folder;
+    bool resuming; /* there is something to go on with in the folder */
 
     struct invar_evaluator *evaluator;
     struct invar_scratch *kept;      /* of the ledger */

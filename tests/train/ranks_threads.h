@@ -14,7 +14,9 @@ struct crowd {
     int count;
     pthread_barrier_t barrier;
     const void *shown[CROWD_MOST];
-    int64_t calls, bytes; /* of rank 0 */
+    int64_t calls[INVAR_RANKS_LANES];         /* of rank 0 */
+    int64_t beside_before[INVAR_RANKS_LANES]; /* of the last call of a lane: how many there had been beside the step */
+    struct invar_ranks_traffic traffic;       /* of rank 0 */
 };
 struct crowd_member {
     struct crowd *crowd;
@@ -23,47 +25,34 @@ struct crowd_member {
     void *user;
 };
 
-/* all[k] <- stretch number `at` of what rank k shows; at < 0: all of it. */
-static inline bool crowd_read(void *state, const void *own, int at, size_t bytes, void *all)
+/* As soon as it is started, since all ranks start the same. all[k] <- what rank k shows of it for this one. */
+static inline bool crowd_start(void *state, enum invar_ranks_lane lane, enum invar_ranks_way way, const void *own,
+                               size_t bytes, void *all, struct invar_error *err)
 {
     const struct crowd_member *m = state;
     struct crowd *c = m->crowd;
 
-    c->shown[m->rank] = own;
+    (void)err;
+    c->shown[m->rank] = way == INVAR_RANKS_BROADCAST ? all : own;
     if (m->rank == 0) {
-        c->calls++;
-        c->bytes += (int64_t)bytes * (c->count - 1);
+        c->calls[lane]++;
+        c->beside_before[lane] = c->calls[INVAR_RANKS_BESIDE];
     }
     pthread_barrier_wait(&c->barrier);
-    for (int k = 0; k < c->count; k++)
-        memcpy((char *)all + (size_t)k * bytes, (const char *)c->shown[k] + (size_t)(at < 0 ? 0 : at) * bytes, bytes);
+    if (way == INVAR_RANKS_BROADCAST && m->rank > 0)
+        memcpy(all, c->shown[0], bytes);
+    for (int k = 0; k < c->count && way != INVAR_RANKS_BROADCAST; k++)
+        memcpy((char *)all + (size_t)k * bytes,
+               (const char *)c->shown[k] + (way == INVAR_RANKS_EXCHANGE ? (size_t)m->rank * bytes : 0), bytes);
     pthread_barrier_wait(&c->barrier);
     return true;
 }
 
-static inline bool crowd_gather(void *state, const void *own, size_t bytes, void *all, struct invar_error *err)
+static inline bool crowd_arrived(void *state, enum invar_ranks_lane lane, bool wait, bool *there,
+                                 struct invar_error *err)
 {
-    (void)err;
-    return crowd_read(state, own, -1, bytes, all);
-}
-
-static inline bool crowd_exchange(void *state, const void *to, size_t bytes, void *from, struct invar_error *err)
-{
-    (void)err;
-    return crowd_read(state, to, ((struct crowd_member *)state)->rank, bytes, from);
-}
-
-static inline bool crowd_broadcast(void *state, void *x, size_t bytes, struct invar_error *err)
-{
-    const struct crowd_member *m = state;
-
-    (void)err;
-    m->crowd->shown[m->rank] = x;
-    pthread_barrier_wait(&m->crowd->barrier);
-    if (m->rank > 0)
-        memcpy(x, m->crowd->shown[0], bytes);
-    pthread_barrier_wait(&m->crowd->barrier);
-    return true;
+    (void)state, (void)lane, (void)wait, (void)err;
+    return *there = true;
 }
 
 static inline void crowd_close(void *state, bool ended)
@@ -71,15 +60,17 @@ static inline void crowd_close(void *state, bool ended)
     (void)state, (void)ended;
 }
 
-static const struct invar_ranks_table crowd_table = {crowd_gather, crowd_exchange, crowd_broadcast, crowd_close};
+static const struct invar_ranks_table crowd_table = {crowd_start, crowd_arrived, crowd_close};
 
-static inline void *crowd_start(void *user)
+static inline void *crowd_begin(void *user)
 {
     struct crowd_member *m = user;
     struct invar_error err = {0};
     struct invar_ranks *ranks = invar_ranks_create(&crowd_table, m, m->crowd->count, m->rank, &err);
 
     m->body(ranks, m->user);
+    if (m->rank == 0)
+        invar_ranks_traffic(ranks, &m->crowd->traffic);
     invar_ranks_close(ranks);
     return NULL;
 }
@@ -95,7 +86,7 @@ static inline void crowd_run(struct crowd *c, int count, void (*body)(struct inv
     assert_int_equal(pthread_barrier_init(&c->barrier, NULL, (unsigned)count), 0);
     for (int k = 0; k < count; k++) {
         members[k] = (struct crowd_member){c, k, body, users[k]};
-        assert_int_equal(pthread_create(&threads[k], NULL, crowd_start, &members[k]), 0);
+        assert_int_equal(pthread_create(&threads[k], NULL, crowd_begin, &members[k]), 0);
     }
     for (int k = 0; k < count; k++)
         pthread_join(threads[k], NULL);

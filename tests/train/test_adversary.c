@@ -136,7 +136,7 @@ static void check_gradients(const char *what, const char *const *overrides, int 
                                       &trainer->chain.gradients, trainer->adversary.ascended,
                                       invar_clock_key(&trainer->clock), &err),
                   &err);
-    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err) &&
+    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err) &&
                   invar_adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err),
               &err);
     double *by_weights = widened(t.device, generator->weights->gradients, weights, -1);
@@ -291,7 +291,7 @@ static void test_nothing_and_nan(void **state)
     forward(trainer, true);
     assert_true(test_device_holds(t.device, trainer->batch.input, trainer->batch.host_views,
                                   (size_t)trainer->batch.input_size * sizeof(float)));
-    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, &err), &err);
+    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
     assert_ok(invar_adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err), &err);
     for (int64_t i = 0; i < net->trained_count; i++)
         assert_true(test_device_at(t.device, generator->weights->gradients, i) == 0);

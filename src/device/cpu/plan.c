@@ -68,6 +68,27 @@ static bool build_backward(struct cpu_plan *plan, struct invar_error *err)
     return true;
 }
 
+/* From the last parameter to the first, each with the last operation that touches its gradient: what is behind a
+ * parameter is often there long before it, as the backward pass goes from the last layer to the first. */
+static void find_written(struct cpu_plan *plan)
+{
+    int last = plan->forward_count;
+    for (int i = plan->forward_count; i < plan->operation_count; i++)
+        plan->operations[i].written = plan->net->trained_count;
+    for (int p = plan->net->parameter_count - 1; p >= 0; p--) {
+        const struct invar_parameter *parameter = &plan->net->parameters[p];
+        const char *gradient = (const char *)(plan->weights->gradients + parameter->offset);
+        if (parameter->role == INVAR_PARAMETER_STATISTIC)
+            continue;
+        for (int i = plan->operation_count - 1; i > last; i--)
+            for (int k = 0; k < plan->operations[i].operand_count && last < i; k++)
+                if (plan->buffers[plan->operations[i].operands[k].buffer].data == gradient)
+                    last = i;
+        for (int i = last; i < plan->operation_count; i++)
+            plan->operations[i].written = parameter->offset;
+    }
+}
+
 /* Memory objects are made once and kept: making them costs more than a small operation. Those over memory of the
  * caller are listed, to be pointed elsewhere. */
 bool plan_bind(struct cpu_plan *plan, struct invar_error *err)
@@ -146,6 +167,8 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
         !plan_lay_out(plan, err) || (!weights->device->planning && !plan_bind(plan, err)) ||
         (plan->options.batch < plan->rows && !plan_slices_create(plan, err)))
         goto failed;
+    if (options->ranks && options->mode == INVAR_PLAN_TRAINING && !weights->device->planning)
+        find_written(plan);
     return &plan->base;
 failed:
     invar_cpu_plan_free(&plan->base);
@@ -199,6 +222,7 @@ bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct in
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
     THREADS_FOR(plan->threads);
+    const struct invar_plan_ranks *ranks = plan->options.ranks;
     const bool profile = plan->options.profile;
     double time = profile ? omp_get_wtime() : 0.0;
     for (int i = first; i < end; i++) {
@@ -207,6 +231,8 @@ static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *e
             continue;
         if (plan->emulates ? !plan_emulate(plan, op, err) : !plan_run(plan, op, err))
             return false;
+        if (ranks && i >= plan->forward_count)
+            ranks->written(ranks->user, op->written);
         if (!profile)
             continue;
         double now = omp_get_wtime();

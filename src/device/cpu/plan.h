@@ -56,8 +56,9 @@ struct operation {
     void (*run)(const struct cpu_plan *plan, const struct operation *op); /* ... one of ours */
     struct operand operands[MAX_OPERANDS];
     int operand_count;
-    int output;    /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
-    bool prepares; /* what it makes depends on the weights alone and is kept while they stay */
+    int output;      /* operand that holds the layer's output, -1: none; find_nonfinite looks at it */
+    bool prepares;   /* what it makes depends on the weights alone and is kept while they stay */
+    int64_t written; /* of a backward pass: once it has run, gradients from this number on are there */
     int64_t rows, cols, groups, stride;
     double number;
     struct winograd winograd;

@@ -14,11 +14,12 @@ enum { TERM = 0x1000, TERM_NORM = 1, TERM_RELU = 2, TERM_ROUNDED = 4 };
 static bool shape_of(const struct cpu_plan *plan, int layer, const struct layout *layout, struct norm_shape *out)
 {
     const int64_t channels = plan->net->layers[layer].shape.channels;
+    const struct invar_plan_ranks *ranks = plan->options.ranks;
     *out = (struct norm_shape){.groups = plan->options.groups,
                                .channels = channels,
                                .stride = (channels + 15) / 16 * 16,
                                .half = onednn_layout_dtype(layout) == INVAR_BFLOAT16,
-                               .ranks = plan->alone ? NULL : plan->options.ranks};
+                               .ranks = plan->alone || !ranks || !ranks->gather ? NULL : ranks};
     return onednn_layout_form(layout, &out->form);
 }
 
