@@ -47,6 +47,10 @@ static void print_text(const struct study_bench *b)
     printf("  memory    workspace %s, step %s, process peak %s\n",
            human_bytes((double)b->plan.workspace_bytes, workspace, sizeof workspace),
            human_bytes(b->step_bytes, step, sizeof step), human_bytes(b->peak_bytes, resident, sizeof resident));
+    if (b->processes > 1)
+        printf("  processes %d; each sends %s a step in %.0f messages, and sends or waits in %.0f %% of it\n",
+               b->processes, human_bytes(b->sent_bytes, step, sizeof step), b->messages,
+               100 * b->sending_s / b->seconds);
     for (int i = 0; i < b->entry_count; i++)
         if (b->entries[i].seconds > 0)
             printf("  %5.1f %%   %s\n", 100 * b->entries[i].seconds / b->seconds, b->entries[i].name);
@@ -60,8 +64,10 @@ static int run(const struct arguments *arguments, struct study_bench_request *re
     struct invar_error err = {0};
     struct json_writer w = CLI_JSON;
     struct invar_device *device = invar_device_open("auto", request->threads, &err);
-    if (!device)
+    if (!device || !invar_ranks_open(&request->ranks, 600, &err)) {
+        invar_device_close(device);
         return cli_fail(&err);
+    }
     request->watch = &watch;
     json_open_object(&w, NULL);
     json_text(&w, "device", invar_device_describe(device));
@@ -88,10 +94,15 @@ static int run(const struct arguments *arguments, struct study_bench_request *re
     cli_progress_end(&progress);
     invar_device_close(device);
     json_close(&w);
-    if (err.code == INVAR_OK && arguments->json)
-        return cli_print_json(&w);
-    json_writer_free(&w);
-    return err.code == INVAR_OK ? CLI_DONE : cli_fail(&err);
+    int status = CLI_DONE;
+    if (err.code != INVAR_OK)
+        status = cli_ranks_fail(request->ranks, &err);
+    else if (arguments->json)
+        status = cli_print_json(&w);
+    if (err.code != INVAR_OK || !arguments->json)
+        json_writer_free(&w);
+    invar_ranks_close(request->ranks);
+    return status;
 }
 
 int invar_cli_bench(int argc, char **argv)

@@ -26,7 +26,7 @@ static void fall_silent(void)
 
 bool cli_ranks_begin(const char *verb, int *status)
 {
-    static const char *const verbs[] = {"pretrain", "probe", "embed", "robustness", NULL};
+    static const char *const verbs[] = {"pretrain", "bench", "probe", "embed", "robustness", NULL};
     int rank;
     const int count = invar_ranks_launched(&rank);
 

@@ -2,6 +2,7 @@
 /* A training step on this machine, as a fraction of what its processor can do, and where the time goes. */
 #include "study/bench.h"
 #include "study/noise.h"
+#include "train/ranks.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -50,6 +51,36 @@ static bool run_steps(struct invar_trainer *trainer, int64_t steps, const struct
     return ok;
 }
 
+/* The first of several processes is asked, and tells the others. */
+static int64_t more(const struct study_bench_request *request, const struct study_bench *so_far,
+                    struct invar_error *err)
+{
+    int64_t steps = invar_ranks_leads(request->ranks) ? request->more(request->user, so_far, err) : 0;
+
+    if (!invar_ranks_agree(request->ranks, steps >= 0, err) ||
+        !invar_ranks_broadcast(request->ranks, &steps, sizeof steps, err))
+        return -1;
+    return steps;
+}
+
+/* One stretch of steps, and what was sent in it. */
+static bool time_stretch(struct invar_trainer *trainer, const struct study_bench_request *request, int64_t steps,
+                         struct study_bench *out, struct invar_error *err)
+{
+    struct invar_ranks_traffic before, after;
+    const double start = invar_seconds();
+
+    invar_ranks_traffic(request->ranks, &before);
+    const bool ok = run_steps(trainer, steps, request, err);
+    out->last_seconds = invar_seconds() - start;
+    invar_ranks_traffic(request->ranks, &after);
+    out->steps += steps;
+    out->messages += (double)(after.messages - before.messages);
+    out->sent_bytes += (double)(after.bytes - before.bytes);
+    out->sending_s += after.seconds - before.seconds;
+    return ok;
+}
+
 /* The first step of a trainer is the warm-up, which counts for nothing. */
 static bool time_steps(struct invar_trainer *trainer, const struct study_bench_request *request,
                        struct study_bench *out, struct invar_error *err)
@@ -60,11 +91,8 @@ static bool time_steps(struct invar_trainer *trainer, const struct study_bench_r
     int64_t steps = 0;
     double all = 0;
 
-    while (ok && (steps = request->more(request->user, out, err)) > 0) {
-        const double start = invar_seconds();
-        ok = run_steps(trainer, steps, request, err);
-        out->last_seconds = invar_seconds() - start;
-        out->steps += steps;
+    while (ok && (steps = more(request, out, err)) > 0) {
+        ok = time_stretch(trainer, request, steps, out, err);
         all += out->last_seconds;
     }
     if (!ok || steps < 0)
@@ -72,10 +100,26 @@ static bool time_steps(struct invar_trainer *trainer, const struct study_bench_r
     if (out->steps == 0)
         return invar_error_set(err, INVAR_ERROR_USAGE, "no step was asked for, so none was timed");
     out->seconds = all / (double)out->steps;
+    out->messages /= (double)out->steps;
+    out->sent_bytes /= (double)out->steps;
+    out->sending_s /= (double)out->steps;
     out->entry_count = invar_trainer_profile(trainer, out->entries, STUDY_BENCH_ENTRIES);
     for (int i = 0; i < out->entry_count && i < count; i++)
         out->entries[i].seconds = (out->entries[i].seconds - before[i].seconds) / (double)out->steps;
     return true;
+}
+
+/* The first process makes them, and those that do not see its folder their own of the same name. */
+static bool make_noise(const struct invar_recipe *recipe, struct invar_ranks *ranks, char *folder, size_t size,
+                       struct invar_error *err)
+{
+    const bool leads = invar_ranks_leads(ranks);
+    bool ok = !leads || study_noise_make(recipe, folder, size, err);
+
+    if (!invar_ranks_agree(ranks, ok, err) || !invar_ranks_broadcast(ranks, folder, size, err))
+        return false;
+    ok = leads || study_noise_make(recipe, folder, size, err);
+    return invar_ranks_agree(ranks, ok, err);
 }
 
 /* The recipe in that precision, with random data in the folder unless it is given others. */
@@ -93,7 +137,7 @@ static struct invar_recipe *load(const struct study_bench_request *request, char
     /* Enough steps for the warm-up and the measurement whatever the length that the recipe asks for. */
     recipe->training.epochs = 1e6;
     recipe->training.steps = 0;
-    if (!given && !study_noise_make(recipe, folder, size, err)) {
+    if (!given && !make_noise(recipe, request->ranks, folder, size, err)) {
         invar_recipe_free(recipe);
         return NULL;
     }
@@ -105,7 +149,7 @@ static struct invar_recipe *load(const struct study_bench_request *request, char
 static bool measure(const struct invar_recipe *recipe, const struct study_bench_request *request,
                     struct study_bench *out, struct invar_error *err)
 {
-    const struct invar_trainer_options profiled = {.profile = true};
+    const struct invar_trainer_options profiled = {.profile = true, .ranks = request->ranks};
     struct invar_dataset *dataset = NULL;
     struct invar_trainer *trainer = NULL;
     struct invar_device *device = invar_device_open("auto", request->threads, err);
@@ -132,7 +176,9 @@ bool study_bench_run(const struct study_bench_request *request, struct study_ben
     char folder[3000] = "";
     struct invar_recipe *recipe = load(request, folder, sizeof folder, err);
 
-    *out = (struct study_bench){.precision = request->precision, .batch = recipe ? recipe->training.batch : 0};
+    *out = (struct study_bench){.precision = request->precision,
+                                .batch = recipe ? recipe->training.batch : 0,
+                                .processes = invar_ranks_count(request->ranks)};
     const bool ok = recipe && measure(recipe, request, out, err);
     study_noise_remove(folder);
     invar_recipe_free(recipe);
@@ -158,6 +204,10 @@ void study_bench_put(const struct study_bench *b, struct json_writer *w)
     json_number(w, "workspace_bytes", (double)b->plan.workspace_bytes);
     json_number(w, "step_resident_bytes", b->step_bytes);
     json_number(w, "peak_resident_bytes", b->peak_bytes);
+    json_number(w, "processes", b->processes);
+    json_number(w, "sent_messages_per_step", b->messages);
+    json_number(w, "sent_bytes_per_step", b->sent_bytes);
+    json_number(w, "sending_s", b->sending_s);
     json_open_object(w, "seconds_by_work");
     for (int i = 0; i < b->entry_count; i++)
         json_number(w, b->entries[i].name, b->entries[i].seconds);

@@ -20,6 +20,8 @@ struct study_bench {
     struct invar_trainer_plan plan;
     int entry_count;
     struct invar_profile_entry entries[STUDY_BENCH_ENTRIES]; /**< seconds of a step by kind of work */
+    int processes;                                           /**< that make a step together; 1: this one alone */
+    double messages, sent_bytes, sending_s; /**< in a step, of this process: to others, and sending or waiting */
 };
 
 struct study_bench_request {
@@ -33,6 +35,7 @@ struct study_bench_request {
     int64_t (*more)(void *user, const struct study_bench *so_far, struct invar_error *err);
     void *user;
     const struct invar_watch *watch;
+    struct invar_ranks *ranks; /**< NULL: this process alone; of others rank 0 is asked for steps */
 };
 
 bool study_bench_run(const struct study_bench_request *request, struct study_bench *out, struct invar_error *err);

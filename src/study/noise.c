@@ -7,9 +7,11 @@
 #include "invar/expert/random.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -151,8 +153,12 @@ bool study_noise_make(const struct invar_recipe *recipe, char *folder, size_t si
 {
     const char *temporary = getenv("TMPDIR");
 
-    snprintf(folder, size, "%s/invar-bench-XXXXXX", temporary && *temporary ? temporary : "/tmp");
-    if (!mkdtemp(folder)) {
+    const bool named = *folder;
+    if (!named)
+        snprintf(folder, size, "%s/invar-bench-XXXXXX", temporary && *temporary ? temporary : "/tmp");
+    if (named && mkdir(folder, 0700) != 0 && errno == EEXIST)
+        return true;
+    if (named ? access(folder, W_OK) != 0 : !mkdtemp(folder)) {
         invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be created; set TMPDIR to a folder that can be written",
                         folder);
         folder[0] = '\0';

@@ -7,7 +7,8 @@
 /**
  * Random data of the kind that a recipe is for (images, rows of a table, clips), so that a benchmark needs no data set;
  * the time of a step does not depend on what the numbers are. A temporary folder is made below TMPDIR, its path put
- * into folder[size]; it is gone after study_noise_remove, which is to be called whatever this returned.
+ * into folder[size], or where that is not empty the folder of that name, unless it is there; it is gone after
+ * study_noise_remove, which is to be called whatever this returned.
  */
 bool study_noise_make(const struct invar_recipe *recipe, char *folder, size_t size, struct invar_error *err);
 /** The data section of the recipe becomes that of the data in the folder, of the size that the recipe asks for. */
