@@ -32,9 +32,9 @@ numbers() {
 @test "a run of the version before, whose recipe has the former name of an option, goes on to the same bits" {
     local constant=(training.warmup=0 training.final_ratio=1)
     pretrain --run parts training.epochs=3 "${constant[@]}"
-    sed -i 's/ normalise:/ normalize:/' parts/recipe.yaml parts/checkpoint-* # the former name
+    sed -i 's/    normalise:/    normalize:/' parts/recipe.yaml parts/checkpoint-* # the former name, of terms
     local former
-    former=$(grep -c ' normali[z]e:' parts/recipe.yaml)
+    former=$(grep -c '    normali[z]e:' parts/recipe.yaml)
     "$invar" pretrain --resume --run parts --threads 1 training.epochs=6 2>log
     [ "$former" -gt 0 ] && [ "$(grep -c 'is called normalise now' log)" -eq "$former" ] # each is said once
     pretrain --run whole training.epochs=6 "${constant[@]}"

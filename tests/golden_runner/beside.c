@@ -8,11 +8,15 @@
 static void give_index(struct golden_case *c, const char *name, const struct invar_matrix *index)
 {
     int64_t *whole = malloc(sizeof *whole * (size_t)index->rows);
+    double *numbers = malloc(sizeof *numbers * (size_t)index->rows);
 
-    for (int64_t i = 0; whole && i < index->rows; i++)
-        whole[i] = (int64_t)((const double *)index->data)[i];
-    if (whole)
+    if (whole && numbers) {
+        invar_device_download(c->device, numbers, index->data, sizeof *numbers * (size_t)index->rows);
+        for (int64_t i = 0; i < index->rows; i++)
+            whole[i] = (int64_t)numbers[i];
         golden_give_integers(c, name, whole, index->rows);
+    }
+    free(numbers);
     free(whole);
 }
 

@@ -9,8 +9,8 @@ static void check_recipe(const char *name, const char *folder)
     struct invar_record record;
     char source[700];
     const char *overrides[] = {source,
-                               strstr(name, "multicrop") ? "encoder={kind: small-resnet, widths: [4, 8]}"
-                                                         : "encoder={kind: mlp, widths: [16, 8]}",
+                               ends_with(name, "-table") ? "encoder={kind: mlp, widths: [16, 8]}"
+                                                         : "encoder={kind: small-resnet, widths: [4, 8]}",
                                strstr(name, "wmse") ? "training.batch=40" : "training.batch=16", /* above z's width */
                                "training.steps=4",
                                "training.log_interval=1000",
