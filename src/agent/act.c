@@ -79,10 +79,10 @@ static bool step_one(struct invar_agent *a, int copy, double *since, struct inva
         agent_choose(a->q + copy * n->actions, n->actions, epsilon_of(a, copy), (uint64_t)a->recipe->training.seed,
                      (uint64_t)(a->step / o->copies), (uint32_t)copy);
 
-    invar_times_add(&a->seconds[AGENT_ACT], since);
+    times_add(&a->seconds[AGENT_ACT], since);
     if (!invar_env_step(actor->env, action, &actor->now, err))
         return false;
-    invar_times_add(&a->seconds[AGENT_ENVIRONMENT], since);
+    times_add(&a->seconds[AGENT_ENVIRONMENT], since);
     const struct invar_env_step *now = &actor->now;
     const double limit = o->clip_reward;
     actor->episode_return += now->reward;
@@ -100,7 +100,7 @@ static bool step_one(struct invar_agent *a, int copy, double *since, struct inva
         note_episode(a, actor);
     if ((over && !actor_begin(a, copy, err)) || (lost && !begin_learned(a, copy, err)))
         return false;
-    invar_times_add(&a->seconds[AGENT_REPLAY], since);
+    times_add(&a->seconds[AGENT_REPLAY], since);
     return true;
 }
 
@@ -135,7 +135,7 @@ static bool see(struct invar_agent *a, struct invar_error *err)
 bool agent_act(struct invar_agent *a, struct invar_error *err)
 {
     const int copies = (int)a->recipe->agent.copies;
-    double since = invar_times_now();
+    double since = times_now();
 
     if (!see(a, err))
         return false;

@@ -100,7 +100,7 @@ static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
     if (resuming)
         invar_log(INVAR_LOG_INFO, "%s: goes on after step %lld of %lld", a->folder.path, (long long)a->step,
                   (long long)a->recipe->training.steps);
-    if (a->step < a->recipe->training.steps && !invar_machines_join(&a->folder, err))
+    if (a->step < a->recipe->training.steps && !machines_join(&a->folder, err))
         return false;
     if (!found && !network_initialise(&a->learner.network, (uint64_t)a->recipe->training.seed, err))
         return false;
@@ -109,7 +109,7 @@ static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
     for (int i = 0; !found && i < (int)a->recipe->agent.copies; i++)
         if (!actor_begin(a, i, err))
             return false;
-    return !a->folder.path || invar_folder_begin(&a->folder, err);
+    return !a->folder.path || folder_begin(&a->folder, err);
 }
 
 struct invar_agent *invar_agent_create(const struct invar_agent_recipe *recipe, struct invar_device *device,
@@ -129,7 +129,7 @@ struct invar_agent *invar_agent_create(const struct invar_agent_recipe *recipe, 
     a->window_step = -1;
     if ((options->folder && !(a->folder.path = invar_strdup(options->folder, err))) || !make_actors(a, err) ||
         !agent_recipe_write(recipe, info_of(a)->settings, &a->folder.recipe, err) ||
-        (a->folder.path && !invar_folder_check(&a->folder, &resuming, err)))
+        (a->folder.path && !folder_check(&a->folder, &resuming, err)))
         goto fail;
     set_replay(a);
     if (make_learner(a, err) && begin(a, resuming, err))
@@ -155,7 +155,7 @@ void invar_agent_free(struct invar_agent *a)
     invar_free(a->extra);
     invar_free(a->state);
     invar_free(a->q);
-    invar_folder_free(&a->folder);
+    folder_free(&a->folder);
     invar_free(a);
 }
 
@@ -221,7 +221,7 @@ static bool report(struct invar_agent *a, struct invar_error *err)
 {
     const int64_t total = a->recipe->training.steps;
     const bool logs = is_due(a, a->recipe->training.log_interval) || a->step >= total;
-    const double now = invar_times_now();
+    const double now = times_now();
     struct invar_record record = {.step = a->step, .total_steps = total};
 
     if (!a->options.report || !(logs || is_due(a, 100)))
@@ -238,17 +238,17 @@ static bool report(struct invar_agent *a, struct invar_error *err)
 
 static bool learn(struct invar_agent *a, struct invar_error *err)
 {
-    double since = invar_times_now();
+    double since = times_now();
 
     for (int64_t i = 0; i < a->recipe->agent.updates; i++) {
         if (!learner_update(&a->learner, &a->replay, err))
             return false;
-        invar_times_add(&a->seconds[AGENT_LEARN], &since);
+        times_add(&a->seconds[AGENT_LEARN], &since);
         if (a->auxiliary.trainer && a->learner.updates % a->recipe->auxiliary.interval == 0 &&
             invar_trainer_steps_done(a->auxiliary.trainer) < invar_trainer_steps_total(a->auxiliary.trainer) &&
             !auxiliary_update(&a->auxiliary, err))
             return false;
-        invar_times_add(&a->seconds[AGENT_AUXILIARY], &since);
+        times_add(&a->seconds[AGENT_AUXILIARY], &since);
     }
     return true;
 }
@@ -256,14 +256,14 @@ static bool learn(struct invar_agent *a, struct invar_error *err)
 static bool step(struct invar_agent *a, struct invar_error *err)
 {
     THREADS_FOR(invar_device_threads(a->device));
-    const double begun = invar_times_now();
+    const double begun = times_now();
 
     if (!agent_act(a, err))
         return false;
     if (a->step >= a->recipe->agent.start && a->step % a->recipe->agent.interval == 0 && replay_has_any(&a->replay) &&
         !learn(a, err))
         return false;
-    a->total += invar_times_now() - begun;
+    a->total += times_now() - begun;
     a->calls++;
     return true;
 }

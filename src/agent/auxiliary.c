@@ -41,7 +41,7 @@ bool auxiliary_create(struct auxiliary *a, const struct invar_agent_recipe *r, c
     a->feed.encoder = r->auxiliary.encoder == AGENT_AUXILIARY_SHARED ? shared : NULL;
     a->planes = invar_alloc((size_t)env->size, 1, err);
     a->pixels = invar_alloc((size_t)o->training.batch, (size_t)env->size, err);
-    a->trainer = a->planes && a->pixels ? invar_trainer_create_fed(o, &a->feed, device, &options, err) : NULL;
+    a->trainer = a->planes && a->pixels ? trainer_create_fed(o, &a->feed, device, &options, err) : NULL;
     return a->trainer != NULL;
 }
 
@@ -55,7 +55,7 @@ void auxiliary_free(struct auxiliary *a)
 struct invar_weights *auxiliary_encoder(const struct auxiliary *a, const struct invar_agent_recipe *r)
 {
     return a->trainer && r->auxiliary.encoder == AGENT_AUXILIARY_SECOND
-               ? invar_trainer_net(a->trainer, INVAR_NET_ENCODER)->weights
+               ? trainer_net(a->trainer, INVAR_NET_ENCODER)->weights
                : NULL;
 }
 

@@ -107,16 +107,15 @@ bool agent_save(struct invar_agent *a, struct invar_error *err)
         return true;
     if (a->options.before_checkpoint && !a->options.before_checkpoint(a->options.user, err))
         return false;
-    invar_checkpoint_name(name, sizeof name, a->step);
+    checkpoint_name(name, sizeof name, a->step);
     file = invar_safetensors_create(err);
-    if (!file || !invar_folder_path(&a->folder, name, path, err) || !store_metadata(a, file, err) ||
-        !store_counts(a, file, err) || !store_environments(a, file, err) || !invar_store_net(&n->encoder, file, err) ||
-        !invar_store_net(&n->core, file, err) ||
-        (a->auxiliary.trainer && !invar_trainer_store(a->auxiliary.trainer, file, err)) ||
+    if (!file || !folder_path(&a->folder, name, path, err) || !store_metadata(a, file, err) ||
+        !store_counts(a, file, err) || !store_environments(a, file, err) || !store_net(&n->encoder, file, err) ||
+        !store_net(&n->core, file, err) || (a->auxiliary.trainer && !trainer_store(a->auxiliary.trainer, file, err)) ||
         !replay_store(&a->replay, file, err) || !invar_safetensors_write(file, path, err))
         goto done;
     a->folder.saved = a->step;
-    ok = invar_folder_prune(&a->folder, a->step, before, err);
+    ok = folder_prune(&a->folder, a->step, before, err);
 done:
     invar_safetensors_free(file);
     return ok;
@@ -128,10 +127,10 @@ bool agent_finish(struct invar_agent *a, struct invar_error *err)
     const struct network *n = &a->learner.network;
     struct invar_safetensors *file = invar_safetensors_create(err);
     char path[INVAR_PATH_SIZE];
-    const bool ok = file && invar_folder_path(&a->folder, "agent.safetensors", path, err) &&
-                    store_metadata(a, file, err) && invar_store_weights(n->encoder.weights, "q.encoder.", file, err) &&
-                    invar_store_weights(n->core.weights, "q.core.", file, err) &&
-                    (!n->second || invar_store_weights(n->second, "encoder.", file, err)) &&
+    const bool ok = file && folder_path(&a->folder, "agent.safetensors", path, err) && store_metadata(a, file, err) &&
+                    store_weights(n->encoder.weights, "q.encoder.", file, err) &&
+                    store_weights(n->core.weights, "q.core.", file, err) &&
+                    (!n->second || store_weights(n->second, "encoder.", file, err)) &&
                     invar_safetensors_write(file, path, err);
 
     invar_safetensors_free(file);
@@ -143,9 +142,9 @@ bool agent_finish(struct invar_agent *a, struct invar_error *err)
 bool agent_read_weights(const struct network *n, const struct invar_safetensors *file, const char *path,
                         struct invar_error *err)
 {
-    return invar_restore_weights(n->encoder.weights, "q.encoder.", file, path, err) &&
-           invar_restore_weights(n->core.weights, "q.core.", file, path, err) &&
-           (!n->second || invar_restore_weights(n->second, "encoder.", file, path, err));
+    return restore_weights(n->encoder.weights, "q.encoder.", file, path, err) &&
+           restore_weights(n->core.weights, "q.core.", file, path, err) &&
+           (!n->second || restore_weights(n->second, "encoder.", file, path, err));
 }
 
 static const void *get(const struct invar_safetensors *file, const char *name, enum invar_dtype dtype, int64_t count,
@@ -225,11 +224,11 @@ static bool restore(struct invar_agent *a, const struct invar_safetensors *file,
 {
     const struct network *n = &a->learner.network;
 
-    return restore_counts(a, file, path, step, err) && invar_restore_net(&n->encoder, file, path, err) &&
-           invar_restore_net(&n->core, file, path, err) &&
-           (!a->auxiliary.trainer || invar_trainer_restore(a->auxiliary.trainer, file, path, err)) &&
+    return restore_counts(a, file, path, step, err) && restore_net(&n->encoder, file, path, err) &&
+           restore_net(&n->core, file, path, err) &&
+           (!a->auxiliary.trainer || trainer_restore(a->auxiliary.trainer, file, path, err)) &&
            replay_restore(&a->replay, file, path, err) && restore_environments(a, file, path, err) &&
-           invar_machines_restore(&a->folder, file, err);
+           machines_restore(&a->folder, file, err);
 }
 
 /* Another environment would make another game of it; another length is allowed. */
@@ -241,7 +240,7 @@ static bool admit(const struct invar_agent *a, const struct invar_safetensors *f
                *recipe = invar_safetensors_metadata(file, "invar.recipe");
     bool length, place;
 
-    if (!recipe || !invar_folder_compare(&a->folder, recipe, &length, &place, NULL))
+    if (!recipe || !folder_compare(&a->folder, recipe, &length, &place, NULL))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: was written under other settings than recipe.yaml beside it has: put recipe.yaml "
                                "back as it was, or give another run",
@@ -274,12 +273,12 @@ bool agent_resume(struct invar_agent *a, bool *found, struct invar_error *err)
     for (*found = false; !*found;) {
         struct invar_safetensors *file = NULL;
         struct invar_error damage = {0};
-        if (!invar_folder_newest(&a->folder, step, &step, err))
+        if (!folder_newest(&a->folder, step, &step, err))
             return false;
         if (step < 0)
             break;
-        invar_checkpoint_name(name, sizeof name, step);
-        if (!invar_folder_path(&a->folder, name, path, err))
+        checkpoint_name(name, sizeof name, step);
+        if (!folder_path(&a->folder, name, path, err))
             return false;
         const bool whole = invar_safetensors_read(&file, path, &damage);
         const bool admitted = !whole || admit(a, file, path, step, err);

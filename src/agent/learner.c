@@ -137,7 +137,7 @@ static bool apply(struct learner *l, struct invar_error *err)
     for (int i = 0; i < 2; i++)
         invar_device_sum_squares(n->device, nets[i]->weights->gradients, nets[i]->net->trained_count, 1, squares);
     for (int i = 0; i < 2; i++)
-        invar_chain_net_step(nets[i], &clock, &l->ledger, rate, clip, squares);
+        chain_net_step(nets[i], &clock, &l->ledger, rate, clip, squares);
     invar_device_read(&l->ledger);
     l->norm = sqrt(invar_ledger_value(&l->ledger, squares));
     return isfinite(l->norm) ||

@@ -32,7 +32,7 @@ static bool make_weights(struct network *n, struct invar_chain_net *net, const s
         if (!net->buffers[b])
             return false;
     }
-    return invar_chain_net_optimise(net, recipe->optimiser, recipe->optimiser_options, err);
+    return chain_net_optimise(net, recipe->optimiser, recipe->optimiser_options, err);
 }
 
 /* Batch statistics would tie values to the batch, and differ between acting and learning. */
@@ -102,14 +102,14 @@ void network_free(struct network *n)
 {
     if (!n->device)
         return;
-    invar_chain_net_free(&n->encoder);
-    invar_chain_net_free(&n->core);
+    chain_net_free(&n->encoder);
+    chain_net_free(&n->core);
 }
 
 bool network_initialise(const struct network *n, uint64_t seed, struct invar_error *err)
 {
-    return invar_chain_net_initialise(&n->encoder, STREAM_ENCODER, seed, err) &&
-           invar_chain_net_initialise(&n->core, STREAM_CORE, seed, err);
+    return chain_net_initialise(&n->encoder, STREAM_ENCODER, seed, err) &&
+           chain_net_initialise(&n->core, STREAM_CORE, seed, err);
 }
 
 void network_follow(const struct network *n)

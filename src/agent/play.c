@@ -70,26 +70,25 @@ static bool read_weights(struct player *p, const char *folder, struct invar_erro
     bool finished = false, ok = false;
     int64_t step = -1;
 
-    if (!there.path || !invar_folder_path(&there, "agent.safetensors", path, err) ||
-        !invar_path_find(path, &finished, err))
+    if (!there.path || !folder_path(&there, "agent.safetensors", path, err) || !invar_path_find(path, &finished, err))
         goto done;
     if (!finished) {
-        if (!invar_folder_newest(&there, INT64_MAX, &step, err))
+        if (!folder_newest(&there, INT64_MAX, &step, err))
             goto done;
         if (step < 0) {
             invar_error_set(err, INVAR_ERROR_USAGE, "%s: has no agent.safetensors and no checkpoint to play with",
                             folder);
             goto done;
         }
-        invar_checkpoint_name(name, sizeof name, step);
-        if (!invar_folder_path(&there, name, path, err))
+        checkpoint_name(name, sizeof name, step);
+        if (!folder_path(&there, name, path, err))
             goto done;
     }
     p->trained = finished ? p->recipe->training.steps : step;
     ok = invar_safetensors_read(&file, path, err) && agent_read_weights(&p->network, file, path, err);
 done:
     invar_safetensors_free(file);
-    invar_folder_free(&there);
+    folder_free(&there);
     return ok;
 }
 

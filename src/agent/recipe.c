@@ -144,7 +144,7 @@ static bool read_augmentation(struct invar_agent_recipe *r, struct invar_error *
     const struct invar_node *own = invar_node_get(r->document, "augmentation");
 
     if (!read_own(r->document, "augmentation", augmentation_table, &r->augmentation, augmentation_sections, err) ||
-        !invar_recipe_read_section(&r->network, "views", own, err))
+        !recipe_read_section(&r->network, "views", own, err))
         return false;
     invar_view_options_trim(&r->network.views, 1);
     return true;
@@ -155,16 +155,16 @@ static bool read_objective(struct invar_agent_recipe *r, struct invar_error *err
 {
     const struct invar_node *own = invar_node_get(r->document, "auxiliary");
     struct invar_recipe *o = r->objective = invar_alloc(1, sizeof *o, err);
-    bool ok = o && invar_recipe_read_section(o, "encoder", r->document, err);
+    bool ok = o && recipe_read_section(o, "encoder", r->document, err);
 
     if (ok)
         snprintf(o->name, sizeof o->name, "auxiliary");
     for (const char *const *name = invar_recipe_sections; ok && *name; name++)
-        ok = strcmp(*name, "encoder") == 0 || invar_recipe_read_section(o, *name, own, err);
+        ok = strcmp(*name, "encoder") == 0 || recipe_read_section(o, *name, own, err);
     if (!ok)
         return false;
     o->training.precision = INVAR_PRECISION_FLOAT32;
-    return invar_recipe_check(o, invar_node_origin(r->document), err);
+    return recipe_check(o, invar_node_origin(r->document), err);
 }
 
 static bool check(const struct invar_agent_recipe *r, struct invar_error *err)
@@ -203,10 +203,10 @@ static bool read_all(struct invar_agent_recipe *r, struct invar_error *err)
 
     memcpy(ignored, objective_sections, sizeof ignored);
     return invar_options_read(root_table, r, root, "", sections, err) && read_env(r, err) &&
-           invar_recipe_read_section(&r->network, "encoder", root, err) &&
+           recipe_read_section(&r->network, "encoder", root, err) &&
            read_own(root, "agent", agent_table, &r->agent, NULL, err) &&
            read_own(root, "replay", replay_table, &r->replay, NULL, err) && read_augmentation(r, err) &&
-           invar_recipe_read_section(&r->network, "optimiser", root, err) &&
+           recipe_read_section(&r->network, "optimiser", root, err) &&
            read_own(root, "training", training_table, &r->training, NULL, err) &&
            read_own(root, "auxiliary", auxiliary_table, &r->auxiliary, ignored, err) && check(r, err) &&
            (r->auxiliary.encoder == AGENT_AUXILIARY_NONE || read_objective(r, err));
@@ -247,7 +247,7 @@ static struct invar_agent_recipe *from_document(struct invar_node *document, con
         return NULL;
     }
     r->document = document;
-    if (invar_recipe_override(r->document, overrides, count, err) && read_all(r, err)) {
+    if (recipe_override(r->document, overrides, count, err) && read_all(r, err)) {
         take_name(r, name);
         return r;
     }
@@ -312,7 +312,7 @@ static bool write_within(const struct invar_recipe *recipe, const char *const *n
     bool ok = true;
 
     for (; ok && recipe && *names; names++)
-        ok = invar_recipe_write_section(recipe, *names, &text, err);
+        ok = recipe_write_section(recipe, *names, &text, err);
     ok = ok && indented(text.data, "  ", out, err);
     invar_text_free(&text);
     return ok;
@@ -329,10 +329,10 @@ bool agent_recipe_write(const struct invar_agent_recipe *r, const char *settings
                         struct invar_error *err)
 {
     return invar_options_write(root_table, r, 0, out, err) && write_own("env", env_table, r, out, err) &&
-           indented(settings, "  ", out, err) && invar_recipe_write_section(&r->network, "encoder", out, err) &&
+           indented(settings, "  ", out, err) && recipe_write_section(&r->network, "encoder", out, err) &&
            write_own("agent", agent_table, &r->agent, out, err) &&
            write_own("replay", replay_table, &r->replay, out, err) && write_augmentation(r, out, err) &&
-           invar_recipe_write_section(&r->network, "optimiser", out, err) &&
+           recipe_write_section(&r->network, "optimiser", out, err) &&
            write_own("training", training_table, &r->training, out, err) &&
            write_own("auxiliary", auxiliary_table, &r->auxiliary, out, err) &&
            write_within(r->objective, objective_sections, out, err);

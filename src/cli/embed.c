@@ -150,7 +150,7 @@ static int run_embed(struct arguments *a)
     if (ok && a->output && invar_ranks_rank(how.ranks) == 0)
         ok = study_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err);
     places.stream = cli_raw_output();
-    ok = invar_ranks_agree(how.ranks, ok, &err) && invar_run_open(&run, a->positionals.item[0], &how, &err);
+    ok = ranks_agree(how.ranks, ok, &err) && invar_run_open(&run, a->positionals.item[0], &how, &err);
     run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;

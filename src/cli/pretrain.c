@@ -73,15 +73,14 @@ static struct invar_recipe *read_recipe(const struct arguments *arguments, struc
 /* Of several processes the first reads it, and hands it on: others may have neither its file nor the run's folder. */
 static bool load_recipe(struct session *session, const struct arguments *arguments, struct invar_error *err)
 {
-    const bool leads = invar_ranks_leads(session->ranks);
+    const bool leads = ranks_leads(session->ranks);
     struct invar_text text = {0};
 
     session->recipe = leads ? read_recipe(arguments, err) : NULL;
     if (session->ranks) {
         const bool ok = !leads || (session->recipe && invar_recipe_write(session->recipe, &text, err));
-        if (invar_ranks_agree(session->ranks, ok, err) && invar_ranks_broadcast_text(session->ranks, &text, err) &&
-            !leads)
-            session->recipe = invar_recipe_parse(text.data, "the recipe of process 1", err);
+        if (ranks_agree(session->ranks, ok, err) && ranks_broadcast_text(session->ranks, &text, err) && !leads)
+            session->recipe = recipe_parse(text.data, "the recipe of process 1", err);
         invar_text_free(&text);
     }
     if (!session->recipe)
@@ -97,7 +96,7 @@ static bool load_recipe(struct session *session, const struct arguments *argumen
 static bool open_all(struct session *session, const struct arguments *arguments, struct invar_trainer_options *options,
                      struct invar_error *err)
 {
-    const bool leads = invar_ranks_leads(session->ranks);
+    const bool leads = ranks_leads(session->ranks);
 
     options->folder = arguments->dry_run || !leads ? NULL : session->folder;
     session->device = (arguments->dry_run ? invar_device_open_planning
@@ -127,7 +126,7 @@ static bool prepare(struct session *session, const struct arguments *arguments, 
                                             .ranks = session->ranks};
 
     if (!load_recipe(session, arguments, err) ||
-        !invar_ranks_agree(session->ranks, open_all(session, arguments, &options, err), err))
+        !ranks_agree(session->ranks, open_all(session, arguments, &options, err), err))
         return false;
     session->trainer = invar_trainer_create(session->recipe, session->dataset, session->device, &options, err);
     return session->trainer != NULL;
@@ -192,7 +191,7 @@ static int train(struct session *session, const struct arguments *arguments, str
     cli_progress_start(&session->progress, "training", "samples");
     ok = session->recorder ? invar_recorder_run(session->recorder, session->trainer, err)
                            : invar_trainer_run(session->trainer, err);
-    ok = invar_ranks_agree(session->ranks, ok, err);
+    ok = ranks_agree(session->ranks, ok, err);
     cli_progress_end(&session->progress);
     return ok ? cli_print_training(session->folder, session->recipe->name, invar_trainer_steps_done(session->trainer),
                                    invar_seconds() - started, &session->last, arguments->json)

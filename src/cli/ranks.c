@@ -28,7 +28,7 @@ bool cli_ranks_begin(const char *verb, int *status)
 {
     static const char *const verbs[] = {"pretrain", "bench", "probe", "embed", "robustness", NULL};
     int rank;
-    const int count = invar_ranks_launched(&rank);
+    const int count = ranks_launched(&rank);
 
     if (count > 1 && rank > 0)
         fall_silent();
@@ -43,7 +43,7 @@ bool cli_ranks_begin(const char *verb, int *status)
  * notice the lowest speaks, and then ends them all before the next would. */
 int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *err)
 {
-    if (invar_ranks_failed(ranks) && invar_ranks_rank(ranks) > 0) {
+    if (ranks_failed(ranks) && invar_ranks_rank(ranks) > 0) {
         const int tenths = 3 * invar_ranks_rank(ranks);
         nanosleep(&(struct timespec){tenths / 10, tenths % 10 * 100000000}, NULL);
         if (voice >= 0)

@@ -70,7 +70,7 @@ struct invar_plan {
 };
 
 /** The name that the processor of this machine gives itself, in ASCII without quotes. */
-void invar_processor_name(char *out, size_t size);
+void processor_name(char *out, size_t size);
 
 extern const struct invar_backend invar_backend_cpu;
 /** The same with memory that is closed outside of its calls: for tests. */

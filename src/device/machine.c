@@ -32,7 +32,7 @@ static void ask(char text[256])
 
 /* Words with single blanks between them, in characters that need no escape anywhere. Vendors pad with blanks, and the
  * name goes into JSON, metadata and tables of others. */
-void invar_processor_name(char *out, size_t size)
+void processor_name(char *out, size_t size)
 {
     char text[256];
     size_t used = 0;

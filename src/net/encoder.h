@@ -18,7 +18,7 @@
 INVAR_ENCODERS(INVAR_ENCODER_DECLARED)
 
 /** A basic block (two 3x3 convolutions, torchvision names under prefix); the number of its last layer or -1. */
-int invar_net_basic_block(struct invar_net *net, int from, const char *prefix, int64_t out, int64_t stride,
-                          struct invar_error *err);
+int net_basic_block(struct invar_net *net, int from, const char *prefix, int64_t out, int64_t stride,
+                    struct invar_error *err);
 
 #endif

@@ -87,7 +87,7 @@ static struct invar_net *build_net(const struct invar_generator_options *options
             snprintf(prefix, sizeof prefix, "%s.join", name);
             at = join(net, at, prefix, lowest, width[lowest], err);
         }
-        at = invar_net_basic_block(net, at, name, width[lowest], 1, err);
+        at = net_basic_block(net, at, name, width[lowest], 1, err);
     }
     for (int scale = lowest - 1; scale >= 0; scale--)
         at = up(net, at, scale, width[scale], sample, err);

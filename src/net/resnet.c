@@ -70,8 +70,8 @@ static int shortcut(struct invar_net *net, int from, const char *prefix, int64_t
     return invar_net_batchnorm(net, at, norm, err);
 }
 
-int invar_net_basic_block(struct invar_net *net, int from, const char *prefix, int64_t out, int64_t stride,
-                          struct invar_error *err)
+int net_basic_block(struct invar_net *net, int from, const char *prefix, int64_t out, int64_t stride,
+                    struct invar_error *err)
 {
     int at = conv_norm(net, from, prefix, 1, out, 3, stride, true, err);
     at = conv_norm(net, at, prefix, 2, out, 3, 1, false, err);
@@ -152,12 +152,12 @@ static struct invar_net *resnet(const struct resnet_options *options, struct inv
 
 static struct invar_net *build18(const void *options, struct invar_shape input, struct invar_error *err)
 {
-    return resnet(options, input, invar_net_basic_block, (int[]){2, 2, 2, 2}, err);
+    return resnet(options, input, net_basic_block, (int[]){2, 2, 2, 2}, err);
 }
 
 static struct invar_net *build34(const void *options, struct invar_shape input, struct invar_error *err)
 {
-    return resnet(options, input, invar_net_basic_block, (int[]){3, 4, 6, 3}, err);
+    return resnet(options, input, net_basic_block, (int[]){3, 4, 6, 3}, err);
 }
 
 static struct invar_net *build50(const void *options, struct invar_shape input, struct invar_error *err)
@@ -197,7 +197,7 @@ static struct invar_net *build_small(const void *opaque, struct invar_shape inpu
         return NULL;
     int at = conv_norm(net, 0, "", 1, options->widths.value[0], 3, options->stride, true, err);
     for (int i = 0; i < options->widths.count; i++)
-        at = stage(net, at, i + 1, invar_net_basic_block, 1, options->widths.value[i], i == 0 ? 1 : 2, err);
+        at = stage(net, at, i + 1, net_basic_block, 1, options->widths.value[i], i == 0 ? 1 : 2, err);
     return finish(net, at, options->pool, err);
 }
 

@@ -78,10 +78,10 @@ static bool aplr_check(const void *options, const struct invar_embeddings *in, s
                                "aplr reads two views of every sample, not %d: set views.count=2, of which the second "
                                "is perturbed (or give z and z_tilde)",
                                in->views);
-    if (!invar_term_check_shapes(&invar_term_aplr, in, INVAR_ROLE_BIT(INVAR_ROLE_Z), 2, err))
+    if (!term_check_shapes(&invar_term_aplr, in, INVAR_ROLE_BIT(INVAR_ROLE_Z), 2, err))
         return false;
     if (o->reconstruction.target == INVAR_TARGET_EMA &&
-        !invar_term_check_input(&invar_term_aplr, in, INVAR_ROLE_T, 0, &z[0], &z[0], err))
+        !term_check_input(&invar_term_aplr, in, INVAR_ROLE_T, 0, &z[0], &z[0], err))
         return false;
     return o->predictor == PREDICTOR_IDENTITY || check_predictor(in, err);
 }
@@ -118,9 +118,9 @@ static bool predict(struct invar_device *device, struct invar_scratch *scratch, 
 static void predict_backward(struct invar_device *device, const struct predictor *p,
                              const struct invar_embeddings *gradient)
 {
-    const struct invar_matrix *dz = invar_term_wanted(gradient, INVAR_ROLE_Z, 1);
-    const struct invar_matrix *dw = invar_term_wanted(gradient, INVAR_ROLE_W, 0);
-    const struct invar_matrix *db = invar_term_wanted(gradient, INVAR_ROLE_W, 1);
+    const struct invar_matrix *dz = term_wanted(gradient, INVAR_ROLE_Z, 1);
+    const struct invar_matrix *dw = term_wanted(gradient, INVAR_ROLE_W, 0);
+    const struct invar_matrix *db = term_wanted(gradient, INVAR_ROLE_W, 1);
 
     if (dz)
         invar_dense_product(device, false, false, 1, &p->dq, p->weight, 1, dz);
@@ -150,11 +150,11 @@ static bool aplr_evaluate(const struct invar_term_call *call, struct invar_error
     by.by[INVAR_ROLE_Q][1] = linear ? p.dq : by.by[INVAR_ROLE_Z][1];
     behind.in = &predicted;
     behind.gradient = call->gradient ? &by : NULL;
-    if (!invar_sum_add(&invar_term_reconstruction, &behind, &o->reconstruction, "reconstruction", 1, err))
+    if (!sum_add(&invar_term_reconstruction, &behind, &o->reconstruction, "reconstruction", 1, err))
         return false;
     if (linear && call->gradient)
         predict_backward(call->device, &p, call->gradient);
-    return invar_sum_add(&invar_term_orthonormality, call, &o->orthonormality, "orthogonality", o->lambda, err);
+    return sum_add(&invar_term_orthonormality, call, &o->orthonormality, "orthogonality", o->lambda, err);
 }
 
 static bool aplr_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
@@ -169,17 +169,16 @@ static bool aplr_reference(const void *options, const struct invar_embeddings *i
     for (int64_t i = 0; ok && i < z->rows; i++)
         for (int64_t j = 0; j < z->cols; j++) {
             double *at = &q[i * z->cols + j];
-            *at = o->predictor == PREDICTOR_LINEAR ? (bias ? bias[j] : 0) : invar_reference_at(z, i, j);
+            *at = o->predictor == PREDICTOR_LINEAR ? (bias ? bias[j] : 0) : reference_at(z, i, j);
             for (int64_t k = 0; k < z->cols && o->predictor == PREDICTOR_LINEAR; k++)
-                *at += invar_reference_at(z, i, k) * invar_reference_at(weight, j, k);
+                *at += reference_at(z, i, k) * reference_at(weight, j, k);
         }
     predicted.by[INVAR_ROLE_Q][1] = *z;
     predicted.by[INVAR_ROLE_Q][1].data = q;
     *out = (struct invar_term_value){0};
-    ok =
-        ok &&
-        invar_sum_add_reference(&invar_term_reconstruction, &o->reconstruction, &predicted, "reconstruction", 1, out) &&
-        invar_sum_add_reference(&invar_term_orthonormality, &o->orthonormality, in, "orthogonality", o->lambda, out);
+    ok = ok &&
+         sum_add_reference(&invar_term_reconstruction, &o->reconstruction, &predicted, "reconstruction", 1, out) &&
+         sum_add_reference(&invar_term_orthonormality, &o->orthonormality, in, "orthogonality", o->lambda, out);
     invar_free(q);
     return ok;
 }

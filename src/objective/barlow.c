@@ -74,7 +74,7 @@ static bool barlow_check(const void *options, const struct invar_embeddings *in,
                                "barlow needs two views of every sample or more, not %d: set views.count (or give z1 "
                                "and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_barlow, in, barlow_roles(options), 2, err);
+    return term_check_shapes(&invar_term_barlow, in, barlow_roles(options), 2, err);
 }
 
 /* standardises every view; ds is zeroed where a gradient is wanted */
@@ -89,7 +89,7 @@ static bool take_standardised(const struct invar_term_call *call, struct work *w
     w->ones = invar_device_take(call->scratch, (size_t)d, sizeof(double), err);
     if (!w->mean || !w->column || !w->ones)
         return false;
-    const struct invar_matrix ones = invar_term_row(w->ones, d);
+    const struct invar_matrix ones = term_row(w->ones, d);
     invar_dense_zero(call->device, &ones);
     invar_dense_affine(call->device, 1, 1, &ones);
     for (int v = 0; v < call->in->views; v++) {
@@ -99,7 +99,7 @@ static bool take_standardised(const struct invar_term_call *call, struct work *w
         invar_dense_moments(call->device, &z[v], w->mean, w->factor[v]);
         invar_dense_rsqrt_of_squares(call->device, w->factor[v], d, variance_divisor(o, n), o->eps);
         invar_dense_standardise(call->device, &z[v], w->mean, w->factor[v], &w->s[v], false);
-        if (!invar_term_wanted(call->gradient, INVAR_ROLE_Z, v))
+        if (!term_wanted(call->gradient, INVAR_ROLE_Z, v))
             continue;
         if (!invar_dense_take(call->scratch, z[v].dtype, n, d, &w->ds[v], err))
             return false;
@@ -155,7 +155,7 @@ static bool by_rows(const struct invar_term_call *call, struct work *w, int a, i
     struct invar_device *device = call->device;
     const int64_t n = w->s[a].rows, d = w->s[a].cols;
     const double divisor = correlation_divisor(o, n), scale = 2 * call->weight * factor;
-    const struct invar_matrix diagonal = invar_term_row(w->column, d), mean = invar_term_row(w->mean, d);
+    const struct invar_matrix diagonal = term_row(w->column, d), mean = term_row(w->mean, d);
 
     for (int v = a; v <= b; v += b - a) {
         if (w->gram[v].data)
@@ -178,12 +178,12 @@ static bool add_pair(const struct invar_term_call *call, struct work *w, int a, 
                      struct invar_error *err)
 {
     const int64_t n = w->s[a].rows, d = w->s[a].cols;
-    const struct invar_matrix diagonal = invar_term_row(w->column, d), ones = invar_term_row(w->ones, d);
+    const struct invar_matrix diagonal = term_row(w->column, d), ones = term_row(w->ones, d);
 
     invar_dense_column_products(call->device, &w->s[a], &w->s[b], w->column);
     invar_dense_scale(call->device, 1 / correlation_divisor(call->options, n), &diagonal);
     invar_dense_distance(call->device, &ones, &diagonal, 0, NULL, NULL, factor, w->on);
-    return invar_term_rows_suffice(n, d) ? by_rows(call, w, a, b, factor, err) : by_columns(call, w, a, b, factor, err);
+    return term_rows_suffice(n, d) ? by_rows(call, w, a, b, factor, err) : by_columns(call, w, a, b, factor, err);
 }
 
 static bool barlow_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -202,7 +202,7 @@ static bool barlow_evaluate(const struct invar_term_call *call, struct invar_err
     for (int v = 0; v < views; v++)
         if (w.ds[v].data)
             invar_dense_standardise_backward(call->device, &w.s[v], w.factor[v], variance_divisor(o, w.s[v].rows),
-                                             &w.ds[v], 1, invar_term_wanted(call->gradient, INVAR_ROLE_Z, v));
+                                             &w.ds[v], 1, term_wanted(call->gradient, INVAR_ROLE_Z, v));
     return true;
 }
 
@@ -215,9 +215,9 @@ static void reference_column(const struct barlow_options *o, const struct invar_
 
     *mean = 0;
     for (int64_t i = 0; i < z->rows; i++)
-        *mean += invar_reference_at(z, i, j) / (double)z->rows;
+        *mean += reference_at(z, i, j) / (double)z->rows;
     for (int64_t i = 0; i < z->rows; i++)
-        square += pow(invar_reference_at(z, i, j) - *mean, 2);
+        square += pow(reference_at(z, i, j) - *mean, 2);
     *deviation = sqrt(square / variance_divisor(o, z->rows) + o->eps);
 }
 
@@ -229,7 +229,7 @@ static double reference_correlation(const struct barlow_options *o, const struct
     reference_column(o, x, j, &mean[0], &deviation[0]);
     reference_column(o, y, k, &mean[1], &deviation[1]);
     for (int64_t i = 0; i < x->rows; i++)
-        sum += (invar_reference_at(x, i, j) - mean[0]) * (invar_reference_at(y, i, k) - mean[1]);
+        sum += (reference_at(x, i, j) - mean[0]) * (reference_at(y, i, k) - mean[1]);
     return sum / deviation[0] / deviation[1] / correlation_divisor(o, x->rows);
 }
 
@@ -252,8 +252,8 @@ static bool barlow_reference(const void *options, const struct invar_embeddings 
     on *= pair_factor(o, in->views);
     off *= pair_factor(o, in->views);
     *out = (struct invar_term_value){.loss = on + o->lambda_offdiag * off};
-    invar_reference_part(out, "on_diagonal", on);
-    invar_reference_part(out, "off_diagonal", off);
+    reference_part(out, "on_diagonal", on);
+    reference_part(out, "off_diagonal", off);
     return true;
 }
 

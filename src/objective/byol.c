@@ -54,13 +54,13 @@ static bool byol_check(const void *options, const struct invar_embeddings *in, s
     if (o->views != 0 && o->views != in->views)
         return invar_error_set(err, INVAR_ERROR_USAGE, "byol: views is %lld but there are %d: set one to the other",
                                (long long)o->views, in->views);
-    return invar_term_check_shapes(&invar_term_byol, in, byol_roles(options), 2, err);
+    return term_check_shapes(&invar_term_byol, in, byol_roles(options), 2, err);
 }
 
 static double pair_factor(const struct byol_options *o, const struct invar_embeddings *in)
 {
     const double n = (double)in->by[INVAR_ROLE_Q][0].rows;
-    return 1 / n / (o->normalise_pairs ? invar_term_targets(in) * (in->views - 1) : 1);
+    return 1 / n / (o->normalise_pairs ? term_targets(in) * (in->views - 1) : 1);
 }
 
 static bool byol_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -70,15 +70,14 @@ static bool byol_evaluate(const struct invar_term_call *call, struct invar_error
     struct invar_device *device = call->device;
     struct invar_scratch *scratch = call->scratch;
     const double factor = pair_factor(o, in);
-    const int targets = invar_term_targets(in);
+    const int targets = term_targets(in);
     struct invar_unit q[INVAR_MAX_VIEWS], t[INVAR_MAX_VIEWS];
     double *loss = invar_term_part(call->sum, NULL, 1);
 
     for (int v = 0; v < in->views; v++)
-        if (!invar_unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalise,
-                             invar_term_wanted(gradient, INVAR_ROLE_Q, v), &q[v], err) ||
-            (v < targets &&
-             !invar_unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalise, NULL, &t[v], err)))
+        if (!unit_take(device, scratch, &in->by[INVAR_ROLE_Q][v], o->normalise, term_wanted(gradient, INVAR_ROLE_Q, v),
+                       &q[v], err) ||
+            (v < targets && !unit_take(device, scratch, &in->by[INVAR_ROLE_T][v], o->normalise, NULL, &t[v], err)))
             return false;
     for (int l = 0; l < in->views; l++)
         for (int k = 0; k < targets; k++)
@@ -86,7 +85,7 @@ static bool byol_evaluate(const struct invar_term_call *call, struct invar_error
                 invar_dense_distance(device, &q[l].y, &t[k].y, 2 * call->weight * factor, &q[l].dy, NULL, factor, loss);
     for (int l = 0; l < in->views; l++)
         if (q[l].dy.data)
-            invar_unit_backward(device, &q[l], invar_term_wanted(gradient, INVAR_ROLE_Q, l));
+            unit_backward(device, &q[l], term_wanted(gradient, INVAR_ROLE_Q, l));
     return true;
 }
 
@@ -96,13 +95,12 @@ static bool byol_reference(const void *options, const struct invar_embeddings *i
     double sum = 0;
 
     for (int l = 0; l < in->views; l++)
-        for (int k = 0; k < invar_term_targets(in); k++) {
+        for (int k = 0; k < term_targets(in); k++) {
             const struct invar_matrix *p = &in->by[INVAR_ROLE_Q][l], *t = &in->by[INVAR_ROLE_T][k];
             for (int64_t i = 0; k != l && i < p->rows; i++)
                 for (int64_t j = 0; j < p->cols; j++) {
-                    const double a = invar_reference_at(p, i, j), b = invar_reference_at(t, i, j);
-                    const double apart =
-                        o->normalise ? a / invar_reference_length(p, i) - b / invar_reference_length(t, i) : a - b;
+                    const double a = reference_at(p, i, j), b = reference_at(t, i, j);
+                    const double apart = o->normalise ? a / reference_length(p, i) - b / reference_length(t, i) : a - b;
                     sum += apart * apart;
                 }
         }

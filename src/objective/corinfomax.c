@@ -36,7 +36,7 @@ static bool corinfomax_check(const void *options, const struct invar_embeddings 
                                "corinfomax needs exactly two views of every sample, not %d: set views.count to 2 and "
                                "views.local to 0 (or give z1 and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_corinfomax, in, corinfomax_roles(options), 2, err);
+    return term_check_shapes(&invar_term_corinfomax, in, corinfomax_roles(options), 2, err);
 }
 
 /* r1, mu1, r2, mu2 */
@@ -71,9 +71,8 @@ static bool add_spread(const struct invar_term_call *call, int v, const struct i
     double *safe = invar_device_take(call->scratch, 1, sizeof *safe, err);
     struct invar_matrix r, mu, mean, ones, away;
 
-    if (!safe || !invar_term_matrix(call, d, d, &r, err) || !invar_term_vector(call, d, &mu, err) ||
-        !invar_term_vector(call, d, &mean, err) || !invar_term_vector(call, d, &ones, err) ||
-        !invar_term_matrix(call, n, d, &away, err))
+    if (!safe || !term_matrix(call, d, d, &r, err) || !term_vector(call, d, &mu, err) ||
+        !term_vector(call, d, &mean, err) || !term_vector(call, d, &ones, err) || !term_matrix(call, n, d, &away, err))
         return false;
     invar_dense_copy(device, &kept_mu, &mu);
     invar_dense_scale(device, o->lambda_mu, &mu);
@@ -88,7 +87,7 @@ static bool add_spread(const struct invar_term_call *call, int v, const struct i
     invar_dense_copy(device, &r, &kept_r);
     invar_dense_scale(device, o->eps, &kept_r);
     invar_dense_copy(device, &mu, &kept_mu);
-    invar_dense_add_identity(device, &r, invar_rate_limit(d, n), safe);
+    invar_dense_add_identity(device, &r, rate_limit(d, n), safe);
     invar_dense_cholesky(device, &r);
     invar_dense_log_diagonal(device, &r, -2 / (double)d, slot);
     if (!z->dx.data)
@@ -111,7 +110,7 @@ static bool corinfomax_evaluate(const struct invar_term_call *call, struct invar
     double *invariance = invar_term_part(call->sum, "invariance", o->weight_invariance);
     struct invar_wide z[2];
 
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, 2, o->normalise, z, err))
+    if (!wide_take_views(call, INVAR_ROLE_Z, 2, o->normalise, z, err))
         return false;
     const double share = 1 / ((double)z[0].x.rows * (double)z[0].x.cols);
     invar_dense_distance(call->device, &z[0].x, &z[1].x, 2 * call->weight * o->weight_invariance * share, &z[0].dx,
@@ -119,7 +118,7 @@ static bool corinfomax_evaluate(const struct invar_term_call *call, struct invar
     for (int v = 0; v < 2; v++)
         if (!add_spread(call, v, &z[v], spread, err))
             return false;
-    invar_wide_backward_views(call, INVAR_ROLE_Z, 2, z);
+    wide_backward_views(call, INVAR_ROLE_Z, 2, z);
     return true;
 }
 
@@ -127,7 +126,7 @@ static bool corinfomax_evaluate(const struct invar_term_call *call, struct invar
 static double reference_spread(const struct corinfomax_options *o, const struct invar_matrix *z)
 {
     const int64_t n = z->rows, d = z->cols;
-    double *x = invar_reference_rows(z, o->normalise), *m = invar_alloc((size_t)(d * d), sizeof *m, NULL), sum = 0;
+    double *x = reference_rows(z, o->normalise), *m = invar_alloc((size_t)(d * d), sizeof *m, NULL), sum = 0;
 
     for (int64_t j = 0; x && j < d; j++) {
         double mean = 0;
@@ -161,14 +160,13 @@ static bool corinfomax_reference(const void *options, const struct invar_embeddi
 
     for (int64_t i = 0; i < z->rows; i++)
         for (int64_t j = 0; j < z->cols; j++)
-            invariance +=
-                pow(invar_reference_at(&z[0], i, j) / (o->normalise ? invar_reference_length(&z[0], i) : 1) -
-                        invar_reference_at(&z[1], i, j) / (o->normalise ? invar_reference_length(&z[1], i) : 1),
-                    2) /
-                (double)(z->rows * z->cols);
+            invariance += pow(reference_at(&z[0], i, j) / (o->normalise ? reference_length(&z[0], i) : 1) -
+                                  reference_at(&z[1], i, j) / (o->normalise ? reference_length(&z[1], i) : 1),
+                              2) /
+                          (double)(z->rows * z->cols);
     *out = (struct invar_term_value){.loss = spread + o->weight_invariance * invariance};
-    invar_reference_part(out, "spread", spread);
-    invar_reference_part(out, "invariance", invariance);
+    reference_part(out, "spread", spread);
+    reference_part(out, "invariance", invariance);
     return true;
 }
 

@@ -23,7 +23,7 @@ static unsigned covariance_roles(const void *options)
 
 static bool covariance_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_covariance, in, covariance_roles(options), err);
+    return term_check_views(&invar_term_covariance, in, covariance_roles(options), err);
 }
 
 /* what one view works on; by rows in float64: beside a column of nearly all the variance, the others' covariances are
@@ -53,7 +53,7 @@ static void by_rows(struct invar_device *device, struct work *w, double factor, 
                     const struct invar_matrix *wanted)
 {
     const double divisor = (double)(w->centred.rows - 1);
-    const struct invar_matrix variances = invar_term_row(w->squares, w->centred.cols);
+    const struct invar_matrix variances = term_row(w->squares, w->centred.cols);
 
     invar_dense_copy(device, &w->centred, &w->wide);
     invar_dense_moments(device, &w->wide, w->mean, w->squares);
@@ -90,8 +90,8 @@ static bool covariance_evaluate(const struct invar_term_call *call, struct invar
 {
     const struct invar_covariance_options *o = call->options;
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
-    const bool rows = invar_term_rows_suffice(z[0].rows, z[0].cols);
-    const double factor = invar_over_views(o->over_views, call->in->views) / (double)z[0].cols;
+    const bool rows = term_rows_suffice(z[0].rows, z[0].cols);
+    const double factor = term_over_views(o->over_views, call->in->views) / (double)z[0].cols;
     struct work w = {.loss = invar_term_part(call->sum, NULL, 1)};
 
     if (!take_work(call, rows, &w, err))
@@ -99,7 +99,7 @@ static bool covariance_evaluate(const struct invar_term_call *call, struct invar
     for (int v = 0; v < call->in->views; v++) {
         invar_dense_centre(call->device, &z[v], &w.centred);
         (rows ? by_rows : by_columns)(call->device, &w, factor, call->weight * factor,
-                                      invar_term_wanted(call->gradient, INVAR_ROLE_Z, v));
+                                      term_wanted(call->gradient, INVAR_ROLE_Z, v));
     }
     return true;
 }
@@ -113,7 +113,7 @@ static bool covariance_reference(const void *options, const struct invar_embeddi
         const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
         for (int64_t j = 0; j < z->cols; j++)
             for (int64_t k = 0; k < z->cols; k++)
-                sum += j == k ? 0 : pow(invar_reference_covariance(z, j, k), 2) / (double)z->cols;
+                sum += j == k ? 0 : pow(reference_covariance(z, j, k), 2) / (double)z->cols;
     }
     *out = (struct invar_term_value){.loss = sum / (o->over_views == INVAR_OVER_VIEWS_MEAN ? in->views : 1)};
     return true;

@@ -23,7 +23,7 @@ static unsigned cross_entropy_roles(const void *options)
 
 static bool cross_entropy_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_cross_entropy, in, cross_entropy_roles(options), err);
+    return term_check_views(&invar_term_cross_entropy, in, cross_entropy_roles(options), err);
 }
 
 static bool check_labels(const int64_t *labels, int64_t n, int64_t classes, struct invar_error *err)
@@ -112,7 +112,7 @@ static bool cross_entropy_evaluate(const struct invar_term_call *call, struct in
                                              .contrast_factor = mean,
                                              .contrast_slot = loss};
     for (int v = 0; v < in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         gather(device, &z[v], row, &logits);
         if (logits.rows && !invar_dense_contrast(device, scratch, &how, &logits, err))
             return false;
@@ -140,7 +140,7 @@ static bool cross_entropy_reference(const void *options, const struct invar_embe
             const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
             double sum = 0;
             for (int64_t c = 0; c < z->cols; c++)
-                sum += exp(invar_reference_at(z, i, c) - invar_reference_at(z, i, in->labels[i]));
+                sum += exp(reference_at(z, i, c) - reference_at(z, i, in->labels[i]));
             loss += log(sum);
         }
     *out = (struct invar_term_value){.loss = loss / (double)(count ? count : 1)};

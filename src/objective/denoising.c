@@ -31,7 +31,7 @@ static int64_t denoising_width(const void *options, int64_t input)
 
 static bool denoising_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_reconstruct_check(&invar_term_denoising, options, in, err);
+    return reconstruct_check(&invar_term_denoising, options, in, err);
 }
 
 static bool denoising_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -46,8 +46,8 @@ static bool denoising_evaluate(const struct invar_term_call *call, struct invar_
         /* a batch in which nothing was corrupted has nothing to mend */
         invar_dense_columns_distance(call->device, &in->by[INVAR_ROLE_Z][v], 0, &in->by[INVAR_ROLE_X][0],
                                      o->over == OVER_CORRUPTED ? &in->by[INVAR_ROLE_M][v] : NULL,
-                                     2 * call->weight * share, invar_term_wanted(call->gradient, INVAR_ROLE_Z, v),
-                                     share, loss);
+                                     2 * call->weight * share, term_wanted(call->gradient, INVAR_ROLE_Z, v), share,
+                                     loss);
     return true;
 }
 
@@ -61,8 +61,8 @@ static bool denoising_reference(const void *options, const struct invar_embeddin
         double sum = 0, count = 0;
         for (int64_t i = 0; i < x->rows; i++)
             for (int64_t j = 0; j < x->cols; j++) {
-                const double apart = invar_reference_at(&in->by[INVAR_ROLE_Z][v], i, j) - invar_reference_at(x, i, j);
-                const double m = o->over == OVER_CORRUPTED ? invar_reference_at(&in->by[INVAR_ROLE_M][v], i, j) : 1;
+                const double apart = reference_at(&in->by[INVAR_ROLE_Z][v], i, j) - reference_at(x, i, j);
+                const double m = o->over == OVER_CORRUPTED ? reference_at(&in->by[INVAR_ROLE_M][v], i, j) : 1;
                 sum += m * apart * apart;
                 count += m;
             }
@@ -78,7 +78,7 @@ const struct invar_term_spec invar_term_denoising = {
     .options = denoising_table,
     .options_size = sizeof(struct denoising_options),
     .roles = denoising_roles,
-    .reads = invar_reconstruct_reads,
+    .reads = reconstruct_reads,
     .width = denoising_width,
     .check = denoising_check,
     .evaluate = denoising_evaluate,

@@ -29,7 +29,7 @@ static bool dino_check(const void *options, const struct invar_embeddings *in, s
                                "dino needs two views of every sample or more, not %d: set views.count (or give q1 q2 "
                                "t1 t2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_dino, in, dino_roles(options), 2, err);
+    return term_check_shapes(&invar_term_dino, in, dino_roles(options), 2, err);
 }
 
 static int64_t dino_state_size(const void *options, const struct invar_embeddings *shapes)
@@ -46,12 +46,12 @@ static bool take_target(const struct invar_term_call *call, int view, const stru
     const struct dino_options *o = call->options;
     struct invar_device *device = call->device;
     const struct invar_matrix *t = &call->in->by[INVAR_ROLE_T][view];
-    const double targets = invar_term_targets(call->in);
+    const double targets = term_targets(call->in);
     struct invar_matrix scores, mean, squares;
 
     if (!invar_dense_take(call->scratch, t->dtype, t->rows, t->cols, &scores, err) ||
         !invar_dense_take(call->scratch, t->dtype, t->rows, t->cols, p, err) ||
-        !invar_term_vector(call, t->cols, &mean, err) || !invar_term_vector(call, t->cols, &squares, err))
+        !term_vector(call, t->cols, &mean, err) || !term_vector(call, t->cols, &squares, err))
         return false;
     invar_dense_standardise(device, t, centre->data, inverse->data, &scores, false);
     invar_dense_log_softmax(device, &scores, p);
@@ -68,7 +68,7 @@ static bool add_online(const struct invar_term_call *call, int view, const struc
     const struct dino_options *o = call->options;
     struct invar_device *device = call->device;
     const struct invar_matrix *q = &call->in->by[INVAR_ROLE_Q][view];
-    const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Q, view);
+    const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Q, view);
     struct invar_matrix logits, targets;
 
     if (!invar_dense_take(call->scratch, q->dtype, q->rows, q->cols, &logits, err) ||
@@ -77,7 +77,7 @@ static bool add_online(const struct invar_term_call *call, int view, const struc
     const struct invar_dense_soft how = {
         .targets = &targets, .scale = call->weight * share, .factor = share, .slot = slot};
     invar_dense_zero(device, &targets);
-    for (int a = 0; a < invar_term_targets(call->in); a++)
+    for (int a = 0; a < term_targets(call->in); a++)
         if (a != view)
             invar_dense_add(device, 1, &p[a], &targets);
     invar_dense_copy(device, q, &logits);
@@ -93,15 +93,15 @@ static bool dino_evaluate(const struct invar_term_call *call, struct invar_error
 {
     const struct dino_options *o = call->options;
     struct invar_device *device = call->device;
-    const int views = call->in->views, targets = invar_term_targets(call->in);
+    const int views = call->in->views, targets = term_targets(call->in);
     const int64_t k = call->in->by[INVAR_ROLE_Q][0].cols;
     const struct invar_matrix kept = {INVAR_FLOAT32, 1, k, call->state};
     const double share = 1 / ((double)call->in->by[INVAR_ROLE_Q][0].rows * targets * (views - 1));
     double *loss = invar_term_part(call->sum, NULL, 1), *entropy = invar_term_part(call->sum, "teacher_entropy", 0);
     struct invar_matrix centre, inverse, next, p[INVAR_MAX_VIEWS];
 
-    if (!invar_term_vector(call, k, &centre, err) || !invar_term_vector(call, k, &inverse, err) ||
-        !invar_term_vector(call, k, &next, err))
+    if (!term_vector(call, k, &centre, err) || !term_vector(call, k, &inverse, err) ||
+        !term_vector(call, k, &next, err))
         return false;
     invar_dense_copy(device, &kept, &centre);
     invar_dense_affine(device, 1, 1 / o->tau_teacher, &inverse);
@@ -121,7 +121,7 @@ static double reference_log_p(const struct invar_matrix *x, int64_t i, int64_t k
     double sum = 0;
 
     for (int64_t j = 0; j < x->cols; j++)
-        sum += exp((invar_reference_at(x, i, j) - invar_reference_at(x, i, k)) / tau);
+        sum += exp((reference_at(x, i, j) - reference_at(x, i, k)) / tau);
     return -log(sum);
 }
 
@@ -129,7 +129,7 @@ static double reference_log_p(const struct invar_matrix *x, int64_t i, int64_t k
 static bool dino_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
 {
     const struct dino_options *o = options;
-    const int targets = invar_term_targets(in);
+    const int targets = term_targets(in);
     const double n = (double)in->by[INVAR_ROLE_Q][0].rows;
     double loss = 0, entropy = 0;
 
@@ -144,7 +144,7 @@ static bool dino_reference(const void *options, const struct invar_embeddings *i
                                 (n * targets * (in->views - 1));
             }
     *out = (struct invar_term_value){.loss = loss};
-    invar_reference_part(out, "teacher_entropy", entropy);
+    reference_part(out, "teacher_entropy", entropy);
     return true;
 }
 

@@ -5,8 +5,8 @@
  */
 #include "objective/entropy.h"
 
-bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise, bool gradient,
-                        struct invar_entropy_room *room, struct invar_error *err)
+bool entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise, bool gradient,
+                  struct invar_entropy_room *room, struct invar_error *err)
 {
     *room = (struct invar_entropy_room){.normalise = normalise};
     if (!invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->centred, err))
@@ -18,8 +18,7 @@ bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix
            (!gradient || invar_dense_take(scratch, INVAR_FLOAT64, x->rows, x->cols, &room->spare, err));
 }
 
-void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,
-                        const struct invar_matrix *x)
+void entropy_load(struct invar_device *device, const struct invar_entropy_room *room, const struct invar_matrix *x)
 {
     const struct invar_matrix *wide = room->normalise ? &room->unit : &room->centred;
 
@@ -29,8 +28,8 @@ void invar_entropy_load(struct invar_device *device, const struct invar_entropy_
     invar_dense_centre(device, wide, &room->centred);
 }
 
-void invar_entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
-                         const struct invar_matrix *by_centred, const struct invar_matrix *dx)
+void entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
+                   const struct invar_matrix *by_centred, const struct invar_matrix *dx)
 {
     if (!room->normalise) {
         invar_dense_add(device, weight, by_centred, dx);

@@ -15,14 +15,13 @@ struct invar_entropy_room {
     double *lengths;
 };
 /** Takes the room for matrices like x, with that of a gradient on request. */
-bool invar_entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise, bool gradient,
-                        struct invar_entropy_room *room, struct invar_error *err);
+bool entropy_take(struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise, bool gradient,
+                  struct invar_entropy_room *room, struct invar_error *err);
 /** Fills room->centred from x. */
-void invar_entropy_load(struct invar_device *device, const struct invar_entropy_room *room,
-                        const struct invar_matrix *x);
+void entropy_load(struct invar_device *device, const struct invar_entropy_room *room, const struct invar_matrix *x);
 /** dx += weight * the gradient that by_centred, (N, d) with columns of mean 0, amounts to: float64, room->centred
  * perhaps, or in the type of dx. Overwrites the room. */
-void invar_entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
-                         const struct invar_matrix *by_centred, const struct invar_matrix *dx);
+void entropy_store(struct invar_device *device, const struct invar_entropy_room *room, double weight,
+                   const struct invar_matrix *by_centred, const struct invar_matrix *dx);
 
 #endif

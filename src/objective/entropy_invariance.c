@@ -75,7 +75,7 @@ static bool entropy_invariance_check(const void *options, const struct invar_emb
                                "entropy_invariance needs two views of every sample or more, up to %d, not %d: set "
                                "views.count and views.local (or give z1 and z2)",
                                MOST_VIEWS, in->views);
-    return invar_term_check_shapes(&invar_term_entropy_invariance, in, entropy_invariance_roles(options), 2, err);
+    return term_check_shapes(&invar_term_entropy_invariance, in, entropy_invariance_roles(options), 2, err);
 }
 
 /* an entropy term and its options; sign -1: its loss is minus an entropy */
@@ -142,10 +142,9 @@ static bool entropy_invariance_evaluate(const struct invar_term_call *call, stru
         if (call->gradient)
             by_view = one_view(call->gradient, v);
         one.in = &view;
-        one.gradient = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v) ? &by_view : NULL;
+        one.gradient = term_wanted(call->gradient, INVAR_ROLE_Z, v) ? &by_view : NULL;
         const int before = call->sum->count;
-        if (!invar_sum_add(entropy.term, &one, entropy.options, entropy_names[v], -o->weight_entropy * entropy.sign,
-                           err))
+        if (!sum_add(entropy.term, &one, entropy.options, entropy_names[v], -o->weight_entropy * entropy.sign, err))
             return false;
         /* the part is the entropy, whatever the sign of the term */
         for (int i = before; i < call->sum->count; i++) {
@@ -154,7 +153,7 @@ static bool entropy_invariance_evaluate(const struct invar_term_call *call, stru
             call->sum->entry[i].share *= entropy.sign;
         }
     }
-    return invar_sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->weight_invariance, err);
+    return sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->weight_invariance, err);
 }
 
 static bool entropy_invariance_reference(const void *options, const struct invar_embeddings *in,
@@ -167,12 +166,12 @@ static bool entropy_invariance_reference(const void *options, const struct invar
     *out = (struct invar_term_value){0};
     for (int v = 0; v < in->views; v++) {
         const struct invar_embeddings view = one_view(in, v);
-        if (!invar_sum_add_reference(entropy.term, entropy.options, &view, entropy_names[v],
-                                     -o->weight_entropy * entropy.sign, out))
+        if (!sum_add_reference(entropy.term, entropy.options, &view, entropy_names[v],
+                               -o->weight_entropy * entropy.sign, out))
             return false;
         out->part[out->count - 1].value *= entropy.sign;
     }
-    return invar_sum_add_reference(&invar_term_invariance, &o->invariance, in, "invariance", o->weight_invariance, out);
+    return sum_add_reference(&invar_term_invariance, &o->invariance, in, "invariance", o->weight_invariance, out);
 }
 
 const struct invar_term_spec invar_term_entropy_invariance = {

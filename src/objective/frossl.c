@@ -26,7 +26,7 @@ static unsigned frossl_roles(const void *options)
 
 static bool frossl_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_frossl, in, frossl_roles(options), err);
+    return term_check_views(&invar_term_frossl, in, frossl_roles(options), err);
 }
 
 /* a view: W^T with unit rows, its lengths and gradient, (d, N) */
@@ -42,7 +42,7 @@ static bool take_columns(const struct invar_term_call *call, struct invar_wide *
     const int64_t n = z->x.rows, d = z->x.cols;
 
     c->lengths = invar_device_take(call->scratch, (size_t)d, sizeof *c->lengths, err);
-    if (!c->lengths || !invar_term_matrix(call, d, n, &c->w, err) || !invar_term_matrix(call, d, n, &c->dw, err))
+    if (!c->lengths || !term_matrix(call, d, n, &c->w, err) || !term_matrix(call, d, n, &c->dw, err))
         return false;
     if (o->centre)
         invar_dense_centre(call->device, &z->x, &z->x);
@@ -61,15 +61,15 @@ static bool add_norm(const struct invar_term_call *call, const struct columns *c
     const int64_t least = rows ? c->w.rows : c->w.cols;
     struct invar_matrix gram, square, spare;
 
-    if (!invar_term_matrix(call, least, least, &gram, err) || !invar_term_vector(call, 1, &square, err) ||
-        !invar_term_vector(call, 1, &spare, err))
+    if (!term_matrix(call, least, least, &gram, err) || !term_vector(call, 1, &square, err) ||
+        !term_vector(call, 1, &spare, err))
         return false;
     invar_dense_dot(device, &c->w, &c->w, 1, square.data);
-    invar_term_add_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &square, &spare, -2, slot);
+    term_add_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &square, &spare, -2, slot);
     invar_dense_gram(device, !rows, 1, &c->w, &gram);
     invar_dense_zero(device, &square);
     invar_dense_dot(device, &gram, &gram, 1, square.data);
-    invar_term_add_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &square, &spare, 1, slot);
+    term_add_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &square, &spare, 1, slot);
     invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &square);
     invar_dense_scale_by(device, square.data, &gram);
     if (rows)
@@ -105,14 +105,14 @@ static bool frossl_evaluate(const struct invar_term_call *call, struct invar_err
     struct columns c[INVAR_MAX_VIEWS];
     struct invar_matrix mean;
 
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, views, false, z, err))
+    if (!wide_take_views(call, INVAR_ROLE_Z, views, false, z, err))
         return false;
     for (int v = 0; v < views; v++)
         if (!take_columns(call, &z[v], &c[v], err) || !add_norm(call, &c[v], call->weight, regularisation, err))
             return false;
     /* (V / N) sum_a |W_a - mean|^2, whose gradient through the mean is 0 */
     const double factor = views / (double)z[0].x.rows;
-    if (!invar_term_matrix(call, c[0].w.rows, c[0].w.cols, &mean, err))
+    if (!term_matrix(call, c[0].w.rows, c[0].w.cols, &mean, err))
         return false;
     invar_dense_zero(device, &mean);
     for (int v = 0; v < views; v++)
@@ -122,14 +122,14 @@ static bool frossl_evaluate(const struct invar_term_call *call, struct invar_err
                              factor, invariance);
     for (int v = 0; v < views; v++)
         store(call, &z[v], &c[v], &mean);
-    invar_wide_backward_views(call, INVAR_ROLE_Z, views, z);
+    wide_backward_views(call, INVAR_ROLE_Z, views, z);
     return true;
 }
 
 /* W of a view, [N][d] */
 static double *reference_columns(const struct frossl_options *o, const struct invar_matrix *z)
 {
-    double *x = invar_reference_rows(z, false);
+    double *x = reference_rows(z, false);
 
     for (int64_t j = 0; x && j < z->cols; j++) {
         double mean = 0, square = 0;
@@ -175,8 +175,8 @@ static bool frossl_reference(const void *options, const struct invar_embeddings 
     for (int v = 0; v < in->views; v++)
         invar_free(w[v]);
     *out = (struct invar_term_value){.loss = regularisation + o->weight_invariance * invariance};
-    invar_reference_part(out, "regularisation", regularisation);
-    invar_reference_part(out, "invariance", invariance);
+    reference_part(out, "regularisation", regularisation);
+    reference_part(out, "invariance", invariance);
     return true;
 }
 

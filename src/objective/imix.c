@@ -33,7 +33,7 @@ static bool imix_check(const void *options, const struct invar_embeddings *in, s
                                "imix needs exactly two views of every sample, not %d: set views.count to 2 and "
                                "views.local to 0 (or give z1 and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_imix, in, imix_roles(options), 2, err);
+    return term_check_shapes(&invar_term_imix, in, imix_roles(options), 2, err);
 }
 
 static bool check_mixture(const struct invar_embeddings *in, int64_t n, struct invar_error *err)
@@ -79,8 +79,8 @@ static bool imix_evaluate(const struct invar_term_call *call, struct invar_error
     const struct imix_options *o = call->options;
     const struct invar_embeddings *in = call->in;
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
-    const struct invar_matrix *wanted[2] = {invar_term_wanted(call->gradient, INVAR_ROLE_Z, 0),
-                                            invar_term_wanted(call->gradient, INVAR_ROLE_Z, 1)};
+    const struct invar_matrix *wanted[2] = {term_wanted(call->gradient, INVAR_ROLE_Z, 0),
+                                            term_wanted(call->gradient, INVAR_ROLE_Z, 1)};
     struct invar_device *device = call->device;
     struct invar_scratch *scratch = call->scratch;
     const int64_t n = z[0].rows;
@@ -91,8 +91,8 @@ static bool imix_evaluate(const struct invar_term_call *call, struct invar_error
     struct invar_matrix logits, linear;
     struct invar_unit unit[2];
 
-    if (!check_mixture(in, n, err) || !invar_unit_take(device, scratch, &z[0], true, wanted[0], &unit[0], err) ||
-        !invar_unit_take(device, scratch, &z[1], true, wanted[1], &unit[1], err) ||
+    if (!check_mixture(in, n, err) || !unit_take(device, scratch, &z[0], true, wanted[0], &unit[0], err) ||
+        !unit_take(device, scratch, &z[1], true, wanted[1], &unit[1], err) ||
         !invar_dense_take(scratch, z[0].dtype, n, n, &logits, err) ||
         !invar_dense_take(scratch, z[0].dtype, n, n, &linear, err) || !make_linear(device, scratch, in, &linear, err))
         return false;
@@ -104,7 +104,7 @@ static bool imix_evaluate(const struct invar_term_call *call, struct invar_error
     for (int v = 0; v < 2; v++)
         if (wanted[v]) {
             invar_dense_product(device, v == 1, false, 1 / o->tau, &logits, &unit[1 - v].y, 1, &unit[v].dy);
-            invar_unit_backward(device, &unit[v], wanted[v]);
+            unit_backward(device, &unit[v], wanted[v]);
         }
     return true;
 }
@@ -117,11 +117,11 @@ static bool imix_reference(const void *options, const struct invar_embeddings *i
     double loss = 0;
 
     for (int64_t i = 0; i < n; i++) {
-        const double own = invar_reference_dot(&z[0], i, &z[1], i, true) / o->tau;
-        const double partner = invar_reference_dot(&z[0], i, &z[1], in->partner[i], true) / o->tau;
+        const double own = reference_dot(&z[0], i, &z[1], i, true) / o->tau;
+        const double partner = reference_dot(&z[0], i, &z[1], in->partner[i], true) / o->tau;
         double sum = 0;
         for (int64_t j = 0; j < n; j++)
-            sum += exp(invar_reference_dot(&z[0], i, &z[1], j, true) / o->tau - own);
+            sum += exp(reference_dot(&z[0], i, &z[1], j, true) / o->tau - own);
         loss += log(sum) + (1 - in->share[i]) * (own - partner);
     }
     *out = (struct invar_term_value){.loss = loss / (double)n};

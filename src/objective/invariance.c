@@ -29,7 +29,7 @@ static bool invariance_check(const void *options, const struct invar_embeddings 
                                "invariance needs two views of every sample or more, not %d: set views.count (or give "
                                "z1 and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_invariance, in, invariance_roles(options), 2, err);
+    return term_check_shapes(&invar_term_invariance, in, invariance_roles(options), 2, err);
 }
 
 static double pair_factor(const struct invar_invariance_options *o, const struct invar_embeddings *in)
@@ -50,15 +50,15 @@ static bool invariance_evaluate(const struct invar_term_call *call, struct invar
     double *loss = invar_term_part(call->sum, NULL, 1);
 
     for (int v = 0; v < in->views; v++)
-        if (!invar_unit_take(device, call->scratch, &z[v], o->normalise, invar_term_wanted(gradient, INVAR_ROLE_Z, v),
-                             &unit[v], err))
+        if (!unit_take(device, call->scratch, &z[v], o->normalise, term_wanted(gradient, INVAR_ROLE_Z, v), &unit[v],
+                       err))
             return false;
     for (int a = 0; a < in->views; a++)
         for (int b = a + 1; b < in->views; b++)
             invar_dense_distance(device, &unit[a].y, &unit[b].y, scale, &unit[a].dy, &unit[b].dy, factor, loss);
     for (int v = 0; v < in->views; v++)
         if (unit[v].dy.data)
-            invar_unit_backward(device, &unit[v], invar_term_wanted(gradient, INVAR_ROLE_Z, v));
+            unit_backward(device, &unit[v], term_wanted(gradient, INVAR_ROLE_Z, v));
     return true;
 }
 
@@ -72,9 +72,8 @@ static bool invariance_reference(const void *options, const struct invar_embeddi
             const struct invar_matrix *x = &in->by[INVAR_ROLE_Z][a], *y = &in->by[INVAR_ROLE_Z][b];
             for (int64_t i = 0; i < x->rows; i++)
                 for (int64_t j = 0; j < x->cols; j++) {
-                    const double apart =
-                        invar_reference_at(x, i, j) / (o->normalise ? invar_reference_length(x, i) : 1) -
-                        invar_reference_at(y, i, j) / (o->normalise ? invar_reference_length(y, i) : 1);
+                    const double apart = reference_at(x, i, j) / (o->normalise ? reference_length(x, i) : 1) -
+                                         reference_at(y, i, j) / (o->normalise ? reference_length(y, i) : 1);
                     sum += apart * apart;
                 }
         }

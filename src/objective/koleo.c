@@ -29,7 +29,7 @@ static unsigned koleo_roles(const void *options)
 
 static bool koleo_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_koleo, in, koleo_roles(options), err);
+    return term_check_views(&invar_term_koleo, in, koleo_roles(options), err);
 }
 
 /* [KL2] without its sum over samples */
@@ -51,9 +51,9 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
 {
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
 
-    return invar_term_matrix(call, n, n, &w->gram, err) && invar_term_vector(call, n, &w->squares, err) &&
-           invar_term_matrix(call, n, 1, &w->index, err) && invar_term_matrix(call, n, d, &w->apart, err) &&
-           invar_term_vector(call, n, &w->distance, err) && invar_term_vector(call, n, &w->spare, err);
+    return term_matrix(call, n, n, &w->gram, err) && term_vector(call, n, &w->squares, err) &&
+           term_matrix(call, n, 1, &w->index, err) && term_matrix(call, n, d, &w->apart, err) &&
+           term_vector(call, n, &w->distance, err) && term_vector(call, n, &w->spare, err);
 }
 
 /* of one view: factor and factor_distance of its values, scale of its gradient */
@@ -90,7 +90,7 @@ static bool koleo_evaluate(const struct invar_term_call *call, struct invar_erro
     const struct koleo_options *o = call->options;
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const int views = call->in->views;
-    const double per_view = invar_over_views(o->over_views, views);
+    const double per_view = term_over_views(o->over_views, views);
     double *loss = invar_term_part(call->sum, NULL, 1), *distance = invar_term_part(call->sum, "nearest_distance", 0);
     struct work w;
 
@@ -101,11 +101,11 @@ static bool koleo_evaluate(const struct invar_term_call *call, struct invar_erro
         return false;
     for (int v = 0; v < views; v++) {
         struct invar_wide wide;
-        if (!invar_wide_take(call, INVAR_ROLE_Z, v, o->normalise, &wide, err))
+        if (!wide_take(call, INVAR_ROLE_Z, v, o->normalise, &wide, err))
             return false;
         add_view(call->device, &w, &wide, o->eps, call->weight * per_view, per_view, loss,
                  1 / ((double)z[0].rows * views), distance);
-        invar_wide_backward(call, INVAR_ROLE_Z, v, &wide);
+        wide_backward(call, INVAR_ROLE_Z, v, &wide);
     }
     return true;
 }
@@ -114,11 +114,11 @@ static bool koleo_reference(const void *options, const struct invar_embeddings *
 {
     const struct koleo_options *o = options;
     const int64_t n = in->by[INVAR_ROLE_Z][0].rows, d = in->by[INVAR_ROLE_Z][0].cols;
-    const double per_view = invar_over_views(o->over_views, in->views);
+    const double per_view = term_over_views(o->over_views, in->views);
     double loss = 0, distance = 0;
 
     for (int v = 0; v < in->views; v++) {
-        double *x = invar_reference_rows(&in->by[INVAR_ROLE_Z][v], o->normalise);
+        double *x = reference_rows(&in->by[INVAR_ROLE_Z][v], o->normalise);
         for (int64_t i = 0; x && i < n; i++) {
             double least = (double)INFINITY;
             for (int64_t j = 0; j < n; j++) {
@@ -133,9 +133,9 @@ static bool koleo_reference(const void *options, const struct invar_embeddings *
         invar_free(x);
     }
     *out = (struct invar_term_value){.loss = loss};
-    invar_reference_part(out, "nearest_distance", distance);
+    reference_part(out, "nearest_distance", distance);
     if (!o->normalise)
-        invar_reference_part(out, "entropy", entropy_constant(n, d) - (double)d * loss / (per_view * in->views));
+        reference_part(out, "entropy", entropy_constant(n, d) - (double)d * loss / (per_view * in->views));
     return true;
 }
 

@@ -36,7 +36,7 @@ static unsigned logdet_roles(const void *options)
 
 static bool logdet_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_logdet, in, logdet_roles(options), err);
+    return term_check_views(&invar_term_logdet, in, logdet_roles(options), err);
 }
 
 /* factor of C, and what the entropy of a view has besides (1/2) log det(I + factor C) */
@@ -59,7 +59,7 @@ static bool logdet_evaluate(const struct invar_term_call *call, struct invar_err
 {
     const struct invar_logdet_options *o = call->options;
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
-    const double per_view = invar_over_views(o->over_views, call->in->views);
+    const double per_view = term_over_views(o->over_views, call->in->views);
     const double share = 1 / loss_divisor(o, z[0].cols), by_beta = beta_of(o) / (double)(z[0].rows - 1);
     const double constant = per_view * call->in->views * constant_of(o, z[0].cols);
     double *logs = invar_ledger_slot(call->sum->ledger);
@@ -68,15 +68,15 @@ static bool logdet_evaluate(const struct invar_term_call *call, struct invar_err
 
     invar_term_part_of(call->sum, "entropy", logs, 1, constant, 0);
     invar_term_part_of(call->sum, "entropy_loss", logs, share, share * constant, 1);
-    if (!invar_entropy_take(call->scratch, &z[0], o->normalise, call->gradient != NULL, &room, err) ||
-        !invar_rate_take(call->scratch, z[0].rows, z[0].cols, &rate, err))
+    if (!entropy_take(call->scratch, &z[0], o->normalise, call->gradient != NULL, &room, err) ||
+        !rate_take(call->scratch, z[0].rows, z[0].cols, &rate, err))
         return false;
     for (int v = 0; v < call->in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
-        invar_entropy_load(call->device, &room, &z[v]);
-        invar_rate_of(call->device, &rate, &room.centred, by_beta, wanted != NULL, per_view, logs);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        entropy_load(call->device, &room, &z[v]);
+        rate_of(call->device, &rate, &room.centred, by_beta, wanted != NULL, per_view, logs);
         if (wanted)
-            invar_entropy_store(call->device, &room, call->weight * per_view * share * by_beta, &room.centred, wanted);
+            entropy_store(call->device, &room, call->weight * per_view * share * by_beta, &room.centred, wanted);
     }
     return true;
 }
@@ -88,7 +88,7 @@ static bool logdet_reference(const void *options, const struct invar_embeddings 
     double sum = 0;
 
     for (int v = 0; v < in->views; v++) {
-        double *x = invar_reference_rows(&in->by[INVAR_ROLE_Z][v], o->normalise);
+        double *x = reference_rows(&in->by[INVAR_ROLE_Z][v], o->normalise);
         for (int64_t j = 0; x && j < d; j++) {
             double mean = 0;
             for (int64_t i = 0; i < n; i++)
@@ -96,13 +96,13 @@ static bool logdet_reference(const void *options, const struct invar_embeddings 
             for (int64_t i = 0; i < n; i++)
                 x[i * d + j] -= mean;
         }
-        sum += x ? invar_reference_rate(x, n, d, beta_of(o) / (double)(n - 1)) + constant_of(o, d) : (double)NAN;
+        sum += x ? reference_rate(x, n, d, beta_of(o) / (double)(n - 1)) + constant_of(o, d) : (double)NAN;
         invar_free(x);
     }
-    sum *= invar_over_views(o->over_views, in->views);
+    sum *= term_over_views(o->over_views, in->views);
     *out = (struct invar_term_value){.loss = sum / loss_divisor(o, d)};
-    invar_reference_part(out, "entropy", sum);
-    invar_reference_part(out, "entropy_loss", out->loss);
+    reference_part(out, "entropy", sum);
+    reference_part(out, "entropy_loss", out->loss);
     return isfinite(sum);
 }
 

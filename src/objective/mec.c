@@ -43,7 +43,7 @@ static bool mec_check(const void *options, const struct invar_embeddings *in, st
                                "mec needs two views of every sample or more, not %d: set views.count (or give q1 q2 "
                                "t1 t2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_mec, in, mec_roles(options), 2, err);
+    return term_check_shapes(&invar_term_mec, in, mec_roles(options), 2, err);
 }
 
 static double lambda_of(const struct mec_options *o, int64_t n, int64_t d)
@@ -139,7 +139,7 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
 static bool mec_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct mec_options *o = call->options;
-    const int views = call->in->views, targets = invar_term_targets(call->in);
+    const int views = call->in->views, targets = term_targets(call->in);
     const struct invar_matrix *in = call->in->by[INVAR_ROLE_Q];
     const int64_t n = in->rows, d = in->cols;
     double *m = invar_ledger_slot(call->sum->ledger);
@@ -151,10 +151,10 @@ static bool mec_evaluate(const struct invar_term_call *call, struct invar_error 
     if (!take_work(call, &w, err))
         return false;
     for (int v = 0; v < views; v++)
-        if (!invar_unit_take(call->device, call->scratch, &in[v], true,
-                             invar_term_wanted(call->gradient, INVAR_ROLE_Q, v), &q[v], err) ||
+        if (!unit_take(call->device, call->scratch, &in[v], true, term_wanted(call->gradient, INVAR_ROLE_Q, v), &q[v],
+                       err) ||
             (v < targets &&
-             !invar_unit_take(call->device, call->scratch, &call->in->by[INVAR_ROLE_T][v], true, NULL, &t[v], err)))
+             !unit_take(call->device, call->scratch, &call->in->by[INVAR_ROLE_T][v], true, NULL, &t[v], err)))
             return false;
     const double share = 1 / ((double)n * targets * (views - 1));
     for (int a = 0; a < views; a++)
@@ -163,7 +163,7 @@ static bool mec_evaluate(const struct invar_term_call *call, struct invar_error 
                 return false;
     for (int v = 0; v < views; v++)
         if (q[v].dy.data)
-            invar_unit_backward(call->device, &q[v], invar_term_wanted(call->gradient, INVAR_ROLE_Q, v));
+            unit_backward(call->device, &q[v], term_wanted(call->gradient, INVAR_ROLE_Q, v));
     return true;
 }
 
@@ -201,14 +201,14 @@ static double reference_logarithm(const struct mec_options *o, const double *x, 
 static bool mec_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
 {
     const struct mec_options *o = options;
-    const int targets = invar_term_targets(in);
+    const int targets = term_targets(in);
     const int64_t n = in->by[INVAR_ROLE_Q][0].rows, d = in->by[INVAR_ROLE_Q][0].cols;
     double *x = invar_alloc((size_t)(d * d), sizeof *x, NULL), m = 0;
 
     for (int a = 0; x && a < in->views; a++)
         for (int b = 0; b < targets; b++) {
-            double *p = invar_reference_rows(&in->by[INVAR_ROLE_Q][a], true);
-            double *t = invar_reference_rows(&in->by[INVAR_ROLE_T][b], true);
+            double *p = reference_rows(&in->by[INVAR_ROLE_Q][a], true);
+            double *t = reference_rows(&in->by[INVAR_ROLE_T][b], true);
             for (int64_t j = 0; a != b && j < d * d; j++) {
                 x[j] = 0;
                 for (int64_t i = 0; i < n; i++)
@@ -220,7 +220,7 @@ static bool mec_reference(const void *options, const struct invar_embeddings *in
         }
     invar_free(x);
     *out = (struct invar_term_value){.loss = -scale_of(o, n, d) * m};
-    invar_reference_part(out, "coding_length", ((double)n + (double)d) / 2 * m);
+    reference_part(out, "coding_length", ((double)n + (double)d) / 2 * m);
     return true;
 }
 

@@ -25,7 +25,7 @@ static unsigned mmcr_roles(const void *options)
 
 static bool mmcr_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_mmcr, in, mmcr_roles(options), err);
+    return term_check_views(&invar_term_mmcr, in, mmcr_roles(options), err);
 }
 
 /* *slot += factor |mean|_*; by_mean = U V^T of its directions that are more than rounding */
@@ -37,8 +37,8 @@ static bool nuclear(const struct invar_term_call *call, const struct invar_matri
     const int64_t least = columns ? mean->cols : mean->rows;
     struct invar_matrix gram, scaled, map, values;
 
-    if (!invar_term_matrix(call, least, least, &gram, err) || !invar_term_matrix(call, least, least, &scaled, err) ||
-        !invar_term_matrix(call, least, least, &map, err) || !invar_term_vector(call, least, &values, err))
+    if (!term_matrix(call, least, least, &gram, err) || !term_matrix(call, least, least, &scaled, err) ||
+        !term_matrix(call, least, least, &map, err) || !term_vector(call, least, &values, err))
         return false;
     invar_dense_gram(device, columns, 1, mean, &gram);
     double *const found[] = {values.data};
@@ -70,8 +70,8 @@ static bool mmcr_evaluate(const struct invar_term_call *call, struct invar_error
     struct invar_wide z[INVAR_MAX_VIEWS];
     struct invar_matrix x[INVAR_MAX_VIEWS], dx[INVAR_MAX_VIEWS], mean, by_mean;
 
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, views, o->normalise, z, err) ||
-        !invar_term_matrix(call, n, d, &mean, err) || !invar_term_matrix(call, n, d, &by_mean, err))
+    if (!wide_take_views(call, INVAR_ROLE_Z, views, o->normalise, z, err) || !term_matrix(call, n, d, &mean, err) ||
+        !term_matrix(call, n, d, &by_mean, err))
         return false;
     invar_dense_zero(device, &mean);
     for (int v = 0; v < views; v++) {
@@ -86,7 +86,7 @@ static bool mmcr_evaluate(const struct invar_term_call *call, struct invar_error
             invar_dense_add(device, -call->weight / views, &by_mean, &dx[v]);
     invar_dense_nuclear_rows(device, views, x, call->weight * o->lambda / (double)n, o->lambda > 0 ? dx : NULL,
                              1 / (double)n, local);
-    invar_wide_backward_views(call, INVAR_ROLE_Z, views, z);
+    wide_backward_views(call, INVAR_ROLE_Z, views, z);
     return true;
 }
 
@@ -95,7 +95,7 @@ static double reference_nuclear(const double *x, int64_t rows, int64_t cols)
     const int64_t least = rows < cols ? rows : cols;
     double *s = invar_alloc((size_t)least, sizeof *s, NULL), sum = s ? 0 : (double)NAN;
 
-    if (s && !invar_reference_singular_values(x, rows, cols, s))
+    if (s && !reference_singular_values(x, rows, cols, s))
         sum = (double)NAN;
     for (int64_t k = 0; s && k < least; k++)
         sum += s[k];
@@ -114,16 +114,15 @@ static bool mmcr_reference(const void *options, const struct invar_embeddings *i
     for (int64_t i = 0; mean && stack && i < n; i++) {
         for (int v = 0; v < in->views; v++)
             for (int64_t k = 0; k < d; k++) {
-                stack[v * d + k] =
-                    invar_reference_at(&z[v], i, k) / (o->normalise ? invar_reference_length(&z[v], i) : 1);
+                stack[v * d + k] = reference_at(&z[v], i, k) / (o->normalise ? reference_length(&z[v], i) : 1);
                 mean[i * d + k] += stack[v * d + k] / in->views;
             }
         local += reference_nuclear(stack, in->views, d) / (double)n;
     }
     const double global = mean ? reference_nuclear(mean, n, d) : (double)NAN;
     *out = (struct invar_term_value){.loss = -global + o->lambda * local};
-    invar_reference_part(out, "global_nuclear", global);
-    invar_reference_part(out, "local_nuclear", local);
+    reference_part(out, "global_nuclear", global);
+    reference_part(out, "local_nuclear", local);
     invar_free(mean);
     invar_free(stack);
     return true;

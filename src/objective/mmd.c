@@ -27,7 +27,7 @@ static unsigned mmd_roles(const void *options)
 
 static bool mmd_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_mmd, in, mmd_roles(options), err);
+    return term_check_views(&invar_term_mmd, in, mmd_roles(options), err);
 }
 
 /* what the three parts of [MD1] are made of: exponents' factors and the parts' own */
@@ -50,17 +50,17 @@ static bool mmd_evaluate(const struct invar_term_call *call, struct invar_error 
     const int views = call->in->views;
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
     const struct kernel k = kernel_of(o, d);
-    const double per_view = invar_over_views(o->over_views, views), rows = (double)n;
+    const double per_view = term_over_views(o->over_views, views), rows = (double)n;
     double *loss = invar_term_part(call->sum, NULL, 1);
     struct invar_matrix centred, gram, squares, own;
 
     invar_term_part_of(call->sum, NULL, NULL, 0, per_view * views * k.constant, 1);
-    if (!invar_term_matrix(call, n, d, &centred, err) || !invar_term_matrix(call, n, n, &gram, err) ||
-        !invar_term_vector(call, n, &squares, err) || !invar_term_matrix(call, n, d, &own, err))
+    if (!term_matrix(call, n, d, &centred, err) || !term_matrix(call, n, n, &gram, err) ||
+        !term_vector(call, n, &squares, err) || !term_matrix(call, n, d, &own, err))
         return false;
     for (int v = 0; v < views; v++) {
         struct invar_wide z;
-        if (!invar_wide_take(call, INVAR_ROLE_Z, v, false, &z, err))
+        if (!wide_take(call, INVAR_ROLE_Z, v, false, &z, err))
             return false;
         invar_dense_centre(device, &z.x, &centred);
         invar_dense_gram(device, false, 1, &centred, &gram);
@@ -78,7 +78,7 @@ static bool mmd_evaluate(const struct invar_term_call *call, struct invar_error 
         invar_dense_copy(device, &z.x, &own);
         invar_dense_scale_rows(device, squares.data, &own);
         invar_dense_add(device, -2 * k.row * k.row_part * call->weight * per_view / rows, &own, &z.dx);
-        invar_wide_backward(call, INVAR_ROLE_Z, v, &z);
+        wide_backward(call, INVAR_ROLE_Z, v, &z);
     }
     return true;
 }
@@ -96,15 +96,15 @@ static bool mmd_reference(const void *options, const struct invar_embeddings *in
             for (int64_t j = 0; j < n; j++) {
                 double square = 0;
                 for (int64_t k = 0; k < d; k++)
-                    square += pow(invar_reference_at(z, i, k) - invar_reference_at(z, j, k), 2);
+                    square += pow(reference_at(z, i, k) - reference_at(z, j, k), 2);
                 loss += exp(-square / (2 * s)) / (double)(n * n);
             }
             loss -= 2 / (double)n * pow(s / (1 + s), (double)d / 2) *
-                    exp(-invar_reference_dot(z, i, z, i, false) / (2 * (1 + s)));
+                    exp(-reference_dot(z, i, z, i, false) / (2 * (1 + s)));
         }
         loss += pow(s / (2 + s), (double)d / 2);
     }
-    *out = (struct invar_term_value){.loss = loss * invar_over_views(o->over_views, in->views)};
+    *out = (struct invar_term_value){.loss = loss * term_over_views(o->over_views, in->views)};
     return true;
 }
 

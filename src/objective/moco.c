@@ -37,15 +37,15 @@ static bool moco_check(const void *options, const struct invar_embeddings *in, s
     const struct moco_options *o = options;
     const struct invar_matrix *first = &in->by[INVAR_ROLE_Q][0];
 
-    if (in->views != 2 || invar_term_targets(in) != 2)
+    if (in->views != 2 || term_targets(in) != 2)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "moco needs exactly two views of every sample, both with a target, not %d and %d: set "
                                "views.count to 2 and views.local to 0",
-                               in->views, invar_term_targets(in));
+                               in->views, term_targets(in));
     for (int v = 0; v < 2; v++)
         for (int role = INVAR_ROLE_Q; role <= INVAR_ROLE_T; role++)
             if (moco_reads(o, (enum invar_role)role, v) &&
-                !invar_term_check_input(&invar_term_moco, in, (enum invar_role)role, v, first, first, err))
+                !term_check_input(&invar_term_moco, in, (enum invar_role)role, v, first, first, err))
                 return false;
     return first->rows >= 2 ||
            invar_error_set(err, INVAR_ERROR_DATA, "moco needs at least 2 samples in a batch, not %lld: give more",
@@ -60,7 +60,7 @@ static int directions(const struct moco_options *o)
 static int64_t moco_state_size(const void *options, const struct invar_embeddings *shapes)
 {
     const struct moco_options *o = options;
-    return invar_ring_size(directions(o), o->queue, shapes->by[INVAR_ROLE_Q][0].cols);
+    return ring_size(directions(o), o->queue, shapes->by[INVAR_ROLE_Q][0].cols);
 }
 
 /* q of one view against t of the other and the queue of such t */
@@ -69,19 +69,19 @@ static bool add_direction(const struct invar_term_call *call, int view, const st
 {
     const struct moco_options *o = call->options;
     const struct invar_matrix *q = &call->in->by[INVAR_ROLE_Q][view];
-    const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Q, view);
+    const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Q, view);
     struct invar_device *device = call->device;
     const double share = 1 / ((double)q->rows * directions(o));
     double *own = invar_device_take(call->scratch, (size_t)q->rows, sizeof *own, err);
     struct invar_unit unit;
     struct invar_matrix queue, logits, keys;
 
-    if (!own || !invar_unit_take(device, call->scratch, q, true, wanted, &unit, err) ||
-        !invar_ring_read(call, ring, q->dtype, &queue, err) ||
+    if (!own || !unit_take(device, call->scratch, q, true, wanted, &unit, err) ||
+        !ring_read(call, ring, q->dtype, &queue, err) ||
         !invar_dense_take(call->scratch, q->dtype, q->rows, queue.rows, &logits, err) ||
         !invar_dense_take(call->scratch, q->dtype, q->rows, q->cols, &keys, err))
         return false;
-    const struct invar_matrix row = invar_term_row(own, q->rows);
+    const struct invar_matrix row = term_row(own, q->rows);
     const struct invar_dense_soft how = {
         .own = own, .live = live, .scale = call->weight * share, .factor = share, .slot = slot};
     invar_dense_row_products(device, &unit.y, &t->y, own);
@@ -95,7 +95,7 @@ static bool add_direction(const struct invar_term_call *call, int view, const st
     invar_dense_scale_rows(device, own, &keys);
     invar_dense_add(device, 1 / o->tau, &keys, &unit.dy);
     invar_dense_product(device, false, false, 1 / o->tau, &logits, &queue, 1, &unit.dy);
-    invar_unit_backward(device, &unit, wanted);
+    unit_backward(device, &unit, wanted);
     return true;
 }
 
@@ -104,13 +104,13 @@ static bool moco_evaluate(const struct invar_term_call *call, struct invar_error
     const struct moco_options *o = call->options;
     const int64_t n = call->in->by[INVAR_ROLE_Q][0].rows, d = call->in->by[INVAR_ROLE_Q][0].cols;
     const int count = directions(o);
-    float *place = invar_ring_place(call, count, o->queue, d);
+    float *place = ring_place(call, count, o->queue, d);
     double *loss = invar_term_part(call->sum, NULL, 1);
     struct invar_unit t[2];
 
     for (int v = 0; v < count; v++) { /* the queue of t2 is the last */
-        const struct invar_matrix ring = invar_ring_queue(call, count - 1 - v, o->queue, d);
-        if (!invar_unit_take(call->device, call->scratch, &call->in->by[INVAR_ROLE_T][1 - v], true, NULL, &t[v], err) ||
+        const struct invar_matrix ring = ring_queue(call, count - 1 - v, o->queue, d);
+        if (!unit_take(call->device, call->scratch, &call->in->by[INVAR_ROLE_T][1 - v], true, NULL, &t[v], err) ||
             !add_direction(call, v, &t[v], &ring, place + 1, loss, err))
             return false;
         invar_dense_ring_write(call->device, &t[v].y, place, &ring);

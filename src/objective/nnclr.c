@@ -30,15 +30,15 @@ static bool nnclr_check(const void *options, const struct invar_embeddings *in, 
                                "nnclr needs exactly two views of every sample, not %d: set views.count to 2 and "
                                "views.local to 0",
                                in->views);
-    return invar_term_check_shapes(&invar_term_nnclr, in, nnclr_roles(options), 2, err) &&
-           invar_term_check_input(&invar_term_nnclr, in, INVAR_ROLE_Q, 0, &in->by[INVAR_ROLE_Z][0],
-                                  &in->by[INVAR_ROLE_Z][0], err);
+    return term_check_shapes(&invar_term_nnclr, in, nnclr_roles(options), 2, err) &&
+           term_check_input(&invar_term_nnclr, in, INVAR_ROLE_Q, 0, &in->by[INVAR_ROLE_Z][0], &in->by[INVAR_ROLE_Z][0],
+                            err);
 }
 
 static int64_t nnclr_state_size(const void *options, const struct invar_embeddings *shapes)
 {
     const struct nnclr_options *o = options;
-    return invar_ring_size(1, o->queue, shapes->by[INVAR_ROLE_Z][0].cols);
+    return ring_size(1, o->queue, shapes->by[INVAR_ROLE_Z][0].cols);
 }
 
 /* out: the rows of the queue nearest to those of z, or z where there are none yet */
@@ -67,8 +67,8 @@ static bool nnclr_evaluate(const struct invar_term_call *call, struct invar_erro
     struct invar_device *device = call->device;
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z], *q = call->in->by[INVAR_ROLE_Q];
     const int64_t n = z->rows, d = z->cols;
-    const struct invar_matrix ring = invar_ring_queue(call, 0, o->queue, d);
-    float *place = invar_ring_place(call, 1, o->queue, d);
+    const struct invar_matrix ring = ring_queue(call, 0, o->queue, d);
+    float *place = ring_place(call, 1, o->queue, d);
     const double share = 1 / (2 * (double)n);
     struct invar_dense_contrast how = {.count = 1,
                                        .contrast_scale = call->weight * share,
@@ -77,14 +77,14 @@ static bool nnclr_evaluate(const struct invar_term_call *call, struct invar_erro
     struct invar_unit unit[2], online;
     struct invar_matrix queue, neighbours, logits;
 
-    if (!invar_ring_read(call, &ring, z->dtype, &queue, err) ||
+    if (!ring_read(call, &ring, z->dtype, &queue, err) ||
         !invar_dense_take(call->scratch, z->dtype, n, n, &logits, err))
         return false;
     for (int v = 0; v < 2; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Q, 1 - v);
-        if (!invar_unit_take(device, call->scratch, &z[v], true, NULL, &unit[v], err) ||
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Q, 1 - v);
+        if (!unit_take(device, call->scratch, &z[v], true, NULL, &unit[v], err) ||
             !take_neighbours(call, &queue, place + 1, &unit[v].y, &neighbours, err) ||
-            !invar_unit_take(device, call->scratch, &q[1 - v], true, wanted, &online, err))
+            !unit_take(device, call->scratch, &q[1 - v], true, wanted, &online, err))
             return false;
         invar_dense_product(device, false, true, 1 / o->tau, &neighbours, &online.y, 0, &logits);
         if (!invar_dense_contrast(device, call->scratch, &how, &logits, err))
@@ -92,7 +92,7 @@ static bool nnclr_evaluate(const struct invar_term_call *call, struct invar_erro
         if (!wanted)
             continue;
         invar_dense_product(device, true, false, 1 / o->tau, &logits, &neighbours, 1, &online.dy);
-        invar_unit_backward(device, &online, wanted);
+        unit_backward(device, &online, wanted);
     }
     invar_dense_ring_write(device, &unit[0].y, place, &ring);
     invar_dense_ring_advance(device, n, o->queue, place);
@@ -109,10 +109,10 @@ static bool nnclr_reference(const void *options, const struct invar_embeddings *
 
     for (int v = 0; v < 2; v++)
         for (int64_t i = 0; i < n; i++) {
-            const double match = invar_reference_dot(&z[v], i, &q[1 - v], i, true) / o->tau;
+            const double match = reference_dot(&z[v], i, &q[1 - v], i, true) / o->tau;
             double sum = 0;
             for (int64_t j = 0; j < n; j++)
-                sum += exp(invar_reference_dot(&z[v], i, &q[1 - v], j, true) / o->tau - match);
+                sum += exp(reference_dot(&z[v], i, &q[1 - v], j, true) / o->tau - match);
             loss += log(sum) / (2 * (double)n);
         }
     *out = (struct invar_term_value){.loss = loss};

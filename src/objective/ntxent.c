@@ -42,7 +42,7 @@ static bool ntxent_check(const void *options, const struct invar_embeddings *in,
                                "ntxent needs exactly two views of every sample, not %d: set views.count to 2 and "
                                "views.local to 0 (or give z1 and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_ntxent, in, ntxent_roles(options), 2, err);
+    return term_check_shapes(&invar_term_ntxent, in, ntxent_roles(options), 2, err);
 }
 
 /* rows of view v of a matrix that holds both views */
@@ -66,8 +66,8 @@ static bool take_weights(const struct invar_term_call *call, const struct invar_
 
     if (!both || !share)
         return false;
-    const struct invar_matrix logits = invar_term_row(both, u.rows), p = invar_term_row(share, u.rows);
-    const struct invar_matrix again = invar_term_row(both + u.rows, u.rows);
+    const struct invar_matrix logits = term_row(both, u.rows), p = term_row(share, u.rows);
+    const struct invar_matrix again = term_row(both + u.rows, u.rows);
     invar_dense_row_products(call->device, &u, &v, both);
     invar_dense_scale(call->device, 1 / o->dclw_sigma, &logits);
     invar_dense_log_softmax(call->device, &logits, &p);
@@ -132,7 +132,7 @@ static bool ntxent_evaluate(const struct invar_term_call *call, struct invar_err
     }
     for (int v = 0; v < 2; v++) {
         const struct invar_matrix rows = half(&unit, v), by_rows = half(&by_unit, v);
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         if (wanted)
             invar_dense_normalise_backward(device, &rows, lengths + v * n, &by_rows, 1, wanted);
     }
@@ -141,11 +141,11 @@ static bool ntxent_evaluate(const struct invar_term_call *call, struct invar_err
 
 static double reference_weight(const struct ntxent_options *o, const struct invar_matrix *z, int64_t i)
 {
-    const double own = invar_reference_dot(&z[0], i, &z[1], i, true);
+    const double own = reference_dot(&z[0], i, &z[1], i, true);
     double sum = 0;
 
     for (int64_t j = 0; j < z->rows; j++)
-        sum += exp((invar_reference_dot(&z[0], j, &z[1], j, true) - own) / o->dclw_sigma);
+        sum += exp((reference_dot(&z[0], j, &z[1], j, true) - own) / o->dclw_sigma);
     return 2 - (double)z->rows / sum;
 }
 
@@ -157,11 +157,11 @@ static bool ntxent_reference(const void *options, const struct invar_embeddings 
     double loss = 0;
 
     for (int64_t i = 0; i < 2 * n; i++) {
-        const double match = invar_reference_dot(&z[i / n], i % n, &z[1 - i / n], i % n, true) / o->tau;
+        const double match = reference_dot(&z[i / n], i % n, &z[1 - i / n], i % n, true) / o->tau;
         double sum = 0;
         for (int64_t j = 0; j < 2 * n; j++)
             if (j != i && (o->positive_in_denominator || j % n != i % n))
-                sum += exp(invar_reference_dot(&z[i / n], i % n, &z[j / n], j % n, true) / o->tau - match);
+                sum += exp(reference_dot(&z[i / n], i % n, &z[j / n], j % n, true) / o->tau - match);
         loss += log(sum) + (o->dclw_sigma > 0 ? match * (1 - reference_weight(o, z, i % n)) : 0);
     }
     *out = (struct invar_term_value){.loss = loss / (double)(2 * n)};

@@ -36,7 +36,7 @@ static bool orthonormality_check(const void *options, const struct invar_embeddi
 
     if (!o->both && read.views > 1)
         read.views = 1;
-    return invar_term_check_views(&invar_term_orthonormality, &read, orthonormality_roles(options), err);
+    return term_check_views(&invar_term_orthonormality, &read, orthonormality_roles(options), err);
 }
 
 /* factor |C - I|^2 of z, c being side x side; wanted += 2 scale times the gradient of the square */
@@ -72,7 +72,7 @@ static bool orthonormality_evaluate(const struct invar_term_call *call, struct i
         return false;
     for (int v = 0; v < views; v++)
         defect(call->device, &z[v], &centred, &c, call->weight / (double)d,
-               invar_term_wanted(call->gradient, INVAR_ROLE_Z, v), 1 / (double)d, loss);
+               term_wanted(call->gradient, INVAR_ROLE_Z, v), 1 / (double)d, loss);
     return true;
 }
 
@@ -86,7 +86,7 @@ static bool orthonormality_reference(const void *options, const struct invar_emb
         const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
         for (int64_t j = 0; j < z->cols; j++)
             for (int64_t k = 0; k < z->cols; k++) {
-                const double apart = invar_reference_covariance(z, j, k) - (j == k);
+                const double apart = reference_covariance(z, j, k) - (j == k);
                 sum += apart * apart / (double)z->cols;
             }
     }

@@ -46,7 +46,7 @@ static unsigned pairdist_roles(const void *options)
 
 static bool pairdist_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_pairdist, in, pairdist_roles(options), err);
+    return term_check_views(&invar_term_pairdist, in, pairdist_roles(options), err);
 }
 
 static double loss_divisor(const struct invar_pairdist_options *o, int64_t d)
@@ -59,7 +59,7 @@ static double conditional_entropy(const struct invar_pairdist_options *o, int vi
 {
     const double e = exp(1), pi = acos(-1);
 
-    return invar_over_views(o->over_views, views) * views * (double)d / 2 * log(2 * pi * e * o->sigma * o->sigma);
+    return term_over_views(o->over_views, views) * views * (double)d / 2 * log(2 * pi * e * o->sigma * o->sigma);
 }
 
 /* factors and product of the gradient; narrow: float32 copies of what are the float64 matrices themselves otherwise */
@@ -86,7 +86,7 @@ static bool pairdist_evaluate(const struct invar_term_call *call, struct invar_e
     struct invar_scratch *scratch = call->scratch;
     const int views = call->in->views;
     const int64_t n = z[0].rows, d = z[0].cols;
-    const double per_view = invar_over_views(o->over_views, views), share = 1 / loss_divisor(o, d);
+    const double per_view = term_over_views(o->over_views, views), share = 1 / loss_divisor(o, d);
     const double conditional = conditional_entropy(o, views, d);
     double *entropy = invar_ledger_slot(call->sum->ledger); /* of all views, without H(Z|C) */
     struct invar_entropy_room room;
@@ -96,13 +96,13 @@ static bool pairdist_evaluate(const struct invar_term_call *call, struct invar_e
     invar_term_part_of(call->sum, "entropy", entropy, 1, conditional, 0);
     invar_term_part_of(call->sum, "entropy_loss", entropy, share, 0, 1);
     invar_term_part_of(call->sum, "conditional_entropy", NULL, 0, conditional, 0);
-    if (!invar_entropy_take(scratch, &z[0], o->normalise, call->gradient != NULL, &room, err) ||
+    if (!entropy_take(scratch, &z[0], o->normalise, call->gradient != NULL, &room, err) ||
         !invar_dense_take(scratch, INVAR_FLOAT64, n, n, &gram, err) ||
         (call->gradient && !take_gradient_room(scratch, &gram, &room.centred, z[0].dtype, &back, err)))
         return false;
     for (int v = 0; v < views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
-        invar_entropy_load(device, &room, &z[v]);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        entropy_load(device, &room, &z[v]);
         invar_dense_gram(device, false, 1, &room.centred, &gram);
         if (!invar_dense_pair_kernel(device, scratch, &gram, distance_scale(o), -per_view / (double)n, entropy, err))
             return false;
@@ -113,7 +113,7 @@ static bool pairdist_evaluate(const struct invar_term_call *call, struct invar_e
             invar_dense_copy(device, &room.centred, &back.centred);
         }
         invar_dense_product(device, false, false, -1 / (double)n, &back.weights, &back.centred, 0, &back.by_centred);
-        invar_entropy_store(device, &room, call->weight * per_view * share, &back.by_centred, wanted);
+        entropy_store(device, &room, call->weight * per_view * share, &back.by_centred, wanted);
     }
     return true;
 }
@@ -124,8 +124,8 @@ static double reference_distance(const struct invar_pairdist_options *o, const s
     double sum = 0;
 
     for (int64_t j = 0; j < z->cols; j++)
-        sum += pow(invar_reference_at(z, i, j) / (o->normalise ? invar_reference_length(z, i) : 1) -
-                       invar_reference_at(z, k, j) / (o->normalise ? invar_reference_length(z, k) : 1),
+        sum += pow(reference_at(z, i, j) / (o->normalise ? reference_length(z, i) : 1) -
+                       reference_at(z, k, j) / (o->normalise ? reference_length(z, k) : 1),
                    2);
     return distance_scale(o) * sum;
 }
@@ -145,11 +145,11 @@ static bool pairdist_reference(const void *options, const struct invar_embedding
         }
     const int64_t d = in->by[INVAR_ROLE_Z][0].cols;
     const double conditional = conditional_entropy(o, in->views, d);
-    sum *= invar_over_views(o->over_views, in->views);
+    sum *= term_over_views(o->over_views, in->views);
     *out = (struct invar_term_value){.loss = sum / loss_divisor(o, d)};
-    invar_reference_part(out, "entropy", sum + conditional);
-    invar_reference_part(out, "entropy_loss", out->loss);
-    invar_reference_part(out, "conditional_entropy", conditional);
+    reference_part(out, "entropy", sum + conditional);
+    reference_part(out, "entropy_loss", out->loss);
+    reference_part(out, "conditional_entropy", conditional);
     return true;
 }
 

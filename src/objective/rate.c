@@ -14,13 +14,13 @@
  * n (n + inner) epsilon t < 1 (Demmel 1989). Even at 4096 x 8192 that is any t below 8e7: only embeddings that have run
  * away are treated so.
  */
-double invar_rate_limit(int64_t n, int64_t inner)
+double rate_limit(int64_t n, int64_t inner)
 {
     return 1 / ((double)n * (double)(n + inner + 2) * DBL_EPSILON);
 }
 
-bool invar_rate_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_rate *rate,
-                     struct invar_error *err)
+bool rate_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_rate *rate,
+               struct invar_error *err)
 {
     const int64_t least = cols <= rows ? cols : rows;
 
@@ -28,13 +28,13 @@ bool invar_rate_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, 
     return rate->safe && invar_dense_take(scratch, INVAR_FLOAT64, least, least, &rate->c, err);
 }
 
-void invar_rate_of(struct invar_device *device, const struct invar_rate *rate, const struct invar_matrix *x, double a,
-                   bool gradient, double factor, double *slot)
+void rate_of(struct invar_device *device, const struct invar_rate *rate, const struct invar_matrix *x, double a,
+             bool gradient, double factor, double *slot)
 {
     const bool columns = x->cols <= x->rows;
 
     invar_dense_gram(device, columns, a, x, &rate->c);
-    invar_dense_add_identity(device, &rate->c, invar_rate_limit(rate->c.rows, columns ? x->rows : x->cols), rate->safe);
+    invar_dense_add_identity(device, &rate->c, rate_limit(rate->c.rows, columns ? x->rows : x->cols), rate->safe);
     invar_dense_cholesky(device, &rate->c);
     invar_dense_log_diagonal(device, &rate->c, factor, slot);
     if (gradient) {
@@ -57,7 +57,7 @@ static double log_det(double *m, int64_t d)
     return sum;
 }
 
-double invar_reference_rate(const double *x, int64_t n, int64_t d, double a)
+double reference_rate(const double *x, int64_t n, int64_t d, double a)
 {
     double *m = invar_alloc((size_t)(d * d), sizeof *m, NULL);
 

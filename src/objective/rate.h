@@ -10,14 +10,14 @@ struct invar_rate {
     double *safe;          /* device: 1, or what embeddings that have run away are scaled by */
 };
 /** Room for matrices of this shape. */
-bool invar_rate_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_rate *rate,
-                     struct invar_error *err);
+bool rate_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_rate *rate,
+               struct invar_error *err);
 /** *slot += factor times the value; on request x becomes its gradient over a. */
-void invar_rate_of(struct invar_device *device, const struct invar_rate *rate, const struct invar_matrix *x, double a,
-                   bool gradient, double factor, double *slot);
+void rate_of(struct invar_device *device, const struct invar_rate *rate, const struct invar_matrix *x, double a,
+             bool gradient, double factor, double *slot);
 /** The largest diagonal of an n x n sum of I and a product of `inner` terms whose factorisation cannot fail. */
-double invar_rate_limit(int64_t n, int64_t inner);
+double rate_limit(int64_t n, int64_t inner);
 /** The value of rows [n][d] by elimination, for references; NaN without memory. */
-double invar_reference_rate(const double *x, int64_t n, int64_t d, double a);
+double reference_rate(const double *x, int64_t n, int64_t d, double a);
 
 #endif

@@ -6,9 +6,9 @@
 #include "objective/term.h"
 
 /** Of role X the first view alone: what all views were made of. */
-bool invar_reconstruct_reads(const void *options, enum invar_role role, int view);
+bool reconstruct_reads(const void *options, enum invar_role role, int view);
 /** Roles as the term names them, z as wide as its width() of x says, m as wide as x; two samples or more. */
-bool invar_reconstruct_check(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
-                             struct invar_error *err);
+bool reconstruct_check(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
+                       struct invar_error *err);
 
 #endif

@@ -53,10 +53,10 @@ static bool reconstruction_check(const void *options, const struct invar_embeddi
                                "reconstruction needs two views of every sample or more, not %d: set views.count=2, of "
                                "which the second is perturbed (or give z and z_tilde)",
                                in->views);
-    if (!invar_term_check_input(&invar_term_reconstruction, in, role, 0, clean, clean, err))
+    if (!term_check_input(&invar_term_reconstruction, in, role, 0, clean, clean, err))
         return false;
     for (int v = 1; v < in->views; v++)
-        if (!invar_term_check_input(&invar_term_reconstruction, in, INVAR_ROLE_Q, v, clean, clean, err))
+        if (!term_check_input(&invar_term_reconstruction, in, INVAR_ROLE_Q, v, clean, clean, err))
             return false;
     if (clean->rows < 2)
         return invar_error_set(err, INVAR_ERROR_DATA, "reconstruction needs at least 2 samples in a batch, not %lld",
@@ -89,7 +89,7 @@ static bool whitened_take(struct invar_scratch *scratch, const struct invar_matr
     for (int i = 0; i < 4; i++)
         if (!invar_dense_take(scratch, INVAR_FLOAT64, z->rows, z->cols, rooms[i], err))
             return false;
-    return invar_whitening_take(scratch, z->rows, z->cols, &x->w, err);
+    return whitening_take(scratch, z->rows, z->cols, &x->w, err);
 }
 
 /* Where the clean side is not finite, the factor is NaN, and so is the loss. */
@@ -103,20 +103,20 @@ static bool evaluate_whitened(const struct invar_term_call *call, double factor,
 
     if (!whitened_take(call->scratch, z, &x, err))
         return false;
-    invar_whitening_factor(device, &x.w, z, LEAST_RIDGE, o->ridge);
-    invar_whitening_apply(device, &x.w, NULL, &x.clean);
+    whitening_factor(device, &x.w, z, LEAST_RIDGE, o->ridge);
+    whitening_apply(device, &x.w, NULL, &x.clean);
     invar_dense_zero(device, &x.by_clean);
     for (int v = 1; v < call->in->views; v++) {
-        invar_whitening_apply(device, &x.w, &call->in->by[INVAR_ROLE_Q][v], &x.other);
+        whitening_apply(device, &x.w, &call->in->by[INVAR_ROLE_Q][v], &x.other);
         invar_dense_zero(device, &x.by_other);
         invar_dense_distance(device, &x.other, &x.clean, scale, &x.by_other, &x.by_clean, factor, loss);
-        invar_whitening_backward(device, &x.w, &x.other, &x.by_other, wanted[0] != NULL);
+        whitening_backward(device, &x.w, &x.other, &x.by_other, wanted[0] != NULL);
         if (wanted[v])
             invar_dense_add(device, 1, &x.by_other, wanted[v]);
     }
     if (!wanted[0])
         return true;
-    if (!invar_whitening_own_backward(device, call->scratch, &x.w, &x.clean, &x.by_clean, err))
+    if (!whitening_own_backward(device, call->scratch, &x.w, &x.clean, &x.by_clean, err))
         return false;
     invar_dense_add(device, 1, &x.by_clean, wanted[0]);
     return true;
@@ -134,9 +134,9 @@ static bool reconstruction_evaluate(const struct invar_term_call *call, struct i
     double *loss = invar_term_part(call->sum, NULL, 1);
 
     if (o->target == INVAR_TARGET_SAME)
-        wanted[0] = invar_term_wanted(call->gradient, INVAR_ROLE_Z, 0);
+        wanted[0] = term_wanted(call->gradient, INVAR_ROLE_Z, 0);
     for (int v = 1; v < in->views; v++)
-        wanted[v] = invar_term_wanted(call->gradient, INVAR_ROLE_Q, v);
+        wanted[v] = term_wanted(call->gradient, INVAR_ROLE_Q, v);
     if (o->whiten)
         return evaluate_whitened(call, factor, scale, wanted, loss, err);
     for (int v = 1; v < in->views; v++)
@@ -151,8 +151,8 @@ static double centred_at(const struct invar_matrix *x, int64_t i, int64_t j)
     double mean = 0;
 
     for (int64_t k = 0; k < x->rows; k++)
-        mean += invar_reference_at(x, k, j) / (double)x->rows;
-    return invar_reference_at(x, i, j) - mean;
+        mean += reference_at(x, k, j) / (double)x->rows;
+    return reference_at(x, i, j) - mean;
 }
 
 /* L of C(z) + ridge, row after row; l [d][d] */
@@ -213,7 +213,7 @@ static bool reconstruction_reference(const void *options, const struct invar_emb
         for (int64_t i = 0; i < n; i++)
             for (int64_t j = 0; j < d; j++) {
                 const double apart =
-                    o->whiten ? b[i * d + j] - a[i * d + j] : invar_reference_at(q, i, j) - invar_reference_at(z, i, j);
+                    o->whiten ? b[i * d + j] - a[i * d + j] : reference_at(q, i, j) - reference_at(z, i, j);
                 sum += apart * apart;
             }
     }

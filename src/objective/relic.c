@@ -75,7 +75,7 @@ static enum invar_role online_role(const struct invar_relic_options *o)
 static struct work contrasted(const struct invar_relic_options *o, const struct invar_embeddings *in)
 {
     const int first = is_appendix_b(o) ? 1 : 0, views = in->views - first;
-    const int targets = o->target ? invar_term_targets(in) : views;
+    const int targets = o->target ? term_targets(in) : views;
 
     return (struct work){.first = first, .views = views, .targets = targets, .pairs = targets * (views - 1)};
 }
@@ -126,7 +126,7 @@ static bool relic_check(const void *options, const struct invar_embeddings *in, 
 {
     const struct invar_relic_options *o = options;
 
-    if (!check_options(o, in, err) || !invar_term_check_shapes(&invar_term_relic, in, relic_roles(o), 2, err))
+    if (!check_options(o, in, err) || !term_check_shapes(&invar_term_relic, in, relic_roles(o), 2, err))
         return false;
     const int64_t n = in->by[online_role(o)][in->views - 1].rows;
     return o->contrast_set == 0 || (o->contrast_set >= 2 && o->contrast_set <= n) ||
@@ -144,9 +144,8 @@ static bool take_logits(const struct invar_term_call *call, struct work *w, stru
     const int64_t n = call->in->by[online_role(o)][w->first].rows;
 
     for (int l = 0; l < w->views; l++)
-        if (!invar_relic_side_take(call, online_role(o), w->first + l, o->normalise, &w->q[l], err) ||
-            (o->target && l < w->targets &&
-             !invar_relic_side_take(call, INVAR_ROLE_T, l, o->normalise, &w->own_t[l], err)))
+        if (!relic_side_take(call, online_role(o), w->first + l, o->normalise, &w->q[l], err) ||
+            (o->target && l < w->targets && !relic_side_take(call, INVAR_ROLE_T, l, o->normalise, &w->own_t[l], err)))
             return false;
     w->t = o->target ? w->own_t : w->q;
     for (int l = 0; l < w->views; l++)
@@ -183,14 +182,14 @@ static void add_gradient(const struct invar_term_call *call, struct work *w)
                 invar_dense_product(device, true, false, 1 / o->tau, s, &w->q[l].unit.y, 1, &w->q[k].unit.dy);
         }
     for (int l = 0; l < w->views; l++)
-        invar_relic_side_backward(call, online_role(o), w->first + l, &w->q[l]);
+        relic_side_backward(call, online_role(o), w->first + l, &w->q[l]);
 }
 
 /* how many summands the invariance part has */
 static double invariance_terms(const struct invar_relic_options *o, int views, int pairs)
 {
     if (o->invariance != INVAR_INVARIANCE_KL)
-        return invar_relic_euclidean_pairs(o, views);
+        return relic_euclidean_pairs(o, views);
     return o->pairs == INVAR_PAIRS_ALL && pairs > 1 ? (double)pairs * (pairs - 1) : pairs;
 }
 
@@ -220,16 +219,16 @@ static bool relic_evaluate(const struct invar_term_call *call, struct invar_erro
         .divergence_slot = kl ? invariance : NULL,
     };
 
-    if (!invar_relic_multiplier_take(call, &multiplier, err) || !take_logits(call, &w, err))
+    if (!relic_multiplier_take(call, &multiplier, err) || !take_logits(call, &w, err))
         return false;
     how.divergence_weight = multiplier;
-    if (!invar_relic_contrast(call, &how, w.logits, err))
+    if (!relic_contrast(call, &how, w.logits, err))
         return false;
     if (call->gradient)
         add_gradient(call, &w);
-    if (!kl && !invar_relic_euclidean(call, scale, multiplier, invariance_part, invariance, err))
+    if (!kl && !relic_euclidean(call, scale, multiplier, invariance_part, invariance, err))
         return false;
-    return !learned || invar_relic_multiplier_step(call, multiplier, invariance, err);
+    return !learned || relic_multiplier_step(call, multiplier, invariance, err);
 }
 
 static int64_t relic_state_size(const void *options, const struct invar_embeddings *shapes)
@@ -251,9 +250,9 @@ static double reference_product(const struct invar_relic_options *o, const struc
                                 const struct invar_matrix *b, int64_t j)
 {
     if (!is_appendix_b(o))
-        return invar_reference_dot(a, i, b, j, o->normalise);
-    return invar_reference_dot(a, i, b, j, false) / fmax(1, invar_reference_length(a, i) / o->bound) /
-           fmax(1, invar_reference_length(b, j) / o->bound);
+        return reference_dot(a, i, b, j, o->normalise);
+    return reference_dot(a, i, b, j, false) / fmax(1, reference_length(a, i) / o->bound) /
+           fmax(1, reference_length(b, j) / o->bound);
 }
 
 /* whether j is in the contrast set of row i; set: of that row, NULL: all are */
@@ -310,12 +309,12 @@ static double reference_euclidean(const struct invar_relic_options *o, const str
             for (int64_t i = 0; i < in->by[INVAR_ROLE_H][0].rows; i++)
                 for (int64_t j = 0; j < in->by[INVAR_ROLE_H][0].cols; j++) {
                     const struct invar_matrix *x = &in->by[INVAR_ROLE_H][a], *y = &in->by[INVAR_ROLE_H][b];
-                    double left = invar_reference_length(x, i), right = invar_reference_length(y, i);
+                    double left = reference_length(x, i), right = reference_length(y, i);
                     if (is_appendix_b(o)) {
                         left = fmax(1, left / o->bound);
                         right = fmax(1, right / o->bound);
                     }
-                    const double apart = invar_reference_at(x, i, j) / left - invar_reference_at(y, i, j) / right;
+                    const double apart = reference_at(x, i, j) / left - reference_at(y, i, j) / right;
                     sum += apart * apart;
                 }
     return sum;
@@ -336,7 +335,7 @@ static bool relic_reference(const void *options, const struct invar_embeddings *
     if (!log_p || !set)
         goto done;
     if (m)
-        invar_relic_draw((struct invar_term_key){0}, n, m, set + n * m, set);
+        relic_draw((struct invar_term_key){0}, n, m, set + n * m, set);
     for (int l = 0; l < w.views; l++)
         for (int k = 0; k < w.targets; k++) {
             if (k == l)
@@ -357,10 +356,10 @@ static bool relic_reference(const void *options, const struct invar_embeddings *
     contrast /= (double)n * (o->normalise_pairs ? pairs : 1);
     invariance /= (double)n * (o->normalise_pairs ? invariance_terms(o, in->views, pairs) : 1);
     *out = (struct invar_term_value){.loss = contrast + o->alpha * (invariance - o->rho)};
-    invar_reference_part(out, "contrast", contrast);
-    invar_reference_part(out, "invariance", invariance);
+    reference_part(out, "contrast", contrast);
+    reference_part(out, "invariance", invariance);
     if (o->rho > 0)
-        invar_reference_part(out, "multiplier", o->alpha);
+        reference_part(out, "multiplier", o->alpha);
 done:
     count = log_p && set;
     invar_free(log_p);

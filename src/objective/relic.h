@@ -34,13 +34,13 @@ struct invar_relic_options {
 /* ---- what a row is told apart from (relic_contrast.c) ---- */
 
 /** [R2] and [R3] of logits, which become their gradient: over the batch, over groups, or over a drawn contrast set. */
-bool invar_relic_contrast(const struct invar_term_call *call, struct invar_dense_contrast *how,
-                          struct invar_matrix *logits, struct invar_error *err);
+bool relic_contrast(const struct invar_term_call *call, struct invar_dense_contrast *how, struct invar_matrix *logits,
+                    struct invar_error *err);
 /**
  * [R6]: set[n][m], the contrast set of each of n samples: itself in column i modulo m, and m - 1 of the others, drawn
  * without repetition by the key. rest: [n - 1] of work space.
  */
-void invar_relic_draw(struct invar_term_key key, int64_t n, int64_t m, int64_t *rest, int64_t *set);
+void relic_draw(struct invar_term_key key, int64_t n, int64_t m, int64_t *rest, int64_t *set);
 
 /* ---- Euclidean forms (relic_euclidean.c) ---- */
 
@@ -52,27 +52,27 @@ struct invar_relic_side {
     struct invar_matrix shortened, spare;
     double *lengths;
 };
-bool invar_relic_side_take(const struct invar_term_call *call, enum invar_role role, int view, bool normalise,
-                           struct invar_relic_side *side, struct invar_error *err);
+bool relic_side_take(const struct invar_term_call *call, enum invar_role role, int view, bool normalise,
+                     struct invar_relic_side *side, struct invar_error *err);
 /** The call's gradient += the one that unit.dy amounts to; once. */
-void invar_relic_side_backward(const struct invar_term_call *call, enum invar_role role, int view,
-                               const struct invar_relic_side *side);
+void relic_side_backward(const struct invar_term_call *call, enum invar_role role, int view,
+                         const struct invar_relic_side *side);
 /**
  * *slot += factor times the sum over samples and pairs of views of squared distances of h: simplified, unordered pairs
  * of norm(h); of appendix B, view 1 with each other one, bounded. scale: of it in the gradient, times *multiplier
  * (device; NULL: 1).
  */
-bool invar_relic_euclidean(const struct invar_term_call *call, double scale, const double *multiplier, double factor,
-                           double *slot, struct invar_error *err);
+bool relic_euclidean(const struct invar_term_call *call, double scale, const double *multiplier, double factor,
+                     double *slot, struct invar_error *err);
 /** How many pairs of so many views that is. */
-double invar_relic_euclidean_pairs(const struct invar_relic_options *options, int views);
+double relic_euclidean_pairs(const struct invar_relic_options *options, int views);
 
 /* ---- the multiplier of invariance <= rho (relic_multiplier.c) ---- */
 
 /** The multiplier as it is before the step, device; NULL where alpha is fixed. */
-bool invar_relic_multiplier_take(const struct invar_term_call *call, double **multiplier, struct invar_error *err);
+bool relic_multiplier_take(const struct invar_term_call *call, double **multiplier, struct invar_error *err);
 /** [R7]: multiplier (invariance - rho) into the loss, and the multiplier of the next step; invariance: the slot. */
-bool invar_relic_multiplier_step(const struct invar_term_call *call, double *multiplier, double *invariance,
-                                 struct invar_error *err);
+bool relic_multiplier_step(const struct invar_term_call *call, double *multiplier, double *invariance,
+                           struct invar_error *err);
 
 #endif

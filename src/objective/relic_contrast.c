@@ -38,7 +38,7 @@ static bool contrast_groups(const struct invar_term_call *call, struct invar_den
 }
 
 /* rest stays a permutation from row to row: a partial shuffle of any order is as good as one of the first. */
-void invar_relic_draw(struct invar_term_key key, int64_t n, int64_t m, int64_t *rest, int64_t *set)
+void relic_draw(struct invar_term_key key, int64_t n, int64_t m, int64_t *rest, int64_t *set)
 {
     struct invar_random random = invar_random_stream(key.seed, INVAR_RANDOM_TERM, 0, key.step, 0);
 
@@ -66,9 +66,9 @@ static bool take_places(const struct invar_term_call *call, int64_t n, int64_t m
     int64_t *set = invar_scratch_take(call->scratch, count, sizeof *set, err);
     double *host = invar_scratch_take(call->scratch, count, sizeof *host, err);
 
-    if (!rest || !set || !host || !invar_term_matrix(call, n * m, 1, places, err))
+    if (!rest || !set || !host || !term_matrix(call, n * m, 1, places, err))
         return false;
-    invar_relic_draw(call->key, n, m, rest, set);
+    relic_draw(call->key, n, m, rest, set);
     for (int64_t at = 0; at < n * m; at++)
         host[at] = (double)(at / m * n + set[at]);
     invar_device_upload(call->device, places->data, host, count * sizeof *host);
@@ -104,8 +104,8 @@ static bool contrast_drawn(const struct invar_term_call *call, int64_t members, 
     return true;
 }
 
-bool invar_relic_contrast(const struct invar_term_call *call, struct invar_dense_contrast *how,
-                          struct invar_matrix *logits, struct invar_error *err)
+bool relic_contrast(const struct invar_term_call *call, struct invar_dense_contrast *how, struct invar_matrix *logits,
+                    struct invar_error *err)
 {
     const struct invar_relic_options *o = call->options;
 

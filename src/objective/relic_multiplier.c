@@ -3,7 +3,7 @@
  * step that reads it is enqueued before anybody knows it. */
 #include "objective/relic.h"
 
-bool invar_relic_multiplier_take(const struct invar_term_call *call, double **multiplier, struct invar_error *err)
+bool relic_multiplier_take(const struct invar_term_call *call, double **multiplier, struct invar_error *err)
 {
     const struct invar_relic_options *o = call->options;
     const struct invar_matrix kept = {INVAR_FLOAT32, 1, 1, call->state};
@@ -12,7 +12,7 @@ bool invar_relic_multiplier_take(const struct invar_term_call *call, double **mu
     *multiplier = NULL;
     if (o->rho == 0)
         return true;
-    if (!invar_term_matrix(call, 1, 1, &now, err))
+    if (!term_matrix(call, 1, 1, &now, err))
         return false;
     invar_dense_copy(call->device, &kept, &now);
     *multiplier = now.data;
@@ -29,15 +29,15 @@ static void clamp(struct invar_device *device, const struct invar_matrix *x, con
     invar_dense_scale(device, 0.5, x);
 }
 
-bool invar_relic_multiplier_step(const struct invar_term_call *call, double *multiplier, double *invariance,
-                                 struct invar_error *err)
+bool relic_multiplier_step(const struct invar_term_call *call, double *multiplier, double *invariance,
+                           struct invar_error *err)
 {
     const struct invar_relic_options *o = call->options;
-    const struct invar_matrix now = invar_term_row(multiplier, 1), found = invar_term_row(invariance, 1);
+    const struct invar_matrix now = term_row(multiplier, 1), found = term_row(invariance, 1);
     const struct invar_matrix kept = {INVAR_FLOAT32, 1, 1, call->state};
     struct invar_matrix excess, spare;
 
-    if (!invar_term_matrix(call, 1, 1, &excess, err) || !invar_term_matrix(call, 1, 1, &spare, err))
+    if (!term_matrix(call, 1, 1, &excess, err) || !term_matrix(call, 1, 1, &spare, err))
         return false;
     invar_dense_copy(call->device, &found, &excess);
     invar_dense_affine(call->device, 1, -o->rho, &excess);

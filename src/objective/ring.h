@@ -6,13 +6,13 @@
 #include "objective/term.h"
 
 /** Numbers of `queues` rings of (room, d) and their place. */
-int64_t invar_ring_size(int queues, int64_t room, int64_t d);
+int64_t ring_size(int queues, int64_t room, int64_t d);
 /** Ring number `queue` of the call's state. */
-struct invar_matrix invar_ring_queue(const struct invar_term_call *call, int queue, int64_t room, int64_t d);
+struct invar_matrix ring_queue(const struct invar_term_call *call, int queue, int64_t room, int64_t d);
 /** {next row, rows that hold something} behind the rings. */
-float *invar_ring_place(const struct invar_term_call *call, int queues, int64_t room, int64_t d);
+float *ring_place(const struct invar_term_call *call, int queues, int64_t room, int64_t d);
 /** The queue in the type of the embeddings: the state itself, or a copy. */
-bool invar_ring_read(const struct invar_term_call *call, const struct invar_matrix *queue, enum invar_dtype dtype,
-                     struct invar_matrix *out, struct invar_error *err);
+bool ring_read(const struct invar_term_call *call, const struct invar_matrix *queue, enum invar_dtype dtype,
+               struct invar_matrix *out, struct invar_error *err);
 
 #endif

@@ -56,8 +56,8 @@ static bool sigreg_check(const void *options, const struct invar_embeddings *in,
     if (o->global_views > in->views)
         return invar_error_set(err, INVAR_ERROR_USAGE, "sigreg: global_views is %lld but there are %d views: lower it",
                                (long long)o->global_views, in->views);
-    return invar_term_check_views(&invar_term_sigreg, in, sigreg_roles(options), err) &&
-           invar_slices_check(&invar_term_sigreg, in, err);
+    return term_check_views(&invar_term_sigreg, in, sigreg_roles(options), err) &&
+           slices_check(&invar_term_sigreg, in, err);
 }
 
 static double weight_invariance(const struct sigreg_options *o)
@@ -76,16 +76,15 @@ static bool sigreg_evaluate(const struct invar_term_call *call, struct invar_err
     const struct sigreg_options *o = call->options;
     struct invar_device *device = call->device;
     const int views = call->in->views, samples = o->views == VIEWS_JOINED ? 1 : views;
-    const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, many = invar_slices_count(call->in, o->slices);
+    const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, many = slices_count(call->in, o->slices);
     const double share = 1 / ((double)many * samples), wi = weight_invariance(o);
     double *sketch = invar_term_part(call->sum, "sigreg", o->lambda);
     double *invariance = invar_term_part(call->sum, "invariance", wi);
     struct invar_wide z[INVAR_MAX_VIEWS];
     struct invar_matrix slices, all, values;
 
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, views, false, z, err) ||
-        !invar_slices_take(call, o->slices, &slices, err) || !invar_term_matrix(call, views * n, many, &all, err) ||
-        !invar_term_vector(call, many, &values, err))
+    if (!wide_take_views(call, INVAR_ROLE_Z, views, false, z, err) || !slices_take(call, o->slices, &slices, err) ||
+        !term_matrix(call, views * n, many, &all, err) || !term_vector(call, many, &values, err))
         return false;
     for (int v = 0; v < views; v++) {
         const struct invar_matrix rows = part_of(&all, v, n);
@@ -101,9 +100,9 @@ static bool sigreg_evaluate(const struct invar_term_call *call, struct invar_err
         if (z[v].dx.data)
             invar_dense_product(device, false, false, 1, &rows, &slices, 1, &z[v].dx);
     }
-    if (!invar_spread_add(call, z, o->global_views, call->weight * wi, 1, invariance, err))
+    if (!spread_add(call, z, o->global_views, call->weight * wi, 1, invariance, err))
         return false;
-    invar_wide_backward_views(call, INVAR_ROLE_Z, views, z);
+    wide_backward_views(call, INVAR_ROLE_Z, views, z);
     return true;
 }
 
@@ -122,7 +121,7 @@ static double reference_sketch(const struct sigreg_options *o, const struct inva
             for (int64_t i = 0; i < n; i++) {
                 double x = 0;
                 for (int64_t j = 0; j < d; j++)
-                    x += invar_reference_at(&in->by[INVAR_ROLE_Z][v], i, j) * slice[j];
+                    x += reference_at(&in->by[INVAR_ROLE_Z][v], i, j) * slice[j];
                 real += cos(t * x) / rows;
                 imaginary += sin(t * x) / rows;
             }
@@ -135,9 +134,9 @@ static double reference_sketch(const struct sigreg_options *o, const struct inva
 static bool sigreg_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
 {
     const struct sigreg_options *o = options;
-    const int64_t many = invar_slices_count(in, o->slices), d = in->by[INVAR_ROLE_Z][0].cols;
-    double *slices = invar_reference_slices(in, o->slices), sketch = 0;
-    const double invariance = invar_reference_spread(in, o->global_views);
+    const int64_t many = slices_count(in, o->slices), d = in->by[INVAR_ROLE_Z][0].cols;
+    double *slices = reference_slices(in, o->slices), sketch = 0;
+    const double invariance = reference_spread_of_views(in, o->global_views);
 
     for (int64_t s = 0; slices && s < many; s++)
         if (o->views == VIEWS_JOINED)
@@ -146,8 +145,8 @@ static bool sigreg_reference(const void *options, const struct invar_embeddings 
             for (int v = 0; v < in->views; v++)
                 sketch += reference_sketch(o, in, v, v, slices + s * d) / (double)many / in->views;
     *out = (struct invar_term_value){.loss = o->lambda * sketch + weight_invariance(o) * invariance};
-    invar_reference_part(out, "sigreg", sketch);
-    invar_reference_part(out, "invariance", invariance);
+    reference_part(out, "sigreg", sketch);
+    reference_part(out, "invariance", invariance);
     const bool ok = slices != NULL;
     invar_free(slices);
     return ok;

@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-int64_t invar_slices_count(const struct invar_embeddings *in, int64_t count)
+int64_t slices_count(const struct invar_embeddings *in, int64_t count)
 {
     return in->by[INVAR_ROLE_W][0].rows > 0 ? in->by[INVAR_ROLE_W][0].cols : count;
 }
 
-bool invar_slices_check(const struct invar_term_spec *term, const struct invar_embeddings *in, struct invar_error *err)
+bool slices_check(const struct invar_term_spec *term, const struct invar_embeddings *in, struct invar_error *err)
 {
     const struct invar_matrix *slices = &in->by[INVAR_ROLE_W][0], *z = &in->by[INVAR_ROLE_Z][0];
 
@@ -21,15 +21,14 @@ bool invar_slices_check(const struct invar_term_spec *term, const struct invar_e
                            term->name, (long long)slices->rows, (long long)z->cols);
 }
 
-bool invar_slices_take(const struct invar_term_call *call, int64_t count, struct invar_matrix *out,
-                       struct invar_error *err)
+bool slices_take(const struct invar_term_call *call, int64_t count, struct invar_matrix *out, struct invar_error *err)
 {
     const struct invar_matrix *given = &call->in->by[INVAR_ROLE_W][0];
-    const int64_t d = call->in->by[INVAR_ROLE_Z][0].cols, many = invar_slices_count(call->in, count);
+    const int64_t d = call->in->by[INVAR_ROLE_Z][0].cols, many = slices_count(call->in, count);
     double *lengths = invar_device_take(call->scratch, (size_t)many, sizeof *lengths, err);
     struct invar_matrix wide;
 
-    if (!lengths || !invar_term_matrix(call, many, d, out, err) || !invar_term_matrix(call, d, many, &wide, err))
+    if (!lengths || !term_matrix(call, many, d, out, err) || !term_matrix(call, d, many, &wide, err))
         return false;
     if (given->data) {
         invar_dense_copy(call->device, given, &wide);
@@ -41,16 +40,16 @@ bool invar_slices_take(const struct invar_term_call *call, int64_t count, struct
     return true;
 }
 
-bool invar_spread_add(const struct invar_term_call *call, const struct invar_wide *z, int64_t global_views,
-                      double scale, double factor, double *slot, struct invar_error *err)
+bool spread_add(const struct invar_term_call *call, const struct invar_wide *z, int64_t global_views, double scale,
+                double factor, double *slot, struct invar_error *err)
 {
     struct invar_device *device = call->device;
     const int views = call->in->views, global = global_views ? (int)global_views : views;
     const double share = 1 / ((double)views * (double)z[0].x.rows * (double)z[0].x.cols);
     struct invar_matrix centre, sum;
 
-    if (!invar_term_matrix(call, z[0].x.rows, z[0].x.cols, &centre, err) ||
-        !invar_term_matrix(call, z[0].x.rows, z[0].x.cols, &sum, err))
+    if (!term_matrix(call, z[0].x.rows, z[0].x.cols, &centre, err) ||
+        !term_matrix(call, z[0].x.rows, z[0].x.cols, &sum, err))
         return false;
     invar_dense_zero(device, &centre);
     invar_dense_zero(device, &sum);
@@ -65,18 +64,17 @@ bool invar_spread_add(const struct invar_term_call *call, const struct invar_wid
     return true;
 }
 
-double *invar_reference_slices(const struct invar_embeddings *in, int64_t count)
+double *reference_slices(const struct invar_embeddings *in, int64_t count)
 {
     const struct invar_matrix *given = &in->by[INVAR_ROLE_W][0];
-    const int64_t d = in->by[INVAR_ROLE_Z][0].cols, many = invar_slices_count(in, count);
+    const int64_t d = in->by[INVAR_ROLE_Z][0].cols, many = slices_count(in, count);
     double *slices = invar_alloc((size_t)(many * d), sizeof *slices, NULL);
 
     for (int64_t s = 0; slices && s < many; s++) {
         struct invar_random random = invar_random_stream(0, INVAR_RANDOM_TERM, (uint64_t)s, 0, 0);
         double square = 0;
         for (int64_t j = 0; j < d; j++) {
-            slices[s * d + j] =
-                given->rows > 0 ? invar_reference_at(given, j, s) : (double)invar_random_normal(&random);
+            slices[s * d + j] = given->rows > 0 ? reference_at(given, j, s) : (double)invar_random_normal(&random);
             square += slices[s * d + j] * slices[s * d + j];
         }
         for (int64_t j = 0; j < d; j++)
@@ -85,7 +83,7 @@ double *invar_reference_slices(const struct invar_embeddings *in, int64_t count)
     return slices;
 }
 
-double invar_reference_spread(const struct invar_embeddings *in, int64_t global_views)
+double reference_spread_of_views(const struct invar_embeddings *in, int64_t global_views)
 {
     const struct invar_matrix *z = in->by[INVAR_ROLE_Z];
     const int global = global_views ? (int)global_views : in->views;
@@ -95,9 +93,9 @@ double invar_reference_spread(const struct invar_embeddings *in, int64_t global_
         for (int64_t j = 0; j < z[0].cols; j++) {
             double centre = 0;
             for (int v = 0; v < global; v++)
-                centre += invar_reference_at(&z[v], i, j) / global;
+                centre += reference_at(&z[v], i, j) / global;
             for (int v = 0; v < in->views; v++)
-                sum += pow(invar_reference_at(&z[v], i, j) - centre, 2);
+                sum += pow(reference_at(&z[v], i, j) - centre, 2);
         }
     return sum / ((double)in->views * (double)z[0].rows * (double)z[0].cols);
 }

@@ -34,7 +34,7 @@ static bool soft_hgr_check(const void *options, const struct invar_embeddings *i
                                "soft_hgr needs exactly two views of every sample, not %d: set views.count to 2 and "
                                "views.local to 0 (or give z and z_tilde)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_soft_hgr, in, soft_hgr_roles(options), 2, err);
+    return term_check_shapes(&invar_term_soft_hgr, in, soft_hgr_roles(options), 2, err);
 }
 
 static double divisor_of(const struct soft_hgr_options *o, int64_t n)
@@ -61,7 +61,7 @@ static bool add_trace(const struct invar_term_call *call, const struct invar_mat
         invar_dense_gram(device, true, 1, &x[v], &c[v]);
     invar_dense_dot(device, &c[0], &c[d > n ? 0 : 1], share, slot);
     for (int v = 0; v < 2; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         if (!wanted)
             continue;
         invar_dense_add(device, -call->weight / divisor, &x[1 - v], wanted);
@@ -107,18 +107,16 @@ static bool soft_hgr_reference(const void *options, const struct invar_embedding
         double mean[2] = {0};
         for (int64_t i = 0; i < n; i++)
             for (int v = 0; v < 2; v++)
-                mean[v] += invar_reference_at(&z[v], i, j) / (double)n;
+                mean[v] += reference_at(&z[v], i, j) / (double)n;
         for (int64_t i = 0; i < n; i++)
-            correlation +=
-                (invar_reference_at(&z[0], i, j) - mean[0]) * (invar_reference_at(&z[1], i, j) - mean[1]) / divisor;
+            correlation += (reference_at(&z[0], i, j) - mean[0]) * (reference_at(&z[1], i, j) - mean[1]) / divisor;
         for (int64_t k = 0; k < d; k++)
-            trace +=
-                invar_reference_covariance(&z[0], j, k) * invar_reference_covariance(&z[1], k, j) * unbiased * unbiased;
+            trace += reference_covariance(&z[0], j, k) * reference_covariance(&z[1], k, j) * unbiased * unbiased;
     }
     *out = (struct invar_term_value){.loss = trace / 2 - correlation};
-    invar_reference_part(out, "soft_hgr", correlation - trace / 2);
-    invar_reference_part(out, "correlation", correlation);
-    invar_reference_part(out, "trace", trace);
+    reference_part(out, "soft_hgr", correlation - trace / 2);
+    reference_part(out, "correlation", correlation);
+    reference_part(out, "trace", trace);
     return true;
 }
 

@@ -29,7 +29,7 @@ static bool spectral_contrastive_check(const void *options, const struct invar_e
                                "spectral_contrastive needs exactly two views of every sample, not %d: set views.count "
                                "to 2 and views.local to 0 (or give z1 and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_spectral_contrastive, in, spectral_contrastive_roles(options), 2, err);
+    return term_check_shapes(&invar_term_spectral_contrastive, in, spectral_contrastive_roles(options), 2, err);
 }
 
 static bool spectral_contrastive_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -57,7 +57,7 @@ static bool spectral_contrastive_evaluate(const struct invar_term_call *call, st
     invar_dense_diagonal_map(device, &s, NULL, 0, 0);
     invar_dense_dot(device, &s, &s, repel, repulsion);
     for (int v = 0; v < 2; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         if (!wanted)
             continue;
         invar_dense_copy(device, &x[1 - v], &by_x);
@@ -78,17 +78,17 @@ static bool spectral_contrastive_reference(const void *options, const struct inv
 
     for (int64_t i = 0; i < z->rows; i++)
         for (int64_t j = 0; j < z->rows; j++) {
-            const double left = fmax(1, invar_reference_length(&z[0], i) / sqrt(o->mu));
-            const double right = fmax(1, invar_reference_length(&z[1], j) / sqrt(o->mu));
-            const double along = invar_reference_dot(&z[0], i, &z[1], j, false) / left / right;
+            const double left = fmax(1, reference_length(&z[0], i) / sqrt(o->mu));
+            const double right = fmax(1, reference_length(&z[1], j) / sqrt(o->mu));
+            const double along = reference_dot(&z[0], i, &z[1], j, false) / left / right;
             if (i == j)
                 attraction -= 2 / n * along / o->mu;
             else
                 repulsion += along * along / (n * (n - 1)) / o->mu;
         }
     *out = (struct invar_term_value){.loss = attraction + repulsion};
-    invar_reference_part(out, "attraction", attraction);
-    invar_reference_part(out, "repulsion", repulsion);
+    reference_part(out, "attraction", attraction);
+    reference_part(out, "repulsion", repulsion);
     return true;
 }
 

@@ -40,7 +40,7 @@ static bool ssl_hsic_check(const void *options, const struct invar_embeddings *i
                                "ssl_hsic needs two views of every sample or more, not %d: set views.count (or give z1 "
                                "and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_ssl_hsic, in, ssl_hsic_roles(options), 2, err);
+    return term_check_shapes(&invar_term_ssl_hsic, in, ssl_hsic_roles(options), 2, err);
 }
 
 static double divisor_of(const struct ssl_hsic_options *o, double m)
@@ -60,11 +60,10 @@ static bool take_work(const struct invar_term_call *call, int64_t m, struct work
     double *host = invar_scratch_take(call->scratch, (size_t)m, sizeof *host, err);
 
     w->squares = invar_device_take(call->scratch, (size_t)m, sizeof *w->squares, err);
-    if (!host || !w->squares || !invar_term_matrix(call, m, d, &w->u, err) ||
-        !invar_term_matrix(call, m, m, &w->k, err) || !invar_term_matrix(call, m, m, &w->same, err) ||
-        !invar_term_matrix(call, m, m, &w->hkh, err) || !invar_term_matrix(call, m, m, &w->half, err) ||
-        !invar_term_matrix(call, m, 1, &w->group, err) || !invar_term_vector(call, 1, &w->zz, err) ||
-        !invar_term_vector(call, 1, &w->root, err))
+    if (!host || !w->squares || !term_matrix(call, m, d, &w->u, err) || !term_matrix(call, m, m, &w->k, err) ||
+        !term_matrix(call, m, m, &w->same, err) || !term_matrix(call, m, m, &w->hkh, err) ||
+        !term_matrix(call, m, m, &w->half, err) || !term_matrix(call, m, 1, &w->group, err) ||
+        !term_vector(call, 1, &w->zz, err) || !term_vector(call, 1, &w->root, err))
         return false;
     for (int64_t i = 0; i < m; i++)
         host[i] = (double)(i % n);
@@ -113,7 +112,7 @@ static bool ssl_hsic_evaluate(const struct invar_term_call *call, struct invar_e
     struct invar_matrix by_rows;
     struct work w;
 
-    if (!take_work(call, m, &w, err) || !invar_wide_take_views(call, INVAR_ROLE_Z, views, true, z, err))
+    if (!take_work(call, m, &w, err) || !wide_take_views(call, INVAR_ROLE_Z, views, true, z, err))
         return false;
     for (int v = 0; v < views; v++) {
         const struct invar_matrix own = part_of(&w.u, v, n);
@@ -130,7 +129,7 @@ static bool ssl_hsic_evaluate(const struct invar_term_call *call, struct invar_e
     invar_dense_centre(device, &w.hkh, &w.hkh);
     invar_dense_dot(device, &w.hkh, &w.hkh, zz_share, w.zz.data);
     invar_dense_sum(device, &w.zz, 1, zz);
-    invar_term_add_map(device, INVAR_MAP_SQRT, 1, 0, &w.zz, &w.root, 1, loss);
+    term_add_map(device, INVAR_MAP_SQRT, 1, 0, &w.zz, &w.root, 1, loss);
     if (!call->gradient)
         return true;
     /* d loss / d K = gamma HKH zz_share / sqrt(zz) - same / pairs + 1 / rows^2; no derivative of the root at 0 */
@@ -147,7 +146,7 @@ static bool ssl_hsic_evaluate(const struct invar_term_call *call, struct invar_e
         if (z[v].dx.data)
             invar_dense_add(device, 1, &own, &z[v].dx);
     }
-    invar_wide_backward_views(call, INVAR_ROLE_Z, views, z);
+    wide_backward_views(call, INVAR_ROLE_Z, views, z);
     return true;
 }
 
@@ -159,8 +158,8 @@ static double reference_kernel(const struct ssl_hsic_options *o, const struct in
     double square = 0;
 
     for (int64_t k = 0; k < z->cols; k++)
-        square += pow(invar_reference_at(&z[i / n], i % n, k) / invar_reference_length(&z[i / n], i % n) -
-                          invar_reference_at(&z[j / n], j % n, k) / invar_reference_length(&z[j / n], j % n),
+        square += pow(reference_at(&z[i / n], i % n, k) / reference_length(&z[i / n], i % n) -
+                          reference_at(&z[j / n], j % n, k) / reference_length(&z[j / n], j % n),
                       2);
     return o->scale / sqrt(o->scale * o->scale + square);
 }
@@ -186,8 +185,8 @@ static bool ssl_hsic_reference(const void *options, const struct invar_embedding
     invar_free(mean);
     zy -= all;
     *out = (struct invar_term_value){.loss = o->gamma * sqrt(zz) - zy};
-    invar_reference_part(out, "hsic_zy", zy);
-    invar_reference_part(out, "hsic_zz", zz);
+    reference_part(out, "hsic_zy", zy);
+    reference_part(out, "hsic_zz", zz);
     return ok;
 }
 

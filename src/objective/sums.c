@@ -2,7 +2,7 @@
 /* What presets share: one term after another, each a part of the sum. */
 #include "objective/sums.h"
 
-double invar_over_views(enum invar_over_views over_views, int views)
+double term_over_views(enum invar_over_views over_views, int views)
 {
     return over_views == INVAR_OVER_VIEWS_MEAN ? 1.0 / views : 1.0;
 }
@@ -10,11 +10,11 @@ double invar_over_views(enum invar_over_views over_views, int views)
 static void add_value(struct invar_term_value *out, const char *name, double factor, double loss)
 {
     out->loss += factor * loss;
-    invar_reference_part(out, name, loss);
+    reference_part(out, name, loss);
 }
 
-bool invar_sum_add(const struct invar_term_spec *term, const struct invar_term_call *call, const void *options,
-                   const char *name, double factor, struct invar_error *err)
+bool sum_add(const struct invar_term_spec *term, const struct invar_term_call *call, const void *options,
+             const char *name, double factor, struct invar_error *err)
 {
     struct invar_term_sum sum = {.ledger = call->sum->ledger};
     struct invar_term_call own = *call;
@@ -32,8 +32,8 @@ bool invar_sum_add(const struct invar_term_spec *term, const struct invar_term_c
     return true;
 }
 
-bool invar_sum_add_reference(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
-                             const char *name, double factor, struct invar_term_value *out)
+bool sum_add_reference(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
+                       const char *name, double factor, struct invar_term_value *out)
 {
     struct invar_term_value value;
 

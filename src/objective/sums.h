@@ -72,16 +72,16 @@ struct invar_orthonormality_options {
 };
 
 /** The factor of one view in a sum over `views` of them, or in their mean. */
-double invar_over_views(enum invar_over_views over_views, int views);
+double term_over_views(enum invar_over_views over_views, int views);
 
 /**
  * Adds factor * (value and gradient) of `term` with these options to the call's sum, as its part `name`; inputs and
  * gradients are those of the call. With a factor of 0 the value alone is made.
  */
-bool invar_sum_add(const struct invar_term_spec *term, const struct invar_term_call *call, const void *options,
-                   const char *name, double factor, struct invar_error *err);
+bool sum_add(const struct invar_term_spec *term, const struct invar_term_call *call, const void *options,
+             const char *name, double factor, struct invar_error *err);
 /** The same of the reference. */
-bool invar_sum_add_reference(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
-                             const char *name, double factor, struct invar_term_value *out);
+bool sum_add_reference(const struct invar_term_spec *term, const void *options, const struct invar_embeddings *in,
+                       const char *name, double factor, struct invar_term_value *out);
 
 #endif

@@ -36,7 +36,7 @@ static unsigned supcon_roles(const void *options)
 
 static bool supcon_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_supcon, in, supcon_roles(options), err);
+    return term_check_views(&invar_term_supcon, in, supcon_roles(options), err);
 }
 
 /* the group of every row: its label, or one of its own */
@@ -76,7 +76,7 @@ static bool take_targets(const struct invar_term_call *call, int64_t rows, struc
     if (!counts || !take_groups(call, rows, &group, err) ||
         !invar_dense_take(call->scratch, call->in->by[INVAR_ROLE_Z][0].dtype, rows, rows, targets, err))
         return false;
-    const struct invar_matrix inverse = invar_term_row(counts, rows);
+    const struct invar_matrix inverse = term_row(counts, rows);
     invar_dense_same_group(call->device, &group, targets);
     invar_dense_row_products(call->device, targets, NULL, counts);
     invar_dense_map(call->device, INVAR_MAP_RECIPROCAL, 1, 0, &inverse);
@@ -118,7 +118,7 @@ static bool supcon_evaluate(const struct invar_term_call *call, struct invar_err
     invar_dense_product(device, false, false, 1 / o->tau, &logits, &unit, 0, &by_unit);
     for (int v = 0; v < call->in->views; v++) {
         const struct invar_matrix own = part_of(&unit, v, n), by_own = part_of(&by_unit, v, n);
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         if (wanted)
             invar_dense_normalise_backward(device, &own, lengths + v * n, &by_own, 1, wanted);
     }
@@ -133,7 +133,7 @@ static double reference_row(const struct supcon_options *o, const struct invar_e
     double all = 0, inside = 0, outside = 0, positives = 0;
 
     for (int64_t j = 0; j < in->views * n; j++) {
-        const double s = invar_reference_dot(&z[a / n], a % n, &z[j / n], j % n, true) / o->tau - 1 / o->tau;
+        const double s = reference_dot(&z[a / n], a % n, &z[j / n], j % n, true) / o->tau - 1 / o->tau;
         all += j != a ? exp(s) : 0;
         if (j == a || group_of(o, in, a % n) != group_of(o, in, j % n))
             continue;

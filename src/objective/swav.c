@@ -60,7 +60,7 @@ static bool swav_check(const void *options, const struct invar_embeddings *in, s
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "swav keeps a queue of embeddings, but is given scores: set queue to 0, or scores to "
                                "prototypes");
-    if (!invar_term_check_shapes(&invar_term_swav, in, swav_roles(o) & ~INVAR_ROLE_BIT(INVAR_ROLE_W), 2, err))
+    if (!term_check_shapes(&invar_term_swav, in, swav_roles(o) & ~INVAR_ROLE_BIT(INVAR_ROLE_W), 2, err))
         return false;
     return o->scores == SCORES_GIVEN || (prototypes->cols == z->cols && prototypes->dtype == z->dtype) ||
            invar_error_set(err, INVAR_ERROR_DATA,
@@ -76,7 +76,7 @@ static bool keeps_queue(const struct swav_options *o)
 static int64_t swav_state_size(const void *options, const struct invar_embeddings *shapes)
 {
     const struct swav_options *o = options;
-    return keeps_queue(o) ? invar_ring_size((int)o->assign_views, o->queue, shapes->by[INVAR_ROLE_Z][0].cols) : 0;
+    return keeps_queue(o) ? ring_size((int)o->assign_views, o->queue, shapes->by[INVAR_ROLE_Z][0].cols) : 0;
 }
 
 /* scores of a view, and what they are made of */
@@ -96,9 +96,8 @@ static bool take_scores(const struct invar_term_call *call, struct work *w, stru
     const struct swav_options *o = call->options;
     const struct invar_matrix *prototypes = &call->in->by[INVAR_ROLE_W][0];
 
-    if (o->scores == SCORES_PROTOTYPES &&
-        !invar_unit_take(call->device, call->scratch, prototypes, o->normalise_prototypes,
-                         invar_term_wanted(call->gradient, INVAR_ROLE_W, 0), &w->prototypes, err))
+    if (o->scores == SCORES_PROTOTYPES && !unit_take(call->device, call->scratch, prototypes, o->normalise_prototypes,
+                                                     term_wanted(call->gradient, INVAR_ROLE_W, 0), &w->prototypes, err))
         return false;
     for (int v = 0; v < call->in->views; v++) {
         struct scored *view = &w->view[v];
@@ -106,8 +105,8 @@ static bool take_scores(const struct invar_term_call *call, struct work *w, stru
         view->s = call->in->by[INVAR_ROLE_Q][v];
         if (o->scores == SCORES_GIVEN)
             continue;
-        if (!invar_unit_take(call->device, call->scratch, z, true, invar_term_wanted(call->gradient, INVAR_ROLE_Z, v),
-                             &view->z, err) ||
+        if (!unit_take(call->device, call->scratch, z, true, term_wanted(call->gradient, INVAR_ROLE_Z, v), &view->z,
+                       err) ||
             !invar_dense_take(call->scratch, z->dtype, z->rows, prototypes->rows, &view->s, err))
             return false;
         invar_dense_product(call->device, false, true, 1, &view->z.y, &w->prototypes.y, 0, &view->s);
@@ -122,11 +121,11 @@ static bool take_all(const struct invar_term_call *call, struct work *w, int v, 
     const struct swav_options *o = call->options;
     const struct invar_matrix *s = &w->view[v].s;
     const int64_t n = s->rows, k = s->cols, d = call->in->by[INVAR_ROLE_Z][0].cols;
-    const struct invar_matrix ring = invar_ring_queue(call, v, o->queue, d);
+    const struct invar_matrix ring = ring_queue(call, v, o->queue, d);
     struct invar_matrix rows, own, behind;
 
     if (!invar_dense_take(call->scratch, s->dtype, n + o->queue, k, all, err) ||
-        !invar_ring_read(call, &ring, s->dtype, &rows, err))
+        !ring_read(call, &ring, s->dtype, &rows, err))
         return false;
     own = behind = *all;
     own.rows = n;
@@ -148,8 +147,7 @@ static bool assign(const struct invar_term_call *call, struct work *w, int v, st
         (keeps_queue(o) && !take_all(call, w, v, &all, err)))
         return false;
     const float *place =
-        keeps_queue(o) ? invar_ring_place(call, (int)o->assign_views, o->queue, call->in->by[INVAR_ROLE_Z][0].cols)
-                       : NULL;
+        keeps_queue(o) ? ring_place(call, (int)o->assign_views, o->queue, call->in->by[INVAR_ROLE_Z][0].cols) : NULL;
     return invar_dense_sinkhorn(call->device, call->scratch, o->epsilon, o->iterations, &all, o->queue, place,
                                 &w->assigned[v], err);
 }
@@ -181,7 +179,7 @@ static bool predict(const struct invar_term_call *call, struct work *w, int v, d
     const struct swav_options *o = call->options;
     struct invar_device *device = call->device;
     struct scored *view = &w->view[v];
-    const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Q, v);
+    const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Q, v);
     struct invar_matrix logits, targets;
 
     if (!invar_dense_take(call->scratch, view->s.dtype, view->s.rows, view->s.cols, &logits, err) ||
@@ -210,18 +208,18 @@ static void finish(const struct invar_term_call *call, struct work *w)
 {
     const struct swav_options *o = call->options;
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
-    const struct invar_matrix *by_prototypes = invar_term_wanted(call->gradient, INVAR_ROLE_W, 0);
+    const struct invar_matrix *by_prototypes = term_wanted(call->gradient, INVAR_ROLE_W, 0);
 
     for (int v = 0; v < call->in->views; v++)
         if (w->view[v].z.dy.data)
-            invar_unit_backward(call->device, &w->view[v].z, invar_term_wanted(call->gradient, INVAR_ROLE_Z, v));
+            unit_backward(call->device, &w->view[v].z, term_wanted(call->gradient, INVAR_ROLE_Z, v));
     if (by_prototypes)
-        invar_unit_backward(call->device, &w->prototypes, by_prototypes);
+        unit_backward(call->device, &w->prototypes, by_prototypes);
     if (!keeps_queue(o))
         return;
-    float *place = invar_ring_place(call, (int)o->assign_views, o->queue, d);
+    float *place = ring_place(call, (int)o->assign_views, o->queue, d);
     for (int v = 0; v < o->assign_views; v++) {
-        const struct invar_matrix ring = invar_ring_queue(call, v, o->queue, d);
+        const struct invar_matrix ring = ring_queue(call, v, o->queue, d);
         invar_dense_ring_write(call->device, &w->view[v].z.y, place, &ring);
     }
     invar_dense_ring_advance(call->device, n, o->queue, place);
@@ -254,9 +252,9 @@ static double reference_score(const struct swav_options *o, const struct invar_e
     const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v], *p = &in->by[INVAR_ROLE_W][0];
 
     if (o->scores == SCORES_GIVEN)
-        return invar_reference_at(&in->by[INVAR_ROLE_Q][v], i, k);
-    return invar_reference_dot(z, i, p, k, false) / invar_reference_length(z, i) /
-           (o->normalise_prototypes ? invar_reference_length(p, k) : 1);
+        return reference_at(&in->by[INVAR_ROLE_Q][v], i, k);
+    return reference_dot(z, i, p, k, false) / reference_length(z, i) /
+           (o->normalise_prototypes ? reference_length(p, k) : 1);
 }
 
 /* of a batch alone, by division */

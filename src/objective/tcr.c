@@ -53,7 +53,7 @@ static bool tcr_check(const void *options, const struct invar_embeddings *in, st
                                "tcr with invariance: %s needs two views of every sample or more, not %d: set "
                                "views.count",
                                o->invariance == INVARIANCE_MEAN ? "mean" : "target", in->views);
-    return invar_term_check_views(&invar_term_tcr, in, tcr_roles(options), err);
+    return term_check_views(&invar_term_tcr, in, tcr_roles(options), err);
 }
 
 static double factor_of(const struct tcr_options *o, int64_t n, int64_t d)
@@ -69,7 +69,7 @@ static double scale_of(const struct tcr_options *o, int64_t n, int64_t d)
 /* the views whose rate counts: those that have a target, where there are targets */
 static int rated(const struct tcr_options *o, const struct invar_embeddings *in)
 {
-    return o->invariance == INVARIANCE_TARGET ? invar_term_targets(in) : in->views;
+    return o->invariance == INVARIANCE_TARGET ? term_targets(in) : in->views;
 }
 
 static bool add_rate(const struct invar_term_call *call, const struct invar_wide *z, double *slot,
@@ -82,11 +82,11 @@ static bool add_rate(const struct invar_term_call *call, const struct invar_wide
     struct invar_rate rate;
     struct invar_matrix x;
 
-    if (!invar_rate_take(call->scratch, n, d, &rate, err) || !invar_term_matrix(call, n, d, &x, err))
+    if (!rate_take(call->scratch, n, d, &rate, err) || !term_matrix(call, n, d, &x, err))
         return false;
     for (int v = 0; v < views; v++) {
         invar_dense_copy(call->device, &z[v].x, &x);
-        invar_rate_of(call->device, &rate, &x, a, z[v].dx.data != NULL, factor, slot);
+        rate_of(call->device, &rate, &x, a, z[v].dx.data != NULL, factor, slot);
         if (z[v].dx.data)
             invar_dense_add(call->device, -call->weight * o->weight_rate * factor * a, &x, &z[v].dx);
     }
@@ -105,8 +105,8 @@ static bool add_cosine_of_mean(const struct invar_term_call *call, const struct 
     double *lengths = invar_device_take(call->scratch, (size_t)n, sizeof *lengths, err);
     struct invar_matrix mean, by_mean, back;
 
-    if (!lengths || !invar_term_matrix(call, n, d, &mean, err) || !invar_term_matrix(call, n, d, &by_mean, err) ||
-        !invar_term_matrix(call, n, d, &back, err))
+    if (!lengths || !term_matrix(call, n, d, &mean, err) || !term_matrix(call, n, d, &by_mean, err) ||
+        !term_matrix(call, n, d, &back, err))
         return false;
     invar_dense_zero(device, &mean);
     invar_dense_zero(device, &by_mean);
@@ -131,12 +131,12 @@ static bool add_cosine_to_targets(const struct invar_term_call *call, const stru
                                   struct invar_error *err)
 {
     const struct tcr_options *o = call->options;
-    const int views = call->in->views, targets = invar_term_targets(call->in);
+    const int views = call->in->views, targets = term_targets(call->in);
     const double share = 1 / ((double)q[0].x.rows * targets * (views - 1));
     struct invar_wide t;
 
     for (int a = 0; a < targets; a++) {
-        if (!invar_wide_take(call, INVAR_ROLE_T, a, true, &t, err))
+        if (!wide_take(call, INVAR_ROLE_T, a, true, &t, err))
             return false;
         for (int b = 0; b < views; b++) {
             if (a == b)
@@ -158,11 +158,11 @@ static bool tcr_evaluate(const struct invar_term_call *call, struct invar_error 
         o->invariance == INVARIANCE_NONE ? NULL : invar_term_part(call->sum, "similarity", -o->weight_invariance);
     struct invar_wide z[INVAR_MAX_VIEWS];
 
-    if (!invar_wide_take_views(call, online(o), views, true, z, err) || !add_rate(call, z, rate, err) ||
+    if (!wide_take_views(call, online(o), views, true, z, err) || !add_rate(call, z, rate, err) ||
         (o->invariance == INVARIANCE_MEAN && !add_cosine_of_mean(call, z, similarity, err)) ||
         (o->invariance == INVARIANCE_TARGET && !add_cosine_to_targets(call, z, similarity, err)))
         return false;
-    invar_wide_backward_views(call, online(o), views, z);
+    wide_backward_views(call, online(o), views, z);
     return true;
 }
 
@@ -177,7 +177,7 @@ static double reference_similarity(const struct tcr_options *o, const struct inv
         for (int a = 0; a < targets; a++)
             for (int b = 0; b < in->views; b++) {
                 if (o->invariance == INVARIANCE_TARGET && a != b)
-                    sum += invar_reference_dot(&in->by[INVAR_ROLE_T][a], i, &z[b], i, true) /
+                    sum += reference_dot(&in->by[INVAR_ROLE_T][a], i, &z[b], i, true) /
                            ((double)n * targets * (in->views - 1));
                 if (o->invariance != INVARIANCE_MEAN || b > 0)
                     continue;
@@ -185,9 +185,9 @@ static double reference_similarity(const struct tcr_options *o, const struct inv
                 for (int64_t k = 0; k < d; k++) {
                     double mean = 0;
                     for (int v = 0; v < in->views; v++)
-                        mean += invar_reference_at(&z[v], i, k) / invar_reference_length(&z[v], i) / in->views;
+                        mean += reference_at(&z[v], i, k) / reference_length(&z[v], i) / in->views;
                     square += mean * mean;
-                    along += mean * invar_reference_at(&z[a], i, k) / invar_reference_length(&z[a], i);
+                    along += mean * reference_at(&z[a], i, k) / reference_length(&z[a], i);
                 }
                 sum += along / sqrt(square) / ((double)n * in->views);
             }
@@ -202,15 +202,15 @@ static bool tcr_reference(const void *options, const struct invar_embeddings *in
     double rate = 0;
 
     for (int v = 0; v < rated(o, in); v++) {
-        double *x = invar_reference_rows(&z[v], true);
-        rate += invar_reference_rate(x, z->rows, z->cols, factor_of(o, z->rows, z->cols)) *
-                scale_of(o, z->rows, z->cols) / rated(o, in);
+        double *x = reference_rows(&z[v], true);
+        rate += reference_rate(x, z->rows, z->cols, factor_of(o, z->rows, z->cols)) * scale_of(o, z->rows, z->cols) /
+                rated(o, in);
         invar_free(x);
     }
     *out = (struct invar_term_value){.loss = -o->weight_rate * rate - o->weight_invariance * similarity};
-    invar_reference_part(out, "rate", rate);
+    reference_part(out, "rate", rate);
     if (o->invariance != INVARIANCE_NONE)
-        invar_reference_part(out, "similarity", similarity);
+        reference_part(out, "similarity", similarity);
     return true;
 }
 

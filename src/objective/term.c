@@ -85,7 +85,7 @@ bool invar_term_find_input(const struct invar_term_spec *term, const char *name,
     return false;
 }
 
-void invar_term_input_name(const struct invar_term_spec *term, enum invar_role role, int view, char *name, size_t size)
+void term_input_name(const struct invar_term_spec *term, enum invar_role role, int view, char *name, size_t size)
 {
     for (const struct invar_term_input *input = term->inputs; input && input->name; input++)
         if (input->role == role && input->view == view) {
@@ -112,14 +112,14 @@ bool invar_term_reads(const struct invar_term_spec *term, const void *options, e
     return !term->reads || term->reads(options, role, view);
 }
 
-bool invar_term_check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,
-                            int view, const struct invar_matrix *like, const struct invar_matrix *first,
-                            struct invar_error *err)
+bool term_check_input(const struct invar_term_spec *term, const struct invar_embeddings *in, enum invar_role role,
+                      int view, const struct invar_matrix *like, const struct invar_matrix *first,
+                      struct invar_error *err)
 {
     const struct invar_matrix *x = &in->by[role][view];
     char name[16];
 
-    invar_term_input_name(term, role, view, name, sizeof name);
+    term_input_name(term, role, view, name, sizeof name);
     if (x->rows <= 0 || x->cols <= 0)
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s reads %s, which is missing (it is %s)", term->name, name,
                                roles[role].what);
@@ -142,13 +142,13 @@ bool invar_term_check_input(const struct invar_term_spec *term, const struct inv
     return true;
 }
 
-int invar_term_targets(const struct invar_embeddings *in)
+int term_targets(const struct invar_embeddings *in)
 {
     return in->targets > 0 ? in->targets : in->views;
 }
 
-bool invar_term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
-                             int64_t least, struct invar_error *err)
+bool term_check_shapes(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
+                       int64_t least, struct invar_error *err)
 {
     const struct invar_matrix *first = NULL;
 
@@ -159,8 +159,8 @@ bool invar_term_check_shapes(const struct invar_term_spec *term, const struct in
             first = &in->by[role][0];
         const struct invar_matrix *like =
             &in->by[role == INVAR_ROLE_T && in->by[INVAR_ROLE_Q][0].rows > 0 ? INVAR_ROLE_Q : role][0];
-        for (int view = 0; view < (role == INVAR_ROLE_T ? invar_term_targets(in) : in->views); view++)
-            if (!invar_term_check_input(term, in, (enum invar_role)role, view, like, first, err))
+        for (int view = 0; view < (role == INVAR_ROLE_T ? term_targets(in) : in->views); view++)
+            if (!term_check_input(term, in, (enum invar_role)role, view, like, first, err))
                 return false;
     }
     if ((mask & INVAR_ROLE_GROUPS) && !in->groups)
@@ -179,16 +179,16 @@ bool invar_term_check_shapes(const struct invar_term_spec *term, const struct in
     return true;
 }
 
-bool invar_term_check_views(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
-                            struct invar_error *err)
+bool term_check_views(const struct invar_term_spec *term, const struct invar_embeddings *in, unsigned mask,
+                      struct invar_error *err)
 {
     if (in->views < 1)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s needs one view of every sample or more: give z, or z1 and z2", term->name);
-    return invar_term_check_shapes(term, in, mask, 2, err);
+    return term_check_shapes(term, in, mask, 2, err);
 }
 
-void invar_reference_part(struct invar_term_value *value, const char *name, double part)
+void reference_part(struct invar_term_value *value, const char *name, double part)
 {
     value->part[value->count].name = name;
     value->part[value->count].value = part;
@@ -238,8 +238,8 @@ void invar_term_settle(const struct invar_term_sum *sum, struct invar_term_value
     }
 }
 
-bool invar_term_state_take(const struct invar_term_spec *term, struct invar_scratch *scratch,
-                           struct invar_term_call *call, struct invar_error *err)
+bool term_state_take(const struct invar_term_spec *term, struct invar_scratch *scratch, struct invar_term_call *call,
+                     struct invar_error *err)
 {
     const int64_t count = term->state_size ? term->state_size(call->options, call->in) : 0;
     float *host = count ? invar_scratch_take(scratch, (size_t)count, sizeof *host, err) : NULL;
@@ -264,7 +264,7 @@ bool invar_term_evaluate(const struct invar_term_spec *term, struct invar_term_c
 
     call.sum = &sum;
     if (!invar_ledger_take(call.device, call.scratch, INVAR_MAX_PARTS, &ledger, err) ||
-        (!call.state && !invar_term_state_take(term, call.scratch, &call, err)) || !term->evaluate(&call, err))
+        (!call.state && !term_state_take(term, call.scratch, &call, err)) || !term->evaluate(&call, err))
         return false;
     invar_device_read(&ledger);
     invar_term_settle(&sum, value);
@@ -288,8 +288,8 @@ bool invar_term_check_finite(const struct invar_term_spec *term, const struct in
     return true;
 }
 
-bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x,
-                     bool normalise, const struct invar_matrix *dx, struct invar_unit *unit, struct invar_error *err)
+bool unit_take(struct invar_device *device, struct invar_scratch *scratch, const struct invar_matrix *x, bool normalise,
+               const struct invar_matrix *dx, struct invar_unit *unit, struct invar_error *err)
 {
     *unit = (struct invar_unit){.y = *x};
     if (!normalise) {
@@ -309,56 +309,55 @@ bool invar_unit_take(struct invar_device *device, struct invar_scratch *scratch,
     return true;
 }
 
-void invar_unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx)
+void unit_backward(struct invar_device *device, const struct invar_unit *unit, const struct invar_matrix *dx)
 {
     if (unit->lengths)
         invar_dense_normalise_backward(device, &unit->y, unit->lengths, &unit->dy, 1, dx);
 }
 
-bool invar_term_rows_suffice(int64_t n, int64_t d)
+bool term_rows_suffice(int64_t n, int64_t d)
 {
     return 4 * n <= 3 * d;
 }
 
-struct invar_matrix invar_term_row(double *vector, int64_t count)
+struct invar_matrix term_row(double *vector, int64_t count)
 {
     return (struct invar_matrix){INVAR_FLOAT64, 1, count, vector};
 }
 
-const struct invar_matrix *invar_term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view)
+const struct invar_matrix *term_wanted(const struct invar_embeddings *gradient, enum invar_role role, int view)
 {
     return gradient && gradient->by[role][view].data ? &gradient->by[role][view] : NULL;
 }
 
-double invar_reference_at(const struct invar_matrix *x, int64_t i, int64_t j)
+double reference_at(const struct invar_matrix *x, int64_t i, int64_t j)
 {
     return ((const double *)x->data)[i * x->cols + j];
 }
 
-double invar_reference_length(const struct invar_matrix *x, int64_t i)
+double reference_length(const struct invar_matrix *x, int64_t i)
 {
-    const double length = sqrt(invar_reference_dot(x, i, x, i, false));
+    const double length = sqrt(reference_dot(x, i, x, i, false));
     return length > 1e-12 ? length : 1e-12;
 }
 
-double invar_reference_dot(const struct invar_matrix *a, int64_t i, const struct invar_matrix *b, int64_t j,
-                           bool normalise)
+double reference_dot(const struct invar_matrix *a, int64_t i, const struct invar_matrix *b, int64_t j, bool normalise)
 {
     double sum = 0;
     for (int64_t k = 0; k < a->cols; k++)
-        sum += invar_reference_at(a, i, k) * invar_reference_at(b, j, k);
-    return normalise ? sum / invar_reference_length(a, i) / invar_reference_length(b, j) : sum;
+        sum += reference_at(a, i, k) * reference_at(b, j, k);
+    return normalise ? sum / reference_length(a, i) / reference_length(b, j) : sum;
 }
 
-double invar_reference_covariance(const struct invar_matrix *z, int64_t j, int64_t k)
+double reference_covariance(const struct invar_matrix *z, int64_t j, int64_t k)
 {
     double mean[2] = {0}, sum = 0;
 
     for (int64_t i = 0; i < z->rows; i++) {
-        mean[0] += invar_reference_at(z, i, j) / (double)z->rows;
-        mean[1] += invar_reference_at(z, i, k) / (double)z->rows;
+        mean[0] += reference_at(z, i, j) / (double)z->rows;
+        mean[1] += reference_at(z, i, k) / (double)z->rows;
     }
     for (int64_t i = 0; i < z->rows; i++)
-        sum += (invar_reference_at(z, i, j) - mean[0]) * (invar_reference_at(z, i, k) - mean[1]);
+        sum += (reference_at(z, i, j) - mean[0]) * (reference_at(z, i, k) - mean[1]);
     return sum / (double)(z->rows - 1);
 }

@@ -36,13 +36,13 @@ static bool tico_check(const void *options, const struct invar_embeddings *in, s
     const struct invar_matrix *q = &in->by[INVAR_ROLE_Q][0];
 
     (void)options;
-    if (in->views != 2 || invar_term_targets(in) != 2)
+    if (in->views != 2 || term_targets(in) != 2)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "tico needs exactly two views of every sample, both with a target, not %d and %d: set "
                                "views.count to 2 and views.local to 0",
-                               in->views, invar_term_targets(in));
-    return invar_term_check_input(&invar_term_tico, in, INVAR_ROLE_Q, 0, q, q, err) &&
-           invar_term_check_input(&invar_term_tico, in, INVAR_ROLE_T, 1, q, q, err) &&
+                               in->views, term_targets(in));
+    return term_check_input(&invar_term_tico, in, INVAR_ROLE_Q, 0, q, q, err) &&
+           term_check_input(&invar_term_tico, in, INVAR_ROLE_T, 1, q, q, err) &&
            (q->rows >= 2 ||
             invar_error_set(err, INVAR_ERROR_DATA, "tico needs at least 2 samples in a batch, not %lld: give more",
                             (long long)q->rows));
@@ -67,9 +67,8 @@ static bool tico_evaluate(const struct invar_term_call *call, struct invar_error
     struct invar_wide q, t;
     struct invar_matrix b, c;
 
-    if (!invar_wide_take(call, INVAR_ROLE_Q, 0, true, &q, err) ||
-        !invar_wide_take(call, INVAR_ROLE_T, 1, true, &t, err) || !invar_term_matrix(call, d, d, &b, err) ||
-        !invar_term_matrix(call, d, d, &c, err))
+    if (!wide_take(call, INVAR_ROLE_Q, 0, true, &q, err) || !wide_take(call, INVAR_ROLE_T, 1, true, &t, err) ||
+        !term_matrix(call, d, d, &b, err) || !term_matrix(call, d, d, &c, err))
         return false;
     invar_dense_dot(device, &q.x, &t.x, -1 / n, invariance);
     invar_dense_gram(device, true, 1 / n, &q.x, &b);
@@ -84,7 +83,7 @@ static bool tico_evaluate(const struct invar_term_call *call, struct invar_error
         invar_dense_add(device, 1 - o->beta, &b, &c);
     invar_dense_add(device, -call->weight / n, &t.x, &q.dx);
     invar_dense_product(device, false, false, 2 * call->weight * o->rho / n, &q.x, &c, 1, &q.dx);
-    invar_wide_backward(call, INVAR_ROLE_Q, 0, &q);
+    wide_backward(call, INVAR_ROLE_Q, 0, &q);
     return true;
 }
 
@@ -97,13 +96,13 @@ static bool tico_reference(const void *options, const struct invar_embeddings *i
     double invariance = 1, contrast = 0;
 
     for (int64_t i = 0; i < q->rows; i++) {
-        invariance -= invar_reference_dot(q, i, t, i, true) / n;
+        invariance -= reference_dot(q, i, t, i, true) / n;
         for (int64_t j = 0; j < q->rows; j++)
-            contrast += (1 - o->beta) * pow(invar_reference_dot(q, i, q, j, true), 2) / (n * n);
+            contrast += (1 - o->beta) * pow(reference_dot(q, i, q, j, true), 2) / (n * n);
     }
     *out = (struct invar_term_value){.loss = invariance + o->rho * contrast};
-    invar_reference_part(out, "invariance", invariance);
-    invar_reference_part(out, "contrast", contrast);
+    reference_part(out, "invariance", invariance);
+    reference_part(out, "contrast", contrast);
     return true;
 }
 

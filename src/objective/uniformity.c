@@ -29,7 +29,7 @@ static unsigned uniformity_roles(const void *options)
 
 static bool uniformity_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_uniformity, in, uniformity_roles(options), err);
+    return term_check_views(&invar_term_uniformity, in, uniformity_roles(options), err);
 }
 
 /* the distance itself, not squared; its derivative at 0 is 0 */
@@ -40,7 +40,7 @@ static bool add_lengths(const struct invar_term_call *call, const struct invar_w
     const int64_t n = a->x.rows;
     struct invar_matrix apart, length;
 
-    if (!invar_term_matrix(call, n, a->x.cols, &apart, err) || !invar_term_vector(call, n, &length, err))
+    if (!term_matrix(call, n, a->x.cols, &apart, err) || !term_vector(call, n, &length, err))
         return false;
     invar_dense_copy(device, &a->x, &apart);
     invar_dense_add(device, -1, &b->x, &apart);
@@ -96,7 +96,7 @@ static void add_uniformity(struct invar_device *device, const struct work *w, co
     invar_dense_diagonal_map(device, &w->kernel, NULL, 0, 0); /* no pair */
     invar_dense_zero(device, &w->mean);
     invar_dense_sum(device, &w->kernel, 1 / pairs, w->mean.data);
-    invar_term_add_map(device, small ? INVAR_MAP_LOG1P : INVAR_MAP_LOG, 1, 0, &w->mean, &w->spare, factor, slot);
+    term_add_map(device, small ? INVAR_MAP_LOG1P : INVAR_MAP_LOG, 1, 0, &w->mean, &w->spare, factor, slot);
     if (!z->dx.data)
         return;
     if (small)
@@ -117,27 +117,26 @@ static bool uniformity_evaluate(const struct invar_term_call *call, struct invar
     struct invar_wide z[INVAR_MAX_VIEWS];
     struct work w;
 
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, views, o->normalise, z, err) ||
-        !invar_term_matrix(call, n, d, &w.centred, err) || !invar_term_matrix(call, n, n, &w.kernel, err) ||
-        !invar_term_vector(call, n, &w.squares, err) || !invar_term_vector(call, 1, &w.mean, err) ||
-        !invar_term_vector(call, 1, &w.spare, err) || !add_alignment(call, z, alignment, err))
+    if (!wide_take_views(call, INVAR_ROLE_Z, views, o->normalise, z, err) ||
+        !term_matrix(call, n, d, &w.centred, err) || !term_matrix(call, n, n, &w.kernel, err) ||
+        !term_vector(call, n, &w.squares, err) || !term_vector(call, 1, &w.mean, err) ||
+        !term_vector(call, 1, &w.spare, err) || !add_alignment(call, z, alignment, err))
         return false;
     for (int v = 0; v < views; v++)
         add_uniformity(call->device, &w, &z[v], o->t, call->weight * o->weight_uniformity / views, 1.0 / views,
                        uniformity);
-    invar_wide_backward_views(call, INVAR_ROLE_Z, views, z);
+    wide_backward_views(call, INVAR_ROLE_Z, views, z);
     return true;
 }
 
 static double reference_square(const struct invar_matrix *a, int64_t i, const struct invar_matrix *b, int64_t j,
                                bool normalise)
 {
-    const double left = normalise ? invar_reference_length(a, i) : 1,
-                 right = normalise ? invar_reference_length(b, j) : 1;
+    const double left = normalise ? reference_length(a, i) : 1, right = normalise ? reference_length(b, j) : 1;
     double sum = 0;
 
     for (int64_t k = 0; k < a->cols; k++)
-        sum += pow(invar_reference_at(a, i, k) / left - invar_reference_at(b, j, k) / right, 2);
+        sum += pow(reference_at(a, i, k) / left - reference_at(b, j, k) / right, 2);
     return sum;
 }
 
@@ -161,8 +160,8 @@ static bool uniformity_reference(const void *options, const struct invar_embeddi
         uniformity += log(mean) / in->views;
     }
     *out = (struct invar_term_value){.loss = o->weight_alignment * alignment + o->weight_uniformity * uniformity};
-    invar_reference_part(out, "alignment", alignment);
-    invar_reference_part(out, "uniformity", uniformity);
+    reference_part(out, "alignment", alignment);
+    reference_part(out, "uniformity", uniformity);
     return true;
 }
 

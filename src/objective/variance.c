@@ -23,7 +23,7 @@ static unsigned variance_roles(const void *options)
 
 static bool variance_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_variance, in, variance_roles(options), err);
+    return term_check_views(&invar_term_variance, in, variance_roles(options), err);
 }
 
 static bool variance_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -32,7 +32,7 @@ static bool variance_evaluate(const struct invar_term_call *call, struct invar_e
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const int64_t d = z[0].cols;
     const double divisor = (double)(z[0].rows - 1);
-    const double factor = invar_over_views(o->over_views, call->in->views) / (double)d;
+    const double factor = term_over_views(o->over_views, call->in->views) / (double)d;
     double *loss = invar_term_part(call->sum, NULL, 1);
 
     double *mean = invar_device_take(call->scratch, (size_t)d, sizeof *mean, err);
@@ -40,7 +40,7 @@ static bool variance_evaluate(const struct invar_term_call *call, struct invar_e
     if (!mean || !columns)
         return false;
     for (int v = 0; v < call->in->views; v++) {
-        const struct invar_matrix *wanted = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         invar_dense_moments(call->device, &z[v], mean, columns);
         invar_dense_hinge(call->device, columns, d, divisor, o->eps, o->gamma, -call->weight * factor / divisor, factor,
                           loss);
@@ -60,9 +60,9 @@ static bool variance_reference(const void *options, const struct invar_embedding
         for (int64_t j = 0; j < z->cols; j++) {
             double mean = 0, square = 0;
             for (int64_t i = 0; i < z->rows; i++)
-                mean += invar_reference_at(z, i, j) / (double)z->rows;
+                mean += reference_at(z, i, j) / (double)z->rows;
             for (int64_t i = 0; i < z->rows; i++)
-                square += pow(invar_reference_at(z, i, j) - mean, 2) / (double)(z->rows - 1);
+                square += pow(reference_at(z, i, j) - mean, 2) / (double)(z->rows - 1);
             sum += fmax(0, o->gamma - sqrt(square + o->eps)) / (double)z->cols;
         }
     }

@@ -47,16 +47,16 @@ static bool vicreg_check(const void *options, const struct invar_embeddings *in,
                                "vicreg needs two views of every sample or more, not %d: set views.count (or give z1 "
                                "and z2)",
                                in->views);
-    return invar_term_check_shapes(&invar_term_vicreg, in, vicreg_roles(options), 2, err);
+    return term_check_shapes(&invar_term_vicreg, in, vicreg_roles(options), 2, err);
 }
 
 static bool vicreg_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct vicreg_options *o = call->options;
 
-    return invar_sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->lambda, err) &&
-           invar_sum_add(&invar_term_variance, call, &o->variance, "variance", o->mu, err) &&
-           invar_sum_add(&invar_term_covariance, call, &o->covariance, "covariance", o->nu, err);
+    return sum_add(&invar_term_invariance, call, &o->invariance, "invariance", o->lambda, err) &&
+           sum_add(&invar_term_variance, call, &o->variance, "variance", o->mu, err) &&
+           sum_add(&invar_term_covariance, call, &o->covariance, "covariance", o->nu, err);
 }
 
 static bool vicreg_reference(const void *options, const struct invar_embeddings *in, struct invar_term_value *out)
@@ -64,9 +64,9 @@ static bool vicreg_reference(const void *options, const struct invar_embeddings 
     const struct vicreg_options *o = options;
 
     *out = (struct invar_term_value){0};
-    return invar_sum_add_reference(&invar_term_invariance, &o->invariance, in, "invariance", o->lambda, out) &&
-           invar_sum_add_reference(&invar_term_variance, &o->variance, in, "variance", o->mu, out) &&
-           invar_sum_add_reference(&invar_term_covariance, &o->covariance, in, "covariance", o->nu, out);
+    return sum_add_reference(&invar_term_invariance, &o->invariance, in, "invariance", o->lambda, out) &&
+           sum_add_reference(&invar_term_variance, &o->variance, in, "variance", o->mu, out) &&
+           sum_add_reference(&invar_term_covariance, &o->covariance, in, "covariance", o->nu, out);
 }
 
 const struct invar_term_spec invar_term_vicreg = {

@@ -31,7 +31,7 @@ static int64_t vime_width(const void *options, int64_t input)
 
 static bool vime_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_reconstruct_check(&invar_term_vime, options, in, err);
+    return reconstruct_check(&invar_term_vime, options, in, err);
 }
 
 static bool vime_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -45,7 +45,7 @@ static bool vime_evaluate(const struct invar_term_call *call, struct invar_error
     (void)err;
     for (int v = 0; v < in->views; v++) {
         const struct invar_matrix *z = &in->by[INVAR_ROLE_Z][v];
-        const struct invar_matrix *dz = invar_term_wanted(call->gradient, INVAR_ROLE_Z, v);
+        const struct invar_matrix *dz = term_wanted(call->gradient, INVAR_ROLE_Z, v);
         invar_dense_columns_bernoulli(call->device, z, 0, &in->by[INVAR_ROLE_M][v], scale, dz, share, mask);
         invar_dense_columns_distance(call->device, z, x->cols, x, NULL, 2 * scale * o->alpha, dz, share, value);
     }
@@ -62,16 +62,15 @@ static bool vime_reference(const void *options, const struct invar_embeddings *i
     for (int v = 0; v < in->views; v++)
         for (int64_t i = 0; i < x->rows; i++)
             for (int64_t j = 0; j < x->cols; j++) {
-                const double logit = invar_reference_at(&in->by[INVAR_ROLE_Z][v], i, j);
-                const double m = invar_reference_at(&in->by[INVAR_ROLE_M][v], i, j);
-                const double apart =
-                    invar_reference_at(&in->by[INVAR_ROLE_Z][v], i, x->cols + j) - invar_reference_at(x, i, j);
+                const double logit = reference_at(&in->by[INVAR_ROLE_Z][v], i, j);
+                const double m = reference_at(&in->by[INVAR_ROLE_M][v], i, j);
+                const double apart = reference_at(&in->by[INVAR_ROLE_Z][v], i, x->cols + j) - reference_at(x, i, j);
                 mask += m * log(1 + exp(-logit)) + (1 - m) * log(1 + exp(logit));
                 value += apart * apart;
             }
     *out = (struct invar_term_value){.loss = mask / count + o->alpha * value / count};
-    invar_reference_part(out, "mask", mask / count);
-    invar_reference_part(out, "value", value / count);
+    reference_part(out, "mask", mask / count);
+    reference_part(out, "value", value / count);
     return true;
 }
 
@@ -81,7 +80,7 @@ const struct invar_term_spec invar_term_vime = {
     .options = vime_table,
     .options_size = sizeof(struct vime_options),
     .roles = vime_roles,
-    .reads = invar_reconstruct_reads,
+    .reads = reconstruct_reads,
     .width = vime_width,
     .check = vime_check,
     .evaluate = vime_evaluate,

@@ -47,8 +47,8 @@ static bool visreg_check(const void *options, const struct invar_embeddings *in,
     if (o->global_views > in->views)
         return invar_error_set(err, INVAR_ERROR_USAGE, "visreg: global_views is %lld but there are %d views: lower it",
                                (long long)o->global_views, in->views);
-    return invar_term_check_views(&invar_term_visreg, in, visreg_roles(options), err) &&
-           invar_slices_check(&invar_term_visreg, in, err);
+    return term_check_views(&invar_term_visreg, in, visreg_roles(options), err) &&
+           slices_check(&invar_term_visreg, in, err);
 }
 
 /* Phi^{-1}(p) by Newton's method on erfc from a rough start: exact to rounding */
@@ -75,15 +75,15 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
 {
     const struct visreg_options *o = call->options;
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
-    const int64_t many = invar_slices_count(call->in, o->slices);
+    const int64_t many = slices_count(call->in, o->slices);
     double *host = invar_scratch_take(call->scratch, (size_t)n, sizeof *host, err);
 
     w->quantiles = invar_device_take(call->scratch, (size_t)n, sizeof *host, err);
-    if (!host || !w->quantiles || !invar_slices_take(call, o->slices, &w->slices, err) ||
-        !invar_term_matrix(call, n, d, &w->y, err) || !invar_term_matrix(call, n, d, &w->dy, err) ||
-        !invar_term_matrix(call, n, many, &w->p, err) || !invar_term_vector(call, many, &w->values, err) ||
-        !invar_term_vector(call, d, &w->mean, err) || !invar_term_vector(call, d, &w->square, err) ||
-        !invar_term_vector(call, d, &w->deviation, err) || !invar_term_vector(call, d, &w->spare, err))
+    if (!host || !w->quantiles || !slices_take(call, o->slices, &w->slices, err) ||
+        !term_matrix(call, n, d, &w->y, err) || !term_matrix(call, n, d, &w->dy, err) ||
+        !term_matrix(call, n, many, &w->p, err) || !term_vector(call, many, &w->values, err) ||
+        !term_vector(call, d, &w->mean, err) || !term_vector(call, d, &w->square, err) ||
+        !term_vector(call, d, &w->deviation, err) || !term_vector(call, d, &w->spare, err))
         return false;
     for (int64_t i = 0; i < n; i++)
         host[i] = normal_quantile((double)(i + 1) / (double)(n + 1));
@@ -152,8 +152,8 @@ static bool visreg_evaluate(const struct invar_term_call *call, struct invar_err
 
     w.scale = invar_term_part(call->sum, "scale", o->lambda * o->weight_scale);
     w.shape = invar_term_part(call->sum, "shape", o->lambda * o->weight_shape);
-    if (!invar_wide_take_views(call, INVAR_ROLE_Z, views, false, z, err) || !take_work(call, &w, err) ||
-        !invar_spread_add(call, z, o->global_views, call->weight * (1 - o->lambda), 1, invariance, err))
+    if (!wide_take_views(call, INVAR_ROLE_Z, views, false, z, err) || !take_work(call, &w, err) ||
+        !spread_add(call, z, o->global_views, call->weight * (1 - o->lambda), 1, invariance, err))
         return false;
     for (int v = 0; v < views; v++) {
         invar_dense_moments(call->device, &z[v].x, w.mean.data, w.deviation.data);
@@ -162,7 +162,7 @@ static bool visreg_evaluate(const struct invar_term_call *call, struct invar_err
         if (!shape_of(call, &w, &z[v], 1.0 / views, err))
             return false;
     }
-    invar_wide_backward_views(call, INVAR_ROLE_Z, views, z);
+    wide_backward_views(call, INVAR_ROLE_Z, views, z);
     return true;
 }
 
@@ -176,13 +176,13 @@ static bool visreg_reference(const void *options, const struct invar_embeddings 
 {
     const struct visreg_options *o = options;
     const int64_t n = in->by[INVAR_ROLE_Z][0].rows, d = in->by[INVAR_ROLE_Z][0].cols;
-    const int64_t many = invar_slices_count(in, o->slices);
-    double *slices = invar_reference_slices(in, o->slices), *p = invar_alloc((size_t)n, sizeof *p, NULL);
+    const int64_t many = slices_count(in, o->slices);
+    double *slices = reference_slices(in, o->slices), *p = invar_alloc((size_t)n, sizeof *p, NULL);
     double centre = 0, scale = 0, shape = 0;
-    const double invariance = invar_reference_spread(in, o->global_views);
+    const double invariance = reference_spread_of_views(in, o->global_views);
 
     for (int v = 0; slices && p && v < in->views; v++) {
-        double *y = invar_reference_rows(&in->by[INVAR_ROLE_Z][v], false);
+        double *y = reference_rows(&in->by[INVAR_ROLE_Z][v], false);
         for (int64_t j = 0; y && j < d; j++) {
             double mean = 0, square = 0;
             for (int64_t i = 0; i < n; i++)
@@ -210,10 +210,10 @@ static bool visreg_reference(const void *options, const struct invar_embeddings 
     *out = (struct invar_term_value){
         .loss = (1 - o->lambda) * invariance +
                 o->lambda * (o->weight_centre * centre + o->weight_scale * scale + o->weight_shape * shape)};
-    invar_reference_part(out, "invariance", invariance);
-    invar_reference_part(out, "centre", centre);
-    invar_reference_part(out, "scale", scale);
-    invar_reference_part(out, "shape", shape);
+    reference_part(out, "invariance", invariance);
+    reference_part(out, "centre", centre);
+    reference_part(out, "scale", scale);
+    reference_part(out, "shape", shape);
     const bool ok = slices && p;
     invar_free(slices);
     invar_free(p);

@@ -27,7 +27,7 @@ static unsigned vne_roles(const void *options)
 
 static bool vne_check(const void *options, const struct invar_embeddings *in, struct invar_error *err)
 {
-    return invar_term_check_views(&invar_term_vne, in, vne_roles(options), err);
+    return term_check_views(&invar_term_vne, in, vne_roles(options), err);
 }
 
 /* one view; its Gram matrix becomes the eigenvectors */
@@ -50,9 +50,9 @@ static bool take_view(const struct invar_term_call *call, int v, struct view *vi
     const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][v];
     const int64_t least = z->rows < z->cols ? z->rows : z->cols;
 
-    if (!invar_wide_take(call, INVAR_ROLE_Z, v, o->normalise, &view->z, err) ||
-        !invar_term_matrix(call, least, least, &view->gram, err) ||
-        !invar_term_vector(call, least, &view->values, err) || !invar_term_vector(call, 1, &view->trace, err))
+    if (!wide_take(call, INVAR_ROLE_Z, v, o->normalise, &view->z, err) ||
+        !term_matrix(call, least, least, &view->gram, err) || !term_vector(call, least, &view->values, err) ||
+        !term_vector(call, 1, &view->trace, err))
         return false;
     invar_dense_gram(device, least == z->cols, 1, &view->z.x, &view->gram);
     if (o->normalise)
@@ -77,9 +77,8 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
         values[v] = w->view[v].values.data;
     }
     const int64_t least = grams[0].rows;
-    return invar_term_matrix(call, least, least, &w->scaled, err) &&
-           invar_term_matrix(call, least, least, &w->map, err) && invar_term_vector(call, least, &w->spare, err) &&
-           invar_term_vector(call, 1, &w->entropy, err) &&
+    return term_matrix(call, least, least, &w->scaled, err) && term_matrix(call, least, least, &w->map, err) &&
+           term_vector(call, least, &w->spare, err) && term_vector(call, 1, &w->entropy, err) &&
            invar_dense_eigen(call->device, call->scratch, views, grams, values, err);
 }
 
@@ -120,7 +119,7 @@ static void add_view(const struct invar_term_call *call, struct work *w, struct 
 static bool vne_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct vne_options *o = call->options;
-    const double per_view = invar_over_views(o->over_views, call->in->views);
+    const double per_view = term_over_views(o->over_views, call->in->views);
     double *entropy = invar_term_part(call->sum, "entropy", 1);
     struct work w;
 
@@ -128,7 +127,7 @@ static bool vne_evaluate(const struct invar_term_call *call, struct invar_error 
         return false;
     for (int v = 0; v < call->in->views; v++) {
         add_view(call, &w, &w.view[v], per_view, entropy);
-        invar_wide_backward(call, INVAR_ROLE_Z, v, &w.view[v].z);
+        wide_backward(call, INVAR_ROLE_Z, v, &w.view[v].z);
     }
     return true;
 }
@@ -141,18 +140,18 @@ static bool vne_reference(const void *options, const struct invar_embeddings *in
     double *s = invar_alloc((size_t)least, sizeof *s, NULL), entropy = 0;
 
     for (int v = 0; s && v < in->views; v++) {
-        double *x = invar_reference_rows(&z[v], o->normalise), trace = 0;
+        double *x = reference_rows(&z[v], o->normalise), trace = 0;
         for (int64_t i = 0; x && i < n * d; i++)
             trace += o->normalise ? (double)n / (double)(n * d) : x[i] * x[i];
-        if (!x || !invar_reference_singular_values(x, n, d, s))
+        if (!x || !reference_singular_values(x, n, d, s))
             entropy = (double)NAN;
         for (int64_t k = 0; k < least; k++)
             if (s[k] > 0)
                 entropy -= s[k] * s[k] / trace * log(s[k] * s[k] / trace);
         invar_free(x);
     }
-    *out = (struct invar_term_value){.loss = entropy * invar_over_views(o->over_views, in->views)};
-    invar_reference_part(out, "entropy", out->loss);
+    *out = (struct invar_term_value){.loss = entropy * term_over_views(o->over_views, in->views)};
+    reference_part(out, "entropy", out->loss);
     invar_free(s);
     return true;
 }

@@ -7,8 +7,8 @@
  */
 #include "objective/whiten.h"
 
-bool invar_whitening_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_whitening *w,
-                          struct invar_error *err)
+bool whitening_take(struct invar_scratch *scratch, int64_t rows, int64_t cols, struct invar_whitening *w,
+                    struct invar_error *err)
 {
     *w = (struct invar_whitening){.trace = invar_device_take(scratch, 1, sizeof *w->trace, err)};
     return w->trace && invar_dense_take(scratch, INVAR_FLOAT64, rows, cols, &w->centred, err) &&
@@ -16,8 +16,8 @@ bool invar_whitening_take(struct invar_scratch *scratch, int64_t rows, int64_t c
            invar_dense_take(scratch, INVAR_FLOAT64, cols, cols, &w->through, err);
 }
 
-void invar_whitening_factor(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *z,
-                            double ridge, double share)
+void whitening_factor(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *z,
+                      double ridge, double share)
 {
     w->share = share;
     invar_dense_copy(device, z, &w->centred);
@@ -28,8 +28,8 @@ void invar_whitening_factor(struct invar_device *device, struct invar_whitening 
     invar_dense_cholesky(device, &w->factor);
 }
 
-void invar_whitening_apply(struct invar_device *device, const struct invar_whitening *w, const struct invar_matrix *x,
-                           const struct invar_matrix *y)
+void whitening_apply(struct invar_device *device, const struct invar_whitening *w, const struct invar_matrix *x,
+                     const struct invar_matrix *y)
 {
     invar_dense_copy(device, x ? x : &w->centred, y);
     if (x)
@@ -37,8 +37,8 @@ void invar_whitening_apply(struct invar_device *device, const struct invar_white
     invar_dense_triangular_solve(device, &w->factor, true, y);
 }
 
-void invar_whitening_backward(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *y,
-                              const struct invar_matrix *dy, bool keep)
+void whitening_backward(struct invar_device *device, struct invar_whitening *w, const struct invar_matrix *y,
+                        const struct invar_matrix *dy, bool keep)
 {
     if (keep)
         invar_dense_mirrored(device, true, -0.5, y, dy, 1, &w->through);
@@ -51,7 +51,7 @@ void invar_whitening_backward(struct invar_device *device, struct invar_whitenin
 static bool add_share(struct invar_device *device, struct invar_scratch *scratch, struct invar_whitening *w,
                       double scale, const struct invar_matrix *dx, struct invar_error *err)
 {
-    const struct invar_matrix trace = invar_term_row(w->trace, 1);
+    const struct invar_matrix trace = term_row(w->trace, 1);
     const int64_t d = w->factor.rows;
     struct invar_matrix inverse;
 
@@ -68,13 +68,13 @@ static bool add_share(struct invar_device *device, struct invar_scratch *scratch
     return true;
 }
 
-bool invar_whitening_own_backward(struct invar_device *device, struct invar_scratch *scratch, struct invar_whitening *w,
-                                  const struct invar_matrix *y, const struct invar_matrix *dy, struct invar_error *err)
+bool whitening_own_backward(struct invar_device *device, struct invar_scratch *scratch, struct invar_whitening *w,
+                            const struct invar_matrix *y, const struct invar_matrix *dy, struct invar_error *err)
 {
     const double scale = 2 / (double)(y->rows - 1);
 
     invar_dense_mirrored(device, true, -0.5, y, dy, 1, &w->through);
     invar_dense_product(device, false, false, scale, y, &w->through, 1, dy);
-    invar_whitening_backward(device, w, y, dy, false);
+    whitening_backward(device, w, y, dy, false);
     return w->share == 0 || add_share(device, scratch, w, scale, dy, err);
 }

@@ -5,16 +5,16 @@
 
 #include <math.h>
 
-bool invar_wide_take(const struct invar_term_call *call, enum invar_role role, int view, bool normalise,
-                     struct invar_wide *w, struct invar_error *err)
+bool wide_take(const struct invar_term_call *call, enum invar_role role, int view, bool normalise, struct invar_wide *w,
+               struct invar_error *err)
 {
     const struct invar_matrix *x = &call->in->by[role][view];
-    const bool wanted = invar_term_wanted(call->gradient, role, view) != NULL;
+    const bool wanted = term_wanted(call->gradient, role, view) != NULL;
 
     *w = (struct invar_wide){0};
-    if (!invar_term_matrix(call, x->rows, x->cols, &w->x, err) ||
-        (wanted && !invar_term_matrix(call, x->rows, x->cols, &w->dx, err)) ||
-        (wanted && normalise && !invar_term_matrix(call, x->rows, x->cols, &w->spare, err)))
+    if (!term_matrix(call, x->rows, x->cols, &w->x, err) ||
+        (wanted && !term_matrix(call, x->rows, x->cols, &w->dx, err)) ||
+        (wanted && normalise && !term_matrix(call, x->rows, x->cols, &w->spare, err)))
         return false;
     invar_dense_copy(call->device, x, &w->x);
     if (wanted)
@@ -27,18 +27,18 @@ bool invar_wide_take(const struct invar_term_call *call, enum invar_role role, i
     return w->lengths != NULL;
 }
 
-bool invar_wide_take_views(const struct invar_term_call *call, enum invar_role role, int views, bool normalise,
-                           struct invar_wide *w, struct invar_error *err)
+bool wide_take_views(const struct invar_term_call *call, enum invar_role role, int views, bool normalise,
+                     struct invar_wide *w, struct invar_error *err)
 {
     for (int v = 0; v < views; v++)
-        if (!invar_wide_take(call, role, v, normalise, &w[v], err))
+        if (!wide_take(call, role, v, normalise, &w[v], err))
             return false;
     return true;
 }
 
-void invar_wide_backward(const struct invar_term_call *call, enum invar_role role, int view, const struct invar_wide *w)
+void wide_backward(const struct invar_term_call *call, enum invar_role role, int view, const struct invar_wide *w)
 {
-    const struct invar_matrix *dx = invar_term_wanted(call->gradient, role, view);
+    const struct invar_matrix *dx = term_wanted(call->gradient, role, view);
 
     if (!dx)
         return;
@@ -51,44 +51,42 @@ void invar_wide_backward(const struct invar_term_call *call, enum invar_role rol
     invar_dense_add(call->device, 1, &w->spare, dx);
 }
 
-void invar_wide_backward_views(const struct invar_term_call *call, enum invar_role role, int views,
-                               const struct invar_wide *w)
+void wide_backward_views(const struct invar_term_call *call, enum invar_role role, int views,
+                         const struct invar_wide *w)
 {
     for (int v = 0; v < views; v++)
-        invar_wide_backward(call, role, v, &w[v]);
+        wide_backward(call, role, v, &w[v]);
 }
 
-bool invar_term_vector(const struct invar_term_call *call, int64_t count, struct invar_matrix *out,
-                       struct invar_error *err)
+bool term_vector(const struct invar_term_call *call, int64_t count, struct invar_matrix *out, struct invar_error *err)
 {
-    if (!invar_term_matrix(call, 1, count, out, err))
+    if (!term_matrix(call, 1, count, out, err))
         return false;
     invar_dense_zero(call->device, out);
     return true;
 }
 
-bool invar_term_matrix(const struct invar_term_call *call, int64_t rows, int64_t cols, struct invar_matrix *out,
-                       struct invar_error *err)
+bool term_matrix(const struct invar_term_call *call, int64_t rows, int64_t cols, struct invar_matrix *out,
+                 struct invar_error *err)
 {
     return invar_dense_take(call->scratch, INVAR_FLOAT64, rows, cols, out, err);
 }
 
-void invar_term_add_map(struct invar_device *device, enum invar_dense_map f, double scale, double shift,
-                        const struct invar_matrix *number, const struct invar_matrix *spare, double factor,
-                        double *slot)
+void term_add_map(struct invar_device *device, enum invar_dense_map f, double scale, double shift,
+                  const struct invar_matrix *number, const struct invar_matrix *spare, double factor, double *slot)
 {
     invar_dense_copy(device, number, spare);
     invar_dense_map(device, f, scale, shift, spare);
     invar_dense_sum(device, spare, factor, slot);
 }
 
-double *invar_reference_rows(const struct invar_matrix *x, bool normalise)
+double *reference_rows(const struct invar_matrix *x, bool normalise)
 {
     double *rows = invar_alloc((size_t)(x->rows * x->cols), sizeof *rows, NULL);
 
     for (int64_t i = 0; rows && i < x->rows; i++)
         for (int64_t j = 0; j < x->cols; j++)
-            rows[i * x->cols + j] = invar_reference_at(x, i, j) / (normalise ? invar_reference_length(x, i) : 1);
+            rows[i * x->cols + j] = reference_at(x, i, j) / (normalise ? reference_length(x, i) : 1);
     return rows;
 }
 
@@ -117,7 +115,7 @@ static void make_orthogonal(double *a, int64_t m, int64_t n)
             }
 }
 
-bool invar_reference_singular_values(const double *x, int64_t rows, int64_t cols, double *values)
+bool reference_singular_values(const double *x, int64_t rows, int64_t cols, double *values)
 {
     const int64_t m = rows < cols ? rows : cols, n = rows < cols ? cols : rows;
     double *a = invar_alloc((size_t)(m * n), sizeof *a, NULL);

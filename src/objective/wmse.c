@@ -54,7 +54,7 @@ static bool wmse_check(const void *options, const struct invar_embeddings *in, s
                                "wmse needs two views of every sample or more, not %d: set views.count (or give z1 and "
                                "z2)",
                                in->views);
-    if (!invar_term_check_shapes(&invar_term_wmse, in, wmse_roles(options), 2, err))
+    if (!term_check_shapes(&invar_term_wmse, in, wmse_roles(options), 2, err))
         return false;
     if (o->sub_batch == 1 || z->rows % together(o, z->rows) != 0)
         return invar_error_set(err, INVAR_ERROR_DATA,
@@ -76,7 +76,7 @@ static bool take_order(const struct invar_term_call *call, int64_t n, struct inv
     int64_t *drawn = invar_scratch_take(call->scratch, (size_t)n, sizeof *drawn, err);
     double *host = invar_scratch_take(call->scratch, (size_t)n, sizeof *host, err);
 
-    if (!drawn || !host || !invar_term_matrix(call, n, 1, order, err))
+    if (!drawn || !host || !term_matrix(call, n, 1, order, err))
         return false;
     if (given->data) {
         invar_dense_copy(call->device, given, order);
@@ -113,9 +113,9 @@ static bool take_view(const struct invar_term_call *call, int v, const struct in
 
     view->lengths = invar_device_take(call->scratch, (size_t)n, sizeof *view->lengths, err);
     view->whitening = invar_scratch_take(call->scratch, (size_t)(n / b), sizeof *view->whitening, err);
-    if (!view->lengths || !view->whitening || !invar_wide_take(call, INVAR_ROLE_Z, v, false, &view->z, err) ||
-        !invar_term_matrix(call, n, d, &view->x, err) || !invar_term_matrix(call, n, d, &view->y, err) ||
-        !invar_term_matrix(call, n, d, &view->dy, err))
+    if (!view->lengths || !view->whitening || !wide_take(call, INVAR_ROLE_Z, v, false, &view->z, err) ||
+        !term_matrix(call, n, d, &view->x, err) || !term_matrix(call, n, d, &view->y, err) ||
+        !term_matrix(call, n, d, &view->dy, err))
         return false;
     invar_dense_zero(call->device, &view->dy);
     if (o->sub_batch)
@@ -124,10 +124,10 @@ static bool take_view(const struct invar_term_call *call, int v, const struct in
         invar_dense_copy(call->device, &view->z.x, &view->x);
     for (int64_t k = 0; k < n / b; k++) {
         const struct invar_matrix from = rows_of(&view->x, k * b, b), to = rows_of(&view->y, k * b, b);
-        if (!invar_whitening_take(call->scratch, b, d, &view->whitening[k], err))
+        if (!whitening_take(call->scratch, b, d, &view->whitening[k], err))
             return false;
-        invar_whitening_factor(call->device, &view->whitening[k], &from, o->shrink / (1 - o->shrink), 0);
-        invar_whitening_apply(call->device, &view->whitening[k], NULL, &to);
+        whitening_factor(call->device, &view->whitening[k], &from, o->shrink / (1 - o->shrink), 0);
+        whitening_apply(call->device, &view->whitening[k], NULL, &to);
     }
     /* of (1 - shrink) (C + ridge I) */
     invar_dense_scale(call->device, 1 / sqrt(1 - o->shrink), &view->y);
@@ -153,14 +153,14 @@ static bool store_view(const struct invar_term_call *call, int v, struct view *v
     invar_dense_scale(device, 1 / sqrt(1 - o->shrink), &view->dy);
     for (int64_t k = 0; k < n / b; k++) {
         const struct invar_matrix y = rows_of(&view->y, k * b, b), dy = rows_of(&view->dy, k * b, b);
-        if (!invar_whitening_own_backward(device, call->scratch, &view->whitening[k], &y, &dy, err))
+        if (!whitening_own_backward(device, call->scratch, &view->whitening[k], &y, &dy, err))
             return false;
     }
     if (o->sub_batch)
         invar_dense_scatter_add(device, 1, &view->dy, order, &view->z.dx);
     else
         invar_dense_add(device, 1, &view->dy, &view->z.dx);
-    invar_wide_backward(call, INVAR_ROLE_Z, v, &view->z);
+    wide_backward(call, INVAR_ROLE_Z, v, &view->z);
     return true;
 }
 
@@ -175,10 +175,10 @@ static bool wmse_evaluate(const struct invar_term_call *call, struct invar_error
     struct view view[INVAR_MAX_VIEWS];
     struct invar_matrix unit[INVAR_MAX_VIEWS], order, spare;
 
-    if (!take_order(call, n, &order, err) || !invar_term_matrix(call, n, d, &spare, err))
+    if (!take_order(call, n, &order, err) || !term_matrix(call, n, d, &spare, err))
         return false;
     for (int v = 0; v < views; v++) {
-        if (!take_view(call, v, &order, &view[v], err) || !invar_term_matrix(call, n, d, &unit[v], err))
+        if (!take_view(call, v, &order, &view[v], err) || !term_matrix(call, n, d, &unit[v], err))
             return false;
         invar_dense_copy(device, &view[v].y, &unit[v]);
         if (o->normalise)
@@ -230,9 +230,9 @@ static bool wmse_reference(const void *options, const struct invar_embeddings *i
     double *y = invar_alloc((size_t)(in->views * n * d), sizeof *y, NULL), loss = 0;
 
     for (int64_t i = 0; order && i < n; i++) /* the references draw no order: of the whole batch none is needed */
-        order[i] = in->by[INVAR_ROLE_W][0].rows > 0 ? invar_reference_at(&in->by[INVAR_ROLE_W][0], i, 0) : (double)i;
+        order[i] = in->by[INVAR_ROLE_W][0].rows > 0 ? reference_at(&in->by[INVAR_ROLE_W][0], i, 0) : (double)i;
     for (int v = 0; order && l && y && v < in->views; v++) {
-        double *x = invar_reference_rows(&in->by[INVAR_ROLE_Z][v], false);
+        double *x = reference_rows(&in->by[INVAR_ROLE_Z][v], false);
         for (int64_t k = 0; x && k < n; k += size)
             reference_whiten(o, x, order + k, size, d, y + (v * n + k) * d, l);
         invar_free(x);

@@ -104,7 +104,7 @@ static bool count_bytes(struct trial *t, const struct invar_objective *objective
         struct invar_term_call call = {t->device, t->scratch, options, &t->in, 1, &t->gradient, NULL, {0, 0}, &sum};
         invar_scratch_reset(t->beside);
         if (!invar_ledger_take(t->device, t->beside, INVAR_MAX_PARTS, &ledger, err) ||
-            !invar_term_state_take(term, t->beside, &call, err))
+            !term_state_take(term, t->beside, &call, err))
             return false;
         invar_scratch_reset(t->scratch);
         if (!term->evaluate(&call, err))

@@ -18,7 +18,7 @@ static bool agree(struct invar_run_share *s, bool ok, struct invar_error *err)
 {
     if (s->ended)
         return false;
-    s->ended = !invar_ranks_agree(s->ranks, ok, err);
+    s->ended = !ranks_agree(s->ranks, ok, err);
     return !s->ended;
 }
 
@@ -29,7 +29,7 @@ bool invar_run_agree(const struct invar_run *run, bool ok, struct invar_error *e
 
 bool invar_run_leads(const struct invar_run *run)
 {
-    return !run->share || invar_ranks_leads(run->share->ranks);
+    return !run->share || ranks_leads(run->share->ranks);
 }
 
 struct invar_share run_share_of(const struct invar_run *run)
@@ -47,10 +47,10 @@ static bool compare(const struct invar_run *run, struct invar_error *err)
     if (encoder) {
         const size_t parameters = (size_t)encoder->net->trained_count * sizeof(float);
         const size_t statistics = (size_t)encoder->net->statistic_count * sizeof(float);
-        subject.hash = invar_alike_hash(invar_alike_hash(subject.hash, encoder->parameters, parameters),
-                                        encoder->statistics, statistics);
+        subject.hash =
+            alike_hash(alike_hash(subject.hash, encoder->parameters, parameters), encoder->statistics, statistics);
     }
-    return invar_ranks_alike(run->share->ranks, run->device, invar_dataset_info(run->dataset), &subject, err);
+    return ranks_alike(run->share->ranks, run->device, invar_dataset_info(run->dataset), &subject, err);
 }
 
 bool run_share_begin(struct invar_run *run, struct invar_ranks *ranks, bool ok, struct invar_error *err)
@@ -59,7 +59,7 @@ bool run_share_begin(struct invar_run *run, struct invar_ranks *ranks, bool ok, 
         return ok;
     run->share = invar_alloc(1, sizeof *run->share, ok ? err : NULL);
     if (!run->share)
-        return invar_ranks_agree(ranks, false, err);
+        return ranks_agree(ranks, false, err);
     run->share->ranks = ranks;
     if (!agree(run->share, ok, err))
         return false;
@@ -115,7 +115,7 @@ static bool join(struct joining *j, const struct invar_array *own, struct invar_
         char *to = out->data;
         memcpy(j->own, (const char *)own->data + at * width * (at < j->part[rank].rows),
                (size_t)(within(j->part[rank].rows, at, each) * width));
-        if (!invar_ranks_gather(j->ranks, j->own, bytes, j->all, err))
+        if (!ranks_gather(j->ranks, j->own, bytes, j->all, err))
             return false;
         for (int k = 0; k < j->count; to += j->part[k++].rows * width)
             if (at < j->part[k].rows)
@@ -145,7 +145,7 @@ static bool leave_out(const struct joining *j, struct invar_dataset *dataset, in
         own[i].item = one.origin.item;
         snprintf(own[i].why, sizeof own[i].why, "%s", one.why);
     }
-    if (most && !invar_ranks_gather(j->ranks, own, (size_t)most * sizeof *own, all, err))
+    if (most && !ranks_gather(j->ranks, own, (size_t)most * sizeof *own, all, err))
         return false;
     for (int k = 0; k < j->count; k++)
         for (int64_t i = 0; ok && k != rank && i < j->part[k].left_out; i++)
@@ -194,7 +194,7 @@ bool run_share_rows(const struct invar_run *run, struct invar_dataset *dataset, 
     j.part = invar_alloc((size_t)j.count, sizeof *j.part, ok ? err : NULL);
     if (ok)
         own = (struct part){rows->features.shape[0], rows->pooled, invar_dataset_info(dataset)->skipped - known};
-    if (agree(s, ok && j.part, err) && invar_ranks_gather(s->ranks, &own, sizeof own, j.part, err))
+    if (agree(s, ok && j.part, err) && ranks_gather(s->ranks, &own, sizeof own, j.part, err))
         joins = join_all(&j, s, dataset, known, rows, &joined, err);
     if (ok)
         invar_embedded_free(rows);
@@ -216,7 +216,7 @@ bool run_share_sum(const struct invar_run *run, bool ok, int64_t *numbers, int c
         return ok;
     const int ranks = invar_ranks_count(s->ranks);
     int64_t *all = invar_alloc((size_t)ranks * (size_t)count, sizeof *all, ok ? err : NULL);
-    ok = agree(s, ok && all, err) && invar_ranks_gather(s->ranks, numbers, (size_t)count * sizeof *numbers, all, err);
+    ok = agree(s, ok && all, err) && ranks_gather(s->ranks, numbers, (size_t)count * sizeof *numbers, all, err);
     for (int i = 0; ok && i < count; i++) {
         numbers[i] = 0;
         for (int k = 0; k < ranks; k++)

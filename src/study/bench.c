@@ -55,10 +55,9 @@ static bool run_steps(struct invar_trainer *trainer, int64_t steps, const struct
 static int64_t more(const struct study_bench_request *request, const struct study_bench *so_far,
                     struct invar_error *err)
 {
-    int64_t steps = invar_ranks_leads(request->ranks) ? request->more(request->user, so_far, err) : 0;
+    int64_t steps = ranks_leads(request->ranks) ? request->more(request->user, so_far, err) : 0;
 
-    if (!invar_ranks_agree(request->ranks, steps >= 0, err) ||
-        !invar_ranks_broadcast(request->ranks, &steps, sizeof steps, err))
+    if (!ranks_agree(request->ranks, steps >= 0, err) || !ranks_broadcast(request->ranks, &steps, sizeof steps, err))
         return -1;
     return steps;
 }
@@ -70,10 +69,10 @@ static bool time_stretch(struct invar_trainer *trainer, const struct study_bench
     struct invar_ranks_traffic before, after;
     const double start = invar_seconds();
 
-    invar_ranks_traffic(request->ranks, &before);
+    ranks_traffic(request->ranks, &before);
     const bool ok = run_steps(trainer, steps, request, err);
     out->last_seconds = invar_seconds() - start;
-    invar_ranks_traffic(request->ranks, &after);
+    ranks_traffic(request->ranks, &after);
     out->steps += steps;
     out->messages += (double)(after.messages - before.messages);
     out->sent_bytes += (double)(after.bytes - before.bytes);
@@ -113,13 +112,13 @@ static bool time_steps(struct invar_trainer *trainer, const struct study_bench_r
 static bool make_noise(const struct invar_recipe *recipe, struct invar_ranks *ranks, char *folder, size_t size,
                        struct invar_error *err)
 {
-    const bool leads = invar_ranks_leads(ranks);
+    const bool leads = ranks_leads(ranks);
     bool ok = !leads || study_noise_make(recipe, folder, size, err);
 
-    if (!invar_ranks_agree(ranks, ok, err) || !invar_ranks_broadcast(ranks, folder, size, err))
+    if (!ranks_agree(ranks, ok, err) || !ranks_broadcast(ranks, folder, size, err))
         return false;
     ok = leads || study_noise_make(recipe, folder, size, err);
-    return invar_ranks_agree(ranks, ok, err);
+    return ranks_agree(ranks, ok, err);
 }
 
 /* The recipe in that precision, with random data in the folder unless it is given others. */

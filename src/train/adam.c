@@ -20,7 +20,7 @@ static const struct invar_option table[] = {
 };
 
 /* A recipe's list may have any length; the table knows the range of its numbers, not how many they must be. */
-bool invar_adam_check(const void *options, struct invar_error *err)
+bool adam_check(const void *options, struct invar_error *err)
 {
     const struct invar_adam_options *o = options;
 
@@ -32,7 +32,7 @@ bool invar_adam_check(const void *options, struct invar_error *err)
 
 /* One segment for the whole net where decay is the same everywhere: one loop over a long vector, with no ends of
  * short segments in which lanes idle. */
-enum invar_segment_cut invar_adam_cut(const void *options)
+enum invar_segment_cut adam_cut(const void *options)
 {
     const struct invar_adam_options *o = options;
 
@@ -43,7 +43,7 @@ enum invar_segment_cut invar_adam_cut(const void *options)
  * beta2^t in float would lose three of its seven digits in the first step. The step is then rate / (1 - beta1^t) * m
  * / (sqrt(v) / sqrt(1 - beta2^t) + eps): eps stands beside the corrected root, as in PyTorch, so that the first steps
  * are comparable. */
-void invar_adam_scalars(const void *options, double rate, int64_t step, double *own)
+void adam_scalars(const void *options, double rate, int64_t step, double *own)
 {
     const struct invar_adam_options *o = options;
 
@@ -69,7 +69,7 @@ INVAR_CLONES static void run(float *p, const float *g, float *m, float *v, int64
     }
 }
 
-void invar_adam_step(const struct invar_update *u, int64_t from, int64_t to, double coupled, double decoupled)
+void adam_step(const struct invar_update *u, int64_t from, int64_t to, double coupled, double decoupled)
 {
     const struct invar_adam_options *o = u->options;
     const double *scalars = u->scalars;
@@ -92,7 +92,7 @@ static void kernel(const struct invar_update *u, int segment, int64_t from, int6
 {
     const struct invar_adam_options *o = u->options;
 
-    invar_adam_step(u, from, to, u->segments[segment].one_dimensional ? 0 : o->weight_decay, 0);
+    adam_step(u, from, to, u->segments[segment].one_dimensional ? 0 : o->weight_decay, 0);
 }
 
 const struct invar_optimiser_spec invar_optimiser_adam = {
@@ -101,8 +101,8 @@ const struct invar_optimiser_spec invar_optimiser_adam = {
     .options = table,
     .options_size = sizeof(struct invar_adam_options),
     .buffers = 2,
-    .check = invar_adam_check,
-    .cut = invar_adam_cut,
-    .scalars = invar_adam_scalars,
+    .check = adam_check,
+    .cut = adam_cut,
+    .scalars = adam_scalars,
     .kernel = kernel,
 };

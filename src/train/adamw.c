@@ -22,7 +22,7 @@ static void kernel(const struct invar_update *u, int segment, int64_t from, int6
 {
     const struct invar_adam_options *o = u->options;
 
-    invar_adam_step(u, from, to, 0, u->segments[segment].one_dimensional ? 0 : o->weight_decay);
+    adam_step(u, from, to, 0, u->segments[segment].one_dimensional ? 0 : o->weight_decay);
 }
 
 const struct invar_optimiser_spec invar_optimiser_adamw = {
@@ -31,8 +31,8 @@ const struct invar_optimiser_spec invar_optimiser_adamw = {
     .options = table,
     .options_size = sizeof(struct invar_adam_options),
     .buffers = 2,
-    .check = invar_adam_check,
-    .cut = invar_adam_cut,
-    .scalars = invar_adam_scalars,
+    .check = adam_check,
+    .cut = adam_cut,
+    .scalars = adam_scalars,
     .kernel = kernel,
 };

@@ -24,7 +24,7 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
                              bool *viewmaker, struct invar_error *err)
 {
     const struct invar_adversary_options *o = &a->given->recipe->adversary;
-    const bool trained = invar_adversary_trained(a->given->recipe);
+    const bool trained = adversary_trained(a->given->recipe);
     const struct invar_generator_options build = {.widths = o->widths, .noise = o->noise, .blocks = o->blocks};
     struct invar_chain_net *n = &a->net;
     const struct invar_generator_spec *spec = invar_generator_find(o->kind, sample, err);
@@ -42,7 +42,7 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
             return false;
     }
     static const struct invar_adam_options adam = {.betas = {2, {0.9, 0.999}}, .eps = 1e-8};
-    if (!n->weights || (trained && !invar_chain_net_optimise(n, &invar_optimiser_adam, &adam, err)))
+    if (!n->weights || (trained && !chain_net_optimise(n, &invar_optimiser_adam, &adam, err)))
         return false;
     const struct invar_plan_options plan = {
         .batch = b->size * o->views.count,
@@ -52,8 +52,8 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
         .mode = trained ? INVAR_PLAN_TRAINING : INVAR_PLAN_FORWARD,
         .ranks = spec->viewmaker
                      ? NULL
-                     : invar_ranks_plan(a->given->options.ranks,
-                                        a->given->recipe->training.sync_norm), /* statistics of a sample are its own */
+                     : ranks_plan(a->given->options.ranks,
+                                  a->given->recipe->training.sync_norm), /* statistics of a sample are its own */
     };
     n->plan = invar_plan_create(n->weights, &plan, err);
     return n->plan != NULL;
@@ -61,8 +61,8 @@ static bool create_generator(struct invar_adversary *a, const struct invar_batch
 
 /* The mask leaves out the places of a table that say that a value is missing: no value is half missing. The
  * perturbation keeps a copy of its own. */
-bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,
-                            struct invar_error *err)
+bool adversary_create(struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,
+                      struct invar_error *err)
 {
     const struct invar_adversary_options *o = &a->given->recipe->adversary;
     const struct invar_shape sample = invar_net_input(c->nets[INVAR_NET_ENCODER].net);
@@ -70,17 +70,17 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
     bool viewmaker = false;
 
     n->name = "generator";
-    if (!invar_adversary_enabled(a->given->recipe))
+    if (!adversary_enabled(a->given->recipe))
         return true;
-    if (invar_adversary_apart(a->given->recipe)) {
+    if (adversary_apart(a->given->recipe)) {
         const int terms = invar_objective_count(a->given->recipe->objective);
         a->ascended = invar_alloc((size_t)terms, sizeof *a->ascended, err);
         for (int i = 0; a->ascended && i < terms; i++)
-            a->ascended[i] = invar_recipe_ascends(a->given->recipe, i);
+            a->ascended[i] = recipe_ascends(a->given->recipe, i);
         if (!a->ascended)
             return false;
     }
-    if (!invar_adversary_is_noise(a->given->recipe) && !create_generator(a, b, sample, &viewmaker, err))
+    if (!adversary_is_noise(a->given->recipe) && !create_generator(a, b, sample, &viewmaker, err))
         return false;
     struct invar_perturbation_options options = {
         .eps = o->eps,
@@ -100,21 +100,21 @@ bool invar_adversary_create(struct invar_adversary *a, const struct invar_chain 
     return a->perturbation != NULL;
 }
 
-void invar_adversary_free(struct invar_adversary *a)
+void adversary_free(struct invar_adversary *a)
 {
     invar_perturbation_free(a->perturbation);
-    invar_chain_net_free(&a->net);
+    chain_net_free(&a->net);
     invar_free(a->ascended);
 }
 
 /* In place, in the device's copy of the batch; the host's stays clean, for terms that read it and for people who
  * look. What the perturbation found (NaN) goes into a slot like any loss, and so nothing waits here. */
-bool invar_adversary_perturb(struct invar_adversary *a, const struct invar_batch *b, const struct invar_clock *k,
-                             struct invar_ledger *ledger, struct invar_error *err)
+bool adversary_perturb(struct invar_adversary *a, const struct invar_batch *b, const struct invar_clock *k,
+                       struct invar_ledger *ledger, struct invar_error *err)
 {
     const struct invar_int_list *views = &a->given->recipe->adversary.views;
     struct invar_perturbed_view perturbed[INVAR_MAX_VIEWS];
-    double clock = invar_times_now();
+    double clock = times_now();
 
     if (!a->perturbation)
         return true;
@@ -126,12 +126,12 @@ bool invar_adversary_perturb(struct invar_adversary *a, const struct invar_batch
     a->found = found;
     const bool ok =
         invar_perturbation_apply(a->perturbation, perturbed, b->samples, (uint64_t)a->given->recipe->training.seed,
-                                 (uint64_t)invar_clock_epoch(k), found, err);
-    invar_times_lap(a->given->times, INVAR_WORK_ADVERSARY, &clock);
+                                 (uint64_t)clock_epoch(k), found, err);
+    times_lap(a->given->times, INVAR_WORK_ADVERSARY, &clock);
     return ok;
 }
 
-void invar_adversary_restore(const struct invar_adversary *a, const struct invar_batch *b)
+void adversary_restore(const struct invar_adversary *a, const struct invar_batch *b)
 {
     const struct invar_int_list *views = &a->given->recipe->adversary.views;
     const int64_t size = b->size * b->global_size;
@@ -143,14 +143,14 @@ void invar_adversary_restore(const struct invar_adversary *a, const struct invar
 
 /* The gradient of the encoder's input lies view by view as the input does; only the perturbed ones go on to the
  * generator. */
-bool invar_adversary_backward(const struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,
-                              struct invar_error *err)
+bool adversary_backward(const struct invar_adversary *a, const struct invar_chain *c, const struct invar_batch *b,
+                        struct invar_error *err)
 {
     const struct invar_int_list *views = &a->given->recipe->adversary.views;
     const float *gradient[INVAR_MAX_VIEWS], *input;
-    double clock = invar_times_now();
+    double clock = times_now();
 
-    if (!invar_adversary_trained(a->given->recipe))
+    if (!adversary_trained(a->given->recipe))
         return true;
     input = invar_plan_input_gradient(c->nets[INVAR_NET_ENCODER].plan);
     for (int k = 0; k < views->count; k++)
@@ -158,34 +158,34 @@ bool invar_adversary_backward(const struct invar_adversary *a, const struct inva
     /* -1: the optimiser descends, the generator ascends */
     if (!invar_perturbation_backward(a->perturbation, gradient, -1, err))
         return false;
-    invar_times_lap(a->given->times, INVAR_WORK_ADVERSARY, &clock);
+    times_lap(a->given->times, INVAR_WORK_ADVERSARY, &clock);
     return true;
 }
 
 /* Every rank has as many rows. */
-bool invar_adversary_rms(const struct invar_adversary *a, double *rms, struct invar_error *err)
+bool adversary_rms(const struct invar_adversary *a, double *rms, struct invar_error *err)
 {
     *rms = invar_perturbation_rms(a->perturbation);
     if (invar_ranks_count(a->given->options.ranks) == 1)
         return true;
     *rms *= *rms / invar_ranks_count(a->given->options.ranks);
-    if (!invar_ranks_sum_double(a->given->options.ranks, rms, err))
+    if (!ranks_sum_double(a->given->options.ranks, rms, err))
         return false;
     *rms = sqrt(*rms);
     return true;
 }
 
 /* Not clipped: training.clip is a limit of the encoder's gradient, whose size says nothing about this one. */
-void invar_adversary_update(struct invar_adversary *a, const struct invar_clock *k, struct invar_ledger *ledger)
+void adversary_update(struct invar_adversary *a, const struct invar_clock *k, struct invar_ledger *ledger)
 {
     struct invar_chain_net *n = &a->net;
-    double clock = invar_times_now();
+    double clock = times_now();
 
-    if (!invar_adversary_trained(a->given->recipe))
+    if (!adversary_trained(a->given->recipe))
         return;
     double *squares = invar_ledger_slot(ledger);
     a->squares = squares;
     invar_device_sum_squares(a->given->device, n->weights->gradients, n->net->trained_count, 1, squares);
-    invar_chain_net_step(n, k, ledger, invar_clock_share(k, a->given->recipe->adversary.lr), 0, squares);
-    invar_times_lap(a->given->times, INVAR_WORK_OPTIMISER, &clock);
+    chain_net_step(n, k, ledger, clock_share(k, a->given->recipe->adversary.lr), 0, squares);
+    times_lap(a->given->times, INVAR_WORK_OPTIMISER, &clock);
 }

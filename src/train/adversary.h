@@ -17,21 +17,20 @@ struct invar_adversary {
 };
 
 /** Generator and perturbation. After the encoder. */
-bool invar_adversary_create(struct invar_adversary *adversary, const struct invar_chain *chain,
-                            const struct invar_batch *batch, struct invar_error *err);
-void invar_adversary_free(struct invar_adversary *adversary);
+bool adversary_create(struct invar_adversary *adversary, const struct invar_chain *chain,
+                      const struct invar_batch *batch, struct invar_error *err);
+void adversary_free(struct invar_adversary *adversary);
 /** Perturbs the views of batch->input that the recipe names; batch->host_views keeps the clean ones. */
-bool invar_adversary_perturb(struct invar_adversary *adversary, const struct invar_batch *batch,
-                             const struct invar_clock *clock, struct invar_ledger *ledger, struct invar_error *err);
+bool adversary_perturb(struct invar_adversary *adversary, const struct invar_batch *batch,
+                       const struct invar_clock *clock, struct invar_ledger *ledger, struct invar_error *err);
 /** The views of batch->input that it perturbed are clean again. */
-void invar_adversary_restore(const struct invar_adversary *adversary, const struct invar_batch *batch);
-/** The generator's gradient, from that of the encoder's input. After invar_chain_backward. */
-bool invar_adversary_backward(const struct invar_adversary *adversary, const struct invar_chain *chain,
-                              const struct invar_batch *batch, struct invar_error *err);
+void adversary_restore(const struct invar_adversary *adversary, const struct invar_batch *batch);
+/** The generator's gradient, from that of the encoder's input. After chain_backward. */
+bool adversary_backward(const struct invar_adversary *adversary, const struct invar_chain *chain,
+                        const struct invar_batch *batch, struct invar_error *err);
 /** Root mean square of the perturbations of the last step, over all ranks. */
-bool invar_adversary_rms(const struct invar_adversary *adversary, double *rms, struct invar_error *err);
+bool adversary_rms(const struct invar_adversary *adversary, double *rms, struct invar_error *err);
 /** Gradient norm and one step. */
-void invar_adversary_update(struct invar_adversary *adversary, const struct invar_clock *clock,
-                            struct invar_ledger *ledger);
+void adversary_update(struct invar_adversary *adversary, const struct invar_clock *clock, struct invar_ledger *ledger);
 
 #endif

@@ -15,7 +15,7 @@ struct introduction {
     char rest[384];
 };
 
-uint64_t invar_alike_hash(uint64_t so_far, const void *bytes, size_t size)
+uint64_t alike_hash(uint64_t so_far, const void *bytes, size_t size)
 {
     const unsigned char *at = bytes;
 
@@ -37,7 +37,7 @@ static bool introduce(const struct invar_device *device, const struct invar_data
                                  .threads = machine.threads,
                                  .samples = info->count[INVAR_TRAIN],
                                  .subject = subject->hash,
-                                 .data = invar_alike_hash(INVAR_ALIKE_BEGIN, identity, strlen(identity))};
+                                 .data = alike_hash(INVAR_ALIKE_BEGIN, identity, strlen(identity))};
     memcpy(own->engine, machine.engine, sizeof own->engine);
     memcpy(own->instruction_set, machine.instruction_set, sizeof own->instruction_set);
     return true;
@@ -76,17 +76,17 @@ static bool differs(const struct introduction *first, const struct introduction 
 }
 
 /* All find the same difference, as all have the same introductions. */
-bool invar_ranks_alike(struct invar_ranks *ranks, struct invar_device *device, const struct invar_dataset_info *info,
-                       const struct invar_alike_subject *subject, struct invar_error *err)
+bool ranks_alike(struct invar_ranks *ranks, struct invar_device *device, const struct invar_dataset_info *info,
+                 const struct invar_alike_subject *subject, struct invar_error *err)
 {
     struct introduction own = {0}, *all;
 
     if (!ranks)
         return true;
-    if (!invar_ranks_agree(ranks, introduce(device, info, subject, &own, err), err))
+    if (!ranks_agree(ranks, introduce(device, info, subject, &own, err), err))
         return false;
     all = invar_alloc((size_t)invar_ranks_count(ranks), sizeof *all, err);
-    bool ok = all && invar_ranks_gather(ranks, &own, sizeof own, all, err);
+    bool ok = all && ranks_gather(ranks, &own, sizeof own, all, err);
     for (int k = 1; ok && k < invar_ranks_count(ranks); k++)
         ok = differs(&all[0], &all[k], k, subject->name, err);
     invar_free(all);

@@ -12,10 +12,10 @@ struct invar_alike_subject {
 };
 #define INVAR_ALIKE_BEGIN UINT64_C(0xcbf29ce484222325)
 /** FNV-1a of bytes, behind those so far; of none INVAR_ALIKE_BEGIN. */
-uint64_t invar_alike_hash(uint64_t so_far, const void *bytes, size_t size);
+uint64_t alike_hash(uint64_t so_far, const void *bytes, size_t size);
 /** Compares version, data, threads, processor and subject of all ranks, on every one with the same outcome. Refused: a
  * difference, in a sentence that names the process. */
-bool invar_ranks_alike(struct invar_ranks *ranks, struct invar_device *device, const struct invar_dataset_info *info,
-                       const struct invar_alike_subject *subject, struct invar_error *err);
+bool ranks_alike(struct invar_ranks *ranks, struct invar_device *device, const struct invar_dataset_info *info,
+                 const struct invar_alike_subject *subject, struct invar_error *err);
 
 #endif

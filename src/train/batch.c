@@ -18,30 +18,30 @@ static bool is_whole(const struct invar_batch *b)
     return b->all > b->size && mixes;
 }
 
-int64_t invar_batch_loaded(const struct invar_batch *b)
+int64_t batch_loaded(const struct invar_batch *b)
 {
     return b->whole_views ? b->all : b->size;
 }
 
-int64_t invar_batch_own(const struct invar_batch *b)
+int64_t batch_own(const struct invar_batch *b)
 {
     return b->whole_views ? b->first : 0;
 }
 
-bool invar_batch_share(const struct invar_batch *b, int64_t *all, struct invar_error *err)
+bool batch_share(const struct invar_batch *b, int64_t *all, struct invar_error *err)
 {
     return b->all == b->size || b->whole_views ||
-           invar_ranks_gather(b->given->options.ranks, all, (size_t)b->size * sizeof *all, all, err);
+           ranks_gather(b->given->options.ranks, all, (size_t)b->size * sizeof *all, all, err);
 }
 
-bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
+bool batch_create(struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
     const struct invar_dataset_info *info = given->info;
     const int64_t side = given->recipe->views.local_size;
     size_t floats;
 
-    /* Each is made where the one before it is there: whatever fails, invar_batch_free frees the rest. */
+    /* Each is made where the one before it is there: whatever fails, batch_free frees the rest. */
     /* No overflow: a net has been made for global views, and a plan for their number. */
     b->global_size = (int64_t)info->channels * info->height * info->width;
     b->input_size = b->global_rows * b->global_size + (b->rows - b->global_rows) * info->channels * side * side;
@@ -52,10 +52,10 @@ bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
         return true;
     if (is_whole(b) && !(b->whole_views = invar_alloc(floats / (size_t)b->size, (size_t)b->all * sizeof(float), err)))
         return false;
-    b->loader = given->feed ? NULL : invar_loader_create(given->dataset, INVAR_TRAIN, invar_batch_loaded(b), err);
+    b->loader = given->feed ? NULL : invar_loader_create(given->dataset, INVAR_TRAIN, batch_loaded(b), err);
     b->maker = b->loader || given->feed ? invar_view_maker_create(&given->recipe->views, info, err) : NULL;
-    b->loaded = b->maker ? invar_alloc((size_t)invar_batch_loaded(b), sizeof *b->loaded, err) : NULL;
-    b->samples = b->loaded ? b->loaded + invar_batch_own(b) : NULL;
+    b->loaded = b->maker ? invar_alloc((size_t)batch_loaded(b), sizeof *b->loaded, err) : NULL;
+    b->samples = b->loaded ? b->loaded + batch_own(b) : NULL;
     b->order = b->loaded ? invar_alloc((size_t)(given->feed ? 1 : b->sample_count), sizeof *b->order, err) : NULL;
     b->host_views = b->order ? invar_alloc(floats, sizeof(float), err) : NULL;
     b->input = b->host_views ? invar_device_alloc(given->device, floats, sizeof(float), err) : NULL;
@@ -63,11 +63,11 @@ bool invar_batch_create(struct invar_batch *b, struct invar_error *err)
     return b->input != NULL;
 }
 
-void invar_batch_free(struct invar_batch *b)
+void batch_free(struct invar_batch *b)
 {
     invar_loader_free(b->loader);
     invar_view_maker_free(b->maker);
-    invar_plain_free(b);
+    plain_free(b);
     invar_free(b->loaded);
     invar_free(b->whole_views);
     invar_free(b->groups);
@@ -83,7 +83,7 @@ void invar_batch_free(struct invar_batch *b)
 static bool start_epoch(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
-    const int64_t epoch = invar_clock_epoch(k), each = invar_batch_loaded(b);
+    const int64_t epoch = clock_epoch(k), each = batch_loaded(b);
     const int64_t seen = (k->step - epoch * k->steps_per_epoch) * each;
     struct invar_random random =
         invar_random_stream((uint64_t)given->recipe->training.seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
@@ -116,7 +116,7 @@ static void keep_own_views(struct invar_batch *b)
 
 static bool make_views(struct invar_batch *b, struct invar_error *err)
 {
-    const int64_t count = invar_batch_loaded(b);
+    const int64_t count = batch_loaded(b);
 
     if (!invar_view_maker_batch(b->maker, b->loaded, count, (uint64_t)b->given->recipe->training.seed,
                                 (uint64_t)b->order_epoch, b->whole_views ? b->whole_views : b->host_views, err))
@@ -130,14 +130,14 @@ static bool make_views(struct invar_batch *b, struct invar_error *err)
 static bool load(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_feed *feed = b->given->feed;
-    const int64_t count = invar_batch_loaded(b);
+    const int64_t count = batch_loaded(b);
     int64_t got = 0;
 
     if (feed) {
         b->order_epoch = 0;
         return feed->next(feed->user, k->step, b->loaded, count, err);
     }
-    if ((invar_clock_epoch(k) != b->order_epoch && !start_epoch(b, k, err)) ||
+    if ((clock_epoch(k) != b->order_epoch && !start_epoch(b, k, err)) ||
         !invar_loader_next(b->loader, b->loaded, &got, err))
         return false;
     return got == count ||
@@ -150,28 +150,28 @@ static bool load(struct invar_batch *b, const struct invar_clock *k, struct inva
  * the thread that makes them, so that neither batch size nor threads change what a sample looks like in an epoch. The
  * copy to the device is the last thing: on a device with memory of its own it can overlap with nothing of this step,
  * but loading already works on the next batch in threads of its own. What one rank cannot read ends the step of all. */
-bool invar_batch_fill(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
+bool batch_fill(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
-    double clock = invar_times_now();
+    double clock = times_now();
     bool ok = load(b, k, err);
 
-    invar_times_lap(given->times, INVAR_WORK_DATA, &clock);
+    times_lap(given->times, INVAR_WORK_DATA, &clock);
     ok = ok && make_views(b, err);
-    if (!invar_ranks_agree(given->options.ranks, ok, err) || !invar_groups_fill(b, err) || !invar_labels_fill(b, err) ||
-        !invar_plain_fill(b, err))
+    if (!ranks_agree(given->options.ranks, ok, err) || !groups_fill(b, err) || !labels_fill(b, err) ||
+        !plain_fill(b, err))
         return false;
     invar_device_upload(given->device, b->input, b->host_views, (size_t)b->input_size * sizeof(float));
-    invar_times_lap(given->times, INVAR_WORK_VIEWS, &clock);
+    times_lap(given->times, INVAR_WORK_VIEWS, &clock);
     return true;
 }
 
 /* Every step, since what views are mixed of has its place from the first batch on alone. */
-void invar_batch_offer(const struct invar_batch *b, struct invar_embeddings *e)
+void batch_offer(const struct invar_batch *b, struct invar_embeddings *e)
 {
     e->groups = b->groups;
     e->labels = b->labels;
     e->partner = b->maker ? invar_view_maker_drawn(b->maker)->partner : NULL;
     e->share = b->maker ? invar_view_maker_drawn(b->maker)->share : NULL;
-    invar_plain_offer(b, e);
+    plain_offer(b, e);
 }

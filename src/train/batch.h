@@ -27,40 +27,40 @@ struct invar_batch {
 };
 
 /** Room for a batch, whose numbers of samples and views are set. After the encoder, which says that shapes fit. */
-bool invar_batch_create(struct invar_batch *batch, struct invar_error *err);
-void invar_batch_free(struct invar_batch *batch);
+bool batch_create(struct invar_batch *batch, struct invar_error *err);
+void batch_free(struct invar_batch *batch);
 /** The batch of the present step: samples, their views on the host and on the device, and what terms read of them. */
-bool invar_batch_fill(struct invar_batch *batch, const struct invar_clock *clock, struct invar_error *err);
+bool batch_fill(struct invar_batch *batch, const struct invar_clock *clock, struct invar_error *err);
 /** What terms read of a batch beside outputs of nets, into the embeddings; what views were mixed of is there with the
  * first batch alone. */
-void invar_batch_offer(const struct invar_batch *batch, struct invar_embeddings *embeddings);
+void batch_offer(const struct invar_batch *batch, struct invar_embeddings *embeddings);
 
 /** Of one number a sample of this rank those of all, in their order: all[all], whose first N are given. */
-bool invar_batch_share(const struct invar_batch *batch, int64_t *all, struct invar_error *err);
+bool batch_share(const struct invar_batch *batch, int64_t *all, struct invar_error *err);
 /** Samples that are loaded, and of them the first of this rank. */
-int64_t invar_batch_loaded(const struct invar_batch *batch);
-int64_t invar_batch_own(const struct invar_batch *batch);
+int64_t batch_loaded(const struct invar_batch *batch);
+int64_t batch_own(const struct invar_batch *batch);
 
 /* ---- refinement groups (groups.c) ---- */
 
 /** Room for the groups of a batch where a term reads them. Refuses a batch so small that most would hold one group. */
-bool invar_groups_create(struct invar_batch *batch, struct invar_error *err);
-bool invar_groups_fill(struct invar_batch *batch, struct invar_error *err);
+bool groups_create(struct invar_batch *batch, struct invar_error *err);
+bool groups_fill(struct invar_batch *batch, struct invar_error *err);
 
 /* ---- labels (labels.c) ---- */
 
 /** Room for the labels of a batch where a term or the online classifier reads them. Refuses data without labels, or
  * with more classes than z, of that width, has columns. */
-bool invar_labels_create(struct invar_batch *batch, int64_t width, bool classified, struct invar_error *err);
-bool invar_labels_fill(struct invar_batch *batch, struct invar_error *err);
+bool labels_create(struct invar_batch *batch, int64_t width, bool classified, struct invar_error *err);
+bool labels_fill(struct invar_batch *batch, struct invar_error *err);
 
 /* ---- what views were made of (plain.c) ---- */
 
 /** Room for the plain inputs of a batch and the masks of its views where terms read them. */
-bool invar_plain_create(struct invar_batch *batch, struct invar_error *err);
-void invar_plain_free(struct invar_batch *batch);
+bool plain_create(struct invar_batch *batch, struct invar_error *err);
+void plain_free(struct invar_batch *batch);
 /** Those of the samples, once the views are made. */
-bool invar_plain_fill(struct invar_batch *batch, struct invar_error *err);
-void invar_plain_offer(const struct invar_batch *batch, struct invar_embeddings *embeddings);
+bool plain_fill(struct invar_batch *batch, struct invar_error *err);
+void plain_offer(const struct invar_batch *batch, struct invar_embeddings *embeddings);
 
 #endif

@@ -7,7 +7,7 @@
 
 /* A recipe may have no projector or no predictor: a role then reads the output of the last net before it that is there,
  * so that terms need not know which nets a recipe has. */
-const struct invar_chain_net *invar_chain_source(const struct invar_chain *c, enum invar_role role)
+const struct invar_chain_net *chain_source(const struct invar_chain *c, enum invar_role role)
 {
     /* H is always the encoder's; Q without a predictor is z, so that BYOL's loss without one is that of two equal
      * branches. */
@@ -25,7 +25,7 @@ const struct invar_chain_net *invar_chain_source(const struct invar_chain *c, en
 static void set_role(struct invar_chain *c, const struct invar_batch *b, enum invar_role role, const float *output)
 {
     const int64_t views = role == INVAR_ROLE_T ? b->global_views : b->views;
-    const struct invar_chain_net *n = invar_chain_source(c, role);
+    const struct invar_chain_net *n = chain_source(c, role);
     float *gradient = n->shared.gradient ? n->shared.gradient : n->output_gradient;
     for (int64_t v = 0; v < views; v++) {
         struct invar_matrix m =
@@ -40,7 +40,7 @@ static void set_role(struct invar_chain *c, const struct invar_batch *b, enum in
  * where not, with the shape that it would have: nobody may read rows that were never sent. */
 static const float *output_of(const struct invar_chain *c, enum invar_role role, unsigned roles)
 {
-    const struct invar_chain_net *n = invar_chain_source(c, role);
+    const struct invar_chain_net *n = chain_source(c, role);
 
     if (!n->shared.output)
         return role == INVAR_ROLE_T ? invar_plan_output(n->target_plan) : n->output;
@@ -67,7 +67,7 @@ static bool forward_target(const struct invar_chain *c, const struct invar_batch
 
 /* The same call as in a step, without data: what is checked and measured before the first step has exactly the shapes
  * that the step will have. */
-void invar_chain_shapes(struct invar_chain *c, const struct invar_batch *b)
+void chain_shapes(struct invar_chain *c, const struct invar_batch *b)
 {
     const int last = c->given->recipe->target.enabled ? INVAR_ROLE_T : INVAR_ROLE_Q;
 
@@ -80,10 +80,10 @@ void invar_chain_shapes(struct invar_chain *c, const struct invar_batch *b)
 /* All views in one pass, since that makes products and convolutions as large as they can be; batch norms see views
  * apart (options.groups of a plan), as two passes of two views would. Terms read outputs where the plans left them:
  * until the next forward pass, or the backward pass, nothing else may run on these plans. */
-bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, unsigned roles, struct invar_error *err)
+bool chain_forward(struct invar_chain *c, const struct invar_batch *b, unsigned roles, struct invar_error *err)
 {
     const int last = c->given->recipe->target.enabled ? INVAR_ROLE_T : INVAR_ROLE_Q;
-    double clock = invar_times_now();
+    double clock = times_now();
     const float *x = b->input;
 
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
@@ -93,31 +93,31 @@ bool invar_chain_forward(struct invar_chain *c, const struct invar_batch *b, uns
         if (!invar_plan_forward(n->plan, x, err))
             return false;
         x = invar_plan_output(n->plan);
-        if (i == INVAR_NET_ENCODER && !invar_local_forward(c, b, &x, err))
+        if (i == INVAR_NET_ENCODER && !local_forward(c, b, &x, err))
             return false;
         n->output = x;
-        invar_times_lap(c->given->times, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
+        times_lap(c->given->times, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
     }
     if (c->given->recipe->target.enabled && !forward_target(c, b, err))
         return false;
-    invar_times_lap(c->given->times, INVAR_WORK_TARGET, &clock);
-    if (!invar_shared_outputs(c, b, roles, err))
+    times_lap(c->given->times, INVAR_WORK_TARGET, &clock);
+    if (!shared_outputs(c, b, roles, err))
         return false;
     for (int role = 0; role <= last; role++)
         set_role(c, b, (enum invar_role)role, output_of(c, (enum invar_role)role, roles));
-    invar_batch_offer(b, &c->embeddings);
+    batch_offer(b, &c->embeddings);
     return true;
 }
 
 /* Net by net from the last: what terms say of a net's own output (output_gradient) and what the net behind it passes
  * back are added before the net's own pass, so that an output that both a term and a head read gets both. Where local
  * views add to the encoder's gradients, these are there at the end alone. */
-bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, bool sums, struct invar_error *err)
+bool chain_backward(struct invar_chain *c, const struct invar_batch *b, bool sums, struct invar_error *err)
 {
-    double clock = invar_times_now();
+    double clock = times_now();
     const float *gradient = NULL; /* of the output of net i, from the net after it */
 
-    invar_shared_gradients(c, b);
+    shared_gradients(c, b);
     for (int i = INVAR_NET_COUNT - 1; i >= 0; i--) {
         struct invar_chain_net *n = &c->nets[i];
         if (!n->net)
@@ -128,14 +128,14 @@ bool invar_chain_backward(struct invar_chain *c, const struct invar_batch *b, bo
             gradient = n->output_gradient;
         const bool whole = i != INVAR_NET_ENCODER || !c->local.plan;
         if (sums && whole)
-            invar_shared_sum(c->given, n, false);
+            shared_sum(c->given, n, false);
         if (!invar_plan_backward(n->plan, gradient, err) ||
-            (i == INVAR_NET_ENCODER && !invar_local_backward(c, b, gradient, err)))
+            (i == INVAR_NET_ENCODER && !local_backward(c, b, gradient, err)))
             return false;
         if (sums && !whole)
-            invar_shared_sum(c->given, n, true);
+            shared_sum(c->given, n, true);
         gradient = i > 0 ? invar_plan_input_gradient(n->plan) : NULL;
-        invar_times_lap(c->given->times, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
+        times_lap(c->given->times, i == INVAR_NET_ENCODER ? INVAR_WORK_ENCODER : INVAR_WORK_HEADS, &clock);
     }
     return true;
 }
@@ -156,9 +156,9 @@ static void update_target(const struct invar_chain *c)
 
 /* The norm is of all nets together, as the papers clip; it stands in the ledger before any update, so that a step that
  * is not finite leaves the weights as they were and the last checkpoint good. */
-void invar_chain_update(struct invar_chain *c, const struct invar_clock *k, struct invar_ledger *ledger)
+void chain_update(struct invar_chain *c, const struct invar_clock *k, struct invar_ledger *ledger)
 {
-    double clock = invar_times_now();
+    double clock = times_now();
 
     double *squares = invar_ledger_slot(ledger);
 
@@ -167,12 +167,12 @@ void invar_chain_update(struct invar_chain *c, const struct invar_clock *k, stru
         if (c->nets[i].net)
             invar_device_sum_squares(c->given->device, c->nets[i].weights->gradients, c->nets[i].net->trained_count, 1,
                                      squares);
-    invar_layers_keep(c);
+    layers_keep(c);
     for (int i = 0; i < INVAR_NET_COUNT; i++)
         if (c->nets[i].net)
-            invar_chain_net_step(&c->nets[i], k, ledger, k->rate, c->given->recipe->training.clip, c->squares);
-    invar_layers_scale(c);
+            chain_net_step(&c->nets[i], k, ledger, k->rate, c->given->recipe->training.clip, c->squares);
+    layers_scale(c);
     if (c->given->recipe->target.enabled)
         update_target(c);
-    invar_times_lap(c->given->times, INVAR_WORK_OPTIMISER, &clock);
+    times_lap(c->given->times, INVAR_WORK_OPTIMISER, &clock);
 }

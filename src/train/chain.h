@@ -43,21 +43,21 @@ struct invar_chain_net {
     struct invar_weights *target_weights; /* NULL without a target network, and for the predictor */
     struct invar_plan *target_plan;
 };
-void invar_chain_net_free(struct invar_chain_net *net);
+void chain_net_free(struct invar_chain_net *net);
 /** Optimiser and scalars of a net that is trained, over buffers that are there. */
-bool invar_chain_net_optimise(struct invar_chain_net *net, const struct invar_optimiser_spec *spec, const void *options,
-                              struct invar_error *err);
+bool chain_net_optimise(struct invar_chain_net *net, const struct invar_optimiser_spec *spec, const void *options,
+                        struct invar_error *err);
 /** Initial weights of a net but the encoder into the device, target network included. which: INVAR_NET_... */
-bool invar_chain_net_initialise(const struct invar_chain_net *net, int which, uint64_t seed, struct invar_error *err);
+bool chain_net_initialise(const struct invar_chain_net *net, int which, uint64_t seed, struct invar_error *err);
 /** The optimiser's state as before the first step. */
-void invar_chain_net_forget(const struct invar_chain_net *net);
+void chain_net_forget(const struct invar_chain_net *net);
 /** Weights of one network of a net, to and from the host. */
-void invar_weights_download(const struct invar_weights *weights, float *parameters, float *statistics);
-void invar_weights_upload(struct invar_weights *weights, const float *parameters, const float *statistics);
+void weights_download(const struct invar_weights *weights, float *parameters, float *statistics);
+void weights_upload(struct invar_weights *weights, const float *parameters, const float *statistics);
 /** One update at that rate, unless anything that the ledger has found so far in the step is not finite, with gradients
  * of norm `clip` at most (0: any); squares: the slot of theirs. */
-void invar_chain_net_step(const struct invar_chain_net *net, const struct invar_clock *clock,
-                          const struct invar_ledger *ledger, double rate, double clip, const double *squares);
+void chain_net_step(const struct invar_chain_net *net, const struct invar_clock *clock,
+                    const struct invar_ledger *ledger, double rate, double clip, const double *squares);
 
 /** The encoder for local views, and where its output meets that of global ones; net NULL without local views. */
 struct invar_chain_local {
@@ -85,61 +85,59 @@ struct invar_chain {
 };
 
 /** Nets, weights, plans and buffers for such a batch; initial weights on the host. */
-bool invar_chain_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
-void invar_chain_free(struct invar_chain *chain);
+bool chain_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
+void chain_free(struct invar_chain *chain);
 /** Initial weights (those of `init` where the recipe names a file) into the device, target network included. */
-bool invar_chain_initialise(struct invar_chain *chain, struct invar_error *err);
+bool chain_initialise(struct invar_chain *chain, struct invar_error *err);
 /** Shapes of all roles into the embeddings. */
-void invar_chain_shapes(struct invar_chain *chain, const struct invar_batch *batch);
+void chain_shapes(struct invar_chain *chain, const struct invar_batch *batch);
 /** Where the output of a role comes from: the net whose output it is (of the target network for role T). */
-const struct invar_chain_net *invar_chain_source(const struct invar_chain *chain, enum invar_role role);
+const struct invar_chain_net *chain_source(const struct invar_chain *chain, enum invar_role role);
 /** The batch through all nets; afterwards the embeddings are there: those of `roles` (bits), where there are ranks. */
-bool invar_chain_forward(struct invar_chain *chain, const struct invar_batch *batch, unsigned roles,
-                         struct invar_error *err);
+bool chain_forward(struct invar_chain *chain, const struct invar_batch *batch, unsigned roles, struct invar_error *err);
 /** The gradients of the embeddings, which are used up, through all nets. sums: what comes of it is summed over ranks by
- * invar_ranks_sum_end, from now on. */
-bool invar_chain_backward(struct invar_chain *chain, const struct invar_batch *batch, bool sums,
-                          struct invar_error *err);
+ * ranks_sum_end, from now on. */
+bool chain_backward(struct invar_chain *chain, const struct invar_batch *batch, bool sums, struct invar_error *err);
 /** Gradient norm, clipping, optimiser, target network. */
-void invar_chain_update(struct invar_chain *chain, const struct invar_clock *clock, struct invar_ledger *ledger);
+void chain_update(struct invar_chain *chain, const struct invar_clock *clock, struct invar_ledger *ledger);
 
 /* ---- layer-wise rates (layers.c) ---- */
 
 /** Room for the encoder's parameters before an update, and the share of it that every one gets. */
-bool invar_layers_create(struct invar_chain *chain, struct invar_error *err);
-void invar_layers_free(struct invar_chain *chain);
+bool layers_create(struct invar_chain *chain, struct invar_error *err);
+void layers_free(struct invar_chain *chain);
 /** Before and after the optimiser's update of the encoder. */
-void invar_layers_keep(const struct invar_chain *chain);
-void invar_layers_scale(const struct invar_chain *chain);
+void layers_keep(const struct invar_chain *chain);
+void layers_scale(const struct invar_chain *chain);
 
 /* ---- what ranks share of a step (chain_ranks.c); nothing where this process trains alone ---- */
 
 /** Room for outputs of all ranks, and for their gradients where there are some of this one. */
-bool invar_shared_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
+bool shared_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
 /** output, device [views * N][width], of every rank into all, device [views * all][width]. */
-bool invar_shared_rows(const struct invar_given *given, const struct invar_batch *batch, int64_t views, int64_t width,
-                       const float *output, float *all, struct invar_error *err);
+bool shared_rows(const struct invar_given *given, const struct invar_batch *batch, int64_t views, int64_t width,
+                 const float *output, float *all, struct invar_error *err);
 /** The other way: the rows of this rank. */
-void invar_shared_own(const struct invar_given *given, const struct invar_batch *batch, int64_t views, int64_t width,
-                      const float *all, float *own);
+void shared_own(const struct invar_given *given, const struct invar_batch *batch, int64_t views, int64_t width,
+                const float *all, float *own);
 /** Outputs that these roles (bits) read. */
-bool invar_shared_outputs(const struct invar_chain *chain, const struct invar_batch *batch, unsigned roles,
-                          struct invar_error *err);
+bool shared_outputs(const struct invar_chain *chain, const struct invar_batch *batch, unsigned roles,
+                    struct invar_error *err);
 /** Of the gradients of outputs the rows of this rank. */
-void invar_shared_gradients(const struct invar_chain *chain, const struct invar_batch *batch);
-/** The gradients of the parameters will be summed over ranks; written: they are there (invar_ranks_sum_begin). */
-void invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *net, bool written);
+void shared_gradients(const struct invar_chain *chain, const struct invar_batch *batch);
+/** The gradients of the parameters will be summed over ranks; written: they are there (ranks_sum_begin). */
+void shared_sum(const struct invar_given *given, const struct invar_chain_net *net, bool written);
 
 /* ---- local views (chain_local.c) ---- */
 
 /** Net, weights, plan and room for the outputs; nothing where the recipe has no local views. After the encoder. */
-bool invar_local_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
-void invar_local_free(struct invar_chain *chain);
+bool local_create(struct invar_chain *chain, const struct invar_batch *batch, struct invar_error *err);
+void local_free(struct invar_chain *chain);
 /** Local views through the encoder; *output, that of global views, becomes that of all. */
-bool invar_local_forward(const struct invar_chain *chain, const struct invar_batch *batch, const float **output,
-                         struct invar_error *err);
+bool local_forward(const struct invar_chain *chain, const struct invar_batch *batch, const float **output,
+                   struct invar_error *err);
 /** Adds what local views contribute to the encoder's gradients, after the backward pass of global views. */
-bool invar_local_backward(const struct invar_chain *chain, const struct invar_batch *batch,
-                          const float *output_gradient, struct invar_error *err);
+bool local_backward(const struct invar_chain *chain, const struct invar_batch *batch, const float *output_gradient,
+                    struct invar_error *err);
 
 #endif

@@ -110,7 +110,7 @@ static bool create_weights(const struct invar_given *given, struct invar_chain_n
         if (!n->buffers[b])
             return false;
     }
-    if (!invar_chain_net_optimise(n, given->recipe->optimiser, given->recipe->optimiser_options, err))
+    if (!chain_net_optimise(n, given->recipe->optimiser, given->recipe->optimiser_options, err))
         return false;
     if (target)
         n->target_weights = invar_weights_create(given->device, n->net, false, err);
@@ -133,10 +133,10 @@ static bool create_plans(struct invar_chain *c, const struct invar_batch *b, int
         .precision = which == INVAR_NET_ENCODER ? given->recipe->training.precision : INVAR_PRECISION_FLOAT32,
         .convolution = given->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
-        .input_gradient = which != INVAR_NET_ENCODER || invar_adversary_trained(given->recipe),
-        .repeat = invar_adversary_apart(given->recipe),
+        .input_gradient = which != INVAR_NET_ENCODER || adversary_trained(given->recipe),
+        .repeat = adversary_apart(given->recipe),
         .profile = given->options.profile && which == INVAR_NET_ENCODER,
-        .ranks = invar_ranks_plan(given->options.ranks, given->recipe->training.sync_norm),
+        .ranks = ranks_plan(given->options.ranks, given->recipe->training.sync_norm),
     };
 
     n->plan = invar_plan_create(n->weights, &o, err);
@@ -159,7 +159,7 @@ static bool create_gradients(struct invar_chain *c, const struct invar_batch *b,
     unsigned roles = invar_objective_roles(c->given->recipe->objective);
 
     for (int role = 0; role < INVAR_ROLE_T; role++) {
-        struct invar_chain_net *n = &c->nets[invar_chain_source(c, (enum invar_role)role) - c->nets];
+        struct invar_chain_net *n = &c->nets[chain_source(c, (enum invar_role)role) - c->nets];
         if (!(roles & INVAR_ROLE_BIT(role)) || n->output_gradient)
             continue;
         n->output_gradient = invar_device_alloc(c->given->device, (size_t)(b->rows * n->width), sizeof(float), err);
@@ -171,7 +171,7 @@ static bool create_gradients(struct invar_chain *c, const struct invar_batch *b,
 
 /* Net after net, each as wide as the one before it gives. Local views share the encoder's weights, so they come as
  * soon as these are there. */
-bool invar_chain_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
+bool chain_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_given *given = c->given;
     static const char *const names[] = {"encoder", "projector", "predictor"};
@@ -192,36 +192,36 @@ bool invar_chain_create(struct invar_chain *c, const struct invar_batch *b, stru
             continue;
         const struct invar_weights *shared = i == INVAR_NET_ENCODER && given->feed ? given->feed->encoder : NULL;
         if (!create_weights(given, n, given->recipe->target.enabled && i != INVAR_NET_PREDICTOR, shared, err) ||
-            !create_plans(c, b, i, err) || (i == INVAR_NET_ENCODER && !invar_local_create(c, b, err)))
+            !create_plans(c, b, i, err) || (i == INVAR_NET_ENCODER && !local_create(c, b, err)))
             return false;
     }
-    return create_gradients(c, b, err) && invar_shared_create(c, b, err) && invar_layers_create(c, err);
+    return create_gradients(c, b, err) && shared_create(c, b, err) && layers_create(c, err);
 }
 
-void invar_chain_free(struct invar_chain *c)
+void chain_free(struct invar_chain *c)
 {
-    invar_layers_free(c);
-    invar_local_free(c);
+    layers_free(c);
+    local_free(c);
     for (int i = 0; i < INVAR_NET_COUNT; i++)
-        invar_chain_net_free(&c->nets[i]);
+        chain_net_free(&c->nets[i]);
     invar_encoder_free(c->encoder);
 }
 
 /* Another run's weights (`init`) replace the encoder's alone: heads begin anew, since they belong to the objective
  * that they were trained for. */
-bool invar_chain_initialise(struct invar_chain *c, struct invar_error *err)
+bool chain_initialise(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_recipe *recipe = c->given->recipe;
     const struct invar_chain_net *e = &c->nets[INVAR_NET_ENCODER];
 
     if (recipe->init[0] && !invar_encoder_adopt(c->encoder, recipe->init, err))
         return false;
-    invar_weights_upload(e->weights, c->encoder->parameters, c->encoder->statistics);
+    weights_upload(e->weights, c->encoder->parameters, c->encoder->statistics);
     if (e->target_weights)
-        invar_weights_upload(e->target_weights, c->encoder->parameters, c->encoder->statistics);
-    invar_chain_net_forget(e);
+        weights_upload(e->target_weights, c->encoder->parameters, c->encoder->statistics);
+    chain_net_forget(e);
     for (int i = INVAR_NET_PROJECTOR; i < INVAR_NET_COUNT; i++)
-        if (!invar_chain_net_initialise(&c->nets[i], i, (uint64_t)recipe->training.seed, err))
+        if (!chain_net_initialise(&c->nets[i], i, (uint64_t)recipe->training.seed, err))
             return false;
     return true;
 }

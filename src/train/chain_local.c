@@ -40,7 +40,7 @@ static bool create_net(struct invar_chain *c, struct invar_error *err)
 }
 
 /* No input gradient: local views are not perturbed. The plan counts its own batch statistics, in groups of one view. */
-bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
+bool local_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     const struct invar_plan_options o = {
         .batch = local_rows(b),
@@ -48,9 +48,9 @@ bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, stru
         .precision = c->given->recipe->training.precision,
         .convolution = c->given->recipe->device.convolution,
         .mode = INVAR_PLAN_TRAINING,
-        .repeat = invar_adversary_apart(c->given->recipe),
+        .repeat = adversary_apart(c->given->recipe),
         .profile = c->given->options.profile,
-        .ranks = invar_ranks_plan(c->given->options.ranks, c->given->recipe->training.sync_norm),
+        .ranks = ranks_plan(c->given->options.ranks, c->given->recipe->training.sync_norm),
     };
 
     if (local_rows(b) == 0)
@@ -65,7 +65,7 @@ bool invar_local_create(struct invar_chain *c, const struct invar_batch *b, stru
     return c->local.joined != NULL;
 }
 
-void invar_local_free(struct invar_chain *c)
+void local_free(struct invar_chain *c)
 {
     invar_plan_free(c->local.plan);
     invar_weights_free(c->local.weights);
@@ -85,8 +85,8 @@ static void join(const struct invar_chain *c, const float *output, int64_t first
     invar_dense_copy(c->given->device, &from, &to);
 }
 
-bool invar_local_forward(const struct invar_chain *c, const struct invar_batch *b, const float **output,
-                         struct invar_error *err)
+bool local_forward(const struct invar_chain *c, const struct invar_batch *b, const float **output,
+                   struct invar_error *err)
 {
     if (!c->local.plan)
         return true;
@@ -100,8 +100,8 @@ bool invar_local_forward(const struct invar_chain *c, const struct invar_batch *
 
 /* A vector of its own, then added, because a plan writes its gradients and does not add to them: where there are no
  * local views, nothing has to be set to 0 first. */
-bool invar_local_backward(const struct invar_chain *c, const struct invar_batch *b, const float *output_gradient,
-                          struct invar_error *err)
+bool local_backward(const struct invar_chain *c, const struct invar_batch *b, const float *output_gradient,
+                    struct invar_error *err)
 {
     const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];
 

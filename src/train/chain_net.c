@@ -6,8 +6,8 @@
 
 /* Scalars of the step (rate, clip factor, whether to go at all) lie on the device beside the optimiser, so that an
  * update reads them there and nothing has to come back to the host in between. */
-bool invar_chain_net_optimise(struct invar_chain_net *n, const struct invar_optimiser_spec *spec, const void *options,
-                              struct invar_error *err)
+bool chain_net_optimise(struct invar_chain_net *n, const struct invar_optimiser_spec *spec, const void *options,
+                        struct invar_error *err)
 {
     n->optimiser = invar_optimiser_create(spec, options, n->weights, n->buffers, err);
     n->scalars =
@@ -17,7 +17,7 @@ bool invar_chain_net_optimise(struct invar_chain_net *n, const struct invar_opti
 
 /* Plans before the weights that they are made for, and these before their net. Any part may be missing: this is also
  * the way out of a creation that failed. */
-void invar_chain_net_free(struct invar_chain_net *n)
+void chain_net_free(struct invar_chain_net *n)
 {
     struct invar_device *device = n->weights ? n->weights->device : NULL;
 
@@ -39,14 +39,14 @@ void invar_chain_net_free(struct invar_chain_net *n)
         invar_net_free(n->net);
 }
 
-void invar_weights_upload(struct invar_weights *w, const float *parameters, const float *statistics)
+void weights_upload(struct invar_weights *w, const float *parameters, const float *statistics)
 {
     invar_device_upload(w->device, w->parameters, parameters, (size_t)w->net->trained_count * sizeof(float));
     if (w->net->statistic_count > 0)
         invar_device_upload(w->device, w->statistics, statistics, (size_t)w->net->statistic_count * sizeof(float));
 }
 
-void invar_weights_download(const struct invar_weights *w, float *parameters, float *statistics)
+void weights_download(const struct invar_weights *w, float *parameters, float *statistics)
 {
     invar_device_download(w->device, parameters, w->parameters, (size_t)w->net->trained_count * sizeof(float));
     if (w->net->statistic_count > 0)
@@ -54,7 +54,7 @@ void invar_weights_download(const struct invar_weights *w, float *parameters, fl
 }
 
 /* A damaged checkpoint may have left something there. */
-void invar_chain_net_forget(const struct invar_chain_net *n)
+void chain_net_forget(const struct invar_chain_net *n)
 {
     for (int b = 0; n->net && b < n->buffer_count; b++)
         invar_device_fill(n->weights->device, n->buffers[b], n->net->trained_count, 0);
@@ -62,7 +62,7 @@ void invar_chain_net_forget(const struct invar_chain_net *n)
 
 /* On the host and by the number of the net, so that initial weights are the same on every device, and the encoder's
  * do not depend on which heads a recipe has. */
-bool invar_chain_net_initialise(const struct invar_chain_net *n, int which, uint64_t seed, struct invar_error *err)
+bool chain_net_initialise(const struct invar_chain_net *n, int which, uint64_t seed, struct invar_error *err)
 {
     if (!n->net)
         return true;
@@ -72,21 +72,21 @@ bool invar_chain_net_initialise(const struct invar_chain_net *n, int which, uint
 
     if (ok) {
         invar_net_initialise(n->net, seed, (uint64_t)which, parameters, statistics);
-        invar_weights_upload(n->weights, parameters, statistics);
+        weights_upload(n->weights, parameters, statistics);
         if (n->target_weights)
-            invar_weights_upload(n->target_weights, parameters, statistics);
+            weights_upload(n->target_weights, parameters, statistics);
     }
     invar_free(parameters);
     invar_free(statistics);
-    invar_chain_net_forget(n);
+    chain_net_forget(n);
     return ok;
 }
 
 /* The factor of the clip is a number on the device and multiplies the gradient there, whether the norm is above the
  * limit or not: a branch would have to wait for the norm. `decide` reads all slots that are filled so far, which is
  * why the norm of the whole net comes before the first update of any. */
-void invar_chain_net_step(const struct invar_chain_net *n, const struct invar_clock *k,
-                          const struct invar_ledger *ledger, double rate, double clip, const double *squares)
+void chain_net_step(const struct invar_chain_net *n, const struct invar_clock *k, const struct invar_ledger *ledger,
+                    double rate, double clip, const double *squares)
 {
     struct invar_device *device = n->weights->device;
     const struct invar_matrix gradients = {INVAR_FLOAT32, 1, n->net->trained_count, n->weights->gradients};

@@ -10,7 +10,7 @@
 #include "invar/expert/dense.h"
 
 /* Outputs are asked for by terms and, at logged steps, by measurements of z and h. */
-bool invar_shared_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
+bool shared_create(struct invar_chain *c, const struct invar_batch *b, struct invar_error *err)
 {
     for (int i = 0; i < INVAR_NET_COUNT && b->all > b->size; i++) {
         struct invar_chain_net *n = &c->nets[i];
@@ -28,18 +28,18 @@ bool invar_shared_create(struct invar_chain *c, const struct invar_batch *b, str
 }
 
 /* View by view: the rows of a view are then those of a batch that one process has. */
-bool invar_shared_rows(const struct invar_given *given, const struct invar_batch *b, int64_t views, int64_t width,
-                       const float *output, float *all, struct invar_error *err)
+bool shared_rows(const struct invar_given *given, const struct invar_batch *b, int64_t views, int64_t width,
+                 const float *output, float *all, struct invar_error *err)
 {
     for (int64_t v = 0; v < views; v++)
-        if (!invar_ranks_gather_device(given->options.ranks, given->device, output + v * b->size * width,
-                                       b->size * width, all + v * b->all * width, err))
+        if (!ranks_gather_device(given->options.ranks, given->device, output + v * b->size * width, b->size * width,
+                                 all + v * b->all * width, err))
             return false;
     return true;
 }
 
-void invar_shared_own(const struct invar_given *given, const struct invar_batch *b, int64_t views, int64_t width,
-                      const float *all, float *own)
+void shared_own(const struct invar_given *given, const struct invar_batch *b, int64_t views, int64_t width,
+                const float *all, float *own)
 {
     for (int64_t v = 0; v < views; v++) {
         const struct invar_matrix from =
@@ -53,39 +53,37 @@ void invar_shared_own(const struct invar_given *given, const struct invar_batch 
 static bool is_read(const struct invar_chain *c, const struct invar_chain_net *n, unsigned roles)
 {
     for (int role = 0; role < INVAR_ROLE_T; role++)
-        if ((roles & INVAR_ROLE_BIT(role)) && invar_chain_source(c, (enum invar_role)role) == n)
+        if ((roles & INVAR_ROLE_BIT(role)) && chain_source(c, (enum invar_role)role) == n)
             return true;
     return false;
 }
 
-bool invar_shared_outputs(const struct invar_chain *c, const struct invar_batch *b, unsigned roles,
-                          struct invar_error *err)
+bool shared_outputs(const struct invar_chain *c, const struct invar_batch *b, unsigned roles, struct invar_error *err)
 {
     for (int i = 0; i < INVAR_NET_COUNT && b->all > b->size; i++) {
         const struct invar_chain_net *n = &c->nets[i];
         if (n->net && is_read(c, n, roles) &&
-            !invar_shared_rows(c->given, b, b->views, n->width, n->output, n->shared.output, err))
+            !shared_rows(c->given, b, b->views, n->width, n->output, n->shared.output, err))
             return false;
-        if (n->target_plan && n == invar_chain_source(c, INVAR_ROLE_T) && (roles & INVAR_ROLE_BIT(INVAR_ROLE_T)) &&
-            !invar_shared_rows(c->given, b, b->global_views, n->width, invar_plan_output(n->target_plan),
-                               n->shared.target, err))
+        if (n->target_plan && n == chain_source(c, INVAR_ROLE_T) && (roles & INVAR_ROLE_BIT(INVAR_ROLE_T)) &&
+            !shared_rows(c->given, b, b->global_views, n->width, invar_plan_output(n->target_plan), n->shared.target,
+                         err))
             return false;
     }
     return true;
 }
 
-void invar_shared_gradients(const struct invar_chain *c, const struct invar_batch *b)
+void shared_gradients(const struct invar_chain *c, const struct invar_batch *b)
 {
     for (int i = 0; i < INVAR_NET_COUNT; i++) {
         const struct invar_chain_net *n = &c->nets[i];
         if (n->shared.gradient)
-            invar_shared_own(c->given, b, b->views, n->width, n->shared.gradient, n->output_gradient);
+            shared_own(c->given, b, b->views, n->width, n->shared.gradient, n->output_gradient);
     }
 }
 
-void invar_shared_sum(const struct invar_given *given, const struct invar_chain_net *n, bool written)
+void shared_sum(const struct invar_given *given, const struct invar_chain_net *n, bool written)
 {
     if (n->net && n->weights->gradients)
-        invar_ranks_sum_begin(given->options.ranks, given->device, n->weights->gradients, n->net->trained_count,
-                              written);
+        ranks_sum_begin(given->options.ranks, given->device, n->weights->gradients, n->net->trained_count, written);
 }

@@ -59,19 +59,19 @@ static bool restore_states(const struct invar_trainer *t, const struct invar_saf
     return true;
 }
 
-bool invar_trainer_store(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
+bool trainer_store(const struct invar_trainer *t, struct invar_safetensors *file, struct invar_error *err)
 {
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (!invar_store_net(invar_trainer_net(t, i), file, err))
+        if (!store_net(trainer_net(t, i), file, err))
             return false;
     return store_states(t, file, err);
 }
 
-bool invar_trainer_restore(struct invar_trainer *t, const struct invar_safetensors *file, const char *path,
-                           struct invar_error *err)
+bool trainer_restore(struct invar_trainer *t, const struct invar_safetensors *file, const char *path,
+                     struct invar_error *err)
 {
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (!invar_restore_net(invar_trainer_net(t, i), file, path, err))
+        if (!restore_net(trainer_net(t, i), file, path, err))
             return false;
     return restore_states(t, file, path, err);
 }
@@ -100,7 +100,7 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
             invar_safetensors_set_metadata(file, "invar.machine", t->folder.machines.data, err)) &&
            (!t->given.info->identity ||
             invar_safetensors_set_metadata(file, "invar.identity", t->given.info->identity, err)) &&
-           invar_length_store(&t->clock, file, err) && store_number(file, "invar.step", t->clock.step, err) &&
+           length_store(&t->clock, file, err) && store_number(file, "invar.step", t->clock.step, err) &&
            store_number(file, "invar.warned_deviation", t->reported.warned_deviation, err) &&
            store_number(file, "invar.warned_rank", t->reported.warned_rank, err);
 }
@@ -108,24 +108,24 @@ static bool store_metadata(const struct invar_trainer *t, struct invar_safetenso
 /* Weights are looked at first: a checkpoint that is not finite would push out the last good one. What reports a step
  * reaches the disk before (before_checkpoint): metrics that lag behind the checkpoint would have a hole after a
  * crash, while lines of steps behind the checkpoint are cut when the run goes on. */
-bool invar_checkpoint_write(struct invar_trainer *t, struct invar_error *err)
+bool checkpoint_write(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_safetensors *file = NULL;
     char name[64], path[INVAR_PATH_SIZE];
     const int64_t before = t->folder.saved;
     bool ok = false;
 
-    if (!invar_nonfinite_check_weights(t, err) ||
+    if (!nonfinite_check_weights(t, err) ||
         (t->given.options.before_checkpoint && !t->given.options.before_checkpoint(t->given.options.user, err)))
         return false;
-    invar_checkpoint_name(name, sizeof name, t->clock.step);
+    checkpoint_name(name, sizeof name, t->clock.step);
     file = invar_safetensors_create(err);
-    if (!file || !invar_folder_path(&t->folder, name, path, err) || !store_metadata(t, file, err))
+    if (!file || !folder_path(&t->folder, name, path, err) || !store_metadata(t, file, err))
         goto done;
-    if (!invar_trainer_store(t, file, err) || !invar_safetensors_write(file, path, err))
+    if (!trainer_store(t, file, err) || !invar_safetensors_write(file, path, err))
         goto done;
     t->folder.saved = t->clock.step;
-    ok = invar_folder_prune(&t->folder, t->clock.step, before, err);
+    ok = folder_prune(&t->folder, t->clock.step, before, err);
 done:
     invar_safetensors_free(file);
     return ok;
@@ -135,31 +135,30 @@ static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
 
-    invar_weights_download(invar_trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters,
-                           t->chain.encoder->statistics);
+    weights_download(trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters, t->chain.encoder->statistics);
     invar_text_free(&t->chain.encoder->machine);
     if (t->folder.machines.data && !invar_text_printf(&t->chain.encoder->machine, err, "%s", t->folder.machines.data))
         return false;
-    return invar_folder_path(&t->folder, "encoder.safetensors", path, err) &&
+    return folder_path(&t->folder, "encoder.safetensors", path, err) &&
            invar_encoder_write(t->chain.encoder, path, err);
 }
 
 static bool write_head(struct invar_trainer *t, int which, const char *name, struct invar_error *err)
 {
-    const struct invar_chain_net *n = invar_trainer_net(t, which);
+    const struct invar_chain_net *n = trainer_net(t, which);
     struct invar_head head = {.options = n->head, .net = n->net};
     struct invar_staging s = {0};
     char path[INVAR_PATH_SIZE];
-    bool ok = invar_staging_create(&s, n->net, err) && invar_folder_path(&t->folder, name, path, err);
+    bool ok = staging_create(&s, n->net, err) && folder_path(&t->folder, name, path, err);
 
     if (ok) {
-        invar_weights_download(invar_trainer_kept(t, which), s.parameters, s.statistics);
+        weights_download(trainer_kept(t, which), s.parameters, s.statistics);
         head.parameters = s.parameters;
         head.statistics = s.statistics;
         snprintf(head.recipe, sizeof head.recipe, "%.127s", t->given.recipe->name);
         ok = invar_head_write(&head, path, err);
     }
-    invar_staging_free(&s);
+    staging_free(&s);
     return ok;
 }
 
@@ -168,12 +167,11 @@ static bool write_generator(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_safetensors *file = invar_safetensors_create(err);
     char path[INVAR_PATH_SIZE];
-    const bool ok = file && invar_folder_path(&t->folder, "generator.safetensors", path, err) &&
+    const bool ok = file && folder_path(&t->folder, "generator.safetensors", path, err) &&
                     invar_safetensors_set_metadata(file, "invar.version", INVAR_VERSION, err) &&
                     invar_safetensors_set_metadata(file, "invar.kind", "generator", err) &&
                     invar_safetensors_set_metadata(file, "invar.recipe", t->given.recipe->name, err) &&
-                    invar_store_weights(t->adversary.net.weights, "", file, err) &&
-                    invar_safetensors_write(file, path, err);
+                    store_weights(t->adversary.net.weights, "", file, err) && invar_safetensors_write(file, path, err);
 
     invar_safetensors_free(file);
     return ok;
@@ -186,7 +184,7 @@ static bool find_projector(const struct invar_trainer *t, bool *missing, struct 
     char path[INVAR_PATH_SIZE];
     bool there;
 
-    if (!invar_folder_path(&t->folder, "projector.safetensors", path, err) || !invar_path_find(path, &there, err))
+    if (!folder_path(&t->folder, "projector.safetensors", path, err) || !invar_path_find(path, &there, err))
         return false;
     *missing = !there && t->folder.saved == t->clock.total;
     return true;
@@ -197,13 +195,13 @@ static bool prune_again(const struct invar_trainer *t, struct invar_error *err)
 {
     int64_t before;
 
-    return t->folder.saved != t->clock.step || (invar_folder_newest(&t->folder, t->clock.step, &before, err) &&
-                                                invar_folder_prune(&t->folder, t->clock.step, before, err));
+    return t->folder.saved != t->clock.step || (folder_newest(&t->folder, t->clock.step, &before, err) &&
+                                                folder_prune(&t->folder, t->clock.step, before, err));
 }
 
 /* Each file is written whole and renamed; encoder.safetensors is what makes a run finished, so everything that
  * belongs to a finished run has to be there before it. */
-bool invar_checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
+bool checkpoint_finish(struct invar_trainer *t, struct invar_error *err)
 {
     /* A run of another length than before may have been stopped between its last checkpoint and its files. */
     const bool written =
@@ -241,7 +239,7 @@ static bool restore(struct invar_trainer *t, const struct invar_safetensors *fil
 {
     if (read_number(file, "invar.step") != step)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is that of another step", path);
-    if (!invar_trainer_restore(t, file, path, err) || !invar_machines_restore(&t->folder, file, err))
+    if (!trainer_restore(t, file, path, err) || !machines_restore(&t->folder, file, err))
         return false;
     t->folder.saved = step;
     t->reported.warned_deviation = read_number(file, "invar.warned_deviation") == 1;
@@ -281,12 +279,12 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
     const char *recipe = invar_safetensors_metadata(file, "invar.recipe");
     bool length, place;
 
-    if (!recipe || !invar_folder_compare(&t->folder, recipe, &length, &place, NULL))
+    if (!recipe || !folder_compare(&t->folder, recipe, &length, &place, NULL))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: was written under other settings than recipe.yaml beside it has: put recipe.yaml "
                                "back as it was, or give another run",
                                path);
-    return check_identity(t, file, place, err) && invar_length_restore(&t->clock, file, step, length, err);
+    return check_identity(t, file, place, err) && length_restore(&t->clock, file, step, length, err);
 }
 
 /* This machine is none of those that the list of a checkpoint names; a list without processors knows nothing. Texts
@@ -344,7 +342,7 @@ static void warn_of_changes(const struct invar_trainer *t, const struct invar_sa
 
 /* From the newest back to the first that is whole. Only damage (FORMAT) may fall back: a disk error on the newest
  * would otherwise throw away steps without a word. */
-bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_error *err)
+bool checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_error *err)
 {
     char name[64], path[INVAR_PATH_SIZE];
     int64_t step = INT64_MAX;
@@ -353,12 +351,12 @@ bool invar_checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_
     while (!*found) {
         struct invar_safetensors *file = NULL;
         struct invar_error damage = {0};
-        if (!invar_folder_newest(&t->folder, step, &step, err))
+        if (!folder_newest(&t->folder, step, &step, err))
             return false;
         if (step < 0)
             break;
-        invar_checkpoint_name(name, sizeof name, step);
-        if (!invar_folder_path(&t->folder, name, path, err))
+        checkpoint_name(name, sizeof name, step);
+        if (!folder_path(&t->folder, name, path, err))
             return false;
         const bool whole = invar_safetensors_read(&file, path, &damage);
         if (whole && !admit(t, file, path, step, err)) {

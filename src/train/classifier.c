@@ -32,7 +32,7 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
         .running_groups = b->global_views,
         .precision = INVAR_PRECISION_FLOAT32,
         .mode = INVAR_PLAN_TRAINING,
-        .ranks = invar_ranks_plan(c->given->options.ranks, c->given->recipe->training.sync_norm)};
+        .ranks = ranks_plan(c->given->options.ranks, c->given->recipe->training.sync_norm)};
 
     n->head = (struct invar_head_options){.output = classes, .last_bias = true};
     n->width = classes;
@@ -46,7 +46,7 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
     n->buffers[0] = invar_device_alloc(c->given->device, (size_t)n->net->trained_count, sizeof(float), err);
     const struct invar_classifier_options *o = &c->given->recipe->classifier;
     c->sgd = (struct invar_sgd_options){.momentum = o->momentum, .weight_decay = o->weight_decay};
-    if (!n->buffers[0] || !invar_chain_net_optimise(n, &invar_optimiser_sgd, &c->sgd, err))
+    if (!n->buffers[0] || !chain_net_optimise(n, &invar_optimiser_sgd, &c->sgd, err))
         return false;
     n->output_gradient = invar_device_alloc(c->given->device, (size_t)(b->global_rows * classes), sizeof(float), err);
     const size_t everywhere = (size_t)(b->global_views * b->all), width = (size_t)classes * sizeof(float);
@@ -59,8 +59,8 @@ static bool create_net(struct invar_online_classifier *c, const struct invar_cha
 }
 
 /* Data that are assumed, as of a dry run without its files, have no classes to count. */
-bool invar_classifier_create(struct invar_online_classifier *c, const struct invar_chain *chain,
-                             const struct invar_batch *b, struct invar_error *err)
+bool classifier_create(struct invar_online_classifier *c, const struct invar_chain *chain, const struct invar_batch *b,
+                       struct invar_error *err)
 {
     const struct invar_dataset_info *info = c->given->info;
 
@@ -81,11 +81,11 @@ bool invar_classifier_create(struct invar_online_classifier *c, const struct inv
     return c->evaluator != NULL;
 }
 
-void invar_classifier_free(struct invar_online_classifier *c)
+void classifier_free(struct invar_online_classifier *c)
 {
     invar_evaluator_free(c->evaluator);
     invar_objective_free(c->objective);
-    invar_chain_net_free(&c->net);
+    chain_net_free(&c->net);
     invar_free(c->logits);
 }
 
@@ -120,27 +120,26 @@ static bool descend(struct invar_online_classifier *c, const struct invar_batch 
     const bool shared = n->shared.output != NULL;
     struct invar_embeddings in, gradient;
 
-    if (shared && !invar_shared_rows(c->given, b, b->global_views, n->width, n->output, n->shared.output, err))
+    if (shared && !shared_rows(c->given, b, b->global_views, n->width, n->output, n->shared.output, err))
         return false;
     set_views(c, b, &in, &gradient);
-    if (!invar_evaluator_run(c->evaluator, ledger, &in, &gradient, NULL, invar_clock_key(k), err))
+    if (!invar_evaluator_run(c->evaluator, ledger, &in, &gradient, NULL, clock_key(k), err))
         return false;
     if (shared)
-        invar_shared_own(c->given, b, b->global_views, n->width, n->shared.gradient, n->output_gradient);
+        shared_own(c->given, b, b->global_views, n->width, n->shared.gradient, n->output_gradient);
     if (!invar_plan_backward(n->plan, n->output_gradient, err))
         return false;
-    invar_shared_sum(c->given, n, true);
-    return invar_ranks_sum_end(c->given->options.ranks, err);
+    shared_sum(c->given, n, true);
+    return ranks_sum_end(c->given->options.ranks, err);
 }
 
 /* `squares`, the norm of the chain's gradients, decides with the ledger whether to go: the classifier must not learn
  * from a forward pass that the encoder has been kept from learning of. */
-bool invar_classifier_step(struct invar_online_classifier *c, const struct invar_chain *chain,
-                           const struct invar_batch *b, const struct invar_clock *k, struct invar_ledger *ledger,
-                           struct invar_error *err)
+bool classifier_step(struct invar_online_classifier *c, const struct invar_chain *chain, const struct invar_batch *b,
+                     const struct invar_clock *k, struct invar_ledger *ledger, struct invar_error *err)
 {
     struct invar_chain_net *n = &c->net;
-    double clock = invar_times_now();
+    double clock = times_now();
 
     if (!n->net)
         return true;
@@ -149,19 +148,19 @@ bool invar_classifier_step(struct invar_online_classifier *c, const struct invar
     n->output = invar_plan_output(n->plan);
     if (!descend(c, b, k, ledger, err))
         return false;
-    invar_chain_net_step(n, k, ledger, invar_clock_share(k, c->given->recipe->classifier.lr), 0, chain->squares);
-    invar_times_lap(c->given->times, INVAR_WORK_HEADS, &clock);
+    chain_net_step(n, k, ledger, clock_share(k, c->given->recipe->classifier.lr), 0, chain->squares);
+    times_lap(c->given->times, INVAR_WORK_HEADS, &clock);
     return true;
 }
 
-bool invar_classifier_settle(struct invar_online_classifier *c, struct invar_error *err)
+bool classifier_settle(struct invar_online_classifier *c, struct invar_error *err)
 {
     return !c->net.net || invar_evaluator_settle(c->evaluator, &c->loss, NULL, err);
 }
 
 /* Reads logits back, which waits for the device: only at logged steps, and after the ledger has been read, so that it
  * costs a copy and no second wait. */
-double invar_classifier_top1(const struct invar_online_classifier *c, const struct invar_batch *b)
+double classifier_top1(const struct invar_online_classifier *c, const struct invar_batch *b)
 {
     const struct invar_chain_net *n = &c->net;
     int64_t hits = 0, rows = 0;

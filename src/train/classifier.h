@@ -16,17 +16,17 @@ struct invar_online_classifier {
 };
 
 /** Net, optimiser state and objective. Refuses data without labels. After the encoder. */
-bool invar_classifier_create(struct invar_online_classifier *classifier, const struct invar_chain *chain,
-                             const struct invar_batch *batch, struct invar_error *err);
-void invar_classifier_free(struct invar_online_classifier *classifier);
+bool classifier_create(struct invar_online_classifier *classifier, const struct invar_chain *chain,
+                       const struct invar_batch *batch, struct invar_error *err);
+void classifier_free(struct invar_online_classifier *classifier);
 /** One update on the encoder's output of the step. */
-bool invar_classifier_step(struct invar_online_classifier *classifier, const struct invar_chain *chain,
-                           const struct invar_batch *batch, const struct invar_clock *clock,
-                           struct invar_ledger *ledger, struct invar_error *err);
+bool classifier_step(struct invar_online_classifier *classifier, const struct invar_chain *chain,
+                     const struct invar_batch *batch, const struct invar_clock *clock, struct invar_ledger *ledger,
+                     struct invar_error *err);
 /** Its loss, once the ledger has been read. */
-bool invar_classifier_settle(struct invar_online_classifier *classifier, struct invar_error *err);
+bool classifier_settle(struct invar_online_classifier *classifier, struct invar_error *err);
 /** Percent of the batch's global views that it put into their class, before the update; of those with a label, NAN
  * where none has one. */
-double invar_classifier_top1(const struct invar_online_classifier *classifier, const struct invar_batch *batch);
+double classifier_top1(const struct invar_online_classifier *classifier, const struct invar_batch *batch);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-double invar_times_now(void)
+double times_now(void)
 {
     struct timespec now;
 
@@ -12,40 +12,40 @@ double invar_times_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
 }
 
-void invar_times_add(double *seconds, double *since)
+void times_add(double *seconds, double *since)
 {
-    const double now = invar_times_now();
+    const double now = times_now();
 
     *seconds += now - *since;
     *since = now;
 }
 
-void invar_times_lap(struct invar_times *times, enum invar_work work, double *since)
+void times_lap(struct invar_times *times, enum invar_work work, double *since)
 {
-    invar_times_add(&times->seconds[work], since);
+    times_add(&times->seconds[work], since);
 }
 
 /* Once a step and not where they are used: rate and momentum of a step must be the same in every net, in metrics and
  * in a checkpoint. */
-void invar_clock_set(struct invar_clock *c)
+void clock_set(struct invar_clock *c)
 {
-    c->rate = invar_length_rate(c);
-    c->momentum = c->given->recipe->target.enabled ? invar_length_momentum(c) : 0;
+    c->rate = length_rate(c);
+    c->momentum = c->given->recipe->target.enabled ? length_momentum(c) : 0;
 }
 
 /* A peak of 0 would divide 0 by 0; then the shape of the schedule is not to be had from the rate, and the share is
  * whole. */
-double invar_clock_share(const struct invar_clock *c, double peak)
+double clock_share(const struct invar_clock *c, double peak)
 {
     return c->peak > 0 ? peak * (c->rate / c->peak) : peak;
 }
 
-int64_t invar_clock_epoch(const struct invar_clock *c)
+int64_t clock_epoch(const struct invar_clock *c)
 {
     return c->step / c->steps_per_epoch;
 }
 
-struct invar_term_key invar_clock_key(const struct invar_clock *c)
+struct invar_term_key clock_key(const struct invar_clock *c)
 {
     return (struct invar_term_key){(uint64_t)c->given->recipe->training.seed, (uint64_t)c->step};
 }

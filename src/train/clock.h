@@ -20,25 +20,25 @@ struct invar_clock {
 };
 
 /** Rate and momentum of the present step. */
-void invar_clock_set(struct invar_clock *clock);
+void clock_set(struct invar_clock *clock);
 /** `peak` in the shape of the schedule, whatever the peak of the encoder's. */
-double invar_clock_share(const struct invar_clock *clock, double peak);
+double clock_share(const struct invar_clock *clock, double peak);
 /** Epochs done before the present step. */
-int64_t invar_clock_epoch(const struct invar_clock *clock);
+int64_t clock_epoch(const struct invar_clock *clock);
 /** Where terms draw from in the present step. */
-struct invar_term_key invar_clock_key(const struct invar_clock *clock);
+struct invar_term_key clock_key(const struct invar_clock *clock);
 
 /* ---- a run whose length has been changed (length.c) ---- */
 
 /** Rate and momentum of the target network of the step that comes next. */
-double invar_length_rate(const struct invar_clock *clock);
-double invar_length_momentum(const struct invar_clock *clock);
+double length_rate(const struct invar_clock *clock);
+double length_momentum(const struct invar_clock *clock);
 /** From the present step on, go over from that rate and momentum to the schedule of the present length. */
-void invar_length_join(struct invar_clock *clock, double rate, double momentum);
+void length_join(struct invar_clock *clock, double rate, double momentum);
 /** State of the schedule in a checkpoint. recipe_differs: the checkpoint is of another length. Reading refuses a length
  * below the steps done, and another length where the checkpoint does not say its rate. */
-bool invar_length_store(const struct invar_clock *clock, struct invar_safetensors *file, struct invar_error *err);
-bool invar_length_restore(struct invar_clock *clock, const struct invar_safetensors *file, int64_t step,
-                          bool recipe_differs, struct invar_error *err);
+bool length_store(const struct invar_clock *clock, struct invar_safetensors *file, struct invar_error *err);
+bool length_restore(struct invar_clock *clock, const struct invar_safetensors *file, int64_t step, bool recipe_differs,
+                    struct invar_error *err);
 
 #endif

@@ -28,14 +28,13 @@ bool invar_trainer_present(struct invar_trainer *t, struct invar_encoder **encod
 {
     const bool has_head = t->chain.nets[INVAR_NET_PROJECTOR].net != NULL;
 
-    if (!invar_nonfinite_check_weights(t, err))
+    if (!nonfinite_check_weights(t, err))
         return false;
     if (projector && has_head && !t->head && !(t->head = create_head(t, err)))
         return false;
-    invar_weights_download(invar_trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters,
-                           t->chain.encoder->statistics);
+    weights_download(trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters, t->chain.encoder->statistics);
     if (t->head)
-        invar_weights_download(invar_trainer_kept(t, INVAR_NET_PROJECTOR), t->head->parameters, t->head->statistics);
+        weights_download(trainer_kept(t, INVAR_NET_PROJECTOR), t->head->parameters, t->head->statistics);
     if (encoder)
         *encoder = t->chain.encoder;
     if (projector)
@@ -49,7 +48,7 @@ void invar_trainer_replace(struct invar_trainer *t)
 {
     const struct invar_chain_net *nets = t->chain.nets;
 
-    invar_weights_upload(nets[INVAR_NET_ENCODER].weights, t->chain.encoder->parameters, t->chain.encoder->statistics);
+    weights_upload(nets[INVAR_NET_ENCODER].weights, t->chain.encoder->parameters, t->chain.encoder->statistics);
     if (t->head)
-        invar_weights_upload(nets[INVAR_NET_PROJECTOR].weights, t->head->parameters, t->head->statistics);
+        weights_upload(nets[INVAR_NET_PROJECTOR].weights, t->head->parameters, t->head->statistics);
 }

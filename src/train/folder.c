@@ -18,7 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-bool invar_folder_path(const struct invar_folder *f, const char *name, char *out, struct invar_error *err)
+bool folder_path(const struct invar_folder *f, const char *name, char *out, struct invar_error *err)
 {
     return invar_path_join(out, INVAR_PATH_SIZE, f->path, name, err);
 }
@@ -116,10 +116,9 @@ static bool compare(const struct invar_folder *f, const char *there, bool *lengt
 
 /* A recipe of an earlier version lacks the options that came since: they have their defaults. One that cannot be read
    is compared as it is. */
-bool invar_folder_compare(const struct invar_folder *f, const char *there, bool *length, bool *place,
-                          struct invar_error *err)
+bool folder_compare(const struct invar_folder *f, const char *there, bool *length, bool *place, struct invar_error *err)
 {
-    struct invar_recipe *recipe = invar_recipe_parse(there, "", NULL);
+    struct invar_recipe *recipe = recipe_parse(there, "", NULL);
     struct invar_text whole = {0};
     const bool complete = recipe && invar_recipe_write(recipe, &whole, NULL);
     const bool same = compare(f, complete ? whole.data : there, length, place, err);
@@ -146,7 +145,7 @@ static bool hold(struct invar_folder *f, struct invar_error *err)
                            "%s: another process is training in it: wait until it ends, or give another run", f->path);
 }
 
-void invar_folder_free(struct invar_folder *f)
+void folder_free(struct invar_folder *f)
 {
     if (f->lock >= 0)
         close(f->lock);
@@ -163,7 +162,7 @@ static const char *steps_line(const struct invar_folder *f, char out[64])
 }
 
 /* Nothing is changed here: a refused run, or a dry one, must leave the folder of another as it was. */
-bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_error *err)
+bool folder_check(struct invar_folder *f, bool *resuming, struct invar_error *err)
 {
     struct recipe_file file;
     bool empty, leftovers, ok, length = false, place = false;
@@ -182,7 +181,7 @@ bool invar_folder_check(struct invar_folder *f, bool *resuming, struct invar_err
     if (ok && !file.there)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: is not the folder of a run (it has no recipe.yaml): give another run", f->path);
-    ok = ok && invar_folder_compare(f, (const char *)file.text.data, &length, &place, err);
+    ok = ok && folder_compare(f, (const char *)file.text.data, &length, &place, err);
     f->rewrite = length || place;
     if (ok && length && f->steps > 0 && strstr((const char *)file.text.data, steps_line(f, steps)))
         ok = invar_error_set(err, INVAR_ERROR_USAGE,
@@ -204,12 +203,12 @@ static void remove_leftovers(const struct invar_folder *f)
     if (!dir)
         return;
     while ((entry = readdir(dir)))
-        if (is_leftover(entry->d_name) && invar_folder_path(f, entry->d_name, path, NULL))
+        if (is_leftover(entry->d_name) && folder_path(f, entry->d_name, path, NULL))
             unlink(path);
     closedir(dir);
 }
 
-bool invar_folder_begin(struct invar_folder *f, struct invar_error *err)
+bool folder_begin(struct invar_folder *f, struct invar_error *err)
 {
     struct recipe_file file;
 

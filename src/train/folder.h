@@ -22,34 +22,34 @@ struct invar_folder {
 
 /** May this run use the folder? Changes nothing. *resuming: there is a run of this recipe to go on with, and the
  * folder is held against other processes. */
-bool invar_folder_check(struct invar_folder *folder, bool *resuming, struct invar_error *err);
+bool folder_check(struct invar_folder *folder, bool *resuming, struct invar_error *err);
 /** Whether `there`, a resolved recipe, is that of this run but for its length and the place of its data. *length,
  * *place: whether these differ. Otherwise a sentence with the first other line; what is whose recipe it is. */
-bool invar_folder_compare(const struct invar_folder *folder, const char *there, bool *length, bool *place,
-                          struct invar_error *err);
+bool folder_compare(const struct invar_folder *folder, const char *there, bool *length, bool *place,
+                    struct invar_error *err);
 /** Makes the folder and recipe.yaml where they are missing or of another length, holds the folder, and removes what
  * killed writers left. */
-bool invar_folder_begin(struct invar_folder *folder, struct invar_error *err);
+bool folder_begin(struct invar_folder *folder, struct invar_error *err);
 /** Lets go of the folder, and frees what is held of it. */
-void invar_folder_free(struct invar_folder *folder);
+void folder_free(struct invar_folder *folder);
 /** "FOLDER/NAME" (INVAR_PATH_SIZE). */
 #define INVAR_PATH_SIZE 4096
-bool invar_folder_path(const struct invar_folder *folder, const char *name, char *out, struct invar_error *err);
+bool folder_path(const struct invar_folder *folder, const char *name, char *out, struct invar_error *err);
 
 /* ---- checkpoints (kept.c) ---- */
 
 /** The name of the checkpoint of a step, 64 characters at most. */
-void invar_checkpoint_name(char *out, size_t size, int64_t step);
+void checkpoint_name(char *out, size_t size, int64_t step);
 /** *newest: the newest step below `below` that has a checkpoint; -1: none. */
-bool invar_folder_newest(const struct invar_folder *folder, int64_t below, int64_t *newest, struct invar_error *err);
+bool folder_newest(const struct invar_folder *folder, int64_t below, int64_t *newest, struct invar_error *err);
 /** Removes all checkpoints but those of `step` and `before`. */
-bool invar_folder_prune(const struct invar_folder *folder, int64_t step, int64_t before, struct invar_error *err);
+bool folder_prune(const struct invar_folder *folder, int64_t step, int64_t before, struct invar_error *err);
 
 /* ---- on what a run went on (machines.c) ---- */
 
 /** Takes what a checkpoint says of it; of an earlier version's, which says nothing, the number of threads. */
-bool invar_machines_restore(struct invar_folder *folder, const struct invar_safetensors *file, struct invar_error *err);
+bool machines_restore(struct invar_folder *folder, const struct invar_safetensors *file, struct invar_error *err);
 /** This machine joins the list, unless it is there. Before the first step that is made here. */
-bool invar_machines_join(struct invar_folder *folder, struct invar_error *err);
+bool machines_join(struct invar_folder *folder, struct invar_error *err);
 
 #endif

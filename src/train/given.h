@@ -29,11 +29,11 @@ struct invar_times {
     int64_t window_step;
 };
 /** Seconds of a monotonic clock. */
-double invar_times_now(void);
+double times_now(void);
 /** Adds the time since *since to *seconds, and moves *since on. */
-void invar_times_add(double *seconds, double *since);
+void times_add(double *seconds, double *since);
 /** Adds the time since *since to one kind of work, and moves *since on. */
-void invar_times_lap(struct invar_times *times, enum invar_work work, double *since);
+void times_lap(struct invar_times *times, enum invar_work work, double *since);
 
 /** Samples that another loop hands in, step by step, in place of a dataset. */
 struct invar_feed {

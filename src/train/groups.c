@@ -33,7 +33,7 @@ static bool chance_of_one_group(const struct invar_batch *b, double *chance, str
 }
 
 /* Above a half the run would mostly stand still: that is refused; a hundredth is worth a word. */
-bool invar_groups_create(struct invar_batch *b, struct invar_error *err)
+bool groups_create(struct invar_batch *b, struct invar_error *err)
 {
     const char *column = b->given->recipe->data.group;
     double chance;
@@ -64,9 +64,9 @@ make:
     return b->groups != NULL;
 }
 
-bool invar_groups_fill(struct invar_batch *b, struct invar_error *err)
+bool groups_fill(struct invar_batch *b, struct invar_error *err)
 {
-    for (int64_t i = 0; b->groups && i < invar_batch_loaded(b); i++)
+    for (int64_t i = 0; b->groups && i < batch_loaded(b); i++)
         b->groups[i] = b->loaded[i].group;
-    return !b->groups || invar_batch_share(b, b->groups, err);
+    return !b->groups || batch_share(b, b->groups, err);
 }

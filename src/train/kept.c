@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-void invar_checkpoint_name(char *out, size_t size, int64_t step)
+void checkpoint_name(char *out, size_t size, int64_t step)
 {
     snprintf(out, size, "checkpoint-%08lld.safetensors", (long long)step);
 }
@@ -25,7 +25,7 @@ static int64_t step_of(const char *name)
 
     if (sscanf(name, "checkpoint-%lld.safetensors", &step) != 1 || step < 0)
         return -1;
-    invar_checkpoint_name(expected, sizeof expected, step);
+    checkpoint_name(expected, sizeof expected, step);
     return strcmp(name, expected) == 0 ? step : -1;
 }
 
@@ -36,7 +36,7 @@ static bool cannot_list(const struct invar_folder *f, int reason, struct invar_e
 
 /* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. By name and not by
  * time: times are changed by copying. */
-bool invar_folder_newest(const struct invar_folder *f, int64_t below, int64_t *newest, struct invar_error *err)
+bool folder_newest(const struct invar_folder *f, int64_t below, int64_t *newest, struct invar_error *err)
 {
     const struct dirent *entry;
     DIR *dir = opendir(f->path);
@@ -56,7 +56,7 @@ bool invar_folder_newest(const struct invar_folder *f, int64_t below, int64_t *n
 
 /* Keeps this checkpoint and the good one before it; others are older, or damaged. Two are kept because the newest may
  * be the torn one: a disk that lies about having written shows only after power is lost. */
-bool invar_folder_prune(const struct invar_folder *f, int64_t step, int64_t before, struct invar_error *err)
+bool folder_prune(const struct invar_folder *f, int64_t step, int64_t before, struct invar_error *err)
 {
     char path[INVAR_PATH_SIZE];
     const struct dirent *entry;
@@ -69,7 +69,7 @@ bool invar_folder_prune(const struct invar_folder *f, int64_t step, int64_t befo
         const int64_t found = step_of(entry->d_name);
         if (found < 0 || found == step || found == before)
             continue;
-        ok = invar_folder_path(f, entry->d_name, path, err) &&
+        ok = folder_path(f, entry->d_name, path, err) &&
              (unlink(path) == 0 || errno == ENOENT ||
               invar_error_set(err, INVAR_ERROR_FILE, "%s: is no longer needed and cannot be removed: %s", path,
                               strerror(errno)));

@@ -4,7 +4,7 @@
 
 /* A supervised term reads one column of z a class, so classes are bounded by its width; the online classifier makes
  * its own layer and is bounded by nothing. */
-bool invar_labels_create(struct invar_batch *b, int64_t width, bool classified, struct invar_error *err)
+bool labels_create(struct invar_batch *b, int64_t width, bool classified, struct invar_error *err)
 {
     const struct invar_dataset_info *info = b->given->info;
 
@@ -26,9 +26,9 @@ bool invar_labels_create(struct invar_batch *b, int64_t width, bool classified, 
     return b->labels != NULL;
 }
 
-bool invar_labels_fill(struct invar_batch *b, struct invar_error *err)
+bool labels_fill(struct invar_batch *b, struct invar_error *err)
 {
-    for (int64_t i = 0; b->labels && i < invar_batch_loaded(b); i++)
+    for (int64_t i = 0; b->labels && i < batch_loaded(b); i++)
         b->labels[i] = b->loaded[i].label;
-    return !b->labels || invar_batch_share(b, b->labels, err);
+    return !b->labels || batch_share(b, b->labels, err);
 }

@@ -38,7 +38,7 @@ int invar_net_stages(const struct invar_net *net, int *stage)
 }
 
 /* Stages count from the output: the last has decay^1; heads, which are new, have the rate itself. */
-bool invar_layers_create(struct invar_chain *c, struct invar_error *err)
+bool layers_create(struct invar_chain *c, struct invar_error *err)
 {
     const struct invar_net *net = c->nets[INVAR_NET_ENCODER].net;
     const double decay = c->given->options.layer_decay;
@@ -63,14 +63,14 @@ bool invar_layers_create(struct invar_chain *c, struct invar_error *err)
     return c->layers.before != NULL;
 }
 
-void invar_layers_free(struct invar_chain *c)
+void layers_free(struct invar_chain *c)
 {
     invar_free(c->layers.rate);
     invar_device_free(c->given->device, c->layers.before);
 }
 
 /* A copy by lerp with m = 0: the device has no other that both ends lie on. */
-void invar_layers_keep(const struct invar_chain *c)
+void layers_keep(const struct invar_chain *c)
 {
     const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];
 
@@ -78,7 +78,7 @@ void invar_layers_keep(const struct invar_chain *c)
         invar_device_lerp(c->given->device, c->layers.before, n->weights->parameters, 0, n->net->trained_count);
 }
 
-void invar_layers_scale(const struct invar_chain *c)
+void layers_scale(const struct invar_chain *c)
 {
     const struct invar_chain_net *n = &c->nets[INVAR_NET_ENCODER];
 

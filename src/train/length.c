@@ -41,17 +41,17 @@ static double planned_momentum(const struct invar_clock *c)
                                                   : invar_schedule_momentum(o->momentum, c->step, c->total);
 }
 
-double invar_length_rate(const struct invar_clock *c)
+double length_rate(const struct invar_clock *c)
 {
     return go_over(c, c->joined.rate, planned_rate(c));
 }
 
-double invar_length_momentum(const struct invar_clock *c)
+double length_momentum(const struct invar_clock *c)
 {
     return go_over(c, c->joined.momentum, planned_momentum(c));
 }
 
-void invar_length_join(struct invar_clock *c, double rate, double momentum)
+void length_join(struct invar_clock *c, double rate, double momentum)
 {
     const int64_t tenth = (c->total - c->step) / 10;
 
@@ -68,12 +68,12 @@ static bool store_real(struct invar_safetensors *file, const char *key, double v
     return invar_safetensors_set_metadata(file, key, text, err);
 }
 
-bool invar_length_store(const struct invar_clock *c, struct invar_safetensors *file, struct invar_error *err)
+bool length_store(const struct invar_clock *c, struct invar_safetensors *file, struct invar_error *err)
 {
     const struct invar_joined *j = &c->joined;
 
-    return store_real(file, "invar.next_rate", invar_length_rate(c), err) &&
-           store_real(file, "invar.next_momentum", invar_length_momentum(c), err) &&
+    return store_real(file, "invar.next_rate", length_rate(c), err) &&
+           store_real(file, "invar.next_momentum", length_momentum(c), err) &&
            (!c->extended || (store_real(file, "invar.joined_step", (double)j->step, err) &&
                              store_real(file, "invar.joined_steps", (double)j->steps, err) &&
                              store_real(file, "invar.joined_rate", j->rate, err) &&
@@ -91,8 +91,8 @@ static bool read_real(const struct invar_safetensors *file, const char *key, dou
 
 /* A shorter length is refused only below the steps done. What a checkpoint says (next_rate) is where the line begins:
  * the recipe of before is not there to be asked. */
-bool invar_length_restore(struct invar_clock *c, const struct invar_safetensors *file, int64_t step,
-                          bool recipe_differs, struct invar_error *err)
+bool length_restore(struct invar_clock *c, const struct invar_safetensors *file, int64_t step, bool recipe_differs,
+                    struct invar_error *err)
 {
     double rate, momentum, from, steps;
 
@@ -117,6 +117,6 @@ bool invar_length_restore(struct invar_clock *c, const struct invar_safetensors 
                                "with: its length cannot be changed",
                                c->given->options.folder);
     c->extended = true;
-    invar_length_join(c, rate, momentum);
+    length_join(c, rate, momentum);
     return true;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* The list is taken whole where it looks like one: it was written here, under the checksum of the checkpoint. */
-bool invar_machines_restore(struct invar_folder *f, const struct invar_safetensors *file, struct invar_error *err)
+bool machines_restore(struct invar_folder *f, const struct invar_safetensors *file, struct invar_error *err)
 {
     const char *before = invar_safetensors_metadata(file, "invar.machine");
     const char *threads = invar_safetensors_metadata(file, "invar.threads");
@@ -23,7 +23,7 @@ bool invar_machines_restore(struct invar_folder *f, const struct invar_safetenso
 }
 
 /* Before the first step, so that a checkpoint never holds a step of a machine that it does not name. */
-bool invar_machines_join(struct invar_folder *f, struct invar_error *err)
+bool machines_join(struct invar_folder *f, struct invar_error *err)
 {
     struct invar_text own = {0}, all = {0};
     struct invar_machine machine;

@@ -113,7 +113,7 @@ static bool add_measurements(struct invar_trainer *t, struct invar_record *recor
  * Measuring between logged steps averages over steps with and without measurements as they come. */
 static void measure_rate(struct invar_trainer *t, bool logged)
 {
-    double now = invar_times_now();
+    double now = times_now();
 
     if (t->times.window_step < 0) {
         t->times.window_start = now;
@@ -136,7 +136,7 @@ static bool is_logged(const struct invar_trainer *t, int64_t step, bool *measure
     return *measured || step % o->log_interval == 0;
 }
 
-unsigned invar_metrics_roles(const struct invar_trainer *t)
+unsigned metrics_roles(const struct invar_trainer *t)
 {
     bool measured;
     const bool logged = is_logged(t, t->clock.step + 1, &measured);
@@ -145,7 +145,7 @@ unsigned invar_metrics_roles(const struct invar_trainer *t)
 }
 
 /* Ranks and entropies take singular values of z and h, which is why measurements have an interval of their own. */
-bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
+bool metrics_collect(struct invar_trainer *t, struct invar_record *record, struct invar_error *err)
 {
     bool measured;
     const bool logged = is_logged(t, t->clock.step, &measured);
@@ -163,7 +163,7 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
         return true;
     add(record, "loss", t->loss);
     add_terms(t, record);
-    const double top1 = t->classifier.objective ? invar_classifier_top1(&t->classifier, &t->batch) : (double)NAN;
+    const double top1 = t->classifier.objective ? classifier_top1(&t->classifier, &t->batch) : (double)NAN;
     if (!isnan(top1)) { /* a batch without any label measures nothing */
         add(record, "classifier/top1", top1);
         add(record, "classifier/loss", t->classifier.loss);
@@ -173,11 +173,11 @@ bool invar_metrics_collect(struct invar_trainer *t, struct invar_record *record,
     if (t->given.recipe->target.enabled)
         add(record, "target_momentum", t->clock.momentum);
     double rms;
-    if (t->adversary.perturbation && !invar_adversary_rms(&t->adversary, &rms, err))
+    if (t->adversary.perturbation && !adversary_rms(&t->adversary, &rms, err))
         return false;
     if (t->adversary.perturbation)
         add(record, "perturbation_rms", rms);
-    if (invar_adversary_trained(t->given.recipe))
+    if (adversary_trained(t->given.recipe))
         add(record, "generator_gradient_norm", t->adversary.gradient_norm);
     if (!add_measurements(t, record, measured, err))
         return false;

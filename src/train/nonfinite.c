@@ -27,9 +27,9 @@ static const char *find_layer(struct invar_trainer *t, const char **net, bool ta
 {
     for (int k = 0; k < INVAR_NET_ALL; k++) {
         const int i = order[k];
-        struct invar_plan *plan = target ? invar_trainer_net(t, i)->target_plan : invar_trainer_net(t, i)->plan;
+        struct invar_plan *plan = target ? trainer_net(t, i)->target_plan : trainer_net(t, i)->plan;
         const char *layer = plan ? invar_plan_find_nonfinite(plan) : NULL;
-        *net = invar_trainer_net(t, i)->name;
+        *net = trainer_net(t, i)->name;
         if (!layer && i == INVAR_NET_ENCODER && !target && t->chain.local.plan)
             layer = invar_plan_find_nonfinite(t->chain.local.plan);
         if (layer)
@@ -42,7 +42,7 @@ static const char *find_layer(struct invar_trainer *t, const char **net, bool ta
 static const char *find_gradient(struct invar_trainer *t, const char **net)
 {
     for (int i = INVAR_NET_ALL - 1; i >= 0; i--) {
-        const struct invar_chain_net *n = invar_trainer_net(t, order[i]);
+        const struct invar_chain_net *n = trainer_net(t, order[i]);
         *net = n->name;
         for (int k = n->net && n->weights->gradients ? n->net->parameter_count - 1 : -1; k >= 0; k--) {
             const struct invar_parameter *p = &n->net->parameters[k];
@@ -56,7 +56,7 @@ static const char *find_gradient(struct invar_trainer *t, const char **net)
 static const char *find_weight(struct invar_trainer *t, const char **net, bool statistics)
 {
     for (int i = 0; i < INVAR_NET_ALL; i++) {
-        const struct invar_chain_net *n = invar_trainer_net(t, order[i]);
+        const struct invar_chain_net *n = trainer_net(t, order[i]);
         *net = n->name;
         for (int k = 0; n->net && k < n->net->parameter_count; k++) {
             const struct invar_parameter *p = &n->net->parameters[k];
@@ -92,13 +92,13 @@ static void describe_origin(struct invar_trainer *t, char *out, size_t size)
 }
 
 /* The number of the step counts from 1, as in metrics.jsonl: it has not been counted yet. */
-bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct invar_error *err)
+bool nonfinite_error(struct invar_trainer *t, const char *found, struct invar_error *err)
 {
     char origin[256], name[64], kept[INVAR_PATH_SIZE + 128];
 
     describe_origin(t, origin, sizeof origin);
     if (t->folder.saved >= 0) {
-        invar_checkpoint_name(name, sizeof name, t->folder.saved);
+        checkpoint_name(name, sizeof name, t->folder.saved);
         snprintf(kept, sizeof kept, "the last good checkpoint is %s/%s", t->folder.path, name);
     } else {
         snprintf(kept, sizeof kept, "there is no checkpoint yet");
@@ -109,18 +109,18 @@ bool invar_nonfinite_error(struct invar_trainer *t, const char *found, struct in
                            (long long)t->clock.step + 1, found, origin, kept);
 }
 
-bool invar_nonfinite_explain(struct invar_trainer *t, const struct invar_error *own, struct invar_error *err)
+bool nonfinite_explain(struct invar_trainer *t, const struct invar_error *own, struct invar_error *err)
 {
     if (own->code == INVAR_ERROR_NUMERIC)
-        return invar_nonfinite_error(t, own->message, err);
+        return nonfinite_error(t, own->message, err);
     return invar_error_set(err, own->code, "%s", own->message);
 }
 
-bool invar_nonfinite_check_weights(struct invar_trainer *t, struct invar_error *err)
+bool nonfinite_check_weights(struct invar_trainer *t, struct invar_error *err)
 {
     const char *net;
 
     if (!find_weight(t, &net, false) && !find_weight(t, &net, true))
         return true;
-    return invar_nonfinite_error(t, "the weights are not finite", err);
+    return nonfinite_error(t, "the weights are not finite", err);
 }

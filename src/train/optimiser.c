@@ -25,7 +25,7 @@ const struct invar_optimiser_spec *invar_optimiser_find(const char *name, struct
 /* Statistics lie in a vector of their own, so skipping them never breaks a stretch. BY_KIND joins neighbours that are
  * updated alike: in a ResNet-18, 60 parameters are 40 such stretches, and every stretch is a piece of work to hand
  * out. */
-bool invar_segment_next(const struct invar_net *net, enum invar_segment_cut cut, int *cursor, struct invar_segment *out)
+bool segment_next(const struct invar_net *net, enum invar_segment_cut cut, int *cursor, struct invar_segment *out)
 {
     int i = *cursor;
     bool found = false;
@@ -67,7 +67,7 @@ static int count_segments(const struct invar_net *net, enum invar_segment_cut cu
     struct invar_segment s;
     int cursor = 0, count = 0;
 
-    while (invar_segment_next(net, cut, &cursor, &s)) {
+    while (segment_next(net, cut, &cursor, &s)) {
         if (out)
             out[count] = s;
         count++;

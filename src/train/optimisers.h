@@ -14,8 +14,7 @@
 INVAR_OPTIMISERS(INVAR_OPTIMISER_DECLARED)
 
 /** The next stretch in the order of the vector; cursor is 0 at first. False at the end. */
-bool invar_segment_next(const struct invar_net *net, enum invar_segment_cut cut, int *cursor,
-                        struct invar_segment *out);
+bool segment_next(const struct invar_net *net, enum invar_segment_cut cut, int *cursor, struct invar_segment *out);
 
 struct invar_sgd_options {
     double momentum, weight_decay;
@@ -29,12 +28,12 @@ struct invar_adam_options {
     bool exclude_1d_from_decay;
 };
 /** betas must be two numbers. */
-bool invar_adam_check(const void *options, struct invar_error *err);
-enum invar_segment_cut invar_adam_cut(const void *options);
+bool adam_check(const void *options, struct invar_error *err);
+enum invar_segment_cut adam_cut(const void *options);
 /** 1 / (1 - beta1^t) and 1 / sqrt(1 - beta2^t), the former times the rate. */
-void invar_adam_scalars(const void *options, double rate, int64_t step, double *own);
+void adam_scalars(const void *options, double rate, int64_t step, double *own);
 /** One step on numbers from .. to - 1: coupled is added to the gradient and decoupled taken off the parameter, both
  * times it. */
-void invar_adam_step(const struct invar_update *update, int64_t from, int64_t to, double coupled, double decoupled);
+void adam_step(const struct invar_update *update, int64_t from, int64_t to, double coupled, double decoupled);
 
 #endif

@@ -14,7 +14,7 @@ static struct invar_matrix inputs(const struct invar_batch *b, float *data)
 }
 
 /* On a planning device nothing has memory, but shapes are there: terms check themselves by shape. */
-bool invar_plain_create(struct invar_batch *b, struct invar_error *err)
+bool plain_create(struct invar_batch *b, struct invar_error *err)
 {
     const bool planning = invar_device_is_planning(b->given->device);
     const size_t batch = (size_t)b->all, width = (size_t)b->global_size * sizeof(float);
@@ -36,7 +36,7 @@ bool invar_plain_create(struct invar_batch *b, struct invar_error *err)
     return true;
 }
 
-void invar_plain_free(struct invar_batch *b)
+void plain_free(struct invar_batch *b)
 {
     invar_free(b->host_plain);
     invar_device_free(b->given->device, b->plain);
@@ -47,21 +47,21 @@ void invar_plain_free(struct invar_batch *b)
  * nothing to ask the others for. */
 static bool share(const struct invar_batch *b, const float *own, float *out, struct invar_error *err)
 {
-    const int64_t loaded = invar_batch_loaded(b) * b->global_size;
+    const int64_t loaded = batch_loaded(b) * b->global_size;
 
     if (loaded == b->all * b->global_size) {
         invar_device_upload(b->given->device, out, own, (size_t)loaded * sizeof *own);
         return true;
     }
-    return invar_ranks_gather_host(b->given->options.ranks, b->given->device, own, loaded, out, err);
+    return ranks_gather_host(b->given->options.ranks, b->given->device, own, loaded, out, err);
 }
 
 /* The plain input costs a second pass over the samples on the host, so it is made only where a term reads it. */
-bool invar_plain_fill(struct invar_batch *b, struct invar_error *err)
+bool plain_fill(struct invar_batch *b, struct invar_error *err)
 {
-    const int64_t loaded = invar_batch_loaded(b) * b->global_size;
+    const int64_t loaded = batch_loaded(b) * b->global_size;
 
-    if (b->plain && (!invar_view_maker_plain(b->maker, b->loaded, invar_batch_loaded(b), b->host_plain, err) ||
+    if (b->plain && (!invar_view_maker_plain(b->maker, b->loaded, batch_loaded(b), b->host_plain, err) ||
                      !share(b, b->host_plain, b->plain, err)))
         return false;
     for (int64_t v = 0; b->mask && v < b->views; v++)
@@ -70,7 +70,7 @@ bool invar_plain_fill(struct invar_batch *b, struct invar_error *err)
     return true;
 }
 
-void invar_plain_offer(const struct invar_batch *b, struct invar_embeddings *e)
+void plain_offer(const struct invar_batch *b, struct invar_embeddings *e)
 {
     if (reads(b, INVAR_ROLE_X))
         e->by[INVAR_ROLE_X][0] = inputs(b, b->plain);

@@ -50,17 +50,17 @@ int invar_ranks_rank(const struct invar_ranks *r)
     return r ? r->rank : 0;
 }
 
-bool invar_ranks_leads(const struct invar_ranks *r)
+bool ranks_leads(const struct invar_ranks *r)
 {
     return invar_ranks_rank(r) == 0;
 }
 
-bool invar_ranks_failed(const struct invar_ranks *r)
+bool ranks_failed(const struct invar_ranks *r)
 {
     return r && r->why.code != INVAR_OK;
 }
 
-bool invar_ranks_fail(struct invar_ranks *r, const struct invar_error *err)
+bool ranks_fail(struct invar_ranks *r, const struct invar_error *err)
 {
     return r ? invar_error_set(&r->why, err->code ? err->code : INVAR_ERROR_SYSTEM, "%s", err->message) : false;
 }
@@ -74,8 +74,8 @@ static bool done(struct invar_ranks *r, bool ok, struct invar_error *err)
 /* Both of them, for so many floats. */
 static bool reserve(struct invar_ranks *r, int64_t floats)
 {
-    if (floats <= r->capacity || invar_ranks_failed(r))
-        return !invar_ranks_failed(r);
+    if (floats <= r->capacity || ranks_failed(r))
+        return !ranks_failed(r);
     invar_free(r->own);
     invar_free(r->all);
     r->own = invar_alloc((size_t)floats, sizeof *r->own, &r->why);
@@ -84,7 +84,7 @@ static bool reserve(struct invar_ranks *r, int64_t floats)
     return r->all != NULL;
 }
 
-void invar_ranks_traffic(const struct invar_ranks *r, struct invar_ranks_traffic *out)
+void ranks_traffic(const struct invar_ranks *r, struct invar_ranks_traffic *out)
 {
     *out = r ? r->traffic : (struct invar_ranks_traffic){0};
 }
@@ -92,22 +92,22 @@ void invar_ranks_traffic(const struct invar_ranks *r, struct invar_ranks_traffic
 static bool start(struct invar_ranks *r, enum invar_ranks_lane lane, enum invar_ranks_way way, const void *own,
                   size_t bytes, void *all)
 {
-    const double begin = invar_times_now();
+    const double begin = times_now();
     const bool sends = way != INVAR_RANKS_BROADCAST || r->rank == 0;
-    const bool ok = !invar_ranks_failed(r) && r->table->start(r->state, lane, way, own, bytes, all, &r->why);
+    const bool ok = !ranks_failed(r) && r->table->start(r->state, lane, way, own, bytes, all, &r->why);
 
     r->traffic.messages += sends;
     r->traffic.bytes += sends ? (int64_t)bytes * (r->count - 1) : 0;
-    r->traffic.seconds += invar_times_now() - begin;
+    r->traffic.seconds += times_now() - begin;
     return ok;
 }
 
 static bool arrived(struct invar_ranks *r, enum invar_ranks_lane lane, bool wait, bool *there)
 {
-    const double begin = invar_times_now();
-    const bool ok = !invar_ranks_failed(r) && r->table->arrived(r->state, lane, wait, there, &r->why);
+    const double begin = times_now();
+    const bool ok = !ranks_failed(r) && r->table->arrived(r->state, lane, wait, there, &r->why);
 
-    r->traffic.seconds += invar_times_now() - begin;
+    r->traffic.seconds += times_now() - begin;
     return ok;
 }
 
@@ -119,7 +119,7 @@ static bool move(struct invar_ranks *r, enum invar_ranks_way way, const void *ow
     return start(r, INVAR_RANKS_STEP, way, own, bytes, all) && arrived(r, INVAR_RANKS_STEP, true, &there);
 }
 
-bool invar_ranks_gather(struct invar_ranks *r, const void *own, size_t bytes, void *all, struct invar_error *err)
+bool ranks_gather(struct invar_ranks *r, const void *own, size_t bytes, void *all, struct invar_error *err)
 {
     if (!r) {
         memmove(all, own, bytes);
@@ -133,24 +133,24 @@ bool invar_ranks_gather(struct invar_ranks *r, const void *own, size_t bytes, vo
     return done(r, move(r, INVAR_RANKS_GATHER, own, bytes, all), err);
 }
 
-bool invar_ranks_broadcast(struct invar_ranks *r, void *x, size_t bytes, struct invar_error *err)
+bool ranks_broadcast(struct invar_ranks *r, void *x, size_t bytes, struct invar_error *err)
 {
     return !r || done(r, move(r, INVAR_RANKS_BROADCAST, NULL, bytes, x), err);
 }
 
-bool invar_ranks_broadcast_text(struct invar_ranks *r, struct invar_text *text, struct invar_error *err)
+bool ranks_broadcast_text(struct invar_ranks *r, struct invar_text *text, struct invar_error *err)
 {
     size_t size = text->size;
 
     if (!r)
         return true;
-    if (!invar_ranks_broadcast(r, &size, sizeof size, err))
+    if (!ranks_broadcast(r, &size, sizeof size, err))
         return false;
     char *copy = invar_alloc(size + 1, 1, err);
     if (copy && text->size)
         memcpy(copy, text->data, size);
-    const bool ok = copy && invar_ranks_broadcast(r, copy, size, err) &&
-                    (invar_ranks_leads(r) || invar_text_printf(text, err, "%s", copy));
+    const bool ok =
+        copy && ranks_broadcast(r, copy, size, err) && (ranks_leads(r) || invar_text_printf(text, err, "%s", copy));
     invar_free(copy);
     return ok;
 }
@@ -222,9 +222,9 @@ static void go_on(struct invar_ranks *r, bool wait)
     }
 }
 
-void invar_ranks_sum_begin(struct invar_ranks *r, struct invar_device *device, float *x, int64_t count, bool written)
+void ranks_sum_begin(struct invar_ranks *r, struct invar_device *device, float *x, int64_t count, bool written)
 {
-    if (!r || count == 0 || invar_ranks_failed(r))
+    if (!r || count == 0 || ranks_failed(r))
         return;
     struct sums *s = &r->sums;
     const size_t most = (size_t)(PIECE + r->count);
@@ -238,13 +238,13 @@ void invar_ranks_sum_begin(struct invar_ranks *r, struct invar_device *device, f
     go_on(r, false);
 }
 
-bool invar_ranks_sum_end(struct invar_ranks *r, struct invar_error *err)
+bool ranks_sum_end(struct invar_ranks *r, struct invar_error *err)
 {
     if (!r)
         return true;
     go_on(r, true);
     r->sums.count = r->sums.at = 0;
-    return done(r, !invar_ranks_failed(r), err);
+    return done(r, !ranks_failed(r), err);
 }
 
 /* A backward pass of which nothing is to be summed tells nobody. */
@@ -268,16 +268,16 @@ static void gather_statistics(void *user, const double *own, int64_t count, doub
 {
     struct invar_ranks *r = user;
 
-    invar_ranks_gather(r, own, (size_t)count * sizeof *own, all, NULL);
+    ranks_gather(r, own, (size_t)count * sizeof *own, all, NULL);
 }
 
-const struct invar_plan_ranks *invar_ranks_plan(const struct invar_ranks *r, bool norms)
+const struct invar_plan_ranks *ranks_plan(const struct invar_ranks *r, bool norms)
 {
     return r ? &r->plan[norms] : NULL;
 }
 
-struct invar_ranks *invar_ranks_create(const struct invar_ranks_table *table, void *state, int count, int rank,
-                                       struct invar_error *err)
+struct invar_ranks *ranks_create(const struct invar_ranks_table *table, void *state, int count, int rank,
+                                 struct invar_error *err)
 {
     struct invar_ranks *r = invar_alloc(1, sizeof *r, err);
 
@@ -298,7 +298,7 @@ void invar_ranks_close(struct invar_ranks *r)
 {
     if (!r)
         return;
-    r->table->close(r->state, invar_ranks_failed(r));
+    r->table->close(r->state, ranks_failed(r));
     invar_free(r->own);
     invar_free(r->all);
     invar_free(r->sums.own);
@@ -308,44 +308,44 @@ void invar_ranks_close(struct invar_ranks *r)
 
 /* ---- floats of the device ---- */
 
-bool invar_ranks_gather_host(struct invar_ranks *r, struct invar_device *device, const float *own, int64_t count,
-                             float *all, struct invar_error *err)
+bool ranks_gather_host(struct invar_ranks *r, struct invar_device *device, const float *own, int64_t count, float *all,
+                       struct invar_error *err)
 {
     const size_t bytes = (size_t)count * sizeof *own;
 
     if (!reserve(r, count * r->count))
         return done(r, false, err);
-    if (!invar_ranks_gather(r, own, bytes, r->all, err))
+    if (!ranks_gather(r, own, bytes, r->all, err))
         return false;
     invar_device_upload(device, all, r->all, bytes * (size_t)r->count);
     return true;
 }
 
-bool invar_ranks_gather_device(struct invar_ranks *r, struct invar_device *device, const float *own, int64_t count,
-                               float *all, struct invar_error *err)
+bool ranks_gather_device(struct invar_ranks *r, struct invar_device *device, const float *own, int64_t count,
+                         float *all, struct invar_error *err)
 {
     if (!reserve(r, count * r->count))
         return done(r, false, err);
     invar_device_download(device, r->own, own, (size_t)count * sizeof *own);
-    return invar_ranks_gather_host(r, device, r->own, count, all, err);
+    return ranks_gather_host(r, device, r->own, count, all, err);
 }
 
-bool invar_ranks_broadcast_device(struct invar_ranks *r, struct invar_device *device, float *x, int64_t count,
-                                  struct invar_error *err)
+bool ranks_broadcast_device(struct invar_ranks *r, struct invar_device *device, float *x, int64_t count,
+                            struct invar_error *err)
 {
     if (!reserve(r, smaller(count, ROUND)))
         return done(r, false, err);
     for (int64_t at = 0; at < count; at += ROUND) {
         const size_t bytes = (size_t)smaller(ROUND, count - at) * sizeof *x;
         invar_device_download(device, r->own, x + at, bytes);
-        if (!invar_ranks_broadcast(r, r->own, bytes, err))
+        if (!ranks_broadcast(r, r->own, bytes, err))
             return false;
         invar_device_upload(device, x + at, r->own, bytes);
     }
     return true;
 }
 
-bool invar_ranks_sum_double(struct invar_ranks *r, double *x, struct invar_error *err)
+bool ranks_sum_double(struct invar_ranks *r, double *x, struct invar_error *err)
 {
     const double own = *x;
     double *all;
@@ -355,7 +355,7 @@ bool invar_ranks_sum_double(struct invar_ranks *r, double *x, struct invar_error
     if (!reserve(r, 2 * r->count))
         return done(r, false, err);
     all = (double *)(void *)r->all;
-    if (!invar_ranks_gather(r, &own, sizeof own, all, err))
+    if (!ranks_gather(r, &own, sizeof own, all, err))
         return false;
     *x = 0;
     for (int k = 0; k < r->count; k++)
@@ -369,7 +369,7 @@ bool invar_ranks_sum_double(struct invar_ranks *r, double *x, struct invar_error
 static bool first_sentence(struct invar_ranks *r, const struct invar_error *own, int first, struct invar_error *err)
 {
     struct invar_error *all = invar_alloc((size_t)r->count, sizeof *all, err);
-    bool ok = all && invar_ranks_gather(r, own, sizeof *own, all, err);
+    bool ok = all && ranks_gather(r, own, sizeof *own, all, err);
 
     if (ok && first == 0)
         ok = invar_error_set(err, all[0].code, "%s", all[0].message);
@@ -379,7 +379,7 @@ static bool first_sentence(struct invar_ranks *r, const struct invar_error *own,
     return ok;
 }
 
-bool invar_ranks_agree(struct invar_ranks *r, bool ok, struct invar_error *err)
+bool ranks_agree(struct invar_ranks *r, bool ok, struct invar_error *err)
 {
     struct invar_error own = {0};
     int32_t well = ok, *all;
@@ -394,7 +394,7 @@ bool invar_ranks_agree(struct invar_ranks *r, bool ok, struct invar_error *err)
     if (!reserve(r, r->count))
         return done(r, false, err);
     all = (int32_t *)(void *)r->all;
-    if (!invar_ranks_gather(r, &well, sizeof well, all, err))
+    if (!ranks_gather(r, &well, sizeof well, all, err))
         return false;
     while (first < r->count && all[first])
         first++;
@@ -457,8 +457,8 @@ static bool work_and_beat(struct invar_ranks *r, bool (*work)(void *user, struct
     return ok;
 }
 
-bool invar_ranks_lead(struct invar_ranks *r, bool (*work)(void *user, struct invar_error *err), void *user,
-                      struct invar_error *err)
+bool ranks_lead(struct invar_ranks *r, bool (*work)(void *user, struct invar_error *err), void *user,
+                struct invar_error *err)
 {
     int32_t busy = 0;
     bool ok = true;
@@ -471,5 +471,5 @@ bool invar_ranks_lead(struct invar_ranks *r, bool (*work)(void *user, struct inv
     } else
         while (say(r, &busy) && busy)
             ;
-    return invar_ranks_agree(r, ok, err);
+    return ranks_agree(r, ok, err);
 }

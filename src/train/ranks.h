@@ -28,8 +28,8 @@ struct invar_ranks_table {
     void (*close)(void *state, bool ended);
 };
 /** Ranks over a transport, whose state belongs to them from then on; also where NULL is returned. */
-struct invar_ranks *invar_ranks_create(const struct invar_ranks_table *table, void *state, int count, int rank,
-                                       struct invar_error *err);
+struct invar_ranks *ranks_create(const struct invar_ranks_table *table, void *state, int count, int rank,
+                                 struct invar_error *err);
 
 /** A transport that was opened, as libinvar-mpi.so gives it. */
 struct invar_ranks_opened {
@@ -39,59 +39,58 @@ struct invar_ranks_opened {
 };
 /** The one function of libinvar-mpi.so, by this name. timeout: seconds after which a silent rank is given up. */
 #define INVAR_RANKS_OPEN "invar_ranks_mpi_2"
-typedef bool invar_ranks_opener(double timeout, struct invar_ranks_opened *out, struct invar_error *err);
+typedef bool ranks_opener(double timeout, struct invar_ranks_opened *out, struct invar_error *err);
 
 /** How many processes a launcher (mpirun, srun) started, of which this is number *rank; 1 without one. */
-int invar_ranks_launched(int *rank);
+int ranks_launched(int *rank);
 /** Whether this one writes, and shows progress. */
-bool invar_ranks_leads(const struct invar_ranks *ranks);
+bool ranks_leads(const struct invar_ranks *ranks);
 
 /** all[count][bytes]: the `own` of every rank. */
-bool invar_ranks_gather(struct invar_ranks *ranks, const void *own, size_t bytes, void *all, struct invar_error *err);
+bool ranks_gather(struct invar_ranks *ranks, const void *own, size_t bytes, void *all, struct invar_error *err);
 /** The same of floats in memory of the device. */
-bool invar_ranks_gather_device(struct invar_ranks *ranks, struct invar_device *device, const float *own, int64_t count,
-                               float *all, struct invar_error *err);
+bool ranks_gather_device(struct invar_ranks *ranks, struct invar_device *device, const float *own, int64_t count,
+                         float *all, struct invar_error *err);
 /** The same of floats of the host, into memory of the device. */
-bool invar_ranks_gather_host(struct invar_ranks *ranks, struct invar_device *device, const float *own, int64_t count,
-                             float *all, struct invar_error *err);
+bool ranks_gather_host(struct invar_ranks *ranks, struct invar_device *device, const float *own, int64_t count,
+                       float *all, struct invar_error *err);
 /**
- * x[count], in memory of the device, becomes the sum over ranks by invar_ranks_sum_end, in pieces from its end on,
- * while other things go on. written: it is there; else a backward pass over invar_ranks_plan writes it, which comes
+ * x[count], in memory of the device, becomes the sum over ranks by ranks_sum_end, in pieces from its end on,
+ * while other things go on. written: it is there; else a backward pass over ranks_plan writes it, which comes
  * before the next such call. At most INVAR_RANKS_SUMS before an end.
  */
 #define INVAR_RANKS_SUMS 8
-void invar_ranks_sum_begin(struct invar_ranks *ranks, struct invar_device *device, float *x, int64_t count,
-                           bool written);
-bool invar_ranks_sum_end(struct invar_ranks *ranks, struct invar_error *err);
+void ranks_sum_begin(struct invar_ranks *ranks, struct invar_device *device, float *x, int64_t count, bool written);
+bool ranks_sum_end(struct invar_ranks *ranks, struct invar_error *err);
 /** One number of the host becomes the sum over ranks. */
-bool invar_ranks_sum_double(struct invar_ranks *ranks, double *x, struct invar_error *err);
+bool ranks_sum_double(struct invar_ranks *ranks, double *x, struct invar_error *err);
 /** x[bytes] of rank 0 becomes that of all. */
-bool invar_ranks_broadcast(struct invar_ranks *ranks, void *x, size_t bytes, struct invar_error *err);
+bool ranks_broadcast(struct invar_ranks *ranks, void *x, size_t bytes, struct invar_error *err);
 /** The same of floats in memory of the device. */
-bool invar_ranks_broadcast_device(struct invar_ranks *ranks, struct invar_device *device, float *x, int64_t count,
-                                  struct invar_error *err);
+bool ranks_broadcast_device(struct invar_ranks *ranks, struct invar_device *device, float *x, int64_t count,
+                            struct invar_error *err);
 /** The text of rank 0, others being empty, becomes that of all. */
-bool invar_ranks_broadcast_text(struct invar_ranks *ranks, struct invar_text *text, struct invar_error *err);
+bool ranks_broadcast_text(struct invar_ranks *ranks, struct invar_text *text, struct invar_error *err);
 /** Whether all ranks are well: ok, else err has this one's sentence. False everywhere, with the sentence of the first
  * rank that is not. */
-bool invar_ranks_agree(struct invar_ranks *ranks, bool ok, struct invar_error *err);
+bool ranks_agree(struct invar_ranks *ranks, bool ok, struct invar_error *err);
 /** Whether this one failed where others may be waiting for it: from then on all calls fail with that sentence, and
  * nobody is asked. */
-bool invar_ranks_failed(const struct invar_ranks *ranks);
+bool ranks_failed(const struct invar_ranks *ranks);
 /** It did. Always false. */
-bool invar_ranks_fail(struct invar_ranks *ranks, const struct invar_error *err);
+bool ranks_fail(struct invar_ranks *ranks, const struct invar_error *err);
 /** What this rank has sent since it began, and for how long it sent or waited. */
 struct invar_ranks_traffic {
     int64_t messages, bytes; /**< bytes for other ranks, to each as many as there are for it */
     double seconds;
 };
-void invar_ranks_traffic(const struct invar_ranks *ranks, struct invar_ranks_traffic *out);
+void ranks_traffic(const struct invar_ranks *ranks, struct invar_ranks_traffic *out);
 /** What a plan tells, and with norms asks, other ranks; NULL alone. */
-const struct invar_plan_ranks *invar_ranks_plan(const struct invar_ranks *ranks, bool norms);
+const struct invar_plan_ranks *ranks_plan(const struct invar_ranks *ranks, bool norms);
 
 /** Rank 0 does work that may take long, as writing a file does, and shows the others that it is there until it is done.
  * Whether it could, on all of them: false with its sentence. */
-bool invar_ranks_lead(struct invar_ranks *ranks, bool (*work)(void *user, struct invar_error *err), void *user,
-                      struct invar_error *err);
+bool ranks_lead(struct invar_ranks *ranks, bool (*work)(void *user, struct invar_error *err), void *user,
+                struct invar_error *err);
 
 #endif

@@ -27,7 +27,7 @@ static int number(const char *name)
 }
 
 /* Open MPI's mpirun, what MPICH and others do, and srun, which tells the tasks of its step. */
-int invar_ranks_launched(int *rank)
+int ranks_launched(int *rank)
 {
     static const struct {
         const char *count, *rank;
@@ -85,13 +85,13 @@ static void *open_plugin(char *why, size_t size)
 /* By name and version: an old plugin beside a new library has no function of the name that is looked for. A union,
  * since C knows no way from an object's pointer to a function's. It stays open to the end of the process, as MPI does.
  */
-static invar_ranks_opener *find_opener(int launched, struct invar_error *err)
+static ranks_opener *find_opener(int launched, struct invar_error *err)
 {
     char why[512] = "";
     void *plugin = open_plugin(why, sizeof why);
     union {
         void *object;
-        invar_ranks_opener *function;
+        ranks_opener *function;
     } opener = {plugin ? dlsym(plugin, INVAR_RANKS_OPEN) : NULL};
 
     if (!plugin)
@@ -110,12 +110,12 @@ bool invar_ranks_open(struct invar_ranks **out, double timeout, struct invar_err
 {
     struct invar_ranks_opened opened = {0};
     int rank;
-    const int launched = invar_ranks_launched(&rank);
+    const int launched = ranks_launched(&rank);
 
     *out = NULL;
     if (launched == 1)
         return true;
-    invar_ranks_opener *open = find_opener(launched, err);
+    ranks_opener *open = find_opener(launched, err);
     if (!open || !open(timeout, &opened, err))
         return false;
     if (opened.count != launched) {
@@ -125,6 +125,6 @@ bool invar_ranks_open(struct invar_ranks **out, double timeout, struct invar_err
                                "srun --mpi=pmix",
                                launched, opened.count);
     }
-    *out = invar_ranks_create(opened.table, opened.state, opened.count, opened.rank, err);
+    *out = ranks_create(opened.table, opened.state, opened.count, opened.rank, err);
     return *out != NULL;
 }

@@ -125,7 +125,7 @@ static bool read_optimiser(const struct invar_node *root, struct invar_recipe *r
     bool ok = false;
 
     recipe->optimiser = kind ? invar_optimiser_find(kind, err) : NULL;
-    if (!recipe->optimiser || !invar_rate_and_options_create(&both, recipe->optimiser, err))
+    if (!recipe->optimiser || !rate_and_options_create(&both, recipe->optimiser, err))
         return false;
     if (!invar_options_read(both.table, both.object, section, "optimiser", only_kind, err))
         goto done;
@@ -136,7 +136,7 @@ static bool read_optimiser(const struct invar_node *root, struct invar_recipe *r
     recipe->rate = *both.rate;
     ok = !recipe->optimiser->check || recipe->optimiser->check(recipe->optimiser_options, err);
 done:
-    invar_rate_and_options_free(&both);
+    rate_and_options_free(&both);
     return ok;
 }
 
@@ -177,8 +177,8 @@ static bool read_root(const struct invar_node *root, const char *name_or_path, s
     return true;
 }
 
-bool invar_recipe_read_section(struct invar_recipe *recipe, const char *name, const struct invar_node *root,
-                               struct invar_error *err)
+bool recipe_read_section(struct invar_recipe *recipe, const char *name, const struct invar_node *root,
+                         struct invar_error *err)
 {
     const struct {
         const char *name;
@@ -210,8 +210,8 @@ static bool read_all(const struct invar_node *root, const char *name_or_path, st
     bool ok = read_root(root, name_or_path, recipe, err);
 
     for (const char *const *name = invar_recipe_sections; ok && *name; name++)
-        ok = invar_recipe_read_section(recipe, *name, root, err);
-    return ok && invar_recipe_check(recipe, invar_node_origin(root), err);
+        ok = recipe_read_section(recipe, *name, root, err);
+    return ok && recipe_check(recipe, invar_node_origin(root), err);
 }
 
 static struct invar_recipe *from_node(const struct invar_node *root, const char *name_or_path, struct invar_error *err)
@@ -229,14 +229,14 @@ struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *con
 {
     struct invar_node *root = read_document(name_or_path, err);
     struct invar_recipe *recipe =
-        root && invar_recipe_override(root, overrides, override_count, err) ? from_node(root, name_or_path, err) : NULL;
+        root && recipe_override(root, overrides, override_count, err) ? from_node(root, name_or_path, err) : NULL;
 
     invar_node_free(root);
     return recipe;
 }
 
 /* Without overrides: resolved recipes of runs are whole. */
-struct invar_recipe *invar_recipe_parse(const char *text, const char *name, struct invar_error *err)
+struct invar_recipe *recipe_parse(const char *text, const char *name, struct invar_error *err)
 {
     struct invar_node *root = invar_node_parse(text, strlen(text), name, err);
     struct invar_recipe *recipe = root ? from_node(root, name, err) : NULL;

@@ -17,38 +17,37 @@ extern const struct invar_option invar_compute_option_table[];
 extern const char *const invar_recipe_sections[];
 
 /** One of those sections, to and from the document that has it; one that is missing has its defaults. */
-bool invar_recipe_read_section(struct invar_recipe *recipe, const char *name, const struct invar_node *root,
-                               struct invar_error *err);
-bool invar_recipe_write_section(const struct invar_recipe *recipe, const char *name, struct invar_text *out,
-                                struct invar_error *err);
+bool recipe_read_section(struct invar_recipe *recipe, const char *name, const struct invar_node *root,
+                         struct invar_error *err);
+bool recipe_write_section(const struct invar_recipe *recipe, const char *name, struct invar_text *out,
+                          struct invar_error *err);
 
 /** Recipes embedded at build time (cmake/EmbedRecipes.cmake); ended by a NULL name. */
 extern const struct invar_recipe_name invar_recipe_shipped[];
 
 /** A recipe from its text; `name` is what messages call it. */
-struct invar_recipe *invar_recipe_parse(const char *text, const char *name, struct invar_error *err);
+struct invar_recipe *recipe_parse(const char *text, const char *name, struct invar_error *err);
 
 /** Applies overrides to the document; another kind of encoder or optimiser drops the file's options
  * of it. */
-bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
+bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
 /** A run of so many steps must have some after its warm-up. */
-bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total,
-                               struct invar_error *err);
+bool recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total, struct invar_error *err);
 
 /** The rules that span sections; origin is what messages call the recipe. */
-bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err);
+bool recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err);
 
 /** Whether the generator ascends this term (where it reads a perturbed view), and whether some other term reads a
  * perturbed view as well, so that the gradients of the two sides need a backward pass each. */
-bool invar_recipe_ascends(const struct invar_recipe *recipe, int i);
-bool invar_recipe_ascends_apart(const struct invar_recipe *recipe);
+bool recipe_ascends(const struct invar_recipe *recipe, int i);
+bool recipe_ascends_apart(const struct invar_recipe *recipe);
 /** Whether there is an adversary, whether it is noise, whether it has a generator that learns, and whether that one's
  * gradient needs a backward pass of its own. */
-bool invar_adversary_enabled(const struct invar_recipe *recipe);
-bool invar_adversary_is_noise(const struct invar_recipe *recipe);
-bool invar_adversary_trained(const struct invar_recipe *recipe);
-bool invar_adversary_apart(const struct invar_recipe *recipe);
+bool adversary_enabled(const struct invar_recipe *recipe);
+bool adversary_is_noise(const struct invar_recipe *recipe);
+bool adversary_trained(const struct invar_recipe *recipe);
+bool adversary_apart(const struct invar_recipe *recipe);
 
 /**
  * The optimiser section holds the rate (invar_rate_option_table) and the options of its kind side by side: one table
@@ -60,8 +59,8 @@ struct invar_rate_and_options {
     struct invar_optimiser_options *rate;
     void *options;
 };
-bool invar_rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
-                                   struct invar_error *err);
-void invar_rate_and_options_free(struct invar_rate_and_options *both);
+bool rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
+                             struct invar_error *err);
+void rate_and_options_free(struct invar_rate_and_options *both);
 
 #endif

@@ -203,7 +203,7 @@ static bool is_perturbed(const struct invar_recipe *recipe, int view)
     return false;
 }
 
-bool invar_recipe_ascends(const struct invar_recipe *recipe, int i)
+bool recipe_ascends(const struct invar_recipe *recipe, int i)
 {
     const char *list = recipe->adversary.terms;
 
@@ -225,10 +225,10 @@ static bool reads_perturbed(const struct invar_recipe *recipe, int i)
 
 /* With one backward pass the gradient at the input is that of all terms; only where none is to be left out is that
  * the generator's too, turned round. */
-bool invar_recipe_ascends_apart(const struct invar_recipe *recipe)
+bool recipe_ascends_apart(const struct invar_recipe *recipe)
 {
     for (int i = 0; i < invar_objective_count(recipe->objective); i++)
-        if (reads_perturbed(recipe, i) && !invar_recipe_ascends(recipe, i))
+        if (reads_perturbed(recipe, i) && !recipe_ascends(recipe, i))
             return true;
     return false;
 }
@@ -274,7 +274,7 @@ static bool check_ascended_terms(const struct invar_recipe *recipe, const char *
                                    origin, name);
     }
     for (int i = 0; i < invar_objective_count(recipe->objective); i++)
-        ascended += reads_perturbed(recipe, i) && invar_recipe_ascends(recipe, i);
+        ascended += reads_perturbed(recipe, i) && recipe_ascends(recipe, i);
     return ascended > 0 || invar_error_set(err, INVAR_ERROR_USAGE,
                                            "%s: no term%s reads a perturbed view, so there is nothing that the "
                                            "adversary could ascend: choose other adversary.views or terms",
@@ -291,7 +291,7 @@ static bool check_steps(const struct invar_recipe *recipe, const char *origin, s
                 "%s: adversary.steps is %lld, and terms.%s keeps something from batch to batch, which "
                 "more passes would change: set adversary.steps=1",
                 origin, (long long)recipe->adversary.steps, invar_objective_term(recipe->objective, i)->name);
-    return invar_adversary_trained(recipe) || recipe->adversary.steps == 1 ||
+    return adversary_trained(recipe) || recipe->adversary.steps == 1 ||
            invar_error_set(err, INVAR_ERROR_USAGE,
                            "%s: adversary.steps is %lld, but no generator is trained: set adversary.steps=1", origin,
                            (long long)recipe->adversary.steps);
@@ -350,8 +350,7 @@ static bool check_views(const struct invar_recipe *recipe, const char *origin, s
 
 /* Rounded as the trainer rounds it, or the two would disagree at the edge. With 0 steps the length is not known yet
  * (it follows from epochs and the data), and the trainer asks again. */
-bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total,
-                               struct invar_error *err)
+bool recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total, struct invar_error *err)
 {
     const int64_t steps = llround(recipe->training.warmup * (double)total);
 
@@ -365,30 +364,30 @@ bool invar_recipe_check_warmup(const struct invar_recipe *recipe, const char *or
 }
 
 /* From the parts to the whole: terms are checked once their sources are there, the adversary once terms are sound. */
-bool invar_recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
+bool recipe_check(const struct invar_recipe *recipe, const char *origin, struct invar_error *err)
 {
     return check_views(recipe, origin, err) && check_sources(recipe, origin, err) && check_use(recipe, origin, err) &&
-           invar_recipe_check_warmup(recipe, origin, recipe->training.steps, err) && check_heads(recipe, origin, err) &&
+           recipe_check_warmup(recipe, origin, recipe->training.steps, err) && check_heads(recipe, origin, err) &&
            check_terms(recipe, origin, err) && check_adversary(recipe, origin, err);
 }
 
-bool invar_adversary_enabled(const struct invar_recipe *recipe)
+bool adversary_enabled(const struct invar_recipe *recipe)
 {
     return strcmp(recipe->adversary.kind, "none") != 0;
 }
 
-bool invar_adversary_is_noise(const struct invar_recipe *recipe)
+bool adversary_is_noise(const struct invar_recipe *recipe)
 {
     return strcmp(recipe->adversary.kind, "noise") == 0;
 }
 
 /* A frozen generator perturbs and never learns: it is an ablation, and needs no gradient of the input. */
-bool invar_adversary_trained(const struct invar_recipe *recipe)
+bool adversary_trained(const struct invar_recipe *recipe)
 {
-    return invar_adversary_enabled(recipe) && !invar_adversary_is_noise(recipe) && !recipe->adversary.frozen;
+    return adversary_enabled(recipe) && !adversary_is_noise(recipe) && !recipe->adversary.frozen;
 }
 
-bool invar_adversary_apart(const struct invar_recipe *recipe)
+bool adversary_apart(const struct invar_recipe *recipe)
 {
-    return invar_adversary_trained(recipe) && invar_recipe_ascends_apart(recipe);
+    return adversary_trained(recipe) && recipe_ascends_apart(recipe);
 }

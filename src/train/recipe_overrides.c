@@ -47,7 +47,7 @@ static bool drop_options_of_old_kind(struct invar_node *root, const char *sectio
 
 /* Kinds first, whatever their place on the command line: options of the old kind must be gone before options of the
  * new one are set, or a key that both have would be dropped with the old. */
-bool invar_recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err)
+bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err)
 {
     static const char *const sections[] = {"encoder", "optimiser"};
 

@@ -142,8 +142,8 @@ static int table_length(const struct invar_option *table)
 
 /* One object of two structs, the second at a multiple of a cache line, which is aligned for whatever the options
  * hold. */
-bool invar_rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
-                                   struct invar_error *err)
+bool rate_and_options_create(struct invar_rate_and_options *out, const struct invar_optimiser_spec *spec,
+                             struct invar_error *err)
 {
     const size_t shift = (sizeof(struct invar_optimiser_options) + 63) / 64 * 64;
     int rates = table_length(invar_rate_option_table), options = table_length(spec->options);
@@ -153,7 +153,7 @@ bool invar_rate_and_options_create(struct invar_rate_and_options *out, const str
         .object = invar_alloc(1, shift + spec->options_size, err),
     };
     if (!out->table || !out->object) {
-        invar_rate_and_options_free(out);
+        rate_and_options_free(out);
         return false;
     }
     memcpy(out->table, invar_rate_option_table, (size_t)rates * sizeof(struct invar_option));
@@ -166,7 +166,7 @@ bool invar_rate_and_options_create(struct invar_rate_and_options *out, const str
     return true;
 }
 
-void invar_rate_and_options_free(struct invar_rate_and_options *both)
+void rate_and_options_free(struct invar_rate_and_options *both)
 {
     invar_free(both->table);
     invar_free(both->object);

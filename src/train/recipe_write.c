@@ -18,8 +18,8 @@ static bool write_optimiser(const struct invar_recipe *recipe, struct invar_text
            invar_options_write(recipe->optimiser->options, recipe->optimiser_options, 2, out, err);
 }
 
-bool invar_recipe_write_section(const struct invar_recipe *recipe, const char *name, struct invar_text *out,
-                                struct invar_error *err)
+bool recipe_write_section(const struct invar_recipe *recipe, const char *name, struct invar_text *out,
+                          struct invar_error *err)
 {
     const struct {
         const char *name;
@@ -50,7 +50,7 @@ bool invar_recipe_write(const struct invar_recipe *recipe, struct invar_text *ou
     bool ok = invar_options_write(invar_recipe_root_table, recipe, 0, out, err);
 
     for (const char *const *name = invar_recipe_sections; ok && *name; name++)
-        ok = invar_recipe_write_section(recipe, *name, out, err);
+        ok = recipe_write_section(recipe, *name, out, err);
     return ok;
 }
 

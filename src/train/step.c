@@ -10,11 +10,11 @@
 /* chosen: [terms] those that are evaluated; NULL: all. */
 static bool evaluate(struct invar_trainer *t, const bool *chosen, struct invar_error *err)
 {
-    double clock = invar_times_now();
+    double clock = times_now();
     const bool ok = invar_evaluator_run(t->evaluator, &t->ledger, &t->chain.embeddings, &t->chain.gradients, chosen,
-                                        invar_clock_key(&t->clock), err);
+                                        clock_key(&t->clock), err);
 
-    invar_times_lap(&t->times, INVAR_WORK_LOSS, &clock);
+    times_lap(&t->times, INVAR_WORK_LOSS, &clock);
     return ok;
 }
 
@@ -24,7 +24,7 @@ static bool settle_norm(struct invar_trainer *t, const double *slot, double *nor
                         struct invar_error *err)
 {
     *norm = slot ? sqrt(invar_ledger_value(&t->ledger, slot)) : 0;
-    return isfinite(*norm) || invar_nonfinite_error(t, what, err);
+    return isfinite(*norm) || nonfinite_error(t, what, err);
 }
 
 static bool settle_perturbation(struct invar_trainer *t, struct invar_error *err)
@@ -33,7 +33,7 @@ static bool settle_perturbation(struct invar_trainer *t, struct invar_error *err
 
     return !t->adversary.found || isfinite(invar_ledger_value(&t->ledger, t->adversary.found)) ||
            invar_perturbation_check(t->adversary.perturbation, t->batch.samples, &own) ||
-           invar_nonfinite_explain(t, &own, err);
+           nonfinite_explain(t, &own, err);
 }
 
 /* The one wait of a step. Where anything found is not finite, no update has been made of it. In the order of the
@@ -47,32 +47,32 @@ static bool settle(struct invar_trainer *t, struct invar_error *err)
     if (!settle_perturbation(t, err))
         return false;
     if (!invar_evaluator_settle(t->evaluator, &t->loss, t->values, &own))
-        return invar_nonfinite_explain(t, &own, err);
+        return nonfinite_explain(t, &own, err);
     return settle_norm(t, t->chain.squares, &t->chain.gradient_norm, "the gradient is not finite", err) &&
            settle_norm(t, t->adversary.squares, &t->adversary.gradient_norm,
                        "the gradient of the generator is not finite", err) &&
-           (invar_classifier_settle(&t->classifier, &own) || invar_nonfinite_explain(t, &own, err));
+           (classifier_settle(&t->classifier, &own) || nonfinite_explain(t, &own, err));
 }
 
 /* What terms and measurements read in the step to come. */
 static unsigned roles_of(const struct invar_trainer *t)
 {
-    return invar_objective_roles(t->given.recipe->objective) | invar_metrics_roles(t);
+    return invar_objective_roles(t->given.recipe->objective) | metrics_roles(t);
 }
 
 static bool sum_generator(struct invar_trainer *t, struct invar_error *err)
 {
-    if (invar_adversary_trained(t->given.recipe))
-        invar_shared_sum(&t->given, &t->adversary.net, true);
-    return invar_ranks_sum_end(t->given.options.ranks, err);
+    if (adversary_trained(t->given.recipe))
+        shared_sum(&t->given, &t->adversary.net, true);
+    return ranks_sum_end(t->given.options.ranks, err);
 }
 
 /* Gradients of some terms, or of all (NULL), through all nets; with `ascend` on to the generator. learns: the nets are
  * to learn from them, so that they are summed over ranks; what an adversary's own pass leaves there is written over. */
 static bool descend(struct invar_trainer *t, const bool *terms, bool ascend, bool learns, struct invar_error *err)
 {
-    return evaluate(t, terms, err) && invar_chain_backward(&t->chain, &t->batch, learns, err) &&
-           (!ascend || invar_adversary_backward(&t->adversary, &t->chain, &t->batch, err));
+    return evaluate(t, terms, err) && chain_backward(&t->chain, &t->batch, learns, err) &&
+           (!ascend || adversary_backward(&t->adversary, &t->chain, &t->batch, err));
 }
 
 /* All steps of the generator on this batch but the last, which the encoder's pass serves. What one found is read by the
@@ -80,13 +80,13 @@ static bool descend(struct invar_trainer *t, const bool *terms, bool ascend, boo
 static bool ascend_more(struct invar_trainer *t, struct invar_error *err)
 {
     for (int64_t i = 1; i < t->given.recipe->adversary.steps && t->adversary.perturbation; i++) {
-        if (!invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
-            !invar_chain_forward(&t->chain, &t->batch, invar_objective_roles(t->given.recipe->objective), err) ||
+        if (!adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
+            !chain_forward(&t->chain, &t->batch, invar_objective_roles(t->given.recipe->objective), err) ||
             !descend(t, t->adversary.ascended, true, false, err) || !sum_generator(t, err))
             return false;
-        invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
+        adversary_update(&t->adversary, &t->clock, &t->ledger);
         invar_ledger_clear(&t->ledger);
-        invar_adversary_restore(&t->adversary, &t->batch);
+        adversary_restore(&t->adversary, &t->batch);
     }
     return true;
 }
@@ -99,20 +99,19 @@ static bool compute(struct invar_trainer *t, struct invar_error *err)
 {
     const bool *apart = t->adversary.ascended;
 
-    if (!ascend_more(t, err) || !invar_adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
-        !invar_chain_forward(&t->chain, &t->batch, roles_of(t), err) ||
-        (apart && !descend(t, apart, true, false, err)) || !descend(t, NULL, !apart, true, err) ||
-        !sum_generator(t, err))
+    if (!ascend_more(t, err) || !adversary_perturb(&t->adversary, &t->batch, &t->clock, &t->ledger, err) ||
+        !chain_forward(&t->chain, &t->batch, roles_of(t), err) || (apart && !descend(t, apart, true, false, err)) ||
+        !descend(t, NULL, !apart, true, err) || !sum_generator(t, err))
         return false;
-    invar_chain_update(&t->chain, &t->clock, &t->ledger);
-    invar_adversary_update(&t->adversary, &t->clock, &t->ledger);
-    return invar_classifier_step(&t->classifier, &t->chain, &t->batch, &t->clock, &t->ledger, err);
+    chain_update(&t->chain, &t->clock, &t->ledger);
+    adversary_update(&t->adversary, &t->clock, &t->ledger);
+    return classifier_step(&t->classifier, &t->chain, &t->batch, &t->clock, &t->ledger, err);
 }
 
 /* Other ranks may be waiting for this one by now. */
 static bool broken(struct invar_trainer *t, const struct invar_error *own, struct invar_error *err)
 {
-    invar_ranks_fail(t->given.options.ranks, own);
+    ranks_fail(t->given.options.ranks, own);
     return invar_error_set(err, own->code, "%s", own->message);
 }
 
@@ -120,24 +119,24 @@ bool invar_trainer_step(struct invar_trainer *t, struct invar_record *record, st
 {
     THREADS_FOR(invar_device_threads(t->given.device));
     struct invar_error own = {0};
-    double begin = invar_times_now(), clock;
+    double begin = times_now(), clock;
 
     if (t->clock.step >= t->clock.total)
         return invar_error_set(err, INVAR_ERROR_USAGE, "the run has no step left: all %lld are done",
                                (long long)t->clock.total);
     invar_ledger_clear(&t->ledger);
-    invar_clock_set(&t->clock);
-    if (!invar_batch_fill(&t->batch, &t->clock, err))
+    clock_set(&t->clock);
+    if (!batch_fill(&t->batch, &t->clock, err))
         return false;
     if (!compute(t, &own))
         return broken(t, &own, err);
-    if (!invar_ranks_agree(t->given.options.ranks, settle(t, err), err))
+    if (!ranks_agree(t->given.options.ranks, settle(t, err), err))
         return false;
     t->clock.step++;
-    clock = invar_times_now();
-    if (!invar_metrics_collect(t, record, &own))
+    clock = times_now();
+    if (!metrics_collect(t, record, &own))
         return broken(t, &own, err);
-    invar_times_lap(&t->times, INVAR_WORK_MEASURE, &clock);
+    times_lap(&t->times, INVAR_WORK_MEASURE, &clock);
     t->times.total += clock - begin;
     t->times.calls++;
     return true;
@@ -157,14 +156,14 @@ static bool write_checkpoint(void *user, struct invar_error *err)
 {
     struct invar_trainer *t = user;
 
-    return !t->folder.path || invar_checkpoint_write(t, err);
+    return !t->folder.path || checkpoint_write(t, err);
 }
 
 static bool write_results(void *user, struct invar_error *err)
 {
     struct invar_trainer *t = user;
 
-    return !t->folder.path || invar_checkpoint_finish(t, err);
+    return !t->folder.path || checkpoint_finish(t, err);
 }
 
 /* Ctrl-C loses nothing: what was done since the last checkpoint is saved first. The step that was interrupted counts:
@@ -174,12 +173,12 @@ static bool interrupted(void *user, struct invar_error *err)
     struct invar_trainer *t = user;
     char name[64];
 
-    if (t->folder.path && t->clock.step > 0 && t->folder.saved != t->clock.step && !invar_checkpoint_write(t, err))
+    if (t->folder.path && t->clock.step > 0 && t->folder.saved != t->clock.step && !checkpoint_write(t, err))
         return false;
     if (t->folder.saved < 0)
         return invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted after step %lld of %lld; nothing was saved",
                                (long long)t->clock.step, (long long)t->clock.total);
-    invar_checkpoint_name(name, sizeof name, t->folder.saved);
+    checkpoint_name(name, sizeof name, t->folder.saved);
     return invar_error_set(err, INVAR_ERROR_INTERRUPTED,
                            "interrupted after step %lld of %lld; saved in %s/%s: resume goes on",
                            (long long)t->clock.step, (long long)t->clock.total, t->folder.path, name);
@@ -207,12 +206,12 @@ bool invar_trainer_run(struct invar_trainer *t, struct invar_error *err)
         struct invar_error why = {0};
         if (!invar_trainer_step(t, &record, err))
             return false;
-        if (!invar_ranks_agree(ranks, report(t, &record, &why), &why))
-            return why.code == INVAR_ERROR_INTERRUPTED ? invar_ranks_lead(ranks, interrupted, t, err)
+        if (!ranks_agree(ranks, report(t, &record, &why), &why))
+            return why.code == INVAR_ERROR_INTERRUPTED ? ranks_lead(ranks, interrupted, t, err)
                                                        : invar_error_set(err, why.code, "%s", why.message);
-        if (checkpoint_due(t) && (!invar_ranks_agree(ranks, invar_together_stay(t, err), err) ||
-                                  !invar_ranks_lead(ranks, write_checkpoint, t, err)))
+        if (checkpoint_due(t) &&
+            (!ranks_agree(ranks, together_stay(t, err), err) || !ranks_lead(ranks, write_checkpoint, t, err)))
             return false;
     }
-    return invar_ranks_lead(ranks, write_results, t, err);
+    return ranks_lead(ranks, write_results, t, err);
 }

@@ -10,46 +10,46 @@
 
 /* One net at a time passes through host memory: for large encoders all of them together would double what a run
  * takes. */
-bool invar_staging_create(struct invar_staging *s, const struct invar_net *net, struct invar_error *err)
+bool staging_create(struct invar_staging *s, const struct invar_net *net, struct invar_error *err)
 {
     s->parameters = invar_alloc((size_t)net->trained_count, sizeof(float), err);
     s->statistics = invar_alloc((size_t)net->statistic_count + 1, sizeof(float), err);
     return s->parameters && s->statistics;
 }
 
-void invar_staging_free(struct invar_staging *s)
+void staging_free(struct invar_staging *s)
 {
     invar_free(s->parameters);
     invar_free(s->statistics);
 }
 
-bool invar_store_weights(const struct invar_weights *w, const char *prefix, struct invar_safetensors *file,
-                         struct invar_error *err)
+bool store_weights(const struct invar_weights *w, const char *prefix, struct invar_safetensors *file,
+                   struct invar_error *err)
 {
     struct invar_staging s = {0};
-    bool ok = invar_staging_create(&s, w->net, err);
+    bool ok = staging_create(&s, w->net, err);
 
     if (ok) {
-        invar_weights_download(w, s.parameters, s.statistics);
+        weights_download(w, s.parameters, s.statistics);
         ok = invar_net_store(w->net, s.parameters, s.statistics, prefix, file, err);
     }
-    invar_staging_free(&s);
+    staging_free(&s);
     return ok;
 }
 
 /* Only a net that was read whole is uploaded: a checkpoint that turns out to be torn in the middle leaves weights of
  * two steps mixed, which is why `resume` begins anew where none is whole. */
-bool invar_restore_weights(struct invar_weights *w, const char *prefix, const struct invar_safetensors *file,
-                           const char *path, struct invar_error *err)
+bool restore_weights(struct invar_weights *w, const char *prefix, const struct invar_safetensors *file,
+                     const char *path, struct invar_error *err)
 {
     struct invar_staging s = {0};
-    bool ok = invar_staging_create(&s, w->net, err) &&
+    bool ok = staging_create(&s, w->net, err) &&
               invar_net_restore(w->net, s.parameters, s.statistics, prefix, file, path, err);
 
     if (ok) {
-        invar_weights_upload(w, s.parameters, s.statistics);
+        weights_upload(w, s.parameters, s.statistics);
     }
-    invar_staging_free(&s);
+    staging_free(&s);
     return ok;
 }
 
@@ -91,17 +91,17 @@ static bool restore_buffer(const struct invar_chain_net *n, int b, const struct 
     return true;
 }
 
-bool invar_store_net(const struct invar_chain_net *n, struct invar_safetensors *file, struct invar_error *err)
+bool store_net(const struct invar_chain_net *n, struct invar_safetensors *file, struct invar_error *err)
 {
     char prefix[64];
 
     if (!n->net)
         return true;
     snprintf(prefix, sizeof prefix, "%s.", n->name);
-    if (!invar_store_weights(n->weights, prefix, file, err))
+    if (!store_weights(n->weights, prefix, file, err))
         return false;
     snprintf(prefix, sizeof prefix, "target.%s.", n->name);
-    if (n->target_weights && !invar_store_weights(n->target_weights, prefix, file, err))
+    if (n->target_weights && !store_weights(n->target_weights, prefix, file, err))
         return false;
     for (int b = 0; b < n->buffer_count; b++)
         if (!store_buffer(n, b, file, err))
@@ -109,18 +109,18 @@ bool invar_store_net(const struct invar_chain_net *n, struct invar_safetensors *
     return true;
 }
 
-bool invar_restore_net(const struct invar_chain_net *n, const struct invar_safetensors *file, const char *path,
-                       struct invar_error *err)
+bool restore_net(const struct invar_chain_net *n, const struct invar_safetensors *file, const char *path,
+                 struct invar_error *err)
 {
     char prefix[64];
 
     if (!n->net)
         return true;
     snprintf(prefix, sizeof prefix, "%s.", n->name);
-    if (!invar_restore_weights(n->weights, prefix, file, path, err))
+    if (!restore_weights(n->weights, prefix, file, path, err))
         return false;
     snprintf(prefix, sizeof prefix, "target.%s.", n->name);
-    if (n->target_weights && !invar_restore_weights(n->target_weights, prefix, file, path, err))
+    if (n->target_weights && !restore_weights(n->target_weights, prefix, file, path, err))
         return false;
     for (int b = 0; b < n->buffer_count; b++)
         if (!restore_buffer(n, b, file, path, err))

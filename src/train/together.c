@@ -11,13 +11,13 @@
 /* ---- before the first step ---- */
 
 /* Before anything is written: a run that is refused leaves no folder. */
-bool invar_together_compare(struct invar_trainer *t, struct invar_error *err)
+bool together_compare(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_alike_subject subject = {
-        "recipe", invar_alike_hash(INVAR_ALIKE_BEGIN, t->folder.recipe.data, t->folder.recipe.size),
+        "recipe", alike_hash(INVAR_ALIKE_BEGIN, t->folder.recipe.data, t->folder.recipe.size),
         t->given.recipe->training.precision};
 
-    return invar_ranks_alike(t->given.options.ranks, t->given.device, t->given.info, &subject, err);
+    return ranks_alike(t->given.options.ranks, t->given.device, t->given.info, &subject, err);
 }
 
 /* ---- what rank 0 has becomes that of all ---- */
@@ -25,7 +25,7 @@ bool invar_together_compare(struct invar_trainer *t, struct invar_error *err)
 /* In the order of the nets, which is the same everywhere: each call is one of all ranks. */
 static bool hand_on(struct invar_trainer *t, float *x, int64_t count, struct invar_error *err)
 {
-    return invar_ranks_broadcast_device(t->given.options.ranks, t->given.device, x, count, err);
+    return ranks_broadcast_device(t->given.options.ranks, t->given.device, x, count, err);
 }
 
 static bool hand_on_weights(struct invar_trainer *t, const struct invar_weights *w, struct invar_error *err)
@@ -46,7 +46,7 @@ static bool hand_on_net(struct invar_trainer *t, const struct invar_chain_net *n
 static bool hand_on_all(struct invar_trainer *t, struct invar_error *err)
 {
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (invar_trainer_net(t, i)->net && !hand_on_net(t, invar_trainer_net(t, i), err))
+        if (trainer_net(t, i)->net && !hand_on_net(t, trainer_net(t, i), err))
             return false;
     for (int i = 0; i < invar_objective_count(t->given.recipe->objective); i++) {
         int64_t count;
@@ -58,7 +58,7 @@ static bool hand_on_all(struct invar_trainer *t, struct invar_error *err)
 }
 
 /* Rank 0 alone has read the folder: where the run goes on from there, whether it has ended, and at which rate. */
-bool invar_together_begin(struct invar_trainer *t, struct invar_error *err)
+bool together_begin(struct invar_trainer *t, struct invar_error *err)
 {
     struct {
         int64_t step;
@@ -70,7 +70,7 @@ bool invar_together_begin(struct invar_trainer *t, struct invar_error *err)
 
     if (!t->given.options.ranks)
         return true;
-    if (!invar_ranks_broadcast(t->given.options.ranks, &begin, sizeof begin, err))
+    if (!ranks_broadcast(t->given.options.ranks, &begin, sizeof begin, err))
         return false;
     t->clock.step = begin.step;
     t->clock.joined = begin.joined;
@@ -89,7 +89,7 @@ static bool hash_weights(struct invar_trainer *t, uint64_t *out, struct invar_er
 {
     *out = INVAR_ALIKE_BEGIN;
     for (int i = 0; i < INVAR_NET_ALL; i++) {
-        const struct invar_chain_net *n = invar_trainer_net(t, i);
+        const struct invar_chain_net *n = trainer_net(t, i);
         const size_t bytes = n->net ? (size_t)n->net->trained_count * sizeof(float) : 0;
         if (bytes == 0)
             continue;
@@ -97,13 +97,13 @@ static bool hash_weights(struct invar_trainer *t, uint64_t *out, struct invar_er
         if (!host)
             return false;
         invar_device_download(t->given.device, host, n->weights->parameters, bytes);
-        *out = invar_alike_hash(*out, host, bytes);
+        *out = alike_hash(*out, host, bytes);
         invar_free(host);
     }
     return true;
 }
 
-bool invar_together_stay(struct invar_trainer *t, struct invar_error *err)
+bool together_stay(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_ranks *ranks = t->given.options.ranks;
     uint64_t own = 0, *all;
@@ -111,10 +111,10 @@ bool invar_together_stay(struct invar_trainer *t, struct invar_error *err)
 
     if (!ranks)
         return true;
-    if (!invar_ranks_agree(ranks, hash_weights(t, &own, err), err))
+    if (!ranks_agree(ranks, hash_weights(t, &own, err), err))
         return false;
     all = invar_alloc((size_t)invar_ranks_count(ranks), sizeof *all, err);
-    bool ok = all && invar_ranks_gather(ranks, &own, sizeof own, all, err);
+    bool ok = all && ranks_gather(ranks, &own, sizeof own, all, err);
     for (int k = 1; ok && k < invar_ranks_count(ranks) && other == 0; k++)
         other = all[k] != all[0] ? k : 0;
     invar_free(all);

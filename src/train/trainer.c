@@ -43,7 +43,7 @@ static bool plan_steps(struct invar_trainer *t, struct invar_error *err)
     t->batch.sample_count = count;
     if (t->clock.total < 1)
         t->clock.total = 1;
-    if (!invar_recipe_check_warmup(t->given.recipe, info->source, t->clock.total, err))
+    if (!recipe_check_warmup(t->given.recipe, info->source, t->clock.total, err))
         return false;
     t->clock.warmup = llround(o->warmup * (double)t->clock.total);
     t->clock.peak = t->given.recipe->rate.lr *
@@ -67,7 +67,7 @@ static void warn_of_slow_target(const struct invar_trainer *t)
 /* Below r = 2 embeddings shrink to nothing, with an effective rank that looks well. */
 static void warn_of_collapsing_share(const struct invar_trainer *t)
 {
-    const int64_t width = invar_chain_source(&t->chain, INVAR_ROLE_Z)->width;
+    const int64_t width = chain_source(&t->chain, INVAR_ROLE_Z)->width;
     struct invar_logdet_share share;
 
     if (!invar_objective_logdet_share(t->given.recipe->objective, (int)t->batch.views, width, &share) || share.r >= 2)
@@ -105,18 +105,17 @@ static bool create_ledger(struct invar_trainer *t, struct invar_error *err)
 /* Before the evaluator is made, which allocates what terms keep: a batch that a term refuses should cost nothing. */
 static bool create_objective(struct invar_trainer *t, struct invar_error *err)
 {
-    const int64_t width = invar_chain_source(&t->chain, INVAR_ROLE_Z)->width;
+    const int64_t width = chain_source(&t->chain, INVAR_ROLE_Z)->width;
     struct invar_embeddings *e = &t->chain.embeddings;
 
     t->reported.scratch = invar_device_scratch_create(t->given.device, err);
     t->kept = invar_device_scratch_create(t->given.device, err);
     t->values = invar_alloc((size_t)invar_objective_count(t->given.recipe->objective), sizeof *t->values, err);
-    if (!t->reported.scratch || !t->kept || !t->values || !invar_groups_create(&t->batch, err) ||
-        !invar_labels_create(&t->batch, width, t->classifier.objective != NULL, err) ||
-        !invar_plain_create(&t->batch, err))
+    if (!t->reported.scratch || !t->kept || !t->values || !groups_create(&t->batch, err) ||
+        !labels_create(&t->batch, width, t->classifier.objective != NULL, err) || !plain_create(&t->batch, err))
         return false;
-    invar_chain_shapes(&t->chain, &t->batch);
-    invar_batch_offer(&t->batch, e);
+    chain_shapes(&t->chain, &t->batch);
+    batch_offer(&t->batch, e);
     if (!check_objective(t, err))
         return false;
     t->evaluator = invar_evaluator_create(t->given.recipe->objective, t->given.device, e, err);
@@ -128,9 +127,9 @@ static bool initialise(struct invar_trainer *t, struct invar_error *err)
 {
     const uint64_t seed = (uint64_t)t->given.recipe->training.seed;
 
-    return invar_chain_initialise(&t->chain, err) &&
-           invar_chain_net_initialise(&t->adversary.net, INVAR_NET_GENERATOR, seed, err) &&
-           invar_chain_net_initialise(&t->classifier.net, INVAR_NET_CLASSIFIER, seed, err);
+    return chain_initialise(&t->chain, err) &&
+           chain_net_initialise(&t->adversary.net, INVAR_NET_GENERATOR, seed, err) &&
+           chain_net_initialise(&t->classifier.net, INVAR_NET_CLASSIFIER, seed, err);
 }
 
 /* Where a run goes on from: its end, its newest whole checkpoint, or the beginning. A run that is finished has its
@@ -143,8 +142,8 @@ static bool start(void *user, struct invar_error *err)
     bool found = false;
 
     if (t->resuming) {
-        if (!invar_folder_path(&t->folder, "encoder.safetensors", path, err) ||
-            !invar_checkpoint_resume(t, &found, err) || !invar_path_find(path, &t->folder.finished, err))
+        if (!folder_path(&t->folder, "encoder.safetensors", path, err) || !checkpoint_resume(t, &found, err) ||
+            !invar_path_find(path, &t->folder.finished, err))
             return false;
         t->folder.finished = t->folder.finished && !(found && t->clock.extended && t->clock.step < t->clock.total);
         if (t->folder.finished && t->folder.rewrite && !found)
@@ -166,11 +165,11 @@ static bool start(void *user, struct invar_error *err)
         t->clock.joined = (struct invar_joined){0};
         invar_text_free(&t->folder.machines);
     }
-    if (t->clock.step < t->clock.total && !invar_machines_join(&t->folder, err))
+    if (t->clock.step < t->clock.total && !machines_join(&t->folder, err))
         return false;
     if (!found && !initialise(t, err))
         return false;
-    return !t->folder.path || invar_folder_begin(&t->folder, err);
+    return !t->folder.path || folder_begin(&t->folder, err);
 }
 
 /* Every part knows what the run was given, and nothing else of the trainer. */
@@ -194,14 +193,13 @@ static bool make(struct invar_trainer *t, struct invar_error *err)
 {
     const struct invar_trainer_options *options = &t->given.options;
 
-    if (options->folder && invar_ranks_leads(options->ranks) && !(t->folder.path = invar_strdup(options->folder, err)))
+    if (options->folder && ranks_leads(options->ranks) && !(t->folder.path = invar_strdup(options->folder, err)))
         return false;
     if (!invar_recipe_write(t->given.recipe, &t->folder.recipe, err) || !plan_steps(t, err) ||
-        (t->folder.path && !invar_folder_check(&t->folder, &t->resuming, err)))
+        (t->folder.path && !folder_check(&t->folder, &t->resuming, err)))
         return false;
-    return invar_chain_create(&t->chain, &t->batch, err) &&
-           invar_adversary_create(&t->adversary, &t->chain, &t->batch, err) &&
-           invar_classifier_create(&t->classifier, &t->chain, &t->batch, err) && invar_batch_create(&t->batch, err) &&
+    return chain_create(&t->chain, &t->batch, err) && adversary_create(&t->adversary, &t->chain, &t->batch, err) &&
+           classifier_create(&t->classifier, &t->chain, &t->batch, err) && batch_create(&t->batch, err) &&
            create_objective(t, err);
 }
 
@@ -213,8 +211,8 @@ static struct invar_trainer *create(const struct invar_given *given, struct inva
 
     if (t)
         assemble(t, given);
-    if (invar_ranks_agree(options->ranks, t && make(t, err), err) && invar_together_compare(t, err) &&
-        invar_ranks_lead(options->ranks, start, t, err) && invar_together_begin(t, err)) {
+    if (ranks_agree(options->ranks, t && make(t, err), err) && together_compare(t, err) &&
+        ranks_lead(options->ranks, start, t, err) && together_begin(t, err)) {
         warn_of_slow_target(t);
         warn_of_collapsing_share(t);
         return t;
@@ -236,9 +234,9 @@ struct invar_trainer *invar_trainer_create(const struct invar_recipe *recipe, st
     return create(&given, err);
 }
 
-struct invar_trainer *invar_trainer_create_fed(const struct invar_recipe *recipe, const struct invar_feed *feed,
-                                               struct invar_device *device, const struct invar_trainer_options *options,
-                                               struct invar_error *err)
+struct invar_trainer *trainer_create_fed(const struct invar_recipe *recipe, const struct invar_feed *feed,
+                                         struct invar_device *device, const struct invar_trainer_options *options,
+                                         struct invar_error *err)
 {
     const struct invar_given given = {
         .recipe = recipe, .info = &feed->info, .feed = feed, .device = device, .options = *options};
@@ -252,29 +250,29 @@ void invar_trainer_free(struct invar_trainer *t)
 {
     if (!t)
         return;
-    invar_adversary_free(&t->adversary);
-    invar_classifier_free(&t->classifier);
-    invar_chain_free(&t->chain);
-    invar_batch_free(&t->batch);
+    adversary_free(&t->adversary);
+    classifier_free(&t->classifier);
+    chain_free(&t->chain);
+    batch_free(&t->batch);
     invar_evaluator_free(t->evaluator);
     invar_scratch_free(t->reported.scratch);
     invar_scratch_free(t->kept);
     invar_head_free(t->head);
     invar_free(t->values);
-    invar_folder_free(&t->folder);
+    folder_free(&t->folder);
     invar_free(t);
 }
 
-const struct invar_chain_net *invar_trainer_net(const struct invar_trainer *t, int which)
+const struct invar_chain_net *trainer_net(const struct invar_trainer *t, int which)
 {
     return which == INVAR_NET_GENERATOR    ? &t->adversary.net
            : which == INVAR_NET_CLASSIFIER ? &t->classifier.net
                                            : &t->chain.nets[which];
 }
 
-const struct invar_weights *invar_trainer_kept(const struct invar_trainer *t, int which)
+const struct invar_weights *trainer_kept(const struct invar_trainer *t, int which)
 {
-    const struct invar_chain_net *n = invar_trainer_net(t, which);
+    const struct invar_chain_net *n = trainer_net(t, which);
 
     return t->given.recipe->target.keep && n->target_weights ? n->target_weights : n->weights;
 }
@@ -331,7 +329,7 @@ bool invar_trainer_describe(const struct invar_trainer *t, struct invar_trainer_
 {
     *out = (struct invar_trainer_plan){.input_bytes = 2 * (size_t)t->batch.input_size * sizeof(float)};
     for (int i = 0; i < INVAR_NET_ALL; i++) {
-        const struct invar_chain_net *n = invar_trainer_net(t, i);
+        const struct invar_chain_net *n = trainer_net(t, i);
         if (!n->net)
             continue;
         const int64_t rows = i == INVAR_NET_ENCODER || i == INVAR_NET_CLASSIFIER ? t->batch.global_rows

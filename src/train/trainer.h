@@ -43,51 +43,51 @@ struct invar_trainer {
 };
 
 /** A trainer on samples that another loop hands in: without folder, loader or order. feed is borrowed. */
-struct invar_trainer *invar_trainer_create_fed(const struct invar_recipe *recipe, const struct invar_feed *feed,
-                                               struct invar_device *device, const struct invar_trainer_options *options,
-                                               struct invar_error *err);
+struct invar_trainer *trainer_create_fed(const struct invar_recipe *recipe, const struct invar_feed *feed,
+                                         struct invar_device *device, const struct invar_trainer_options *options,
+                                         struct invar_error *err);
 
 /** Every net that is trained, by INVAR_NET_...; net NULL where the recipe has none. */
-const struct invar_chain_net *invar_trainer_net(const struct invar_trainer *trainer, int which);
+const struct invar_chain_net *trainer_net(const struct invar_trainer *trainer, int which);
 /** The weights of a net that are to be kept: those of the target network where the recipe keeps it. */
-const struct invar_weights *invar_trainer_kept(const struct invar_trainer *trainer, int which);
+const struct invar_weights *trainer_kept(const struct invar_trainer *trainer, int which);
 
 /* ---- numbers that are no numbers (nonfinite.c) ---- */
 
 /** Sets err to a sentence with the step, what was found, the layer or parameter, and the last good checkpoint. */
-bool invar_nonfinite_error(struct invar_trainer *trainer, const char *found, struct invar_error *err);
+bool nonfinite_error(struct invar_trainer *trainer, const char *found, struct invar_error *err);
 /** Passes an error on, with such a sentence where it is of numbers. Always false. */
-bool invar_nonfinite_explain(struct invar_trainer *trainer, const struct invar_error *own, struct invar_error *err);
+bool nonfinite_explain(struct invar_trainer *trainer, const struct invar_error *own, struct invar_error *err);
 /** False, with such a sentence, when a parameter or a statistic is not finite. */
-bool invar_nonfinite_check_weights(struct invar_trainer *trainer, struct invar_error *err);
+bool nonfinite_check_weights(struct invar_trainer *trainer, struct invar_error *err);
 
 /* ---- what a step reports (metrics.c) ---- */
 
-bool invar_metrics_collect(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
+bool metrics_collect(struct invar_trainer *trainer, struct invar_record *record, struct invar_error *err);
 /** Roles (bits) that the measurements of the step to come read. */
-unsigned invar_metrics_roles(const struct invar_trainer *trainer);
+unsigned metrics_roles(const struct invar_trainer *trainer);
 
 /* ---- ranks that begin, and stay, at one place (together.c) ---- */
 
 /** Refuses ranks of another version, recipe, data or machine than the first. */
-bool invar_together_compare(struct invar_trainer *trainer, struct invar_error *err);
+bool together_compare(struct invar_trainer *trainer, struct invar_error *err);
 /** What rank 0 has, begun or resumed, becomes that of all. */
-bool invar_together_begin(struct invar_trainer *trainer, struct invar_error *err);
+bool together_begin(struct invar_trainer *trainer, struct invar_error *err);
 /** At a checkpoint: parameters that differ, as processors of other kinds may make them, become those of rank 0, with a
  * warning. */
-bool invar_together_stay(struct invar_trainer *trainer, struct invar_error *err);
+bool together_stay(struct invar_trainer *trainer, struct invar_error *err);
 
 /* ---- checkpoints, which hold something of every part (checkpoint.c) ---- */
 
-bool invar_checkpoint_write(struct invar_trainer *trainer, struct invar_error *err);
+bool checkpoint_write(struct invar_trainer *trainer, struct invar_error *err);
 /** The newest whole checkpoint into the trainer; *found false when there is none. Damaged ones are warned of. */
-bool invar_checkpoint_resume(struct invar_trainer *trainer, bool *found, struct invar_error *err);
+bool checkpoint_resume(struct invar_trainer *trainer, bool *found, struct invar_error *err);
 /** All nets and the state of terms, to and from a file that others write. */
-bool invar_trainer_store(const struct invar_trainer *trainer, struct invar_safetensors *file, struct invar_error *err);
-bool invar_trainer_restore(struct invar_trainer *trainer, const struct invar_safetensors *file, const char *path,
-                           struct invar_error *err);
+bool trainer_store(const struct invar_trainer *trainer, struct invar_safetensors *file, struct invar_error *err);
+bool trainer_restore(struct invar_trainer *trainer, const struct invar_safetensors *file, const char *path,
+                     struct invar_error *err);
 /** projector.safetensors, classifier.safetensors and encoder.safetensors from the present weights; of a run that had
  * ended, only the first, where it is missing. */
-bool invar_checkpoint_finish(struct invar_trainer *trainer, struct invar_error *err);
+bool checkpoint_finish(struct invar_trainer *trainer, struct invar_error *err);
 
 #endif

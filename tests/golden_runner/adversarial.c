@@ -88,18 +88,18 @@ static bool run_whiten(struct golden_case *c, struct invar_error *err)
     bool ok = scratch && golden_matrix(c, "z", &z) && golden_matrix(c, "d_z_white", &dy) &&
               invar_dense_take(scratch, INVAR_FLOAT64, z.rows, z.cols, &y, err) &&
               invar_dense_take(scratch, INVAR_FLOAT64, z.rows, z.cols, &by, err) &&
-              invar_whitening_take(scratch, z.rows, z.cols, &w, err);
+              whitening_take(scratch, z.rows, z.cols, &w, err);
     const double ridge = golden_real(c, "ridge", 0);
 
     golden_fixed(c, "factor", "\"cholesky_lower\"");
     golden_fixed(c, "centre", "true");
     golden_differentiates(c, "sum(z_white*d_z_white)");
     if (ok) {
-        invar_whitening_factor(c->device, &w, &z, ridge, 0);
-        invar_whitening_apply(c->device, &w, NULL, &y);
+        whitening_factor(c->device, &w, &z, ridge, 0);
+        whitening_apply(c->device, &w, NULL, &y);
         give(c, "z_white", false, &y);
         invar_dense_copy(c->device, &dy, &by);
-        ok = invar_whitening_own_backward(c->device, scratch, &w, &y, &by, err);
+        ok = whitening_own_backward(c->device, scratch, &w, &y, &by, err);
         give(c, "z", true, &by);
     }
     invar_free(z.data);

@@ -23,7 +23,7 @@ static void a_contrast_set_is_drawn_evenly(void **state)
 
     (void)state;
     for (uint64_t step = 0; step < STEPS; step++) {
-        invar_relic_draw((struct invar_term_key){3, step}, N, M, rest, set);
+        relic_draw((struct invar_term_key){3, step}, N, M, rest, set);
         for (int64_t i = 0; i < N; i++) {
             assert_int_equal(set[i * M + i % M], i);
             for (int64_t who = 0; who < N; who++)
@@ -46,12 +46,12 @@ static void the_draw_is_that_of_the_key(void **state)
     int64_t rest[N], first[N * M], again[N * M];
 
     (void)state;
-    invar_relic_draw((struct invar_term_key){3, 5}, N, M, rest, first);
-    invar_relic_draw((struct invar_term_key){3, 5}, N, M, rest, again);
+    relic_draw((struct invar_term_key){3, 5}, N, M, rest, first);
+    relic_draw((struct invar_term_key){3, 5}, N, M, rest, again);
     assert_memory_equal(first, again, sizeof first);
-    invar_relic_draw((struct invar_term_key){3, 6}, N, M, rest, again);
+    relic_draw((struct invar_term_key){3, 6}, N, M, rest, again);
     assert_memory_not_equal(first, again, sizeof first);
-    invar_relic_draw((struct invar_term_key){4, 5}, N, M, rest, again);
+    relic_draw((struct invar_term_key){4, 5}, N, M, rest, again);
     assert_memory_not_equal(first, again, sizeof first);
 }
 

@@ -66,11 +66,11 @@ static inline void *crowd_begin(void *user)
 {
     struct crowd_member *m = user;
     struct invar_error err = {0};
-    struct invar_ranks *ranks = invar_ranks_create(&crowd_table, m, m->crowd->count, m->rank, &err);
+    struct invar_ranks *ranks = ranks_create(&crowd_table, m, m->crowd->count, m->rank, &err);
 
     m->body(ranks, m->user);
     if (m->rank == 0)
-        invar_ranks_traffic(ranks, &m->crowd->traffic);
+        ranks_traffic(ranks, &m->crowd->traffic);
     invar_ranks_close(ranks);
     return NULL;
 }

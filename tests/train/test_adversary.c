@@ -33,10 +33,9 @@ static double forward(struct invar_trainer *trainer, bool perturb)
     invar_device_upload(trainer->given.device, trainer->batch.input, trainer->batch.host_views,
                         (size_t)trainer->batch.input_size * sizeof(float));
     if (perturb)
-        assert_ok(
-            invar_adversary_perturb(&trainer->adversary, &trainer->batch, &trainer->clock, &trainer->ledger, &err),
-            &err);
-    assert_ok(invar_chain_forward(&trainer->chain, &trainer->batch, 0, &err), &err);
+        assert_ok(adversary_perturb(&trainer->adversary, &trainer->batch, &trainer->clock, &trainer->ledger, &err),
+                  &err);
+    assert_ok(chain_forward(&trainer->chain, &trainer->batch, 0, &err), &err);
     assert_ok(invar_objective_evaluate(trainer->given.recipe->objective, trainer->given.device,
                                        &trainer->chain.embeddings, &trainer->chain.gradients, &trainer->loss,
                                        trainer->values, &err),
@@ -134,10 +133,10 @@ static void check_gradients(const char *what, const char *const *overrides, int 
     if (trainer->adversary.ascended)
         assert_ok(invar_evaluator_run(trainer->evaluator, &trainer->ledger, &trainer->chain.embeddings,
                                       &trainer->chain.gradients, trainer->adversary.ascended,
-                                      invar_clock_key(&trainer->clock), &err),
+                                      clock_key(&trainer->clock), &err),
                   &err);
-    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err) &&
-                  invar_adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err),
+    assert_ok(chain_backward(&trainer->chain, &trainer->batch, false, &err) &&
+                  adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err),
               &err);
     double *by_weights = widened(t.device, generator->weights->gradients, weights, -1);
     double *by_input =
@@ -147,8 +146,7 @@ static void check_gradients(const char *what, const char *const *overrides, int 
     /* the input as it is, perturbed, moved by hand */
     invar_device_upload(t.device, trainer->batch.input, trainer->batch.host_views,
                         (size_t)trainer->batch.input_size * sizeof(float));
-    assert_ok(invar_adversary_perturb(&trainer->adversary, &trainer->batch, &trainer->clock, &trainer->ledger, &err),
-              &err);
+    assert_ok(adversary_perturb(&trainer->adversary, &trainer->batch, &trainer->clock, &trainer->ledger, &err), &err);
     invar_device_download(t.device, trainer->batch.host_views, trainer->batch.input,
                           (size_t)trainer->batch.input_size * sizeof(float));
     /* a target is a constant to the gradient, and moves with the clean view */
@@ -291,8 +289,8 @@ static void test_nothing_and_nan(void **state)
     forward(trainer, true);
     assert_true(test_device_holds(t.device, trainer->batch.input, trainer->batch.host_views,
                                   (size_t)trainer->batch.input_size * sizeof(float)));
-    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
-    assert_ok(invar_adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err), &err);
+    assert_ok(chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
+    assert_ok(adversary_backward(&trainer->adversary, &trainer->chain, &trainer->batch, &err), &err);
     for (int64_t i = 0; i < net->trained_count; i++)
         assert_true(test_device_at(t.device, generator->weights->gradients, i) == 0);
     const float bad = NAN;
@@ -449,7 +447,7 @@ static void test_reports(void **state)
     assert_ok(invar_trainer_describe(trainer, &plan, &err), &err);
     int64_t parameters = 0;
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        parameters += invar_trainer_net(trainer, i)->net ? invar_trainer_net(trainer, i)->net->trained_count : 0;
+        parameters += trainer_net(trainer, i)->net ? trainer_net(trainer, i)->net->trained_count : 0;
     assert_int_equal(plan.parameters, parameters);
     free(before);
     invar_trainer_free(trainer);

@@ -137,7 +137,7 @@ static void test_learns(void **state)
     assert_ok(invar_trainer_describe(trainer, &plan, &err), &err);
     int64_t parameters = 0;
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        parameters += invar_trainer_net(trainer, i)->net ? invar_trainer_net(trainer, i)->net->trained_count : 0;
+        parameters += trainer_net(trainer, i)->net ? trainer_net(trainer, i)->net->trained_count : 0;
     assert_int_equal(plan.parameters, parameters);
     struct invar_head *head = invar_head_read(test_path(t.folder, "run/classifier.safetensors"), &err);
     if (!head)

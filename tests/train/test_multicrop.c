@@ -38,7 +38,7 @@ static double forward(struct invar_trainer *trainer)
 {
     struct invar_error err = {0};
 
-    assert_ok(invar_chain_forward(&trainer->chain, &trainer->batch, 0, &err), &err);
+    assert_ok(chain_forward(&trainer->chain, &trainer->batch, 0, &err), &err);
     assert_ok(invar_objective_evaluate(trainer->given.recipe->objective, trainer->given.device,
                                        &trainer->chain.embeddings, &trainer->chain.gradients, &trainer->loss,
                                        trainer->values, &err),
@@ -85,7 +85,7 @@ static void test_gradient(void **state)
 
         assert_ok(invar_trainer_step(trainer, &record, &err), &err); /* makes a batch; its rate is 0 */
         forward(trainer);
-        assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
+        assert_ok(chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
         for (size_t i = 0; i < count; i++) {
             from[i] = test_device_at(t.device, n->weights->parameters, (int64_t)i);
             gradient[i] = (double)test_device_at(t.device, n->weights->gradients, (int64_t)i);
@@ -139,7 +139,7 @@ static float *gradient_in(const char *precision, int setting, double *loss, int6
     const struct invar_weights *w = trainer->chain.nets[INVAR_NET_ENCODER].weights;
     assert_ok(invar_trainer_step(trainer, &record, &err), &err); /* its rate is 0 */
     *loss = forward(trainer);
-    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
+    assert_ok(chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
     *count = w->net->trained_count;
     float *gradient = calloc((size_t)*count, sizeof *gradient);
     memcpy(gradient, w->gradients, (size_t)*count * sizeof *gradient);
@@ -191,7 +191,7 @@ static void test_gradients_add_up(void **state)
 
     assert_ok(invar_trainer_step(trainer, &record, &err), &err);
     forward(trainer);
-    assert_ok(invar_chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
+    assert_ok(chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
     invar_device_download(t.device, sum, n->weights->gradients, (size_t)count * sizeof *sum);
     forward(trainer);
     assert_ok(invar_plan_backward(head->plan, head->output_gradient, &err), &err);

@@ -40,17 +40,16 @@ static void move(struct invar_ranks *r, void *user)
     float *x = invar_device_alloc(device, COUNT, sizeof *x, &errors[k]), *host = malloc(COUNT * sizeof *host);
     int64_t own[2] = {10 * k, 10 * k + 1}, all[2 * RANKS] = {0}, in_place[2 * RANKS] = {10 * k, 10 * k + 1};
     double sum = k + 0.5;
-    bool ok = invar_ranks_count(r) == RANKS && invar_ranks_rank(r) == k && invar_ranks_leads(r) == (k == 0);
+    bool ok = invar_ranks_count(r) == RANKS && invar_ranks_rank(r) == k && ranks_leads(r) == (k == 0);
 
     for (int64_t i = 0; i < COUNT; i++)
         host[i] = number(k, i);
     invar_device_upload(device, x, host, COUNT * sizeof *host);
-    ok = ok && invar_ranks_gather(r, own, sizeof own, all, &errors[k]) &&
-         invar_ranks_gather(r, in_place, sizeof own, in_place, &errors[k]) &&
-         invar_ranks_sum_double(r, &sum, &errors[k]);
-    invar_ranks_sum_begin(r, device, x, COUNT / 2, true);
-    invar_ranks_sum_begin(r, device, x + COUNT / 2, COUNT - COUNT / 2, true);
-    ok = ok && invar_ranks_sum_end(r, &errors[k]);
+    ok = ok && ranks_gather(r, own, sizeof own, all, &errors[k]) &&
+         ranks_gather(r, in_place, sizeof own, in_place, &errors[k]) && ranks_sum_double(r, &sum, &errors[k]);
+    ranks_sum_begin(r, device, x, COUNT / 2, true);
+    ranks_sum_begin(r, device, x + COUNT / 2, COUNT - COUNT / 2, true);
+    ok = ok && ranks_sum_end(r, &errors[k]);
     for (int i = 0; i < 2 * RANKS; i++)
         ok = ok && all[i] == 10 * (i / 2) + i % 2 && in_place[i] == all[i];
     invar_device_download(device, host, x, COUNT * sizeof *host);
@@ -58,7 +57,7 @@ static void move(struct invar_ranks *r, void *user)
         ok = ok && host[i] == (float)((double)number(0, i) + (double)number(1, i) + (double)number(2, i));
     host[7] = (float)k;
     invar_device_upload(device, x, host, COUNT * sizeof *host);
-    ok = ok && invar_ranks_broadcast_device(r, device, x, COUNT, &errors[k]);
+    ok = ok && ranks_broadcast_device(r, device, x, COUNT, &errors[k]);
     invar_device_download(device, host, x, COUNT * sizeof *host);
     results[k] = ok && host[7] == 0 && sum == 4.5;
     free(host);
@@ -84,17 +83,17 @@ static void alone_there_is_nothing_to_do(void **state)
 
     (void)state;
     unsetenv("OMPI_COMM_WORLD_SIZE");
-    assert_int_equal(invar_ranks_launched(&rank), 1);
+    assert_int_equal(ranks_launched(&rank), 1);
     assert_ok(invar_ranks_open(&ranks, 1, &err), &err);
     assert_null(ranks);
     assert_int_equal(invar_ranks_count(NULL), 1);
     assert_int_equal(invar_ranks_rank(NULL), 0);
-    assert_true(invar_ranks_leads(NULL) && !invar_ranks_failed(NULL));
-    assert_ok(invar_ranks_sum_double(NULL, &sum, &err) && invar_ranks_sum_end(NULL, &err), &err);
+    assert_true(ranks_leads(NULL) && !ranks_failed(NULL));
+    assert_ok(ranks_sum_double(NULL, &sum, &err) && ranks_sum_end(NULL, &err), &err);
     assert_true(sum == 3);
-    assert_ok(invar_ranks_agree(NULL, true, &err), &err);
-    assert_false(invar_ranks_agree(NULL, false, &err));
-    assert_null(invar_ranks_plan(NULL, true));
+    assert_ok(ranks_agree(NULL, true, &err), &err);
+    assert_false(ranks_agree(NULL, false, &err));
+    assert_null(ranks_plan(NULL, true));
     invar_ranks_close(NULL);
 }
 
@@ -110,13 +109,13 @@ static void launchers_are_known_by_their_environment(void **state)
     for (size_t i = 0; i < 3; i++) {
         setenv(names[i][0], "4", 1);
         setenv(names[i][1], "3", 1);
-        assert_int_equal(invar_ranks_launched(&rank), 4);
+        assert_int_equal(ranks_launched(&rank), 4);
         assert_int_equal(rank, 3);
         setenv(names[i][1], "4", 1);
-        assert_int_equal(invar_ranks_launched(&rank), 1);
+        assert_int_equal(ranks_launched(&rank), 1);
         setenv(names[i][0], "1", 1);
         setenv(names[i][1], "0", 1);
-        assert_int_equal(invar_ranks_launched(&rank), 1);
+        assert_int_equal(ranks_launched(&rank), 1);
         unsetenv(names[i][0]);
         unsetenv(names[i][1]);
     }
@@ -128,14 +127,14 @@ static void agree(struct invar_ranks *r, void *user)
 {
     const int k = *(const int *)user;
     struct invar_error none = {0}, all = {0};
-    const bool well = invar_ranks_agree(r, true, &none) && none.code == INVAR_OK;
+    const bool well = ranks_agree(r, true, &none) && none.code == INVAR_OK;
 
     if (k > 0)
         invar_error_set(&errors[k], INVAR_ERROR_FILE, "x%d.png: is not there", k);
-    results[k] = well && !invar_ranks_agree(r, k == 0, &errors[k]) && !invar_ranks_failed(r);
+    results[k] = well && !ranks_agree(r, k == 0, &errors[k]) && !ranks_failed(r);
     invar_error_set(&all, INVAR_ERROR_NUMERIC, "the loss is not finite");
-    results[k] = results[k] && !invar_ranks_agree(r, false, &all) &&
-                 strcmp(all.message, "the loss is not finite") == 0 && all.code == INVAR_ERROR_NUMERIC;
+    results[k] = results[k] && !ranks_agree(r, false, &all) && strcmp(all.message, "the loss is not finite") == 0 &&
+                 all.code == INVAR_ERROR_NUMERIC;
 }
 
 static void all_say_what_the_first_has_to_say(void **state)
@@ -159,8 +158,8 @@ static void break_off(struct invar_ranks *r, void *user)
     invar_error_set(&why, INVAR_ERROR_MEMORY, "no memory");
     if (k == 0)
         return;
-    results[k] = !invar_ranks_fail(r, &why) && invar_ranks_failed(r) && !invar_ranks_agree(r, true, &errors[k]) &&
-                 !invar_ranks_sum_double(r, &sum, NULL);
+    results[k] = !ranks_fail(r, &why) && ranks_failed(r) && !ranks_agree(r, true, &errors[k]) &&
+                 !ranks_sum_double(r, &sum, NULL);
 }
 
 static void who_failed_by_itself_asks_nobody(void **state)
@@ -196,7 +195,7 @@ static void sum_beside(struct invar_ranks *r, void *user)
     struct invar_net *net = wide_net(err);
     struct invar_weights *w = net ? invar_weights_create(device, net, true, err) : NULL;
     const struct invar_plan_options options = {
-        .batch = 2, .groups = 1, .mode = INVAR_PLAN_TRAINING, .ranks = invar_ranks_plan(r, true)};
+        .batch = 2, .groups = 1, .mode = INVAR_PLAN_TRAINING, .ranks = ranks_plan(r, true)};
     struct invar_plan *plan = w ? invar_plan_create(w, &options, err) : NULL;
     const int64_t count = net ? net->trained_count : 0;
     float *host = calloc((size_t)count + 4 * WIDE, sizeof *host), *x = host + count;
@@ -208,9 +207,9 @@ static void sum_beside(struct invar_ranks *r, void *user)
         x[i] = (float)((i * 37 + k * 11) % 100) * 0.01f;
     invar_device_upload(device, input, x, 4 * WIDE * sizeof *x);
     bool ok = plan && invar_plan_forward(plan, input, err);
-    invar_ranks_sum_begin(r, device, w->gradients, count, false);
+    ranks_sum_begin(r, device, w->gradients, count, false);
     ok = ok && invar_plan_backward(plan, input, err);
-    results[k] = ok && invar_ranks_sum_end(r, err);
+    results[k] = ok && ranks_sum_end(r, err);
     const int64_t summed = crowd.beside_before[INVAR_RANKS_STEP];
     results[k] = results[k] && (k > 0 || summed >= 2);
     invar_device_download(device, host, w->gradients, (size_t)count * sizeof *host);
@@ -219,7 +218,7 @@ static void sum_beside(struct invar_ranks *r, void *user)
         double sum = 0;
         invar_device_download(device, &first, w->gradients + (i ? count - 1 : 0), sizeof first);
         sum = (double)first;
-        ok = ok && invar_ranks_sum_double(r, &sum, err);
+        ok = ok && ranks_sum_double(r, &sum, err);
         last = host[i ? count - 1 : 0];
         results[k] = results[k] && ok && last != 0 && last == (float)sum;
     }
@@ -446,8 +445,8 @@ static void lead(struct invar_ranks *r, void *user)
 {
     const int k = *(const int *)user;
 
-    results[k] = invar_ranks_lead(r, take_long, user, &errors[k]) &&
-                 !invar_ranks_lead(r, take_long, user, &errors[k]) && errors[k].code == INVAR_ERROR_FILE;
+    results[k] = ranks_lead(r, take_long, user, &errors[k]) && !ranks_lead(r, take_long, user, &errors[k]) &&
+                 errors[k].code == INVAR_ERROR_FILE;
 }
 
 /* Two signs of life in 1.3 seconds, then that it is done, and an agreement; with a sentence where it fails. */
@@ -464,7 +463,7 @@ static void the_first_shows_that_it_is_there(void **state)
     }
     assert_true(crowd.traffic.messages >= 2 * (2 + 2) + 1 - 2 && crowd.traffic.messages <= 2 * (2 + 2) + 1);
     worked[0] = 0;
-    assert_ok(invar_ranks_lead(NULL, take_long, &order[0], &err), &err);
+    assert_ok(ranks_lead(NULL, take_long, &order[0], &err), &err);
 }
 
 int main(void)

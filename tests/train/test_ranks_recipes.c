@@ -24,10 +24,10 @@ static int64_t collect(const struct invar_trainer *t, int64_t (*one)(const struc
     int64_t count = 0;
 
     for (int i = 0; i < INVAR_NET_ALL; i++)
-        if (invar_trainer_net(t, i)->net) {
-            count += one(invar_trainer_net(t, i)->weights, out ? out + count : NULL);
-            if (invar_trainer_net(t, i)->target_weights && one(invar_trainer_net(t, i)->target_weights, NULL) >= 0)
-                count += one(invar_trainer_net(t, i)->target_weights, out ? out + count : NULL);
+        if (trainer_net(t, i)->net) {
+            count += one(trainer_net(t, i)->weights, out ? out + count : NULL);
+            if (trainer_net(t, i)->target_weights && one(trainer_net(t, i)->target_weights, NULL) >= 0)
+                count += one(trainer_net(t, i)->target_weights, out ? out + count : NULL);
         }
     return count;
 }
@@ -123,7 +123,7 @@ static void train(struct invar_ranks *ranks, void *user)
 
     if (t)
         step_all(o, t, &err);
-    o->adversary = recipe && invar_adversary_trained(recipe);
+    o->adversary = recipe && adversary_trained(recipe);
     snprintf(o->message, sizeof o->message, "%s", err.message);
     invar_trainer_free(t);
     invar_device_close(device);

@@ -48,7 +48,7 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
     state->emulates = !state->bfloat16 && emulate && strcmp(emulate, "1") == 0;
     onednn_free(probe);
     device->state = state;
-    invar_processor_name(device->processor, sizeof device->processor);
+    processor_name(device->processor, sizeof device->processor);
     onednn_version(device->engine, sizeof device->engine);
     snprintf(device->instruction_set, sizeof device->instruction_set, "%s%s", onednn_instruction_set(),
              state->emulates ? ", emulated" : "");
@@ -175,25 +175,25 @@ const struct invar_backend invar_backend_cpu = {
     .free = cpu_free,
     .upload = cpu_copy,
     .download = cpu_copy,
-    .fill = invar_cpu_fill,
-    .sum_squares = invar_cpu_sum_squares,
-    .scale = invar_cpu_scale,
-    .add = invar_cpu_add,
-    .lerp = invar_cpu_lerp,
-    .decide = invar_cpu_decide,
-    .follow = invar_cpu_follow,
-    .update = invar_cpu_update,
-    .segment_squares = invar_cpu_segment_squares,
-    .plan_create = invar_cpu_plan_create,
-    .plan_free = invar_cpu_plan_free,
-    .plan_forward = invar_cpu_plan_forward,
-    .plan_output = invar_cpu_plan_output,
-    .plan_backward = invar_cpu_plan_backward,
-    .plan_input_gradient = invar_cpu_plan_input_gradient,
-    .plan_state = invar_cpu_plan_state,
-    .plan_find_nonfinite = invar_cpu_plan_find_nonfinite,
-    .plan_memory = invar_cpu_plan_memory,
-    .plan_profile = invar_cpu_plan_profile,
+    .fill = cpu_fill,
+    .sum_squares = cpu_sum_squares,
+    .scale = cpu_scale,
+    .add = cpu_add,
+    .lerp = cpu_lerp,
+    .decide = cpu_decide,
+    .follow = cpu_follow,
+    .update = cpu_update,
+    .segment_squares = cpu_segment_squares,
+    .plan_create = cpu_plan_create,
+    .plan_free = cpu_plan_free,
+    .plan_forward = cpu_plan_forward,
+    .plan_output = cpu_plan_output,
+    .plan_backward = cpu_plan_backward,
+    .plan_input_gradient = cpu_plan_input_gradient,
+    .plan_state = cpu_plan_state,
+    .plan_find_nonfinite = cpu_plan_find_nonfinite,
+    .plan_memory = cpu_plan_memory,
+    .plan_profile = cpu_plan_profile,
     .matrix_peak = cpu_matrix_peak,
     .dense = {DENSE_LIST(ENTRY, ANSWER_ENTRY, LEFT)},
 };

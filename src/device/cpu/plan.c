@@ -130,8 +130,8 @@ static bool make_state(struct cpu_plan *plan, struct invar_error *err)
 
 /* What can fail for want of memory or of a kernel fails here: a pass allocates nothing and chooses nothing. A plan on a
  * planning device stops before memory is bound, and answers what it would take. */
-struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
-                                         struct invar_error *err)
+struct invar_plan *cpu_plan_create(struct invar_weights *weights, const struct invar_plan_options *options,
+                                   struct invar_error *err)
 {
     THREADS_FOR(weights->device->threads);
     struct cpu_plan *plan = invar_alloc(1, sizeof *plan, err);
@@ -171,11 +171,11 @@ struct invar_plan *invar_cpu_plan_create(struct invar_weights *weights, const st
         find_written(plan);
     return &plan->base;
 failed:
-    invar_cpu_plan_free(&plan->base);
+    cpu_plan_free(&plan->base);
     return NULL;
 }
 
-void invar_cpu_plan_free(struct invar_plan *base)
+void cpu_plan_free(struct invar_plan *base)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
     plan_slices_free(plan);
@@ -248,7 +248,7 @@ bool plan_run_forward(struct cpu_plan *plan, const float *input, struct invar_er
     return point(plan, plan->input, input, err) && run(plan, 0, plan->forward_count, err);
 }
 
-bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct invar_error *err)
+bool cpu_plan_forward(struct invar_plan *base, const float *input, struct invar_error *err)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
     plan->prepared = plan_is_prepared(plan);
@@ -259,7 +259,7 @@ bool invar_cpu_plan_forward(struct invar_plan *base, const float *input, struct 
     return plan->ready;
 }
 
-const float *invar_cpu_plan_output(const struct invar_plan *base)
+const float *cpu_plan_output(const struct invar_plan *base)
 {
     const struct cpu_plan *plan = (const struct cpu_plan *)base;
     if (plan->outputs)
@@ -267,7 +267,7 @@ const float *invar_cpu_plan_output(const struct invar_plan *base)
     return (const float *)(const void *)plan->buffers[plan->output.buffer].data;
 }
 
-bool invar_cpu_plan_backward(struct invar_plan *base, const float *output_gradient, struct invar_error *err)
+bool cpu_plan_backward(struct invar_plan *base, const float *output_gradient, struct invar_error *err)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
     if (plan->options.mode != INVAR_PLAN_TRAINING)
@@ -279,7 +279,7 @@ bool invar_cpu_plan_backward(struct invar_plan *base, const float *output_gradie
            run(plan, plan->forward_count, plan->operation_count, err);
 }
 
-const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
+const float *cpu_plan_input_gradient(const struct invar_plan *base)
 {
     const struct cpu_plan *plan = (const struct cpu_plan *)base;
     if (!plan->options.input_gradient)
@@ -288,7 +288,7 @@ const float *invar_cpu_plan_input_gradient(const struct invar_plan *base)
 }
 
 /* Of the device: only whoever uploads there writes it. */
-float *invar_cpu_plan_state(const struct invar_plan *base)
+float *cpu_plan_state(const struct invar_plan *base)
 {
     return ((const struct cpu_plan *)base)->state;
 }
@@ -335,7 +335,7 @@ static int first_nonfinite(struct cpu_plan *plan)
 
 /* Later layers may have overwritten the output of earlier ones, so the pass is run once more, looking after every
    operation. The running statistics it moves belong to a run that is about to stop. */
-const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
+const char *cpu_plan_find_nonfinite(struct invar_plan *base)
 {
     struct cpu_plan *plan = (struct cpu_plan *)base;
     int first = -1;
@@ -351,7 +351,7 @@ const char *invar_cpu_plan_find_nonfinite(struct invar_plan *base)
     return first < 0 ? NULL : plan->net->layers[first].name;
 }
 
-void invar_cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memory *out)
+void cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memory *out)
 {
     const struct cpu_plan *plan = (const struct cpu_plan *)base;
     const size_t slices = (size_t)(plan->rows / plan->options.batch), others = (size_t)plan->other_count;
@@ -364,7 +364,7 @@ void invar_cpu_plan_memory(const struct invar_plan *base, struct invar_plan_memo
 }
 
 /* By kind of work and not by layer: what is slow is a kind of work, and a list of fifty layers says less. */
-int invar_cpu_plan_profile(const struct invar_plan *base, struct invar_profile_entry *entries, int capacity)
+int cpu_plan_profile(const struct invar_plan *base, struct invar_profile_entry *entries, int capacity)
 {
     static const char *const names[WORK_COUNT] = {
         [WORK_CONV_FORWARD] = "conv forward",

@@ -38,7 +38,7 @@ INVAR_CLONES static void fill(float *x, int64_t from, int64_t to, float value)
 
 /* The calls below have one form: shares at cache lines, a loop that the compiler clones for each instruction set, and
  * no number that depends on another. */
-void invar_cpu_fill(struct invar_device *device, float *x, int64_t count, float value)
+void cpu_fill(struct invar_device *device, float *x, int64_t count, float value)
 {
     const int shares = share_count(device, count);
     EACH_SHARE(k, shares)
@@ -57,7 +57,7 @@ INVAR_CLONES static double sum_squares(const float *x, int64_t from, int64_t to)
 
 /* 512 blocks whatever the number of threads, each in double: the last bits of a gradient norm decide a clip factor,
  * and so the whole run. */
-void invar_cpu_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot)
+void cpu_sum_squares(struct invar_device *device, const float *x, int64_t count, double factor, double *slot)
 {
     const int shares = share_count(device, count);
     double partial[BLOCKS];
@@ -77,7 +77,7 @@ INVAR_CLONES static void scale(float *x, int64_t from, int64_t to, float f)
         x[i] *= f;
 }
 
-void invar_cpu_scale(struct invar_device *device, float *x, int64_t count, double factor)
+void cpu_scale(struct invar_device *device, float *x, int64_t count, double factor)
 {
     const int shares = share_count(device, count);
     EACH_SHARE(k, shares)
@@ -91,7 +91,7 @@ INVAR_CLONES static void add(float *x, const float *y, int64_t from, int64_t to,
         x[i] += f * y[i];
 }
 
-void invar_cpu_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count)
+void cpu_add(struct invar_device *device, float *x, const float *y, double factor, int64_t count)
 {
     const int shares = share_count(device, count);
     EACH_SHARE(k, shares)
@@ -106,7 +106,7 @@ INVAR_CLONES static void lerp(float *x, const float *y, int64_t from, int64_t to
         x[i] = keep * x[i] + take * y[i];
 }
 
-void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count)
+void cpu_lerp(struct invar_device *device, float *x, const float *y, double m, int64_t count)
 {
     const int shares = share_count(device, count);
     EACH_SHARE(k, shares)
@@ -114,17 +114,17 @@ void invar_cpu_lerp(struct invar_device *device, float *x, const float *y, doubl
 }
 
 /* The switch is read where it is used: on this device that costs nothing, on another it is why it lies there. */
-void invar_cpu_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count)
+void cpu_follow(struct invar_device *device, float *x, const float *y, const double *scalars, int64_t count)
 {
     if (scalars[INVAR_SCALAR_GO] == 1)
-        invar_cpu_lerp(device, x, y, scalars[INVAR_SCALAR_FOLLOW], count);
+        cpu_lerp(device, x, y, scalars[INVAR_SCALAR_FOLLOW], count);
 }
 
 /* Anything that is not finite in any slot stops all updates of the step: a loss that is NaN may come with gradients
  * that are not, and weights must not follow them. The limit on the norm is a factor that is 1 where it does not bind,
  * so that nothing has to be decided on the host. */
-void invar_cpu_decide(struct invar_device *device, const double *slots, int count, const double *squares, double limit,
-                      double *scalars)
+void cpu_decide(struct invar_device *device, const double *slots, int count, const double *squares, double limit,
+                double *scalars)
 {
     const double norm = sqrt(*squares);
     bool finite = true;
@@ -148,7 +148,7 @@ static void update_part(const struct invar_update *u, int segment, int64_t from,
 
 /* Shares are cut over the whole vector and not by segment, so that threads have equal work however unequal segments
  * are; a segment that a border cuts is updated in two parts, which no kernel notices. */
-void invar_cpu_update(struct invar_device *device, const struct invar_update *u)
+void cpu_update(struct invar_device *device, const struct invar_update *u)
 {
     if (u->count == 0 || u->scalars[INVAR_SCALAR_GO] != 1)
         return;
@@ -186,12 +186,12 @@ static double squares_of_both(struct invar_device *device, const float *x, const
 }
 
 /* Blocks within each segment, whatever the number of threads: a ratio of norms scales every step of its layer. */
-void invar_cpu_segment_squares(struct invar_device *device, const struct invar_update *u, const double *decay)
+void cpu_segment_squares(struct invar_device *device, const struct invar_update *u, const double *decay)
 {
     for (int s = 0; s < u->count; s++) {
         const float *p = u->parameters + u->segments[s].offset, *g = u->gradients + u->segments[s].offset;
         u->norms[2 * s] = 0;
-        invar_cpu_sum_squares(device, p, u->segments[s].count, 1, &u->norms[2 * s]);
+        cpu_sum_squares(device, p, u->segments[s].count, 1, &u->norms[2 * s]);
         u->norms[2 * s + 1] = squares_of_both(device, g, p, (float)decay[s], u->segments[s].count);
     }
 }
