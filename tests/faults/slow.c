@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* LD_PRELOAD=build/libinvar_slow.so: fsync of files of 8 KiB and more takes INVAR_SLOW seconds longer, as on a disk that
- * is busy. */
+/* LD_PRELOAD=build/libinvar_slow.so: fsync of files of 8 KiB and more takes INVAR_SLOW seconds longer, as on a disk
+ * that is busy. */
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
