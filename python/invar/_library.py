@@ -6,6 +6,7 @@ import ctypes
 import itertools
 import os
 import pathlib
+import signal
 
 try:
     import numpy as np
@@ -198,6 +199,28 @@ def settings(overrides, prefix=""):
 
 
 @contextlib.contextmanager
+def _held_signal():
+    """A function that raises what Ctrl-C does, if it was typed. An exception at the very beginning of a callback, where
+    Python looks for signals, would leave C with a result that nobody has set."""
+    waiting, before = [], signal.getsignal(signal.SIGINT)
+    try:
+        held = callable(before) and signal.signal(signal.SIGINT, lambda *at: waiting.append(at)) is not None
+    except ValueError:  # another thread than the main one, which hears of no signals
+        held = False
+
+    def deliver():
+        while waiting:
+            before(*waiting.pop())
+
+    try:
+        yield deliver
+    finally:
+        if held:
+            signal.signal(signal.SIGINT, before)
+        deliver()
+
+
+@contextlib.contextmanager
 def watching(progress):
     """A watch that tells progress(what, done, total, note), or shows it where that is True; Ctrl-C, and whatever it
     raises, end the call."""
@@ -206,6 +229,7 @@ def watching(progress):
 
     def told(_, at):
         try:
+            deliver()
             if progress:
                 p = at.contents
                 progress(p.what.decode(), p.done, p.total, p.note.decode() if p.note else "")
@@ -215,7 +239,8 @@ def watching(progress):
 
     watch = Watch(TOLD(told), None)
     try:
-        yield ctypes.pointer(watch)
+        with _held_signal() as deliver:
+            yield ctypes.pointer(watch)
     except Error:
         if raised:
             raise raised[0] from None

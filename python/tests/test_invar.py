@@ -170,23 +170,24 @@ class Runs(unittest.TestCase):
                 invar.pretrain("simclr-table", self.x, run=f"{folder}/run", **SMALL)
 
     def test_ctrl_c_leaves_a_checkpoint(self):
-        code = ("import signal, sys; sys.path.insert(0, sys.argv[1])\nimport invar, numpy as np\n"
+        """At whatever moment it is typed, most of which are inside the library; six times in one process."""
+        code = ("import os, signal, sys, threading; sys.path.insert(0, sys.argv[1])\nimport invar, numpy as np\n"
                 "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # background jobs of a shell ignore it
                 "x = np.random.default_rng(0).normal(size=(200, 4))\n"
-                "invar.pretrain('simclr-table', x, run='run', threads=1, progress=lambda *at: print(at[1], flush=True),"
-                " training={'steps': 100000, 'batch': 32})")
+                "def told(what, done, total, note):\n"
+                "    if done == 2:\n"
+                "        threading.Timer(0.02, lambda: os.kill(os.getpid(), signal.SIGINT)).start()\n"
+                "for i in range(6):\n"
+                "    try:\n"
+                "        invar.pretrain('simclr-table', x, run=f'run{i}', threads=1, progress=told,\n"
+                "                       training={'steps': 100000, 'batch': 32})\n"
+                "    except KeyboardInterrupt:\n"
+                "        print('stopped')\n")
         with tempfile.TemporaryDirectory() as folder:
-            child = subprocess.Popen([sys.executable, "-c", code, PACKAGES], cwd=folder, text=True,
-                                     stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-            while int(child.stdout.readline()) < 3:
-                pass
-            child.send_signal(signal.SIGINT)
-            try:
-                said = child.communicate(timeout=60)[1]
-            finally:
-                child.kill()
-            self.assertIn("KeyboardInterrupt", said)
-            self.assertTrue(list(pathlib.Path(f"{folder}/run").glob("checkpoint*")), os.listdir(f"{folder}/run"))
+            done = subprocess.run([sys.executable, "-c", code, PACKAGES], cwd=folder, capture_output=True, text=True, timeout=200)
+            self.assertEqual((done.stdout, done.stderr), ("stopped\n" * 6, ""))
+            for run in range(6):
+                self.assertTrue(list(pathlib.Path(f"{folder}/run{run}").glob("checkpoint*")), run)
 
     def test_two_threads(self):
         found = {}
