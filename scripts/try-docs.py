@@ -12,12 +12,14 @@ Exit status 1 where a command failed.
 """
 import argparse
 import functools
+import gzip
 import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -106,6 +108,7 @@ esac
         for name in [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"]:
             (self.made / f"cifar-10-batches-bin/{name}.bin").write_bytes(batch)
         self.tables()
+        self.shards()
         self.arrays()
         self.must("invar pretrain relic-cifar10 data.source=images:photos data.size=32 encoder=null encoder.kind=small-resnet "
                   "'encoder.widths=[8, 16]' training.batch=64 training.warmup=0 --run RUN; invar probe RUN; invar inspect RUN; "
@@ -121,6 +124,17 @@ esac
             (self.made / f"{name}.csv").write_text("\n".join([f"{head},{label}", *lines]) + "\n")
         for name in "others", "new":
             (self.made / f"{name}.csv").write_text("\n".join([head, *rows[:40]]) + "\n")
+
+    def shards(self):
+        photos = sorted(self.made.glob("photos/*/*"))
+        for name, count in ("set-{:03}.tar", 128), ("new-{:02}.tar", 64):
+            for i in range(count):
+                with tarfile.open(self.made / name.format(i), "w") as tar:
+                    for photo in photos[i::count]:
+                        tar.add(photo, photo.relative_to(self.made / "photos"))
+        head, *rows = (self.made / "people.csv").read_text().splitlines(keepends=True)
+        for i in range(2):
+            (self.made / f"part-{i}.csv.gz").write_bytes(gzip.compress((head + "".join(rows[i::2])).encode()))
 
     def arrays(self):
         import numpy as np
@@ -144,9 +158,8 @@ esac
             if item.name not in ("RUN", "AGENT"):
                 (where / item.name).symlink_to(item)
         runs = {*re.findall(r"FOLDER/[a-z0-9-]+", text), "runs/quickstart"}
-        if "--run RUN" not in text:
-            runs.add("RUN")
-        for run in runs:
+        runs |= {"RUN", *re.findall(r"invar (?:probe|embed) (runs/\S+)", text)}
+        for run in (run for run in runs if f"--run {run}" not in text and not re.search(r"^runs/.*-\d+$", run)):
             shutil.copytree(self.made / "RUN", where / run)
         for run in {"AGENT", *re.findall(r"invar play (runs/\S+)", text)}:
             if f"--run {run}" not in text:
