@@ -61,12 +61,67 @@ static void singular_values_of_both_shapes(void **state)
     }
 }
 
+/* by division, of the rows that count */
+static void assign_plainly(const struct invar_matrix *x, int64_t rows, double epsilon, int iterations, double *q)
+{
+    for (int64_t i = 0; i < rows * x->cols; i++)
+        q[i] = exp(matrix_get(x, i) / epsilon);
+    for (int turn = 0; turn < 2 * iterations; turn++) {
+        const bool by_rows = turn % 2 == 1;
+        const int64_t outer = by_rows ? rows : x->cols, inner = by_rows ? x->cols : rows;
+        for (int64_t a = 0; a < outer; a++) {
+            double sum = 0;
+            for (int64_t b = 0; b < inner; b++)
+                sum += q[by_rows ? a * x->cols + b : b * x->cols + a];
+            for (int64_t b = 0; b < inner; b++)
+                q[by_rows ? a * x->cols + b : b * x->cols + a] /= sum;
+        }
+    }
+}
+
+/* near scores by factors, far ones by logarithms; a queue that is not full does not count */
+static void balanced_assignments(void **state)
+{
+    (void)state;
+    enum { ROWS = 40, BATCH = 30, COLS = 70 };
+    static double q[ROWS * COLS];
+    struct invar_error err = {0};
+
+    EACH_TYPE(type)
+    for (int full = 0; full < 2; full++)
+        for (int far = 0; far < 2; far++) {
+            const struct invar_matrix x = draw(*type, ROWS, COLS, 1), p = make(*type, BATCH, COLS);
+            float place[2] = {3, full ? ROWS - BATCH : 4}, *kept = invar_device_take(scratch, 2, sizeof *kept, &err);
+            invar_device_upload(device, kept, place, sizeof place);
+            if (far)
+                for (int64_t i = 0; i < COLS; i++)
+                    put(&x, 5, i, get(&x, 5, i) + 160);
+            assign_plainly(&x, full ? ROWS : BATCH, 0.25, 3, q);
+            assert_ok(invar_dense_sinkhorn(device, scratch, 0.25, 3, &x, ROWS - BATCH, kept, &p, &err), &err);
+            for (int64_t i = 0; i < BATCH * COLS; i++)
+                assert_near(matrix_get(&p, i), q[i], tolerance(&p));
+            if (far) { /* too far for any exponential */
+                for (int64_t i = 0; i < COLS; i++)
+                    put(&x, 5, i, get(&x, 5, i) + 4096);
+                assert_ok(invar_dense_sinkhorn(device, scratch, 0.25, 3, &x, ROWS - BATCH, kept, &p, &err), &err);
+                double sum = 0;
+                for (int64_t j = 0; j < COLS; j++)
+                    sum += get(&p, 5, j);
+                assert_near(sum, 1, 100 * tolerance(&p));
+                put(&x, 5, 5, (double)NAN);
+                assert_ok(invar_dense_sinkhorn(device, scratch, 0.25, 3, &x, ROWS - BATCH, kept, &p, &err), &err);
+                assert_true(isnan(get(&p, 0, 0)));
+            }
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(cholesky_factor_and_solution, reset),
         cmocka_unit_test_setup(factorisations_refuse_what_has_none, reset),
         cmocka_unit_test_setup(singular_values_of_both_shapes, reset),
+        cmocka_unit_test_setup(balanced_assignments, reset),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
