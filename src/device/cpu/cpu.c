@@ -3,6 +3,7 @@
 #include "device/cpu/cpu.h"
 #include "device/cpu/dense.h"
 #include "device/cpu/onednn.h"
+#include "device/cpu/signals.h"
 #include "base/threads.h"
 
 #include <omp.h>
@@ -16,6 +17,7 @@
 struct cpu_state {
     bool bfloat16;
     bool emulates; /* plan_emulate.c */
+    bool is_taken_by_auto;
 };
 
 /* What whoever starts the process says for OpenMP, its first number where it is a list, else every core. From the
@@ -45,7 +47,9 @@ static bool cpu_open(struct invar_device *device, struct invar_error *err)
         device->threads = usual_threads();
     state->bfloat16 = onednn_has_bfloat16(probe);
     const char *emulate = getenv("INVAR_EMULATE_BFLOAT16");
-    state->emulates = !state->bfloat16 && emulate && strcmp(emulate, "1") == 0;
+    const bool by_auto = emulate && strcmp(emulate, "auto") == 0;
+    state->emulates = !state->bfloat16 && emulate && (by_auto || strcmp(emulate, "1") == 0);
+    state->is_taken_by_auto = state->bfloat16 ? onednn_native_bfloat16() : by_auto;
     onednn_free(probe);
     device->state = state;
     processor_name(device->processor, sizeof device->processor);
@@ -68,14 +72,15 @@ static void cpu_close(struct invar_device *device)
     invar_free(device->state);
 }
 
-/* AUTO takes bfloat16 only where it is native: AVX-512 without it gets there by conversions. Who asks for it by name
- * gets it in either case. */
+/* AUTO takes bfloat16 only where it is native: AVX-512 without it gets there by conversions; and where
+ * INVAR_EMULATE_BFLOAT16 is "auto", which shows on any processor what a test or a command does on one that has it. Who
+ * asks for it by name gets it in either case. */
 static bool cpu_precision(const struct invar_device *device, enum invar_precision wanted, enum invar_precision *out,
                           struct invar_error *err)
 {
     const struct cpu_state *state = device->state;
     if (wanted == INVAR_PRECISION_AUTO)
-        wanted = state->bfloat16 && onednn_native_bfloat16() ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32;
+        wanted = state->is_taken_by_auto ? INVAR_PRECISION_BFLOAT16 : INVAR_PRECISION_FLOAT32;
     if (wanted == INVAR_PRECISION_BFLOAT16 && !state->bfloat16 && !state->emulates)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "precision bfloat16: this processor cannot (%s); it needs AVX-512; use float32 or auto",
@@ -110,6 +115,7 @@ static bool cpu_matrix_peak(struct invar_device *device, enum invar_precision pr
                             struct invar_error *err)
 {
     THREADS_FOR(device->threads);
+    signals_hold_team(device->threads);
     enum invar_precision used = INVAR_PRECISION_FLOAT32;
     struct onednn *o = NULL;
     void *data[3] = {0};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oneDNN's engine, tensor layouts, memory and execution, in 2.x and 3.x. */
 #include "device/cpu/onednn_private.h"
+#include "device/cpu/signals.h"
 #include "invar/memory.h"
 
 #include <stdio.h>
@@ -253,7 +254,11 @@ bool onednn_memory_set(dnnl_memory_t memory, void *data, struct invar_error *err
 bool onednn_execute(struct onednn *o, const struct kernel *kernel, const dnnl_exec_arg_t *args, int count,
                     struct invar_error *err)
 {
-    return onednn_check(dnnl_primitive_execute(kernel->primitive, o->stream, count, args), "run an operation", err);
+    sigset_t before;
+    signals_hold(&before);
+    const dnnl_status_t status = dnnl_primitive_execute(kernel->primitive, o->stream, count, args);
+    signals_release(&before);
+    return onednn_check(status, "run an operation", err);
 }
 
 /* Tests hold it: a plan that makes a kernel twice has lost its way. */

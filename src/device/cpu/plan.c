@@ -2,6 +2,7 @@
 /* Making a plan from its parts, and running it. */
 #include "device/cpu/plan.h"
 #include "device/cpu/cpu.h"
+#include "device/cpu/signals.h"
 #include "base/threads.h"
 
 #include <math.h>
@@ -222,6 +223,7 @@ bool plan_run(const struct cpu_plan *plan, const struct operation *op, struct in
 static bool run(struct cpu_plan *plan, int first, int end, struct invar_error *err)
 {
     THREADS_FOR(plan->threads);
+    signals_hold_team(plan->threads);
     const struct invar_plan_ranks *ranks = plan->options.ranks;
     const bool profile = plan->options.profile;
     double time = profile ? omp_get_wtime() : 0.0;
