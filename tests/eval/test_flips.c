@@ -72,7 +72,8 @@ static void rates_that_are_known(void **state)
     struct invar_device *device = test_device_open(2, &err);
     struct invar_encoder *encoder = mean_of_pixels();
     struct invar_embedded embedded = {0};
-    assert_ok(invar_embed(device, encoder, dataset, INVAR_TEST, &(struct invar_embed_options){0}, &embedded, &err),
+    assert_ok(invar_embed(device, encoder, dataset, INVAR_TEST,
+                          &(struct invar_embed_options){.precision = INVAR_PRECISION_FLOAT32}, &embedded, &err),
               &err);
     for (int i = 0; i < IMAGES; i++)
         assert_near(((float *)embedded.features.data)[i], level[i] / 255.0, 1e-5);
