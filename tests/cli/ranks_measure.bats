@@ -118,15 +118,15 @@ results() {
 }
 
 @test "a process that is stopped or killed ends all" {
-    "$build/tests/make_data" idx data 4000 600 16 4
+    "$build/tests/make_data" idx data 600 8000 16 4 # corruptions of several seconds
     # shellcheck disable=SC2016
-    mpirun -n 2 bash -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$@"' - "$invar" probe run --rank-timeout 2 \
-        iterations=100000 tolerance=1e-12 --baseline random >out.txt 2>err.txt 3>&- &
+    mpirun -n 2 bash -c 'echo $$ >pid.$OMPI_COMM_WORLD_RANK; exec "$@"' - "$invar" robustness run --rank-timeout 2 \
+        >out.txt 2>err.txt 3>&- &
     job=$!
     until [ -s pid.1 ]; do sleep 0.05; done
     sleep 2 # until they have met
     kill -STOP "$(cat pid.1)"
-    timeout 30 tail --pid=$job -f /dev/null
+    timeout 60 tail --pid=$job -f /dev/null
     ! wait $job
     grep -q 'another process has been silent for 2 s' err.txt
 }
