@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One, two and four ranks make the same steps, in every recipe that ships: a small encoder, but its views, terms,
- * target network, adversary and optimiser. The rate is next to nothing, so that rounding is not what is compared. */
+ * target network, adversary and optimiser. All steps are made at the parameters that the run began with, as a rate of
+ * 1e-30 changes none of them: what is compared is one step each, and not how rounding grows from step to step. */
 #include "ranks_threads.h"
 #include "shipped.h"
 #include "train/recipe.h"
@@ -8,11 +9,11 @@
 
 #include <malloc.h>
 
-#define STEPS 3
+#define STEPS 5
 
 struct outcome {
     const char *recipe, *folder;
-    bool done, adversary;
+    bool done;
     double loss[STEPS];
     int64_t gradients, parameters_count, statistics;
     float *gradient[STEPS], *parameters, *statistic; /* of all nets, behind each other */
@@ -81,19 +82,23 @@ static void step_all(struct outcome *o, struct invar_trainer *t, struct invar_er
 static struct invar_recipe *load(const char *name, const char *folder, struct invar_error *err)
 {
     char source[700];
-    const char *overrides[20] = {shipped_source(name, folder, source),
+    const char *overrides[24] = {shipped_source(name, folder, source),
                                  ends_with(name, "-table")
                                      ? "encoder={kind: mlp, widths: [16, 8]}"
                                      : "encoder={kind: small-resnet, widths: [4, 8], stride: 2, pool: 2}",
-                                 strstr(name, "wmse") ? "training.batch=40" : "training.batch=16",
+                                 strstr(name, "wmse") ? "training.batch=80" : "training.batch=32",
                                  "training.steps=50",
                                  "training.warmup=0",
-                                 "optimiser.lr=1e-9",
-                                 "adversary.lr=1e-9",
+                                 "optimiser.lr=1e-30",
+                                 "adversary.lr=1e-30",
                                  "training.log_interval=2",
                                  "training.measure_interval=2",
                                  "training.precision=float32"};
     int count = 10;
+    if (ends_with(name, "-imagenet")) /* oneDNN sums over pixels in float */
+        overrides[count++] = "data.size=64";
+    if (strstr(name, "corinfomax")) /* a covariance that the samples of a batch span, as those of the recipe do */
+        overrides[count++] = "projector.output=8";
     struct invar_recipe *recipe = invar_recipe_load(name, overrides, count, err);
 
     if (!recipe || strstr(name, "wmse")) /* which whitens, and so needs heads wider than z */
@@ -123,7 +128,6 @@ static void train(struct invar_ranks *ranks, void *user)
 
     if (t)
         step_all(o, t, &err);
-    o->adversary = recipe && adversary_trained(recipe);
     snprintf(o->message, sizeof o->message, "%s", err.message);
     invar_trainer_free(t);
     invar_device_close(device);
@@ -153,6 +157,7 @@ static void forget(struct outcome *o)
 /* The worst of what was seen; limits are those that are promised. */
 static struct {
     double loss, gradient, statistic;
+    int steps, same_bits;
 } worst;
 
 static double more(double a, double b)
@@ -160,30 +165,23 @@ static double more(double a, double b)
     return b > a || isnan(b) ? b : a;
 }
 
-/* A step may have an activation so near 0 that rounding decides its ReLU, and a small net's gradient then jumps, as it
- * does alone with another way to compute convolutions: by up to 1e-2 of its norm where it passes a generator too, and
- * there in most steps. What is wrong is so in every step, and by more. */
 static void compare(const struct outcome *alone, const struct outcome *o, int count)
 {
-    int jumps = 0;
-
     for (int step = 0; step < STEPS; step++) {
-        const double loss = fabs(o->loss[step] - alone->loss[step]) / fmax(fabs(alone->loss[step]), 1);
+        const double apart = fabs(o->loss[step] - alone->loss[step]);
+        const double loss = apart == 0 ? 0 : apart / fabs(alone->loss[step]);
         const double gradient = distance(o->gradient[step], alone->gradient[step], o->gradients);
-        const bool jumped = !(gradient <= 5e-5);
         worst.loss = more(worst.loss, loss);
-        worst.gradient = more(worst.gradient, jumped ? 0 : gradient);
-        jumps += jumped;
-        if (jumped || !(loss <= 1e-6))
-            print_message("%s: step %d of %d ranks: loss %.9g, alone %.9g (%.2g); gradient %.2g off\n", o->recipe,
-                          step + 1, count, o->loss[step], alone->loss[step], loss, gradient);
-        assert_true(loss <= 1e-6);
-        assert_true(gradient <= (o->adversary ? 2e-2 : 2e-3));
+        worst.gradient = more(worst.gradient, gradient);
+        worst.steps++;
+        worst.same_bits += memcmp(&o->loss[step], &alone->loss[step], sizeof o->loss[step]) == 0;
+        if (!(loss <= 1e-6 && gradient <= 1e-5))
+            fail_msg("%s: step %d of %d ranks: loss %.9g, alone %.9g (%.2g); gradient %.2g off", o->recipe, step + 1,
+                     count, o->loss[step], alone->loss[step], loss, gradient);
     }
-    assert_true(o->adversary || jumps <= STEPS - 2);
     const double statistic = distance(o->statistic, alone->statistic, o->statistics);
     worst.statistic = more(worst.statistic, statistic);
-    if (!(statistic <= 1e-6))
+    if (!(statistic <= 1e-7))
         fail_msg("%s: %d ranks: running statistics %.2g off", o->recipe, count, statistic);
 }
 
@@ -230,8 +228,9 @@ static void every_recipe(void **state)
         check_ranks(recipe->name, folder, &alone, 4);
         forget(&alone);
     }
-    print_message("worst of all: loss %.2g, gradient %.2g, running statistics %.2g off\n", worst.loss, worst.gradient,
-                  worst.statistic);
+    print_message("worst of all: loss %.2g, gradient %.2g, running statistics %.2g off; of %d losses %d have the same "
+                  "bits\n",
+                  worst.loss, worst.gradient, worst.statistic, worst.steps, worst.same_bits);
     test_folder_remove(folder);
 }
 

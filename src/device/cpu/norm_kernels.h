@@ -16,6 +16,7 @@
 typedef float vec __attribute__((vector_size(LANES * 4)));
 typedef float vec_at __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef uint32_t bits __attribute__((vector_size(LANES * 4)));
+typedef double wide __attribute__((vector_size(LANES * 4)));
 typedef uint16_t half __attribute__((vector_size(LANES * 2)));
 typedef uint16_t half_at __attribute__((vector_size(LANES * 2), aligned(2)));
 
@@ -148,8 +149,10 @@ INVAR_INLINE void fence(bool stream)
 
 /* ---- sums over a tile ---- */
 
-/* Sums side by side, for the adder's latency: of neighbouring vectors of channels, or of pixels of one vector. */
+/* Sums side by side, for the adder's latency: of neighbouring vectors of channels, or of pixels of one vector. Moments
+ * have four vectors of doubles a sum, for which 16 registers suffice twice. */
 #define SUMS 4
+#define MOMENTS (LANES == 16 ? 4 : 2)
 
 /* Where sum number k reads, `pixel` pixels into a run. */
 INVAR_INLINE int64_t place(const struct norm_tile *tile, int64_t run, int64_t pixel, int64_t channel, int k, int across)
@@ -169,12 +172,12 @@ struct channels {
     int lanes, across; /* constants, both */
 };
 
-/* Calls f(k, at) for every vector of the tile, with the sum k that it belongs to. */
-#define EACH_VECTOR(tile, c, f)                                                                                        \
+/* Calls f(k, at) for every vector of the tile, with the sum k of `sums` that it belongs to. */
+#define EACH_VECTOR(tile, c, sums, f)                                                                                  \
     for (int64_t run = 0; run < (tile)->runs; run++) {                                                                 \
         int64_t pixel = 0;                                                                                             \
-        for (; pixel + SUMS / (c).across <= (tile)->pixels; pixel += SUMS / (c).across)                                \
-            for (int k = 0; k < SUMS; k++)                                                                             \
+        for (; pixel + (sums) / (c).across <= (tile)->pixels; pixel += (sums) / (c).across)                            \
+            for (int k = 0; k < (sums); k++)                                                                           \
                 f(k, place(tile, run, pixel, (c).first, k, (c).across));                                               \
         for (; pixel < (tile)->pixels; pixel++)                                                                        \
             for (int k = 0; k < (c).across; k++)                                                                       \
@@ -193,38 +196,66 @@ INVAR_INLINE void put(vec a, vec b, int lanes, const struct norm_tile *tile, int
     }
 }
 
-/* Two passes over a tile that is still in the first cache: the mean in float first, then deviations from it, which
- * are small numbers, so that float suffices for their squares as well. */
+/* A vector in double, each half by itself. */
+struct wide_vector {
+    wide half[2];
+};
+
+/* By name where there is an instruction for it: compilers convert in vectors half as wide, which takes half as long
+ * again. */
+INVAR_INLINE struct wide_vector widened(vec v)
+{
+#if LANES == 16 && defined __AVX512F__
+    return (struct wide_vector){
+        {_mm512_cvtps_pd(_mm512_castps512_ps256(v)), _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1))}};
+#elif LANES == 8 && defined __AVX2__
+    return (struct wide_vector){
+        {_mm256_cvtps_pd(_mm256_castps256_ps128(v)), _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1))}};
+#elif LANES == 4 && defined __SSE2__
+    return (struct wide_vector){{_mm_cvtps_pd(v), _mm_cvtps_pd(_mm_movehl_ps(v, v))}};
+#else
+    struct wide_vector w;
+    for (int i = 0; i < LANES; i++)
+        w.half[i / (LANES / 2)][i % (LANES / 2)] = (double)v[i];
+    return w;
+#endif
+}
+
+/* In double, around the tile's first number, from which no mean is far enough for squares to cancel: what comes out is
+ * exact beyond a float, and the same float however rows are shared out among tiles, and among ranks. That decides
+ * whether ranks compute what one process does: what comes behind a norm has the same bits then, and no ReLU near 0
+ * falls to another side. One pass over what the cache may not hold makes it no slower than two in float. */
 INVAR_INLINE void moments_of(const struct norm_tile *tile, struct channels c, bool narrow, const void *x, double *out)
 {
-    vec sum[SUMS] = {{0}}, mean[SUMS], first[SUMS] = {{0}}, second[SUMS] = {{0}};
+    struct wide_vector around[MOMENTS], sum[MOMENTS] = {{{{0}}}}, squares[MOMENTS] = {{{{0}}}};
     const double count = (double)(tile->runs * tile->pixels);
-#define ADD(k, at) sum[k] += load(x, at, c.lanes, narrow)
-    EACH_VECTOR(tile, c, ADD)
-#undef ADD
-    fold(sum, c.across);
-    for (int k = 0; k < SUMS; k++)
-        mean[k] = sum[k % c.across] * (float)(1.0 / count);
+    for (int k = 0; k < MOMENTS; k++)
+        around[k] = widened(load(x, tile->offset + c.first + k % c.across * LANES, c.lanes, narrow));
 #define ADD(k, at)                                                                                                     \
     do {                                                                                                               \
-        const vec d = load(x, at, c.lanes, narrow) - mean[k];                                                          \
-        first[k] += d;                                                                                                 \
-        second[k] = vec_fma(d, d, second[k]);                                                                          \
+        const struct wide_vector v = widened(load(x, at, c.lanes, narrow));                                            \
+        for (int h = 0; h < 2; h++) {                                                                                  \
+            const wide d = v.half[h] - around[k].half[h];                                                              \
+            sum[k].half[h] += d;                                                                                       \
+            squares[k].half[h] += d * d;                                                                               \
+        }                                                                                                              \
     } while (0)
-    EACH_VECTOR(tile, c, ADD)
+    EACH_VECTOR(tile, c, MOMENTS, ADD)
 #undef ADD
-    fold(first, c.across);
-    fold(second, c.across);
-    /* what the rounded mean leaves is put right in double */
+    for (int k = c.across; k < MOMENTS; k++)
+        for (int h = 0; h < 2; h++) {
+            sum[0].half[h] += sum[k].half[h];
+            squares[0].half[h] += squares[k].half[h];
+        }
     for (int k = 0; k < c.across; k++) {
-        const int64_t channel = c.first + k * LANES;
-        float around[LANES];
-        memcpy(around, &mean[k], sizeof around);
-        put(first[k], second[k], c.lanes, tile, channel, out);
+        double first[LANES], second[LANES], from[LANES];
+        memcpy(first, &sum[k], sizeof first);
+        memcpy(second, &squares[k], sizeof second);
+        memcpy(from, &around[k], sizeof from);
         for (int i = 0; i < c.lanes; i++) {
-            const double rest = out[channel + i];
-            out[channel + i] = (double)around[i] + rest / count;
-            out[channel + tile->width + i] -= rest * rest / count;
+            const int64_t channel = c.first + k * LANES + i;
+            out[channel] = from[i] + first[i] / count;
+            out[tile->width + channel] = second[i] - first[i] * first[i] / count;
         }
     }
 }
@@ -256,7 +287,8 @@ INVAR_INLINE vec passed(vec dy, vec x, const struct norm_vector *n, bool relu)
     return relu ? (vec)((bits)dy & (bits)(normed(x, n) > 0.0f)) : dy;
 }
 
-/* sum of dy, and sum of dy (x - mean): all that the gradients of x, scale and shift need. */
+/* sum of dy, and sum of dy (x - mean): all that the gradients of x, scale and shift need. In float within a tile:
+ * nothing turns over by the last bit of a gradient. */
 INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool narrow, const void *x,
                           const float *statistics, bool relu, const void *dy, double *out)
 {
@@ -271,7 +303,7 @@ INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool 
         first[k] += g;                                                                                                 \
         second[k] = vec_fma(g, v - n[k % c.across].mean, second[k]);                                                   \
     } while (0)
-    EACH_VECTOR(tile, c, ADD)
+    EACH_VECTOR(tile, c, SUMS, ADD)
 #undef ADD
     fold(first, c.across);
     fold(second, c.across);
@@ -279,12 +311,12 @@ INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool 
         put(first[k], second[k], c.lanes, tile, c.first + k * LANES, out);
 }
 
-/* Calls OF(tile, channels, ..) with constants: for SUMS vectors at once, for one, for what is left of one. */
-#define EACH_CHANNEL(OF, tile, ...)                                                                                    \
+/* Calls OF(tile, channels, ..) with constants: for `sums` vectors at once, for one, for what is left of one. */
+#define EACH_CHANNEL(OF, sums, tile, ...)                                                                              \
     do {                                                                                                               \
         int64_t at = 0;                                                                                                \
-        for (; at + SUMS * LANES <= (tile)->width; at += SUMS * LANES)                                                 \
-            OF(tile, ((struct channels){at, LANES, SUMS}), __VA_ARGS__);                                               \
+        for (; at + (sums)*LANES <= (tile)->width; at += (sums)*LANES)                                                 \
+            OF(tile, ((struct channels){at, LANES, sums}), __VA_ARGS__);                                               \
         for (; at + LANES <= (tile)->width; at += LANES)                                                               \
             OF(tile, ((struct channels){at, LANES, 1}), __VA_ARGS__);                                                  \
         if (at < (tile)->width)                                                                                        \
@@ -295,9 +327,9 @@ INVAR_INLINE void sums_of(const struct norm_tile *tile, struct channels c, bool 
 static void moments(const struct norm_tile *tile, bool narrow, const void *x, double *out)
 {
     if (narrow)
-        EACH_CHANNEL(moments_of, tile, true, x, out);
+        EACH_CHANNEL(moments_of, MOMENTS, tile, true, x, out);
     else
-        EACH_CHANNEL(moments_of, tile, false, x, out);
+        EACH_CHANNEL(moments_of, MOMENTS, tile, false, x, out);
 }
 
 /* Four combinations, each compiled by itself. */
@@ -305,13 +337,13 @@ static void sums(const struct norm_tile *tile, bool narrow, const void *x, const
                  const void *dy, double *out)
 {
     if (narrow && relu)
-        EACH_CHANNEL(sums_of, tile, true, x, statistics, true, dy, out);
+        EACH_CHANNEL(sums_of, SUMS, tile, true, x, statistics, true, dy, out);
     else if (narrow)
-        EACH_CHANNEL(sums_of, tile, true, x, statistics, false, dy, out);
+        EACH_CHANNEL(sums_of, SUMS, tile, true, x, statistics, false, dy, out);
     else if (relu)
-        EACH_CHANNEL(sums_of, tile, false, x, statistics, true, dy, out);
+        EACH_CHANNEL(sums_of, SUMS, tile, false, x, statistics, true, dy, out);
     else
-        EACH_CHANNEL(sums_of, tile, false, x, statistics, false, dy, out);
+        EACH_CHANNEL(sums_of, SUMS, tile, false, x, statistics, false, dy, out);
 }
 
 /* ---- maps from maps ---- */
