@@ -131,7 +131,7 @@ static bool create_plans(struct invar_chain *c, const struct invar_batch *b, int
         .groups = which == INVAR_NET_ENCODER ? b->global_views : b->views,
         .running_groups = b->global_views,
         .precision = which == INVAR_NET_ENCODER ? given->recipe->training.precision : INVAR_PRECISION_FLOAT32,
-        .convolution = given->recipe->device.convolution,
+        .convolution = which == INVAR_NET_ENCODER ? given->recipe->device.convolution : INVAR_CONVOLUTION_AUTO,
         .mode = INVAR_PLAN_TRAINING,
         .input_gradient = which != INVAR_NET_ENCODER || adversary_trained(given->recipe),
         .repeat = adversary_apart(given->recipe),

@@ -47,3 +47,13 @@ setup() {
     fails_with 2 "$invar" bench --precision float16
     says float16
 }
+
+@test "products in bfloat16, where the processor has them" {
+    # shellcheck disable=SC2054
+    local words=(relic-cifar10 'encoder.widths=[16, 32]' training.batch=16 device.convolution=winograd-bfloat16)
+    if "$invar" --version | grep -q 'AVX512_CORE_\(BF16\|AMX\)'; then
+        "$invar" bench "${words[@]}" --steps 2 --precision bfloat16 --threads 1 --json | json_object
+    fi
+    run -2 --separate-stderr "$invar" bench "${words[@]}" --steps 2 --precision float32 --threads 1
+    [[ $stderr == *'winograd-bfloat16 needs precision bfloat16'* ]]
+}
