@@ -32,14 +32,17 @@ static bool vne_check(const void *options, const struct invar_embeddings *in, st
 
 /* one view; its Gram matrix becomes the eigenvectors */
 struct view {
-    struct invar_wide z;
-    struct invar_matrix gram, values, trace;
+    struct invar_matrix x, gram, values, trace;
+    double *lengths; /* of the rows of z, with normalise alone */
 };
 
-/* what views share, one after the other */
+/*
+ * What views share, one after the other. Eigenvectors and values are found in float64; what the gradient then takes of
+ * them is products of the type of the embeddings.
+ */
 struct work {
     struct view view[INVAR_MAX_VIEWS];
-    struct invar_matrix scaled, map, spare, entropy;
+    struct invar_matrix vectors, scaled, map, x, dx, spare, ones, entropy;
 };
 
 /* The trace is a constant where rows have length 1. */
@@ -50,15 +53,21 @@ static bool take_view(const struct invar_term_call *call, int v, struct view *vi
     const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][v];
     const int64_t least = z->rows < z->cols ? z->rows : z->cols;
 
-    if (!wide_take(call, INVAR_ROLE_Z, v, o->normalise, &view->z, err) ||
-        !term_matrix(call, least, least, &view->gram, err) || !term_vector(call, least, &view->values, err) ||
-        !term_vector(call, 1, &view->trace, err))
+    view->lengths = NULL;
+    if (!term_matrix(call, z->rows, z->cols, &view->x, err) || !term_matrix(call, least, least, &view->gram, err) ||
+        !term_vector(call, least, &view->values, err) || !term_vector(call, 1, &view->trace, err))
         return false;
-    invar_dense_gram(device, least == z->cols, 1, &view->z.x, &view->gram);
-    if (o->normalise)
+    invar_dense_copy(device, z, &view->x);
+    if (o->normalise) {
+        view->lengths = invar_device_take(call->scratch, (size_t)z->rows, sizeof *view->lengths, err);
+        if (!view->lengths)
+            return false;
+        invar_dense_normalise(device, &view->x, &view->x, view->lengths);
         invar_dense_affine(device, 0, (double)z->rows, &view->trace);
-    else
-        invar_dense_dot(device, &view->z.x, &view->z.x, 1, view->trace.data);
+    } else {
+        invar_dense_dot(device, &view->x, &view->x, 1, view->trace.data);
+    }
+    invar_dense_gram(device, least == z->cols, 1, &view->x, &view->gram);
     invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &view->trace);
     invar_dense_scale_by(device, view->trace.data, &view->gram);
     return true;
@@ -67,6 +76,8 @@ static bool take_view(const struct invar_term_call *call, int v, struct view *vi
 static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
     const int views = call->in->views;
+    const struct invar_matrix *z = &call->in->by[INVAR_ROLE_Z][0];
+    struct invar_scratch *scratch = call->scratch;
     struct invar_matrix grams[INVAR_MAX_VIEWS];
     double *values[INVAR_MAX_VIEWS];
 
@@ -77,43 +88,52 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
         values[v] = w->view[v].values.data;
     }
     const int64_t least = grams[0].rows;
-    return term_matrix(call, least, least, &w->scaled, err) && term_matrix(call, least, least, &w->map, err) &&
-           term_vector(call, least, &w->spare, err) && term_vector(call, 1, &w->entropy, err) &&
-           invar_dense_eigen(call->device, call->scratch, views, grams, values, err);
+    if (!term_vector(call, least, &w->spare, err) || !term_vector(call, least, &w->ones, err) ||
+        !term_vector(call, 1, &w->entropy, err))
+        return false;
+    if (call->gradient && (!invar_dense_take(scratch, z->dtype, least, least, &w->vectors, err) ||
+                           !invar_dense_take(scratch, z->dtype, least, least, &w->scaled, err) ||
+                           !invar_dense_take(scratch, z->dtype, least, least, &w->map, err) ||
+                           !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &w->x, err) ||
+                           !invar_dense_take(scratch, z->dtype, z->rows, z->cols, &w->dx, err)))
+        return false;
+    return invar_dense_eigen(call->device, scratch, views, grams, values, err);
 }
 
 /*
- * With p = l / t, t the trace: entropy = - sum p log p. Its derivative by l is - (log p + 1) where t is a constant, and
- * - (log p + entropy) / t where it is the sum of all l.
+ * With p = l / t, t the trace: entropy = - sum p log p, and its derivative by l is - (log p + entropy) / t. Where t is
+ * a constant it is - (log p + 1) / t, which differs by what points along the rows, and those have length 1.
  */
-static void add_view(const struct invar_term_call *call, struct work *w, struct view *view, double factor, double *slot)
+static void add_view(const struct invar_term_call *call, struct work *w, int v, double factor, double *slot)
 {
-    const struct vne_options *o = call->options;
     struct invar_device *device = call->device;
-    const double scale = call->weight * factor;
+    const struct view *view = &w->view[v];
+    const struct invar_matrix *by_z = term_wanted(call->gradient, INVAR_ROLE_Z, v);
 
     invar_dense_copy(device, &view->values, &w->spare);
     invar_dense_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &w->spare);
     invar_dense_zero(device, &w->entropy);
     invar_dense_dot(device, &view->values, &w->spare, -1, w->entropy.data);
     invar_dense_sum(device, &w->entropy, factor, slot);
-    if (!view->z.dx.data)
+    if (!by_z)
         return;
-    invar_dense_copy(device, &view->gram, &w->scaled);
+    invar_dense_affine(device, 0, 1, &w->ones);
+    invar_dense_scale_by(device, w->entropy.data, &w->ones);
+    invar_dense_add(device, 1, &w->ones, &w->spare);
+    invar_dense_scale_by(device, view->trace.data, &w->spare);
+    invar_dense_copy(device, &view->gram, &w->vectors);
+    invar_dense_copy(device, &w->vectors, &w->scaled);
     invar_dense_scale_rows(device, w->spare.data, &w->scaled);
-    invar_dense_mirrored(device, true, 1, &view->gram, &w->scaled, 0, &w->map);
-    /* the same for every direction: I times 1, or times the entropy */
-    if (o->normalise)
-        invar_dense_affine(device, 0, 1, &w->entropy);
-    invar_dense_zero(device, &w->scaled);
-    invar_dense_diagonal_map(device, &w->scaled, NULL, 0, 1);
-    invar_dense_scale_by(device, w->entropy.data, &w->scaled);
-    invar_dense_add(device, 1, &w->scaled, &w->map);
-    invar_dense_scale_by(device, view->trace.data, &w->map);
-    if (view->gram.rows == view->z.x.cols)
-        invar_dense_product(device, false, false, -2 * scale, &view->z.x, &w->map, 1, &view->z.dx);
+    invar_dense_mirrored(device, true, -2 * call->weight * factor, &w->vectors, &w->scaled, 0, &w->map);
+    invar_dense_copy(device, &view->x, &w->x);
+    if (w->map.rows == w->x.cols)
+        invar_dense_product(device, false, false, 1, &w->x, &w->map, 0, &w->dx);
     else
-        invar_dense_product(device, false, false, -2 * scale, &w->map, &view->z.x, 1, &view->z.dx);
+        invar_dense_product(device, false, false, 1, &w->map, &w->x, 0, &w->dx);
+    if (view->lengths)
+        invar_dense_normalise_backward(device, &w->x, view->lengths, &w->dx, 1, by_z);
+    else
+        invar_dense_add(device, 1, &w->dx, by_z);
 }
 
 static bool vne_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -125,10 +145,8 @@ static bool vne_evaluate(const struct invar_term_call *call, struct invar_error 
 
     if (!take_work(call, &w, err))
         return false;
-    for (int v = 0; v < call->in->views; v++) {
-        add_view(call, &w, &w.view[v], per_view, entropy);
-        wide_backward(call, INVAR_ROLE_Z, v, &w.view[v].z);
-    }
+    for (int v = 0; v < call->in->views; v++)
+        add_view(call, &w, v, per_view, entropy);
     return true;
 }
 

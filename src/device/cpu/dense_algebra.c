@@ -281,7 +281,13 @@ bool cpu_dense_eigen(struct invar_device *device, struct invar_scratch *scratch,
     lapack_int *whole = invar_scratch_take(scratch, (size_t)integers * (size_t)threads, sizeof *whole, err);
     if (!work || !whole)
         return false;
-#pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
+    /* Within a parallel region, if of one thread, OpenMP would start the threads of every step anew. */
+    if (threads == 1) {
+        for (int i = 0; i < count; i++)
+            eigen_of(&x[i], values[i], work, room, whole, integers);
+        return true;
+    }
+#pragma omp parallel for schedule(static, 1) num_threads(threads)
     for (int i = 0; i < count; i++) {
         const int me = omp_get_thread_num();
         eigen_of(&x[i], values[i], work + (int64_t)me * room, room, whole + (int64_t)me * integers, integers);
