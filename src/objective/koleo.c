@@ -44,16 +44,19 @@ static double entropy_constant(int64_t n, int64_t d)
 
 /* room for one view */
 struct work {
-    struct invar_matrix gram, squares, index, apart, distance, spare;
+    struct invar_matrix centred, narrow, gram, squares, index, apart, distance, spare;
 };
 
 static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
 
-    return term_matrix(call, n, n, &w->gram, err) && term_vector(call, n, &w->squares, err) &&
-           term_matrix(call, n, 1, &w->index, err) && term_matrix(call, n, d, &w->apart, err) &&
-           term_vector(call, n, &w->distance, err) && term_vector(call, n, &w->spare, err);
+    return term_matrix(call, n, d, &w->centred, err) &&
+           invar_dense_take(call->scratch, INVAR_FLOAT32, n, d, &w->narrow, err) &&
+           invar_dense_take(call->scratch, INVAR_FLOAT32, n, n, &w->gram, err) &&
+           term_vector(call, n, &w->squares, err) && term_matrix(call, n, 1, &w->index, err) &&
+           term_matrix(call, n, d, &w->apart, err) && term_vector(call, n, &w->distance, err) &&
+           term_vector(call, n, &w->spare, err);
 }
 
 /* of one view: factor and factor_distance of its values, scale of its gradient */
@@ -62,7 +65,10 @@ static void add_view(struct invar_device *device, const struct work *w, const st
 {
     const double n = (double)z->x.rows;
 
-    invar_dense_gram(device, false, 1, &z->x, &w->gram);
+    /* float32, which says among which few rows the nearest is */
+    invar_dense_centre(device, &z->x, &w->centred);
+    invar_dense_copy(device, &w->centred, &w->narrow);
+    invar_dense_gram(device, false, 1, &w->narrow, &w->gram);
     invar_dense_distances(device, &w->gram, w->squares.data);
     invar_dense_nearest(device, &z->x, &w->gram, &w->index);
     invar_dense_gather(device, &z->x, &w->index, &w->apart);

@@ -52,11 +52,16 @@ static bool mmd_evaluate(const struct invar_term_call *call, struct invar_error 
     const struct kernel k = kernel_of(o, d);
     const double per_view = term_over_views(o->over_views, views), rows = (double)n;
     double *loss = invar_term_part(call->sum, NULL, 1);
+    const enum invar_dtype type = call->in->by[INVAR_ROLE_Z][0].dtype;
     struct invar_matrix centred, gram, squares, own;
+    struct invar_matrix narrow, graph, by_centred; /* of the type of z, as its gradient is */
 
     invar_term_part_of(call->sum, NULL, NULL, 0, per_view * views * k.constant, 1);
     if (!term_matrix(call, n, d, &centred, err) || !term_matrix(call, n, n, &gram, err) ||
-        !term_vector(call, n, &squares, err) || !term_matrix(call, n, d, &own, err))
+        !term_vector(call, n, &squares, err) || !term_matrix(call, n, d, &own, err) ||
+        !invar_dense_take(call->scratch, type, n, d, &narrow, err) ||
+        !invar_dense_take(call->scratch, type, n, n, &graph, err) ||
+        !invar_dense_take(call->scratch, type, n, d, &by_centred, err))
         return false;
     for (int v = 0; v < views; v++) {
         struct invar_wide z;
@@ -73,8 +78,11 @@ static bool mmd_evaluate(const struct invar_term_call *call, struct invar_error 
         if (!z.dx.data)
             continue;
         invar_dense_laplacian(device, &gram);
-        invar_dense_product(device, false, false, -4 * k.pair * call->weight * per_view / (rows * rows), &gram,
-                            &centred, 1, &z.dx);
+        invar_dense_copy(device, &gram, &graph);
+        invar_dense_copy(device, &centred, &narrow);
+        invar_dense_product(device, false, false, -4 * k.pair * call->weight * per_view / (rows * rows), &graph,
+                            &narrow, 0, &by_centred);
+        invar_dense_add(device, 1, &by_centred, &z.dx);
         invar_dense_copy(device, &z.x, &own);
         invar_dense_scale_rows(device, squares.data, &own);
         invar_dense_add(device, -2 * k.row * k.row_part * call->weight * per_view / rows, &own, &z.dx);

@@ -80,6 +80,7 @@ static bool add_alignment(const struct invar_term_call *call, const struct invar
 /* room for one view */
 struct work {
     struct invar_matrix centred, kernel, squares, mean, spare;
+    struct invar_matrix narrow, graph, by_centred; /* of the type of z, as its gradient is */
 };
 
 /* [U2] of a view; scale: of its gradient */
@@ -104,7 +105,10 @@ static void add_uniformity(struct invar_device *device, const struct work *w, co
     invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, small, &w->mean);
     invar_dense_scale_by(device, w->mean.data, &w->kernel);
     invar_dense_laplacian(device, &w->kernel);
-    invar_dense_product(device, false, false, -4 * t * scale / pairs, &w->kernel, &w->centred, 1, &z->dx);
+    invar_dense_copy(device, &w->kernel, &w->graph);
+    invar_dense_copy(device, &w->centred, &w->narrow);
+    invar_dense_product(device, false, false, -4 * t * scale / pairs, &w->graph, &w->narrow, 0, &w->by_centred);
+    invar_dense_add(device, 1, &w->by_centred, &z->dx);
 }
 
 static bool uniformity_evaluate(const struct invar_term_call *call, struct invar_error *err)
@@ -112,6 +116,7 @@ static bool uniformity_evaluate(const struct invar_term_call *call, struct invar
     const struct uniformity_options *o = call->options;
     const int views = call->in->views;
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
+    const enum invar_dtype type = call->in->by[INVAR_ROLE_Z][0].dtype;
     double *alignment = invar_term_part(call->sum, "alignment", o->weight_alignment);
     double *uniformity = invar_term_part(call->sum, "uniformity", o->weight_uniformity);
     struct invar_wide z[INVAR_MAX_VIEWS];
@@ -120,7 +125,9 @@ static bool uniformity_evaluate(const struct invar_term_call *call, struct invar
     if (!wide_take_views(call, INVAR_ROLE_Z, views, o->normalise, z, err) ||
         !term_matrix(call, n, d, &w.centred, err) || !term_matrix(call, n, n, &w.kernel, err) ||
         !term_vector(call, n, &w.squares, err) || !term_vector(call, 1, &w.mean, err) ||
-        !term_vector(call, 1, &w.spare, err) || !add_alignment(call, z, alignment, err))
+        !term_vector(call, 1, &w.spare, err) || !invar_dense_take(call->scratch, type, n, d, &w.narrow, err) ||
+        !invar_dense_take(call->scratch, type, n, n, &w.graph, err) ||
+        !invar_dense_take(call->scratch, type, n, d, &w.by_centred, err) || !add_alignment(call, z, alignment, err))
         return false;
     for (int v = 0; v < views; v++)
         add_uniformity(call->device, &w, &z[v], o->t, call->weight * o->weight_uniformity / views, 1.0 / views,

@@ -253,7 +253,7 @@ bool invar_dense_pair_kernel(struct invar_device *device, struct invar_scratch *
                              const struct invar_matrix *gram, double scale, double factor, double *slot,
                              struct invar_error *err);
 
-/** gram = z z^T becomes |z_i - z_j|^2. squares: device double [rows], receives the diagonal. */
+/** gram = z z^T, of any type, becomes |z_i - z_j|^2. squares: device double [rows], receives the diagonal. */
 void invar_dense_distances(struct invar_device *device, const struct invar_matrix *gram, double *squares);
 /** A symmetric w becomes diag(row sums) - w: with w the derivative of a value by all |z_i - z_j|^2, 4 w z is its
  * gradient by z. */
@@ -265,7 +265,8 @@ void invar_dense_same_group(struct invar_device *device, const struct invar_matr
 /* An index is a matrix of one column of row numbers, float32 or float64; -1: none. */
 
 /** index(i) = the row of x other than i that is nearest to it, the first of equals, by differences of rows; distances:
- * of x, as above, which only say which rows can be it. A NaN in row i is nearest. */
+ * of x, as above, float64 or, of centred rows, float32, which only say which rows can be it. A NaN in row i is nearest.
+ */
 void invar_dense_nearest(struct invar_device *device, const struct invar_matrix *x,
                          const struct invar_matrix *distances, const struct invar_matrix *index);
 /** index(i) = the first column of the largest element of row i of x among the first *live (device; NULL: all); -1 where

@@ -32,6 +32,22 @@ static void product_block(bool transpose_a, bool transpose_b, double scale, cons
                     (const double *)b->data + from_b, (int)b->cols, keep, (double *)c->data + from_c, (int)c->cols);
 }
 
+/* the same of a matrix with itself, the upper triangle of the block on the diagonal */
+static void square_block(bool transpose, double scale, const struct invar_matrix *a, double keep,
+                         const struct invar_matrix *c, int64_t row, int64_t rows)
+{
+    const enum CBLAS_TRANSPOSE op = transpose ? CblasTrans : CblasNoTrans;
+    const int64_t from = transpose ? row : row * a->cols, to = row * c->cols + row;
+    const int n = (int)rows, k = (int)(transpose ? a->rows : a->cols);
+
+    if (c->dtype == INVAR_FLOAT32)
+        cblas_ssyrk(CblasRowMajor, CblasUpper, op, n, k, (float)scale, (const float *)a->data + from, (int)a->cols,
+                    (float)keep, (float *)c->data + to, (int)c->cols);
+    else
+        cblas_dsyrk(CblasRowMajor, CblasUpper, op, n, k, scale, (const double *)a->data + from, (int)a->cols, keep,
+                    (double *)c->data + to, (int)c->cols);
+}
+
 /* Threads take a block each and OpenBLAS, inside a parallel region, one thread: its own threads allocate at every
  * call. The longer side of c is what is shared out, so that blocks are as square as they can be. */
 void cpu_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
@@ -52,9 +68,9 @@ void cpu_dense_product(struct invar_device *device, bool transpose_a, bool trans
     }
 }
 
-/* rows of the triangle that one call makes; the block on the diagonal is made whole, so they are few. A 16th of the
- * side keeps what is made twice, half of the block on the diagonal, to a 16th of the work; below 32 rows a product is
- * mostly overhead, above 192 too few strips are left for threads to share evenly. */
+/* rows of the triangle that one call makes; of two matrices the block on the diagonal is made whole, so they are few. A
+ * 16th of the side keeps what is made twice, half of the block on the diagonal, to a 16th of the work; below 32 rows a
+ * product is mostly overhead, above 192 too few strips are left for threads to share evenly. */
 static int64_t strip_height(int64_t n)
 {
     const int64_t share = n / 16;
@@ -96,7 +112,13 @@ void cpu_dense_mirrored(struct invar_device *device, bool transpose, double scal
             const int64_t rows = row + height < n ? height : n - row;
             if (turn != me && turn != 2 * threads - 1 - me)
                 continue;
-            product_block(transpose, !transpose, scale, a, b, keep, c, row, row, rows, n - row);
+            int64_t whole = 0;
+            if (a->data == b->data) {
+                square_block(transpose, scale, a, keep, c, row, rows);
+                whole = rows;
+            }
+            if (row + whole < n)
+                product_block(transpose, !transpose, scale, a, b, keep, c, row, row + whole, rows, n - row - whole);
             if (c->dtype == INVAR_FLOAT32)
                 mirror_float(c->data, n, row, rows);
             else

@@ -16,6 +16,7 @@
 #include "device/cpu/dense.h"
 
 #include "base/clones.h"
+#include "device/cpu/exponential.h"
 
 #include <float.h>
 #include <math.h>
@@ -68,6 +69,35 @@ static double value_of(enum invar_dense_map f, double x)
     return (double)NAN;
 }
 
+#define MAP_BLOCK 4096
+
+/* The one function of whole N x N matrices that takes longer than going through them: by vectors, as far as
+ * exponential.h goes. */
+INVAR_CLONES static bool exponentials(double factor, double shift, double *values, int64_t count)
+{
+    double most = shift;
+
+#pragma omp simd reduction(max : most)
+    for (int64_t i = 0; i < count; i++) {
+        const double x = factor * values[i] + shift;
+        most = x > most ? x : most;
+    }
+    if (most > 80)
+        return false;
+#pragma omp simd
+    for (int64_t i = 0; i < count; i++)
+        values[i] = exponential_f64(factor * values[i] + shift);
+    return true;
+}
+
+static void map_block(enum invar_dense_map f, double factor, double shift, double *values, int64_t count)
+{
+    if (f == INVAR_MAP_EXP && exponentials(factor, shift, values, count))
+        return;
+    for (int64_t i = 0; i < count; i++)
+        values[i] = value_of(f, factor * values[i] + shift);
+}
+
 void cpu_dense_map(struct invar_device *device, enum invar_dense_map f, double factor, double shift,
                    const struct invar_matrix *x)
 {
@@ -75,8 +105,8 @@ void cpu_dense_map(struct invar_device *device, enum invar_dense_map f, double f
     double *values = x->data;
 
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (count > SMALL_WORK)
-    for (int64_t i = 0; i < count; i++)
-        values[i] = value_of(f, factor * values[i] + shift);
+    for (int64_t from = 0; from < count; from += MAP_BLOCK)
+        map_block(f, factor, shift, values + from, count - from < MAP_BLOCK ? count - from : MAP_BLOCK);
 }
 
 void cpu_dense_multiply(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y)
@@ -105,14 +135,26 @@ void cpu_dense_sum(struct invar_device *device, const struct invar_matrix *x, do
 
 /* ---- rows ---- */
 
+INVAR_CLONES static double row_product(const double *a, const double *b, int64_t count)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t k = 0; k < count; k++)
+        sum += a[k] * b[k];
+    return sum;
+}
+
 void cpu_dense_row_products(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
                             double *products)
 {
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
     for (int64_t i = 0; i < x->rows; i++) {
         double sum = 0;
-        for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
-            sum += get(x, at) * (y ? get(y, at) : 1);
+        if (y && x->dtype == INVAR_FLOAT64 && y->dtype == INVAR_FLOAT64)
+            sum = row_product((const double *)x->data + i * x->cols, (const double *)y->data + i * x->cols, x->cols);
+        else
+            for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
+                sum += get(x, at) * (y ? get(y, at) : 1);
         products[i] = sum;
     }
 }
@@ -128,19 +170,30 @@ void cpu_dense_scale_rows(struct invar_device *device, const double *factors, co
 /* ---- distances between rows ---- */
 
 /* Rounding may make a distance of near rows negative; that of a row to itself is exactly 0, or no number. */
+#define DISTANCES(type)                                                                                                \
+    INVAR_CLONES static void distances_##type(double own, const double *squares, type *x, int64_t n)                   \
+    {                                                                                                                  \
+        _Pragma("omp simd") for (int64_t j = 0; j < n; j++)                                                            \
+        {                                                                                                              \
+            const double apart = own + squares[j] - 2 * (double)x[j];                                                  \
+            x[j] = (type)(apart < 0 ? 0 : apart); /* a NaN goes through */                                             \
+        }                                                                                                              \
+    }
+DISTANCES(float)
+DISTANCES(double)
+
 void cpu_dense_distances(struct invar_device *device, const struct invar_matrix *gram, double *squares)
 {
     const int64_t n = gram->rows;
-    double *x = gram->data;
 
     for (int64_t i = 0; i < n; i++)
-        squares[i] = x[i * (n + 1)];
+        squares[i] = get(gram, i * (n + 1));
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (n * n > SMALL_WORK)
     for (int64_t i = 0; i < n; i++)
-        for (int64_t j = 0; j < n; j++) {
-            const double apart = squares[i] + squares[j] - 2 * x[i * n + j];
-            x[i * n + j] = apart < 0 ? 0 : apart; /* a NaN goes through */
-        }
+        if (gram->dtype == INVAR_FLOAT32)
+            distances_float(squares[i], squares, (float *)gram->data + i * n, n);
+        else
+            distances_double(squares[i], squares, (double *)gram->data + i * n, n);
 }
 
 /* The diagonal takes no part: a row is at no distance from itself whatever it is. */
@@ -179,31 +232,24 @@ INVAR_CLONES static double apart(const double *a, const double *b, int64_t count
     return sum;
 }
 
-/* its length squared, in the order that every row has */
-static double square(const double *a, int64_t count)
-{
-    double sum = 0;
-    for (int64_t k = 0; k < count; k++)
-        sum += a[k] * a[k];
-    return sum;
-}
-
 /* What products say is off by rounding of the squares: whatever is so near may be the nearest. */
 /* The first pass finds the least distance that products give, the second looks at all rows within the slack of it. */
-static int64_t nearest_to(const struct invar_matrix *x, const double *far, int64_t i, double slack)
+static int64_t nearest_to(const struct invar_matrix *x, const struct invar_matrix *distances, int64_t i, double slack)
 {
     const double *rows = x->data;
+    const int64_t from = i * x->rows;
     double least = (double)INFINITY, found = (double)INFINITY;
     int64_t at = -1;
 
     for (int64_t j = 0; j < x->rows; j++) {
-        if (j != i && isnan(far[j]))
+        const double far = get(distances, from + j);
+        if (j != i && isnan(far))
             return j;
-        if (j != i && far[j] < least)
-            least = far[j];
+        if (j != i && far < least)
+            least = far;
     }
     for (int64_t j = 0; j < x->rows; j++) {
-        if (j == i || far[j] > least + slack)
+        if (j == i || get(distances, from + j) > least + slack)
             continue;
         const double exact = apart(rows + i * x->cols, rows + j * x->cols, x->cols);
         if (exact < found || at < 0) {
@@ -214,23 +260,28 @@ static int64_t nearest_to(const struct invar_matrix *x, const double *far, int64
     return at;
 }
 
-/* Two rows that are equal to the bit must be found so, and the first of them, which products alone do not give: a block
- * of a product may round otherwise than its neighbour. */
+/*
+ * Two rows that are equal to the bit must be found so, and the first of them, which products alone do not give: a block
+ * of a product may round otherwise than its neighbour. Distances by products of inner length d are off by 2 d roundings
+ * of the largest square; of centred rows, which float32 ones are, that is no more than the largest distance.
+ */
 void cpu_dense_nearest(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *distances,
                        const struct invar_matrix *index)
 {
     const int64_t n = x->rows;
-    const double *rows = x->data;
+    const bool narrow = distances->dtype == INVAR_FLOAT32;
+    const double *rows = x->data, rounding = narrow ? 4 * (double)FLT_EPSILON : 16 * DBL_EPSILON;
     double largest = 0;
 
-    for (int64_t i = 0; i < n; i++) {
-        const double size = square(rows + i * x->cols, x->cols);
+    for (int64_t i = 0; i < (narrow ? n * n : n); i++) {
+        const double size = narrow ? (double)((const float *)distances->data)[i]
+                                   : row_product(rows + i * x->cols, rows + i * x->cols, x->cols);
         largest = size > largest ? size : largest;
     }
-    const double slack = (double)(x->cols + 8) * 16 * DBL_EPSILON * largest;
+    const double slack = (double)(x->cols + 8) * rounding * largest;
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (n * n > SMALL_WORK)
     for (int64_t i = 0; i < n; i++)
-        put(index, i, (double)nearest_to(x, (const double *)distances->data + i * n, i, slack));
+        put(index, i, (double)nearest_to(x, distances, i, slack));
 }
 
 /* ---- rows by number ---- */
