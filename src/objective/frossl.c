@@ -59,9 +59,14 @@ static bool add_norm(const struct invar_term_call *call, const struct columns *c
     struct invar_device *device = call->device;
     const bool rows = c->w.rows <= c->w.cols;
     const int64_t least = rows ? c->w.rows : c->w.cols;
+    const enum invar_dtype type = call->in->by[INVAR_ROLE_Z][0].dtype;
     struct invar_matrix gram, square, spare;
+    struct invar_matrix map, w, by_w; /* of the type of z, as its gradient is */
 
-    if (!term_matrix(call, least, least, &gram, err) || !term_vector(call, 1, &square, err) ||
+    if (!invar_dense_take(call->scratch, type, least, least, &map, err) ||
+        !invar_dense_take(call->scratch, type, c->w.rows, c->w.cols, &w, err) ||
+        !invar_dense_take(call->scratch, type, c->w.rows, c->w.cols, &by_w, err) ||
+        !term_matrix(call, least, least, &gram, err) || !term_vector(call, 1, &square, err) ||
         !term_vector(call, 1, &spare, err))
         return false;
     invar_dense_dot(device, &c->w, &c->w, 1, square.data);
@@ -72,10 +77,13 @@ static bool add_norm(const struct invar_term_call *call, const struct columns *c
     term_add_map(device, INVAR_MAP_LOG_OR_0, 1, 0, &square, &spare, 1, slot);
     invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &square);
     invar_dense_scale_by(device, square.data, &gram);
+    invar_dense_copy(device, &gram, &map);
+    invar_dense_copy(device, &c->w, &w);
     if (rows)
-        invar_dense_product(device, false, false, 4 * scale, &gram, &c->w, 1, &c->dw);
+        invar_dense_product(device, false, false, 4 * scale, &map, &w, 0, &by_w);
     else
-        invar_dense_product(device, false, false, 4 * scale, &c->w, &gram, 1, &c->dw);
+        invar_dense_product(device, false, false, 4 * scale, &w, &map, 0, &by_w);
+    invar_dense_add(device, 1, &by_w, &c->dw);
     return true;
 }
 

@@ -66,6 +66,7 @@ static double normal_quantile(double p)
 
 /* room for one view, and what all views share */
 struct work {
+    struct invar_matrix narrow_slices, narrow_p, narrow_dy; /* of the type of z, as its gradient is */
     struct invar_matrix slices, y, dy, p, values, mean, square, deviation, spare;
     double *quantiles; /* device [N] */
     double *centre, *scale, *shape;
@@ -76,6 +77,7 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
     const struct visreg_options *o = call->options;
     const int64_t n = call->in->by[INVAR_ROLE_Z][0].rows, d = call->in->by[INVAR_ROLE_Z][0].cols;
     const int64_t many = slices_count(call->in, o->slices);
+    const enum invar_dtype type = call->in->by[INVAR_ROLE_Z][0].dtype;
     double *host = invar_scratch_take(call->scratch, (size_t)n, sizeof *host, err);
 
     w->quantiles = invar_device_take(call->scratch, (size_t)n, sizeof *host, err);
@@ -83,8 +85,12 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
         !term_matrix(call, n, d, &w->y, err) || !term_matrix(call, n, d, &w->dy, err) ||
         !term_matrix(call, n, many, &w->p, err) || !term_vector(call, many, &w->values, err) ||
         !term_vector(call, d, &w->mean, err) || !term_vector(call, d, &w->square, err) ||
-        !term_vector(call, d, &w->deviation, err) || !term_vector(call, d, &w->spare, err))
+        !term_vector(call, d, &w->deviation, err) || !term_vector(call, d, &w->spare, err) ||
+        !invar_dense_take(call->scratch, type, many, d, &w->narrow_slices, err) ||
+        !invar_dense_take(call->scratch, type, n, many, &w->narrow_p, err) ||
+        !invar_dense_take(call->scratch, type, n, d, &w->narrow_dy, err))
         return false;
+    invar_dense_copy(call->device, &w->slices, &w->narrow_slices);
     for (int64_t i = 0; i < n; i++)
         host[i] = normal_quantile((double)(i + 1) / (double)(n + 1));
     invar_device_upload(call->device, w->quantiles, host, (size_t)n * sizeof *host);
@@ -134,9 +140,10 @@ static bool shape_of(const struct invar_term_call *call, struct work *w, const s
     invar_dense_sum(device, &w->values, share, w->shape);
     if (!z->dx.data)
         return true;
-    invar_dense_product(device, false, false, 1, &w->p, &w->slices, 0, &w->dy);
-    invar_dense_centre(device, &w->dy, &w->dy);
-    invar_dense_zero(device, &w->mean);
+    invar_dense_copy(device, &w->p, &w->narrow_p);
+    invar_dense_product(device, false, false, 1, &w->narrow_p, &w->narrow_slices, 0, &w->narrow_dy);
+    invar_dense_copy(device, &w->narrow_dy, &w->dy);
+    invar_dense_moments(device, &w->dy, w->mean.data, w->spare.data);
     invar_dense_standardise(device, &w->dy, w->mean.data, w->deviation.data, &z->dx, true);
     return true;
 }
