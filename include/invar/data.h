@@ -301,6 +301,14 @@ void invar_loader_free(struct invar_loader *loader);
 /** Sets the order of what follows (copied; indices into the split) and starts decoding ahead. count >= batch not
  * required. */
 bool invar_loader_start(struct invar_loader *loader, const int64_t *order, int64_t count, struct invar_error *err);
+/** Of an order that several share: from place `first` on `each` samples, and so again every `stride` places. */
+struct invar_loader_part {
+    int64_t first, each, stride;
+};
+/** The same of a part of order[count], 0 <= first, 1 <= each <= stride. What cannot be read is replaced by the next of
+ * the whole order, whoever has it: a part holds what one loader of the whole order would have in its place. */
+bool invar_loader_start_part(struct invar_loader *loader, const int64_t *order, int64_t count,
+                             const struct invar_loader_part *part, struct invar_error *err);
 /** The next min(batch, rest) samples into samples[batch]; *got 0 at the end. Borrowed until the next call. Allocates
  * nothing for sets in memory. */
 bool invar_loader_next(struct invar_loader *loader, struct invar_sample *samples, int64_t *got,

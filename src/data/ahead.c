@@ -28,7 +28,8 @@ struct data_ahead {
     pthread_mutex_t lock;
     pthread_cond_t work, done; /* for the workers; for the taker */
     const int64_t *order;
-    int64_t count;
+    int64_t whole, count; /* places of the order; positions, which are those of the part */
+    struct invar_loader_part part;
     int64_t lent, taken, next; /* positions: first of the batch lent out, first not taken, first not begun */
     int busy;                  /* workers decoding */
     size_t held;               /* bytes in all slots */
@@ -37,16 +38,22 @@ struct data_ahead {
     pthread_t *thread;
 };
 
-/* The position's own sample or, when it is bad, the next good one of the order, which begins again at its end. */
+int64_t data_place(const struct invar_loader_part *part, int64_t position)
+{
+    return part->first + position / part->each * part->stride + position % part->each;
+}
+
+/* The position's own sample or, when it is bad, the next good one of the whole order, which begins again at its end. */
 static void fill(const struct data_ahead *ahead, struct slot *slot, int64_t position, struct data_decoder *decoder)
 {
-    int64_t tries = data_dataset_bad_allowed(ahead->dataset, ahead->split) + 1;
+    const int64_t tries = data_dataset_bad_allowed(ahead->dataset, ahead->split) + 1;
+    const int64_t place = data_place(&ahead->part, position);
     slot->bad = false;
     slot->index = -1;
     invar_error_clear(&slot->why);
-    for (int64_t i = 0; i <= tries && i < ahead->count; i++) {
+    for (int64_t i = 0; i <= tries && i < ahead->whole; i++) {
         struct invar_error err = {0};
-        int64_t index = ahead->order[(position + i) % ahead->count];
+        int64_t index = ahead->order[(place + i) % ahead->whole];
         if (data_dataset_decode(ahead->dataset, ahead->dataset->items[ahead->split][index], decoder, &slot->image,
                                 &err)) {
             slot->index = index;
@@ -170,10 +177,13 @@ void data_ahead_halt(struct data_ahead *ahead)
     pthread_mutex_unlock(&ahead->lock);
 }
 
-void data_ahead_start(struct data_ahead *ahead, const int64_t *order, int64_t count)
+void data_ahead_start(struct data_ahead *ahead, const int64_t *order, int64_t whole,
+                      const struct invar_loader_part *part, int64_t count)
 {
     pthread_mutex_lock(&ahead->lock);
     ahead->order = order;
+    ahead->whole = whole;
+    ahead->part = *part;
     ahead->count = count;
     ahead->halted = false;
     pthread_cond_broadcast(&ahead->work);
@@ -188,7 +198,8 @@ static bool lend(struct data_ahead *ahead, const struct slot *slot, int64_t posi
     if (data_ends(&slot->why))
         return invar_error_set(err, slot->why.code, "%s", slot->why.message);
     if (slot->bad &&
-        !data_dataset_bad(dataset, dataset->items[ahead->split][ahead->order[position]], slot->why.message, err))
+        !data_dataset_bad(dataset, dataset->items[ahead->split][ahead->order[data_place(&ahead->part, position)]],
+                          slot->why.message, err))
         return false;
     if (slot->index < 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: no readable image follows this one: %s",

@@ -10,7 +10,8 @@ struct invar_loader {
     enum invar_split split;
     int64_t batch;
     int64_t *order;
-    int64_t count, capacity, position;
+    int64_t count, capacity, position; /* count: of the part */
+    struct invar_loader_part part;
     struct data_ahead *ahead; /* NULL: the set is in memory */
 };
 
@@ -53,7 +54,27 @@ void invar_loader_free(struct invar_loader *loader)
 
 bool invar_loader_start(struct invar_loader *loader, const int64_t *order, int64_t count, struct invar_error *err)
 {
+    const int64_t each = count > 0 ? count : 1;
+    return invar_loader_start_part(loader, order, count, &(struct invar_loader_part){0, each, each}, err);
+}
+
+/* How many of so many places are the part's. */
+static int64_t part_of(const struct invar_loader_part *part, int64_t count)
+{
+    const int64_t rest = count - part->first;
+    if (rest <= 0)
+        return 0;
+    const int64_t last = rest % part->stride;
+    return rest / part->stride * part->each + (last < part->each ? last : part->each);
+}
+
+bool invar_loader_start_part(struct invar_loader *loader, const int64_t *order, int64_t count,
+                             const struct invar_loader_part *part, struct invar_error *err)
+{
     int64_t samples = loader->dataset->info.count[loader->split];
+    if (part->first < 0 || part->each < 1 || part->each > part->stride)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "a part of %lld samples every %lld from place %lld on is none",
+                               (long long)part->each, (long long)part->stride, (long long)part->first);
     for (int64_t i = 0; i < count; i++)
         if (order[i] < 0 || order[i] >= samples)
             return invar_error_set(err, INVAR_ERROR_USAGE, "sample %lld does not exist, the split has 0 to %lld",
@@ -71,9 +92,10 @@ bool invar_loader_start(struct invar_loader *loader, const int64_t *order, int64
     }
     if (count > 0)
         memcpy(loader->order, order, (size_t)count * sizeof *order);
-    loader->count = count;
+    loader->count = part_of(part, count);
+    loader->part = *part;
     if (loader->ahead)
-        data_ahead_start(loader->ahead, loader->order, count);
+        data_ahead_start(loader->ahead, loader->order, count, part, loader->count);
     return true;
 }
 
@@ -88,7 +110,8 @@ bool invar_loader_next(struct invar_loader *loader, struct invar_sample *samples
             return false;
     } else {
         for (int64_t i = 0; i < count; i++)
-            data_dataset_sample(loader->dataset, loader->split, loader->order[loader->position + i], &samples[i]);
+            data_dataset_sample(loader->dataset, loader->split,
+                                loader->order[data_place(&loader->part, loader->position + i)], &samples[i]);
     }
     loader->position += count;
     *got = count;

@@ -25,18 +25,23 @@ static int64_t part_begin(const struct invar_share *share, int64_t samples, int 
     return first < samples ? first : samples;
 }
 
-/* A copy, as the caller's order may go before the pass is over, and pass_restart brings another. */
-static bool make_order(struct pass *pass, const struct pass_options *options, struct invar_error *err)
+/* A copy, as the caller's order may go before the pass is over, and pass_restart brings another. The loader has the
+ * whole order, so that what a part cannot read is replaced as it is where there is one. */
+static bool start(struct pass *pass, const struct pass_options *options, struct invar_error *err)
 {
     const struct invar_share *share = &options->share;
-    const int64_t first = share->count ? part_begin(share, pass->total, share->number) : 0;
+    const int64_t whole = pass->total, first = share->count ? part_begin(share, whole, share->number) : 0;
 
-    if (share->count)
-        pass->total = part_begin(share, pass->total, share->number + 1) - first;
-    pass->order = invar_alloc((size_t)pass->total, sizeof *pass->order, err);
-    for (int64_t i = 0; pass->order && i < pass->total; i++)
-        pass->order[i] = options->order ? options->order[first + i] : first + i;
-    return pass->order != NULL;
+    pass->order = invar_alloc((size_t)whole, sizeof *pass->order, err);
+    for (int64_t i = 0; pass->order && i < whole; i++)
+        pass->order[i] = options->order ? options->order[i] : i;
+    pass->total = (share->count ? part_begin(share, whole, share->number + 1) : whole) - first;
+    const struct invar_loader_part part = {first, pass->total, whole};
+    if (!pass->order || !(pass->total ? invar_loader_start_part(pass->loader, pass->order, whole, &part, err)
+                                      : invar_loader_start(pass->loader, NULL, 0, err)))
+        return false;
+    memmove(pass->order, pass->order + first, (size_t)pass->total * sizeof *pass->order);
+    return true;
 }
 
 /* Lists by view are cut to the views that are made here, or their checks would find entries too many. */
@@ -66,8 +71,7 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
     pass->views = invar_alloc(PASS_BATCH, (size_t)(count * pass->view_size) * sizeof *pass->views, err);
     pass->maker = invar_view_maker_create(&views, info, err);
     pass->loader = invar_loader_create(dataset, options->split, PASS_BATCH, err);
-    return make_order(pass, options, err) && pass->samples && pass->views && pass->maker && pass->loader &&
-           invar_loader_start(pass->loader, pass->order, pass->total, err);
+    return pass->samples && pass->views && pass->maker && pass->loader && start(pass, options, err);
 }
 
 /* As in training: after the views were made, each with noise of its own. */

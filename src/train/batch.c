@@ -83,18 +83,17 @@ void batch_free(struct invar_batch *b)
 static bool start_epoch(struct invar_batch *b, const struct invar_clock *k, struct invar_error *err)
 {
     const struct invar_given *given = b->given;
-    const int64_t epoch = clock_epoch(k), each = batch_loaded(b);
-    const int64_t seen = (k->step - epoch * k->steps_per_epoch) * each;
+    const int64_t epoch = clock_epoch(k);
+    const int64_t seen = (k->step - epoch * k->steps_per_epoch) * b->all;
+    const struct invar_loader_part own = {b->whole_views ? 0 : b->first, batch_loaded(b), b->all};
     struct invar_random random =
         invar_random_stream((uint64_t)given->recipe->training.seed, INVAR_RANDOM_ORDER, (uint64_t)epoch, 0, 0);
 
     for (int64_t i = 0; i < b->sample_count; i++)
         b->order[i] = given->options.samples ? given->options.samples[i] : i;
     invar_random_shuffle(&random, b->order, b->sample_count);
-    for (int64_t i = 0; each < b->all && i < k->steps_per_epoch * each; i++)
-        b->order[i] = b->order[i / each * b->all + b->first + i % each];
     b->order_epoch = epoch;
-    return invar_loader_start(b->loader, b->order + seen, k->steps_per_epoch * each - seen, err);
+    return invar_loader_start_part(b->loader, b->order + seen, k->steps_per_epoch * b->all - seen, &own, err);
 }
 
 /* The views of the samples of this rank, out of those of all: views stand one behind the other in both, local ones,

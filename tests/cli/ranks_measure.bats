@@ -74,6 +74,17 @@ results() {
     says "cannot be used, more than data.bad_limit=0.01 allows"
 }
 
+@test "embed: one sample that cannot be read, and is all that a process reads" {
+    "$build/tests/make_data" images few 1 257 16
+    echo damaged >"few/class-0/$(ls few/class-0 | sort -V | tail -1)"
+    "$invar" embed run images:few -o one.npy memory=no channels=1 test_fraction=0 --split train
+    ranks 2 embed run images:few -o many.npy memory=no channels=1 test_fraction=0 --split train
+    cmp one.npy many.npy
+    cmp one.csv many.csv
+    cmp one-left-out.csv many-left-out.csv
+    [ "$(wc -l <many-left-out.csv)" -eq 2 ]
+}
+
 @test "probe: the numbers of one process, in one probe.json" {
     cp -r run other
     "$invar" probe run --baseline random --baseline input --labels all --labels 20 >one.txt

@@ -161,6 +161,32 @@ static void stops_half_way(void **state)
     invar_dataset_close(dataset);
 }
 
+/* Parts of one order hold what a loader of all of it would: what replaces a bad one may be another part's, and a part
+ * of nothing but a bad one is none the less whole. */
+static void check_parts(struct invar_dataset *dataset, const int64_t order[6], const int64_t expected[6])
+{
+    static const struct invar_loader_part parts[] = {{0, 1, 3}, {1, 2, 3}, {3, 2, 6}, {2, 1, 6}, {6, 1, 6}};
+    struct invar_error err = {0};
+    struct invar_sample sample;
+    int64_t got;
+    struct invar_loader *loader = invar_loader_create(dataset, INVAR_TRAIN, 1, &err);
+    for (size_t p = 0; p < sizeof parts / sizeof *parts; p++) {
+        assert_ok(invar_loader_start_part(loader, order, 6, &parts[p], &err), &err);
+        for (int64_t place = parts[p].first; place < 6; place++) {
+            if ((place - parts[p].first) % parts[p].stride >= parts[p].each)
+                continue;
+            assert_ok(invar_loader_next(loader, &sample, &got, &err), &err);
+            assert_int_equal(got, 1);
+            assert_int_equal(sample.index, expected[place]);
+        }
+        assert_ok(invar_loader_next(loader, &sample, &got, &err), &err);
+        assert_int_equal(got, 0);
+    }
+    assert_refused(invar_loader_start_part(loader, order, 6, &(struct invar_loader_part){0, 4, 3}, &err), &err,
+                   INVAR_ERROR_USAGE, "a part of 4 samples every 3 from place 0 on is none");
+    invar_loader_free(loader);
+}
+
 static void bad_ones_are_replaced_by_the_next(void **state)
 {
     (void)state;
@@ -190,6 +216,7 @@ static void bad_ones_are_replaced_by_the_next(void **state)
             assert_string_equal(invar_dataset_info(dataset)->first_skipped,
                                 "class-1/31.png: is empty, expected a JPEG, PNG, TIFF or WebP image");
         }
+        check_parts(dataset, order, expected);
         bytes_write(&(struct bytes){0}, folder, "class-0/05.png");
         assert_ok(invar_loader_start(loader, order, 6, &err), &err);
         assert_refused(invar_loader_next(loader, samples, &got, &err), &err, INVAR_ERROR_DATA,
