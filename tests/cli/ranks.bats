@@ -80,6 +80,51 @@ until_there() {
     cmp two/encoder.safetensors again/encoder.safetensors
 }
 
+# probed RUN: the linear probe's top-1, and how far its confidence is from it, which every sample's probabilities move
+probed() {
+    "$invar" probe "$1" --json >"$1.json"
+    for word in top1 ece; do grep -oE "\"$word\":[[:space:]]*[0-9.e-]+" "$1.json" | head -1 | sed "s/.*[[:space:]]//"; done | paste -sd ' '
+}
+
+# same_probe RUN ARGUMENTS..: of pretrain: K = 1, 2 and 4 make an encoder whose probe is the same within 0.1 point (a
+# point is more than ten samples), and so are its probabilities
+same_probe() {
+    local name=$1
+    shift
+    "$invar" pretrain "$@" training.precision=float32 --threads 1 --run "$name-1"
+    ranks 2 pretrain "$@" training.precision=float32 --threads 1 --run "$name-2"
+    ranks 4 pretrain "$@" training.precision=float32 --threads 1 --run "$name-4"
+    for count in 1 2 4; do probed "$name-$count"; done >"$name.txt"
+    cat "$name.txt"
+    awk 'function near(a, b, limit) { return a - b <= limit && b - a <= limit }
+        NR == 1 { top1 = $1; ece = $2 }
+        !(near($1, top1, 0.1) && near($2, ece, 0.001) && $1 > 40 && $1 < 100 && NF == 2) { wrong = 1 }
+        END { exit wrong || NR != 3 }' "$name.txt"
+}
+
+@test "one, two and four processes end at the same probe: images" {
+    "$build/tests/make_data" idx digits 320 2000 16 10
+    same_probe images simclr-fashion-mnist data.source=idx:digits encoder.widths=[4,8] projector.hidden=[16] \
+        projector.output=16 training.batch=64 training.steps=40
+}
+
+@test "one, two and four processes end at the same probe: a table" {
+    awk 'BEGIN { srand(1); print "a,b,c,d,y"
+        for (i = 0; i < 2400; i++) {
+            a = rand(); b = rand(); c = rand(); d = rand()
+            print a "," b "," c "," d "," (a * b + c * c - d + rand() * 0.7 > 0.4 ? "p" : "n")
+        } }' >table.csv
+    same_probe table aplr-table data.source=csv:table.csv data.label=y data.test_fraction=0.5 training.batch=128 \
+        training.steps=40
+}
+
+@test "one, two and four processes end at the same probe: clips" {
+    "$build/tests/make_data" clips clips 3 4 100
+    same_probe clips simclr-audio data.source=audio:clips 'data.pattern={digit}_{speaker}_{index}' data.label=speaker \
+        data.test_fraction=0.8 'encoder={kind: small-resnet, widths: [4, 8], stride: 2, pool: 2}' \
+        'projector={hidden: [16], output: 16}' training.batch=64 training.steps=16
+}
+
 @test "what cannot be shared is refused in one sentence" {
     one_sentence 2 ranks 3 pretrain tiny.yaml --run run
     says "training.batch is 16, which 3 processes cannot share evenly"
@@ -103,6 +148,34 @@ until_there() {
         pretrain tiny.yaml --run run
     says "process 2 has other data than process 1 (48 training samples, 64 there)"
     [ ! -e run ]
+}
+
+# read_by K EPOCHS: what each process reads, in bytes, all that it opens and loads included
+read_by() {
+    # shellcheck disable=SC2016
+    timeout 60 mpirun -n "$1" bash -c '"$@"; sed -n "s/rchar: //p" /proc/$$/io >read.$OMPI_COMM_WORLD_RANK' - "$invar" \
+        pretrain tiny.yaml data.source=images:'set-{0..3}.tar' data.memory=no data.test_fraction=0 training.epochs="$2" \
+        training.log_interval=1000 training.measure_interval=1000 training.checkpoint_interval=1000 --threads 1 \
+        --run "read-$1-$2" >/dev/null 2>&1
+    for rank in $(seq 0 $(($1 - 1))); do cat read."$rank"; done
+}
+
+@test "each process reads the pixels of its own samples alone" {
+    "$build/tests/make_data" images all 4 64 32
+    for s in 0 1 2 3; do
+        (cd all && tar cf ../set-$s.tar class-*/*$s.png class-*/*$((s + 4)).png)
+    done
+    for count in 1 2 4; do
+        read_by $count 1 >few.txt
+        read_by $count 5 >many.txt
+        paste few.txt many.txt >bytes.txt
+        cat bytes.txt
+        awk -v count=$count 'NR == 1 { of_first = $2 - $1 }
+            { epochs = $2 - $1; if (!(epochs > 0.98 * of_first && epochs < 1.02 * of_first)) wrong = 1 }
+            END { print of_first * count; exit wrong || NR != count }' bytes.txt >whole.$count
+    done
+    # four epochs of all that there is, however many read them
+    paste whole.1 whole.2 whole.4 | awk '!($1 > 2e6 && $2 < 1.02 * $1 && $3 < 1.02 * $1 && $2 > 0.98 * $1 && $3 > 0.98 * $1) { exit 1 }'
 }
 
 @test "without the library, or with a launcher of another kind" {
