@@ -2,13 +2,16 @@
 /*
  * The cpu as a device whose memory the host cannot reach: closed outside of calls of the backend, so that whoever reads
  * or writes it directly dies on the spot. For tests: INVAR_TEST_DEVICE=cpu-guarded. All of it is one range of
- * addresses, so that one call opens or closes it.
+ * addresses, so that one call opens or closes it. The same pages lie at a second range that is always open and that
+ * nobody is told: what copies and zeroes goes there, and no protection changes for it. Tests copy single numbers by the
+ * million, which took minutes while each opened and closed a page.
  */
 #include "device/cpu/cpu.h"
 #include "device/cpu/onednn.h"
 
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Addresses cost nothing until they are touched: 64 GiB of them leave room for any test, in one range that one call
  * opens. */
@@ -23,7 +26,8 @@ struct piece {
 };
 
 struct guard {
-    char *memory;
+    char *memory;  /* what is given out */
+    char *instead; /* the same pages, always open */
     size_t reserved;
     size_t end; /* nothing is used from here on */
     int depth;  /* of calls that have opened it */
@@ -54,10 +58,29 @@ static void guarded_close(struct invar_device *device)
     if (g) {
         if (g->memory)
             munmap(g->memory, g->reserved);
+        if (g->instead)
+            munmap(g->instead, g->reserved);
         invar_free(g->pieces);
         invar_free(g);
     }
     invar_backend_cpu.close(device);
+}
+
+/* Both ranges of one file without a name; it lives as long as they do. */
+static bool map_twice(struct guard *g, size_t bytes)
+{
+    const int file = memfd_create("cpu-guarded", MFD_CLOEXEC), flags = MAP_SHARED | MAP_NORESERVE;
+    if (file < 0)
+        return false;
+    g->reserved = bytes;
+    if (ftruncate(file, (off_t)bytes) == 0) {
+        void *memory = mmap(NULL, bytes, PROT_NONE, flags, file, 0);
+        void *instead = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, file, 0);
+        g->memory = memory == MAP_FAILED ? NULL : memory;
+        g->instead = instead == MAP_FAILED ? NULL : instead;
+    }
+    close(file);
+    return g->memory && g->instead;
 }
 
 static bool guarded_open(struct invar_device *device, struct invar_error *err)
@@ -65,17 +88,12 @@ static bool guarded_open(struct invar_device *device, struct invar_error *err)
     if (!invar_backend_cpu.open(device, err))
         return false;
     struct guard *g = device->guard = invar_alloc(1, sizeof *g, err);
-    const size_t reserved = device->planning ? PLANNED : RESERVED;
-    void *memory = g ? mmap(NULL, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
-    if (memory == MAP_FAILED) {
-        if (g)
-            invar_error_set(err, INVAR_ERROR_MEMORY, "no range of addresses for cpu-guarded; test with cpu instead");
-        guarded_close(device);
-        return false;
-    }
-    g->memory = memory;
-    g->reserved = reserved;
-    return true;
+    if (g && map_twice(g, device->planning ? PLANNED : RESERVED))
+        return true;
+    if (g)
+        invar_error_set(err, INVAR_ERROR_MEMORY, "no range of addresses for cpu-guarded; test with cpu instead");
+    guarded_close(device);
+    return false;
 }
 
 /* The first free piece that is large enough, as it is; else a new one behind all. First fit and never split or
@@ -101,8 +119,10 @@ static struct piece *find_piece(struct guard *g, size_t bytes, struct invar_erro
     return &g->pieces[g->count++];
 }
 
-/* Zeroed as the contract of alloc says; up to a page more than asked for, so that a kernel that reads past the end of
- * a vector (which they may, within a vector) finds readable memory within the call. */
+/* Zero as the contract of alloc says, for nobody has touched it since it was the file's or was given back: a large
+ * piece of which little is used has few pages, and opening it takes no longer than they do. Up to a page more than
+ * asked for, so that a kernel that reads past the end of a vector (which they may, within a vector) finds readable
+ * memory within the call. */
 static void *guarded_alloc(struct invar_device *device, size_t count, size_t size, struct invar_error *err)
 {
     struct guard *g = device->guard;
@@ -117,25 +137,26 @@ static void *guarded_alloc(struct invar_device *device, size_t count, size_t siz
     if (!piece)
         return NULL;
     piece->used = true;
-    enter(device);
-    memset(g->memory + piece->at, 0, bytes);
-    leave(device);
     return g->memory + piece->at;
 }
 
-/* Freed memory is not unmapped: it is closed like all of it, so that a use after free dies as well. The range ends
- * behind what is used: opening and closing it takes as long as it is. */
+/* Freed memory keeps its addresses, closed like all of them, so that a use after free dies as well; its pages go, and
+ * are zero for who gets the piece next. */
 static void guarded_free(struct invar_device *device, void *memory)
 {
     struct guard *g = device->guard;
     const size_t end = g->end;
 
     for (int i = 0; i < g->count; i++)
-        if (g->memory + g->pieces[i].at == (char *)memory)
+        if (g->memory + g->pieces[i].at == (char *)memory) {
+            char *pages = g->instead + g->pieces[i].at;
+            if (madvise(pages, g->pieces[i].bytes, MADV_REMOVE) != 0)
+                memset(pages, 0, g->pieces[i].bytes);
             g->pieces[i].used = false;
+        }
     for (; g->count > 0 && !g->pieces[g->count - 1].used; g->count--)
         g->end = g->pieces[g->count - 1].at;
-    if (g->end < end)
+    if (g->end < end && g->depth > 0)
         mprotect(g->memory + g->end, end - g->end, PROT_NONE);
 }
 
@@ -152,28 +173,26 @@ static void guarded_free(struct invar_device *device, void *memory)
     }
 #define AT struct invar_device *device
 
-/* A copy opens the pages of its own memory alone, which is quick however much there is. The whole range at every copy
- * would take as long as the table of its pages is, and tests copy single numbers by the thousand. */
-static void open_pages(struct invar_device *device, const void *memory, size_t bytes, int protection)
+/* Where this memory lies open, so that the other side of a copy has to be the host's: memory of the device dies there.
+ * NULL for what is none of the device's, or beyond what is used. */
+static void *opened(struct invar_device *device, const void *memory)
 {
     struct guard *g = device->guard;
-    const size_t at = (size_t)((const char *)memory - g->memory), first = at / PAGE * PAGE;
-    if (g->depth == 0 && bytes > 0 && at < g->end)
-        mprotect(g->memory + first, at + bytes - first, protection);
+    const uintptr_t at = (uintptr_t)memory - (uintptr_t)g->memory;
+
+    return at < g->end ? g->instead + at : NULL;
 }
 
 static void guarded_upload(AT, void *to, const void *from, size_t bytes)
 {
-    open_pages(device, to, bytes, PROT_READ | PROT_WRITE);
-    invar_backend_cpu.upload(device, to, from, bytes);
-    open_pages(device, to, bytes, PROT_NONE);
+    void *open = opened(device, to);
+    invar_backend_cpu.upload(device, open ? open : to, from, bytes);
 }
 
 static void guarded_download(AT, void *to, const void *from, size_t bytes)
 {
-    open_pages(device, from, bytes, PROT_READ);
-    invar_backend_cpu.download(device, to, from, bytes);
-    open_pages(device, from, bytes, PROT_NONE);
+    const void *open = opened(device, from);
+    invar_backend_cpu.download(device, to, open ? open : from, bytes);
 }
 
 INSIDE(fill, (AT, float *x, int64_t count, float value), (device, x, count, value))
