@@ -309,16 +309,16 @@ static void samples_without_a_label_have_no_part(void **state)
     (void)state;
     x.in.labels = labels;
     for (int i = 0; i < 12; i++) {
-        const float *z = (const float *)x.in.by[INVAR_ROLE_Z][i / 6].data + i % 6 * 5;
-        const int64_t label = labels[i % 6];
+        const struct invar_matrix *z = &x.in.by[INVAR_ROLE_Z][i / 6];
+        const int64_t label = labels[i % 6], row = i % 6 * 5;
         double sum = 0;
         for (int c = 0; label >= 0 && c < 5; c++)
-            sum += exp((double)z[c] - (double)z[label]);
+            sum += exp(matrix_get(z, row + c) - matrix_get(z, row + label));
         expected += label >= 0 ? log(sum) / 6 : 0;
     }
     assert_true(fabs(evaluate("cross_entropy: {}", &x, NULL) - expected) <= 1e-5 * expected);
     for (int c = 0; c < 5; c++)
-        ((float *)x.in.by[INVAR_ROLE_Z][0].data)[5 + c] = 7; /* row 1 says nothing */
+        matrix_put(&x.in.by[INVAR_ROLE_Z][0], 5 + c, 7); /* row 1 says nothing */
     assert_true(fabs(evaluate("cross_entropy: {}", &x, NULL) - expected) <= 1e-5 * expected);
     for (int i = 0; i < 6; i++)
         labels[i] = -1;
