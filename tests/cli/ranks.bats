@@ -150,6 +150,22 @@ same_probe() {
     [ ! -e run ]
 }
 
+@test "a processor without the instructions of the others" {
+    one_sentence 1 timeout 60 mpirun -n 1 "$invar" pretrain tiny.yaml --run run : -n 1 env ONEDNN_MAX_CPU_ISA=SSE41 \
+        "$invar" pretrain tiny.yaml --run run
+    says "process 2 computes by " " with SSE41" "set ONEDNN_MAX_CPU_ISA to what all of them have"
+    [ ! -e run ]
+}
+
+@test "two jobs in one folder" {
+    begin 2 pretrain tiny.yaml --run run training.steps=100000 training.checkpoint_interval=4
+    until_there run
+    one_sentence 2 ranks 2 pretrain --resume --run run
+    kill -INT "$(cat pid.0)"
+    wait "$job" || true
+    says "run: another process is training in it"
+}
+
 # read_by K EPOCHS: what each process reads, in bytes, all that it opens and loads included
 read_by() {
     # shellcheck disable=SC2016
