@@ -141,8 +141,7 @@ static float *gradient_in(const char *precision, int setting, double *loss, int6
     *loss = forward(trainer);
     assert_ok(chain_backward(&trainer->chain, &trainer->batch, false, &err), &err);
     *count = w->net->trained_count;
-    float *gradient = calloc((size_t)*count, sizeof *gradient);
-    memcpy(gradient, w->gradients, (size_t)*count * sizeof *gradient);
+    float *gradient = test_device_copy(t.device, w->gradients, *count);
     invar_trainer_free(trainer);
     training_close(&t);
     return gradient;
