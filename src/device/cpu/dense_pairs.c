@@ -20,6 +20,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <string.h>
 
 #define SMALL_WORK 16384 /* elements below which threads cost more than they bring */
 
@@ -159,12 +160,22 @@ void cpu_dense_row_products(struct invar_device *device, const struct invar_matr
     }
 }
 
+#define SCALED(type)                                                                                                   \
+    INVAR_CLONES static void scaled_##type(double factor, type *x, int64_t count)                                      \
+    {                                                                                                                  \
+        _Pragma("omp simd") for (int64_t j = 0; j < count; j++) x[j] = (type)(factor * (double)x[j]);                  \
+    }
+SCALED(float)
+SCALED(double)
+
 void cpu_dense_scale_rows(struct invar_device *device, const double *factors, const struct invar_matrix *x)
 {
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
     for (int64_t i = 0; i < x->rows; i++)
-        for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
-            put(x, at, factors[i] * get(x, at));
+        if (x->dtype == INVAR_FLOAT32)
+            scaled_float(factors[i], (float *)x->data + i * x->cols, x->cols);
+        else
+            scaled_double(factors[i], (double *)x->data + i * x->cols, x->cols);
 }
 
 /* ---- distances between rows ---- */
@@ -309,20 +320,40 @@ void cpu_dense_gather(struct invar_device *device, const struct invar_matrix *ta
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (y->rows * y->cols > SMALL_WORK)
     for (int64_t i = 0; i < y->rows; i++) {
         const int64_t from = (int64_t)get(index, i);
-        for (int64_t j = 0; from >= 0 && j < y->cols; j++)
+        const size_t size = invar_dtype_size(y->dtype) * (size_t)y->cols;
+        if (from >= 0 && table->dtype == y->dtype)
+            memcpy((char *)y->data + (size_t)i * size, (const char *)table->data + (size_t)from * size, size);
+        for (int64_t j = 0; from >= 0 && table->dtype != y->dtype && j < y->cols; j++)
             put(y, i * y->cols + j, get(table, from * y->cols + j));
     }
 }
 
-/* In order of rows, one thread: several may go to one place, and the bits must not depend on who came first. */
+INVAR_CLONES static void add_row(double scale, const double *x, double *y, int64_t count)
+{
+#pragma omp simd
+    for (int64_t j = 0; j < count; j++)
+        y[j] += scale * x[j];
+}
+
+/* In order of rows, columns shared out: several may go to one place, and the bits must not depend on who came first. */
 void cpu_dense_scatter_add(struct invar_device *device, double scale, const struct invar_matrix *x,
                            const struct invar_matrix *index, const struct invar_matrix *y)
 {
-    (void)device;
-    for (int64_t i = 0; i < x->rows; i++) {
-        const int64_t to = (int64_t)get(index, i);
-        for (int64_t j = 0; to >= 0 && j < x->cols; j++)
-            put(y, to * x->cols + j, get(y, to * x->cols + j) + scale * get(x, i * x->cols + j));
+    const int64_t cols = x->cols;
+    const int threads = invar_device_threads(device);
+    const bool wide = x->dtype == INVAR_FLOAT64 && y->dtype == INVAR_FLOAT64;
+
+#pragma omp parallel for schedule(static, 1) num_threads(threads) if (x->rows * cols > SMALL_WORK)
+    for (int me = 0; me < threads; me++) {
+        const int64_t from = cols * me / threads, until = cols * (me + 1) / threads;
+        for (int64_t i = 0; i < x->rows; i++) {
+            const int64_t to = (int64_t)get(index, i);
+            if (to >= 0 && wide)
+                add_row(scale, (const double *)x->data + i * cols + from, (double *)y->data + to * cols + from,
+                        until - from);
+            for (int64_t j = from; to >= 0 && !wide && j < until; j++)
+                put(y, to * cols + j, get(y, to * cols + j) + scale * get(x, i * cols + j));
+        }
     }
 }
 
