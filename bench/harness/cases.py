@@ -28,6 +28,9 @@ class Case:
 CASES = [
     Case("step", "resnet18", "ReLIC, ResNet-18 (small stem), 3x32x32, 128 samples in 2 views, AdamW", 1, 128,
          ["relic-cifar10", "encoder.kind=resnet18", "encoder.stem=small", *NET]),
+    Case("step", "resnet18-products", "the same, 3x3 convolutions by products of bfloat16", 1, 128,
+         ["relic-cifar10", "encoder.kind=resnet18", "encoder.stem=small", "device.convolution=winograd-bfloat16", *NET],
+         peer="resnet18", precisions=("bfloat16",)),
     Case("step", "resnet50", "ReLIC, ResNet-50 (imagenet stem), 3x224x224, 16 samples in 2 views, AdamW", 1, 16,
          ["relic-cifar10", "encoder.kind=resnet50", "encoder.stem=imagenet", "data.size=224", *NET]),
     Case("small", "quickstart", "relic-fashion-mnist: small ResNet, 1x28x28, 128 samples in 2 views", 40, 128,
