@@ -51,6 +51,13 @@ def export(case, path):
     torch.onnx.export(make_model(case), (images,), path, dynamo=True)
 
 
+def run(command):
+    """Ends with the last line of what the command said where it fails."""
+    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        sys.exit((done.stderr.strip() or "ended without a word").splitlines()[-1])
+
+
 def with_onnx(a):
     import numpy
     import onnxruntime
@@ -63,13 +70,13 @@ def with_onnx(a):
             from embed_invar import make_run
 
             def invar(*words):
-                subprocess.run([a.invar, *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                run([a.invar, *words])
 
             make_run(invar, a.case, folder)
             invar("export", f"{folder}/run", "-o", path)
             images = images.astype("f4") / 255
         else:
-            subprocess.run([sys.executable, __file__, a.case, "--export", path], check=True, stdout=subprocess.DEVNULL)
+            run([sys.executable, __file__, a.case, "--export", path])
         memory = Memory()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = a.threads
