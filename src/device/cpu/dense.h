@@ -24,4 +24,7 @@ static inline void cpu_dense_put(const struct invar_matrix *x, int64_t at, doubl
         ((double *)x->data)[at] = value;
 }
 
+/* The sum of a[k] b[k], in an order of the processor's (dense_pairs.c). */
+double cpu_dense_row_product(const double *a, const double *b, int64_t count);
+
 #endif

@@ -136,7 +136,7 @@ void cpu_dense_sum(struct invar_device *device, const struct invar_matrix *x, do
 
 /* ---- rows ---- */
 
-INVAR_CLONES static double row_product(const double *a, const double *b, int64_t count)
+INVAR_CLONES double cpu_dense_row_product(const double *a, const double *b, int64_t count)
 {
     double sum = 0;
 #pragma omp simd reduction(+ : sum)
@@ -152,7 +152,8 @@ void cpu_dense_row_products(struct invar_device *device, const struct invar_matr
     for (int64_t i = 0; i < x->rows; i++) {
         double sum = 0;
         if (y && x->dtype == INVAR_FLOAT64 && y->dtype == INVAR_FLOAT64)
-            sum = row_product((const double *)x->data + i * x->cols, (const double *)y->data + i * x->cols, x->cols);
+            sum = cpu_dense_row_product((const double *)x->data + i * x->cols, (const double *)y->data + i * x->cols,
+                                        x->cols);
         else
             for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
                 sum += get(x, at) * (y ? get(y, at) : 1);
@@ -286,7 +287,7 @@ void cpu_dense_nearest(struct invar_device *device, const struct invar_matrix *x
 
     for (int64_t i = 0; i < (narrow ? n * n : n); i++) {
         const double size = narrow ? (double)((const float *)distances->data)[i]
-                                   : row_product(rows + i * x->cols, rows + i * x->cols, x->cols);
+                                   : cpu_dense_row_product(rows + i * x->cols, rows + i * x->cols, x->cols);
         largest = size > largest ? size : largest;
     }
     const double slack = (double)(x->cols + 8) * rounding * largest;

@@ -96,16 +96,6 @@ INVAR_CLONES static void begin_row(double *k, double most, double *sums, int64_t
     }
 }
 
-/* A row's sum under the factors of columns: its own factor is the inverse. */
-INVAR_CLONES static double along(const double *k, const double *b, int64_t cols)
-{
-    double sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = 0; j < cols; j++)
-        sum += k[j] * b[j];
-    return sum;
-}
-
 /* Onto the sums of the block, while the row is in the first cache from the product that gave its factor. */
 INVAR_CLONES static void add_row(double a, const double *k, double *sums, int64_t cols)
 {
@@ -148,7 +138,8 @@ static void turn(struct balance *s, bool last, const struct invar_matrix *p)
         for (int64_t j = 0; j < s->cols; j++)
             sums[j] = 0;
         for (int64_t i = start(s, block); i < start(s, block + 1) && !(last && i >= p->rows); i++) {
-            const double a = 1 / along(s->k + i * s->cols, s->b, s->cols);
+            /* a row's factor is the inverse of its sum under those of columns */
+            const double a = 1 / cpu_dense_row_product(s->k + i * s->cols, s->b, s->cols);
             if (last)
                 put(s, i, a, s->b, p);
             else
