@@ -94,7 +94,7 @@ static void write_shards(bool rooted)
 {
     for (int s = 0; s < 3; s++) {
         struct bytes tar = {0};
-        char root[16] = "", name[16];
+        char root[16] = "", name[32];
         snprintf(name, sizeof name, "s-%d.tar", s);
         if (rooted)
             snprintf(root, sizeof root, "s-%d/", s);
@@ -145,7 +145,7 @@ static void several_archives_are_one_set(void **state)
     }
     for (int s = 0; s < 3; s++) {
         struct bytes tar = {0}, packed;
-        char name[16];
+        char name[32];
         put_images(&tar, s, "");
         tar_end(&tar);
         packed = bytes_gzip(&tar);
@@ -245,6 +245,12 @@ static int64_t resident(void)
     return pages * sysconf(_SC_PAGESIZE);
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#define KEPT (256. * 1024 * 1024)
+#else
+#define KEPT 0.
+#endif
+
 /* A leak of one image in four would show; tests/regression/shards does the same with a million. */
 static void streams_at_constant_memory(void **state)
 {
@@ -280,9 +286,8 @@ static void streams_at_constant_memory(void **state)
             tenth = resident();
     }
     assert_int_equal(done, IMAGES);
-#ifndef __SANITIZE_ADDRESS__ /* which keeps what was freed for a while */
-    assert_true((double)resident() <= 1.05 * (double)tenth);
-#endif
+    /* AddressSanitizer keeps what was freed: for as much as it is told, 256 MiB. */
+    assert_true((double)resident() <= 1.05 * (double)tenth + KEPT);
     invar_loader_free(loader);
     invar_dataset_close(dataset);
 }
