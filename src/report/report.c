@@ -225,8 +225,9 @@ static const char no_encoder[] =
     "The encoder is written when training ends: a run that stopped can be resumed, and a report "
     "made then draws the map.";
 
-static bool compute(struct invar_report *report, int which, bool finished, struct invar_error *err)
+static bool compute(struct invar_report *report, int which, const struct report_run *run, struct invar_error *err)
 {
+    const bool finished = run->finished;
     struct computed *c = &report->computed[which];
     struct report_subject subject = {0};
     struct invar_error why = {0};
@@ -241,7 +242,7 @@ static bool compute(struct invar_report *report, int which, bool finished, struc
         c->views = absent("Left out: a report with more samples than 0 shows the views.", &why);
         c->map = absent("Left out: a report with more samples than 0 draws the map.", &why);
         ok = c->views && c->map;
-    } else if (!report_subject_open(&subject, &report->store, report->folder[which], report->options, &why)) {
+    } else if (!report_subject_open(&subject, &report->store, run, report->options, &why)) {
         c->views = or_sentence(NULL, &why, &ok);
         c->map = or_sentence(NULL, &why, &ok);
     } else {
@@ -266,7 +267,7 @@ static bool put_run(struct invar_report *report, int which, struct json_writer *
     if (!run)
         return false;
     ok = (run->finished || find_lock(run->folder, &locked, err)) && find_start(run->folder, &started, err) &&
-         compute(report, which, run->finished, err);
+         compute(report, which, run, err);
     if (ok) {
         report->in_training |= locked;
         json_open_object(w, NULL);

@@ -6,6 +6,7 @@
 #include "invar/memory.h"
 #include "invar/version.h"
 #include "report/run_series.h"
+#include "train/recipe.h"
 #include "train/recipe_file.h"
 #include "run/results.h"
 #include "study/inspect_results.h"
@@ -44,16 +45,14 @@ static bool forgive(struct report_run *run, const struct invar_error *found, str
 
 /* ---- recipe.yaml ---- */
 
-/* The recipe as this version resolves it: with the defaults of options that it lacks. NULL: it cannot be read so. */
-static struct invar_node *complete(const char *folder, struct invar_error *err)
+/* The document of the recipe as this version resolves it: with the defaults of options that it lacks. */
+static struct invar_node *complete(const struct report_run *run, struct invar_error *err)
 {
-    struct invar_recipe *recipe = invar_run_recipe(folder, NULL, 0, err);
     struct invar_text text = {0};
     struct invar_node *node = NULL;
-    if (recipe && invar_recipe_write(recipe, &text, err))
-        node = invar_node_parse(text.data, text.size, folder, err);
+    if (invar_recipe_write(run->resolved, &text, err))
+        node = invar_node_parse(text.data, text.size, run->folder, err);
     invar_text_free(&text);
-    invar_recipe_free(recipe);
     return node;
 }
 
@@ -71,7 +70,8 @@ static int count_options(const struct invar_node *node)
 static bool use_completed(struct report_run *run, struct invar_error *err)
 {
     struct invar_error found = {0};
-    struct invar_node *completed = complete(run->folder, &found);
+    run->resolved = recipe_of(run->recipe, invar_node_origin(run->recipe), &found);
+    struct invar_node *completed = run->resolved ? complete(run, &found) : NULL;
     if (!completed)
         return forgive(run, &found, err);
     run->defaulted = count_options(completed) - count_options(run->recipe);
@@ -377,6 +377,7 @@ void report_run_free(struct report_run *run)
     invar_returns_results_free(run->returns);
     invar_inspect_results_free(run->inspect);
     invar_node_free(run->recipe);
+    invar_recipe_free(run->resolved);
     invar_free(run->folder);
     invar_free(run->label);
     invar_free(run->name);

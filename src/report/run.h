@@ -29,8 +29,9 @@ struct report_run {
     double seconds; /**< of training, from samples_per_s of the logged steps; NAN: not known */
 
     struct invar_node *recipe; /**< NULL: none. Where this version can read it, with the defaults of what it lacks */
-    bool unread;               /**< it is there, and cannot be used */
-    int defaulted;             /**< so many: the run is of an older version, which did not have them */
+    struct invar_recipe *resolved; /**< as this version reads it; NULL: none, one of an agent, or not so */
+    bool unread;                   /**< it is there, and cannot be used */
+    int defaulted;                 /**< so many: the run is of an older version, which did not have them */
     int setting_count, setting_capacity;
     struct run_setting *setting; /**< in the order of the recipe */
 

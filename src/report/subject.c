@@ -13,7 +13,6 @@ enum { PATH_SIZE = 4096 };
 
 void report_subject_close(struct report_subject *subject)
 {
-    invar_recipe_free(subject->recipe);
     invar_encoder_free(subject->encoder);
     *subject = (struct report_subject){0};
 }
@@ -69,20 +68,21 @@ static bool open_dataset(struct report_subject *subject, struct report_store *st
     return subject->dataset != NULL;
 }
 
-bool report_subject_open(struct report_subject *subject, struct report_store *store, const char *folder,
+bool report_subject_open(struct report_subject *subject, struct report_store *store, const struct report_run *run,
                          const struct invar_report_options *options, struct invar_error *err)
 {
     char encoder[PATH_SIZE];
 
-    *subject = (struct report_subject){.folder = folder};
-    if (!invar_path_join(encoder, sizeof encoder, folder, "encoder.safetensors", err))
+    *subject = (struct report_subject){.folder = run->folder, .recipe = run->resolved};
+    if (!invar_path_join(encoder, sizeof encoder, run->folder, "encoder.safetensors", err))
         return false;
     if (!store->device && !(store->device = invar_device_open("auto", (int)options->threads, err)))
         return false;
     subject->device = store->device;
-    subject->recipe = invar_run_recipe(folder, NULL, 0, err);
     if (!subject->recipe)
-        return false;
+        return invar_error_set(
+            err, INVAR_ERROR_FILE,
+            "%s: has no recipe that this version can use, which would say what its data and views are", run->folder);
     if (invar_path_exists(encoder) && !(subject->encoder = invar_encoder_read(encoder, err)))
         return false;
     if (!open_dataset(subject, store, options, err))

@@ -5,15 +5,16 @@
 #include "invar/report.h"
 #include "invar/train.h"
 #include "report/json.h"
+#include "report/run.h"
 
 /** A run with its data at hand, for what is computed from samples. A zeroed one may be closed. */
 struct report_subject {
     const char *folder; /**< borrowed */
     struct invar_device *device;
-    struct invar_recipe *recipe;
-    struct invar_encoder *encoder;  /**< NULL while training goes on */
-    struct invar_dataset *dataset;  /**< of the store, borrowed */
-    struct invar_dataset_info info; /**< how views of this run come out */
+    const struct invar_recipe *recipe; /**< borrowed */
+    struct invar_encoder *encoder;     /**< NULL while training goes on */
+    struct invar_dataset *dataset;     /**< of the store, borrowed */
+    struct invar_dataset_info info;    /**< how views of this run come out */
 };
 
 /** The device, and the data set that was opened last: several runs mostly share one. A zeroed one may be closed. */
@@ -24,8 +25,8 @@ struct report_store {
     char *columns;
 };
 
-/** Reads recipe and encoder of the folder and opens the data; a sentence where one of them cannot be used. */
-bool report_subject_open(struct report_subject *subject, struct report_store *store, const char *folder,
+/** Reads the encoder of a run and opens the data as its recipe says; a sentence where one of them cannot be used. */
+bool report_subject_open(struct report_subject *subject, struct report_store *store, const struct report_run *run,
                          const struct invar_report_options *options, struct invar_error *err);
 void report_subject_close(struct report_subject *subject);
 void report_store_close(struct report_store *store);

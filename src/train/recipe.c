@@ -214,7 +214,7 @@ static bool read_all(const struct invar_node *root, const char *name_or_path, st
     return ok && recipe_check(recipe, invar_node_origin(root), err);
 }
 
-static struct invar_recipe *from_node(const struct invar_node *root, const char *name_or_path, struct invar_error *err)
+struct invar_recipe *recipe_of(const struct invar_node *root, const char *name_or_path, struct invar_error *err)
 {
     struct invar_recipe *recipe = invar_alloc(1, sizeof *recipe, err);
 
@@ -229,7 +229,7 @@ struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *con
 {
     struct invar_node *root = read_document(name_or_path, err);
     struct invar_recipe *recipe =
-        root && recipe_override(root, overrides, override_count, err) ? from_node(root, name_or_path, err) : NULL;
+        root && recipe_override(root, overrides, override_count, err) ? recipe_of(root, name_or_path, err) : NULL;
 
     invar_node_free(root);
     return recipe;
@@ -239,7 +239,7 @@ struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *con
 struct invar_recipe *recipe_parse(const char *text, const char *name, struct invar_error *err)
 {
     struct invar_node *root = invar_node_parse(text, strlen(text), name, err);
-    struct invar_recipe *recipe = root ? from_node(root, name, err) : NULL;
+    struct invar_recipe *recipe = root ? recipe_of(root, name, err) : NULL;
 
     invar_node_free(root);
     return recipe;

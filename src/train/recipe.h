@@ -25,6 +25,8 @@ bool recipe_write_section(const struct invar_recipe *recipe, const char *name, s
 /** Recipes embedded at build time (cmake/EmbedRecipes.cmake); ended by a NULL name. */
 extern const struct invar_recipe_name invar_recipe_shipped[];
 
+/** A recipe from its document, without overrides; it is named after the path where it names itself nowhere. */
+struct invar_recipe *recipe_of(const struct invar_node *root, const char *name_or_path, struct invar_error *err);
 /** A recipe from its text; `name` is what messages call it. */
 struct invar_recipe *recipe_parse(const char *text, const char *name, struct invar_error *err);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The one place that names recipe.yaml, and opens it. */
 #include "train/recipe_file.h"
+#include "train/recipe.h"
 
 enum { LARGEST = 1 << 20 };
 
@@ -45,12 +46,16 @@ struct invar_recipe *recipe_file_load(const char *folder, const char *const *set
                                       struct invar_error *err)
 {
     struct recipe_file file;
+    struct invar_node *root;
+    struct invar_recipe *recipe = NULL;
 
-    if (!find(folder, &file, err))
+    if (!recipe_file_node(folder, &root, err) || !find(folder, &file, err))
         return NULL;
-    if (file.there)
-        return invar_recipe_load(file.path, settings, count, err);
-    invar_error_set(err, INVAR_ERROR_FILE, "%s: there is no such file; expected the recipe that pretraining writes",
-                    file.path);
-    return NULL;
+    if (!root)
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: there is no such file; expected the recipe that pretraining writes",
+                        file.path);
+    else if (recipe_override(root, settings, count, err))
+        recipe = recipe_of(root, invar_node_origin(root), err);
+    invar_node_free(root);
+    return recipe;
 }
