@@ -86,6 +86,8 @@
     DO(log_softmax, (DENSE_AT, DENSE_IN *x, DENSE_IN *p), (device, x, p))                                              \
     ANSWER(bool, soft_contrast, (DENSE_AT, struct invar_scratch *scratch, const struct invar_dense_soft *how,          \
         DENSE_IN *logits, struct invar_error *err), (device, scratch, how, logits, err))                               \
+    ANSWER(bool, distil, (DENSE_AT, struct invar_scratch *scratch, const struct invar_dense_distil *how, struct        \
+        invar_error *err), (device, scratch, how, err))                                                                \
     DO(distances, (DENSE_AT, DENSE_IN *gram, double *squares), (device, gram, squares))                                \
     DO(laplacian, (DENSE_AT, DENSE_IN *w), (device, w))                                                                \
     DO(same_group, (DENSE_AT, DENSE_IN *group, DENSE_IN *x), (device, group, x))                                       \

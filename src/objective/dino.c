@@ -38,80 +38,42 @@ static int64_t dino_state_size(const void *options, const struct invar_embedding
     return shapes->by[INVAR_ROLE_Q][0].cols;
 }
 
-/* p of a target view, and its entropy; next += its share of the new centre */
-static bool take_target(const struct invar_term_call *call, int view, const struct invar_matrix *centre,
-                        const struct invar_matrix *inverse, const struct invar_matrix *next, double *entropy,
-                        struct invar_matrix *p, struct invar_error *err)
-{
-    const struct dino_options *o = call->options;
-    struct invar_device *device = call->device;
-    const struct invar_matrix *t = &call->in->by[INVAR_ROLE_T][view];
-    const double targets = term_targets(call->in);
-    struct invar_matrix scores, mean, squares;
-
-    if (!invar_dense_take(call->scratch, t->dtype, t->rows, t->cols, &scores, err) ||
-        !invar_dense_take(call->scratch, t->dtype, t->rows, t->cols, p, err) ||
-        !term_vector(call, t->cols, &mean, err) || !term_vector(call, t->cols, &squares, err))
-        return false;
-    invar_dense_standardise(device, t, centre->data, inverse->data, &scores, false);
-    invar_dense_log_softmax(device, &scores, p);
-    invar_dense_dot(device, &scores, p, -1 / (targets * (double)t->rows), entropy);
-    invar_dense_moments(device, t, mean.data, squares.data);
-    invar_dense_add(device, (1 - o->centre_momentum) / targets, &mean, next);
-    return true;
-}
-
-/* one online view against all targets but its own: their sum is one target, as the cross entropy is linear in it */
-static bool add_online(const struct invar_term_call *call, int view, const struct invar_matrix *p, double share,
-                       double *slot, struct invar_error *err)
-{
-    const struct dino_options *o = call->options;
-    struct invar_device *device = call->device;
-    const struct invar_matrix *q = &call->in->by[INVAR_ROLE_Q][view];
-    const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Q, view);
-    struct invar_matrix logits, targets;
-
-    if (!invar_dense_take(call->scratch, q->dtype, q->rows, q->cols, &logits, err) ||
-        !invar_dense_take(call->scratch, q->dtype, q->rows, q->cols, &targets, err))
-        return false;
-    const struct invar_dense_soft how = {
-        .targets = &targets, .scale = call->weight * share, .factor = share, .slot = slot};
-    invar_dense_zero(device, &targets);
-    for (int a = 0; a < term_targets(call->in); a++)
-        if (a != view)
-            invar_dense_add(device, 1, &p[a], &targets);
-    invar_dense_copy(device, q, &logits);
-    invar_dense_scale(device, 1 / o->tau_student, &logits);
-    if (!invar_dense_soft_contrast(device, call->scratch, &how, &logits, err))
-        return false;
-    if (wanted)
-        invar_dense_add(device, 1 / o->tau_student, &logits, wanted);
-    return true;
-}
-
 static bool dino_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct dino_options *o = call->options;
     struct invar_device *device = call->device;
+    const struct invar_matrix *q = call->in->by[INVAR_ROLE_Q], *t = call->in->by[INVAR_ROLE_T];
     const int views = call->in->views, targets = term_targets(call->in);
-    const int64_t k = call->in->by[INVAR_ROLE_Q][0].cols;
-    const struct invar_matrix kept = {INVAR_FLOAT32, 1, k, call->state};
-    const double share = 1 / ((double)call->in->by[INVAR_ROLE_Q][0].rows * targets * (views - 1));
-    double *loss = invar_term_part(call->sum, NULL, 1), *entropy = invar_term_part(call->sum, "teacher_entropy", 0);
-    struct invar_matrix centre, inverse, next, p[INVAR_MAX_VIEWS];
+    const struct invar_matrix kept = {INVAR_FLOAT32, 1, q[0].cols, call->state};
+    const double rows = (double)q[0].rows, share = 1 / (rows * targets * (views - 1));
+    struct invar_matrix centre, next, wanted[INVAR_MAX_VIEWS] = {{0}};
 
-    if (!term_vector(call, k, &centre, err) || !term_vector(call, k, &inverse, err) ||
-        !term_vector(call, k, &next, err))
+    if (!term_vector(call, q[0].cols, &centre, err) || !term_vector(call, q[0].cols, &next, err))
         return false;
-    invar_dense_copy(device, &kept, &centre);
-    invar_dense_affine(device, 1, 1 / o->tau_teacher, &inverse);
-    invar_dense_add(device, o->centre_momentum, &centre, &next);
-    for (int a = 0; a < targets; a++)
-        if (!take_target(call, a, &centre, &inverse, &next, entropy, &p[a], err))
-            return false;
     for (int b = 0; b < views; b++)
-        if ((targets > 1 || b > 0) && !add_online(call, b, p, share, loss, err))
-            return false;
+        if (term_wanted(call->gradient, INVAR_ROLE_Q, b))
+            wanted[b] = *term_wanted(call->gradient, INVAR_ROLE_Q, b);
+    invar_dense_copy(device, &kept, &centre);
+    const struct invar_dense_distil how = {
+        .targets = targets,
+        .views = views,
+        .t = t,
+        .q = q,
+        .dq = wanted,
+        .centre = centre.data,
+        .mean = next.data,
+        .sharpen_t = 1 / o->tau_teacher,
+        .sharpen_q = 1 / o->tau_student,
+        .scale = call->weight * share,
+        .factor = share,
+        .slot = invar_term_part(call->sum, NULL, 1),
+        .entropy_factor = 1 / (rows * targets),
+        .entropy = invar_term_part(call->sum, "teacher_entropy", 0),
+    };
+    if (!invar_dense_distil(device, call->scratch, &how, err))
+        return false;
+    invar_dense_scale(device, 1 - o->centre_momentum, &next);
+    invar_dense_add(device, o->centre_momentum, &centre, &next);
     invar_dense_copy(device, &next, &kept);
     return true;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Factorisations of dense matrices. */
+/* Factorisations of dense matrices, assignments and distillation. */
 #include "device/dense_tests.h"
 
 static void cholesky_factor_and_solution(void **state)
@@ -115,6 +115,88 @@ static void balanced_assignments(void **state)
         }
 }
 
+/* ---- distillation ---- */
+
+enum { PUPILS = 37, SCORES = 21, PUPIL_VIEWS = 3 };
+
+/* log softmax of row i of (x - centre) / tau at column k */
+static double log_p(const struct invar_matrix *x, const double *centre, int64_t i, int64_t k, double tau)
+{
+    double sum = 0;
+
+    for (int64_t j = 0; j < x->cols; j++)
+        sum += exp((get(x, i, j) - centre[j] - get(x, i, k) + centre[k]) / tau);
+    return -log(sum);
+}
+
+/* of the losses, the entropies and the gradient of view b by its score k of row i */
+static void distil_plainly(const struct invar_dense_distil *how, const double *centre, double *cross, double *entropy,
+                           double gradient[PUPIL_VIEWS][PUPILS][SCORES])
+{
+    static const double none[SCORES];
+
+    memset(gradient, 0, sizeof(double) * PUPIL_VIEWS * PUPILS * SCORES);
+    *cross = *entropy = 0;
+    for (int a = 0; a < how->targets; a++)
+        for (int64_t i = 0; i < PUPILS; i++)
+            for (int64_t k = 0; k < SCORES; k++) {
+                const double own = log_p(&how->t[a], centre, i, k, 1 / how->sharpen_t);
+                *entropy -= exp(own) * own;
+                for (int b = 0; b < how->views; b++) {
+                    const double theirs = a == b ? 0 : log_p(&how->q[b], none, i, k, 1 / how->sharpen_q);
+                    *cross -= exp(own) * theirs;
+                    gradient[b][i][k] += a == b ? 0 : how->sharpen_q * (exp(theirs) - exp(own));
+                }
+            }
+}
+
+static void expect_distilled(enum invar_dtype type, int targets)
+{
+    static double gradient[PUPIL_VIEWS][PUPILS][SCORES];
+    struct invar_error err = {0};
+    struct invar_matrix t[PUPIL_VIEWS], q[PUPIL_VIEWS], dq[PUPIL_VIEWS];
+    double centre[SCORES], cross, entropy, *kept = vector(SCORES), *mean = vector(SCORES);
+
+    for (int v = 0; v < PUPIL_VIEWS; v++) {
+        t[v] = draw(type, PUPILS, SCORES, (uint64_t)v);
+        q[v] = draw(type, PUPILS, SCORES, (uint64_t)v + 10);
+        dq[v] = draw(type, PUPILS, SCORES, 20);
+    }
+    for (int64_t j = 0; j < SCORES; j++)
+        centre[j] = 0.1 * (double)j;
+    invar_device_upload(device, kept, centre, sizeof centre);
+    const struct invar_matrix before = draw(type, PUPILS, SCORES, 20), none[PUPIL_VIEWS] = {{0}};
+    struct invar_dense_distil how = {targets, PUPIL_VIEWS, t, q, none, kept, mean, 5, 2, 3, 0, slot, 1, slot};
+    distil_plainly(&how, centre, &cross, &entropy, gradient);
+    assert_near(FOUND(invar_dense_distil(device, scratch, &how, &err)), entropy, tolerance(t));
+    how.factor = 2;
+    how.entropy_factor = 0;
+    how.dq = dq;
+    assert_near(FOUND(invar_dense_distil(device, scratch, &how, &err)), 2 * cross, tolerance(t));
+    for (int64_t i = 0; i < PUPILS; i++)
+        for (int64_t k = 0; k < SCORES; k++)
+            for (int b = 0; b < PUPIL_VIEWS; b++)
+                assert_near(get(&dq[b], i, k), get(&before, i, k) + 3 * gradient[b][i][k], 10 * tolerance(t));
+    for (int64_t k = 0; k < SCORES; k++) {
+        double sum = 0;
+        for (int a = 0; a < targets; a++)
+            for (int64_t i = 0; i < PUPILS; i++)
+                sum += get(&t[a], i, k);
+        assert_near(at(mean, k), sum / (PUPILS * targets), 1e-13);
+    }
+    put(&t[0], 3, 4, (double)NAN);
+    assert_true(isnan(FOUND(invar_dense_distil(device, scratch, &how, &err))));
+}
+
+/* one target, which leaves its own view alone; two; as many as views */
+static void online_scores_against_a_teacher(void **state)
+{
+    (void)state;
+    EACH_TYPE(type)
+    for (int targets = 1; targets <= PUPIL_VIEWS; targets++)
+        expect_distilled(*type, targets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -122,6 +204,7 @@ int main(void)
         cmocka_unit_test_setup(factorisations_refuse_what_has_none, reset),
         cmocka_unit_test_setup(singular_values_of_both_shapes, reset),
         cmocka_unit_test_setup(balanced_assignments, reset),
+        cmocka_unit_test_setup(online_scores_against_a_teacher, reset),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

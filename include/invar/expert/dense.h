@@ -159,6 +159,26 @@ bool invar_dense_soft_contrast(struct invar_device *device, struct invar_scratch
                                const struct invar_dense_soft *how, const struct invar_matrix *logits,
                                struct invar_error *err);
 
+/** What invar_dense_distil compares: scores of online views with those of a teacher, all of one shape and type. */
+struct invar_dense_distil {
+    int targets, views;               /* target a and online view a are the same view, which is not compared */
+    const struct invar_matrix *t, *q; /* [targets], [views] */
+    const struct invar_matrix *dq;    /* [views]: receive the gradient where data is not NULL */
+    const double *centre;             /* device [cols], taken off every t */
+    double *mean;                     /* device [cols], receives that of t over rows and targets; not centre */
+    double sharpen_t, sharpen_q;      /* factors of t - centre and of q: 1 / temperature */
+    double scale;                     /* of the gradient */
+    double factor, *slot;             /* of the cross entropies */
+    double entropy_factor, *entropy;  /* of the entropies of p */
+};
+/**
+ * With p = softmax(sharpen_t (t - centre)) by row: the sum over rows, targets a and views b != a of - sum_k p^a_k log
+ * softmax(sharpen_q q^b)_k, and the sum over rows and targets of the entropy of p; dq += scale times the gradient of
+ * the former. Scratch: (targets + 2) rows a thread, a row, and 32 rows of doubles, of the host.
+ */
+bool invar_dense_distil(struct invar_device *device, struct invar_scratch *scratch,
+                        const struct invar_dense_distil *how, struct invar_error *err);
+
 /** Numbers the distinct ids (host [count]) in order of appearance: index, device [count], in 0 .. *groups - 1. Scratch:
  * at most 5 count integers of the host. */
 bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *scratch, const int64_t *ids,
