@@ -61,6 +61,8 @@ static void print_shape(const struct invar_dataset_info *info)
         printf("turned     %lld images %s\n", (long long)info->turned,
                info->ignores_orientation ? "are not upright by their EXIF orientation and left so"
                                          : "turned as their EXIF orientation says");
+    if (info->converted)
+        printf("converted  %lld images are %s\n", (long long)info->converted, info->conversion);
     printf("mean      ");
     for (int channel = 0; channel < info->channels; channel++)
         printf(" %.4f", (double)info->mean[channel]);

@@ -204,8 +204,7 @@ static bool lend(struct data_ahead *ahead, const struct slot *slot, int64_t posi
     if (slot->index < 0)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: no readable image follows this one: %s",
                                dataset->options.source, slot->why.message);
-    if (slot->image.orientation > 1)
-        data_dataset_turned(dataset, dataset->items[ahead->split][slot->index]);
+    data_dataset_note(dataset, dataset->items[ahead->split][slot->index], &slot->image);
     const struct data_shape shape = {slot->image.height, slot->image.width, (uint8_t)slot->image.unit};
     *sample = data_dataset_describe(dataset, shape, slot->image.pixels);
     sample->index = slot->index;

@@ -53,10 +53,21 @@ bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *w
                            data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->info.first_skipped);
 }
 
-void data_dataset_turned(struct invar_dataset *dataset, int64_t item)
+uint8_t data_dataset_notes(const struct invar_dataset *dataset, const struct data_image *image)
 {
-    dataset->info.turned += !dataset->turned[item];
-    dataset->turned[item] = true;
+    const bool colour = dataset->channels == 3 || dataset->channels == 4;
+    const bool gray = dataset->channels == 1 || dataset->channels == 2;
+    const bool converted = (image->stored == 1 && colour) || (image->stored == 3 && gray);
+    return (uint8_t)((image->orientation > 1 ? DATA_TURNED : 0) | (converted ? DATA_CONVERTED : 0));
+}
+
+void data_dataset_note(struct invar_dataset *dataset, int64_t item, const struct data_image *image)
+{
+    const int fresh = data_dataset_notes(dataset, image) & ~dataset->noted[item];
+
+    dataset->info.turned += (fresh & DATA_TURNED) != 0;
+    dataset->info.converted += (fresh & DATA_CONVERTED) != 0;
+    dataset->noted[item] |= (uint8_t)fresh;
 }
 
 /* Room for labels that are numbers, where it is not there yet. */
@@ -201,6 +212,7 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
     info->height = size ? size : dataset->height;
     info->width = size ? size : dataset->width;
     info->channels = dataset->channels;
+    info->conversion = info->channels < 3 ? "colour, seen in gray" : "gray, seen as colour";
     info->classes = dataset->source.classes;
     info->class_names = (const char *const *)dataset->source.class_names;
     info->table = dataset->source.table.count ? &dataset->source.table : NULL;
@@ -268,8 +280,8 @@ static bool examine(struct invar_dataset *dataset, struct invar_error *err)
     for (int64_t i = 0; i < dataset->source.count; i++)
         dataset->total[dataset->source.split[i]]++;
     dataset->bad = invar_alloc((size_t)dataset->source.count, sizeof *dataset->bad, err);
-    dataset->turned = invar_alloc((size_t)dataset->source.count, sizeof *dataset->turned, err);
-    if (!dataset->bad || !dataset->turned || !data_find_reference(dataset, err))
+    dataset->noted = invar_alloc((size_t)dataset->source.count, sizeof *dataset->noted, err);
+    if (!dataset->bad || !dataset->noted || !data_find_reference(dataset, err))
         return false;
     return describe(dataset, err);
 }
@@ -385,7 +397,7 @@ void invar_dataset_close(struct invar_dataset *dataset)
     data_groups_free(&dataset->refinement);
     invar_text_free(&dataset->identity.text);
     invar_free(dataset->bad);
-    invar_free(dataset->turned);
+    invar_free(dataset->noted);
     invar_free(dataset);
 }
 

@@ -40,7 +40,7 @@ struct invar_dataset {
     int64_t reference; /**< its item */
 
     bool *bad;            /**< [items] */
-    bool *turned;         /**< [items] that are known not to lie upright */
+    uint8_t *noted;       /**< [items] DATA_TURNED, DATA_CONVERTED: what is known of how they are seen */
     int64_t bad_count[2]; /**< by split, of total[2] items */
     int64_t total[2];
     struct data_left_out *left_out; /**< [info.skipped], as they were met */
@@ -69,8 +69,11 @@ bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, stru
 bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err);
 /** Finds channels, size and type that all samples have, and the item that they are taken from. */
 bool data_find_reference(struct invar_dataset *dataset, struct invar_error *err);
-/** Counts an item that does not lie upright, once. */
-void data_dataset_turned(struct invar_dataset *dataset, int64_t item);
+/** What there is to note of an image: that it does not lie upright, that its channels become others. */
+enum { DATA_TURNED = 1, DATA_CONVERTED = 2 };
+uint8_t data_dataset_notes(const struct invar_dataset *dataset, const struct data_image *image);
+/** Notes it of an item and counts it, once. */
+void data_dataset_note(struct invar_dataset *dataset, int64_t item, const struct data_image *image);
 /** The most items of a split that may be bad. */
 int64_t data_dataset_bad_allowed(const struct invar_dataset *dataset, enum invar_split split);
 /** Keeps why an item is bad (origin.c). */

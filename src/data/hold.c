@@ -79,7 +79,7 @@ static bool keep(void *user, int thread, int64_t item, const struct data_image *
     if (!pixels)
         return false;
     memcpy(pixels, image->pixels, size);
-    dataset->turned[item] = image->orientation > 1;
+    dataset->noted[item] = data_dataset_notes(dataset, image);
     dataset->pixels[item] = pixels;
     dataset->shape[item] = (struct data_shape){image->height, image->width, (uint8_t)image->unit};
     return true;
@@ -144,16 +144,21 @@ static void find_varying(struct invar_dataset *dataset)
     }
 }
 
-static void count_turned(struct invar_dataset *dataset)
+static void count_notes(struct invar_dataset *dataset)
 {
-    long long count = 0;
-    for (int64_t i = 0; i < dataset->source.count; i++)
-        count += dataset->turned[i];
-    dataset->info.turned = count;
-    if (count)
-        invar_log(INVAR_LOG_INFO, "%s: %lld images %s", dataset->options.source, count,
-                  dataset->info.ignores_orientation ? "are not upright by their EXIF orientation and left so"
-                                                    : "turned as their EXIF orientation says");
+    struct invar_dataset_info *info = &dataset->info;
+
+    for (int64_t i = 0; i < dataset->source.count; i++) {
+        info->turned += (dataset->noted[i] & DATA_TURNED) != 0;
+        info->converted += (dataset->noted[i] & DATA_CONVERTED) != 0;
+    }
+    if (info->turned)
+        invar_log(INVAR_LOG_INFO, "%s: %lld images %s", dataset->options.source, (long long)info->turned,
+                  info->ignores_orientation ? "are not upright by their EXIF orientation and left so"
+                                            : "turned as their EXIF orientation says");
+    if (info->converted)
+        invar_log(INVAR_LOG_INFO, "%s: %lld images are %s", dataset->options.source, (long long)info->converted,
+                  info->conversion);
 }
 
 static bool hold_all(struct invar_dataset *dataset, size_t limit, struct invar_error *err)
@@ -174,11 +179,11 @@ static bool hold_all(struct invar_dataset *dataset, size_t limit, struct invar_e
     ok = data_dataset_visit(dataset, items, count, keep, &holding, &why);
     if (ok) {
         find_varying(dataset);
-        count_turned(dataset);
+        count_notes(dataset);
         data_source_release(&dataset->source);
         dataset->info.in_memory = true;
     } else if (holding.full) {
-        memset(dataset->turned, 0, (size_t)count * sizeof *dataset->turned);
+        memset(dataset->noted, 0, (size_t)count * sizeof *dataset->noted);
         data_hold_free(dataset);
         ok = true;
     } else {

@@ -178,6 +178,7 @@ bool data_source_decode(const struct data_source *source, int64_t item, int chan
     if (is_image ? !data_image_shape(image, unit, source->height, source->width, source->channels, channels, err)
                  : !data_image_floats(image, source->width, source->channels, err))
         return false;
+    image->stored = is_image ? source->channels : 0;
     memcpy(image->pixels, source->pixels[item], data_image_bytes(image));
     snprintf(name, sizeof name, "image %lld", (long long)item);
     return !channels || !is_image || data_image_convert(image, channels, name, err);

@@ -40,6 +40,8 @@ void report_embedding_print(FILE *out, const struct invar_run *run, const struct
                 (long long)left_out);
     else if (left_out)
         fprintf(out, "invar: %lld samples cannot be read and are left out\n", (long long)left_out);
+    if (info->converted)
+        fprintf(out, "%lld images are %s\n", (long long)info->converted, info->conversion);
     say_windows(run, embedded->pooled, windows, sizeof windows);
     if (windows[0])
         fprintf(out, "%s\n", windows);

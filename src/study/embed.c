@@ -116,6 +116,8 @@ struct invar_results *study_embedding_results(const struct invar_run *run, const
     cJSON_AddNumberToObject(root, "dimensions", (double)embedded->features.shape[1]);
     cJSON_AddNumberToObject(root, "skipped", (double)info->skipped);
     cJSON_AddItemToObject(root, "left_out", left_out_json(table));
+    if (info->kind == INVAR_DATA_IMAGE)
+        cJSON_AddNumberToObject(root, "converted", (double)info->converted);
     if (info->table)
         cJSON_AddItemToObject(root, "unseen", unseen_json(info->table));
     cJSON_AddNumberToObject(root, "pooled", (double)embedded->pooled);

@@ -147,8 +147,10 @@ struct invar_results *invar_survey_results(const struct invar_survey *survey, co
         cJSON_AddStringToObject(others, "endings", info->other_endings);
         cJSON_AddNumberToObject(root, "closed_folders", (double)info->closed_folders);
     }
-    if (info->kind == INVAR_DATA_IMAGE)
+    if (info->kind == INVAR_DATA_IMAGE) {
         cJSON_AddNumberToObject(root, "turned", (double)info->turned);
+        cJSON_AddNumberToObject(root, "converted", (double)info->converted);
+    }
     cJSON *list = cJSON_AddArrayToObject(root, "problems");
     for (int i = 0; i < survey->problem_count; i++)
         cJSON_AddItemToArray(list, cJSON_CreateString(survey->problem[i]));

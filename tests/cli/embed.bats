@@ -45,6 +45,7 @@ PYTHON
         [ "$status" -eq 0 ]
         [[ "$output" == *"seen.csv: which row is which sample"* ]]
         [[ "$output" == *"seen-left-out.csv: 2 samples that cannot be read"* ]]
+        [[ "$output" == *"images are colour, seen in gray"* ]]
         lists_are_whole seen
         cp seen.csv "seen-$memory.csv"
     done
@@ -53,6 +54,7 @@ PYTHON
 import json, sys
 found = json.load(sys.stdin)
 assert found["rows_file"] == "seen.csv" and found["skipped"] == 2
+assert found["converted"] == found["rows"]
 assert {o["path"] for o in found["left_out"]} == {"class-0/3.png", "class-1/7, \"odd\".png"}'
 }
 

@@ -291,6 +291,39 @@ static void bands_are_those_of_most_files(void **state)
     make_refused(&options, INVAR_ERROR_DATA, "has 3 channels, which cannot become the 4");
 }
 
+/* Gray and colour in every format, asked for as the one and as the other, held in memory and not. */
+static void images_of_other_channels_are_counted(void **state)
+{
+    static uint8_t pixels[4 * 4 * 3];
+    const struct tiff_kind gray = {
+        .height = 4, .width = 4, .samples = 1, .bits = 8, .photometric = PHOTOMETRIC_MINISBLACK};
+    const struct tiff_kind colour = {.height = 4, .width = 4, .samples = 3, .bits = 8, .photometric = PHOTOMETRIC_RGB};
+    struct bytes made[] = {make_png(4, 4, 1, 9), make_jpeg(4, 4, 1, 9), make_png(4, 4, 3, 9), make_jpeg(4, 4, 3, 9),
+                           make_webp(pixels, 4, 4, 3)};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "a/%zu.png", i);
+        bytes_write(&made[i], folder, name);
+    }
+    make_tiff(folder, "a/gray.tif", &gray, pixels);
+    make_tiff(folder, "a/colour.tif", &colour, pixels);
+    for (int channels = 1; channels <= 3; channels += 2)
+        for (int memory = 1; memory <= 2; memory++) {
+            struct invar_data_options options = make_options("images", folder);
+            struct invar_sample all[7];
+            options.test_fraction = 0;
+            options.channels = channels;
+            options.memory = (enum invar_data_memory)memory;
+            struct invar_dataset *set = make_open(&options);
+            invar_loader_free(make_load(set, INVAR_TRAIN, all, 7));
+            assert_int_equal(invar_dataset_info(set)->converted, channels < 3 ? 4 : 3);
+            assert_non_null(strstr(invar_dataset_info(set)->conversion, channels < 3 ? "in gray" : "as colour"));
+            invar_dataset_close(set);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -301,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(pages_of_tiff, setup, teardown),
         cmocka_unit_test_setup_teardown(webp_is_colour, setup, teardown),
         cmocka_unit_test_setup_teardown(bands_are_those_of_most_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(images_of_other_channels_are_counted, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ bool data_image_shape(struct data_image *image, size_t unit, int height, int wid
     image->unit = unit;
     image->alpha = false;
     image->orientation = 1;
+    image->stored = 0;
     return true;
 }
 
@@ -63,6 +64,7 @@ bool data_image_floats(struct data_image *image, int width, int channels, struct
     image->unit = sizeof(float);
     image->alpha = false;
     image->orientation = 1;
+    image->stored = 0;
     return true;
 }
 

@@ -107,6 +107,7 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
     if (space != TJCS_CMYK && space != TJCS_YCCK) {
         if (!data_image_shape(image, 1, height, width, wanted, channels, err))
             return false;
+        image->stored = space == TJCS_GRAY ? 1 : 3;
         return (decompress(decoder, bytes, size, image, wanted == 1 ? TJPF_GRAY : TJPF_RGB) ||
                 refuse(decoder, name, err)) &&
                read_orientation(bytes, size, name, image, err);
@@ -117,5 +118,6 @@ bool data_jpeg_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
     if (!decompress(decoder, bytes, size, &decoder->scratch, TJPF_CMYK))
         return refuse(decoder, name, err);
     from_cmyk(&decoder->scratch, image);
+    image->stored = 3;
     return read_orientation(bytes, size, name, image, err);
 }

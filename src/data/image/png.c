@@ -105,6 +105,7 @@ bool data_png_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t 
     if (!data_image_check(header.height, header.width, name, err) ||
         !data_image_shape(image, wide ? 2 : 1, (int)header.height, (int)header.width, 3, 4, err))
         goto done;
+    image->stored = header.color_type % 4 == 0 ? 1 : 3;
     status = wide ? decode_wide(context, &header, image) : decode(context, &header, channels, image);
     if (status == SPNG_OK)
         status = spng_decode_chunks(context);

@@ -321,6 +321,12 @@ static bool check_pages(TIFF *tiff, const char *name, struct invar_error *err)
     return true;
 }
 
+/* Opacity apart. */
+static int stored_channels(const struct shape *s)
+{
+    return is_direct(s) ? (unit_of(s) ? s->samples - s->alpha : 1) : 3;
+}
+
 int data_tiff_channels(const uint8_t *bytes, size_t size, struct invar_error *err)
 {
     struct memory m = {.bytes = bytes, .size = size};
@@ -331,7 +337,7 @@ int data_tiff_channels(const uint8_t *bytes, size_t size, struct invar_error *er
         return 0;
     read_shape(tiff, &s);
     TIFFClose(tiff);
-    return is_direct(&s) ? (unit_of(&s) ? s.samples - s.alpha : 1) : 3;
+    return stored_channels(&s);
 }
 
 bool data_tiff_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
@@ -352,6 +358,7 @@ bool data_tiff_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
                            : read_converted(tiff, &s, &m, name, channels, decoder, image, err)) &&
               check_pages(tiff, name, err);
     TIFFClose(tiff);
+    image->stored = ok ? stored_channels(&s) : 0;
     if (ok)
         image->orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
     /* A band that is missing is not opacity. */
