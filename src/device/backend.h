@@ -56,8 +56,9 @@ struct invar_backend {
 struct invar_device {
     const struct invar_backend *backend;
     int threads;
-    bool planning; /* nothing made here has memory, and nothing runs */
-    int64_t waits; /* downloads so far */
+    bool planning;                         /* nothing made here has memory, and nothing runs */
+    int64_t waits;                         /* downloads so far */
+    const struct invar_dense_ranks *ranks; /* that share products; NULL: none do */
     char description[160];
     char processor[64], engine[32], instruction_set[32]; /* as in struct invar_machine */
     void *state;                                         /* the backend's */

@@ -50,6 +50,11 @@ bool invar_dense_group_index(struct invar_device *device, struct invar_scratch *
     return true;
 }
 
+void invar_dense_share(struct invar_device *device, const struct invar_dense_ranks *ranks)
+{
+    device->ranks = ranks;
+}
+
 /* Any device that has products has this; one that has a faster way puts it into its table. */
 static void default_covariance(struct invar_device *device, const struct invar_matrix *centred,
                                const struct invar_matrix *c)

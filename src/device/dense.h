@@ -31,6 +31,8 @@
     DO(diagonal_add, (DENSE_AT, DENSE_IN *x, double shift, double share), (device, x, shift, share))                   \
     DO(product, (DENSE_AT, bool transpose_a, bool transpose_b, double scale, DENSE_IN *a, DENSE_IN *b, double          \
         keep, DENSE_IN *c), (device, transpose_a, transpose_b, scale, a, b, keep, c))                                  \
+    DO(product_own, (DENSE_AT, bool transpose_a, bool transpose_b, double scale, DENSE_IN *a, DENSE_IN *b, double      \
+        keep, DENSE_IN *c), (device, transpose_a, transpose_b, scale, a, b, keep, c))                                  \
     DO(mirrored, (DENSE_AT, bool transpose, double scale, DENSE_IN *a, DENSE_IN *b, double keep, DENSE_IN *c),         \
         (device, transpose, scale, a, b, keep, c))                                                                     \
     DO(gram, (DENSE_AT, bool transpose, double scale, DENSE_IN *a, DENSE_IN *c), (device, transpose, scale, a,         \

@@ -86,6 +86,33 @@ void invar_dense_gram(struct invar_device *device, bool transpose, double scale,
 void invar_dense_mirrored(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
                           const struct invar_matrix *b, double keep, const struct invar_matrix *c);
 
+/**
+ * As invar_dense_product, for rows of c that are samples, view after view, and become rows of a gradient each by itself
+ * (element by element, or normalised by row, but in no sum over rows): of processes that share products each makes
+ * those of its own samples, and in the other rows c is keep c.
+ */
+void invar_dense_product_own(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
+                             const struct invar_matrix *a, const struct invar_matrix *b, double keep,
+                             const struct invar_matrix *c);
+
+/** Other processes that call the same dense operations with the same numbers, in the same order. */
+struct invar_dense_ranks {
+    int count, rank;
+    int64_t
+        samples;  /**< of all, in every view; the rank's own are a stretch of samples / count, in the order of ranks */
+    double inner; /**< products of fewer summands an element are made by each, as what they save is less than ... */
+    double work;  /**< ... what it costs to send them; those of fewer multiply-adds too */
+    void *own, *all; /**< memory of the host: [room] bytes, and [count][room] */
+    size_t room;
+    /** The first bytes of `own` of every rank, one behind the other in `all`. */
+    void (*gather)(void *user, size_t bytes);
+    void *user;
+};
+/** From now on invar_dense_product, _mirrored, _gram and _covariance are made by all ranks together where that pays,
+ * each its rows of c, to the same bits everywhere, and invar_dense_product_own by each for itself. Borrowed; NULL: no
+ * longer. */
+void invar_dense_share(struct invar_device *device, const struct invar_dense_ranks *ranks);
+
 /* ---- rows ---- */
 
 /** y = norm(x) by row: x / max(|x|, 1e-12); y may be x. lengths: device double [rows], receives max(|x|, 1e-12). */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Products and factorisations of dense.h on the processor: OpenBLAS and LAPACK; nothing else includes their headers. */
-#include "device/cpu/dense.h"
+#include "device/cpu/dense_products.h"
 #include "base/threads.h"
+#include "device/backend.h"
 
 #include <cblas.h>
 #include <lapacke.h>
@@ -49,23 +50,32 @@ static void square_block(bool transpose, double scale, const struct invar_matrix
 }
 
 /* Threads take a block each and OpenBLAS, inside a parallel region, one thread: its own threads allocate at every
- * call. The longer side of c is what is shared out, so that blocks are as square as they can be. */
-void cpu_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
-                       const struct invar_matrix *a, const struct invar_matrix *b, double keep,
-                       const struct invar_matrix *c)
+ * call. The longer side of those rows of c is what is shared out, so that blocks are as square as they can be. */
+void dense_product_rows(struct invar_device *device, const struct dense_product *p, int64_t first, int64_t rows)
 {
-    const int64_t inner = transpose_a ? a->rows : a->cols;
-    const bool by_rows = c->rows >= c->cols, worth = (double)c->rows * (double)c->cols * (double)inner > SMALL_PRODUCT;
-    const int64_t length = by_rows ? c->rows : c->cols;
+    const int64_t inner = p->transpose_a ? p->a->rows : p->a->cols, cols = p->c->cols;
+    const bool by_rows = rows >= cols, worth = (double)rows * (double)cols * (double)inner > SMALL_PRODUCT;
+    const int64_t length = by_rows ? rows : cols;
     const int threads = worth ? invar_device_threads(device) : 1;
 
     THREADS_FOR(invar_device_threads(device)); /* OpenBLAS reads it */
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int i = 0; i < threads; i++) {
         const int64_t from = length * i / threads, count = length * (i + 1) / threads - from;
-        product_block(transpose_a, transpose_b, scale, a, b, keep, c, by_rows ? from : 0, by_rows ? 0 : from,
-                      by_rows ? count : c->rows, by_rows ? c->cols : count);
+        product_block(p->transpose_a, p->transpose_b, p->scale, p->a, p->b, p->keep, p->c,
+                      by_rows ? first + from : first, by_rows ? 0 : from, by_rows ? count : rows,
+                      by_rows ? cols : count);
     }
+}
+
+void cpu_dense_product(struct invar_device *device, bool transpose_a, bool transpose_b, double scale,
+                       const struct invar_matrix *a, const struct invar_matrix *b, double keep,
+                       const struct invar_matrix *c)
+{
+    const struct dense_product p = {transpose_a, transpose_b, scale, a, b, keep, c};
+
+    if (!device->ranks || !dense_shared_product(device, &p))
+        dense_product_rows(device, &p, 0, c->rows);
 }
 
 /* rows of the triangle that one call makes; of two matrices the block on the diagonal is made whole, so they are few. A
@@ -99,31 +109,45 @@ MIRROR(double)
 
 /* Threads take strips of the upper triangle to and fro, as the strips get shorter: 0 1 2 2 1 0 0 1 2. Every thread has
  * its strips from the first call on, since one that came late would allocate then. */
-void cpu_dense_mirrored(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
-                        const struct invar_matrix *b, double keep, const struct invar_matrix *c)
+void dense_triangle_rows(struct invar_device *device, const struct dense_product *p, int64_t first, int64_t last,
+                         enum dense_triangle what)
 {
+    const struct invar_matrix *a = p->a, *c = p->c;
+    const bool transpose = p->transpose_a;
     const int64_t n = c->rows, inner = transpose ? a->rows : a->cols, height = strip_height(n);
     const int threads = (double)n * (double)n * (double)inner > SMALL_PRODUCT ? invar_device_threads(device) : 1;
 
     THREADS_FOR(invar_device_threads(device));
 #pragma omp parallel for schedule(static, 1) num_threads(threads) if (threads > 1)
     for (int me = 0; me < threads; me++)
-        for (int64_t row = 0, turn = 0; row < n; row += height, turn = (turn + 1) % (2 * threads)) {
-            const int64_t rows = row + height < n ? height : n - row;
+        for (int64_t row = first, turn = 0; row < last; row += height, turn = (turn + 1) % (2 * threads)) {
+            const int64_t rows = row + height < last ? height : last - row;
             if (turn != me && turn != 2 * threads - 1 - me)
                 continue;
             int64_t whole = 0;
-            if (a->data == b->data) {
-                square_block(transpose, scale, a, keep, c, row, rows);
+            if (what != DENSE_TRIANGLE_MIRRORED && a->data == p->b->data) {
+                square_block(transpose, p->scale, a, p->keep, c, row, rows);
                 whole = rows;
             }
-            if (row + whole < n)
-                product_block(transpose, !transpose, scale, a, b, keep, c, row, row + whole, rows, n - row - whole);
+            if (what != DENSE_TRIANGLE_MIRRORED && row + whole < n)
+                product_block(transpose, !transpose, p->scale, a, p->b, p->keep, c, row, row + whole, rows,
+                              n - row - whole);
+            if (what == DENSE_TRIANGLE_MADE)
+                continue;
             if (c->dtype == INVAR_FLOAT32)
                 mirror_float(c->data, n, row, rows);
             else
                 mirror_double(c->data, n, row, rows);
         }
+}
+
+void cpu_dense_mirrored(struct invar_device *device, bool transpose, double scale, const struct invar_matrix *a,
+                        const struct invar_matrix *b, double keep, const struct invar_matrix *c)
+{
+    const struct dense_product p = {transpose, !transpose, scale, a, b, keep, c};
+
+    if (!device->ranks || !dense_shared_triangle(device, &p))
+        dense_triangle_rows(device, &p, 0, c->rows, DENSE_TRIANGLE_BOTH);
 }
 
 /* A matrix with itself: above the diagonal is all there is to know. */
