@@ -43,8 +43,8 @@ static void by_columns(struct invar_device *device, struct work *w, double facto
     invar_dense_diagonal_map(device, &w->c, NULL, 0, 0);
     /* the columns of the product have mean 0 as those of centred have: nothing is left to subtract */
     if (wanted)
-        invar_dense_product(device, false, false, 4 * scale / (double)(w->centred.rows - 1), &w->centred, &w->c, 1,
-                            wanted);
+        invar_dense_product_own(device, false, false, 4 * scale / (double)(w->centred.rows - 1), &w->centred, &w->c, 1,
+                                wanted);
     invar_dense_dot(device, &w->c, &w->c, factor, w->loss);
 }
 
@@ -63,7 +63,7 @@ static void by_rows(struct invar_device *device, struct work *w, double factor, 
     invar_dense_dot(device, &variances, &variances, -factor, w->loss);
     if (wanted) {
         invar_dense_scale(device, -4 * scale / divisor, &variances);
-        invar_dense_product(device, false, false, 4 * scale / divisor, &w->c, &w->wide, 0, &w->by_wide);
+        invar_dense_product_own(device, false, false, 4 * scale / divisor, &w->c, &w->wide, 0, &w->by_wide);
         invar_dense_standardise(device, &w->wide, w->mean, w->squares, &w->by_wide, true);
         invar_dense_add(device, 1, &w->by_wide, wanted);
     }

@@ -103,7 +103,7 @@ static bool imix_evaluate(const struct invar_term_call *call, struct invar_error
     invar_dense_add(device, scale, &linear, &logits);
     for (int v = 0; v < 2; v++)
         if (wanted[v]) {
-            invar_dense_product(device, v == 1, false, 1 / o->tau, &logits, &unit[1 - v].y, 1, &unit[v].dy);
+            invar_dense_product_own(device, v == 1, false, 1 / o->tau, &logits, &unit[1 - v].y, 1, &unit[v].dy);
             unit_backward(device, &unit[v], wanted[v]);
         }
     return true;

@@ -117,9 +117,9 @@ static bool add_pair(const struct invar_term_call *call, struct work *w, const s
     if (!p->dy.data)
         return true;
     if (columns)
-        invar_dense_product(device, false, true, scale, &t->y, &w->by_x, 1, &p->dy);
+        invar_dense_product_own(device, false, true, scale, &t->y, &w->by_x, 1, &p->dy);
     else
-        invar_dense_product(device, true, false, scale, &w->by_x, &t->y, 1, &p->dy);
+        invar_dense_product_own(device, true, false, scale, &w->by_x, &t->y, 1, &p->dy);
     return true;
 }
 

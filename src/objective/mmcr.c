@@ -53,9 +53,9 @@ static bool nuclear(const struct invar_term_call *call, const struct invar_matri
     invar_dense_scale_rows(device, values.data, &scaled);
     invar_dense_mirrored(device, true, 1, &gram, &scaled, 0, &map);
     if (columns)
-        invar_dense_product(device, false, false, 1, mean, &map, 0, by_mean);
+        invar_dense_product_own(device, false, false, 1, mean, &map, 0, by_mean);
     else
-        invar_dense_product(device, false, false, 1, &map, mean, 0, by_mean);
+        invar_dense_product_own(device, false, false, 1, &map, mean, 0, by_mean);
     return true;
 }
 

@@ -80,8 +80,8 @@ static bool mmd_evaluate(const struct invar_term_call *call, struct invar_error 
         invar_dense_laplacian(device, &gram);
         invar_dense_copy(device, &gram, &graph);
         invar_dense_copy(device, &centred, &narrow);
-        invar_dense_product(device, false, false, -4 * k.pair * call->weight * per_view / (rows * rows), &graph,
-                            &narrow, 0, &by_centred);
+        invar_dense_product_own(device, false, false, -4 * k.pair * call->weight * per_view / (rows * rows), &graph,
+                                &narrow, 0, &by_centred);
         invar_dense_add(device, 1, &by_centred, &z.dx);
         invar_dense_copy(device, &z.x, &own);
         invar_dense_scale_rows(device, squares.data, &own);

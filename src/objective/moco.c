@@ -94,7 +94,7 @@ static bool add_direction(const struct invar_term_call *call, int view, const st
     invar_dense_copy(device, &t->y, &keys);
     invar_dense_scale_rows(device, own, &keys);
     invar_dense_add(device, 1 / o->tau, &keys, &unit.dy);
-    invar_dense_product(device, false, false, 1 / o->tau, &logits, &queue, 1, &unit.dy);
+    invar_dense_product_own(device, false, false, 1 / o->tau, &logits, &queue, 1, &unit.dy);
     unit_backward(device, &unit, wanted);
     return true;
 }

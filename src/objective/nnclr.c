@@ -91,7 +91,7 @@ static bool nnclr_evaluate(const struct invar_term_call *call, struct invar_erro
             return false;
         if (!wanted)
             continue;
-        invar_dense_product(device, true, false, 1 / o->tau, &logits, &neighbours, 1, &online.dy);
+        invar_dense_product_own(device, true, false, 1 / o->tau, &logits, &neighbours, 1, &online.dy);
         unit_backward(device, &online, wanted);
     }
     invar_dense_ring_write(device, &unit[0].y, place, &ring);

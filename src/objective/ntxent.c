@@ -128,7 +128,7 @@ static bool ntxent_evaluate(const struct invar_term_call *call, struct invar_err
         return false;
     if (call->gradient) {
         invar_dense_symmetrise(device, &logits);
-        invar_dense_product(device, false, false, 1 / o->tau, &logits, &unit, 0, &by_unit);
+        invar_dense_product_own(device, false, false, 1 / o->tau, &logits, &unit, 0, &by_unit);
     }
     for (int v = 0; v < 2; v++) {
         const struct invar_matrix rows = half(&unit, v), by_rows = half(&by_unit, v);

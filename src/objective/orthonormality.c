@@ -51,9 +51,9 @@ static void defect(struct invar_device *device, const struct invar_matrix *z, co
     invar_dense_gram(device, columns, 1 / divisor, centred, c);
     invar_dense_diagonal_map(device, c, NULL, 1, -1);
     if (wanted && columns)
-        invar_dense_product(device, false, false, 4 * scale / divisor, centred, c, 1, wanted);
+        invar_dense_product_own(device, false, false, 4 * scale / divisor, centred, c, 1, wanted);
     else if (wanted)
-        invar_dense_product(device, false, false, 4 * scale / divisor, c, centred, 1, wanted);
+        invar_dense_product_own(device, false, false, 4 * scale / divisor, c, centred, 1, wanted);
     invar_dense_dot(device, c, c, factor, slot);
 }
 

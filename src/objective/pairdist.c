@@ -112,7 +112,8 @@ static bool pairdist_evaluate(const struct invar_term_call *call, struct invar_e
             invar_dense_copy(device, &gram, &back.weights);
             invar_dense_copy(device, &room.centred, &back.centred);
         }
-        invar_dense_product(device, false, false, -1 / (double)n, &back.weights, &back.centred, 0, &back.by_centred);
+        invar_dense_product_own(device, false, false, -1 / (double)n, &back.weights, &back.centred, 0,
+                                &back.by_centred);
         entropy_store(device, &room, call->weight * per_view * share, &back.by_centred, wanted);
     }
     return true;

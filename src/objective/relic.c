@@ -177,9 +177,9 @@ static void add_gradient(const struct invar_term_call *call, struct work *w)
             if (!o->target)
                 invar_dense_transpose(device, &w->logits[pair_of(w, k, l)], s, true);
             if (w->q[l].unit.dy.data)
-                invar_dense_product(device, false, false, 1 / o->tau, s, &w->t[k].unit.y, 1, &w->q[l].unit.dy);
+                invar_dense_product_own(device, false, false, 1 / o->tau, s, &w->t[k].unit.y, 1, &w->q[l].unit.dy);
             if (!o->target && w->q[k].unit.dy.data)
-                invar_dense_product(device, true, false, 1 / o->tau, s, &w->q[l].unit.y, 1, &w->q[k].unit.dy);
+                invar_dense_product_own(device, true, false, 1 / o->tau, s, &w->q[l].unit.y, 1, &w->q[k].unit.dy);
         }
     for (int l = 0; l < w->views; l++)
         relic_side_backward(call, online_role(o), w->first + l, &w->q[l]);

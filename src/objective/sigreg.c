@@ -98,7 +98,7 @@ static bool sigreg_evaluate(const struct invar_term_call *call, struct invar_err
     for (int v = 0; v < views; v++) {
         const struct invar_matrix rows = part_of(&all, v, n);
         if (z[v].dx.data)
-            invar_dense_product(device, false, false, 1, &rows, &slices, 1, &z[v].dx);
+            invar_dense_product_own(device, false, false, 1, &rows, &slices, 1, &z[v].dx);
     }
     if (!spread_add(call, z, o->global_views, call->weight * wi, 1, invariance, err))
         return false;

@@ -66,9 +66,9 @@ static bool add_trace(const struct invar_term_call *call, const struct invar_mat
             continue;
         invar_dense_add(device, -call->weight / divisor, &x[1 - v], wanted);
         if (d > n)
-            invar_dense_product(device, v == 1, false, call->weight * share, &c[0], &x[1 - v], 1, wanted);
+            invar_dense_product_own(device, v == 1, false, call->weight * share, &c[0], &x[1 - v], 1, wanted);
         else
-            invar_dense_product(device, false, false, call->weight * share, &x[v], &c[1 - v], 1, wanted);
+            invar_dense_product_own(device, false, false, call->weight * share, &x[v], &c[1 - v], 1, wanted);
     }
     return true;
 }

@@ -61,8 +61,8 @@ static bool spectral_contrastive_evaluate(const struct invar_term_call *call, st
         if (!wanted)
             continue;
         invar_dense_copy(device, &x[1 - v], &by_x);
-        invar_dense_product(device, v == 1, false, call->weight * 2 * repel, &s, &x[1 - v], call->weight * attract,
-                            &by_x);
+        invar_dense_product_own(device, v == 1, false, call->weight * 2 * repel, &s, &x[1 - v], call->weight * attract,
+                                &by_x);
         invar_dense_shorten_backward(device, sqrt(o->mu), &x[v], lengths[v], &by_x, wanted);
     }
     return true;

@@ -95,7 +95,7 @@ static bool through_kernel(const struct invar_term_call *call, struct work *w, d
     invar_dense_laplacian(device, &w->half);
     invar_dense_copy(device, &w->half, &weights);
     invar_dense_copy(device, &w->u, &rows);
-    invar_dense_product(device, false, false, -2 / (c * c), &weights, &rows, 0, by_rows);
+    invar_dense_product_own(device, false, false, -2 / (c * c), &weights, &rows, 0, by_rows);
     return true;
 }
 

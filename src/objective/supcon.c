@@ -115,7 +115,7 @@ static bool supcon_evaluate(const struct invar_term_call *call, struct invar_err
     if (!call->gradient)
         return true;
     invar_dense_symmetrise(device, &logits);
-    invar_dense_product(device, false, false, 1 / o->tau, &logits, &unit, 0, &by_unit);
+    invar_dense_product_own(device, false, false, 1 / o->tau, &logits, &unit, 0, &by_unit);
     for (int v = 0; v < call->in->views; v++) {
         const struct invar_matrix own = part_of(&unit, v, n), by_own = part_of(&by_unit, v, n);
         const struct invar_matrix *wanted = term_wanted(call->gradient, INVAR_ROLE_Z, v);

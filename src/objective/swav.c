@@ -197,7 +197,7 @@ static bool predict(const struct invar_term_call *call, struct work *w, int v, d
         return true;
     }
     if (view->z.dy.data)
-        invar_dense_product(device, false, false, 1 / o->tau, &logits, &w->prototypes.y, 1, &view->z.dy);
+        invar_dense_product_own(device, false, false, 1 / o->tau, &logits, &w->prototypes.y, 1, &view->z.dy);
     if (w->prototypes.dy.data)
         invar_dense_product(device, true, false, 1 / o->tau, &logits, &view->z.y, 1, &w->prototypes.dy);
     return true;

@@ -82,7 +82,7 @@ static bool tico_evaluate(const struct invar_term_call *call, struct invar_error
     if (!o->covariance_stop_gradient)
         invar_dense_add(device, 1 - o->beta, &b, &c);
     invar_dense_add(device, -call->weight / n, &t.x, &q.dx);
-    invar_dense_product(device, false, false, 2 * call->weight * o->rho / n, &q.x, &c, 1, &q.dx);
+    invar_dense_product_own(device, false, false, 2 * call->weight * o->rho / n, &q.x, &c, 1, &q.dx);
     wide_backward(call, INVAR_ROLE_Q, 0, &q);
     return true;
 }

@@ -107,7 +107,7 @@ static void add_uniformity(struct invar_device *device, const struct work *w, co
     invar_dense_laplacian(device, &w->kernel);
     invar_dense_copy(device, &w->kernel, &w->graph);
     invar_dense_copy(device, &w->centred, &w->narrow);
-    invar_dense_product(device, false, false, -4 * t * scale / pairs, &w->graph, &w->narrow, 0, &w->by_centred);
+    invar_dense_product_own(device, false, false, -4 * t * scale / pairs, &w->graph, &w->narrow, 0, &w->by_centred);
     invar_dense_add(device, 1, &w->by_centred, &z->dx);
 }
 

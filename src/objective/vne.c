@@ -127,9 +127,9 @@ static void add_view(const struct invar_term_call *call, struct work *w, int v, 
     invar_dense_mirrored(device, true, -2 * call->weight * factor, &w->vectors, &w->scaled, 0, &w->map);
     invar_dense_copy(device, &view->x, &w->x);
     if (w->map.rows == w->x.cols)
-        invar_dense_product(device, false, false, 1, &w->x, &w->map, 0, &w->dx);
+        invar_dense_product_own(device, false, false, 1, &w->x, &w->map, 0, &w->dx);
     else
-        invar_dense_product(device, false, false, 1, &w->map, &w->x, 0, &w->dx);
+        invar_dense_product_own(device, false, false, 1, &w->map, &w->x, 0, &w->dx);
     if (view->lengths)
         invar_dense_normalise_backward(device, &w->x, view->lengths, &w->dx, 1, by_z);
     else
