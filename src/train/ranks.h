@@ -2,6 +2,7 @@
 #ifndef INVAR_TRAIN_RANKS_H
 #define INVAR_TRAIN_RANKS_H
 
+#include "invar/expert/dense.h"
 #include "invar/train.h"
 
 /*
@@ -87,6 +88,14 @@ struct invar_ranks_traffic {
 void ranks_traffic(const struct invar_ranks *ranks, struct invar_ranks_traffic *out);
 /** What a plan tells, and with norms asks, other ranks; NULL alone. */
 const struct invar_plan_ranks *ranks_plan(const struct invar_ranks *ranks, bool norms);
+
+/** What a device is to know to share its products of `samples` samples a view (invar_dense_share); NULL alone, and
+ * where memory for it is wanting, which then has failed. */
+const struct invar_dense_ranks *ranks_dense(struct invar_ranks *ranks, const struct invar_device *device,
+                                            int64_t samples);
+/** Products of fewer summands an element, or multiply-adds, for each thread are not shared: for tests, whose products
+ * are small. */
+void ranks_share_from(struct invar_ranks *ranks, double inner, double work);
 
 /** Rank 0 does work that may take long, as writing a file does, and shows the others that it is there until it is done.
  * Whether it could, on all of them: false with its sentence. */

@@ -11,8 +11,11 @@
 static bool evaluate(struct invar_trainer *t, const bool *chosen, struct invar_error *err)
 {
     double clock = times_now();
+
+    invar_dense_share(t->given.device, ranks_dense(t->given.options.ranks, t->given.device, t->batch.all));
     const bool ok = invar_evaluator_run(t->evaluator, &t->ledger, &t->chain.embeddings, &t->chain.gradients, chosen,
                                         clock_key(&t->clock), err);
+    invar_dense_share(t->given.device, NULL);
 
     times_lap(&t->times, INVAR_WORK_LOSS, &clock);
     return ok;

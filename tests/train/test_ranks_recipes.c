@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* One, two and four ranks make the same steps, in every recipe that ships: a small encoder, but its views, terms,
- * target network, adversary and optimiser. All steps are made at the parameters that the run began with, as a rate of
- * 1e-30 changes none of them: what is compared is one step each, and not how rounding grows from step to step. */
+/* One, two and four ranks make the same steps, in every recipe that ships, and share all products: a small encoder, but
+ * its views, terms, target network, adversary and optimiser. All steps are made at the parameters that the run began
+ * with, as a rate of 1e-30 changes none of them: what is compared is one step each, and not how rounding grows from
+ * step to step. */
 #include "ranks_threads.h"
 #include "shipped.h"
 #include "train/recipe.h"
@@ -126,6 +127,7 @@ static void train(struct invar_ranks *ranks, void *user)
     struct invar_device *device = dataset ? test_device_open(1, &err) : NULL;
     struct invar_trainer *t = device ? invar_trainer_create(recipe, dataset, device, &options, &err) : NULL;
 
+    ranks_share_from(ranks, 0, 0);
     if (t)
         step_all(o, t, &err);
     snprintf(o->message, sizeof o->message, "%s", err.message);
