@@ -122,6 +122,11 @@ robustness() {
     grep -q '"mean_flip":' flips.json
     grep -A5 '"flips":' flips.json | grep -q '"shift":'
     ! grep -q '"hue"' flips.json # gray images
+    # of a side whose eighth is no power of two: the last shift ends at the border, not beyond it
+    "$build/tests/make_data" idx odd 12 4 28 2
+    tiny_recipe | sed 's/^  batch: .*/  batch: 4/; s/^  epochs: .*/  epochs: 1/; s/idx:data/idx:odd/' >odd.yaml
+    "$invar" pretrain odd.yaml --run odd-run --threads 1 >/dev/null 2>&1
+    "$invar" robustness odd-run --threads 1 --corruption fog --severity 1 l2=0.01 --flips | grep -qE '^  shift +[0-9.]+ '
 }
 
 @test "references that were measured in another way are refused" {

@@ -40,9 +40,9 @@ static void set(struct invar_view_params *p, int sequence, double value, const s
     centre(sample, output, sequence == ZOOM ? value : sequence == SHIFT ? 0.875 : 1, p);
     p->jitter = sequence >= BRIGHTNESS && sequence <= HUE;
     /* The crop of 7/8 leaves an eighth of the side, a seventh of its own: from the middle it may move by a fourteenth
-     * of itself to either side, which is what the sequence runs over. */
+     * of itself to either side, which is what the sequence runs over, up to rounding. */
     if (sequence == SHIFT)
-        p->crop_x += (float)value * p->crop_width;
+        p->crop_x = fminf(fmaxf(p->crop_x + (float)value * p->crop_width, 0), (float)sample->width - p->crop_width);
     else if (sequence == BRIGHTNESS)
         p->brightness = (float)value;
     else if (sequence == CONTRAST)
