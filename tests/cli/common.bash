@@ -86,6 +86,18 @@ json_object() {
     "$build/tests/is_json"
 }
 
+# until_step FOLDER STEP: until the run there has logged that step (`log_interval: 1`), a minute at most.
+until_step() {
+    local end=$((SECONDS + 60))
+    until grep -q "\"step\": *$2[,}]" "$1/metrics.jsonl" 2>/dev/null; do
+        if [ $SECONDS -ge $end ]; then
+            echo "$1 has not come to step $2"
+            return 1
+        fi
+        sleep 0.02
+    done
+}
+
 # interrupted_after SECONDS COMMAND..: the command's status, signalled twice in a row, as timeout(1) does it. A shell gives
 # its background jobs no SIGINT; SIGTERM is the same to the command.
 interrupted_after() {

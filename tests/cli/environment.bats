@@ -34,7 +34,7 @@ setup() {
 @test "a terminal that closes leaves a checkpoint, unless nohup says to go on" {
     "$invar" pretrain tiny.yaml --threads 1 --run gone training.epochs=400 2>stderr.txt &
     pid=$!
-    until grep -q '"step": *2[,}]' gone/metrics.jsonl 2>/dev/null; do sleep 0.02; done
+    until_step gone 2
     kill -HUP $pid
     status=0
     wait $pid || status=$?
@@ -42,7 +42,7 @@ setup() {
     ls gone/checkpoint-*.safetensors
     nohup "$invar" pretrain tiny.yaml --threads 1 --run stays training.epochs=40 2>stderr.txt &
     pid=$!
-    until grep -q '"step": *2[,}]' stays/metrics.jsonl 2>/dev/null; do sleep 0.02; done
+    until_step stays 2
     kill -HUP $pid
     wait $pid
     [ -s stays/encoder.safetensors ]

@@ -20,10 +20,7 @@ stop_at() {
     # The command itself, not a function: a signal to a subshell would not reach it.
     "$invar" pretrain tiny.yaml --threads 1 --run "$folder" training.epochs=250 "$@" 2>stderr.txt >stdout.txt &
     pid=$!
-    while kill -0 $pid 2>/dev/null; do
-        grep -q "\"step\": *$step[,}]" "$folder/metrics.jsonl" 2>/dev/null && break
-        sleep 0.02
-    done
+    until_step "$folder" "$step"
     kill -INT $pid || true
     status=0
     wait $pid || status=$?

@@ -54,10 +54,10 @@ sweep() {
 @test "killed at any time, it leaves no run at work, and goes on to the same encoders" {
     many() { "$invar" sweep tiny.yaml training.seed=0..1 training.epochs=300 training.checkpoint_interval=40 --run "$1" "${@:2}"; }
     many whole --no-probe >/dev/null 2>&1
-    for wait in 0.3 0.8; do
+    for step in 30 150; do
         "$invar" sweep tiny.yaml training.seed=0..1 training.epochs=300 training.checkpoint_interval=40 --run killed --jobs 2 \
             >/dev/null 2>&1 3>&- &
-        sleep $wait
+        until_step killed/training.seed=1 $step
         kill -KILL $!
         wait $! || true
         [ ! -e killed/training.seed=1/encoder.safetensors ]
