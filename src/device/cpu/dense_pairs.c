@@ -145,20 +145,37 @@ INVAR_CLONES double cpu_dense_row_product(const double *a, const double *b, int6
     return sum;
 }
 
+/* float32 rows, whose products are exact in double */
+INVAR_CLONES static double narrow_row_product(const float *a, const float *b, int64_t count)
+{
+    double sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t k = 0; k < count; k++)
+        sum += (double)a[k] * (double)b[k];
+    return sum;
+}
+
+/* Of rows of one type, which is what terms have; of others, or of sums alone, element by element. */
+static double product_of_row(const struct invar_matrix *x, const struct invar_matrix *y, int64_t i)
+{
+    const int64_t from = i * x->cols;
+    double sum = 0;
+
+    if (y && x->dtype == INVAR_FLOAT64 && y->dtype == INVAR_FLOAT64)
+        return cpu_dense_row_product((const double *)x->data + from, (const double *)y->data + from, x->cols);
+    if (y && x->dtype == INVAR_FLOAT32 && y->dtype == INVAR_FLOAT32)
+        return narrow_row_product((const float *)x->data + from, (const float *)y->data + from, x->cols);
+    for (int64_t at = from; at < from + x->cols; at++)
+        sum += get(x, at) * (y ? get(y, at) : 1);
+    return sum;
+}
+
 void cpu_dense_row_products(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
                             double *products)
 {
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
-    for (int64_t i = 0; i < x->rows; i++) {
-        double sum = 0;
-        if (y && x->dtype == INVAR_FLOAT64 && y->dtype == INVAR_FLOAT64)
-            sum = cpu_dense_row_product((const double *)x->data + i * x->cols, (const double *)y->data + i * x->cols,
-                                        x->cols);
-        else
-            for (int64_t at = i * x->cols; at < (i + 1) * x->cols; at++)
-                sum += get(x, at) * (y ? get(y, at) : 1);
-        products[i] = sum;
-    }
+    for (int64_t i = 0; i < x->rows; i++)
+        products[i] = product_of_row(x, y, i);
 }
 
 #define SCALED(type)                                                                                                   \
@@ -298,6 +315,25 @@ void cpu_dense_nearest(struct invar_device *device, const struct invar_matrix *x
 
 /* ---- rows by number ---- */
 
+/* The first of the largest; a NaN is larger than nothing, and nothing is larger than one that comes first. Two passes
+ * that become vectors in the place of one that does not. */
+#define FIRST_LARGEST(type)                                                                                            \
+    INVAR_CLONES static int64_t first_largest_##type(const type *x, int64_t count)                                     \
+    {                                                                                                                  \
+        type most = x[0];                                                                                              \
+        int64_t at = 0;                                                                                                \
+                                                                                                                       \
+        if (isnan(most))                                                                                               \
+            return 0;                                                                                                  \
+        _Pragma("omp simd reduction(max : most)") for (int64_t j = 0; j < count; j++) most =                           \
+            x[j] > most ? x[j] : most;                                                                                 \
+        while (x[at] != most)                                                                                          \
+            at++;                                                                                                      \
+        return at;                                                                                                     \
+    }
+FIRST_LARGEST(float)
+FIRST_LARGEST(double)
+
 /* live is read here and not by the host, which does not know how full a queue is. */
 void cpu_dense_largest(struct invar_device *device, const struct invar_matrix *x, const float *live,
                        const struct invar_matrix *index)
@@ -306,10 +342,10 @@ void cpu_dense_largest(struct invar_device *device, const struct invar_matrix *x
 
 #pragma omp parallel for num_threads(invar_device_threads(device)) if (x->rows * x->cols > SMALL_WORK)
     for (int64_t i = 0; i < x->rows; i++) {
-        int64_t at = cols > 0 ? 0 : -1;
-        for (int64_t j = 1; j < cols; j++)
-            if (get(x, i * x->cols + j) > get(x, i * x->cols + at))
-                at = j;
+        int64_t at = -1;
+        if (cols > 0)
+            at = x->dtype == INVAR_FLOAT32 ? first_largest_float((const float *)x->data + i * x->cols, cols)
+                                           : first_largest_double((const double *)x->data + i * x->cols, cols);
         put(index, i, (double)at);
     }
 }
