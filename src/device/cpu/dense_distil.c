@@ -23,6 +23,7 @@
 #define NAME(x) x##_f64
 #include "dense_distil_kernels.h"
 
+/* In the order of blocks, as values: the running centre is part of what a resumed run repeats to the bit. */
 static void put_means(const struct invar_dense_distil *how, const double *parts)
 {
     const int64_t cols = how->t[0].cols;
@@ -36,6 +37,8 @@ static void put_means(const struct invar_dense_distil *how, const double *parts)
         how->mean[j] /= count;
 }
 
+/* Work space of the host's kind: rows of probabilities of a thread stay in its caches, and nothing is read of them
+ * afterwards. */
 bool cpu_dense_distil(struct invar_device *device, struct invar_scratch *scratch, const struct invar_dense_distil *how,
                       struct invar_error *err)
 {

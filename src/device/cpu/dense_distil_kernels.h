@@ -108,7 +108,8 @@ INVAR_CLONES static const REAL *NAME(others)(const REAL *p, int targets, int vie
     return room;
 }
 
-/* room: targets + 2 rows; values: of the losses, of the entropies */
+/* All targets before any online view, as each view is compared with all of them but its own. room: targets + 2 rows;
+ * values: of the losses, of the entropies. */
 static void NAME(distil_row)(const struct invar_dense_distil *how, const REAL *centre, REAL *room, double *sums,
                              int64_t i, double values[2])
 {
