@@ -97,7 +97,9 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
     return true;
 }
 
-/* [VR1], [VR2]; factor 1 / (d V). dx_ij += a_j + b_j y_ij in the centred y: a = 2 mean / N, b = 2 (s - 1) / (s N). */
+/* [VR1], [VR2]; factor 1 / (d V). dx_ij += a_j + b_j y_ij in the centred y: a = 2 mean / N, b = 2 (s - 1) / (s N). What
+ * goes to every row alike, a, is left in w->square for shape_of, which adds to all of dx anyway: divided by its factor
+ * 1 / (s + eps), with the sign of a mean that is taken off. */
 static void centre_and_scale(const struct invar_term_call *call, struct work *w, const struct invar_wide *z,
                              double factor)
 {
@@ -111,19 +113,18 @@ static void centre_and_scale(const struct invar_term_call *call, struct work *w,
     invar_dense_dot(device, &w->spare, &w->spare, factor, w->scale);
     if (!z->dx.data)
         return;
-    /* rows of factors: b (x - mean) with b_j = 2 (s - 1) / (s N), then the same mean to every row */
     invar_dense_copy(device, &w->deviation, &w->square);
     invar_dense_map(device, INVAR_MAP_RECIPROCAL, 1, 0, &w->square);
     invar_dense_multiply(device, &w->spare, &w->square);
     invar_dense_scale(device, 2 * weight * o->weight_scale / n, &w->square);
     invar_dense_standardise(device, &z->x, w->mean.data, w->square.data, &z->dx, true);
-    invar_dense_zero(device, &w->dy);
-    invar_dense_zero(device, &w->square);
-    invar_dense_affine(device, 0, -2 * weight * o->weight_centre / n, &w->square);
-    invar_dense_standardise(device, &w->dy, w->mean.data, w->square.data, &z->dx, true);
+    invar_dense_copy(device, &w->deviation, &w->square);
+    invar_dense_affine(device, 1, o->eps, &w->square);
+    invar_dense_multiply(device, &w->mean, &w->square);
+    invar_dense_scale(device, -2 * weight * o->weight_centre / n, &w->square);
 }
 
-/* [VR3], [VR4]; the deviation is a constant */
+/* [VR3], [VR4]; the deviation is a constant. The gradient by y is centred as that by p is. */
 static bool shape_of(const struct invar_term_call *call, struct work *w, const struct invar_wide *z, double factor,
                      struct invar_error *err)
 {
@@ -140,11 +141,11 @@ static bool shape_of(const struct invar_term_call *call, struct work *w, const s
     invar_dense_sum(device, &w->values, share, w->shape);
     if (!z->dx.data)
         return true;
+    invar_dense_centre(device, &w->p, &w->p);
     invar_dense_copy(device, &w->p, &w->narrow_p);
     invar_dense_product(device, false, false, 1, &w->narrow_p, &w->narrow_slices, 0, &w->narrow_dy);
     invar_dense_copy(device, &w->narrow_dy, &w->dy);
-    invar_dense_moments(device, &w->dy, w->mean.data, w->spare.data);
-    invar_dense_standardise(device, &w->dy, w->mean.data, w->deviation.data, &z->dx, true);
+    invar_dense_standardise(device, &w->dy, w->square.data, w->deviation.data, &z->dx, true);
     return true;
 }
 
