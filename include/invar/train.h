@@ -188,7 +188,8 @@ struct invar_record {
  * Processes that make the steps of one run together, started by mpirun or srun; each has its rows of every batch.
  * *out NULL: this process was started alone. timeout: seconds after which a process that is silent ends the run, 0:
  * never. Call it once, before anything else that takes long; all processes then make the same calls with the same
- * recipe, data and number of threads.
+ * recipe, data and number of threads. Refused: processes of other versions of invar. What *out has then is to be closed
+ * too.
  */
 struct invar_ranks;
 bool invar_ranks_open(struct invar_ranks **out, double timeout, struct invar_error *err);

@@ -64,9 +64,9 @@ static int run(const struct arguments *arguments, struct study_bench_request *re
     struct invar_error err = {0};
     struct json_writer w = CLI_JSON;
     struct invar_device *device = invar_device_open("auto", request->threads, &err);
-    if (!device || !invar_ranks_open(&request->ranks, 600, &err)) {
+    if (!device || !cli_ranks_open(&request->ranks, "bench", 600, &err)) {
         invar_device_close(device);
-        return cli_fail(&err);
+        return cli_ranks_end(request->ranks, cli_ranks_fail(request->ranks, &err));
     }
     request->watch = &watch;
     json_open_object(&w, NULL);

@@ -164,8 +164,10 @@ void cli_release_interrupt(void);
 struct invar_ranks;
 /** All but the first fall silent. False when the verb is to return *status at once: it is of one process. */
 bool cli_ranks_begin(const char *verb, int *status);
+/** As invar_ranks_open, of processes that all have this verb. */
+bool cli_ranks_open(struct invar_ranks **out, const char *verb, int64_t timeout, struct invar_error *err);
 /** As cli_fail, with one sentence of all. */
-int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *err);
+int cli_ranks_fail(struct invar_ranks *ranks, const struct invar_error *err);
 /** Closes them; returns the status. */
 int cli_ranks_end(struct invar_ranks *ranks, int status);
 

@@ -146,7 +146,7 @@ static int run_embed(struct arguments *a)
                                     .setting_count = a->assignments.count,
                                     .threads = a->threads,
                                     .watch = &watch};
-    bool ok = invar_ranks_open(&how.ranks, (double)a->rank_timeout, &err);
+    bool ok = cli_ranks_open(&how.ranks, "embed", a->rank_timeout, &err);
     if (ok && a->output && invar_ranks_rank(how.ranks) == 0)
         ok = study_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err);
     places.stream = cli_raw_output();

@@ -204,7 +204,7 @@ static int run(const struct arguments *arguments)
     struct session session = {0};
     int status;
 
-    if ((!arguments->dry_run && !invar_ranks_open(&session.ranks, (double)arguments->rank_timeout, &err)) ||
+    if ((!arguments->dry_run && !cli_ranks_open(&session.ranks, "pretrain", arguments->rank_timeout, &err)) ||
         !prepare(&session, arguments, &err))
         status = cli_ranks_fail(session.ranks, &err);
     else if (arguments->dry_run)

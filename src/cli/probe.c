@@ -139,10 +139,10 @@ static int probe(struct arguments *arguments)
     struct invar_probe_results *results = NULL;
     int status = CLI_DONE;
 
-    if (!invar_ranks_open(&how.ranks, (double)arguments->rank_timeout, &err) ||
+    if (!cli_ranks_open(&how.ranks, "probe", arguments->rank_timeout, &err) ||
         !split_assignments(arguments, features, &err) ||
         (arguments->plain && !invar_plain_view_read(&how.plain, arguments->plain, &err)))
-        return cli_ranks_end(how.ranks, cli_fail(&err));
+        return cli_ranks_end(how.ranks, cli_ranks_fail(how.ranks, &err));
     const struct invar_probe_request request = request_of(arguments, features);
     struct invar_probe *wanted = invar_probe_create(&request, &err);
     how.setting_count = arguments->data.count;

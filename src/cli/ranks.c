@@ -2,7 +2,7 @@
 /* Several processes of one command, started by mpirun or srun: they speak as one. */
 #include "base/names.h"
 #include "cli/cli.h"
-#include "train/ranks.h"
+#include "train/alike.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -39,12 +39,24 @@ bool cli_ranks_begin(const char *verb, int *status)
     return false;
 }
 
-/* What all have agreed on the first says. Else the others may be gone or waiting, the first among them: of those that
- * notice the lowest speaks, and then ends them all before the next would. */
-int cli_ranks_fail(const struct invar_ranks *ranks, const struct invar_error *err)
+bool cli_ranks_open(struct invar_ranks **out, const char *verb, int64_t timeout, struct invar_error *err)
 {
-    if (ranks_failed(ranks) && invar_ranks_rank(ranks) > 0) {
-        const int tenths = 3 * invar_ranks_rank(ranks);
+    return invar_ranks_open(out, (double)timeout, err) &&
+           ranks_same(*out, verb, "runs invar", "start the same command everywhere", err);
+}
+
+/* What all have agreed on the first says. Else the others may be gone or waiting, the first among them: of those that
+ * notice the lowest speaks, and then ends them all before the next would. Where they never met mpirun ends them, which
+ * takes it longer. */
+int cli_ranks_fail(struct invar_ranks *ranks, const struct invar_error *err)
+{
+    int rank;
+
+    ranks_launched(&rank);
+    if (!ranks_agreed_to_end(ranks))
+        ranks_fail(ranks, err);
+    if (!ranks_agreed_to_end(ranks) && rank > 0) {
+        const int tenths = 3 * rank + (ranks ? 0 : 20);
         nanosleep(&(struct timespec){tenths / 10, tenths % 10 * 100000000}, NULL);
         if (voice >= 0)
             dup2(voice, STDERR_FILENO);

@@ -54,7 +54,7 @@ static int robustness(const struct arguments *arguments)
     struct invar_robustness_results *results = NULL;
     struct invar_error err = {0};
     struct invar_run run = {0};
-    bool ok = invar_ranks_open(&how.ranks, (double)arguments->rank_timeout, &err) &&
+    bool ok = cli_ranks_open(&how.ranks, "robustness", arguments->rank_timeout, &err) &&
               (!arguments->plain || invar_plain_view_read(&how.plain, arguments->plain, &err)) &&
               invar_run_open(&run, folder, &how, &err);
     int status = CLI_DONE;

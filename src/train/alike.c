@@ -2,17 +2,14 @@
 /* Ranks that are about to do the same: whether they will, to the same bits. */
 #include "train/alike.h"
 
-#include "invar/memory.h"
-#include "invar/version.h"
-
+#include <stdio.h>
 #include <string.h>
 
-/* What all must have alike. Of one size in every version. */
+/* What all must have alike. */
 struct introduction {
-    char version[32], engine[32], instruction_set[32];
+    char engine[32], instruction_set[32];
     int64_t threads, samples;
     uint64_t subject, data;
-    char rest[384];
 };
 
 uint64_t alike_hash(uint64_t so_far, const void *bytes, size_t size)
@@ -33,8 +30,7 @@ static bool introduce(const struct invar_device *device, const struct invar_data
 
     if (!invar_device_machine(device, subject->precision, &machine, err))
         return false;
-    *own = (struct introduction){.version = INVAR_VERSION,
-                                 .threads = machine.threads,
+    *own = (struct introduction){.threads = machine.threads,
                                  .samples = info->count[INVAR_TRAIN],
                                  .subject = subject->hash,
                                  .data = alike_hash(INVAR_ALIKE_BEGIN, identity, strlen(identity))};
@@ -49,11 +45,6 @@ static bool differs(const struct introduction *first, const struct introduction 
 {
     const int process = k + 1;
 
-    if (strncmp(first->version, other->version, sizeof first->version) != 0)
-        return invar_error_set(
-            err, INVAR_ERROR_USAGE,
-            "process %d runs version %.31s of invar, process 1 %.31s: install one version everywhere", process,
-            other->version, first->version);
     if (first->subject != other->subject)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "process %d has another %s than process 1: give all the same one", process, subject);
@@ -75,20 +66,43 @@ static bool differs(const struct introduction *first, const struct introduction 
     return true;
 }
 
+/* Of one size in every version, as it is the first that ranks say to each other. */
+#define WORD 64
+
+bool ranks_same(struct invar_ranks *ranks, const char *word, const char *is, const char *remedy,
+                struct invar_error *err)
+{
+    char own[WORD] = "";
+    const char *all;
+    bool ok = true;
+
+    if (!ranks)
+        return true;
+    snprintf(own, sizeof own, "%s", word);
+    if (!(all = ranks_gather_all(ranks, own, sizeof own, err)))
+        return false;
+    for (int k = 1; ok && k < invar_ranks_count(ranks); k++)
+        if (strncmp(all + k * WORD, all, WORD) != 0)
+            ok = invar_error_set(err, INVAR_ERROR_SYSTEM, "process %d %s %.*s, process 1 %s %.*s: %s", k + 1, is,
+                                 WORD - 1, all + k * WORD, is, WORD - 1, all, remedy);
+    return ranks_agree(ranks, ok, err);
+}
+
 /* All find the same difference, as all have the same introductions. */
 bool ranks_alike(struct invar_ranks *ranks, struct invar_device *device, const struct invar_dataset_info *info,
                  const struct invar_alike_subject *subject, struct invar_error *err)
 {
-    struct introduction own = {0}, *all;
+    struct introduction own = {0};
+    const struct introduction *all;
 
     if (!ranks)
         return true;
     if (!ranks_agree(ranks, introduce(device, info, subject, &own, err), err))
         return false;
-    all = invar_alloc((size_t)invar_ranks_count(ranks), sizeof *all, err);
-    bool ok = all && ranks_gather(ranks, &own, sizeof own, all, err);
+    if (!(all = ranks_gather_all(ranks, &own, sizeof own, err)))
+        return false;
+    bool ok = true;
     for (int k = 1; ok && k < invar_ranks_count(ranks); k++)
         ok = differs(&all[0], &all[k], k, subject->name, err);
-    invar_free(all);
-    return ok;
+    return ranks_agree(ranks, ok, err);
 }

@@ -43,7 +43,8 @@ struct invar_ranks {
     void *state;
     int count, rank;
     struct invar_error why; /* code set: it failed */
-    float *own, *all;       /* [capacity] */
+    bool agreed_to_end;
+    float *own, *all; /* [capacity] */
     int64_t capacity;
     struct sums sums;
     struct invar_ranks_traffic traffic;
@@ -75,6 +76,11 @@ bool ranks_failed(const struct invar_ranks *r)
 bool ranks_fail(struct invar_ranks *r, const struct invar_error *err)
 {
     return r ? invar_error_set(&r->why, err->code ? err->code : INVAR_ERROR_SYSTEM, "%s", err->message) : false;
+}
+
+bool ranks_agreed_to_end(const struct invar_ranks *r)
+{
+    return r && r->agreed_to_end;
 }
 
 /* The end of every call of the table. */
@@ -143,6 +149,16 @@ bool ranks_gather(struct invar_ranks *r, const void *own, size_t bytes, void *al
         own = memcpy(r->own, own, bytes);
     }
     return done(r, move(r, INVAR_RANKS_GATHER, own, bytes, all), err);
+}
+
+/* Who has no memory for it fails for good, and ends the others, as these wait. */
+const void *ranks_gather_all(struct invar_ranks *r, const void *own, size_t bytes, struct invar_error *err)
+{
+    if (!reserve(r, (int64_t)(bytes / sizeof *r->all + 1) * r->count)) {
+        done(r, false, err);
+        return NULL;
+    }
+    return ranks_gather(r, own, bytes, r->all, err) ? r->all : NULL;
 }
 
 bool ranks_broadcast(struct invar_ranks *r, void *x, size_t bytes, struct invar_error *err)
@@ -396,20 +412,15 @@ bool ranks_broadcast_device(struct invar_ranks *r, struct invar_device *device, 
 
 bool ranks_sum_double(struct invar_ranks *r, double *x, struct invar_error *err)
 {
-    const double own = *x;
-    double *all;
+    const double own = *x, *all;
 
     if (!r)
         return true;
-    if (!reserve(r, 2 * r->count))
-        return done(r, false, err);
-    all = (double *)(void *)r->all;
-    if (!ranks_gather(r, &own, sizeof own, all, err))
-        return false;
+    all = ranks_gather_all(r, &own, sizeof own, err);
     *x = 0;
-    for (int k = 0; k < r->count; k++)
+    for (int k = 0; all && k < r->count; k++)
         *x += all[k];
-    return true;
+    return all != NULL;
 }
 
 /* ---- agreement ---- */
@@ -417,21 +428,22 @@ bool ranks_sum_double(struct invar_ranks *r, double *x, struct invar_error *err)
 /* What a rank has to say: who speaks first is the lowest that has something, and all then say the same. */
 static bool first_sentence(struct invar_ranks *r, const struct invar_error *own, int first, struct invar_error *err)
 {
-    struct invar_error *all = invar_alloc((size_t)r->count, sizeof *all, err);
-    bool ok = all && ranks_gather(r, own, sizeof *own, all, err);
+    const struct invar_error *all = ranks_gather_all(r, own, sizeof *own, err);
 
-    if (ok && first == 0)
-        ok = invar_error_set(err, all[0].code, "%s", all[0].message);
-    else if (ok)
-        ok = invar_error_set(err, all[first].code, "process %d of %d: %.900s", first + 1, r->count, all[first].message);
-    invar_free(all);
-    return ok;
+    r->agreed_to_end = all != NULL;
+    if (!all && own->code) /* no memory left even to say so together */
+        invar_error_set(err, own->code, "%s", own->message);
+    else if (all && first == 0)
+        invar_error_set(err, all[0].code, "%s", all[0].message);
+    else if (all)
+        invar_error_set(err, all[first].code, "process %d of %d: %.900s", first + 1, r->count, all[first].message);
+    return false;
 }
 
 bool ranks_agree(struct invar_ranks *r, bool ok, struct invar_error *err)
 {
     struct invar_error own = {0};
-    int32_t well = ok, *all;
+    const int32_t well = ok, *all;
     int first = 0;
 
     if (!r)
@@ -440,10 +452,8 @@ bool ranks_agree(struct invar_ranks *r, bool ok, struct invar_error *err)
         own = err && err->code ? *err : (struct invar_error){INVAR_ERROR_SYSTEM, "it failed"};
         invar_error_clear(err);
     }
-    if (!reserve(r, r->count))
-        return done(r, false, err);
-    all = (int32_t *)(void *)r->all;
-    if (!ranks_gather(r, &well, sizeof well, all, err))
+    all = ranks_gather_all(r, &well, sizeof well, err);
+    if (!all)
         return false;
     while (first < r->count && all[first])
         first++;

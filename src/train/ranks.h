@@ -49,6 +49,8 @@ bool ranks_leads(const struct invar_ranks *ranks);
 
 /** all[count][bytes]: the `own` of every rank. */
 bool ranks_gather(struct invar_ranks *ranks, const void *own, size_t bytes, void *all, struct invar_error *err);
+/** The same into memory that nobody has to get, and that holds it until the next call here; NULL: it failed. */
+const void *ranks_gather_all(struct invar_ranks *ranks, const void *own, size_t bytes, struct invar_error *err);
 /** The same of floats in memory of the device. */
 bool ranks_gather_device(struct invar_ranks *ranks, struct invar_device *device, const float *own, int64_t count,
                          float *all, struct invar_error *err);
@@ -75,6 +77,8 @@ bool ranks_broadcast_text(struct invar_ranks *ranks, struct invar_text *text, st
 /** Whether all ranks are well: ok, else err has this one's sentence. False everywhere, with the sentence of the first
  * rank that is not. */
 bool ranks_agree(struct invar_ranks *ranks, bool ok, struct invar_error *err);
+/** Whether the last agreement was that one has failed: all know, and end by themselves. */
+bool ranks_agreed_to_end(const struct invar_ranks *ranks);
 /** Whether this one failed where others may be waiting for it: from then on all calls fail with that sentence, and
  * nobody is asked. */
 bool ranks_failed(const struct invar_ranks *ranks);

@@ -138,6 +138,7 @@ bool invar_ranks_mpi_2(double timeout, struct invar_ranks_opened *out, struct in
             return fail(err, "MPI cannot be started", code);
         MPI_Comm_set_errhandler(comms[lane], MPI_ERRORS_RETURN);
     }
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN); /* of requests that belong to none of them */
     limit_s = timeout;
     patience_s = patience();
     *out = (struct invar_ranks_opened){.table = &table};

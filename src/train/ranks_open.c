@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Finding out whether a launcher started several processes, and opening what they talk by: a library of its own, so
  * that nobody needs MPI who trains alone. */
-#include "train/ranks.h"
+#include "train/alike.h"
+
+#include "invar/version.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -126,5 +128,5 @@ bool invar_ranks_open(struct invar_ranks **out, double timeout, struct invar_err
                                launched, opened.count);
     }
     *out = ranks_create(opened.table, opened.state, opened.count, opened.rank, err);
-    return *out != NULL;
+    return *out && ranks_same(*out, INVAR_VERSION, "runs invar", "install one version everywhere", err);
 }

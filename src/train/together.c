@@ -106,20 +106,20 @@ static bool hash_weights(struct invar_trainer *t, uint64_t *out, struct invar_er
 bool together_stay(struct invar_trainer *t, struct invar_error *err)
 {
     struct invar_ranks *ranks = t->given.options.ranks;
-    uint64_t own = 0, *all;
+    uint64_t own = 0;
+    const uint64_t *all;
     int other = 0;
 
     if (!ranks)
         return true;
     if (!ranks_agree(ranks, hash_weights(t, &own, err), err))
         return false;
-    all = invar_alloc((size_t)invar_ranks_count(ranks), sizeof *all, err);
-    bool ok = all && ranks_gather(ranks, &own, sizeof own, all, err);
-    for (int k = 1; ok && k < invar_ranks_count(ranks) && other == 0; k++)
+    if (!(all = ranks_gather_all(ranks, &own, sizeof own, err)))
+        return false;
+    for (int k = 1; k < invar_ranks_count(ranks) && other == 0; k++)
         other = all[k] != all[0] ? k : 0;
-    invar_free(all);
-    if (!ok || other == 0)
-        return ok;
+    if (other == 0)
+        return true;
     invar_log(INVAR_LOG_WARNING,
               "step %lld: the parameters of process %d have parted from those of process 1, as they do on processors "
               "that round in different ways: all go on with the latter",

@@ -1,9 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Products that several processes make together (struct invar_dense_ranks): each its rows of c, which then all get from
- * all. Of a triangle row i goes with row n - 1 - i, so that all pairs are as long, and every rank's share is as much
- * work. What travels is c, or its triangle, of which each element is worth `inner` multiply-adds: products of few are
+ * all. What travels is c, or its triangle, of which each element is worth `inner` multiply-adds: products of few are
  * made by each. All ranks decide so by the same numbers.
+ *
+ * Of a triangle row i goes with row n - 1 - i, so that all pairs are as long, and every rank's share is as much work:
+ *
+ *     rank 0  # # # # # # # #      Ranks of 2, n = 8: each has two pairs, of 9 elements each. Rows of a rank are two
+ *     rank 0    # # # # # # #      stretches, one from above and one from below, which meet in the middle for the last.
+ *     rank 1      # # # # # #
+ *     rank 1        # # # # #
+ *     rank 1          # # # #
+ *     rank 1            # # #
+ *     rank 0              # #
+ *     rank 0                #
+ *
+ * What a rank made stays where it is in c, and what others made is copied to its place: all have the same bits.
  */
 #include "device/backend.h"
 #include "device/cpu/dense_products.h"
@@ -16,6 +28,7 @@ struct strip {
     size_t bytes;                     /* of a unit */
 };
 
+/* As many for each rank, but for the last ones, which may have fewer or none. */
 static struct strip share_out(const struct invar_dense_ranks *r, int64_t units, int64_t elements, enum invar_dtype type)
 {
     const int64_t each = (units + r->count - 1) / r->count, first = r->rank * each;
@@ -67,6 +80,7 @@ static void gather(const struct invar_dense_ranks *r, const struct strip *s, con
     }
 }
 
+/* Rows of c are whole in memory, so a strip is one stretch of it. */
 bool dense_shared_product(struct invar_device *device, const struct dense_product *p)
 {
     const struct invar_dense_ranks *r = device->ranks;
@@ -80,6 +94,7 @@ bool dense_shared_product(struct invar_device *device, const struct dense_produc
     return true;
 }
 
+/* Below the diagonal nothing is sent: every rank mirrors the whole, which is memory's work alone. */
 bool dense_shared_triangle(struct invar_device *device, const struct dense_product *p)
 {
     const struct invar_dense_ranks *r = device->ranks;
