@@ -139,14 +139,14 @@ static int probe(struct arguments *arguments)
     struct invar_probe_results *results = NULL;
     int status = CLI_DONE;
 
-    if (!cli_ranks_open(&how.ranks, "probe", arguments->rank_timeout, &err) ||
-        !split_assignments(arguments, features, &err) ||
+    if (!split_assignments(arguments, features, &err) ||
         (arguments->plain && !invar_plain_view_read(&how.plain, arguments->plain, &err)))
         return cli_ranks_end(how.ranks, cli_ranks_fail(how.ranks, &err));
     const struct invar_probe_request request = request_of(arguments, features);
     struct invar_probe *wanted = invar_probe_create(&request, &err);
     how.setting_count = arguments->data.count;
-    bool ok = wanted && (features ? open_features : open_run)(arguments, labels, &how, &run, &err);
+    bool ok = wanted && cli_ranks_open(&how.ranks, "probe", arguments->rank_timeout, &err) &&
+              (features ? open_features : open_run)(arguments, labels, &how, &run, &err);
     if (ok) {
         cli_catch_interrupt();
         ok = invar_probe_run(wanted, &run, &results, &err);

@@ -28,7 +28,7 @@ one_sentence() {
 another() {
     mkdir "$1"
     cp "$invar" "$1"
-    cc -shared -fPIC -x c - -o "$1/libinvar-mpi.so" "${@:2}"
+    cc -shared -fPIC -x c - -x none -o "$1/libinvar-mpi.so" "${@:2}"
 }
 
 # The numbers of the version that this program says, and others as long.
@@ -56,7 +56,7 @@ other_version() {
     one_sentence 1 mpirun -n 2 old/invar pretrain tiny.yaml --run run
     says "libinvar-mpi.so is of another version of invar: install both from one package"
     # as one that was built for MPICH, where that is not installed
-    cc -shared -fPIC -x c - -Wl,-soname,libmpi.so.12 -o libmpi.so.12 <<<'int MPI_Init(void) { return 0; }'
+    cc -shared -fPIC -x c - -x none -Wl,-soname,libmpi.so.12 -o libmpi.so.12 <<<'int MPI_Init(void) { return 0; }'
     another foreign ./libmpi.so.12 <<<'int MPI_Init(void); int invar_ranks_mpi_2(void) { return MPI_Init(); }'
     rm libmpi.so.12
     one_sentence 1 mpirun -n 2 foreign/invar pretrain tiny.yaml --run run
@@ -66,7 +66,7 @@ other_version() {
     says "undefined symbol: MPI_Of_another_abi"
     mkdir torn
     cp "$invar" torn
-    head -c 1000 "$build/libinvar-mpi.so" >torn/libinvar-mpi.so
+    head -c 30 "$build/libinvar-mpi.so" >torn/libinvar-mpi.so
     one_sentence 1 mpirun -n 2 torn/invar pretrain tiny.yaml --run run
     says "which cannot be opened (" "torn/libinvar-mpi.so"
     # of one process that is not the first
