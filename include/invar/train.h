@@ -26,7 +26,7 @@ struct invar_optimiser_spec {
     int buffers; /* state vectors of trained_count floats */
     /** What the table cannot say about options (may be NULL): a sentence when they do not fit. */
     bool (*check)(const void *options, struct invar_error *err);
-    /** How finely the parameter vector is cut. Parameters of role BIAS and NORM are "1-D". */
+    /** How finely the parameter vector is cut; NULL: not at all. Parameters of role BIAS and NORM are "1-D". */
     enum invar_segment_cut (*cut)(const void *options);
     /** Scalars of its own for a step, which counts from 1, into own[4]; NULL: it has none. */
     void (*scalars)(const void *options, double rate, int64_t step, double *own);

@@ -95,7 +95,7 @@ struct invar_optimiser *invar_optimiser_create(const struct invar_optimiser_spec
                                                struct invar_error *err)
 {
     struct invar_optimiser *o = invar_alloc(1, sizeof *o, err);
-    const enum invar_segment_cut cut = spec->cut(options);
+    const enum invar_segment_cut cut = spec->cut ? spec->cut(options) : INVAR_SEGMENT_WHOLE;
     const int count = count_segments(weights->net, cut, NULL);
 
     if (!o)

@@ -301,6 +301,32 @@ static void test_exclusion(void **state)
     }
 }
 
+static void descend(const struct invar_update *u, int segment, int64_t from, int64_t to)
+{
+    (void)segment;
+    for (int64_t i = from; i < to; i++)
+        u->parameters[i] -= (float)u->scalars[INVAR_SCALAR_RATE];
+}
+
+/* A kernel is all that an optimiser must have: the vector is then updated in one, decay apart or not. */
+static void test_kernel_alone(void **state)
+{
+    static const struct invar_optimiser_spec plain = {.name = "plain", .help = "", .kernel = descend};
+    struct fixture f = {.spec = &plain};
+    float p[3] = {1, 2, 3};
+
+    (void)state;
+    fixture_add(&f, 2, 2);
+    fixture_add(&f, 1, 1);
+    fixture_weights(&f);
+    invar_device_upload(device, f.weights.parameters, p, sizeof p);
+    update(&f, 0.5, 1);
+    invar_device_download(device, p, f.weights.parameters, sizeof p);
+    for (int i = 0; i < 3; i++)
+        assert_true(p[i] == (float)i + 0.5f);
+    fixture_free(&f);
+}
+
 static void test_unknown(void **state)
 {
     struct invar_error err = {0};
@@ -347,7 +373,8 @@ int main(void)
         cmocka_unit_test(test_golden_optimisers), cmocka_unit_test(test_exclusion),
         cmocka_unit_test(test_unknown),           cmocka_unit_test(test_golden_schedules),
         cmocka_unit_test(test_golden_momentum),   cmocka_unit_test(test_lars_apart),
-        cmocka_unit_test(test_lars_clip_at_zero), cmocka_unit_test(test_start_ratio),
+        cmocka_unit_test(test_kernel_alone),      cmocka_unit_test(test_lars_clip_at_zero),
+        cmocka_unit_test(test_start_ratio),
     };
     return cmocka_run_group_tests(tests, open_device, close_device);
 }
