@@ -85,6 +85,19 @@ static bool read_integer(const struct cli_usage *usage, const struct cli_option 
     return true;
 }
 
+static bool read_number(const struct cli_usage *usage, const struct cli_option *option, const char *text)
+{
+    char *end = NULL;
+    const double value = strtod(text, &end);
+    if (end == text || *end || !(value >= (double)option->minimum && value <= (double)option->maximum)) {
+        cli_wrong_usage(usage, "--%s: `%s` was given, expected a number from %lld to %lld", option->name, text,
+                        (long long)option->minimum, (long long)option->maximum);
+        return false;
+    }
+    *(double *)option->variable = value;
+    return true;
+}
+
 static bool list_add(const struct cli_usage *usage, struct cli_list *list, const char *text)
 {
     if (list->count >= CLI_LIST_SIZE) {
@@ -132,6 +145,8 @@ static bool store(const struct cli_usage *usage, const struct cli_option *option
         if (strcmp(option->name, "threads") == 0 && *(int64_t *)option->variable > 0)
             omp_set_num_threads((int)*(int64_t *)option->variable); /* what computes without a device has it, too */
         return true;
+    case CLI_NUMBER:
+        return read_number(usage, option, value);
     case CLI_TEXT:
         *(const char **)option->variable = value;
         return true;

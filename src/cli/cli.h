@@ -57,6 +57,7 @@ struct cli_list {
 enum cli_option_kind {
     CLI_FLAG,    /**< bool: --json */
     CLI_INTEGER, /**< int64_t within minimum..maximum: --threads 2 */
+    CLI_NUMBER,  /**< double within minimum..maximum: --epsilon 0.001 */
     CLI_TEXT,    /**< const char *: -o FILE; the last one given wins */
     CLI_LIST,    /**< struct cli_list: --in NAME=FILE --in ... */
 };
@@ -70,7 +71,7 @@ struct cli_option {
     const char *help;     /**< one line, with the default */
     enum cli_option_kind kind;
     void *variable;
-    int64_t minimum, maximum; /**< of integers, inclusive */
+    int64_t minimum, maximum; /**< of integers and numbers, inclusive */
 };
 
 /** Lines that several verbs share. */

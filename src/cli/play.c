@@ -12,7 +12,8 @@
 struct arguments {
     struct cli_list run, assignments;
     const char *gif, *device;
-    int64_t episodes, seed, no_ops, percent, threads;
+    int64_t episodes, seed, no_ops, threads;
+    double epsilon;
     bool json;
 };
 
@@ -116,7 +117,7 @@ static int play(const struct arguments *arguments)
     name_of(&arguments->assignments, s.name, sizeof s.name);
     s.play = (struct invar_agent_play){.episodes = arguments->episodes,
                                        .seed = arguments->seed,
-                                       .epsilon = (double)arguments->percent / 100,
+                                       .epsilon = arguments->epsilon,
                                        .no_ops = arguments->no_ops,
                                        .returns = device ? invar_alloc(count, sizeof(double), &err) : NULL,
                                        .lengths = device ? invar_alloc(count, sizeof(int64_t), &err) : NULL,
@@ -143,7 +144,8 @@ int invar_cli_play(int argc, char **argv)
         {"seed", 0, "N", "of the episodes (default: 1)", CLI_INTEGER, &arguments.seed, 0, 1000000000},
         {"no-ops", 0, "N", "up to so many first actions without effect, as drawn (default: 0)", CLI_INTEGER,
          &arguments.no_ops, 0, 1000},
-        {"random", 0, "PERCENT", "of actions that are random (default: 0)", CLI_INTEGER, &arguments.percent, 0, 100},
+        {"epsilon", 0, "E", "share of actions that are random, 0 to 1 (default: 0)", CLI_NUMBER, &arguments.epsilon, 0,
+         1},
         {"gif", 0, "FILE", "the first episode as an animated picture", CLI_TEXT, &arguments.gif, 0, 0},
         {"device", 0, "NAME", "where to compute: auto (default) or cpu", CLI_TEXT, &arguments.device, 0, 0},
         CLI_OPTION_THREADS(&arguments.threads),

@@ -66,7 +66,11 @@ setup() {
     cp a/returns.json first
     "$invar" play a --episodes 30 --json | json_object
     cmp first a/returns.json
-    "$invar" play a env.style=test --episodes 5 >/dev/null
+    "$invar" play a env.style=test --episodes 5 --epsilon 0.125 --json | grep -q '"epsilon":	0.125,'
+    for share in 1.5 -0.1 nan 0.1x; do
+        fails_with 2 "$invar" play a --epsilon "$share"
+        says "--epsilon" "a number from 0 to 1"
+    done
     grep -q 'env.style=test' a/returns.json
     run ! "$invar" play a env.gray=false
     [[ "$output" == *"q.encoder.conv1.weight"*"and this net has"* ]]
