@@ -14,30 +14,10 @@ setup_file() {
 
 setup() {
     load common
-    command -v mpirun >/dev/null || skip "mpirun is not installed"
-    [ -e "$build/libinvar-mpi.so" ] || skip "libinvar-mpi.so was not built"
+    load ranks
+    several_processes
     cp -r "$BATS_FILE_TMPDIR/." "$BATS_TEST_TMPDIR"
     cd "$BATS_TEST_TMPDIR"
-    export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-        OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl=self,vader,tcp
-}
-
-# ranks K ARGUMENTS..: of invar
-ranks() {
-    local count=$1
-    shift
-    timeout 60 mpirun -n "$count" "$invar" "$@"
-}
-
-# one_sentence STATUS COMMAND..: as fails_with, whatever mpirun says beside it.
-one_sentence() {
-    local expected=$1
-    shift
-    run --separate-stderr "$@"
-    echo "status $status (expected $expected)"
-    echo "$stderr"
-    [ "$status" -eq "$expected" ] && [ -z "$output" ] &&
-        [ "$(grep '^invar: ' <<<"$stderr" | grep -cvE '^invar: (warning| *[0-9]+/)')" -eq 1 ]
 }
 
 # results FILE: but for what time has to do with

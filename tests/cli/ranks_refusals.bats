@@ -3,25 +3,13 @@
 # Several processes of which one is not like the others, or wants for something: all end, soon, with one sentence.
 bats_require_minimum_version 1.5.0
 
+limit=30 # seconds that a failure may take
+
 setup() {
     load common
-    command -v mpirun >/dev/null || skip "mpirun is not installed"
-    [ -e "$build/libinvar-mpi.so" ] || skip "libinvar-mpi.so was not built"
+    load ranks
+    several_processes
     tiny_data
-    export OMP_NUM_THREADS=1 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
-        OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_hwloc_base_binding_policy=none OMPI_MCA_btl=self,vader,tcp
-    export ASAN_OPTIONS=detect_leaks=0
-}
-
-# one_sentence STATUS COMMAND..: within half a minute, as fails_with, whatever mpirun says beside it.
-one_sentence() {
-    local expected=$1
-    shift
-    run --separate-stderr timeout 30 "$@"
-    echo "status $status (expected $expected)"
-    echo "$stderr"
-    [ "$status" -eq "$expected" ] && [ -z "$output" ] &&
-        [ "$(grep '^invar: ' <<<"$stderr" | grep -cvE '^invar: (warning| *[0-9]+/|tiny into)')" -eq 1 ]
 }
 
 # Folder NAME: the command, beside a libinvar-mpi.so of its own made from standard input.
