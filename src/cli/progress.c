@@ -49,8 +49,12 @@ static void on_log(void *user, enum invar_log_level level, const char *message)
     cli_message("%s%s", level == INVAR_LOG_WARNING ? "warning: " : "", message);
 }
 
+/* By lines: one that is written in parts is torn where several processes, or what started them, share the stream. */
 void cli_log_start(void)
 {
+    static char line[2 * MESSAGE_SIZE];
+
+    setvbuf(stderr, line, _IOLBF, sizeof line);
     invar_log_set_sink(on_log, NULL);
 }
 

@@ -101,6 +101,18 @@ plain() {
     for i in 1 2 3 4; do [ "$(wc -l <"runs/tiny-$i/metrics.jsonl")" -eq 4 ]; done
 }
 
+@test "a sentence is one write, which no other process can come between" {
+    python3 - "$invar" <<'PYTHON' || return
+import socket, subprocess, sys
+
+ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+status = subprocess.run([sys.argv[1], "data", "images:no\tw\u00e4r"], stderr=theirs).returncode
+theirs.close()
+writes = list(iter(lambda: ours.recv(1 << 16), b""))
+assert status == 1 and len(writes) == 1 and writes[0].startswith(b"invar: ") and writes[0].endswith(b"\n"), writes
+PYTHON
+}
+
 @test "a run that cannot begin leaves no folder" {
     tiny_data
     fails_with 1 "$invar" pretrain tiny.yaml data.source=idx:none
