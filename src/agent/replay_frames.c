@@ -211,7 +211,7 @@ bool replay_append(struct replay *r, int lane, const void *frame, const float *s
     struct replay_block *block = *place(r, lane, l->end / REPLAY_BLOCK);
     struct replay_entry *entry = &block->entry[l->end % REPLAY_BLOCK];
     *entry = (struct replay_entry){.action = -1, .step = step};
-    if (state && step % r->options.period == 0) {
+    if (state && state_bytes > 0 && step % r->options.period == 0) {
         make_room(r, state_bytes);
         entry->state = take(state_bytes, err);
         if (!entry->state)
@@ -254,8 +254,8 @@ bool replay_create(struct replay *r, const struct replay_options *o, struct inva
     r->block_count = (each + REPLAY_BLOCK - 1) / REPLAY_BLOCK + 1;
     r->block_count = r->block_count < least ? least : r->block_count;
     r->room_size = compressBound((uLong)raw);
-    if (!sum_tree_create(&r->tree, r->block_count * REPLAY_BLOCK * o->lanes, err))
-        return false;
+    const int64_t entries = r->block_count * REPLAY_BLOCK * o->lanes;
+    r->tree.size = sum_tree_size(entries);
     r->bytes = fixed_bytes(r);
     if ((double)r->bytes + whole_bytes(o, least) > (double)o->memory)
         return invar_error_set(err, INVAR_ERROR_USAGE,
@@ -264,6 +264,8 @@ bool replay_create(struct replay *r, const struct replay_options *o, struct inva
                                (double)o->memory / 1e6, (long long)o->steps,
                                ((double)r->bytes + whole_bytes(o, least)) / 1e6);
     r->packs = (double)r->bytes + whole_bytes(o, r->block_count) > (double)o->memory;
+    if (!sum_tree_create(&r->tree, entries, err))
+        return false;
     r->lanes = invar_alloc((size_t)o->lanes, sizeof *r->lanes, err);
     r->open = invar_alloc(raw, 1, err);
     r->room = invar_alloc(r->room_size, 1, err);

@@ -4,10 +4,18 @@
 
 #include "invar/memory.h"
 
+int64_t sum_tree_size(int64_t count)
+{
+    int64_t size = 1;
+
+    while (size < count)
+        size *= 2;
+    return size;
+}
+
 bool sum_tree_create(struct sum_tree *tree, int64_t count, struct invar_error *err)
 {
-    for (tree->size = 1; tree->size < count;)
-        tree->size *= 2;
+    tree->size = sum_tree_size(count);
     tree->weight = invar_alloc(2 * (size_t)tree->size, sizeof *tree->weight, err);
     return tree->weight != NULL;
 }

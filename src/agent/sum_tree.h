@@ -12,6 +12,8 @@ struct sum_tree {
     double *weight; /**< [2 size]: 1 is the root, leaf i is size + i */
 };
 
+/** What size is for leaves 0 .. count - 1. */
+int64_t sum_tree_size(int64_t count);
 /** Weights 0 for leaves 0 .. count - 1. Free with invar_free(tree->weight). */
 bool sum_tree_create(struct sum_tree *tree, int64_t count, struct invar_error *err);
 void sum_tree_set(struct sum_tree *tree, int64_t leaf, double weight);

@@ -280,6 +280,7 @@ static void test_memory(void **state)
     struct replay r;
     struct invar_random random = invar_random_stream(1, INVAR_RANDOM_TEST, 0, 0, 0);
     static unsigned char frame[SIDE];
+    const float no_state = 0; /* agents without an LSTM hand over one of no numbers */
     const size_t before = mallinfo2().uordblks + mallinfo2().hblkhd;
     size_t most = 0;
     (void)state;
@@ -291,8 +292,9 @@ static void test_memory(void **state)
     for (int i = 0; i < 8000; i++) {
         for (int k = 0; k < 40; k++)
             frame[invar_random_below(&random, SIDE)] = (unsigned char)invar_random_below(&random, 256);
-        assert_ok(replay_add(&r, i % 2, 0, 0, REPLAY_GOES_ON, frame, NULL, &err), &err);
+        assert_ok(replay_add(&r, i % 2, 0, 0, REPLAY_GOES_ON, frame, &no_state, &err), &err);
         assert_true(r.bytes <= (size_t)o.memory);
+        assert_null(replay_entry(&r, i % 2, r.lanes[i % 2].end - 1)->state); /* of no numbers takes no memory */
         const size_t now = mallinfo2().uordblks + mallinfo2().hblkhd - before;
         most = now > most ? now : most;
     }
@@ -312,6 +314,7 @@ static void test_memory(void **state)
                                         .n = 3,
                                         .discount = 1};
     assert_refused(replay_create(&r, &less, &err), &err, INVAR_ERROR_USAGE, "replay.memory is 1.0 MB, but 20000 steps");
+    assert_null(r.tree.weight); /* refused before it takes what there may not be */
     replay_free(&r);
 }
 
