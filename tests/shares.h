@@ -15,6 +15,7 @@ struct shares {
     struct invar_dense_ranks ranks;
     int calls; /* of what ran last */
     char *sent[SHARES_RANKS][SHARES_CALLS];
+    size_t size[SHARES_CALLS]; /* bytes of each of them */
 };
 
 static inline void shares_gather(void *user, size_t bytes)
@@ -26,6 +27,7 @@ static inline void shares_gather(void *user, size_t bytes)
     char **own = &s->sent[s->ranks.rank][call];
     *own = *own ? *own : calloc(1, bytes);
     memcpy(*own, s->ranks.own, bytes);
+    s->size[call] = bytes;
     for (int k = 0; k < s->ranks.count; k++) {
         char *to = (char *)s->ranks.all + (size_t)k * bytes;
         if (s->sent[k][call])
