@@ -53,6 +53,7 @@
         upstream, scale, out))                                                                                         \
     DO(centre, (DENSE_AT, DENSE_IN *x, DENSE_IN *y), (device, x, y))                                                   \
     DO(moments, (DENSE_AT, DENSE_IN *x, double *mean, double *squares), (device, x, mean, squares))                    \
+    ANSWER(bool, even, (DENSE_AT, const double *values, int64_t count, double share), (device, values, count, share))  \
     DO(column_products, (DENSE_AT, DENSE_IN *x, DENSE_IN *y, double *products), (device, x, y, products))              \
     DO(standardise, (DENSE_AT, DENSE_IN *x, const double *mean, const double *factor, DENSE_IN *y, bool add),          \
         (device, x, mean, factor, y, add))                                                                             \

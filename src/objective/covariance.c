@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The covariance term of VICReg [V3]: squared covariances between different columns of a view, summed over the views.
- * The squares of all entries of C = Zc^T Zc / (N - 1) add up to those of the N x N matrix G = Zc Zc^T / (N - 1): with
- * much fewer samples than dimensions that one is made, at a cost linear in d.
+ * The squares of all entries of C = Zc^T Zc / (N - 1) add up to those of the N x N matrix G = Zc Zc^T / (N - 1): where
+ * there are fewer samples than dimensions that one costs less. What is off the diagonal is then a difference, which
+ * loses digits where a few columns have nearly all of the variance: |C|^2 is no less than (trace C)^2 / N, and where
+ * that is 4/3 of the diagonal's squares a quarter of it is off the diagonal.
  */
 #include "objective/sums.h"
 
@@ -26,13 +28,11 @@ static bool covariance_check(const void *options, const struct invar_embeddings 
     return term_check_views(&invar_term_covariance, in, covariance_roles(options), err);
 }
 
-/* what one view works on; by rows in float64: beside a column of nearly all the variance, the others' covariances are
- * what is left of a difference */
+/* what one view works on */
 struct work {
-    struct invar_matrix centred, c;    /* c: d x d, or N x N where that is enough */
-    struct invar_matrix wide, by_wide; /* N x d float64, by rows alone: centred, and the gradient */
-    double *mean, *squares;            /* device [d]; squares becomes variances, then factors */
-    double *loss;                      /* slot */
+    struct invar_matrix centred, c; /* c: d x d, or N x N in the same place where that is enough */
+    double *mean, *squares;         /* device [d]; squares becomes variances, then factors */
+    double *loss;                   /* slot */
 };
 
 /* the d x d way: factor times the sum of squares off the diagonal, and scale times its gradient */
@@ -48,28 +48,27 @@ static void by_columns(struct invar_device *device, struct work *w, double facto
     invar_dense_dot(device, &w->c, &w->c, factor, w->loss);
 }
 
-/* the N x N way */
+/* the N x N way; squares are those of the columns of centred */
 static void by_rows(struct invar_device *device, struct work *w, double factor, double scale,
                     const struct invar_matrix *wanted)
 {
-    const double divisor = (double)(w->centred.rows - 1);
+    const int64_t n = w->centred.rows;
+    const double divisor = (double)(n - 1);
     const struct invar_matrix variances = term_row(w->squares, w->centred.cols);
+    const struct invar_matrix c = {w->c.dtype, n, n, w->c.data};
 
-    invar_dense_copy(device, &w->centred, &w->wide);
-    invar_dense_moments(device, &w->wide, w->mean, w->squares);
     invar_dense_scale(device, 1 / divisor, &variances);
-    invar_dense_gram(device, false, 1 / divisor, &w->wide, &w->c);
-    invar_dense_dot(device, &w->c, &w->c, factor, w->loss);
+    invar_dense_gram(device, false, 1 / divisor, &w->centred, &c);
+    invar_dense_dot(device, &c, &c, factor, w->loss);
     invar_dense_dot(device, &variances, &variances, -factor, w->loss);
     if (wanted) {
         invar_dense_scale(device, -4 * scale / divisor, &variances);
-        invar_dense_product_own(device, false, false, 4 * scale / divisor, &w->c, &w->wide, 0, &w->by_wide);
-        invar_dense_standardise(device, &w->wide, w->mean, w->squares, &w->by_wide, true);
-        invar_dense_add(device, 1, &w->by_wide, wanted);
+        invar_dense_product_own(device, false, false, 4 * scale / divisor, &c, &w->centred, 1, wanted);
+        invar_dense_standardise(device, &w->centred, w->mean, w->squares, wanted, true);
     }
 }
 
-static bool take_work(const struct invar_term_call *call, bool rows, struct work *w, struct invar_error *err)
+static bool take_work(const struct invar_term_call *call, struct work *w, struct invar_error *err)
 {
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
     const int64_t n = z[0].rows, d = z[0].cols;
@@ -77,36 +76,34 @@ static bool take_work(const struct invar_term_call *call, bool rows, struct work
 
     w->mean = invar_device_take(scratch, (size_t)d, sizeof(double), err);
     w->squares = invar_device_take(scratch, (size_t)d, sizeof(double), err);
-    if (!w->mean || !w->squares || !invar_dense_take(scratch, z[0].dtype, n, d, &w->centred, err))
-        return false;
-    if (!rows)
-        return invar_dense_take(scratch, z[0].dtype, d, d, &w->c, err);
-    return invar_dense_take(scratch, INVAR_FLOAT64, n, n, &w->c, err) &&
-           invar_dense_take(scratch, INVAR_FLOAT64, n, d, &w->wide, err) &&
-           invar_dense_take(scratch, INVAR_FLOAT64, n, d, &w->by_wide, err);
+    return w->mean && w->squares && invar_dense_take(scratch, z[0].dtype, n, d, &w->centred, err) &&
+           invar_dense_take(scratch, z[0].dtype, d, d, &w->c, err);
 }
 
-/* Twice N^2 d multiply-adds, at half the rate, against N d^2 and half of it once more: the same at d = 2 N, and what is
- * made in float64 is gone through as well. */
-static bool rows_are_less(int64_t n, int64_t d)
+/* Asked for every view of every step: what the columns are like may change. */
+static bool rows_suffice(struct invar_device *device, struct work *w)
 {
-    return 5 * n <= 2 * d;
+    const int64_t n = w->centred.rows, d = w->centred.cols;
+
+    if (n >= d)
+        return false;
+    invar_dense_moments(device, &w->centred, w->mean, w->squares);
+    return invar_dense_even(device, w->squares, d, 0.75 / (double)n);
 }
 
 static bool covariance_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct invar_covariance_options *o = call->options;
     const struct invar_matrix *z = call->in->by[INVAR_ROLE_Z];
-    const bool rows = rows_are_less(z[0].rows, z[0].cols);
     const double factor = term_over_views(o->over_views, call->in->views) / (double)z[0].cols;
     struct work w = {.loss = invar_term_part(call->sum, NULL, 1)};
 
-    if (!take_work(call, rows, &w, err))
+    if (!take_work(call, &w, err))
         return false;
     for (int v = 0; v < call->in->views; v++) {
         invar_dense_centre(call->device, &z[v], &w.centred);
-        (rows ? by_rows : by_columns)(call->device, &w, factor, call->weight * factor,
-                                      term_wanted(call->gradient, INVAR_ROLE_Z, v));
+        (rows_suffice(call->device, &w) ? by_rows : by_columns)(call->device, &w, factor, call->weight * factor,
+                                                                term_wanted(call->gradient, INVAR_ROLE_Z, v));
     }
     return true;
 }

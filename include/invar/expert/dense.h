@@ -244,6 +244,10 @@ void invar_dense_project_backward(struct invar_device *device, enum invar_ball b
 void invar_dense_centre(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y);
 /** Device double [cols] each: means, and sums of squared distances from them (two passes). */
 void invar_dense_moments(struct invar_device *device, const struct invar_matrix *x, double *mean, double *squares);
+/** Whether no few of some values (device double [count], none below 0) have nearly all of their sum: the sum of their
+ * squares is at most share times the square of it. For choosing between ways of computing the same: false as well where
+ * there is NaN, and where the device would have to be waited for. */
+bool invar_dense_even(struct invar_device *device, const double *values, int64_t count, double share);
 /** Sums over rows of x y, device double [cols]. */
 void invar_dense_column_products(struct invar_device *device, const struct invar_matrix *x,
                                  const struct invar_matrix *y, double *products);

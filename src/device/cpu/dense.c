@@ -325,6 +325,18 @@ void cpu_dense_moments(struct invar_device *device, const struct invar_matrix *x
         moments_f64(threads, x->data, mean, squares, x->rows, x->cols);
 }
 
+bool cpu_dense_even(struct invar_device *device, const double *values, int64_t count, double share)
+{
+    double sum = 0, squares = 0;
+
+    (void)device;
+    for (int64_t i = 0; i < count; i++) {
+        sum += values[i];
+        squares += values[i] * values[i];
+    }
+    return squares <= share * sum * sum;
+}
+
 void cpu_dense_column_products(struct invar_device *device, const struct invar_matrix *x, const struct invar_matrix *y,
                                double *products)
 {
