@@ -277,6 +277,7 @@ END
 }
 
 @test "a full disk of the first process ends all in one sentence" {
+    export INVAR_TEST_DEVICE=cpu # cpu-guarded has a file as large as all its memory, which no limit lets it have
     # shellcheck disable=SC2016
     one_sentence 1 timeout 60 mpirun -n 1 bash -c 'ulimit -f 8; exec "$@"' - "$invar" pretrain tiny.yaml --run run \
         training.steps=8 training.checkpoint_interval=4 : -n 1 "$invar" pretrain tiny.yaml

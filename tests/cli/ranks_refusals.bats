@@ -78,6 +78,7 @@ other_version() {
 }
 
 @test "a process that has not the memory for a run" {
+    export INVAR_TEST_DEVICE=cpu # cpu-guarded has a file as large as all its memory, which no limit lets it have
     ! grep -qx 'INVAR_SANITIZE:BOOL=ON' "$build/CMakeCache.txt" || skip "built with AddressSanitizer"
     # shellcheck disable=SC2016
     one_sentence 1 mpirun -n 1 "$invar" pretrain tiny.yaml --run run data.size=512 encoder.widths=[64,64] : \
@@ -113,6 +114,7 @@ other_version() {
 
 # What others than the first write: nothing. A limit of 0 bytes on files is a disk that is full from the beginning.
 @test "a full disk of a process that is not the first" {
+    export INVAR_TEST_DEVICE=cpu # cpu-guarded has a file as large as all its memory, which no limit lets it have
     export OMPI_MCA_btl=self,tcp # vader has a file of shared memory
     # shellcheck disable=SC2016
     local full='ulimit -f 0; trap "" XFSZ; exec "$@"'
