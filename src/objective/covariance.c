@@ -30,7 +30,7 @@ static bool covariance_check(const void *options, const struct invar_embeddings 
 
 /* what one view works on */
 struct work {
-    struct invar_matrix centred, c; /* c: d x d, or N x N in the same place where that is enough */
+    struct invar_matrix centred, c; /* c: d x d, or N x N where that is enough */
     double *mean, *squares;         /* device [d]; squares becomes variances, then factors */
     double *loss;                   /* slot */
 };
@@ -52,18 +52,16 @@ static void by_columns(struct invar_device *device, struct work *w, double facto
 static void by_rows(struct invar_device *device, struct work *w, double factor, double scale,
                     const struct invar_matrix *wanted)
 {
-    const int64_t n = w->centred.rows;
-    const double divisor = (double)(n - 1);
+    const double divisor = (double)(w->centred.rows - 1);
     const struct invar_matrix variances = term_row(w->squares, w->centred.cols);
-    const struct invar_matrix c = {w->c.dtype, n, n, w->c.data};
 
     invar_dense_scale(device, 1 / divisor, &variances);
-    invar_dense_gram(device, false, 1 / divisor, &w->centred, &c);
-    invar_dense_dot(device, &c, &c, factor, w->loss);
+    invar_dense_gram(device, false, 1 / divisor, &w->centred, &w->c);
+    invar_dense_dot(device, &w->c, &w->c, factor, w->loss);
     invar_dense_dot(device, &variances, &variances, -factor, w->loss);
     if (wanted) {
         invar_dense_scale(device, -4 * scale / divisor, &variances);
-        invar_dense_product_own(device, false, false, 4 * scale / divisor, &c, &w->centred, 1, wanted);
+        invar_dense_product_own(device, false, false, 4 * scale / divisor, &w->c, &w->centred, 1, wanted);
         invar_dense_standardise(device, &w->centred, w->mean, w->squares, wanted, true);
     }
 }
@@ -76,8 +74,7 @@ static bool take_work(const struct invar_term_call *call, struct work *w, struct
 
     w->mean = invar_device_take(scratch, (size_t)d, sizeof(double), err);
     w->squares = invar_device_take(scratch, (size_t)d, sizeof(double), err);
-    return w->mean && w->squares && invar_dense_take(scratch, z[0].dtype, n, d, &w->centred, err) &&
-           invar_dense_take(scratch, z[0].dtype, d, d, &w->c, err);
+    return w->mean && w->squares && invar_dense_take(scratch, z[0].dtype, n, d, &w->centred, err);
 }
 
 /* Asked for every view of every step: what the columns are like may change. */
@@ -91,6 +88,19 @@ static bool rows_suffice(struct invar_device *device, struct work *w)
     return invar_dense_even(device, w->squares, d, 0.75 / (double)n);
 }
 
+/* One view in w->centred. The d x d matrix may be much the larger of both, and is taken where it is made. */
+static bool one_view(const struct invar_term_call *call, struct work *w, double factor,
+                     const struct invar_matrix *wanted, struct invar_error *err)
+{
+    const bool rows = rows_suffice(call->device, w);
+    const int64_t side = rows ? w->centred.rows : w->centred.cols;
+
+    if (w->c.rows != side && !invar_dense_take(call->scratch, w->centred.dtype, side, side, &w->c, err))
+        return false;
+    (rows ? by_rows : by_columns)(call->device, w, factor, call->weight * factor, wanted);
+    return true;
+}
+
 static bool covariance_evaluate(const struct invar_term_call *call, struct invar_error *err)
 {
     const struct invar_covariance_options *o = call->options;
@@ -102,8 +112,8 @@ static bool covariance_evaluate(const struct invar_term_call *call, struct invar
         return false;
     for (int v = 0; v < call->in->views; v++) {
         invar_dense_centre(call->device, &z[v], &w.centred);
-        (rows_suffice(call->device, &w) ? by_rows : by_columns)(call->device, &w, factor, call->weight * factor,
-                                                                term_wanted(call->gradient, INVAR_ROLE_Z, v));
+        if (!one_view(call, &w, factor, term_wanted(call->gradient, INVAR_ROLE_Z, v), err))
+            return false;
     }
     return true;
 }

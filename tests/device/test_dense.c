@@ -381,6 +381,23 @@ static void columns_far_from_zero(void **state)
     }
 }
 
+/* sum of squares over the square of the sum: 1 / 4 of four alike, (9 + 3) / 36 of one that is three times the others */
+static void few_that_have_most_are_known(void **state)
+{
+    static const double alike[] = {2, 2, 2, 2}, one[] = {3, 1, 1, 1}, broken[] = {2, NAN, 2, 2};
+    double *values = vector(4);
+
+    (void)state;
+    invar_device_upload(device, values, alike, sizeof alike);
+    assert_true(invar_dense_even(device, values, 4, 0.25));
+    assert_false(invar_dense_even(device, values, 4, 0.2499));
+    invar_device_upload(device, values, one, sizeof one);
+    assert_true(invar_dense_even(device, values, 4, 0.3334));
+    assert_false(invar_dense_even(device, values, 4, 0.3333));
+    invar_device_upload(device, values, broken, sizeof broken);
+    assert_false(invar_dense_even(device, values, 4, 1));
+}
+
 /* sum over all elements of weight * standardised x, whose gradient standardise_backward must give */
 static double weighted_standard(const struct invar_matrix *x, const struct invar_matrix *weight, double divisor,
                                 double *factor, const struct invar_matrix *y)
@@ -559,6 +576,7 @@ int main(void)
         cmocka_unit_test_setup(huge_logits_stay_finite, reset),
         cmocka_unit_test_setup(groups_of_columns, reset),
         cmocka_unit_test_setup(columns_far_from_zero, reset),
+        cmocka_unit_test_setup(few_that_have_most_are_known, reset),
         cmocka_unit_test_setup(standardised_columns_and_their_gradient, reset),
         cmocka_unit_test_setup(standardise_in_float32, reset),
         cmocka_unit_test_setup(kernel_of_pairs_and_its_gradient, reset),
