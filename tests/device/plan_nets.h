@@ -49,6 +49,25 @@ static inline struct invar_net *small_gray_padded(struct invar_error *err)
     return planned_encoder("{kind: small-resnet, widths: [12, 8]}", (struct invar_shape){3, 1, 9, 8}, err);
 }
 
+/* Two and four channels, windows that are not 3x3, a bias; three blocks of eight channels are no pairs. */
+static inline struct invar_net *frames(struct invar_error *err)
+{
+    return planned_encoder("{kind: data-efficient, channels: [16, 8], kernels: [5, 2], strides: [5, 2], width: 6}",
+                           (struct invar_shape){3, 4, 20, 21}, err);
+}
+
+static inline struct invar_net *frames_of_three_blocks(struct invar_error *err)
+{
+    return planned_encoder("{kind: data-efficient, channels: [24, 8], kernels: [5, 2], strides: [5, 2], width: 6}",
+                           (struct invar_shape){3, 4, 20, 21}, err);
+}
+
+static inline struct invar_net *frames_at_stride_4(struct invar_error *err)
+{
+    return planned_encoder("{kind: nature, channels: [24, 8], kernels: [8, 2], strides: [4, 1], width: 6}",
+                           (struct invar_shape){3, 2, 21, 18}, err);
+}
+
 static inline struct invar_net *mlp(struct invar_error *err)
 {
     return planned_encoder("{kind: mlp, widths: [20, 7]}", (struct invar_shape){3, 2, 3, 4}, err);
@@ -186,6 +205,9 @@ static const struct {
     {"mlp generator", mlp_generator, 12},
     {"small-resnet of gray maps", small_gray, 38},
     {"small-resnet of gray maps, [12, 8]", small_gray_padded, 4},
+    {"frames, 5x5", frames, 18},
+    {"frames, 5x5, three blocks", frames_of_three_blocks, 4},
+    {"frames, 8x8", frames_at_stride_4, 4},
     {"dueling heads on an LSTM", dueling, 12},
 };
 #define NET_COUNT ((int)(sizeof nets / sizeof *nets))

@@ -285,10 +285,14 @@ bool plan_average_forward(struct cpu_plan *plan, int layer, bool *taken, struct 
 bool plan_average_backward(struct cpu_plan *plan, int layer, struct value gradient, struct value *out,
                            struct invar_error *err);
 
-/* ---- plan_gray.c ---- */
+/* ---- plan_few.c ---- */
 
-/** The gradient of the weights of a convolution of one channel; taken: false where it is not one that this makes. */
-bool plan_gray_weights(struct cpu_plan *plan, int layer, struct value gradient, bool *taken, struct invar_error *err);
+/** Few channels, and not three, which the library has kernels of. */
+bool plan_has_few(struct invar_shape in);
+
+/** Gradients of the weights and bias of a convolution of few channels; taken: false where it is not one of those that
+ * this makes. */
+bool plan_few_weights(struct cpu_plan *plan, int layer, struct value gradient, bool *taken, struct invar_error *err);
 
 /* ---- plan_lstm.c ---- */
 

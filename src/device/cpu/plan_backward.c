@@ -203,7 +203,7 @@ static bool weighted_backward(struct cpu_plan *plan, int number, struct value gr
     if (!w.src || !w.weights || !w.weights_gradient || !w.dst || (layer->parameter[1] >= 0 && !w.bias))
         return false;
     bool taken = false;
-    if (!plan_gray_weights(plan, number, gradient, &taken, err) ||
+    if (!plan_few_weights(plan, number, gradient, &taken, err) ||
         (!taken && !weights_backward(plan, number, &w, gradient, err)))
         return false;
     if (!plan->layers[layer->input[0]].needs_gradient)

@@ -100,6 +100,16 @@ static bool choose_strided(struct cpu_plan *plan, int number, const struct layou
     return own.code == INVAR_OK || invar_error_set(err, own.code, "%s", own.message);
 }
 
+/* The input of few channels as it lies: in inference oneDNN would rather have its channels last, by a copy that takes
+ * half as long as the convolution. */
+static enum layout_format source_format(const struct cpu_plan *plan, int number)
+{
+    const struct invar_layer *source = &plan->net->layers[plan->net->layers[number].input[0]];
+    return source->kind == INVAR_LAYER_INPUT && plan_has_few(source->shape) && plan->activation == INVAR_FLOAT32
+               ? LAYOUT_PLAIN
+               : LAYOUT_ANY;
+}
+
 /* With the summand first, without it where there is no such kernel: a fused sum saves a pass over the map, and few
  * kernels lack it. */
 static bool convolution(struct cpu_plan *plan, int number, struct invar_error *err)
@@ -117,7 +127,7 @@ static bool convolution(struct cpu_plan *plan, int number, struct invar_error *e
     if (!src || !dst || !weights || !choose_strided(plan, number, src, weights, dst, err))
         return false;
     const struct window window = plan_strided_window(plan, number);
-    src = plan_layout(plan, plan_strided_shape(plan, number), plan->activation, LAYOUT_ANY, err);
+    src = plan_layout(plan, plan_strided_shape(plan, number), plan->activation, source_format(plan, number), err);
     if (!src || !plan_fold(plan, number, &folded, err))
         return false;
     struct invar_error why = {0};
