@@ -47,7 +47,7 @@ bool learner_create(struct learner *l, const struct invar_agent_recipe *r, const
         return false;
     const size_t all = (size_t)(l->batch.steps * rows), learned = (size_t)(o->sequence * rows * n->actions),
                  valued = (size_t)((o->sequence + l->batch.tail) * rows * n->actions);
-    l->input = invar_alloc(all * (size_t)n->numbers, sizeof *l->input, err);
+    l->input = invar_alloc((l->augment.maker ? all : 1) * (size_t)n->numbers, sizeof *l->input, err);
     l->device_input = invar_device_alloc(n->device, all * (size_t)n->numbers, sizeof *l->device_input, err);
     l->extra = invar_alloc(all * (size_t)(n->extra + 1), sizeof *l->extra, err);
     l->state = invar_alloc((size_t)(rows * (n->state + 1)), sizeof *l->state, err);
@@ -81,19 +81,22 @@ void learner_free(struct learner *l)
     network_free(&l->network);
 }
 
-/* Steps of what was drawn in one view, where passes read them; without views as they are. */
+/* Steps of what was drawn in one view, where passes read them; without views as they are, one by one: the numbers of a
+ * batch are too many for a cache between two copies of them. */
 static bool see(struct learner *l, int64_t view, int64_t first, int64_t end, struct invar_error *err)
 {
     const struct network *n = &l->network;
-    const int64_t at = first * l->batch.rows, count = (end - first) * l->batch.rows;
-    float *input = l->input + at * n->numbers;
+    const int64_t from = first * l->batch.rows, to = end * l->batch.rows;
+    float *seen = l->device_input + from * n->numbers;
 
-    if (!l->augment.maker)
-        network_read(n, l->batch.observation + at * n->observation, count, input);
-    else if (!augment_view(&l->augment, l->updates, view, first, end, input, err))
+    if (l->augment.maker && !augment_view(&l->augment, l->updates, view, first, end, l->input, err))
         return false;
-    invar_device_upload(n->device, l->device_input + at * n->numbers, input,
-                        (size_t)(count * n->numbers) * sizeof *input);
+    if (l->augment.maker)
+        invar_device_upload(n->device, seen, l->input, (size_t)((to - from) * n->numbers) * sizeof *seen);
+    for (int64_t i = from; !l->augment.maker && i < to; i++, seen += n->numbers) {
+        network_read(n, l->batch.observation + i * n->observation, 1, l->input);
+        invar_device_upload(n->device, seen, l->input, (size_t)n->numbers * sizeof *seen);
+    }
     return true;
 }
 

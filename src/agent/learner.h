@@ -15,7 +15,8 @@ struct learner {
     /* Over the burn-in, over what is learned, and over the steps behind it, whose values only are asked for. Without an
      * LSTM the target network's passes before the last are not needed. */
     struct pass burn, learn, tail, target_burn, target_learn, target_tail;
-    float *input, *device_input;       /* [steps][rows][numbers] */
+    float *input;                      /* [steps][rows][numbers] where there are views, [numbers] where not */
+    float *device_input;               /* [steps][rows][numbers] */
     float *extra, *state;              /* host [steps][rows][extra], [rows][state] */
     float *online, *target;            /* host [sequence + tail][rows][actions] */
     float *gradient, *device_gradient; /* [sequence][rows][actions] */
