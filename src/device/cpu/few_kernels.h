@@ -23,7 +23,7 @@ INVAR_INLINE void add(const struct few_plane *plane, const struct few_gradient *
                 g[v] = *(const vec *)from[v];
                 from[v] += gradient->step;
             }
-#pragma GCC unroll 9
+            INVAR_UNROLL
             for (int t = 0; t < rows * side; t++)
                 for (int v = 0; v < vectors; v++)
                     sums[v][t] += at[t / side * plane->wide + t % side] * g[v];

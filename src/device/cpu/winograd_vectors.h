@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Winograd's kernels (winograd_kernels.h) are made of: vectors and numbers of maps, the factors of products, and
    the transforms in one dimension. */
+#include "base/clones.h"
 #include "invar/array.h"
 
 #include <string.h>
@@ -10,7 +11,7 @@
 #pragma GCC diagnostic ignored "-Wpsabi"
 
 #define INLINE static inline __attribute__((always_inline))
-#define UNROLL _Pragma("GCC unroll 16")
+#define UNROLL INVAR_UNROLL
 
 typedef float vector __attribute__((vector_size(4 * LANES)));
 typedef double doubles __attribute__((vector_size(8 * LANES)));
