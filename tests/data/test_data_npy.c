@@ -194,6 +194,35 @@ static void labels_of_arrays(void **state)
     invar_dataset_close(dataset);
 }
 
+/* Whole numbers below 0: of numbers they are targets, of classes they are none. */
+static void labels_below_zero(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    static const enum invar_label_kind wanted[] = {INVAR_LABEL_AUTO, INVAR_LABEL_NUMBER, INVAR_LABEL_CLASS};
+    int64_t y[N];
+
+    save_rows("rows.npy", N);
+    for (int least = -30; least <= -1; least += 29) {
+        for (int i = 0; i < N; i++)
+            y[i] = least + i;
+        save("y.npy", INVAR_INT64, 1, (int64_t[]){N}, y);
+        for (int k = 0; k < 3; k++) {
+            struct invar_data_options options = options_of("rows.npy", "y.npy");
+            options.label_kind = wanted[k];
+            struct invar_dataset *dataset = make_open(&options);
+            const struct invar_dataset_info *info = invar_dataset_info(dataset);
+            assert_int_equal(info->label_number, wanted[k] != INVAR_LABEL_CLASS);
+            assert_int_equal(info->classes, info->label_number ? 0 : N + least);
+            for (int i = 0; i < N; i++)
+                assert_true(info->label_number
+                                ? invar_dataset_targets(dataset, INVAR_TRAIN)[i] == (double)y[i]
+                                : invar_dataset_labels(dataset, INVAR_TRAIN)[i] == (y[i] < 0 ? -1 : y[i]));
+            invar_dataset_close(dataset);
+        }
+    }
+}
+
 static void labels_of_tables(void **state)
 {
     (void)state;
@@ -290,6 +319,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rows_are_a_table, setup, teardown),
         cmocka_unit_test_setup_teardown(equal_values_are_constant, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_arrays, setup, teardown),
+        cmocka_unit_test_setup_teardown(labels_below_zero, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
     };

@@ -8,7 +8,6 @@
 #include "invar/array.h"
 #include "invar/log.h"
 #include "invar/memory.h"
-#include "base/points.h"
 #include <math.h>
 #include <string.h>
 
@@ -25,6 +24,7 @@ struct arrays {
     struct data_csv csv[2]; /* labels of both */
     struct data_rules rules;
     struct data_label label;
+    bool below; /* whole numbers below 0 are labels */
     struct data_schema *schema;
 };
 
@@ -120,49 +120,25 @@ static bool count_differs(const char *labels, int64_t count, const struct part *
                            labels, (long long)count, (long long)part->array.shape[0], part->path);
 }
 
-/* Numbers as the cells of a table, so that one rule says what labels are: whole numbers below 0 and NaN are none. */
 static bool labels_of_array(struct arrays *a, int which, struct invar_error *err)
 {
-    NUMBERS_HAVE_POINTS();
     struct part *part = &a->part[which];
     struct invar_array labels = {0};
-    char shape[160], *text = NULL;
-    size_t used = sizeof "label";
+    char shape[160];
     bool ok = false;
 
     if (!invar_npy_read(&labels, part->labels_path, err))
         return false;
     const int64_t count = invar_array_count(&labels);
-    if (labels.rank > 2 || (labels.rank == 2 && labels.shape[1] != 1) || labels.rank < 1) {
+    part->column = 0;
+    if (labels.rank > 2 || (labels.rank == 2 && labels.shape[1] != 1) || labels.rank < 1)
         invar_error_set(err, INVAR_ERROR_DATA, "%s: has the shape %s; expected one label a row, [N]", part->labels_path,
                         shape_text(&labels, shape, sizeof shape));
-        goto done;
-    }
-    if (count != part->array.shape[0]) {
+    else if (count != part->array.shape[0])
         count_differs(part->labels_path, count, part, err);
-        goto done;
-    }
-    text = invar_alloc((size_t)count + 1, 32, err);
-    if (!text)
-        goto done;
-    strcpy(text, "label");
-    for (int64_t i = 0; i < count; i++) {
-        const double value = invar_array_at(&labels, i);
-        const bool whole = labels.dtype == INVAR_INT64;
-        if (isinf(value)) {
-            invar_error_set(err, INVAR_ERROR_DATA, "%s: label %lld is infinite; a missing one is NaN",
-                            part->labels_path, (long long)i);
-            goto done;
-        }
-        if (!isnan(value) && !(whole && value < 0))
-            used += (size_t)snprintf(text + used, 32, "%.17g", value);
-        used++; /* its NUL; room is zeroed */
-    }
-    ok = data_csv_adopt(&a->csv[which], part->labels_path, text, used, count, err);
-    part->column = 0;
-    text = NULL;
-done:
-    invar_free(text);
+    else
+        ok = (which == 1 || data_npy_below(&a->below, &a->rules, a->schema, part->labels_path, &labels, err)) &&
+             data_npy_labels(&a->csv[which], part->labels_path, &labels, a->below, err);
     invar_array_free(&labels);
     return ok;
 }

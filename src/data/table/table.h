@@ -4,6 +4,7 @@
 
 #include "data/table/csv.h"
 #include "data/source.h"
+#include "invar/array.h"
 
 /*
  * Tables: what the columns of a CSV file mean (table_schema.c), found in its training rows (table_detect.c) or given by
@@ -136,6 +137,14 @@ bool data_label_given(struct data_label *label, const struct data_schema *schema
 /** Labels or targets of the rows of a file, whose first one is sample first; column -1: none. */
 bool data_label_read(const struct data_label *label, const struct data_csv *csv, int column, int64_t first,
                      struct data_source *source, struct invar_error *err);
+
+/** Labels of an array as a table of one column, "label", without those that are none: NaN and, but for below, whole
+ * numbers below 0. */
+bool data_npy_labels(struct data_csv *csv, const char *path, const struct invar_array *labels, bool below,
+                     struct invar_error *err);
+/** Whether whole numbers below 0 are labels: of numbers they are, of classes they are none. schema NULL: not known. */
+bool data_npy_below(bool *below, const struct data_rules *rules, const struct data_schema *schema, const char *path,
+                    const struct invar_array *labels, struct invar_error *err);
 
 /** The label becomes part of a schema that was detected. */
 bool data_schema_keep_label(struct data_schema *schema, const struct data_label *label,
