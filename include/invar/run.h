@@ -94,7 +94,8 @@ struct invar_recipe *invar_run_recipe(const char *folder, const char *const *set
                                       struct invar_error *err);
 
 /** All of another source, at the size that the encoder sees and standardised as it was trained; a source with a test
- * split of its own keeps it, one without has training samples alone. NULL with err; close with invar_dataset_close. */
+ * split of its own keeps it, one without has training samples alone. Labels are of the kind that the run's data have,
+ * classes its own. NULL with err; close with invar_dataset_close. */
 struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, struct invar_error *err);
 /** invar_embed of the data of the run, or of its other test data; encoder may be another one than the run's. */
 bool invar_run_embed(const struct invar_run *run, const struct invar_encoder *encoder, enum invar_split split,

@@ -299,13 +299,15 @@ struct invar_dataset *invar_dataset_open(const struct invar_data_options *option
     return invar_dataset_open_as(options, NULL, err);
 }
 
-static struct invar_dataset *open_dataset(const struct invar_data_options *options, const char *columns, bool raw,
+/* like: what is set of a source before it is opened. */
+static struct invar_dataset *open_dataset(const struct invar_data_options *options, const struct data_source *like,
                                           struct invar_error *err)
 {
     struct invar_dataset *dataset = create(options, err);
     if (dataset) {
-        dataset->source.columns = columns;
-        dataset->source.raw = raw;
+        dataset->source.columns = like->columns;
+        dataset->source.raw = like->raw;
+        dataset->source.own_classes = like->own_classes;
     }
     if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
         data_identity_names(dataset, err) && data_hold(dataset, err) && number_samples(dataset, err) &&
@@ -321,7 +323,20 @@ static struct invar_dataset *open_dataset(const struct invar_data_options *optio
 struct invar_dataset *invar_dataset_open_as(const struct invar_data_options *options, const char *columns,
                                             struct invar_error *err)
 {
-    return open_dataset(options, columns, false, err);
+    return open_dataset(options, &(struct data_source){.columns = columns}, err);
+}
+
+struct invar_dataset *data_dataset_open_test(const struct invar_dataset *own, const struct invar_data_options *options,
+                                             const char *columns, struct invar_error *err)
+{
+    const struct data_source like = {.columns = columns, .own_classes = true};
+    struct invar_data_options asked = *options;
+
+    asked.label_kind = own->options.label_kind;
+    struct invar_dataset *dataset = open_dataset(&asked, &like, err);
+    if (dataset) /* another field that becomes the label is what it became there */
+        dataset->options.label_kind = own->info.label_number ? INVAR_LABEL_NUMBER : INVAR_LABEL_CLASS;
+    return dataset;
 }
 
 struct invar_dataset *invar_dataset_open_features(const struct invar_data_options *options, struct invar_error *err)
@@ -330,7 +345,7 @@ struct invar_dataset *invar_dataset_open_features(const struct invar_data_option
         invar_error_set(err, INVAR_ERROR_USAGE, "%s: features come from npy:FILE", options->source);
         return NULL;
     }
-    return open_dataset(options, NULL, true, err);
+    return open_dataset(options, &(struct data_source){.raw = true}, err);
 }
 
 /* What the options say of a source that is not there. */

@@ -62,6 +62,10 @@ struct invar_dataset {
     struct data_arena *arenas; /**< [workers] */
 };
 
+/** Data to test what was fitted on own: columns as an encoder had them (NULL: no table), labels of the same kind as own
+ * has, with classes of their own. NULL with err; close with invar_dataset_close. */
+struct invar_dataset *data_dataset_open_test(const struct invar_dataset *own, const struct invar_data_options *options,
+                                             const char *columns, struct invar_error *err);
 /** Decodes an item and checks its size against the first's when data.size is not set. Reentrant. */
 bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, struct data_decoder *decoder,
                          struct data_image *image, struct invar_error *err);

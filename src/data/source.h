@@ -43,6 +43,7 @@ struct data_source {
     size_t unit;                 /**< of them, as struct data_image has it; 0: that of data_unit */
     bool raw;                    /**< set before it is opened: rows of numbers stay as they are */
     const char *columns;         /**< set before it is opened: what the columns of a table must be, or NULL */
+    bool own_classes;            /**< set before it is opened: whatever classes the encoder of columns had */
     struct invar_table table;    /**< tables: column, label and schema; rows are held[0] */
     char *schema;                /**< owned text of table.schema */
     int64_t *line;               /**< tables: [count] where a row begins in its file; else NULL */

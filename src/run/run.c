@@ -2,6 +2,7 @@
 /* A finished run, opened for measuring. */
 #include "run/share.h"
 #include "run/test.h"
+#include "data/dataset.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
@@ -158,7 +159,7 @@ struct invar_dataset *invar_run_other(const struct invar_run *run, const char *s
             options.deviation.value[c] = (double)encoder->deviation[c];
         }
     }
-    struct invar_dataset *other = invar_dataset_open_as(&options, encoder->columns.data, err);
+    struct invar_dataset *other = data_dataset_open_test(run->dataset, &options, encoder->columns.data, err);
     if (other)
         invar_dataset_set_plain(other, &invar_dataset_info(run->dataset)->plain);
     return other;

@@ -144,3 +144,19 @@ pretrain() {
     fails_with 2 "$invar" probe run --label size
     says label size colour class
 }
+
+@test "a label that training took for a number is probed as classes, and the other way round" {
+    for i in $(seq 120); do echo "$((i * 13 % 17)),$((i * 7 % 31)),$((i % 12)).5"; done | sed '1i a,b,y' >my.csv
+    local pretrain=("$invar" pretrain simclr-table data.source=csv:my.csv data.label=y training.steps=2 training.batch=16
+        'encoder.widths=[8]' 'projector.hidden=[8]' --threads 1)
+    "${pretrain[@]}" --run number
+    grep -q " R2 " <<<"$("$invar" probe number --threads 1 2>/dev/null)"
+    run --separate-stderr "$invar" probe number data.label_kind=class l2=0.01 --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"12 classes"* && "$stderr" != *"had not"* ]]
+    run --separate-stderr "$invar" probe number data.label_kind=class l2=0.01 --test csv:my.csv --threads 1
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"10.5 -> 10.5"* ]]
+    "${pretrain[@]}" --run class data.label_kind=class
+    grep -q " R2 " <<<"$("$invar" probe class data.label_kind=number --threads 1 2>/dev/null)"
+}

@@ -222,9 +222,9 @@ static bool take_labels(struct arrays *a, struct invar_error *err)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.test_labels is given without data.labels, which name the "
                                "classes");
-    if (a->part[0].column >= 0 && !(a->schema && (a->schema->classes || a->schema->label_number)
-                                        ? data_label_given(&a->label, a->schema, source, err)
-                                        : data_label_find(&a->label, &a->csv[0], a->part[0].column, source, err)))
+    a->label.schema = a->schema && (a->schema->classes || a->schema->label_number) ? a->schema : NULL;
+    a->label.own_classes = source->own_classes;
+    if (a->part[0].column >= 0 && !data_label_find(&a->label, &a->csv[0], a->part[0].column, source, err))
         return false;
     return data_label_read(&a->label, &a->csv[0], a->part[0].column, 0, source, err) &&
            data_label_read(&a->label, &a->csv[1], a->part[1].column, a->part[0].array.shape[0], source, err);

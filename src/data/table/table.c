@@ -376,8 +376,9 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
         return false;
     t->kind.rules = &t->rules;
     t->kind.name = t->options->label;
-    if (t->label[0] >= 0 && !(source->columns ? data_label_given(&t->kind, t->schema, source, err)
-                                              : data_label_find(&t->kind, &t->csv[0], t->label[0], source, err)))
+    t->kind.schema = t->schema && strcmp(t->schema->label, t->options->label) == 0 ? t->schema : NULL;
+    t->kind.own_classes = source->own_classes;
+    if (t->label[0] >= 0 && !data_label_find(&t->kind, &t->csv[0], t->label[0], source, err))
         return false;
     return data_label_read(&t->kind, &t->csv[0], t->label[0], 0, source, err) &&
            (!test || data_label_read(&t->kind, &t->csv[1], t->label[1], t->csv[0].rows, source, err)) &&

@@ -121,19 +121,19 @@ struct data_label {
     bool seems; /**< a number, by its cells alone */
     bool plain; /**< every cell is a number */
     struct data_form form;
-    bool known; /**< classes are those of an encoder, others may come */
+    const struct data_schema *schema; /**< of an encoder that had this label; NULL: none */
+    bool own_classes;                 /**< whatever classes the encoder had */
+    bool known;                       /**< classes are those of an encoder, others may come */
     struct data_words classes;
     char reason[256];
 };
-/** Classes or a number, by the options and the cells; classes become those of the source. */
+/** Classes or a number, by the options, as an encoder had it, or by the cells; classes become those of the source: an
+ * encoder's, where it took the label for classes and these are not to be its own, else those of the cells. */
 bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
                      struct invar_error *err);
 /** What the column would be by its cells; fills seems, plain, reason and classes up to one more than there may be. Of
  * csv[2] the second may be empty, at[2] are the numbers of the column, -1: it lacks it. */
 bool data_label_look(struct data_label *label, const struct data_csv *csv, const int *at, struct invar_error *err);
-/** The same as the schema has it. */
-bool data_label_given(struct data_label *label, const struct data_schema *schema, struct data_source *source,
-                      struct invar_error *err);
 /** Labels or targets of the rows of a file, whose first one is sample first; column -1: none. */
 bool data_label_read(const struct data_label *label, const struct data_csv *csv, int column, int64_t first,
                      struct data_source *source, struct invar_error *err);

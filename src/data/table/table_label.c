@@ -92,7 +92,7 @@ static void warn(const struct data_label *label, const struct data_csv *csv, con
     const bool counted = (found->least == 0 || found->least == 1) && found->most - found->least + 1 == found->distinct;
     const bool mostly = found->numbers < found->labelled && (double)found->numbers >= MOSTLY * (double)found->labelled;
 
-    if (label->rules->options->label_kind != INVAR_LABEL_AUTO || found->codes)
+    if (found->codes)
         return;
     if (label->number)
         invar_log(INVAR_LOG_INFO,
@@ -151,39 +151,30 @@ bool data_label_look(struct data_label *label, const struct data_csv *csv, const
     return look_at(label, csv, at, &found, err);
 }
 
-/* From the file that has the training rows; classes in the order of their values. */
-bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
-                     struct invar_error *err)
+/* What the options ask for, else what an encoder had. */
+static enum invar_label_kind kind_of(const struct data_label *label)
 {
-    const enum invar_label_kind kind = label->rules->options->label_kind;
-    struct look found;
+    const enum invar_label_kind asked = label->rules->options->label_kind;
 
-    if (!look_at(label, csv, (int[]){column, -1}, &found, err))
-        return false;
-    label->number = kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && label->seems);
-    if (kind != INVAR_LABEL_AUTO)
-        snprintf(label->reason, sizeof label->reason, "data.label_kind says so");
-    warn(label, csv, &found);
-    if (label->number)
-        return true;
-    if (found.distinct > DATA_CLASS_LIMIT)
-        return too_many(label, csv, err);
-    const char **names = data_words_sort(&label->classes, csv, err);
-    const bool ok = names && data_source_classes(source, found.distinct, names, err);
-    invar_free(names);
-    return ok;
+    if (asked != INVAR_LABEL_AUTO || !label->schema)
+        return asked;
+    return label->schema->label_number ? INVAR_LABEL_NUMBER : INVAR_LABEL_CLASS;
 }
 
-bool data_label_given(struct data_label *label, const struct data_schema *schema, struct data_source *source,
-                      struct invar_error *err)
+/* Whether an encoder says all of it: not where it took numbers for what are classes here, or the other way round. */
+static bool encoder_knows(const struct data_label *label)
 {
-    const enum invar_label_kind kind = label->rules->options->label_kind;
+    return label->schema && (kind_of(label) == INVAR_LABEL_NUMBER ? label->schema->label_number
+                                                                  : label->schema->classes > 0 && !label->own_classes);
+}
+
+static bool take_known(struct data_label *label, struct data_source *source, struct invar_error *err)
+{
+    const struct data_schema *schema = label->schema;
 
     label->known = true;
-    label->number = kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && schema->label_number);
+    label->number = schema->label_number;
     label->form = schema->label_form;
-    snprintf(label->reason, sizeof label->reason, "%s",
-             kind == INVAR_LABEL_AUTO ? "as the training data had it" : "data.label_kind says so");
     if (label->number)
         return true;
     label->classes.comma = schema->comma;
@@ -194,6 +185,40 @@ bool data_label_given(struct data_label *label, const struct data_schema *schema
         *number = k;
     }
     return data_source_classes(source, schema->classes, (const char *const *)schema->class_names, err);
+}
+
+/* From the file that has the training rows; classes in the order of their values. */
+static bool take_found(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
+                       struct invar_error *err)
+{
+    const enum invar_label_kind kind = kind_of(label);
+    struct look found;
+
+    if (!look_at(label, csv, (int[]){column, -1}, &found, err))
+        return false;
+    label->number = kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && label->seems);
+    if (kind == INVAR_LABEL_AUTO)
+        warn(label, csv, &found);
+    if (label->number)
+        return true;
+    if (found.distinct > DATA_CLASS_LIMIT)
+        return too_many(label, csv, err);
+    const char **names = data_words_sort(&label->classes, csv, err);
+    const bool ok = names && data_source_classes(source, found.distinct, names, err);
+    invar_free(names);
+    return ok;
+}
+
+bool data_label_find(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
+                     struct invar_error *err)
+{
+    const bool ok = encoder_knows(label) ? take_known(label, source, err) : take_found(label, csv, column, source, err);
+
+    if (label->rules->options->label_kind != INVAR_LABEL_AUTO)
+        snprintf(label->reason, sizeof label->reason, "data.label_kind says so");
+    else if (label->schema)
+        snprintf(label->reason, sizeof label->reason, "as the training data had it");
+    return ok;
 }
 
 static bool read_numbers(const struct data_label *label, const struct data_csv *csv, int column, double *target,
