@@ -84,7 +84,7 @@ struct invar_probed_protocol {
 struct invar_probed_training {
     int64_t steps, best_step, held_out_count;
     const char *precision;
-    double held_out_top1, head_top1; /**< percent; head: its own */
+    double held_out_top1, head_top1; /**< percent; head: its own on the data's test split, NAN without one */
     double seconds;
 };
 

@@ -10,14 +10,15 @@
 static void print_training(FILE *out, const struct invar_probe_results *results, int64_t i)
 {
     const struct invar_probed_training *t = results->item[i].training;
-    char seconds[32];
+    char seconds[32], head[64] = "";
 
+    if (t && !isnan(t->head_top1))
+        snprintf(head, sizeof head, "; its own head %.2f %%", t->head_top1);
     if (t && (i + 1 == results->count || !results->item[i + 1].training))
         fprintf(out,
-                "%-20s trained on labels for %lld steps in %s; best of them step %lld, held out %.2f %% of %lld; its "
-                "own head %.2f %%\n",
+                "%-20s trained on labels for %lld steps in %s; best of them step %lld, held out %.2f %% of %lld%s\n",
                 "", (long long)t->steps, human_duration(t->seconds, seconds, sizeof seconds), (long long)t->best_step,
-                t->held_out_top1, (long long)t->held_out_count, t->head_top1);
+                t->held_out_top1, (long long)t->held_out_count, head);
 }
 
 /* "  best epoch 61: 88.90 % (held out 89.20 %), lr 0.2, l2 0; last 80: 88.70 % ..." */

@@ -177,18 +177,18 @@ static bool check_data(const struct invar_probe_request *request, const struct s
     return true;
 }
 
-bool study_check_labels(const struct invar_dataset_info *info, struct invar_error *err)
+bool study_check_labels(const struct invar_dataset_info *info, bool tested, struct invar_error *err)
 {
     if (info->classes < 2 && !info->label_number)
         return invar_error_set(
             err, INVAR_ERROR_DATA,
             "%s has %d class%s; a probe needs labels of at least 2: give other labels, or other data with data",
             info->source, info->classes, info->classes == 1 ? "" : "es");
-    if (!info->count[INVAR_TRAIN] || !info->count[INVAR_TEST])
+    if (!info->count[INVAR_TRAIN] || (tested && !info->count[INVAR_TEST]))
         return invar_error_set(
             err, INVAR_ERROR_DATA,
             "%s has no %s samples; a probe needs both splits: have one drawn with data.test_fraction", info->source,
-            info->count[INVAR_TEST] ? "training" : "test");
+            info->count[INVAR_TRAIN] ? "test" : "training");
     return true;
 }
 
@@ -351,7 +351,7 @@ static bool choose_labels(struct invar_run *run, const struct invar_probe_reques
 {
     return (!settings->label || invar_dataset_relabel(run->dataset, settings->label, "label", err)) &&
            (!settings->hold_out || invar_dataset_hold_out(run->dataset, settings->hold_out, "hold-out", err)) &&
-           study_check_labels(invar_dataset_info(run->dataset), err) &&
+           study_check_labels(invar_dataset_info(run->dataset), !request->test, err) &&
            study_check_number(invar_dataset_info(run->dataset), settings, request, err);
 }
 

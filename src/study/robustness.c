@@ -183,7 +183,7 @@ static bool prepare(struct robustness *r, struct invar_error *err)
             return false;
     return study_robustness_plan(request, r->run, &r->plan, err) &&
            (!invar_run_leads(r->run) || study_robustness_results_keep(NULL, r->run->folder, err)) &&
-           study_check_labels(invar_dataset_info(r->run->dataset), err) &&
+           study_check_labels(invar_dataset_info(r->run->dataset), true, err) &&
            robustness_reference_open(&r->reference, request->reference, &r->plan, err);
 }
 

@@ -104,8 +104,9 @@ const struct study_preset *study_preset_find(const char *name, struct invar_erro
 bool study_tell_unlabelled(const struct invar_run *run, struct invar_error *err);
 /** How many training and test samples were left out for want of a label; where none was, NAN. */
 void study_count_unlabelled(const struct invar_run *run, double out[2]);
-/** Refuses data without labels of two classes, where they are no numbers, or without one of the splits. */
-bool study_check_labels(const struct invar_dataset_info *info, struct invar_error *err);
+/** Refuses data without labels of two classes, where they are no numbers, without training samples, or, where their
+ * test samples are measured on (tested), without those. */
+bool study_check_labels(const struct invar_dataset_info *info, bool tested, struct invar_error *err);
 /** Of a label that is a number refuses what needs classes, and makes the method linear ridge; of classes refuses ridge
  * and its options. */
 bool study_check_number(const struct invar_dataset_info *info, struct study_settings *settings,

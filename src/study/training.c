@@ -4,6 +4,7 @@
 #include "study/training.h"
 #include "invar/memory.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -263,18 +264,26 @@ static bool train(struct study_training *s, struct kept *kept, const struct inva
     return true;
 }
 
+/* On the test split, where there is one: a probe may be measured on other data. */
+static bool test_head(const struct invar_run *run, const struct invar_encoder *encoder, const struct invar_head *head,
+                      struct invar_accuracy *out, struct invar_error *err)
+{
+    out->top1 = (double)NAN;
+    return invar_dataset_info(run->dataset)->count[INVAR_TEST] == 0 ||
+           study_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, out, err);
+}
+
 /* Both states on the test split; the best one stays in the trainer's host copies. */
 static bool finish(struct study_training *s, struct kept *kept, const struct invar_run *run, struct invar_error *err)
 {
     struct invar_encoder *encoder;
     struct invar_head *head;
 
-    if (!invar_trainer_present(s->trainer, &encoder, &head, err) ||
-        !study_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->last.test, err))
+    if (!invar_trainer_present(s->trainer, &encoder, &head, err) || !test_head(run, encoder, head, &s->last.test, err))
         return false;
     copy_state(kept, encoder, head, true);
     s->encoder = encoder;
-    return study_accuracy_of(run, encoder, head, INVAR_TEST, NULL, 0, &s->best.test, err);
+    return test_head(run, encoder, head, &s->best.test, err);
 }
 
 struct study_training *study_training_run(struct invar_run *run, struct invar_recipe *recipe,

@@ -122,3 +122,51 @@ setup() {
     fails_with 1 probe --test idx:bare
     says "no labels"
 }
+
+# rows FIRST LAST: a table whose class is the sign of its first column
+rows() {
+    echo "a,b,y"
+    for i in $(seq "$1" "$2"); do
+        local a=$((i * 37 % 101 - 50))
+        echo "$a,$((i * 13 % 17)),$([ $a -gt 0 ] && echo p || echo q)"
+    done
+}
+
+# table_run FOLDER KEY=VALUE..: trained on train.csv in an instant
+table_run() {
+    "$invar" pretrain aplr-table data.source=csv:train.csv data.label=y 'encoder.widths=[8]' 'projector.hidden=[8]' \
+        training.steps=2 training.batch=16 --threads 1 --run "$@" >/dev/null 2>&1
+}
+
+@test "of a table: a class that training lacks is listed, names correspond but for capitals" {
+    rows 1 80 >train.csv
+    rows 81 120 >test.csv
+    table_run table
+    "$invar" probe table l2=0.01 --test csv:test.csv --json >same.json
+    (rows 81 110; rows 111 120 | sed '1d; s/[pq]$/z/') >new.csv
+    fails_with 1 "$invar" probe table --test csv:new.csv
+    says "(z)" drop-unknown
+    run --separate-stderr "$invar" probe table l2=0.01 --test csv:new.csv --drop-unknown
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"measured on csv:new.csv"*"30 samples"* && "$output" == *"z -> dropped"* ]]
+    sed '2,$s/p$/P/; 2,$s/q$/Q/' test.csv >capitals.csv
+    run --separate-stderr "$invar" probe table l2=0.01 --test csv:capitals.csv
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"P -> p"* ]]
+    printf 'p,P\nq,Q\n' >map.csv
+    "$invar" probe table l2=0.01 --test csv:capitals.csv --class-map map.csv --json >mapped.json
+    [ "$(grep -m1 '"top1"' same.json)" = "$(grep -m1 '"top1"' mapped.json)" ]
+}
+
+@test "a run without a test split is measured on other data" {
+    rows 1 80 >train.csv
+    rows 81 120 >test.csv
+    table_run bare data.test_fraction=0
+    fails_with 1 "$invar" probe bare
+    says "no test samples"
+    run --separate-stderr "$invar" probe bare l2=0.01 --test csv:test.csv --baseline supervised
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"80 training and 40 test samples"* && "$output" == *"supervised->csv:test.csv"* ]]
+    [[ "$output" == *"trained on labels for"* && "$output" != *"its own head"* && "$output" != *nan* ]]
+    json_object <bare/probe.json
+}
