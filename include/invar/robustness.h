@@ -130,8 +130,8 @@ struct invar_published_means invar_published_means(int i);
 
 /**
  * map[other->classes]: for every class of other data the class of the same name, -1 where there is none. Names are
- * equal, or, where none is, equal but for capitals and whatever is neither letter nor digit (if one alone is). Data
- * without names have numbers as names.
+ * equal, or, where none is, numbers of one value, or equal but for capitals and whatever is neither letter nor digit
+ * (if one alone is). Data without names have numbers as names.
  */
 void invar_classes_match(const struct invar_dataset_info *own, const struct invar_dataset_info *other, int *map);
 

@@ -458,6 +458,10 @@ static void test_classes(void **state)
     assert_int_equal(map[0], 1);
     assert_int_equal(map[1], -1);
     assert_int_equal(map[2], 0);
+    const char *const below[] = {"-1", "2.0", "1e0"};
+    const struct invar_dataset_info d = {.classes = 3, .class_names = below};
+    invar_classes_match(&numbers, &d, map);
+    assert_true(map[0] == -1 && map[1] == 2 && map[2] == 1);
 }
 
 int main(void)

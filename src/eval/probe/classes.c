@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which class of other data is which of one's own: by name. */
+#include "data/fields.h"
+#include "data/table/csv.h"
 #include "invar/robustness.h"
 
 #include <ctype.h>
@@ -39,6 +41,15 @@ static bool alike(const char *a, const char *b)
     }
 }
 
+/* Of numbers signs and points count: -1 is not 1. */
+static bool corresponds(const char *a, const char *b)
+{
+    const struct data_csv csv = {.separator = ';'};
+    double x, y;
+
+    return data_csv_number(&csv, a, &x) && data_csv_number(&csv, b, &y) ? data_value_same(a, b) : alike(a, b);
+}
+
 /* An exact name first; a similar one only if it is the only one, since two candidates are a guess. */
 static int find(const struct invar_dataset_info *own, const char *name)
 {
@@ -49,7 +60,7 @@ static int find(const struct invar_dataset_info *own, const char *name)
         const char *mine = name_of(own, c, room, sizeof room);
         if (strcmp(mine, name) == 0)
             return c;
-        if (alike(mine, name)) {
+        if (corresponds(mine, name)) {
             found = c;
             found_count++;
         }
