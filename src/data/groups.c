@@ -12,6 +12,12 @@
 
 /* ---- which row belongs to an item ---- */
 
+/* Whether the table is about an item: about those of the files that training samples are from. */
+static bool is_about(const struct data_source *source, int64_t item)
+{
+    return source->divided || source->split[item] == INVAR_TRAIN;
+}
+
 struct named {
     const char *name;
     int64_t item;
@@ -62,7 +68,7 @@ static bool refuse_missing(const struct data_csv *csv, const struct data_source 
     char hint[512] = "";
 
     for (int64_t i = 0; i < source->count; i++)
-        if (source->split[i] == INVAR_TRAIN && row[i] < 0 && missing++ == 0)
+        if (is_about(source, i) && row[i] < 0 && missing++ == 0)
             first = i;
     if (missing == 0)
         return true;
@@ -121,14 +127,15 @@ static bool match_order(const struct data_csv *csv, const struct data_source *so
     int64_t samples = 0;
 
     for (int64_t i = 0; i < source->count; i++)
-        if (source->split[i] == INVAR_TRAIN)
+        if (is_about(source, i))
             row[i] = samples++;
     if (samples == csv->rows)
         return true;
     return invar_error_set(err, INVAR_ERROR_DATA,
-                           "%s: %lld rows below the header for the %lld training samples of %s: one row a sample is "
+                           "%s: %lld rows below the header for the %lld %ssamples of %s: one row a sample is "
                            "expected, in the order of the source",
-                           csv->path, (long long)csv->rows, (long long)samples, name);
+                           csv->path, (long long)csv->rows, (long long)samples,
+                           samples < source->count ? "training " : "", name);
 }
 
 /* ---- values as numbers ---- */

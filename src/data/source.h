@@ -30,6 +30,7 @@ struct data_source {
     int64_t *label;     /**< [count], -1: none */
     double *target;     /**< [count] labels that are numbers, NaN: none; NULL where they are classes */
     uint8_t *split;     /**< [count], enum invar_split */
+    bool divided;       /**< the files do not say what is for testing: both sides are out of the same */
     bool has_test;      /**< false: all items are INVAR_TRAIN so far and data_source_split divides them */
     int classes;        /**< 0 without labels */
     char **class_names; /**< [classes] */

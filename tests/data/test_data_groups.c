@@ -115,6 +115,47 @@ static void test_drawn_split(void **state)
     invar_dataset_close(dataset);
 }
 
+/* Rows of tables and arrays, whatever says which of them are for testing; those of data.test need none. */
+static void test_drawn_rows(void **state)
+{
+    char rows[512] = "a,b,y\n", who[512] = "who\n", table[4096];
+    float x[20][2];
+    struct invar_error err = {0};
+
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        snprintf(rows + strlen(rows), sizeof rows - strlen(rows), "%d,%d,%c\n", i, i * 7 % 5, "pq"[i % 2]);
+        snprintf(who + strlen(who), sizeof who - strlen(who), "%c\n", 'a' + i);
+        x[i][0] = x[i][1] = (float)i;
+    }
+    const struct invar_array array = {INVAR_FLOAT32, 2, {20, 2}, x};
+    assert_ok(invar_npy_write(&array, test_path(folder, "x.npy"), &err), &err);
+    snprintf(table, sizeof table, "%s", test_file(folder, "t.csv", rows, strlen(rows)));
+    for (int way = 0; way < 6; way++) {
+        struct invar_data_options options =
+            way < 3 ? make_options("csv", table) : make_options("npy", test_path(folder, "x.npy"));
+        const bool beside = way % 3 == 2;
+        strcpy(options.csv.test_rows, way % 3 == 1 ? "last:6" : "");
+        if (beside)
+            snprintf(options.test, sizeof options.test, "%s", strchr(options.source, ':') + 1);
+        group_by(&options, "m.csv", who, "who");
+        struct invar_dataset *dataset = make_open(&options);
+        const struct invar_dataset_info *info = invar_dataset_info(dataset);
+        assert_int_equal(info->groups, info->count[INVAR_TRAIN]);
+        assert_int_equal(info->count[INVAR_TRAIN] + info->count[INVAR_TEST], beside ? 40 : 20);
+        for (int split = 0; split < 2; split++)
+            for (int64_t i = 0; i < info->count[split]; i++) {
+                const int64_t item = invar_dataset_origin(dataset, (enum invar_split)split, i).item;
+                assert_int_equal(invar_dataset_groups(dataset, (enum invar_split)split)[i], item < 20 ? item : -1);
+            }
+        invar_dataset_close(dataset);
+        group_by(&options, "m.csv", "who\na\nb\n", "who");
+        make_refused(&options, INVAR_ERROR_DATA,
+                     beside ? "2 rows below the header for the 20 training samples"
+                            : "2 rows below the header for the 20 samples");
+    }
+}
+
 /* ---- rows that name samples ---- */
 
 static void make_images(void)
@@ -269,15 +310,11 @@ static void test_rows_without_a_sample(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),
-        cmocka_unit_test(test_without_groups),
-        cmocka_unit_test(test_drawn_split),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_found_by_itself),
-        cmocka_unit_test(test_refused_order),
-        cmocka_unit_test(test_refused_names),
-        cmocka_unit_test(test_rows_without_a_sample),
+        cmocka_unit_test(test_order),           cmocka_unit_test(test_without_groups),
+        cmocka_unit_test(test_drawn_split),     cmocka_unit_test(test_drawn_rows),
+        cmocka_unit_test(test_names),           cmocka_unit_test(test_unreadable),
+        cmocka_unit_test(test_found_by_itself), cmocka_unit_test(test_refused_order),
+        cmocka_unit_test(test_refused_names),   cmocka_unit_test(test_rows_without_a_sample),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

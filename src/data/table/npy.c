@@ -255,7 +255,7 @@ static bool split_by_list(struct arrays *a, bool *found, struct invar_error *err
         a->source->split[i] = test ? INVAR_TEST : INVAR_TRAIN;
         tests += test;
     }
-    a->source->has_test = tests > 0;
+    a->source->has_test = a->source->divided = tests > 0;
     *found = tests > 0;
     return true;
 }

@@ -113,6 +113,7 @@ bool data_table_split(struct data_source *source, const struct invar_data_option
                                "data.test and data.test_rows both say what the test split is; leave one out");
     for (int64_t i = first_rows; i < source->count; i++)
         source->split[i] = INVAR_TEST;
+    source->divided = !o->test[0];
     if (o->test[0])
         return true;
     return o->csv.test_rows[0] ? take_rows(source, o->csv.test_rows, err)
