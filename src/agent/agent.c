@@ -95,6 +95,8 @@ static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
 
     if (invar_device_is_planning(a->device))
         return true;
+    if (info_of(a)->note)
+        invar_log(INVAR_LOG_INFO, "%s: observations are %s", info_of(a)->id, info_of(a)->note);
     if (!replay_create(&a->replay, &a->replay_options, err) || (resuming && !agent_resume(a, &found, err)))
         return false;
     if (resuming)

@@ -6,8 +6,10 @@ bool seen_describe(const struct invar_env_info *env, const char *who, const char
 {
     if (env->rank != 3 || env->dtype != INVAR_UINT8 || env->shape[0] > 16)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: %s is of views of images with up to 16 channels, which it has not: set %s", env->id,
-                               who, without);
+                               "%s: %s is of views of images of bytes with up to 16 channels, and its observations are "
+                               "%s of %s: set %s",
+                               env->id, who, env->rank == 3 ? "images" : "numbers", invar_dtype_name(env->dtype),
+                               without);
     *info = (struct invar_dataset_info){.source = env->id,
                                         .kind = INVAR_DATA_IMAGE,
                                         .rank = 3,

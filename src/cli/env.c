@@ -41,6 +41,8 @@ static void print_text(const struct invar_env_info *info, const struct invar_env
     printf("%s", invar_dtype_name(info->dtype));
     if (info->stack > 1)
         printf(", the newest %d frames", info->stack);
+    if (info->note)
+        printf(", %s", info->note);
     printf("\nactions     %d:", info->actions);
     for (int i = 0; i < info->actions && i < 18; i++)
         printf(" %s%s", human_name(info->names[i]), i + 1 < info->actions ? "," : "");

@@ -32,6 +32,8 @@ static bool watch(void *user, struct invar_env *env, struct invar_error *err)
     struct session *s = user;
     const struct invar_env_info *info = invar_env_info(env);
 
+    if (info->height == 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE, "%s has no picture, only numbers: leave out --gif", info->id);
     if (!s->picture) {
         s->picture = invar_alloc((size_t)info->height * (size_t)info->width + 1, 3, err);
         s->gif = s->picture

@@ -71,15 +71,15 @@ struct answer {
 /* What the child says of the environment. */
 struct about {
     int64_t protocol, lives, limit, skip;
-    const char *version, *dtype;
+    const char *version, *dtype, *note;
     struct json_list shape, picture, names; /* numbers, numbers, texts */
     int saves, pool, atari;
 };
 
 #define ABOUT(kind, member) JSON_ROW(struct about, kind, member)
 JSON_TABLE(about_table, struct about, ABOUT(COUNT, protocol), ABOUT(COUNT, lives), ABOUT(COUNT, limit),
-           ABOUT(COUNT, skip), ABOUT(TEXT, version), ABOUT(TEXT, dtype), ABOUT(NUMBERS, shape), ABOUT(NUMBERS, picture),
-           ABOUT(TEXTS, names), ABOUT(FLAG, saves), ABOUT(FLAG, pool), ABOUT(FLAG, atari));
+           ABOUT(COUNT, skip), ABOUT(TEXT, version), ABOUT(TEXT, dtype), ABOUT(TEXT, note), ABOUT(NUMBERS, shape),
+           ABOUT(NUMBERS, picture), ABOUT(TEXTS, names), ABOUT(FLAG, saves), ABOUT(FLAG, pool), ABOUT(FLAG, atari));
 
 struct gym {
     struct env_core core; /* first */
@@ -113,7 +113,7 @@ static bool ask(struct gym *gym, struct command command, const void *data, struc
     if (!answer->failed)
         return true;
     return env_child_receive(gym->child, text, answer->size, err) &&
-           invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s", gym->who, text);
+           invar_error_set(err, command.what == HELLO ? INVAR_ERROR_USAGE : INVAR_ERROR_DATA, "%s: %s", gym->who, text);
 }
 
 /* ---- the beginning ---- */
@@ -272,6 +272,7 @@ static bool create(struct env_core *core, const char *argument, const void *opaq
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: is no Atari game, which alone has env.noops and env.full_actions", gym->who);
     info->version = about->version;
+    info->note = about->note && about->note[0] ? about->note : NULL;
     info->stack = gym->options.stack ? (int)gym->options.stack : about->atari == 1 ? 4 : 1;
     info->actions = (int)about->names.count;
     info->names = (const char *const *)about->names.item;

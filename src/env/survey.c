@@ -89,6 +89,8 @@ void env_survey_put(const struct invar_env_info *info, const struct invar_env_su
         json_number(w, NULL, (double)info->shape[i]);
     json_close(w);
     json_text(w, "dtype", invar_dtype_name(info->dtype));
+    if (info->note)
+        json_text(w, "note", info->note);
     json_number(w, "stack", info->stack);
     json_texts(w, "actions", info->names, info->actions);
     json_number(w, "lives", info->lives);

@@ -7,6 +7,7 @@ import json
 import mmap
 import os
 import pickle
+import random
 import select
 import socket
 import struct
@@ -66,8 +67,24 @@ class Game:
             raise Refused(f"has observations {space}, expected a Box: numbers, or images [height, width(, channels)]")
         self.env, self.skip, self.limit = env, request["skip"] or 1, request["limit"]
         self.first, self.count, self.last, self.elapsed = int(actions.start), int(actions.n), 0, 0
-        self.dtype = np.dtype("uint8" if space.dtype == np.uint8 and len(space.shape) > 1 else "float32")
-        self.keep(space.shape)
+        self.given, self.scale, self.note = tuple(int(side) for side in space.shape), None, ""
+        self.dtype, shape = np.dtype("float32"), self.given
+        if len(shape) > 1:
+            self.see(space)
+        if len(shape) == 3 and shape[0] <= 16 < shape[2] and shape[0] < shape[1]:
+            shape, self.note = shape[1:] + shape[:1], f"channels first, {self.note}" if self.note else "channels first"
+        self.keep(shape)
+
+    def see(self, space):
+        """Images of whole numbers up to 255 are bytes, others are brought to 0..1 by the bounds of their space."""
+        low, high = (float(bound) for bound in (np.min(space.low), np.max(space.high)))
+        if np.issubdtype(space.dtype, np.integer) and low >= 0 and high <= 255:
+            self.dtype = np.dtype("uint8")
+        elif not np.isfinite(high - low) or high <= low:
+            self.note = f"handed on as they are, as their space is from {low:g} to {high:g}"
+        elif (low, high) != (0, 1):
+            self.note = f"brought from {low:g} .. {high:g} to 0 .. 1"
+        self.scale = (low, 1 / (high - low)) if np.isfinite(high - low) and high > low else None
 
     def keep(self, shape):
         self.shape = tuple(int(side) for side in shape)
@@ -83,9 +100,9 @@ class Game:
         names = getattr(base, "get_action_meanings", lambda: range(self.count))()
         module = sys.modules[type(base).__module__.split(".")[0]]
         own = "" if module is gymnasium else f", {module.__name__} {getattr(module, '__version__', '')}"
-        seen = self.dtype == np.uint8 and (len(self.shape) == 2 or self.shape[2] in (1, 3))
+        seen = self.scale and (len(self.shape) == 2 or self.shape[2] in (1, 3))
         return {"version": f"gymnasium {gymnasium.__version__}{own}", "names": [str(name) for name in names],
-                "lives": 0, "saves": self.goes_on(), "limit": self.limit, "pool": False, "atari": False,
+                "lives": 0, "saves": self.goes_on(), "limit": self.limit, "pool": False, "atari": False, "note": self.note,
                 "picture": self.shape[:2] if seen else (0, 0)}
 
     def goes_on(self):
@@ -102,11 +119,20 @@ class Game:
 
     def put(self, observation):
         observation = np.asarray(observation)
-        if observation.shape != self.shape:
-            raise Refused(f"gave an observation of shape {observation.shape}, and its space says {self.shape}")
-        np.copyto(self.frames[0], observation, casting="unsafe" if self.dtype == np.float32 else "same_kind")
+        if observation.shape != self.given:
+            raise Refused(f"gave an observation of shape {observation.shape}, and its space says {self.given}")
+        if self.dtype == np.uint8 and observation.dtype != np.uint8 and (
+                not np.issubdtype(observation.dtype, np.integer) or observation.min() < 0 or observation.max() > 255):
+            raise Refused(f"gave an observation of {observation.dtype} that is none of its space")
+        np.copyto(self.frames[0], observation if self.given == self.shape else np.moveaxis(observation, 0, -1),
+                  casting="unsafe")
+        if self.scale and self.dtype == np.float32:
+            self.frames[0] -= self.scale[0]
+            self.frames[0] *= self.scale[1]
 
     def reset(self, seed, noops):
+        random.seed(seed)  # of those who draw from what all share
+        np.random.seed(seed)
         observation, info = self.env.reset(seed=seed)
         self.last = self.elapsed = 0
         self.put(observation)
@@ -141,7 +167,8 @@ class Game:
 
     def picture(self, height):
         frame = self.frames[0] if len(self.shape) == 3 else self.frames[0][:, :, None]
-        np.copyto(self.shown.reshape(height, -1, 3), frame)
+        np.copyto(self.shown.reshape(height, -1, 3), frame if self.dtype == np.uint8 else np.clip(frame, 0, 1) * 255,
+                  casting="unsafe")
 
 
 class Atari(Game):
@@ -158,7 +185,7 @@ class Atari(Game):
     def describe(self):
         self.reset(0, 0)
         return {"version": f"ale-py {ale_py.__version__}, gymnasium {gymnasium.__version__}",
-                "names": self.env.unwrapped.get_action_meanings(), "lives": self.ale.lives(), "saves": True,
+                "names": self.env.unwrapped.get_action_meanings(), "lives": self.ale.lives(), "saves": True, "note": "",
                 "limit": self.limit, "picture": self.ale.getScreenDims(), "pool": self.skip > 1, "atari": True}
 
     def reset(self, seed, noops):

@@ -36,6 +36,7 @@ struct invar_env_info {
     bool saves;               /**< whether invar_env_save can */
     int height, width;        /**< of its picture for people; 0: it has none */
     double least, most;       /**< returns that are possible, NAN: not known */
+    const char *note;         /**< what was done to observations that the environment gives otherwise; NULL: nothing */
 };
 
 /** What a reset or a step led to. */

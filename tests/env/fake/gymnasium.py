@@ -14,8 +14,9 @@ class Error(Exception):
 
 
 class Box:
-    def __init__(self, shape, dtype):
+    def __init__(self, shape, dtype, low=0, high=255):
         self.shape, self.dtype = shape, np.dtype(dtype)
+        self.low, self.high = np.full(shape, low), np.full(shape, high)
 
     def __repr__(self):
         return f"Box{self.shape}"
@@ -65,6 +66,40 @@ class Paint(Walk):
 
     def get_action_meanings(self):
         return ["WEST", "EAST"]
+
+
+class Numbers(Paint):
+    """The same picture, as numbers from 50 to 150."""
+
+    observation_space = Box((6, 5, 3), np.float64, 50, 150)
+
+    def seen(self):
+        return super().seen().astype(np.float64)
+
+
+class Wide(Numbers):
+    observation_space = Box((6, 5, 3), np.float64, -np.inf, np.inf)
+
+
+class Whole(Paint):
+    observation_space = Box((6, 5, 3), np.int64)
+
+    def seen(self):
+        return super().seen().astype(np.int64)
+
+
+class Planes(Paint):
+    observation_space = Box((3, 20, 17), np.uint8)
+
+    def seen(self):
+        return np.stack([np.full((20, 17), 10 * c + self.at + 100, np.uint8) for c in range(3)])
+
+
+class Shared(Walk):
+    """Draws from what all share."""
+
+    def step(self, action):
+        return self.seen(), float(np.random.random()), False, False, {}
 
 
 class Grows(Paint):
@@ -117,7 +152,7 @@ class Hangs(Walk):
 
 
 def find(name):
-    for kind in Walk.__subclasses__() + Paint.__subclasses__() + [Walk]:
+    for kind in Walk.__subclasses__() + Paint.__subclasses__() + Numbers.__subclasses__() + [Walk]:
         if name == kind.__name__ + "-v0":
             return kind
     raise Error(f"Environment `{name}` doesn't exist.")
