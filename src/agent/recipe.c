@@ -270,6 +270,12 @@ struct invar_agent_recipe *invar_agent_run_recipe(const char *folder, const char
         return NULL;
     if (!document)
         invar_error_set(err, INVAR_ERROR_USAGE, "%s: is not the folder of a run (it has no recipe.yaml)", folder);
+    if (document && !invar_node_get(document, "env")) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: is the run of an encoder and not of an agent: it plays nothing",
+                        folder);
+        invar_node_free(document);
+        return NULL;
+    }
     return from_document(document, folder, overrides, count, err);
 }
 

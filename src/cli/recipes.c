@@ -2,6 +2,7 @@
 /* invar recipes: the recipes that ship, and every option with its default. */
 #include "cli/cli.h"
 #include "base/names.h"
+#include "invar/agent.h"
 #include "invar/train.h"
 
 #include <string.h>
@@ -49,8 +50,11 @@ static int show(const char *name, const struct cli_list *assignments, bool resol
     struct invar_recipe *recipe = NULL;
     int status;
 
-    if (!resolved && !assignments->count)
+    if (!resolved && !assignments->count) {
         shipped = names_look(NAMES_ROWS("recipe", invar_recipe_names()), name, strlen(name));
+        if (!shipped)
+            shipped = names_look(NAMES_ROWS("recipe", invar_agent_recipe_names()), name, strlen(name));
+    }
     if (shipped)
         return print_text("recipe", shipped->text, json);
     recipe = invar_recipe_load(name, assignments->item, assignments->count, &err);

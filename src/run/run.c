@@ -46,12 +46,18 @@ done:
 
 struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *err)
 {
-    char path[PATH_SIZE];
-    bool there;
+    char path[PATH_SIZE], agent[PATH_SIZE];
+    bool there, plays;
 
-    if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err) || !invar_path_find(path, &there, err))
+    if (!invar_path_join(path, sizeof path, folder, "encoder.safetensors", err) ||
+        !invar_path_find(path, &there, err) ||
+        !invar_path_join(agent, sizeof agent, folder, "agent.safetensors", err) || !invar_path_find(agent, &plays, err))
         return NULL;
-    if (!there)
+    if (!there && plays)
+        invar_error_set(err, INVAR_ERROR_USAGE,
+                        "%s: is the run of an agent, whose encoder is a part of %s: `invar play` is what takes it",
+                        folder, agent);
+    else if (!there)
         invar_error_set(err, INVAR_ERROR_FILE,
                         "%s: there is no such file; give the folder of a run that has finished (one that "
                         "has not goes on with resume)",

@@ -77,4 +77,11 @@ setup() {
     mkdir b
     run ! "$invar" play b
     [[ "$output" == *"is not the folder of a run"* ]]
+    # A run of the other kind.
+    fails_with 2 "$invar" embed a random:40 -o a.npy
+    says "a: is the run of an agent" "invar play"
+    printf 'encoder: {kind: mlp}\nterms: {simclr: {}}\n' >b/recipe.yaml
+    fails_with 2 "$invar" play b
+    says "b: is the run of an encoder"
+    "$invar" recipes show dqn-catch | grep -q '^env:'
 }
