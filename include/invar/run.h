@@ -21,7 +21,7 @@ struct invar_pretrain_request {
     const char *recipe;          /**< a name that ships or a path; NULL: that of the folder, to go on */
     const char *const *settings; /**< [setting_count] KEY=VALUE on top of it */
     int setting_count;
-    const char *folder; /**< of the run, which must not exist or be empty, unless resume */
+    const char *folder; /**< of the run, which must not exist or be empty, unless resume; never NULL */
     bool resume, accept_data;
     int64_t threads;                 /**< 0: all cores */
     const struct invar_watch *watch; /**< told of "training" in steps, the note has the last loss; where it gives up, a

@@ -47,13 +47,16 @@ bool invar_npy_offer(const char *name, const struct invar_array *array, struct i
     struct offer *offer = invar_alloc(1, sizeof *offer + length + 1, err);
     if (!offer)
         return false;
-    invar_npy_withdraw(name);
     offer->array = *array;
     strcpy(offer->name, name);
-    pthread_mutex_lock(&lock);
+    pthread_mutex_lock(&lock); /* one lock for both: a reader finds the array before or this one */
+    struct offer **at = find(name), *before = *at;
+    if (before)
+        *at = before->next;
     offer->next = offers;
     offers = offer;
     pthread_mutex_unlock(&lock);
+    invar_free(before);
     return true;
 }
 

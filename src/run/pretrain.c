@@ -85,6 +85,10 @@ bool invar_pretrain(const struct invar_pretrain_request *request, struct invar_e
                                             .accept_data = request->accept_data,
                                             .report = report,
                                             .user = &pretraining};
+
+    if (!request->folder || !*request->folder)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "a pretraining without a folder for its run: name one (a trainer alone needs none)");
     struct invar_recipe *recipe =
         request->recipe ? invar_recipe_load(request->recipe, request->settings, request->setting_count, err)
                         : invar_run_recipe(request->folder, request->settings, request->setting_count, err);
