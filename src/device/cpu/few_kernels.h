@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Sums of few_add in registers, eight to ten of them (at least 16 there are, and fewer would wait for each other), for
- * vectors of LANES numbers (isa.h). */
+/* Sums of few_add in registers, of which there are at least 16, for vectors of LANES numbers (isa.h): eight to ten at a
+ * time, as fewer wait for each other. */
 #include "base/clones.h"
 #include "device/cpu/few.h"
 

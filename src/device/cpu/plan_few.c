@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define PARTS 16
-#define LARGEST_MAP (128 * 128) /* each part has a copy of one with its border */
+#define LARGEST_MAP (128 * 128) /* pixels of a channel; each part has a copy of all with their border */
 
 static const struct few_kernels *kernels(void)
 {

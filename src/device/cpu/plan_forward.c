@@ -100,12 +100,13 @@ static bool choose_strided(struct cpu_plan *plan, int number, const struct layou
     return own.code == INVAR_OK || invar_error_set(err, own.code, "%s", own.message);
 }
 
-/* The input of few channels as it lies: in inference oneDNN would rather have its channels last, by a copy that takes
- * half as long as the convolution. */
+/* Frames of games as they lie: in inference oneDNN would rather have their channels last, by a copy that takes half as
+ * long as the convolution. What is behind one channel, which is last as it lies, wants the output channels last. */
 static enum layout_format source_format(const struct cpu_plan *plan, int number)
 {
     const struct invar_layer *source = &plan->net->layers[plan->net->layers[number].input[0]];
-    return source->kind == INVAR_LAYER_INPUT && plan_has_few(source->shape) && plan->activation == INVAR_FLOAT32
+    return source->kind == INVAR_LAYER_INPUT && plan_has_few(source->shape) && source->shape.channels > 1 &&
+                   plan->activation == INVAR_FLOAT32
                ? LAYOUT_PLAIN
                : LAYOUT_ANY;
 }
