@@ -149,7 +149,8 @@ struct invar_plain_view {
 bool invar_plain_view_read(struct invar_plain_view *plain, const char *text, struct invar_error *err);
 
 /** Another source, of whose options those that it does not take go back to their defaults; where it is not the one that
- * it was, so do test and test_rows, which are about that. Refused: a name that is too long. */
+ * it was, however that is spelled, so do those that describe one set of samples alone: samples, metadata, group,
+ * labels, test_labels, test, test_rows. Refused: a name that is too long. */
 bool invar_data_options_source(struct invar_data_options *options, const char *source, struct invar_error *err);
 
 struct invar_dataset_info {

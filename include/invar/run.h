@@ -93,10 +93,12 @@ bool invar_run_open_features(struct invar_run *run, const struct invar_run_featu
 struct invar_recipe *invar_run_recipe(const char *folder, const char *const *settings, int count,
                                       struct invar_error *err);
 
-/** All of another source, at the size that the encoder sees and standardised as it was trained; a source with a test
- * split of its own keeps it, one without has training samples alone. Labels are of the kind that the run's data have,
- * classes its own. NULL with err; close with invar_dataset_close. */
-struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, struct invar_error *err);
+/** All of another source (labels: of npy:FILE the file of its labels, or NULL), at the size that the encoder sees and
+ * standardised as it was trained; a source with a test split of its own keeps it, one without has training samples
+ * alone. Labels are of the kind that the run's data have, classes its own. NULL with err; close with
+ * invar_dataset_close. */
+struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, const char *labels,
+                                      struct invar_error *err);
 /** invar_embed of the data of the run, or of its other test data; encoder may be another one than the run's. */
 bool invar_run_embed(const struct invar_run *run, const struct invar_encoder *encoder, enum invar_split split,
                      struct invar_embedded *out, struct invar_error *err);
@@ -113,12 +115,13 @@ struct invar_perturber *invar_run_perturber(const struct invar_run *run, int64_t
 /**
  * Other data to be tested on, as run->test, which invar_run_close closes: all of a source, or its own test split, with
  * the classes of the training data by name (invar_classes_match), or by a file of lines CLASS,TEST CLASS, of which
- * several may go to one (map NULL: none); label: a field in the place of the label, or NULL.
+ * several may go to one (map NULL: none); label: a field in the place of the label, or NULL; labels: of npy:FILE the
+ * file of its labels, or NULL.
  * Refused: data without labels, a class with samples that the training data lack (unless drop leaves them out), no
  * samples that are left.
  */
-bool invar_run_test_open(struct invar_run *run, const char *source, const char *label, const char *map, bool drop,
-                         struct invar_error *err);
+bool invar_run_test_open(struct invar_run *run, const char *source, const char *labels, const char *label,
+                         const char *map, bool drop, struct invar_error *err);
 /** The data that are measured on, and which split of them: the other test data where there are some. */
 const struct invar_dataset *invar_run_tested(const struct invar_run *run, enum invar_split *split);
 /** Samples of a split that have a label, class or number. */

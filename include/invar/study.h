@@ -17,6 +17,7 @@ struct invar_probe_request {
     const char *preset;           /**< the protocol of a paper or of other code; NULL: none */
     const char *label, *hold_out; /**< another field as the label; FIELD=VALUE that is measured on, not fitted on */
     const char *test;             /**< measured on this source, whose classes have the same names; NULL: the data */
+    const char *test_labels;      /**< of test npy:FILE: its labels, FILE.npy or FILE.csv; NULL: none */
     bool drop_unknown;            /**< of test: leave out samples of classes that the training data lack */
     const char *compete;          /**< of test: "train", all classes of training compete for its samples, or "test",
                                      those that the test data have alone; NULL: train */

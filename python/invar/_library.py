@@ -90,7 +90,8 @@ class Embedded(ctypes.Structure):
 
 class ProbeRequest(ctypes.Structure):
     _fields_ = [("method", ctypes.c_char_p), ("preset", ctypes.c_char_p), ("label", ctypes.c_char_p),
-                ("hold_out", ctypes.c_char_p), ("test", ctypes.c_char_p), ("drop_unknown", ctypes.c_bool),
+                ("hold_out", ctypes.c_char_p), ("test", ctypes.c_char_p), ("test_labels", ctypes.c_char_p),
+                ("drop_unknown", ctypes.c_bool),
                 ("compete", ctypes.c_char_p), ("class_map", ctypes.c_char_p), ("groups", ctypes.c_char_p),
                 ("baselines", Texts), ("baseline_count", ctypes.c_int), ("labels", Texts), ("label_count", ctypes.c_int),
                 ("draws", ctypes.c_int64), ("settings", Texts), ("setting_count", ctypes.c_int)]

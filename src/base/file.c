@@ -207,6 +207,13 @@ bool invar_path_exists(const char *path)
     return !invar_path_find(path, &there, NULL) || there;
 }
 
+bool path_is_same(const char *path, const char *other)
+{
+    struct stat one, two;
+
+    return stat(path, &one) == 0 && stat(other, &two) == 0 && one.st_dev == two.st_dev && one.st_ino == two.st_ino;
+}
+
 bool invar_path_join(char *out, size_t size, const char *folder, const char *name, struct invar_error *err)
 {
     size_t length = strlen(folder);

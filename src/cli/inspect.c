@@ -114,7 +114,10 @@ static int show_samples(const struct arguments *arguments)
 {
     const enum invar_split split =
         arguments->split && strcmp(arguments->split, "train") == 0 ? INVAR_TRAIN : INVAR_TEST;
-    const struct invar_run_options how = {.source = arguments->source, .threads = arguments->threads};
+    const struct invar_run_options how = {.source = arguments->source,
+                                          .settings = arguments->data.item,
+                                          .setting_count = arguments->data.count,
+                                          .threads = arguments->threads};
     struct invar_error err = {0};
     struct invar_run run = {0};
     const bool ok = invar_run_open(&run, arguments->runs.item[0], &how, &err) &&
@@ -189,8 +192,9 @@ int invar_cli_inspect(int argc, char **argv)
     if (stray)
         return cli_wrong_usage(&usage, "%s is for %s, not for %s", stray, features ? "runs" : "features, FILE.npy",
                                arguments.runs.item[0]);
-    if (features)
-        cli_take_data(&arguments.assignments, &arguments.data);
+    cli_take_data(&arguments.assignments, &arguments.data);
+    if (!features && !cli_check_data(&arguments.data, arguments.source, "", &err))
+        return cli_fail(&err);
     invar_options_default(invar_inspect_option_table, &arguments.options);
     for (int i = 0; i < arguments.assignments.count; i++)
         if (!invar_options_set(invar_inspect_option_table, &arguments.options, arguments.assignments.item[i], &err))

@@ -24,19 +24,8 @@ struct arguments {
 /* Moves assignments of the data section to a list of their own. */
 static bool split_assignments(struct arguments *arguments, bool features, struct invar_error *err)
 {
-    static const char *const allowed[] = {"label_kind=", "metadata="};
-
     cli_take_data(&arguments->assignments, &arguments->data);
-    for (int i = 0; !features && i < arguments->data.count; i++) {
-        const char *item = arguments->data.item[i];
-        if (strncmp(item, allowed[0], strlen(allowed[0])) != 0 && strncmp(item, allowed[1], strlen(allowed[1])) != 0)
-            return invar_error_set(
-                err, INVAR_ERROR_USAGE,
-                "data.%s: the data are as the run was trained on them; a probe changes data.label_kind and "
-                "data.metadata alone",
-                item);
-    }
-    return true;
+    return features || cli_check_data(&arguments->data, arguments->source, "label_kind metadata", err);
 }
 
 /* What is said of features, FILE.npy, must be all there; what is of runs must not. */
@@ -79,10 +68,11 @@ static bool open_features(const struct arguments *arguments, const char *labels,
 static bool open_run(const struct arguments *arguments, const char *labels, const struct invar_run_options *how,
                      struct invar_run *run, struct invar_error *err)
 {
-    if (labels || arguments->test_labels)
+    if (labels)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s %s: labels from a file are for features, FILE.npy; those of a run are in its data",
-                               labels ? "--labels" : "--test-labels", labels ? labels : arguments->test_labels);
+                               "--labels %s: labels from a file are for features, FILE.npy; those of a run are in its "
+                               "data, those of --data npy:FILE.npy in data.labels=FILE",
+                               labels);
     if (!invar_run_open(run, arguments->runs.item[0], how, err))
         return false;
     run->windows = run->windows && !arguments->no_windows;
@@ -97,6 +87,7 @@ static struct invar_probe_request request_of(const struct arguments *arguments, 
                                         .label = features ? NULL : arguments->label,
                                         .hold_out = arguments->hold_out,
                                         .test = features ? NULL : arguments->test,
+                                        .test_labels = features ? NULL : arguments->test_labels,
                                         .drop_unknown = arguments->drop_unknown,
                                         .compete = arguments->compete,
                                         .class_map = arguments->class_map,
@@ -250,8 +241,8 @@ int invar_cli_probe(int argc, char **argv)
          &arguments.source, 0, 0},
         {"test", 0, "SOURCE", "measure on other data, whose classes have the same names, or some of them", CLI_TEXT,
          &arguments.test, 0, 0},
-        {"test-labels", 0, "FILE", "of FILE.npy: the labels of --test FILE.npy", CLI_TEXT, &arguments.test_labels, 0,
-         0},
+        {"test-labels", 0, "FILE", "the labels of --test npy:FILE.npy, or, of features, of --test FILE.npy", CLI_TEXT,
+         &arguments.test_labels, 0, 0},
         {"drop-unknown", 0, NULL, "of --test: leave out samples of classes that the training data lack", CLI_FLAG,
          &arguments.drop_unknown, 0, 0},
         {"compete", 0, "train|test", "of --test: which classes compete (default: train, all of training)", CLI_TEXT,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar robustness RUN: errors of the probe under the common image corruptions. */
-#include "cli/cli.h"
+#include "cli/run.h"
 #include "invar/study.h"
 #include "report/robustness_show.h"
 #include "report/text.h"
@@ -13,7 +13,7 @@ struct arguments {
     bool json, flips;
     int64_t threads, limit, seed, rank_timeout;
     const char *table, *frost, *reference, *show, *source, *from, *plain, *choose;
-    struct cli_list runs, corruptions, severities, baselines, assignments;
+    struct cli_list runs, corruptions, severities, baselines, assignments, data;
 };
 
 static int print_json(const struct invar_robustness_results *results, const char *folder)
@@ -49,7 +49,11 @@ static int robustness(const struct arguments *arguments)
                                                      .setting_count = arguments->assignments.count};
     struct cli_progress progress = {0};
     const struct invar_watch watch = {cli_told, &progress};
-    struct invar_run_options how = {.source = arguments->source, .threads = arguments->threads, .watch = &watch};
+    struct invar_run_options how = {.source = arguments->source,
+                                    .settings = arguments->data.item,
+                                    .setting_count = arguments->data.count,
+                                    .threads = arguments->threads,
+                                    .watch = &watch};
     const char *folder = arguments->runs.item[0];
     struct invar_robustness_results *results = NULL;
     struct invar_error err = {0};
@@ -145,9 +149,11 @@ int invar_cli_robustness(int argc, char **argv)
                    "  invar robustness runs/quickstart --show corruptions.png\n",
         .more = print_tables,
     };
+    struct invar_error err = {0};
     int status;
 
     if (!cli_parse(&usage, argc, argv, &status))
         return status;
-    return robustness(&arguments);
+    cli_take_data(&arguments.assignments, &arguments.data);
+    return cli_check_data(&arguments.data, arguments.source, "", &err) ? robustness(&arguments) : cli_fail(&err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Arguments that name runs, or features in their place. */
 #include "cli/run.h"
+#include "data/source.h"
 #include "invar/expert/file.h"
 
 #include <errno.h>
@@ -50,6 +51,31 @@ void cli_take_data(struct cli_list *assignments, struct cli_list *data)
             assignments->item[kept++] = assignments->item[i];
     }
     assignments->count = kept;
+}
+
+/* Whether KEY=VALUE is of one of the words. */
+static bool is_among(const char *assignment, const char *words)
+{
+    const size_t length = strcspn(assignment, "=");
+
+    for (const char *word = words; *word; word += strcspn(word, " "), word += strspn(word, " "))
+        if (strcspn(word, " ") == length && strncmp(assignment, word, length) == 0)
+            return true;
+    return false;
+}
+
+bool cli_check_data(const struct cli_list *data, const char *source, const char *always, struct invar_error *err)
+{
+    for (int i = 0; i < data->count; i++) {
+        const char *item = data->item[i];
+        if (!is_among(item, always) && !(source && data_options_of_set(item)))
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "data.%s: the data are as the run was trained on them; here may change: %s%s"
+                                   "what is of one set of samples alone (data.labels, data.test, data.test_rows) of "
+                                   "--data SOURCE",
+                                   item, always, *always ? ", and " : "");
+    }
+    return true;
 }
 
 bool cli_make_run_folder(const char *name, char *out, size_t size, struct invar_error *err)

@@ -121,9 +121,9 @@ size_t data_memory_limit(const struct invar_data_options *options);
       "folder, tar[.gz] or several (set-{00..63}.tar) of JPEG, PNG, TIFF and WebP files, class = folder; "             \
       "train/ and test/ or val/ optional",                                                                             \
       data_images_open)                                                                                                \
-    X("csv", "FILE", INVAR_DATA_TABLE, "label label_kind test csv",                                                    \
+    X("csv", "FILE", INVAR_DATA_TABLE, "label label_kind test test_rows csv",                                          \
       "table: CSV, TSV or separated otherwise, gzipped or not; label column by data.label", data_table_open)           \
-    X("npy", "FILE", INVAR_DATA_TABLE, "label label_kind test npy csv",                                                \
+    X("npy", "FILE", INVAR_DATA_TABLE, "label label_kind labels test_labels test test_rows csv",                       \
       "NumPy array: images [N][C][H][W] or [N][H][W], or rows of numbers [N][d]; labels by data.labels=FILE",          \
       data_npy_open)                                                                                                   \
     X("audio", "DIR", INVAR_DATA_AUDIO, "label test clips",                                                            \
@@ -136,7 +136,9 @@ size_t data_memory_limit(const struct invar_data_options *options);
 DATA_SOURCES(DATA_DECLARE)
 #undef DATA_DECLARE
 /** The parts of invar_data_option_table. */
-extern const struct invar_option data_csv_options[], data_npy_options[], data_clip_options[];
+extern const struct invar_option data_csv_options[], data_clip_options[];
+/** Whether KEY=VALUE is of an option that describes one set of samples: its labels, its test split, its groups. */
+bool data_options_of_set(const char *assignment);
 /** Refuses an option that is set and that the source does not take; an unknown source takes all. */
 bool data_options_check(const struct invar_data_options *options, struct invar_error *err);
 /** What an array has, by its header; false where it cannot be read, as opening it says. */

@@ -149,13 +149,15 @@ bool invar_run_open_features(struct invar_run *run, const struct invar_run_featu
     return run_share_begin(run, how->ranks, open_features(run, features, how, err), err);
 }
 
-struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, struct invar_error *err)
+struct invar_dataset *invar_run_other(const struct invar_run *run, const char *source, const char *labels,
+                                      struct invar_error *err)
 {
     const struct invar_encoder *encoder = run->encoder;
     struct invar_data_options options;
     enum invar_data_kind kind;
 
-    if (!data_options(&options, encoder, source, NULL, err))
+    if (!data_options(&options, encoder, source, NULL, err) ||
+        !set_text(options.npy.labels, labels, "test-labels", err))
         return NULL;
     options.test_fraction = 0;
     if (invar_source_kind(source, &kind) && kind == INVAR_DATA_IMAGE) {

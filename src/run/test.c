@@ -63,7 +63,8 @@ static bool choose_split(struct invar_run_test *test, struct invar_error *err)
         return true;
     if (info->classes < 1)
         return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s has no labels; give test data with the class names of the training data",
+                               "%s has no labels; give test data with the class names of the training data, or an "
+                               "array's own with test-labels",
                                test->source);
     test->map = invar_alloc((size_t)info->classes, sizeof *test->map, err);
     test->count = invar_alloc((size_t)info->classes, sizeof *test->count, err);
@@ -251,15 +252,15 @@ const struct invar_dataset *invar_run_tested(const struct invar_run *run, enum i
     return run->test ? run->test->dataset : run->dataset;
 }
 
-bool invar_run_test_open(struct invar_run *run, const char *source, const char *label, const char *map, bool drop,
-                         struct invar_error *err)
+bool invar_run_test_open(struct invar_run *run, const char *source, const char *labels, const char *label,
+                         const char *map, bool drop, struct invar_error *err)
 {
     struct invar_run_test *test = invar_alloc(1, sizeof *test, err);
 
     if (!test)
         return false;
     test->source = source;
-    test->dataset = invar_run_other(run, source, err);
+    test->dataset = invar_run_other(run, source, labels, err);
     if (!test->dataset || (label && !invar_dataset_relabel(test->dataset, label, "label", err)) ||
         !choose_split(test, err) || !match(test, invar_dataset_info(run->dataset), map, drop, err)) {
         run_test_close(test);

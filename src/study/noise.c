@@ -180,12 +180,7 @@ void study_noise_use(struct invar_recipe *recipe, const char *folder)
     const enum invar_data_kind kind = kind_of(recipe);
     char source[INVAR_TEXT_SIZE];
 
-    /* Labels, test splits and columns that a recipe names are those of its own data. */
-    for (char *const *text = (char *const[]){data->label, data->test, data->npy.test_labels, data->csv.test_rows,
-                                             data->metadata, data->group, data->clips.pattern, NULL};
-         *text; text++)
-        **text = '\0';
-    data->samples = 0;
+    data->label[0] = data->clips.pattern[0] = '\0'; /* names of what its own data have */
     if (kind == INVAR_DATA_AUDIO) {
         snprintf(source, sizeof source, "audio:%s", folder);
         invar_data_options_source(data, source, NULL);

@@ -156,11 +156,12 @@ static bool check_data(const struct invar_probe_request *request, const struct s
             "data have)",
             request->compete);
     if (!request->test)
-        return (!request->drop_unknown && !request->compete && !request->class_map) ||
+        return (!request->drop_unknown && !request->compete && !request->class_map && !request->test_labels) ||
                invar_error_set(err, INVAR_ERROR_USAGE, "%s is of test SOURCE, which is missing",
                                request->drop_unknown ? "drop-unknown"
                                : request->compete    ? "compete"
-                                                     : "class-map");
+                               : request->class_map  ? "class-map"
+                                                     : "test-labels");
     if ((request->compete || request->class_map) && (settings->method != &study_method_linear || request->label_count))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s is of the method linear with all labels: leave out method and labels",
@@ -180,10 +181,10 @@ static bool check_data(const struct invar_probe_request *request, const struct s
 bool study_check_labels(const struct invar_dataset_info *info, bool tested, struct invar_error *err)
 {
     if (info->classes < 2 && !info->label_number)
-        return invar_error_set(
-            err, INVAR_ERROR_DATA,
-            "%s has %d class%s; a probe needs labels of at least 2: give other labels, or other data with data",
-            info->source, info->classes, info->classes == 1 ? "" : "es");
+        return invar_error_set(err, INVAR_ERROR_DATA,
+                               "%s has %d class%s; a probe needs labels of at least 2: give other labels (of an array "
+                               "data.labels=FILE), or other data with data",
+                               info->source, info->classes, info->classes == 1 ? "" : "es");
     if (!info->count[INVAR_TRAIN] || (tested && !info->count[INVAR_TEST]))
         return invar_error_set(
             err, INVAR_ERROR_DATA,
@@ -394,8 +395,8 @@ static bool open_data(struct invar_run *run, const struct invar_probe_request *r
     if (!check_encoder(run, request, settings, err) ||
         (run->encoder && invar_run_leads(run) && !study_probe_results_keep(NULL, run->folder, err)) ||
         !choose_labels(run, request, settings, err) || !see_as_preset(run, settings->preset, err) ||
-        (request->test &&
-         !invar_run_test_open(run, request->test, request->label, request->class_map, request->drop_unknown, err)))
+        (request->test && !invar_run_test_open(run, request->test, request->test_labels, request->label,
+                                               request->class_map, request->drop_unknown, err)))
         return false;
     settings->groups = request->groups ? groups : NULL;
     return (!request->groups || study_groups_open(groups, run, request->groups, err)) &&

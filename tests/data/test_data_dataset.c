@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Options, the seeded split, sizes and channels that differ, unreadable images, statistics. */
 #include "data/make.h"
+#include "data/source.h"
 #include "folder.h"
 #include "invar/log.h"
 
@@ -100,6 +101,33 @@ static void another_source_forgets(void **state)
     long_name[INVAR_TEXT_SIZE] = '\0';
     assert_refused(invar_data_options_source(&options, long_name, &err), &err, INVAR_ERROR_USAGE, "longer than 511");
     assert_string_equal(options.source, "cifar10:c");
+}
+
+/* What describes one set of samples goes with it, whatever source takes it. */
+static void another_set_has_labels_of_its_own(void **state)
+{
+    static const char *const of_set[] = {"samples=3",     "metadata=m.csv", "group=g",         "labels=y.npy",
+                                         "test=more.npy", "test_labels=z",  "test_rows=last:3"};
+    static const char *const of_all[] = {"label=kind", "test_fraction=0.5", "source=npy:a.npy", "separator=;"};
+    struct invar_data_options options = make_options("npy", "a.npy"), fresh = make_options("npy", "b.npy");
+    struct invar_text left = {0}, right = {0};
+    struct invar_error err = {0};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof of_set / sizeof *of_set; i++) {
+        assert_ok(invar_options_set(invar_data_option_table, &options, of_set[i], &err), &err);
+        assert_true(data_options_of_set(of_set[i]));
+    }
+    for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
+        assert_false(data_options_of_set(of_all[i]));
+    assert_ok(invar_data_options_source(&options, "npy:a.npy", &err), &err);
+    assert_string_equal(options.npy.labels, "y.npy");
+    assert_ok(invar_data_options_source(&options, "npy:b.npy", &err), &err);
+    assert_ok(invar_options_write(invar_data_option_table, &options, 0, &left, &err), &err);
+    assert_ok(invar_options_write(invar_data_option_table, &fresh, 0, &right, &err), &err);
+    assert_string_equal(left.data, right.data);
+    invar_text_free(&left);
+    invar_text_free(&right);
 }
 
 static void every_source_has_a_name_and_help(void **state)
@@ -350,6 +378,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refuses_bad_options, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_options_of_other_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(another_source_forgets, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_set_has_labels_of_its_own, setup, teardown),
         cmocka_unit_test(every_source_has_a_name_and_help),
         cmocka_unit_test_setup_teardown(splits_every_class_by_seed, setup, teardown),
         cmocka_unit_test_setup_teardown(sizes_may_vary_when_size_is_set, setup, teardown),

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Options of tables alone, and of arrays. */
+/* Options of tables, some of which are those of the labels of arrays. */
 #include "data/source.h"
 
 #define CSV(name) offsetof(struct invar_csv_options, name)
 const struct invar_option data_csv_options[] = {
-    {"test_rows", INVAR_OPTION_TEXT, CSV(test_rows), "", 0, 0, NULL,
-     "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
     {"separator", INVAR_OPTION_TEXT, CSV(separator), "", 0, 0, NULL,
      "csv: the character between cells, or tab; empty: found in the first lines"},
     {"header", INVAR_OPTION_CHOICE, CSV(header), "auto", 0, 0, INVAR_CHOICES(INVAR_TABLE_HEADERS),
@@ -19,14 +17,5 @@ const struct invar_option data_csv_options[] = {
     {"ignore", INVAR_OPTION_TEXT, CSV(ignore), "", 0, 0, NULL, "csv: columns that are left out"},
     {"categories", INVAR_OPTION_INT, CSV(categories), "256", 1, 65536, NULL,
      "csv: the most frequent categories of a column that have a place of their own; others share one"},
-    {0},
-};
-
-#define NPY(name) offsetof(struct invar_npy_options, name)
-const struct invar_option data_npy_options[] = {
-    {"labels", INVAR_OPTION_TEXT, NPY(labels), "", 0, 0, NULL,
-     "npy: the labels of its rows in their order, FILE.npy or FILE.csv (its column label, the one of data.label or the "
-     "only one; a column split says train or test); empty: none"},
-    {"test_labels", INVAR_OPTION_TEXT, NPY(test_labels), "", 0, 0, NULL, "npy: the labels of the rows of data.test"},
     {0},
 };

@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Arrays and tables, and what lies beside one of them alone: labels, splits, groups.
+bats_require_minimum_version 1.5.0
+
+# make_arrays: x.npy [100][5] with y.npy, whether the first number is positive; x2.npy and y2.npy are those from the
+# last row to the first; x30.npy [30][5] has no labels. tr.csv has 150 rows of numbers and y.
+make_arrays() {
+    python3 - <<'PYTHON'
+import random, struct
+def save(name, kind, rows):
+    shape = "(%d,)" % len(rows) if kind == "q" else "(%d, %d)" % (len(rows), len(rows[0]))
+    head = "{'descr': '<%s', 'fortran_order': False, 'shape': %s, }" % ({"q": "i8", "f": "f4"}[kind], shape)
+    head += " " * (-(len(head) + 11) % 64) + "\n"
+    flat = rows if kind == "q" else [n for row in rows for n in row]
+    with open(name, "wb") as out:
+        out.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode())
+        out.write(struct.pack("<%d%s" % (len(flat), kind), *flat))
+random.seed(3)
+x = [[random.gauss(0, 1) for c in range(5)] for r in range(100)]
+y = [int(row[0] > 0) for row in x]
+save("x.npy", "f", x)
+save("y.npy", "q", y)
+save("x2.npy", "f", x[::-1])
+save("y2.npy", "q", y[::-1])
+save("x30.npy", "f", [[random.gauss(0, 1) for c in range(5)] for r in range(30)])
+with open("tr.csv", "w") as out:
+    out.write("a,b,y\n")
+    for r in range(150):
+        a = random.gauss(0, 1)
+        out.write("%.6f,%.6f,%s\n" % (a, random.gauss(0, 1), "p" if a > 0 else "q"))
+PYTHON
+}
+
+setup_file() {
+    load common
+    cd "$BATS_FILE_TMPDIR"
+    make_arrays
+    train labelled data.source=npy:x.npy data.labels=y.npy
+}
+
+# train RUN KEY=VALUE..
+train() {
+    local folder=$1
+    shift
+    "$invar" pretrain simclr-table training.precision=float32 training.steps=5 training.batch=32 'encoder.widths=[16]' \
+        'projector.hidden=[16]' --threads 1 --run "$folder" "$@" >/dev/null 2>&1
+}
+
+setup() {
+    load common
+    cp -r "$BATS_FILE_TMPDIR"/. "$BATS_TEST_TMPDIR"
+    cd "$BATS_TEST_TMPDIR"
+}
+
+top1() { # NAME: of probe.json
+    python3 -c 'import json, sys; print(json.load(open("labelled/probe.json"))[sys.argv[1]]["top1"])' "$1"
+}
+
+@test "labels of an array are of that array alone; another can be given its own" {
+    "$invar" embed labelled npy:x2.npy -o e.npy --threads 1
+    [ "$(cut -d, -f6 e.csv | sort -u)" = "$(printf '\nlabel')" ]
+    "$invar" embed labelled npy:x2.npy labels=y2.npy -o e.npy --threads 1
+    [ "$(grep -c ',1$' e.csv)" -gt 30 ]
+    "$invar" embed labelled npy:x30.npy -o e.npy --threads 1
+    [ "$(wc -l <e.csv)" -eq 31 ]
+    fails_with 1 probe_labelled --test npy:x2.npy
+    says npy:x2.npy "no labels"
+    fails_with 1 probe_labelled --data npy:x2.npy
+    says npy:x2.npy "0 classes" data.labels=FILE
+    probe_labelled >/dev/null
+    probe_labelled --test npy:x2.npy --test-labels y2.npy >/dev/null
+    probe_labelled --data npy:x2.npy data.labels=y2.npy >/dev/null
+    awk "BEGIN { exit !($(top1 "linear->npy:x2.npy") > 85) }"
+    fails_with 1 probe_labelled --test npy:x30.npy --test-labels y2.npy
+    says y2.npy 100 30 x30.npy
+    fails_with 2 probe_labelled data.labels=y2.npy
+    says data.labels --data
+    fails_with 2 probe_labelled --data npy:x2.npy data.test_fraction=0.5
+    says data.test_fraction
+    fails_with 2 probe_labelled --test-labels y2.npy
+    says test-labels "test SOURCE"
+    "$invar" inspect labelled --data npy:x2.npy --threads 1 noise_samples=2 noise_draws=32 >none.txt
+    grep -q "no labels" none.txt
+    "$invar" inspect labelled --data npy:x2.npy data.labels=y2.npy --threads 1 noise_samples=2 noise_draws=32 >own.txt
+    grep -q fisher_min own.txt
+}
+
+probe_labelled() {
+    "$invar" probe labelled --threads 1 l2=0.01 "$@"
+}
+
+@test "the run's own array keeps its labels however it is spelled" {
+    "$invar" embed labelled npy:x.npy -o one.npy --threads 1
+    "$invar" embed labelled "npy:$PWD/x.npy" -o other.npy --threads 1
+    [ "$(grep -c ',1$' one.csv)" -gt 30 ]
+    cmp one.csv other.csv
+}
