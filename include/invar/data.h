@@ -46,6 +46,7 @@ struct invar_column {
     double mean, deviation; /**< of the training rows */
     char read[64];          /**< numeric: how cells read that are no plain numbers, for people; empty: they are */
     bool unique;            /**< categorical: nearly every training row has another text */
+    bool mixed;             /**< categorical: most cells are numbers, but for a few texts */
     int categories;
     char **category;    /**< [categories], in the order of places */
     int64_t missing[2]; /**< cells without a value by split */

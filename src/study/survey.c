@@ -123,18 +123,45 @@ static void find_number_problems(const struct invar_dataset *dataset, struct inv
     }
 }
 
-static void find_column_problems(const struct invar_table *table, struct invar_survey *out)
+/* The names of some columns, some alone where they are many, and how many there are. */
+static int list_columns(const struct invar_table *table, bool (*is)(const struct invar_column *), char *names,
+                        size_t size)
 {
-    char names[200] = "";
-    int unique = 0;
+    int count = 0;
 
+    names[0] = '\0';
     for (int c = 0; c < table->count; c++) {
         const size_t used = strlen(names);
-        if (!table->column[c].unique)
+        if (!is(&table->column[c]))
             continue;
-        if (unique++ < 6 && used + strlen(table->column[c].name) + 2 < sizeof names)
-            snprintf(names + used, sizeof names - used, "%s%s", used ? "," : "", table->column[c].name);
+        if (count++ < 6 && used + strlen(table->column[c].name) + 2 < size)
+            snprintf(names + used, size - used, "%s%s", used ? "," : "", table->column[c].name);
     }
+    return count;
+}
+
+static bool is_unique(const struct invar_column *column)
+{
+    return column->unique;
+}
+
+static bool is_mixed(const struct invar_column *column)
+{
+    return column->mixed;
+}
+
+static void find_column_problems(const struct invar_table *table, struct invar_survey *out)
+{
+    char names[200];
+    const int mixed = list_columns(table, is_mixed, names, sizeof names);
+
+    if (mixed)
+        add_problem(
+            out,
+            "%d column%s %s numbers but for a few texts, and taken for categories: %s; missing=.. says what stands "
+            "for missing values",
+            mixed, mixed > 1 ? "s" : "", mixed > 1 ? "are" : "is", names);
+    const int unique = list_columns(table, is_unique, names, sizeof names);
     if (unique)
         add_problem(out,
                     "%d column%s %s another text in nearly every row, which teaches nothing: ignore=%s leaves %s out",

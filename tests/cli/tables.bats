@@ -160,3 +160,32 @@ pretrain() {
     "${pretrain[@]}" --run class data.label_kind=class
     grep -q " R2 " <<<"$("$invar" probe class data.label_kind=number --threads 1 2>/dev/null)"
 }
+
+# spoilt MARKER SHARE: 300 rows, of whose ages so many percent are the marker
+spoilt() {
+    awk -v marker="$1" -v share="$2" 'BEGIN {
+        print "age,stars,y"
+        for (i = 0; i < 300; i++)
+            print (i * 37 % 100 < share ? marker : (i * 7919 % 9973) / 10) "," (i % 3 == 2 ? "3+" : i % 3) "," (i % 2 ? "p" : "q")
+    }'
+}
+
+@test "numbers but for one text are told, however often it is there" {
+    local marker share
+    for marker in NULL '\N' None . none; do
+        for share in 2 20 40 70; do
+            echo "$marker in $share %"
+            spoilt "${marker//\\/\\\\}" $share >spoilt.csv
+            run --separate-stderr "$invar" data csv:spoilt.csv label=y
+            [ "$status" -eq 0 ]
+            [[ "$stderr" == *"column \"age\" is taken for categories because of \"$marker\" in line 2"* ]]
+            [[ "$stderr" != *'"stars"'* ]]
+            grep -q "^problem .*1 column is numbers but for a few texts, and taken for categories: age" <<<"$output"
+            run --separate-stderr "$invar" data csv:spoilt.csv label=y "missing=$marker"
+            [[ "$output" == *"age "*numeric* && "$output" != *"few texts"* && "$stderr" != *'"age"'* ]]
+        done
+    done
+    spoilt nothing 30 | awk -F, -v OFS=, 'NR > 1 { $1 = "town " $1 } 1' >text.csv
+    run --separate-stderr "$invar" data csv:text.csv label=y categorical=stars
+    [[ "$stderr" != *"because of"* && "$output" != *"few texts"* ]]
+}

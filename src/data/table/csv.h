@@ -83,6 +83,8 @@ bool data_csv_sort(struct data_csv *csv, struct invar_error *err);
 /** The tab, semicolon, bar or comma by which most lines have equally many cells; of several the one that leaves most
  * numbers, then most cells. */
 char data_csv_find_separator(const char *text, size_t size);
+/** Whether a cell is nothing, or what programs write for nothing: NULL, None, a point. */
+bool data_csv_empty(const char *text);
 /** Whether the first line is one of names: it is compared with the rows below, and in doubt it is. */
 bool data_csv_is_header(const struct data_csv *csv);
 

@@ -19,9 +19,9 @@ struct below {
     int different; /* texts, of the first few rows */
 };
 
-static bool is_empty(const char *text)
+bool data_csv_empty(const char *text)
 {
-    static const char *const words[] = {"", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-", "."};
+    static const char *const words[] = {"", "?", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "-", ".", "\\N"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcmp(text, words[i]) == 0)
             return true;
@@ -55,7 +55,7 @@ static struct below look_below(const struct data_csv *csv, int column)
         const char *cell = data_csv_cell(csv, row, column);
         double value;
         b.same += strcmp(cell, head) == 0;
-        if (is_empty(cell))
+        if (data_csv_empty(cell))
             continue;
         b.filled++;
         if (!data_csv_number(csv, cell, &value))
@@ -142,7 +142,7 @@ bool data_csv_is_header(const struct data_csv *csv)
     for (int c = 0; c < csv->columns; c++) {
         const char *head = data_csv_cell(csv, -1, c);
         double value;
-        if (is_empty(head))
+        if (data_csv_empty(head))
             continue;
         const struct below b = look_below(csv, c);
         if (!data_csv_number(csv, head, &value)) {

@@ -64,6 +64,10 @@ struct data_form_found {
 struct data_rules;
 void data_form_find(struct data_form_found *found, const struct data_csv *csv, const struct data_rules *rules,
                     int column);
+/** Whether most cells of a column are numbers in that form, but for three texts at most, which likely stand for missing
+ * values (table_spoilt.c). */
+bool data_form_spoilt(bool *spoilt, const struct data_csv *csv, const struct data_rules *rules, int column,
+                      const struct data_form *form, struct invar_error *err);
 /** "numbers such as 1,234.5%", for people. */
 void data_form_describe(const struct data_form *form, char *out, size_t size);
 /** Whether there is such a unit. */

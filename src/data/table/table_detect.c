@@ -12,7 +12,6 @@
 #define BLOCK_NUMBERS (1 << 22) /* and at most so many numbers of them */
 #define UNIQUE 0.9              /* so many different texts a row, and more than FEW, only tell rows apart */
 #define FEW 20
-#define MOSTLY 0.9 /* a column of text with so many numbers is likely one of numbers with a marker in it */
 
 /* What stands in a column: how many numbers and texts, and the first row with a text or a number beyond all bounds. */
 struct found {
@@ -227,8 +226,8 @@ done:
 
 /* ---- columns ---- */
 
-/* Cells that are no plain numbers: whether all of them read in one form; else which one does not by the best. */
-static bool read_form(struct detecting *d, int number, struct found *found)
+/* Cells that are no plain numbers: whether all of them read in one form; else the best, and which one does not. */
+static bool read_form(struct detecting *d, int number, struct found *found, struct data_form *best)
 {
     struct invar_column *column = &d->schema->column[d->schema->count - 1];
     struct data_form *form = &d->schema->form[d->schema->count - 1];
@@ -240,6 +239,7 @@ static bool read_form(struct detecting *d, int number, struct found *found)
             found->numbers = other.numbers;
             found->texts = other.texts;
             found->first_text = other.first_text;
+            *best = other.form;
         }
         return false;
     }
@@ -252,12 +252,29 @@ static bool read_form(struct detecting *d, int number, struct found *found)
     return true;
 }
 
+/* Text among numbers: a few texts that keep the rest from being numbers are told. */
+static bool take_text(struct detecting *d, int number, struct invar_column *column, const struct found *found,
+                      const struct data_form *form, struct invar_error *err)
+{
+    if (found->numbers && !data_form_spoilt(&column->mixed, d->csv, d->rules, number, form, err))
+        return false;
+    if (column->mixed)
+        invar_log(
+            INVAR_LOG_WARNING,
+            "%s: column \"%s\" is taken for categories because of \"%s\" in line %lld, one of %lld cells that are "
+            "no numbers, though most of it is numbers otherwise; data.missing says what stands for missing values",
+            data_csv_file(d->csv, found->first_text), column->name, data_csv_cell(d->csv, found->first_text, number),
+            (long long)data_csv_line(d->csv, found->first_text), (long long)found->texts);
+    return categorise(d, number, column, err);
+}
+
 static bool detect_column(struct detecting *d, int number, struct found found, struct invar_error *err)
 {
     const char *name = header(d->csv, number);
     const bool categorical = data_names_match(&d->rules->categorical, name);
     const bool numeric = data_names_match(&d->rules->numeric, name);
     struct invar_column *column = &d->schema->column[d->schema->count++];
+    struct data_form form = {0};
 
     if (data_csv_column(d->csv, name, "which it has", err) < 0 || !(column->name = invar_strdup(name, err)))
         return false;
@@ -268,25 +285,19 @@ static bool detect_column(struct detecting *d, int number, struct found found, s
     if (categorical)
         return categorise(d, number, column, err);
     if (found.texts > 0 && found.too_large < 0)
-        read_form(d, number, &found);
+        read_form(d, number, &found, &form);
     if (found.too_large >= 0 && found.texts == 0)
         return refuse_too_large(d, number, found.too_large, err);
     if (found.texts == 0)
         return measure(d, column, err);
-    const char *text = data_csv_cell(d->csv, found.first_text, number);
-    const long long line = (long long)data_csv_line(d->csv, found.first_text);
     if (numeric)
         return invar_error_set(
             err, INVAR_ERROR_DATA,
             "%s, line %lld: \"%s\" in column \"%s\" is no number; add it to data.missing, or take the "
             "column out of data.numeric",
-            data_csv_file(d->csv, found.first_text), line, text, name);
-    if ((double)found.numbers >= MOSTLY * (double)(found.numbers + found.texts))
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: column \"%s\" is taken for categories because of \"%s\" in line %lld, though most of it is "
-                  "numbers; data.missing says what stands for missing values",
-                  data_csv_file(d->csv, found.first_text), name, text, line);
-    return categorise(d, number, column, err);
+            data_csv_file(d->csv, found.first_text), (long long)data_csv_line(d->csv, found.first_text),
+            data_csv_cell(d->csv, found.first_text, number), name);
+    return take_text(d, number, column, &found, &form, err);
 }
 
 /* A first column without a name and with another value in every row, unless it is asked for. */

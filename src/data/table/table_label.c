@@ -7,9 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-#define FEW 50     /* so many different whole numbers are classes */
-#define SHARE 0.1  /* so are more, where they are less of the labelled rows */
-#define MOSTLY 0.9 /* a column of text with so many numbers is likely one of numbers with a mistake in it */
+#define FEW 50    /* so many different whole numbers are classes */
+#define SHARE 0.1 /* so are more, where they are less of the labelled rows */
 
 /* What stands in the column. */
 struct look {
@@ -87,13 +86,16 @@ static void say_why(struct data_label *label, const struct look *found)
 }
 
 /* What may be meant otherwise is said aloud. */
-static void warn(const struct data_label *label, const struct data_csv *csv, const struct look *found)
+static bool warn(const struct data_label *label, const struct data_csv *csv, int column, const struct look *found,
+                 struct invar_error *err)
 {
     const bool counted = (found->least == 0 || found->least == 1) && found->most - found->least + 1 == found->distinct;
-    const bool mostly = found->numbers < found->labelled && (double)found->numbers >= MOSTLY * (double)found->labelled;
+    bool mostly = false;
 
     if (found->codes)
-        return;
+        return true;
+    if (found->text && !data_form_spoilt(&mostly, csv, label->rules, column, &label->form, err))
+        return false;
     if (label->number)
         invar_log(INVAR_LOG_INFO,
                   "%s: the label \"%s\" is taken for a number: %s; data.label_kind=class makes it classes", csv->path,
@@ -103,6 +105,7 @@ static void warn(const struct data_label *label, const struct data_csv *csv, con
                   "%s: the label \"%s\" is taken for classes: %s; data.label_kind=number takes it for a number%s",
                   csv->path, label->name, label->reason,
                   mostly ? ", data.missing says what stands for a missing one" : "");
+    return true;
 }
 
 static bool too_many(const struct data_label *label, const struct data_csv *csv, struct invar_error *err)
@@ -197,8 +200,8 @@ static bool take_found(struct data_label *label, const struct data_csv *csv, int
     if (!look_at(label, csv, (int[]){column, -1}, &found, err))
         return false;
     label->number = kind == INVAR_LABEL_NUMBER || (kind == INVAR_LABEL_AUTO && label->seems);
-    if (kind == INVAR_LABEL_AUTO)
-        warn(label, csv, &found);
+    if (kind == INVAR_LABEL_AUTO && !warn(label, csv, column, &found, err))
+        return false;
     if (label->number)
         return true;
     if (found.distinct > DATA_CLASS_LIMIT)
