@@ -173,7 +173,7 @@ struct invar_dataset_info {
     const char *first_skipped; /**< its name and why, or NULL */
     int64_t other_files;       /**< of a folder or archive, left out as they do not end as samples do */
     const char *other_endings; /**< "3 .gif, 1 .txt" */
-    int64_t closed_folders;    /**< of it, left out as they cannot be listed */
+    int64_t closed_folders;    /**< of it, and links, left out as they cannot be listed or followed */
     const char *first_closed;  /**< one of them, and why */
     int64_t turned;            /**< images (so far) whose file says that they are not upright: turned, or left as they
                                   lie with data.orientation=ignore */

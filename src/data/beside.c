@@ -52,6 +52,13 @@ static void count(struct ending *kinds, int *used, const char *path)
     kinds[k].count++;
 }
 
+/* It may have been a class. */
+static void pass(struct data_beside *out, const char *path)
+{
+    if (out->folders++ == 0)
+        snprintf(out->first_folder, sizeof out->first_folder, "%s: leads to nothing that is there", path);
+}
+
 void data_beside_read(struct data_beside *out, const struct data_list *list, const char *root,
                       const struct data_layout *layout)
 {
@@ -59,10 +66,15 @@ void data_beside_read(struct data_beside *out, const struct data_list *list, con
     int used = 0;
     size_t length = 0;
 
-    *out = (struct data_beside){.folders = list->unlistable};
+    *out = (struct data_beside){.folders = list->unfollowed};
+    snprintf(out->first_folder, sizeof out->first_folder, "%s", list->first_unfollowed);
     for (size_t i = 0; i < list->count; i++) {
         if (list->entry[i].folder || data_layout_is_sample(layout, data_list_path(list, i)))
             continue;
+        if (list->entry[i].lost) {
+            pass(out, data_list_path(list, i));
+            continue;
+        }
         count(kinds, &used, data_list_path(list, i));
         out->files++;
     }
@@ -71,12 +83,11 @@ void data_beside_read(struct data_beside *out, const struct data_list *list, con
         length += (size_t)snprintf(out->endings + length, sizeof out->endings - length, "%s%lld %s", k ? ", " : "",
                                    (long long)kinds[k].count, kinds[k].text);
     snprintf(out->systems, sizeof out->systems, "%s", list->system);
-    snprintf(out->first_folder, sizeof out->first_folder, "%s", list->first_unlistable);
     if (out->systems[0])
         invar_log(INVAR_LOG_WARNING, "%s: left out, as systems leave them behind: %s", root, out->systems);
     if (out->folders)
-        invar_log(INVAR_LOG_WARNING, "%s: %lld folders cannot be listed and are left out, the first is %s", root,
-                  (long long)out->folders, out->first_folder);
+        invar_log(INVAR_LOG_WARNING, "%s: %lld folders or links cannot be followed and are left out, the first is %s",
+                  root, (long long)out->folders, out->first_folder);
     if (out->files)
         invar_log(INVAR_LOG_INFO, "%s: %lld files that do not end in %s are left out: %s", root, (long long)out->files,
                   layout->expected, out->endings);

@@ -5,9 +5,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define PATH_SIZE 4096
 #define DEPTH_LIMIT 32
@@ -24,26 +26,40 @@ struct walk {
 
 static bool enter(struct walk *walk, int depth, struct invar_error *err);
 
+/* Where its name is that of a sample, it counts as one that cannot be read. */
+static bool add_lost(struct data_list *list, const char *path, struct invar_error *err)
+{
+    const size_t before = list->count;
+
+    if (!data_list_add(list, path, strlen(path), false, 0, 0, err))
+        return false;
+    if (list->count > before)
+        list->entry[before].lost = true;
+    return true;
+}
+
 /* walk->path is that of a file or folder whose name starts at `name`. */
 static bool visit(struct walk *walk, int depth, struct invar_error *err)
 {
     struct stat info;
     const char *relative = walk->path + walk->root;
     if (stat(walk->path, &info) != 0) {
-        if (errno == ENOENT)
-            return true;
-        if (depth == 0 || data_is_system(errno))
-            return data_unreadable(walk->path, errno, err);
-        /* Where its name is that of a sample, it counts as one that cannot be read. */
-        return data_list_add(walk->list, relative, strlen(relative), false, 0, 0, err);
+        const int number = errno;
+        if (depth == 0 || data_is_system(number))
+            return data_unreadable(walk->path, number, err);
+        if (number == ENOENT && lstat(walk->path, &info) != 0)
+            return true; /* it went while the folder was listed */
+        return add_lost(walk->list, relative, err);
     }
-    if (S_ISREG(info.st_mode))
-        return data_list_add(walk->list, relative, strlen(relative), false, 0, (uint64_t)info.st_size, err);
+    /* A pipe or a device that is called like a sample is one that cannot be read. */
     if (!S_ISDIR(info.st_mode))
-        return true;
+        return data_list_add(walk->list, relative, strlen(relative), false, 0,
+                             S_ISREG(info.st_mode) ? (uint64_t)info.st_size : 0, err);
     for (int i = 0; i < depth; i++)
-        if (walk->parent[i].device == info.st_dev && walk->parent[i].inode == info.st_ino)
+        if (walk->parent[i].device == info.st_dev && walk->parent[i].inode == info.st_ino) {
+            data_list_pass(walk->list, relative, "leads back to a folder that it lies in");
             return true;
+        }
     if (depth == DEPTH_LIMIT)
         return invar_error_set(err, INVAR_ERROR_DATA, "%s: lies %d folders deep, more than the limit", walk->path,
                                DEPTH_LIMIT);
@@ -60,9 +76,7 @@ static bool enter(struct walk *walk, int depth, struct invar_error *err)
     if (!folder && (depth == 0 || data_is_system(errno)))
         return data_unreadable(walk->path, errno, err);
     if (!folder) {
-        if (walk->list->unlistable++ == 0)
-            snprintf(walk->list->first_unlistable, sizeof walk->list->first_unlistable, "%s: %s",
-                     walk->path + walk->root, strerror(errno));
+        data_list_pass(walk->list, walk->path + walk->root, strerror(errno));
         return true;
     }
     if (depth > 0)
@@ -101,4 +115,35 @@ bool data_folder_list(struct data_list *list, const char *root, struct invar_err
         return false;
     data_list_sort(list);
     return true;
+}
+
+static void refuse_lost(int folder, const char *path, int number, struct invar_error *err)
+{
+    char target[256];
+    const ssize_t length = number == ENOENT ? readlinkat(folder, path, target, sizeof target) : -1;
+
+    if (length < 0)
+        data_unreadable(path, number, err);
+    else
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: it is a link to %.*s, which is not there", path,
+                        (int)length, target);
+}
+
+int data_folder_file(int folder, const char *path, uint64_t *size, struct invar_error *err)
+{
+    struct stat info;
+
+    if (fstatat(folder, path, &info, 0) != 0) {
+        refuse_lost(folder, path, errno, err);
+        return -1;
+    }
+    if (!S_ISREG(info.st_mode)) {
+        invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: it is no regular file", path);
+        return -1;
+    }
+    const int file = openat(folder, path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        data_unreadable(path, errno, err);
+    *size = (uint64_t)info.st_size;
+    return file;
 }

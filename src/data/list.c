@@ -51,6 +51,12 @@ static bool is_of_system(struct data_list *list, const char *path, size_t length
     return false;
 }
 
+void data_list_pass(struct data_list *list, const char *path, const char *why)
+{
+    if (list->unfollowed++ == 0)
+        snprintf(list->first_unfollowed, sizeof list->first_unfollowed, "%s: %s", path, why);
+}
+
 bool data_list_add(struct data_list *list, const char *path, size_t length, bool folder, uint64_t place, uint64_t size,
                    struct invar_error *err)
 {
@@ -74,7 +80,7 @@ bool data_list_add(struct data_list *list, const char *path, size_t length, bool
     }
     memcpy(list->text + list->text_size + prefix, path, length);
     list->text[list->text_size + prefix + length] = '\0';
-    list->entry[list->count++] = (struct data_entry){list->text_size + prefix, place, size, folder, list->shard};
+    list->entry[list->count++] = (struct data_entry){list->text_size + prefix, place, size, folder, false, list->shard};
     list->text_size += prefix + length + 1;
     return true;
 }

@@ -12,6 +12,7 @@ struct data_entry {
     uint64_t place; /**< first byte in the archive */
     uint64_t size;
     bool folder;
+    bool lost; /**< a link that leads nowhere, or what cannot be looked at: no telling whether a file or a folder */
     int shard; /**< number of its archive, where there are several */
 };
 
@@ -24,8 +25,8 @@ struct data_list {
     char *const *archive; /**< borrowed: the archives that entries are of, by their number; NULL: one, or none */
     int shard;            /**< of what is added now */
     char system[128];     /**< names of the folders of systems that were met and left out, with ", " between them */
-    long long unlistable; /**< folders that cannot be listed and are left out */
-    char first_unlistable[256];
+    long long unfollowed; /**< folders that cannot be listed and links that cannot be followed, left out */
+    char first_unfollowed[256];
 };
 
 /** Adds a copy of path[length]; a trailing '/' is left out. What lies in a folder that systems leave behind, such as
@@ -38,6 +39,8 @@ static inline const char *data_list_path(const struct data_list *list, size_t i)
 }
 /** What an entry is called for people: of several archives with the name of its own, "set-003.tar/cat/7.png". */
 const char *data_list_name(const struct data_list *list, size_t i);
+/** Counts a folder or a link that is left out, and keeps path and reason of the first. */
+void data_list_pass(struct data_list *list, const char *path, const char *why);
 /** The archive that an entry is of, or where there is but one, root. */
 static inline const char *data_list_root(const struct data_list *list, size_t i, const char *root)
 {
@@ -53,5 +56,8 @@ char *data_nfc(const char *text, size_t length, struct invar_error *err);
 
 /** Everything below a folder, hidden files left out, links followed. */
 bool data_folder_list(struct data_list *list, const char *root, struct invar_error *err);
+/** Opens a file of such a folder, whose descriptor is given, for reading and says how many bytes it has. -1 with err:
+ * it is missing, a link that leads nowhere, or no regular file, which is not opened, as a pipe would be waited for. */
+int data_folder_file(int folder, const char *path, uint64_t *size, struct invar_error *err);
 
 #endif

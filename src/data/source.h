@@ -14,7 +14,7 @@
 struct data_beside {
     int64_t files;          /**< that do not end as samples do */
     char endings[256];      /**< "3 .gif, 1 .txt" */
-    int64_t folders;        /**< that cannot be listed */
+    int64_t folders;        /**< that cannot be listed, links that cannot be followed */
     char first_folder[256]; /**< and why */
     char systems[128];      /**< folders that systems leave behind */
 };

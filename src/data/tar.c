@@ -213,8 +213,8 @@ static bool clean(char *name, bool *hidden)
     return true;
 }
 
-static bool take_file(struct reader *reader, const uint8_t *header, bool folder, uint64_t size, struct data_list *list,
-                      struct invar_error *err)
+static bool take_file(struct reader *reader, const uint8_t *header, bool folder, bool link, uint64_t size,
+                      struct data_list *list, struct invar_error *err)
 {
     char name[NAME_LIMIT];
     bool hidden;
@@ -224,7 +224,13 @@ static bool take_file(struct reader *reader, const uint8_t *header, bool folder,
         join_name(header, name);
     size_t length = strlen(name);
     folder = folder || (length > 0 && name[length - 1] == '/');
-    if (!clean(name, &hidden))
+    const bool inside = clean(name, &hidden);
+    if (link) {
+        if (!hidden)
+            data_list_pass(list, name, "a link or a device, which is not read from an archive");
+        return true;
+    }
+    if (!inside)
         return invar_error_set(err, INVAR_ERROR_FORMAT,
                                "%s: holds the path \"%s\", which leads out of the archive; it is refused as a whole",
                                reader->path, name);
@@ -247,6 +253,7 @@ static bool step(struct reader *reader, struct data_list *list, bool *end, struc
         return refuse(reader, reader->place == 0 ? "is not a tar archive" : "a header of the archive is corrupt", err);
     char type = (char)header[156];
     bool is_file = type == '0' || type == '\0' || type == '7', is_folder = type == '5';
+    bool is_link = type >= '1' && type <= '6' && !is_folder;
     if ((is_file || is_folder) && reader->has_size)
         size = reader->size;
     if (is_folder || (type >= '1' && type <= '6'))
@@ -259,7 +266,7 @@ static bool step(struct reader *reader, struct data_list *list, bool *end, struc
         if (!extended(reader, type, size, err))
             return false;
     } else if (type != 'K' && type != 'g') {
-        if ((is_file || is_folder) && !take_file(reader, header, is_folder, size, list, err))
+        if ((is_file || is_folder || is_link) && !take_file(reader, header, is_folder, is_link, size, list, err))
             return false;
         reader->long_name[0] = '\0';
         reader->has_size = false;

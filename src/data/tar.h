@@ -17,7 +17,7 @@ bool data_tar_open(struct data_tar *tar, const char *path, size_t limit, struct 
 void data_tar_close(struct data_tar *tar);
 /**
  * Adds the regular files and folders (ustar, pax and GNU long names) in the order of the archive; links and devices are
- * left out. Paths that are
+ * left out and counted. Paths that are
  * absolute or climb out by "..", sizes beyond the end, wrong checksums and a missing end mark are errors.
  */
 bool data_tar_list(const struct data_tar *tar, const char *path, struct data_list *list, struct invar_error *err);

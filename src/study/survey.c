@@ -191,7 +191,7 @@ static void find_problems(const struct invar_dataset *dataset, struct invar_surv
         add_problem(out, "%lld unreadable samples are left out, the first is %s", (long long)info->skipped,
                     info->first_skipped ? info->first_skipped : "not known");
     if (info->closed_folders)
-        add_problem(out, "%lld folders cannot be listed and are left out, the first is %s",
+        add_problem(out, "%lld folders or links cannot be followed and are left out, the first is %s",
                     (long long)info->closed_folders, info->first_closed);
     find_narrow_range(info, out);
     if (out->clips.silent)

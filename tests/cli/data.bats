@@ -81,6 +81,36 @@ make_images() {
     [[ "$output" == *'"endings":'*'"2 .gif, 1 .txt"'* ]]
 }
 
+@test "nothing vanishes without a word: links that lead nowhere or back, pipes" {
+    make_images photos 20
+    ln -s ../store/7.png photos/class-1/away.png
+    run --separate-stderr "$invar" data images:photos
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"1 unreadable samples are left out, the first is class-1/away.png: cannot be read: it is a link to ../store/7.png, which is not there"* ]]
+    mkfifo photos/class-1/pipe.png
+    run --separate-stderr timeout 60 "$invar" data images:photos --json
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'"skipped":'*2* ]]
+    rm photos/class-1/away.png photos/class-1/pipe.png
+    ln -s .. photos/class-1/up
+    ln -s /unmounted/class-3 photos/class-3
+    run --separate-stderr "$invar" data images:photos
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"2 folders or links cannot be followed and are left out, the first is class-1/up: leads back to a folder that it lies in"* ]]
+    [[ "$stderr" == *"2 folders or links cannot be followed"* ]]
+    rm photos/class-1/up photos/class-3
+    ln -s 7.png photos/class-1/other.png
+    tar cf photos.tar photos
+    run --separate-stderr "$invar" data images:photos.tar
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"1 folders or links cannot be followed and are left out, the first is photos/class-1/other.png: a link"* ]]
+    "$build/tests/make_data" clips clips 1 2 8
+    ln -s nowhere clips/away.wav
+    run --separate-stderr "$invar" data audio:clips
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"1 unreadable samples are left out, the first is away.wav: cannot be read: it is a link to nowhere"* ]]
+}
+
 @test "a class folder without images" {
     make_images photos 4
     mkdir photos/empty

@@ -45,11 +45,12 @@ static bool decode(const struct data_source *source, int64_t item, int channels,
 {
     const struct audio *audio = source->state;
     const char *path = name(source, item);
-    int file = openat(audio->folder, path, O_RDONLY | O_CLOEXEC);
+    uint64_t size;
+    int file = data_folder_file(audio->folder, path, &size, err);
 
     (void)channels;
     if (file < 0)
-        return data_unreadable(path, errno, err);
+        return false;
     bool ok = data_wave_decode(file, path, audio->rate, decoder, image, err);
     close(file);
     return ok;
@@ -63,13 +64,12 @@ static bool find_rate(struct data_source *source, int64_t wanted, const char *pa
     audio->rate = (int)wanted;
     for (int64_t i = 0; audio->rate == 0 && i < source->count; i++) {
         struct invar_error why = {0};
-        int file = openat(audio->folder, name(source, i), O_RDONLY | O_CLOEXEC);
-        if (file < 0)
-            data_unreadable(name(source, i), errno, &why);
-        else
+        uint64_t size;
+        int file = data_folder_file(audio->folder, name(source, i), &size, &why);
+        if (file >= 0) {
             audio->rate = data_wave_rate(file, name(source, i), &why);
-        if (file >= 0)
             close(file);
+        }
         if (data_ends(&why))
             return invar_error_set(err, why.code, "%s", why.message);
         if (audio->rate)

@@ -50,22 +50,20 @@ static void close_images(void *state)
 static bool read_file(const struct images *images, const char *path, struct data_decoder *decoder, size_t *size,
                       struct invar_error *err)
 {
-    struct stat info;
+    uint64_t there = 0;
     size_t done = 0;
     ssize_t got = 0;
     bool ok = false;
-    int file = openat(images->folder, path, O_RDONLY | O_CLOEXEC);
+    int file = data_folder_file(images->folder, path, &there, err);
 
-    if (file < 0 || fstat(file, &info) != 0) {
-        data_unreadable(path, errno, err);
-        goto done;
-    }
-    if (info.st_size < 0 || (uint64_t)info.st_size > DATA_FILE_LIMIT) {
+    if (file < 0)
+        return false;
+    if (there > DATA_FILE_LIMIT) {
         invar_error_set(err, INVAR_ERROR_FORMAT, "%s: has more than %zu bytes, the limit for one image", path,
                         DATA_FILE_LIMIT);
         goto done;
     }
-    *size = (size_t)info.st_size;
+    *size = (size_t)there;
     if (!data_decoder_reserve(decoder, *size, err))
         goto done;
     while (done < *size && ((got = read(file, decoder->file + done, *size - done)) > 0 || (got < 0 && errno == EINTR)))
@@ -74,8 +72,7 @@ static bool read_file(const struct images *images, const char *path, struct data
          (got < 0 ? data_unreadable(path, errno, err)
                   : invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: it became shorter", path));
 done:
-    if (file >= 0)
-        close(file);
+    close(file);
     return ok;
 }
 
