@@ -8,61 +8,12 @@
 #include <sndfile.h>
 #include <soxr.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define BLOCK 4096 /* frames read at a time */
 #define MAX_CHANNELS 64
 #define MIN_RATE 100
 #define MAX_RATE 1000000
-
-static uint32_t little_endian(const uint8_t *bytes)
-{
-    return bytes[0] | (uint32_t)bytes[1] << 8 | (uint32_t)bytes[2] << 16 | (uint32_t)bytes[3] << 24;
-}
-
-/* Where the sound of a WAV file begins and how long its chunk says it is; false: no WAV file, or no such chunk. */
-static bool find_sound(int file, int64_t *begin, uint32_t *length)
-{
-    uint8_t head[12], chunk[8];
-
-    if (pread(file, head, sizeof head, 0) != (ssize_t)sizeof head || memcmp(head, "RIFF", 4) != 0 ||
-        memcmp(head + 8, "WAVE", 4) != 0)
-        return false;
-    for (int64_t at = sizeof head; pread(file, chunk, sizeof chunk, at) == (ssize_t)sizeof chunk;) {
-        *length = little_endian(chunk + 4);
-        *begin = at + (int64_t)sizeof chunk;
-        if (memcmp(chunk, "data", 4) == 0)
-            return true;
-        at = *begin + (int64_t)*length + (*length & 1);
-    }
-    return false;
-}
-
-/* Whether a WAV file holds the sound that it says. What counts is the chunk of the sound: the size of the whole, which
- * writers get wrong without harm, is not asked. Those that write to pipes leave a length of 2 GiB or more. */
-static bool check_length(int file, const char *name, struct invar_error *err)
-{
-    const uint32_t unknown = 0x7ff00000;
-    int64_t begin = 0;
-    uint32_t length = 0;
-    struct stat info;
-
-    if (!find_sound(file, &begin, &length) || fstat(file, &info) != 0)
-        return true;
-    const int64_t there = (int64_t)info.st_size - begin;
-    if (length == 0 && there > 0)
-        return invar_error_set(
-            err, INVAR_ERROR_FORMAT,
-            "%s: its header was never completed: it says 0 bytes of sound where %lld follow; copy it "
-            "with a program that ignores the length, such as `sox --ignore-length`",
-            name, (long long)there);
-    if (length < unknown && (int64_t)length > there)
-        return invar_error_set(err, INVAR_ERROR_FORMAT,
-                               "%s: is cut short: its header says %lld bytes of sound and %lld are there", name,
-                               (long long)length, (long long)there);
-    return true;
-}
 
 /* A descriptor of its own: where libsndfile cannot read a file it closes what it was given, whatever it is told. */
 static SNDFILE *open_sound(int file, SF_INFO *info)
@@ -218,14 +169,16 @@ bool data_wave_decode(int file, const char *name, int rate, struct data_decoder 
     SF_INFO info;
     size_t frames;
     bool ok = false;
+
+    if (!data_wave_whole(file, name, err))
+        return false;
     errno = 0;
     SNDFILE *sound = open_sound(file, &info);
-
     if (!sound)
         return refuse(name, errno, err);
     struct data_image *wave = info.samplerate == rate ? image : &decoder->scratch;
-    if (!check_length(file, name, err) || !check_header(&info, name, rate, err) ||
-        !read_all(sound, &info, name, rate, decoder, wave, &frames, err) || !check_values(wave, frames, name, err))
+    if (!check_header(&info, name, rate, err) || !read_all(sound, &info, name, rate, decoder, wave, &frames, err) ||
+        !check_values(wave, frames, name, err))
         goto done;
     if (wave == image)
         ok = data_image_floats(image, (int)frames, 1, err);
