@@ -52,6 +52,7 @@ struct invar_run {
 /** How a run is opened; everything is borrowed for the length of the call. */
 struct invar_run_options {
     const char *source;          /**< other data, resized to what the encoder sees; NULL: those of the run */
+    bool undivided;              /**< of other data no test split is drawn, unless settings have test_fraction */
     const char *const *settings; /**< [setting_count] KEY=VALUE of the data section */
     int setting_count;
     int64_t threads;                 /**< 0: all cores */

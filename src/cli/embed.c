@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "study/embedding.h"
 #include "invar/data.h"
+#include "invar/memory.h"
 #include "report/embedding_projector.h"
 #include "report/text.h"
 #include "run/results.h"
@@ -17,19 +18,6 @@ static void print_data_options(FILE *stream)
         fprintf(stream, "KEY=VALUE, as in the data section of a recipe (default: as the run was trained):\n%s",
                 text.data);
     invar_text_free(&text);
-}
-
-/* All rows of a table stay in the order of its file, unless the arguments say what the test split is. */
-static void keep_order(struct cli_list *assignments)
-{
-    static const char *const whole[] = {"test=", "test_rows=", "test_fraction=0"};
-    enum { COUNT = sizeof whole / sizeof *whole };
-
-    if (assignments->count > CLI_LIST_SIZE - COUNT)
-        return;
-    memmove(assignments->item + COUNT, assignments->item, (size_t)assignments->count * sizeof *assignments->item);
-    memcpy(assignments->item, whole, sizeof whole);
-    assignments->count += COUNT;
 }
 
 /* A browser draws no more points than this with ease. */
@@ -103,15 +91,18 @@ static bool write_all(const struct arguments *a, const struct invar_run *run, co
 {
     const bool test = strcmp(a->split, "train") != 0, train = strcmp(a->split, "test") != 0;
     const bool leads = invar_run_leads(run);
-    struct study_table table = {run->dataset, &out->embedded, 0, {train, test}};
+    struct study_table table = {run->dataset, &out->embedded, NULL, {train, test}};
 
     if (a->projector && leads && !write_projector(run, a->projector, a->split, &out->projected, err))
         return false;
     if (!a->output)
         return true;
-    return study_embed(run, a->split, a->normalise, &out->embedded, &table.train_rows, err) &&
-           (!leads || study_embedding_write(&table, places, &out->left_out, err)) &&
-           (!leads || !a->json || (out->results = study_embedding_results(run, &table, a->split, places, err)));
+    const bool ok =
+        study_embed(run, table.split, a->normalise, &out->embedded, &table.split_of, err) &&
+        (!leads || study_embedding_write(&table, places, &out->left_out, err)) &&
+        (!leads || !a->json || (out->results = study_embedding_results(run, &table, a->split, places, err)));
+    invar_free(table.split_of);
+    return ok;
 }
 
 /* Of an array on standard output on standard error. */
@@ -139,9 +130,8 @@ static int run_embed(struct arguments *a)
     struct cli_progress progress = {0};
     const struct invar_watch watch = {cli_told, &progress};
 
-    if (strcmp(a->split, "all") == 0 && strncmp(source, "csv:", 4) == 0)
-        keep_order(&a->assignments);
     struct invar_run_options how = {.source = source,
+                                    .undivided = true,
                                     .settings = a->assignments.item,
                                     .setting_count = a->assignments.count,
                                     .threads = a->threads,
@@ -174,7 +164,7 @@ int invar_cli_embed(int argc, char **argv)
         {"format", 0, "FORMAT", "npy or csv (default: by the ending of -o; npy)", CLI_TEXT, &a.format, 0, 0},
         {"rows", 0, "FILE.csv", "where the list goes that says which row is which sample", CLI_TEXT, &a.rows, 0, 0},
         {"split", 0, "SPLIT",
-         "train, test or all, which is train then test, of a table in the order of its file (default: all)", CLI_TEXT,
+         "train, test or all: in the order of the files, training files before test files (default: all)", CLI_TEXT,
          &a.split, 0, 0},
         {"labels", 0, "FILE.npy",
          "where the labels go: int64 [samples], -1 where there is none; of labels that are numbers float64, NaN",

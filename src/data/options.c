@@ -153,8 +153,7 @@ static bool forget(const struct invar_option *option, void *object, const struct
     return true;
 }
 
-/* Whether both name one file or folder, however they spell it. */
-static bool is_same_set(const char *source, const char *other)
+bool data_options_same_set(const char *source, const char *other)
 {
     const size_t word = strcspn(source, ":");
 
@@ -199,7 +198,7 @@ bool invar_data_options_source(struct invar_data_options *options, const char *s
     if (strlen(source) >= sizeof options->source)
         return invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
                                sizeof options->source - 1);
-    if (!is_same_set(options->source, source))
+    if (!data_options_same_set(options->source, source))
         forget_set(options);
     memmove(options->source, source, strlen(source) + 1);
     return !own || visit_foreign(invar_data_option_table, (char *)options, own, NULL, forget, err);

@@ -137,6 +137,8 @@ DATA_SOURCES(DATA_DECLARE)
 #undef DATA_DECLARE
 /** The parts of invar_data_option_table. */
 extern const struct invar_option data_csv_options[], data_clip_options[];
+/** Whether two sources name one file or folder, however they spell it. */
+bool data_options_same_set(const char *source, const char *other);
 /** Whether KEY=VALUE is of an option that describes one set of samples: its labels, its test split, its groups. */
 bool data_options_of_set(const char *assignment);
 /** Refuses an option that is set and that the source does not take; an unknown source takes all. */

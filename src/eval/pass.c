@@ -60,8 +60,10 @@ bool pass_open(struct pass *pass, struct invar_dataset *dataset, const struct pa
                           .total = options->order ? options->count : info->count[options->split]};
     pass->view_size = (int64_t)info->channels * info->height * info->width;
     if (pass->total < 1)
-        return invar_error_set(err, INVAR_ERROR_DATA, "%s has no %s samples; there is nothing to embed", info->source,
-                               options->split == INVAR_TRAIN ? "training" : "test");
+        return invar_error_set(err, INVAR_ERROR_DATA, "%s has no %s", info->source,
+                               options->split == INVAR_TRAIN
+                                   ? "training samples; there is nothing to embed"
+                                   : "test samples; have some drawn with data.test_fraction, or take another split");
     if (options->draw)
         views = *options->draw;
     else

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A finished run, opened for measuring. */
+#include "data/source.h"
 #include "run/share.h"
 #include "run/test.h"
 #include "data/dataset.h"
@@ -28,6 +29,8 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
         enum invar_data_kind kind;
         if (invar_source_kind(source, &kind) && !invar_embed_accepts(encoder, kind, source, err))
             goto done;
+        if (how && how->undivided && !data_options_same_set(out->source, source))
+            out->test_fraction = 0;
         if (!invar_data_options_source(out, source, err))
             goto done;
         if (input.rank == 3 && input.height == input.width)

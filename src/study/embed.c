@@ -1,24 +1,49 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Embeddings of both splits one after the other, and what is said of them. */
+/* Embeddings of both splits, and what is said of them. */
 #include "run/results.h"
 #include "study/embedding.h"
+#include "invar/memory.h"
 
 #include <math.h>
 #include <string.h>
 
-static bool append(struct invar_array *whole, const struct invar_array *part, struct invar_error *err)
+static void copy_row(struct invar_array *to, int64_t row, const struct invar_array *from, int64_t at)
 {
-    struct invar_array joined = {0};
-    int64_t shape[INVAR_MAX_RANK];
-    memcpy(shape, part->shape, sizeof shape);
-    shape[0] += whole->shape[0];
-    if (!invar_array_alloc(&joined, part->dtype, part->rank, shape, err))
+    const size_t cols = from->rank > 1 ? (size_t)from->shape[1] : 1, size = cols * invar_dtype_size(from->dtype);
+
+    memcpy((char *)to->data + (size_t)row * size, (const char *)from->data + (size_t)at * size, size);
+}
+
+static bool make_array(struct invar_array *out, const struct invar_array *like, int64_t rows, struct invar_error *err)
+{
+    const int64_t shape[] = {rows, like->shape[1]};
+
+    return invar_array_alloc(out, like->dtype, like->rank, shape, err);
+}
+
+/* Rows of both splits as one, in the order of the source; each is in that order already. */
+static bool merge(const struct invar_dataset *dataset, const struct invar_embedded part[2], struct invar_embedded *out,
+                  uint8_t *split_of, struct invar_error *err)
+{
+    const int64_t counts[2] = {part[0].features.shape[0], part[1].features.shape[0]}, rows = counts[0] + counts[1];
+    int64_t at[2] = {0, 0}, item[2];
+
+    out->pooled = part[0].pooled + part[1].pooled;
+    if (!make_array(&out->features, &part[0].features, rows, err) ||
+        !make_array(&out->labels, &part[0].labels, rows, err) || !make_array(&out->index, &part[0].index, rows, err))
         return false;
-    size_t size = invar_dtype_size(part->dtype), first = (size_t)invar_array_count(whole) * size;
-    memcpy(joined.data, whole->data, first);
-    memcpy((char *)joined.data + first, part->data, (size_t)invar_array_count(part) * size);
-    invar_array_free(whole);
-    *whole = joined;
+    for (int64_t row = 0; row < rows; row++) {
+        for (int s = INVAR_TRAIN; s <= INVAR_TEST; s++) {
+            const int64_t *index = part[s].index.data;
+            item[s] =
+                at[s] < counts[s] ? invar_dataset_origin(dataset, (enum invar_split)s, index[at[s]]).item : INT64_MAX;
+        }
+        const int s = item[INVAR_TEST] < item[INVAR_TRAIN];
+        copy_row(&out->features, row, &part[s].features, at[s]);
+        copy_row(&out->labels, row, &part[s].labels, at[s]);
+        copy_row(&out->index, row, &part[s].index, at[s]++);
+        split_of[row] = (uint8_t)s;
+    }
     return true;
 }
 
@@ -37,23 +62,27 @@ static void normalise_rows(struct invar_array *features)
     }
 }
 
-bool study_embed(const struct invar_run *run, const char *split, bool normalise, struct invar_embedded *out,
-                 int64_t *train_rows, struct invar_error *err)
+bool study_embed(const struct invar_run *run, const bool wanted[2], bool normalise, struct invar_embedded *out,
+                 uint8_t **split_of, struct invar_error *err)
 {
-    bool all = strcmp(split, "all") == 0;
-    int64_t tests = invar_dataset_info(run->dataset)->count[INVAR_TEST];
-    struct invar_embedded rest = {0};
-    enum invar_split first = strcmp(split, "test") == 0 ? INVAR_TEST : INVAR_TRAIN;
-    if (!invar_run_embed(run, run->encoder, first, out, err))
-        return false;
-    *train_rows = first == INVAR_TRAIN ? out->features.shape[0] : 0;
-    bool ok = true;
-    if (all && tests)
-        ok = invar_run_embed(run, run->encoder, INVAR_TEST, &rest, err) &&
-             append(&out->features, &rest.features, err) && append(&out->labels, &rest.labels, err) &&
-             append(&out->index, &rest.index, err);
-    out->pooled += rest.pooled;
-    invar_embedded_free(&rest);
+    const int64_t tests = invar_dataset_info(run->dataset)->count[INVAR_TEST];
+    const bool train = wanted[INVAR_TRAIN], test = wanted[INVAR_TEST] && (tests || !train);
+    struct invar_embedded part[2] = {{.pooled = 0}, {.pooled = 0}};
+    bool ok = (!train || invar_run_embed(run, run->encoder, INVAR_TRAIN, &part[INVAR_TRAIN], err)) &&
+              (!test || invar_run_embed(run, run->encoder, INVAR_TEST, &part[INVAR_TEST], err));
+    const int64_t rows = ok ? part[0].features.shape[0] + part[1].features.shape[0] : 0;
+
+    *split_of = ok ? invar_alloc((size_t)rows + 1, sizeof **split_of, err) : NULL;
+    ok = *split_of != NULL;
+    if (ok && train && test) {
+        ok = merge(run->dataset, part, out, *split_of, err);
+    } else if (ok) {
+        memset(*split_of, test, (size_t)rows);
+        *out = part[test];
+        part[test] = (struct invar_embedded){.pooled = 0};
+    }
+    invar_embedded_free(&part[0]);
+    invar_embedded_free(&part[1]);
     if (ok && normalise)
         normalise_rows(&out->features);
     return ok;

@@ -59,7 +59,7 @@ static bool put_label(struct invar_writer *writer, const struct study_table *tab
 
 static bool put_row(struct invar_writer *writer, const struct study_table *table, int64_t row, struct invar_error *err)
 {
-    const enum invar_split split = row < table->train_rows ? INVAR_TRAIN : INVAR_TEST;
+    const enum invar_split split = (enum invar_split)table->split_of[row];
     const int64_t index = ((const int64_t *)table->embedded->index.data)[row];
     const struct invar_origin origin = invar_dataset_origin(table->dataset, split, index);
 
@@ -129,7 +129,7 @@ static bool write_labels(const struct study_table *table, const char *path, stru
         return invar_npy_write(&table->embedded->labels, path, err);
     bool ok = invar_array_alloc(&numbers, INVAR_FLOAT64, 1, &rows, err);
     for (int64_t row = 0; ok && row < rows; row++) {
-        const enum invar_split split = row < table->train_rows ? INVAR_TRAIN : INVAR_TEST;
+        const enum invar_split split = (enum invar_split)table->split_of[row];
         ((double *)numbers.data)[row] = invar_dataset_targets(table->dataset, split)[index[row]];
     }
     ok = ok && invar_npy_write(&numbers, path, err);

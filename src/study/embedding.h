@@ -9,8 +9,8 @@
 struct study_table {
     const struct invar_dataset *dataset;
     const struct invar_embedded *embedded;
-    int64_t train_rows; /**< rows before those of the test split */
-    bool split[2];      /**< which were asked for */
+    uint8_t *split_of; /**< [rows] enum invar_split */
+    bool split[2];     /**< which were asked for */
 };
 
 /** Where an invocation writes. */
@@ -32,10 +32,10 @@ bool study_places_set(struct study_places *places, const char *output, const cha
 bool study_embedding_write(const struct study_table *table, const struct study_places *places, int64_t *left_out,
                            struct invar_error *err);
 
-/** split: "train", "test", or "all" for the training samples, so many rows, followed by the test samples; normalise:
- * every row to length 1. Free with invar_embedded_free. */
-bool study_embed(const struct invar_run *run, const char *split, bool normalise, struct invar_embedded *out,
-                 int64_t *train_rows, struct invar_error *err);
+/** Samples of the splits that are wanted, in the order of the source; normalise: every row to length 1. split_of is of
+ * every row, invar_free; out is freed with invar_embedded_free. */
+bool study_embed(const struct invar_run *run, const bool wanted[2], bool normalise, struct invar_embedded *out,
+                 uint8_t **split_of, struct invar_error *err);
 /** What was embedded, how, and what was left out. */
 struct invar_results *study_embedding_results(const struct invar_run *run, const struct study_table *table,
                                               const char *split, const struct study_places *places,

@@ -96,3 +96,48 @@ probe_labelled() {
     [ "$(grep -c ',1$' one.csv)" -gt 30 ]
     cmp one.csv other.csv
 }
+
+@test "rows of an array and of a table stand as they do in their file, with the split of the run" {
+    "$invar" embed labelled npy:x.npy -o whole.npy --threads 1
+    "$invar" embed labelled npy:x2.npy -o back.npy --threads 1
+    python3 - <<'PYTHON'
+import array, csv
+def read(name):
+    raw = open(name + ".npy", "rb").read()
+    numbers = array.array("f", raw[10 + int.from_bytes(raw[8:10], "little"):])
+    width = len(numbers) // 100
+    return [numbers[i * width:(i + 1) * width] for i in range(100)], list(csv.DictReader(open(name + ".csv")))
+h, rows = read("whole")
+back, others = read("back")
+assert all(a == b for a, b in zip(h, reversed(back)))
+assert [int(r["item"]) for r in rows] == [int(r["item"]) for r in others] == list(range(100))
+assert {r["split"] for r in others} == {"train"} and sum(r["split"] == "test" for r in rows) == 20
+PYTHON
+    "$invar" embed labelled npy:x2.npy test_rows=last:30 -o back.npy --threads 1
+    [ "$(cut -d, -f2 back.csv | tail -n +2 | uniq -c | tr -s ' \n' ' ')" = " 70 train 30 test " ]
+    fails_with 1 "$invar" embed labelled npy:x2.npy --split test -o back.npy
+    says npy:x2.npy "no test samples" data.test_fraction
+}
+
+@test "the probe of embedded rows is the probe of the run, whatever says what the test split is" {
+    head -n 101 tr.csv >begin.csv
+    { head -n 1 tr.csv && tail -n 50 tr.csv; } >end.csv
+    train rows data.source=csv:tr.csv data.label=y data.test_rows=last:30
+    train drawn data.source=csv:tr.csv data.label=y
+    train file data.source=csv:begin.csv data.test=end.csv data.label=y
+    for name in rows drawn file labelled; do
+        case $name in file) source=csv:begin.csv ;; labelled) source=npy:x.npy ;; *) source=csv:tr.csv ;; esac
+        "$invar" probe $name --threads 1 l2=0.01 --json >run.json
+        "$invar" embed $name $source -o f.npy --threads 1
+        "$invar" probe f.npy --labels f.csv --threads 1 l2=0.01 --json >features.json
+        python3 -c '
+import json, sys
+run, features = json.load(open("run.json")), json.load(open("features.json"))
+for key in "train_count", "test_count":
+    assert run["linear"][key] == features["linear"][key], sys.argv
+assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' $name
+    done
+    "$invar" embed rows csv:tr.csv -o f.npy --threads 1
+    [ "$(cut -d, -f2 f.csv | tail -n +2 | uniq -c | tr -s ' \n' ' ')" = " 120 train 30 test " ]
+    [ "$(cut -d, -f4 f.csv | tail -n +2 | tr '\n' ' ')" = "$(seq -s ' ' 2 151) " ]
+}

@@ -34,6 +34,7 @@ assert {r["path"] for r in left} == {"class-0/3.png", 'class-1/7, "odd".png'} an
 files = {os.path.relpath(os.path.join(d, f), "photos") for d, _, fs in os.walk("photos") for f in fs}
 listed = [r["path"] for r in rows + left]
 assert len(listed) == len(set(listed)) and set(listed) == files, files ^ set(listed)
+assert [int(r["item"]) for r in rows] == sorted(int(r["item"]) for r in rows)
 with open(name + ".npy", "rb") as array:
     assert b"(%d, " % len(rows) in array.read(128)
 PYTHON
@@ -41,7 +42,7 @@ PYTHON
 
 @test "every row has its file, what cannot be read its reason, in memory and not" {
     for memory in yes no; do
-        run "$invar" embed run images:photos -o seen.npy memory=$memory bad_limit=0.1 channels=1 --threads 2
+        run "$invar" embed run images:photos -o seen.npy memory=$memory bad_limit=0.1 channels=1 test_fraction=0.2 --threads 2
         [ "$status" -eq 0 ]
         [[ "$output" == *"seen.csv: which row is which sample"* ]]
         [[ "$output" == *"seen-left-out.csv: 2 samples that cannot be read"* ]]
@@ -53,6 +54,7 @@ PYTHON
     "$invar" embed run images:photos -o seen.npy bad_limit=0.1 channels=1 --json 2>/dev/null | python3 -c '
 import json, sys
 found = json.load(sys.stdin)
+assert not any(line.split(",")[1] == "test" for line in open("seen.csv")) # nobody asked for a split of other data
 assert found["rows_file"] == "seen.csv" and found["skipped"] == 2
 assert found["converted"] == found["rows"]
 assert {o["path"] for o in found["left_out"]} == {"class-0/3.png", "class-1/7, \"odd\".png"}'
