@@ -25,7 +25,7 @@ struct arguments {
 static bool split_assignments(struct arguments *arguments, bool features, struct invar_error *err)
 {
     cli_take_data(&arguments->assignments, &arguments->data);
-    return features || cli_check_data(&arguments->data, arguments->source, "label_kind metadata", err);
+    return features || cli_check_data(&arguments->data, arguments->source, "data.label_kind, data.metadata", err);
 }
 
 /* What is said of features, FILE.npy, must be all there; what is of runs must not. */

@@ -53,13 +53,13 @@ void cli_take_data(struct cli_list *assignments, struct cli_list *data)
     assignments->count = kept;
 }
 
-/* Whether KEY=VALUE is of one of the words. */
-static bool is_among(const char *assignment, const char *words)
+/* Whether KEY=VALUE is of one of "data.KEY, data.OTHER". */
+static bool is_among(const char *assignment, const char *keys)
 {
     const size_t length = strcspn(assignment, "=");
 
-    for (const char *word = words; *word; word += strcspn(word, " "), word += strspn(word, " "))
-        if (strcspn(word, " ") == length && strncmp(assignment, word, length) == 0)
+    for (const char *key = keys; (key = strstr(key, "data.")); key++)
+        if (strcspn(key + 5, ",") == length && strncmp(assignment, key + 5, length) == 0)
             return true;
     return false;
 }
