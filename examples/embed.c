@@ -20,8 +20,9 @@ static bool embed(const char *path, const char *source, const char *out, struct 
 
     invar_options_default(invar_data_option_table, &options);
     ok = ok && invar_options_read(invar_data_option_table, &options, section, "data", NULL, err);
+    ok = ok && invar_data_options_source(&options, source, err);
     if (ok) {
-        snprintf(options.source, sizeof options.source, "%s", source);
+        options.test_fraction = 0; /* all rows are asked for below */
         data = invar_dataset_open_as(&options, encoder->columns.data, err);
         device = data ? invar_device_open("cpu", 0, err) : NULL;
     }

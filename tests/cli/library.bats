@@ -61,7 +61,7 @@ example() { # NAME: built in the folder of the file, with the shared library
     run "$BATS_FILE_TMPDIR/embed" "$BATS_FILE_TMPDIR/run/encoder.safetensors" "csv:$BATS_FILE_TMPDIR/table.csv" h.npy
     echo "$output"
     [ "$status" -eq 0 ]
-    [ "$output" = "h.npy: 240 rows of 256 numbers" ]
+    [ "$output" = "h.npy: 300 rows of 256 numbers" ]
     "$invar" embed "$BATS_FILE_TMPDIR/run" "csv:$BATS_FILE_TMPDIR/table.csv" -o same.npy --split train 2>/dev/null
     cmp h.npy same.npy
 }
