@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/folder.h"
+#include "base/gzip.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
 #include <errno.h>
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
 #define FIRST_CAPACITY ((size_t)64 * 1024)
 #define LARGEST_READ ((size_t)1 << 30)
@@ -46,21 +46,6 @@ static bool grow(struct invar_bytes *bytes, size_t *capacity, size_t wanted, con
     return true;
 }
 
-static bool gzip_error(gzFile stream, const char *path, struct invar_error *err)
-{
-    int code = Z_OK;
-    const char *message = gzerror(stream, &code);
-    if (code == Z_OK || code == Z_STREAM_END)
-        return true;
-    if (code == Z_ERRNO)
-        return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be read: %s", path, strerror(errno));
-    if (code == Z_MEM_ERROR)
-        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: there is not enough memory to read it", path);
-    if (code == Z_BUF_ERROR)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: truncated gzip file; get it again", path);
-    return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: damaged gzip file (%s); get it again", path, message);
-}
-
 static bool read_all(struct invar_bytes *out, gzFile stream, const char *path, size_t limit, size_t guess,
                      struct invar_error *err)
 {
@@ -87,7 +72,7 @@ static bool read_all(struct invar_bytes *out, gzFile stream, const char *path, s
             break;
         out->size += (size_t)got;
     }
-    if (!gzip_error(stream, path, err))
+    if (!gzip_sound(stream, path, err))
         return false;
     out->data[out->size] = '\0';
     return grow(out, &capacity, out->size + 1, path, err);

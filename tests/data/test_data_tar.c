@@ -216,6 +216,27 @@ static void refuses_a_gzip_above_the_limit(void **state)
     expect_classes(&options, 2, "a", "b");
 }
 
+/* The last bytes of a whole gzip file say how much it unpacks to, those of a torn one say anything. */
+static void a_gzip_cut_anywhere_is_truncated(void **state)
+{
+    (void)state;
+    uint32_t noise = 1;
+    struct bytes tar = {0}, pixels = {0};
+    for (int i = 0; i < 6000; i++)
+        bytes_fill(&pixels, (int)((noise = noise * 1664525 + 1013904223) >> 24), 1);
+    tar_file(&tar, "a/1.png", pixels);
+    tar_end(&tar);
+    struct bytes packed = bytes_gzip(&tar);
+    bytes_done(&tar);
+    for (size_t kept = packed.size / 2; kept < packed.size / 2 + 40; kept++) {
+        test_file(folder, "cut.tar.gz", packed.data, kept);
+        struct invar_data_options options = make_options("images", test_path(folder, "cut.tar.gz"));
+        options.memory_limit = 100;
+        make_refused(&options, INVAR_ERROR_FORMAT, "truncated gzip file");
+    }
+    bytes_done(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +246,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sizes_in_base_256, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_bad_archives, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_a_gzip_above_the_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_gzip_cut_anywhere_is_truncated, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
