@@ -189,3 +189,64 @@ spoilt() {
     run --separate-stderr "$invar" data csv:text.csv label=y categorical=stars
     [[ "$stderr" != *"because of"* && "$output" != *"few texts"* ]]
 }
+
+# numbers FORMAT..: 60 rows by an awk program that prints one
+numbers() {
+    awk "BEGIN { for (i = 0; i < 60; i++) { $1 } }"
+}
+
+# column NAME: its line of what data says
+column() {
+    grep -E "^  $1 " <<<"$output"
+}
+
+@test "points and commas between thousands, as the column or the file says" {
+    # thousands with points beside decimal commas, below a thousand without any
+    numbers 'n = i * 7919 % 99991; print (i % 50) "," i % 9 + 1 ";" (n < 1000 ? n : int(n / 1000) "." sprintf("%03d", n % 1000)) ";" n ";" (i % 2 ? "p" : "q")' |
+        sed '1i preis;einwohner;soll;y' >eu.csv
+    run --separate-stderr "$invar" data csv:eu.csv label=y
+    [ "$status" -eq 0 ]
+    [[ "$(column einwohner)" == *"read as numbers such as 1.234,5"* && "$(column preis)" != *"read as"* ]]
+    [ "$(column einwohner | grep -o 'mean [0-9.]*')" = "$(column soll | grep -o 'mean [0-9.]*')" ]
+    run --separate-stderr "$invar" data csv:eu.csv label=einwohner
+    grep -q "read as numbers such as 1.234,5" <<<"$output"
+    # in one column
+    printf 'a;y\n1.200;p\n950;q\n12,5;p\n3.000;q\n' >mixed.csv
+    run --separate-stderr "$invar" data csv:mixed.csv label=y test_fraction=0
+    [[ "$(column a)" == *"mean 1290.6"* ]]
+    # commas between thousands where decimals have points, and quoted in a file of commas
+    printf 'a;b;y\n1,200;0.5;p\n950;1.5;q\n25,074;2.5;p\n3,000;1.25;q\n' >us.csv
+    run --separate-stderr "$invar" data csv:us.csv label=y test_fraction=0
+    [[ "$(column a)" == *"mean 7556"* && "$(column b)" == *"mean 1.4375"* ]]
+    printf 'a,b,y\n1.200,"0,5",p\n950,"1,5",q\n25.074,"2,5",p\n3.000,"1,25",q\n' >quoted.csv
+    run --separate-stderr "$invar" data csv:quoted.csv label=y test_fraction=0
+    [[ "$(column a)" == *"mean 7556"* && "$(column b)" == *"mean 1.4375"* ]]
+    # decimals of three digits
+    printf 'a;b;y\n1.200;0.5;p\n9.5;1.5;q\n25.074;2.500;p\n3.000;1.25;q\n' >three.csv
+    run --separate-stderr "$invar" data csv:three.csv label=y test_fraction=0
+    [[ "$(column a)" == *"mean 9.6935"* && "$stderr" != *three* ]]
+    printf 'a,b,y\n1.200,2,p\n9.500,1,q\n25.074,2,p\n3.000,1,q\n' >three.csv
+    run --separate-stderr "$invar" data csv:three.csv label=y test_fraction=0
+    [[ "$(column a)" == *"mean 9.6935"* && "$stderr" != *three* ]]
+    # nothing says it
+    printf 'a;y\n1.200;p\n950;q\n25.074;p\n3.000;q\n' >unclear.csv
+    run --separate-stderr "$invar" data csv:unclear.csv label=y test_fraction=0
+    [[ "$stderr" == *'column "a" are three digits, which are read as decimals'* ]]
+    printf 'a;y\n1.25;p\n950,5;q\n25.074;p\n3.5;q\n' >both.csv
+    run --separate-stderr "$invar" data csv:both.csv label=y test_fraction=0
+    [[ "$stderr" == *'column "a" has numbers with decimal points and such with decimal commas'* ]]
+}
+
+@test "thousands of a file that is embedded are read as such, or told" {
+    numbers 'print (i * 7919 % 99991 + 1000) "," i % 9 ".5," (i % 2 ? "p" : "q")' | sed '1i a,b,y' >my.csv
+    pretrain simclr-table data.label=y --run run
+    "$invar" embed run csv:my.csv -o plain.npy --threads 1
+    awk -F, 'NR == 1 { print "a;b;y"; next }
+        { print int($1 / 1000) "." sprintf("%03d", $1 % 1000) ";" int($2) ",5;" $3 }' my.csv >eu.csv
+    run --separate-stderr "$invar" embed run csv:eu.csv -o eu.npy --threads 1
+    cmp plain.npy eu.npy
+    sed 's/;.,5;/;1;/; 2,$s/\./,/' eu.csv >unclear.csv
+    run --separate-stderr "$invar" embed run csv:unclear.csv -o unclear.npy --threads 1
+    [[ "$stderr" == *'unclear.csv: behind every point or comma of column "a" are three digits'* ]]
+    ! [[ "$stderr" == *'column "b"'* ]]
+}

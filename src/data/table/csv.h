@@ -29,6 +29,7 @@ struct data_csv {
     char *comment;          /**< the last line before the header that began with #, without it, or NULL */
     bool short_header;      /**< the header had one cell fewer than the rows; an empty one was added */
     bool row_names;         /**< the first column had no name and tells rows apart, nothing else */
+    bool points, commas;    /**< some number has decimals behind one (data_marks_find) */
     bool header;            /**< the first line of the file has the names */
     struct data_part *part; /**< [parts] the files of a table in several */
     int parts;

@@ -196,6 +196,7 @@ static bool labels_of_table(struct arrays *a, int which, struct invar_error *err
 
     if (!data_csv_read_as(csv, part->labels_path, character, a->options->csv.header, err))
         return false;
+    data_marks_find(csv, &a->rules);
     if (csv->rows != part->array.shape[0])
         return count_differs(part->labels_path, csv->rows, part, err);
     return check_order(csv, part, err) && choose_column(a, which, err);

@@ -16,7 +16,8 @@ struct table {
     int label[2];           /* number of the label column, -1: none */
     struct data_label kind;
     struct data_schema *schema;
-    int *at[2]; /* by column of the schema: its number in the file, -1: not needed */
+    int *at[2];                /* by column of the schema: its number in the file, -1: not needed */
+    struct data_form *form[2]; /* by column of the schema: how its numbers read in the file */
 };
 
 /* ---- options ---- */
@@ -78,6 +79,7 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
     if (!find_separator(o->csv.separator, &separator, err) || !data_shards_find(&t->source->shards[which], path, err) ||
         !data_csv_read_parts(csv, path, &t->source->shards[which], separator, o->csv.header, err))
         return false;
+    data_marks_find(csv, &t->rules);
     if (!o->label[0] || (t->source->columns && !data_csv_has(csv, o->label)))
         return true;
     t->label[which] = data_csv_column(csv, o->label, "the one of data.label", err);
@@ -187,6 +189,34 @@ static bool match_columns(struct table *t, int which, struct invar_error *err)
 
 /* ---- numbers ---- */
 
+/* Of a column whose numbers are all small the decimals are decimals. */
+static bool may_be_thousands(const struct invar_column *column)
+{
+    return !(fabs(column->mean) + 10 * column->deviation < 1000);
+}
+
+/* Numbers read as in the training rows, but for what points and commas are in the file. */
+static bool choose_forms(struct table *t, int which, struct invar_error *err)
+{
+    const struct data_schema *schema = t->schema;
+    const struct data_csv *csv = &t->csv[which];
+
+    t->form[which] = invar_alloc((size_t)schema->count + 1, sizeof *t->form[which], err);
+    if (!t->form[which])
+        return false;
+    for (int c = 0; c < schema->count; c++) {
+        const struct invar_column *column = &schema->column[c];
+        struct data_form *form = &t->form[which][c];
+        *form = schema->form[c];
+        if (column->kind != INVAR_COLUMN_NUMERIC || (which == 0 && !t->source->columns))
+            continue;
+        const enum data_marks_say say = data_marks_say(csv, &t->rules, t->at[which][c], form);
+        if (say != DATA_MARKS_UNCLEAR || may_be_thousands(column))
+            data_marks_tell(say, csv, column->name);
+    }
+    return true;
+}
+
 static bool encode_number(const struct data_csv *csv, int64_t row, const struct invar_column *column,
                           const struct data_form *form, const char *cell, float *out, struct invar_error *err)
 {
@@ -213,7 +243,7 @@ static bool encode_cell(struct table *t, const struct data_csv *csv, int64_t row
     column->missing[split] += missing;
     if (column->kind == INVAR_COLUMN_NUMERIC) {
         if (!missing)
-            return encode_number(csv, row, column, &t->schema->form[c], cell, out, err);
+            return encode_number(csv, row, column, &t->form[csv == &t->csv[1]][c], cell, out, err);
         if (column->indicator)
             out[1] = 1;
         return true;
@@ -384,7 +414,8 @@ static bool open_table(struct table *t, const char *path, struct invar_error *er
     return data_label_read(&t->kind, &t->csv[0], t->label[0], 0, source, err) &&
            (!test || data_label_read(&t->kind, &t->csv[1], t->label[1], t->csv[0].rows, source, err)) &&
            data_table_split(source, t->options, t->csv[0].rows, err) && find_schema(t, err) &&
-           match_columns(t, 0, err) && (!test || match_columns(t, 1, err)) && encode(t, err) &&
+           match_columns(t, 0, err) && choose_forms(t, 0, err) &&
+           (!test || (match_columns(t, 1, err) && choose_forms(t, 1, err))) && encode(t, err) &&
            data_table_fields(&source->fields, t->csv, t->schema, &t->rules, err) &&
            data_table_publish(source, t->schema, t->kind.reason, err);
 }
@@ -400,6 +431,7 @@ bool data_table_open(struct data_source *source, const char *path, const struct 
     for (int i = 0; i < 2; i++) {
         data_csv_free(&t.csv[i]);
         invar_free(t.at[i]);
+        invar_free(t.form[i]);
     }
     data_words_free(&t.kind.classes);
     data_rules_free(&t.rules);

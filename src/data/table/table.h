@@ -73,6 +73,29 @@ void data_form_describe(const struct data_form *form, char *out, size_t size);
 /** Whether there is such a unit. */
 bool data_form_known(const char *unit);
 
+/* ---- points and commas in numbers (table_marks.c) ---- */
+
+/** Of the cells of a column: by mark, 0 a point and 1 a comma. */
+struct data_marks {
+    int64_t decimal[2]; /**< decimals stand behind it for sure */
+    int64_t unclear[2]; /**< three digits do: decimals or thousands */
+    int64_t bare;       /**< cells without any */
+    bool numbers;       /**< all cells are */
+};
+/** Which marks have decimals behind them in a file: sets points and commas. */
+void data_marks_find(struct data_csv *csv, const struct data_rules *rules);
+enum data_marks_say {
+    DATA_MARKS_CLEAR,
+    DATA_MARKS_THOUSANDS, /**< form was set: the column, else the file, has the other mark for decimals */
+    DATA_MARKS_UNCLEAR,   /**< decimals or thousands, and nothing says which */
+    DATA_MARKS_BOTH       /**< of decimals both marks occur */
+};
+/** What a column of numbers says to reading it in form. */
+enum data_marks_say data_marks_say(const struct data_csv *csv, const struct data_rules *rules, int column,
+                                   struct data_form *form);
+/** Tells what is not clear; name: of the column. */
+void data_marks_tell(enum data_marks_say say, const struct data_csv *csv, const char *name);
+
 /* ---- what columns mean (table_schema.c) ---- */
 
 struct data_schema {

@@ -226,6 +226,14 @@ done:
 
 /* ---- columns ---- */
 
+static void tell_form(const struct detecting *d, struct invar_column *column, const struct data_form *form)
+{
+    data_form_describe(form, column->read, sizeof column->read);
+    invar_log(INVAR_LOG_INFO,
+              "%s: the cells of column \"%s\" are read as %s; data.categorical=%s makes them categories", d->csv->path,
+              column->name, column->read, column->name);
+}
+
 /* Cells that are no plain numbers: whether all of them read in one form; else the best, and which one does not. */
 static bool read_form(struct detecting *d, int number, struct found *found, struct data_form *best)
 {
@@ -244,11 +252,9 @@ static bool read_form(struct detecting *d, int number, struct found *found, stru
         return false;
     }
     *form = other.form;
-    data_form_describe(form, column->read, sizeof column->read);
+    data_marks_say(d->csv, d->rules, number, form);
     look(d, number, form, found);
-    invar_log(INVAR_LOG_INFO,
-              "%s: the cells of column \"%s\" are read as %s; data.categorical=%s makes them categories", d->csv->path,
-              column->name, column->read, column->name);
+    tell_form(d, column, form);
     return true;
 }
 
@@ -266,6 +272,19 @@ static bool take_text(struct detecting *d, int number, struct invar_column *colu
             data_csv_file(d->csv, found->first_text), column->name, data_csv_cell(d->csv, found->first_text, number),
             (long long)data_csv_line(d->csv, found->first_text), (long long)found->texts);
     return categorise(d, number, column, err);
+}
+
+/* Plain numbers whose points or commas stand between thousands, as others of the file say. */
+static void read_marks(struct detecting *d, int number, struct invar_column *column, struct found *found)
+{
+    struct data_form *form = &d->schema->form[d->schema->count - 1];
+    const enum data_marks_say say = data_marks_say(d->csv, d->rules, number, form);
+
+    data_marks_tell(say, d->csv, column->name);
+    if (say != DATA_MARKS_THOUSANDS)
+        return;
+    look(d, number, form, found);
+    tell_form(d, column, form);
 }
 
 static bool detect_column(struct detecting *d, int number, struct found found, struct invar_error *err)
@@ -286,6 +305,8 @@ static bool detect_column(struct detecting *d, int number, struct found found, s
         return categorise(d, number, column, err);
     if (found.texts > 0 && found.too_large < 0)
         read_form(d, number, &found, &form);
+    else if (found.texts == 0)
+        read_marks(d, number, column, &found);
     if (found.too_large >= 0 && found.texts == 0)
         return refuse_too_large(d, number, found.too_large, err);
     if (found.texts == 0)

@@ -127,11 +127,13 @@ static void find_form(struct data_label *label, const struct data_csv *csv, int 
         const char *cell = data_csv_cell(csv, row, column);
         plain = data_rules_missing(label->rules, cell) || data_csv_number(csv, cell, &value);
     }
-    if (plain)
-        return;
-    data_form_find(&found, csv, label->rules, column);
-    if (found.texts == 0)
+    if (!plain) {
+        data_form_find(&found, csv, label->rules, column);
+        if (found.texts > 0)
+            return;
         label->form = found.form;
+    }
+    data_marks_say(csv, label->rules, column, &label->form);
 }
 
 static bool look_at(struct data_label *label, const struct data_csv *csv, const int *at, struct look *found,
@@ -227,11 +229,14 @@ bool data_label_find(struct data_label *label, const struct data_csv *csv, int c
 static bool read_numbers(const struct data_label *label, const struct data_csv *csv, int column, double *target,
                          struct invar_error *err)
 {
+    struct data_form form = label->form;
+
+    data_marks_tell(data_marks_say(csv, label->rules, column, &form), csv, label->name);
     for (int64_t row = 0; row < csv->rows; row++) {
         const char *cell = data_csv_cell(csv, row, column);
         if (data_rules_missing(label->rules, cell))
             continue;
-        if (!data_form_number(&label->form, csv, cell, &target[row]))
+        if (!data_form_number(&form, csv, cell, &target[row]))
             return invar_error_set(
                 err, INVAR_ERROR_DATA,
                 "%s, line %lld: \"%s\" in the label column \"%s\" is no number; correct it, add it to "
