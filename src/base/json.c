@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/json.h"
 
+#include "base/json_write.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 static _Thread_local bool lost;
 
@@ -45,6 +49,24 @@ bool json_whole(const char *what, struct invar_error *err)
                                     what);
 }
 
+/* The same without bytes that are no UTF-8, which cJSON leaves as they are: they stand in strings alone. */
+static char *replace_foreign(char *text)
+{
+    const size_t size = strlen(text);
+    const uint8_t *first = u8_check((const uint8_t *)text, size);
+
+    if (!first)
+        return text;
+    char *out = allocate(5 * size + 1), *to = out;
+    for (const char *from = text; out && *from;) {
+        const int length = json_character(from);
+        to += length ? snprintf(to, 5, "%.*s", length, from) : snprintf(to, 6, JSON_FOREIGN, (unsigned char)*from);
+        from += length ? length : 1;
+    }
+    free(text);
+    return out;
+}
+
 char *json_print(const cJSON *root, bool formatted, const char *what, struct invar_error *err)
 {
     if (!root)
@@ -52,6 +74,8 @@ char *json_print(const cJSON *root, bool formatted, const char *what, struct inv
     if (!json_whole(what, err))
         return NULL;
     char *text = formatted ? cJSON_Print(root) : cJSON_PrintUnformatted(root);
+    if (text)
+        text = replace_foreign(text);
     if (!text)
         invar_error_set(err, INVAR_ERROR_MEMORY,
                         "%s: there is not enough memory for its text, so nothing was written; free some and try again",

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 static void put(struct json_writer *w, const char *text)
 {
@@ -22,7 +23,7 @@ static void put_line(struct json_writer *w, int tabs)
         put(w, "\t");
 }
 
-static void escape(unsigned char c, char out[8])
+static void escape_byte(unsigned char c, char out[8])
 {
     static const char special[] = "\"\\\b\f\n\r\t", letter[] = "\"\\bfnrt";
     const char *found = strchr(special, c);
@@ -33,13 +34,34 @@ static void escape(unsigned char c, char out[8])
         snprintf(out, 8, c < 32 ? "\\u%04x" : "%c", c);
 }
 
+int json_character(const char *text)
+{
+    const int length = u8_mblen((const uint8_t *)text, strnlen(text, 4));
+
+    return length > 0 ? length : 0;
+}
+
+/* The character that a text begins with, as it stands in JSON; the bytes that it took. */
+static int escape(const char *text, char out[8])
+{
+    const int length = json_character(text);
+
+    if (length == 1)
+        escape_byte((unsigned char)*text, out);
+    else if (length == 0)
+        snprintf(out, 8, JSON_FOREIGN, (unsigned char)*text);
+    else
+        snprintf(out, 8, "%.*s", length, text);
+    return length ? length : 1;
+}
+
 static void put_string(struct json_writer *w, const char *text)
 {
     char piece[128] = "\"", next[8];
     size_t size = 1;
 
-    for (; *text; text++) {
-        escape((unsigned char)*text, next);
+    while (*text) {
+        text += escape(text, next);
         if (size + strlen(next) >= sizeof piece) {
             put(w, piece);
             size = 0;

@@ -22,6 +22,12 @@ struct json_writer {
     struct invar_text text;
 };
 
+/** Bytes of the UTF-8 character that a text begins with; 0: its first byte is none of UTF-8, as names of files may
+ * hold. JSON is UTF-8 alone, so such a byte b is written as the text \xb, which keeps names apart that differ:
+ * JSON_FOREIGN. */
+int json_character(const char *text);
+#define JSON_FOREIGN "\\\\x%02x"
+
 /* Within an object the next member gets the name, which an element of an array has not: NULL. */
 
 void json_open_object(struct json_writer *w, const char *name);

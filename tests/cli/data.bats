@@ -111,6 +111,27 @@ make_images() {
     [[ "$output" == *"1 unreadable samples are left out, the first is away.wav: cannot be read: it is a link to nowhere"* ]]
 }
 
+@test "names that are no UTF-8 are JSON all the same" {
+    make_images photos 20
+    mv photos/class-0 "$(printf 'photos/d\xffg')"
+    mv photos/class-1 "$(printf 'photos/d\xfeg\xc3\xa9')"
+    "$invar" data images:photos --json >data.json
+    "$invar" pretrain relic-cifar10 data.source=images:photos data.size=16 encoder.widths='[4, 8]' \
+        training.steps=2 training.batch=8 training.precision=float32 --run run --threads 1 >/dev/null 2>&1
+    "$invar" probe run --threads 1 --json >probe.json 2>/dev/null
+    "$invar" embed run images:photos -o all.npy --threads 1 --json >embed.json 2>/dev/null
+    "$invar" compare run --json >compare.json
+    run python3 - data.json probe.json embed.json compare.json run/probe.json <<'PYTHON'
+import json, sys
+for name in sys.argv[1:]:
+    json.loads(open(name, "rb").read().decode("utf-8"))
+print([c["name"] for c in json.load(open("data.json"))["classes"]])
+PYTHON
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ "$output" == *'d\\xfegé'*'d\\xffg'* ]]
+}
+
 @test "a class folder without images" {
     make_images photos 4
     mkdir photos/empty
