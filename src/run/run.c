@@ -6,6 +6,7 @@
 #include "data/dataset.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
+#include "invar/log.h"
 #include "invar/memory.h"
 
 #include <stdio.h>
@@ -14,14 +15,16 @@
 
 enum { PATH_SIZE = 4096 };
 
-/* The data section that the run was trained with, then the source that was asked for, then KEY=VALUE. */
+/* The data section that the run was trained with, then the source that was asked for, then KEY=VALUE. *own: the data
+ * are those of the run. */
 static bool data_options(struct invar_data_options *out, const struct invar_encoder *encoder, const char *source,
-                         const struct invar_run_options *how, struct invar_error *err)
+                         const struct invar_run_options *how, bool *own, struct invar_error *err)
 {
     bool ok = false;
     const char *text = encoder->source.data ? encoder->source.data : "";
     struct invar_shape input = invar_net_input(encoder->net);
     struct invar_node *node = invar_node_parse(text, strlen(text), "encoder.safetensors", err);
+    *own = true;
     invar_options_default(invar_data_option_table, out);
     if (!node || !invar_options_read(invar_data_option_table, out, node, "data", NULL, err))
         goto done;
@@ -29,7 +32,8 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
         enum invar_data_kind kind;
         if (invar_source_kind(source, &kind) && !invar_embed_accepts(encoder, kind, source, err))
             goto done;
-        if (how && how->undivided && !data_options_same_set(out->source, source))
+        *own = data_options_same_set(out->source, source);
+        if (how && how->undivided && !*own)
             out->test_fraction = 0;
         if (!invar_data_options_source(out, source, err))
             goto done;
@@ -88,17 +92,34 @@ bool invar_run_set_plain(struct invar_run *run, const struct invar_plain_view *p
     return true;
 }
 
+/* Data of the run that are not what they were when it was trained; what settings change is not their doing. */
+static void tell_changed(const struct invar_run *run, const struct invar_run_options *how)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(run->dataset);
+    const char *before = run->encoder->identity.data;
+    char difference[256];
+
+    if (before && info->identity && !how->setting_count && invar_ranks_rank(how->ranks) == 0 &&
+        !invar_data_identity_same(before, info->identity, difference, sizeof difference))
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: these are other data than the encoder was trained on: %s has changed since, they differ in %s",
+                  run->folder, info->source, difference);
+}
+
 static bool open_run(struct invar_run *run, const struct invar_run_options *how, struct invar_error *err)
 {
     struct invar_data_options options;
+    bool own;
 
     run->encoder = invar_run_encoder(run->folder, err);
-    if (!run->encoder || !data_options(&options, run->encoder, how->source, how, err))
+    if (!run->encoder || !data_options(&options, run->encoder, how->source, how, &own, err))
         return false;
     run->device = invar_device_open("auto", (int)how->threads, err);
     run->dataset = run->device ? invar_dataset_open_as(&options, run->encoder->columns.data, err) : NULL;
     if (run->device && !run->dataset && !how->source && err)
         invar_source_explain(options.source, err);
+    if (run->dataset && own)
+        tell_changed(run, how);
     run->windows = run->dataset && invar_dataset_info(run->dataset)->kind == INVAR_DATA_AUDIO;
     return run->dataset && ((!how->plain.resize && how->plain.interpolation == INVAR_BILINEAR) ||
                             invar_run_set_plain(run, &how->plain, err));
@@ -158,8 +179,9 @@ struct invar_dataset *invar_run_other(const struct invar_run *run, const char *s
     const struct invar_encoder *encoder = run->encoder;
     struct invar_data_options options;
     enum invar_data_kind kind;
+    bool own;
 
-    if (!data_options(&options, encoder, source, NULL, err) ||
+    if (!data_options(&options, encoder, source, NULL, &own, err) ||
         !set_text(options.npy.labels, labels, "test-labels", err))
         return NULL;
     options.test_fraction = 0;

@@ -141,3 +141,25 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
     [ "$(cut -d, -f2 f.csv | tail -n +2 | uniq -c | tr -s ' \n' ' ')" = " 120 train 30 test " ]
     [ "$(cut -d, -f4 f.csv | tail -n +2 | tr '\n' ' ')" = "$(seq -s ' ' 2 151) " ]
 }
+
+@test "a file that has changed since training is told of by every verb that measures on it" {
+    train table data.source=csv:tr.csv data.label=y
+    for verb in probe inspect; do
+        run --separate-stderr "$invar" $verb table --threads 1
+        [ "$status" -eq 0 ] && [[ "$stderr" != *changed* ]]
+    done
+    { head -n 1 tr.csv && tail -n 150 tr.csv | sort; } >sorted.csv
+    head -n 120 tr.csv >shorter.csv
+    for file in sorted shorter; do
+        cp $file.csv tr.csv
+        for verb in "probe table" "inspect table" "embed table csv:./tr.csv -o e.npy"; do
+            run --separate-stderr "$invar" $verb --threads 1
+            [ "$status" -eq 0 ]
+            says "csv:./tr.csv" 2>/dev/null || says "csv:tr.csv"
+            says "has changed since" "table:" "they differ in"
+        done
+    done
+    says "the number of training samples"
+    run --separate-stderr "$invar" embed table csv:sorted.csv -o e.npy --threads 1
+    [ "$status" -eq 0 ] && [[ "$stderr" != *changed* ]]
+}
