@@ -250,3 +250,20 @@ column() {
     [[ "$stderr" == *'unclear.csv: behind every point or comma of column "a" are three digits'* ]]
     ! [[ "$stderr" == *'column "b"'* ]]
 }
+
+@test "a run without a header reads a single row, and one that looks like names" {
+    for i in $(seq 60); do echo "n$((i % 3)),c$((i * 7 % 5))"; done >my.csv
+    "$invar" pretrain simclr-table data.source=csv:my.csv training.steps=2 training.batch=16 'encoder.widths=[8]' \
+        'projector.hidden=[8]' --threads 1 --run run
+    "$invar" embed run csv:my.csv -o whole.npy --threads 1
+    local rows
+    for rows in 1 2; do
+        head -n $rows my.csv >few.csv
+        "$invar" embed run csv:few.csv -o few.npy --threads 1
+        cmp <(tail -c +129 few.npy) <(tail -c +129 whole.npy | head -c $((rows * 8 * 4)))
+    done
+    sed '1i c2,c1' my.csv | awk -F, -v OFS=, 'NR > 1 { t = $1; $1 = $2; $2 = t } 1' >named.csv
+    "$invar" embed run csv:named.csv -o named.npy --threads 1
+    cmp whole.npy named.npy
+    "$invar" data csv:my.csv "test=few.csv" | grep -q "60 train, 2 test"
+}

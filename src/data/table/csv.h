@@ -14,8 +14,10 @@
  * around a cell that is not quoted too. gzip is undone. Zero-initialise, free with data_csv_free.
  */
 struct data_csv {
-    const char *path; /**< borrowed, for messages */
-    size_t limit;     /**< bytes that reading may take, set before it; 0: 2 GiB */
+    const char *path;          /**< borrowed, for messages */
+    size_t limit;              /**< bytes that reading may take, set before it; 0: 2 GiB */
+    const char *const *wanted; /**< [wanted_count] names that the columns must have, set before it; NULL: any */
+    int wanted_count;
     int columns;
     int64_t rows; /**< the header not counted */
     char separator;
@@ -46,8 +48,8 @@ bool data_csv_adopt(struct data_csv *csv, const char *path, char *text, size_t s
 
 /**
  * The same with a separator (0: see data_csv_find_separator) and perhaps without a header. Columns without a name are
- * called by their numbers: c1, c2, ... Auto asks data_csv_is_header. Lines of comments (#) before the header are passed
- * over, and of the last one are the names where there is no header; so is sep=;.
+ * called by their numbers: c1, c2, ... Auto asks data_csv_has_header. Lines of comments (#) before the header are
+ * passed over, and of the last one are the names where there is no header; so is sep=;.
  */
 bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, enum invar_table_header header,
                       struct invar_error *err);
@@ -88,6 +90,9 @@ char data_csv_find_separator(const char *text, size_t size);
 bool data_csv_empty(const char *text);
 /** Whether the first line is one of names: it is compared with the rows below, and in doubt it is. */
 bool data_csv_is_header(const struct data_csv *csv);
+/** The same where it may be known what the columns are called: with all these names it is one, and where these are c1,
+ * c2, .., as columns without a header are called, it is none otherwise. */
+bool data_csv_has_header(const struct data_csv *csv);
 
 /** Whether a cell is a decimal number, perhaps with an exponent; where commas do not separate, one may be the decimal
  * point. Infinite where it is too large for a double. */

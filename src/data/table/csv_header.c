@@ -134,6 +134,23 @@ static bool are_names(const struct data_csv *csv, bool all_odd, bool beside_text
     return head.count == 2 || 2 * alike < rows_of(csv);
 }
 
+/* c1, c2, ... */
+static bool is_numbered(const char *name)
+{
+    return name[0] == 'c' && name[1] && !name[1 + strspn(name + 1, "0123456789")];
+}
+
+bool data_csv_has_header(const struct data_csv *csv)
+{
+    bool named = csv->wanted_count > 0, numbered = named;
+
+    for (int i = 0; i < csv->wanted_count; i++) {
+        named = named && data_csv_has(csv, csv->wanted[i]);
+        numbered = numbered && is_numbered(csv->wanted[i]);
+    }
+    return csv->short_header || named || (!numbered && data_csv_is_header(csv));
+}
+
 bool data_csv_is_header(const struct data_csv *csv)
 {
     int weight = 0, numbers = 0, among = 0, texts = 0, rare = 0;

@@ -191,8 +191,7 @@ bool data_csv_read_as(struct data_csv *csv, const char *path, char separator, en
 {
     if (!data_csv_read_rows(csv, path, separator, true, err))
         return false;
-    csv->header = header == INVAR_TABLE_HEADER_YES ||
-                  (header == INVAR_TABLE_HEADER_AUTO && (csv->short_header || data_csv_is_header(csv)));
+    csv->header = header == INVAR_TABLE_HEADER_YES || (header == INVAR_TABLE_HEADER_AUTO && data_csv_has_header(csv));
     if (csv->header)
         return data_csv_name_unnamed(csv, err);
     if (header == INVAR_TABLE_HEADER_AUTO && csv->comment && csv->columns > 1 && count_names(csv) == csv->columns)

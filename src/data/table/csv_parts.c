@@ -38,11 +38,13 @@ static bool check_header(const struct data_csv *csv, const struct data_csv *next
 static bool read_next(const struct data_csv *csv, struct data_csv *next, const char *path,
                       enum invar_table_header header, struct invar_error *err)
 {
+    next->wanted = csv->wanted;
+    next->wanted_count = csv->wanted_count;
     if (!data_csv_read_rows(next, path, csv->separator, true, err))
         return false;
     if (csv->header)
         return data_csv_name_unnamed(next, err) && check_header(csv, next, err);
-    if (header == INVAR_TABLE_HEADER_AUTO && (next->short_header || data_csv_is_header(next)))
+    if (header == INVAR_TABLE_HEADER_AUTO && data_csv_has_header(next))
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s, line %lld: looks like a header, and %s has none; take it away, or data.header=no "
                                "takes it for data",
@@ -87,7 +89,9 @@ static bool append(struct data_csv *csv, const struct data_csv *next, struct inv
 
 static bool check_filled(const struct data_csv *csv, struct invar_error *err)
 {
-    return csv->rows > 0 || invar_error_set(err, INVAR_ERROR_DATA, "%s: has a header and no rows", csv->path);
+    return csv->rows > 0 ||
+           invar_error_set(err, INVAR_ERROR_DATA,
+                           "%s: has a header and no rows; data.header=no takes the first line for one", csv->path);
 }
 
 bool data_csv_read_parts(struct data_csv *csv, const char *name, const struct data_shards *files, char separator,

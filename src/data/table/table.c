@@ -68,16 +68,35 @@ static bool find_separator(const char *text, char *separator, struct invar_error
 
 /* ---- files and labels ---- */
 
+/* What the columns of a file must be called: those that an encoder sees, or those of the training rows. */
+static bool want_names(struct table *t, int which, const char ***names, struct invar_error *err)
+{
+    const int most = t->schema ? t->schema->count : which ? t->csv[0].columns : 0;
+    struct data_csv *csv = &t->csv[which];
+
+    *names = invar_alloc((size_t)most + 1, sizeof **names, err);
+    for (int c = 0; *names && c < most; c++)
+        if (!t->schema || t->schema->column[c].places > 0)
+            (*names)[csv->wanted_count++] = t->schema ? t->schema->column[c].name : data_csv_cell(&t->csv[0], -1, c);
+    csv->wanted = *names;
+    return *names != NULL;
+}
+
 static bool read_file(struct table *t, int which, const char *path, struct invar_error *err)
 {
     struct data_csv *csv = &t->csv[which];
     const struct invar_data_options *o = t->options;
+    const char **names = NULL;
     char separator;
 
     t->label[which] = -1;
     csv->limit = data_memory_limit(o);
-    if (!find_separator(o->csv.separator, &separator, err) || !data_shards_find(&t->source->shards[which], path, err) ||
-        !data_csv_read_parts(csv, path, &t->source->shards[which], separator, o->csv.header, err))
+    const bool ok = find_separator(o->csv.separator, &separator, err) && want_names(t, which, &names, err) &&
+                    data_shards_find(&t->source->shards[which], path, err) &&
+                    data_csv_read_parts(csv, path, &t->source->shards[which], separator, o->csv.header, err);
+    csv->wanted = NULL;
+    invar_free(names);
+    if (!ok)
         return false;
     data_marks_find(csv, &t->rules);
     if (!o->label[0] || (t->source->columns && !data_csv_has(csv, o->label)))
