@@ -17,7 +17,9 @@ struct tiff_kind {
 
 static inline void make_tiff_fields(TIFF *tiff, const struct tiff_kind *k)
 {
-    const int colours = k->photometric == PHOTOMETRIC_RGB ? 3 : k->photometric == PHOTOMETRIC_SEPARATED ? 4 : 1;
+    const int colours = k->photometric == PHOTOMETRIC_RGB || k->photometric == PHOTOMETRIC_CIELAB ? 3
+                        : k->photometric == PHOTOMETRIC_SEPARATED                                 ? 4
+                                                                                                  : 1;
     uint16_t extra[16] = {0};
     const int extras = k->samples - colours;
     TIFFSetField(tiff, TIFFTAG_SAMPLESPERPIXEL, k->samples);

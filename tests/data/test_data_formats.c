@@ -288,7 +288,19 @@ static void bands_are_those_of_most_files(void **state)
     assert_non_null(strstr(invar_dataset_info(dataset)->first_skipped, "0.tif: has 3 channels, which cannot become"));
     invar_dataset_close(dataset);
     options.channels = 4;
-    make_refused(&options, INVAR_ERROR_DATA, "has 3 channels, which cannot become the 4");
+    dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->skipped, 2);
+    assert_non_null(strstr(invar_dataset_info(dataset)->first_skipped, "1.tif: has 5 channels, which cannot become"));
+    invar_dataset_close(dataset);
+    options.channels = 0;
+    kind.samples = 4; /* found, not asked for: a band that is missing is not opacity */
+    make_tiff(folder, "a/1.tif", &kind, pixels);
+    make_tiff(folder, "a/2.tif", &kind, pixels);
+    dataset = make_open(&options);
+    assert_int_equal(invar_dataset_info(dataset)->channels, 4);
+    assert_int_equal(invar_dataset_info(dataset)->skipped, 1);
+    assert_non_null(strstr(invar_dataset_info(dataset)->first_skipped, "0.tif: has 3 channels, which cannot become"));
+    invar_dataset_close(dataset);
 }
 
 /* Gray and colour in every format, asked for as the one and as the other, held in memory and not. */
@@ -324,11 +336,84 @@ static void images_of_other_channels_are_counted(void **state)
         }
 }
 
+/* Opacity is full where a file says none, as of PNG and JPEG. */
+static void opacity_of_tiff_may_be_added(void **state)
+{
+    (void)state;
+    static const struct {
+        int samples, bits, asked;
+        double value[4];
+    } cases[] = {
+        {3, 8, 4, {10, 20, 30, 255}}, {1, 8, 4, {10, 10, 10, 255}},          {1, 8, 2, {10, 255}},
+        {3, 8, 2, {18, 255}},         {3, 16, 4, {2560, 5120, 7680, 65535}}, {1, 1, 2, {0, 255}},
+    };
+    for (size_t n = 0; n < sizeof cases / sizeof *cases; n++) {
+        const struct tiff_kind kind = {.height = 16,
+                                       .width = 16,
+                                       .samples = cases[n].samples,
+                                       .bits = cases[n].bits,
+                                       .photometric = cases[n].samples == 3 ? PHOTOMETRIC_RGB : PHOTOMETRIC_MINISBLACK};
+        uint16_t wide[16 * 16 * 3];
+        uint8_t narrow[16 * 16 * 3];
+        for (int i = 0; i < 16 * 16 * 3; i++) {
+            narrow[i] = cases[n].bits == 1 ? 0 : (uint8_t)(10 * (1 + i % cases[n].samples));
+            wide[i] = (uint16_t)(256 * narrow[i]);
+        }
+        make_tiff(folder, "a/1.tif", &kind, cases[n].bits == 16 ? (const void *)wide : narrow);
+        open_one(cases[n].asked);
+        assert_int_equal(sample.channels, cases[n].asked);
+        for (int i = 0; i < 16 * 16 * cases[n].asked; i++)
+            if (number(&sample, i) != cases[n].value[i % cases[n].asked])
+                fail_msg("case %zu, number %d: %g", n, i, number(&sample, i));
+        close_one();
+    }
+}
+
+/* sRGB's gray and primaries as Lab under D50: the values that colour management gives them. */
+static void lab_has_the_white_of_srgb(void **state)
+{
+    (void)state;
+    static const struct {
+        double lab[3];
+        int rgb[3];
+    } cases[] = {{{100, 0, 0}, {255, 255, 255}},
+                 {{53.585, 0, 0}, {128, 128, 128}},
+                 {{0, 0, 0}, {0, 0, 0}},
+                 {{54.29, 80.81, 69.89}, {255, 0, 0}},
+                 {{87.82, -79.29, 80.99}, {0, 255, 0}},
+                 {{29.57, 68.30, -112.03}, {0, 0, 255}}};
+    struct tiff_kind kind = {.height = 16, .width = 16, .samples = 3, .photometric = PHOTOMETRIC_CIELAB};
+    for (size_t n = 0; n < 2 * sizeof cases / sizeof *cases; n++) {
+        const double *lab = cases[n / 2].lab;
+        const double most = n % 2 ? 65535 : 255, unit = n % 2 ? 256 : 1;
+        uint16_t wide[16 * 16 * 3];
+        uint8_t narrow[16 * 16 * 3];
+        kind.bits = n % 2 ? 16 : 8;
+        kind.planes = n % 4 == 3;
+        for (int i = 0; i < 16 * 16 * 3; i++) {
+            const long value = lrint(i % 3 ? lab[i % 3] * unit : lab[0] / 100 * most);
+            wide[i] = (uint16_t)value;
+            narrow[i] = (uint8_t)value;
+        }
+        make_tiff(folder, "a/1.tif", &kind, n % 2 ? (const void *)wide : narrow);
+        open_one(0);
+        assert_int_equal(sample.channels, 3);
+        assert_int_equal(sample.dtype, INVAR_UINT8);
+        for (int c = 0; c < 3; c++)
+            if (!(fabs(number(&sample, 300 + c) - cases[n / 2].rgb[c]) <=
+                  (n % 2 || lab[1] == 0 ? 1 : 12))) /* a step of 8 bits in colours */
+                fail_msg("case %zu, channel %d: %g, expected %d", n, c, number(&sample, 300 + c), cases[n / 2].rgb[c]);
+        close_one();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(every_layout_of_tiff, setup, teardown),
         cmocka_unit_test_setup_teardown(every_meaning_of_tiff, setup, teardown),
+        cmocka_unit_test_setup_teardown(opacity_of_tiff_may_be_added, setup, teardown),
+        cmocka_unit_test_setup_teardown(lab_has_the_white_of_srgb, setup, teardown),
         cmocka_unit_test_setup_teardown(orientations_of_tiff_and_webp, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_image, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_of_tiff, setup, teardown),

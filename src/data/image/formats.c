@@ -47,7 +47,7 @@ static void spread_alpha(struct data_image *image)
 }
 
 /* What a format gave to the channels asked for. */
-static bool fit(struct data_image *image, int channels, const char *name, struct invar_error *err)
+static bool fit(struct data_image *image, int channels, bool bands, const char *name, struct invar_error *err)
 {
     const bool wants_alpha = channels == 2 || channels == 4;
 
@@ -60,7 +60,7 @@ static bool fit(struct data_image *image, int channels, const char *name, struct
         drop(image, image->channels - 1);
     if (channels == 0 || channels == image->channels)
         return true;
-    if (!wants_alpha || (image->channels != 1 && image->channels != 3))
+    if (!wants_alpha || bands || (image->channels != 1 && image->channels != 3))
         return data_image_convert(image, channels, name, err);
     if (!data_image_convert(image, channels - 1, name, err))
         return false;
@@ -124,6 +124,7 @@ static bool decode(struct data_decoder *decoder, const uint8_t *bytes, size_t si
 bool data_image_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t size, const char *name, int channels,
                        struct data_image *image, struct invar_error *err)
 {
-    return decode(decoder, bytes, size, name, channels, image, err) && fit(image, channels, name, err) &&
+    return decode(decoder, bytes, size, name, channels, image, err) &&
+           fit(image, channels, decoder->bands, name, err) &&
            (!decoder->turn || data_image_turn(image, &decoder->scratch, image->orientation, err));
 }

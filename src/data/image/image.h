@@ -58,7 +58,8 @@ struct data_decoder {
     uint8_t *file; /**< content of the file being decoded */
     size_t file_capacity;
     struct data_image scratch;
-    bool turn; /**< whether images are turned as their orientation says */
+    bool turn;  /**< whether images are turned as their orientation says */
+    bool bands; /**< channels are those that most files have: no opacity is added where a file has fewer */
 };
 /** A zeroed decoder is ready for use. */
 void data_decoder_free(struct data_decoder *decoder);
@@ -92,6 +93,9 @@ bool data_exif_orientation(const uint8_t *tiff, size_t size, const char *name, i
                            struct invar_error *err);
 /** Turns an image as an orientation says; spare is overwritten and takes its memory. */
 bool data_image_turn(struct data_image *image, struct data_image *spare, int orientation, struct invar_error *err);
+/** L*a*b* of 8 or 16 bits, a and b signed, in the first three channels to sRGB of 8 bits. x, y: its white; D50 where
+ * they are none. */
+void data_lab_to_srgb(struct data_image *image, float x, float y);
 /** Checks sides and area of a header against the limits. */
 bool data_image_check(int64_t height, int64_t width, const char *name, struct invar_error *err);
 

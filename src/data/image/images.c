@@ -13,9 +13,9 @@
 
 struct images {
     struct data_list list;
-    size_t *entry; /* [items], into list */
-    bool turn;
-    int folder; /* descriptor; -1: archives */
+    size_t *entry;    /* [items], into list */
+    bool turn, bands; /* as struct data_decoder has them */
+    int folder;       /* descriptor; -1: archives */
     struct data_shards shards;
     struct data_tar *tar; /* [shards.count] */
 };
@@ -115,6 +115,7 @@ static bool decode(const struct data_source *source, int64_t item, int channels,
     size_t size;
 
     decoder->turn = images->turn;
+    decoder->bands = images->bands;
     return load(source, item, decoder, &size, err) &&
            data_image_decode(decoder, decoder->file, size, name(source, item), channels, image, err);
 }
@@ -201,6 +202,7 @@ bool data_images_open(struct data_source *source, const char *path, const struct
     if (!images)
         return false;
     images->folder = -1;
+    images->bands = options->channels == 0;
     images->turn = options->orientation == INVAR_ORIENTATION_APPLY;
     source->state = images;
     source->decode = decode;

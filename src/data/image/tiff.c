@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * TIFF by libtiff: 8 and 16 bits and floats as they are, with all their channels; palettes, fewer bits, YCbCr, CMYK and
- * Lab through libtiff's own conversion to RGB. What it complains of goes into our sentence and nowhere else.
+ * TIFF by libtiff: 8 and 16 bits and floats as they are, with all their channels; palettes, fewer bits, YCbCr and
+ * CMYK through libtiff's own conversion to RGB; Lab by lab.c, as libtiff does not adapt its white. What it complains of
+ * goes into our sentence and nowhere else.
  */
 #include "data/image/image.h"
 
@@ -143,11 +144,19 @@ static bool is_direct(const struct shape *s)
     return is_gray(s) || (s->photometric == PHOTOMETRIC_RGB && s->samples >= 3);
 }
 
+static bool is_lab(const struct shape *s)
+{
+    return s->photometric == PHOTOMETRIC_CIELAB && s->samples >= 3 && s->format != SAMPLEFORMAT_IEEEFP &&
+           (s->bits == 8 || s->bits == 16);
+}
+
 /* Bytes of a number that is read as it is; 0: it is not. */
 static size_t unit_of(const struct shape *s)
 {
     const bool whole = s->format == SAMPLEFORMAT_UINT || s->format == SAMPLEFORMAT_VOID;
 
+    if (is_lab(s))
+        return s->bits / 8;
     if (!is_direct(s))
         return 0;
     if (s->format == SAMPLEFORMAT_IEEEFP)
@@ -324,7 +333,7 @@ static bool check_pages(TIFF *tiff, const char *name, struct invar_error *err)
 /* Opacity apart. */
 static int stored_channels(const struct shape *s)
 {
-    return is_direct(s) ? (unit_of(s) ? s->samples - s->alpha : 1) : 3;
+    return is_direct(s) ? (unit_of(s) ? s->samples - s->alpha : 1) : is_lab(s) ? s->samples - s->alpha : 3;
 }
 
 int data_tiff_channels(const uint8_t *bytes, size_t size, struct invar_error *err)
@@ -357,12 +366,14 @@ bool data_tiff_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
               (unit_of(&s) ? read_direct(tiff, &s, &m, name, channels, image, err) && finish(&s, name, image, err)
                            : read_converted(tiff, &s, &m, name, channels, decoder, image, err)) &&
               check_pages(tiff, name, err);
+    float *white = NULL;
+    if (ok && is_lab(&s)) {
+        TIFFGetFieldDefaulted(tiff, TIFFTAG_WHITEPOINT, &white);
+        data_lab_to_srgb(image, white ? white[0] : 0, white ? white[1] : 0);
+    }
     TIFFClose(tiff);
     image->stored = ok ? stored_channels(&s) : 0;
     if (ok)
         image->orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;
-    /* A band that is missing is not opacity. */
-    if (ok && (channels == 2 || channels == 4) && !image->alpha)
-        ok = data_image_convert(image, channels, name, err);
     return ok;
 }
