@@ -62,7 +62,7 @@ example() { # NAME: built in the folder of the file, with the shared library
     echo "$output"
     [ "$status" -eq 0 ]
     [ "$output" = "h.npy: 300 rows of 256 numbers" ]
-    "$invar" embed "$BATS_FILE_TMPDIR/run" "csv:$BATS_FILE_TMPDIR/table.csv" -o same.npy --split train 2>/dev/null
+    "$invar" embed "$BATS_FILE_TMPDIR/run" "csv:$BATS_FILE_TMPDIR/table.csv" -o same.npy 2>/dev/null
     cmp h.npy same.npy
 }
 
