@@ -267,3 +267,17 @@ column() {
     cmp whole.npy named.npy
     "$invar" data csv:my.csv "test=few.csv" | grep -q "60 train, 2 test"
 }
+
+@test "large whole numbers that differ are a column, those that a double cannot tell apart are told" {
+    {
+        echo "stamp,power,long,noise,y"
+        for i in $(seq 0 59); do
+            echo "$((1700000000000000 + 10 * i)),$((9007199254740992 + 2 * i)),1000000000000000000000000000$((100 + i)),0.3$([ $((i % 2)) = 0 ] || echo 0000000000000004),$([ $((i % 2)) = 0 ] && echo p || echo q)"
+        done
+    } >my.csv
+    run --separate-stderr "$invar" data csv:my.csv label=y test_fraction=0
+    [ "$status" -eq 0 ]
+    [[ "$(column stamp)" == *numeric*"deviation 173.181"* && "$(column power)" == *numeric*"deviation 34.6362"* ]]
+    [[ "$stderr" == *'"long" differs in digits alone that numbers do not keep'* && "$stderr" != *stamp* ]]
+    [[ "$(column noise)" == *"left out"* && "$stderr" == *'"noise" differs by less than 1e-12 of its size'* ]]
+}

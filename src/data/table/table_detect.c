@@ -12,6 +12,7 @@
 #define BLOCK_NUMBERS (1 << 22) /* and at most so many numbers of them */
 #define UNIQUE 0.9              /* so many different texts a row, and more than FEW, only tell rows apart */
 #define FEW 20
+#define LONG 15 /* longer numbers differ in digits that a double has not */
 
 /* What stands in a column: how many numbers and texts, and the first row with a text or a number beyond all bounds. */
 struct found {
@@ -89,8 +90,59 @@ static bool constant(struct invar_column *column, const char *path, const char *
     return true;
 }
 
+/* Whole numbers that differ by little of their size: measured from the least of them, whatever rounding makes of their
+ * mean. Fractions that do are likely equal but for rounding. False where all are equal or some are fractions. */
+static bool measure_from_least(const struct detecting *d, struct invar_column *column)
+{
+    double least = INFINITY, most = -INFINITY, sum = 0, squares = 0;
+    int64_t count = 0;
+
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        const double value = d->values[row];
+        if (d->split[row] != INVAR_TRAIN || isnan(value))
+            continue;
+        if (value != floor(value))
+            return false;
+        least = fmin(least, value);
+        most = fmax(most, value);
+        count++;
+    }
+    if (!(least < most))
+        return false;
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        if (d->split[row] == INVAR_TRAIN && !isnan(d->values[row]))
+            sum += d->values[row] - least;
+    const double mean = sum / (double)count;
+    for (int64_t row = 0; row < d->csv->rows; row++)
+        if (d->split[row] == INVAR_TRAIN && !isnan(d->values[row]))
+            squares += (d->values[row] - least - mean) * (d->values[row] - least - mean);
+    column->mean = least + mean;
+    column->deviation = sqrt(squares / (double)count);
+    return column->deviation > 0 && isfinite(column->deviation);
+}
+
+/* Why a column of numbers without a deviation is left out: of long numbers the last digits are not read. */
+static const char *why_constant(const struct detecting *d, int number)
+{
+    const char *first = NULL;
+    double value = NAN;
+
+    for (int64_t row = 0; row < d->csv->rows; row++) {
+        const char *cell = data_csv_cell(d->csv, row, number);
+        if (d->split[row] != INVAR_TRAIN || data_rules_missing(d->rules, cell))
+            continue;
+        value = first ? value : d->values[row];
+        first = first ? first : cell;
+        if (d->values[row] != value)
+            return "differs by less than 1e-12 of its size";
+        if (strcmp(first, cell) != 0 && strlen(cell) > LONG)
+            return "differs in digits alone that numbers do not keep (they have 15 to 17)";
+    }
+    return "is the same in every training row";
+}
+
 /* Mean and deviation of the training rows, in two passes. */
-static bool measure(struct detecting *d, struct invar_column *column, struct invar_error *err)
+static bool measure(struct detecting *d, int number, struct invar_column *column, struct invar_error *err)
 {
     int64_t count = 0, rows = 0;
     double sum = 0, squares = 0;
@@ -118,11 +170,12 @@ static bool measure(struct detecting *d, struct invar_column *column, struct inv
                                "%s: the numbers of column \"%s\" are too large to be standardised; leave it out with "
                                "data.ignore",
                                d->csv->path, column->name);
-    if (!(column->deviation > 1e-12 * fabs(mean))) {
-        if (!column->indicator)
-            return constant(column, d->csv->path, "is the same in every training row");
-        column->deviation = 1;
-    }
+    if (column->deviation > 1e-12 * fabs(mean) || measure_from_least(d, column))
+        return true;
+    if (!column->indicator)
+        return constant(column, d->csv->path, why_constant(d, number));
+    column->mean = mean;
+    column->deviation = 1;
     return true;
 }
 
@@ -310,7 +363,7 @@ static bool detect_column(struct detecting *d, int number, struct found found, s
     if (found.too_large >= 0 && found.texts == 0)
         return refuse_too_large(d, number, found.too_large, err);
     if (found.texts == 0)
-        return measure(d, column, err);
+        return measure(d, number, column, err);
     if (numeric)
         return invar_error_set(
             err, INVAR_ERROR_DATA,
