@@ -291,6 +291,10 @@ static void what_is_refused(void **state)
     refuse("x.npy", NULL, INVAR_ERROR_DATA, "are from -0.5 to 1");
     save("x.npy", INVAR_INT64, 3, (int64_t[]){1, 2, 2}, ones);
     refuse("x.npy", NULL, INVAR_ERROR_DATA, "astype(numpy.uint8)");
+    save("x.npy", INVAR_INT64, 3, (int64_t[]){1, 2, 2}, (int64_t[]){0, 1, 4000, 7});
+    refuse("x.npy", NULL, INVAR_ERROR_DATA, "from 0 to 4000; save (x / 4000).astype(numpy.float32)");
+    save("x.npy", INVAR_INT64, 3, (int64_t[]){1, 2, 2}, (int64_t[]){-3, 1, 200, 7});
+    refuse("x.npy", NULL, INVAR_ERROR_DATA, "save ((x + 3) / 203).astype(numpy.float32)");
     save("x.npy", INVAR_FLOAT32, 5, (int64_t[]){1, 1, 1, 2, 2}, x);
     refuse("x.npy", NULL, INVAR_ERROR_DATA, "[1][1][1][2][2]; expected");
     uint8_t last[20 * 20 * 3] = {0};

@@ -312,6 +312,28 @@ static void interleave(const struct invar_array *array, int64_t channels, int64_
             }
 }
 
+/* What to save instead must hold the values that there are. */
+static bool refuse_whole(const struct arrays *a, struct invar_error *err)
+{
+    double least = INFINITY, most = -INFINITY;
+    char instead[96] = "x.astype(numpy.uint8)";
+
+    for (int which = 0; which < 2 && a->part[which].array.data; which++)
+        for (int64_t i = 0; i < invar_array_count(&a->part[which].array); i++) {
+            const double value = invar_array_at(&a->part[which].array, i);
+            least = fmin(least, value);
+            most = fmax(most, value);
+        }
+    if (least < 0)
+        snprintf(instead, sizeof instead, "((x + %.17g) / %.17g).astype(numpy.float32)", -least, most - least);
+    else if (most > 255)
+        snprintf(instead, sizeof instead, "(x / %.17g).astype(numpy.float32)", most);
+    return invar_error_set(err, INVAR_ERROR_DATA,
+                           "%s: images of whole numbers are uint8 or uint16, these are int32 or int64, from %.17g to "
+                           "%.17g; save %s",
+                           a->part[0].path, least, most, instead);
+}
+
 static bool take_images(struct arrays *a, struct invar_error *err)
 {
     struct data_source *source = a->source;
@@ -328,10 +350,7 @@ static bool take_images(struct arrays *a, struct invar_error *err)
     source->channels = (int)channels;
     source->unit = unit;
     if (first->dtype == INVAR_INT64)
-        return invar_error_set(err, INVAR_ERROR_DATA,
-                               "%s: images of whole numbers are uint8 or uint16, these are int32 or int64; save "
-                               "x.astype(numpy.uint8)",
-                               a->part[0].path);
+        return refuse_whole(a, err);
     if (!invar_size_multiply((size_t)(channels * height * width), unit, &each) ||
         !invar_size_multiply(each, (size_t)source->count, &bytes))
         return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: is larger than memory can address", a->part[0].path);
