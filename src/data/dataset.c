@@ -31,26 +31,36 @@ int64_t data_dataset_bad_allowed(const struct invar_dataset *dataset, enum invar
     return (int64_t)(dataset->options.bad_limit * (double)dataset->total[split]);
 }
 
-bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err)
+bool data_dataset_note_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err)
 {
-    enum invar_split split = (enum invar_split)dataset->source.split[item];
     if (dataset->bad[item])
         return true;
     if (!data_left_out_add(dataset, item, why, err))
         return false;
     dataset->bad[item] = true;
-    dataset->bad_count[split]++;
+    dataset->bad_count[dataset->source.split[item]]++;
     if (dataset->info.skipped <= WARNINGS)
         invar_log(INVAR_LOG_WARNING, "skipped: %s%s", why,
                   dataset->info.skipped == WARNINGS ? " (further ones are counted only)" : "");
-    if (dataset->bad_count[split] <= data_dataset_bad_allowed(dataset, split))
-        return true;
-    return invar_error_set(err, INVAR_ERROR_DATA,
-                           "%s: %lld of the %lld %s %ss cannot be used, more than data.bad_limit=%g allows; the "
-                           "first: %s",
-                           dataset->options.source, (long long)dataset->bad_count[split],
-                           (long long)dataset->total[split], split == INVAR_TRAIN ? "training" : "test",
-                           data_source_noun(&dataset->source), dataset->options.bad_limit, dataset->info.first_skipped);
+    return true;
+}
+
+bool data_dataset_check_bad(const struct invar_dataset *dataset, struct invar_error *err)
+{
+    for (int split = INVAR_TRAIN; split <= INVAR_TEST; split++)
+        if (dataset->bad_count[split] > data_dataset_bad_allowed(dataset, (enum invar_split)split))
+            return invar_error_set(
+                err, INVAR_ERROR_DATA,
+                "%s: %lld of the %lld %s %ss cannot be used, more than data.bad_limit=%g allows; the first: %s",
+                dataset->options.source, (long long)dataset->bad_count[split], (long long)dataset->total[split],
+                split == INVAR_TRAIN ? "training" : "test", data_source_noun(&dataset->source),
+                dataset->options.bad_limit, dataset->info.first_skipped);
+    return true;
+}
+
+bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err)
+{
+    return data_dataset_note_bad(dataset, item, why, err) && data_dataset_check_bad(dataset, err);
 }
 
 uint8_t data_dataset_notes(const struct invar_dataset *dataset, const struct data_image *image)
@@ -311,7 +321,8 @@ static struct invar_dataset *open_dataset(const struct invar_data_options *optio
     }
     if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
         data_identity_names(dataset, err) && data_hold(dataset, err) && number_samples(dataset, err) &&
-        measure_groups(dataset, err) && standardisation(dataset, err) && data_identity(dataset, err)) {
+        measure_groups(dataset, err) && standardisation(dataset, err) && data_dataset_check_bad(dataset, err) &&
+        data_identity(dataset, err)) {
         compare_samples(dataset);
         point_rows(dataset);
         return dataset;

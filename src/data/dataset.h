@@ -69,7 +69,12 @@ struct invar_dataset *data_dataset_open_test(const struct invar_dataset *own, co
 /** Decodes an item and checks its size against the first's when data.size is not set. Reentrant. */
 bool data_dataset_decode(const struct invar_dataset *dataset, int64_t item, struct data_decoder *decoder,
                          struct data_image *image, struct invar_error *err);
-/** Notes a bad item, once, with its message; false when that makes more of its split than bad_limit allows. */
+/** Notes a bad item, once, with its message; false when memory is short. */
+bool data_dataset_note_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err);
+/** False, with their count, where more of a split are noted than bad_limit allows. After all that are looked at
+ * together, so that the count is of all. */
+bool data_dataset_check_bad(const struct invar_dataset *dataset, struct invar_error *err);
+/** Both, for one that is found alone. */
 bool data_dataset_bad(struct invar_dataset *dataset, int64_t item, const char *why, struct invar_error *err);
 /** Finds channels, size and type that all samples have, and the item that they are taken from. */
 bool data_find_reference(struct invar_dataset *dataset, struct invar_error *err);

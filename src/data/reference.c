@@ -67,7 +67,7 @@ bool data_find_reference(struct invar_dataset *dataset, struct invar_error *err)
         if (!found && data_ends(&why))
             ok = invar_error_set(err, why.code, "%s", why.message);
         else if (!found)
-            ok = data_dataset_bad(dataset, i, why.message, err);
+            ok = data_dataset_note_bad(dataset, i, why.message, err);
         dataset->reference = i;
     }
     if (ok && !found)

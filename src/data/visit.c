@@ -71,12 +71,12 @@ static bool note_bad(struct visiting *v, struct invar_error *err)
         if (data_ends(&why))
             ok = invar_error_set(err, why.code, "%s", why.message);
         else
-            ok = data_dataset_bad(v->dataset, v->items[k], why.code ? why.message : "a file changed while it was read",
-                                  err);
+            ok = data_dataset_note_bad(v->dataset, v->items[k],
+                                       why.code ? why.message : "a file changed while it was read", err);
     }
     data_decoder_free(&decoder);
     data_image_free(&image);
-    return ok;
+    return ok && data_dataset_check_bad(v->dataset, err);
 }
 
 bool data_dataset_visit(struct invar_dataset *dataset, const int64_t *items, int64_t count, data_visit *visit,

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A look at all of a data set: counts by class, numbers of labels and clips, problems. */
+#include "data/dataset.h"
+
 #include "invar/memory.h"
 #include "invar/study.h"
 
@@ -183,13 +185,32 @@ static void find_narrow_range(const struct invar_dataset_info *info, struct inva
             (double)widest);
 }
 
+/* This verb counts where others stop. */
+static void find_unreadable(const struct invar_dataset *dataset, struct invar_survey *out)
+{
+    const struct invar_dataset_info *info = invar_dataset_info(dataset);
+    struct invar_data_options usual;
+
+    if (!info->skipped)
+        return;
+    add_problem(out, "%lld unreadable samples are left out, the first is %s", (long long)info->skipped,
+                info->first_skipped ? info->first_skipped : "not known");
+    invar_options_default(invar_data_option_table, &usual);
+    for (int split = 0; split < 2; split++)
+        if (dataset->bad_count[split] > (int64_t)(usual.bad_limit * (double)dataset->total[split]))
+            add_problem(out,
+                        "%lld of the %lld %s samples are unreadable, more than the bad_limit of %g that other verbs "
+                        "have: they refuse this source until the files are mended or removed or data.bad_limit is "
+                        "raised",
+                        (long long)dataset->bad_count[split], (long long)dataset->total[split],
+                        split == INVAR_TRAIN ? "training" : "test", usual.bad_limit);
+}
+
 static void find_problems(const struct invar_dataset *dataset, struct invar_survey *out)
 {
     const struct invar_dataset_info *info = invar_dataset_info(dataset);
     int empty[2] = {0, 0};
-    if (info->skipped)
-        add_problem(out, "%lld unreadable samples are left out, the first is %s", (long long)info->skipped,
-                    info->first_skipped ? info->first_skipped : "not known");
+    find_unreadable(dataset, out);
     if (info->closed_folders)
         add_problem(out, "%lld folders or links cannot be followed and are left out, the first is %s",
                     (long long)info->closed_folders, info->first_closed);

@@ -111,6 +111,21 @@ make_images() {
     [[ "$output" == *"1 unreadable samples are left out, the first is away.wav: cannot be read: it is a link to nowhere"* ]]
 }
 
+@test "what is unreadable is counted before it is refused, and data says that it would be" {
+    make_images photos 20
+    for i in 0 3 5 7 11; do echo garbage >photos/class-0/$i.png; done
+    for memory in yes no; do
+        run --separate-stderr "$invar" data images:photos memory=$memory test_fraction=0
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"problem    5 of the 40 training samples are unreadable, more than the bad_limit of 0.01 that other verbs have"* ]]
+        fails_with 1 "$invar" data images:photos memory=$memory test_fraction=0 bad_limit=0.01
+        says "5 of the 40 training images cannot be used, more than data.bad_limit=0.01 allows; the first: class-0/0.png"
+    done
+    rm photos/class-0/{0,3,5,7,11}.png
+    run --separate-stderr "$invar" data images:photos
+    [[ "$output" == *"problems   none"* ]]
+}
+
 @test "names that are no UTF-8 are JSON all the same" {
     make_images photos 20
     mv photos/class-0 "$(printf 'photos/d\xffg')"
