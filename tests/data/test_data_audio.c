@@ -212,6 +212,32 @@ static void every_container_may_be_cut_short(void **state)
     }
 }
 
+/* Whole streams one behind the other, as recorders of broadcasts leave them: only the first would be read. */
+static void chained_ogg_is_left_out(void **state)
+{
+    (void)state;
+    static const int codecs[] = {SF_FORMAT_VORBIS, SF_FORMAT_OPUS};
+    for (int c = 0; c < 2; c++) {
+        struct invar_bytes part = {0};
+        struct invar_error err = {0};
+        struct bytes both = {0};
+        put_good();
+        put_sound("a/bad.ogg", SF_FORMAT_OGG | codecs[c], 8000, 1, 5000, 0.5f);
+        assert_ok(invar_file_read(&part, test_path(folder, "a/bad.ogg"), 1 << 20, &err), &err);
+        struct invar_data_options options = make_options("audio", folder);
+        options.test_fraction = 0;
+        struct invar_dataset *whole = make_open(&options);
+        assert_int_equal(invar_dataset_info(whole)->skipped, 0);
+        invar_dataset_close(whole);
+        bytes_put(&both, part.data, part.size);
+        bytes_put(&both, part.data, part.size);
+        test_file(folder, "a/bad.ogg", both.data, both.size);
+        leaves_out("a/bad.ogg: is several Ogg streams one behind the other");
+        bytes_done(&both);
+        invar_bytes_free(&part);
+    }
+}
+
 /* Changes 4 bytes of a file to a little-endian number. */
 static void put_size(const char *name, long at, uint32_t size)
 {
@@ -496,21 +522,14 @@ static void windows_end_in_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(decodes_every_format),
-        TEST(the_first_clip_gives_the_rate),
-        TEST(leaves_out_what_is_no_sound),
-        TEST(silence_is_a_clip),
-        TEST(names_give_labels_and_splits),
-        TEST(refuses_bad_naming),
-        TEST(folders_are_classes_and_splits),
-        TEST(refuses_constants_that_do_not_fit),
-        TEST(statistics_may_be_given),
-        TEST(statistics_do_not_depend_on_threads),
-        TEST(windows_end_in_silence),
-        TEST(every_container_may_be_cut_short),
-        TEST(sizes_that_writers_leave),
-        TEST(unknown_lengths_are_counted),
-        TEST(every_kind_of_sound),
+        TEST(decodes_every_format),           TEST(the_first_clip_gives_the_rate),
+        TEST(leaves_out_what_is_no_sound),    TEST(silence_is_a_clip),
+        TEST(names_give_labels_and_splits),   TEST(refuses_bad_naming),
+        TEST(folders_are_classes_and_splits), TEST(refuses_constants_that_do_not_fit),
+        TEST(statistics_may_be_given),        TEST(statistics_do_not_depend_on_threads),
+        TEST(windows_end_in_silence),         TEST(every_container_may_be_cut_short),
+        TEST(chained_ogg_is_left_out),        TEST(sizes_that_writers_leave),
+        TEST(unknown_lengths_are_counted),    TEST(every_kind_of_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,9 @@
 #define DATA_CLIP_LIMIT ((int64_t)1 << 27)
 
 /** Whether a file holds the sound that its header says (stated.c): WAV, RF64, W64, AIFF, 8SVX, CAF, AU, VOC and NIST.
- * What counts is the length of the sound: that of the whole, which writers get wrong without harm, is not asked. True
- * of other files, and of lengths that writers into pipes leave open. */
+ * What counts is the length of the sound: that of the whole, which writers get wrong without harm, is not asked. False
+ * too of Ogg streams one behind the other, of which libsndfile reads the first. True of other files, and of lengths
+ * that writers into pipes leave open. */
 bool data_wave_whole(int file, const char *name, struct invar_error *err);
 /** Rate of a sound file; 0 when it is none, with the reason in err. The descriptor stays open. */
 int data_wave_rate(int file, const char *name, struct invar_error *err);
