@@ -138,7 +138,7 @@ static int run_embed(struct arguments *a)
                                     .watch = &watch};
     bool ok = cli_ranks_open(&how.ranks, "embed", a->rank_timeout, &err);
     if (ok && a->output && invar_ranks_rank(how.ranks) == 0)
-        ok = study_places_set(&places, a->output, a->labels, a->rows, a->format, source, &err);
+        ok = study_places_set(&places, a->output, a->labels, a->rows, a->format, a->positionals.item[0], &how, &err);
     places.stream = cli_raw_output();
     ok = ranks_agree(how.ranks, ok, &err) && invar_run_open(&run, a->positionals.item[0], &how, &err);
     run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;

@@ -5,6 +5,7 @@
 #include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
+#include "run/recipe.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/run.h"
@@ -305,10 +306,16 @@ bool invar_report_write(struct invar_report *report, const char *path, int64_t r
 {
     const int64_t threads = report->options->threads;
     THREADS_FOR(threads > 0 ? (int)threads : omp_get_max_threads());
+    const struct invar_run_options how = {.source = report->options->source,
+                                          .settings = report->options->settings,
+                                          .setting_count = report->options->setting_count};
     struct json_writer w = {0};
     char title[256];
     bool ok = true;
 
+    for (int i = 0; i < report->count; i++)
+        if (!run_data_apart(report->folder[i], &how, path, "output", err))
+            return false;
     report->in_training = false;
     json_open_object(&w, NULL);
     json_open_array(&w, "runs");

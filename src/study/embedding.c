@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of an embedding: the array or table of representations, which row is which sample, what was left out. */
 #include "study/embedding.h"
-#include "data/shards.h"
+#include "run/recipe.h"
 #include "invar/expert/file.h"
 
 #include <math.h>
@@ -226,25 +226,6 @@ static bool place_rows(struct study_places *places, struct invar_error *err)
                     check_own(places->rows, rows_head, err)));
 }
 
-/* The place of the data must not be written. */
-static bool check_apart(const char *path, const char *option, const char *source, struct invar_error *err)
-{
-    const char *colon = strchr(source, ':');
-    struct data_shards shards = {0};
-    struct stat data, place;
-    bool ok = true;
-
-    if (!path || !path[0] || !colon || stat(path, &place) != 0)
-        return true;
-    data_shards_find(&shards, colon + 1, NULL);
-    for (int i = 0; ok && i < shards.count; i++)
-        ok = stat(shards.path[i], &data) != 0 || data.st_dev != place.st_dev || data.st_ino != place.st_ino ||
-             invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s holds the data themselves; choose another place", option,
-                             path);
-    data_shards_free(&shards);
-    return ok;
-}
-
 /* A place that cannot be written is said before hours of work, not after them. */
 static bool check_writable(const char *path, struct invar_error *err)
 {
@@ -258,7 +239,8 @@ static bool check_writable(const char *path, struct invar_error *err)
 }
 
 bool study_places_set(struct study_places *places, const char *output, const char *labels, const char *rows,
-                      const char *format, const char *source, struct invar_error *err)
+                      const char *format, const char *folder, const struct invar_run_options *how,
+                      struct invar_error *err)
 {
     const bool stream = strcmp(output, "-") == 0;
 
@@ -279,7 +261,7 @@ bool study_places_set(struct study_places *places, const char *output, const cha
     if (strcmp(output, places->rows) == 0)
         return invar_error_set(err, INVAR_ERROR_USAGE, "rows: %s is where the output goes; choose another place",
                                output);
-    return check_apart(output, "output", source, err) && check_apart(labels, "labels", source, err) &&
-           check_apart(places->rows, "rows", source, err) && check_writable(output, err) &&
+    return run_data_apart(folder, how, output, "output", err) && run_data_apart(folder, how, labels, "labels", err) &&
+           run_data_apart(folder, how, places->rows, "rows", err) && check_writable(output, err) &&
            check_writable(labels, err) && check_writable(places->rows, err);
 }

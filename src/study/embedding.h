@@ -25,9 +25,10 @@ struct study_places {
 
 /** Derives the names of the lists from the output (rows: another name for the first, or NULL; format: npy, csv or
  * NULL). Refused: a file of another origin under the name of a list that was not asked for, and any of the places where
- * the source lies. */
+ * data of the run lie, or those that it is opened with. */
 bool study_places_set(struct study_places *places, const char *output, const char *labels, const char *rows,
-                      const char *format, const char *source, struct invar_error *err);
+                      const char *format, const char *folder, const struct invar_run_options *how,
+                      struct invar_error *err);
 /** All files; *left_out is how many samples were. */
 bool study_embedding_write(const struct study_table *table, const struct study_places *places, int64_t *left_out,
                            struct invar_error *err);

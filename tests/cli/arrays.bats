@@ -163,3 +163,30 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
     run --separate-stderr "$invar" embed table csv:sorted.csv -o e.npy --threads 1
     [ "$status" -eq 0 ] && [[ "$stderr" != *changed* ]]
 }
+
+@test "files that data are read from are not written over" {
+    cp tr.csv te.csv
+    train table data.source=csv:tr.csv data.label=y data.test=te.csv
+    cp tr.csv other.csv
+    cp other.csv more.csv
+    printf 'n,s\n1,a\n' >meta.csv
+    mkdir pictures
+    "$build/tests/make_data" images pictures 2 4 16
+    sha256sum ./*.csv y.npy x.npy y2.npy pictures/*/* >sums
+    for place in tr.csv te.csv ./other.csv more.csv meta.csv "$PWD/te.csv"; do
+        fails_with 2 "$invar" embed table csv:other.csv test=more.csv metadata=meta.csv group=s -o "$place"
+        says "$place" "holds the data themselves"
+    done
+    ln -s te.csv link.csv
+    fails_with 2 "$invar" embed table csv:other.csv -o link.csv
+    fails_with 2 "$invar" embed table csv:other.csv -o e.npy --rows te.csv
+    fails_with 2 "$invar" embed labelled npy:x2.npy labels=y2.npy -o y2.npy
+    says y2.npy data.labels
+    fails_with 2 "$invar" embed labelled npy:x2.npy -o e.npy --labels y.npy
+    fails_with 2 "$invar" report table -o te.csv --samples 0
+    says te.csv data.test
+    fails_with 2 "$invar" embed table images:pictures -o pictures/class-0/1.png
+    says pictures/class-0/1.png
+    sha256sum --check --quiet sums
+    "$invar" embed table csv:other.csv -o e.npy --threads 1
+}
