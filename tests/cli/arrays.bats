@@ -190,3 +190,12 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
     sha256sum --check --quiet sums
     "$invar" embed table csv:other.csv -o e.npy --threads 1
 }
+
+@test "compare says how many test samples of other data have a label" {
+    head -n 120 tr.csv >most.csv
+    train table data.source=csv:most.csv data.label=y data.test_rows=last:20
+    { head -n 1 tr.csv && tail -n 30 tr.csv && tail -n 10 tr.csv | sed 's/[pq]$/?/'; } >some.csv
+    "$invar" probe table --test csv:some.csv --threads 1 l2=0.01 >/dev/null
+    COLUMNS=300 "$invar" compare table >compared.txt
+    grep -qF "99 of 99 training samples of csv:most.csv and 30 of 40 test samples of csv:some.csv have a label" compared.txt
+}
