@@ -210,6 +210,10 @@ column() {
     [ "$(column einwohner | grep -o 'mean [0-9.]*')" = "$(column soll | grep -o 'mean [0-9.]*')" ]
     run --separate-stderr "$invar" data csv:eu.csv label=einwohner
     grep -q "read as numbers such as 1.234,5" <<<"$output"
+    # whatever texts have
+    sed '1s/^/version;/; 2,$s/^/v1.25;/' eu.csv >version.csv
+    run --separate-stderr "$invar" data csv:version.csv label=y
+    [[ "$(column einwohner)" == *"read as numbers such as 1.234,5"* ]]
     # in one column
     printf 'a;y\n1.200;p\n950;q\n12,5;p\n3.000;q\n' >mixed.csv
     run --separate-stderr "$invar" data csv:mixed.csv label=y test_fraction=0

@@ -93,17 +93,27 @@ static struct data_marks count_column(const struct data_csv *csv, const struct d
     return marks;
 }
 
-void data_marks_find(struct data_csv *csv, const struct data_rules *rules)
+/* strict: of columns that read as numbers, not as "v1.25" alone does. */
+static void find(struct data_csv *csv, const struct data_rules *rules, bool strict)
 {
-    int64_t columns[2] = {0};
-
+    csv->points = csv->commas = false;
     for (int c = 0; c < csv->columns; c++) {
         const struct data_marks marks = count_column(csv, rules, c);
-        for (int k = 0; marks.numbers && k < 2; k++)
-            columns[k] += marks.decimal[k] > 0;
+        struct data_form_found found = {0};
+        if (!marks.numbers || (!marks.decimal[POINT] && !marks.decimal[COMMA]))
+            continue;
+        if (strict)
+            data_form_find(&found, csv, rules, c);
+        csv->points = csv->points || (found.texts == 0 && marks.decimal[POINT]);
+        csv->commas = csv->commas || (found.texts == 0 && marks.decimal[COMMA]);
     }
-    csv->points = columns[POINT] > 0;
-    csv->commas = columns[COMMA] > 0;
+}
+
+void data_marks_find(struct data_csv *csv, const struct data_rules *rules)
+{
+    find(csv, rules, false);
+    if (csv->points && csv->commas)
+        find(csv, rules, true);
 }
 
 enum data_marks_say data_marks_say(const struct data_csv *csv, const struct data_rules *rules, int column,
