@@ -302,6 +302,23 @@ static void make_title(const struct invar_report *report, char *out, size_t size
         snprintf(out, size, "%d runs side by side · invar report", report->count);
 }
 
+/* What is there under a name that is none of a page is written over where it is an earlier page alone. */
+static bool check_place(const char *path, struct invar_error *err)
+{
+    static const char head[] = "<!DOCTYPE html";
+    char start[sizeof head] = "";
+    const size_t length = strlen(path), size = sizeof head - 1;
+    const bool named = length > 5 && strcmp(path + length - 5, ".html") == 0;
+    FILE *file = !named && invar_path_is_file(path, NULL) ? fopen(path, "rb") : NULL;
+
+    if (!file)
+        return true;
+    const size_t got = fread(start, 1, size, file);
+    fclose(file);
+    return got == 0 || strcmp(start, head) == 0 ||
+           invar_error_set(err, INVAR_ERROR_USAGE, "output: %s is there and no page; give FILE.html", path);
+}
+
 bool invar_report_write(struct invar_report *report, const char *path, int64_t reload, struct invar_error *err)
 {
     const int64_t threads = report->options->threads;
@@ -316,6 +333,8 @@ bool invar_report_write(struct invar_report *report, const char *path, int64_t r
     for (int i = 0; i < report->count; i++)
         if (!run_data_apart(report->folder[i], &how, path, "output", err))
             return false;
+    if (!check_place(path, err))
+        return false;
     report->in_training = false;
     json_open_object(&w, NULL);
     json_open_array(&w, "runs");

@@ -172,7 +172,7 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
     printf 'n,s\n1,a\n' >meta.csv
     mkdir pictures
     "$build/tests/make_data" images pictures 2 4 16
-    sha256sum ./*.csv y.npy x.npy y2.npy pictures/*/* >sums
+    sha256sum ./*.csv y.npy x.npy x2.npy y2.npy pictures/*/* >sums
     for place in tr.csv te.csv ./other.csv more.csv meta.csv "$PWD/te.csv"; do
         fails_with 2 "$invar" embed table csv:other.csv test=more.csv metadata=meta.csv group=s -o "$place"
         says "$place" "holds the data themselves"
@@ -185,6 +185,10 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
     fails_with 2 "$invar" embed labelled npy:x2.npy -o e.npy --labels y.npy
     fails_with 2 "$invar" report table -o te.csv --samples 0
     says te.csv data.test
+    fails_with 2 "$invar" report table -o x2.npy --samples 0
+    says x2.npy FILE.html
+    "$invar" report table -o page --samples 0 2>/dev/null
+    "$invar" report table -o page --samples 0 2>/dev/null
     fails_with 2 "$invar" embed table images:pictures -o pictures/class-0/1.png
     says pictures/class-0/1.png
     sha256sum --check --quiet sums
