@@ -62,7 +62,7 @@ struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *
         return NULL;
     if (!there && plays)
         invar_error_set(err, INVAR_ERROR_USAGE,
-                        "%s: is the run of an agent, whose encoder is a part of %s: `invar play` is what takes it",
+                        "%s: is the run of an agent, whose encoder is a part of %s: it can be played, and nothing else",
                         folder, agent);
     else if (!there)
         invar_error_set(err, INVAR_ERROR_FILE,

@@ -79,7 +79,7 @@ setup() {
     [[ "$output" == *"is not the folder of a run"* ]]
     # A run of the other kind.
     fails_with 2 "$invar" embed a random:40 -o a.npy
-    says "a: is the run of an agent" "invar play"
+    says "a: is the run of an agent" "it can be played"
     printf 'encoder: {kind: mlp}\nterms: {simclr: {}}\n' >b/recipe.yaml
     fails_with 2 "$invar" play b
     says "b: is the run of an encoder"
