@@ -26,6 +26,16 @@ pretrain() {
         'encoder.widths=[16]' 'projector.hidden=[16]' "$@"
 }
 
+@test "names in a comment that are no UTF-8 are refused, as cells are" {
+    cd "$BATS_TEST_TMPDIR"
+    printf '# a,b\xff\n1,2\n3,4\n5,6\n7,8\n' >names.csv
+    fails_with 1 "$invar" data csv:names.csv
+    says 'names.csv: the comment that names its columns' 'is not UTF-8 text'
+    printf 'a,b\n1,2\n3,\xe4\n' >cells.csv
+    fails_with 1 "$invar" data csv:cells.csv
+    says 'cells.csv, line 3' 'is not UTF-8 text'
+}
+
 @test "data shows the columns, their kinds, missing values and classes" {
     run "$invar" data csv:my.csv label=class
     [ "$status" -eq 0 ]

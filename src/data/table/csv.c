@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistr.h>
 
 #define FILE_LIMIT ((size_t)2 << 30)
 #define TEXT_LIMIT ((size_t)15 << 28)
@@ -46,25 +47,6 @@ bool data_csv_room(void **items, size_t needed, size_t *capacity, size_t size, s
     return true;
 }
 
-/* Length and lead bytes only: enough to tell UTF-8 from the codes that are not. */
-static bool is_utf8(const unsigned char *text, size_t length)
-{
-    for (size_t i = 0; i < length;) {
-        const unsigned char c = text[i++];
-        int more = c < 0x80                ? 0
-                   : c >= 0xc2 && c < 0xe0 ? 1
-                   : c >= 0xe0 && c < 0xf0 ? 2
-                   : c >= 0xf0 && c < 0xf5 ? 3
-                                           : -1;
-        if (more < 0)
-            return false;
-        for (; more > 0; more--, i++)
-            if (i >= length || (text[i] & 0xc0) != 0x80)
-                return false;
-    }
-    return true;
-}
-
 static bool keep_cell(struct reading *r, const char *text, size_t length)
 {
     struct data_csv *csv = r->csv;
@@ -72,7 +54,7 @@ static bool keep_cell(struct reading *r, const char *text, size_t length)
     if (memchr(text, '\0', length))
         return invar_error_set(r->err, INVAR_ERROR_FORMAT, "%s, line %lld: holds a NUL byte, so it is no table of text",
                                csv->path, (long long)r->row_line);
-    if (!is_utf8((const unsigned char *)text, length))
+    if (u8_check((const uint8_t *)text, length))
         return invar_error_set(r->err, INVAR_ERROR_FORMAT,
                                "%s, line %lld: \"%.*s\" is not UTF-8 text: convert the file, such as with `iconv -f "
                                "latin1 -t utf-8`",

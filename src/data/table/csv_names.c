@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistr.h>
 
 /* ---- what stands before the header ---- */
 
@@ -176,6 +177,12 @@ static bool take_comment(struct data_csv *csv, struct invar_error *err)
     const char *at = csv->comment, *name;
     size_t length;
 
+    if (u8_check((const uint8_t *)at, strlen(at)))
+        return invar_error_set(
+            err, INVAR_ERROR_FORMAT,
+            "%s: the comment that names its columns, \"%.40s\", is not UTF-8 text: convert the file, "
+            "such as with `iconv -f latin1 -t utf-8`",
+            csv->path, at);
     if (!data_csv_name_columns(csv, err))
         return false;
     for (int c = 0; c < csv->columns; c++) {
