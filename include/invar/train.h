@@ -145,7 +145,9 @@ struct invar_recipe {
 
 /**
  * Reads NAME (a recipe that ships) or a path to a YAML file, applies overrides ("encoder.width=32"), then every table
- * with its checks, and the rules that span sections (a term that needs two views or a target, ...).
+ * with its checks, and the rules that span sections (a term that needs two views or a target, ...). What the recipe
+ * says of the samples of its data.source alone (labels, test_labels, test, test_rows, metadata, group) is dropped, and
+ * told in the log, where an override names another.
  */
 struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *const *overrides, int override_count,
                                        struct invar_error *err);

@@ -228,8 +228,10 @@ struct invar_recipe *invar_recipe_load(const char *name_or_path, const char *con
                                        struct invar_error *err)
 {
     struct invar_node *root = read_document(name_or_path, err);
-    struct invar_recipe *recipe =
-        root && recipe_override(root, overrides, override_count, err) ? recipe_of(root, name_or_path, err) : NULL;
+    struct invar_recipe *recipe = root && recipe_drop_of_old_set(root, overrides, override_count, err) &&
+                                          recipe_override(root, overrides, override_count, err)
+                                      ? recipe_of(root, name_or_path, err)
+                                      : NULL;
 
     invar_node_free(root);
     return recipe;

@@ -34,6 +34,10 @@ struct invar_recipe *recipe_parse(const char *text, const char *name, struct inv
  * of it. */
 bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
+/** Where overrides have another data.source than the document, its labels, metadata, groups and test rows are dropped:
+ * to be called before, and not where a run goes on, whose data may have moved. */
+bool recipe_drop_of_old_set(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
+
 /** A run of so many steps must have some after its warm-up. */
 bool recipe_check_warmup(const struct invar_recipe *recipe, const char *origin, int64_t total, struct invar_error *err);
 

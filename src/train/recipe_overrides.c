@@ -3,23 +3,34 @@
 #include "train/recipe.h"
 
 #include "base/options.h"
+#include "data/source.h"
 #include "invar/log.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* The value of the last "SECTION.kind=VALUE" among the overrides, or NULL. The last one counts, as for every
+/* The value of the last "SECTION.KEY=VALUE" among the overrides, or NULL. The last one counts, as for every
  * override. */
-static const char *overridden_kind(const char *section, const char *const *overrides, int count)
+static const char *overridden(const char *section, const char *key, const char *const *overrides, int count)
 {
     char prefix[32];
-    const char *kind = NULL;
+    const char *value = NULL;
 
-    snprintf(prefix, sizeof prefix, "%s.kind=", section);
+    snprintf(prefix, sizeof prefix, "%s.%s=", section, key);
     for (int i = 0; i < count; i++)
         if (strncmp(overrides[i], prefix, strlen(prefix)) == 0)
-            kind = overrides[i] + strlen(prefix);
-    return kind;
+            value = overrides[i] + strlen(prefix);
+    return value;
+}
+
+static bool drop(struct invar_node *root, const char *section, const char *key, const char *cause, const char *value,
+                 struct invar_error *err)
+{
+    char removal[INVAR_TEXT_SIZE];
+
+    invar_log(INVAR_LOG_INFO, "%s.%s of the recipe is dropped: %s.%s is now %s", section, key, section, cause, value);
+    snprintf(removal, sizeof removal, "%s.%s=null", section, key);
+    return invar_node_override(root, removal, err);
 }
 
 /* The file's options belong to the kind that it names; another one takes its defaults. The rate is of every kind. */
@@ -33,13 +44,27 @@ static bool drop_options_of_old_kind(struct invar_node *root, const char *sectio
         return true;
     for (int i = invar_node_count(mapping) - 1; i >= 0; i--) {
         const char *key = invar_node_key(mapping, i);
-        char removal[INVAR_TEXT_SIZE];
         bool rate = strcmp(section, "optimiser") == 0 && option_find(invar_rate_option_table, key, strlen(key), NULL);
-        if (rate || strcmp(key, "kind") == 0)
-            continue;
-        invar_log(INVAR_LOG_INFO, "%s.%s of the recipe is dropped: %s.kind is now %s", section, key, section, kind);
-        snprintf(removal, sizeof removal, "%s.%s=null", section, key);
-        if (!invar_node_override(root, removal, err))
+        if (!rate && strcmp(key, "kind") != 0 && !drop(root, section, key, "kind", kind, err))
+            return false;
+    }
+    return true;
+}
+
+/* Labels, groups and test rows of the recipe's samples are none of other samples. How many there should be is kept:
+ * another number is told of, and recipes of published settings say it for data that lie anywhere. */
+bool recipe_drop_of_old_set(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err)
+{
+    const struct invar_node *data = invar_node_get(root, "data");
+    const char *old = invar_node_text(invar_node_get(data, "source"));
+    const char *source = overridden("data", "source", overrides, count);
+
+    if (!old || !source || data_options_same_set(old, source))
+        return true;
+    for (int i = invar_node_count(data) - 1; i >= 0; i--) {
+        const char *key = invar_node_key(data, i), *value = invar_node_text(invar_node_get(data, key));
+        if (data_options_of_set(key) && strcmp(key, "samples") != 0 && value && *value &&
+            !drop(root, "data", key, "source", source, err))
             return false;
     }
     return true;
@@ -52,7 +77,7 @@ bool recipe_override(struct invar_node *root, const char *const *overrides, int 
     static const char *const sections[] = {"encoder", "optimiser"};
 
     for (int i = 0; i < 2; i++) {
-        const char *kind = overridden_kind(sections[i], overrides, count);
+        const char *kind = overridden(sections[i], "kind", overrides, count);
         if (kind && !drop_options_of_old_kind(root, sections[i], kind, err))
             return false;
     }

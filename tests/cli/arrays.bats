@@ -97,6 +97,34 @@ probe_labelled() {
     cmp one.csv other.csv
 }
 
+@test "a recipe's labels, groups and test rows are not those of another data.source" {
+    sed -e 's/^  metadata: .*/  metadata: g.csv/; s/^  group: .*/  group: g/; s/^  test_rows: .*/  test_rows: "last:20"/' \
+        -e 's/^  ntxent:/  relic: {groups: true}/; /^    /d' labelled/recipe.yaml >mine.yaml
+    { echo g && yes 'a
+b' | head -n 100; } >g.csv
+    again() { # RUN KEY=VALUE..
+        run --separate-stderr "$invar" pretrain mine.yaml --threads 1 --run "$@"
+        [ "$status" -eq 0 ]
+    }
+    again same "data.source=npy:$PWD/x.npy"
+    [[ "$stderr" != *dropped* ]]
+    grep -q '^  labels: y.npy' same/recipe.yaml
+    fails_with 2 "$invar" pretrain mine.yaml --threads 1 --run other data.source=npy:x2.npy
+    says groups data.group
+    again other data.source=npy:x2.npy terms.relic.groups=false
+    for key in labels group metadata test_rows; do
+        says "data.$key of the recipe is dropped: data.source is now npy:x2.npy"
+        grep -q "^  $key: \"\"" other/recipe.yaml
+    done
+    again given data.source=npy:x2.npy data.labels=y2.npy terms.relic.groups=false
+    grep -q '^  labels: y2.npy' given/recipe.yaml
+    mkdir moved
+    mv x.npy moved
+    run --separate-stderr "$invar" pretrain --resume --run same --threads 1 data.source=npy:moved/x.npy training.steps=6
+    [ "$status" -eq 0 ] && [[ "$stderr" != *dropped* ]]
+    grep -q '^  labels: y.npy' same/recipe.yaml
+}
+
 @test "rows of an array and of a table stand as they do in their file, with the split of the run" {
     "$invar" embed labelled npy:x.npy -o whole.npy --threads 1
     "$invar" embed labelled npy:x2.npy -o back.npy --threads 1
