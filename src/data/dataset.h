@@ -116,6 +116,9 @@ static inline struct data_shape data_dataset_shape(const struct invar_dataset *d
 bool data_identity_names(struct invar_dataset *dataset, struct invar_error *err);
 /** info.identity, once samples are numbered. */
 bool data_identity(struct invar_dataset *dataset, struct invar_error *err);
+/** invar_data_identity_same of what no option of labels, groups and splits changes: names and sizes of files, contents.
+ */
+bool data_identity_same_samples(const char *before, const char *now, char *difference, size_t size);
 /** Fills info.mean and info.deviation. */
 bool data_statistics(struct invar_dataset *dataset, struct invar_error *err);
 /** The same of the log-mel spectrograms of clips. */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* What options of labels, splits and groups say comes first, what samples are whatever they say after it. */
 static const struct {
     const char *key, *meaning;
 } words[] = {
@@ -24,7 +25,7 @@ static const struct {
     {"bytes", "the sizes of files"},
     {"contents", "the contents"},
 };
-#define WORDS (sizeof words / sizeof *words)
+enum { WORDS = sizeof words / sizeof *words, OF_SAMPLES = WORDS - 3 };
 
 static uint32_t hash_text(uint32_t hash, const char *text)
 {
@@ -120,13 +121,13 @@ static const char *value_of(const char *identity, const char *key, size_t *lengt
     return NULL;
 }
 
-bool invar_data_identity_same(const char *before, const char *now, char *difference, size_t size)
+static bool same(const char *before, const char *now, size_t from, char *difference, size_t size)
 {
     size_t used = 0;
 
     if (size)
         difference[0] = '\0';
-    for (size_t i = 0; i < WORDS; i++) {
+    for (size_t i = from; i < WORDS; i++) {
         size_t a = 0, b = 0;
         const char *first = value_of(before, words[i].key, &a), *second = value_of(now, words[i].key, &b);
         if (!first || !second || (a == b && memcmp(first, second, a) == 0))
@@ -138,4 +139,14 @@ bool invar_data_identity_same(const char *before, const char *now, char *differe
             used++;
     }
     return used == 0;
+}
+
+bool invar_data_identity_same(const char *before, const char *now, char *difference, size_t size)
+{
+    return same(before, now, 0, difference, size);
+}
+
+bool data_identity_same_samples(const char *before, const char *now, char *difference, size_t size)
+{
+    return same(before, now, OF_SAMPLES, difference, size);
 }

@@ -183,6 +183,16 @@ bool data_options_of_set(const char *assignment)
     return false;
 }
 
+bool data_options_leave_samples(const char *assignment)
+{
+    static const char leave[] = "samples test_fraction split_seed memory memory_limit bad_limit workers metadata group "
+                                "label label_kind labels test_labels test_rows";
+    char key[32];
+
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(assignment, "="), assignment);
+    return is_among(leave, key);
+}
+
 bool data_options_check(const struct invar_data_options *options, struct invar_error *err)
 {
     struct invar_data_options copy = *options;

@@ -141,6 +141,9 @@ extern const struct invar_option data_csv_options[], data_clip_options[];
 bool data_options_same_set(const char *source, const char *other);
 /** Whether KEY=VALUE is of an option that describes one set of samples: its labels, its test split, its groups. */
 bool data_options_of_set(const char *assignment);
+/** Whether KEY=VALUE leaves the samples what they are, and what the encoder sees of them: it is about their labels,
+ * groups and split, or how they are held. */
+bool data_options_leave_samples(const char *assignment);
 /** Refuses a path that is one of the files that the options name, or a sample in a folder that they name; option is
  * what it was given as, for the message. A path where nothing is, is none. */
 bool data_options_apart(const struct invar_data_options *options, const char *path, const char *option,

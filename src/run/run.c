@@ -99,8 +99,13 @@ static void tell_changed(const struct invar_run *run, const struct invar_run_opt
     const char *before = run->encoder->identity.data;
     char difference[256];
 
-    if (before && info->identity && !how->setting_count && invar_ranks_rank(how->ranks) == 0 &&
-        !invar_data_identity_same(before, info->identity, difference, sizeof difference))
+    if (!before || !info->identity || invar_ranks_rank(how->ranks) != 0)
+        return;
+    for (int i = 0; i < how->setting_count; i++)
+        if (!data_options_leave_samples(how->settings[i]))
+            return;
+    if (!(how->setting_count ? data_identity_same_samples : invar_data_identity_same)(before, info->identity,
+                                                                                      difference, sizeof difference))
         invar_log(INVAR_LOG_WARNING,
                   "%s: these are other data than the encoder was trained on: %s has changed since, they differ in %s",
                   run->folder, info->source, difference);

@@ -172,15 +172,20 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
 
 @test "a file that has changed since training is told of by every verb that measures on it" {
     train table data.source=csv:tr.csv data.label=y
-    for verb in probe inspect; do
-        run --separate-stderr "$invar" $verb table --threads 1
+    # what is given beside it is no change of the file
+    for verb in "probe table" "inspect table" "probe table data.label_kind=class" \
+        "inspect table --data csv:tr.csv data.test_rows=last:30" "embed table csv:tr.csv -o e.npy label=y test_rows=every:4" \
+        "embed table csv:tr.csv -o e.npy test_fraction=0.3 split_seed=4" "embed table csv:tr.csv -o e.npy test=tr.csv"; do
+        run --separate-stderr "$invar" $verb --threads 1
         [ "$status" -eq 0 ] && [[ "$stderr" != *changed* ]]
     done
     { head -n 1 tr.csv && tail -n 150 tr.csv | sort; } >sorted.csv
     head -n 120 tr.csv >shorter.csv
     for file in sorted shorter; do
         cp $file.csv tr.csv
-        for verb in "probe table" "inspect table" "embed table csv:./tr.csv -o e.npy"; do
+        for verb in "probe table" "inspect table" "probe table data.label_kind=class" \
+            "inspect table --data csv:./tr.csv data.test_rows=last:30" "embed table csv:./tr.csv -o e.npy test_rows=every:4" \
+            "embed table csv:./tr.csv -o e.npy"; do
             run --separate-stderr "$invar" $verb --threads 1
             [ "$status" -eq 0 ]
             says "csv:./tr.csv" 2>/dev/null || says "csv:tr.csv"
