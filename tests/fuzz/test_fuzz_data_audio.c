@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Damaged WAV, FLAC and OGG files. */
+/* Damaged WAV, FLAC, OGG and MP3 files. */
 #include "fuzz/fuzz_data.h"
 
 #include <sndfile.h>
@@ -66,9 +66,16 @@ static void damaged_ogg(void **state)
     damaged("a/1.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS);
 }
 
+static void damaged_mp3(void **state)
+{
+    (void)state;
+    damaged("a/1.mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(damaged_wav), cmocka_unit_test(damaged_float),
-                                       cmocka_unit_test(damaged_flac), cmocka_unit_test(damaged_ogg)};
+                                       cmocka_unit_test(damaged_flac), cmocka_unit_test(damaged_ogg),
+                                       cmocka_unit_test(damaged_mp3)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

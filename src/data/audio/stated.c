@@ -2,6 +2,7 @@
 /* How many bytes of sound a file says that it has, and how many there are: libsndfile takes what is there for all. */
 #include "data/audio/wave.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -136,39 +137,15 @@ static bool find(int file, struct stated *out)
     return find_au(file, out) || find_voc(file, out) || find_nist(file, out);
 }
 
-/* Whether an Ogg stream begins behind another, by the heads of pages: 4 bytes "OggS", the kind at 5, the number of
- * segments at 26 and their lengths. Streams side by side all begin before any goes on. */
-static bool is_chained(int file)
-{
-    uint8_t head[27], segments[255];
-    bool goes_on = false;
-
-    for (int64_t at = 0; read_at(file, at, head, sizeof head) && memcmp(head, "OggS", 4) == 0;) {
-        const bool begins = head[5] & 2;
-        if (begins && goes_on)
-            return true;
-        goes_on = goes_on || !begins;
-        if (!read_at(file, at + (int64_t)sizeof head, segments, head[26]))
-            return false;
-        at += (int64_t)sizeof head + head[26];
-        for (int i = 0; i < head[26]; i++)
-            at += segments[i];
-    }
-    return false;
-}
-
 bool data_wave_whole(int file, const char *name, struct invar_error *err)
 {
     struct stated sound = {0, -1, false};
     struct stat info;
 
-    if (is_chained(file))
-        return invar_error_set(err, INVAR_ERROR_FORMAT,
-                               "%s: is several Ogg streams one behind the other, of which only the first would be "
-                               "read; decode it to one sound, or split it",
-                               name);
-    if (fstat(file, &info) != 0 || !find(file, &sound) || sound.length < 0)
-        return true;
+    if (fstat(file, &info) != 0)
+        return data_unreadable(name, errno, err);
+    if (!find(file, &sound) || sound.length < 0)
+        return data_wave_single(file, (int64_t)info.st_size, 0, name, err);
     const int64_t there = (int64_t)info.st_size > sound.begin ? (int64_t)info.st_size - sound.begin : 0;
     if (sound.length == 0 && there > 0 && sound.zero_is_unset)
         return invar_error_set(
@@ -180,5 +157,5 @@ bool data_wave_whole(int file, const char *name, struct invar_error *err)
         return invar_error_set(err, INVAR_ERROR_FORMAT,
                                "%s: is cut short: its header says %lld bytes of sound and %lld are there", name,
                                (long long)sound.length, (long long)there);
-    return true;
+    return data_wave_single(file, (int64_t)info.st_size, sound.begin + sound.length, name, err);
 }

@@ -15,19 +15,81 @@
 #define MIN_RATE 100
 #define MAX_RATE 1000000
 
-/* A descriptor of its own: where libsndfile cannot read a file it closes what it was given, whatever it is told. */
-static SNDFILE *open_sound(int file, SF_INFO *info)
+/* What libsndfile reads of a file. Of MPEG audio it must not know the end: where no frame says how many there are, it
+ * would take that for known which it estimates by the first ones. */
+struct span {
+    int file, error; /* error: why reading failed */
+    int64_t begin, end, at;
+    bool open_ended;
+};
+
+static sf_count_t span_length(void *user)
 {
+    const struct span *span = user;
+    return span->end - span->begin;
+}
+
+static sf_count_t span_seek(sf_count_t offset, int whence, void *user)
+{
+    struct span *span = user;
+    if (whence == SEEK_END && span->open_ended)
+        return -1;
+    const int64_t from = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? span->at : span->end - span->begin;
+    return offset < -from || offset > INT64_MAX / 2 ? -1 : (span->at = from + offset);
+}
+
+static sf_count_t span_read(void *out, sf_count_t count, void *user)
+{
+    struct span *span = user;
+    const int64_t left = span->end - span->begin - span->at;
+    const sf_count_t wanted = count < left ? count : left;
+    const ssize_t got = wanted > 0 ? pread(span->file, out, (size_t)wanted, span->begin + span->at) : 0;
+
+    if (got < 0)
+        span->error = errno;
+    span->at += got > 0 ? got : 0;
+    return got > 0 ? got : 0;
+}
+
+static sf_count_t span_tell(void *user)
+{
+    const struct span *span = user;
+    return span->at;
+}
+
+/* The bytes that hold sound. */
+static bool span_find(struct span *span, int file, const char *name, struct invar_error *err)
+{
+    struct data_mpeg mpeg;
+
+    *span = (struct span){.file = file, .end = lseek(file, 0, SEEK_END)};
+    if (span->end < 0)
+        return data_unreadable(name, errno, err);
+    if (!data_mpeg_walk(file, &mpeg))
+        return true;
+    *span = (struct span){.file = file, .begin = mpeg.begin, .end = mpeg.end, .open_ended = true};
+    if (mpeg.changes)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s: changes its rate or its number of channels on the way, as MP3 files one behind the "
+                               "other may; decode it to one sound, or split it",
+                               name);
+    return !mpeg.cut || invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: it ends within a frame", name);
+}
+
+static SNDFILE *open_sound(struct span *span, SF_INFO *info)
+{
+    SF_VIRTUAL_IO io = {span_length, span_seek, span_read, NULL, span_tell};
+
     *info = (SF_INFO){0};
-    if (lseek(file, 0, SEEK_SET) != 0)
-        return NULL;
-    const int own = dup(file);
-    return own >= 0 ? sf_open_fd(own, SFM_READ, info, SF_TRUE) : NULL;
+    errno = 0;
+    return sf_open_virtual(&io, SFM_READ, info, span);
 }
 
 /* Why there is no sound: the machine, or the file. */
-static bool refuse(const char *name, int number, struct invar_error *err)
+static bool refuse(const char *name, const struct span *span, struct invar_error *err)
 {
+    const int number = span->error ? span->error : errno;
+
     if (data_is_system(number))
         return data_unreadable(name, number, err);
     return invar_error_set(err, INVAR_ERROR_FORMAT,
@@ -36,11 +98,14 @@ static bool refuse(const char *name, int number, struct invar_error *err)
 
 int data_wave_rate(int file, const char *name, struct invar_error *err)
 {
+    struct span span;
     SF_INFO info;
-    errno = 0;
-    SNDFILE *sound = open_sound(file, &info);
+
+    if (!span_find(&span, file, name, err))
+        return 0;
+    SNDFILE *sound = open_sound(&span, &info);
     if (!sound)
-        refuse(name, errno, err);
+        refuse(name, &span, err);
     else
         sf_close(sound);
     return sound && info.samplerate >= MIN_RATE && info.samplerate <= MAX_RATE ? info.samplerate : 0;
@@ -97,8 +162,8 @@ static void mix(const float *block, sf_count_t frames, int channels, float *out)
 }
 
 /* All of it, mixed to one channel, into `wave`; *frames are what there were, few enough to be brought to the rate. */
-static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, int rate, struct data_decoder *decoder,
-                     struct data_image *wave, size_t *frames, struct invar_error *err)
+static bool read_all(SNDFILE *sound, const struct span *span, const SF_INFO *info, const char *name, int rate,
+                     struct data_decoder *decoder, struct data_image *wave, size_t *frames, struct invar_error *err)
 {
     sf_count_t got = 1;
 
@@ -120,13 +185,16 @@ static bool read_all(SNDFILE *sound, const SF_INFO *info, const char *name, int 
         mix(block, got, info->channels, (float *)(void *)wave->pixels + *frames);
         *frames += (size_t)got;
     }
-    if (sf_error(sound) == SF_ERR_SYSTEM)
-        return data_unreadable(name, EIO, err);
+    if (span->error)
+        return data_unreadable(name, span->error, err);
     if (*frames == 0)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: holds no sound that can be read", name);
     if (info->frames < SF_COUNT_MAX && *frames < (size_t)info->frames)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: %zu of its %lld samples can be read", name,
                                *frames, (long long)info->frames);
+    if (span->open_ended && info->frames == SF_COUNT_MAX && sf_error(sound) != SF_ERR_NO_ERROR)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s: is damaged: what follows its first %zu samples cannot be read", name, *frames);
     return true;
 }
 
@@ -166,18 +234,19 @@ static bool resample(const struct data_image *wave, size_t frames, int from, int
 bool data_wave_decode(int file, const char *name, int rate, struct data_decoder *decoder, struct data_image *image,
                       struct invar_error *err)
 {
+    struct span span;
     SF_INFO info;
     size_t frames;
     bool ok = false;
 
-    if (!data_wave_whole(file, name, err))
+    if (!data_wave_whole(file, name, err) || !span_find(&span, file, name, err))
         return false;
-    errno = 0;
-    SNDFILE *sound = open_sound(file, &info);
+    SNDFILE *sound = open_sound(&span, &info);
     if (!sound)
-        return refuse(name, errno, err);
+        return refuse(name, &span, err);
     struct data_image *wave = info.samplerate == rate ? image : &decoder->scratch;
-    if (!check_header(&info, name, rate, err) || !read_all(sound, &info, name, rate, decoder, wave, &frames, err) ||
+    if (!check_header(&info, name, rate, err) ||
+        !read_all(sound, &span, &info, name, rate, decoder, wave, &frames, err) ||
         !check_values(wave, frames, name, err))
         goto done;
     if (wave == image)

@@ -8,10 +8,22 @@
 #define DATA_CLIP_LIMIT ((int64_t)1 << 27)
 
 /** Whether a file holds the sound that its header says (stated.c): WAV, RF64, W64, AIFF, 8SVX, CAF, AU, VOC and NIST.
- * What counts is the length of the sound: that of the whole, which writers get wrong without harm, is not asked. False
- * too of Ogg streams one behind the other, of which libsndfile reads the first. True of other files, and of lengths
- * that writers into pipes leave open. */
+ * What counts is the length of the sound: that of the whole, which writers get wrong without harm, is not asked. True of
+ * other files, and of lengths that writers into pipes leave open; false of what data_wave_single refuses. */
 bool data_wave_whole(int file, const char *name, struct invar_error *err);
+/** False of files one behind the other (joined.c), of which libsndfile reads the first: Ogg, FLAC, and what has its own
+ * head again behind the end of its sound (0: which is not known); and of Ogg that ends within a page. */
+bool data_wave_single(int file, int64_t size, int64_t behind, const char *name, struct invar_error *err);
+/** Bytes of ID3 and APE tags that a file begins with. */
+int64_t data_wave_tags(int file);
+
+/** MPEG audio, as its frames are. */
+struct data_mpeg {
+    int64_t begin, end; /**< bytes to decode; begin is the second frame where the first says less than is there */
+    bool changes, cut;  /**< rate or channels; in its last frame, where no head says how many there are */
+};
+/** False: the file is none, or its frames do not say how long they are. */
+bool data_mpeg_walk(int file, struct data_mpeg *out);
 /** Rate of a sound file; 0 when it is none, with the reason in err. The descriptor stays open. */
 int data_wave_rate(int file, const char *name, struct invar_error *err);
 /**
