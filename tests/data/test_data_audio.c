@@ -138,6 +138,12 @@ static void every_container_may_be_cut_short(void **state)
         {"a/bad.voc", SF_FORMAT_VOC | SF_FORMAT_ULAW},
         {"a/bad.caf", SF_FORMAT_CAF},
         {"a/bad.caf", SF_FORMAT_CAF | SF_FORMAT_ALAC_16},
+        {"a/bad.snd", SF_FORMAT_AVR},
+        {"a/bad.snd", SF_FORMAT_MPC2K},
+        {"a/bad.snd", SF_FORMAT_MAT4},
+        {"a/bad.snd", SF_FORMAT_MAT4 | SF_FORMAT_FLOAT | SF_ENDIAN_BIG},
+        {"a/bad.snd", SF_FORMAT_MAT5},
+        {"a/bad.snd", SF_FORMAT_MAT5 | SF_FORMAT_DOUBLE | SF_ENDIAN_BIG},
     };
     put_good();
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {

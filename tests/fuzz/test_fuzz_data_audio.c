@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Damaged WAV, FLAC, OGG and MP3 files. */
+/* Damaged WAV, FLAC, OGG, MP3 and MATLAB files. */
 #include "fuzz/fuzz_data.h"
 
 #include <sndfile.h>
@@ -72,10 +72,18 @@ static void damaged_mp3(void **state)
     damaged("a/1.mp3", SF_FORMAT_MPEG | SF_FORMAT_MPEG_LAYER_III);
 }
 
+/* Its arrays are found by lengths of others. */
+static void damaged_mat(void **state)
+{
+    (void)state;
+    damaged("a/4.snd", SF_FORMAT_MAT4 | SF_FORMAT_PCM_16);
+    damaged("a/5.snd", SF_FORMAT_MAT5 | SF_FORMAT_PCM_16);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(damaged_wav), cmocka_unit_test(damaged_float),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(damaged_wav),  cmocka_unit_test(damaged_float),
                                        cmocka_unit_test(damaged_flac), cmocka_unit_test(damaged_ogg),
-                                       cmocka_unit_test(damaged_mp3)};
+                                       cmocka_unit_test(damaged_mp3),  cmocka_unit_test(damaged_mat)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

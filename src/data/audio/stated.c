@@ -124,6 +124,76 @@ static bool find_nist(int file, struct stated *out)
     return out->begin > 0;
 }
 
+/* Of Atari's AVR and Akai's MPC 2000: a head of one size with the number of frames in it. */
+static bool find_counted(int file, struct stated *out)
+{
+    uint8_t head[42];
+
+    if (!read_at(file, 0, head, sizeof head))
+        return false;
+    if (memcmp(head, "2BIT", 4) == 0)
+        *out = (struct stated){128, (int64_t)number(head + 26, 4, true) * (head[15] / 8) * (head[12] ? 2 : 1), false};
+    else if (head[0] == 1 && head[1] == 4)
+        *out = (struct stated){42, (int64_t)number(head + 30, 4, false) * 2 * (1 + head[21]), false};
+    return out->begin > 0;
+}
+
+/* MATLAB 4: two arrays, of the rate and of the sound: a kind, rows, columns, a flag and the length of the name in 20
+ * bytes, the name, the numbers. The tens of the kind say how wide these are. */
+static bool find_mat4(int file, struct stated *out)
+{
+    static const uint8_t widths[] = {8, 4, 4, 2, 2, 1};
+    uint8_t head[31];
+
+    if (!read_at(file, 0, head, sizeof head) || memcmp(head + 20, "samplerate", 11) != 0)
+        return false;
+    const bool big = head[4] == 0; /* one row */
+    *out = (struct stated){0, 0, false};
+    for (int array = 0; array < 2; array++) {
+        const int64_t at = out->begin + out->length;
+        if (!read_at(file, at, head, 20))
+            return false;
+        const uint64_t kind = number(head, 4, big) / 10 % 10, rows = number(head + 4, 4, big);
+        if (kind >= sizeof widths || rows > UINT16_MAX)
+            return false;
+        out->begin = at + 20 + (int64_t)number(head + 16, 4, big);
+        out->length = (int64_t)(rows * number(head + 8, 4, big) * widths[kind]);
+    }
+    return true;
+}
+
+/* The element at `at`, a kind, a length and the content, which ends at a multiple of 8, or 4 bytes with both before.
+ * False: there is none. */
+static bool read_element(int file, int64_t at, bool big, struct stated *out, int64_t *next)
+{
+    uint8_t head[8];
+
+    if (!read_at(file, at, head, sizeof head))
+        return false;
+    const bool small = number(head, 4, big) > UINT16_MAX;
+    *out = (struct stated){at + 8, small ? 0 : (int64_t)number(head + 4, 4, big), false};
+    *next = out->begin + (out->length + 7) / 8 * 8;
+    return true;
+}
+
+/* MATLAB 5: an array of the rate, then that of the sound, whose fourth element it is. */
+static bool find_mat5(int file, struct stated *out)
+{
+    uint8_t head[128];
+    int64_t at = 128;
+
+    if (!read_at(file, 0, head, sizeof head) || memcmp(head, "MATLAB 5.0", 10) != 0)
+        return false;
+    const bool big = head[126] == 'M';
+    if (!read_element(file, at, big, out, &at) || !read_element(file, at, big, out, &at))
+        return false;
+    at = out->begin;
+    for (int element = 0; element < 4; element++)
+        if (!read_element(file, at, big, out, &at))
+            return false;
+    return true;
+}
+
 static bool find(int file, struct stated *out)
 {
     uint8_t head[12];
@@ -134,7 +204,8 @@ static bool find(int file, struct stated *out)
         if (memcmp(head, containers[i].magic, 4) == 0 &&
             strncmp((const char *)head + 8, containers[i].form, strlen(containers[i].form)) == 0)
             return find_chunk(file, &containers[i], out);
-    return find_au(file, out) || find_voc(file, out) || find_nist(file, out);
+    return find_au(file, out) || find_voc(file, out) || find_nist(file, out) || find_counted(file, out) ||
+           find_mat4(file, out) || find_mat5(file, out);
 }
 
 bool data_wave_whole(int file, const char *name, struct invar_error *err)

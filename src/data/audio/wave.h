@@ -7,9 +7,10 @@
 /** Longest clip in samples at the rate that it comes out at: what a header says must not cost gigabytes. */
 #define DATA_CLIP_LIMIT ((int64_t)1 << 27)
 
-/** Whether a file holds the sound that its header says (stated.c): WAV, RF64, W64, AIFF, 8SVX, CAF, AU, VOC and NIST.
- * What counts is the length of the sound: that of the whole, which writers get wrong without harm, is not asked. True of
- * other files, and of lengths that writers into pipes leave open; false of what data_wave_single refuses. */
+/** Whether a file holds the sound that its header says (stated.c): WAV, RF64, W64, AIFF, 8SVX, CAF, AU, VOC, NIST, AVR,
+ * MPC 2000 and MATLAB. What counts is the length of the sound: that of the whole, which writers get wrong without harm,
+ * is not asked. True of other files, and of lengths that writers into pipes leave open; false of what data_wave_single
+ * refuses. */
 bool data_wave_whole(int file, const char *name, struct invar_error *err);
 /** False of files one behind the other (joined.c), of which libsndfile reads the first: Ogg, FLAC, and what has its own
  * head again behind the end of its sound (0: which is not known); and of Ogg that ends within a page. */
