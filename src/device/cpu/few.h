@@ -34,9 +34,6 @@ struct few_kernels {
     struct few_side sides[4];
 };
 
-extern const struct few_kernels few_sse;
-#if defined __x86_64__
-extern const struct few_kernels few_avx2, few_avx512;
-#endif
+extern const struct few_kernels few_sse, few_avx2, few_avx512;
 
 #endif

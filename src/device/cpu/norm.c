@@ -14,18 +14,8 @@
  * AVX512BF16. */
 static const struct norm_kernels *kernels(void)
 {
-#if defined __x86_64__
-    switch (cpu_isa()) {
-    case ISA_AVX512BF16:
-    case ISA_AVX512:
-        return &norm_avx512;
-    case ISA_AVX2:
-        return &norm_avx2;
-    case ISA_SSE:
-        break;
-    }
-#endif
-    return &norm_sse;
+    const enum isa isa = cpu_isa();
+    return isa >= ISA_AVX512 ? &norm_avx512 : isa >= ISA_AVX2 ? &norm_avx2 : &norm_sse;
 }
 
 /* How a map is cut: where all channels lie side by side, a group is one run of pixels. Tiles follow each other as in

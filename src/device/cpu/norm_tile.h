@@ -27,9 +27,6 @@ struct norm_kernels {
     int lanes;
 };
 
-extern const struct norm_kernels norm_sse;
-#if defined __x86_64__
-extern const struct norm_kernels norm_avx2, norm_avx512;
-#endif
+extern const struct norm_kernels norm_sse, norm_avx2, norm_avx512;
 
 #endif

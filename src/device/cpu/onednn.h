@@ -93,8 +93,8 @@ struct kernel *onednn_upsample(struct onednn *o, enum pass pass, const struct la
 /** Backward takes the gradient and the forward *output*. */
 struct kernel *onednn_relu(struct onednn *o, enum pass pass, const struct layout *data, const struct kernel *hint,
                            struct invar_error *err);
-/** dst = a + b, then ReLU where asked; a, b and dst have the same layout and dst may be a. */
-struct kernel *onednn_add(struct onednn *o, const struct layout *data, bool relu, struct invar_error *err);
+/** dst = a + b; a, b and dst have the same layout and dst may be a. */
+struct kernel *onednn_add(struct onednn *o, const struct layout *data, struct invar_error *err);
 struct kernel *onednn_reorder(struct onednn *o, const struct layout *from, const struct layout *to,
                               struct invar_error *err);
 /** c = a b, n x n each, in that type: only for measuring the peak. */

@@ -382,31 +382,22 @@ struct kernel *onednn_inner_product_after(struct onednn *o, enum pass pass, cons
     return kernel;
 }
 
-/* A binary operation and not `sum`: it may write over either of its operands, and takes a ReLU behind it. Neither
- * scale is asked for: sums of a net are plain, and a scaled one would be another operation. */
-struct kernel *onednn_add(struct onednn *o, const struct layout *data, bool relu, struct invar_error *err)
+/* A binary operation and not `sum`: it may write over either of its operands. Neither scale is asked for: sums of a net
+ * are plain, and a scaled one would be another operation. */
+struct kernel *onednn_add(struct onednn *o, const struct layout *data, struct invar_error *err)
 {
-    dnnl_primitive_attr_t fused = NULL;
-    struct kernel *kernel = NULL;
     dnnl_primitive_desc_t pd = NULL;
-    if (relu && !after_attributes(&fused, (struct onednn_after){.relu = true}, err))
-        goto done;
-    dnnl_primitive_attr_t attributes = relu ? fused : o->attributes;
 #if VERSION3
     dnnl_status_t status = dnnl_binary_primitive_desc_create(&pd, o->engine, dnnl_binary_add, onednn_desc(data),
-                                                             onednn_desc(data), onednn_desc(data), attributes);
+                                                             onednn_desc(data), onednn_desc(data), o->attributes);
 #else
     dnnl_binary_desc_t desc;
     dnnl_status_t status =
         dnnl_binary_desc_init(&desc, dnnl_binary_add, onednn_desc(data), onednn_desc(data), onednn_desc(data));
     if (status == dnnl_success)
-        status = dnnl_primitive_desc_create(&pd, &desc, attributes, o->engine, NULL);
+        status = dnnl_primitive_desc_create(&pd, &desc, o->attributes, o->engine, NULL);
 #endif
-    kernel = kernel_make(o, pd, status, err);
-done:
-    if (fused)
-        dnnl_primitive_attr_destroy(fused);
-    return kernel;
+    return kernel_make(o, pd, status, err);
 }
 
 /* Both ends on the same engine, the processor; scratch memory is the caller's as everywhere. */

@@ -44,7 +44,7 @@ static bool contribute(struct cpu_plan *plan, int current, int target, struct va
         a = other;
         b = *gradient;
     }
-    const struct kernel *kernel = onednn_add(plan->onednn, a.layout, false, err);
+    const struct kernel *kernel = onednn_add(plan->onednn, a.layout, err);
     if (!kernel)
         return plan_no_kernel(plan, current, err);
     sum = a;

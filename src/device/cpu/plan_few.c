@@ -19,18 +19,8 @@
 
 static const struct few_kernels *kernels(void)
 {
-#if defined __x86_64__
-    switch (cpu_isa()) {
-    case ISA_AVX512BF16:
-    case ISA_AVX512:
-        return &few_avx512;
-    case ISA_AVX2:
-        return &few_avx2;
-    case ISA_SSE:
-        break;
-    }
-#endif
-    return &few_sse;
+    const enum isa isa = cpu_isa();
+    return isa >= ISA_AVX512 ? &few_avx512 : isa >= ISA_AVX2 ? &few_avx2 : &few_sse;
 }
 
 /* NULL: windows of another side. */

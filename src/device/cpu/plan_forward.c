@@ -208,19 +208,10 @@ static bool relu(struct cpu_plan *plan, int number, struct invar_error *err)
     return true;
 }
 
-/* Are there channels that only fill up the last block of a layout? A layout of blocks holds more numbers than the map
- * has where channels are no multiple of the block. */
-static bool is_padded(const struct cpu_plan *plan, const struct value *value, struct invar_shape shape)
-{
-    size_t numbers = (size_t)(plan->options.batch * shape.channels * shape.height * shape.width);
-    return value->layout->bytes != numbers * invar_dtype_size(onednn_layout_dtype(value->layout));
-}
-
-/* The sum, with the ReLU after it where that is its only reader. Not in place with both ReLU and padded channels:
-   oneDNN 2.6.3 then leaves out the second summand. */
 /* Which of the two is written over is a matter of who else reads it; where neither may be, the sum gets a place of
- * its own. */
-static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct invar_error *err)
+ * its own. A ReLU behind it is an operation of its own: with one inside, oneDNN 2.6.3 leaves out the second summand in
+ * blocks that are not full, and in blocks of 8 on AVX-512. */
+static bool add(struct cpu_plan *plan, int number, struct invar_error *err)
 {
     const struct invar_layer *layer = &plan->net->layers[number];
     struct layer_state *state = &plan->layers[number];
@@ -239,10 +230,10 @@ static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct inv
     struct value a = plan->layers[first].out, b;
     if (!plan_convert(plan, WORK_REORDER, number, plan->layers[second].out, a.layout, &b, err))
         return false;
-    const struct kernel *kernel = onednn_add(plan->onednn, a.layout, relu_follows, err);
+    const struct kernel *kernel = onednn_add(plan->onednn, a.layout, err);
     if (!kernel)
         return plan_no_kernel(plan, number, err);
-    if (may_overwrite(plan, first) && first != second && !(relu_follows && is_padded(plan, &a, layer->shape)))
+    if (may_overwrite(plan, first) && first != second)
         state->out = a;
     else if (!plan_value(plan, a.layout, &state->out, err))
         return false;
@@ -253,11 +244,7 @@ static bool add(struct cpu_plan *plan, int number, bool relu_follows, struct inv
     plan_operand(op, DNNL_ARG_SRC_1, b.buffer, 0, b.layout);
     op->output = op->operand_count;
     plan_operand(op, DNNL_ARG_DST, state->out.buffer, 0, state->out.layout);
-    if (!relu_follows)
-        return true;
-    plan->layers[number + 1].fused = true;
-    plan->layers[number + 1].forward = onednn_relu(plan->onednn, forward_pass(plan), state->out.layout, NULL, err);
-    return plan->layers[number + 1].forward || plan_no_kernel(plan, number + 1, err);
+    return true;
 }
 
 /* A window of any kind by oneDNN's kernel, which is state->forward. */
@@ -439,7 +426,7 @@ bool plan_forward_layer(struct cpu_plan *plan, int layer, struct invar_error *er
     case INVAR_LAYER_LINEAR:
         return linear(plan, layer, err);
     case INVAR_LAYER_ADD:
-        return add(plan, layer, relu_follows, err);
+        return add(plan, layer, err);
     case INVAR_LAYER_FLATTEN:
         return flatten(plan, layer, err);
     case INVAR_LAYER_L2NORMALISE:
