@@ -224,6 +224,10 @@ column() {
     sed '1s/^/version;/; 2,$s/^/v1.25;/' eu.csv >version.csv
     run --separate-stderr "$invar" data csv:version.csv label=y
     [[ "$(column einwohner)" == *"read as numbers such as 1.234,5"* ]]
+    awk -v OFS='\t' 'BEGIN { print "code", "x", "y" }
+        { printf "K%d,%d\t%d.%03d\t%s\n", NR, NR % 90 + 10, NR % 9 + 1, NR * 37 % 1000, NR % 2 ? "p" : "q" }' <(seq 60) >codes.tsv
+    run --separate-stderr "$invar" data csv:codes.tsv label=y
+    [[ "$(column x)" == *numeric*"mean 5."* ]]
     # in one column
     printf 'a;y\n1.200;p\n950;q\n12,5;p\n3.000;q\n' >mixed.csv
     run --separate-stderr "$invar" data csv:mixed.csv label=y test_fraction=0
@@ -259,6 +263,14 @@ column() {
         { print int($1 / 1000) "." sprintf("%03d", $1 % 1000) ";" int($2) ",5;" $3 }' my.csv >eu.csv
     run --separate-stderr "$invar" embed run csv:eu.csv -o eu.npy --threads 1
     cmp plain.npy eu.npy
+    # and the other way round, where the same mark is before decimals
+    numbers 'print i % 9 + 1 "." sprintf("%03d", i * 37 % 1000) "," i % 90 + 10 ";" (i % 2 ? "p" : "q")' | sed '1i a;y' >my.csv
+    pretrain simclr-table data.label=y --run european
+    printf 'a;y\n1.5;p\n2.25;q\n1.234;p\n9.875;q\n' >points.csv
+    tr . , <points.csv >commas.csv
+    "$invar" embed european csv:points.csv -o points.npy --threads 1
+    "$invar" embed european csv:commas.csv -o commas.npy --threads 1
+    cmp points.npy commas.npy
     sed 's/;.,5;/;1;/; 2,$s/\./,/' eu.csv >unclear.csv
     run --separate-stderr "$invar" embed run csv:unclear.csv -o unclear.npy --threads 1
     [[ "$stderr" == *'unclear.csv: behind every point or comma of column "a" are three digits'* ]]

@@ -223,6 +223,38 @@ static void labels_below_zero(void **state)
     }
 }
 
+/* What the test's are, the training labels say, whatever has them. */
+static void test_labels_below_zero(void **state)
+{
+    (void)state;
+    enum { N = 64 };
+    const char *const trained[] = {"f.npy", "i.npy", "i.csv"};
+    int64_t y[N], test[N];
+    double number[N];
+    char text[1024] = "y\n";
+
+    for (int i = 0; i < N; i++) {
+        test[i] = i - 20;
+        number[i] = (double)(y[i] = i);
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%d\n", i);
+    }
+    save_rows("rows.npy", N);
+    save("f.npy", INVAR_FLOAT64, 1, (int64_t[]){N}, number);
+    save("i.npy", INVAR_INT64, 1, (int64_t[]){N}, y);
+    write_text("i.csv", text);
+    save("t.npy", INVAR_INT64, 1, (int64_t[]){N}, test);
+    for (int k = 0; k < 3; k++) {
+        struct invar_data_options options = options_of("rows.npy", trained[k]);
+        snprintf(options.test, sizeof options.test, "%s", place("rows.npy"));
+        snprintf(options.npy.test_labels, sizeof options.npy.test_labels, "%s", place("t.npy"));
+        struct invar_dataset *dataset = make_open(&options);
+        assert_true(invar_dataset_info(dataset)->label_number);
+        for (int i = 0; i < N; i++)
+            assert_true(invar_dataset_targets(dataset, INVAR_TEST)[i] == (double)test[i]);
+        invar_dataset_close(dataset);
+    }
+}
+
 static void labels_of_tables(void **state)
 {
     (void)state;
@@ -324,6 +356,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(equal_values_are_constant, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_arrays, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_below_zero, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels_below_zero, setup, teardown),
         cmocka_unit_test_setup_teardown(labels_of_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_refused, setup, teardown),
     };

@@ -24,7 +24,6 @@ struct arrays {
     struct data_csv csv[2]; /* labels of both */
     struct data_rules rules;
     struct data_label label;
-    bool below; /* whole numbers below 0 are labels */
     struct data_schema *schema;
 };
 
@@ -125,7 +124,7 @@ static bool labels_of_array(struct arrays *a, int which, struct invar_error *err
     struct part *part = &a->part[which];
     struct invar_array labels = {0};
     char shape[160];
-    bool ok = false;
+    bool below = a->label.number, ok = false;
 
     if (!invar_npy_read(&labels, part->labels_path, err))
         return false;
@@ -137,8 +136,8 @@ static bool labels_of_array(struct arrays *a, int which, struct invar_error *err
     else if (count != part->array.shape[0])
         count_differs(part->labels_path, count, part, err);
     else
-        ok = (which == 1 || data_npy_below(&a->below, &a->rules, a->schema, part->labels_path, &labels, err)) &&
-             data_npy_labels(&a->csv[which], part->labels_path, &labels, a->below, err);
+        ok = (which == 1 || data_npy_below(&below, &a->rules, a->schema, part->labels_path, &labels, err)) &&
+             data_npy_labels(&a->csv[which], part->labels_path, &labels, below, err);
     invar_array_free(&labels);
     return ok;
 }
@@ -211,22 +210,26 @@ static bool read_labels(struct arrays *a, int which, struct invar_error *err)
     return !length || (array ? labels_of_array(a, which, err) : labels_of_table(a, which, err));
 }
 
+/* What the labels are is found before those of the test are read: of an array of whole numbers they say whether those
+ * below 0 are some. */
 static bool take_labels(struct arrays *a, struct invar_error *err)
 {
     struct data_source *source = a->source;
 
-    if (!read_labels(a, 0, err) || !read_labels(a, 1, err))
+    if (!read_labels(a, 0, err))
         return false;
     a->label.rules = &a->rules;
     a->label.name = a->part[0].column < 0 ? "" : data_csv_cell(&a->csv[0], -1, a->part[0].column);
-    if (a->part[0].column < 0 && a->part[1].column >= 0)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "data.test_labels is given without data.labels, which name the "
-                               "classes");
     a->label.schema = a->schema && (a->schema->classes || a->schema->label_number) ? a->schema : NULL;
     a->label.own_classes = source->own_classes;
     if (a->part[0].column >= 0 && !data_label_find(&a->label, &a->csv[0], a->part[0].column, source, err))
         return false;
+    if (!read_labels(a, 1, err))
+        return false;
+    if (a->part[0].column < 0 && a->part[1].column >= 0)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "data.test_labels is given without data.labels, which name the "
+                               "classes");
     return data_label_read(&a->label, &a->csv[0], a->part[0].column, 0, source, err) &&
            data_label_read(&a->label, &a->csv[1], a->part[1].column, a->part[0].array.shape[0], source, err);
 }

@@ -93,27 +93,26 @@ static struct data_marks count_column(const struct data_csv *csv, const struct d
     return marks;
 }
 
-/* strict: of columns that read as numbers, not as "v1.25" alone does. */
-static void find(struct data_csv *csv, const struct data_rules *rules, bool strict)
+/* A column such as "v1.25" has no numbers, whatever its cells end with. */
+static bool reads(const struct data_csv *csv, const struct data_rules *rules, int column)
 {
-    csv->points = csv->commas = false;
-    for (int c = 0; c < csv->columns; c++) {
-        const struct data_marks marks = count_column(csv, rules, c);
-        struct data_form_found found = {0};
-        if (!marks.numbers || (!marks.decimal[POINT] && !marks.decimal[COMMA]))
-            continue;
-        if (strict)
-            data_form_find(&found, csv, rules, c);
-        csv->points = csv->points || (found.texts == 0 && marks.decimal[POINT]);
-        csv->commas = csv->commas || (found.texts == 0 && marks.decimal[COMMA]);
-    }
+    struct data_form_found found;
+
+    data_form_find(&found, csv, rules, column);
+    return found.texts == 0;
 }
 
 void data_marks_find(struct data_csv *csv, const struct data_rules *rules)
 {
-    find(csv, rules, false);
-    if (csv->points && csv->commas)
-        find(csv, rules, true);
+    csv->points = csv->commas = false;
+    for (int c = 0; c < csv->columns; c++) {
+        const struct data_marks marks = count_column(csv, rules, c);
+        const bool points = marks.decimal[POINT] && !csv->points, commas = marks.decimal[COMMA] && !csv->commas;
+        if (marks.numbers && (points || commas) && reads(csv, rules, c)) {
+            csv->points = csv->points || points;
+            csv->commas = csv->commas || commas;
+        }
+    }
 }
 
 enum data_marks_say data_marks_say(const struct data_csv *csv, const struct data_rules *rules, int column,
@@ -128,7 +127,8 @@ enum data_marks_say data_marks_say(const struct data_csv *csv, const struct data
         return DATA_MARKS_CLEAR;
     if (own && points && commas)
         return form->decimal ? DATA_MARKS_CLEAR : DATA_MARKS_BOTH;
-    if (points != commas && marks.unclear[points ? COMMA : POINT]) {
+    /* The file before what the training rows had, where the same mark is the other thing there. */
+    if (points != commas && (marks.unclear[points ? COMMA : POINT] || form->thousands == (points ? '.' : ','))) {
         form->thousands = points ? ',' : '.';
         form->decimal = points ? '.' : ',';
         return DATA_MARKS_THOUSANDS;
