@@ -80,8 +80,8 @@ class PlainView(ctypes.Structure):
 
 class RunOptions(ctypes.Structure):
     _fields_ = [("source", ctypes.c_char_p), ("undivided", ctypes.c_bool), ("settings", Texts),
-                ("setting_count", ctypes.c_int), ("threads", ctypes.c_int64), ("plain", PlainView), ("watch", ctypes.POINTER(Watch)),
-                ("ranks", ctypes.c_void_p)]
+                ("setting_count", ctypes.c_int), ("threads", ctypes.c_int64), ("plain", PlainView),
+                ("watch", ctypes.POINTER(Watch)), ("ranks", ctypes.c_void_p)]
 
 
 class Embedded(ctypes.Structure):

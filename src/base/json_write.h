@@ -23,8 +23,7 @@ struct json_writer {
 };
 
 /** Bytes of the UTF-8 character that a text begins with; 0: its first byte is none of UTF-8, as names of files may
- * hold. JSON is UTF-8 alone, so such a byte b is written as the text \xb, which keeps names apart that differ:
- * JSON_FOREIGN. */
+ * hold. JSON is UTF-8 alone, so such a byte b is written as the text \xb: JSON_FOREIGN. */
 int json_character(const char *text);
 #define JSON_FOREIGN "\\\\x%02x"
 

@@ -46,15 +46,20 @@ static int show(const char *name, const struct cli_list *assignments, bool resol
 {
     struct invar_error err = {0};
     struct invar_text text = {0};
-    const struct invar_recipe_name *shipped = NULL;
+    const struct invar_recipe_name *shipped;
     struct invar_recipe *recipe = NULL;
     int status;
 
-    if (!resolved && !assignments->count) {
-        shipped = names_look(NAMES_ROWS("recipe", invar_recipe_names()), name, strlen(name));
-        if (!shipped)
-            shipped = names_look(NAMES_ROWS("recipe", invar_agent_recipe_names()), name, strlen(name));
+    shipped = names_look(NAMES_ROWS("recipe", invar_agent_recipe_names()), name, strlen(name));
+    if (shipped && (resolved || assignments->count)) {
+        invar_error_set(&err, INVAR_ERROR_USAGE,
+                        "%s: is a recipe of agents, shown as it ships alone; `invar agent %s KEY=VALUE --dry-run` "
+                        "checks options",
+                        name, name);
+        return cli_fail(&err);
     }
+    if (!resolved && !assignments->count && !shipped)
+        shipped = names_look(NAMES_ROWS("recipe", invar_recipe_names()), name, strlen(name));
     if (shipped)
         return print_text("recipe", shipped->text, json);
     recipe = invar_recipe_load(name, assignments->item, assignments->count, &err);

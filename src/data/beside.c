@@ -4,6 +4,7 @@
 
 #include "invar/log.h"
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,11 @@ static void count(struct ending *kinds, int *used, const char *path)
 }
 
 /* It may have been a class. */
-static void pass(struct data_beside *out, const char *path)
+static void pass(struct data_beside *out, const char *path, int number)
 {
     if (out->folders++ == 0)
-        snprintf(out->first_folder, sizeof out->first_folder, "%s: leads to nothing that is there", path);
+        snprintf(out->first_folder, sizeof out->first_folder, "%s: %s", path,
+                 number == ENOENT ? "leads to nothing that is there" : strerror(number));
 }
 
 void data_beside_read(struct data_beside *out, const struct data_list *list, const char *root,
@@ -72,7 +74,7 @@ void data_beside_read(struct data_beside *out, const struct data_list *list, con
         if (list->entry[i].folder || data_layout_is_sample(layout, data_list_path(list, i)))
             continue;
         if (list->entry[i].lost) {
-            pass(out, data_list_path(list, i));
+            pass(out, data_list_path(list, i), list->entry[i].lost);
             continue;
         }
         count(kinds, &used, data_list_path(list, i));

@@ -27,14 +27,14 @@ struct walk {
 static bool enter(struct walk *walk, int depth, struct invar_error *err);
 
 /* Where its name is that of a sample, it counts as one that cannot be read. */
-static bool add_lost(struct data_list *list, const char *path, struct invar_error *err)
+static bool add_lost(struct data_list *list, const char *path, int number, struct invar_error *err)
 {
     const size_t before = list->count;
 
     if (!data_list_add(list, path, strlen(path), false, 0, 0, err))
         return false;
     if (list->count > before)
-        list->entry[before].lost = true;
+        list->entry[before].lost = number;
     return true;
 }
 
@@ -49,7 +49,7 @@ static bool visit(struct walk *walk, int depth, struct invar_error *err)
             return data_unreadable(walk->path, number, err);
         if (number == ENOENT && lstat(walk->path, &info) != 0)
             return true; /* it went while the folder was listed */
-        return add_lost(walk->list, relative, err);
+        return add_lost(walk->list, relative, number, err);
     }
     /* A pipe or a device that is called like a sample is one that cannot be read. */
     if (!S_ISDIR(info.st_mode))

@@ -68,7 +68,7 @@ static bool refuse_missing(const struct data_csv *csv, const struct data_source 
     char hint[512] = "";
 
     for (int64_t i = 0; i < source->count; i++)
-        if (is_about(source, i) && row[i] < 0 && missing++ == 0)
+        if (source->split[i] == INVAR_TRAIN && row[i] < 0 && missing++ == 0)
             first = i;
     if (missing == 0)
         return true;

@@ -12,7 +12,7 @@ struct data_entry {
     uint64_t place; /**< first byte in the archive */
     uint64_t size;
     bool folder;
-    bool lost; /**< a link that leads nowhere, or what cannot be looked at: no telling whether a file or a folder */
+    int lost;  /**< errno of a link that leads nowhere and of what cannot be looked at, a file or a folder; else 0 */
     int shard; /**< number of its archive, where there are several */
 };
 

@@ -20,7 +20,8 @@ static const struct invar_option size_of_set[] = {
 };
 static const struct invar_option groups_of_set[] = {
     {"metadata", INVAR_OPTION_TEXT, FIELD(metadata), "", 0, 0, NULL,
-     "FILE.csv or FILE.tsv about the training samples, by a column file_name or in their order; empty: metadata.csv of "
+     "FILE.csv or FILE.tsv about the samples, by a column file_name (of the training ones) or in their order; empty: "
+     "metadata.csv of "
      "the source's folder where group is set"},
     {"group", INVAR_OPTION_TEXT, FIELD(group), "", 0, 0, NULL,
      "its column whose value is the refinement group of a sample; empty: none"},

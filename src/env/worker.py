@@ -71,20 +71,22 @@ class Game:
         self.dtype, shape = np.dtype("float32"), self.given
         if len(shape) > 1:
             self.see(space)
-        if len(shape) == 3 and shape[0] <= 16 < shape[2] and shape[0] < shape[1]:
+        if len(shape) == 3 and shape[0] <= 16 and shape[0] < min(shape[1:]):
             shape, self.note = shape[1:] + shape[:1], f"channels first, {self.note}" if self.note else "channels first"
         self.keep(shape)
 
     def see(self, space):
-        """Images of whole numbers up to 255 are bytes, others are brought to 0..1 by the bounds of their space."""
+        """Images of whole numbers up to 255 are bytes, others are brought to 0..1 by the bounds of their space. Where
+        those are so far apart that a float32 does not hold steps of 1 between them, they stand for no bounds."""
         low, high = (float(bound) for bound in (np.min(space.low), np.max(space.high)))
+        bounded = 0 < high - low <= 2**24
         if np.issubdtype(space.dtype, np.integer) and low >= 0 and high <= 255:
             self.dtype = np.dtype("uint8")
-        elif not np.isfinite(high - low) or high <= low:
+        elif not bounded:
             self.note = f"handed on as they are, as their space is from {low:g} to {high:g}"
         elif (low, high) != (0, 1):
             self.note = f"brought from {low:g} .. {high:g} to 0 .. 1"
-        self.scale = (low, 1 / (high - low)) if np.isfinite(high - low) and high > low else None
+        self.scale = (low, 1 / (high - low)) if bounded else None
 
     def keep(self, shape):
         self.shape = tuple(int(side) for side in shape)

@@ -186,6 +186,11 @@ struct invar_dataset *invar_run_other(const struct invar_run *run, const char *s
     enum invar_data_kind kind;
     bool own;
 
+    if (labels && strncmp(source, "npy:", 4) != 0) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "test-labels: are for an array, npy:FILE; %s has its labels with it",
+                        source);
+        return NULL;
+    }
     if (!data_options(&options, encoder, source, NULL, &own, err) ||
         !set_text(options.npy.labels, labels, "test-labels", err))
         return NULL;

@@ -80,6 +80,8 @@ top1() { # NAME: of probe.json
     says data.test_fraction
     fails_with 2 probe_labelled --test-labels y2.npy
     says test-labels "test SOURCE"
+    fails_with 2 probe_labelled --test csv:y2.csv --test-labels y2.npy
+    says "test-labels: are for an array, npy:FILE; csv:y2.csv has its labels with it"
     "$invar" inspect labelled --data npy:x2.npy --threads 1 noise_samples=2 noise_draws=32 >none.txt
     grep -q "no labels" none.txt
     "$invar" inspect labelled --data npy:x2.npy data.labels=y2.npy --threads 1 noise_samples=2 noise_draws=32 >own.txt

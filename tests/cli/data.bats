@@ -99,6 +99,10 @@ make_images() {
     [[ "$output" == *"2 folders or links cannot be followed and are left out, the first is class-1/up: leads back to a folder that it lies in"* ]]
     [[ "$stderr" == *"2 folders or links cannot be followed"* ]]
     rm photos/class-1/up photos/class-3
+    ln -s knot photos/knot
+    run --separate-stderr "$invar" data images:photos
+    [[ "$output" == *"the first is knot: Too many levels of symbolic links"* ]]
+    rm photos/knot
     ln -s 7.png photos/class-1/other.png
     tar cf photos.tar photos
     run --separate-stderr "$invar" data images:photos.tar

@@ -62,6 +62,8 @@ refuses() {
     fails_with 2 "$invar" recipes list more
     fails_with 2 "$invar" recipes show no-such-recipe
     says no-such-recipe
+    fails_with 2 "$invar" recipes show dqn-catch agent.n=3
+    says 'dqn-catch: is a recipe of agents' 'invar agent dqn-catch KEY=VALUE --dry-run'
     fails_with 2 "$invar" recipes show relic-fashion-mnits
     says relic-fashion-mnits relic-fashion-mnist
 }

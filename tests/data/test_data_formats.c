@@ -407,6 +407,39 @@ static void lab_has_the_white_of_srgb(void **state)
     }
 }
 
+/* sRGB's red as Lab under its own white, which the file says, with another page behind it too. */
+static void lab_has_the_white_of_its_file(void **state)
+{
+    (void)state;
+    static const double lab[3] = {53.24, 80.09, 67.20};
+    static const int rgb[3] = {255, 0, 0};
+    static float white[2] = {0.3127f, 0.3290f};
+    const struct tiff_kind kind = {
+        .height = 16, .width = 16, .samples = 3, .bits = 16, .photometric = PHOTOMETRIC_CIELAB};
+    uint16_t pixels[16 * 16 * 3];
+
+    for (int i = 0; i < 16 * 16 * 3; i++)
+        pixels[i] = (uint16_t)lrint(i % 3 ? lab[i % 3] * 256 : lab[0] / 100 * 65535);
+    for (int pages = 1; pages <= 2; pages++) {
+        struct bytes none = {0};
+        TIFF *tiff = TIFFOpen(bytes_write(&none, folder, "a/1.tif"), "w");
+        assert_non_null(tiff);
+        for (int page = 0; page < pages; page++) {
+            if (page == 0)
+                TIFFSetField(tiff, TIFFTAG_WHITEPOINT, white);
+            TIFFSetField(tiff, TIFFTAG_SUBFILETYPE, page ? FILETYPE_REDUCEDIMAGE : 0);
+            make_tiff_page(tiff, &kind, pixels);
+            assert_int_equal(TIFFWriteDirectory(tiff), 1);
+        }
+        TIFFClose(tiff);
+        open_one(0);
+        for (int c = 0; c < 3; c++)
+            if (!(fabs(number(&sample, 300 + c) - rgb[c]) <= 1))
+                fail_msg("%d pages, channel %d: %g, expected %d", pages, c, number(&sample, 300 + c), rgb[c]);
+        close_one();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +447,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(every_meaning_of_tiff, setup, teardown),
         cmocka_unit_test_setup_teardown(opacity_of_tiff_may_be_added, setup, teardown),
         cmocka_unit_test_setup_teardown(lab_has_the_white_of_srgb, setup, teardown),
+        cmocka_unit_test_setup_teardown(lab_has_the_white_of_its_file, setup, teardown),
         cmocka_unit_test_setup_teardown(orientations_of_tiff_and_webp, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_what_is_no_image, setup, teardown),
         cmocka_unit_test_setup_teardown(pages_of_tiff, setup, teardown),

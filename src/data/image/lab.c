@@ -75,8 +75,8 @@ void data_lab_to_srgb(struct data_image *image, float x, float y)
 
     find_matrix(given ? white : d50, &m);
     for (size_t i = 0; i < count; i++) {
-        uint8_t *p = image->pixels + i * pixel;
-        uint16_t *q = (uint16_t *)(void *)image->pixels + i * pixel;
+        uint8_t *p = image->pixels + i * pixel * image->unit;
+        uint16_t *q = (uint16_t *)(void *)p;
         if (image->unit == 1)
             to_srgb(&m, p[0] * 100.0 / 255, (int8_t)p[1], (int8_t)p[2], rgb);
         else

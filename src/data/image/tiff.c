@@ -355,23 +355,25 @@ bool data_tiff_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
     struct memory m = {.bytes = bytes, .size = size};
     struct shape s;
     uint16_t orientation = 1;
+    float *white = NULL, x = 0, y = 0;
     TIFF *tiff = open_memory(&m, name, err);
 
     if (!tiff)
         return false;
     read_shape(tiff, &s);
     TIFFGetField(tiff, TIFFTAG_ORIENTATION, &orientation);
+    if (TIFFGetField(tiff, TIFFTAG_WHITEPOINT, &white)) {
+        x = white[0];
+        y = white[1];
+    }
     m.message[0] = '\0';
     bool ok = check_shape(&s, name, err) &&
               (unit_of(&s) ? read_direct(tiff, &s, &m, name, channels, image, err) && finish(&s, name, image, err)
                            : read_converted(tiff, &s, &m, name, channels, decoder, image, err)) &&
               check_pages(tiff, name, err);
-    float *white = NULL;
-    if (ok && is_lab(&s)) {
-        TIFFGetFieldDefaulted(tiff, TIFFTAG_WHITEPOINT, &white);
-        data_lab_to_srgb(image, white ? white[0] : 0, white ? white[1] : 0);
-    }
     TIFFClose(tiff);
+    if (ok && is_lab(&s))
+        data_lab_to_srgb(image, x, y);
     image->stored = ok ? stored_channels(&s) : 0;
     if (ok)
         image->orientation = orientation >= 1 && orientation <= 8 ? orientation : 1;

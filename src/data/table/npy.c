@@ -328,7 +328,8 @@ static bool refuse_whole(const struct arrays *a, struct invar_error *err)
             most = fmax(most, value);
         }
     if (least < 0)
-        snprintf(instead, sizeof instead, "((x + %.17g) / %.17g).astype(numpy.float32)", -least, most - least);
+        snprintf(instead, sizeof instead, "((x + %.17g) / %.17g).astype(numpy.float32)", -least,
+                 most - least > 0 ? most - least : 1);
     else if (most > 255)
         snprintf(instead, sizeof instead, "(x / %.17g).astype(numpy.float32)", most);
     return invar_error_set(err, INVAR_ERROR_DATA,

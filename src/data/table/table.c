@@ -95,6 +95,7 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
                     data_shards_find(&t->source->shards[which], path, err) &&
                     data_csv_read_parts(csv, path, &t->source->shards[which], separator, o->csv.header, err);
     csv->wanted = NULL;
+    csv->wanted_count = 0;
     invar_free(names);
     if (!ok)
         return false;

@@ -81,6 +81,17 @@ class Wide(Numbers):
     observation_space = Box((6, 5, 3), np.float64, -np.inf, np.inf)
 
 
+class Vast(Numbers):
+    observation_space = Box((6, 5, 3), np.float32, -3.4028235e38, 3.4028235e38)
+
+
+class Thin(Paint):
+    observation_space = Box((4, 12, 12), np.uint8)
+
+    def seen(self):
+        return np.full((4, 12, 12), self.at, np.uint8)
+
+
 class Whole(Paint):
     observation_space = Box((6, 5, 3), np.int64)
 
