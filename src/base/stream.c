@@ -31,6 +31,17 @@ FILE *stream_open(const char *path, uint64_t *size, struct invar_error *err)
     return NULL;
 }
 
+size_t stream_begin(const char *path, void *out, size_t size)
+{
+    uint64_t all;
+    FILE *stream = stream_open(path, &all, NULL);
+    const size_t got = stream ? fread(out, 1, size, stream) : 0;
+
+    if (stream)
+        fclose(stream);
+    return got;
+}
+
 bool stream_read(FILE *stream, void *data, size_t size, const char *path, struct invar_error *err)
 {
     if (fread(data, 1, size, stream) == size)

@@ -2,6 +2,7 @@
 /* What lies where a source was looked for and is something else: an archive that is not read, another source's data. */
 #include "data/list.h"
 #include "data/source.h"
+#include "base/stream.h"
 
 #include "invar/expert/file.h"
 #include <stdio.h>
@@ -28,13 +29,8 @@ static const struct {
 bool data_instead_archive(const char *path, struct invar_error *err)
 {
     char begin[MAGIC] = "";
-    struct stat info;
-    FILE *file = stat(path, &info) == 0 && S_ISREG(info.st_mode) ? fopen(path, "rb") : NULL;
+    const size_t got = stream_begin(path, begin, sizeof begin);
 
-    if (!file)
-        return true;
-    const size_t got = fread(begin, 1, sizeof begin, file);
-    fclose(file);
     for (size_t i = 0; i < sizeof archives / sizeof *archives; i++)
         if (got >= archives[i].size && memcmp(begin, archives[i].magic, archives[i].size) == 0 &&
             (begin[0] != 'B' || (got == sizeof begin && memcmp(begin + 4, "1A", 2) == 0))) /* a table may begin so */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `invar report`: what run folders hold, and what is computed from their encoders and data, as the data of one page. */
 #include "invar/report.h"
+#include "base/stream.h"
 #include "base/threads.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
@@ -307,15 +308,10 @@ static bool check_place(const char *path, struct invar_error *err)
 {
     static const char head[] = "<!DOCTYPE html";
     char start[sizeof head] = "";
-    const size_t length = strlen(path), size = sizeof head - 1;
+    const size_t length = strlen(path);
     const bool named = length > 5 && strcmp(path + length - 5, ".html") == 0;
-    FILE *file = !named && invar_path_is_file(path, NULL) ? fopen(path, "rb") : NULL;
 
-    if (!file)
-        return true;
-    const size_t got = fread(start, 1, size, file);
-    fclose(file);
-    return got == 0 || strcmp(start, head) == 0 ||
+    return named || stream_begin(path, start, sizeof head - 1) == 0 || strcmp(start, head) == 0 ||
            invar_error_set(err, INVAR_ERROR_USAGE, "output: %s is there and no page; give FILE.html", path);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The files of an embedding: the array or table of representations, which row is which sample, what was left out. */
 #include "study/embedding.h"
+#include "base/stream.h"
 #include "run/recipe.h"
 #include "invar/expert/file.h"
 
@@ -197,10 +198,7 @@ static bool is_own(const char *path, const char *head, bool *own, struct invar_e
 
     if (!invar_path_find(path, &there, err))
         return false;
-    FILE *file = there ? fopen(path, "rb") : NULL;
-    *own = !there || (file && fread(start, 1, length, file) == length && memcmp(start, head, length) == 0);
-    if (file)
-        fclose(file);
+    *own = !there || (stream_begin(path, start, length) == length && memcmp(start, head, length) == 0);
     return true;
 }
 
