@@ -178,8 +178,9 @@ struct invar_dataset_info {
     int64_t turned;            /**< images (so far) whose file says that they are not upright: turned, or left as they
                                   lie with data.orientation=ignore */
     bool ignores_orientation;  /**< that option */
-    int64_t converted;         /**< images (so far) that have another number of channels than `channels` */
-    const char *conversion;    /**< how they are seen: "colour, seen in gray" or "gray, seen as colour" */
+    int64_t converted;         /**< images (so far) that have another number of channels than `channels`, or no opacity
+                                  where that is one of them */
+    const char *conversion;    /**< how they are seen: "colour, seen in gray", "gray, seen as colour", ... */
     int64_t groups;            /**< refinement groups in the training split; 0 without data.group */
     struct {
         const char *name;

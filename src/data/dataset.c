@@ -68,7 +68,7 @@ uint8_t data_dataset_notes(const struct invar_dataset *dataset, const struct dat
     const bool colour = dataset->channels == 3 || dataset->channels == 4;
     const bool gray = dataset->channels == 1 || dataset->channels == 2;
     const bool converted = (image->stored == 1 && colour) || (image->stored == 3 && gray);
-    return (uint8_t)((image->orientation > 1 ? DATA_TURNED : 0) | (converted ? DATA_CONVERTED : 0));
+    return (uint8_t)((image->orientation > 1 ? DATA_TURNED : 0) | (converted || image->filled ? DATA_CONVERTED : 0));
 }
 
 void data_dataset_note(struct invar_dataset *dataset, int64_t item, const struct data_image *image)
@@ -222,7 +222,10 @@ static bool describe(struct invar_dataset *dataset, struct invar_error *err)
     info->height = size ? size : dataset->height;
     info->width = size ? size : dataset->width;
     info->channels = dataset->channels;
-    info->conversion = info->channels < 3 ? "colour, seen in gray" : "gray, seen as colour";
+    info->conversion = info->channels == 4   ? "gray, seen as colour, or without opacity, which is full then"
+                       : info->channels == 2 ? "colour, seen in gray, or without opacity, which is full then"
+                       : info->channels < 3  ? "colour, seen in gray"
+                                             : "gray, seen as colour";
     info->classes = dataset->source.classes;
     info->class_names = (const char *const *)dataset->source.class_names;
     info->table = dataset->source.table.count ? &dataset->source.table : NULL;
@@ -262,9 +265,9 @@ static bool standardisation(struct invar_dataset *dataset, struct invar_error *e
         return data_statistics(dataset, err);
     if (mean->count != dataset->channels || deviation->count != dataset->channels)
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "data.mean has %d numbers and data.deviation %d, expected %d in each, one a channel, or "
-                               "none in either",
-                               mean->count, deviation->count, dataset->channels);
+                               "data.mean has %d numbers and data.deviation %d, expected %d in each, one for a channel "
+                               "of %s, or none in either",
+                               mean->count, deviation->count, dataset->channels, dataset->options.source);
     for (int c = 0; c < dataset->channels && dataset->source.kind == INVAR_DATA_IMAGE; c++)
         if (!(mean->value[c] >= 0 && mean->value[c] <= 1 && deviation->value[c] <= 1))
             return invar_error_set(err, INVAR_ERROR_USAGE,

@@ -39,7 +39,8 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
             goto done;
         if (input.rank == 3 && input.height == input.width)
             out->size = input.height;
-        if (input.rank == 3 && input.channels <= 16)
+        /* 2 or 4 that files were found to have are no opacity, which would be added to files that have fewer. */
+        if (input.rank == 3 && input.channels <= 16 && (out->channels || input.channels % 2 == 1))
             out->channels = input.channels;
     }
     for (int i = 0; how && i < how->setting_count; i++)

@@ -143,6 +143,44 @@ assert json.load(sys.stdin)["unseen"] == {"note": 9}'
     fails_with 2 "$invar" embed run idx:data -o a.npy --windows --no-windows
 }
 
+@test "four bands that files were found to have are no opacity; opacity that files lack is told of" {
+    python3 - <<'PYTHON'
+import os, random, struct
+random.seed(1)
+def tiff(name, bands): # the fourth is no opacity, ExtraSamples 0
+    data = bytes(random.randrange(256) for i in range(16 * 16 * bands))
+    tags = [(256, 16), (257, 16), (259, 1), (262, 2), (273, 8), (277, bands), (278, 16), (284, 1)]
+    entries = [(tag, 3, 1, struct.pack("<HH", value, 0)) for tag, value in tags]
+    entries += [(258, 3, bands, struct.pack("<I", 8 + len(data))), (279, 4, 1, struct.pack("<I", len(data)))]
+    if bands > 3:
+        entries.append((338, 3, bands - 3, struct.pack("<HH", 0, 0)))
+    directory = struct.pack("<H", len(entries)) + b"".join(struct.pack("<HHI", *e[:3]) + e[3] for e in sorted(entries))
+    head = b"II*\0" + struct.pack("<I", 8 + len(data) + 2 * bands)
+    os.makedirs(os.path.dirname(name), exist_ok=True)
+    with open(name, "wb") as out:
+        out.write(head + data + struct.pack("<%dH" % bands, *[8] * bands) + directory + b"\0\0\0\0")
+for i in range(24):
+    tiff("four/c%d/%d.tif" % (i % 2, i), 4)
+    tiff("three/c%d/%d.tif" % (i % 2, i), 3)
+PYTHON
+    for channels in 0 4; do
+        "$invar" pretrain tiny.yaml data.source=images:four data.channels=$channels training.batch=8 training.epochs=1 \
+            --threads 1 --run bands$channels >/dev/null 2>&1
+    done
+    "$invar" embed bands0 images:four -o e.npy
+    fails_with 1 "$invar" embed bands0 images:three -o e.npy
+    says images:three "4 channels" "has 3" channels=4
+    fails_with 2 "$invar" probe bands0 --test images:three
+    says images:three "expected 3"
+    for way in "bands0 images:three channels=4" "bands4 images:three"; do
+        run --separate-stderr "$invar" embed $way -o e.npy
+        [ "$status" -eq 0 ]
+        [[ "$output" == *"24 images are gray, seen as colour, or without opacity, which is full then"* ]]
+    done
+    run --separate-stderr "$invar" embed bands4 images:four -o e.npy
+    [ "$status" -eq 0 ] && [[ "$output$stderr" != *opacity* ]]
+}
+
 @test "bfloat16 on request: near float32, or a sentence where the processor has none" {
     "$invar" embed run idx:data -o single.npy
     fails_with 2 "$invar" embed run idx:data -o half.npy --precision float16

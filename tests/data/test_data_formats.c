@@ -301,9 +301,20 @@ static void bands_are_those_of_most_files(void **state)
     assert_int_equal(invar_dataset_info(dataset)->skipped, 1);
     assert_non_null(strstr(invar_dataset_info(dataset)->first_skipped, "0.tif: has 3 channels, which cannot become"));
     invar_dataset_close(dataset);
+    struct bytes others[] = {make_png(8, 8, 3, 9),
+                             make_png_as(pixels, 64 * 4, 8, 8, SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, NULL)};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        bytes_write(&others[i], folder, "a/0.tif");
+        dataset = make_open(&options);
+        assert_int_equal(invar_dataset_info(dataset)->channels, 4);
+        assert_int_equal(invar_dataset_info(dataset)->skipped, 1);
+        assert_non_null(strstr(invar_dataset_info(dataset)->first_skipped, "0.tif: has 3 channels"));
+        invar_dataset_close(dataset);
+    }
 }
 
-/* Gray and colour in every format, asked for as the one and as the other, held in memory and not. */
+/* Gray and colour in every format, asked for as the one and as the other, with opacity and without it, held in memory
+ * and not. */
 static void images_of_other_channels_are_counted(void **state)
 {
     static uint8_t pixels[4 * 4 * 3];
@@ -321,7 +332,7 @@ static void images_of_other_channels_are_counted(void **state)
     }
     make_tiff(folder, "a/gray.tif", &gray, pixels);
     make_tiff(folder, "a/colour.tif", &colour, pixels);
-    for (int channels = 1; channels <= 3; channels += 2)
+    for (int channels = 1; channels <= 4; channels += channels < 3 ? 2 : 1)
         for (int memory = 1; memory <= 2; memory++) {
             struct invar_data_options options = make_options("images", folder);
             struct invar_sample all[7];
@@ -330,7 +341,7 @@ static void images_of_other_channels_are_counted(void **state)
             options.memory = (enum invar_data_memory)memory;
             struct invar_dataset *set = make_open(&options);
             invar_loader_free(make_load(set, INVAR_TRAIN, all, 7));
-            assert_int_equal(invar_dataset_info(set)->converted, channels < 3 ? 4 : 3);
+            assert_int_equal(invar_dataset_info(set)->converted, channels == 4 ? 7 : channels < 3 ? 4 : 3);
             assert_non_null(strstr(invar_dataset_info(set)->conversion, channels < 3 ? "in gray" : "as colour"));
             invar_dataset_close(set);
         }

@@ -32,7 +32,7 @@ static void add_alpha(struct data_image *image)
             memset(image->pixels + i * new + old, 0xff, image->unit);
     }
     image->channels++;
-    image->alpha = true;
+    image->alpha = image->filled = true;
 }
 
 /* Gray with opacity to colour with opacity. */
@@ -51,7 +51,7 @@ static bool fit(struct data_image *image, int channels, bool bands, const char *
 {
     const bool wants_alpha = channels == 2 || channels == 4;
 
-    if (image->alpha && wants_alpha) {
+    if (image->alpha && wants_alpha && !bands) {
         if (channels == 4 && image->channels == 2)
             spread_alpha(image);
         return data_image_convert(image, channels, name, err);

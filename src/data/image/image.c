@@ -48,7 +48,7 @@ bool data_image_shape(struct data_image *image, size_t unit, int height, int wid
     image->width = width;
     image->channels = channels;
     image->unit = unit;
-    image->alpha = false;
+    image->alpha = image->filled = false;
     image->orientation = 1;
     image->stored = 0;
     return true;
@@ -62,7 +62,7 @@ bool data_image_floats(struct data_image *image, int width, int channels, struct
     image->width = width;
     image->channels = channels;
     image->unit = sizeof(float);
-    image->alpha = false;
+    image->alpha = image->filled = false;
     image->orientation = 1;
     image->stored = 0;
     return true;

@@ -21,6 +21,7 @@ struct data_image {
     size_t unit;     /**< bytes of one number: 1 uint8, 2 uint16, 4 float32 */
     bool alpha;      /**< the last channel is opacity */
     int orientation; /**< what the file says of it, as EXIF has it: 1 upright .. 8 */
+    bool filled;     /**< its opacity is full since its file has none */
     int stored;      /**< channels of its file, opacity apart; 0: not known */
     uint8_t *pixels; /**< the numbers, whatever their type */
     size_t capacity;

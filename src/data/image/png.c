@@ -52,6 +52,7 @@ static int decode(spng_ctx *context, const struct spng_ihdr *header, int channel
     const size_t count = (size_t)image->height * (size_t)image->width;
     const int format = plain ? SPNG_FMT_G8 : alpha ? SPNG_FMT_RGBA8 : SPNG_FMT_RGB8;
     const int samples = plain ? 1 : alpha ? 4 : 3, kept = is_gray && channels != 4 ? 1 + alpha : samples;
+    struct spng_trns transparent;
     const int status =
         spng_decode_image(context, image->pixels, count * (size_t)samples, format, alpha ? SPNG_DECODE_TRNS : 0);
 
@@ -59,6 +60,8 @@ static int decode(spng_ctx *context, const struct spng_ihdr *header, int channel
         keep_gray(image->pixels, count, (size_t)samples, (size_t)kept);
     image->channels = kept;
     image->alpha = alpha;
+    image->filled = alpha && header->color_type < SPNG_COLOR_TYPE_GRAYSCALE_ALPHA &&
+                    spng_get_trns(context, &transparent) != SPNG_OK;
     return status;
 }
 

@@ -58,6 +58,7 @@ bool data_webp_decode(struct data_decoder *decoder, const uint8_t *bytes, size_t
         !data_image_shape(image, 1, config.input.height, config.input.width, alpha ? 4 : 3, channels, err))
         return false;
     image->alpha = alpha;
+    image->filled = alpha && !config.input.has_alpha;
     image->stored = 3;
     config.output.colorspace = alpha ? MODE_RGBA : MODE_RGB;
     config.output.is_external_memory = 1;
