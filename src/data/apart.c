@@ -28,7 +28,7 @@ static bool is_named(const char *path, const char *text)
     struct data_shards shards = {0};
     bool named = false;
 
-    if (!text[0])
+    if (!text[0] || !path[0])
         return false;
     data_shards_find(&shards, text, NULL);
     for (int i = 0; !named && i < shards.count; i++)
@@ -37,22 +37,22 @@ static bool is_named(const char *path, const char *text)
     return named;
 }
 
+bool data_place_apart(const char *path, const char *option, const char *what, const char *files,
+                      struct invar_error *err)
+{
+    return !path || !files || !is_named(path, files) ||
+           invar_error_set(err, INVAR_ERROR_USAGE, "%s: %s holds the data themselves (%s is %s); choose another place",
+                           option, path, what, files);
+}
+
 bool data_options_apart(const struct invar_data_options *options, const char *path, const char *option,
                         struct invar_error *err)
 {
     const char *colon = strchr(options->source, ':');
-    const struct {
-        const char *key, *files;
-    } read[] = {{"source", colon ? colon + 1 : ""},
-                {"test", options->test},
-                {"labels", options->npy.labels},
-                {"test_labels", options->npy.test_labels},
-                {"metadata", options->metadata}};
 
-    for (size_t i = 0; path && path[0] && i < sizeof read / sizeof *read; i++)
-        if (is_named(path, read[i].files))
-            return invar_error_set(err, INVAR_ERROR_USAGE,
-                                   "%s: %s holds the data themselves (data.%s is %s); choose another place", option,
-                                   path, read[i].key, read[i].files);
-    return true;
+    return data_place_apart(path, option, "data.source", colon ? colon + 1 : "", err) &&
+           data_place_apart(path, option, "data.test", options->test, err) &&
+           data_place_apart(path, option, "data.labels", options->npy.labels, err) &&
+           data_place_apart(path, option, "data.test_labels", options->npy.test_labels, err) &&
+           data_place_apart(path, option, "data.metadata", options->metadata, err);
 }

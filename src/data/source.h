@@ -144,8 +144,11 @@ bool data_options_of_set(const char *assignment);
 /** Whether KEY=VALUE leaves the samples what they are, and what the encoder sees of them: it is about their labels,
  * groups and split, or how they are held. */
 bool data_options_leave_samples(const char *assignment);
-/** Refuses a path that is one of the files that the options name, or a sample in a folder that they name; option is
- * what it was given as, for the message. A path where nothing is, is none. */
+/** Refuses a path that is one of the files that a text names, or a sample in a folder that it names; option is what it
+ * was given as, what the other one, for the message. A path where nothing is, is none. Either may be NULL. */
+bool data_place_apart(const char *path, const char *option, const char *what, const char *files,
+                      struct invar_error *err);
+/** The same of all files that the options name. */
 bool data_options_apart(const struct invar_data_options *options, const char *path, const char *option,
                         struct invar_error *err);
 /** Refuses an option that is set and that the source does not take; an unknown source takes all. */

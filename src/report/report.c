@@ -6,7 +6,7 @@
 #include "invar/expert/file.h"
 #include "invar/memory.h"
 #include "invar/version.h"
-#include "run/recipe.h"
+#include "run/apart.h"
 #include "report/json.h"
 #include "report/page.h"
 #include "report/run.h"
@@ -327,7 +327,7 @@ bool invar_report_write(struct invar_report *report, const char *path, int64_t r
     bool ok = true;
 
     for (int i = 0; i < report->count; i++)
-        if (!run_data_apart(report->folder[i], &how, path, "output", err))
+        if (!run_place_apart(report->folder[i], &how, path, "output", err))
             return false;
     if (!check_place(path, err))
         return false;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What those who measure take from the recipe of a run. */
 #include "run/recipe.h"
-#include "data/source.h"
 #include "invar/expert/objective.h"
 #include "train/recipe_file.h"
 
@@ -13,24 +12,6 @@ struct invar_recipe *invar_run_recipe(const char *folder, const char *const *set
                                       struct invar_error *err)
 {
     return recipe_file_load(folder, settings, count, err);
-}
-
-bool run_data_apart(const char *folder, const struct invar_run_options *how, const char *path, const char *option,
-                    struct invar_error *err)
-{
-    struct invar_data_options data;
-    struct invar_recipe *recipe = invar_run_recipe(folder, NULL, 0, NULL);
-
-    invar_options_default(invar_data_option_table, &data);
-    if (recipe)
-        data = recipe->data;
-    invar_recipe_free(recipe);
-    bool ok = data_options_apart(&data, path, option, err);
-    if (how->source)
-        invar_data_options_source(&data, how->source, NULL);
-    for (int i = 0; i < how->setting_count; i++)
-        invar_options_set(invar_data_option_table, &data, how->settings[i], NULL);
-    return ok && data_options_apart(&data, path, option, err);
 }
 
 /* A number of a mapping; fallback where there is none. */

@@ -13,10 +13,6 @@ struct run_recipe {
 };
 /** found is false where there is no recipe.yaml. */
 bool run_recipe_read(const char *folder, struct run_recipe *out, struct invar_error *err);
-/** Refuses to write to a path that data are read from: those of the run, or those that it is opened with. A run without
- * a recipe that can be read names none; what is wrong with `how` is for who opens it to say. */
-bool run_data_apart(const char *folder, const struct invar_run_options *how, const char *path, const char *option,
-                    struct invar_error *err);
 /** The adversary of a recipe, with the weights of FOLDER/generator.safetensors, for views as info says. */
 struct invar_perturber *run_perturber_open(const char *folder, const struct invar_recipe *recipe,
                                            struct invar_device *device, const struct invar_encoder *encoder,

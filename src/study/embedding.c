@@ -2,7 +2,7 @@
 /* The files of an embedding: the array or table of representations, which row is which sample, what was left out. */
 #include "study/embedding.h"
 #include "base/stream.h"
-#include "run/recipe.h"
+#include "run/apart.h"
 #include "invar/expert/file.h"
 
 #include <math.h>
@@ -259,7 +259,7 @@ bool study_places_set(struct study_places *places, const char *output, const cha
     if (strcmp(output, places->rows) == 0)
         return invar_error_set(err, INVAR_ERROR_USAGE, "rows: %s is where the output goes; choose another place",
                                output);
-    return run_data_apart(folder, how, output, "output", err) && run_data_apart(folder, how, labels, "labels", err) &&
-           run_data_apart(folder, how, places->rows, "rows", err) && check_writable(output, err) &&
+    return run_place_apart(folder, how, output, "output", err) && run_place_apart(folder, how, labels, "labels", err) &&
+           run_place_apart(folder, how, places->rows, "rows", err) && check_writable(output, err) &&
            check_writable(labels, err) && check_writable(places->rows, err);
 }
