@@ -2,7 +2,7 @@
 /* invar export RUN -o FILE: the encoder of a run for programs that know nothing of invar. */
 #include "cli/cli.h"
 #include "invar/export.h"
-#include "invar/run.h"
+#include "run/apart.h"
 
 static void print_formats(FILE *stream)
 {
@@ -15,7 +15,8 @@ static int run_export(const char *folder, const char *format, const char *path, 
 {
     struct invar_error err = {0};
     struct invar_text says = {0};
-    struct invar_encoder *encoder = invar_run_encoder(folder, &err);
+    struct invar_encoder *encoder =
+        run_place_apart(folder, NULL, path, "output", &err) ? invar_run_encoder(folder, &err) : NULL;
     const bool ok = encoder && invar_export(encoder, format, path, &err) && invar_export_describe(encoder, &says, &err);
     struct json_writer w = CLI_JSON;
 

@@ -5,6 +5,7 @@
 #include "study/inspect_results.h"
 #include "report/samples.h"
 #include "report/text.h"
+#include "run/apart.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -120,7 +121,8 @@ static int show_samples(const struct arguments *arguments)
                                           .threads = arguments->threads};
     struct invar_error err = {0};
     struct invar_run run = {0};
-    const bool ok = invar_run_open(&run, arguments->runs.item[0], &how, &err) &&
+    const bool ok = run_place_apart(arguments->runs.item[0], &how, arguments->samples, "samples", &err) &&
+                    invar_run_open(&run, arguments->runs.item[0], &how, &err) &&
                     report_samples_write(&run, split, arguments->samples, &err);
 
     invar_run_close(&run);

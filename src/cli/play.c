@@ -6,6 +6,7 @@
 #include "invar/memory.h"
 #include "invar/results.h"
 #include "report/gif.h"
+#include "run/apart.h"
 
 #include <string.h>
 
@@ -112,7 +113,9 @@ static int play(const struct arguments *arguments)
 {
     struct invar_error err = {0};
     struct session s = {.arguments = arguments};
-    struct invar_device *device = invar_device_open(arguments->device, (int)arguments->threads, &err);
+    struct invar_device *device = run_place_apart(arguments->run.item[0], NULL, arguments->gif, "gif", &err)
+                                      ? invar_device_open(arguments->device, (int)arguments->threads, &err)
+                                      : NULL;
     const size_t count = (size_t)arguments->episodes;
     int status;
 

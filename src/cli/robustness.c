@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar robustness RUN: errors of the probe under the common image corruptions. */
 #include "cli/run.h"
+#include "data/source.h"
 #include "invar/study.h"
 #include "report/robustness_show.h"
 #include "report/text.h"
+#include "run/apart.h"
 #include "study/robustness_results.h"
+#include "train/ranks.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,8 +62,11 @@ static int robustness(const struct arguments *arguments)
     struct invar_error err = {0};
     struct invar_run run = {0};
     bool ok = cli_ranks_open(&how.ranks, "robustness", arguments->rank_timeout, &err) &&
-              (!arguments->plain || invar_plain_view_read(&how.plain, arguments->plain, &err)) &&
-              invar_run_open(&run, folder, &how, &err);
+              (!arguments->plain || invar_plain_view_read(&how.plain, arguments->plain, &err));
+    if (ok && arguments->show && invar_ranks_rank(how.ranks) == 0)
+        ok = run_place_apart(folder, &how, arguments->show, "show", &err) &&
+             data_place_apart(arguments->show, "show", "--frost", arguments->frost, &err);
+    ok = ranks_agree(how.ranks, ok, &err) && invar_run_open(&run, folder, &how, &err);
     int status = CLI_DONE;
 
     cli_catch_interrupt();
