@@ -24,8 +24,8 @@ static void print_data_options(FILE *stream)
 enum { PROJECTED = 10000 };
 
 /* The files of TensorBoard's embedding projector, of the test split unless training samples are asked for or alone. */
-static bool write_projector(const struct invar_run *run, const char *folder, const char *split, int64_t *samples,
-                            struct invar_error *err)
+static bool write_projector(const struct invar_run *run, const struct invar_run_options *how, const char *folder,
+                            const char *split, int64_t *samples, struct invar_error *err)
 {
     const bool tests = strcmp(split, "train") != 0 &&
                        (strcmp(split, "test") == 0 || invar_dataset_info(run->dataset)->count[INVAR_TEST] > 0);
@@ -34,6 +34,7 @@ static bool write_projector(const struct invar_run *run, const char *folder, con
                                                         .dataset = run->dataset,
                                                         .split = tests ? INVAR_TEST : INVAR_TRAIN,
                                                         .name = run->folder,
+                                                        .how = how,
                                                         .most_samples = PROJECTED,
                                                         .watch = run->watch};
     return report_embedding_projector_write(folder, &subject, samples, err);
@@ -86,14 +87,14 @@ struct outcome {
     struct invar_results *results;
 };
 
-static bool write_all(const struct arguments *a, const struct invar_run *run, const struct study_places *places,
-                      struct outcome *out, struct invar_error *err)
+static bool write_all(const struct arguments *a, const struct invar_run *run, const struct invar_run_options *how,
+                      const struct study_places *places, struct outcome *out, struct invar_error *err)
 {
     const bool test = strcmp(a->split, "train") != 0, train = strcmp(a->split, "test") != 0;
     const bool leads = invar_run_leads(run);
     struct study_table table = {run->dataset, &out->embedded, NULL, {train, test}};
 
-    if (a->projector && leads && !write_projector(run, a->projector, a->split, &out->projected, err))
+    if (a->projector && leads && !write_projector(run, how, a->projector, a->split, &out->projected, err))
         return false;
     if (!a->output)
         return true;
@@ -144,7 +145,7 @@ static int run_embed(struct arguments *a)
     run.bfloat16 = strcmp(a->precision, "bfloat16") == 0;
     if (ok && (a->windows || a->no_windows))
         run.windows = a->windows;
-    ok = ok && write_all(a, &run, &places, &out, &err);
+    ok = ok && write_all(a, &run, &how, &places, &out, &err);
     const int status =
         invar_run_agree(&run, ok, &err) ? report(a, &run, &places, &out) : cli_ranks_fail(how.ranks, &err);
     invar_results_free(out.results);

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* invar loss TERM: a term on given embeddings, with its gradient. Names are those of the golden cases. */
 #include "cli/cli.h"
-#include "invar/expert/file.h"
-#include "invar/expert/objective.h"
+#include "objective/gradients.h"
 
 static void print_terms(FILE *stream)
 {
@@ -18,19 +17,6 @@ static void print_terms(FILE *stream)
                     "t1 t2 .. target outputs (fewer than q: the last views have no target), h1 h2 .. representations;\n"
                     "groups, labels: int64 ids [N]; partner, share: int64 rows [N] and float64 [N], what view 1 was\n"
                     "mixed with and its own part\n");
-}
-
-static bool write_gradients(const struct invar_loss_result *result, const char *folder, struct invar_error *err)
-{
-    char name[64], path[4096];
-    bool ok = invar_folder_create(folder, err);
-
-    for (int i = 0; ok && i < result->count; i++) {
-        snprintf(name, sizeof name, "grad_%s.npy", result->gradient[i].name);
-        ok = invar_path_join(path, sizeof path, folder, name, err) &&
-             invar_npy_write(&result->gradient[i].array, path, err);
-    }
-    return ok;
 }
 
 static int print_value(const struct invar_term_value *value, bool json)
@@ -91,7 +77,7 @@ int invar_cli_loss(int argc, char **argv)
                                                .float64 = wide,
                                                .gradients = folder != NULL,
                                                .threads = threads};
-    if (invar_loss(&request, &result, &err) && (!folder || write_gradients(&result, folder, &err)))
+    if (invar_loss(&request, &result, &err) && (!folder || objective_gradients_write(&request, &result, folder, &err)))
         status = print_value(&result.value, json);
     else
         status = cli_fail(&err);

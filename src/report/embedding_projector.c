@@ -6,6 +6,7 @@
 #include "invar/eval.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
+#include "run/apart.h"
 #include "run/picture.h"
 
 #include <math.h>
@@ -200,12 +201,25 @@ static bool write_config(const struct embedding_projector *p, const char *folder
     return ok;
 }
 
+/* Before anything is computed. */
+static bool check_places(const struct embedding_projector_subject *subject, const char *folder, struct invar_error *err)
+{
+    static const char *const names[] = {"tensors.bytes", "metadata.tsv", "sprite.png", "projector_config.pbtxt"};
+    char path[PATH_SIZE];
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!invar_path_join(path, sizeof path, folder, names[i], err) ||
+            !run_place_apart(subject->name, subject->how, path, "projector", err))
+            return false;
+    return true;
+}
+
 bool report_embedding_projector_write(const char *folder, const struct embedding_projector_subject *subject,
                                       int64_t *samples, struct invar_error *err)
 {
     struct embedding_projector p = {.subject = subject};
-    const bool ok = embedding_projector_open(&p, folder, err) && put_all(&p, err) &&
-                    invar_writer_commit(p.tensors, err) && invar_writer_commit(p.metadata, err) &&
+    const bool ok = check_places(subject, folder, err) && embedding_projector_open(&p, folder, err) &&
+                    put_all(&p, err) && invar_writer_commit(p.tensors, err) && invar_writer_commit(p.metadata, err) &&
                     (!p.sprite || write_sprite(&p, folder, err)) && write_config(&p, folder, err);
     *samples = p.rows;
     embedding_projector_close(&p);
