@@ -323,9 +323,8 @@ static struct invar_dataset *open_dataset(const struct invar_data_options *optio
         dataset->source.own_classes = like->own_classes;
     }
     if (dataset && data_source_open(&dataset->source, options, err) && examine(dataset, err) &&
-        data_identity_names(dataset, err) && data_hold(dataset, err) && number_samples(dataset, err) &&
-        measure_groups(dataset, err) && standardisation(dataset, err) && data_dataset_check_bad(dataset, err) &&
-        data_identity(dataset, err)) {
+        data_hold(dataset, err) && number_samples(dataset, err) && measure_groups(dataset, err) &&
+        standardisation(dataset, err) && data_dataset_check_bad(dataset, err) && data_identity(dataset, err)) {
         compare_samples(dataset);
         point_rows(dataset);
         return dataset;
@@ -424,7 +423,7 @@ void invar_dataset_close(struct invar_dataset *dataset)
     }
     data_left_out_free(dataset);
     data_groups_free(&dataset->refinement);
-    invar_text_free(&dataset->identity.text);
+    invar_text_free(&dataset->identity);
     invar_free(dataset->bad);
     invar_free(dataset->noted);
     invar_free(dataset);

@@ -22,13 +22,6 @@ struct data_left_out {
     char *why;
 };
 
-/* What identifies the data (identity.c). */
-struct data_identity {
-    struct invar_text text;
-    bool named;
-    uint32_t names, bytes;
-};
-
 struct invar_dataset {
     struct invar_dataset_info info;
     struct invar_data_options options;
@@ -54,7 +47,7 @@ struct invar_dataset {
     struct data_groups refinement; /**< by item, then by split; empty without data.group */
     int64_t *groups[2];
 
-    struct data_identity identity;
+    struct invar_text identity; /* of the data (identity.c) */
 
     /* Sets in memory: pixels by item, in the arenas or in the files that the source holds. */
     const uint8_t **pixels;
@@ -112,8 +105,6 @@ static inline struct data_shape data_dataset_shape(const struct invar_dataset *d
     const struct data_shape all = {dataset->height, dataset->width, dataset->unit};
     return dataset->shape ? dataset->shape[item] : all;
 }
-/** Names and sizes of files into the identity, while the source has its files. */
-bool data_identity_names(struct invar_dataset *dataset, struct invar_error *err);
 /** info.identity, once samples are numbered. */
 bool data_identity(struct invar_dataset *dataset, struct invar_error *err);
 /** invar_data_identity_same of what no option of labels, groups and splits changes: names and sizes of files, contents.

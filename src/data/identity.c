@@ -5,9 +5,7 @@
  */
 #include "data/dataset.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* What options of labels, splits and groups say comes first, what samples are whatever they say after it. */
 static const struct {
@@ -22,7 +20,7 @@ static const struct {
     {"splits", "which samples are the test split"},
     {"groups", "the refinement groups"},
     {"names", "the names of files"},
-    {"bytes", "the sizes of files"},
+    {"sizes", "the sizes of files"}, /* "bytes" of earlier versions depended on the current folder */
     {"contents", "the contents"},
 };
 enum { WORDS = sizeof words / sizeof *words, OF_SAMPLES = WORDS - 3 };
@@ -32,32 +30,15 @@ static uint32_t hash_text(uint32_t hash, const char *text)
     return invar_crc32(hash, text, strlen(text) + 1);
 }
 
-/* What is behind the path of the source, which may have moved. */
-static const char *relative(const struct invar_dataset *dataset, const char *name)
+/* As the listing of the source had them, so that neither the folder that a command runs in nor where the source lies
+ * makes a difference. */
+static void hash_files(const struct data_source *source, uint32_t *names, uint32_t *sizes)
 {
-    const char *root = strchr(dataset->options.source, ':');
-    size_t length = root ? strlen(++root) : 0;
-
-    return length && strncmp(name, root, length) == 0 ? name + length : name;
-}
-
-bool data_identity_names(struct invar_dataset *dataset, struct invar_error *err)
-{
-    const struct data_source *source = &dataset->source;
-    struct data_identity *identity = &dataset->identity;
-
-    identity->named = source->name && !source->pixels;
-    for (int64_t i = 0; identity->named && i < source->count; i++) {
-        struct stat status = {0};
-        const char *name = source->name(source, i);
-        identity->names = hash_text(identity->names, relative(dataset, name));
-        const bool there = stat(name, &status) == 0;
-        if (!there && (errno == EIO || errno == ENOMEM)) /* members of a tar file are no files */
-            return invar_error_set(err, INVAR_ERROR_FILE, "%s: its size cannot be told: %s", name, strerror(errno));
-        const int64_t bytes = there ? (int64_t)status.st_size : -1;
-        identity->bytes = invar_crc32(identity->bytes, &bytes, sizeof bytes);
+    for (int64_t i = 0; i < source->count; i++) {
+        const uint64_t bytes = source->bytes(source, i);
+        *names = hash_text(*names, source->name(source, i));
+        *sizes = invar_crc32(*sizes, &bytes, sizeof bytes);
     }
-    return true;
 }
 
 static uint32_t hash_contents(const struct invar_dataset *dataset)
@@ -82,16 +63,18 @@ static bool write_hash(struct invar_text *out, const char *key, uint32_t hash, s
 bool data_identity(struct invar_dataset *dataset, struct invar_error *err)
 {
     const struct data_source *source = &dataset->source;
-    const struct data_identity *identity = &dataset->identity;
+    const bool named = source->name && !source->pixels;
     const struct invar_dataset_info *info = &dataset->info;
-    struct invar_text *out = &dataset->identity.text;
+    struct invar_text *out = &dataset->identity;
     const size_t count = (size_t)source->count;
     const uint32_t labels = source->target ? invar_crc32(0, source->target, count * sizeof *source->target)
                                            : invar_crc32(0, source->label, count * sizeof *source->label);
-    uint32_t classes = 0;
+    uint32_t classes = 0, names = 0, sizes = 0;
 
     for (int c = 0; c < source->classes; c++)
         classes = hash_text(classes, source->class_names[c]);
+    if (named)
+        hash_files(source, &names, &sizes);
     bool ok = invar_text_printf(out, err, "train=%lld test=%lld size=%dx%dx%d classes=%d/%08x",
                                 (long long)info->count[0], (long long)info->count[1], info->channels, info->height,
                                 info->width, source->classes, classes) &&
@@ -101,8 +84,7 @@ bool data_identity(struct invar_dataset *dataset, struct invar_error *err)
               (!dataset->refinement.count ||
                write_hash(out, "groups", invar_crc32(0, dataset->refinement.of, count * sizeof *dataset->refinement.of),
                           err)) &&
-              (!identity->named ||
-               (write_hash(out, "names", identity->names, err) && write_hash(out, "bytes", identity->bytes, err))) &&
+              (!named || (write_hash(out, "names", names, err) && write_hash(out, "sizes", sizes, err))) &&
               (!info->in_memory || write_hash(out, "contents", hash_contents(dataset), err));
     dataset->info.identity = ok ? out->data : NULL;
     return ok;

@@ -59,7 +59,9 @@ struct data_source {
                    struct data_image *image, struct invar_error *err);
     int (*channels_of)(const struct data_source *source, int64_t item, struct data_decoder *decoder,
                        struct invar_error *err); /**< by the header alone, 0: not known; NULL: nothing to ask */
-    const char *(*name)(const struct data_source *source, int64_t item); /**< at any time, if it is set */
+    const char *(*name)(const struct data_source *source,
+                        int64_t item);                                 /**< at any time, if it is set: in the source */
+    uint64_t (*bytes)(const struct data_source *source, int64_t item); /**< of its file or member; set with name */
     void (*release)(void *state); /**< gives back what only decoding needs; NULL: nothing */
     void (*close)(void *state);
 };

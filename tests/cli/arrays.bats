@@ -127,6 +127,19 @@ b' | head -n 100; } >g.csv
     grep -q '^  labels: y.npy' same/recipe.yaml
 }
 
+@test "files are the same wherever the command runs, and other sizes are told" {
+    "$build/tests/make_data" images photos 2 20 8
+    (cd photos && "$invar" pretrain simclr-cifar10 "data.source=images:$PWD" training.steps=2 training.batch=8 \
+        'encoder.widths=[8]' 'projector.hidden=[8]' --threads 1 --run ../photographed)
+    run --separate-stderr "$invar" pretrain --resume --run photographed --threads 1 training.steps=4
+    [ "$status" -eq 0 ]
+    run --separate-stderr "$invar" probe photographed --threads 1
+    [ "$status" -eq 0 ] && [[ "$stderr" != *changed* ]]
+    find photos -type f | head -n 1 | xargs -I{} sh -c 'echo >>"{}"'
+    run --separate-stderr "$invar" probe photographed --threads 1
+    [[ "$stderr" == *"sizes of files"* ]]
+}
+
 @test "rows of an array and of a table stand as they do in their file, with the split of the run" {
     "$invar" embed labelled npy:x.npy -o whole.npy --threads 1
     "$invar" embed labelled npy:x2.npy -o back.npy --threads 1

@@ -24,6 +24,12 @@ static const char *name(const struct data_source *source, int64_t item)
     return data_list_path(&audio->list, audio->entry[item]);
 }
 
+static uint64_t bytes(const struct data_source *source, int64_t item)
+{
+    const struct audio *audio = source->state;
+    return audio->list.entry[audio->entry[item]].size;
+}
+
 static void release_audio(void *state)
 {
     struct audio *audio = state;
@@ -157,6 +163,7 @@ bool data_audio_open(struct data_source *source, const char *path, const struct 
     source->state = audio;
     source->decode = decode;
     source->name = name;
+    source->bytes = bytes;
     source->release = release_audio;
     source->close = close_audio;
     return scan(audio, path, err) && data_layout_read(source, &audio->list, path, &layout, &audio->entry, err) &&

@@ -26,6 +26,12 @@ static const char *name(const struct data_source *source, int64_t item)
     return data_list_name(&images->list, images->entry[item]);
 }
 
+static uint64_t bytes(const struct data_source *source, int64_t item)
+{
+    const struct images *images = source->state;
+    return images->list.entry[images->entry[item]].size;
+}
+
 static void release_images(void *state)
 {
     struct images *images = state;
@@ -208,6 +214,7 @@ bool data_images_open(struct data_source *source, const char *path, const struct
     source->decode = decode;
     source->channels_of = channels_of;
     source->name = name;
+    source->bytes = bytes;
     source->release = release_images;
     source->close = close_images;
     return scan(images, path, data_memory_limit(options), err) &&
