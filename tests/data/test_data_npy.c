@@ -171,27 +171,34 @@ static void equal_values_are_constant(void **state)
     invar_dataset_close(dataset);
 }
 
+/* NaN is no label, nor is -1 of classes, whatever stands for a missing text. */
 static void labels_of_arrays(void **state)
 {
+    static const char *const missing[] = {NULL, "?", ""};
+    const int64_t whole[] = {4, 2, -1, 2, 9, 4};
+    const double real[] = {0.25, -3.5, NAN, 1e9, 2, 1.0 / 3};
+
     (void)state;
     save_rows("rows.npy", 6);
-    const int64_t whole[] = {4, 2, -1, 2, 9, 4};
-    save("y.npy", INVAR_INT64, 1, (int64_t[]){6}, whole);
-    struct invar_data_options options = options_of("rows.npy", "y.npy");
-    struct invar_dataset *dataset = make_open(&options);
-    assert_int_equal(invar_dataset_info(dataset)->classes, 3);
-    assert_string_equal(invar_dataset_info(dataset)->class_names[2], "9");
-    const int64_t *labels = invar_dataset_labels(dataset, INVAR_TRAIN);
-    assert_true(labels[0] == 1 && labels[1] == 0 && labels[2] == -1 && labels[4] == 2);
-    invar_dataset_close(dataset);
-    const double real[] = {0.25, -3.5, NAN, 1e9, 2, 1.0 / 3};
-    save("y.npy", INVAR_FLOAT64, 2, (int64_t[]){6, 1}, real);
-    dataset = make_open(&options);
-    assert_true(invar_dataset_info(dataset)->label_number);
-    const double *targets = invar_dataset_targets(dataset, INVAR_TRAIN);
-    for (int i = 0; i < 6; i++)
-        assert_true(i == 2 ? isnan(targets[i]) : targets[i] == real[i]);
-    invar_dataset_close(dataset);
+    for (size_t m = 0; m < sizeof missing / sizeof *missing; m++) {
+        struct invar_data_options options = options_of("rows.npy", "y.npy");
+        if (missing[m])
+            strcpy(options.csv.missing, missing[m]);
+        save("y.npy", INVAR_INT64, 1, (int64_t[]){6}, whole);
+        struct invar_dataset *dataset = make_open(&options);
+        assert_int_equal(invar_dataset_info(dataset)->classes, 3);
+        assert_string_equal(invar_dataset_info(dataset)->class_names[2], "9");
+        const int64_t *labels = invar_dataset_labels(dataset, INVAR_TRAIN);
+        assert_true(labels[0] == 1 && labels[1] == 0 && labels[2] == -1 && labels[4] == 2);
+        invar_dataset_close(dataset);
+        save("y.npy", INVAR_FLOAT64, 2, (int64_t[]){6, 1}, real);
+        dataset = make_open(&options);
+        assert_true(invar_dataset_info(dataset)->label_number);
+        const double *targets = invar_dataset_targets(dataset, INVAR_TRAIN);
+        for (int i = 0; i < 6; i++)
+            assert_true(i == 2 ? isnan(targets[i]) : targets[i] == real[i]);
+        invar_dataset_close(dataset);
+    }
 }
 
 /* Whole numbers below 0: of numbers they are targets, of classes they are none. */

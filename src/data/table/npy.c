@@ -130,6 +130,7 @@ static bool labels_of_array(struct arrays *a, int which, struct invar_error *err
         return false;
     const int64_t count = invar_array_count(&labels);
     part->column = 0;
+    a->rules.empty_missing = true; /* which NaN becomes, whatever data.missing says of texts */
     if (labels.rank > 2 || (labels.rank == 2 && labels.shape[1] != 1) || labels.rank < 1)
         invar_error_set(err, INVAR_ERROR_DATA, "%s: has the shape %s; expected one label a row, [N]", part->labels_path,
                         shape_text(&labels, shape, sizeof shape));
