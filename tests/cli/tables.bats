@@ -123,6 +123,35 @@ pretrain() {
     says 'column "share"'
 }
 
+@test "row numbers, classes called NULL and numbers that training never missed are told" {
+    for i in $(seq 1 60); do
+        printf '%d,%d.5,%d,%s\n' $((i + 999)) $((i * 7 % 50)) $((i % 9)) "$([ $((i % 3)) = 0 ] && echo NULL || echo $((i % 3)))"
+    done >rows
+    { echo id,x,z,y && cat rows; } >told.csv
+    run --separate-stderr "$invar" data csv:told.csv label=y
+    [ "$status" -eq 0 ]
+    says 'column "id" counts the rows from 1000 to 1059' data.ignore=id
+    says 'the label "y" takes "NULL" for classes' data.missing
+    [ "$(grep -c warning <<<"$stderr")" -eq 2 ]
+    { echo id,x,z,y && sort -t, -k2 rows | sed 's/NULL/none/'; } >quiet.csv
+    for way in "csv:quiet.csv label=y" "csv:told.csv label=y missing=NULL numeric=id" "csv:told.csv label=y missing=NULL ignore=id"; do
+        run --separate-stderr "$invar" data $way
+        [ "$status" -eq 0 ] && [ -z "$stderr" ]
+    done
+
+    "$invar" pretrain simclr-table training.precision=float32 --threads 1 data.source=csv:quiet.csv data.label=y training.steps=2 \
+        training.batch=16 'encoder.widths=[8]' 'projector.hidden=[8]' --run run
+    sed '3s/,[0-9.]*,/,,/; 5s/,[0-9.]*,/,?,/' quiet.csv >holes.csv
+    run --separate-stderr "$invar" embed run csv:holes.csv -o holes.npy --threads 1
+    says "holes.csv: 2 cells have no value" '"x" (2)' "mean of the training rows"
+    run --separate-stderr "$invar" data csv:quiet.csv label=y test=holes.csv
+    says "holes.csv: 2 cells have no value" '"x" (2)'
+    run --separate-stderr "$invar" data csv:holes.csv label=y test=holes.csv
+    [ "$status" -eq 0 ] && [ -z "$stderr" ]
+    run --separate-stderr "$invar" embed run csv:quiet.csv -o rows.npy --threads 1
+    [ "$status" -eq 0 ] && [ -z "$stderr" ]
+}
+
 @test "a resumed run of VIME ends in the same bits" {
     pretrain vime-table training.checkpoint_interval=6 --run whole
     cp -r whole half

@@ -530,6 +530,8 @@ static bool take_rows(struct arrays *a, struct invar_error *err)
         encode_row(a, i, rows + (size_t)i * width);
         source->pixels[i] = (const uint8_t *)(rows + (size_t)i * width);
     }
+    if (source->columns || a->options->test[0])
+        data_schema_tell(a->schema, a->part[!source->columns].path, source->columns != NULL);
     if (first->dtype == INVAR_FLOAT64 && source->raw)
         invar_log(INVAR_LOG_INFO, "%s: its numbers are taken as float32", a->part[0].path);
     return true;

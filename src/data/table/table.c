@@ -293,34 +293,6 @@ static bool encode_rows(struct table *t, int which, int64_t first, float *rows, 
     return true;
 }
 
-/* Cells of categories that no training row had: what stands behind their place is as it was drawn. Where training rows
- * here are among the others, that place was trained. */
-static void tell_unseen(const struct table *t)
-{
-    char names[400] = "";
-    int columns = 0;
-    int64_t cells = 0;
-
-    for (int c = 0; c < t->schema->count; c++) {
-        const struct invar_column *column = &t->schema->column[c];
-        const int64_t train = column->unseen[INVAR_TRAIN], test = column->unseen[INVAR_TEST];
-        const int64_t unseen = t->source->columns ? train + test : train ? 0 : test;
-        const size_t used = strlen(names);
-        if (unseen == 0)
-            continue;
-        cells += unseen;
-        if (columns++ < 12 && used + strlen(column->name) + 40 < sizeof names)
-            snprintf(names + used, sizeof names - used, "%s\"%s\" (%lld)", used ? ", " : "", column->name,
-                     (long long)unseen);
-    }
-    if (cells && (t->source->columns || t->options->test[0])) /* a drawn test split has rare ones by chance */
-        invar_log(INVAR_LOG_WARNING,
-                  "%s: %lld cells have a category that has no place of its own because training did not see it, or not "
-                  "often, in %d columns: %s%s; check how it is spelled",
-                  t->csv[t->options->test[0] && !t->source->columns].path, (long long)cells, columns, names,
-                  columns > 12 ? ", ..." : "");
-}
-
 static bool encode(struct table *t, struct invar_error *err)
 {
     struct data_source *source = t->source;
@@ -343,7 +315,8 @@ static bool encode(struct table *t, struct invar_error *err)
     source->channels = t->schema->width;
     if (!encode_rows(t, 0, 0, rows, err) || (t->options->test[0] && !encode_rows(t, 1, t->csv[0].rows, rows, err)))
         return false;
-    tell_unseen(t);
+    if (source->columns || t->options->test[0]) /* a drawn test split has rare ones by chance */
+        data_schema_tell(t->schema, t->csv[!source->columns].path, source->columns != NULL);
     return true;
 }
 

@@ -122,6 +122,8 @@ void data_schema_free(struct data_schema *schema);
 bool data_schema_reserve(struct data_schema *schema, int columns, struct invar_error *err);
 /** Numbers the places of all columns and makes their words. */
 bool data_schema_arrange(struct data_schema *schema, struct invar_error *err);
+/** Warns of cells as no training row had them; known: the schema is an encoder's, and no row here trained it. */
+void data_schema_tell(const struct data_schema *schema, const char *path, bool known);
 
 /* ---- reading (table_detect.c, table.c) ---- */
 

@@ -340,6 +340,22 @@ static void read_marks(struct detecting *d, int number, struct invar_column *col
     tell_form(d, column, form);
 }
 
+/* A column of numbers that only says where in its file a row stands. */
+static void tell_counting(const struct detecting *d, const struct invar_column *column)
+{
+    const int64_t rows = d->csv->rows;
+
+    if (rows <= FEW || d->schema->form[d->schema->count - 1].date || d->values[0] != floor(d->values[0]))
+        return;
+    for (int64_t row = 1; row < rows; row++)
+        if (!(d->values[row] - d->values[row - 1] == 1))
+            return;
+    invar_log(INVAR_LOG_WARNING,
+              "%s: column \"%s\" counts the rows from %.0f to %.0f: it says where in the file a row stands; "
+              "data.ignore=%s leaves it out",
+              d->csv->path, column->name, d->values[0], d->values[rows - 1], column->name);
+}
+
 static bool detect_column(struct detecting *d, int number, struct found found, struct invar_error *err)
 {
     const char *name = header(d->csv, number);
@@ -362,8 +378,11 @@ static bool detect_column(struct detecting *d, int number, struct found found, s
         read_marks(d, number, column, &found);
     if (found.too_large >= 0 && found.texts == 0)
         return refuse_too_large(d, number, found.too_large, err);
-    if (found.texts == 0)
+    if (found.texts == 0) {
+        if (!numeric)
+            tell_counting(d, column);
         return measure(d, number, column, err);
+    }
     if (numeric)
         return invar_error_set(
             err, INVAR_ERROR_DATA,

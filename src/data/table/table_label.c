@@ -192,6 +192,22 @@ static bool take_known(struct data_label *label, struct data_source *source, str
     return data_source_classes(source, schema->classes, (const char *const *)schema->class_names, err);
 }
 
+/* Classes that are likely none: NULL and the like, which data.missing lacks. */
+static void tell_empty(const struct data_label *label, const struct data_csv *csv, const char **names, int count)
+{
+    char list[160] = "";
+
+    for (int k = 0; k < count; k++) {
+        const size_t used = strlen(list);
+        if (data_csv_empty(names[k]))
+            snprintf(list + used, sizeof list - used, "%s\"%s\"", used ? ", " : "", names[k]);
+    }
+    if (list[0])
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: the label \"%s\" takes %s for classes; data.missing says what stands for a missing label",
+                  csv->path, label->name, list);
+}
+
 /* From the file that has the training rows; classes in the order of their values. */
 static bool take_found(struct data_label *label, const struct data_csv *csv, int column, struct data_source *source,
                        struct invar_error *err)
@@ -210,6 +226,8 @@ static bool take_found(struct data_label *label, const struct data_csv *csv, int
         return too_many(label, csv, err);
     const char **names = data_words_sort(&label->classes, csv, err);
     const bool ok = names && data_source_classes(source, found.distinct, names, err);
+    if (ok)
+        tell_empty(label, csv, names, found.distinct);
     invar_free(names);
     return ok;
 }

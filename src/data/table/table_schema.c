@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/json_write.h"
 
+#include "invar/log.h"
 #include "invar/memory.h"
 #include <cjson/cJSON.h>
 #include <math.h>
@@ -292,4 +293,51 @@ void invar_table_place_name(char *out, size_t size, const struct invar_table *ta
             snprintf(out, size, "%.60s%s", column->name, at > 0 ? " missing" : "");
         return;
     }
+}
+
+/* Cells of a column as no training row had them: of a category that has no place, or without a number. Where training
+ * rows here are among those of another category, that place was trained. */
+static int64_t count_strange(const struct invar_column *column, bool numbers, bool known)
+{
+    const int64_t *cells = numbers ? column->missing : column->unseen;
+
+    if (numbers && (column->kind != INVAR_COLUMN_NUMERIC || column->indicator))
+        return 0;
+    return known ? cells[INVAR_TRAIN] + cells[INVAR_TEST] : cells[INVAR_TRAIN] ? 0 : cells[INVAR_TEST];
+}
+
+static void tell_strange(const struct data_schema *schema, const char *path, bool numbers, bool known)
+{
+    char names[400] = "";
+    int columns = 0;
+    int64_t cells = 0;
+
+    for (int c = 0; c < schema->count; c++) {
+        const struct invar_column *column = &schema->column[c];
+        const int64_t strange = count_strange(column, numbers, known);
+        const size_t used = strlen(names);
+        if (strange == 0)
+            continue;
+        cells += strange;
+        if (columns++ < 12 && used + strlen(column->name) + 40 < sizeof names)
+            snprintf(names + used, sizeof names - used, "%s\"%s\" (%lld)", used ? ", " : "", column->name,
+                     (long long)strange);
+    }
+    if (cells && numbers)
+        invar_log(
+            INVAR_LOG_WARNING,
+            "%s: %lld cells have no value, where all training rows have one, in %d columns: %s%s; the mean of the "
+            "training rows stands for them",
+            path, (long long)cells, columns, names, columns > 12 ? ", ..." : "");
+    else if (cells)
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: %lld cells have a category that has no place of its own because training did not see it, or not "
+                  "often, in %d columns: %s%s; check how it is spelled",
+                  path, (long long)cells, columns, names, columns > 12 ? ", ..." : "");
+}
+
+void data_schema_tell(const struct data_schema *schema, const char *path, bool known)
+{
+    tell_strange(schema, path, false, known);
+    tell_strange(schema, path, true, known);
 }
