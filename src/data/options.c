@@ -184,6 +184,25 @@ bool data_options_of_set(const char *assignment)
     return false;
 }
 
+bool data_options_same_file(const char *path, const char *other)
+{
+    return strcmp(path, other) == 0 || path_is_same(path, other);
+}
+
+/* Labels of test rows are of the file that they were given with: they go first, whatever the order of what is given. */
+bool data_options_set(struct invar_data_options *options, const char *const *settings, int count,
+                      struct invar_error *err)
+{
+    bool ok = true;
+
+    for (int i = 0; i < count; i++)
+        if (strncmp(settings[i], "test=", 5) == 0 && !data_options_same_file(options->test, settings[i] + 5))
+            options->npy.test_labels[0] = '\0';
+    for (int i = 0; i < count && ok; i++)
+        ok = invar_options_set(invar_data_option_table, options, settings[i], err);
+    return ok;
+}
+
 bool data_options_leave_samples(const char *assignment)
 {
     static const char leave[] = "samples test_fraction split_seed memory memory_limit bad_limit workers metadata group "

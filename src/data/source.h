@@ -141,6 +141,10 @@ DATA_SOURCES(DATA_DECLARE)
 extern const struct invar_option data_csv_options[], data_clip_options[];
 /** Whether two sources name one file or folder, however they spell it. */
 bool data_options_same_set(const char *source, const char *other);
+bool data_options_same_file(const char *path, const char *other);
+/** KEY=VALUE on top of the options of a run; another data.test has none of the labels of the one before. */
+bool data_options_set(struct invar_data_options *options, const char *const *settings, int count,
+                      struct invar_error *err);
 /** Whether KEY=VALUE is of an option that describes one set of samples: its labels, its test split, its groups. */
 bool data_options_of_set(const char *assignment);
 /** Whether KEY=VALUE leaves the samples what they are, and what the encoder sees of them: it is about their labels,

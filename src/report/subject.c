@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A run opened for a report: its recipe, its encoder where it is there, its data. */
 #include "report/subject.h"
+#include "data/source.h"
 #include "eval/runner.h"
 #include "invar/run.h"
 #include "invar/expert/file.h"
@@ -37,12 +38,8 @@ static bool data_options(const struct report_subject *subject, const struct inva
                          struct invar_data_options *out, struct invar_error *err)
 {
     *out = subject->recipe->data;
-    if (options->source && !invar_data_options_source(out, options->source, err))
-        return false;
-    for (int i = 0; i < options->setting_count; i++)
-        if (!invar_options_set(invar_data_option_table, out, options->settings[i], err))
-            return false;
-    return true;
+    return (!options->source || invar_data_options_source(out, options->source, err)) &&
+           data_options_set(out, options->settings, options->setting_count, err);
 }
 
 static bool open_dataset(struct report_subject *subject, struct report_store *store,

@@ -43,10 +43,7 @@ static bool data_options(struct invar_data_options *out, const struct invar_enco
         if (input.rank == 3 && input.channels <= 16 && (out->channels || input.channels % 2 == 1))
             out->channels = input.channels;
     }
-    for (int i = 0; how && i < how->setting_count; i++)
-        if (!invar_options_set(invar_data_option_table, out, how->settings[i], err))
-            goto done;
-    ok = true;
+    ok = !how || data_options_set(out, how->settings, how->setting_count, err);
 done:
     invar_node_free(node);
     return ok;

@@ -51,6 +51,17 @@ static bool drop_options_of_old_kind(struct invar_node *root, const char *sectio
     return true;
 }
 
+/* Nor are labels of its test rows those of another file of them. */
+static bool drop_of_old_test(struct invar_node *root, const char *test, struct invar_error *err)
+{
+    const struct invar_node *data = invar_node_get(root, "data");
+    const char *old = invar_node_text(invar_node_get(data, "test"));
+    const char *labels = invar_node_text(invar_node_get(data, "test_labels"));
+
+    return !old || !test || data_options_same_file(old, test) || !labels || !*labels ||
+           drop(root, "data", "test_labels", "test", test, err);
+}
+
 /* Labels, groups and test rows of the recipe's samples are none of other samples. How many there should be is kept:
  * another number is told of, and recipes of published settings say it for data that lie anywhere. */
 bool recipe_drop_of_old_set(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err)
@@ -60,7 +71,7 @@ bool recipe_drop_of_old_set(struct invar_node *root, const char *const *override
     const char *source = overridden("data", "source", overrides, count);
 
     if (!old || !source || data_options_same_set(old, source))
-        return true;
+        return drop_of_old_test(root, overridden("data", "test", overrides, count), err);
     for (int i = invar_node_count(data) - 1; i >= 0; i--) {
         const char *key = invar_node_key(data, i), *value = invar_node_text(invar_node_get(data, key));
         if (data_options_of_set(key) && strcmp(key, "samples") != 0 && value && *value &&

@@ -140,6 +140,23 @@ b' | head -n 100; } >g.csv
     [[ "$stderr" == *"sizes of files"* ]]
 }
 
+@test "labels of test rows are not those of another file of test rows" {
+    train tested data.source=npy:x.npy data.labels=y.npy data.test=x2.npy data.test_labels=y2.npy
+    cp x.npy other.npy
+    for way in "test=./x2.npy" "test=other.npy test_labels=y.npy" "test_labels=y.npy test=other.npy"; do
+        "$invar" embed tested npy:x.npy $way -o e.npy --threads 1
+        [ "$(tail -n 100 e.csv | grep -c ',[01]$')" -eq 100 ]
+    done
+    "$invar" embed tested npy:x.npy test=other.npy -o e.npy --threads 1
+    [ "$(tail -n 100 e.csv | grep -c ',test,.*,$')" -eq 100 ]
+    run --separate-stderr "$invar" pretrain tested/recipe.yaml --threads 1 --run other data.test=other.npy
+    [ "$status" -eq 0 ]
+    says "data.test_labels of the recipe is dropped: data.test is now other.npy"
+    grep -q '^  test_labels: ""' other/recipe.yaml
+    run --separate-stderr "$invar" pretrain tested/recipe.yaml --threads 1 --run same data.test=./x2.npy
+    [ "$status" -eq 0 ] && [[ "$stderr" != *dropped* ]]
+}
+
 @test "rows of an array and of a table stand as they do in their file, with the split of the run" {
     "$invar" embed labelled npy:x.npy -o whole.npy --threads 1
     "$invar" embed labelled npy:x2.npy -o back.npy --threads 1
