@@ -86,14 +86,8 @@ enum invar_label_kind { INVAR_LABEL_KINDS(INVAR_CHOICE_CONSTANT) };
     CHOICE(INVAR_TABLE_HEADER_AUTO, "auto") CHOICE(INVAR_TABLE_HEADER_YES, "yes") CHOICE(INVAR_TABLE_HEADER_NO, "no")
 enum invar_table_header { INVAR_TABLE_HEADERS(INVAR_CHOICE_CONSTANT) };
 
-/** Options of npy:FILE alone. */
-struct invar_npy_options {
-    char labels[INVAR_TEXT_SIZE];      /**< labels of its rows, FILE.npy or FILE.csv; empty: none */
-    char test_labels[INVAR_TEXT_SIZE]; /**< those of the rows of test */
-};
 /** Options of csv:FILE, some of which are those of npy:FILE's labels too. */
 struct invar_csv_options {
-    char test_rows[INVAR_TEXT_SIZE]; /**< last:N or every:K rows are the test split */
     char separator[INVAR_TEXT_SIZE]; /**< one character or "tab"; empty: found */
     enum invar_table_header header;
     char missing[INVAR_TEXT_SIZE]; /**< markers of missing values */
@@ -131,7 +125,9 @@ struct invar_data_options {
     char label[INVAR_TEXT_SIZE]; /**< tables: the label column; clips: a field of pattern; empty: none, class folders */
     enum invar_label_kind label_kind; /**< tables */
     char test[INVAR_TEXT_SIZE]; /**< tables and npy: a file of test rows; clips: FIELD=VALUE,.. or FIELD=FIRST..LAST */
-    struct invar_npy_options npy;
+    char test_rows[INVAR_TEXT_SIZE];   /**< tables and npy: last:N or every:K rows are the test split */
+    char labels[INVAR_TEXT_SIZE];      /**< npy: those of its rows, FILE.npy or FILE.csv; empty: none */
+    char test_labels[INVAR_TEXT_SIZE]; /**< npy: those of the rows of test */
     struct invar_csv_options csv;
     struct invar_clip_options clips;
 };

@@ -71,8 +71,8 @@ bool cli_check_data(const struct cli_list *data, const char *source, const char 
         if (!is_among(item, always) && !(source && data_options_of_set(item)))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "data.%s: the data are as the run was trained on them; here may change: %s%s"
-                                   "what is of one set of samples alone (data.labels, data.test, data.test_rows) of "
-                                   "--data SOURCE",
+                                   "what is of one set of samples alone (its labels, groups, test split) of --data "
+                                   "SOURCE",
                                    item, always, *always ? ", and " : "");
     }
     return true;

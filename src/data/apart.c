@@ -52,7 +52,7 @@ bool data_options_apart(const struct invar_data_options *options, const char *pa
 
     return data_place_apart(path, option, "data.source", colon ? colon + 1 : "", err) &&
            data_place_apart(path, option, "data.test", options->test, err) &&
-           data_place_apart(path, option, "data.labels", options->npy.labels, err) &&
-           data_place_apart(path, option, "data.test_labels", options->npy.test_labels, err) &&
+           data_place_apart(path, option, "data.labels", options->labels, err) &&
+           data_place_apart(path, option, "data.test_labels", options->test_labels, err) &&
            data_place_apart(path, option, "data.metadata", options->metadata, err);
 }

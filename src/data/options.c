@@ -11,32 +11,24 @@
 
 #define FIELD(name) offsetof(struct invar_data_options, name)
 
-/* Options that describe one set of samples, in the parts called "set": with another source they are gone. */
-static const struct invar_option size_of_set[] = {
+/* Options that describe one set of samples: with another source they are gone. */
+static const struct invar_option set_options[] = {
     {"samples", INVAR_OPTION_INT, FIELD(samples), "0", 0, 1e12, NULL,
      "training samples that the source should have, others are warned of; 0: any. a dry run needs no source where "
      "samples, size and channels are set"},
-    {0},
-};
-static const struct invar_option groups_of_set[] = {
     {"metadata", INVAR_OPTION_TEXT, FIELD(metadata), "", 0, 0, NULL,
      "FILE.csv or FILE.tsv about the samples, by a column file_name (of the training ones) or in their order; empty: "
-     "metadata.csv of "
-     "the source's folder where group is set"},
+     "metadata.csv of the source's folder where group is set"},
     {"group", INVAR_OPTION_TEXT, FIELD(group), "", 0, 0, NULL,
      "its column whose value is the refinement group of a sample; empty: none"},
-    {0},
-};
-static const struct invar_option labels_of_set[] = {
-    {"labels", INVAR_OPTION_TEXT, FIELD(npy.labels), "", 0, 0, NULL,
+    {"labels", INVAR_OPTION_TEXT, FIELD(labels), "", 0, 0, NULL,
      "npy: the labels of its rows in their order, FILE.npy or FILE.csv (its column label, the one of data.label or the "
      "only one; a column split says train or test); empty: none"},
-    {"test_labels", INVAR_OPTION_TEXT, FIELD(npy.test_labels), "", 0, 0, NULL,
-     "npy: the labels of the rows of data.test"},
+    {"test_labels", INVAR_OPTION_TEXT, FIELD(test_labels), "", 0, 0, NULL, "npy: the labels of the rows of data.test"},
     {"test", INVAR_OPTION_TEXT, FIELD(test), "", 0, 0, NULL,
      "test split. csv, npy: another file with the same columns; clips: a condition such as index=0..4 or "
      "speaker=theo,lucas"},
-    {"test_rows", INVAR_OPTION_TEXT, FIELD(csv.test_rows), "", 0, 0, NULL,
+    {"test_rows", INVAR_OPTION_TEXT, FIELD(test_rows), "", 0, 0, NULL,
      "csv: last:N or every:K, the rows that are the test split; empty: drawn by test_fraction"},
     {0},
 };
@@ -48,15 +40,14 @@ const struct invar_option invar_data_option_table[] = {
      "side in pixels that the encoder sees; 0: that of the samples, which must then agree"},
     {"channels", INVAR_OPTION_INT, FIELD(channels), "0", 0, 16, NULL,
      "1 or 3 channels, converted where needed, 2 or 4 with opacity, others as the files have them; 0: 3 where any "
-     "image "
-     "is colour, or the number that most have"},
+     "image is colour, or the number that most have"},
     {"mean", INVAR_OPTION_REAL_LIST, FIELD(mean), "[]", -1000, 1000, NULL,
      "subtracted from every channel, of images in 0 to 1, of clips in log power; []: the mean of the training split"},
     {"deviation", INVAR_OPTION_REAL_LIST, FIELD(deviation), "[]", 1e-6, 1000, NULL,
      "by which every channel is divided; []: the deviation of the training split"},
     {"orientation", INVAR_OPTION_CHOICE, FIELD(orientation), "apply", 0, 0, INVAR_CHOICES(INVAR_ORIENTATIONS),
      "images are turned upright as EXIF says, or left as they lie in their files"},
-    INVAR_PART("set", 0, size_of_set),
+    INVAR_PART("set", 0, set_options),
     {"test_fraction", INVAR_OPTION_REAL, FIELD(test_fraction), "0.2", 0, 0.9, NULL,
      "part of every class that becomes the test split where the source has none"},
     {"split_seed", INVAR_OPTION_INT, FIELD(split_seed), "0", 0, 9007199254740992.0, NULL, "seed of that split"},
@@ -66,13 +57,11 @@ const struct invar_option invar_data_option_table[] = {
     {"bad_limit", INVAR_OPTION_REAL, FIELD(bad_limit), "0.01", 0, 1, NULL,
      "fraction of the images that may be unreadable and are then left out; more is an error"},
     {"workers", INVAR_OPTION_INT, FIELD(workers), "0", 0, 256, NULL, "decoding threads; 0: as many as threads"},
-    INVAR_PART("set", 0, groups_of_set),
     {"label", INVAR_OPTION_TEXT, FIELD(label), "", 0, 0, NULL,
      "csv: the column of the classes, empty: no labels; clips: the field of data.pattern that is the class, empty: the "
      "folder"},
     {"label_kind", INVAR_OPTION_CHOICE, FIELD(label_kind), "auto", 0, 0, INVAR_CHOICES(INVAR_LABEL_KINDS),
      "csv: whether the label is a number to predict or a class; auto: a number where many different ones are in it"},
-    INVAR_PART("set", 0, labels_of_set),
     INVAR_PART("csv", FIELD(csv), data_csv_options),
     INVAR_PART("clips", FIELD(clips), data_clip_options),
     {0},
@@ -162,26 +151,9 @@ bool data_options_same_set(const char *source, const char *other)
            (source[word] && strncmp(source, other, word + 1) == 0 && path_is_same(source + word + 1, other + word + 1));
 }
 
-/* The parts of the table that describe one set. */
-static const struct invar_option *next_of_set(const struct invar_option *at)
-{
-    while (at->name && (at->kind != INVAR_OPTION_PART || strcmp(at->name, "set") != 0))
-        at++;
-    return at->name ? at : NULL;
-}
-
-static void forget_set(struct invar_data_options *options)
-{
-    for (const struct invar_option *part = invar_data_option_table; (part = next_of_set(part)); part++)
-        invar_options_default(part->choices, (char *)options + part->offset);
-}
-
 bool data_options_of_set(const char *assignment)
 {
-    for (const struct invar_option *part = invar_data_option_table; (part = next_of_set(part)); part++)
-        if (option_find(part->choices, assignment, strcspn(assignment, "="), NULL))
-            return true;
-    return false;
+    return option_find(set_options, assignment, strcspn(assignment, "="), NULL);
 }
 
 bool data_options_same_file(const char *path, const char *other)
@@ -229,7 +201,7 @@ bool invar_data_options_source(struct invar_data_options *options, const char *s
         return invar_error_set(err, INVAR_ERROR_USAGE, "the name of the source is longer than %zu characters",
                                sizeof options->source - 1);
     if (!data_options_same_set(options->source, source))
-        forget_set(options);
+        invar_options_default(set_options, options);
     memmove(options->source, source, strlen(source) + 1);
     return !own || visit_foreign(invar_data_option_table, (char *)options, own, NULL, forget, err);
 }

@@ -11,7 +11,7 @@ static bool is_apart(const char *const *inputs, int count, const char *path, str
 {
     for (int i = 0; i < count; i++) {
         const char *value = strchr(inputs[i], '=');
-        if (value && !data_place_apart(path, "grad", "--in", value + 1, err))
+        if (value && !data_place_apart(path, "grad", "in", value + 1, err))
             return false;
     }
     return true;

@@ -156,10 +156,10 @@ static bool open_features(struct invar_run *run, const struct invar_run_features
     if (!features->draw_test)
         options.test_fraction = 0;
     if (!set_text(options.source, source, "the name of the features", err) ||
-        !set_text(options.npy.labels, features->labels, "labels", err) ||
+        !set_text(options.labels, features->labels, "labels", err) ||
         !set_text(options.label, features->label, "label", err) ||
         !set_text(options.test, features->test, "test", err) ||
-        !set_text(options.npy.test_labels, features->test_labels, "test-labels", err))
+        !set_text(options.test_labels, features->test_labels, "test-labels", err))
         return false;
     for (int i = 0; i < how->setting_count; i++)
         if (!invar_options_set(invar_data_option_table, &options, how->settings[i], err))
@@ -190,7 +190,7 @@ struct invar_dataset *invar_run_other(const struct invar_run *run, const char *s
         return NULL;
     }
     if (!data_options(&options, encoder, source, NULL, &own, err) ||
-        !set_text(options.npy.labels, labels, "test-labels", err))
+        !set_text(options.labels, labels, "test-labels", err))
         return NULL;
     options.test_fraction = 0;
     if (invar_source_kind(source, &kind) && kind == INVAR_DATA_IMAGE) {

@@ -190,7 +190,7 @@ void study_noise_use(struct invar_recipe *recipe, const char *folder)
     }
     snprintf(source, sizeof source, "npy:%s/" ARRAY, folder);
     invar_data_options_source(data, source, NULL);
-    snprintf(data->npy.labels, sizeof data->npy.labels, "%s/" LABELS, folder);
+    snprintf(data->labels, sizeof data->labels, "%s/" LABELS, folder);
 }
 
 void study_noise_remove(const char *folder)

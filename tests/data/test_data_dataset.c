@@ -87,10 +87,10 @@ static void another_source_forgets(void **state)
     assert_ok(invar_options_set(invar_data_option_table, &options, "categories=9", &err), &err);
     assert_ok(invar_options_set(invar_data_option_table, &options, "test_rows=last:3", &err), &err);
     assert_ok(invar_data_options_source(&options, "csv:a.csv", &err), &err);
-    assert_string_equal(options.csv.test_rows, "last:3");
+    assert_string_equal(options.test_rows, "last:3");
     assert_ok(invar_data_options_source(&options, "csv:b.csv", &err), &err);
     assert_string_equal(options.source, "csv:b.csv");
-    assert_string_equal(options.csv.test_rows, "");
+    assert_string_equal(options.test_rows, "");
     assert_int_equal(options.csv.categories, 9);
     assert_ok(invar_data_options_source(&options, "audio:clips", &err), &err);
     assert_int_equal(options.csv.categories, 256);
@@ -121,7 +121,7 @@ static void another_set_has_labels_of_its_own(void **state)
     for (size_t i = 0; i < sizeof of_all / sizeof *of_all; i++)
         assert_false(data_options_of_set(of_all[i]));
     assert_ok(invar_data_options_source(&options, "npy:a.npy", &err), &err);
-    assert_string_equal(options.npy.labels, "y.npy");
+    assert_string_equal(options.labels, "y.npy");
     assert_ok(invar_data_options_source(&options, "npy:b.npy", &err), &err);
     assert_ok(invar_options_write(invar_data_option_table, &options, 0, &left, &err), &err);
     assert_ok(invar_options_write(invar_data_option_table, &fresh, 0, &right, &err), &err);

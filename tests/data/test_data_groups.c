@@ -135,7 +135,7 @@ static void test_drawn_rows(void **state)
         struct invar_data_options options =
             way < 3 ? make_options("csv", table) : make_options("npy", test_path(folder, "x.npy"));
         const bool beside = way % 3 == 2;
-        strcpy(options.csv.test_rows, way % 3 == 1 ? "last:6" : "");
+        strcpy(options.test_rows, way % 3 == 1 ? "last:6" : "");
         if (beside)
             snprintf(options.test, sizeof options.test, "%s", strchr(options.source, ':') + 1);
         group_by(&options, "m.csv", who, "who");

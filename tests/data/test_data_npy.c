@@ -34,7 +34,7 @@ static struct invar_data_options options_of(const char *name, const char *labels
 {
     struct invar_data_options options = make_options("npy", place(name));
     if (labels)
-        snprintf(options.npy.labels, sizeof options.npy.labels, "%s", place(labels));
+        snprintf(options.labels, sizeof options.labels, "%s", place(labels));
     options.test_fraction = 0;
     return options;
 }
@@ -253,7 +253,7 @@ static void test_labels_below_zero(void **state)
     for (int k = 0; k < 3; k++) {
         struct invar_data_options options = options_of("rows.npy", trained[k]);
         snprintf(options.test, sizeof options.test, "%s", place("rows.npy"));
-        snprintf(options.npy.test_labels, sizeof options.npy.test_labels, "%s", place("t.npy"));
+        snprintf(options.test_labels, sizeof options.test_labels, "%s", place("t.npy"));
         struct invar_dataset *dataset = make_open(&options);
         assert_true(invar_dataset_info(dataset)->label_number);
         for (int i = 0; i < N; i++)
@@ -288,7 +288,7 @@ static void labels_of_tables(void **state)
     save_rows("more.npy", 2);
     write_text("more.csv", "label\ny\nx\n");
     snprintf(options.test, sizeof options.test, "%s", place("more.npy"));
-    snprintf(options.npy.test_labels, sizeof options.npy.test_labels, "%s", place("more.csv"));
+    snprintf(options.test_labels, sizeof options.test_labels, "%s", place("more.csv"));
     dataset = make_open(&options);
     assert_true(invar_dataset_info(dataset)->count[INVAR_TRAIN] == 4 &&
                 invar_dataset_info(dataset)->count[INVAR_TEST] == 2);
@@ -347,11 +347,11 @@ static void what_is_refused(void **state)
     refuse("x.npy", NULL, INVAR_ERROR_FORMAT, "Python objects");
     refuse("none.npy", NULL, INVAR_ERROR_FILE, "none.npy");
     struct invar_data_options options = options_of("rows.npy", NULL);
-    snprintf(options.npy.test_labels, sizeof options.npy.test_labels, "%s", place("two.csv"));
+    snprintf(options.test_labels, sizeof options.test_labels, "%s", place("two.csv"));
     make_refused(&options, INVAR_ERROR_USAGE, "without data.test");
     write_text("t.csv", "a,b\n1,2\n3,4\n");
     options = make_options("csv", place("t.csv"));
-    snprintf(options.npy.labels, sizeof options.npy.labels, "%s", place("two.csv"));
+    snprintf(options.labels, sizeof options.labels, "%s", place("two.csv"));
     make_refused(&options, INVAR_ERROR_USAGE, "data.labels: is for npy:FILE, not for");
 }
 

@@ -62,7 +62,7 @@ static bool open_table(const struct fuzz_input *input, const char *path, struct 
     invar_options_default(invar_data_option_table, &o);
     snprintf(o.source, sizeof o.source, "csv:%s", path);
     snprintf(o.label, sizeof o.label, "%s", input->size % 2 ? "y" : "");
-    snprintf(o.csv.test_rows, sizeof o.csv.test_rows, "%s", input->size % 3 ? "" : "every:4");
+    snprintf(o.test_rows, sizeof o.test_rows, "%s", input->size % 3 ? "" : "every:4");
     o.csv.categories = input->size % 5 ? 256 : 2;
     o.label_kind = (enum invar_label_kind)(input->size % 4 % 3); /* auto, number, class */
     o.workers = 1;

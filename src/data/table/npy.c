@@ -244,7 +244,7 @@ static bool split_by_list(struct arrays *a, bool *found, struct invar_error *err
     int64_t tests = 0;
 
     *found = a->part[0].column >= 0 && csv->columns > 1 && data_csv_has(csv, "split") && !a->options->test[0] &&
-             !a->options->csv.test_rows[0];
+             !a->options->test_rows[0];
     if (!*found)
         return true;
     const int column = data_csv_column(csv, "split", "which it has", err);
@@ -566,9 +566,9 @@ bool data_npy_open(struct data_source *source, const char *path, const struct in
 {
     struct arrays a = {.source = source,
                        .options = options,
-                       .part = {{.path = path, .labels_path = options->npy.labels, .column = -1},
-                                {.path = options->test, .labels_path = options->npy.test_labels, .column = -1}}};
-    const bool ok = (options->test[0] || !options->npy.test_labels[0] ||
+                       .part = {{.path = path, .labels_path = options->labels, .column = -1},
+                                {.path = options->test, .labels_path = options->test_labels, .column = -1}}};
+    const bool ok = (options->test[0] || !options->test_labels[0] ||
                      invar_error_set(err, INVAR_ERROR_USAGE, "data.test_labels is given without data.test")) &&
                     open_arrays(&a, err);
 

@@ -130,7 +130,7 @@ bool data_table_split(struct data_source *source, const struct invar_data_option
                       struct invar_error *err)
 {
     source->has_test = true;
-    if (o->test[0] && o->csv.test_rows[0])
+    if (o->test[0] && o->test_rows[0])
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "data.test and data.test_rows both say what the test split is; leave one out");
     for (int64_t i = first_rows; i < source->count; i++)
@@ -138,8 +138,8 @@ bool data_table_split(struct data_source *source, const struct invar_data_option
     source->divided = !o->test[0];
     if (o->test[0])
         return true;
-    return o->csv.test_rows[0] ? take_rows(source, o->csv.test_rows, err)
-                               : data_source_split(source, o->test_fraction, (uint64_t)o->split_seed, err);
+    return o->test_rows[0] ? take_rows(source, o->test_rows, err)
+                           : data_source_split(source, o->test_fraction, (uint64_t)o->split_seed, err);
 }
 
 /* ---- the columns of a file against those of the schema ---- */
