@@ -71,6 +71,7 @@ struct invar_agent_play {
     bool (*finished)(void *user, const struct invar_env_info *info, int64_t steps, struct invar_error *err);
     void *user;
 };
+/** overrides: options of the environment alone ("env.style=test"); others are refused. */
 bool invar_agent_play(const char *folder, const char *const *overrides, int count, struct invar_device *device,
                       const struct invar_agent_play *play, struct invar_error *err);
 

@@ -101,7 +101,7 @@ static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
         return false;
     if (resuming)
         invar_log(INVAR_LOG_INFO, "%s: goes on after step %lld of %lld", a->folder.path, (long long)a->step,
-                  (long long)a->recipe->training.steps);
+                  (long long)agent_recipe_steps(a->recipe));
     if (a->step < a->recipe->training.steps && !machines_join(&a->folder, err))
         return false;
     if (!found && !network_initialise(&a->learner.network, (uint64_t)a->recipe->training.seed, err))
@@ -168,7 +168,7 @@ int64_t invar_agent_steps_done(const struct invar_agent *a)
 
 int64_t invar_agent_steps_total(const struct invar_agent *a)
 {
-    return a->recipe->training.steps;
+    return agent_recipe_steps(a->recipe);
 }
 
 /* ---- the loop ---- */
@@ -221,7 +221,7 @@ static bool is_due(const struct invar_agent *a, int64_t interval)
 
 static bool report(struct invar_agent *a, struct invar_error *err)
 {
-    const int64_t total = a->recipe->training.steps;
+    const int64_t total = agent_recipe_steps(a->recipe);
     const bool logs = is_due(a, a->recipe->training.log_interval) || a->step >= total;
     const double now = times_now();
     struct invar_record record = {.step = a->step, .total_steps = total};
@@ -274,11 +274,11 @@ static bool interrupted(struct invar_agent *a, struct invar_error *err)
 {
     if (!a->folder.path)
         return invar_error_set(err, INVAR_ERROR_INTERRUPTED, "interrupted after step %lld of %lld; nothing was saved",
-                               (long long)a->step, (long long)a->recipe->training.steps);
+                               (long long)a->step, (long long)agent_recipe_steps(a->recipe));
     return agent_save(a, err) &&
            invar_error_set(err, INVAR_ERROR_INTERRUPTED,
                            "interrupted after step %lld of %lld; saved in %s: resume goes on", (long long)a->step,
-                           (long long)a->recipe->training.steps, a->folder.path);
+                           (long long)agent_recipe_steps(a->recipe), a->folder.path);
 }
 
 bool invar_agent_run(struct invar_agent *a, struct invar_error *err)

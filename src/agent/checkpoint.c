@@ -250,7 +250,7 @@ static bool admit(const struct invar_agent *a, const struct invar_safetensors *f
                                "%s: went on in the environment \"%s\", and here it is \"%s\": install that version, or "
                                "give another run",
                                a->folder.path, version ? version : "?", now);
-    return step <= a->recipe->training.steps ||
+    return step <= agent_recipe_steps(a->recipe) ||
            invar_error_set(err, INVAR_ERROR_USAGE,
                            "%s: has done %lld steps, more than the %lld that are asked for: raise training.steps, or "
                            "give another run",

@@ -7,6 +7,8 @@
 #include "invar/expert/random.h"
 #include "invar/memory.h"
 
+#include <string.h>
+
 /* Episodes of play are none that were trained in. */
 #define PLAY_COPY (1u << 20)
 
@@ -61,31 +63,46 @@ static void player_free(struct player *p)
     invar_agent_recipe_free(p->recipe);
 }
 
-/* The end of the run, or the newest checkpoint of one that goes on. */
+/* Steps of the run that ended with these weights, by the recipe in the file: recipe.yaml may be that of a longer one.
+ */
+static int64_t steps_of(const struct invar_safetensors *file)
+{
+    const char *text = invar_safetensors_metadata(file, "invar.recipe");
+    struct invar_agent_recipe *recipe = text ? agent_recipe_parse(text, "invar.recipe", NULL) : NULL;
+    const int64_t steps = recipe ? agent_recipe_steps(recipe) : -1;
+
+    invar_agent_recipe_free(recipe);
+    return steps;
+}
+
+/* The end of the run, or the newest checkpoint of one that goes on, be it after an end. */
 static bool read_weights(struct player *p, const char *folder, struct invar_error *err)
 {
     struct invar_folder there = {.path = invar_strdup(folder, err), .lock = -1};
     struct invar_safetensors *file = NULL;
     char path[INVAR_PATH_SIZE], name[64];
-    bool finished = false, ok = false;
-    int64_t step = -1;
+    bool ended = false, ok = false;
+    int64_t newest = -1;
 
-    if (!there.path || !folder_path(&there, "agent.safetensors", path, err) || !invar_path_find(path, &finished, err))
+    p->trained = -1;
+    if (!there.path || !folder_path(&there, "agent.safetensors", path, err) || !invar_path_find(path, &ended, err) ||
+        (ended && !invar_safetensors_read(&file, path, err)) || !folder_newest(&there, INT64_MAX, &newest, err))
         goto done;
-    if (!finished) {
-        if (!folder_newest(&there, INT64_MAX, &step, err))
-            goto done;
-        if (step < 0) {
-            invar_error_set(err, INVAR_ERROR_USAGE, "%s: has no agent.safetensors and no checkpoint to play with",
-                            folder);
-            goto done;
-        }
-        checkpoint_name(name, sizeof name, step);
-        if (!folder_path(&there, name, path, err))
+    if (ended)
+        p->trained = steps_of(file);
+    else if (newest < 0) {
+        invar_error_set(err, INVAR_ERROR_USAGE, "%s: has no agent.safetensors and no checkpoint to play with", folder);
+        goto done;
+    }
+    if (newest > p->trained) {
+        p->trained = newest;
+        checkpoint_name(name, sizeof name, newest);
+        invar_safetensors_free(file);
+        file = NULL;
+        if (!folder_path(&there, name, path, err) || !invar_safetensors_read(&file, path, err))
             goto done;
     }
-    p->trained = finished ? p->recipe->training.steps : step;
-    ok = invar_safetensors_read(&file, path, err) && agent_read_weights(&p->network, file, path, err);
+    ok = agent_read_weights(&p->network, file, path, err);
 done:
     invar_safetensors_free(file);
     folder_free(&there);
@@ -113,14 +130,22 @@ static double clipped(double reward, double limit)
     return limit > 0 && reward > limit ? limit : limit > 0 && reward < -limit ? -limit : reward;
 }
 
+/* As training begins what is learned as an episode: after a lost life too, where that ends one. */
+static void forget(struct player *p, struct actor *actor)
+{
+    for (int64_t i = 0; i < p->network.state; i++)
+        p->state[i] = 0;
+    actor->action = -1;
+    actor->reward = 0;
+}
+
 static bool episode(struct player *p, const struct invar_agent_play *play, int64_t number, struct invar_error *err)
 {
     struct invar_random random = invar_random_stream((uint64_t)play->seed, INVAR_RANDOM_ACTION, 1, (uint64_t)number, 0);
     const int64_t no_ops = play->no_ops > 0 ? invar_random_below(&random, (uint32_t)play->no_ops + 1) : 0;
-    struct actor actor = {.action = -1};
+    struct actor actor = {0};
 
-    for (int64_t i = 0; i < p->network.state; i++)
-        p->state[i] = 0;
+    forget(p, &actor);
     if (!invar_env_reset(p->env, (uint64_t)play->seed, PLAY_COPY, (uint64_t)number, &actor.now, err))
         return false;
     while (!actor.now.terminated && !actor.now.truncated) {
@@ -129,11 +154,14 @@ static bool episode(struct player *p, const struct invar_agent_play *play, int64
         if (!choose(p, play, &actor.now, &actor, err))
             return false;
         actor.action = actor.length < no_ops ? 0 : actor.action;
+        const int lives = actor.now.lives;
         if (!invar_env_step(p->env, actor.action, &actor.now, err))
             return false;
         actor.reward = clipped(actor.now.reward, p->recipe->agent.clip_reward);
         actor.episode_return += actor.now.reward;
         actor.length++;
+        if (p->recipe->agent.life_ends && actor.now.lives < lives)
+            forget(p, &actor);
     }
     play->returns[number] = actor.episode_return;
     if (play->lengths)
@@ -141,13 +169,28 @@ static bool episode(struct player *p, const struct invar_agent_play *play, int64
     return true;
 }
 
+/* The agent is played as it was trained; where, may be changed. */
+static bool check_overrides(const char *const *overrides, int count, struct invar_error *err)
+{
+    for (int i = 0; i < count; i++)
+        if (strncmp(overrides[i], "env.", 4) != 0)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: an agent plays as it was trained, and options of its environment alone may "
+                                   "differ: write env.KEY=VALUE, or leave it out",
+                                   overrides[i]);
+    return true;
+}
+
 bool invar_agent_play(const char *folder, const char *const *overrides, int count, struct invar_device *device,
                       const struct invar_agent_play *play, struct invar_error *err)
 {
     THREADS_FOR(invar_device_threads(device));
-    struct player p = {.recipe = invar_agent_run_recipe(folder, overrides, count, err)};
+    struct player p = {0};
     bool ok;
 
+    if (!check_overrides(overrides, count, err))
+        return false;
+    p.recipe = invar_agent_run_recipe(folder, overrides, count, err);
     p.env = p.recipe ? invar_env_create(p.recipe->env_id, p.recipe->env, err) : NULL;
     ok = p.env && make_network(&p, device, err) && read_weights(&p, folder, err);
     for (int64_t i = 0; ok && i < play->episodes; i++)

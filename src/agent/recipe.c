@@ -81,7 +81,8 @@ static const struct invar_option augmentation_table[] = {
 
 #define TRAINING(name) offsetof(struct agent_training_options, name)
 static const struct invar_option training_table[] = {
-    {"steps", INVAR_OPTION_INT, TRAINING(steps), "100000", 1, 1e13, NULL, "of all environments together"},
+    {"steps", INVAR_OPTION_INT, TRAINING(steps), "100000", 1, 1e13, NULL,
+     "of all environments together; each makes the same number, rounded up"},
     {"batch", INVAR_OPTION_INT, TRAINING(batch), "32", 1, 65536, NULL, "sequences an update"},
     {"seed", INVAR_OPTION_INT, TRAINING(seed), "0", 0, 9007199254740992.0, NULL,
      "of initial weights, environments, actions and draws"},
@@ -190,6 +191,11 @@ static bool check(const struct invar_agent_recipe *r, struct invar_error *err)
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: agent.interval is %lld, expected a multiple of agent.copies, which is %lld", origin,
                                (long long)r->agent.interval, (long long)r->agent.copies);
+    if (r->network.rate.lr_scaling != INVAR_RATE_SCALING_NONE)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "%s: optimiser.lr_scaling: the rate of a Q-network is optimiser.lr, whatever the batch: "
+                               "write none, and the rate that is meant",
+                               origin);
     if (r->agent.epsilon.count != 2)
         return invar_error_set(err, INVAR_ERROR_USAGE, "%s: agent.epsilon: two numbers are expected, there are %d",
                                origin, r->agent.epsilon.count);
@@ -259,6 +265,18 @@ struct invar_agent_recipe *invar_agent_recipe_load(const char *name_or_path, con
                                                    struct invar_error *err)
 {
     return from_document(read_document(name_or_path, err), name_or_path, overrides, count, err);
+}
+
+struct invar_agent_recipe *agent_recipe_parse(const char *text, const char *origin, struct invar_error *err)
+{
+    return from_document(invar_node_parse(text, strlen(text), origin, err), origin, NULL, 0, err);
+}
+
+int64_t agent_recipe_steps(const struct invar_agent_recipe *r)
+{
+    const int64_t copies = r->agent.copies;
+
+    return (r->training.steps + copies - 1) / copies * copies;
 }
 
 struct invar_agent_recipe *invar_agent_run_recipe(const char *folder, const char *const *overrides, int count,

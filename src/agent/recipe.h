@@ -59,6 +59,10 @@ struct invar_agent_recipe {
     struct invar_recipe *objective; /**< of the auxiliary encoder; NULL: none */
 };
 extern const struct invar_recipe_name agent_recipe_shipped[];
+/** A resolved recipe, as agent_recipe_write made it. */
+struct invar_agent_recipe *agent_recipe_parse(const char *text, const char *origin, struct invar_error *err);
+/** Those that a run makes: training.steps, in whole steps of all copies. */
+int64_t agent_recipe_steps(const struct invar_agent_recipe *recipe);
 /** The resolved recipe, with the settings of the environment as it resolved them. */
 bool agent_recipe_write(const struct invar_agent_recipe *recipe, const char *settings, struct invar_text *out,
                         struct invar_error *err);

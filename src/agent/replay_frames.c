@@ -258,11 +258,11 @@ bool replay_create(struct replay *r, const struct replay_options *o, struct inva
     r->tree.size = sum_tree_size(entries);
     r->bytes = fixed_bytes(r);
     if ((double)r->bytes + whole_bytes(o, least) > (double)o->memory)
-        return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "replay.memory is %.1f MB, but %lld steps with the least of frames take %.1f MB: raise "
-                               "it, or lower replay.steps",
-                               (double)o->memory / 1e6, (long long)o->steps,
-                               ((double)r->bytes + whole_bytes(o, least)) / 1e6);
+        return invar_error_set(
+            err, INVAR_ERROR_USAGE,
+            "replay.memory is %.3g MiB, but %lld steps with the least of frames take %.3g MiB: raise "
+            "it, or lower replay.steps",
+            (double)o->memory / 1048576, (long long)o->steps, ((double)r->bytes + whole_bytes(o, least)) / 1048576);
     r->packs = (double)r->bytes + whole_bytes(o, r->block_count) > (double)o->memory;
     if (!sum_tree_create(&r->tree, entries, err))
         return false;

@@ -315,13 +315,32 @@ static void format_found(char *out, size_t size, const struct invar_node *node)
         snprintf(out, size, node->quoted ? "the text \"%.80s\"" : "%.80s", node->text);
 }
 
+/* A list that could be one says what is in it; another, how long it is. */
+static void format_list(char *out, size_t size, const struct invar_node *node)
+{
+    size_t used = (size_t)snprintf(out, size, "[");
+
+    for (int i = 0; i < node->count && used < size; i++) {
+        const struct invar_node *element = list_element(node, i);
+        char text[100];
+        format_found(text, sizeof text, element);
+        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? ", " : "", text);
+    }
+    if (used < size)
+        snprintf(out + used, size - used, "]");
+}
+
 static bool refuse_value(const struct invar_option *option, const struct invar_node *node, const char *path,
                          struct invar_error *err)
 {
     char where[NODE_WHERE_SIZE], expected[OPTION_EXPECTED_SIZE], found[128];
     node_where(where, node);
     option_expected(expected, option);
-    format_found(found, sizeof found, node);
+    if (node->kind == NODE_SEQUENCE && node->count <= INVAR_LIST_SIZE &&
+        (option->kind == INVAR_OPTION_INT_LIST || option->kind == INVAR_OPTION_REAL_LIST))
+        format_list(found, sizeof found, node);
+    else
+        format_found(found, sizeof found, node);
     if (node->typed && node_is_null(node))
         return invar_error_set(err, INVAR_ERROR_USAGE,
                                "%s: %s%s%s: expected %s, found nothing; write %s%s%s=null to go back to the default",

@@ -7,8 +7,12 @@
 #include "invar/results.h"
 #include "report/gif.h"
 #include "run/apart.h"
+#include "train/recipe.h"
 
 #include <string.h>
+
+/* Of the evaluation that is called default. */
+enum { SEED = 1, NO_OPS = 0, EPSILON = 0 };
 
 struct arguments {
     struct cli_list run, assignments;
@@ -23,8 +27,7 @@ struct session {
     struct invar_agent_play play;
     struct report_gif *gif;
     uint8_t *picture;
-    char name[256];
-    double seconds;
+    struct invar_text name;
 };
 
 /* The first picture says how large they are. */
@@ -46,14 +49,24 @@ static bool watch(void *user, struct invar_env *env, struct invar_error *err)
     return invar_env_picture(env, s->picture, err) && report_gif_add(s->gif, s->picture, err);
 }
 
-/* Evaluations of one run are told apart by what was set. */
-static void name_of(const struct cli_list *set, char *out, size_t size)
+/* Evaluations of one run are told apart by what was set, where it changes what is played. */
+static bool name_of(const struct arguments *a, struct invar_text *out, struct invar_error *err)
 {
-    size_t used = 0;
+    const struct cli_list *set = &a->assignments;
+    bool ok = true;
 
-    snprintf(out, size, "default");
-    for (int i = 0; i < set->count && used < size; i++)
-        used += (size_t)snprintf(out + used, size - used, "%s%s", i ? " " : "", set->item[i]);
+    for (int i = 0; ok && i < set->count; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(set->item[i], "="), set->item[i]);
+        ok = recipe_is_indifferent(key) || invar_text_printf(out, err, "%s ", set->item[i]);
+    }
+    ok = ok && (a->no_ops == NO_OPS || invar_text_printf(out, err, "no-ops=%lld ", (long long)a->no_ops)) &&
+         (a->epsilon == EPSILON || invar_text_printf(out, err, "epsilon=%.15g ", a->epsilon)) &&
+         (a->seed == SEED || invar_text_printf(out, err, "seed=%lld ", (long long)a->seed)) &&
+         (out->size || invar_text_printf(out, err, "default "));
+    if (ok)
+        out->data[out->size - 1] = '\0';
+    return ok;
 }
 
 static void print_text(const struct invar_returns *r)
@@ -72,7 +85,7 @@ static bool finished(void *user, const struct invar_env_info *info, int64_t step
     struct session *s = user;
     const struct arguments *a = s->arguments;
     double *lengths = invar_alloc((size_t)a->episodes, sizeof *lengths, err);
-    struct invar_returns r = {.name = s->name,
+    struct invar_returns r = {.name = s->name.data,
                               .steps = steps,
                               .seed = a->seed,
                               .noops = a->no_ops,
@@ -119,7 +132,6 @@ static int play(const struct arguments *arguments)
     const size_t count = (size_t)arguments->episodes;
     int status;
 
-    name_of(&arguments->assignments, s.name, sizeof s.name);
     s.play = (struct invar_agent_play){.episodes = arguments->episodes,
                                        .seed = arguments->seed,
                                        .epsilon = arguments->epsilon,
@@ -129,11 +141,12 @@ static int play(const struct arguments *arguments)
                                        .watch = arguments->gif ? watch : NULL,
                                        .finished = finished,
                                        .user = &s};
-    const bool ok = s.play.returns && s.play.lengths &&
+    const bool ok = s.play.returns && s.play.lengths && name_of(arguments, &s.name, &err) &&
                     invar_agent_play(arguments->run.item[0], arguments->assignments.item, arguments->assignments.count,
                                      device, &s.play, &err);
     status = !ok ? cli_fail(&err) : arguments->json ? print_json(arguments->run.item[0]) : CLI_DONE;
     report_gif_free(s.gif);
+    invar_text_free(&s.name);
     invar_free(s.picture);
     invar_free(s.play.returns);
     invar_free(s.play.lengths);
@@ -143,7 +156,8 @@ static int play(const struct arguments *arguments)
 
 int invar_cli_play(int argc, char **argv)
 {
-    struct arguments arguments = {.device = "auto", .episodes = 100, .seed = 1};
+    struct arguments arguments = {
+        .device = "auto", .episodes = 100, .seed = SEED, .no_ops = NO_OPS, .epsilon = EPSILON};
     const struct cli_option options[] = {
         {"episodes", 0, "N", "whole episodes (default: 100)", CLI_INTEGER, &arguments.episodes, 1, 1000000},
         {"seed", 0, "N", "of the episodes (default: 1)", CLI_INTEGER, &arguments.seed, 0, 1000000000},

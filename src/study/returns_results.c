@@ -106,16 +106,17 @@ void invar_returns_complete(struct invar_returns *evaluation, const struct invar
     const struct invar_env_score *score = invar_env_score_find(info->id);
     const struct invar_numbers *returns = &evaluation->returns;
     const double n = (double)returns->count;
-    double sum = 0, squares = 0;
+    double mean = returns->count ? returns->value[0] : (double)NAN, sum = 0, squares = 0;
 
+    for (int64_t i = 0; i < returns->count; i++) /* from the first, so that equal ones have no deviation */
+        sum += (returns->value[i] - returns->value[0]) / n;
+    mean += sum;
     for (int64_t i = 0; i < returns->count; i++)
-        sum += returns->value[i] / n;
-    for (int64_t i = 0; i < returns->count; i++)
-        squares += (returns->value[i] - sum) * (returns->value[i] - sum);
+        squares += (returns->value[i] - mean) * (returns->value[i] - mean);
     evaluation->environment = info->id;
     evaluation->version = info->version;
     evaluation->settings = info->settings;
-    evaluation->mean = returns->count ? sum : (double)NAN;
+    evaluation->mean = mean;
     evaluation->deviation = returns->count > 1 ? sqrt(squares / (n - 1)) : (double)NAN;
     evaluation->scale = NULL;
     evaluation->score = NAN;

@@ -74,9 +74,23 @@ static bool both_are(const char *there, const char *here, const char *key)
     return strncmp(there, key, length) == 0 && strncmp(here, key, length) == 0;
 }
 
-/* What may differ in a run that goes on: how long it is, and where its data lie. */
-static bool may_differ(const char *section, const char *there, const char *here, bool *length, bool *place)
+/* Whether both lines are of one option of an agent's that changes nothing of what is computed. */
+static bool is_indifferent(const char *section, const char *there, const char *here)
 {
+    const int length = (int)strcspn(here, ":");
+    char line[64], key[128];
+
+    snprintf(line, sizeof line, "%.*s: ", length, here);
+    snprintf(key, sizeof key, "%.*s.%s", (int)strcspn(section, ":"), section, line + strspn(line, " "));
+    key[strcspn(key, ":")] = '\0';
+    return strncmp(here, "  ", 2) == 0 && here[2] != ' ' && both_are(there, here, line) && recipe_is_indifferent(key);
+}
+
+/* What may differ in a run that goes on: how long it is, where its data lie, and what is indifferent to an agent. */
+static bool may_differ(const char *section, bool agent, const char *there, const char *here, bool *length, bool *place)
+{
+    if (agent && is_indifferent(section, there, here))
+        return *place = true;
     const bool of_length = strncmp(section, "training:", 9) == 0 &&
                            (both_are(there, here, "  epochs: ") || both_are(there, here, "  steps: "));
     const bool of_place = strncmp(section, "data:", 5) == 0 &&
@@ -92,6 +106,7 @@ static bool may_differ(const char *section, const char *there, const char *here,
 static bool compare(const struct invar_folder *f, const char *there, bool *length, bool *place, struct invar_error *err)
 {
     const char *here = f->recipe.data, *section = "";
+    const bool agent = strstr(here, "\nenv:\n") != NULL;
     int line = 1;
 
     *length = *place = false;
@@ -101,7 +116,7 @@ static bool compare(const struct invar_folder *f, const char *there, bool *lengt
         if (same && here[0] != ' ')
             section = here;
         if (!same)
-            same = may_differ(section, there, here, length, place);
+            same = may_differ(section, agent, there, here, length, place);
         if (!same || (there[a] == '\0') != (here[b] == '\0'))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: belongs to a run with other settings: line %d of its recipe.yaml is \"%.*s\", "

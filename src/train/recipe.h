@@ -34,6 +34,10 @@ struct invar_recipe *recipe_parse(const char *text, const char *name, struct inv
  * of it. */
 bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
+/** Whether an option of an agent's recipe ("env.timeout") changes nothing of what is computed: it may be another one
+ * where a run goes on, and tells neither runs nor evaluations apart. */
+bool recipe_is_indifferent(const char *key);
+
 /** Where overrides have another data.source than the document, its labels, metadata, groups and test rows are dropped:
  * to be called before, and not where a run goes on, whose data may have moved. */
 bool recipe_drop_of_old_set(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);

@@ -97,3 +97,14 @@ bool recipe_override(struct invar_node *root, const char *const *overrides, int 
             return false;
     return true;
 }
+
+bool recipe_is_indifferent(const char *key)
+{
+    static const char *const keys[] = {"env.python", "env.timeout", "training.log_interval",
+                                       "training.checkpoint_interval", NULL};
+    int i = 0;
+
+    while (keys[i] && strcmp(keys[i], key) != 0)
+        i++;
+    return keys[i] != NULL;
+}

@@ -142,7 +142,9 @@ static void test_refused(void **state)
     refused("agent.interval=6", "a multiple of agent.copies, which is 4");
     refused("agent.epsilon=0.1", "two numbers are expected");
     refused("encoder.kind=mlp", "batch norms would make a value depend on other states");
-    refused("replay.memory=0.01", "replay.memory is 0.0 MB, but 20000 steps");
+    refused("replay.memory=0.01", "replay.memory is 0.01 MiB, but 20000 steps");
+    refused("optimiser.lr_scaling=linear", "optimiser.lr_scaling: the rate of a Q-network is optimiser.lr");
+    refused("agent.epsilon=[2, 1]", "agent.epsilon: expected at most 16 numbers from 0 to 1, found [2, 1]");
     refused("agent.m=3", "agent.m");
     refused("augmentation.learned=17", "augmentation.learned");
 }
@@ -295,11 +297,76 @@ static void test_resume(void **state)
     check_resume("r2d2-recall", sequences, 8);
 }
 
+/* Goes on in a folder, to the end or to where it is stopped. */
+static void go_on(const char *path, const char *steps, int64_t at)
+{
+    struct invar_error err = {0};
+    struct stop stop = {at};
+    const struct invar_trainer_options options = {.folder = path, .resume = true, .report = stop_at, .user = &stop};
+    struct invar_agent_recipe *r = invar_agent_recipe_load("dqn-catch", &steps, 1, &err);
+    struct invar_agent *agent = r ? invar_agent_create(r, device, &options, &err) : NULL;
+
+    assert_ok(agent != NULL, &err);
+    if (at < INT64_MAX)
+        assert_refused(invar_agent_run(agent, &err), &err, INVAR_ERROR_INTERRUPTED, "resume goes on");
+    else
+        assert_ok(invar_agent_run(agent, &err), &err);
+    invar_agent_free(agent);
+    invar_agent_recipe_free(r);
+}
+
+struct played {
+    double returns[40];
+    int64_t steps;
+};
+
+static bool note_steps(void *user, const struct invar_env_info *info, int64_t steps, struct invar_error *err)
+{
+    struct played *played = user;
+    (void)info, (void)err;
+    played->steps = steps;
+    return true;
+}
+
+static struct played play(const char *path)
+{
+    struct invar_error err = {0};
+    struct played out = {.steps = -2};
+    const struct invar_agent_play play = {
+        .episodes = 40, .seed = 5, .returns = out.returns, .finished = note_steps, .user = &out};
+    assert_ok(invar_agent_play(path, NULL, 0, device, &play, &err), &err);
+    return out;
+}
+
+/* What is played are the newest weights, under their own number of steps, which is whole steps of all four copies. */
+static void test_played_after_more(void **state)
+{
+    char *folder = test_folder_create();
+    char path[1100], weights[1200];
+    (void)state;
+    snprintf(path, sizeof path, "%s/run", folder);
+    snprintf(weights, sizeof weights, "%s/agent.safetensors", path);
+    go_on(path, "training.steps=1201", INT64_MAX);
+    const struct played first = play(path);
+    assert_int_equal(first.steps, 1204);
+    go_on(path, "training.steps=1201", INT64_MAX); /* it has ended, which is no error */
+    go_on(path, "training.steps=6000", 4800);
+    const struct played more = play(path);
+    assert_int_equal(more.steps, 4800);
+    assert_int_equal(remove(weights), 0);
+    const struct played alone = play(path);
+    assert_memory_equal(more.returns, alone.returns, sizeof more.returns);
+    assert_memory_not_equal(more.returns, first.returns, sizeof more.returns);
+    go_on(path, "training.steps=6000", INT64_MAX);
+    assert_int_equal(play(path).steps, 6000);
+    test_folder_remove(folder);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rescale),   cmocka_unit_test(test_errors),
-                                       cmocka_unit_test(test_recipes),   cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_catch),     cmocka_unit_test(test_recall),
-                                       cmocka_unit_test(test_lost_life), cmocka_unit_test(test_resume)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rescale),   cmocka_unit_test(test_errors), cmocka_unit_test(test_recipes),
+        cmocka_unit_test(test_refused),   cmocka_unit_test(test_catch),  cmocka_unit_test(test_recall),
+        cmocka_unit_test(test_lost_life), cmocka_unit_test(test_resume), cmocka_unit_test(test_played_after_more)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -75,6 +75,7 @@ static void errors_name_line_key_and_what_was_expected(void **state)
         {"widths: [1, 2.5]\n", "expected at most 16 integers from 1 to 4096"},
         {"widths: [1, [2]]\n", "expected at most 16 integers"},
         {"widths: [1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]\n", "found a list of 17"},
+        {"widths: [1, -3, x]\n", "found [1, -3, x]"},
         {"betas: [0.9, 1.1]\n", "at most 16 numbers from 0 to 1"},
         {"[1, 2]\n", "train: expected a section of keys and values, found a list of 2"},
         {"hello\n", "expected a section of keys and values, found hello"},

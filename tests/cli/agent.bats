@@ -40,6 +40,37 @@ setup() {
     [[ "$output" == *"has done 1200 steps, more than the 400 that are asked for"* ]]
 }
 
+@test "what changes nothing of what is computed may change as a run goes on" {
+    fake_gymnasium
+    walk=(r2d2-recall env.id=gym:Walk-v0 agent.start=100)
+    "$invar" agent "${walk[@]}" training.steps=200 env.timeout=30 --run a 2>/dev/null
+    "$invar" agent --resume --run a training.steps=400 env.timeout=20 env.python="$INVAR_PYTHON" training.log_interval=50 \
+        training.checkpoint_interval=100 2>/dev/null
+    grep -q 'timeout: 20' a/recipe.yaml
+    run ! "$invar" agent --resume --run a env.sticky=0.5
+    [[ "$output" == *"belongs to a run with other settings"* ]]
+    "$invar" agent "${walk[@]}" training.steps=400 --run b 2>/dev/null
+    weights() { python3 -c 'import struct, sys; f = open(sys.argv[1], "rb"); f.seek(struct.unpack("<Q", f.read(8))[0], 1); sys.stdout.buffer.write(f.read())' $1; }
+    cmp <(weights a/agent.safetensors) <(weights b/agent.safetensors)
+    "$invar" play a --episodes 3 2>/dev/null
+    "$invar" play a --episodes 3 env.timeout=9 env.python="$INVAR_PYTHON" 2>/dev/null
+    [ "$(grep -c '"environment"' a/returns.json)" -eq 1 ]
+}
+
+@test "an LSTM forgets with a lost life in play as in training" {
+    fake_gymnasium
+    "$invar" agent r2d2-recall env.id=gym:Lives-v0 training.steps=200 agent.start=100 agent.life_ends=true --run lives 2>/dev/null
+    cp -r lives whole
+    sed -i 's/life_ends: true/life_ends: false/' whole/recipe.yaml
+    for run in lives whole; do
+        "$invar" play $run --episodes 1 --json | grep '"returns"' >$run.returns
+    done
+    run ! cmp lives.returns whole.returns
+    "$invar" play lives --episodes 1 env.limit=2 --json | grep '"returns"' | tail -n 1 >lives.returns # no life is lost
+    "$invar" play whole --episodes 1 env.limit=2 --json | grep '"returns"' | tail -n 1 >whole.returns
+    cmp lives.returns whole.returns
+}
+
 @test "what it would take is said without training" {
     run --separate-stderr "$invar" agent dqn-catch --dry-run
     [ "$status" -eq 0 ]
@@ -63,6 +94,10 @@ setup() {
     [ "$status" -eq 0 ]
     [[ "$output" == *"catch: return"*"30 episodes"* ]]
     [ "$(head -c 6 a.gif)" = GIF89a ]
+    for option in training.steps=7 training.seed=5 agent.n=5 n=1 'env={style: test}'; do
+        fails_with 2 "$invar" play a --episodes 3 "$option"
+        says "$option: an agent plays as it was trained" "env.KEY=VALUE"
+    done
     cp a/returns.json first
     "$invar" play a --episodes 30 --json | json_object
     cmp first a/returns.json
@@ -71,7 +106,10 @@ setup() {
         fails_with 2 "$invar" play a --epsilon "$share"
         says "--epsilon" "a number from 0 to 1"
     done
-    grep -q 'env.style=test' a/returns.json
+    grep -q '"env.style=test epsilon=0.125"' a/returns.json
+    "$invar" play a --episodes 5 --no-ops 3 --seed 7 --json | grep -q '"no-ops=3 seed=7"'
+    [ "$(grep -c '"environment"' a/returns.json)" -eq 3 ]
+    grep -A 8 '"default"' a/returns.json | grep -q '"epsilon":	0,'
     run ! "$invar" play a env.gray=false
     [[ "$output" == *"q.encoder.conv1.weight"*"and this net has"* ]]
     mkdir b

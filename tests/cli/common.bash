@@ -84,6 +84,18 @@ probe() {
     "$invar" probe run --threads 1 "$@"
 }
 
+# A Python that has NumPy, with the Gymnasium of the tests.
+fake_gymnasium() {
+    local python
+    for python in /usr/bin/python3 python3; do
+        if "$python" -c 'import numpy' 2>/dev/null; then
+            export INVAR_PYTHON=$python PYTHONPATH=$root/tests/env/fake PYTHONDONTWRITEBYTECODE=1
+            return
+        fi
+    done
+    skip "no Python has NumPy (Debian: python3-numpy), which worker.py needs"
+}
+
 # Standard input is one JSON object and nothing else.
 json_object() {
     "$build/tests/is_json"

@@ -9,18 +9,6 @@ setup() {
     cd "$BATS_TEST_TMPDIR"
 }
 
-# A Python that has NumPy, with the Gymnasium of the tests.
-fake_gymnasium() {
-    local python
-    for python in /usr/bin/python3 python3; do
-        if "$python" -c 'import numpy' 2>/dev/null; then
-            export INVAR_PYTHON=$python PYTHONPATH=$root/tests/env/fake PYTHONDONTWRITEBYTECODE=1
-            return
-        fi
-    done
-    skip "no Python has NumPy (Debian: python3-numpy), which worker.py needs"
-}
-
 @test "an environment says what it is, what random play gives, and its rate" {
     run --separate-stderr "$invar" env catch --episodes 200
     [ "$status" -eq 0 ]

@@ -25,6 +25,20 @@ static struct invar_env *open_env(const char *id)
     return env;
 }
 
+static void test_equal_returns(void **state)
+{
+    (void)state;
+    double returns[6];
+    struct invar_env *env = open_env("catch");
+    struct invar_returns one = evaluation("default", returns, 6);
+
+    for (int i = 0; i < 6; i++)
+        returns[i] = 1;
+    invar_returns_complete(&one, invar_env_info(env));
+    assert_true(one.mean == 1 && one.deviation == 0);
+    invar_env_free(env);
+}
+
 static void test_kept_is_read(void **state)
 {
     (void)state;
@@ -103,6 +117,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kept_is_read),
+        cmocka_unit_test(test_equal_returns),
         cmocka_unit_test(test_scores_of_games),
         cmocka_unit_test(test_foreign_files_are_left_alone),
     };

@@ -42,8 +42,11 @@ class Walk:
     steps = 20
 
     def __init__(self):
-        self.unwrapped = self
         self.at = 0
+
+    @property
+    def unwrapped(self):
+        return self
 
     def seen(self):
         return np.array([self.at, self.at ** 2])
@@ -152,6 +155,20 @@ class Forgets(Walk):
         global total
         total += 1
         return np.array([self.at, total])
+
+
+class Lives(Walk):
+    """Loses a life with every third step; the return tells which actions were taken."""
+
+    action_space = Discrete(50)
+
+    def reset(self, seed=None):
+        self.at = 0
+        return self.seen(), {}
+
+    def step(self, action):
+        self.at += 1
+        return self.seen() / 400, float(action * self.at), False, False, {"lives": 7 - self.at // 3}
 
 
 class Hangs(Walk):
