@@ -139,6 +139,11 @@ pretrain() {
         [ "$status" -eq 0 ] && [ -z "$stderr" ]
     done
 
+    { cat quiet.csv && printf ',,,\n, ,"",\n,,,p\n'; } >sheet.csv
+    run --separate-stderr "$invar" data csv:sheet.csv label=y
+    [ "$status" -eq 0 ]
+    says "sheet.csv, line 62: 2 rows have no value in any column"
+
     "$invar" pretrain simclr-table training.precision=float32 --threads 1 data.source=csv:quiet.csv data.label=y training.steps=2 \
         training.batch=16 'encoder.widths=[8]' 'projector.hidden=[8]' --run run
     sed '3s/,[0-9.]*,/,,/; 5s/,[0-9.]*,/,?,/' quiet.csv >holes.csv

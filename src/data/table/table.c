@@ -82,6 +82,24 @@ static bool want_names(struct table *t, int which, const char ***names, struct i
     return *names != NULL;
 }
 
+/* Rows of separators alone, as spreadsheets leave them at the end. */
+static void tell_empty(const struct data_csv *csv)
+{
+    int64_t rows = 0, first = 0;
+
+    for (int64_t row = csv->rows - 1; row >= 0; row--) {
+        int c = 0;
+        while (c < csv->columns && !*data_csv_cell(csv, row, c))
+            c++;
+        rows += c == csv->columns;
+        first = c == csv->columns ? row : first;
+    }
+    if (rows)
+        invar_log(INVAR_LOG_WARNING,
+                  "%s, line %lld: %lld rows have no value in any column, and are samples as the others",
+                  data_csv_file(csv, first), (long long)data_csv_line(csv, first), (long long)rows);
+}
+
 static bool read_file(struct table *t, int which, const char *path, struct invar_error *err)
 {
     struct data_csv *csv = &t->csv[which];
@@ -100,6 +118,7 @@ static bool read_file(struct table *t, int which, const char *path, struct invar
     if (!ok)
         return false;
     data_marks_find(csv, &t->rules);
+    tell_empty(csv);
     if (!o->label[0] || (t->source->columns && !data_csv_has(csv, o->label)))
         return true;
     t->label[which] = data_csv_column(csv, o->label, "the one of data.label", err);
