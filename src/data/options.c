@@ -169,7 +169,7 @@ bool data_options_set(struct invar_data_options *options, const char *const *set
 
     for (int i = 0; i < count; i++)
         if (strncmp(settings[i], "test=", 5) == 0 && !data_options_same_file(options->test, settings[i] + 5))
-            options->npy.test_labels[0] = '\0';
+            options->test_labels[0] = '\0';
     for (int i = 0; i < count && ok; i++)
         ok = invar_options_set(invar_data_option_table, options, settings[i], err);
     return ok;
