@@ -92,11 +92,12 @@ static bool by_seed_read(struct comparison *c, const struct comparison_group *gr
         if (!out->first)
             out->first = value;
         if (!comparison_alike(out->first, value)) {
-            if (!comparison_note(c, err,
-                                 "%s: its %s was measured on %s, that of other seeds on %s: it is left out of "
-                                 "their mean",
-                                 run->folder, c->metric[metric].name, comparison_apart(value, out->first),
-                                 comparison_apart(out->first, value)))
+            const char *own = comparison_apart(c, value, out->first, err),
+                       *others = own ? comparison_apart(c, out->first, value, err) : NULL;
+            if (!others || !comparison_note(c, err,
+                                            "%s: its %s was measured on %s, that of other seeds on %s: it is left out "
+                                            "of their mean",
+                                            run->folder, c->metric[metric].name, own, others))
                 return false;
             continue;
         }
@@ -158,18 +159,21 @@ struct unlike {
     const char *metric, *own, *base; /* of the first */
 };
 
-static bool add_unlike(struct unlike *unlike, const struct comparison_metric *metric, const struct by_seed *own,
-                       const struct by_seed *base, struct invar_error *err)
+static bool add_unlike(struct comparison *c, struct unlike *unlike, const struct comparison_metric *metric,
+                       const struct by_seed *own, const struct by_seed *base, struct invar_error *err)
 {
     /* agents in other games are told apart by scores over games */
     if (!own->count || !base->count || comparison_alike(own->first, base->first) ||
-        strncmp(metric->name, "return", 6) == 0 || strncmp(metric->name, "score", 5) == 0)
+        ((strncmp(metric->name, "return", 6) == 0 || strncmp(metric->name, "score", 5) == 0) &&
+         strcmp(own->first->basis, base->first->basis) != 0))
         return true;
     if (!unlike->metric) {
         unlike->metric = metric->name;
-        unlike->own = comparison_apart(own->first, base->first);
-        unlike->base = comparison_apart(base->first, own->first);
+        unlike->own = comparison_apart(c, own->first, base->first, err);
+        unlike->base = comparison_apart(c, base->first, own->first, err);
     }
+    if (!unlike->own || !unlike->base)
+        return false;
     return invar_text_printf(&unlike->names, err, "%s%s", unlike->names.size ? ", " : "", metric->name);
 }
 
@@ -183,7 +187,8 @@ static bool average_group(struct comparison *c, struct comparison_group *group, 
         const int notes = c->note_count;
         ok = by_seed_read(c, &c->group[c->base], m, base, err);
         c->note_count = notes; /* the base says its own once, as a group */
-        ok = ok && average(c, group, m, &own, base, work, err) && add_unlike(&unlike, &c->metric[m], &own, base, err);
+        ok =
+            ok && average(c, group, m, &own, base, work, err) && add_unlike(c, &unlike, &c->metric[m], &own, base, err);
     }
     if (ok && unlike.metric)
         ok = comparison_note(c, err,
@@ -288,6 +293,20 @@ static bool sort_groups(struct comparison *c, const char *name, struct invar_err
 
 /* ---- what the numbers cannot say ---- */
 
+/* Whether any other group has a seed of the base's. */
+static bool shares_seed(const struct comparison *c)
+{
+    const struct comparison_group *base = &c->group[c->base];
+    bool found = false;
+
+    for (int g = 0; g < c->group_count; g++)
+        for (int i = 0; g != c->base && i < c->group[g].run_count; i++)
+            for (int k = 0; k < base->run_count; k++)
+                found |=
+                    c->run[base->run[k]]->seed >= 0 && c->run[base->run[k]]->seed == c->run[c->group[g].run[i]]->seed;
+    return found;
+}
+
 static bool note_seeds(struct comparison *c, struct invar_error *err)
 {
     int most = 0, shared = 0;
@@ -314,9 +333,24 @@ static bool note_seeds(struct comparison *c, struct invar_error *err)
                                       "intervals, and a difference may be chance; train more with "
                                       "training.seed=1, 2, ..."))
         return false;
-    if (most > 1 && c->group_count > 1 && shared == 0)
+    if (most > 1 && c->group_count > 1 && shared == 0 && !shares_seed(c))
         return comparison_note(c, err, "no seed is shared with %s, so there are no paired differences",
                                c->group[c->base].name);
+    return true;
+}
+
+/* A run that was made longer, or that goes on, may have been played before. */
+static bool note_steps(struct comparison *c, const struct report_run *run, struct invar_error *err)
+{
+    const char *text = report_run_setting(run, "training.steps");
+    const long long steps = text ? strtoll(text, NULL, 10) : 0;
+
+    for (int64_t i = 0; run->returns && i < run->returns->evaluations.count; i++) {
+        const struct invar_returns *returns = &run->returns->evaluations.item[i];
+        if (returns->steps >= 0 && returns->steps < steps)
+            return comparison_note(c, err, "%s: its returns (%s) are those after %lld of %lld steps", run->folder,
+                                   returns->name, (long long)returns->steps, steps);
+    }
     return true;
 }
 
@@ -340,6 +374,8 @@ static bool note_problems(struct comparison *c, struct invar_error *err)
             !comparison_note(c, err, "%s has no recipe, so it belongs to no group and has no seed", run->folder))
             return false;
         if (run->agent && !run->returns && !comparison_note(c, err, "%s has no returns.json", run->folder))
+            return false;
+        if (run->agent && !note_steps(c, run, err))
             return false;
         if (!run->agent && !run->probe && !comparison_note(c, err, "%s has no results of a probe", run->folder))
             return false;

@@ -48,8 +48,8 @@ struct comparison_choice {
     int n;              /**< runs that have both */
 };
 
-/** What an arm (runs that differ in the environment and the seed alone) reached over games, as compared with the arm
- * of the base. */
+/** What an arm (runs that differ in the environment's id and the seed alone) reached over games under one protocol, as
+ * compared with the arm of the base under the same. */
 struct comparison_score {
     const char *evaluation, *arm;
     bool scaled; /**< in percent of a scale, not returns as they are */

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which runs differ in the seed alone, in what the others differ, and what the groups are called. */
 #include "report/compare_parts.h"
+#include "train/recipe.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static bool is_identity(const char *key)
+static bool is_identity(const struct report_run *run, const char *key)
 {
-    return strcmp(key, "training.seed") == 0 || strcmp(key, "name") == 0;
+    return strcmp(key, "training.seed") == 0 || strcmp(key, "name") == 0 || (run->agent && recipe_is_indifferent(key));
 }
 
 /* Recipes of one version have their options in one order, so the place in the other is the place to look first. */
@@ -18,22 +19,22 @@ static const char *value_of(const struct report_run *run, const char *key, int l
     return report_run_setting(run, key);
 }
 
-/* Every option of a, of environments too or not, has the same value in b. */
-static bool covered(const struct report_run *a, const struct report_run *b, bool environments)
+/* Every option of a, the environment's id too or not, has the same value in b. */
+static bool covered(const struct report_run *a, const struct report_run *b, bool game)
 {
     for (int i = 0; i < a->setting_count; i++) {
         const char *other = value_of(b, a->setting[i].key, i);
-        if (!environments && strncmp(a->setting[i].key, "env.", 4) == 0)
+        if (!game && strcmp(a->setting[i].key, "env.id") == 0)
             continue;
-        if (!is_identity(a->setting[i].key) && (!other || strcmp(other, a->setting[i].value) != 0))
+        if (!is_identity(a, a->setting[i].key) && (!other || strcmp(other, a->setting[i].value) != 0))
             return false;
     }
     return true;
 }
 
-static bool same(const struct report_run *a, const struct report_run *b, bool environments)
+static bool same(const struct report_run *a, const struct report_run *b, bool game)
 {
-    return a->setting_count > 0 && b->setting_count > 0 && covered(a, b, environments) && covered(b, a, environments);
+    return a->setting_count > 0 && b->setting_count > 0 && covered(a, b, game) && covered(b, a, game);
 }
 
 static bool same_but_seed(const struct report_run *a, const struct report_run *b)
@@ -41,7 +42,7 @@ static bool same_but_seed(const struct report_run *a, const struct report_run *b
     return same(a, b, true);
 }
 
-bool comparison_same_but_environment(const struct report_run *a, const struct report_run *b)
+bool comparison_same_but_game(const struct report_run *a, const struct report_run *b)
 {
     return a == b || same(a, b, false);
 }
@@ -96,14 +97,14 @@ static bool find_keys(struct comparison *c, struct invar_error *err)
                 const char *value = value_of(first_run(c, other), setting->key, i);
                 differs = first_run(c, other)->recipe && (!value || strcmp(value, setting->value) != 0);
             }
-            if (differs && !is_identity(setting->key) && !is_listed(c, setting->key))
+            if (differs && !is_identity(first_run(c, g), setting->key) && !is_listed(c, setting->key))
                 c->key[c->key_count++] = setting->key;
         }
     return c->key != NULL;
 }
 
 /* A group whose name is another's too is told apart by the options in which those of that name differ. */
-static bool name_group(struct comparison *c, int group, struct invar_error *err)
+static const char *name_group(struct comparison *c, int group, bool game, struct invar_error *err)
 {
     enum { FEW = 3 };
     const char *name = first_run(c, group)->name;
@@ -114,7 +115,7 @@ static bool name_group(struct comparison *c, int group, struct invar_error *err)
     for (int k = 0; ok && k < c->key_count; k++) {
         const char *own = comparison_setting(c, group, c->key[k]), *dot = strrchr(c->key[k], '.');
         bool differs = false;
-        for (int g = 0; g < c->group_count; g++)
+        for (int g = 0; g < c->group_count && (game || strcmp(c->key[k], "env.id") != 0); g++)
             differs |=
                 strcmp(first_run(c, g)->name, name) == 0 && strcmp(comparison_setting(c, g, c->key[k]), own) != 0;
         if (differs && ++count <= FEW)
@@ -124,11 +125,16 @@ static bool name_group(struct comparison *c, int group, struct invar_error *err)
         twins += strcmp(first_run(c, g)->name, name) == 0;
     if (ok && count > FEW && twins > 1)
         ok = invar_text_printf(&text, err, " ... (%s)", first_run(c, group)->label);
-    else if (ok && count == 0 && twins > 1) /* runs without a recipe */
+    else if (ok && game && count == 0 && twins > 1) /* runs without a recipe */
         ok = invar_text_printf(&text, err, " (%s)", first_run(c, group)->folder);
-    c->group[group].name = ok ? comparison_text_of(c, err, "%s", text.data) : NULL;
+    const char *kept = ok ? comparison_text_of(c, err, "%s", text.data) : NULL;
     invar_text_free(&text);
-    return c->group[group].name != NULL;
+    return kept;
+}
+
+const char *comparison_arm_name(struct comparison *c, int group, struct invar_error *err)
+{
+    return name_group(c, group, false, err);
 }
 
 bool comparison_form_groups(struct comparison *c, struct invar_error *err)
@@ -142,7 +148,7 @@ bool comparison_form_groups(struct comparison *c, struct invar_error *err)
     if (!find_keys(c, err))
         return false;
     for (int g = 0; g < c->group_count; g++)
-        if (!name_group(c, g, err))
+        if (!(c->group[g].name = name_group(c, g, true, err)))
             return false;
     return true;
 }

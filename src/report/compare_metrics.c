@@ -5,6 +5,7 @@
 #include "study/inspect_results.h"
 #include "study/probe_results.h"
 #include "study/returns_results.h"
+#include "train/recipe.h"
 #include "study/robustness_results.h"
 
 #include <math.h>
@@ -127,24 +128,77 @@ bool comparison_alike(const struct comparison_value *a, const struct comparison_
            invar_data_identity_same(a->identity, b->identity, NULL, 0);
 }
 
-const char *comparison_apart(const struct comparison_value *value, const struct comparison_value *other)
+/* The length of the part that begins here, and whether it is one of those of a text. */
+static size_t part_length(const char *part)
+{
+    const char *end = strstr(part, ", ");
+    return end ? (size_t)(end - part) : strlen(part);
+}
+
+static bool is_part_of(const char *part, size_t length, const char *text)
+{
+    for (;; text += 2) {
+        const size_t other = part_length(text);
+        if (other == length && memcmp(text, part, length) == 0)
+            return true;
+        text += other;
+        if (!*text)
+            return false;
+    }
+}
+
+const char *comparison_parts_apart(struct comparison *c, const char *text, const char *other, struct invar_error *err)
+{
+    struct invar_text out = {0};
+    bool ok = true;
+
+    for (const char *part = text; ok; part += 2) {
+        const size_t length = part_length(part);
+        if (!is_part_of(part, length, other))
+            ok = invar_text_printf(&out, err, "%s%.*s", out.size ? ", " : "", (int)length, part);
+        part += length;
+        if (!*part)
+            break;
+    }
+    if (ok && !out.size)
+        ok = invar_text_printf(&out, err, "%s", text);
+    return keep_text(c, ok, &out, err);
+}
+
+const char *comparison_apart(struct comparison *c, const struct comparison_value *value,
+                             const struct comparison_value *other, struct invar_error *err)
 {
     if (strcmp(value->basis, other->basis) != 0)
         return value->basis;
     if (!invar_data_identity_same(value->identity, other->identity, NULL, 0))
         return value->identity;
-    return value->protocol;
+    return comparison_parts_apart(c, value->protocol, other->protocol, err);
 }
 
-/* The environment with its options, and how it was played. */
-static const char *returns_basis(struct comparison *c, const struct invar_returns *returns, struct invar_error *err)
+/* ", KEY VALUE" of every line but those that change nothing. */
+static bool put_settings(struct invar_text *out, const char *settings, struct invar_error *err)
+{
+    for (const char *line = settings; *line; line += *line == '\n') {
+        const size_t length = strcspn(line, "\n"), name = strcspn(line, ":\n");
+        char key[128];
+        snprintf(key, sizeof key, "env.%.*s", (int)name, line);
+        if (length > name + 2 && !recipe_is_indifferent(key) &&
+            !invar_text_printf(out, err, ", %.*s %.*s", (int)name, line, (int)(length - name - 2), line + name + 2))
+            return false;
+        line += length;
+    }
+    return true;
+}
+
+const char *comparison_returns_protocol(struct comparison *c, const struct invar_returns *returns,
+                                        struct invar_error *err)
 {
     struct invar_text text = {0};
     bool ok = invar_text_printf(&text, err, "%s", returns->version ? returns->version : "") &&
               put_count(&text, "episodes", returns->returns.count, err) &&
-              put_count(&text, "noops", returns->noops, err) && put_number(&text, "epsilon", returns->epsilon, err) &&
-              put_text(&text, "environment", returns->environment, err) &&
-              put_text(&text, "with", returns->settings, err);
+              put_count(&text, "no-ops", returns->noops, err) && put_number(&text, "epsilon", returns->epsilon, err) &&
+              put_count(&text, "seed", returns->seed, err) &&
+              put_settings(&text, returns->settings ? returns->settings : "", err);
 
     return keep_text(c, ok, &text, err);
 }
@@ -203,7 +257,8 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
         out->basis = inspect_basis(c, run->inspect, err);
         out->identity = or_empty(run->inspect->data_identity);
     } else if (out->value = study_returns_number(run->returns, name, &returns), !isnan(out->value)) {
-        out->basis = returns_basis(c, returns, err);
+        out->basis = returns->environment ? returns->environment : "";
+        out->protocol = comparison_returns_protocol(c, returns, err);
     } else {
         out->value = report_run_last(run, name);
         out->basis = comparison_text_of(c, err, "%s", run->source);

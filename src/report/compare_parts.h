@@ -17,8 +17,14 @@ bool comparison_note(struct comparison *c, struct invar_error *err, const char *
 bool comparison_measure(struct comparison *c, const struct comparison_options *options, struct invar_error *err);
 /** Whether two values are of the same data and protocol. */
 bool comparison_alike(const struct comparison_value *a, const struct comparison_value *b);
-/** That of `value` in which the two are not alike. */
-const char *comparison_apart(const struct comparison_value *value, const struct comparison_value *other);
+/** That of `value` in which the two are not alike; of protocols what the other's lacks. NULL: no memory. */
+const char *comparison_apart(struct comparison *c, const struct comparison_value *value,
+                             const struct comparison_value *other, struct invar_error *err);
+/** Parts (between ", ") of `text` that `other` lacks; all of it where it lacks none. */
+const char *comparison_parts_apart(struct comparison *c, const char *text, const char *other, struct invar_error *err);
+/** How returns came about, as parts: version and options of the environment, episodes, no-ops, epsilon, seed. */
+const char *comparison_returns_protocol(struct comparison *c, const struct invar_returns *returns,
+                                        struct invar_error *err);
 /** Groups, options in which they differ, names. */
 bool comparison_form_groups(struct comparison *c, struct invar_error *err);
 /** In what machines differ, and a sentence for each of training and results where they do. */
@@ -46,8 +52,10 @@ bool comparison_choose(struct comparison *c, struct invar_error *err);
 /** Of two runs by their index. */
 double comparison_cka(const struct comparison *c, int a, int b);
 
-/** Two runs differ in the seed and in options of the environment alone. */
-bool comparison_same_but_environment(const struct report_run *a, const struct report_run *b);
+/** Two runs differ in the seed and in the environment's id alone. */
+bool comparison_same_but_game(const struct report_run *a, const struct report_run *b);
+/** The name of a group without the game that it is of; that of its runs, and options in which others of it differ. */
+const char *comparison_arm_name(struct comparison *c, int group, struct invar_error *err);
 /** Fills score from the returns that runs have. */
 bool comparison_scores(struct comparison *c, struct invar_error *err);
 void comparison_write_scores(const struct comparison *c, struct json_writer *w);

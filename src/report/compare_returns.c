@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Agents over games: runs that differ in the game and the seed alone are one arm, and its scores of all games give one
- * figure with an interval, beside those of the arm that the base belongs to. */
+ * figure with an interval, beside those of the arm that the base belongs to. What was played under another protocol, or
+ * with other options of the environment, is another evaluation. */
 #include "invar/measure.h"
 #include "report/compare_parts.h"
 #include "study/returns_results.h"
@@ -18,72 +19,131 @@ static int arm_of(const struct comparison *c, int group)
 {
     int first = 0;
 
-    while (!comparison_same_but_environment(c->run[c->group[first].run[0]], c->run[c->group[group].run[0]]))
+    while (!comparison_same_but_game(c->run[c->group[first].run[0]], c->run[c->group[group].run[0]]))
         first++;
     return first;
 }
 
-static const struct invar_returns *returns_of(const struct comparison *c, int run, const char *evaluation)
-{
-    return study_returns_find(c->run[run]->returns, evaluation);
-}
-
-/* What an evaluation counts by: its score, or, of one environment without a scale, its mean. */
-struct score_of {
-    const char *evaluation;
+/* What counts as one evaluation, by its score, or, of one environment without a scale, its mean. */
+struct evaluation {
+    const char *name, *protocol, *label;  /* label: the name, and what others of that name lack */
+    const struct invar_returns **returns; /* [runs]; NULL: none that counts */
     bool scaled;
     int games;
     const char **game; /* [games] */
 };
 
-static bool find_games(struct comparison *c, const char *evaluation, struct score_of *out, struct invar_error *err)
+static bool find_games(struct comparison *c, struct evaluation *e, struct invar_error *err)
 {
-    *out = (struct score_of){.evaluation = evaluation, .scaled = true};
-    out->game = comparison_take(c, c->run_count, sizeof *out->game, err);
-    for (int r = 0; out->game && r < c->run_count; r++) {
-        const struct invar_returns *returns = returns_of(c, r, evaluation);
+    e->scaled = true;
+    e->games = 0;
+    e->game = comparison_take(c, c->run_count, sizeof *e->game, err);
+    for (int r = 0; e->game && r < c->run_count; r++) {
+        const struct invar_returns *returns = e->returns[r];
         int g = 0;
-        if (!returns || !returns->environment || isnan(returns->mean))
+        if (!returns)
             continue;
-        out->scaled &= !isnan(returns->score);
-        while (g < out->games && strcmp(out->game[g], returns->environment) != 0)
+        e->scaled &= !isnan(returns->score);
+        while (g < e->games && strcmp(e->game[g], returns->environment) != 0)
             g++;
-        if (g == out->games)
-            out->game[out->games++] = returns->environment;
+        if (g == e->games)
+            e->game[e->games++] = returns->environment;
     }
-    return out->game != NULL;
+    return e->game != NULL;
+}
+
+static bool add_returns(struct comparison *c, int run, const struct invar_returns *returns, struct evaluation *all,
+                        int *count, struct invar_error *err)
+{
+    const char *protocol = comparison_returns_protocol(c, returns, err);
+    int at = 0;
+
+    if (!protocol)
+        return false;
+    while (at < *count && (strcmp(all[at].name, returns->name) != 0 || strcmp(all[at].protocol, protocol) != 0))
+        at++;
+    if (at == MAX_SCORES)
+        return true;
+    if (at == *count) {
+        all[at] = (struct evaluation){.name = returns->name, .protocol = protocol, .label = returns->name};
+        all[at].returns = comparison_take(c, c->run_count, sizeof *all[at].returns, err);
+        if (!all[at].returns)
+            return false;
+        (*count)++;
+    }
+    all[at].returns[run] = returns;
+    return true;
+}
+
+/* Evaluations of one name that are not of one kind are told apart by what differs, and it is said. */
+static bool label(struct comparison *c, struct evaluation *all, int count, struct invar_error *err)
+{
+    for (int i = 0; i < count; i++) {
+        int other = 0, first = 0;
+        while (other < count && (other == i || strcmp(all[other].name, all[i].name) != 0))
+            other++;
+        while (strcmp(all[first].name, all[i].name) != 0)
+            first++;
+        if (other == count)
+            continue;
+        const char *apart = comparison_parts_apart(c, all[i].protocol, all[other].protocol, err);
+        all[i].label = apart ? comparison_text_of(c, err, "%s (%s)", all[i].name, apart) : NULL;
+        if (!all[i].label ||
+            (first == i && !comparison_note(c, err,
+                                            "returns of evaluation %s were not all played alike (%s, or otherwise): "
+                                            "what was played otherwise has rows of its own, and is not compared",
+                                            all[i].name, apart)))
+            return false;
+    }
+    return true;
 }
 
 /* ---- scores of an arm by game ---- */
 
 struct arm_scores {
-    int64_t *runs;        /* [games] */
+    int64_t *runs;        /* [games], those of one seed once */
     double **score;       /* [games][runs] */
     int64_t **seed;       /* likewise */
     int64_t count, games; /* of all runs; games that it has */
 };
 
-static bool take_scores(struct comparison *c, const struct score_of *of, int arm, struct arm_scores *out,
+/* Scores of one seed are averaged, as those of other results are. */
+static void add_score(struct arm_scores *s, int game, int64_t *n, int64_t seed, double value)
+{
+    int64_t i = 0;
+
+    while (i < s->runs[game] && (seed < 0 || s->seed[game][i] != seed))
+        i++;
+    if (i == s->runs[game]) {
+        s->seed[game][i] = seed;
+        s->score[game][i] = value;
+        n[i] = 0;
+        s->runs[game]++;
+    }
+    n[i]++;
+    s->score[game][i] += (value - s->score[game][i]) / (double)n[i];
+}
+
+static bool take_scores(struct comparison *c, const struct evaluation *of, int arm, struct arm_scores *out,
                         struct invar_error *err)
 {
+    int64_t *n = comparison_take(c, c->run_count, sizeof *n, err);
+
     *out = (struct arm_scores){0};
     out->runs = comparison_take(c, of->games, sizeof *out->runs, err);
     out->score = comparison_take(c, of->games, sizeof *out->score, err);
     out->seed = comparison_take(c, of->games, sizeof *out->seed, err);
     for (int g = 0; g < of->games; g++) {
-        if (!out->runs || !out->score || !out->seed ||
+        if (!n || !out->runs || !out->score || !out->seed ||
             !(out->score[g] = comparison_take(c, c->run_count, sizeof(double), err)) ||
             !(out->seed[g] = comparison_take(c, c->run_count, sizeof(int64_t), err)))
             return false;
         for (int k = arm; k < c->group_count; k++)
             for (int r = 0; arm_of(c, k) == arm && r < c->group[k].run_count; r++) {
                 const int run = c->group[k].run[r];
-                const struct invar_returns *returns = returns_of(c, run, of->evaluation);
-                if (!returns || !returns->environment || isnan(returns->mean) ||
-                    strcmp(returns->environment, of->game[g]) != 0)
-                    continue;
-                out->seed[g][out->runs[g]] = c->run[run]->seed;
-                out->score[g][out->runs[g]++] = of->scaled ? returns->score : returns->mean;
+                const struct invar_returns *returns = of->returns[run];
+                if (returns && strcmp(returns->environment, of->game[g]) == 0)
+                    add_score(out, g, n, c->run[run]->seed, of->scaled ? returns->score : returns->mean);
             }
         out->count += out->runs[g];
         out->games += out->runs[g] > 0;
@@ -108,7 +168,7 @@ static bool shared(struct comparison *c, const struct arm_scores *x, const struc
             runs[tasks] = 0;
             for (int64_t i = 0; i < x->runs[g]; i++)
                 for (int64_t k = 0; pairs && k < y->runs[g]; k++)
-                    if (x->seed[g][i] >= 0 && x->seed[g][i] == y->seed[g][k] && runs[tasks] < own->runs[g])
+                    if (x->seed[g][i] >= 0 && x->seed[g][i] == y->seed[g][k])
                         kept[runs[tasks]++] = side ? y->score[g][k] : x->score[g][i];
             for (int64_t i = 0; !pairs && other->runs[g] && i < own->runs[g]; i++)
                 kept[runs[tasks]++] = own->score[g][i];
@@ -122,7 +182,7 @@ static bool shared(struct comparison *c, const struct arm_scores *x, const struc
 
 /* ---- figures ---- */
 
-static bool measure(struct comparison *c, const struct score_of *of, const struct arm_scores *own,
+static bool measure(struct comparison *c, const struct evaluation *of, const struct arm_scores *own,
                     const struct arm_scores *base, struct comparison_score *out, struct invar_error *err)
 {
     struct invar_scores both[2];
@@ -139,39 +199,34 @@ static bool measure(struct comparison *c, const struct score_of *of, const struc
            (!both[0].tasks || invar_measure_gain(&both[0], &both[1], RESAMPLES, 0, &out->gain, err));
 }
 
-static bool add_evaluation(struct comparison *c, const char *evaluation, struct invar_error *err)
+static bool add_evaluation(struct comparison *c, struct evaluation *of, struct invar_error *err)
 {
     const int base = arm_of(c, c->base);
-    struct score_of of;
     struct arm_scores own, against;
 
-    if (!find_games(c, evaluation, &of, err))
+    if (!find_games(c, of, err))
         return false;
-    if (!of.scaled && of.games > 1)
+    if (!of->scaled && of->games > 1)
         return comparison_note(c, err,
                                "returns of evaluation %s are not summed up over games: some have no scale, which "
                                "Atari games and environments with a least and a most return have",
-                               evaluation);
-    if (!take_scores(c, &of, base, &against, err))
+                               of->label);
+    if (!take_scores(c, of, base, &against, err))
         return false;
     for (int g = 0; g < c->group_count && c->score_count < MAX_SCORES; g++) {
         struct comparison_score *score = &c->score[c->score_count];
         if (arm_of(c, g) != g)
             continue;
-        if (!take_scores(c, &of, g, &own, err))
+        if (!take_scores(c, of, g, &own, err))
             return false;
         if (!own.count)
             continue;
-        const struct report_run *run = c->run[c->group[g].run[0]];
-        *score = (struct comparison_score){.evaluation = evaluation,
-                                           .arm = c->group_count == 1 || of.games == 1 ? c->group[g].name : run->name,
-                                           .scaled = of.scaled,
+        *score = (struct comparison_score){.evaluation = of->label,
+                                           .arm = comparison_arm_name(c, g, err),
+                                           .scaled = of->scaled,
                                            .games = (int)own.games,
                                            .runs = (int)own.count};
-        for (int other = 0; other < c->group_count; other++) /* two arms of one name */
-            if (arm_of(c, other) != g && strcmp(c->run[c->group[other].run[0]]->name, run->name) == 0)
-                score->arm = c->group[g].name;
-        if (!measure(c, &of, &own, g == base ? NULL : &against, score, err))
+        if (!score->arm || !measure(c, of, &own, g == base ? NULL : &against, score, err))
             return false;
         c->score_count++;
     }
@@ -180,23 +235,22 @@ static bool add_evaluation(struct comparison *c, const char *evaluation, struct 
 
 bool comparison_scores(struct comparison *c, struct invar_error *err)
 {
-    const char *names[MAX_SCORES];
+    struct evaluation *all = comparison_take(c, MAX_SCORES, sizeof *all, err);
     int count = 0;
 
-    c->score = comparison_take(c, MAX_SCORES, sizeof *c->score, err);
+    c->score = all ? comparison_take(c, MAX_SCORES, sizeof *c->score, err) : NULL;
     if (!c->score)
         return false;
     for (int r = 0; r < c->run_count; r++)
         for (int64_t i = 0; c->run[r]->returns && i < c->run[r]->returns->evaluations.count; i++) {
-            const char *name = c->run[r]->returns->evaluations.item[i].name;
-            int at = 0;
-            while (at < count && strcmp(names[at], name) != 0)
-                at++;
-            if (at == count && count < MAX_SCORES)
-                names[count++] = name;
+            const struct invar_returns *returns = &c->run[r]->returns->evaluations.item[i];
+            if (returns->environment && !isnan(returns->mean) && !add_returns(c, r, returns, all, &count, err))
+                return false;
         }
+    if (!label(c, all, count, err))
+        return false;
     for (int i = 0; i < count; i++)
-        if (!add_evaluation(c, names[i], err))
+        if (!add_evaluation(c, &all[i], err))
             return false;
     return true;
 }

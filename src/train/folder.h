@@ -24,7 +24,8 @@ struct invar_folder {
  * folder is held against other processes. */
 bool folder_check(struct invar_folder *folder, bool *resuming, struct invar_error *err);
 /** Whether `there`, a resolved recipe, is that of this run but for its length and the place of its data (an agent: what
- * is indifferent). *length, *place: whether these differ. Otherwise a sentence with the first other line; what is whose recipe it is. */
+ * is indifferent). *length, *place: whether these differ. Otherwise a sentence with the first other line; what is whose
+ * recipe it is. */
 bool folder_compare(const struct invar_folder *folder, const char *there, bool *length, bool *place,
                     struct invar_error *err);
 /** Makes the folder and recipe.yaml where they are missing or of another length, holds the folder, and removes what

@@ -241,7 +241,7 @@ static void test_protocols(void **state)
     const int m = metric_at(&c, "linear");
     assert_int_equal(c.group[1].difference[m].n, 0);
     assert_int_equal(c.group[2].difference[m].n, 1);
-    assert_true(has_note(&c, "(linear: linear, l2 [2] here, linear, l2 [1] there)"));
+    assert_true(has_note(&c, "(linear: l2 [2] here, l2 [1] there)"));
     assert_true(has_note(&c, "linear was chosen on the test split"));
     comparison_free(&c);
 }
