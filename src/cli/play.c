@@ -7,12 +7,9 @@
 #include "invar/results.h"
 #include "report/gif.h"
 #include "run/apart.h"
-#include "train/recipe.h"
+#include "study/returns_results.h"
 
 #include <string.h>
-
-/* Of the evaluation that is called default. */
-enum { SEED = 1, NO_OPS = 0, EPSILON = 0 };
 
 struct arguments {
     struct cli_list run, assignments;
@@ -47,26 +44,6 @@ static bool watch(void *user, struct invar_env *env, struct invar_error *err)
             return false;
     }
     return invar_env_picture(env, s->picture, err) && report_gif_add(s->gif, s->picture, err);
-}
-
-/* Evaluations of one run are told apart by what was set, where it changes what is played. */
-static bool name_of(const struct arguments *a, struct invar_text *out, struct invar_error *err)
-{
-    const struct cli_list *set = &a->assignments;
-    bool ok = true;
-
-    for (int i = 0; ok && i < set->count; i++) {
-        char key[64];
-        snprintf(key, sizeof key, "%.*s", (int)strcspn(set->item[i], "="), set->item[i]);
-        ok = recipe_is_indifferent(key) || invar_text_printf(out, err, "%s ", set->item[i]);
-    }
-    ok = ok && (a->no_ops == NO_OPS || invar_text_printf(out, err, "no-ops=%lld ", (long long)a->no_ops)) &&
-         (a->epsilon == EPSILON || invar_text_printf(out, err, "epsilon=%.15g ", a->epsilon)) &&
-         (a->seed == SEED || invar_text_printf(out, err, "seed=%lld ", (long long)a->seed)) &&
-         (out->size || invar_text_printf(out, err, "default "));
-    if (ok)
-        out->data[out->size - 1] = '\0';
-    return ok;
 }
 
 static void print_text(const struct invar_returns *r)
@@ -141,9 +118,11 @@ static int play(const struct arguments *arguments)
                                        .watch = arguments->gif ? watch : NULL,
                                        .finished = finished,
                                        .user = &s};
-    const bool ok = s.play.returns && s.play.lengths && name_of(arguments, &s.name, &err) &&
-                    invar_agent_play(arguments->run.item[0], arguments->assignments.item, arguments->assignments.count,
-                                     device, &s.play, &err);
+    const bool ok =
+        s.play.returns && s.play.lengths &&
+        study_returns_name(&s.play, arguments->assignments.item, arguments->assignments.count, &s.name, &err) &&
+        invar_agent_play(arguments->run.item[0], arguments->assignments.item, arguments->assignments.count, device,
+                         &s.play, &err);
     status = !ok ? cli_fail(&err) : arguments->json ? print_json(arguments->run.item[0]) : CLI_DONE;
     report_gif_free(s.gif);
     invar_text_free(&s.name);
@@ -156,8 +135,7 @@ static int play(const struct arguments *arguments)
 
 int invar_cli_play(int argc, char **argv)
 {
-    struct arguments arguments = {
-        .device = "auto", .episodes = 100, .seed = SEED, .no_ops = NO_OPS, .epsilon = EPSILON};
+    struct arguments arguments = {.device = "auto", .episodes = 100, .seed = RETURNS_SEED};
     const struct cli_option options[] = {
         {"episodes", 0, "N", "whole episodes (default: 100)", CLI_INTEGER, &arguments.episodes, 1, 1000000},
         {"seed", 0, "N", "of the episodes (default: 1)", CLI_INTEGER, &arguments.seed, 0, 1000000000},

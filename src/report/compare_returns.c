@@ -233,6 +233,29 @@ static bool add_evaluation(struct comparison *c, struct evaluation *of, struct i
     return true;
 }
 
+/* An arm that has scores, and none that stands beside one of the base's. */
+static bool note_apart(struct comparison *c, struct invar_error *err)
+{
+    const char *base = comparison_arm_name(c, arm_of(c, c->base), err);
+
+    for (int g = 0; base && g < c->group_count; g++) {
+        const char *arm = arm_of(c, g) == g ? comparison_arm_name(c, g, err) : base;
+        bool scored = false, beside = false;
+        for (int i = 0; arm && i < c->score_count; i++)
+            if (strcmp(c->score[i].arm, arm) == 0) {
+                scored = true;
+                beside |= !isnan(c->score[i].improvement.value);
+            }
+        if (!arm || (scored && !beside && strcmp(arm, base) != 0 &&
+                     !comparison_note(c, err,
+                                      "%s and %s have no evaluation in common (one game, played alike), so their "
+                                      "scores are not compared",
+                                      arm, base)))
+            return false;
+    }
+    return base != NULL;
+}
+
 bool comparison_scores(struct comparison *c, struct invar_error *err)
 {
     struct evaluation *all = comparison_take(c, MAX_SCORES, sizeof *all, err);
@@ -252,7 +275,7 @@ bool comparison_scores(struct comparison *c, struct invar_error *err)
     for (int i = 0; i < count; i++)
         if (!add_evaluation(c, &all[i], err))
             return false;
-    return true;
+    return note_apart(c, err);
 }
 
 /* ---- the table ---- */
@@ -282,11 +305,17 @@ bool comparison_score_table(struct comparison *c, struct comparison_table *out, 
     static const char *const headings[] = {"arm",       "evaluation",         "games",     "runs", "IQM",
                                            "P(better)", "gain, seed by seed", "told apart"};
     enum { COLUMNS = sizeof headings / sizeof *headings };
-    const struct report_run *base = c->run[c->group[arm_of(c, c->base)].run[0]];
-    const char *title = comparison_text_of(
-        c, err, "scores over games, %s; 95 %% intervals draw runs anew within games; beside %s",
-        c->score[0].scaled ? "in % of the way to human play or of the range" : "returns", base->name);
+    static const char *const units[] = {"", "returns", "in % of the way to human play or of the range",
+                                        "in % of the way to human play or of the range, or returns"};
+    const char *base = comparison_arm_name(c, arm_of(c, c->base), err), *title;
+    int unit = 0;
 
+    for (int i = 0; i < c->score_count; i++)
+        unit |= c->score[i].scaled ? 2 : 1;
+    title = base ? comparison_text_of(c, err,
+                                      "scores over games, %s; 95 %% intervals draw runs anew within games; beside %s",
+                                      units[unit], base)
+                 : NULL;
     if (!title || !comparison_table_make(c, out, title, c->score_count, COLUMNS, 2, err))
         return false;
     memcpy(out->heading, headings, sizeof headings);

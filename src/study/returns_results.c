@@ -3,8 +3,10 @@
 #include "study/returns_results.h"
 #include "invar/expert/env.h"
 #include "run/results.h"
+#include "train/recipe.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { RETURNS_FORMAT = 1 };
@@ -70,6 +72,25 @@ bool invar_returns_results_write(const struct invar_returns_results *results, st
     json_table_write(&members, results, &w);
     json_close(&w);
     return json_finish(&w, file, out, err);
+}
+
+bool study_returns_name(const struct invar_agent_play *play, const char *const *settings, int count,
+                        struct invar_text *out, struct invar_error *err)
+{
+    bool ok = true;
+
+    for (int i = 0; ok && i < count; i++) {
+        char key[64];
+        snprintf(key, sizeof key, "%.*s", (int)strcspn(settings[i], "="), settings[i]);
+        ok = recipe_is_indifferent(key) || invar_text_printf(out, err, "%s ", settings[i]);
+    }
+    ok = ok && (play->no_ops == 0 || invar_text_printf(out, err, "no-ops=%lld ", (long long)play->no_ops)) &&
+         (!(play->epsilon > 0) || invar_text_printf(out, err, "epsilon=%.15g ", play->epsilon)) &&
+         (play->seed == RETURNS_SEED || invar_text_printf(out, err, "seed=%lld ", (long long)play->seed)) &&
+         (out->size || invar_text_printf(out, err, "default "));
+    if (ok)
+        out->data[out->size - 1] = '\0';
+    return ok;
 }
 
 bool invar_returns_keep(const char *folder, const struct invar_returns *evaluation, struct invar_error *err)

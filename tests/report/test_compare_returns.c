@@ -184,6 +184,7 @@ static void test_other_protocols(void **state)
     assert_true(has_note(&c, "drq: no difference to none is taken of return, score, which were measured otherwise "
                              "(return: epsilon 0.5, seed 5 here, epsilon 0, seed 0 there)"));
     assert_true(has_note(&c, "returns of evaluation default were not all played alike"));
+    assert_true(has_note(&c, "drq and none have no evaluation in common"));
     comparison_free(&c);
     /* within one arm too */
     epsilon = 0.5;
@@ -239,6 +240,7 @@ static void test_indifferent_and_repeated(void **state)
     assert_near(c.score[0].iqm.value, 85, 1e-9); /* of 80, the mean of 90 and 70, and 90 */
     assert_near(c.score[1].gain.value, 0, 1e-9); /* 80 less 80 and 90 less 90 */
     assert_false(has_note(&c, "measured otherwise"));
+    assert_false(has_note(&c, "in common"));
     assert_true(has_note(&c, "their mean counts as one seed"));
     comparison_free(&c);
 }
