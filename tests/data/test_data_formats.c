@@ -367,8 +367,9 @@ static void opacity_of_tiff_may_be_added(void **state)
         uint16_t wide[16 * 16 * 3];
         uint8_t narrow[16 * 16 * 3];
         for (int i = 0; i < 16 * 16 * 3; i++) {
-            narrow[i] = cases[n].bits == 1 ? 0 : (uint8_t)(10 * (1 + i % cases[n].samples));
-            wide[i] = (uint16_t)(256 * narrow[i]);
+            const int value = cases[n].bits == 1 ? 0 : 10 * (1 + i % cases[n].samples);
+            narrow[i] = (uint8_t)value;
+            wide[i] = (uint16_t)(256 * value);
         }
         make_tiff(folder, "a/1.tif", &kind, cases[n].bits == 16 ? (const void *)wide : narrow);
         open_one(cases[n].asked);
