@@ -15,6 +15,9 @@ extern "C" {
 void *invar_alloc(size_t count, size_t size, struct invar_error *err);
 void invar_free(void *memory);
 
+/** Bytes that the machine has left, as its kernel reckons; 0: not known. */
+int64_t invar_memory_available(void);
+
 /** strdup that reports. Free with invar_free. */
 char *invar_strdup(const char *text, struct invar_error *err);
 

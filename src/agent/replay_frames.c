@@ -3,6 +3,7 @@
  * differences pack to a tenth or less. */
 #include "agent/replay.h"
 
+#include "invar/log.h"
 #include "invar/memory.h"
 
 #include <stdlib.h>
@@ -244,6 +245,24 @@ static double whole_bytes(const struct replay_options *o, int64_t blocks)
     return entries * (double)o->frame_size + (double)blocks * o->lanes * sizeof(struct replay_block) + states;
 }
 
+/* A replay that the machine cannot hold: at once, or once it has grown. */
+static bool check_memory(const struct replay *r, double least, double most, struct invar_error *err)
+{
+    const double available = (double)invar_memory_available(), gib = 1024.0 * 1048576;
+
+    if (available > 0 && least > available)
+        return invar_error_set(err, INVAR_ERROR_USAGE,
+                               "replay.steps is %lld, for which %.1f GiB are taken at the beginning, and this machine "
+                               "has %.1f GiB left: lower it",
+                               (long long)r->options.steps, least / gib, available / gib);
+    if (available > 0 && most > available)
+        invar_log(INVAR_LOG_WARNING,
+                  "the replay may grow to %.1f GiB, and this machine has %.1f GiB left: lower replay.memory to less, "
+                  "frames are packed then and the oldest go",
+                  most / gib, available / gib);
+    return true;
+}
+
 bool replay_create(struct replay *r, const struct replay_options *o, struct invar_error *err)
 {
     const int64_t each = (o->steps + o->lanes - 1) / o->lanes,
@@ -263,8 +282,10 @@ bool replay_create(struct replay *r, const struct replay_options *o, struct inva
             "replay.memory is %.3g MiB, but %lld steps with the least of frames take %.3g MiB: raise "
             "it, or lower replay.steps",
             (double)o->memory / 1048576, (long long)o->steps, ((double)r->bytes + whole_bytes(o, least)) / 1048576);
-    r->packs = (double)r->bytes + whole_bytes(o, r->block_count) > (double)o->memory;
-    if (!sum_tree_create(&r->tree, entries, err))
+    const double whole = (double)r->bytes + whole_bytes(o, r->block_count);
+    r->packs = whole > (double)o->memory;
+    if (!check_memory(r, (double)r->bytes, r->packs ? (double)o->memory : whole, err) ||
+        !sum_tree_create(&r->tree, entries, err))
         return false;
     r->lanes = invar_alloc((size_t)o->lanes, sizeof *r->lanes, err);
     r->open = invar_alloc(raw, 1, err);

@@ -1,24 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a training would take of the machine. */
 #include "study/demand.h"
+#include "invar/memory.h"
 #include "run/results.h"
 
 #include <math.h>
-#include <stdio.h>
-
-/* MemAvailable of the machine in bytes, 0 where it is not known. */
-static double available_memory(void)
-{
-    char line[256];
-    double kib = 0;
-    FILE *file = fopen("/proc/meminfo", "r");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %lf", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib * 1024;
-}
 
 bool study_demand_measure(const struct invar_recipe *recipe, const struct invar_dataset *dataset,
                           const struct invar_trainer *trainer, struct study_demand *out, struct invar_error *err)
@@ -27,7 +13,7 @@ bool study_demand_measure(const struct invar_recipe *recipe, const struct invar_
         .info = invar_dataset_info(dataset),
         .batch = (double)recipe->training.batch,
         .views = (double)invar_view_count(&recipe->views),
-        .available = available_memory(),
+        .available = (double)invar_memory_available(),
         .steps = invar_trainer_steps_total(trainer),
     };
     if (!invar_trainer_describe(trainer, &d.plan, err))

@@ -4,6 +4,7 @@
 
 #include "agent/replay.h"
 #include "invar/expert/random.h"
+#include "invar/log.h"
 #include "invar/memory.h"
 
 #include <malloc.h>
@@ -318,6 +319,43 @@ static void test_memory(void **state)
     replay_free(&r);
 }
 
+static char warned[1024];
+
+static void on_log(void *user, enum invar_log_level level, const char *message)
+{
+    (void)user;
+    if (level == INVAR_LOG_WARNING)
+        snprintf(warned, sizeof warned, "%s", message);
+}
+
+/* What no machine has is refused before it is taken; what it may grow to is told. */
+static void test_more_than_the_machine_has(void **state)
+{
+    struct replay_options o = plain;
+    struct invar_error err = {0};
+    struct replay r;
+    (void)state;
+    o.memory = INT64_C(1) << 60;
+    o.steps = INT64_C(1) << 50;
+    assert_refused(replay_create(&r, &o, &err), &err, INVAR_ERROR_USAGE, "replay.steps is 1125899906842624, for which");
+    assert_null(r.tree.weight);
+    replay_free(&r);
+    invar_log_set_sink(on_log, NULL);
+    o.frame_size = 1 << 20;
+    o.steps = 1 << 20; /* 1 TiB of frames */
+    o.memory = INT64_C(1) << 50;
+    const bool told = invar_memory_available() < INT64_C(1) << 40;
+    assert_ok(replay_create(&r, &o, &err), &err);
+    assert_true((strstr(warned, "the replay may grow to 10") != NULL) == told);
+    replay_free(&r);
+    warned[0] = '\0';
+    o.steps = 16;
+    assert_ok(replay_create(&r, &o, &err), &err);
+    assert_string_equal(warned, "");
+    replay_free(&r);
+    invar_log_set_sink(NULL, NULL);
+}
+
 static void test_refused(void **state)
 {
     struct invar_error err = {0};
@@ -425,9 +463,11 @@ static void test_store_refused(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_steps),         cmocka_unit_test(test_sequences),
-                                       cmocka_unit_test(test_all_are_drawn), cmocka_unit_test(test_priorities),
-                                       cmocka_unit_test(test_memory),        cmocka_unit_test(test_refused),
-                                       cmocka_unit_test(test_store),         cmocka_unit_test(test_store_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_steps),         cmocka_unit_test(test_sequences),
+        cmocka_unit_test(test_all_are_drawn), cmocka_unit_test(test_priorities),
+        cmocka_unit_test(test_memory),        cmocka_unit_test(test_more_than_the_machine_has),
+        cmocka_unit_test(test_refused),       cmocka_unit_test(test_store),
+        cmocka_unit_test(test_store_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
