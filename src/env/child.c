@@ -17,7 +17,8 @@
 
 extern char **environ;
 
-enum { SAID = 512, LOWEST = 10 };
+enum { SAID = 512, LOWEST = 10, LOOK = 100 /* ms from one look at the process to the next */ };
+static const double grace = 3; /* seconds to end by itself in, once the socket ends; worker.py has the same */
 
 struct env_child {
     const char *who;
@@ -186,25 +187,46 @@ static int reap(struct env_child *child)
     return status;
 }
 
+/* Whether the process is no more, which what it started may hide: that has the socket, too. */
+static bool is_over(const struct env_child *child)
+{
+    siginfo_t info = {0};
+
+    return child->pid <= 0 || waitid(P_PID, (id_t)child->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           info.si_pid != 0;
+}
+
 static void wait_for(const struct env_child *child, short events, double until, struct pollfd at[2])
 {
-    const double left = until - invar_seconds();
+    const double left = (until - invar_seconds()) * 1000;
 
     at[0] = (struct pollfd){.fd = child->link, .events = events};
     at[1] = (struct pollfd){.fd = child->said, .events = POLLIN};
-    if (poll(at, 2, left > 0 ? (int)(left * 1000) + 1 : 0) < 0)
+    if (poll(at, 2, left <= 0 ? 0 : left < LOOK ? (int)left + 1 : LOOK) < 0)
         at[0].revents = at[1].revents = 0;
+}
+
+/* Hears what it says until it is over and says no more, for so long at most. */
+static void hear_out(struct env_child *child, double seconds)
+{
+    const double until = invar_seconds() + seconds;
+    struct pollfd at = {.fd = child->said, .events = POLLIN};
+
+    while (invar_seconds() < until) {
+        const bool says = poll(&at, 1, at.fd < 0 ? 1 : LOOK / 10) > 0;
+        if (says && !listen_to(child))
+            at.fd = -1;
+        if (!says && is_over(child))
+            break;
+    }
 }
 
 /* The sentence about a child that hung up, once and for all. */
 static bool has_ended(struct env_child *child, struct invar_error *err)
 {
-    const double until = invar_seconds() + 2;
-    struct pollfd at = {.fd = child->said, .events = POLLIN};
     char how[64] = "";
 
-    while (invar_seconds() < until && (poll(&at, 1, 100) <= 0 || listen_to(child)))
-        continue;
+    hear_out(child, 2);
     const int status = reap(child);
     if (status >= 0 && WIFSIGNALED(status))
         snprintf(how, sizeof how, " by signal %d (%s)", WTERMSIG(status), strsignal(WTERMSIG(status)));
@@ -231,6 +253,9 @@ void env_child_end(struct env_child *child)
 {
     if (!child)
         return;
+    shutdown(child->link, SHUT_WR);
+    if (!child->failure[0])
+        hear_out(child, grace);
     reap(child);
     if (child->shared)
         munmap(child->shared, child->size);
@@ -245,6 +270,7 @@ static bool move(struct env_child *child, char *in, const char *out, size_t size
 {
     double until = invar_seconds() + child->patience;
     size_t done = 0;
+    bool over = false;
 
     if (child->failure[0])
         return invar_error_set(err, INVAR_ERROR_SYSTEM, "%s", child->failure);
@@ -255,13 +281,14 @@ static bool move(struct env_child *child, char *in, const char *out, size_t size
             done += (size_t)count;
             continue;
         }
-        if (count == 0 || (errno != EAGAIN && errno != EINTR))
+        if (count == 0 || over || (errno != EAGAIN && errno != EINTR))
             return has_ended(child, err);
         struct pollfd at[2];
         wait_for(child, in ? POLLIN : POLLOUT, until, at);
         if (at[1].revents & POLLIN)
             listen_to(child);
-        if (!at[0].revents && invar_seconds() >= until)
+        over = !at[0].revents && is_over(child);
+        if (!over && !at[0].revents && invar_seconds() >= until)
             return is_late(child, err);
     }
     return true;
@@ -292,4 +319,20 @@ void *env_child_share(struct env_child *child, size_t size, struct invar_error *
     child->shared = shared;
     child->size = size;
     return shared;
+}
+
+/* Pages of the program and its libraries are shared by all children, and written in by none. */
+int64_t env_child_memory(const struct env_child *child)
+{
+    char path[64], line[256];
+    long long kib = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)child->pid);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "Anonymous: %lld", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib * 1024;
 }

@@ -8,6 +8,7 @@
 #include "invar/error.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct env_child;
 
@@ -15,7 +16,8 @@ struct env_child;
  * messages begin with; it is borrowed. No answer for `patience` seconds is a failure. */
 struct env_child *env_child_start(const char *program, const char *text, size_t size, const char *who, double patience,
                                   struct invar_error *err);
-/** Ends it at once, and all that it started, and waits for it; NULL is accepted. */
+/** Ends it, and all that it started but what has a session of its own, and waits for it: its end of the socket closes,
+ * and after three seconds, or a failure, it is killed. NULL is accepted. */
 void env_child_end(struct env_child *child);
 
 /** All of the bytes, or a sentence about what became of the child: that it ended, with the last line it said, or that
@@ -24,5 +26,7 @@ bool env_child_send(struct env_child *child, const void *data, size_t size, stru
 bool env_child_receive(struct env_child *child, void *data, size_t size, struct invar_error *err);
 /** So many bytes that both see, zeroed; once. They cannot be made fewer by the child. */
 void *env_child_share(struct env_child *child, size_t size, struct invar_error *err);
+/** Bytes of memory that it has for itself alone now; 0: not known. */
+int64_t env_child_memory(const struct env_child *child);
 
 #endif

@@ -102,6 +102,12 @@ static void misbehave(uint32_t what)
     if (is("crashes") && what == STEP)
         raise(SIGKILL);
     if ((is("hangs") && what == HELLO) || (is("hangs-at-step") && what == STEP))
+    if (is("leaves-a-child") && what == STEP) { /* that has all that it had, the socket too */
+        if (fork() == 0)
+            for (;;)
+                pause();
+        _exit(5);
+    }
         pause();
     if (is("chatty")) {
         memset(line, 'x', sizeof line);
@@ -339,6 +345,19 @@ static void test_children_that_hang(void **state)
 {
     (void)state;
     struct invar_error err = {0};
+static void test_an_end_is_seen_at_once(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
+    struct invar_env *env = open_env("leaves-a-child", "timeout: 60");
+    struct invar_env_step step;
+    assert_ok(invar_env_reset(env, 1, 0, 0, &step, &err), &err);
+    const double begun = invar_seconds();
+    assert_refused(invar_env_step(env, 0, &step, &err), &err, INVAR_ERROR_SYSTEM, "its process ended with status 5");
+    assert_true(invar_seconds() - begun < 10);
+    invar_env_free(env);
+}
+
     struct invar_env_step step;
     double begun = invar_seconds();
     struct invar_node *node = invar_node_parse("timeout: 0.5", 12, "test", &err);
@@ -425,6 +444,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(test_children_that_do_too_much, nothing_left),
         cmocka_unit_test_teardown(test_programs_that_are_no_python, nothing_left),
         cmocka_unit_test_teardown(test_signals_stay_the_callers, nothing_left),
+        cmocka_unit_test_teardown(test_an_end_is_seen_at_once, nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

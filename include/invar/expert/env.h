@@ -60,7 +60,8 @@ struct invar_env;
  * err set.
  */
 struct invar_env *invar_env_create(const char *id, const struct invar_node *settings, struct invar_error *err);
-/** Ends its child process, if it has one, and waits for it; NULL is accepted. */
+/** Ends its child process, if it has one, and waits for it: an environment of Gymnasium is closed before, in three
+ * seconds at most. NULL is accepted. */
 void invar_env_free(struct invar_env *env);
 const struct invar_env_info *invar_env_info(const struct invar_env *env);
 
