@@ -29,16 +29,13 @@ static void print_kinds(FILE *stream)
     }
 }
 
-static void print_text(const struct invar_env_info *info, const struct invar_env_survey *survey)
+static int print_text(const struct invar_env_info *info, const struct invar_env_survey *survey)
 {
-    const struct invar_env_score *score = invar_env_score_find(info->id);
-
     printf("environment %s (%s)\nobservation %lld", human_name(info->id), human_name(info->version),
            (long long)info->shape[0]);
     for (int i = 1; i < info->rank; i++)
         printf(" x %lld", (long long)info->shape[i]);
-    printf(", %s", info->rank == 3 ? "images of " : "numbers of ");
-    printf("%s", invar_dtype_name(info->dtype));
+    printf(", %s of %s", info->rank == 3 ? "images" : "numbers", invar_dtype_name(info->dtype));
     if (info->stack > 1)
         printf(", the newest %d frames", info->stack);
     if (info->note)
@@ -59,12 +56,13 @@ static void print_text(const struct invar_env_info *info, const struct invar_env
         printf("deviation %.3g, from %g to %g, ", survey->deviation, survey->least, survey->most);
     printf("%.4g steps; %lld episode%s\n", survey->length, (long long)survey->episodes,
            survey->episodes == 1 ? "" : "s");
-    if (score)
-        printf("published   random %g, human %g\n", score->random, score->human);
+    if (info->score)
+        printf("published   random %g, human %g\n", info->score->random, info->score->human);
     printf("rate        %.0f steps/s", survey->steps_per_s);
     if (info->skip > 1)
         printf(", %.0f frames/s", survey->frames_per_s);
     printf("\n");
+    return CLI_DONE;
 }
 
 static int print_json(const struct invar_env_info *info, const struct invar_env_survey *survey)
@@ -101,19 +99,13 @@ static int survey(const struct arguments *arguments)
     struct invar_env_survey found;
     struct invar_node *settings = settings_of(&arguments->assignments, &err);
     struct invar_env *env = settings ? invar_env_create(arguments->ids.item[0], settings, &err) : NULL;
-    int status;
 
     cli_catch_interrupt();
     const bool ok = env && invar_env_survey(env, (uint64_t)arguments->seed, arguments->episodes, &watch, &found, &err);
     cli_progress_end(&progress);
-    if (!ok)
-        status = cli_fail(&err);
-    else if (arguments->json)
-        status = print_json(invar_env_info(env), &found);
-    else {
-        print_text(invar_env_info(env), &found);
-        status = CLI_DONE;
-    }
+    const int status = !ok               ? cli_fail(&err)
+                       : arguments->json ? print_json(invar_env_info(env), &found)
+                                         : print_text(invar_env_info(env), &found);
     invar_env_free(env);
     invar_node_free(settings);
     return status;

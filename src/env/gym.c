@@ -280,6 +280,8 @@ static bool create(struct env_core *core, const char *argument, const void *opaq
     info->skip = (int)about->skip;
     info->limit = (about->limit + about->skip - 1) / about->skip;
     info->saves = about->saves == 1;
+    info->score = about->atari == 1 ? invar_env_score_find(gym->who) : NULL;
+    info->memory = env_child_memory(gym->child);
     info->height = (int)picture[0];
     info->width = (int)picture[1];
     const bool images = strcmp(about->dtype, "uint8") == 0 && about->shape.count > 1;

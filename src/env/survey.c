@@ -80,7 +80,7 @@ static void write_survey(struct json_writer *w, const struct invar_env_survey *s
 
 void env_survey_put(const struct invar_env_info *info, const struct invar_env_survey *survey, struct json_writer *w)
 {
-    const struct invar_env_score *score = invar_env_score_find(info->id);
+    const struct invar_env_score *score = info->score;
 
     json_text(w, "id", info->id);
     json_text(w, "version", info->version);

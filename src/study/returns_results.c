@@ -124,7 +124,7 @@ bool invar_returns_keep(const char *folder, const struct invar_returns *evaluati
 
 void invar_returns_complete(struct invar_returns *evaluation, const struct invar_env_info *info)
 {
-    const struct invar_env_score *score = invar_env_score_find(info->id);
+    const struct invar_env_score *score = info->score;
     const struct invar_numbers *returns = &evaluation->returns;
     const double n = (double)returns->count;
     double mean = returns->count ? returns->value[0] : (double)NAN, sum = 0, squares = 0;

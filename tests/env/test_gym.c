@@ -73,7 +73,8 @@ static void greet(void)
                                           {"lie-picture", "\"picture\": [1e9, 1e9]"},
                                           {"lie-nothing", "\"version\": 7"},
                                           {"floats", "\"dtype\": \"float32\", \"shape\": [5], \"picture\": [0, 0]"},
-                                          {"stacked", "\"atari\": true"}};
+                                          {"stacked", "\"atari\": true"},
+                                          {"pong", "\"atari\": true"}};
     char text[1024];
     const char *lie = "";
 
@@ -101,13 +102,13 @@ static void misbehave(uint32_t what)
     }
     if (is("crashes") && what == STEP)
         raise(SIGKILL);
-    if ((is("hangs") && what == HELLO) || (is("hangs-at-step") && what == STEP))
     if (is("leaves-a-child") && what == STEP) { /* that has all that it had, the socket too */
         if (fork() == 0)
             for (;;)
                 pause();
         _exit(5);
     }
+    if ((is("hangs") && what == HELLO) || (is("hangs-at-step") && what == STEP))
         pause();
     if (is("chatty")) {
         memset(line, 'x', sizeof line);
@@ -279,6 +280,9 @@ static void test_options_of_observations(void **state)
     env = open_env("stacked", NULL); /* a child that says it is Atari */
     assert_true(invar_env_info(env)->stack == 4 && invar_env_info(env)->shape[1] == 84);
     invar_env_free(env);
+    env = open_env("pong", NULL);
+    assert_ptr_equal(invar_env_info(env)->score, invar_env_score_find("pong"));
+    invar_env_free(env);
     assert_refused(try_env("good", "noops: 30", &err), &err, INVAR_ERROR_USAGE, "env.noops");
     assert_refused(try_env("floats", "size: 84", &err), &err, INVAR_ERROR_USAGE, "env.size");
 }
@@ -341,10 +345,6 @@ static void test_children_that_fail_later(void **state)
     }
 }
 
-static void test_children_that_hang(void **state)
-{
-    (void)state;
-    struct invar_error err = {0};
 static void test_an_end_is_seen_at_once(void **state)
 {
     (void)state;
@@ -358,6 +358,10 @@ static void test_an_end_is_seen_at_once(void **state)
     invar_env_free(env);
 }
 
+static void test_children_that_hang(void **state)
+{
+    (void)state;
+    struct invar_error err = {0};
     struct invar_env_step step;
     double begun = invar_seconds();
     struct invar_node *node = invar_node_parse("timeout: 0.5", 12, "test", &err);
@@ -440,11 +444,11 @@ int main(int argc, char **argv)
         cmocka_unit_test_teardown(test_options_of_observations, nothing_left),
         cmocka_unit_test_teardown(test_children_that_fail_at_once, nothing_left),
         cmocka_unit_test_teardown(test_children_that_fail_later, nothing_left),
+        cmocka_unit_test_teardown(test_an_end_is_seen_at_once, nothing_left),
         cmocka_unit_test_teardown(test_children_that_hang, nothing_left),
         cmocka_unit_test_teardown(test_children_that_do_too_much, nothing_left),
         cmocka_unit_test_teardown(test_programs_that_are_no_python, nothing_left),
         cmocka_unit_test_teardown(test_signals_stay_the_callers, nothing_left),
-        cmocka_unit_test_teardown(test_an_end_is_seen_at_once, nothing_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,7 +45,8 @@ static void add_run(const char *name, const char *id, int seed, double returned,
                                         .version = "v",
                                         .settings = settings,
                                         .least = strcmp(id, "catch") == 0 ? -1 : (double)NAN,
-                                        .most = 1};
+                                        .most = 1,
+                                        .score = invar_env_score_find(id)};
     char path[600], recipe[512];
     struct invar_error err = {0};
     snprintf(path, sizeof path, "%.400s/%.100s-%d-%d", folder, name, seed, run_count);

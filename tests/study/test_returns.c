@@ -87,12 +87,15 @@ static void test_scores_of_games(void **state)
     (void)state;
     const double returns[] = {-20.7, 14.6};
     struct invar_returns atari = evaluation("default", returns, 2), none = atari;
-    const struct invar_env_info pong = {.id = "gym:ALE/Pong-v5", .least = NAN, .most = NAN},
-                                pole = {.id = "gym:CartPole-v1", .least = NAN, .most = NAN};
+    const struct invar_env_info pong = {.id = "gym:ALE/Pong-v5",
+                                        .least = NAN,
+                                        .most = NAN,
+                                        .score = invar_env_score_find("gym:ALE/Pong-v5")},
+                                same = {.id = "gym:My/Pong-v0", .least = NAN, .most = NAN};
     invar_returns_complete(&atari, &pong);
     assert_string_equal(atari.scale, "human");
     assert_near(atari.score, 50, 1e-12);
-    invar_returns_complete(&none, &pole);
+    invar_returns_complete(&none, &same);
     assert_null(none.scale);
     assert_true(isnan(none.score));
 }

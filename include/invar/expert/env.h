@@ -17,6 +17,8 @@ extern "C" {
  * independent of each other.
  */
 
+struct invar_env_score;
+
 /** What an environment is; nothing of it changes while it lives. */
 struct invar_env_info {
     const char *id;           /**< as it was asked for: "catch", "gym:ALE/Pong-v5" */
@@ -37,6 +39,8 @@ struct invar_env_info {
     int height, width;        /**< of its picture for people; 0: it has none */
     double least, most;       /**< returns that are possible, NAN: not known */
     const char *note;         /**< what was done to observations that the environment gives otherwise; NULL: nothing */
+    const struct invar_env_score *score; /**< of a game of Atari that published scores have; NULL: it is none */
+    int64_t memory; /**< bytes that its process had for itself alone as it began; 0: it has none, or not known */
 };
 
 /** What a reset or a step led to. */
