@@ -5,15 +5,41 @@
 
 #include <math.h>
 
-static const double least_seconds = 0.3; /* so that a rate is one, of fast environments too */
+static const double least_seconds = 0.3;  /* so that a rate is one, of fast environments too */
+static const int64_t most_steps = 100000; /* of an episode that no limit is known of */
 
-/* One episode; its return, its steps and frames. */
-static bool play(struct invar_env *env, uint64_t seed, uint64_t episode, double *returned, int64_t *steps,
-                 int64_t *frames, struct invar_error *err)
+/* So far, and whom to tell. */
+struct play {
+    const struct invar_watch *watch;
+    int64_t episodes, asked, steps, frames; /* asked: how many are wanted */
+    double told;                            /* when it was told last */
+    int64_t at, next;                       /* steps: then, and when to tell again */
+};
+
+/* After every step, or some of those that take no longer than telling does. */
+static bool tell(struct play *play, struct invar_error *err)
 {
+    const struct invar_progress progress = {.what = "random play",
+                                            .unit = "episodes",
+                                            .done = play->episodes < play->asked ? play->episodes : play->asked,
+                                            .total = play->asked};
+    const double now = invar_seconds();
+
+    play->next = play->steps + (now - play->told < 1e-5 * (double)(play->steps - play->at) ? 128 : 1);
+    play->at = play->steps;
+    play->told = now;
+    return invar_watch_tell(play->watch, &progress, err);
+}
+
+/* One episode; its return. */
+static bool play(struct invar_env *env, uint64_t seed, struct play *play, double *returned, struct invar_error *err)
+{
+    const uint64_t episode = (uint64_t)play->episodes;
     struct invar_random random = invar_random_stream(seed, INVAR_RANDOM_ENVIRONMENT, 0, episode, 255);
     struct invar_env_step step = {0};
-    const uint32_t actions = (uint32_t)invar_env_info(env)->actions;
+    const struct invar_env_info *info = invar_env_info(env);
+    const uint32_t actions = (uint32_t)info->actions;
+    const int64_t last = play->steps + most_steps;
 
     *returned = 0;
     if (!invar_env_reset(env, seed, 0, episode, &step, err))
@@ -22,31 +48,31 @@ static bool play(struct invar_env *env, uint64_t seed, uint64_t episode, double 
         if (!invar_env_step(env, (int)invar_random_below(&random, actions), &step, err))
             return false;
         *returned += step.reward;
-        *frames += step.frames;
-        *steps += 1;
+        play->frames += step.frames;
+        play->steps++;
+        if (info->limit == 0 && play->steps >= last)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: an episode has no end after %lld steps at random, and no limit is known of: "
+                                   "set env.limit=N",
+                                   info->id, (long long)most_steps);
+        if (play->steps >= play->next && !tell(play, err))
+            return false;
     }
-    return true;
-}
-
-static bool tell(const struct invar_watch *watch, int64_t done, int64_t total, struct invar_error *err)
-{
-    const struct invar_progress progress = {.what = "random play", .unit = "episodes", .done = done, .total = total};
-
-    return invar_watch_tell(watch, &progress, err);
+    play->episodes++;
+    return tell(play, err);
 }
 
 bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, const struct invar_watch *watch,
                       struct invar_env_survey *out, struct invar_error *err)
 {
     const double begun = invar_seconds();
+    struct play all = {.watch = watch, .asked = episodes};
     double sum = 0, squares = 0;
-    int64_t steps = 0, frames = 0;
 
     *out = (struct invar_env_survey){.episodes = episodes, .least = INFINITY, .most = -INFINITY};
     for (int64_t i = 0; i < episodes || invar_seconds() - begun < least_seconds; i++) {
         double returned;
-        if (!play(env, seed, (uint64_t)i, &returned, &steps, &frames, err) ||
-            !tell(watch, i + 1 < episodes ? i + 1 : episodes, episodes, err))
+        if (!play(env, seed, &all, &returned, err))
             return false;
         if (i >= episodes)
             continue;
@@ -54,13 +80,13 @@ bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, co
         squares += returned * returned;
         out->least = fmin(out->least, returned);
         out->most = fmax(out->most, returned);
-        out->length = (double)steps / (double)episodes;
+        out->length = (double)all.steps / (double)episodes;
     }
     const double n = (double)episodes, seconds = invar_seconds() - begun;
     out->mean = sum / n;
     out->deviation = episodes > 1 ? sqrt(fmax(squares - sum * sum / n, 0) / (n - 1)) : NAN;
-    out->steps_per_s = (double)steps / seconds;
-    out->frames_per_s = (double)frames / seconds;
+    out->steps_per_s = (double)all.steps / seconds;
+    out->frames_per_s = (double)all.frames / seconds;
     return true;
 }
 

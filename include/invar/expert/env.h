@@ -94,7 +94,8 @@ struct invar_env_survey {
     double length;                       /**< steps of an episode, on average */
     double steps_per_s, frames_per_s;
 };
-/** Plays episodes 0 .. episodes - 1 (at least one) at random, and further ones until a rate can be told. */
+/** Plays episodes 0 .. episodes - 1 (at least one) at random, and further ones until a rate can be told. An episode of
+ * 100,000 steps that no limit is known of is an error: it may have no end. */
 bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, const struct invar_watch *watch,
                       struct invar_env_survey *out, struct invar_error *err);
 
