@@ -34,9 +34,10 @@ bool invar_agent_recipe_schema(struct invar_text *out, struct invar_error *err);
 struct invar_agent;
 /**
  * Borrows recipe and device. options: folder, resume, report, before_checkpoint, user and profile are read; a step is
- * one of an environment, and report is called where one is logged and at every hundredth step. Metrics have the names
- * that others use: charts/episodic_return (mean of the last 100 episodes, rewards as the environment gives them),
- * charts/episodic_length, charts/epsilon, losses/td_loss, losses/q_values, auxiliary/...
+ * one of an environment, and report is called where one is logged, at every hundredth step, and at every one that is
+ * half a second behind the last. Metrics have the names that others use: charts/episodic_return (mean of the last 100
+ * episodes, rewards as the environment gives them), charts/episodic_length, charts/epsilon, losses/td_loss,
+ * losses/q_values, auxiliary/...
  */
 struct invar_agent *invar_agent_create(const struct invar_agent_recipe *recipe, struct invar_device *device,
                                        const struct invar_trainer_options *options, struct invar_error *err);
@@ -55,6 +56,7 @@ struct invar_agent_plan {
     int64_t parameters;                                            /**< of the Q-network */
     double act_operations, learn_operations, auxiliary_operations; /**< floating-point, of a step, of an update */
     size_t replay_bytes, plan_bytes; /**< at most; of nets, plans and what is drawn, about */
+    size_t environment_bytes;        /**< of the processes of all environments as they begin, beside what they share */
 };
 bool invar_agent_describe(const struct invar_agent *agent, struct invar_agent_plan *out, struct invar_error *err);
 
@@ -62,7 +64,7 @@ bool invar_agent_describe(const struct invar_agent *agent, struct invar_agent_pl
 struct invar_agent_play {
     int64_t episodes, seed;
     double epsilon;   /**< share of random actions */
-    int64_t no_ops;   /**< up to so many first actions (number 0) at the beginning, as drawn; 0: none */
+    int64_t no_ops;   /**< up to so many first actions (number 0, which must be called NOOP) as drawn; 0: none */
     double *returns;  /**< [episodes] of rewards as the environment gives them */
     int64_t *lengths; /**< [episodes] steps; may be NULL */
     /** What is seen, before each action of the first episode; may be NULL. False, with err, ends it. */

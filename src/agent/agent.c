@@ -88,6 +88,18 @@ static bool make_learner(struct invar_agent *a, struct invar_error *err)
            pass_create(&a->act, n, PASS_READS, 1, r->agent.copies, err) && make_room(a, err);
 }
 
+static void warn_of_no_update(const struct invar_agent *a)
+{
+    const struct invar_agent_recipe *r = a->recipe;
+
+    if (updates_in(r, r->training.steps) == 0)
+        invar_log(INVAR_LOG_WARNING,
+                  "the run ends before its first update: training.steps is %lld, and the first is made at step %lld "
+                  "(agent.start): nothing is learned",
+                  (long long)r->training.steps,
+                  (long long)((r->agent.start + r->agent.interval - 1) / r->agent.interval * r->agent.interval));
+}
+
 /* A replay is not made for planning alone: what it may take stands in the recipe. */
 static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
 {
@@ -95,6 +107,7 @@ static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
 
     if (invar_device_is_planning(a->device))
         return true;
+    warn_of_no_update(a);
     if (info_of(a)->note)
         invar_log(INVAR_LOG_INFO, "%s: observations are %s", info_of(a)->id, info_of(a)->note);
     if (!replay_create(&a->replay, &a->replay_options, err) || (resuming && !agent_resume(a, &found, err)))
@@ -226,7 +239,7 @@ static bool report(struct invar_agent *a, struct invar_error *err)
     const double now = times_now();
     struct invar_record record = {.step = a->step, .total_steps = total};
 
-    if (!a->options.report || !(logs || is_due(a, 100)))
+    if (!a->options.report || !(logs || is_due(a, 100) || now - a->window_start >= 0.5))
         return true;
     if (a->window_step >= 0 && now > a->window_start)
         record.samples_per_s = (double)(a->step - a->window_step) / (now - a->window_start);
@@ -360,6 +373,7 @@ bool invar_agent_describe(const struct invar_agent *a, struct invar_agent_plan *
     out->auxiliary_updates = a->auxiliary.trainer ? out->updates / r->auxiliary.interval : 0;
     out->parameters = n->encoder.net->trained_count + n->core.net->trained_count;
     out->replay_bytes = (size_t)a->replay_options.memory;
+    out->environment_bytes = (size_t)(r->agent.copies * info_of(a)->memory);
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         out->plan_bytes += plan_bytes(passes[i]);
     out->plan_bytes += (size_t)out->parameters * (3 + (size_t)r->network.optimiser->buffers) * sizeof(float) +

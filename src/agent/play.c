@@ -24,6 +24,18 @@ struct player {
     int64_t trained; /* steps; -1: not known */
 };
 
+/* The first of the actions does nothing where it says so. */
+static bool check_no_ops(const struct player *p, const struct invar_agent_play *play, struct invar_error *err)
+{
+    const struct invar_env_info *info = invar_env_info(p->env);
+
+    return play->no_ops == 0 || strcmp(info->names[0], "NOOP") == 0 ||
+           invar_error_set(err, INVAR_ERROR_USAGE,
+                           "%s: has no first action NOOP, as games of Atari have: its first is %s, so play without "
+                           "--no-ops",
+                           info->id, info->names[0]);
+}
+
 static bool make_network(struct player *p, struct invar_device *device, struct invar_error *err)
 {
     const struct invar_agent_recipe *r = p->recipe;
@@ -192,7 +204,7 @@ bool invar_agent_play(const char *folder, const char *const *overrides, int coun
         return false;
     p.recipe = invar_agent_run_recipe(folder, overrides, count, err);
     p.env = p.recipe ? invar_env_create(p.recipe->env_id, p.recipe->env, err) : NULL;
-    ok = p.env && make_network(&p, device, err) && read_weights(&p, folder, err);
+    ok = p.env && check_no_ops(&p, play, err) && make_network(&p, device, err) && read_weights(&p, folder, err);
     for (int64_t i = 0; ok && i < play->episodes; i++)
         ok = episode(&p, play, i, err);
     ok = ok && (!play->finished || play->finished(play->user, invar_env_info(p.env), p.trained, err));

@@ -89,7 +89,8 @@ static int print_plan(const struct session *session, const struct arguments *arg
     invar_device_close(device);
     const double operations = (double)p.steps * p.act_operations + (double)p.updates * p.learn_operations +
                               (double)p.auxiliary_updates * p.auxiliary_operations,
-                 seconds = operations / flops, memory = (double)p.replay_bytes + (double)p.plan_bytes;
+                 seconds = operations / flops, environments = (double)p.environment_bytes,
+                 memory = (double)p.replay_bytes + (double)p.plan_bytes + environments;
     if (arguments->json) {
         struct json_writer w = CLI_JSON;
         json_open_object(&w, NULL);
@@ -100,6 +101,7 @@ static int print_plan(const struct session *session, const struct arguments *arg
         json_number(&w, "operations", operations);
         json_number(&w, "memory_bytes", memory);
         json_number(&w, "replay_bytes", (double)p.replay_bytes);
+        json_number(&w, "environment_bytes", environments);
         json_number(&w, "seconds_at_least", seconds);
         json_close(&w);
         return cli_print_json(&w);
@@ -113,6 +115,8 @@ static int print_plan(const struct session *session, const struct arguments *arg
     printf("memory        %s\n", human_bytes(memory, text, sizeof text));
     printf("  replay      %s, at most\n", human_bytes((double)p.replay_bytes, text, sizeof text));
     printf("  nets        %s\n", human_bytes((double)p.plan_bytes, text, sizeof text));
+    if (environments > 0)
+        printf("  processes   %s, of environments as they begin\n", human_bytes(environments, text, sizeof text));
     printf("time          %s at the matrix peak of this machine, without environments\n",
            human_duration(seconds, text, sizeof text));
     return CLI_DONE;

@@ -79,6 +79,13 @@ setup() {
     [ ! -e runs ]
 }
 
+@test "a run that ends before its first update says so" {
+    "$invar" agent dqn-catch training.steps=800 agent.start=900 --run a 2>stderr.txt
+    grep -q 'warning: the run ends before its first update: .*steps is 800.*step 900' stderr.txt
+    "$invar" agent dqn-catch training.steps=900 agent.start=900 --run b 2>stderr.txt
+    ! grep -q warning stderr.txt
+}
+
 @test "what there is not is one sentence" {
     run ! "$invar" agent dqn-katch
     [[ "$output" == *"no recipe of an agent of that name"*"dqn-catch"* ]]
@@ -107,9 +114,11 @@ setup() {
         says "--epsilon" "a number from 0 to 1"
     done
     grep -q '"env.style=test epsilon=0.125"' a/returns.json
-    "$invar" play a --episodes 5 --no-ops 3 --seed 7 --json | grep -q '"no-ops=3 seed=7"'
+    "$invar" play a --episodes 5 --epsilon 0.5 --seed 7 --json | grep -q '"epsilon=0.5 seed=7"'
     [ "$(grep -c '"environment"' a/returns.json)" -eq 3 ]
     grep -A 8 '"default"' a/returns.json | grep -q '"epsilon":	0,'
+    fails_with 2 "$invar" play a --no-ops 20
+    says 'catch: has no first action NOOP' 'its first is left' 'without --no-ops'
     run ! "$invar" play a env.gray=false
     [[ "$output" == *"q.encoder.conv1.weight"*"and this net has"* ]]
     mkdir b
