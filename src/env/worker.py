@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One environment of Gymnasium for the process that started this program (src/env/gym.c has the other side): socket 3
 brings commands and takes answers, with bytes behind them where they say so; memory 4 holds two frames and a picture.
-The program ends when the other side of the socket does, whatever it is at."""
+The program ends when the other side of the socket does, whatever it is at, and with it what it started."""
+import contextlib
 import io
 import json
 import mmap
@@ -9,12 +10,15 @@ import os
 import pickle
 import random
 import select
+import signal
 import socket
 import struct
 import sys
 import threading
+import time
 
 PROTOCOL = 1
+GRACE = 3.0  # seconds for an environment to close
 COMMAND = struct.Struct("<IiQ")  # what, argument, value
 ANSWER = struct.Struct("<IIiidQ")  # failed, flags, lives, frames, reward, bytes behind it
 HELLO, MAP, RESET, STEP, SAVE, RESTORE, PICTURE = range(1, 8)
@@ -48,12 +52,30 @@ class Guarded(pickle.Unpickler):
 
     roots = ("numpy.core.multiarray.", "numpy._core.multiarray.", "numpy._core.numeric.", "numpy.random.",
              "numpy.ndarray", "numpy.dtype", "collections.deque", "gymnasium.spaces.",
-             "gymnasium.envs.registration.EnvSpec", "ale_py.")
+             "gymnasium.envs.registration.EnvSpec", "gymnasium.envs.registration.WrapperSpec", "ale_py.")
+
+    def __init__(self, data, layers):
+        super().__init__(io.BytesIO(data))
+        self.layers, self.roots = layers, (*self.roots, *(f"{type(layer).__module__}." for layer in layers))
+
+    def persistent_load(self, number):
+        return self.layers[number]
 
     def find_class(self, module, name):
-        if f"{module}.{name}".startswith(self.roots):
+        if "." not in name and f"{module}.{name}".startswith(self.roots):
             return super().find_class(module, name)
         raise Refused(f"the saved state has a {module}.{name}, which is no part of a state")
+
+
+class Saver(pickle.Pickler):
+    """Writes a state; the environment and its wrappers, which are there already where it is read, by their number."""
+
+    def __init__(self, file, layers):
+        super().__init__(file)
+        self.number = {id(layer): i for i, layer in enumerate(layers)}
+
+    def persistent_id(self, what):
+        return self.number.get(id(what))
 
 
 class Game:
@@ -66,6 +88,9 @@ class Game:
         if not isinstance(space, gymnasium.spaces.Box) or not 1 <= len(space.shape) <= 3:
             raise Refused(f"has observations {space}, expected a Box: numbers, or images [height, width(, channels)]")
         self.env, self.skip, self.limit = env, request["skip"] or 1, request["limit"]
+        self.layers = [env]  # the wrappers, the outermost first, and the environment itself
+        while self.layers[-1] is not env.unwrapped:
+            self.layers.append(self.layers[-1].env)
         self.first, self.count, self.last, self.elapsed = int(actions.start), int(actions.n), 0, 0
         self.given, self.scale, self.note = tuple(int(side) for side in space.shape), None, ""
         self.dtype, shape = np.dtype("float32"), self.given
@@ -76,11 +101,11 @@ class Game:
         self.keep(shape)
 
     def see(self, space):
-        """Images of whole numbers up to 255 are bytes, others are brought to 0..1 by the bounds of their space. Where
+        """Images of whole numbers from 0 to 255 are bytes, others are brought to 0..1 by the bounds of their space. Where
         those are so far apart that a float32 does not hold steps of 1 between them, they stand for no bounds."""
         low, high = (float(bound) for bound in (np.min(space.low), np.max(space.high)))
         bounded = 0 < high - low <= 2**24
-        if np.issubdtype(space.dtype, np.integer) and low >= 0 and high <= 255:
+        if np.issubdtype(space.dtype, np.integer) and (low, high) == (0, 255):
             self.dtype = np.dtype("uint8")
         elif not bounded:
             self.note = f"handed on as they are, as their space is from {low:g} to {high:g}"
@@ -158,14 +183,18 @@ class Game:
         return reward, terminated, truncated or self.elapsed == self.limit, int(info.get("lives", 0))
 
     def save(self):
-        return pickle.dumps((self.last, self.elapsed, self.env.unwrapped.__dict__))
+        data = io.BytesIO()
+        Saver(data, self.layers).dump((self.last, self.elapsed, random.getstate(), np.random.get_state(),
+                                       [layer.__dict__ for layer in self.layers]))
+        return data.getvalue()
 
     def restore(self, data):
-        base = self.env.unwrapped
-        reader = Guarded(io.BytesIO(data))
-        reader.roots += (type(base).__module__ + ".",)
-        self.last, self.elapsed, state = reader.load()
-        base.__dict__.update(state)
+        self.last, self.elapsed, shared, numpys, states = Guarded(data, self.layers).load()
+        random.setstate(shared)
+        np.random.set_state(numpys)
+        for layer, state in zip(self.layers, states, strict=True):
+            layer.__dict__.clear()
+            layer.__dict__.update(state)
 
     def picture(self, height):
         frame = self.frames[0] if len(self.shape) == 3 else self.frames[0][:, :, None]
@@ -212,7 +241,7 @@ class Atari(Game):
         return pickle.dumps((self.last, self.ale.cloneState(include_rng=True)))
 
     def restore(self, data):
-        self.last, state = Guarded(io.BytesIO(data)).load()
+        self.last, state = Guarded(data, ()).load()
         self.ale.restoreState(state)
 
     def picture(self, height):
@@ -239,43 +268,55 @@ def greet(request):
     return game, json.dumps(about).encode()
 
 
+def end():
+    """Of this process and of all that it started: they are its group."""
+    os.killpg(os.getpid(), signal.SIGKILL)
+
+
 def watch(link):
     """Ends this process with the other, even from within an environment that hangs."""
     poll = select.poll()
     poll.register(link, select.POLLRDHUP)
     poll.poll()
-    os._exit(0)
+    time.sleep(GRACE)
+    end()
 
 
 def main():
     link = socket.socket(fileno=3)
     stream, game = link.makefile("rb"), None
     threading.Thread(target=watch, args=(3,), daemon=True).start()
-    while len(command := stream.read(COMMAND.size)) == COMMAND.size:
-        what, argument, value = COMMAND.unpack(command)
-        data = stream.read(value) if what in (HELLO, RESTORE) else b""
-        reward, terminated, truncated, lives, frames, behind = 0.0, False, False, 0, 0, b""
-        try:
-            if what == HELLO:
-                game, behind = greet(json.loads(data))
-            elif what == MAP:
-                game.share(value)
-            elif what == RESET:
-                lives = game.reset(value, argument)
-            elif what == STEP:
-                reward, terminated, truncated, lives, frames = game.step(argument, value)
-            elif what == SAVE:
-                behind = game.save()
-            elif what == RESTORE:
-                game.restore(data)
-            elif what == PICTURE:
-                game.picture(argument)
-            answer = ANSWER.pack(0, terminated | truncated << 1, lives, frames, reward, len(behind))
-        except Exception as problem:
-            text = str(problem) if isinstance(problem, Refused) else f"failed: {type(problem).__name__}: {problem}"
-            behind = " ".join(text.split()).encode()[:900]
-            answer = ANSWER.pack(1, 0, 0, 0, 0.0, len(behind))
-        link.sendall(answer + behind)
+    with contextlib.suppress(OSError):  # of a link that is gone
+        while len(command := stream.read(COMMAND.size)) == COMMAND.size:
+            what, argument, value = COMMAND.unpack(command)
+            data = stream.read(value) if what in (HELLO, RESTORE) else b""
+            reward, terminated, truncated, lives, frames, behind = 0.0, False, False, 0, 0, b""
+            try:
+                if what == HELLO:
+                    game, behind = greet(json.loads(data))
+                elif what == MAP:
+                    game.share(value)
+                elif what == RESET:
+                    lives = game.reset(value, argument)
+                elif what == STEP:
+                    reward, terminated, truncated, lives, frames = game.step(argument, value)
+                elif what == SAVE:
+                    behind = game.save()
+                elif what == RESTORE:
+                    game.restore(data)
+                elif what == PICTURE:
+                    game.picture(argument)
+                answer = ANSWER.pack(0, terminated | truncated << 1, lives, frames, reward, len(behind))
+            except Exception as problem:
+                text = str(problem) if isinstance(problem, Refused) else f"failed: {type(problem).__name__}: {problem}"
+                behind = " ".join(text.split()).encode()[:900]
+                answer = ANSWER.pack(1, 0, 0, 0, 0.0, len(behind))
+            link.sendall(answer + behind)
+    try:
+        if game:
+            game.env.close()
+    finally:
+        end()
 
 
 main()

@@ -88,8 +88,12 @@ setup() {
     [[ "$output" == *"3 x 20 x 17, images of uint8, channels first"* ]]
     run -0 "$invar" env gym:Thin-v0
     [[ "$output" == *"4 x 12 x 12, images of uint8, channels first"* ]]
+    run -0 "$invar" env gym:Levels-v0
+    [[ "$output" == *"3 x 6 x 5, images of float32, brought from 0 .. 200 to 0 .. 1"* ]]
+    run -0 "$invar" env gym:Bits-v0
+    [[ "$output" == *"3 x 6 x 5, images of float32"$'\n'* ]]
     # The same picture as bytes and as numbers: 100 at the start is 0.5.
-    for kind in Paint Numbers Whole; do
+    for kind in Paint Numbers Whole Bits Shares; do
         "$invar" agent dqn-catch env.id=gym:$kind-v0 env.gray=auto encoder.channels=[4] encoder.kernels=[3] \
             encoder.strides=[1] agent.copies=1 agent.start=60 training.log_interval=50 training.steps=100 --threads 1 \
             --run $kind 2>$kind.txt
@@ -97,6 +101,7 @@ setup() {
     q() { tail -n 1 "$1/metrics.jsonl" | grep -o '"losses/q_values":[^,]*'; }
     [ -n "$(q Paint)" ]
     [ "$(q Paint)" = "$(q Whole)" ]
+    [ "$(q Bits)" = "$(q Shares)" ]
     grep -q 'gym:Numbers-v0: observations are brought from 50 .. 150 to 0 .. 1' Numbers.txt
     run -0 "$invar" play Numbers --episodes 1 --gif numbers.gif
     [ -s numbers.gif ]
@@ -136,6 +141,105 @@ setup() {
     [[ "$output" == *"states cannot be saved"* ]]
 }
 
+# A small agent on vectors.
+vectors() {
+    cat <<'YAML'
+env: {id: "gym:Walk-v0"}
+encoder: {kind: nature, width: 16}
+agent: {hidden: 16, start: 40, interval: 4, target_interval: 10}
+replay: {steps: 1000, memory: 4}
+training: {batch: 8, steps: 400}
+YAML
+}
+
+@test "a state has the wrappers and what all share, or cannot be saved" {
+    fake_gymnasium
+    vectors >v.yaml
+    for kind in Wrapped Late; do
+        for steps in 400 233; do
+            "$invar" agent v.yaml env.id=gym:$kind-v0 training.steps=$steps --threads 1 --run $kind-$steps 2>stderr.txt
+            ! grep -q 'cannot be saved' stderr.txt
+        done
+        "$invar" agent --resume --run $kind-233 training.steps=400 --threads 1 2>stderr.txt
+        cmp $kind-400/agent.safetensors $kind-233/agent.safetensors
+    done
+    run -0 "$invar" env gym:Wrapped-v0
+    [[ "$output" == *"10 steps;"* ]]
+    [[ "$output" == *"states can be saved"* ]]
+    run -0 "$invar" env gym:Unsaved-v0
+    [[ "$output" == *"states cannot be saved"* ]]
+}
+
+@test "scores of people are of Atari alone" {
+    fake_gymnasium
+    run -0 "$invar" env gym:Boxing-v0
+    [[ "$output" != *published* ]]
+}
+
+@test "memory of an environment's process is part of what a run would take" {
+    fake_gymnasium
+    vectors >v.yaml
+    bytes() { "$invar" agent v.yaml agent.copies="$1" --dry-run --json | sed -n 's/.*"environment_bytes":\t\([0-9]*\).*/\1/p'; }
+    one=$(bytes 1)
+    four=$(bytes 4)
+    [ "$one" -gt 1000000 ]
+    [ "$four" -gt $((3 * one)) ]
+    [ "$four" -lt $((5 * one)) ]
+    run -0 "$invar" agent v.yaml --dry-run
+    [[ "$output" == *"processes   "*", of environments as they begin"* ]]
+    run -0 "$invar" agent dqn-catch --dry-run
+    [[ "$output" != *processes* ]]
+}
+
+@test "an episode without an end is told of, and its limit can be set" {
+    fake_gymnasium
+    fails_with 2 "$invar" env gym:Endless-v0
+    says 'gym:Endless-v0: an episode has no end after 100000 steps' 'env.limit=N'
+    "$invar" env gym:Endless-v0 limit=50
+}
+
+@test "what asks to end is heard between steps" {
+    fake_gymnasium
+    export FAKE_PID=$PWD/pid
+    vectors >v.yaml
+    for command in "agent v.yaml env.id=gym:Slow-v0 --run slow" "env gym:Slow-v0"; do
+        rm -f pid
+        # shellcheck disable=SC2086
+        "$invar" $command 2>stderr.txt &
+        while [ ! -s pid ]; do sleep 0.05; done
+        kill -TERM $!
+        begun=$SECONDS status=0
+        wait $! || status=$?
+        [ "$status" -eq 130 ]
+        [ $((SECONDS - begun)) -lt 6 ]
+    done
+    ls slow/checkpoint-*.safetensors
+}
+
+# gone PID..: those processes end within five seconds, or did.
+gone() {
+    local pid
+    for pid; do
+        for _ in $(seq 100); do
+            [ -e "/proc/$pid" ] && ! grep -q 'State:.Z' "/proc/$pid/status" || continue 2
+            sleep 0.05
+        done
+        return 1
+    done
+}
+
+@test "an environment is closed, and what its process started ends with it" {
+    fake_gymnasium
+    export FAKE_PID=$PWD/pid
+    "$invar" env gym:Helper-v0
+    gone $(cat pid)
+    rm pid
+    "$invar" env gym:Helper-v0 --episodes 1000000 &
+    while [ "$(wc -w <pid 2>/dev/null || echo 0)" -ne 2 ]; do sleep 0.05; done
+    kill -KILL $!
+    gone $(cat pid)
+}
+
 @test "a child that hangs is given up, and ends with a command that is killed" {
     fake_gymnasium
     export FAKE_PID=$PWD/pid
@@ -146,9 +250,5 @@ setup() {
     "$invar" env gym:Hangs-v0 &
     while [ ! -s pid ]; do sleep 0.05; done
     kill -KILL $!
-    for _ in $(seq 100); do
-        [ -e "/proc/$(cat pid)" ] && ! grep -q 'State:.Z' "/proc/$(cat pid)/status" || return 0
-        sleep 0.05
-    done
-    return 1
+    gone "$(cat pid)"
 }

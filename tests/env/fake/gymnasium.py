@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What src/env/worker.py uses of Gymnasium, for tests without it: environments that are good, and that are not."""
 import os
+import subprocess
 import time
 from types import SimpleNamespace
 
@@ -56,9 +57,96 @@ class Walk:
         self.at = int(self.draw.integers(-3, 4))
         return self.seen(), {}
 
+    def close(self):
+        pass
+
     def step(self, action):
         self.at += (2 * action - 3) * int(self.draw.integers(1, 3))
         return self.seen(), float(self.at), abs(self.at) > 5, False, {"lives": 2}
+
+
+class Boxing(Walk):
+    """Called as a game of Atari is, and none."""
+
+
+class Endless(Walk):
+    steps = None
+
+    def step(self, action):
+        return self.seen(), 0.0, False, False, {}
+
+
+class Slow(Endless):
+    """Says that it is at its 15th step, which is none of those that it is tried with."""
+
+    made = 0
+
+    def step(self, action):
+        time.sleep(0.3)
+        self.made += 1
+        if self.made == 15:
+            with open(os.environ["FAKE_PID"], "w") as file:
+                file.write(str(os.getpid()))
+        return super().step(action)
+
+
+class Late(Walk):
+    """Draws from what all share, from its tenth step on."""
+
+    def reset(self, seed=None):
+        self.t = 0
+        return super().reset(seed)
+
+    def step(self, action):
+        self.t += 1
+        return self.seen(), float(np.random.random()) if self.t > 9 else 0.0, False, False, {}
+
+
+class Wrapper:
+    """Ends an episode after ten steps, as it counts itself."""
+
+    def __init__(self, env):
+        self.env, self.unwrapped, self.t = env, env.unwrapped, 0
+        self.observation_space, self.action_space = env.observation_space, env.action_space
+
+    def reset(self, seed=None):
+        self.t = 0
+        return self.env.reset(seed)
+
+    def step(self, action):
+        self.t += 1
+        observation, reward, terminated, truncated, info = self.env.step(action)
+        return observation, reward, terminated, truncated or self.t == 10, info
+
+    def close(self):
+        self.env.close()
+
+
+class Wrapped(Endless):
+    """A wrapper is what makes it end; what a lambda has cannot be saved."""
+
+    def wrap(self):
+        return Wrapper(self)
+
+
+class Unsaved(Wrapped):
+    def wrap(self):
+        wrapper = super().wrap()
+        wrapper.rule = lambda t: t
+        return wrapper
+
+
+class Helper(Walk):
+    """Starts a process of its own session, and one that is not, and ends the first when it is closed."""
+
+    def __init__(self):
+        super().__init__()
+        self.helpers = [subprocess.Popen(["sleep", "100"], start_new_session=alone) for alone in (True, False)]
+        with open(os.environ["FAKE_PID"], "w") as file:
+            print(*(helper.pid for helper in self.helpers), file=file)
+
+    def close(self):
+        self.helpers[0].kill()
 
 
 class Paint(Walk):
@@ -78,6 +166,28 @@ class Numbers(Paint):
 
     def seen(self):
         return super().seen().astype(np.float64)
+
+
+class Bits(Numbers):
+    """One of its bits, as bytes of 0 and 1."""
+
+    observation_space = Box((6, 5, 3), np.uint8, 0, 1)
+
+    def seen(self):
+        return super().seen().astype(np.uint8) & 1
+
+
+class Shares(Bits):
+    """The same, as numbers from 0 to 1."""
+
+    observation_space = Box((6, 5, 3), np.float32, 0, 1)
+
+    def seen(self):
+        return super().seen().astype(np.float32)
+
+
+class Levels(Paint):
+    observation_space = Box((6, 5, 3), np.uint8, 0, 200)
 
 
 class Wide(Numbers):
@@ -179,8 +289,14 @@ class Hangs(Walk):
         time.sleep(1000)
 
 
+def kinds(kind):
+    yield kind
+    for narrower in kind.__subclasses__():
+        yield from kinds(narrower)
+
+
 def find(name):
-    for kind in Walk.__subclasses__() + Paint.__subclasses__() + Numbers.__subclasses__() + [Walk]:
+    for kind in kinds(Walk):
         if name == kind.__name__ + "-v0":
             return kind
     raise Error(f"Environment `{name}` doesn't exist.")
@@ -192,4 +308,5 @@ def spec(name):
 
 def make(name, max_episode_steps=None, disable_env_checker=False):
     assert max_episode_steps == -1
-    return find(name)()
+    env = find(name)()
+    return env.wrap() if hasattr(env, "wrap") else env
