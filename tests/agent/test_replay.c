@@ -314,7 +314,7 @@ static void test_memory(void **state)
                                         .period = 1,
                                         .n = 3,
                                         .discount = 1};
-    assert_refused(replay_create(&r, &less, &err), &err, INVAR_ERROR_USAGE, "replay.memory is 1.0 MB, but 20000 steps");
+    assert_refused(replay_create(&r, &less, &err), &err, INVAR_ERROR_USAGE, "replay.memory is 1 MiB, but 20000 steps");
     assert_null(r.tree.weight); /* refused before it takes what there may not be */
     replay_free(&r);
 }
