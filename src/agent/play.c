@@ -31,8 +31,7 @@ static bool check_no_ops(const struct player *p, const struct invar_agent_play *
 
     return play->no_ops == 0 || strcmp(info->names[0], "NOOP") == 0 ||
            invar_error_set(err, INVAR_ERROR_USAGE,
-                           "%s: has no first action NOOP, as games of Atari have: its first is %s, so play without "
-                           "--no-ops",
+                           "no-ops: %s has no first action NOOP, as games of Atari have: its first is %s; play with 0",
                            info->id, info->names[0]);
 }
 

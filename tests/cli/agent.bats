@@ -118,7 +118,7 @@ setup() {
     [ "$(grep -c '"environment"' a/returns.json)" -eq 3 ]
     grep -A 8 '"default"' a/returns.json | grep -q '"epsilon":	0,'
     fails_with 2 "$invar" play a --no-ops 20
-    says 'catch: has no first action NOOP' 'its first is left' 'without --no-ops'
+    says 'no-ops: catch has no first action NOOP' 'its first is left' 'play with 0'
     run ! "$invar" play a env.gray=false
     [[ "$output" == *"q.encoder.conv1.weight"*"and this net has"* ]]
     mkdir b
