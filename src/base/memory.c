@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/proc.h"
 #include "invar/memory.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,16 +49,7 @@ void invar_free(void *memory)
 
 int64_t invar_memory_available(void)
 {
-    char line[256];
-    long long kib = 0;
-    FILE *file = fopen("/proc/meminfo", "re");
-
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "MemAvailable: %lld", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib * 1024;
+    return proc_bytes("/proc/meminfo", "MemAvailable");
 }
 
 char *invar_strdup(const char *text, struct invar_error *err)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "env/child.h"
+#include "base/proc.h"
 #include "invar/memory.h"
 #include "invar/watch.h"
 
@@ -324,15 +325,8 @@ void *env_child_share(struct env_child *child, size_t size, struct invar_error *
 /* Pages of the program and its libraries are shared by all children, and written in by none. */
 int64_t env_child_memory(const struct env_child *child)
 {
-    char path[64], line[256];
-    long long kib = 0;
+    char path[64];
 
     snprintf(path, sizeof path, "/proc/%d/smaps_rollup", (int)child->pid);
-    FILE *file = fopen(path, "re");
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "Anonymous: %lld", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib * 1024;
+    return proc_bytes(path, "Anonymous");
 }
