@@ -23,7 +23,7 @@ int agent_choose(const float *q, int64_t actions, double epsilon, uint64_t seed,
 static double epsilon_of(struct invar_agent *a, int copy)
 {
     const struct agent_options *o = &a->recipe->agent;
-    const double done = fmin((double)a->step / (double)o->epsilon_steps, 1),
+    const double done = fmin(fmax((double)(a->step - o->epsilon_start), 0) / (double)o->epsilon_steps, 1),
                  line = o->epsilon.value[0] + done * (o->epsilon.value[1] - o->epsilon.value[0]),
                  place = o->copies > 1 ? (double)copy / (double)(o->copies - 1) : 0;
 

@@ -18,10 +18,24 @@ static int64_t width_of(const struct invar_net *net)
     return shape.channels * (shape.rank == 3 ? shape.height * shape.width : 1);
 }
 
+static void take_xavier(struct invar_net *net)
+{
+    for (int i = 0; i < net->parameter_count; i++) {
+        struct invar_parameter *p = &net->parameters[i];
+
+        if (p->role == INVAR_PARAMETER_WEIGHT)
+            p->init = INVAR_INIT_XAVIER_UNIFORM;
+        else if (p->role == INVAR_PARAMETER_BIAS)
+            p->init = INVAR_INIT_ZERO;
+    }
+}
+
 /* Weights, their target and the optimiser's state of one of the two nets. */
 static bool make_weights(struct network *n, struct invar_chain_net *net, const struct invar_recipe *recipe,
                          struct invar_error *err)
 {
+    if (n->options->init == AGENT_INIT_XAVIER)
+        take_xavier(net->net);
     net->weights = invar_weights_create(n->device, net->net, true, err);
     net->target_weights = net->weights ? invar_weights_create(n->device, net->net, false, err) : NULL;
     if (!net->target_weights)

@@ -5,15 +5,19 @@
 #include "invar/agent.h"
 #include "train/recipe.h"
 
+/** Initial weights of the Q-network: those of torch's layers, or Xavier's, uniform, with biases of 0. */
+#define AGENT_INITS(CHOICE) CHOICE(AGENT_INIT_TORCH, "torch") CHOICE(AGENT_INIT_XAVIER, "xavier")
+enum agent_init { AGENT_INITS(INVAR_CHOICE_CONSTANT) };
 /** The `agent:` section: how values are learned, and how actions are tried. */
 struct agent_options {
     int64_t hidden, recurrent;
+    enum agent_init init;
     bool dueling, twice, rescale, life_ends;
     int64_t n;
     double discount, clip_reward, huber;
     int64_t target_interval;
     struct invar_real_list epsilon;
-    int64_t epsilon_steps;
+    int64_t epsilon_start, epsilon_steps;
     double epsilon_spread;
     int64_t copies, start, interval, updates;
 };

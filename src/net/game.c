@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 struct game_options {
-    struct invar_int_list channels, kernels, strides;
+    struct invar_int_list channels, kernels, strides, paddings;
     int64_t width;
 };
 
@@ -16,6 +16,14 @@ struct game_options {
         {"channels", INVAR_OPTION_INT_LIST, FIELD(channels), channels_, 1, 65536, NULL, "of each convolution"},        \
             {"kernels", INVAR_OPTION_INT_LIST, FIELD(kernels), kernels_, 1, 64, NULL, "side of each, in pixels"},      \
             {"strides", INVAR_OPTION_INT_LIST, FIELD(strides), strides_, 1, 64, NULL, "of each, in pixels"},           \
+            {"paddings",                                                                                               \
+             INVAR_OPTION_INT_LIST,                                                                                    \
+             FIELD(paddings),                                                                                          \
+             "[]",                                                                                                     \
+             0,                                                                                                        \
+             63,                                                                                                       \
+             NULL,                                                                                                     \
+             "zeros around what each reads, in pixels; []: none"},                                                     \
             {"width",                                                                                                  \
              INVAR_OPTION_INT,                                                                                         \
              FIELD(width),                                                                                             \
@@ -35,10 +43,12 @@ static struct invar_net *build(const void *opaque, struct invar_shape input, str
 {
     const struct game_options *o = opaque;
 
-    if (o->kernels.count != o->channels.count || o->strides.count != o->channels.count) {
+    if (o->kernels.count != o->channels.count || o->strides.count != o->channels.count ||
+        (o->paddings.count != o->channels.count && o->paddings.count != 0)) {
         invar_error_set(err, INVAR_ERROR_USAGE,
-                        "encoder.channels has %d convolutions, kernels %d and strides %d: expected as many of each",
-                        o->channels.count, o->kernels.count, o->strides.count);
+                        "encoder.channels has %d convolutions, kernels %d, strides %d and paddings %d: expected as "
+                        "many of each",
+                        o->channels.count, o->kernels.count, o->strides.count, o->paddings.count);
         return NULL;
     }
     struct invar_net *net = invar_net_create(input, err);
@@ -46,8 +56,8 @@ static struct invar_net *build(const void *opaque, struct invar_shape input, str
     for (int i = 0; input.rank == 3 && i < o->channels.count; i++) {
         char name[16];
         snprintf(name, sizeof name, "conv%d", i + 1);
-        at = invar_net_conv2d(net, at, name, o->channels.value[i], o->kernels.value[i], o->strides.value[i], 0, true,
-                              INVAR_INIT_TORCH_LINEAR, err);
+        at = invar_net_conv2d(net, at, name, o->channels.value[i], o->kernels.value[i], o->strides.value[i],
+                              o->paddings.count > 0 ? o->paddings.value[i] : 0, true, INVAR_INIT_TORCH_LINEAR, err);
         at = invar_net_relu(net, at, err);
     }
     at = input.rank == 3 ? invar_net_flatten(net, at, err) : at;

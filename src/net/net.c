@@ -440,6 +440,7 @@ static void parameter_initialise(const struct invar_parameter *parameter, struct
     for (int i = 2; i < parameter->rank; i++)
         fan_out *= (double)parameter->shape[i];
     float bound = (float)(1.0 / sqrt((double)parameter->fan_in));
+    float xavier = (float)sqrt(6.0 / ((double)parameter->fan_in + fan_out));
     float deviation = (float)sqrt(2.0 / fan_out);
     for (int64_t i = 0; i < parameter->count; i++) {
         switch (parameter->init) {
@@ -454,6 +455,9 @@ static void parameter_initialise(const struct invar_parameter *parameter, struct
             break;
         case INVAR_INIT_TORCH_LINEAR:
             values[i] = invar_random_range(&random, -bound, bound);
+            break;
+        case INVAR_INIT_XAVIER_UNIFORM:
+            values[i] = invar_random_range(&random, -xavier, xavier);
             break;
         }
     }

@@ -196,16 +196,72 @@ static void test_recall(void **state)
         fail_msg("mean return %g with an LSTM and %g without, expected 0.9 or more and 0.6 or less", with, forgets);
 }
 
+static struct invar_agent *created(const char *const *settings, int count, struct invar_agent_recipe **recipe)
+{
+    struct invar_error err = {0};
+    *recipe = invar_agent_recipe_load("dqn-catch", settings, count, &err);
+    assert_ok(*recipe != NULL, &err);
+    struct invar_agent *agent = invar_agent_create(*recipe, device, &(struct invar_trainer_options){0}, &err);
+    assert_ok(agent != NULL, &err);
+    return agent;
+}
+
+/* Actions are as random as at first until epsilon_start, and then less so, in a line. */
+static void test_epsilon(void **state)
+{
+    static const char *const settings[] = {"agent.epsilon=[0.8, 0.2]", "agent.epsilon_start=40",
+                                           "agent.epsilon_steps=20"};
+    static const double expected[][2] = {{0, 0.8}, {40, 0.8}, {44, 0.68}, {60, 0.2}, {400, 0.2}};
+    struct invar_agent_recipe *r;
+    struct invar_agent *agent = created(settings, 3, &r);
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        struct invar_error err = {0};
+        agent->step = (int64_t)expected[i][0];
+        assert_ok(agent_act(agent, &err), &err);
+        assert_near(agent->epsilon, expected[i][1], 1e-12);
+    }
+    invar_agent_free(agent);
+    invar_agent_recipe_free(r);
+}
+
+/* Every weight of encoder and heads, and the target network's too. */
+static void check_xavier(const struct invar_chain_net *n)
+{
+    for (int i = 0; i < n->net->parameter_count; i++) {
+        const struct invar_parameter *p = &n->net->parameters[i];
+        const double out = (double)p->count / (double)p->fan_in,
+                     bound = p->role == INVAR_PARAMETER_BIAS
+                                 ? 0
+                                 : sqrt(6 / ((double)p->fan_in + out * (double)p->fan_in / (double)p->shape[1]));
+        double largest = 0;
+        for (int64_t j = 0; j < p->count; j++)
+            largest = fmax(largest, fabs((double)n->target_weights->parameters[p->offset + j]));
+        assert_true(largest <= bound * 1.000001 && largest >= bound * 0.9);
+    }
+}
+
+static void test_xavier(void **state)
+{
+    static const char *const settings[] = {"agent.init=xavier", "encoder.kind=nature", "encoder.paddings=[1, 0]",
+                                           "encoder.width=24"};
+    struct invar_agent_recipe *r;
+    struct invar_agent *agent = created(settings, 4, &r);
+    (void)state;
+    check_xavier(&agent->learner.network.encoder);
+    check_xavier(&agent->learner.network.core);
+    invar_agent_free(agent);
+    invar_agent_recipe_free(r);
+}
+
 /* A life that is lost in one environment of four ends what is learned there, and not its game. */
 static void test_lost_life(void **state)
 {
+    static const char *const settings[] = {"agent.life_ends=true", "agent.hidden=0"};
     struct invar_error err = {0};
-    const char *settings[] = {"agent.life_ends=true", "agent.hidden=0"};
-    struct invar_agent_recipe *r = invar_agent_recipe_load("dqn-catch", settings, 2, &err);
-    assert_ok(r != NULL, &err);
-    struct invar_agent *agent = invar_agent_create(r, device, &(struct invar_trainer_options){0}, &err);
+    struct invar_agent_recipe *r;
+    struct invar_agent *agent = created(settings, 2, &r);
     (void)state;
-    assert_ok(agent != NULL, &err);
     agent->actors[1].now.lives = 1; /* catch has none, so that it is lost with the next step */
     assert_ok(agent_act(agent, &err), &err);
     assert_int_equal(agent->replay.lanes[0].end, 2);
@@ -364,9 +420,16 @@ static void test_played_after_more(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rescale),   cmocka_unit_test(test_errors), cmocka_unit_test(test_recipes),
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_catch),  cmocka_unit_test(test_recall),
-        cmocka_unit_test(test_lost_life), cmocka_unit_test(test_resume), cmocka_unit_test(test_played_after_more)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_rescale),
+                                       cmocka_unit_test(test_errors),
+                                       cmocka_unit_test(test_recipes),
+                                       cmocka_unit_test(test_refused),
+                                       cmocka_unit_test(test_catch),
+                                       cmocka_unit_test(test_recall),
+                                       cmocka_unit_test(test_lost_life),
+                                       cmocka_unit_test(test_epsilon),
+                                       cmocka_unit_test(test_xavier),
+                                       cmocka_unit_test(test_resume),
+                                       cmocka_unit_test(test_played_after_more)};
     return cmocka_run_group_tests(tests, open_device, close_device);
 }

@@ -106,6 +106,7 @@ static void test_counts(void **state)
     /* DQN's frame: 1684128 weights and biases, the multiply-adds of 20 x 20, 9 x 9, 7 x 7 maps and 3136 x 512 */
     check_counts("nature", "{}", (struct invar_shape){3, 4, 84, 84}, 1684128, 9342976, 512);
     check_counts("data-efficient", "{}", (struct invar_shape){3, 4, 84, 84}, 202208, 1427456, 256);
+    check_counts("nature", "{paddings: [2, 2, 1]}", (struct invar_shape){3, 4, 84, 84}, 4043424, 16003072, 512);
     check_counts("nature", "{width: 9}", (struct invar_shape){1, 5, 1, 1}, 54, 45, 9);
     check_counts("mlp", "{widths: [256, 10]}", (struct invar_shape){3, 1, 28, 28}, 203264 + 532, 203264, 10);
 }
@@ -418,6 +419,23 @@ static void test_initial_linear(void **state)
     values_free(&v);
 }
 
+static void test_initial_xavier(void **state)
+{
+    struct values v = {.net = must_build("nature", "{}", (struct invar_shape){3, 4, 84, 84})};
+    int64_t count = 0;
+    const float *x;
+    (void)state;
+    v.parameters = invar_alloc((size_t)v.net->trained_count, sizeof(float), NULL);
+    for (int i = 0; i < v.net->parameter_count; i++)
+        v.net->parameters[i].init = INVAR_INIT_XAVIER_UNIFORM;
+    invar_net_initialise(v.net, 1, 2, v.parameters, NULL);
+    x = values_of(&v, "conv2.weight", &count); /* [64, 32, 4, 4]: sqrt(6 / (512 + 1024)) is 1 / sqrt 256 */
+    check_uniform(x, count, 256);
+    x = values_of(&v, "linear.weight", &count); /* [512, 3136] */
+    check_uniform(x, count, (3136 + 512) / 6.0);
+    values_free(&v);
+}
+
 static double correlation(const float *a, const float *b, int64_t count)
 {
     double ab = 0, aa = 0, bb = 0;
@@ -461,7 +479,8 @@ int main(void)
         cmocka_unit_test(test_shapes),         cmocka_unit_test(test_refused_options),
         cmocka_unit_test(test_refused_inputs), cmocka_unit_test(test_refused_layers),
         cmocka_unit_test(test_heads),          cmocka_unit_test(test_initial_convolutions),
-        cmocka_unit_test(test_initial_linear), cmocka_unit_test(test_streams),
+        cmocka_unit_test(test_initial_linear), cmocka_unit_test(test_initial_xavier),
+        cmocka_unit_test(test_streams),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -50,6 +50,7 @@ enum invar_init {
     INVAR_INIT_ONE,
     INVAR_INIT_KAIMING_FAN_OUT, /* normal, gain sqrt 2, fan out: torchvision's ResNet convolutions */
     INVAR_INIT_TORCH_LINEAR,    /* uniform +-1/sqrt(fan in): torch.nn.Linear and Conv2d, weight and bias */
+    INVAR_INIT_XAVIER_UNIFORM,  /* uniform +-sqrt(6/(fan in + fan out)): torch.nn.init.xavier_uniform_ */
 };
 
 struct invar_parameter {
