@@ -64,8 +64,9 @@ static inline struct invar_net *frames_of_three_blocks(struct invar_error *err)
 
 static inline struct invar_net *frames_at_stride_4(struct invar_error *err)
 {
-    return planned_encoder("{kind: nature, channels: [24, 8], kernels: [8, 2], strides: [4, 1], width: 6}",
-                           (struct invar_shape){3, 2, 21, 18}, err);
+    return planned_encoder(
+        "{kind: nature, channels: [24, 8], kernels: [8, 2], strides: [4, 1], paddings: [2, 1], width: 6}",
+        (struct invar_shape){3, 2, 21, 18}, err);
 }
 
 static inline struct invar_net *mlp(struct invar_error *err)

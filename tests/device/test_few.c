@@ -11,6 +11,7 @@ static const struct first {
 } firsts[] = {
     {4, 84, 84, 32, 5, 5, 0, 32, true, true},  /* the data-efficient encoder's */
     {4, 84, 84, 32, 8, 4, 0, 3, true, true},   /* the nature encoder's */
+    {4, 84, 84, 32, 8, 4, 2, 3, true, true},   /* with DrQ's paddings */
     {1, 28, 28, 16, 3, 1, 1, 19, false, true}, /* the quickstart's */
     {1, 17, 23, 40, 3, 2, 1, 17, true, true},  /* three vectors of 16, or five of 8 */
     {2, 21, 19, 48, 5, 2, 2, 5, true, true},   /* with AVX-512 a pair and one */
