@@ -139,8 +139,12 @@ struct invar_agent *invar_agent_create(const struct invar_agent_recipe *recipe, 
     a->recipe = recipe;
     a->device = device;
     a->options = *options;
-    a->folder = (struct invar_folder){
-        .lock = -1, .saved = -1, .resume = options->resume, .device = device, .precision = INVAR_PRECISION_FLOAT32};
+    a->folder = (struct invar_folder){.recipes = &agent_recipes,
+                                      .lock = -1,
+                                      .saved = -1,
+                                      .resume = options->resume,
+                                      .device = device,
+                                      .precision = INVAR_PRECISION_FLOAT32};
     a->window_step = -1;
     if ((options->folder && !(a->folder.path = invar_strdup(options->folder, err))) || !make_actors(a, err) ||
         !agent_recipe_write(recipe, info_of(a)->settings, &a->folder.recipe, err) ||

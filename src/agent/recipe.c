@@ -5,6 +5,7 @@
 
 #include "base/names.h"
 #include "invar/expert/file.h"
+#include "train/folder.h"
 #include "train/recipe_file.h"
 
 #include <stdio.h>
@@ -365,6 +366,34 @@ bool agent_recipe_write(const struct invar_agent_recipe *r, const char *settings
            write_own("auxiliary", auxiliary_table, &r->auxiliary, out, err) &&
            write_within(r->objective, objective_sections, out, err);
 }
+
+/* The settings of the environment, behind its id in a resolved recipe. */
+static bool take_settings(const char *text, struct invar_text *out)
+{
+    const char *at = strstr(text, "\nenv:\n  id: ");
+
+    at = at ? strchr(at + 7, '\n') : NULL;
+    for (; at && strncmp(at, "\n  ", 3) == 0; at += strcspn(at, "\n")) {
+        at += 3;
+        if (!invar_text_printf(out, NULL, "%.*s\n", (int)strcspn(at, "\n"), at))
+            return false;
+    }
+    return at != NULL;
+}
+
+static bool complete(const char *text, struct invar_text *whole)
+{
+    struct invar_agent_recipe *r = agent_recipe_parse(text, "", NULL);
+    struct invar_text settings = {0};
+    const bool ok = r && take_settings(text, &settings) && agent_recipe_write(r, settings.data, whole, NULL);
+
+    invar_text_free(&settings);
+    invar_agent_recipe_free(r);
+    return ok;
+}
+
+static const char *const of_length[] = {"training.steps", NULL};
+const struct folder_recipes agent_recipes = {complete, of_length, recipe_indifferent};
 
 /* ---- schema ---- */
 

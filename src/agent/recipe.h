@@ -70,5 +70,7 @@ int64_t agent_recipe_steps(const struct invar_agent_recipe *recipe);
 /** The resolved recipe, with the settings of the environment as it resolved them. */
 bool agent_recipe_write(const struct invar_agent_recipe *recipe, const char *settings, struct invar_text *out,
                         struct invar_error *err);
+/** What the folder of a run knows of them. */
+extern const struct folder_recipes agent_recipes;
 
 #endif

@@ -65,38 +65,25 @@ static size_t line_length(const char *text)
     return strcspn(text, "\n");
 }
 
-/* Whether both lines are of one key (`key: `) of a section. By text: recipes are written by one function in one
- * order, every option with its value, so that equal settings are equal lines. */
-static bool both_are(const char *there, const char *here, const char *key)
+static bool is_one_of(const char *const *keys, const char *key)
 {
-    const size_t length = strlen(key);
-
-    return strncmp(there, key, length) == 0 && strncmp(here, key, length) == 0;
+    while (*keys && strcmp(*keys, key) != 0)
+        keys++;
+    return *keys != NULL;
 }
 
-/* Whether both lines are of one option of an agent's that changes nothing of what is computed. */
-static bool is_indifferent(const char *section, const char *there, const char *here)
+/* Whether both lines are of one option that may differ in a run that goes on. By text: recipes are written by one
+ * function in one order, every option with its value, so that equal settings are equal lines. */
+static bool may_differ(const struct folder_recipes *recipes, const char *section, const char *there, const char *here,
+                       bool *length, bool *place)
 {
-    const int length = (int)strcspn(here, ":");
-    char line[64], key[128];
+    const int option = strncmp(here, "  ", 2) == 0 && here[2] != ' ' ? (int)strcspn(here, ":") : 0;
+    char key[128];
 
-    snprintf(line, sizeof line, "%.*s: ", length, here);
-    snprintf(key, sizeof key, "%.*s.%s", (int)strcspn(section, ":"), section, line + strspn(line, " "));
-    key[strcspn(key, ":")] = '\0';
-    return strncmp(here, "  ", 2) == 0 && here[2] != ' ' && both_are(there, here, line) && recipe_is_indifferent(key);
-}
-
-/* What may differ in a run that goes on: how long it is, where its data lie, and what is indifferent to an agent. */
-static bool may_differ(const char *section, bool agent, const char *there, const char *here, bool *length, bool *place)
-{
-    if (agent && is_indifferent(section, there, here))
-        return *place = true;
-    const bool of_length = strncmp(section, "training:", 9) == 0 &&
-                           (both_are(there, here, "  epochs: ") || both_are(there, here, "  steps: "));
-    const bool of_place = strncmp(section, "data:", 5) == 0 &&
-                          (both_are(there, here, "  source: ") || both_are(there, here, "  test: ") ||
-                           both_are(there, here, "  metadata: "));
-
+    if (option == 0 || strncmp(there, here, (size_t)option + 1) != 0)
+        return false;
+    snprintf(key, sizeof key, "%.*s.%.*s", (int)strcspn(section, ":"), section, option - 2, here + 2);
+    const bool of_length = is_one_of(recipes->length, key), of_place = is_one_of(recipes->place, key);
     *length = *length || of_length;
     *place = *place || of_place;
     return of_length || of_place;
@@ -106,7 +93,6 @@ static bool may_differ(const char *section, bool agent, const char *there, const
 static bool compare(const struct invar_folder *f, const char *there, bool *length, bool *place, struct invar_error *err)
 {
     const char *here = f->recipe.data, *section = "";
-    const bool agent = strstr(here, "\nenv:\n") != NULL;
     int line = 1;
 
     *length = *place = false;
@@ -116,7 +102,7 @@ static bool compare(const struct invar_folder *f, const char *there, bool *lengt
         if (same && here[0] != ' ')
             section = here;
         if (!same)
-            same = may_differ(section, agent, there, here, length, place);
+            same = may_differ(f->recipes, section, there, here, length, place);
         if (!same || (there[a] == '\0') != (here[b] == '\0'))
             return invar_error_set(err, INVAR_ERROR_USAGE,
                                    "%s: belongs to a run with other settings: line %d of its recipe.yaml is \"%.*s\", "
@@ -129,17 +115,27 @@ static bool compare(const struct invar_folder *f, const char *there, bool *lengt
     }
 }
 
-/* A recipe of an earlier version lacks the options that came since: they have their defaults. One that cannot be read
-   is compared as it is. */
+static bool complete(const char *text, struct invar_text *whole)
+{
+    struct invar_recipe *recipe = recipe_parse(text, "", NULL);
+    const bool ok = recipe && invar_recipe_write(recipe, whole, NULL);
+
+    invar_recipe_free(recipe);
+    return ok;
+}
+
+static const char *const of_length[] = {"training.epochs", "training.steps", NULL};
+static const char *const of_place[] = {"data.source", "data.test", "data.metadata", NULL};
+const struct folder_recipes folder_recipes = {complete, of_length, of_place};
+
+/* One that cannot be read is compared as it is. */
 bool folder_compare(const struct invar_folder *f, const char *there, bool *length, bool *place, struct invar_error *err)
 {
-    struct invar_recipe *recipe = recipe_parse(there, "", NULL);
     struct invar_text whole = {0};
-    const bool complete = recipe && invar_recipe_write(recipe, &whole, NULL);
-    const bool same = compare(f, complete ? whole.data : there, length, place, err);
+    const bool completed = f->recipes->complete(there, &whole);
+    const bool same = compare(f, completed ? whole.data : there, length, place, err);
 
     invar_text_free(&whole);
-    invar_recipe_free(recipe);
     return same;
 }
 

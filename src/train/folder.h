@@ -5,9 +5,21 @@
 #include "invar/expert/safetensors.h"
 #include "train/given.h"
 
+/** What a folder knows of the recipes of its runs. */
+struct folder_recipes {
+    /** The resolved recipe with those options that came since at their defaults; false: it cannot be read. */
+    bool (*complete)(const char *text, struct invar_text *whole);
+    /** Keys ("training.steps") that may differ where a run goes on: they say its length, or change nothing of what is
+     * computed (where its data lie). The last is NULL. */
+    const char *const *length, *const *place;
+};
+/** Of encoders. */
+extern const struct folder_recipes folder_recipes;
+
 /** The run folder, and how far what it holds has come. */
 struct invar_folder {
     char *path; /* NULL: nothing is written */
+    const struct folder_recipes *recipes;
     bool resume;
     int64_t steps;                     /* training.steps, where epochs could say the length too; 0: they do */
     const struct invar_device *device; /* on what it goes on, and how */
@@ -23,9 +35,8 @@ struct invar_folder {
 /** May this run use the folder? Changes nothing. *resuming: there is a run of this recipe to go on with, and the
  * folder is held against other processes. */
 bool folder_check(struct invar_folder *folder, bool *resuming, struct invar_error *err);
-/** Whether `there`, a resolved recipe, is that of this run but for its length and the place of its data (an agent: what
- * is indifferent). *length, *place: whether these differ. Otherwise a sentence with the first other line; what is whose
- * recipe it is. */
+/** Whether `there`, a resolved recipe, is that of this run but for what may differ. *length, *place: whether these do.
+ * Otherwise a sentence with the first other line. */
 bool folder_compare(const struct invar_folder *folder, const char *there, bool *length, bool *place,
                     struct invar_error *err);
 /** Makes the folder and recipe.yaml where they are missing or of another length, holds the folder, and removes what

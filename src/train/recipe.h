@@ -34,8 +34,9 @@ struct invar_recipe *recipe_parse(const char *text, const char *name, struct inv
  * of it. */
 bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
-/** Whether an option of an agent's recipe ("env.timeout") changes nothing of what is computed: it may be another one
- * where a run goes on, and tells neither runs nor evaluations apart. */
+/** Options of an agent's recipe ("env.timeout") that change nothing of what is computed: they may be others where a run
+ * goes on, and tell neither runs nor evaluations apart. The last is NULL. */
+extern const char *const recipe_indifferent[];
 bool recipe_is_indifferent(const char *key);
 
 /** Where overrides have another data.source than the document, its labels, metadata, groups and test rows are dropped:

@@ -98,13 +98,14 @@ bool recipe_override(struct invar_node *root, const char *const *overrides, int 
     return true;
 }
 
+const char *const recipe_indifferent[] = {"env.python", "env.timeout", "training.log_interval",
+                                          "training.checkpoint_interval", NULL};
+
 bool recipe_is_indifferent(const char *key)
 {
-    static const char *const keys[] = {"env.python", "env.timeout", "training.log_interval",
-                                       "training.checkpoint_interval", NULL};
     int i = 0;
 
-    while (keys[i] && strcmp(keys[i], key) != 0)
+    while (recipe_indifferent[i] && strcmp(recipe_indifferent[i], key) != 0)
         i++;
-    return keys[i] != NULL;
+    return recipe_indifferent[i] != NULL;
 }

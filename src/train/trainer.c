@@ -184,6 +184,7 @@ static void assemble(struct invar_trainer *t, const struct invar_given *given)
     t->folder.precision = given->recipe->training.precision;
     t->folder.saved = -1;
     t->folder.lock = -1;
+    t->folder.recipes = &folder_recipes;
     t->times.window_step = -1;
 }
 

@@ -40,6 +40,17 @@ setup() {
     [[ "$output" == *"has done 1200 steps, more than the 400 that are asked for"* ]]
 }
 
+@test "a run of a version before some of its options goes on" {
+    "$invar" agent "${small[@]}" training.steps=800 --run a >/dev/null 2>&1
+    sed -i '/^  init: torch$/d; /^  epsilon_start: 0$/d; /^  paddings: /d' a/recipe.yaml
+    [ "$(grep -c '^  \(init\|epsilon_start\|paddings\)' a/recipe.yaml)" -eq 0 ]
+    run ! "$invar" agent --resume --run a training.steps=1200 agent.init=xavier
+    [[ "$output" == *"belongs to a run with other settings"*'is "  init: torch", here it would be "  init: xavier"'* ]]
+    "$invar" agent --resume --run a training.steps=1200 >/dev/null 2>&1
+    [ -f a/checkpoint-00001200.safetensors ]
+    grep -q '^  init: torch$' a/recipe.yaml
+}
+
 @test "what changes nothing of what is computed may change as a run goes on" {
     fake_gymnasium
     walk=(r2d2-recall env.id=gym:Walk-v0 agent.start=100)
