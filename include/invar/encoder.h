@@ -22,6 +22,7 @@ struct invar_encoder {
     struct invar_text identity;    /**< of the training data (struct invar_dataset_info); else empty */
     struct invar_text machine;     /**< JSON: what it was trained on, a list of struct invar_machine; else empty */
     char recipe[128];              /**< name of the recipe */
+    int64_t steps;                 /**< that it was trained for; 0: not known */
     float mean[16], deviation[16]; /**< standardisation by channel, values in 0..1 */
 };
 
@@ -32,7 +33,7 @@ struct invar_encoder *invar_encoder_create(const struct invar_node *section, str
                                            struct invar_error *err);
 void invar_encoder_free(struct invar_encoder *encoder);
 /** encoder.safetensors: torchvision names, metadata "invar.*": version, kind, options, input shape, mean, deviation,
- * recipe, data, data_kind, identity, machine, and of tables columns. */
+ * recipe, steps, data, data_kind, identity, machine, and of tables columns. */
 bool invar_encoder_write(const struct invar_encoder *encoder, const char *path, struct invar_error *err);
 /** Reads what invar_encoder_write wrote; anything else is refused with a sentence that names the file and the metadata
  * or array. Free with invar_encoder_free. */

@@ -198,7 +198,8 @@ static int64_t channel_count(struct invar_shape shape)
 static bool write_metadata(const struct invar_encoder *encoder, struct invar_safetensors *file, struct invar_error *err)
 {
     struct invar_shape shape = invar_net_input(encoder->net);
-    char input[96];
+    char input[96], steps[32];
+    snprintf(steps, sizeof steps, "%lld", (long long)encoder->steps);
     snprintf(input, sizeof input, "%d %lld %lld %lld", shape.rank, (long long)shape.channels, (long long)shape.height,
              (long long)shape.width);
     int64_t channels = channel_count(shape);
@@ -209,6 +210,7 @@ static bool write_metadata(const struct invar_encoder *encoder, struct invar_saf
            invar_safetensors_set_metadata(file, "invar.options", options, err) &&
            invar_safetensors_set_metadata(file, "invar.input", input, err) &&
            invar_safetensors_set_metadata(file, "invar.recipe", encoder->recipe, err) &&
+           (encoder->steps <= 0 || invar_safetensors_set_metadata(file, "invar.steps", steps, err)) &&
            invar_safetensors_set_metadata(file, "invar.data", source, err) &&
            (!encoder->data_kind[0] ||
             invar_safetensors_set_metadata(file, "invar.data_kind", encoder->data_kind, err)) &&
@@ -289,6 +291,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     const char *data_kind = invar_safetensors_metadata(file, "invar.data_kind");
     const char *identity = invar_safetensors_metadata(file, "invar.identity");
     const char *machine = invar_safetensors_metadata(file, "invar.machine");
+    const char *steps = invar_safetensors_metadata(file, "invar.steps");
     struct invar_shape shape;
     struct invar_node *section = NULL;
     struct invar_error problem = {0};
@@ -297,6 +300,7 @@ static bool read_metadata(struct invar_encoder *encoder, const struct invar_safe
     snprintf(encoder->kind, sizeof encoder->kind, "%s", kind);
     snprintf(encoder->recipe, sizeof encoder->recipe, "%s", recipe ? recipe : "");
     snprintf(encoder->data_kind, sizeof encoder->data_kind, "%s", data_kind ? data_kind : "");
+    encoder->steps = steps ? strtoll(steps, NULL, 10) : 0;
     bool ok = read_input(input, &shape, path, err) &&
               read_channels("invar.mean", mean, channel_count(shape), -1e30f, encoder->mean, path, err) &&
               read_channels("invar.deviation", deviation, channel_count(shape), 0.0f, encoder->deviation, path, err) &&

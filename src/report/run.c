@@ -6,6 +6,7 @@
 #include "invar/memory.h"
 #include "invar/version.h"
 #include "report/run_series.h"
+#include "train/folder.h"
 #include "train/recipe.h"
 #include "train/recipe_file.h"
 #include "run/results.h"
@@ -172,40 +173,25 @@ static bool read_encoder(struct report_run *run, const char *path, struct invar_
 
 /* ---- a checkpoint, for what an encoder would say of a run that has none yet ---- */
 
-/* *newest: its name, "" where there is none. */
-static bool newest_checkpoint(const struct report_run *run, char newest[64], struct invar_error *err)
-{
-    long long best = -1, step;
-    int end = 0;
-    const struct dirent *entry;
-    DIR *stream = opendir(run->folder);
-
-    newest[0] = '\0';
-    while (stream && (errno = 0, entry = readdir(stream)))
-        if ((end = 0, sscanf(entry->d_name, "checkpoint-%lld.safetensors%n", &step, &end) == 1) && end > 0 &&
-            end < 64 && !entry->d_name[end] && step > best) {
-            best = step;
-            memcpy(newest, entry->d_name, (size_t)end + 1);
-        }
-    const int reason = errno;
-    if (stream)
-        closedir(stream);
-    return (stream && reason == 0) ||
-           invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", run->folder, strerror(reason));
-}
-
 /* A torn one says nothing, as training passes over it too; nor does one that training took away meanwhile. */
 static bool read_checkpoint(struct report_run *run, struct invar_error *err)
 {
+    const struct invar_folder folder = {.path = run->folder, .lock = -1};
     char name[64], path[PATH_SIZE];
     struct invar_error found = {0};
+    int64_t newest;
 
-    if (run->finished)
-        return true;
-    if (!newest_checkpoint(run, name, &found))
+    if (!folder_newest(&folder, INT64_MAX, &newest, &found))
         return forgive(run, &found, err);
-    if (!name[0])
+    if (run->finished && run->metadata.steps > 0 && newest > run->metadata.steps) {
+        invar_error_set(&found, INVAR_ERROR_USAGE,
+                        "%s: its encoder is that of step %lld, and the run went on to step %lld since", run->folder,
+                        (long long)run->metadata.steps, (long long)newest);
+        return forgive(run, &found, err);
+    }
+    if (run->finished || newest < 0)
         return true;
+    checkpoint_name(name, sizeof name, newest);
     if (!invar_path_join(path, sizeof path, run->folder, name, err))
         return false;
     run_metadata_read(&run->metadata, path, &found);

@@ -3,6 +3,7 @@
 #include "base/safetensors.h"
 #include "run/results.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Whoever wrote the file, what is no list of objects says nothing; false is want of memory. */
@@ -35,6 +36,8 @@ bool run_metadata_read(struct run_metadata *out, const char *path, struct invar_
         return false;
     out->version = json_room_text(&out->room, invar_safetensors_metadata(file, "invar.version"));
     out->identity = json_room_text(&out->room, invar_safetensors_metadata(file, "invar.identity"));
+    const char *steps = invar_safetensors_metadata(file, "invar.steps");
+    out->steps = steps ? strtoll(steps, NULL, 10) : 0;
     const bool ok = read_machines(out, invar_safetensors_metadata(file, "invar.machine"), path, err);
     invar_safetensors_free(file);
     return ok && json_room_whole(&out->room, path, err);

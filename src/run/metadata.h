@@ -8,6 +8,7 @@
 /** What the header of encoder.safetensors, or of a checkpoint, says of how it came about (docs/files.md). */
 struct run_metadata {
     const char *version, *identity; /**< NULL: it does not say */
+    int64_t steps;                  /**< of training; 0: it does not say */
     struct {
         int64_t count;
         const struct invar_measured_on *item;

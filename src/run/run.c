@@ -4,6 +4,7 @@
 #include "run/share.h"
 #include "run/test.h"
 #include "data/dataset.h"
+#include "train/folder.h"
 #include "invar/data.h"
 #include "invar/expert/file.h"
 #include "invar/log.h"
@@ -49,7 +50,22 @@ done:
     return ok;
 }
 
-struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *err)
+/* Of a run that was made longer the encoder comes at the end again: until then it is that of the shorter one. */
+static void tell_longer(const struct invar_encoder *encoder, const char *folder)
+{
+    char *path = encoder && encoder->steps > 0 ? invar_strdup(folder, NULL) : NULL;
+    const struct invar_folder run = {.path = path, .lock = -1};
+    int64_t newest;
+
+    if (path && folder_newest(&run, INT64_MAX, &newest, NULL) && newest > encoder->steps)
+        invar_log(INVAR_LOG_WARNING,
+                  "%s: its encoder is that of step %lld, and the run went on to step %lld since: resume it to its end "
+                  "for the encoder of that",
+                  folder, (long long)encoder->steps, (long long)newest);
+    invar_free(path);
+}
+
+static struct invar_encoder *read_encoder(const char *folder, struct invar_error *err)
 {
     char path[PATH_SIZE], agent[PATH_SIZE];
     bool there, plays;
@@ -68,6 +84,14 @@ struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *
                         "has not goes on with resume)",
                         path);
     return there ? invar_encoder_read(path, err) : NULL;
+}
+
+struct invar_encoder *invar_run_encoder(const char *folder, struct invar_error *err)
+{
+    struct invar_encoder *encoder = read_encoder(folder, err);
+
+    tell_longer(encoder, folder);
+    return encoder;
 }
 
 bool invar_run_set_plain(struct invar_run *run, const struct invar_plain_view *plain, struct invar_error *err)
@@ -114,7 +138,9 @@ static bool open_run(struct invar_run *run, const struct invar_run_options *how,
     struct invar_data_options options;
     bool own;
 
-    run->encoder = invar_run_encoder(run->folder, err);
+    run->encoder = read_encoder(run->folder, err);
+    if (invar_ranks_rank(how->ranks) == 0)
+        tell_longer(run->encoder, run->folder);
     if (!run->encoder || !data_options(&options, run->encoder, how->source, how, &own, err))
         return false;
     run->device = invar_device_open("auto", (int)how->threads, err);

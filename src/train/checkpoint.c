@@ -136,6 +136,7 @@ static bool write_encoder(struct invar_trainer *t, struct invar_error *err)
     char path[INVAR_PATH_SIZE];
 
     weights_download(trainer_kept(t, INVAR_NET_ENCODER), t->chain.encoder->parameters, t->chain.encoder->statistics);
+    t->chain.encoder->steps = t->clock.step;
     invar_text_free(&t->chain.encoder->machine);
     if (t->folder.machines.data && !invar_text_printf(&t->chain.encoder->machine, err, "%s", t->folder.machines.data))
         return false;

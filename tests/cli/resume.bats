@@ -50,6 +50,21 @@ numbers() {
     awk '{ if (NR > 1 && ($1 - last > 2.6e-4 || last - $1 > 2.6e-4)) exit 1; last = $1 } END { exit !(last < 1e-5) }' rates
 }
 
+@test "a run that was made longer and stopped on the way says that its encoder is the shorter one's" {
+    pretrain --run run training.epochs=3
+    "$invar" export run -o plain.onnx 2>log
+    run ! grep -q "went on" log
+    cp run/encoder.safetensors shorter
+    "$invar" pretrain --resume --run run --threads 1 training.epochs=6 2>/dev/null
+    cp shorter run/encoder.safetensors # as it is until a longer run ends
+    for verb in "probe run" "embed run idx:data -o h.npy" "export run -o longer.onnx"; do
+        "$invar" $verb 2>log >/dev/null
+        [ "$(grep -c 'encoder is that of step 12, and the run went on to step 24 since: resume it' log)" -eq 1 ]
+    done
+    "$invar" compare run >table 2>&1
+    grep -q "encoder is that of step 12, and the run went on to step 24 since" table
+}
+
 @test "fewer epochs or steps than done are refused, and the run stays as it is" {
     pretrain --run run training.epochs=3
     sha256sum run/* >before
