@@ -8,13 +8,13 @@ option(INVAR_MPI "libinvar-mpi.so, by which processes train together, where MPI 
 set(INVAR_PARTS images audio report)
 set(images_data exif formats images jpeg png tiff webp)
 set(images_eval corruption_jpeg)
-set(audio_data audio wave)
+set(audio_data audio joined mpeg stated wave)
 set(report_run event.pb-c events metrics_views picture)
 set(report_export onnx onnx_graph onnx_table onnx.pb-c)
 set(report_report corruption_sheet embedding_projector map page page_files report tsne views)
 
 set(images_modules libturbojpeg libtiff-4>=4.5 libwebp libexif spng)
-set(audio_modules sndfile soxr)
+set(audio_modules sndfile soxr ogg)
 set(report_modules libprotobuf-c spng)
 
 # The libraries of what is built, each once: INVAR_PART_LIBRARIES to link, INVAR_PART_LINK as -l for those who link the

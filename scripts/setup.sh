@@ -11,7 +11,7 @@ set -eu
 
 packages="build-essential cmake ninja-build pkg-config libdnnl-dev libopenblas-openmp-dev liblapacke-dev
     librandom123-dev libyaml-dev libcjson-dev libturbojpeg0-dev libspng-dev libexif-dev libtiff-dev libwebp-dev zlib1g-dev
-    liblbfgs-dev libcsv-dev libunistring-dev libsndfile1-dev libsoxr-dev libjs-chart.js
+    liblbfgs-dev libcsv-dev libunistring-dev libsndfile1-dev libogg-dev libsoxr-dev libjs-chart.js
     libprotobuf-c-dev protobuf-c-compiler dataset-fashion-mnist"
 tests="abigail-tools libcmocka-dev bats python3 python3-numpy valgrind chromium man-db groff-base zsh
     openmpi-bin libopenmpi-dev"

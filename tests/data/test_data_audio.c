@@ -193,6 +193,48 @@ static void chained_ogg_is_left_out(void **state)
     }
 }
 
+/* Decoders pass over a page that is not what its checksum says, and what they give lacks its sound. */
+static void damaged_ogg_is_left_out(void **state)
+{
+    (void)state;
+    static const int codecs[] = {SF_FORMAT_VORBIS, SF_FORMAT_OPUS};
+    static const double places[] = {0.5, 0.999}; /* of the last page too */
+    for (int c = 0; c < 4; c++) {
+        struct invar_bytes whole = {0};
+        struct invar_error err = {0};
+        put_good();
+        put_sound("a/bad.ogg", SF_FORMAT_OGG | codecs[c % 2], 8000, 1, 160000, 0.5f);
+        assert_ok(invar_file_read(&whole, test_path(folder, "a/bad.ogg"), 1 << 24, &err), &err);
+        ((unsigned char *)whole.data)[(size_t)((double)whole.size * places[c / 2])] ^= 0x10;
+        test_file(folder, "a/bad.ogg", whole.data, whole.size);
+        leaves_out("is no page of Ogg that has the checksum which it says");
+        invar_bytes_free(&whole);
+    }
+}
+
+/* A tag behind the pages, and none of Ogg, harms nothing. */
+static void ogg_with_a_tag_behind_is_read(void **state)
+{
+    (void)state;
+    struct invar_bytes part = {0};
+    struct invar_error err = {0};
+    struct bytes both = {0};
+    const char tag[128] = "TAGOggs and others";
+    put_good();
+    put_sound("a/tagged.ogg", SF_FORMAT_OGG | SF_FORMAT_VORBIS, 8000, 1, 5000, 0.5f);
+    assert_ok(invar_file_read(&part, test_path(folder, "a/tagged.ogg"), 1 << 20, &err), &err);
+    bytes_put(&both, part.data, part.size);
+    bytes_put(&both, tag, sizeof tag);
+    test_file(folder, "a/tagged.ogg", both.data, both.size);
+    struct invar_data_options options = make_options("audio", folder);
+    options.test_fraction = 0;
+    struct invar_dataset *whole = make_open(&options);
+    assert_int_equal(invar_dataset_info(whole)->skipped, 0);
+    invar_dataset_close(whole);
+    bytes_done(&both);
+    invar_bytes_free(&part);
+}
+
 /* Changes 4 bytes of a file to a little-endian number. */
 static void put_size(const char *name, long at, uint32_t size)
 {
@@ -483,7 +525,8 @@ int main(void)
         TEST(folders_are_classes_and_splits), TEST(refuses_constants_that_do_not_fit),
         TEST(statistics_may_be_given),        TEST(statistics_do_not_depend_on_threads),
         TEST(windows_end_in_silence),         TEST(every_container_may_be_cut_short),
-        TEST(chained_ogg_is_left_out),        TEST(sizes_that_writers_leave),
+        TEST(chained_ogg_is_left_out),        TEST(damaged_ogg_is_left_out),
+        TEST(ogg_with_a_tag_behind_is_read),  TEST(sizes_that_writers_leave),
         TEST(unknown_lengths_are_counted),    TEST(every_kind_of_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
 /* Sounds one behind the other in a file, as `cat` joins them, of which libsndfile reads the first. */
 #include "data/audio/wave.h"
 
+#include <ogg/ogg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,26 +13,62 @@ static bool read_at(int file, int64_t at, void *out, size_t size)
     return at >= 0 && pread(file, out, size, at) == (ssize_t)size;
 }
 
-/* The heads of Ogg's pages: 4 bytes "OggS", the kind at 5, the number of segments at 26 and their lengths. A stream
- * that begins when others went on is behind them (streams side by side all begin before any goes on). */
-static void read_pages(int file, int64_t size, bool *chained, bool *cut)
-{
-    uint8_t head[27], segments[255];
-    bool goes_on = false;
-    int64_t at = 0;
+/* What the pages of an Ogg file say. A decoder passes over those whose checksum is another, and over what is none. */
+struct pages {
+    bool chained, cut;
+    int64_t damaged; /* byte at which no whole page is, and others follow or one was; -1: nowhere */
+};
 
-    *chained = false;
-    while (!*chained && read_at(file, at, head, sizeof head) && memcmp(head, "OggS", 4) == 0) {
-        const bool begins = head[5] & 2;
-        *chained = begins && goes_on;
-        goes_on = goes_on || !begins;
-        at += (int64_t)sizeof head;
-        const int count = read_at(file, at, segments, head[26]) ? head[26] : 0;
-        at += head[26];
-        for (int i = 0; i < count; i++)
-            at += segments[i];
+static bool is_page(int file, int64_t at)
+{
+    char magic[4];
+
+    return read_at(file, at, magic, sizeof magic) && memcmp(magic, "OggS", sizeof magic) == 0;
+}
+
+/* The next bytes of the file; false at its end, or with err where memory is short. */
+static bool feed(ogg_sync_state *sync, int file, int64_t *from, const char *name, struct invar_error *err)
+{
+    char *room = ogg_sync_buffer(sync, BLOCK);
+    const ssize_t got = room ? pread(file, room, BLOCK, *from) : 0;
+
+    if (!room)
+        return invar_error_set(err, INVAR_ERROR_MEMORY, "%s: there is no memory for a page of Ogg", name);
+    *from += got > 0 ? got : 0;
+    return got > 0 && ogg_sync_wrote(sync, got) == 0;
+}
+
+/* A stream that begins when others went on is behind them (streams side by side all begin before any goes on). */
+static bool read_pages(int file, const char *name, struct pages *out, struct invar_error *err)
+{
+    struct invar_error none = {0}, *why = err ? err : &none;
+    ogg_sync_state sync;
+    ogg_page page;
+    int64_t at = 0, from = 0, lost = -1;
+    bool goes_on = false;
+
+    *out = (struct pages){.damaged = -1};
+    if (!is_page(file, 0))
+        return true;
+    ogg_sync_init(&sync);
+    while (!out->chained && out->damaged < 0) {
+        const long length = ogg_sync_pageseek(&sync, &page);
+        if (length == 0 && !feed(&sync, file, &from, name, why))
+            break;
+        if (length < 0 && lost < 0)
+            lost = at;
+        if (length > 0) {
+            out->damaged = lost;
+            out->chained = ogg_page_bos(&page) && goes_on;
+            goes_on = goes_on || !ogg_page_bos(&page);
+        }
+        at += length < 0 ? -length : length;
     }
-    *cut = at > size;
+    ogg_sync_clear(&sync);
+    out->cut = !out->chained && lost < 0 && is_page(file, at);
+    if (lost >= 0 && is_page(file, lost))
+        out->damaged = lost;
+    return why->code == INVAR_OK;
 }
 
 /* What the heads of all files of a kind have in common: so many bytes, but those from begin to end, which are lengths
@@ -63,20 +100,25 @@ static bool repeats(int file, int64_t first, int64_t from)
     return false;
 }
 
-bool data_wave_single(int file, int64_t size, int64_t behind, const char *name, struct invar_error *err)
+bool data_wave_single(int file, int64_t behind, const char *name, struct invar_error *err)
 {
     uint8_t head[4];
     const int64_t first = data_wave_tags(file);
     const bool flac = read_at(file, first, head, sizeof head) && memcmp(head, "fLaC", sizeof head) == 0;
-    bool chained, cut;
+    struct pages ogg;
 
-    read_pages(file, size, &chained, &cut);
-    if (cut)
+    if (!read_pages(file, name, &ogg, err))
+        return false;
+    if (ogg.damaged >= 0)
+        return invar_error_set(err, INVAR_ERROR_FORMAT,
+                               "%s: is damaged: at byte %lld is no page of Ogg that has the checksum which it says",
+                               name, (long long)ogg.damaged);
+    if (ogg.cut)
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: it ends within a page of Ogg", name);
-    if (!chained && !(flac && repeats(file, first, first + 1)) && !(behind > 0 && repeats(file, 0, behind)))
+    if (!ogg.chained && !(flac && repeats(file, first, first + 1)) && !(behind > 0 && repeats(file, 0, behind)))
         return true;
     return invar_error_set(err, INVAR_ERROR_FORMAT,
                            "%s: is several %s one behind the other, of which only the first would be read; decode it "
                            "to one sound, or split it",
-                           name, chained ? "Ogg streams" : "files");
+                           name, ogg.chained ? "Ogg streams" : "files");
 }

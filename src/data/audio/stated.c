@@ -216,7 +216,7 @@ bool data_wave_whole(int file, const char *name, struct invar_error *err)
     if (fstat(file, &info) != 0)
         return data_unreadable(name, errno, err);
     if (!find(file, &sound) || sound.length < 0)
-        return data_wave_single(file, (int64_t)info.st_size, 0, name, err);
+        return data_wave_single(file, 0, name, err);
     const int64_t there = (int64_t)info.st_size > sound.begin ? (int64_t)info.st_size - sound.begin : 0;
     if (sound.length == 0 && there > 0 && sound.zero_is_unset)
         return invar_error_set(
@@ -228,5 +228,5 @@ bool data_wave_whole(int file, const char *name, struct invar_error *err)
         return invar_error_set(err, INVAR_ERROR_FORMAT,
                                "%s: is cut short: its header says %lld bytes of sound and %lld are there", name,
                                (long long)sound.length, (long long)there);
-    return data_wave_single(file, (int64_t)info.st_size, sound.begin + sound.length, name, err);
+    return data_wave_single(file, sound.begin + sound.length, name, err);
 }
