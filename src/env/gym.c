@@ -270,7 +270,8 @@ static bool create(struct env_core *core, const char *argument, const void *opaq
     const double *picture = about->picture.item;
     if (about->atari != 1 && (gym->options.noops || gym->options.full_actions))
         return invar_error_set(err, INVAR_ERROR_USAGE,
-                               "%s: is no Atari game, which alone has env.noops and env.full_actions", gym->who);
+                               "%s: is no Atari game, which alone has env.noops and env.full_actions: leave these out",
+                               gym->who);
     info->version = about->version;
     info->note = about->note && about->note[0] ? about->note : NULL;
     info->stack = gym->options.stack ? (int)gym->options.stack : about->atari == 1 ? 4 : 1;

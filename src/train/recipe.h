@@ -31,7 +31,7 @@ struct invar_recipe *recipe_of(const struct invar_node *root, const char *name_o
 struct invar_recipe *recipe_parse(const char *text, const char *name, struct invar_error *err);
 
 /** Applies overrides to the document; another kind of encoder or optimiser drops the file's options
- * of it. */
+ * of it, and another kind of environment those of the file's. */
 bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err);
 
 /** Options of an agent's recipe ("env.timeout") that change nothing of what is computed: they may be others where a run

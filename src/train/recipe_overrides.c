@@ -33,19 +33,27 @@ static bool drop(struct invar_node *root, const char *section, const char *key, 
     return invar_node_override(root, removal, err);
 }
 
+/* Bytes of a name that say the kind: of an environment those before its own, "gym:ALE/Pong-v5". */
+static size_t kind_length(const char *name)
+{
+    const char *last = strrchr(name, '/') ? strrchr(name, '/') : strchr(name, ':');
+
+    return last ? (size_t)(last - name) : strlen(name);
+}
+
 /* The file's options belong to the kind that it names; another one takes its defaults. The rate is of every kind. */
-static bool drop_options_of_old_kind(struct invar_node *root, const char *section, const char *kind,
+static bool drop_options_of_old_kind(struct invar_node *root, const char *section, const char *naming, const char *kind,
                                      struct invar_error *err)
 {
     const struct invar_node *mapping = invar_node_get(root, section);
-    const char *old = invar_node_text(invar_node_get(mapping, "kind"));
+    const char *old = invar_node_text(invar_node_get(mapping, naming));
 
-    if (!old || strcmp(old, kind) == 0)
+    if (!old || (kind_length(old) == kind_length(kind) && strncmp(old, kind, kind_length(kind)) == 0))
         return true;
     for (int i = invar_node_count(mapping) - 1; i >= 0; i--) {
         const char *key = invar_node_key(mapping, i);
         bool rate = strcmp(section, "optimiser") == 0 && option_find(invar_rate_option_table, key, strlen(key), NULL);
-        if (!rate && strcmp(key, "kind") != 0 && !drop(root, section, key, "kind", kind, err))
+        if (!rate && strcmp(key, naming) != 0 && !drop(root, section, key, naming, kind, err))
             return false;
     }
     return true;
@@ -85,11 +93,11 @@ bool recipe_drop_of_old_set(struct invar_node *root, const char *const *override
  * new one are set, or a key that both have would be dropped with the old. */
 bool recipe_override(struct invar_node *root, const char *const *overrides, int count, struct invar_error *err)
 {
-    static const char *const sections[] = {"encoder", "optimiser"};
+    static const char *const kinds[][2] = {{"encoder", "kind"}, {"optimiser", "kind"}, {"env", "id"}};
 
-    for (int i = 0; i < 2; i++) {
-        const char *kind = overridden(sections[i], "kind", overrides, count);
-        if (kind && !drop_options_of_old_kind(root, sections[i], kind, err))
+    for (int i = 0; i < 3; i++) {
+        const char *kind = overridden(kinds[i][0], kinds[i][1], overrides, count);
+        if (kind && !drop_options_of_old_kind(root, kinds[i][0], kinds[i][1], kind, err))
             return false;
     }
     for (int i = 0; i < count; i++)

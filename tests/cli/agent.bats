@@ -51,6 +51,18 @@ setup() {
     grep -q '^  init: torch$' a/recipe.yaml
 }
 
+@test "an environment of another kind takes nothing of the recipe's" {
+    run "$invar" agent dqn-atari100k env.id=catch 'encoder.kernels=[5, 2]' 'encoder.strides=[5, 1]' --dry-run
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"env.noops of the recipe is dropped: env.id is now catch"* ]]
+    fake_gymnasium
+    run "$invar" agent dqn-atari100k env.id=gym:Walk-v0 --dry-run
+    [ "$status" -eq 0 ]
+    [[ "$output" == *"env.noops of the recipe is dropped: env.id is now gym:Walk-v0"* ]]
+    run "$invar" agent r2d2-recall env.id=catch env.styles=4 --dry-run
+    [[ "$output" != *"is dropped"* ]]
+}
+
 @test "what changes nothing of what is computed may change as a run goes on" {
     fake_gymnasium
     walk=(r2d2-recall env.id=gym:Walk-v0 agent.start=100)
