@@ -273,7 +273,7 @@ bool agent_resume(struct invar_agent *a, bool *found, struct invar_error *err)
     for (*found = false; !*found;) {
         struct invar_safetensors *file = NULL;
         struct invar_error damage = {0};
-        if (!folder_newest(&a->folder, step, &step, err))
+        if (!folder_newest(a->folder.path, step, &step, err))
             return false;
         if (step < 0)
             break;

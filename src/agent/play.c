@@ -89,15 +89,14 @@ static int64_t steps_of(const struct invar_safetensors *file)
 /* The end of the run, or the newest checkpoint of one that goes on, be it after an end. */
 static bool read_weights(struct player *p, const char *folder, struct invar_error *err)
 {
-    struct invar_folder there = {.path = invar_strdup(folder, err), .lock = -1};
     struct invar_safetensors *file = NULL;
     char path[INVAR_PATH_SIZE], name[64];
     bool ended = false, ok = false;
     int64_t newest = -1;
 
     p->trained = -1;
-    if (!there.path || !folder_path(&there, "agent.safetensors", path, err) || !invar_path_find(path, &ended, err) ||
-        (ended && !invar_safetensors_read(&file, path, err)) || !folder_newest(&there, INT64_MAX, &newest, err))
+    if (!invar_path_join(path, sizeof path, folder, "agent.safetensors", err) || !invar_path_find(path, &ended, err) ||
+        (ended && !invar_safetensors_read(&file, path, err)) || !folder_newest(folder, INT64_MAX, &newest, err))
         goto done;
     if (ended)
         p->trained = steps_of(file);
@@ -110,13 +109,12 @@ static bool read_weights(struct player *p, const char *folder, struct invar_erro
         checkpoint_name(name, sizeof name, newest);
         invar_safetensors_free(file);
         file = NULL;
-        if (!folder_path(&there, name, path, err) || !invar_safetensors_read(&file, path, err))
+        if (!invar_path_join(path, sizeof path, folder, name, err) || !invar_safetensors_read(&file, path, err))
             goto done;
     }
     ok = agent_read_weights(&p->network, file, path, err);
 done:
     invar_safetensors_free(file);
-    folder_free(&there);
     return ok;
 }
 

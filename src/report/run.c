@@ -176,12 +176,11 @@ static bool read_encoder(struct report_run *run, const char *path, struct invar_
 /* A torn one says nothing, as training passes over it too; nor does one that training took away meanwhile. */
 static bool read_checkpoint(struct report_run *run, struct invar_error *err)
 {
-    const struct invar_folder folder = {.path = run->folder, .lock = -1};
     char name[64], path[PATH_SIZE];
     struct invar_error found = {0};
     int64_t newest;
 
-    if (!folder_newest(&folder, INT64_MAX, &newest, &found))
+    if (!folder_newest(run->folder, INT64_MAX, &newest, &found))
         return forgive(run, &found, err);
     if (run->finished && run->metadata.steps > 0 && newest > run->metadata.steps) {
         invar_error_set(&found, INVAR_ERROR_USAGE,

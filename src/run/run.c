@@ -53,16 +53,13 @@ done:
 /* Of a run that was made longer the encoder comes at the end again: until then it is that of the shorter one. */
 static void tell_longer(const struct invar_encoder *encoder, const char *folder)
 {
-    char *path = encoder && encoder->steps > 0 ? invar_strdup(folder, NULL) : NULL;
-    const struct invar_folder run = {.path = path, .lock = -1};
     int64_t newest;
 
-    if (path && folder_newest(&run, INT64_MAX, &newest, NULL) && newest > encoder->steps)
+    if (encoder && encoder->steps > 0 && folder_newest(folder, INT64_MAX, &newest, NULL) && newest > encoder->steps)
         invar_log(INVAR_LOG_WARNING,
                   "%s: its encoder is that of step %lld, and the run went on to step %lld since: resume it to its end "
                   "for the encoder of that",
                   folder, (long long)encoder->steps, (long long)newest);
-    invar_free(path);
 }
 
 static struct invar_encoder *read_encoder(const char *folder, struct invar_error *err)

@@ -196,7 +196,7 @@ static bool prune_again(const struct invar_trainer *t, struct invar_error *err)
 {
     int64_t before;
 
-    return t->folder.saved != t->clock.step || (folder_newest(&t->folder, t->clock.step, &before, err) &&
+    return t->folder.saved != t->clock.step || (folder_newest(t->folder.path, t->clock.step, &before, err) &&
                                                 folder_prune(&t->folder, t->clock.step, before, err));
 }
 
@@ -352,7 +352,7 @@ bool checkpoint_resume(struct invar_trainer *t, bool *found, struct invar_error 
     while (!*found) {
         struct invar_safetensors *file = NULL;
         struct invar_error damage = {0};
-        if (!folder_newest(&t->folder, step, &step, err))
+        if (!folder_newest(t->folder.path, step, &step, err))
             return false;
         if (step < 0)
             break;

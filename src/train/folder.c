@@ -8,6 +8,7 @@
 #include "train/recipe.h"
 #include "train/recipe_file.h"
 
+#include "base/names.h"
 #include "invar/expert/file.h"
 
 #include <dirent.h>
@@ -65,13 +66,6 @@ static size_t line_length(const char *text)
     return strcspn(text, "\n");
 }
 
-static bool is_one_of(const char *const *keys, const char *key)
-{
-    while (*keys && strcmp(*keys, key) != 0)
-        keys++;
-    return *keys != NULL;
-}
-
 /* Whether both lines are of one option that may differ in a run that goes on. By text: recipes are written by one
  * function in one order, every option with its value, so that equal settings are equal lines. */
 static bool may_differ(const struct folder_recipes *recipes, const char *section, const char *there, const char *here,
@@ -83,7 +77,8 @@ static bool may_differ(const struct folder_recipes *recipes, const char *section
     if (option == 0 || strncmp(there, here, (size_t)option + 1) != 0)
         return false;
     snprintf(key, sizeof key, "%.*s.%.*s", (int)strcspn(section, ":"), section, option - 2, here + 2);
-    const bool of_length = is_one_of(recipes->length, key), of_place = is_one_of(recipes->place, key);
+    const bool of_length = names_look(NAMES_TEXTS("", recipes->length), key, strlen(key)),
+               of_place = names_look(NAMES_TEXTS("", recipes->place), key, strlen(key));
     *length = *length || of_length;
     *place = *place || of_place;
     return of_length || of_place;

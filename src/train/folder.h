@@ -53,7 +53,7 @@ bool folder_path(const struct invar_folder *folder, const char *name, char *out,
 /** The name of the checkpoint of a step, 64 characters at most. */
 void checkpoint_name(char *out, size_t size, int64_t step);
 /** *newest: the newest step below `below` that has a checkpoint; -1: none. */
-bool folder_newest(const struct invar_folder *folder, int64_t below, int64_t *newest, struct invar_error *err);
+bool folder_newest(const char *folder, int64_t below, int64_t *newest, struct invar_error *err);
 /** Removes all checkpoints but those of `step` and `before`. */
 bool folder_prune(const struct invar_folder *folder, int64_t step, int64_t before, struct invar_error *err);
 

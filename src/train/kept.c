@@ -29,21 +29,21 @@ static int64_t step_of(const char *name)
     return strcmp(name, expected) == 0 ? step : -1;
 }
 
-static bool cannot_list(const struct invar_folder *f, int reason, struct invar_error *err)
+static bool cannot_list(const char *folder, int reason, struct invar_error *err)
 {
-    return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", f->path, strerror(reason));
+    return invar_error_set(err, INVAR_ERROR_FILE, "%s: cannot be listed: %s", folder, strerror(reason));
 }
 
 /* *newest: the newest step that is below `below` and has a checkpoint; -1 when there is none. By name and not by
  * time: times are changed by copying. */
-bool folder_newest(const struct invar_folder *f, int64_t below, int64_t *newest, struct invar_error *err)
+bool folder_newest(const char *folder, int64_t below, int64_t *newest, struct invar_error *err)
 {
     const struct dirent *entry;
-    DIR *dir = opendir(f->path);
+    DIR *dir = opendir(folder);
 
     *newest = -1;
     if (!dir)
-        return errno == ENOENT || cannot_list(f, errno, err);
+        return errno == ENOENT || cannot_list(folder, errno, err);
     while (errno = 0, (entry = readdir(dir))) {
         int64_t step = step_of(entry->d_name);
         if (step < below && step > *newest)
@@ -51,7 +51,7 @@ bool folder_newest(const struct invar_folder *f, int64_t below, int64_t *newest,
     }
     const int reason = errno;
     closedir(dir);
-    return reason == 0 || cannot_list(f, reason, err);
+    return reason == 0 || cannot_list(folder, reason, err);
 }
 
 /* Keeps this checkpoint and the good one before it; others are older, or damaged. Two are kept because the newest may
@@ -64,7 +64,7 @@ bool folder_prune(const struct invar_folder *f, int64_t step, int64_t before, st
     bool ok = true;
 
     if (!dir)
-        return cannot_list(f, errno, err);
+        return cannot_list(f->path, errno, err);
     while (errno = 0, ok && (entry = readdir(dir))) {
         const int64_t found = step_of(entry->d_name);
         if (found < 0 || found == step || found == before)
@@ -76,5 +76,5 @@ bool folder_prune(const struct invar_folder *f, int64_t step, int64_t before, st
     }
     const int reason = ok ? errno : 0;
     closedir(dir);
-    return ok && (reason == 0 || cannot_list(f, reason, err));
+    return ok && (reason == 0 || cannot_list(f->path, reason, err));
 }

@@ -2,6 +2,7 @@
 /* KEY=VALUE of the command line on top of a recipe's document. */
 #include "train/recipe.h"
 
+#include "base/names.h"
 #include "base/options.h"
 #include "data/source.h"
 #include "invar/log.h"
@@ -111,9 +112,5 @@ const char *const recipe_indifferent[] = {"env.python", "env.timeout", "training
 
 bool recipe_is_indifferent(const char *key)
 {
-    int i = 0;
-
-    while (recipe_indifferent[i] && strcmp(recipe_indifferent[i], key) != 0)
-        i++;
-    return recipe_indifferent[i] != NULL;
+    return names_look(NAMES_TEXTS("", recipe_indifferent), key, strlen(key)) != NULL;
 }
