@@ -4,6 +4,7 @@
 #include "device/cpu/norm_tile.h"
 
 #include <math.h>
+#include <omp.h>
 
 #define TILE 8192        /* numbers, about: half a first-level cache, since sums read twice */
 #define SMALL 16384      /* numbers for which threads do not pay */
@@ -80,6 +81,18 @@ static struct norm_tile tile_at(const struct tiling *t, int64_t i, int64_t *grou
                               .pixels = smaller(t->tile_pixels, t->pixels - along * t->tile_pixels),
                               .width = t->width,
                               .stride = t->stride};
+}
+
+/* A thread's own tiles, the same in every pass over a map: a store to what another core has read waits for that core.
+ * Passes that write go from the last to the first: what was read last is read first, while the cache has it. */
+struct stretch {
+    int64_t first, end;
+};
+
+static struct stretch own_tiles(const struct tiling *t)
+{
+    const int me = omp_get_thread_num(), threads = omp_get_num_threads();
+    return (struct stretch){t->count * me / threads, t->count * (me + 1) / threads};
 }
 
 /* Numbers of x that a group has of each channel. */
@@ -262,12 +275,13 @@ void norm_statistics(const struct norm_shape *shape, const void *x, const struct
     double *own = own_sums(shape, &t, scratch);
 #pragma omp parallel if (numbers(&t) > SMALL)
     {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < t.count; i++) {
+        const struct stretch mine = own_tiles(&t);
+        for (int64_t i = mine.first; i < mine.end; i++) {
             int64_t group, channel;
             const struct norm_tile tile = tile_at(&t, i, &group, &channel);
             k->moments(&tile, shape->half, x, scratch + i * 2 * t.width);
         }
+#pragma omp barrier
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < parts_of(&t); i++) {
             const struct part part = part_at(&t, i);
@@ -304,9 +318,8 @@ static size_t map_bytes(const struct norm_shape *shape, const struct tiling *t)
     return (size_t)numbers(t) * (shape->half ? sizeof(uint16_t) : sizeof(float));
 }
 
-/* From the last tile to the first: what was read last is read first, while it is in the cache. Streaming past the
- * cache pays where the output is too large to be there when it is read; never where it overwrites an input, which is
- * in the cache already. */
+/* Streaming past the cache pays where the output is too large to be there when it is read; never where it overwrites
+ * an input, which is in the cache already. */
 void norm_apply(const struct norm_shape *shape, const struct norm_term *terms, int count, void *y)
 {
     const struct norm_kernels *k = kernels();
@@ -314,16 +327,19 @@ void norm_apply(const struct norm_shape *shape, const struct norm_term *terms, i
     bool stream = map_bytes(shape, &t) >= STREAM;
     for (int i = 0; i < count; i++)
         stream = stream && terms[i].x != y;
-#pragma omp parallel for schedule(static) if (numbers(&t) > SMALL)
-    for (int64_t i = t.count - 1; i >= 0; i--) {
-        int64_t group, channel;
-        const struct norm_tile tile = tile_at(&t, i, &group, &channel);
-        struct norm_term here[NORM_TERMS];
-        for (int n = 0; n < count; n++) {
-            here[n] = terms[n];
-            here[n].statistics = at_group(shape, terms[n].statistics, group, channel);
+#pragma omp parallel if (numbers(&t) > SMALL)
+    {
+        const struct stretch mine = own_tiles(&t);
+        for (int64_t i = mine.end - 1; i >= mine.first; i--) {
+            int64_t group, channel;
+            const struct norm_tile tile = tile_at(&t, i, &group, &channel);
+            struct norm_term here[NORM_TERMS];
+            for (int n = 0; n < count; n++) {
+                here[n] = terms[n];
+                here[n].statistics = at_group(shape, terms[n].statistics, group, channel);
+            }
+            k->apply(&tile, shape->half, here, count, y, stream);
         }
-        k->apply(&tile, shape->half, here, count, y, stream);
     }
 }
 
@@ -412,13 +428,14 @@ void norm_backward(const struct norm_shape *shape, const void *x, const float *s
     double *own = own_sums(shape, &t, scratch);
 #pragma omp parallel if (numbers(&t) > SMALL)
     {
-#pragma omp for schedule(static)
-        for (int64_t i = 0; i < t.count; i++) {
+        const struct stretch mine = own_tiles(&t);
+        for (int64_t i = mine.first; i < mine.end; i++) {
             int64_t group, channel;
             const struct norm_tile tile = tile_at(&t, i, &group, &channel);
             k->sums(&tile, shape->half, x, at_group(shape, statistics, group, channel), relu, dy,
                     scratch + i * 2 * t.width);
         }
+#pragma omp barrier
 #pragma omp for schedule(static)
         for (int64_t i = 0; i < parts_of(&t); i++) {
             const struct part part = part_at(&t, i);
@@ -431,8 +448,7 @@ void norm_backward(const struct norm_shape *shape, const void *x, const float *s
         }
 #pragma omp single nowait
         add_groups(shape, &t, scratch, scale_gradient, shift_gradient);
-#pragma omp for schedule(static)
-        for (int64_t i = t.count - 1; i >= 0; i--) {
+        for (int64_t i = mine.end - 1; i >= mine.first; i--) {
             int64_t group, channel;
             const struct norm_tile tile = tile_at(&t, i, &group, &channel);
             k->gradient(&tile, shape->half, x, at_group(shape, statistics, group, channel), relu,
