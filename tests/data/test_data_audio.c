@@ -212,6 +212,43 @@ static void damaged_ogg_is_left_out(void **state)
     }
 }
 
+/* Where the page of Ogg that begins there ends: a head of 27 bytes, lengths by the byte, what they add up to. */
+static size_t page_end(const unsigned char *data, size_t at)
+{
+    size_t end = at + 27 + data[at + 26];
+    for (int k = 0; k < data[at + 26]; k++)
+        end += data[at + 27 + (size_t)k];
+    return end;
+}
+
+/* Every page that is left is whole, and a decoder reads on as if nothing were missing. */
+static void ogg_that_lacks_pages_is_left_out(void **state)
+{
+    (void)state;
+    static const int codecs[] = {SF_FORMAT_VORBIS, SF_FORMAT_OPUS};
+    for (int c = 0; c < 4; c++) {
+        struct invar_bytes whole = {0};
+        struct invar_error err = {0};
+        struct bytes left = {0};
+        size_t begin = 0, end = 0;
+        put_good();
+        put_sound("a/bad.ogg", SF_FORMAT_OGG | codecs[c % 2], 8000, 1, 160000, 0.5f);
+        assert_ok(invar_file_read(&whole, test_path(folder, "a/bad.ogg"), 1 << 24, &err), &err);
+        while (end < whole.size / 2) {
+            begin = end;
+            end = page_end(whole.data, begin);
+        }
+        assert_true(begin > 0 && end < whole.size);
+        bytes_put(&left, whole.data, begin);
+        if (c < 2)
+            bytes_put(&left, whole.data + end, whole.size - end);
+        test_file(folder, "a/bad.ogg", left.data, left.size);
+        leaves_out(c < 2 ? "a/bad.ogg: is damaged: pages of Ogg are missing before byte" : "a/bad.ogg: is cut short");
+        bytes_done(&left);
+        invar_bytes_free(&whole);
+    }
+}
+
 /* A tag behind the pages, and none of Ogg, harms nothing. */
 static void ogg_with_a_tag_behind_is_read(void **state)
 {
@@ -519,15 +556,25 @@ static void windows_end_in_silence(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(decodes_every_format),           TEST(the_first_clip_gives_the_rate),
-        TEST(leaves_out_what_is_no_sound),    TEST(silence_is_a_clip),
-        TEST(names_give_labels_and_splits),   TEST(refuses_bad_naming),
-        TEST(folders_are_classes_and_splits), TEST(refuses_constants_that_do_not_fit),
-        TEST(statistics_may_be_given),        TEST(statistics_do_not_depend_on_threads),
-        TEST(windows_end_in_silence),         TEST(every_container_may_be_cut_short),
-        TEST(chained_ogg_is_left_out),        TEST(damaged_ogg_is_left_out),
-        TEST(ogg_with_a_tag_behind_is_read),  TEST(sizes_that_writers_leave),
-        TEST(unknown_lengths_are_counted),    TEST(every_kind_of_sound),
+        TEST(decodes_every_format),
+        TEST(the_first_clip_gives_the_rate),
+        TEST(leaves_out_what_is_no_sound),
+        TEST(silence_is_a_clip),
+        TEST(names_give_labels_and_splits),
+        TEST(refuses_bad_naming),
+        TEST(folders_are_classes_and_splits),
+        TEST(refuses_constants_that_do_not_fit),
+        TEST(statistics_may_be_given),
+        TEST(statistics_do_not_depend_on_threads),
+        TEST(windows_end_in_silence),
+        TEST(every_container_may_be_cut_short),
+        TEST(chained_ogg_is_left_out),
+        TEST(damaged_ogg_is_left_out),
+        TEST(ogg_that_lacks_pages_is_left_out),
+        TEST(ogg_with_a_tag_behind_is_read),
+        TEST(sizes_that_writers_leave),
+        TEST(unknown_lengths_are_counted),
+        TEST(every_kind_of_sound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,14 @@ static bool read_at(int file, int64_t at, void *out, size_t size)
 struct pages {
     bool chained, cut;
     int64_t damaged; /* byte at which no whole page is, and others follow or one was; -1: nowhere */
+    int64_t missing; /* byte of a page whose number is not the next one; -1: none */
+};
+
+/* The stream that began first; others may lie beside it. */
+struct stream {
+    int number;
+    long pages;
+    bool ended;
 };
 
 static bool is_page(int file, int64_t at)
@@ -38,20 +46,32 @@ static bool feed(ogg_sync_state *sync, int file, int64_t *from, const char *name
     return got > 0 && ogg_sync_wrote(sync, got) == 0;
 }
 
+/* False where pages of the stream are missing before this one. */
+static bool follows(struct stream *stream, const ogg_page *page)
+{
+    if (stream->pages == 0)
+        stream->number = ogg_page_serialno(page);
+    if (ogg_page_serialno(page) != stream->number)
+        return true;
+    stream->ended = stream->ended || ogg_page_eos(page);
+    return ogg_page_pageno(page) == stream->pages++;
+}
+
 /* A stream that begins when others went on is behind them (streams side by side all begin before any goes on). */
 static bool read_pages(int file, const char *name, struct pages *out, struct invar_error *err)
 {
     struct invar_error none = {0}, *why = err ? err : &none;
     ogg_sync_state sync;
     ogg_page page;
+    struct stream first = {0};
     int64_t at = 0, from = 0, lost = -1;
     bool goes_on = false;
 
-    *out = (struct pages){.damaged = -1};
+    *out = (struct pages){.damaged = -1, .missing = -1};
     if (!is_page(file, 0))
         return true;
     ogg_sync_init(&sync);
-    while (!out->chained && out->damaged < 0) {
+    while (!out->chained && out->damaged < 0 && out->missing < 0) {
         const long length = ogg_sync_pageseek(&sync, &page);
         if (length == 0 && !feed(&sync, file, &from, name, why))
             break;
@@ -61,11 +81,13 @@ static bool read_pages(int file, const char *name, struct pages *out, struct inv
             out->damaged = lost;
             out->chained = ogg_page_bos(&page) && goes_on;
             goes_on = goes_on || !ogg_page_bos(&page);
+            if (!out->chained && !follows(&first, &page))
+                out->missing = at;
         }
         at += length < 0 ? -length : length;
     }
     ogg_sync_clear(&sync);
-    out->cut = !out->chained && lost < 0 && is_page(file, at);
+    out->cut = !out->chained && (!first.ended || (lost < 0 && is_page(file, at)));
     if (lost >= 0 && is_page(file, lost))
         out->damaged = lost;
     return why->code == INVAR_OK;
@@ -113,8 +135,13 @@ bool data_wave_single(int file, int64_t behind, const char *name, struct invar_e
         return invar_error_set(err, INVAR_ERROR_FORMAT,
                                "%s: is damaged: at byte %lld is no page of Ogg that has the checksum which it says",
                                name, (long long)ogg.damaged);
+    if (ogg.missing >= 0)
+        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is damaged: pages of Ogg are missing before byte %lld",
+                               name, (long long)ogg.missing);
     if (ogg.cut)
-        return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is cut short: it ends within a page of Ogg", name);
+        return invar_error_set(
+            err, INVAR_ERROR_FORMAT,
+            "%s: is cut short: it ends within a page of Ogg, or before the one that says it is the last", name);
     if (!ogg.chained && !(flac && repeats(file, first, first + 1)) && !(behind > 0 && repeats(file, 0, behind)))
         return true;
     return invar_error_set(err, INVAR_ERROR_FORMAT,

@@ -13,8 +13,8 @@
  * refuses. */
 bool data_wave_whole(int file, const char *name, struct invar_error *err);
 /** False of files one behind the other (joined.c), of which libsndfile reads the first: Ogg, FLAC, and what has its own
- * head again behind the end of its sound (0: which is not known); and of Ogg that ends within a page, or has others
- * than their checksums say. */
+ * head again behind the end of its sound (0: which is not known); and of Ogg that lacks pages, between others or its
+ * last, or has others than their checksums say. */
 bool data_wave_single(int file, int64_t behind, const char *name, struct invar_error *err);
 /** Bytes of ID3 and APE tags that a file begins with. */
 int64_t data_wave_tags(int file);
