@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RESAMPLES = 2000, MAX_SCORES = 64 };
+enum { RESAMPLES = 2000 };
 
 /* ---- arms and games ---- */
 
@@ -62,8 +62,6 @@ static bool add_returns(struct comparison *c, int run, const struct invar_return
         return false;
     while (at < *count && (strcmp(all[at].name, returns->name) != 0 || strcmp(all[at].protocol, protocol) != 0))
         at++;
-    if (at == MAX_SCORES)
-        return true;
     if (at == *count) {
         all[at] = (struct evaluation){.name = returns->name, .protocol = protocol, .label = returns->name};
         all[at].returns = comparison_take(c, c->run_count, sizeof *all[at].returns, err);
@@ -213,7 +211,7 @@ static bool add_evaluation(struct comparison *c, struct evaluation *of, struct i
                                of->label);
     if (!take_scores(c, of, base, &against, err))
         return false;
-    for (int g = 0; g < c->group_count && c->score_count < MAX_SCORES; g++) {
+    for (int g = 0; g < c->group_count; g++) {
         struct comparison_score *score = &c->score[c->score_count];
         if (arm_of(c, g) != g)
             continue;
@@ -256,21 +254,32 @@ static bool note_apart(struct comparison *c, struct invar_error *err)
     return base != NULL;
 }
 
-bool comparison_scores(struct comparison *c, struct invar_error *err)
+static bool find_evaluations(struct comparison *c, struct evaluation **all, int *count, struct invar_error *err)
 {
-    struct evaluation *all = comparison_take(c, MAX_SCORES, sizeof *all, err);
-    int count = 0;
+    int64_t most = 0;
 
-    c->score = all ? comparison_take(c, MAX_SCORES, sizeof *c->score, err) : NULL;
-    if (!c->score)
-        return false;
+    *count = 0;
     for (int r = 0; r < c->run_count; r++)
+        most += c->run[r]->returns ? c->run[r]->returns->evaluations.count : 0;
+    *all = comparison_take(c, (int)most, sizeof **all, err);
+    for (int r = 0; *all && r < c->run_count; r++)
         for (int64_t i = 0; c->run[r]->returns && i < c->run[r]->returns->evaluations.count; i++) {
             const struct invar_returns *returns = &c->run[r]->returns->evaluations.item[i];
-            if (returns->environment && !isnan(returns->mean) && !add_returns(c, r, returns, all, &count, err))
+            if (returns->environment && !isnan(returns->mean) && !add_returns(c, r, returns, *all, count, err))
                 return false;
         }
-    if (!label(c, all, count, err))
+    return *all && label(c, *all, *count, err);
+}
+
+bool comparison_scores(struct comparison *c, struct invar_error *err)
+{
+    struct evaluation *all;
+    int count;
+
+    if (!find_evaluations(c, &all, &count, err))
+        return false;
+    c->score = comparison_take(c, count * c->group_count, sizeof *c->score, err); /* of every arm, at most */
+    if (!c->score)
         return false;
     for (int i = 0; i < count; i++)
         if (!add_evaluation(c, &all[i], err))

@@ -6,7 +6,7 @@
 #include "invar/results.h"
 #include "report/compare.h"
 
-enum { MOST = 24 };
+enum { MOST = 72 };
 static char *folder;
 static struct report_run *runs[MOST];
 static int run_count;
@@ -246,6 +246,20 @@ static void test_indifferent_and_repeated(void **state)
     comparison_free(&c);
 }
 
+/* However many arms there are, each has its row. */
+static void test_many_arms(void **state)
+{
+    (void)state;
+    for (int arm = 0; arm < MOST; arm++) {
+        char name[16];
+        snprintf(name, sizeof name, "arm-%d", arm);
+        add_run(name, "catch", 0, arm % 2, NAN);
+    }
+    struct comparison c = compare();
+    assert_int_equal(c.score_count, MOST);
+    comparison_free(&c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -255,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_protocols, setup, teardown),
         cmocka_unit_test_setup_teardown(test_variants, setup, teardown),
         cmocka_unit_test_setup_teardown(test_indifferent_and_repeated, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_arms, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
