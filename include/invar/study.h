@@ -59,7 +59,7 @@ struct invar_inspect_results *invar_inspect_run(const struct invar_run *run, con
 
 /* ---- data ---- */
 
-enum { INVAR_SURVEY_PROBLEMS = 8 };
+enum { INVAR_SURVEY_PROBLEMS = 16 };
 /** What a look at every sample finds. */
 struct invar_survey {
     int64_t *counts; /**< [classes][train, test] samples */

@@ -8,7 +8,9 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unicase.h>
 
 #define SILENCE 1e-5f /* no sample of a silent clip is larger; 24 bits go on to 1e-7 */
 enum { BATCH = 256 };
@@ -170,6 +172,68 @@ static void find_column_problems(const struct invar_table *table, struct invar_s
                     unique, unique > 1 ? "s" : "", unique > 1 ? "have" : "has", names, unique > 1 ? "them" : "it");
 }
 
+/* Names that are no text in UTF-8 are what their bytes are. */
+static int compare_folded(const void *a, const void *b)
+{
+    const char *x = *(const char *const *)a, *y = *(const char *const *)b;
+    int order = 0;
+
+    return u8_casecmp((const uint8_t *)x, strlen(x), (const uint8_t *)y, strlen(y), NULL, NULL, &order) ? strcmp(x, y)
+                                                                                                        : order;
+}
+
+/* Pairs of names that differ in capitals alone, and the first of them. */
+struct alike {
+    int pairs;
+    const char *name[2], *column; /* column: whose categories they are; NULL for classes */
+};
+
+static bool find_alike(const char *const *names, int count, const char *column, struct alike *out,
+                       struct invar_error *err)
+{
+    const char **sorted = invar_alloc((size_t)count + 1, sizeof *sorted, err);
+
+    for (int i = 0; sorted && i < count; i++)
+        sorted[i] = names[i];
+    if (sorted)
+        qsort(sorted, (size_t)count, sizeof *sorted, compare_folded);
+    for (int i = 1; sorted && i < count; i++)
+        if (compare_folded(&sorted[i - 1], &sorted[i]) == 0 && out->pairs++ == 0)
+            *out = (struct alike){1, {sorted[i - 1], sorted[i]}, column};
+    invar_free(sorted);
+    return sorted != NULL;
+}
+
+static void tell_alike(const struct alike *found, const char *what, struct invar_survey *out)
+{
+    char more[40] = "";
+
+    if (found->pairs > 1)
+        snprintf(more, sizeof more, " (%d such pairs)", found->pairs);
+    if (found->pairs)
+        add_problem(out, "%s \"%.60s\" and \"%.60s\"%s%.60s differ in capitals alone, and are two%s", what,
+                    found->name[0], found->name[1], found->column ? " of column " : "",
+                    found->column ? found->column : "", more);
+}
+
+/* Who typed them meant one thing, as a rule. */
+static bool find_names_alike(const struct invar_dataset_info *info, struct invar_survey *out, struct invar_error *err)
+{
+    struct alike classes = {0}, categories = {0};
+
+    if (info->class_names && !find_alike(info->class_names, info->classes, NULL, &classes, err))
+        return false;
+    for (int c = 0; info->table && c < info->table->count; c++) {
+        const struct invar_column *column = &info->table->column[c];
+        if (column->kind == INVAR_COLUMN_CATEGORICAL &&
+            !find_alike((const char *const *)column->category, column->categories, column->name, &categories, err))
+            return false;
+    }
+    tell_alike(&classes, "classes", out);
+    tell_alike(&categories, "categories", out);
+    return true;
+}
+
 /* 16 bits of which few are used, say: what views add to values is measured by the whole range. */
 static void find_narrow_range(const struct invar_dataset_info *info, struct invar_survey *out)
 {
@@ -265,6 +329,10 @@ struct invar_survey *invar_survey_data(struct invar_dataset *dataset, const stru
     if (info->kind == INVAR_DATA_AUDIO)
         survey->clips.seen = (double)invar_logmel_span(&info->logmel, info->width) / info->logmel.rate;
     find_problems(dataset, survey);
+    if (!find_names_alike(info, survey, err)) {
+        invar_survey_free(survey);
+        return NULL;
+    }
     return survey;
 }
 

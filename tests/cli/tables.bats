@@ -92,6 +92,19 @@ pretrain() {
     [ -s rows.npy ]
 }
 
+@test "classes and categories that differ in capitals alone are told" {
+    {
+        echo "height,sex,animal"
+        for i in $(seq 1 20); do
+            printf '%d.5,male,cat\n%d.5,Male,Cat\n%d.5,female,DÉJÀ\n%d.5,female,déjà\n' "$i" "$i" "$i" "$i"
+        done
+    } >typed.csv
+    run --separate-stderr "$invar" data csv:typed.csv label=animal
+    [ "$status" -eq 0 ]
+    grep -q 'problem    classes "Cat" and "cat" differ in capitals alone, and are two (2 such pairs)$' <<<"$output"
+    grep -q 'problem    categories "Male" and "male" of column sex differ in capitals alone, and are two$' <<<"$output"
+}
+
 @test "a label that is a number, and cells as people write them: told, trained on, read again the same" {
     {
         echo "# exported on Monday"
