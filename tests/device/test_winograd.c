@@ -30,6 +30,32 @@ static void test_sixteen_lanes(void **state)
     winograd_check(&portable_kernels, false, 3e-6);
 }
 
+/* Weights too large for any cache are stored past it, to the same bits. */
+static void test_streamed_weights(void **state)
+{
+    const struct winograd_kernels *kernels = winograd_kernels(INVAR_FLOAT32, INVAR_FLOAT32);
+    (void)state;
+    if (!kernels)
+        skip();
+    const struct winograd w = {
+        .kernels = kernels, .batch = 1, .height = 4, .width = 4, .in = 320, .out = 320, .threads = 2};
+    const size_t count = (size_t)(w.in * w.out * 9), bytes = winograd_weight_bytes(&w);
+    float *plain = invar_alloc(count, sizeof *plain, NULL);
+    float *streamed = invar_alloc(bytes, 1, NULL), *stored = invar_alloc(bytes, 1, NULL);
+    struct invar_random random = invar_random_stream(3, INVAR_RANDOM_TEST, 0, 0, 0);
+    for (size_t i = 0; i < count; i++)
+        plain[i] = invar_random_normal(&random);
+    for (int transposed = 0; transposed < 2; transposed++) {
+        winograd_weights(&w, plain, transposed, streamed);
+        for (int64_t block = 0; block < winograd_blocks(&w, w.out); block++)
+            kernels->weights(&w, plain, transposed, block, false, stored);
+        assert_memory_equal(streamed, stored, bytes);
+    }
+    invar_free(plain);
+    invar_free(streamed);
+    invar_free(stored);
+}
+
 /* ---- errors ---- */
 
 struct errors {
@@ -98,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_this_processor),
         cmocka_unit_test(test_sixteen_lanes),
+        cmocka_unit_test(test_streamed_weights),
         cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -95,9 +95,10 @@ size_t winograd_scratch_bytes(const struct winograd *w)
 void winograd_weights(const struct winograd *w, const float *plain, bool transposed, float *transformed)
 {
     const int64_t blocks = winograd_blocks(w, w->out);
+    const bool stream = winograd_weight_bytes(w) > SHARED_CACHE; /* no cache would have them when they are read */
 #pragma omp parallel for schedule(dynamic) num_threads(w->threads)
     for (int64_t block = 0; block < blocks; block++)
-        w->kernels->weights(w, plain, transposed, block, transformed);
+        w->kernels->weights(w, plain, transposed, block, stream, transformed);
 }
 
 static void forward_block(const struct winograd *w, const void *x, const float *u, int64_t first, int64_t count,

@@ -57,7 +57,7 @@ size_t winograd_scratch_bytes(const struct winograd *w);
 size_t winograd_gradient_bytes(const struct winograd *w);
 
 /** Transforms weights [out][in][3][3]; transposed: weights [in][out][3][3] flipped in height and width, for the pass
- * back to the data. */
+ * back to the data. transformed: aligned to 64 bytes. */
 void winograd_weights(const struct winograd *w, const float *plain, bool transposed, float *transformed);
 void winograd_forward(const struct winograd *w, const void *x, const float *transformed,
                       const struct winograd_after *after, void *y, float *scratch);

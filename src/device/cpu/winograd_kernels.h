@@ -372,7 +372,8 @@ INLINE float tap(const float *from, int stride, bool transposed, int64_t parity,
 }
 
 /* Both directions of a convolution: transposed is that of the gradient, whose taps are turned round. */
-static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u)
+static void transform_weights(const struct winograd *w, const float *plain, bool transposed, int64_t block, bool stream,
+                              float *u)
 {
     const int64_t in = winograd_blocks(w, w->in) * LANES, depth = winograd_depth(w) * LANES,
                   point = winograd_plane(winograd_blocks(w, w->out) * depth * WORDS);
@@ -398,10 +399,12 @@ static void transform_weights(const struct winograd *w, const float *plain, bool
             doubles r[6];
             weight_transform(r, half + i * 3);
             for (int j = 0; j < points; j++)
-                put(u + (i * points + j) * point + block * depth * WORDS, k, __builtin_convertvector(r[j], vector),
-                    true);
+                put_weights(u + (i * points + j) * point + block * depth * WORDS, k,
+                            __builtin_convertvector(r[j], vector), stream);
         }
     }
+    if (stream)
+        fence();
 }
 
 /* The transpose of the weights' transform: gradients of the points become those of the taps. */

@@ -32,8 +32,9 @@ struct winograd_kernels {
     /** du <- v^T g, or du + v^T g, at one point and blocks of the output, over `count` tiles. */
     void (*product_tiles)(const struct winograd *w, const float *v, const float *g, int64_t count, int64_t room,
                           int64_t block, int64_t blocks, bool add, float *du);
-    /** Weights of one block of the output: u <- G w G^T. */
-    void (*weights)(const struct winograd *w, const float *plain, bool transposed, int64_t block, float *u);
+    /** Weights of one block of the output: u <- G w G^T; stream: past the caches. */
+    void (*weights)(const struct winograd *w, const float *plain, bool transposed, int64_t block, bool stream,
+                    float *u);
     /** gradient <- G^T du G of one block of the output. */
     void (*weights_gradient)(const struct winograd *w, const float *du, int64_t block, float *gradient);
 };

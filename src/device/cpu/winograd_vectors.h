@@ -5,6 +5,9 @@
 #include "invar/array.h"
 
 #include <string.h>
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
 
 /* Vectors may be wider than the registers (tests compute the kernels of one processor on another); they are passed to
    inlined functions alone. */
@@ -86,10 +89,6 @@ INLINE void map_store(map_number *p, vector v)
  */
 #if PRODUCT_BFLOAT16
 
-#ifdef __AVX512BF16__
-#include <immintrin.h>
-#endif
-
 #define PAIR 2
 
 /* s + the two products of every word; as the processor does, or as any does. */
@@ -139,6 +138,34 @@ INLINE void put(float *to, int64_t item, vector v, bool pairs_of_items)
 #endif
 
 #define WORDS (LANES / PAIR)
+
+/* An item of the transformed weights, past the caches where `stream` says so and an item is a line of memory (parts of
+ * lines, at 36 places at once, would be written one by one). Such stores are not ordered with others: a fence comes
+ * behind the last of them. */
+#if defined __AVX512F__ && LANES == 16 && !PRODUCT_BFLOAT16
+INLINE void put_weights(float *to, int64_t item, vector v, bool stream)
+{
+    if (stream)
+        _mm512_stream_ps(to + item * LANES, (__m512)v);
+    else
+        put(to, item, v, true);
+}
+
+INLINE void fence(void)
+{
+    _mm_sfence();
+}
+#else
+INLINE void put_weights(float *to, int64_t item, vector v, bool stream)
+{
+    (void)stream;
+    put(to, item, v, true);
+}
+
+INLINE void fence(void)
+{
+}
+#endif
 
 /* ---- the transforms in one dimension; a and b are the points ---- */
 
