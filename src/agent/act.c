@@ -19,6 +19,16 @@ int agent_choose(const float *q, int64_t actions, double epsilon, uint64_t seed,
     return best;
 }
 
+bool agent_check_values(const float *q, int64_t count, struct invar_error *err)
+{
+    for (int64_t i = 0; i < count; i++)
+        if (!isfinite(q[i]))
+            return invar_error_set(err, INVAR_ERROR_NUMERIC,
+                                   "the values of actions are not finite: the network has diverged, lower "
+                                   "optimiser.lr");
+    return true;
+}
+
 /* A line from the first share to the last, and for environment i of N its (1 + spread i / (N - 1))-th power. */
 static double epsilon_of(struct invar_agent *a, int copy)
 {
@@ -113,23 +123,34 @@ static bool explores(struct invar_agent *a, int copy)
     return (double)invar_random_uniform(&random) < epsilon_of(a, copy);
 }
 
-/* Values of what is seen now; of nothing, where no action and no state asks for them. */
+/* Values of what is seen now. */
 static bool see(struct invar_agent *a, struct invar_error *err)
 {
     const struct network *n = &a->learner.network;
     const int copies = (int)a->recipe->agent.copies;
-    bool asked = n->state > 0;
 
-    for (int i = 0; i < copies && !asked; i++)
-        asked = !explores(a, i);
-    if (!asked)
-        return true;
     for (int i = 0; i < copies; i++) {
         network_read(n, a->actors[i].now.observation, 1, a->input + i * n->numbers);
         network_extra(n, a->actors[i].action, a->actors[i].reward, a->extra + i * n->extra);
     }
     invar_device_upload(a->device, a->device_input, a->input, (size_t)(copies * n->numbers) * sizeof(float));
-    return pass_run(&a->act, a->device_input, a->extra, a->state, a->q, err);
+    return pass_run(&a->act, a->device_input, a->extra, a->state, a->q, err) &&
+           agent_check_values(a->q, copies * n->actions, err);
+}
+
+bool agent_check(struct invar_agent *a, struct invar_error *err)
+{
+    return see(a, err);
+}
+
+/* Where no action and no state asks for values, there are none. */
+static bool is_asked(struct invar_agent *a)
+{
+    bool asked = a->learner.network.state > 0;
+
+    for (int i = 0; i < (int)a->recipe->agent.copies && !asked; i++)
+        asked = !explores(a, i);
+    return asked;
 }
 
 bool agent_act(struct invar_agent *a, struct invar_error *err)
@@ -137,7 +158,7 @@ bool agent_act(struct invar_agent *a, struct invar_error *err)
     const int copies = (int)a->recipe->agent.copies;
     double since = times_now();
 
-    if (!see(a, err))
+    if (is_asked(a) && !see(a, err))
         return false;
     for (int i = 0; i < copies; i++)
         if (!step_one(a, i, &since, err))

@@ -100,6 +100,34 @@ static void warn_of_no_update(const struct invar_agent *a)
                   (long long)((r->agent.start + r->agent.interval - 1) / r->agent.interval * r->agent.interval));
 }
 
+/* A finished run has its end in agent.safetensors. Without a checkpoint that is all there is of it: it cannot be made
+ * longer, and is not begun anew. */
+static bool find_end(struct invar_agent *a, bool found, struct invar_error *err)
+{
+    const int64_t total = agent_recipe_steps(a->recipe);
+    struct invar_safetensors *file = NULL;
+    char path[INVAR_PATH_SIZE];
+    bool there, ok;
+
+    if (!folder_path(&a->folder, "agent.safetensors", path, err) || !invar_path_find(path, &there, err))
+        return false;
+    if (there && !found) {
+        ok = invar_safetensors_read(&file, path, err) && agent_read_weights(&a->learner.network, file, path, err);
+        const int64_t trained = ok ? agent_steps_of(file) : -1;
+        invar_safetensors_free(file);
+        if (!ok)
+            return false;
+        if (trained != total)
+            return invar_error_set(err, INVAR_ERROR_USAGE,
+                                   "%s: has no whole checkpoint, so its length cannot be changed: set training.steps "
+                                   "to the %lld that agent.safetensors has had, or give another run",
+                                   a->folder.path, (long long)trained);
+        a->step = total;
+    }
+    a->folder.finished = there && a->step >= total;
+    return true;
+}
+
 /* A replay is not made for planning alone: what it may take stands in the recipe. */
 static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
 {
@@ -110,11 +138,14 @@ static bool begin(struct invar_agent *a, bool resuming, struct invar_error *err)
     warn_of_no_update(a);
     if (info_of(a)->note)
         invar_log(INVAR_LOG_INFO, "%s: observations are %s", info_of(a)->id, info_of(a)->note);
-    if (!replay_create(&a->replay, &a->replay_options, err) || (resuming && !agent_resume(a, &found, err)))
+    if (!replay_create(&a->replay, &a->replay_options, err) ||
+        (resuming && (!agent_resume(a, &found, err) || !find_end(a, found, err))))
         return false;
     if (resuming)
-        invar_log(INVAR_LOG_INFO, "%s: goes on after step %lld of %lld", a->folder.path, (long long)a->step,
-                  (long long)agent_recipe_steps(a->recipe));
+        invar_log(INVAR_LOG_INFO,
+                  a->folder.finished ? "%s: the run is finished" : "%s: goes on after step %lld of %lld",
+                  a->folder.path, (long long)a->step, (long long)agent_recipe_steps(a->recipe));
+    found |= a->folder.finished;
     if (a->step < a->recipe->training.steps && !machines_join(&a->folder, err))
         return false;
     if (!found && !network_initialise(&a->learner.network, (uint64_t)a->recipe->training.seed, err))
@@ -219,7 +250,7 @@ static void collect(struct invar_agent *a, struct invar_record *record)
         put(record, "charts/episodic_length", mean(a->lengths, recent));
     }
     put(record, "charts/epsilon", a->epsilon);
-    if (a->learner.updates > 0) {
+    if (a->learner.updates > 0 && !isnan(a->learner.norm)) {
         put(record, "losses/td_loss", a->learner.loss);
         put(record, "losses/q_values", a->learner.value);
         put(record, "losses/gradient_norm", a->learner.norm);
@@ -312,7 +343,7 @@ bool invar_agent_run(struct invar_agent *a, struct invar_error *err)
         if (a->folder.path && (a->step >= o->steps || is_due(a, o->checkpoint_interval)) && !agent_save(a, err))
             return false;
     }
-    return !a->folder.path || agent_finish(a, err);
+    return a->folder.finished || (agent_check(a, err) && (!a->folder.path || agent_finish(a, err)));
 }
 
 /* ---- what it takes ---- */

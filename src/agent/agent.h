@@ -51,6 +51,8 @@ bool agent_resume(struct invar_agent *agent, bool *found, struct invar_error *er
 bool agent_save(struct invar_agent *agent, struct invar_error *err);
 /** agent.safetensors: what play needs. */
 bool agent_finish(struct invar_agent *agent, struct invar_error *err);
+/** Steps of the run that ended with what a file has, by the recipe in it; -1: not known. */
+int64_t agent_steps_of(const struct invar_safetensors *file);
 /** Weights of the networks that act, from a file of either kind. */
 bool agent_read_weights(const struct network *network, const struct invar_safetensors *file, const char *path,
                         struct invar_error *err);
@@ -59,6 +61,10 @@ bool agent_read_weights(const struct network *network, const struct invar_safete
 bool actor_begin(struct invar_agent *agent, int copy, struct invar_error *err);
 /** A step of every environment. */
 bool agent_act(struct invar_agent *agent, struct invar_error *err);
+/** An error where the network gives no finite values of what is seen now: before it is written as the end of a run. */
+bool agent_check(struct invar_agent *agent, struct invar_error *err);
+/** The same of values that are there. */
+bool agent_check_values(const float *q, int64_t count, struct invar_error *err);
 /** The best action, or with chance epsilon any, by draws of its own. */
 int agent_choose(const float *q, int64_t actions, double epsilon, uint64_t seed, uint64_t step, uint32_t copy);
 

@@ -7,6 +7,7 @@
 #include "invar/memory.h"
 #include "invar/version.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,7 +55,9 @@ static bool store_counts(const struct invar_agent *a, struct invar_safetensors *
             real[REAL_RUN + i * REAL_ACTOR] = actor->episode_return;
             real[REAL_RUN + i * REAL_ACTOR + 1] = actor->reward;
         }
+        const double losses[] = {a->learner.loss, a->learner.value, a->learner.norm};
         ok = add(file, "agent.counts", INVAR_INT64, count, counts, err) &&
+             add(file, "agent.losses", INVAR_FLOAT64, 3, losses, err) &&
              add(file, "agent.returns", INVAR_FLOAT64, reals, real, err) &&
              add(file, "agent.state", INVAR_FLOAT32, copies * a->learner.network.state, a->state, err);
     }
@@ -139,6 +142,18 @@ bool agent_finish(struct invar_agent *a, struct invar_error *err)
 
 /* ---- reading ---- */
 
+/* Steps of the run that ended with these weights, by the recipe in the file: recipe.yaml may be that of a longer one.
+ */
+int64_t agent_steps_of(const struct invar_safetensors *file)
+{
+    const char *text = invar_safetensors_metadata(file, "invar.recipe");
+    struct invar_agent_recipe *recipe = text ? agent_recipe_parse(text, "invar.recipe", NULL) : NULL;
+    const int64_t steps = recipe ? agent_recipe_steps(recipe) : -1;
+
+    invar_agent_recipe_free(recipe);
+    return steps;
+}
+
 bool agent_read_weights(const struct network *n, const struct invar_safetensors *file, const char *path,
                         struct invar_error *err)
 {
@@ -158,6 +173,16 @@ static const void *get(const struct invar_safetensors *file, const char *name, e
     return NULL;
 }
 
+/* Those of the last update are reported until the next. Checkpoints of earlier versions have none. */
+static void restore_losses(struct learner *l, const struct invar_safetensors *file)
+{
+    const double *losses = get(file, "agent.losses", INVAR_FLOAT64, 3, "", NULL);
+
+    l->loss = losses ? losses[0] : NAN;
+    l->value = losses ? losses[1] : NAN;
+    l->norm = losses ? losses[2] : NAN;
+}
+
 static bool restore_counts(struct invar_agent *a, const struct invar_safetensors *file, const char *path, int64_t step,
                            struct invar_error *err)
 {
@@ -172,6 +197,7 @@ static bool restore_counts(struct invar_agent *a, const struct invar_safetensors
         return invar_error_set(err, INVAR_ERROR_FORMAT, "%s: is that of another step", path);
     a->step = step;
     a->learner.updates = counts[COUNT_UPDATES];
+    restore_losses(&a->learner, file);
     a->episodes = counts[COUNT_EPISODES];
     if (a->auxiliary.trainer)
         a->auxiliary.trainer->clock.step = counts[COUNT_AUXILIARY];
@@ -283,6 +309,8 @@ bool agent_resume(struct invar_agent *a, bool *found, struct invar_error *err)
         const bool whole = invar_safetensors_read(&file, path, &damage);
         const bool admitted = !whole || admit(a, file, path, step, err);
         *found = whole && admitted && restore(a, file, path, step, &damage);
+        if (*found)
+            machines_warn(&a->folder, file);
         invar_safetensors_free(file);
         if (!admitted)
             return false;

@@ -74,18 +74,6 @@ static void player_free(struct player *p)
     invar_agent_recipe_free(p->recipe);
 }
 
-/* Steps of the run that ended with these weights, by the recipe in the file: recipe.yaml may be that of a longer one.
- */
-static int64_t steps_of(const struct invar_safetensors *file)
-{
-    const char *text = invar_safetensors_metadata(file, "invar.recipe");
-    struct invar_agent_recipe *recipe = text ? agent_recipe_parse(text, "invar.recipe", NULL) : NULL;
-    const int64_t steps = recipe ? agent_recipe_steps(recipe) : -1;
-
-    invar_agent_recipe_free(recipe);
-    return steps;
-}
-
 /* The end of the run, or the newest checkpoint of one that goes on, be it after an end. */
 static bool read_weights(struct player *p, const char *folder, struct invar_error *err)
 {
@@ -99,7 +87,7 @@ static bool read_weights(struct player *p, const char *folder, struct invar_erro
         (ended && !invar_safetensors_read(&file, path, err)) || !folder_newest(folder, INT64_MAX, &newest, err))
         goto done;
     if (ended)
-        p->trained = steps_of(file);
+        p->trained = agent_steps_of(file);
     else if (newest < 0) {
         invar_error_set(err, INVAR_ERROR_USAGE, "%s: has no agent.safetensors and no checkpoint to play with", folder);
         goto done;
@@ -127,7 +115,8 @@ static bool choose(struct player *p, const struct invar_agent_play *play, const 
     network_read(n, now->observation, 1, p->input);
     network_extra(n, actor->action, actor->reward, p->extra);
     invar_device_upload(n->device, p->device_input, p->input, (size_t)n->numbers * sizeof(float));
-    if (!pass_run(&p->pass, p->device_input, p->extra, p->state, p->q, err))
+    if (!pass_run(&p->pass, p->device_input, p->extra, p->state, p->q, err) ||
+        !agent_check_values(p->q, n->actions, err))
         return false;
     actor->action =
         agent_choose(p->q, n->actions, play->epsilon, (uint64_t)play->seed, (uint64_t)p->step++, PLAY_COPY & 0xff);

@@ -75,10 +75,10 @@ static bool finished(void *user, const struct invar_env_info *info, int64_t step
         lengths[i] = (double)s->play.lengths[i];
     if (ok) {
         invar_returns_complete(&r, info);
-        ok = invar_returns_keep(a->run.item[0], &r, err);
+        if (!a->json)
+            print_text(&r);
+        ok = invar_returns_keep(a->run.item[0], &r, err); /* what was played is told, whatever becomes of the file */
     }
-    if (ok && !a->json)
-        print_text(&r);
     invar_free(lengths);
     return ok;
 }
@@ -99,11 +99,19 @@ static int print_json(const char *folder)
     return status;
 }
 
+/* Before anything is played: results can be added to those that are there. */
+static bool may_keep(const char *folder, struct invar_error *err)
+{
+    invar_returns_results_free(invar_returns_results_read(folder, err));
+    return err->code == INVAR_OK;
+}
+
 static int play(const struct arguments *arguments)
 {
     struct invar_error err = {0};
     struct session s = {.arguments = arguments};
-    struct invar_device *device = run_place_apart(arguments->run.item[0], NULL, arguments->gif, "gif", &err)
+    struct invar_device *device = may_keep(arguments->run.item[0], &err) &&
+                                          run_place_apart(arguments->run.item[0], NULL, arguments->gif, "gif", &err)
                                       ? invar_device_open(arguments->device, (int)arguments->threads, &err)
                                       : NULL;
     const size_t count = (size_t)arguments->episodes;

@@ -288,54 +288,18 @@ static bool admit(struct invar_trainer *t, const struct invar_safetensors *file,
     return check_identity(t, file, place, err) && length_restore(&t->clock, file, step, length, err);
 }
 
-/* This machine is none of those that the list of a checkpoint names; a list without processors knows nothing. Texts
- * are compared where the list of machines is a text: every machine is written by one function, so equal machines are
- * equal bytes. */
-static bool is_other_machine(const struct invar_trainer *t, const struct invar_safetensors *file,
-                             struct invar_text *now)
-{
-    const enum invar_precision precision = t->given.recipe->training.precision;
-    const char *before = invar_safetensors_metadata(file, "invar.machine");
-    struct invar_machine machine;
-
-    if (!before || !*before || !invar_device_machine(t->given.device, precision, &machine, NULL))
-        return false;
-    return invar_text_printf(
-               now, NULL,
-               "\"processor\": \"%s\", \"engine\": \"%s\", \"instruction_set\": \"%s\", \"precision\": \"%s\"",
-               machine.processor, machine.engine, machine.instruction_set, machine.precision) &&
-           !strstr(before, now->data);
-}
-
 /* The same bits need the same library, device and number of threads: say when one differs. */
 static void warn_of_changes(const struct invar_trainer *t, const struct invar_safetensors *file)
 {
-    const char *version = invar_safetensors_metadata(file, "invar.version");
     const char *device = invar_safetensors_metadata(file, "invar.device");
-    int64_t threads = read_number(file, "invar.threads");
-    struct invar_text now = {0};
 
-    if (is_other_machine(t, file, &now))
-        invar_log(
-            INVAR_LOG_WARNING,
-            "the run goes on on another processor, library, instruction set or precision than so far (now %s): its "
-            "result will differ from an uninterrupted run",
-            now.data);
-    invar_text_free(&now);
-    if (threads != invar_device_threads(t->given.device))
-        invar_log(INVAR_LOG_WARNING,
-                  "the run went on %lld threads so far and goes on with %d: its result will differ in rounding from an "
-                  "uninterrupted run",
-                  (long long)threads, invar_device_threads(t->given.device));
+    machines_warn(&t->folder, file);
     const int64_t ranks = read_number(file, "invar.ranks"), before = ranks < 1 ? 1 : ranks;
     if (before != invar_ranks_count(t->given.options.ranks))
         invar_log(INVAR_LOG_WARNING,
                   "the run went on in %lld processes so far and goes on in %d: its result will differ in rounding from "
                   "an uninterrupted run",
                   (long long)before, invar_ranks_count(t->given.options.ranks));
-    if (!version || strcmp(version, INVAR_VERSION) != 0)
-        invar_log(INVAR_LOG_WARNING, "the run was begun by version %s, this is %s: its result may differ in rounding",
-                  version ? version : "?", INVAR_VERSION);
     if (!device || strcmp(device, invar_device_name(t->given.device)) != 0)
         invar_log(INVAR_LOG_WARNING, "the run went on device %s so far: its result will differ in rounding",
                   device ? device : "?");

@@ -61,6 +61,8 @@ bool folder_prune(const struct invar_folder *folder, int64_t step, int64_t befor
 
 /** Takes what a checkpoint says of it; of an earlier version's, which says nothing, the number of threads. */
 bool machines_restore(struct invar_folder *folder, const struct invar_safetensors *file, struct invar_error *err);
+/** Says what differs from where a checkpoint was written: machine, precision, number of threads, version. */
+void machines_warn(const struct invar_folder *folder, const struct invar_safetensors *file);
 /** This machine joins the list, unless it is there. Before the first step that is made here. */
 bool machines_join(struct invar_folder *folder, struct invar_error *err);
 

@@ -40,6 +40,36 @@ setup() {
     [[ "$output" == *"has done 1200 steps, more than the 400 that are asked for"* ]]
 }
 
+@test "a finished run whose checkpoints are gone is finished still, and nothing of it is made anew" {
+    "$invar" agent "${small[@]}" training.steps=800 --run a >/dev/null 2>&1
+    rm a/checkpoint-*
+    cp -r a b
+    run -0 "$invar" agent --resume --run a
+    [[ "$output" == *"a: the run is finished"* ]]
+    cmp a/agent.safetensors b/agent.safetensors
+    cmp a/metrics.jsonl b/metrics.jsonl
+    run ! "$invar" agent --resume --run a training.steps=1200
+    [[ "$output" == *"a: has no whole checkpoint, so its length cannot be changed: set training.steps to the 800 "* ]]
+    cmp a/metrics.jsonl b/metrics.jsonl
+}
+
+@test "a run that goes on reports the last update until the next, and says what differs" {
+    rare=(dqn-catch agent.interval=400 training.log_interval=50 training.checkpoint_interval=500)
+    "$invar" agent "${rare[@]}" training.steps=1600 --run a >/dev/null 2>&1
+    "$invar" agent "${rare[@]}" training.steps=1500 --run b >/dev/null 2>&1
+    grep -q '"losses/td_loss"' b/metrics.jsonl
+    run -0 "$invar" agent --resume --run b training.steps=1600 --threads 2
+    [[ "$output" == *"the run went on 1 threads so far and goes on with 2"* ]]
+    grep -q '"step":1552,.*"losses/td_loss":0[.]' b/metrics.jsonl
+    [ "$(grep '"step":1552,' a/metrics.jsonl)" = "$(grep '"step":1552,' b/metrics.jsonl)" ]
+}
+
+@test "values that are not finite are no end of a run" {
+    run ! "$invar" agent dqn-catch agent.start=100 agent.interval=100 training.steps=100 optimiser.lr=1e30 --run a
+    [[ "$output" == *"the values of actions are not finite"*"lower optimiser.lr"* ]]
+    [ ! -e a/agent.safetensors ]
+}
+
 @test "a run of a version before some of its options goes on" {
     "$invar" agent "${small[@]}" training.steps=800 --run a >/dev/null 2>&1
     sed -i '/^  init: torch$/d; /^  epsilon_start: 0$/d; /^  paddings: /d' a/recipe.yaml
@@ -144,6 +174,10 @@ setup() {
     says 'no-ops: catch has no first action NOOP' 'its first is left' 'play with 0'
     run ! "$invar" play a env.gray=false
     [[ "$output" == *"q.encoder.conv1.weight"*"and this net has"* ]]
+    echo '[' >a/returns.json # before anything is played
+    fails_with 1 "$invar" play a --episodes 3
+    says a/returns.json "torn"
+    cp first a/returns.json
     mkdir b
     run ! "$invar" play b
     [[ "$output" == *"is not the folder of a run"* ]]
