@@ -231,6 +231,14 @@ static const char *or_empty(const char *text)
     return text ? text : "";
 }
 
+/* What a run was trained on: data, or an environment. */
+static const char *trained_on(struct comparison *c, const struct report_run *run, struct invar_error *err)
+{
+    const char *environment = run->agent ? report_run_setting(run, "env.id") : NULL;
+
+    return comparison_text_of(c, err, "%s", environment ? environment : run->source);
+}
+
 /* The value of a metric in a run, wherever it is; value NAN where it is nowhere. */
 static bool look_up(struct comparison *c, const struct report_run *run, const char *name, struct comparison_value *out,
                     struct invar_error *err)
@@ -244,7 +252,7 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
         out->value = run->seconds;
     } else if (own) {
         out->value = report_run_last(run, own->series);
-        out->basis = comparison_text_of(c, err, "%s", run->source);
+        out->basis = trained_on(c, run, err);
         out->identity = run->identity;
     } else if (out->value = probe_number(run, name, &of), !isnan(out->value)) {
         out->basis = probe_basis(c, of, name, err);
@@ -261,7 +269,7 @@ static bool look_up(struct comparison *c, const struct report_run *run, const ch
         out->protocol = comparison_returns_protocol(c, returns, err);
     } else {
         out->value = report_run_last(run, name);
-        out->basis = comparison_text_of(c, err, "%s", run->source);
+        out->basis = trained_on(c, run, err);
         out->identity = run->identity;
     }
     return out->basis && out->protocol;
@@ -292,9 +300,12 @@ static bool is_percent(const struct report_run *run, const char *name, const cha
 /* By the last part of the name. */
 static void describe(struct comparison_metric *metric, const struct comparison *c)
 {
-    static const char *const less[] = {"mCE",       "mrCE",          "CE",      "rCE",  "error", "cross_entropy",
-                                       "objective", "gradient_norm", "seconds", "loss", "ece",   "mae",
-                                       NULL};
+    static const struct {
+        const char *name, *unit;
+    } less[] = {{"mCE", "%"},          {"mrCE", "%"},       {"CE", "%"},           {"rCE", "%"},
+                {"error", "%"},        {"mean_error", "%"}, {"less_clean", "%"},   {"mean_flip", "%"},
+                {"cross_entropy", ""}, {"objective", ""},   {"gradient_norm", ""}, {"seconds", "s"},
+                {"loss", ""},          {"ece", ""},         {"mae", ""},           {"mse", ""}};
     static const char *const more[] = {"balanced_accuracy", "macro_f1",         "auroc",
                                        "worst_accuracy",    "mean_over_groups", "r2",
                                        "spearman",          "test_accuracy",    NULL};
@@ -318,13 +329,16 @@ static void describe(struct comparison_metric *metric, const struct comparison *
     }
     if (strcmp(metric->name, "clean") == 0)
         last = "error";
-    for (int i = 0; less[i] && !own; i++)
-        if (strncmp(metric->name, "loss", 4) == 0 || strncmp(last, less[i], strlen(less[i])) == 0) {
+    if (strncmp(metric->name, "losses/", 7) == 0) { /* of agents, by the tags that RL users know */
+        metric->better = strcmp(metric->name, "losses/td_loss") == 0 ? -1 : 0;
+        return;
+    }
+    if (strncmp(metric->name, "loss", 4) == 0)
+        last = "loss";
+    for (size_t i = 0; i < sizeof less / sizeof *less && !own; i++)
+        if (strncmp(last, less[i].name, strlen(less[i].name)) == 0) {
             metric->better = -1;
-            if (strstr("mCE mrCE CE rCE error mean_error", less[i]))
-                metric->unit = "%";
-            if (strcmp(less[i], "seconds") == 0)
-                metric->unit = "s";
+            metric->unit = less[i].unit;
         }
 }
 

@@ -252,7 +252,7 @@ static void test_robustness(void **state)
     struct fixture *f = *state;
     static const char results[] =
         "{\"format\":1,\"seconds\":9,\"protocol\":{\"data\":\"d\"},\"clean\":{\"error\":11.5},\"corruptions\":{\"fog\":"
-        "{\"error\":[1,2,3,4,5],\"CE\":80}},\"mCE\":70,\"mrCE_19\":60}";
+        "{\"error\":[1,2,3,4,5],\"CE\":80}},\"mean_error\":30,\"mCE\":70,\"mrCE_19\":60}";
     struct invar_error err = {0};
     add_run(f, "a", "simclr-fashion-mnist", 0, NULL, linear(80, "d"));
     test_file(f->run[0]->folder, "robustness.json", results, strlen(results));
@@ -266,6 +266,8 @@ static void test_robustness(void **state)
     assert_near(c.value[0][metric_at(&c, "mCE")].value, 70, 0);
     assert_near(c.value[0][metric_at(&c, "mrCE_19")].value, 60, 0);
     assert_int_equal(c.metric[metric_at(&c, "mCE")].better, -1);
+    assert_int_equal(c.metric[metric_at(&c, "mean_error")].better, -1);
+    assert_string_equal(c.metric[metric_at(&c, "mean_error")].unit, "%");
     assert_string_equal(c.metric[metric_at(&c, "clean.error")].unit, "%");
     for (int m = 0; m < c.metric_count; m++)
         assert_string_not_equal(c.metric[m].name, "format");

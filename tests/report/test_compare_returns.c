@@ -13,6 +13,7 @@ static int run_count;
 
 /* How the next run is made and played. */
 static const char *settings = "";
+static const char *metrics; /* metrics.jsonl; NULL: none */
 static double epsilon;
 static int trained;
 static int64_t played_seed;
@@ -23,6 +24,7 @@ static int setup(void **state)
     folder = test_folder_create();
     run_count = 0;
     settings = "";
+    metrics = NULL;
     epsilon = 0;
     played_seed = 0;
     trained = 2;
@@ -56,6 +58,8 @@ static void add_run(const char *name, const char *id, int seed, double returned,
              *settings ? "  " : "", settings, *settings ? "\n" : "", name, seed);
     test_file(path, "recipe.yaml", recipe, strlen(recipe));
     test_file(path, "agent.safetensors", "x", 1);
+    if (metrics)
+        test_file(path, "metrics.jsonl", metrics, strlen(metrics));
     struct invar_returns evaluation = {
         .name = "default", .steps = trained, .seed = played_seed, .epsilon = epsilon, .returns = {1, &returned}};
     invar_returns_complete(&evaluation, &info);
@@ -246,6 +250,26 @@ static void test_indifferent_and_repeated(void **state)
     comparison_free(&c);
 }
 
+/* Numbers of training in one game say nothing beside those in another. */
+static void test_metrics_of_training(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"charts/episodic_return", "losses/td_loss", "losses/q_values"};
+    static const struct comparison_options options = {.metric = names, .metric_count = 3};
+    struct comparison c;
+    struct invar_error err = {0};
+    metrics = "{\"step\":2,\"charts/episodic_return\":0.5,\"losses/td_loss\":0.25,\"losses/q_values\":1}\n";
+    add_run("none", "catch", 0, 0.5, NAN);
+    add_run("relic", "recall", 0, 0.5, NAN);
+    add_run("drq", "catch", 0, 0.5, NAN);
+    assert_ok(comparison_make(&c, runs, run_count, &options, &err), &err);
+    assert_int_equal(c.group[1].difference[0].n, 0);
+    assert_int_equal(c.group[2].difference[0].n, 1);
+    assert_true(c.metric[1].better == -1 && c.metric[2].better == 0);
+    assert_string_equal(c.metric[1].unit, "");
+    comparison_free(&c);
+}
+
 /* However many arms there are, each has its row. */
 static void test_many_arms(void **state)
 {
@@ -269,6 +293,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_other_protocols, setup, teardown),
         cmocka_unit_test_setup_teardown(test_variants, setup, teardown),
         cmocka_unit_test_setup_teardown(test_indifferent_and_repeated, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_metrics_of_training, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_arms, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
