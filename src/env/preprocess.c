@@ -56,6 +56,11 @@ static bool area_create(struct area *area, int from, int to, struct invar_error 
                 area->first[i] = k;
             area->share[(size_t)i * (size_t)area->most + (size_t)area->count[i]++] = (float)(covered / whole);
         }
+        if (area->count[i] == 0) { /* of one that is much smaller: the pixel that holds its middle */
+            area->first[i] = (int)fmin((i + 0.5) * scale, from - 1);
+            area->share[(size_t)i * (size_t)area->most] = 1;
+            area->count[i] = 1;
+        }
     }
     return true;
 }

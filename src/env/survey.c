@@ -67,7 +67,7 @@ bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, co
 {
     const double begun = invar_seconds();
     struct play all = {.watch = watch, .asked = episodes};
-    double sum = 0, squares = 0;
+    double first = 0, sum = 0, squares = 0; /* from the first return on, so that large ones do not cancel */
 
     *out = (struct invar_env_survey){.episodes = episodes, .least = INFINITY, .most = -INFINITY};
     for (int64_t i = 0; i < episodes || invar_seconds() - begun < least_seconds; i++) {
@@ -76,14 +76,15 @@ bool invar_env_survey(struct invar_env *env, uint64_t seed, int64_t episodes, co
             return false;
         if (i >= episodes)
             continue;
-        sum += returned;
-        squares += returned * returned;
+        first = i == 0 ? returned : first;
+        sum += returned - first;
+        squares += (returned - first) * (returned - first);
         out->least = fmin(out->least, returned);
         out->most = fmax(out->most, returned);
         out->length = (double)all.steps / (double)episodes;
     }
     const double n = (double)episodes, seconds = invar_seconds() - begun;
-    out->mean = sum / n;
+    out->mean = first + sum / n;
     out->deviation = episodes > 1 ? sqrt(fmax(squares - sum * sum / n, 0) / (n - 1)) : NAN;
     out->steps_per_s = (double)all.steps / seconds;
     out->frames_per_s = (double)all.frames / seconds;

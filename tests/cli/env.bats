@@ -115,6 +115,13 @@ setup() {
         <("$invar" env gym:Shared-v0 --episodes 2 --json | grep -v per_s)
 }
 
+@test "the deviation of large returns is theirs" {
+    fake_gymnasium
+    "$invar" env gym:Rich-v0 --episodes 40 --json >rich.json
+    awk -F'[:,]' '/"random"/ { on = 1 } on && /"mean"/ { m = $2 - 1e9 } on && /"deviation"/ { d = $2; on = 0 }
+        END { want = sqrt(m * (1 - m) * 40 / 39); exit !(m > 0 && m < 1 && d > want - 1e-5 && d < want + 1e-5) }' rich.json
+}
+
 @test "what an environment does wrong is one sentence" {
     fake_gymnasium
     fails_with 2 "$invar" env gym:Nothing-v0

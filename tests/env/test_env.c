@@ -2,6 +2,7 @@
 /* Environments in C: what each gives, the same episode for the same seed, states that are saved and restored. */
 #include "test.h"
 
+#include "env/preprocess.h"
 #include "invar/expert/env.h"
 #include "invar/expert/random.h"
 
@@ -238,6 +239,33 @@ static void test_recall_needs_the_first_observation(void **state)
     invar_env_free(env);
 }
 
+/* Every pixel of a much larger picture is one of those that there are. */
+static void test_small_screens_grow(void **state)
+{
+    (void)state;
+    static const int sizes[] = {3, 84, 1000, 1023, 1024};
+    const uint8_t screen[4] = {10, 10, 250, 250};
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int turned = 0; turned < 2; turned++) {
+            const struct env_picture picture = {turned ? 2 : 1, turned ? 1 : 2, 1, false, sizes[s], sizes[s]};
+            struct invar_error err = {0};
+            struct env_preprocess *p = env_preprocess_create(&picture, &err);
+            uint8_t *out = invar_alloc((size_t)sizes[s], (size_t)sizes[s], &err);
+            assert_true(p && out);
+            env_preprocess_apply(p, screen + 1, out);
+            for (int y = 0; y < sizes[s]; y++)
+                for (int x = 0; x < sizes[s]; x++) {
+                    const int along = 2 * (turned ? y : x) + 1, got = out[y * sizes[s] + x];
+                    if (along == sizes[s]) /* the middle one, of both */
+                        assert_in_range(got, 10, 250);
+                    else
+                        assert_int_equal(got, along < sizes[s] ? 10 : 250);
+                }
+            env_preprocess_free(p);
+            invar_free(out);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +277,7 @@ int main(void)
         cmocka_unit_test(test_catch_is_won_by_looking),
         cmocka_unit_test(test_catch_styles_change_looks_alone),
         cmocka_unit_test(test_recall_needs_the_first_observation),
+        cmocka_unit_test(test_small_screens_grow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,13 @@ class Late(Walk):
         return self.seen(), float(np.random.random()) if self.t > 9 else 0.0, False, False, {}
 
 
+class Rich(Walk):
+    """Whose returns are large, and differ by little."""
+
+    def step(self, action):
+        return self.seen(), 1e9 + int(self.draw.integers(0, 2)), True, False, {}
+
+
 class Wrapper:
     """Ends an episode after ten steps, as it counts itself."""
 
