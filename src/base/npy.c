@@ -3,6 +3,7 @@
 #include "invar/array.h"
 #include "invar/expert/file.h"
 #include "invar/memory.h"
+#include "base/npy.h"
 #include "base/offered.h"
 #include "base/stream.h"
 #include <string.h>
@@ -244,16 +245,34 @@ static void widen(void *data, int64_t count)
     }
 }
 
+static bool read_header(struct npy_header *header, const char *path, struct invar_error *err)
+{
+    uint64_t file_size = 0, data_size = 0;
+    FILE *stream = stream_open(path, &file_size, err);
+    char *text = stream ? read_header_text(stream, file_size, &data_size, path, err) : NULL;
+    const bool ok = text && parse_header(text, header, path, err) && check_size(header, data_size, path, err);
+
+    if (stream)
+        fclose(stream);
+    invar_free(text);
+    return ok;
+}
+
+bool npy_is_bool(const char *path)
+{
+    struct npy_header header;
+
+    return strncmp(path, OFFERED_PREFIX, strlen(OFFERED_PREFIX)) != 0 && read_header(&header, path, NULL) &&
+           strcmp(header.type->descr, "|b1") == 0;
+}
+
 bool invar_npy_describe(struct invar_array *out, const char *path, struct invar_error *err)
 {
     struct npy_header header;
-    uint64_t file_size = 0, data_size = 0;
 
     if (strncmp(path, OFFERED_PREFIX, strlen(OFFERED_PREFIX)) == 0)
         return offered_read(out, path, false, err);
-    FILE *stream = stream_open(path, &file_size, err);
-    char *text = stream ? read_header_text(stream, file_size, &data_size, path, err) : NULL;
-    const bool ok = text && parse_header(text, &header, path, err) && check_size(&header, data_size, path, err);
+    const bool ok = read_header(&header, path, err);
 
     *out = (struct invar_array){0};
     if (ok) {
@@ -261,9 +280,6 @@ bool invar_npy_describe(struct invar_array *out, const char *path, struct invar_
         out->rank = header.rank;
         memcpy(out->shape, header.shape, sizeof out->shape);
     }
-    if (stream)
-        fclose(stream);
-    invar_free(text);
     return ok;
 }
 

@@ -268,3 +268,33 @@ assert run["linear"]["confusion"] == features["linear"]["confusion"], sys.argv' 
     COLUMNS=300 "$invar" compare table >compared.txt
     grep -qF "99 of 99 training samples of csv:most.csv and 30 of 40 test samples of csv:some.csv have a label" compared.txt
 }
+
+# array NAME DESCR SHAPE BYTES_OF_PYTHON
+array() {
+    python3 - "$@" <<'PYTHON'
+import struct, sys
+name, descr, shape, data = sys.argv[1], sys.argv[2], sys.argv[3], eval(sys.argv[4])
+head = "{'descr': '%s', 'fortran_order': False, 'shape': %s, }" % (descr, shape)
+head += " " * (-(len(head) + 11) % 64) + "\n"
+open(name, "wb").write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + data)
+PYTHON
+}
+
+@test "truth values are images of 0 and 1" {
+    array truth.npy '|b1' '(40, 8, 8)' 'bytes(i % 4 == 0 for i in range(40 * 64))'
+    array bytes.npy '|u1' '(40, 8, 8)' 'bytes(255 * (i % 4 == 0) for i in range(40 * 64))'
+    "$invar" data npy:truth.npy --json | grep -v truth.npy >truth
+    "$invar" data npy:bytes.npy --json | grep -v bytes.npy >bytes
+    grep -A 1 '"mean"' truth | grep -q 0.25
+    diff <(grep -A 1 -E '"(mean|deviation)"' truth) <(grep -A 1 -E '"(mean|deviation)"' bytes)
+}
+
+@test "small images with channels last are refused as large ones are" {
+    array large.npy '|u1' '(4, 32, 24, 3)' 'bytes(4 * 32 * 24 * 3)'
+    array small.npy '|u1' '(4, 16, 16, 3)' 'bytes(4 * 16 * 16 * 3)'
+    array gray.npy '|u1' '(4, 8, 8, 1)' 'bytes(4 * 8 * 8)'
+    for name in large small gray; do
+        fails_with 1 "$invar" data "npy:$name.npy"
+        says "$name.npy" 'looks like [N][H][W][C]' 'numpy.transpose(x, (0, 3, 1, 2))'
+    done
+}

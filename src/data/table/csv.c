@@ -159,8 +159,8 @@ static bool refuse_syntax(struct reading *r)
         return invar_error_set(r->err, INVAR_ERROR_MEMORY, "%s, line %lld: %s", r->csv->path, (long long)r->line,
                                csv_strerror(csv_error(&r->parser)));
     return invar_error_set(r->err, INVAR_ERROR_FORMAT,
-                           "%s, line %lld: a quote stands inside a cell or is not closed; put the cell in quotes and "
-                           "double those inside",
+                           "%s, line %lld: a quote stands inside a cell or is not closed: put the cell in quotes and "
+                           "double those inside; or cells are separated by none of comma, semicolon, tab and bar",
                            r->csv->path, (long long)r->row_line);
 }
 

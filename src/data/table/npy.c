@@ -3,6 +3,7 @@
  * The source `npy`: an array from elsewhere, [N][C][H][W] or [N][H][W] images, [N][d] or [N] rows of numbers, with
  * labels in a file beside it. Rows of numbers are a table whose columns are called x0, x1, ...
  */
+#include "base/npy.h"
 #include "data/table/table.h"
 
 #include "invar/array.h"
@@ -64,7 +65,8 @@ static bool check_shape(const struct invar_array *header, const char *path, stru
             return invar_error_set(err, INVAR_ERROR_DATA, "%s: has the shape %s and so no numbers", path, shape);
     if (header->rank < 3)
         return true;
-    if (header->rank == 4 && header->shape[1] > 16 && header->shape[3] <= 4)
+    const bool last = header->rank == 4 && header->shape[1] == header->shape[2] && header->shape[3] != header->shape[2];
+    if (header->rank == 4 && header->shape[3] <= 4 && (header->shape[1] > 16 || last))
         return invar_error_set(err, INVAR_ERROR_DATA,
                                "%s: has the shape %s, which looks like [N][H][W][C]; save numpy.transpose(x, (0, 3, 1, "
                                "2)), channels first",
@@ -86,7 +88,12 @@ static bool read_array(struct arrays *a, struct part *part, struct invar_error *
         return invar_error_set(err, INVAR_ERROR_MEMORY,
                                "%s: its %.0f MiB are more than data.memory_limit=%lld MiB: raise it", part->path,
                                bytes / (1 << 20), (long long)a->options->memory_limit);
-    return invar_npy_read(&part->array, part->path, err);
+    if (!invar_npy_read(&part->array, part->path, err))
+        return false;
+    if (header.rank >= 3 && npy_is_bool(part->path)) /* bytes of images go up to 255 */
+        for (int64_t i = 0; i < invar_array_count(&header); i++)
+            ((uint8_t *)part->array.data)[i] *= 255;
+    return true;
 }
 
 static bool read_arrays(struct arrays *a, struct invar_error *err)
